@@ -1,0 +1,100 @@
+//! The numbered codes. A number once given keeps its meaning; each has a section in `docs/verdicts.md`.
+
+/// One code: its number, what it says in a few words, and how grave it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    pub code: &'static str,
+    pub title: &'static str,
+    pub severity: Severity,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The request or the session failed; nothing was changed.
+    Error,
+    /// The edit is held back.
+    Refused,
+    /// The edit is live, with something to know.
+    Caveat,
+    /// Nothing is wrong.
+    Information,
+}
+
+use Severity::{Caveat, Error, Information, Refused};
+
+macro_rules! codes {
+    ($($name:ident $code:literal $severity:ident $title:literal;)*) => {
+        $(#[doc = $title] pub const $name: &str = $code;)*
+        /// Every code, in order.
+        pub const ALL: &[Code] = &[$(Code { code: $code, title: $title, severity: $severity }),*];
+    };
+}
+
+codes! {
+    PROTOCOL_MISMATCH "HS0001" Error "server and agent speak different versions of the protocol";
+    SESSION_GONE "HS0002" Error "the process ended or closed the connection";
+    BAD_MESSAGE "HS0003" Error "a message could not be understood";
+    MESSAGE_TOO_LONG "HS0004" Error "a message is too long";
+    NO_SESSION "HS0005" Error "no registered process has loaded the file";
+    TIMED_OUT "HS0006" Error "the process did not answer in time";
+    OTHER_USER "HS0007" Error "the connection belongs to another user";
+    UNSUPPORTED_PYTHON "HS0008" Error "this Python is not supported";
+    INTERNAL "HS0009" Error "the agent failed in itself; nothing was changed";
+    NOT_LOADED "HS0010" Error "the process has not loaded the file";
+    UNREADABLE "HS0011" Error "the file cannot be read";
+    TRANSACTION_UNKNOWN "HS0012" Error "the transaction is not known to the process";
+    NOTHING_TO_UNDO "HS0013" Error "there is nothing to undo";
+    UNKNOWN_FUNCTION "HS0014" Error "the file has no such function or class";
+
+    SYNTAX_ERROR "HS0101" Refused "the new text does not parse";
+    COMPILE_FAILED "HS0102" Refused "the process's Python does not compile the new text";
+    EVALUATION_FAILED "HS0103" Refused "what the edit needs evaluated raised an exception";
+    EVALUATION_TOO_LONG "HS0104" Refused "what the edit needs evaluated took too long";
+    HELD_BACK "HS0105" Refused "held back because another edit of the patch was refused";
+    NOT_SUPPORTED "HS0106" Refused "this kind of edit is not yet supported";
+    NO_LIVE_FUNCTION "HS0107" Caveat "no live function runs this definition";
+    HELD_BACK_ELSEWHERE "HS0108" Refused "held back because another process refused the patch";
+
+    BASELINE_ASSUMED "HS0201" Caveat "the file had changed since the process loaded it";
+    PATCHED_MEANWHILE "HS0203" Refused "the live text changed while the patch was made";
+    RELOADED "HS0204" Caveat "the program reloaded the module";
+
+    CLOSURE_VARIABLE_MISSING "HS0301" Caveat "live closures lack a newly used variable";
+    CLOSURE_DEFAULT_KEPT "HS0302" Caveat "live closures keep the default they were made with";
+    REFERENCE_NOT_MOVED "HS0303" Caveat "a reference to the old object could not be moved";
+    DECORATOR_CACHE_CLEARED "HS0304" Caveat "a cache of results of the old code was cleared";
+    MONKEYPATCH_KEPT "HS0305" Caveat "the name holds something that the program put there";
+    CALLS_STILL_INSIDE "HS0306" Caveat "calls that began before the patch still run the old code";
+    CLOSURE_CLASS "HS0307" Caveat "a class or function made inside a function is new only for later calls";
+
+    STATEMENT_OFFERED "HS0401" Caveat "the statement was not run; it is offered";
+    VALUE_KEPT "HS0402" Caveat "the program changed the value since import; it is kept";
+    VALUE_COMPUTED "HS0403" Caveat "the value was computed by calling code that is edited now";
+    NOT_LIVE "HS0404" Information "the statement stands in a branch that is not live";
+    NAME_REMOVED "HS0405" Caveat "the name is gone; references to its value go on";
+    IMPORT_REMOVED "HS0406" Information "the import is gone; the name is removed";
+
+    CLASS_REBUILT "HS0501" Information "the class was built again and its namespace taken over";
+    CLASS_LAYOUT "HS0502" Refused "the change needs another memory layout for existing instances";
+    INSTANCES_LACK "HS0503" Caveat "existing instances were not given the new attribute";
+    METACLASS "HS0504" Refused "the metaclass can't be changed on a live class";
+    CLASS_REPLACED "HS0505" Caveat "the class is a new object; existing instances keep the old one";
+
+    HOOK_FAILED "HS0601" Caveat "a hook raised an exception";
+    ADAPTER_FAILED "HS0602" Caveat "a framework could not be told of the change";
+}
+
+/// Looks a code up by its number.
+pub fn find(code: &str) -> Option<&'static Code> {
+    ALL.iter().find(|known| known.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn numbers_are_unique_and_in_order() {
+        assert!(ALL.windows(2).all(|pair| pair[0].code < pair[1].code));
+    }
+}

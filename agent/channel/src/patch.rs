@@ -1,0 +1,228 @@
+//! A patch: the new text of some files, and the typed edits that lead to it.
+//!
+//! Lines are 1-based, inclusive, and those of the new text unless a name says `old`. A definition starts at its
+//! first decorator, as `co_firstlineno` does. Qualified names are Python's own (`View.get`, `outer.<locals>.inner`).
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that goes live together, or not at all.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Patch {
+    /// What a person asked for: `Hot-patch function greet`.
+    pub label: String,
+    /// In the order in which they are to be applied.
+    pub files: Vec<FilePatch>,
+    #[serde(default)]
+    pub options: Options,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Run the module statements that are otherwise only offered.
+    #[serde(default)]
+    pub run_statements: bool,
+    /// How long the evaluation of one patch may take.
+    #[serde(default = "Options::default_time_limit_ms")]
+    pub time_limit_ms: u64,
+}
+
+impl Options {
+    fn default_time_limit_ms() -> u64 {
+        10_000
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            run_statements: false,
+            time_limit_ms: Self::default_time_limit_ms(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct FilePatch {
+    /// The path as the process knows it (`co_filename`).
+    pub path: String,
+    /// The version of the live text that the edits were worked out against. A mismatch is a refusal (HS0203).
+    pub base_version: u64,
+    /// The whole text that is live once the patch is.
+    pub text: String,
+    /// What changed, in the order of the new text; removals last.
+    pub edits: Vec<Edit>,
+    /// Functions that get new code, whole; methods are named by their classes. Compiled from `compile`.
+    #[serde(default)]
+    pub units: Vec<Unit>,
+    /// Every unit with the headers of the classes and blocks around it, everything else blank. Compiled, never run.
+    #[serde(default)]
+    pub compile: Excerpt,
+    /// Unchanged definitions whose first line is another one now.
+    #[serde(default)]
+    pub moves: Vec<Unit>,
+    /// For each class with an edit that is not just a function's code: the whole new class statement, to be run
+    /// where the class has to be built again.
+    #[serde(default)]
+    pub classes: Vec<ClassUnit>,
+}
+
+/// An outermost function (a module's function or a method, never one nested in a function), or in
+/// [`FilePatch::moves`] a class too.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Unit {
+    /// The qualified names' parts of the classes around it, outermost first.
+    pub scope: Vec<String>,
+    pub name: String,
+    pub what: What,
+    pub old_line: u32,
+    pub line: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassUnit {
+    pub scope: Vec<String>,
+    pub name: String,
+    pub old_line: u32,
+    pub line: u32,
+    pub run: Excerpt,
+}
+
+/// Pieces of the new text, each at its own line; what is between them is blank. Joined, it is a text that
+/// Python compiles with the right line numbers, name mangling and `__class__` cells.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Excerpt(pub Vec<Chunk>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    pub line: u32,
+    /// Whole lines, without the last newline.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    /// Qualified name of a definition, or a statement's own short name: what it binds, else its first words.
+    pub definition: String,
+    pub kind: Kind,
+    pub change: Change,
+    pub what: What,
+    /// The classes (and `name`, `<locals>` pairs of functions) around it, outermost first.
+    pub scope: Vec<String>,
+    pub line: u32,
+    pub end_line: u32,
+    /// Where it stood in the live text; nothing for what is added.
+    #[serde(default)]
+    pub old_line: Option<u32>,
+    /// Which parts of a definition changed.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+    /// Names that it binds in its scope.
+    #[serde(default)]
+    pub binds: Vec<String>,
+    /// Names that it reads when it runs, in its own scope and outwards.
+    #[serde(default)]
+    pub reads: Vec<String>,
+    /// What has to be run for it, with the headers of the classes around it; nothing when new code is enough.
+    /// For a function whose decorators are unchanged: the bare `def` without them.
+    #[serde(default)]
+    pub run: Option<Excerpt>,
+    /// For a statement that calls something: it is offered, not run unasked.
+    #[serde(default)]
+    pub offered: bool,
+}
+
+/// What a person calls the edit; part of the command line's JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Body,
+    Defaults,
+    Annotations,
+    Docstring,
+    Decorators,
+    Signature,
+    Added,
+    Removed,
+    Renamed,
+    ClassHeader,
+    ClassAttribute,
+    Import,
+    Constant,
+    Statement,
+    Derived,
+    Replaced,
+    Lines,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    Added,
+    Changed,
+    Removed,
+    /// Its own text is the same, but something that it reads has changed.
+    Derived,
+    /// Its text is the same, but what runs is not what the live text says.
+    Stale,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    Function,
+    Class,
+    Import,
+    /// Binds names to values: assignments, annotated ones, `type X = …`.
+    Assignment,
+    /// `name: type` without a value.
+    Annotation,
+    Docstring,
+    /// `if`, `try`, `with`, `for`, `while`, `match` at module or class level.
+    Block,
+    /// Anything else: expressions, `del`, `assert`, `raise`, augmented assignments, …
+    Statement,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    Body,
+    Docstring,
+    /// Positional and keyword defaults.
+    Defaults,
+    Annotations,
+    Decorators,
+    /// Parameters: names, kinds or order.
+    Parameters,
+    /// `async` came or went.
+    Async,
+    TypeParameters,
+    Bases,
+    /// Keywords of a class: metaclass and what goes to `__init_subclass__`.
+    Keywords,
+}
+
+/// What became of one edit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub path: String,
+    pub definition: String,
+    pub kind: Kind,
+    pub line: u32,
+    pub end_line: u32,
+    pub verdict: Outcome,
+    /// `HS0101`; nothing where there is nothing to explain.
+    #[serde(default)]
+    pub code: Option<String>,
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Unneeded,
+    Applied,
+    Caveat,
+    Refused,
+}

@@ -1,0 +1,145 @@
+//! Where sessions are found: one folder that only its user can open, with a socket and a small JSON file for each.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// What a session says of itself, in `<id>.json` beside `<id>.sock`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub protocol: u32,
+    /// `<pid>-<start time>`: unique on a machine even when process ids come round again.
+    pub id: String,
+    pub pid: u32,
+    /// The parent process's id.
+    pub parent: u32,
+    /// Kernel's start time of the process, in its own ticks: tells a process from a later one of the same id.
+    pub started: u64,
+    /// Milliseconds since the epoch.
+    pub registered: u64,
+    pub command: Vec<String>,
+    pub cwd: String,
+    pub executable: String,
+    /// `3.12.1`
+    pub python: String,
+    pub socket: String,
+    /// The agent's own version.
+    pub version: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path} belongs to another user (uid {owner}): sessions are not looked for there")]
+    NotOurs { path: PathBuf, owner: u32 },
+    #[error("{path} can be opened by other users (mode {mode:o}): make it 700")]
+    Open { path: PathBuf, mode: u32 },
+}
+
+/// The folder: `$HOTSPLICE_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/hotsplice`, else `/tmp/hotsplice-<uid>`.
+pub fn directory() -> PathBuf {
+    let named = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    named("HOTSPLICE_RUNTIME_DIR")
+        .or_else(|| {
+            named("XDG_RUNTIME_DIR")
+                .filter(|folder| folder.is_dir())
+                .map(|folder| folder.join("hotsplice"))
+        })
+        .unwrap_or_else(|| PathBuf::from(format!("/tmp/hotsplice-{}", rustix::process::getuid().as_raw())))
+}
+
+/// Makes the folder if need be, and checks that it is ours alone.
+pub fn ensure(directory: &Path) -> Result<(), RegistryError> {
+    let failed = |source| RegistryError::Io {
+        path: directory.to_owned(),
+        source,
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(failed)?;
+    check(directory)
+}
+
+/// Checks that a folder that exists is ours alone.
+pub fn check(directory: &Path) -> Result<(), RegistryError> {
+    let metadata = fs::symlink_metadata(directory).map_err(|source| RegistryError::Io {
+        path: directory.to_owned(),
+        source,
+    })?;
+    if metadata.uid() != rustix::process::getuid().as_raw() {
+        return Err(RegistryError::NotOurs {
+            path: directory.to_owned(),
+            owner: metadata.uid(),
+        });
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(RegistryError::Open {
+            path: directory.to_owned(),
+            mode,
+        });
+    }
+    Ok(())
+}
+
+/// Every entry whose process is alive, oldest first; files of processes that are gone are removed on the way.
+/// A folder that does not exist holds no sessions. Entries that can't be read are skipped.
+pub fn sessions(directory: &Path) -> Result<Vec<Entry>, RegistryError> {
+    match check(directory) {
+        Err(RegistryError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        checked => checked?,
+    }
+    let listing = fs::read_dir(directory).map_err(|source| RegistryError::Io {
+        path: directory.to_owned(),
+        source,
+    })?;
+    let mut found = Vec::new();
+    for file in listing.flatten() {
+        let path = file.path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let Some(entry) = fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok())
+        else {
+            continue;
+        };
+        if is_alive(&entry) {
+            found.push(entry);
+        } else {
+            // Gone already is as good as removed.
+            let _ = fs::remove_file(&path);
+            let _ = fs::remove_file(&entry.socket);
+        }
+    }
+    found.sort_by(|a, b| (a.registered, &a.id).cmp(&(b.registered, &b.id)));
+    Ok(found)
+}
+
+/// Whether the process of an entry still runs (a later process of the same id does not count).
+pub fn is_alive(entry: &Entry) -> bool {
+    process_started(entry.pid) == Some(entry.started)
+}
+
+/// The kernel's start time of a process that runs and is no zombie. Linux: field 22 of `/proc/<pid>/stat`.
+pub fn process_started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command's name stands in parentheses and may hold anything.
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
