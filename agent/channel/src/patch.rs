@@ -113,6 +113,12 @@ pub struct Edit {
     /// Where it stood in the live text; nothing for what is added.
     #[serde(default)]
     pub old_line: Option<u32>,
+    #[serde(default)]
+    pub old_end_line: Option<u32>,
+    /// Parameters whose default is new or changed, or reads a name that is. In `run`, the other parameters' default
+    /// expressions are replaced by `None`, so that only these are evaluated.
+    #[serde(default)]
+    pub fresh_defaults: Vec<String>,
     /// Which parts of a definition changed.
     #[serde(default)]
     pub parts: Vec<Part>,
