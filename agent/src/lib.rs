@@ -1,1 +1,51 @@
+//! The native half of the Hotsplice agent: it lives in a Python process and applies patches to it.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`listener`] | the thread that waits for editors; never takes the GIL |
+//! | [`job`] | one request that needs Python, on a thread of its own |
+//! | [`session`] | registry entry, start, stop, fork |
+//! | [`executed`] | what files the process executed, with their texts: an audit hook |
+//! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
+//! | [`heap`] | finds live objects |
+//! | [`internals`] | everything of CPython that is not in its limited API |
+//! | [`json`] | JSON values to Python objects and back |
 
+mod commit;
+mod executed;
+mod heap;
+mod internals;
+mod job;
+mod json;
+mod listener;
+mod session;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("UNSET", commit::unset(module.py())?)?;
+    for function in [
+        wrap_pyfunction!(session::start, module)?,
+        wrap_pyfunction!(session::stop, module)?,
+        wrap_pyfunction!(session::before_fork, module)?,
+        wrap_pyfunction!(session::after_fork_in_parent, module)?,
+        wrap_pyfunction!(session::after_fork_in_child, module)?,
+        wrap_pyfunction!(session::notify, module)?,
+        wrap_pyfunction!(executed::watch, module)?,
+        wrap_pyfunction!(executed::loaded, module)?,
+        wrap_pyfunction!(commit::commit, module)?,
+        wrap_pyfunction!(heap::functions_of, module)?,
+        wrap_pyfunction!(heap::functions_of_file, module)?,
+        wrap_pyfunction!(heap::functions_with_globals, module)?,
+        wrap_pyfunction!(heap::objects_of_type, module)?,
+        wrap_pyfunction!(heap::referrers, module)?,
+        wrap_pyfunction!(heap::reference_count, module)?,
+        wrap_pyfunction!(heap::is_shared, module)?,
+        wrap_pyfunction!(internals::can_set_first_line, module)?,
+    ] {
+        module.add_function(function)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+"""Found by a Python that ``hotsplice run`` starts: makes it a session, then runs the user's own ``sitecustomize``.
+
+Nothing here may harm the program: what fails is said in one line on standard error.
+"""
+
+import os
+import sys
+
+
+def _start():
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    package = os.environ.get("HOTSPLICE_AGENT_DIR") or os.path.dirname(_here)
+    if "hotsplice" not in sys.modules:
+        spec = spec_from_file_location(
+            "hotsplice", os.path.join(package, "__init__.py"), submodule_search_locations=[package]
+        )
+        module = module_from_spec(spec)
+        sys.modules["hotsplice"] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules["hotsplice"]
+            raise
+    sys.modules["hotsplice"].listen()
+
+
+def _run_own():
+    """The ``sitecustomize`` that Python would have found without us."""
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if not _is_here(entry)])
+    if spec is None or spec.loader is None:
+        return
+    module = module_from_spec(spec)
+    sys.modules["sitecustomize"] = module
+    spec.loader.exec_module(module)
+
+
+def _is_here(entry):
+    return os.path.abspath(entry) == _here
+
+
+_here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [entry for entry in sys.path if not _is_here(entry)]
+try:
+    _start()
+except Exception as error:
+    sys.stderr.write(f"hotsplice: this process can't be patched: {error}\n")
+_run_own()

@@ -1,0 +1,169 @@
+"""Compiling excerpts, and walking and pairing code objects. Knows nothing of live objects."""
+
+from types import CellType, CodeType, FunctionType
+
+from .errors import Refusal
+
+CO_OPTIMIZED = 0x1
+
+
+def join(excerpt):
+    """The text of an excerpt: its chunks at their lines, blank lines between."""
+    pieces = []
+    line = 1
+    for chunk in excerpt:
+        pieces.append("\n" * (chunk["line"] - line))
+        pieces.append(chunk["text"])
+        line = chunk["line"] + chunk["text"].count("\n")
+    pieces.append("\n")
+    return "".join(pieces)
+
+
+def compile_excerpt(excerpt, filename):
+    """Compiles with this process's own interpreter; a text it does not take is a refusal at its line."""
+    return compile_text(join(excerpt), filename)
+
+
+def compile_text(text, filename):
+    try:
+        return compile(text, filename, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise Refusal("HS0102", f"line {error.lineno}: {error.msg}", error.lineno) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Refusal("HS0102", f"{type(error).__name__}: {error}") from None
+
+
+def is_class_body(code):
+    return not code.co_flags & CO_OPTIMIZED
+
+
+def children(code):
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+
+
+def is_type_scope(code):
+    """PEP 695 puts a generic definition into a scope of its own."""
+    return code.co_name.startswith("<generic parameters of ")
+
+
+def outermost_functions(code, scope=()):
+    """Yields ``(class names, code)`` for each function that is not nested in another one."""
+    for child in children(code):
+        if is_class_body(child):
+            yield from outermost_functions(child, (*scope, child.co_name))
+        elif is_type_scope(child):
+            yield from outermost_functions(child, scope)
+        else:
+            yield scope, child
+
+
+def class_bodies(code, scope=()):
+    """Yields ``(class names, code)`` for each class body outside of functions."""
+    for child in children(code):
+        if is_class_body(child):
+            inner = (*scope, child.co_name)
+            yield inner, child
+            yield from class_bodies(child, inner)
+        elif is_type_scope(child):
+            yield from class_bodies(child, scope)
+
+
+def find_function(module_code, name, line):
+    """The code of the outermost function with this name that starts at this line; nothing if there is none."""
+    for _, code in outermost_functions(module_code):
+        if code.co_name == name and code.co_firstlineno == line:
+            return code
+    return None
+
+
+def find_class_body(module_code, scope):
+    scope = tuple(scope)
+    for found, code in class_bodies(module_code):
+        if found == scope:
+            return code
+    return None
+
+
+def tree(code):
+    """The code object and everything nested in it."""
+    yield code
+    for child in children(code):
+        yield from tree(child)
+
+
+def fingerprint(code):
+    """What the code does, without where it stands: equal for code that only moved."""
+    return (
+        code.co_name,
+        code.co_code,
+        code.co_flags,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_names,
+        code.co_varnames,
+        code.co_freevars,
+        code.co_cellvars,
+        tuple(
+            fingerprint(constant) if isinstance(constant, CodeType) else (type(constant), repr(constant))
+            for constant in code.co_consts
+        ),
+    )
+
+
+def pair(old, new):
+    """Yields ``(old, new)`` for the two code objects and, by name and order, for what is nested in them."""
+    yield old, new
+    olds, news = {}, {}
+    for groups, code in ((olds, old), (news, new)):
+        for child in children(code):
+            groups.setdefault(child.co_name, []).append(child)
+    for name, befores in olds.items():
+        for before, after in align(befores, news.get(name, [])):
+            yield from pair(before, after)
+
+
+def align(befores, afters):
+    """Pairs code objects of one name: what is equal first, then, between those, what is left in order."""
+    if len(befores) == len(afters) == 1:
+        return [(befores[0], afters[0])]
+    old_prints = [fingerprint(code) for code in befores]
+    new_prints = [fingerprint(code) for code in afters]
+    if len(befores) == len(afters) and sum(a != b for a, b in zip(old_prints, new_prints)) <= 1:
+        return list(zip(befores, afters))
+    # The longest common subsequence, by the textbook's table: there are few functions of one name in a function.
+    rows, columns = len(befores), len(afters)
+    table = [[0] * (columns + 1) for _ in range(rows + 1)]
+    for row in range(rows - 1, -1, -1):
+        for column in range(columns - 1, -1, -1):
+            if old_prints[row] == new_prints[column]:
+                table[row][column] = table[row + 1][column + 1] + 1
+            else:
+                table[row][column] = max(table[row + 1][column], table[row][column + 1])
+    pairs, gap_old, gap_new = [], [], []
+    row = column = 0
+
+    def close_gap():
+        pairs.extend(zip(gap_old, gap_new))
+        gap_old.clear()
+        gap_new.clear()
+
+    while row < rows or column < columns:
+        if row < rows and column < columns and old_prints[row] == new_prints[column]:
+            close_gap()
+            pairs.append((befores[row], afters[column]))
+            row, column = row + 1, column + 1
+        elif column >= columns or (row < rows and table[row + 1][column] >= table[row][column + 1]):
+            gap_old.append(befores[row])
+            row += 1
+        else:
+            gap_new.append(afters[column])
+            column += 1
+    close_gap()
+    return pairs
+
+
+def docstring(code):
+    """The docstring that a function made from the code has: asked of the interpreter, whose rules differ."""
+    closure = tuple(CellType() for _ in code.co_freevars)
+    return FunctionType(code, {}, code.co_name, None, closure or None).__doc__

@@ -1,0 +1,24 @@
+"""What can go wrong, as numbered codes (the list is in the channel's ``codes.rs``)."""
+
+
+class EngineError(Exception):
+    """A request that can't be served; nothing has been changed."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Refusal(Exception):
+    """One edit that can't be applied; the transaction is held back."""
+
+    def __init__(self, code, message, line=None):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.line = line
+
+
+class TimeLimit(BaseException):
+    """Raised in the agent's thread by its watchdog when an evaluation takes too long."""

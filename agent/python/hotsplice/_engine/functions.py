@@ -1,0 +1,195 @@
+"""New code for live functions: every object that shares a definition's code gets the new one, its cells matched by name."""
+
+from types import CellType, FunctionType
+
+from . import lookup
+from .code import docstring, find_function, pair, tree
+from .native import native
+
+
+class CodeChange:
+    """One definition's new code in one namespace, and the live functions that it goes to."""
+
+    def __init__(self, unit, namespace, live, new_code):
+        self.unit = unit
+        self.namespace = namespace
+        # One function for each old code object.
+        self.live = live
+        self.new_code = new_code
+        # id of an old code object → (old, new), nested ones included.
+        self.pairs = {}
+        for function in live:
+            for old, new in pair(function.__code__, new_code):
+                self.pairs[id(old)] = (old, new)
+        self.roots = {id(function.__code__) for function in live}
+        # Every live function that runs the definition itself, filled by `plan`.
+        self.functions = []
+
+    @property
+    def owner(self):
+        """The class that the definition stands in, live."""
+        return lookup.find_class(self.namespace, self.unit["scope"]) if self.unit["scope"] else None
+
+
+def resolve(file_change, namespace, compiled):
+    """Finds the live functions of each unit; tells the edits of those that have none."""
+    changes = []
+    for unit in file_change.units:
+        new_code = find_function(compiled, unit["name"], unit["line"])
+        if new_code is None:
+            continue
+        live = lookup.find_unit(namespace, unit)
+        if not live:
+            for outcome in file_change.outcomes_of(unit):
+                _say_missing(outcome, unit, namespace)
+            continue
+        changes.append(CodeChange(unit, namespace, live, new_code))
+    return changes
+
+
+def _say_missing(outcome, unit, namespace):
+    if lookup.bound_value(namespace, unit["scope"], unit["name"], _MISSING) is _MISSING:
+        outcome.unneeded("HS0404", f"{unit['name']} is not live in this process: it was never made, or its name is gone")
+    else:
+        outcome.caveat("HS0107", f"no live function runs the text of {unit['name']}: the name holds something else")
+
+
+_MISSING = object()
+
+
+def plan(changes, file_change, plan):
+    """Adds the operations that give every sharing function its new code."""
+    codes = [old for change in changes for old, _ in change.pairs.values()]
+    if not codes:
+        return
+    sharers = native.functions_of(codes)
+    by_code = {id(code): functions for code, functions in zip(codes, sharers)}
+    for change in changes:
+        lacking = {}
+        owner = change.owner
+        replaced = set()
+        for key, (old, new) in change.pairs.items():
+            functions = by_code.get(key, ())
+            if key in change.roots:
+                change.functions.extend(functions)
+            if old == new:
+                continue
+            replaced.add(key)
+            for function in functions:
+                parts, missing = new_parts(function, old, new, owner)
+                if missing:
+                    for name in missing:
+                        lacking[name] = lacking.get(name, 0) + 1
+                else:
+                    plan.function(function, **parts)
+        if replaced:
+            file_change.retired.extend(
+                (old, change.unit) for key, (old, _) in change.pairs.items() if key in change.roots
+            )
+        for outcome in file_change.outcomes_of(change.unit):
+            for name, count in lacking.items():
+                outcome.caveat(
+                    "HS0301",
+                    f"{count} live closure{'s' if count > 1 else ''} made before the patch lack"
+                    f"{'' if count > 1 else 's'} the variable {name!r} and keep{'' if count > 1 else 's'} the old code; "
+                    "later ones have the new code",
+                )
+            outcome.applied()
+        _follow_wrappers(change, plan)
+
+
+def new_parts(function, old, new, owner):
+    """The parts of a function that new code changes, and the free variables that it has no cell for."""
+    parts = {"code": new}
+    missing = []
+    if old.co_freevars != new.co_freevars:
+        cells = dict(zip(old.co_freevars, function.__closure__ or ()))
+        closure = []
+        for name in new.co_freevars:
+            cell = cells.get(name) or _known_cell(name, function, owner)
+            if cell is None:
+                missing.append(name)
+            else:
+                closure.append(cell)
+        parts["closure"] = tuple(closure) or None
+    before, after = docstring(old), docstring(new)
+    if before != after and function.__doc__ == before:
+        parts["doc"] = after
+    if old.co_name != new.co_name and function.__name__ == old.co_name:
+        parts["name"] = new.co_name
+    return parts, missing
+
+
+def _known_cell(name, function, owner):
+    """A cell that can be made anew: the class of a method, or a type parameter."""
+    if owner is not None and name == "__class__":
+        return CellType(owner)
+    if owner is not None and name == "__classdict__":
+        return CellType(owner.__dict__)
+    for holder in (function, owner):
+        for parameter in getattr(holder, "__type_params__", ()):
+            if parameter.__name__ == name:
+                return CellType(parameter)
+    return None
+
+
+def _follow_wrappers(change, plan):
+    """What ``functools.wraps`` and ``property`` copied from the function follows it while it is still the copy."""
+    unit = change.unit
+    value = lookup.bound_value(change.namespace, unit["scope"], unit["name"])
+    for function in change.live:
+        before, after = docstring(function.__code__), docstring(change.new_code)
+        if before == after:
+            continue
+        wrapper = value
+        for _ in range(20):
+            if wrapper is None or wrapper is function:
+                break
+            if isinstance(wrapper, property):
+                if wrapper.fget is function and wrapper.__doc__ == before:
+                    plan.add("setattr", wrapper, "__doc__", after)
+                break
+            if isinstance(wrapper, (staticmethod, classmethod)):
+                wrapper = wrapper.__func__
+                continue
+            attributes = getattr(wrapper, "__dict__", None)
+            if not isinstance(attributes, dict) or "__wrapped__" not in attributes:
+                break
+            if getattr(wrapper, "__doc__", None) == before:
+                if isinstance(wrapper, FunctionType):
+                    plan.function(wrapper, doc=after)
+                else:
+                    plan.add("setattr", wrapper, "__doc__", after)
+            wrapper = attributes["__wrapped__"]
+
+
+def plan_moves(file_change, namespace, plan):
+    """Right line numbers for definitions that only moved: their code stays, its first line changes in place."""
+    in_place = native.can_set_first_line()
+    moved = []
+    for unit in file_change.moves:
+        shift = unit["line"] - unit["old_line"]
+        if unit["what"] == "class":
+            owner = lookup.find_class(namespace, (*unit["scope"], unit["name"]))
+            if owner is not None and owner.__dict__.get("__firstlineno__") == unit["old_line"]:
+                plan.set_class_attribute(owner, "__firstlineno__", unit["line"])
+            continue
+        for function in lookup.find_unit(namespace, unit):
+            if in_place:
+                for code in tree(function.__code__):
+                    plan.add("first-line", code, code.co_firstlineno + shift)
+            else:
+                moved.append((function.__code__, relocated(function.__code__, shift)))
+    if moved:
+        pairs = [both for old, new in moved for both in pair(old, new)]
+        for (_, new), functions in zip(pairs, native.functions_of([old for old, _ in pairs])):
+            for function in functions:
+                plan.function(function, code=new)
+
+
+def relocated(code, shift):
+    """A copy of a code object, and of what is nested in it, that starts ``shift`` lines further down."""
+    constants = tuple(
+        relocated(constant, shift) if isinstance(constant, type(code)) else constant for constant in code.co_consts
+    )
+    return code.replace(co_firstlineno=code.co_firstlineno + shift, co_consts=constants)

@@ -1,0 +1,143 @@
+"""Which text is live in which file. After an import it is what was executed; after a patch, what the patch says."""
+
+import os
+import time
+import zlib
+from tokenize import detect_encoding
+
+from . import lookup
+from .code import compile_text, fingerprint, outermost_functions
+from .errors import EngineError, Refusal
+from .native import native
+
+HISTORY_LIMIT = 20
+
+
+class FormerVersion:
+    """A text that was live, for undo. Texts only: no code object is kept alive by the history."""
+
+    def __init__(self, version, text, label, definitions, transaction):
+        self.version = version
+        self.compressed = zlib.compress(text.encode("utf-8", "surrogatepass"), 1)
+        self.label = label
+        self.definitions = definitions
+        self.transaction = transaction
+        self.replaced_at = time.time()
+
+    @property
+    def text(self):
+        return zlib.decompress(self.compressed).decode("utf-8", "surrogatepass")
+
+
+class LiveFile:
+    def __init__(self, path, text, trust="exact", differs=(), executed=0):
+        self.path = path
+        self.version = 0
+        self.text = text
+        self.trust = trust
+        self.differs = list(differs)
+        # How often the file had been executed when its text was taken: more since means a reload.
+        self.executed = executed
+        self.history = []
+        # Qualified name → {line, version, patched_at}
+        self.patched = {}
+
+    def replace_text(self, text, label, definitions, transaction):
+        self.history.insert(0, FormerVersion(self.version, self.text, label, definitions, transaction))
+        del self.history[HISTORY_LIMIT:]
+        self.text = text
+        self.version += 1
+        self.trust = "exact"
+        self.differs = []
+
+
+_files = {}
+
+
+def known():
+    return _files.values()
+
+
+def version(path):
+    file = _files.get(path)
+    return file.version if file else 0
+
+
+def live_file(path):
+    """The live text of a loaded file; raises ``EngineError`` if it is not loaded or can't be read."""
+    executed = _executions(path)
+    file = _files.get(path)
+    if file is not None and file.executed == executed:
+        return file
+    fresh = _from_import(path)
+    if file is not None:
+        # The program reloaded the module: what a patch had put there is gone.
+        fresh.version = file.version + 1
+        fresh.history = file.history
+    _files[path] = fresh
+    return fresh
+
+
+def _record(path):
+    loaded = native.loaded()
+    found = loaded.get(path)
+    if found is None:
+        for name, record in loaded.items():
+            if lookup.same_file(name, path):
+                return record
+    return found
+
+
+def _executions(path):
+    record = _record(path)
+    return record[4] if record else 0
+
+
+def _from_import(path):
+    record = _record(path)
+    if record is not None and record[3] is not None:
+        return LiveFile(path, decode(record[3], path), executed=record[4])
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read()
+            status = os.fstat(stream.fileno())
+    except OSError as error:
+        raise EngineError("HS0011", f"{path}: {error.strerror}") from None
+    text = decode(content, path)
+    executed = record[4] if record else 0
+    if record is not None and (record[0], record[1]) == (status.st_mtime_ns, status.st_size):
+        return LiveFile(path, text, executed=executed)
+    differs = differing(path, text)
+    return LiveFile(path, text, "assumed" if differs else "exact", differs, executed)
+
+
+def decode(content, path):
+    """Text of a source file as PEP 263 says; line ends are left as they are."""
+    lines = iter(content.splitlines(True))
+    try:
+        encoding, _ = detect_encoding(lambda: next(lines, b""))
+        return content.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+        raise EngineError("HS0011", f"{path}: {error}") from None
+
+
+def differing(path, text):
+    """Qualified names whose live code is not what the text compiles to."""
+    try:
+        compiled = compile_text(text, path)
+    except Refusal:
+        return []
+    differs = []
+    for namespace in lookup.namespaces(path):
+        for scope, code in outermost_functions(compiled):
+            if code.co_name.startswith("<"):
+                continue
+            unit = {"scope": list(scope), "name": code.co_name, "old_line": code.co_firstlineno}
+            live = lookup.find_unit(namespace, unit)
+            if live and any(
+                function.__code__.co_firstlineno != code.co_firstlineno
+                or fingerprint(function.__code__) != fingerprint(code)
+                for function in live
+            ):
+                differs.append(".".join((*scope, code.co_name)))
+    return list(dict.fromkeys(differs))

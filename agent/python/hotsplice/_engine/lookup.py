@@ -1,0 +1,189 @@
+"""From a definition in a text to the live objects that came of it."""
+
+import gc
+import os
+import sys
+from types import CodeType, FunctionType, ModuleType
+
+from .code import tree
+from .native import native
+
+SEARCH_LIMIT = 400
+
+
+class Namespace:
+    """One live namespace that a file was executed in: a module's, or one given to ``exec``."""
+
+    def __init__(self, globals, module, path):
+        self.globals = globals
+        self.module = module
+        self.name = globals.get("__name__")
+        self.path = path
+        self.filename = self._filename()
+
+    def _filename(self):
+        # A script's code carries its path as it was typed; new code must carry the same one.
+        for value in list(self.globals.values()):
+            if isinstance(value, FunctionType) and value.__globals__ is self.globals:
+                if same_file(value.__code__.co_filename, self.path):
+                    return value.__code__.co_filename
+        if self.name == "__main__":
+            code = running_module_code(self.path)
+            if code is not None:
+                return code.co_filename
+        return self.path
+
+    def reads(self, code):
+        return same_file(code.co_filename, self.path)
+
+
+def same_file(filename, path):
+    return filename == path or os.path.abspath(filename) == path
+
+
+def loaded_modules():
+    """Yields ``(path, module)`` for each module that was loaded from a source file."""
+    for module in list(sys.modules.values()):
+        if not isinstance(module, ModuleType):
+            continue
+        filename = module.__dict__.get("__file__")
+        if isinstance(filename, str) and filename.endswith((".py", ".pyw")):
+            yield os.path.abspath(filename), module
+        elif isinstance(filename, str) and module.__name__ == "__main__":
+            yield os.path.abspath(filename), module
+
+
+def namespaces(path):
+    """Every live namespace of a file; a file given to ``exec`` by hand has no module but functions."""
+    found = {}
+    for loaded, module in loaded_modules():
+        if loaded == path:
+            found.setdefault(id(module.__dict__), Namespace(module.__dict__, module, path))
+    if not found:
+        for function in native.functions_of_file(path):
+            globals = function.__globals__
+            found.setdefault(id(globals), Namespace(globals, None, path))
+    return list(found.values())
+
+
+def running_module_code(path):
+    """The code of a module whose statements are still being executed: the script's, mostly."""
+    for frame in sys._current_frames().values():
+        while frame is not None:
+            code = frame.f_code
+            if code.co_name == "<module>" and same_file(code.co_filename, path):
+                return code
+            frame = frame.f_back
+    return None
+
+
+def mangled(name, scope):
+    """A name as it is stored in its class's namespace (the language reference, "Private name mangling")."""
+    if not scope or not name.startswith("__") or name.endswith("__") or "." in name:
+        return name
+    owner = scope[-1].lstrip("_")
+    return f"_{owner}{name}" if owner else name
+
+
+def find_class(namespace, scope):
+    """The live class of this qualified name; nothing if there is none."""
+    holder = namespace.globals
+    found = None
+    for depth, name in enumerate(scope, 1):
+        value = holder.get(mangled(name, scope[: depth - 1]))
+        qualified = ".".join(scope[:depth])
+        if not isinstance(value, type):
+            value = search(value, lambda item: is_own_class(item, namespace, qualified))
+        if value is None:
+            return None
+        found, holder = value, value.__dict__
+    return found
+
+
+def is_own_class(value, namespace, qualified):
+    return isinstance(value, type) and value.__qualname__ == qualified and value.__module__ == namespace.name
+
+
+def bound_value(namespace, scope, name, default=None):
+    """What a name holds in a module or in a live class."""
+    if not scope:
+        return namespace.globals.get(name, default)
+    owner = find_class(namespace, scope)
+    return default if owner is None else owner.__dict__.get(mangled(name, scope), default)
+
+
+def find_unit(namespace, unit):
+    """One live function for each code object that the definition has (more than one if it was made repeatedly)."""
+    name, line, scope = unit["name"], unit["old_line"], unit["scope"]
+
+    def fits(value):
+        return isinstance(value, FunctionType) and is_definition(value.__code__, namespace, name, line)
+
+    value = bound_value(namespace, scope, name)
+    if fits(value):
+        return [value]
+    found = search(value, fits)
+    if found is not None:
+        return [found]
+    codes = {}
+    for function in native.functions_of_file(namespace.filename):
+        if function.__globals__ is namespace.globals and fits(function):
+            codes.setdefault(id(function.__code__), function)
+    return list(codes.values()) or _by_name(namespace, scope, name)
+
+
+def _by_name(namespace, scope, name):
+    """For a file that had changed before it was known: its lines say nothing, its names do."""
+    qualified = ".".join((*scope, name))
+    codes = {}
+
+    def fits(value):
+        return (
+            isinstance(value, FunctionType)
+            and value.__code__.co_name == name
+            and value.__qualname__ == qualified
+            and namespace.reads(value.__code__)
+        )
+
+    value = bound_value(namespace, scope, name)
+    found = value if fits(value) else search(value, fits)
+    if found is not None:
+        codes[id(found.__code__)] = found
+    return list(codes.values())
+
+
+def is_definition(code, namespace, name, line):
+    return code.co_firstlineno == line and code.co_name == name and namespace.reads(code)
+
+
+def search(start, fits):
+    """Looks through wrappers (properties, partials, closures, instances) for a value; breadth first, bounded."""
+    if start is None:
+        return None
+    queue, seen = [start], {id(start)}
+    while queue and len(seen) < SEARCH_LIMIT:
+        value = queue.pop(0)
+        if fits(value):
+            return value
+        if isinstance(value, FunctionType):
+            following = [value.__closure__, value.__dict__, value.__defaults__]
+        elif isinstance(value, type):
+            following = list(value.__dict__.values())
+        else:
+            following = gc.get_referents(value)
+        for item in following:
+            if item is None or id(item) in seen or isinstance(item, (ModuleType, CodeType, str, int, float, bytes)):
+                continue
+            if isinstance(item, type) and not fits(item):
+                continue
+            if isinstance(item, dict) and "__builtins__" in item:
+                continue
+            seen.add(id(item))
+            queue.append(item)
+    return None
+
+
+def sharing(functions, namespace):
+    """Every live function that runs code of these functions' trees, by the code's id."""
+    codes = [code for function in functions for code in tree(function.__code__)]
+    return {id(code): found for code, found in zip(codes, native.functions_of(codes))}

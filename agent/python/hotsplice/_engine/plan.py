@@ -1,0 +1,79 @@
+"""The plan of a transaction: primitive operations for ``_agent.commit``, and a verdict for each edit."""
+
+ORDER = {"unneeded": 0, "applied": 1, "caveat": 2, "refused": 3}
+
+
+class Plan:
+    """Operations in the order in which they are carried out, and what to do once they are.
+
+    An operation is a tuple as ``_agent.commit`` takes it. ``afterwards`` are callables for what is no part of the
+    atomic swap (clearing caches, telling frameworks); they run on the agent's thread after the commit.
+    """
+
+    def __init__(self):
+        self.operations = []
+        self.afterwards = []
+
+    def function(self, function, **parts):
+        if parts:
+            self.operations.append(("function", function, parts))
+
+    def set_name(self, namespace, name, value):
+        self.operations.append(("dict-set", namespace, name, value))
+
+    def delete_name(self, namespace, name):
+        self.operations.append(("dict-delete", namespace, name))
+
+    def set_class_attribute(self, owner, name, value):
+        self.operations.append(("type-set", owner, name, value))
+
+    def delete_class_attribute(self, owner, name):
+        self.operations.append(("type-delete", owner, name))
+
+    def add(self, *operation):
+        self.operations.append(operation)
+
+
+class EditOutcome:
+    """What becomes of one edit; notes add up, and the gravest decides."""
+
+    def __init__(self, path, edit):
+        self.path = path
+        self.edit = edit
+        self.verdict = None
+        self.notes = []
+
+    def note(self, verdict, code=None, message=None):
+        if self.verdict is None or ORDER[verdict] > ORDER[self.verdict]:
+            self.verdict = verdict
+            if message:
+                self.notes.insert(0, (code, message))
+        elif message and (code, message) not in self.notes:
+            self.notes.append((code, message))
+
+    def applied(self):
+        self.note("applied")
+
+    def caveat(self, code, message):
+        self.note("caveat", code, message)
+
+    def refused(self, code, message):
+        self.note("refused", code, message)
+
+    def unneeded(self, code=None, message=None):
+        self.note("unneeded", code, message)
+
+    def as_message(self):
+        code = self.notes[0][0] if self.notes else None
+        message = "; ".join(message for _, message in self.notes) or None
+        edit = self.edit
+        return {
+            "path": self.path,
+            "definition": edit["definition"],
+            "kind": edit["kind"],
+            "line": edit["line"],
+            "end_line": edit["end_line"],
+            "verdict": self.verdict or "applied",
+            "code": code,
+            "message": message,
+        }

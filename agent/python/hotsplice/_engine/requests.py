@@ -1,0 +1,129 @@
+"""What the channel may ask of the engine, one function a request."""
+
+from . import lookup, running
+from .errors import EngineError
+from .live_files import known, live_file, version
+from .transaction import Transaction
+
+_transactions = {}
+_last_transaction = 0
+
+
+def handle(method, params):
+    """Serves one request; raises ``EngineError`` for what can't be served."""
+    serve = _METHODS.get(method)
+    if serve is None:
+        raise EngineError("HS0003", f"the agent does not know the method {method!r}")
+    return serve(params)
+
+
+def files(_params):
+    found = {}
+    for path, module in lookup.loaded_modules():
+        found.setdefault(path, []).append(module.__name__)
+    return {
+        "files": [
+            {"path": path, "modules": modules, "version": version(path)} for path, modules in found.items()
+        ]
+    }
+
+
+def _loaded(path):
+    namespaces = lookup.namespaces(path)
+    if not namespaces:
+        raise EngineError("HS0010", f"this process has not loaded {path}")
+    return namespaces
+
+
+def baseline(params):
+    path = params["path"]
+    namespaces = _loaded(path)
+    file = live_file(path)
+    return {
+        "path": path,
+        "modules": [namespace.name or "" for namespace in namespaces],
+        "version": file.version,
+        "text": file.text,
+        "trust": file.trust,
+        "differs": file.differs,
+        "undoable": len(file.history),
+    }
+
+
+def prepare(params):
+    global _last_transaction
+    _last_transaction += 1
+    transaction = Transaction(_last_transaction, params["patch"])
+    transaction.prepare()
+    answer = {
+        "transaction": transaction.number,
+        "verdicts": transaction.verdicts(),
+        "ready": transaction.ready,
+        "committed": False,
+        "timings": transaction.timings,
+    }
+    if not transaction.ready:
+        transaction.abort()
+    elif params.get("commit"):
+        transaction.commit()
+        answer["verdicts"] = transaction.verdicts()
+        answer["committed"] = True
+    else:
+        _transactions[transaction.number] = transaction
+    return answer
+
+
+def _take(params):
+    transaction = _transactions.pop(params["transaction"], None)
+    if transaction is None:
+        raise EngineError("HS0012", f"transaction {params['transaction']} is not prepared in this process")
+    return transaction
+
+
+def commit(params):
+    transaction = _take(params)
+    transaction.commit()
+    return {"committed": True, "verdicts": transaction.verdicts(), "timings": transaction.timings}
+
+
+def abort(params):
+    _take(params).abort()
+    return {}
+
+
+def history(params):
+    path = params["path"]
+    _loaded(path)
+    return {
+        "versions": [
+            {
+                "version": former.version,
+                "text": former.text,
+                "label": former.label,
+                "definitions": former.definitions,
+                "transaction": former.transaction,
+                "replaced_at": former.replaced_at,
+            }
+            for former in live_file(path).history
+        ]
+    }
+
+
+def status(_params):
+    patched = [
+        {"path": file.path, "definition": definition, **details}
+        for file in known()
+        for definition, details in file.patched.items()
+    ]
+    return {"patched": patched, "running": running.still_running()}
+
+
+_METHODS = {
+    "files": files,
+    "baseline": baseline,
+    "patch/prepare": prepare,
+    "patch/commit": commit,
+    "patch/abort": abort,
+    "history": history,
+    "status": status,
+}

@@ -1,0 +1,63 @@
+"""Calls that began before a patch and still run the old code.
+
+Old code objects are held weakly: nothing here keeps one alive that the end of its last frame should free.
+"""
+
+import sys
+import threading
+import weakref
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+
+from .native import native
+
+# id of an old code object → (weak reference, path, definition, version)
+_old = {}
+
+
+def remember(code, path, definition, version):
+    """Notes that ``code`` is not live any more."""
+    key = id(code)
+
+    def gone(_reference):
+        _old.pop(key, None)
+        native.notify("code/old-left", {"path": path, "definition": definition, "version": version})
+
+    try:
+        _old[key] = (weakref.ref(code, gone), path, definition, version)
+    except TypeError:
+        pass
+
+
+def forget(code):
+    """``code`` is live again."""
+    _old.pop(id(code), None)
+
+
+def still_running():
+    """Every call inside old code, with where it is."""
+    if not _old:
+        return []
+    found = []
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident, frame in sys._current_frames().items():
+        while frame is not None:
+            _note(found, frame.f_code, frame.f_lineno, f"thread {names.get(ident, ident)}")
+            frame = frame.f_back
+    suspended = (
+        (GeneratorType, "gi", "generator"),
+        (CoroutineType, "cr", "coroutine"),
+        (AsyncGeneratorType, "ag", "async generator"),
+    )
+    for kind, prefix, place in suspended:
+        for item in native.objects_of_type(kind):
+            frame = getattr(item, f"{prefix}_frame")
+            if frame is not None and not getattr(item, f"{prefix}_running"):
+                _note(found, frame.f_code, frame.f_lineno, place)
+    return found
+
+
+def _note(found, code, line, place):
+    entry = _old.get(id(code))
+    if entry is not None and entry[0]() is code:
+        _, path, definition, version = entry
+        found.append({"path": path, "definition": definition, "version": version, "line": line or 0, "place": place})

@@ -1,0 +1,182 @@
+"""One patch in this process: prepared, then committed or dropped. Until the commit nothing is changed."""
+
+import linecache
+import time
+
+from . import evaluation, functions, hooks, lookup, running
+from .code import compile_excerpt
+from .errors import Refusal, TimeLimit
+from .live_files import live_file
+from .native import native
+from .plan import EditOutcome, Plan
+
+
+class FileChange:
+    """What a patch does to one file."""
+
+    def __init__(self, message):
+        self.path = message["path"]
+        self.base_version = message["base_version"]
+        self.text = message["text"]
+        self.edits = message["edits"]
+        self.units = message.get("units") or []
+        self.compile = message.get("compile") or []
+        self.moves = message.get("moves") or []
+        self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
+        self.outcomes = [EditOutcome(self.path, edit) for edit in self.edits]
+        self.namespaces = lookup.namespaces(self.path)
+        # Code objects that are not live once the patch is: (code, unit).
+        self.retired = []
+        # CodeChange objects by namespace.
+        self.code_changes = {}
+
+    def outcomes_of(self, unit):
+        """Outcomes of the edits to this function and to what is nested in it."""
+        return [outcome for outcome in self.outcomes if self._belongs(outcome.edit, unit)]
+
+    def _belongs(self, edit, unit):
+        if edit["what"] not in ("function", "class"):
+            return False
+        if edit.get("change") in ("added", "removed") and "<locals>" not in edit["scope"]:
+            return False
+        path = [*edit["scope"], edit["definition"].rpartition(".")[2]]
+        wanted = [*unit["scope"], unit["name"]]
+        if path[: len(wanted)] != wanted:
+            return False
+        # Of several definitions with one name it is the last that starts no later.
+        starts = [
+            other["line"]
+            for other in self.units
+            if other["scope"] == unit["scope"] and other["name"] == unit["name"] and other["line"] <= edit["line"]
+        ]
+        return not starts or unit["line"] == max(starts)
+
+    def outcome_at(self, line):
+        """The outcome of the innermost edit around a line, else of the first one."""
+        around = [o for o in self.outcomes if line and o.edit["line"] <= line <= o.edit["end_line"]]
+        return min(around or self.outcomes, key=lambda o: o.edit["end_line"] - o.edit["line"])
+
+
+class Transaction:
+    def __init__(self, number, patch):
+        self.number = number
+        self.label = patch.get("label", "")
+        self.options = patch.get("options") or {}
+        self.plan = Plan()
+        self.files = [FileChange(message) for message in patch["files"]]
+        self.timings = {}
+        self.ready = False
+        self._started = time.perf_counter_ns()
+
+    def _lap(self, stage):
+        now = time.perf_counter_ns()
+        self.timings[stage] = self.timings.get(stage, 0) + (now - self._started) // 1000
+        self._started = now
+
+    def outcomes(self):
+        return [outcome for file in self.files for outcome in file.outcomes]
+
+    def verdicts(self):
+        return [outcome.as_message() for outcome in self.outcomes()]
+
+    def prepare(self):
+        """Compiles, resolves and evaluates. Afterwards ``ready`` says whether the patch may be committed."""
+        try:
+            if self._baselines_fit():
+                self._resolve()
+                evaluation.evaluate(self)
+                self._lap("evaluate")
+        except TimeLimit:
+            limit = self.options.get("time_limit_ms", 10_000) / 1000
+            self._refuse_all("HS0104", f"evaluating the patch took longer than {limit:g} s")
+        refused = any(outcome.verdict == "refused" for outcome in self.outcomes())
+        if refused:
+            for outcome in self.outcomes():
+                if outcome.verdict != "refused":
+                    outcome.refused("HS0105", "held back because another edit of the same patch was refused")
+        self.ready = not refused
+
+    def _refuse_all(self, code, message):
+        for outcome in self.outcomes():
+            outcome.refused(code, message)
+
+    def _baselines_fit(self):
+        fit = True
+        for change in self.files:
+            if live_file(change.path).version != change.base_version:
+                fit = False
+                for outcome in change.outcomes:
+                    outcome.refused("HS0203", "the live text was changed while the patch was made; try again")
+        return fit
+
+    def _resolve(self):
+        for change in self.files:
+            compiled = {}
+            for namespace in change.namespaces:
+                filename = namespace.filename
+                if change.units and filename not in compiled:
+                    try:
+                        compiled[filename] = compile_excerpt(change.compile, filename)
+                    except Refusal as refusal:
+                        change.outcome_at(refusal.line).refused(refusal.code, refusal.message)
+                        return
+                    self._lap("compile")
+                resolved = functions.resolve(change, namespace, compiled.get(filename)) if change.units else []
+                change.code_changes[id(namespace)] = resolved
+                functions.plan(resolved, change, self.plan)
+                functions.plan_moves(change, namespace, self.plan)
+                self._lap("resolve")
+
+    def commit(self):
+        """Swaps the pointers; runs no Python code of the program's until that is done."""
+        self._started = time.perf_counter_ns()
+        replaced = native.commit(self.plan.operations)
+        self._lap("commit")
+        for change in self.files:
+            definitions = list(dict.fromkeys(edit["definition"] for edit in change.edits))
+            file = live_file(change.path)
+            file.replace_text(change.text, self.label, definitions, self.number)
+            self._note_versions(file, change)
+            self._show_text(change)
+        for action in self.plan.afterwards:
+            action()
+        hooks.run(self)
+        del replaced
+        self._lap("after")
+        native.notify(
+            "patch/applied",
+            {"files": [{"path": file.path, "version": live_file(file.path).version} for file in self.files]},
+        )
+
+    def _note_versions(self, file, change):
+        now = time.time()
+        for outcome in change.outcomes:
+            edit = outcome.edit
+            if edit["change"] == "removed":
+                file.patched.pop(edit["definition"], None)
+            elif edit["what"] in ("function", "class"):
+                before = file.patched.get(edit["definition"])
+                file.patched[edit["definition"]] = {
+                    "line": edit["line"],
+                    "version": before["version"] + 1 if before else 1,
+                    "patched_at": now,
+                    "ran": None,
+                }
+        for code, unit in change.retired:
+            name = ".".join((*unit["scope"], unit["name"]))
+            version = file.patched.get(name, {"version": 1})["version"] - 1
+            running.remember(code, file.path, name, version)
+        change.retired.clear()
+        for code_change in (item for items in change.code_changes.values() for item in items):
+            running.forget(code_change.new_code)
+        change.code_changes.clear()
+
+    def _show_text(self, change):
+        """Tracebacks, debuggers and ``inspect`` read the live text, also where the file on disk says otherwise."""
+        lines = change.text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        lines = [line + "\n" for line in (lines if lines[-1] else lines[:-1])]
+        for filename in {change.path, *(namespace.filename for namespace in change.namespaces)}:
+            linecache.cache[filename] = (len(change.text), None, lines, filename)
+
+    def abort(self):
+        self.plan = Plan()

@@ -1,0 +1,39 @@
+"""Loads the native half of the agent: from beside this file in an installed package, else from a checkout's build."""
+
+import os
+import sys
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+
+NAME = "hotsplice._agent"
+
+
+def candidates():
+    """Where the library may be, best first."""
+    given = os.environ.get("HOTSPLICE_AGENT_LIBRARY")
+    if given:
+        yield given
+        return
+    package = os.path.dirname(os.path.abspath(__file__))
+    yield os.path.join(package, "_agent.abi3.so")
+    checkout = os.path.dirname(os.path.dirname(os.path.dirname(package)))
+    built = [os.path.join(checkout, "target", profile, "lib_agent.so") for profile in ("release", "debug")]
+    yield from sorted(filter(os.path.exists, built), key=os.path.getmtime, reverse=True)
+
+
+def load():
+    """The native module; ``ImportError`` says where it was looked for."""
+    loaded = sys.modules.get(NAME)
+    if loaded is not None:
+        return loaded
+    looked = []
+    for path in candidates():
+        looked.append(path)
+        if not os.path.exists(path):
+            continue
+        spec = spec_from_file_location(NAME, path, loader=ExtensionFileLoader(NAME, path))
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[NAME] = module
+        return module
+    raise ImportError(f"the agent's native library is at none of {', '.join(looked)}", name=NAME)

@@ -1,0 +1,99 @@
+"""Starting and stopping the agent in this process."""
+
+import atexit
+import os
+import platform
+import sys
+
+from ._native import load
+
+__version__ = "0.1.0"
+
+OLDEST, NEWEST = (3, 10), (3, 15)
+
+
+class UnsupportedPython(RuntimeError):
+    """This interpreter can't be patched; the message says why (HS0008)."""
+
+
+def _refusal():
+    version = ".".join(map(str, sys.version_info[:2]))
+    if sys.implementation.name != "cpython":
+        return f"Hotsplice works on CPython, this is {platform.python_implementation()}"
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        return f"Hotsplice works on CPython 3.10 to 3.15, this is {version}"
+    if not getattr(sys, "_is_gil_enabled", lambda: True)() or "t" in getattr(sys, "abiflags", ""):
+        return f"Hotsplice does not yet work on free-threaded builds; use CPython {version} with the GIL"
+    if sys.platform == "win32":
+        return "Hotsplice does not yet work on Windows"
+    return None
+
+
+def runtime_directory():
+    """The folder of the registry, as the server looks for it."""
+    given = os.environ.get("HOTSPLICE_RUNTIME_DIR")
+    if given:
+        return given
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime and os.path.isdir(runtime):
+        return os.path.join(runtime, "hotsplice")
+    return f"/tmp/hotsplice-{os.getuid()}"
+
+
+_registered = False
+
+
+def listen(directory=None):
+    """Makes this process a session that editors and ``hotsplice patch`` find.
+
+    ``directory`` is the registry's folder, by default the one that ``hotsplice`` looks in. Raises
+    ``UnsupportedPython`` where the interpreter can't be patched. Calling it again does nothing.
+
+    After ``os.fork`` the child is a session of its own. After ``os.execv`` the new program has to listen itself.
+    """
+    global _registered
+    reason = _refusal()
+    if reason:
+        raise UnsupportedPython(f"HS0008: {reason}")
+    agent = load()
+    agent.watch(os.path.dirname(os.__file__))
+    from . import _engine  # noqa: F401 - imported now, so that the first patch need not
+
+    about = {
+        "command": list(getattr(sys, "orig_argv", sys.argv)),
+        "cwd": os.getcwd(),
+        "executable": sys.executable or "",
+        "python": platform.python_version(),
+        "version": __version__,
+    }
+    agent.start(os.fspath(directory or runtime_directory()), about, _thread_marker())
+    if not _registered:
+        _registered = True
+        atexit.register(agent.stop)
+        os.register_at_fork(
+            before=agent.before_fork,
+            after_in_parent=agent.after_fork_in_parent,
+            after_in_child=_after_fork_in_child,
+        )
+
+
+def stop():
+    """Ends the session; ``listen`` can start another one."""
+    load().stop()
+
+
+def _after_fork_in_child():
+    try:
+        load().after_fork_in_child()
+    except OSError as error:
+        sys.stderr.write(f"hotsplice: the forked process {os.getpid()} can't be patched: {error}\n")
+
+
+def _thread_marker():
+    """A thread object that stands for the agent's threads: debuggers leave threads with these attributes alone."""
+    import threading
+
+    marker = threading.Thread(name="hotsplice", daemon=True)
+    marker.is_pydev_daemon_thread = True
+    marker.pydev_do_not_trace = True
+    return marker

@@ -1,0 +1,141 @@
+//! What files the process has executed, each with its text as it was then: the baseline of every later patch.
+//!
+//! An audit hook (PEP 578) sees every `exec` of a module's code, whoever does it: `import`, `runpy`, pytest's rewriter,
+//! `python script.py`. All it does for other events is compare a few bytes. Files outside of the project (the standard
+//! library, installed packages) are noted without their text.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hotsplice_channel::message::{ModuleLoaded, event};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::{internals, session};
+
+#[derive(Clone)]
+struct Executed {
+    modified: i128,
+    size: u64,
+    when: f64,
+    text: Option<Vec<u8>>,
+    count: u64,
+}
+
+// Only touched with the GIL held, and never across Python code: a fork can't find it locked.
+static EXECUTED: Mutex<Option<HashMap<PathBuf, Executed>>> = Mutex::new(None);
+static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+
+/// Begins to watch; a second call does nothing. `library` is the folder of the standard library.
+#[pyfunction]
+pub fn watch(py: Python<'_>, library: PathBuf) -> PyResult<()> {
+    let symbols = internals::required()?;
+    if LIBRARY.set(library).is_err() {
+        return Ok(());
+    }
+    // SAFETY: the hook lives as long as the process, which never unloads this library.
+    match unsafe { (symbols.add_audit_hook)(hook, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(py)),
+    }
+}
+
+unsafe extern "C" fn hook(name: *const c_char, arguments: *mut ffi::PyObject, _data: *mut c_void) -> c_int {
+    // SAFETY: CPython passes a C string.
+    if unsafe { CStr::from_ptr(name) } != c"exec" || arguments.is_null() {
+        return 0;
+    }
+    // SAFETY: events are raised with the GIL held once the interpreter runs; panics must not cross into C.
+    let _ = std::panic::catch_unwind(|| unsafe {
+        let python = Python::assume_attached();
+        let arguments = Bound::from_borrowed_ptr(python, arguments);
+        // An event is no place to fail: what can't be read is not noted.
+        if let Ok(Some(path)) = module_file(&arguments) {
+            note(path);
+        }
+    });
+    0
+}
+
+fn module_file(arguments: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+    let code = arguments.get_item(0)?;
+    if code.get_type().name()? != "code" || code.getattr("co_name")?.extract::<&str>()? != "<module>" {
+        return Ok(None);
+    }
+    let filename: PathBuf = code.getattr("co_filename")?.extract::<String>()?.into();
+    Ok(Some(normal(&filename)))
+}
+
+/// As `os.path.abspath` has it: links are left as they are.
+fn normal(path: &Path) -> PathBuf {
+    let mut result = if path.is_absolute() { PathBuf::new() } else { std::env::current_dir().unwrap_or_default() };
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                result.pop();
+            }
+            other => result.push(other),
+        }
+    }
+    result
+}
+
+fn is_project(path: &Path) -> bool {
+    let installed = path.components().any(|part| {
+        let part = part.as_os_str();
+        part == "site-packages" || part == "dist-packages"
+    });
+    !installed && LIBRARY.get().is_none_or(|library| !path.starts_with(library))
+}
+
+fn note(path: PathBuf) {
+    let Ok(metadata) = fs::metadata(&path) else { return };
+    if !metadata.is_file() {
+        return;
+    }
+    let text = if is_project(&path) { fs::read(&path).ok() } else { None };
+    let when = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
+    let fresh = Executed {
+        modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+        size: metadata.size(),
+        when,
+        text,
+        count: 1,
+    };
+    if let Ok(mut executed) = EXECUTED.lock() {
+        let files = executed.get_or_insert_default();
+        let count = files.get(&path).map_or(1, |known| known.count + 1);
+        files.insert(path.clone(), Executed { count, ..fresh });
+    }
+    session::broadcast(event::MODULE_LOADED, &ModuleLoaded { path: path.to_string_lossy().into_owned() });
+}
+
+/// `{path: (mtime in ns, size, time of the execution, text or None, how often)}`
+#[pyfunction]
+#[pyo3(signature = (path = None))]
+pub fn loaded<'py>(py: Python<'py>, path: Option<PathBuf>) -> PyResult<Bound<'py, PyDict>> {
+    let found: Vec<(PathBuf, Executed)> = match EXECUTED.lock() {
+        Ok(executed) => {
+            let files = executed.iter().flatten();
+            files
+                .filter(|(known, _)| path.as_ref().is_none_or(|path| path == *known))
+                .map(|(path, file)| (path.clone(), file.clone()))
+                .collect()
+        }
+        Err(_) => Vec::new(),
+    };
+    let dict = PyDict::new(py);
+    for (path, file) in found {
+        let text = file.text.as_ref().map(|text| PyBytes::new(py, text));
+        dict.set_item(path.to_string_lossy(), (file.modified, file.size, file.when, text, file.count))?;
+    }
+    Ok(dict)
+}

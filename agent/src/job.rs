@@ -1,0 +1,207 @@
+//! One request that needs Python, on a native thread of its own.
+//!
+//! The thread gets the GIL quickly even in a busy program: the main thread, at its next safe point, steps aside for
+//! it. It is hidden from debuggers, and what it runs has a time limit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hotsplice_channel::codes;
+use hotsplice_channel::message::{JsonRpc, Request, Response, ResponseError};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::{json, session};
+
+/// Jobs that wait for the GIL.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+/// Jobs that have not ended.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static IS_JOB: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether the current thread serves a request.
+pub fn is_job() -> bool {
+    IS_JOB.get()
+}
+
+/// Waits until no job runs, or until the time is over. The caller must not hold the GIL.
+pub fn wait_for_all(limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    while RUNNING.load(Ordering::Acquire) > 0 {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    true
+}
+
+/// In a child after fork no job runs.
+pub fn reset() {
+    WAITING.store(0, Ordering::Release);
+    RUNNING.store(0, Ordering::Release);
+}
+
+/// Runs in the main thread between two bytecodes: lets the GIL go until the waiting job has it. No Python code runs here.
+extern "C" fn step_aside(_argument: *mut std::ffi::c_void) -> std::ffi::c_int {
+    if WAITING.load(Ordering::Acquire) > 0 {
+        // SAFETY: a pending call runs with the GIL held; it is given back before the call returns.
+        unsafe {
+            let state = ffi::PyEval_SaveThread();
+            let deadline = Instant::now() + Duration::from_millis(20);
+            while WAITING.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_micros(20));
+            }
+            ffi::PyEval_RestoreThread(state);
+        }
+    }
+    0
+}
+
+/// Serves a request on a thread of its own and hands the answer to `reply`.
+pub fn start(request: Request, reply: impl FnOnce(Response) + Send + 'static) {
+    RUNNING.fetch_add(1, Ordering::AcqRel);
+    let id = request.id;
+    let work = move || {
+        IS_JOB.set(true);
+        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(&request)))
+            .unwrap_or_else(|_| Err(ResponseError::refused(codes::INTERNAL, "the agent failed; nothing was changed")));
+        let (result, error) = match answer {
+            Ok(result) => (Some(result), None),
+            Err(error) => (None, Some(error)),
+        };
+        reply(Response { jsonrpc: JsonRpc::V2, id: Some(id), result, error });
+        RUNNING.fetch_sub(1, Ordering::AcqRel);
+    };
+    if std::thread::Builder::new().name("hotsplice-job".to_owned()).spawn(work).is_err() {
+        RUNNING.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn serve(request: &Request) -> Result<serde_json::Value, ResponseError> {
+    WAITING.fetch_add(1, Ordering::AcqRel);
+    // SAFETY: Py_AddPendingCall may be called from any thread, with or without the GIL.
+    unsafe { ffi::Py_AddPendingCall(Some(step_aside), std::ptr::null_mut()) };
+    let limit = request.params.pointer("/patch/options/time_limit_ms").and_then(serde_json::Value::as_u64);
+    Python::attach(|py| {
+        WAITING.fetch_sub(1, Ordering::AcqRel);
+        let hidden = Hidden::enter(py);
+        let watchdog = Watchdog::start(py, limit.map(Duration::from_millis));
+        let answer = call_engine(py, request);
+        drop(watchdog);
+        drop(hidden);
+        answer.map_err(|error| describe(py, error))
+    })
+}
+
+fn call_engine(py: Python<'_>, request: &Request) -> PyResult<serde_json::Value> {
+    let params = json::to_python(py, &request.params)?;
+    let engine = py.import("hotsplice._engine")?;
+    let answer = engine.call_method1("handle", (&request.method, params))?;
+    json::from_python(&answer)
+}
+
+/// `EngineError` carries its own code; anything else is our failure, with the traceback for the report.
+fn describe(py: Python<'_>, error: PyErr) -> ResponseError {
+    let value = error.value(py);
+    let known = value.getattr("code").and_then(|code| code.extract::<String>());
+    let message = value.getattr("message").and_then(|message| message.extract::<String>());
+    if let (Ok(code), Ok(message)) = (known, message) {
+        return ResponseError::refused(&code, message);
+    }
+    let traceback = error.traceback(py).and_then(|traceback| traceback.format().ok()).unwrap_or_default();
+    ResponseError::refused(codes::INTERNAL, format!("the agent failed; nothing was changed: {error}\n{traceback}"))
+}
+
+/// While it lives, `threading` knows this thread as one that debuggers leave alone.
+struct Hidden<'py> {
+    entry: Option<(Bound<'py, PyDict>, u64)>,
+}
+
+impl<'py> Hidden<'py> {
+    /// Done natively and first: no line of Python runs on the thread before it is marked.
+    fn enter(py: Python<'py>) -> Self {
+        Self { entry: Self::mark(py).ok() }
+    }
+
+    fn mark(py: Python<'py>) -> PyResult<(Bound<'py, PyDict>, u64)> {
+        let marker = session::thread_marker(py).ok_or_else(|| PyRuntimeError::new_err("no marker"))?;
+        let active = py.import("threading")?.getattr("_active")?.cast_into::<PyDict>()?;
+        let ident = thread_ident(py)?;
+        active.set_item(ident, marker)?;
+        Ok((active, ident))
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        if let Some((active, ident)) = self.entry.take() {
+            // Somebody else may have taken it out: it is gone then as it should be.
+            let _ = active.del_item(ident);
+        }
+    }
+}
+
+fn thread_ident(py: Python<'_>) -> PyResult<u64> {
+    py.import("_thread")?.call_method0("get_ident")?.extract()
+}
+
+/// Raises `TimeLimit` in the thread that made it once the time is over.
+struct Watchdog {
+    done: Arc<AtomicBool>,
+}
+
+impl Watchdog {
+    fn start(py: Python<'_>, limit: Option<Duration>) -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        if let (Some(limit), Ok(ident)) = (limit, thread_ident(py)) {
+            session::at(Instant::now() + limit, Alarm { done: done.clone(), ident });
+        }
+        Self { done }
+    }
+}
+
+impl Drop for Watchdog {
+    /// Dropped with the GIL held: after that the alarm does nothing.
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Release);
+    }
+}
+
+/// What the listener sets off when a job's time is over.
+pub struct Alarm {
+    done: Arc<AtomicBool>,
+    ident: u64,
+}
+
+impl Alarm {
+    pub fn is_over(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// On a thread of its own, since it needs the GIL.
+    pub fn ring(self) {
+        let work = move || {
+            if self.is_over() {
+                return;
+            }
+            Python::attach(|py| {
+                if self.is_over() {
+                    return;
+                }
+                if let Ok(limit) = py.import("hotsplice._engine").and_then(|engine| engine.getattr("TimeLimit")) {
+                    // SAFETY: the GIL is held and the job has not ended, so the ident is its own.
+                    unsafe { ffi::PyThreadState_SetAsyncExc(self.ident as _, limit.as_ptr()) };
+                }
+            });
+        };
+        // Without a thread to spare the evaluation goes on unlimited: nothing better can be done.
+        let _ = std::thread::Builder::new().name("hotsplice-alarm".to_owned()).spawn(work);
+    }
+}

@@ -1,0 +1,276 @@
+//! This process as a session: its entry in the registry, its socket, and what happens at exit and fork.
+//!
+//! All functions here are called with the GIL held, and the lock below is never held while the GIL is let go: so a
+//! fork can't find it taken.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hotsplice_channel::message::Capability;
+use hotsplice_channel::registry::{self, Entry};
+use hotsplice_channel::{PROTOCOL, codes};
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use rustix::event::{EventfdFlags, eventfd};
+
+use crate::listener::{Mailbox, Message, State, notification};
+use crate::{internals, job, json};
+
+struct Session {
+    mailbox: Mailbox,
+    entry: Entry,
+    directory: PathBuf,
+    marker: Py<PyAny>,
+    thread: Thread,
+}
+
+enum Thread {
+    Running(JoinHandle<State>),
+    /// While the process forks.
+    Paused(Box<State>),
+    /// Could not be started again, or its state was lost.
+    Gone,
+}
+
+static SESSION: Mutex<Option<Session>> = Mutex::new(None);
+
+fn session() -> MutexGuard<'static, Option<Session>> {
+    SESSION.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes this process a session. `about` gives `command`, `cwd`, `executable`, `python`, `version`; `marker` is the
+/// thread object that stands for the agent's threads in `threading`. A second call does nothing.
+#[pyfunction]
+pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>, marker: Py<PyAny>) -> PyResult<()> {
+    if session().is_some() {
+        return Ok(());
+    }
+    internals::required()?;
+    let text = |key: &str| -> PyResult<String> {
+        about.get_item(key)?.ok_or_else(|| PyRuntimeError::new_err(format!("{key} is missing")))?.extract()
+    };
+    let command = about.get_item("command")?.map_or(Ok(serde_json::Value::Null), |value| json::from_python(&value))?;
+    let pid = std::process::id();
+    let started = registry::process_started(pid)
+        .ok_or_else(|| PyRuntimeError::new_err("this process can't read its own start time in /proc"))?;
+    let entry = Entry {
+        protocol: PROTOCOL,
+        id: format!("{pid}-{started}"),
+        pid,
+        parent: rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get().cast_unsigned()),
+        started,
+        registered: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64),
+        command: serde_json::from_value(command).unwrap_or_default(),
+        cwd: text("cwd")?,
+        executable: text("executable")?,
+        python: text("python")?,
+        socket: String::new(),
+        version: text("version")?,
+    };
+    begin(py, directory, entry, marker).map_err(|error| PyOSError::new_err(error.to_string()))
+}
+
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Registry(#[from] registry::RegistryError),
+    #[error("{path}: {source}")]
+    File { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    System(#[from] rustix::io::Errno),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+fn begin(py: Python<'_>, directory: PathBuf, mut entry: Entry, marker: Py<PyAny>) -> Result<(), StartError> {
+    registry::ensure(&directory)?;
+    let socket = directory.join(format!("{}.sock", entry.id));
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StartError::File { path, source }
+    };
+    // What an earlier program in this process (before an `exec`) left there.
+    let _ = fs::remove_file(&socket);
+    let listener = UnixListener::bind(&socket).map_err(at(&socket))?;
+    listener.set_nonblocking(true)?;
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).map_err(at(&socket))?;
+    entry.socket = socket.to_string_lossy().into_owned();
+    let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+    let (sender, inbox) = channel();
+    let mailbox = Mailbox::new(sender, bell);
+    let state = State::new(listener, inbox, mailbox.clone(), entry.clone(), capabilities(py));
+    let thread = spawn(state)?;
+    // Last, and whole at once: whoever sees the entry can connect.
+    let file = directory.join(format!("{}.json", entry.id));
+    let draft = directory.join(format!("{}.draft", entry.id));
+    let text = serde_json::to_vec_pretty(&entry).map_err(io::Error::from)?;
+    fs::write(&draft, text).map_err(at(&draft))?;
+    fs::rename(&draft, &file).map_err(at(&file))?;
+    *session() = Some(Session { mailbox, entry, directory, marker, thread: Thread::Running(thread) });
+    Ok(())
+}
+
+/// Signals are the program's: the thread blocks them all.
+fn spawn(state: State) -> io::Result<JoinHandle<State>> {
+    // SAFETY: the sets are made by the calls that fill them; the mask is this thread's own and is put back.
+    unsafe {
+        let mut all = std::mem::zeroed::<libc::sigset_t>();
+        let mut before = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        let thread = std::thread::Builder::new().name("hotsplice".to_owned()).spawn(move || state.run());
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+        thread
+    }
+}
+
+fn capabilities(py: Python<'_>) -> BTreeMap<String, Capability> {
+    let unless = |available: bool, reason: &str| Capability {
+        available,
+        reason: (!available).then(|| reason.to_owned()),
+    };
+    BTreeMap::from([
+        (
+            "in-place-line-shift".to_owned(),
+            unless(internals::can_set_first_line(py), "this interpreter caches line numbers or has an unknown layout"),
+        ),
+        (
+            "heap-visitor".to_owned(),
+            unless(
+                internals::symbols().is_some_and(|symbols| symbols.visit_objects.is_some()),
+                "PyUnstable_GC_VisitObjects comes with CPython 3.12",
+            ),
+        ),
+    ])
+}
+
+/// The thread object that hides the agent's threads from debuggers.
+pub fn thread_marker(py: Python<'_>) -> Option<Py<PyAny>> {
+    session().as_ref().map(|session| session.marker.clone_ref(py))
+}
+
+/// Sends an event to every client. Never waits.
+pub fn broadcast(method: &str, params: &impl serde::Serialize) {
+    let mailbox = session().as_ref().map(|session| session.mailbox.clone());
+    if let (Some(mailbox), Ok(bytes)) = (mailbox, notification(method, params)) {
+        mailbox.send(Message::Broadcast(bytes));
+    }
+}
+
+#[pyfunction]
+pub fn notify(method: &str, params: &Bound<'_, PyDict>) -> PyResult<()> {
+    broadcast(method, &json::from_python(params.as_any())?);
+    Ok(())
+}
+
+/// Has the listener set off an alarm at a time.
+pub fn at(when: Instant, alarm: job::Alarm) {
+    if let Some(session) = session().as_ref() {
+        session.mailbox.send(Message::Alarm(when, alarm));
+    }
+}
+
+/// Takes the listener's thread out of the process and gives its state.
+fn pause(py: Python<'_>, mailbox: &Mailbox, thread: Thread) -> Option<Box<State>> {
+    match thread {
+        Thread::Running(thread) => {
+            mailbox.send(Message::Pause);
+            py.detach(|| thread.join().ok()).map(Box::new)
+        }
+        Thread::Paused(state) => Some(state),
+        Thread::Gone => None,
+    }
+}
+
+/// Ends the session: no thread, socket or entry is left. For `atexit`, while the interpreter still runs.
+#[pyfunction]
+pub fn stop(py: Python<'_>) {
+    let Some(session) = session().take() else { return };
+    if !job::is_job() {
+        py.detach(|| job::wait_for_all(Duration::from_secs(2)));
+    }
+    let _ = fs::remove_file(session.directory.join(format!("{}.json", session.entry.id)));
+    let _ = fs::remove_file(&session.entry.socket);
+    if let Some(mut state) = pause(py, &session.mailbox, session.thread) {
+        state.say_goodbye();
+    }
+}
+
+/// For `os.register_at_fork(before=…)`: CPython 3.12 and later count the process's threads at a fork and warn, so the
+/// listener leaves. Its connections stay open; clients notice nothing.
+#[pyfunction]
+pub fn before_fork(py: Python<'_>) {
+    let taken = session().as_mut().map(|session| {
+        (session.mailbox.clone(), std::mem::replace(&mut session.thread, Thread::Gone))
+    });
+    let Some((mailbox, thread)) = taken else { return };
+    if !job::is_job() {
+        py.detach(|| job::wait_for_all(Duration::from_secs(2)));
+    }
+    let threads = thread_count();
+    let was_running = matches!(thread, Thread::Running(_));
+    let state = pause(py, &mailbox, thread);
+    if was_running {
+        wait_for_fewer(threads);
+    }
+    if let Some(session) = session().as_mut() {
+        session.thread = state.map_or(Thread::Gone, Thread::Paused);
+    }
+}
+
+/// A joined thread stays in the kernel's count for a moment.
+fn wait_for_fewer(threads: Option<usize>) {
+    let deadline = Instant::now() + Duration::from_millis(100);
+    while threads.is_some() && thread_count() >= threads && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+}
+
+fn thread_count() -> Option<usize> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    stat[stat.rfind(')')? + 1..].split_ascii_whitespace().nth(17)?.parse().ok()
+}
+
+#[pyfunction]
+pub fn after_fork_in_parent() {
+    let mut session = session();
+    let Some(session) = session.as_mut() else { return };
+    if let Thread::Paused(state) = std::mem::replace(&mut session.thread, Thread::Gone)
+        && let Ok(thread) = spawn(*state)
+    {
+        session.thread = Thread::Running(thread);
+    }
+}
+
+/// The child closes what it inherited and becomes a session of its own.
+#[pyfunction]
+pub fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
+    job::reset();
+    let Some(inherited) = session().take() else { return Ok(()) };
+    // Dropping closes the child's copies of the descriptors; the parent's connections stay open.
+    if let Thread::Paused(state) = inherited.thread {
+        drop(state);
+    }
+    let pid = std::process::id();
+    let Some(started) = registry::process_started(pid) else { return Ok(()) };
+    let entry = Entry {
+        id: format!("{pid}-{started}"),
+        pid,
+        parent: inherited.entry.pid,
+        started,
+        registered: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64),
+        socket: String::new(),
+        ..inherited.entry
+    };
+    begin(py, inherited.directory, entry, inherited.marker)
+        .map_err(|error| PyOSError::new_err(format!("{}: {error}", codes::INTERNAL)))
+}
