@@ -7,7 +7,8 @@ one of the program's. Modules, from the outside in:
 ``live_files``   which text is live in which file, and its former texts
 ``transaction``  prepare and commit of one patch
 ``functions``    new code for live functions
-``evaluation``   running what has to be run, in a shadow of the module
+``evaluation``   running what has to be run, in the order of the text
+``shadow``       a copy of a live namespace to run it in
 ``merging``      taking a value that was evaluated into the live namespace
 ``classes``      the same for classes
 ``references``   moving references from one object to another

@@ -1,72 +1,10 @@
-"""Running what has to be run, in a shadow of each module.
-
-A shadow is a module object of its own whose namespace begins as a copy of the live one. Statements run there: what
-they bind stays aside until the commit, and the functions that they make are given the live namespace then.
-"""
+"""Running what has to be run, file by file, in the order of the text, each module in its shadow."""
 
 import builtins
-import traceback
-from types import CellType, FunctionType, ModuleType
 
-from . import lookup, merging
-from .code import compile_excerpt, find_class_body
-from .errors import Refusal, TimeLimit
-from .native import native
-
-
-class Shadow:
-    """A copy of a live namespace to run statements in."""
-
-    def __init__(self, namespace):
-        self.namespace = namespace
-        self.module = ModuleType(namespace.name or "__main__")
-        self.globals.clear()
-        self.globals.update(namespace.globals)
-        self.before = dict(namespace.globals)
-        # Classes' namespaces, by qualified path: what their statements bound.
-        self.classes = {}
-        # Names in the shadow that stand in for changed functions, and what they stand in for.
-        self.twins = {}
-        self._holders = native.reference_count(self.module.__dict__)
-
-    @property
-    def globals(self):
-        return self.module.__dict__
-
-    def functions(self):
-        """Every live function that was made in the shadow."""
-        if native.reference_count(self.module.__dict__) == self._holders:
-            return []
-        return native.functions_with_globals(self.module.__dict__)
-
-    def make_twins(self, changes):
-        """Changed functions are new for what runs here: a copy with the new code stands in for each."""
-        for change in changes:
-            name = change.unit["name"]
-            if change.unit["scope"]:
-                continue
-            live = self.globals.get(name)
-            if not any(live is function for function in change.functions) or live.__code__ is change.new_code:
-                continue
-            if live.__code__.co_freevars != change.new_code.co_freevars:
-                continue
-            twin = FunctionType(change.new_code, self.globals, live.__name__, live.__defaults__, live.__closure__)
-            twin.__kwdefaults__ = live.__kwdefaults__
-            twin.__qualname__, twin.__doc__ = live.__qualname__, live.__doc__
-            twin.__dict__.update(live.__dict__)
-            self.globals[name] = self.before[name] = twin
-            self.twins[name] = (twin, live)
-
-
-class ClassNamespace(dict):
-    """What a class body's statements see: what they bound themselves, then the live class."""
-
-    def __init__(self, owner):
-        super().__init__()
-        self.owner = owner
-
-    def __missing__(self, name):
-        return self.owner.__dict__[name]
+from . import merging
+from .errors import Refusal
+from .shadow import Shadow
 
 
 def evaluate(transaction):
@@ -140,57 +78,3 @@ def _link(shadows):
     seen["__import__"] = import_shadow
     for shadow in shadows:
         shadow.globals["__builtins__"] = seen
-
-
-def run_in_module(excerpt, shadow):
-    """Executes an excerpt in the shadow; an exception is a refusal that names its line."""
-    code = compile_excerpt(excerpt, shadow.namespace.filename)
-    _guarded(lambda: exec(code, shadow.globals), shadow)
-
-
-def run_in_class(excerpt, scope, owner, shadow):
-    """Executes statements of a class body as they would run in it, against the live class."""
-    code = find_class_body(compile_excerpt(excerpt, shadow.namespace.filename), scope)
-    if code is None:
-        raise Refusal("HS0106", f"class {'.'.join(scope)} is not where the patch says")
-    seen = shadow.classes.get(tuple(scope))
-    if seen is None:
-        seen = shadow.classes[tuple(scope)] = ClassNamespace(owner)
-    closure = tuple(_class_cell(name, owner) for name in code.co_freevars)
-    if closure:
-        _guarded(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)
-    else:
-        _guarded(lambda: exec(code, shadow.globals, seen), shadow)
-    cell = seen.pop("__classcell__", None)
-    if cell is not None:
-        cell.cell_contents = owner
-    seen.pop("__classdictcell__", None)
-    return seen
-
-
-def _class_cell(name, owner):
-    if name == ".type_params":
-        return CellType(owner.__type_params__)
-    for parameter in getattr(owner, "__type_params__", ()):
-        if parameter.__name__ == name:
-            return CellType(parameter)
-    return CellType()
-
-
-def _guarded(action, shadow):
-    try:
-        action()
-    except (TimeLimit, MemoryError):
-        raise
-    except BaseException as error:
-        raise Refusal("HS0103", describe(error, shadow.namespace)) from None
-
-
-def describe(error, namespace):
-    """The exception in one line, with the line of the patched file that it came through."""
-    where = ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if namespace.reads(frame.f_code):
-            where = f"line {line}: "
-    text = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
-    return f"{where}running this raised {text}"

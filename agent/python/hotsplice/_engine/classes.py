@@ -1,0 +1,240 @@
+"""A class that was built again lends its namespace to the live one, which keeps its identity and its instances."""
+
+import abc
+import dataclasses
+import enum
+import typing
+from types import FunctionType, MemberDescriptorType, GetSetDescriptorType
+
+from . import lookup
+from .errors import Refusal
+from .native import native
+
+MISSING = object()
+# Parts of a class's namespace that belong to the object itself.
+OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"}
+PLAIN_METACLASSES = (type, abc.ABCMeta)
+
+
+def is_own(value, namespace, name):
+    return isinstance(value, type) and value.__module__ == namespace.name and value.__qualname__ == name
+
+
+def is_made_here(new, old, namespace):
+    return isinstance(new, type) and new is not old and new.__module__ == old.__module__ and (
+        new.__qualname__ == old.__qualname__
+    )
+
+
+def needs_rebuild(owner, edit):
+    """Whether an edit inside a class asks for the class statement to be run again, with its metaclass and decorators."""
+    if edit["what"] in ("function", "class"):
+        return False
+    if isinstance(owner, enum.EnumMeta) or "__slots__" in edit["binds"]:
+        return True
+    if dataclasses.is_dataclass(owner) and "__dataclass_fields__" in owner.__dict__:
+        return edit["what"] in ("assignment", "annotation")
+    if issubclass(owner, tuple) and hasattr(owner, "_fields"):
+        return edit["what"] in ("assignment", "annotation")
+    if type(owner) in PLAIN_METACLASSES or type(owner).__module__ == "typing" and not _is_typed_dict(owner):
+        return False
+    return edit["what"] in ("assignment", "annotation")
+
+
+def _is_typed_dict(owner):
+    return typing.is_typeddict(owner)
+
+
+def merge(merger, live, made, scope):
+    """Plans to give the live class what a newly built one has. Raises ``Refusal`` where the layout forbids it."""
+    plan = merger.plan
+    merger.rebuilt.add(scope)
+    if type(live) is not type(made):
+        raise Refusal("HS0504", f"the metaclass of {live.__qualname__} changed from {type(live).__name__} to "
+                      f"{type(made).__name__}, which a live class can't follow; start the process again")
+    if _slots(live) != _slots(made):
+        raise Refusal("HS0502", f"the __slots__ of {live.__qualname__} changed: existing instances have no room for that; "
+                      "start the process again")
+    if isinstance(live, enum.EnumMeta):
+        _merge_enum(merger, live, made)
+        return
+    old, new = dict(live.__dict__), dict(made.__dict__)
+    edited = _edited_names(merger, scope)
+    for name, value in new.items():
+        if name in OWN_KEYS or isinstance(value, (GetSetDescriptorType, MemberDescriptorType)):
+            continue
+        _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, edited)
+    for name, value in old.items():
+        generated = name.startswith("__") and isinstance(value, FunctionType) and name not in ("__init_subclass__",)
+        if name not in new and name not in OWN_KEYS and (generated or name in _removed_names(merger, scope)):
+            plan.delete_class_attribute(live, name)
+    _point_class_cells(plan, live, made, new)
+    if "__abstractmethods__" in new or "__abstractmethods__" in old:
+        plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
+    bases = tuple(live if base is made else _live_base(merger, base) for base in made.__bases__)
+    if bases != live.__bases__:
+        _check_layout(live, bases)
+        plan.add("bases", live, bases)
+    if dataclasses.is_dataclass(made) and "__dataclass_fields__" in new:
+        _fill_instances(merger, live, made, scope)
+    merger.replaced.append((made, live))
+    plan.afterwards.append(lambda: _discard(made))
+
+
+def _slots(cls):
+    slots = cls.__dict__.get("__slots__", MISSING)
+    if slots is MISSING:
+        return MISSING
+    return frozenset([slots] if isinstance(slots, str) else slots)
+
+
+def _edited_names(merger, scope):
+    return {
+        lookup.mangled(name, scope)
+        for outcome in merger.change.outcomes
+        if tuple(outcome.edit["scope"]) == scope and outcome.edit["change"] != "removed"
+        for name in outcome.edit["binds"]
+    }
+
+
+def _removed_names(merger, scope):
+    return {
+        lookup.mangled(name, scope)
+        for outcome in merger.change.outcomes
+        if tuple(outcome.edit["scope"]) == scope and outcome.edit["change"] == "removed"
+        for name in outcome.edit["binds"]
+    }
+
+
+def _merge_attribute(merger, live, scope, name, old, new, edited):
+    """Functions keep their identity, values that the edit did not touch keep their state."""
+    plan = merger.plan
+    if old is MISSING:
+        plan.set_class_attribute(live, name, new)
+    elif isinstance(old, FunctionType) and isinstance(new, FunctionType):
+        merger.merge_function(old, new, decorators_changed=name in edited)
+    elif isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__ and old is not new:
+        merge(merger, old, new, (*scope, name))
+    elif type(old) is type(new) and isinstance(old, (staticmethod, classmethod)) and _plain(old) and _plain(new):
+        merger.merge_function(old.__func__, new.__func__, decorators_changed=name in edited)
+    elif isinstance(old, property) and isinstance(new, property) and _same_accessors(old, new):
+        for accessor in ("fget", "fset", "fdel"):
+            if getattr(old, accessor) is not None:
+                merger.merge_function(getattr(old, accessor), getattr(new, accessor))
+    elif name in edited or name.startswith("__"):
+        plan.set_class_attribute(live, name, new)
+
+
+def _plain(descriptor):
+    return isinstance(descriptor.__func__, FunctionType)
+
+
+def _same_accessors(old, new):
+    return all(
+        isinstance(getattr(old, name), FunctionType) and isinstance(getattr(new, name), FunctionType)
+        if getattr(old, name) is not None or getattr(new, name) is not None
+        else True
+        for name in ("fget", "fset", "fdel")
+    )
+
+
+def _point_class_cells(plan, live, made, namespace):
+    """``super()`` and ``__class__`` in the new functions mean the live class."""
+    seen = set()
+    pending = list(namespace.values())
+    while pending:
+        value = pending.pop()
+        if isinstance(value, (staticmethod, classmethod)):
+            pending.append(value.__func__)
+        elif isinstance(value, property):
+            pending.extend(filter(None, (value.fget, value.fset, value.fdel)))
+        elif isinstance(value, FunctionType):
+            for cell in value.__closure__ or ():
+                try:
+                    content = cell.cell_contents
+                except ValueError:
+                    continue
+                if content is made and id(cell) not in seen:
+                    seen.add(id(cell))
+                    plan.add("cell", cell, live)
+                elif isinstance(content, FunctionType) and id(content) not in seen:
+                    seen.add(id(content))
+                    pending.append(content)
+
+
+def _live_base(merger, base):
+    for made, live in merger.replaced:
+        if base is made:
+            return live
+    return base
+
+
+def _check_layout(live, bases):
+    """Asks CPython, on a class made for the purpose, whether the new bases fit."""
+    try:
+        probe = type(live)("probe", live.__bases__, {"__slots__": ()}) if "__slots__" in live.__dict__ else None
+        probe = probe or type("probe", live.__bases__, {})
+        probe.__bases__ = bases
+    except TypeError as error:
+        raise Refusal("HS0502", f"the bases of {live.__qualname__} can't be changed while it lives: {error}; "
+                      "start the process again") from None
+
+
+def _fill_instances(merger, live, made, scope):
+    """Existing instances of a dataclass get the default of a field that is new."""
+    before = live.__dict__.get("__dataclass_fields__", {})
+    for name, field in made.__dataclass_fields__.items():
+        if name in before:
+            continue
+        instances = native.objects_of_type(live)
+        for instance in instances:
+            if field.default_factory is not dataclasses.MISSING:
+                merger.plan.add("attribute-set", instance, name, field.default_factory())
+        if instances and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            for outcome in merger.change.outcomes:
+                if tuple(outcome.edit["scope"]) == scope and name in outcome.edit["binds"]:
+                    outcome.caveat("HS0503", f"{len(instances)} existing instances of {live.__qualname__} lack {name}: "
+                                   "the field has no default")
+
+
+def _merge_enum(merger, live, made):
+    """Members that stay keep their identity; new ones join, removed ones go."""
+    plan = merger.plan
+    members, names, values = {}, [], {}
+    for name, member in made._member_map_.items():
+        kept = live._member_map_.get(name)
+        if kept is None:
+            plan.add("setattr", member, "__class__", live)
+            plan.set_class_attribute(live, name, made.__dict__[name]) if name in made.__dict__ else None
+            kept = member
+        elif kept._value_ != member._value_:
+            plan.add("attribute-set", kept, "_value_", member._value_)
+        members[name] = kept
+    for name in made._member_names_:
+        names.append(name)
+    for value, member in made._value2member_map_.items():
+        values[value] = members[member._name_]
+    for name in live._member_map_:
+        if name not in members and name in live.__dict__:
+            plan.delete_class_attribute(live, name)
+    plan.set_class_attribute(live, "_member_map_", members)
+    plan.set_class_attribute(live, "_member_names_", names)
+    plan.set_class_attribute(live, "_value2member_map_", values)
+    for name, value in made.__dict__.items():
+        old = live.__dict__.get(name, MISSING)
+        if isinstance(value, FunctionType) and isinstance(old, FunctionType):
+            merger.merge_function(old, value)
+    plan.afterwards.append(lambda: _discard(made))
+
+
+class _Discarded:
+    """Takes the place of the bases of a class that was only built to lend its namespace."""
+
+
+def _discard(made):
+    """Takes the helper class out of its bases' ``__subclasses__``."""
+    try:
+        made.__bases__ = (_Discarded,)
+    except TypeError:
+        # Where the layout forbids it, the collector takes the class out later.
+        pass

@@ -1,0 +1,409 @@
+"""Taking what was evaluated into the live namespace: operations of the plan, one bound name after the other."""
+
+import ast
+import dis
+import sys
+import textwrap
+from types import CodeType, FunctionType, ModuleType
+
+from . import classes, lookup, references
+from .code import tree
+from .live_files import live_file
+from .native import native
+from .shadow import run_in_class, run_in_module
+
+MISSING = object()
+# Parts of a function that need its decorators run again.
+DECORATED_PARTS = {"decorators", "async", "type-parameters"}
+UNBOUND = ("__annotations__", "__annotate__", "__conditional_annotations__", "__builtins__")
+
+
+class Merger:
+    """Runs the edits of one file in one namespace, and plans what becomes of their results."""
+
+    def __init__(self, transaction, change, namespace, shadow):
+        self.plan = transaction.plan
+        self.change = change
+        self.namespace = namespace
+        self.shadow = shadow
+        # Name → the outcome of the edit that bound it last.
+        self.bound = {}
+        # Class path → {name: outcome}
+        self.bound_in_class = {}
+        self.rebuilt = set()
+        # (made while evaluating, live object that takes its place)
+        self.replaced = []
+        shadow.globals["__annotations__"] = dict(shadow.globals.get("__annotations__") or {})
+        self.annotated = dict(shadow.globals["__annotations__"])
+
+    # Running
+
+    def take(self, outcome):
+        """Runs one edit; raises ``Refusal`` if that fails."""
+        edit = outcome.edit
+        if edit["scope"]:
+            self._take_in_class(outcome)
+        elif self._is_bare(edit):
+            name = edit["binds"][0]
+            before = self.shadow.globals.get(name, MISSING)
+            run_in_module(edit["run"], self.shadow)
+            made = self.shadow.globals[name]
+            self._restore(self.shadow.globals, name, before)
+            self._transfer(outcome, made)
+        else:
+            if self._is_kept(outcome, self.namespace.globals, ()):
+                return
+            run_in_module(edit["run"], self.shadow)
+            for name in self._names(edit["binds"]):
+                self.bound[name] = outcome
+            outcome.applied()
+
+    def _names(self, binds):
+        if "*" not in binds:
+            return [name for name in binds if name in self.shadow.globals]
+        before = self.shadow.before
+        return [
+            name
+            for name, value in self.shadow.globals.items()
+            if name not in UNBOUND and before.get(name, MISSING) is not value
+        ]
+
+    @staticmethod
+    def _is_bare(edit):
+        return (
+            edit["what"] == "function"
+            and edit["change"] in ("changed", "derived", "stale")
+            and not DECORATED_PARTS & set(edit["parts"])
+        )
+
+    @staticmethod
+    def _restore(namespace, name, before):
+        if before is MISSING:
+            del namespace[name]
+        else:
+            namespace[name] = before
+
+    def _take_in_class(self, outcome):
+        edit = outcome.edit
+        scope = tuple(edit["scope"])
+        if "<locals>" in scope:
+            return
+        owner = lookup.find_class(self.namespace, scope)
+        if owner is None:
+            if lookup.bound_value(self.namespace, scope[:-1], scope[-1], MISSING) is MISSING:
+                outcome.unneeded("HS0404", f"class {'.'.join(scope)} is not live in this process")
+            else:
+                outcome.caveat("HS0107", f"{'.'.join(scope)} holds no class of this file: its members are left alone")
+            return
+        if scope in self.rebuilt or (not self._is_bare(edit) and classes.needs_rebuild(owner, edit)):
+            self._rebuild(scope, owner)
+            outcome.applied()
+            return
+        if not self._is_bare(edit) and self._is_kept(outcome, owner.__dict__, scope):
+            return
+        seen = run_in_class(edit["run"], scope, owner, self.shadow)
+        names = [lookup.mangled(name, scope) for name in edit["binds"]]
+        if self._is_bare(edit):
+            self._transfer(outcome, seen.pop(names[0]))
+            return
+        for name in names:
+            if name in seen:
+                self.bound_in_class.setdefault(scope, {})[name] = outcome
+        outcome.applied()
+
+    def _rebuild(self, scope, owner):
+        """Runs the whole class statement: its metaclass and decorators make what depends on its members."""
+        if scope in self.rebuilt:
+            return
+        self.rebuilt.add(scope)
+        unit = self.change.classes[scope]
+        if len(scope) == 1:
+            run_in_module(unit["run"], self.shadow)
+            made = self.shadow.globals[scope[0]]
+        else:
+            outer = lookup.find_class(self.namespace, scope[:-1])
+            seen = run_in_class(unit["run"], scope[:-1], outer, self.shadow)
+            made = seen.pop(lookup.mangled(scope[-1], scope[:-1]))
+        classes.merge(self, owner, made, scope)
+
+    # Values that the program changed are kept
+
+    def _is_kept(self, outcome, holder, scope):
+        edit = outcome.edit
+        if edit["what"] != "assignment" or edit["change"] not in ("changed", "derived"):
+            return False
+        changed = [
+            name for name in edit["binds"] if self._changed_by_program(edit, name, holder, scope)
+        ]
+        if not changed:
+            return False
+        outcome.caveat("HS0402", f"the program changed {', '.join(changed)} since the import; its value is kept")
+        return True
+
+    def _changed_by_program(self, edit, name, holder, scope):
+        """Whether a name holds something else than what its old statement gave it.
+
+        A statement that calls nothing is run again to compare. For others it counts whether a function of the module
+        assigns the name.
+        """
+        stored = lookup.mangled(name, scope)
+        if stored not in holder or not edit.get("old_line"):
+            return False
+        lines = live_file(self.change.path).text.replace("\r\n", "\n").split("\n")
+        text = textwrap.dedent("\n".join(lines[edit["old_line"] - 1 : edit["old_end_line"]]))
+        try:
+            statement = ast.parse(text)
+        except (SyntaxError, ValueError):
+            return False
+        calls = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr)
+        if any(isinstance(node, calls) for node in ast.walk(statement)):
+            return not scope and self._is_assigned_by_functions(name)
+        seen = dict(self.namespace.globals)
+        if scope:
+            seen.update(holder)
+        try:
+            exec(compile(statement, self.namespace.filename, "exec", dont_inherit=True), seen)
+            expected, actual = seen[name], holder[stored]
+            return not (expected is actual or (type(expected) is type(actual) and bool(expected == actual)))
+        except Exception:
+            return False
+
+    def _is_assigned_by_functions(self, name):
+        return any(
+            instruction.opname == "STORE_GLOBAL" and instruction.argval == name
+            for function in list(self.namespace.globals.values())
+            if isinstance(function, FunctionType) and function.__globals__ is self.namespace.globals
+            for code in tree(function.__code__)
+            if name in code.co_names
+            for instruction in dis.get_instructions(code)
+        )
+
+    # Functions
+
+    def _code_change(self, edit):
+        for code_change in self.change.code_changes.get(id(self.namespace), ()):
+            unit = code_change.unit
+            if unit["line"] == edit["line"] and unit["scope"] == edit["scope"]:
+                return code_change
+        return None
+
+    def _transfer(self, outcome, made):
+        """Takes defaults and annotations from a function that was made for them to the live ones."""
+        edit = outcome.edit
+        code_change = self._code_change(edit)
+        if code_change is None:
+            return
+        fresh = set(edit["fresh_defaults"])
+        for function in code_change.functions:
+            parts = {
+                "defaults": _positional_defaults(function, made, fresh),
+                "kwdefaults": _keyword_defaults(function, made, fresh),
+            }
+            if "annotations" in edit["parts"]:
+                parts.update(_annotations(made))
+                self._annotate_wrappers(code_change, function, parts)
+            self.plan.function(function, **parts)
+            twin = self.shadow.twins.get(edit["binds"][0])
+            if twin is not None and twin[1] is function:
+                twin[0].__defaults__ = parts["defaults"]
+                twin[0].__kwdefaults__ = parts["kwdefaults"]
+        outcome.applied()
+
+    def _annotate_wrappers(self, code_change, function, parts):
+        """``functools.wraps`` gives the wrapper the very dict of annotations; it gets the new one too."""
+        value = lookup.bound_value(self.namespace, code_change.unit["scope"], code_change.unit["name"])
+        while isinstance(value, FunctionType) and value is not function:
+            if "annotations" in parts and value.__annotations__ == function.__annotations__:
+                self.plan.function(value, annotations=parts["annotations"])
+            value = value.__dict__.get("__wrapped__")
+
+    def merge_function(self, live, made, decorators_changed=False):
+        """The live function takes on everything of one that was just made; its identity stays."""
+        globals = made.__globals__
+        if globals is self.shadow.globals:
+            globals = self.namespace.globals
+        parts = {
+            "code": made.__code__,
+            "closure": made.__closure__,
+            "defaults": made.__defaults__,
+            "kwdefaults": made.__kwdefaults__,
+            "doc": made.__doc__,
+            "name": made.__name__,
+            "qualname": made.__qualname__,
+            "module": made.__module__,
+            **_annotations(made),
+        }
+        if globals is not live.__globals__:
+            parts["globals"] = globals
+        if sys.version_info >= (3, 12):
+            parts["type_params"] = made.__type_params__
+        self.plan.function(live, **parts)
+        for key, value in made.__dict__.items():
+            if live.__dict__.get(key, MISSING) is not value:
+                self.plan.set_name(live.__dict__, key, value)
+        for key in list(live.__dict__):
+            if key not in made.__dict__ and (decorators_changed or key == "__wrapped__"):
+                self.plan.delete_name(live.__dict__, key)
+        self.replaced.append((made, live))
+
+    def is_own_function(self, value, edit):
+        """Whether a live function came of the statement that the edit replaces."""
+        if not isinstance(value, FunctionType):
+            return False
+        if edit["what"] == "function":
+            return edit["change"] != "added" or value.__globals__ is self.namespace.globals
+        first, last = edit.get("old_line"), edit.get("old_end_line")
+        return (
+            value.__name__ == "<lambda>"
+            and self.namespace.reads(value.__code__)
+            and first is not None
+            and first <= value.__code__.co_firstlineno <= last
+        )
+
+    def is_new(self, value):
+        """Whether a value was made while evaluating, as far as the namespace tells."""
+        return not any(value is known for known in self.shadow.before.values())
+
+    # Binding
+
+    def remove_names(self):
+        for outcome in self.change.outcomes:
+            edit = outcome.edit
+            if edit["change"] != "removed" or "<locals>" in edit["scope"]:
+                continue
+            scope = tuple(edit["scope"])
+            owner = lookup.find_class(self.namespace, scope) if scope else None
+            holder = self.namespace.globals if not scope else getattr(owner, "__dict__", {})
+            gone = []
+            for name in edit["binds"]:
+                stored = lookup.mangled(name, scope)
+                taken = self.bound_in_class.get(scope, {}) if scope else self.bound
+                if stored in taken or stored not in holder:
+                    continue
+                gone.append(name)
+                if scope:
+                    self.plan.delete_class_attribute(owner, stored)
+                else:
+                    self.plan.delete_name(holder, stored)
+            self._say_removed(outcome, gone)
+
+    @staticmethod
+    def _say_removed(outcome, gone):
+        edit = outcome.edit
+        if edit.get("offered"):
+            outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")
+        elif not gone:
+            outcome.unneeded()
+        elif edit["what"] == "import":
+            outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
+        else:
+            outcome.note("applied", "HS0405", f"{', '.join(gone)} is gone; references to it go on")
+
+    def finish(self):
+        """Plans every binding, then gives functions made in the shadow their live namespace."""
+        for name, outcome in self.bound.items():
+            self._bind(name, outcome)
+        for scope, names in self.bound_in_class.items():
+            if scope not in self.rebuilt:
+                owner = lookup.find_class(self.namespace, scope)
+                for name, outcome in names.items():
+                    self._bind_in_class(scope, owner, name, outcome)
+                self._bind_annotations(owner, self.shadow.classes[scope])
+        annotations = self.shadow.globals.get("__annotations__")
+        if annotations != self.annotated:
+            self.plan.set_name(self.namespace.globals, "__annotations__", annotations)
+        self.replaced.extend(self.shadow.twins.values())
+        if isinstance(self.namespace.module, ModuleType):
+            self.replaced.append((self.shadow.module, self.namespace.module))
+        builtins = self.namespace.globals.get("__builtins__")
+        builtins = builtins.__dict__ if isinstance(builtins, ModuleType) else builtins
+        for function in self.shadow.functions():
+            parts = {"globals": self.namespace.globals}
+            if isinstance(builtins, dict) and self.shadow.globals.get("__builtins__") is not builtins:
+                parts["builtins"] = builtins
+            self.plan.function(function, **parts)
+        references.follow(self)
+
+    def _bind(self, name, outcome):
+        holder = self.namespace.globals
+        old, new = holder.get(name, MISSING), self.shadow.globals.get(name, MISSING)
+        edit = outcome.edit
+        if new is MISSING or new is old:
+            return
+        if self.is_own_function(old, edit) and isinstance(new, FunctionType) and self.is_new(new):
+            self.merge_function(old, new, "decorators" in edit["parts"])
+        elif classes.is_own(old, self.namespace, name) and classes.is_made_here(new, old, self.namespace):
+            classes.merge(self, old, new, (name,))
+        else:
+            self.plan.set_name(holder, name, new)
+            if old is not MISSING:
+                references.move_binding(self, name, old, new, outcome)
+
+    def _bind_in_class(self, scope, owner, name, outcome):
+        old, new = owner.__dict__.get(name, MISSING), self.shadow.classes[scope][name]
+        edit = outcome.edit
+        if new is old:
+            return
+        if self.is_own_function(old, edit) and isinstance(new, FunctionType) and edit["change"] != "added":
+            self.merge_function(old, new, "decorators" in edit["parts"])
+            return
+        if isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__:
+            classes.merge(self, old, new, (*scope, name))
+            return
+        set_name = getattr(type(new), "__set_name__", None)
+        if set_name is not None:
+            set_name(new, owner, name)
+        self.plan.set_class_attribute(owner, name, new)
+
+    def _bind_annotations(self, owner, seen):
+        added = seen.get("__annotations__")
+        if added is None and "__annotate_func__" in seen:
+            added = seen["__annotate_func__"](1)
+        if added:
+            before = owner.__dict__.get("__annotations__")
+            merged = {**(before if isinstance(before, dict) else getattr(owner, "__annotations__", {})), **added}
+            self.plan.add("setattr", owner, "__annotations__", merged)
+
+
+def _annotations(made):
+    if sys.version_info >= (3, 14):
+        return {"annotate": made.__annotate__}
+    return {"annotations": made.__annotations__}
+
+
+def _parameters(code: CodeType):
+    return code.co_varnames[: code.co_argcount]
+
+
+def _positional_defaults(live, made, fresh):
+    """The new defaults; a parameter whose default did not change keeps the very object that it has."""
+    if not made.__defaults__:
+        return None
+    kept = {}
+    if live.__defaults__:
+        names = _parameters(live.__code__)
+        kept = dict(zip(names[len(names) - len(live.__defaults__) :], live.__defaults__))
+    names = _parameters(made.__code__)
+    names = names[len(names) - len(made.__defaults__) :]
+    kept.update({name: value for name, value in (live.__kwdefaults__ or {}).items() if name not in kept})
+    return tuple(
+        value if name in fresh or name not in kept else kept[name] for name, value in zip(names, made.__defaults__)
+    )
+
+
+def _keyword_defaults(live, made, fresh):
+    if not made.__kwdefaults__:
+        return None
+    kept = dict(live.__kwdefaults__ or {})
+    names = _parameters(live.__code__)
+    defaults = live.__defaults__ or ()
+    kept = {**dict(zip(names[len(names) - len(defaults) :], defaults)), **kept}
+    return {
+        name: value if name in fresh or name not in kept else kept[name] for name, value in made.__kwdefaults__.items()
+    }
+
+
+def reference_baseline():
+    """How many references an object has that only a list of pairs holds, as ``native.reference_count`` counts."""
+    pairs = [(object(), None)]
+    return native.reference_count(pairs[0][0])

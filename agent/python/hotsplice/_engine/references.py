@@ -1,0 +1,123 @@
+"""Moving references: what points to one object is made to point to another, where that can be done."""
+
+import functools
+import re
+from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
+
+from . import lookup
+from .errors import EngineError
+from .native import native
+
+
+def follow(merger):
+    """What was made while evaluating and has a live counterpart leaves its place to that."""
+    for made, live in merger.replaced:
+        if made is live:
+            continue
+        left = move(merger.plan, made, live, merger)
+        del left
+
+
+def move_binding(merger, name, old, new, outcome):
+    """A name holds another value: copies that other modules imported follow while they still hold the old one."""
+    if isinstance(old, (FunctionType, type)) and merger.change.path:
+        left = move(merger.plan, old, new, merger)
+        if left:
+            outcome.caveat("HS0303", f"{len(left)} reference{'s' if len(left) > 1 else ''} to the old {name} stay: "
+                           + ", ".join(sorted(set(left))))
+        return
+    for _, module in lookup.loaded_modules():
+        holder = module.__dict__
+        if holder is merger.namespace.globals:
+            continue
+        for alias, value in list(holder.items()):
+            if value is old and _imports(module, name, alias):
+                merger.plan.set_name(holder, alias, new)
+
+
+def _imports(module, name, alias):
+    """Whether a module's text imports this name under this alias."""
+    try:
+        from .live_files import live_file
+
+        text = live_file(module.__file__).text
+    except (EngineError, AttributeError, TypeError):
+        return False
+    if "import" not in text or name not in text:
+        return False
+    if alias == name:
+        return re.search(rf"^\s*from\s+\S+\s+import\b[^#]*?\b{re.escape(name)}\b", text, re.MULTILINE) is not None
+    return re.search(rf"\b{re.escape(name)}\s+as\s+{re.escape(alias)}\b", text) is not None
+
+
+def move(plan, old, new, merger):
+    """Plans to replace every reference to ``old``; returns what still refers to it, in words."""
+    own = {id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(plan.operations)}
+    own.update(id(pair) for pair in merger.replaced)
+    own.update(id(operation) for operation in plan.operations)
+    own.update(id(part) for operation in plan.operations for part in operation if isinstance(part, dict))
+    own.update(id(seen) for seen in merger.shadow.classes.values())
+    left = []
+    targets = [old]
+    for holder in native.referrers(targets):
+        if id(holder) in own or holder is targets or isinstance(holder, FrameType):
+            continue
+        _move_in(plan, holder, old, new, left)
+    return left
+
+
+def _move_in(plan, holder, old, new, left):
+    if isinstance(holder, dict):
+        for key, value in list(holder.items()):
+            if value is old:
+                plan.set_name(holder, key, new)
+            if key is old:
+                plan.add("dict-delete", holder, key)
+                plan.add("dict-set", holder, new, value)
+    elif isinstance(holder, list):
+        for index, value in enumerate(holder):
+            if value is old:
+                plan.add("list", holder, index, new)
+    elif isinstance(holder, tuple):
+        for index, value in enumerate(holder):
+            if value is old:
+                plan.add("tuple", holder, index, new)
+    elif isinstance(holder, set):
+        plan.add("set-replace", holder, old, new)
+    elif isinstance(holder, CellType):
+        plan.add("cell", holder, new)
+    elif isinstance(holder, type):
+        for name, value in list(holder.__dict__.items()):
+            if value is old:
+                plan.set_class_attribute(holder, name, new)
+    elif isinstance(holder, (MethodType, BuiltinFunctionType, functools.partial, property, staticmethod, classmethod)):
+        left.append(f"a {type(holder).__name__}")
+    elif isinstance(holder, (FunctionType, ModuleType)):
+        return
+    else:
+        _move_in_instance(plan, holder, old, new, left)
+
+
+def _move_in_instance(plan, holder, old, new, left):
+    found = False
+    try:
+        attributes = object.__getattribute__(holder, "__dict__")
+    except AttributeError:
+        attributes = {}
+    if isinstance(attributes, dict):
+        for name, value in list(attributes.items()):
+            if value is old:
+                plan.set_name(attributes, name, new)
+                found = True
+    for base in type(holder).__mro__:
+        for name in base.__dict__.get("__slots__", ()) if isinstance(base.__dict__.get("__slots__"), (tuple, list)) else ():
+            member = base.__dict__.get(lookup.mangled(name, (base.__name__,)))
+            try:
+                if member is not None and member.__get__(holder, type(holder)) is old:
+                    plan.add("attribute-set", holder, name, new)
+                    found = True
+            except AttributeError:
+                continue
+    if not found:
+        left.append(f"a {type(holder).__name__}")
+
