@@ -1,1 +1,20 @@
+//! What changed between two texts of a Python file.
+//!
+//! A pure library: texts in, plain data out. It reads no files, talks to no process, knows no editor, and never fails:
+//! any text gives an [`Outline`], with its problems beside it. [`diff`] gives the typed edits that lead from the live
+//! text to the new one, [`splice`] the live text with one definition exchanged, [`changed_definitions`] the names of
+//! what differs. The parser (an internal crate of Ruff) is named in the folder `parse` only.
 
+mod changed;
+mod diff;
+mod lines;
+mod matching;
+mod outline;
+mod parse;
+mod splice;
+mod tree;
+
+pub use changed::changed_definitions;
+pub use diff::diff;
+pub use outline::{Definition, Outline, Problem};
+pub use splice::splice;

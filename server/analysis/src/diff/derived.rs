@@ -1,0 +1,200 @@
+//! What did not change itself but was computed from something that did.
+
+use std::collections::HashSet;
+
+use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
+
+use super::Comparison;
+use super::edits::{definition_edit, edit, header_run, statement_edit};
+use super::scope::Scope;
+use crate::tree::{Binding, Node};
+
+/// Names whose values are other ones now, as far as the walk has come.
+type Dirty = HashSet<String>;
+
+impl<'a> Comparison<'a> {
+    pub(super) fn add_derived(&mut self) {
+        if self.edits.is_empty() && self.removals.is_empty() {
+            return;
+        }
+        let called = self.edited_definitions();
+        let mut dirty = self.removed_names(&[]);
+        let new = self.new;
+        self.derive(&new.file.items, &Scope::default(), &mut dirty, &called);
+    }
+
+    /// Module-level functions and classes with any edit in them.
+    fn edited_definitions(&self) -> HashSet<String> {
+        let is_definition = |edit: &&Edit| {
+            edit.change != Change::Added
+                && (matches!(edit.what, What::Function | What::Class) || !edit.scope.is_empty())
+        };
+        self.edits
+            .iter()
+            .chain(&self.removals)
+            .filter(is_definition)
+            .map(|edit| edit.scope.first().unwrap_or(&edit.definition).clone())
+            .collect()
+    }
+
+    fn removed_names(&self, path: &[String]) -> Dirty {
+        let of_scope = self.removals.iter().filter(|edit| edit.scope == path);
+        of_scope.flat_map(|edit| edit.binds.iter().cloned()).collect()
+    }
+
+    /// Walks a scope in text order. Answers the names bound in it that have other values now.
+    fn derive(&mut self, items: &'a [Node], scope: &Scope<'a>, dirty: &mut Dirty, called: &HashSet<String>) -> Dirty {
+        let mut own = Dirty::new();
+        for node in items {
+            let fresh = match node.what {
+                What::Function => {
+                    self.derive_defaults(node, scope, dirty);
+                    Vec::new()
+                }
+                What::Class => self.derive_class(node, scope, dirty, called),
+                _ => self.derive_statement(node, scope, dirty, called),
+            };
+            if !node.is_block() {
+                // A statement that runs as before gives the name its former value back.
+                for name in node.bound_names() {
+                    dirty.remove(&name);
+                    own.remove(&name);
+                }
+            }
+            own.extend(fresh.iter().cloned());
+            dirty.extend(fresh);
+        }
+        own
+    }
+
+    fn derive_statement(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'a>,
+        dirty: &Dirty,
+        called: &HashSet<String>,
+    ) -> Vec<String> {
+        let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+        if let Some(edit) = self.edit_for(node) {
+            return match edit.offered {
+                true => Vec::new(),
+                false => fresh_names(live, node),
+            };
+        }
+        if node.main_guard {
+            return Vec::new();
+        }
+        let calls_edited = node.what == What::Assignment && node.calls.iter().any(|name| called.contains(head(name)));
+        if !calls_edited && !reads_any(&node.reads, dirty) {
+            return Vec::new();
+        }
+        let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
+        told.kind = Kind::Derived;
+        told.offered |= calls_edited;
+        let fresh = if told.offered { Vec::new() } else { node.bound_names() };
+        self.push(node, told);
+        self.rebuild_around(scope);
+        fresh
+    }
+
+    /// A default that reads such a name is evaluated again; the others keep their values.
+    fn derive_defaults(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty) {
+        let Some(parts) = &node.definition else { return };
+        let derived: Vec<String> = parts
+            .defaults
+            .iter()
+            .filter(|default| reads_any(&default.reads, dirty))
+            .map(|default| default.parameter.clone())
+            .collect();
+        if derived.is_empty() {
+            return;
+        }
+        let outline = self.new;
+        let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+        if let Some(edit) = self.edit_for(node) {
+            if edit.change == Change::Added || edit.kind == Kind::Replaced {
+                return;
+            }
+            for name in derived {
+                if !edit.fresh_defaults.contains(&name) {
+                    edit.fresh_defaults.push(name);
+                }
+            }
+            if !edit.parts.contains(&Part::Defaults) {
+                edit.parts.push(Part::Defaults);
+            }
+            edit.run = header_run(outline, node, scope, &edit.parts, &edit.fresh_defaults);
+        } else {
+            let mut told = edit(live, node, scope, Kind::Derived, Change::Derived);
+            told.parts = vec![Part::Defaults];
+            told.run = header_run(outline, node, scope, &told.parts, &derived);
+            told.fresh_defaults = derived;
+            self.push(node, told);
+        }
+        self.rebuild_around(scope);
+    }
+
+    fn derive_class(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'a>,
+        dirty: &mut Dirty,
+        called: &HashSet<String>,
+    ) -> Vec<String> {
+        let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+        let mut fresh = Vec::new();
+        match self.edit_for(node).map(|edit| (edit.change, edit.kind)) {
+            Some((Change::Added, _) | (_, Kind::Replaced)) => return fresh,
+            Some((_, Kind::ClassHeader)) => fresh.push(node.name.clone()),
+            _ => {
+                let header_reads = node.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);
+                if reads_any(header_reads, dirty) {
+                    let told = definition_edit(self.new, live, node, scope, Kind::Derived, Change::Derived);
+                    self.push(node, told);
+                    fresh.push(node.name.clone());
+                }
+            }
+        }
+        if let (Some(live), false) = (live, fresh.is_empty()) {
+            self.add_class(live, node, scope);
+            self.rebuild_around(scope);
+        }
+        let inner = scope.in_class(node);
+        let mut inside: Dirty = dirty.clone();
+        inside.extend(self.removed_names(&inner.path));
+        let own = self.derive(&node.body, &inner, &mut inside, called);
+        fresh.extend(own.iter().map(|name| format!("{}.{name}", node.name)));
+        let gone = self.removed_names(&inner.path);
+        fresh.extend(gone.iter().map(|name| format!("{}.{name}", node.name)));
+        fresh
+    }
+
+    /// Every class around gets a unit, because something in its body is run.
+    fn rebuild_around(&mut self, scope: &Scope<'a>) {
+        let mut around = Scope::default();
+        for class in scope.classes() {
+            if let Some(&live) = self.live_of.get(&std::ptr::from_ref(class)) {
+                self.add_class(live, class, &around);
+            }
+            around = around.in_class(class);
+        }
+    }
+}
+
+/// Names that a changed statement binds to something else than before. An import binds what it did if it imports
+/// the same thing from the same place.
+fn fresh_names(live: Option<&Node>, new: &Node) -> Vec<String> {
+    let same = |binding: &Binding| {
+        binding.origin.is_some() && live.is_some_and(|live| live.what == What::Import && live.binds.contains(binding))
+    };
+    let other = new.binds.iter().filter(|binding| !same(binding));
+    other.map(|binding| binding.name.clone()).collect()
+}
+
+fn reads_any(reads: &[String], dirty: &Dirty) -> bool {
+    !dirty.is_empty() && reads.iter().any(|name| dirty.contains(name))
+}
+
+fn head(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}

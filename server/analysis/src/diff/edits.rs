@@ -1,0 +1,176 @@
+//! How the edit of one definition or statement is told.
+
+use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
+
+use super::excerpt::{bare, cut, whole};
+use super::scope::Scope;
+use crate::outline::Outline;
+use crate::tree::{Node, Parts, Span};
+
+/// An edit with its places and names filled in.
+pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, change: Change) -> Edit {
+    let definition = match new.is_definition() {
+        true => scope.qualified(&new.name),
+        false => new.name.clone(),
+    };
+    Edit {
+        definition,
+        kind,
+        change,
+        what: new.what,
+        scope: scope.path.clone(),
+        line: new.line,
+        end_line: new.end_line,
+        old_line: live.map(|live| live.line),
+        old_end_line: live.map(|live| live.end_line),
+        fresh_defaults: Vec::new(),
+        parts: Vec::new(),
+        binds: new.bound_names(),
+        reads: new.reads.clone(),
+        run: None,
+        offered: false,
+    }
+}
+
+/// The edit of a statement that is no definition, new or changed.
+pub(super) fn statement_edit(
+    outline: &Outline,
+    live: Option<&Node>,
+    new: &Node,
+    scope: &Scope,
+    change: Change,
+) -> Edit {
+    let mut edit = edit(live, new, scope, statement_kind(new.what, scope), change);
+    edit.run = Some(cut(outline, &scope.around(whole(new)), &[]));
+    edit.offered = !new.runs_unasked;
+    edit
+}
+
+pub(super) fn statement_kind(what: What, scope: &Scope) -> Kind {
+    match what {
+        What::Docstring => Kind::Docstring,
+        _ if scope.is_class() => Kind::ClassAttribute,
+        What::Import => Kind::Import,
+        What::Assignment => Kind::Constant,
+        _ => Kind::Statement,
+    }
+}
+
+/// An edit that runs a whole definition.
+pub(super) fn definition_edit(
+    outline: &Outline,
+    live: Option<&Node>,
+    new: &Node,
+    scope: &Scope,
+    kind: Kind,
+    change: Change,
+) -> Edit {
+    let mut edit = edit(live, new, scope, kind, change);
+    edit.binds = vec![new.name.clone()];
+    if !scope.is_local {
+        edit.run = Some(cut(outline, &scope.around(whole(new)), &[]));
+    }
+    if let Some(parts) = &new.definition {
+        edit.fresh_defaults = parts.defaults.iter().map(|one| one.parameter.clone()).collect();
+    }
+    edit
+}
+
+/// Which parts of a function differ, and the parameters whose default is new or changed.
+pub(super) fn function_parts(live: &Parts, new: &Parts) -> (Vec<Part>, Vec<String>) {
+    let fresh: Vec<String> = new
+        .defaults
+        .iter()
+        .filter(|one| {
+            !live
+                .defaults
+                .iter()
+                .any(|other| other.parameter == one.parameter && other.hash == one.hash)
+        })
+        .map(|one| one.parameter.clone())
+        .collect();
+    let list = |parts: &Parts| -> Vec<u64> { parts.defaults.iter().map(|one| one.hash).collect() };
+    let differs = [
+        (live.body != new.body, Part::Body),
+        (live.docstring != new.docstring, Part::Docstring),
+        (list(live) != list(new), Part::Defaults),
+        (live.annotations != new.annotations, Part::Annotations),
+        (live.decorators != new.decorators, Part::Decorators),
+        (live.parameters != new.parameters, Part::Parameters),
+        (live.is_async != new.is_async, Part::Async),
+        (live.type_parameters != new.type_parameters, Part::TypeParameters),
+    ];
+    (
+        differs
+            .into_iter()
+            .filter_map(|(yes, part)| yes.then_some(part))
+            .collect(),
+        fresh,
+    )
+}
+
+/// Which parts of a class's header differ.
+pub(super) fn class_parts(live: &Parts, new: &Parts) -> Vec<Part> {
+    let differs = [
+        (live.bases != new.bases, Part::Bases),
+        (live.keywords != new.keywords, Part::Keywords),
+        (live.decorators != new.decorators, Part::Decorators),
+        (live.type_parameters != new.type_parameters, Part::TypeParameters),
+    ];
+    differs
+        .into_iter()
+        .filter_map(|(yes, part)| yes.then_some(part))
+        .collect()
+}
+
+/// The most specific single name for what changed in a function.
+pub(super) fn function_kind(parts: &[Part]) -> Kind {
+    match parts {
+        [Part::Docstring] => Kind::Docstring,
+        [Part::Defaults] => Kind::Defaults,
+        [Part::Annotations] => Kind::Annotations,
+        [Part::Decorators] => Kind::Decorators,
+        _ if parts.iter().all(|part| {
+            matches!(
+                part,
+                Part::Defaults | Part::Annotations | Part::Parameters | Part::TypeParameters
+            )
+        }) =>
+        {
+            Kind::Signature
+        }
+        _ => Kind::Body,
+    }
+}
+
+/// Whether new code alone does not do: something of the header has to be evaluated.
+pub(super) fn needs_run(parts: &[Part], live: &Parts, new: &Parts) -> bool {
+    let carries = |parts: &Parts| parts.has_annotations || !parts.defaults.is_empty();
+    parts.iter().any(|part| match part {
+        Part::Defaults | Part::Annotations | Part::Decorators | Part::TypeParameters | Part::Async => true,
+        Part::Parameters => carries(live) || carries(new),
+        _ => false,
+    })
+}
+
+/// What has to be run for a function's header: with its decorators only if they changed, and with only the fresh
+/// defaults evaluated.
+pub(super) fn header_run(
+    outline: &Outline,
+    new: &Node,
+    scope: &Scope,
+    parts: &[Part],
+    fresh: &[String],
+) -> Option<hotsplice_channel::patch::Excerpt> {
+    let definition = new.definition.as_ref()?;
+    let decorated = parts.iter().any(|part| matches!(part, Part::Decorators | Part::Async));
+    let blanked: Vec<Span> = definition
+        .defaults
+        .iter()
+        .filter(|one| !fresh.contains(&one.parameter))
+        .map(|one| one.span)
+        .collect();
+    let lines = if decorated { whole(new) } else { bare(new) };
+    let blanked = if scope.block.is_some() { &[] } else { &*blanked };
+    Some(cut(outline, &scope.around(lines), blanked))
+}

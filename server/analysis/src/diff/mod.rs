@@ -1,0 +1,148 @@
+//! The edits that lead from the live text to the new one.
+
+mod classes;
+mod derived;
+mod edits;
+mod excerpt;
+mod functions;
+mod scope;
+mod stale;
+mod statements;
+
+use std::collections::{HashMap, HashSet};
+
+use hotsplice_channel::patch::{ClassUnit, Edit, FilePatch, Unit};
+
+use crate::outline::Outline;
+use crate::tree::Node;
+use excerpt::{Range, cut, whole};
+use scope::Scope;
+
+/// All edits that lead from `live` to `new`. Definitions named in `stale` get an edit even where the texts agree,
+/// because what runs is not what the live text says.
+pub fn diff(path: &str, base_version: u64, live: &Outline, new: &Outline, stale: &[String]) -> FilePatch {
+    let mut comparison = Comparison::new(live, new);
+    if live.text != new.text || !stale.is_empty() {
+        comparison.compare_scope(&live.file.items, &new.file.items, &Scope::default());
+        comparison.add_stale(stale);
+        comparison.add_derived();
+    }
+    comparison.finish(path, base_version)
+}
+
+/// A new node by its address: nodes have no number of their own, and the tree stands still.
+type Key = *const Node;
+
+/// The edits found so far.
+struct Comparison<'a> {
+    new: &'a Outline,
+    edits: Vec<Edit>,
+    removals: Vec<Edit>,
+    /// Which edit is about a node.
+    edit_of: HashMap<Key, usize>,
+    /// The live node of each new one that has one.
+    live_of: HashMap<Key, &'a Node>,
+    units: Vec<Unit>,
+    unit_of: HashSet<Key>,
+    /// Lines of `compile`.
+    compiled: Vec<Range>,
+    moves: Vec<(Key, Unit)>,
+    classes: Vec<ClassUnit>,
+    class_of: HashSet<Key>,
+    /// `from __future__` imports changed: every function is compiled anew.
+    all_units: bool,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(live: &'a Outline, new: &'a Outline) -> Self {
+        Self {
+            new,
+            edits: Vec::new(),
+            removals: Vec::new(),
+            edit_of: HashMap::new(),
+            live_of: HashMap::new(),
+            units: Vec::new(),
+            unit_of: HashSet::new(),
+            compiled: Vec::new(),
+            moves: Vec::new(),
+            classes: Vec::new(),
+            class_of: HashSet::new(),
+            all_units: live.file.future_hash != new.file.future_hash,
+        }
+    }
+
+    fn push(&mut self, new: &Node, edit: Edit) {
+        self.edit_of.insert(new, self.edits.len());
+        self.edits.push(edit);
+    }
+
+    fn edit_for(&mut self, node: &Node) -> Option<&mut Edit> {
+        let index = *self.edit_of.get(&std::ptr::from_ref(node))?;
+        self.edits.get_mut(index)
+    }
+
+    /// A function gets new code.
+    fn add_unit(&mut self, live: &Node, new: &Node, scope: &Scope) {
+        if self.unit_of.insert(new) {
+            self.units.push(unit(live, new, scope));
+            self.compiled.extend(scope.around(whole(new)));
+        }
+    }
+
+    fn add_move(&mut self, live: &Node, new: &Node, scope: &Scope) {
+        if live.line != new.line {
+            self.moves.push((new, unit(live, new, scope)));
+        }
+    }
+
+    /// The class may have to be built again.
+    fn add_class(&mut self, live: &Node, new: &Node, scope: &Scope) {
+        if scope.block.is_none() && !scope.is_local && self.class_of.insert(new) {
+            self.classes.push(ClassUnit {
+                scope: scope.path.clone(),
+                name: new.name.clone(),
+                old_line: live.line,
+                line: new.line,
+                run: cut(self.new, &scope.around(whole(new)), &[]),
+            });
+        }
+    }
+
+    fn finish(self, path: &str, base_version: u64) -> FilePatch {
+        let unit_of = self.unit_of;
+        let mut edits = self.edits;
+        edits.sort_by_key(|edit| edit.line);
+        edits.extend(self.removals);
+        let mut units = self.units;
+        units.sort_by_key(|unit| unit.line);
+        let mut moves: Vec<Unit> = self
+            .moves
+            .into_iter()
+            .filter(|(node, _)| !unit_of.contains(node))
+            .map(|(_, unit)| unit)
+            .collect();
+        moves.sort_by_key(|unit| unit.line);
+        let mut classes = self.classes;
+        classes.sort_by_key(|class| class.line);
+        FilePatch {
+            path: path.to_owned(),
+            base_version,
+            text: self.new.text.clone(),
+            edits,
+            units,
+            compile: cut(self.new, &self.compiled, &[]),
+            moves,
+            classes,
+        }
+    }
+}
+
+fn unit(live: &Node, new: &Node, scope: &Scope) -> Unit {
+    Unit {
+        scope: scope.path.clone(),
+        name: new.name.clone(),
+        what: new.what,
+        old_line: live.line,
+        line: new.line,
+    }
+}

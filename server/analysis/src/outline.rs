@@ -1,0 +1,123 @@
+//! The outline of a text: what is defined where, and what does not parse.
+
+use std::collections::HashMap;
+
+use hotsplice_channel::patch::What;
+
+use crate::lines::Lines;
+use crate::parse::{self, ParsedFile};
+use crate::tree::Node;
+
+/// A parsed text. Parsing never fails: what does not parse is told by [`Outline::problems`].
+#[derive(Debug, Clone)]
+pub struct Outline {
+    pub(crate) text: String,
+    pub(crate) lines: Lines,
+    pub(crate) file: ParsedFile,
+}
+
+/// A syntax error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// 1-based.
+    pub line: u32,
+    /// 0-based, in bytes of UTF-8.
+    pub column: u32,
+    pub message: String,
+}
+
+/// A function or class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Python's own: `View.get`, `outer.<locals>.inner`.
+    pub qualified_name: String,
+    pub is_class: bool,
+    pub is_async: bool,
+    /// The first decorator's line.
+    pub line: u32,
+    /// The line on which the name stands.
+    pub name_line: u32,
+    /// Bytes of UTF-8 from the beginning of that line.
+    pub name_start_column: u32,
+    pub name_end_column: u32,
+    pub end_line: u32,
+    /// Its place among definitions of the same qualified name, from 0.
+    pub occurrence: u32,
+}
+
+impl Outline {
+    pub fn parse(text: &str) -> Self {
+        let lines = Lines::new(text);
+        let file = parse::parse(text, &lines);
+        Self {
+            text: text.to_owned(),
+            lines,
+            file,
+        }
+    }
+
+    /// Syntax errors, in text order.
+    pub fn problems(&self) -> &[Problem] {
+        &self.file.problems
+    }
+
+    pub fn is_valid(&self) -> bool {
+        self.file.problems.is_empty()
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Every function and class, nested ones too, in text order.
+    pub fn definitions(&self) -> Vec<Definition> {
+        let mut found = Vec::new();
+        self.collect(&self.file.items, "", &mut found);
+        let mut seen: HashMap<String, u32> = HashMap::new();
+        for definition in &mut found {
+            let count = seen.entry(definition.qualified_name.clone()).or_default();
+            definition.occurrence = *count;
+            *count += 1;
+        }
+        found
+    }
+
+    /// The definitions that contain a 1-based line, innermost first.
+    pub fn definition_at(&self, line: u32) -> Vec<Definition> {
+        let mut found = self.definitions();
+        found.retain(|definition| (definition.line..=definition.end_line).contains(&line));
+        found.reverse();
+        found
+    }
+
+    fn collect(&self, items: &[Node], prefix: &str, found: &mut Vec<Definition>) {
+        for item in items {
+            let Some(parts) = &item.definition else {
+                self.collect(&item.body, prefix, found);
+                continue;
+            };
+            let qualified_name = format!("{prefix}{}", item.name);
+            let inner = inner_prefix(&qualified_name, item.what);
+            found.push(Definition {
+                qualified_name,
+                is_class: item.is_class(),
+                is_async: parts.is_async,
+                line: item.line,
+                name_line: parts.header_line,
+                name_start_column: self.lines.column_of(parts.name_span.0),
+                name_end_column: self.lines.column_of(parts.name_span.1),
+                end_line: item.end_line,
+                occurrence: 0,
+            });
+            self.collect(&item.body, &inner, found);
+        }
+    }
+}
+
+/// What stands before the names of the definitions inside.
+pub(crate) fn inner_prefix(qualified_name: &str, what: What) -> String {
+    match what {
+        What::Function => format!("{qualified_name}.<locals>."),
+        _ => format!("{qualified_name}."),
+    }
+}

@@ -1,0 +1,492 @@
+//! Makes the plain tree of a scope out of the parser's.
+
+use hotsplice_channel::patch::What;
+use ruff_python_ast::token::TokenKind;
+use ruff_python_ast::visitor::Visitor;
+use ruff_python_ast::{Expr, ModModule, Stmt, StmtClassDef, StmtFunctionDef};
+use ruff_text_size::Ranged;
+
+use super::hashing::{self, hash_of};
+use super::names::Names;
+use super::tokens::TokenIndex;
+use crate::lines::Lines;
+use crate::tree::{Binding, DefaultValue, Node, Parts, Span};
+
+/// How long a statement's short name may be, in characters.
+const SHORT_NAME: usize = 40;
+
+pub(super) struct Builder<'a> {
+    text: &'a str,
+    lines: &'a Lines,
+    index: &'a TokenIndex,
+    lazy_annotations: bool,
+}
+
+impl<'a> Builder<'a> {
+    pub fn new(text: &'a str, lines: &'a Lines, index: &'a TokenIndex, module: &ModModule) -> Self {
+        let lazy_annotations = module.body.iter().any(|statement| {
+            future_import(statement).is_some_and(|names| names.iter().any(|alias| alias.name.as_str() == "annotations"))
+        });
+        Self {
+            text,
+            lines,
+            index,
+            lazy_annotations,
+        }
+    }
+
+    /// Lines and structure of the `from __future__` imports.
+    pub fn futures(&self, body: &[Stmt]) -> (Vec<(u32, u32)>, u64) {
+        let mut found = Vec::new();
+        let mut names = Vec::new();
+        for statement in body {
+            if let Some(imported) = future_import(statement) {
+                let (start, end) = span_of(statement);
+                found.push((self.lines.line_of(start), self.last_line(start, end)));
+                names.extend(imported.iter().map(|alias| alias.name.to_string()));
+            }
+        }
+        names.sort();
+        names.dedup();
+        (found, hash_of(&names))
+    }
+
+    /// The statements of a module or a class.
+    pub fn scope(&self, body: &[Stmt]) -> Vec<Node> {
+        let mut nodes: Vec<Node> = Vec::with_capacity(body.len());
+        for (position, statement) in body.iter().enumerate() {
+            let node = self.statement(statement, position == 0);
+            match nodes.last_mut() {
+                Some(before) if node.line <= before.end_line => join(before, node),
+                _ => nodes.push(node),
+            }
+        }
+        nodes
+    }
+
+    fn statement(&self, statement: &Stmt, is_first: bool) -> Node {
+        match statement {
+            Stmt::FunctionDef(function) => self.function(function, statement),
+            Stmt::ClassDef(class) => self.class(class, statement),
+            _ => self.other(statement, is_first),
+        }
+    }
+
+    fn node(&self, statement: &Stmt, what: What) -> Node {
+        let span = span_of(statement);
+        let line = self.lines.line_of(span.0);
+        let mut names = Names::new(self.lazy_annotations);
+        names.visit_stmt(statement);
+        Node {
+            what,
+            name: String::new(),
+            line,
+            end_line: self.last_line(span.0, span.1),
+            hash: 0,
+            frame: 0,
+            layout: self.index.layout(span, line),
+            binds: names.binds,
+            reads: names.reads,
+            calls: names.calls,
+            runs_unasked: runs_unasked(statement),
+            main_guard: is_main_guard(statement),
+            definition: None,
+            body: Vec::new(),
+        }
+    }
+
+    fn other(&self, statement: &Stmt, is_first: bool) -> Node {
+        let what = match statement {
+            Stmt::Import(_) | Stmt::ImportFrom(_) => What::Import,
+            Stmt::Assign(_) | Stmt::TypeAlias(_) => What::Assignment,
+            Stmt::AnnAssign(assignment) if assignment.value.is_some() => What::Assignment,
+            Stmt::AnnAssign(_) => What::Annotation,
+            Stmt::If(_) | Stmt::Try(_) | Stmt::With(_) | Stmt::For(_) | Stmt::While(_) | Stmt::Match(_) => What::Block,
+            _ if is_first && is_docstring(statement) => What::Docstring,
+            _ => What::Statement,
+        };
+        let mut node = self.node(statement, what);
+        if what == What::Block {
+            let mut parts = Structure::default();
+            self.block(statement, &mut parts);
+            node.hash = hash_of(&(&parts.shell, parts.hashes(|nested| nested.hash)));
+            node.frame = hash_of(&(&parts.shell, parts.hashes(|nested| nested.frame)));
+            node.body = parts.nested;
+        } else {
+            node.hash = hashing::statement(statement);
+            node.frame = node.hash;
+        }
+        if what == What::Docstring {
+            "__doc__".clone_into(&mut node.name);
+            node.binds = vec![Binding {
+                name: "__doc__".to_owned(),
+                origin: None,
+            }];
+        } else {
+            node.name = self.short_name(statement, &node);
+        }
+        node
+    }
+
+    fn short_name(&self, statement: &Stmt, node: &Node) -> String {
+        if !node.binds.is_empty() && node.binds.len() <= 4 && what_names_itself(node.what) {
+            return node.bound_names().join(", ");
+        }
+        let (start, end) = span_of(statement);
+        let first = self
+            .text
+            .get(start..end)
+            .unwrap_or("")
+            .lines()
+            .next()
+            .unwrap_or("")
+            .trim();
+        match first.char_indices().nth(SHORT_NAME) {
+            Some((at, _)) => format!("{}…", &first[..at]),
+            None => first.to_owned(),
+        }
+    }
+
+    fn function(&self, function: &StmtFunctionDef, statement: &Stmt) -> Node {
+        let mut node = self.node(statement, What::Function);
+        let mut structure = Structure::default();
+        let docstring = function.body.first().filter(|first| is_docstring(first));
+        self.suite(&function.body[usize::from(docstring.is_some())..], &mut structure);
+        let parameters = &function.parameters;
+        let returns = function.returns.as_deref();
+        let mut header = Names::new(self.lazy_annotations);
+        for decorator in &function.decorator_list {
+            header.visit_decorator(decorator);
+        }
+        let mut parts = self.parts(
+            function
+                .decorator_list
+                .iter()
+                .map(Ranged::end)
+                .max()
+                .map(|end| end.to_usize()),
+            span_of(statement),
+            span_of(&function.name),
+            &[TokenKind::Def, TokenKind::Async],
+        );
+        parts.is_async = function.is_async;
+        parts.decorators = hashing::decorators(&function.decorator_list);
+        parts.decorator_shape = hashing::decorator_shape(&function.decorator_list);
+        parts.type_parameters = hashing::type_parameters(function.type_params.as_deref());
+        parts.docstring = hash_of(&docstring.map(hashing::statement));
+        parts.body = hash_of(&structure.shell);
+        parts.annotations = hashing::annotations(parameters, returns);
+        parts.has_annotations = returns.is_some() || parameters.iter().any(|one| one.annotation().is_some());
+        parts.parameters = hashing::parameters(parameters);
+        parts.defaults = parameters.iter().filter_map(|one| self.default(&one)).collect();
+        parts.header_reads = header.reads;
+        let colon = function
+            .returns
+            .as_deref()
+            .map_or(parameters.end(), Ranged::end)
+            .to_usize();
+        self.set_body_place(&mut parts, colon, &function.body, node.end_line);
+        let defaults: Vec<_> = parts.defaults.iter().map(|one| (&one.parameter, one.hash)).collect();
+        let shared = (
+            function.name.as_str(),
+            parts.is_async,
+            parts.decorators,
+            parts.type_parameters,
+            parts.annotations,
+            defaults,
+        );
+        let carries = parts.has_annotations || !parts.defaults.is_empty();
+        node.frame = hash_of(&(&shared, carries.then_some(parts.parameters)));
+        node.hash = hash_of(&(
+            &shared,
+            parts.parameters,
+            parts.docstring,
+            parts.body,
+            structure.hashes(|nested| nested.hash),
+        ));
+        node.name = function.name.to_string();
+        node.body = structure.nested;
+        node.definition = Some(Box::new(parts));
+        node
+    }
+
+    fn class(&self, class: &StmtClassDef, statement: &Stmt) -> Node {
+        let mut node = self.node(statement, What::Class);
+        let arguments = class.arguments.as_deref();
+        let mut header = Names::new(self.lazy_annotations);
+        for decorator in &class.decorator_list {
+            header.visit_decorator(decorator);
+        }
+        if let Some(arguments) = arguments {
+            header.visit_arguments(arguments);
+        }
+        let mut parts = self.parts(
+            class
+                .decorator_list
+                .iter()
+                .map(Ranged::end)
+                .max()
+                .map(|end| end.to_usize()),
+            span_of(statement),
+            span_of(&class.name),
+            &[TokenKind::Class],
+        );
+        parts.decorators = hashing::decorators(&class.decorator_list);
+        parts.decorator_shape = hashing::decorator_shape(&class.decorator_list);
+        parts.type_parameters = hashing::type_parameters(class.type_params.as_deref());
+        parts.bases = hashing::bases(arguments);
+        parts.keywords = hashing::keywords(arguments);
+        parts.header_reads = header.reads;
+        let after = arguments
+            .map(Ranged::end)
+            .or_else(|| class.type_params.as_deref().map(Ranged::end));
+        let colon = after.unwrap_or_else(|| class.name.end()).to_usize();
+        self.set_body_place(&mut parts, colon, &class.body, node.end_line);
+        node.body = self.scope(&class.body);
+        let shared = (
+            class.name.as_str(),
+            parts.decorators,
+            parts.type_parameters,
+            parts.bases,
+            parts.keywords,
+        );
+        let hashes = |of: fn(&Node) -> u64| node.body.iter().map(of).collect::<Vec<_>>();
+        let (hash, frame) = (
+            hash_of(&(&shared, hashes(|n| n.hash))),
+            hash_of(&(&shared, hashes(|n| n.frame))),
+        );
+        (node.hash, node.frame) = (hash, frame);
+        parts.body = hash_of(&hashes(|inner| inner.hash));
+        node.name = class.name.to_string();
+        node.definition = Some(Box::new(parts));
+        node
+    }
+
+    fn parts(&self, decorators_end: Option<usize>, span: Span, name_span: Span, keyword: &[TokenKind]) -> Parts {
+        let keyword_at = decorators_end
+            .and_then(|end| self.index.first(end, keyword))
+            .filter(|&at| at < span.1)
+            .unwrap_or(span.0);
+        Parts {
+            name_line: self.lines.line_of(keyword_at),
+            header_line: self.lines.line_of(name_span.0),
+            name_span,
+            ..Parts::default()
+        }
+    }
+
+    fn set_body_place(&self, parts: &mut Parts, colon_after: usize, body: &[Stmt], end_line: u32) {
+        let colon = self
+            .index
+            .first(colon_after, &[TokenKind::Colon])
+            .unwrap_or(colon_after);
+        let colon_line = self.lines.line_of(colon).min(end_line);
+        let body_line = body
+            .first()
+            .map_or(colon_line, |first| self.lines.line_of(first.start().to_usize()));
+        parts.one_line = body_line <= colon_line;
+        parts.header_end_line = if parts.one_line { end_line } else { colon_line };
+    }
+
+    fn default(&self, parameter: &ruff_python_ast::AnyParameterRef) -> Option<DefaultValue> {
+        let default: &Expr = parameter.default()?;
+        let mut names = Names::new(self.lazy_annotations);
+        names.visit_expr(default);
+        Some(DefaultValue {
+            parameter: parameter.name().to_string(),
+            hash: hashing::expression(default),
+            span: span_of(default),
+            reads: names.reads,
+        })
+    }
+
+    /// The structure of a body, with the definitions in it set aside.
+    fn suite(&self, body: &[Stmt], structure: &mut Structure) {
+        structure.shell.push(hash_of("{"));
+        for statement in body {
+            match statement {
+                Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {
+                    let nested = self.statement(statement, false);
+                    structure.shell.push(hash_of(&(nested.name.as_str(), "definition")));
+                    structure.nested.push(nested);
+                }
+                _ => self.block(statement, structure),
+            }
+        }
+        structure.shell.push(hash_of("}"));
+    }
+
+    /// The structure of a statement that is no definition.
+    fn block(&self, statement: &Stmt, structure: &mut Structure) {
+        let mut push = |kind: &str, hash: u64| structure.shell.push(hash_of(&(kind, hash)));
+        match statement {
+            Stmt::If(branch) => {
+                push("if", hashing::expression(&branch.test));
+                self.suite(&branch.body, structure);
+                for clause in &branch.elif_else_clauses {
+                    structure
+                        .shell
+                        .push(hash_of(&("elif", clause.test.as_ref().map(hashing::expression))));
+                    self.suite(&clause.body, structure);
+                }
+            }
+            Stmt::For(each) => {
+                push(
+                    "for",
+                    hash_of(&(each.is_async, hashing::expressions([&*each.target, &*each.iter]))),
+                );
+                self.suite(&each.body, structure);
+                self.suite(&each.orelse, structure);
+            }
+            Stmt::While(each) => {
+                push("while", hashing::expression(&each.test));
+                self.suite(&each.body, structure);
+                self.suite(&each.orelse, structure);
+            }
+            Stmt::With(with) => {
+                push("with", hash_of(&(with.is_async, hashing::with_items(&with.items))));
+                self.suite(&with.body, structure);
+            }
+            Stmt::Match(choice) => {
+                push("match", hashing::expression(&choice.subject));
+                for case in &choice.cases {
+                    structure.shell.push(hash_of(&("case", hashing::case_header(case))));
+                    self.suite(&case.body, structure);
+                }
+            }
+            Stmt::Try(attempt) => {
+                push("try", u64::from(attempt.is_star));
+                self.suite(&attempt.body, structure);
+                for handler in &attempt.handlers {
+                    let ruff_python_ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    structure
+                        .shell
+                        .push(hash_of(&("except", hashing::handler_header(handler))));
+                    self.suite(&handler.body, structure);
+                }
+                self.suite(&attempt.orelse, structure);
+                self.suite(&attempt.finalbody, structure);
+            }
+            _ => push("statement", hashing::statement(statement)),
+        }
+    }
+
+    /// The line of the last character before `end`.
+    fn last_line(&self, start: usize, end: usize) -> u32 {
+        self.lines.line_of(end.saturating_sub(1).max(start))
+    }
+}
+
+/// A body while it is hashed.
+#[derive(Default)]
+struct Structure {
+    shell: Vec<u64>,
+    nested: Vec<Node>,
+}
+
+impl Structure {
+    fn hashes(&self, of: impl Fn(&Node) -> u64) -> Vec<u64> {
+        self.nested.iter().map(of).collect()
+    }
+}
+
+/// Two statements on one line become one node.
+fn join(before: &mut Node, node: Node) {
+    before.name = format!("{}; {}", before.name, node.name);
+    before.end_line = before.end_line.max(node.end_line);
+    before.hash = hash_of(&(before.hash, node.hash));
+    before.frame = hash_of(&(before.frame, node.frame));
+    before.layout = hash_of(&(before.layout, node.layout));
+    before.runs_unasked &= node.runs_unasked;
+    before.what = match (before.what, node.what) {
+        // After a syntax error anything may share a line; a definition stays one.
+        (What::Function | What::Class | What::Block, _) => before.what,
+        (first, second) if first == second => first,
+        (What::Assignment | What::Import | What::Annotation | What::Docstring, What::Assignment)
+        | (What::Assignment, What::Import | What::Annotation) => What::Assignment,
+        _ => What::Statement,
+    };
+    for binding in node.binds {
+        if !before.binds.contains(&binding) {
+            before.binds.push(binding);
+        }
+    }
+    before.reads.extend(node.reads);
+    before.calls.extend(node.calls);
+}
+
+fn span_of(node: &impl Ranged) -> Span {
+    (node.start().to_usize(), node.end().to_usize())
+}
+
+fn what_names_itself(what: What) -> bool {
+    matches!(what, What::Import | What::Assignment | What::Annotation | What::Block)
+}
+
+fn future_import(statement: &Stmt) -> Option<&[ruff_python_ast::Alias]> {
+    match statement {
+        Stmt::ImportFrom(import)
+            if import.level == 0
+                && import
+                    .module
+                    .as_ref()
+                    .is_some_and(|module| module.as_str() == "__future__") =>
+        {
+            Some(&import.names)
+        }
+        _ => None,
+    }
+}
+
+fn is_docstring(statement: &Stmt) -> bool {
+    matches!(statement, Stmt::Expr(expression) if expression.value.is_string_literal_expr())
+}
+
+fn is_main_guard(statement: &Stmt) -> bool {
+    let Stmt::If(branch) = statement else { return false };
+    let Expr::Compare(comparison) = &*branch.test else {
+        return false;
+    };
+    let is_name = |expression: &Expr| matches!(expression, Expr::Name(name) if name.id.as_str() == "__name__");
+    is_name(&comparison.left) || comparison.comparators.iter().any(is_name)
+}
+
+/// Whether running the statement again only gives names their values.
+fn runs_unasked(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::Import(_)
+        | Stmt::ImportFrom(_)
+        | Stmt::Assign(_)
+        | Stmt::AnnAssign(_)
+        | Stmt::TypeAlias(_)
+        | Stmt::FunctionDef(_)
+        | Stmt::ClassDef(_)
+        | Stmt::Pass(_) => true,
+        Stmt::AugAssign(assignment) => {
+            matches!(&*assignment.target, Expr::Name(name) if name.id.as_str() == "__all__")
+        }
+        Stmt::Expr(_) => is_docstring(statement),
+        Stmt::If(branch) => {
+            !is_main_guard(statement)
+                && all_run_unasked(&branch.body)
+                && branch
+                    .elif_else_clauses
+                    .iter()
+                    .all(|clause| all_run_unasked(&clause.body))
+        }
+        Stmt::Try(attempt) => {
+            all_run_unasked(&attempt.body)
+                && all_run_unasked(&attempt.orelse)
+                && all_run_unasked(&attempt.finalbody)
+                && attempt.handlers.iter().all(|handler| {
+                    let ruff_python_ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    all_run_unasked(&handler.body)
+                })
+        }
+        _ => false,
+    }
+}
+
+fn all_run_unasked(body: &[Stmt]) -> bool {
+    body.iter().all(runs_unasked)
+}

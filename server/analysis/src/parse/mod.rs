@@ -1,0 +1,95 @@
+//! From text to [`Node`]s. The only folder that names the parser; its trees never leave it.
+
+mod builder;
+mod hashing;
+mod names;
+mod tokens;
+
+use ruff_python_ast::PySourceType;
+use ruff_python_parser::parse_unchecked_source;
+use ruff_text_size::Ranged;
+
+use crate::lines::Lines;
+use crate::outline::Problem;
+use crate::tree::{Node, Span};
+use builder::Builder;
+
+/// Everything that the rest of the crate knows of a text.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ParsedFile {
+    pub items: Vec<Node>,
+    pub problems: Vec<Problem>,
+    /// Identifiers that are not attributes, in text order.
+    pub identifiers: Vec<Span>,
+    /// Lines that begin inside a string: they must not be indented anew.
+    pub lines_in_strings: Vec<u32>,
+    /// The lines of `from __future__` imports.
+    pub future_lines: Vec<(u32, u32)>,
+    /// Structure of the `from __future__` imports: they change how every function is compiled.
+    pub future_hash: u64,
+}
+
+/// Room for the deepest nesting that [`tokens::is_too_deep`] lets through; only touched pages cost anything.
+const STACK: usize = 512 * 1024 * 1024;
+
+/// Texts too short to nest deeply are parsed where we are.
+const SMALL: usize = 1_000;
+
+/// Parses any text. What does not parse is left out or guessed, and told in `problems`.
+pub(crate) fn parse(text: &str, lines: &Lines) -> ParsedFile {
+    if text.len() < SMALL {
+        return parse_here(text, lines);
+    }
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, || parse_here(text, lines))
+            .ok()
+            .and_then(|worker| worker.join().ok())
+    })
+    .unwrap_or_else(|| failed("the text could not be parsed"))
+}
+
+fn failed(message: &str) -> ParsedFile {
+    ParsedFile {
+        problems: vec![Problem {
+            line: 1,
+            column: 0,
+            message: message.to_owned(),
+        }],
+        ..ParsedFile::default()
+    }
+}
+
+fn parse_here(text: &str, lines: &Lines) -> ParsedFile {
+    if u32::try_from(text.len()).is_err() {
+        return failed("the text is longer than 4 GB");
+    }
+    let parsed = parse_unchecked_source(text, PySourceType::Python);
+    if tokens::is_too_deep(parsed.tokens()) {
+        // Dropping the tree would recurse as deeply as it nests.
+        std::mem::forget(parsed);
+        return failed("the text nests too deeply");
+    }
+    let problems = parsed
+        .errors()
+        .iter()
+        .map(|error| Problem {
+            line: lines.line_of(error.start().to_usize()),
+            column: lines.column_of(error.start().to_usize()),
+            message: error.error.to_string(),
+        })
+        .collect();
+    let token_index = tokens::TokenIndex::new(text, parsed.tokens(), lines);
+    let builder = Builder::new(text, lines, &token_index, parsed.syntax());
+    let (future_lines, future_hash) = builder.futures(&parsed.syntax().body);
+    let items = builder.scope(&parsed.syntax().body);
+    ParsedFile {
+        items,
+        problems,
+        future_lines,
+        future_hash,
+        identifiers: token_index.identifiers,
+        lines_in_strings: token_index.lines_in_strings,
+    }
+}

@@ -1,0 +1,50 @@
+//! Finds definitions by qualified name, with what stands around them.
+
+use crate::outline::{Outline, inner_prefix};
+use crate::tree::Node;
+
+/// A definition where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub node: &'a Node,
+    /// The class or function around it.
+    pub parent: Option<&'a Node>,
+    /// The outermost compound statement around it, within its parent.
+    pub block: Option<&'a Node>,
+}
+
+/// Every definition of that name.
+pub(super) fn find<'a>(outline: &'a Outline, qualified_name: &str) -> Vec<Place<'a>> {
+    let mut found = Vec::new();
+    search(&outline.file.items, "", None, None, qualified_name, &mut found);
+    found
+}
+
+fn search<'a>(
+    items: &'a [Node],
+    prefix: &str,
+    parent: Option<&'a Node>,
+    block: Option<&'a Node>,
+    wanted: &str,
+    found: &mut Vec<Place<'a>>,
+) {
+    for node in items {
+        if node.is_definition() {
+            let name = format!("{prefix}{}", node.name);
+            if name == wanted {
+                found.push(Place { node, parent, block });
+            } else if wanted.starts_with(&name) {
+                let inner = inner_prefix(&name, node.what);
+                search(&node.body, &inner, Some(node), None, wanted, found);
+            }
+        } else if node.is_block() {
+            search(&node.body, prefix, parent, block.or(Some(node)), wanted, found);
+        }
+    }
+}
+
+/// The qualified name of the definition around: `A` for `A.m`, `f` for `f.<locals>.g`.
+pub(super) fn parent_name(qualified_name: &str) -> Option<&str> {
+    let (parent, _) = qualified_name.rsplit_once('.')?;
+    Some(parent.strip_suffix(".<locals>").unwrap_or(parent))
+}

@@ -1,0 +1,128 @@
+//! A parsed file as plain data: definitions and statements with their lines, names and structural hashes.
+//!
+//! Nothing here knows the parser. Two hashes are equal when the structure is: comments, layout, parentheses and the
+//! style of quotes do not count, docstrings do.
+
+use hotsplice_channel::patch::What;
+
+/// A byte range of the text.
+pub(crate) type Span = (usize, usize);
+
+/// One statement of a module, a class or (definitions only) a function or a compound statement.
+///
+/// Simple statements that share a physical line are one node, because only whole lines are ever cut out.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub what: What,
+    /// The name of a definition, else the names that it binds, else its first words.
+    pub name: String,
+    /// First line, decorators included.
+    pub line: u32,
+    pub end_line: u32,
+    /// Structure, nested definitions included.
+    pub hash: u64,
+    /// Structure, without the code of the functions inside: what a block does when it runs.
+    pub frame: u64,
+    /// Where each token stands, counted from the first line: what line tables and column tables are made of.
+    pub layout: u64,
+    pub binds: Vec<Binding>,
+    /// Names loaded when the statement runs; `config.X` gives both `config` and `config.X`.
+    pub reads: Vec<String>,
+    /// Names called when the statement runs.
+    pub calls: Vec<String>,
+    /// It may be run unasked: imports, assignments, definitions and blocks of only those.
+    pub runs_unasked: bool,
+    /// `if __name__ == "__main__":`
+    pub main_guard: bool,
+    pub definition: Option<Box<Parts>>,
+    /// Of a class its statements, of a function or a block the definitions in it.
+    pub body: Vec<Node>,
+}
+
+/// A name that a statement binds. The origin of an import tells whether the name means the same as before.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Binding {
+    pub name: String,
+    pub origin: Option<String>,
+}
+
+/// What a definition consists of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parts {
+    pub is_async: bool,
+    /// Bytes of the name in the text.
+    pub name_span: Span,
+    /// The line of `def` or `class`.
+    pub name_line: u32,
+    /// The line of the name itself (another one only after a backslash).
+    pub header_line: u32,
+    /// The line of the colon; the last line when the body begins on that line.
+    pub header_end_line: u32,
+    /// The body stands on the line of the header.
+    pub one_line: bool,
+    pub decorators: u64,
+    /// Only the decorators' names: `property`, `x.setter`.
+    pub decorator_shape: u64,
+    pub type_parameters: u64,
+    pub docstring: u64,
+    /// Of a function: its code without docstring and nested definitions, which count by name and place only.
+    pub body: u64,
+    pub annotations: u64,
+    pub has_annotations: bool,
+    /// Names, kinds and order.
+    pub parameters: u64,
+    pub defaults: Vec<DefaultValue>,
+    /// Of a class.
+    pub bases: u64,
+    pub keywords: u64,
+    /// Names that the header reads, defaults left out.
+    pub header_reads: Vec<String>,
+}
+
+/// The default of one parameter.
+#[derive(Debug, Clone)]
+pub(crate) struct DefaultValue {
+    pub parameter: String,
+    pub hash: u64,
+    pub span: Span,
+    pub reads: Vec<String>,
+}
+
+impl Node {
+    pub fn is_definition(&self) -> bool {
+        self.definition.is_some()
+    }
+
+    pub fn is_function(&self) -> bool {
+        self.what == What::Function
+    }
+
+    pub fn is_class(&self) -> bool {
+        self.what == What::Class
+    }
+
+    pub fn is_block(&self) -> bool {
+        self.what == What::Block
+    }
+
+    pub fn bound_names(&self) -> Vec<String> {
+        self.binds.iter().map(|binding| binding.name.clone()).collect()
+    }
+
+    pub fn binds_name(&self, name: &str) -> bool {
+        self.binds.iter().any(|binding| binding.name == name)
+    }
+}
+
+/// Definitions of a scope in text order, those in blocks too, each with the block that it stands in.
+pub(crate) fn flattened(items: &[Node]) -> Vec<(&Node, Option<&Node>)> {
+    let mut found = Vec::new();
+    for item in items {
+        if item.is_definition() {
+            found.push((item, None));
+        } else if item.is_block() {
+            found.extend(item.body.iter().map(|inner| (inner, Some(item))));
+        }
+    }
+    found
+}
