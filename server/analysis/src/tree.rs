@@ -105,8 +105,15 @@ impl Node {
         self.what == What::Block
     }
 
+    /// Each name that it binds, once.
     pub fn bound_names(&self) -> Vec<String> {
-        self.binds.iter().map(|binding| binding.name.clone()).collect()
+        let mut names: Vec<String> = Vec::with_capacity(self.binds.len());
+        for binding in &self.binds {
+            if !names.contains(&binding.name) {
+                names.push(binding.name.clone());
+            }
+        }
+        names
     }
 
     pub fn binds_name(&self, name: &str) -> bool {

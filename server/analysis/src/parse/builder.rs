@@ -129,8 +129,9 @@ impl<'a> Builder<'a> {
     }
 
     fn short_name(&self, statement: &Stmt, node: &Node) -> String {
-        if !node.binds.is_empty() && node.binds.len() <= 4 && what_names_itself(node.what) {
-            return node.bound_names().join(", ");
+        let bound = node.bound_names();
+        if !bound.is_empty() && bound.len() <= 4 && what_names_itself(node.what) {
+            return bound.join(", ");
         }
         let (start, end) = span_of(statement);
         let first = self

@@ -46,6 +46,11 @@ impl Changes {
         self.0.sort_by_key(|change| (change.first, change.last, change.order));
         let mut result = String::with_capacity(live.text.len());
         let mut at = 0;
+        if live.text.starts_with('\u{feff}') {
+            // Nothing may come before it.
+            result.push('\u{feff}');
+            at = result.len();
+        }
         for change in &self.0 {
             let from = live.lines.start_of(change.first).max(at);
             result.push_str(&live.text[at..from]);
