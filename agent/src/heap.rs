@@ -9,6 +9,9 @@ use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use crate::internals::{self, Symbols};
 
+/// CPython 3.12 freezes some hundred objects of its own when it starts; a program that calls `gc.freeze()` has thousands.
+const FROZEN_BY_CPYTHON: usize = 1000;
+
 /// Calls `wanted` for every tracked object; those that it says yes to are returned.
 fn scan<'py>(py: Python<'py>, mut wanted: impl FnMut(*mut ffi::PyObject) -> bool) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let symbols = internals::required()?;
@@ -41,7 +44,7 @@ fn scan<'py>(py: Python<'py>, mut wanted: impl FnMut(*mut ffi::PyObject) -> bool
             found.extend(objects.iter().filter(|object| wanted(object.as_ptr())));
         }
     }
-    if py.import("gc")?.call_method0("get_freeze_count")?.extract::<usize>()? > 0 {
+    if py.import("gc")?.call_method0("get_freeze_count")?.extract::<usize>()? > FROZEN_BY_CPYTHON {
         add_frozen(py, &mut wanted, &mut found)?;
     }
     Ok(found)

@@ -78,7 +78,7 @@ def merge(merger, live, made, scope):
     if dataclasses.is_dataclass(made) and "__dataclass_fields__" in new:
         _fill_instances(merger, live, made, scope)
     merger.replaced.append((made, live))
-    plan.afterwards.append(lambda: _discard(made))
+    plan.discarded.append(made)
 
 
 def _slots(cls):
@@ -224,14 +224,14 @@ def _merge_enum(merger, live, made):
         old = live.__dict__.get(name, MISSING)
         if isinstance(value, FunctionType) and isinstance(old, FunctionType):
             merger.merge_function(old, value)
-    plan.afterwards.append(lambda: _discard(made))
+    plan.discarded.append(made)
 
 
 class _Discarded:
     """Takes the place of the bases of a class that was only built to lend its namespace."""
 
 
-def _discard(made):
+def discard(made):
     """Takes the helper class out of its bases' ``__subclasses__``."""
     try:
         made.__bases__ = (_Discarded,)

@@ -22,27 +22,46 @@ def evaluate(transaction):
     for change in transaction.files:
         for namespace in change.namespaces:
             shadows[id(namespace)] = Shadow(namespace)
-    if len(shadows) > 1:
-        _link(list(shadows.values()))
     for change in transaction.files:
         for namespace in change.namespaces:
             shadows[id(namespace)].make_twins(change.code_changes.get(id(namespace), ()))
-    failed = False
-    for change in transaction.files:
-        for namespace in change.namespaces:
-            shadow = shadows[id(namespace)]
-            merger = merging.Merger(transaction, change, namespace, shadow)
-            for outcome in change.outcomes:
-                if failed or not _is_to_be_run(outcome, transaction.options):
-                    continue
-                try:
-                    merger.take(outcome)
-                except Refusal as refusal:
-                    outcome.refused(refusal.code, refusal.message)
-                    failed = True
-            if not failed:
-                merger.remove_names()
-                merger.finish()
+    evaluated = []
+    pending = [(change, namespace) for change in transaction.files for namespace in change.namespaces]
+
+    def evaluate_next(wanted=None):
+        """Runs the edits of one file; those of a file that it imports names from come first."""
+        for position, (change, namespace) in enumerate(pending):
+            if wanted is None or namespace.module is wanted:
+                del pending[position]
+                merger = merging.Merger(transaction, change, namespace, shadows[id(namespace)])
+                evaluated.append(merger)
+                _run_edits(merger, transaction.options)
+                return
+
+    _link(list(shadows.values()), evaluate_next)
+    try:
+        while pending:
+            evaluate_next()
+        for merger in evaluated:
+            merger.remove_names()
+            merger.finish()
+    except _Failed:
+        return
+
+
+class _Failed(Exception):
+    """An edit is refused: the others need not be tried."""
+
+
+def _run_edits(merger, options):
+    for outcome in merger.change.outcomes:
+        if not _is_to_be_run(outcome, options):
+            continue
+        try:
+            merger.take(outcome)
+        except Refusal as refusal:
+            outcome.refused(refusal.code, refusal.message)
+            raise _Failed from None
 
 
 def _is_to_be_run(outcome, options):
@@ -60,8 +79,10 @@ def _is_to_be_run(outcome, options):
     return edit.get("run") is not None
 
 
-def _link(shadows):
-    """Modules that are patched together see each other's shadows."""
+def _link(shadows, evaluate):
+    """Modules that are patched together see each other's shadows; what one imports from another is evaluated first."""
+    if len(shadows) < 2:
+        return
     by_module = {id(shadow.namespace.module): shadow for shadow in shadows if shadow.namespace.module is not None}
     for shadow in shadows:
         for name, value in list(shadow.globals.items()):
@@ -72,7 +93,10 @@ def _link(shadows):
     def import_shadow(name, globals=None, locals=None, fromlist=(), level=0):
         module = builtins.__import__(name, globals, locals, fromlist, level)
         other = by_module.get(id(module))
-        return module if other is None else other.module
+        if other is None:
+            return module
+        evaluate(module)
+        return other.module
 
     seen = dict(builtins.__dict__)
     seen["__import__"] = import_shadow

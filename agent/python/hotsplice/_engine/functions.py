@@ -10,9 +10,11 @@ from .native import native
 class CodeChange:
     """One definition's new code in one namespace, and the live functions that it goes to."""
 
-    def __init__(self, unit, namespace, live, new_code):
+    def __init__(self, unit, namespace, live, new_code, shared):
         self.unit = unit
         self.namespace = namespace
+        # Whether other functions than `live` may run this code or what is nested in it.
+        self.shared = shared
         # One function for each old code object.
         self.live = live
         self.new_code = new_code
@@ -34,6 +36,8 @@ class CodeChange:
 def resolve(file_change, namespace, compiled):
     """Finds the live functions of each unit; tells the edits of those that have none."""
     changes = []
+    module_code = lookup.running_module_code(file_change.path)
+    holders = [module_code] if module_code is not None else []
     for unit in file_change.units:
         new_code = find_function(compiled, unit["name"], unit["line"])
         if new_code is None:
@@ -43,7 +47,9 @@ def resolve(file_change, namespace, compiled):
             for outcome in file_change.outcomes_of(unit):
                 _say_missing(outcome, unit, namespace)
             continue
-        changes.append(CodeChange(unit, namespace, live, new_code))
+        # Asked before anything here refers to the code.
+        shared = len(live) > 1 or native.is_shared(live[0], holders)
+        changes.append(CodeChange(unit, namespace, live, new_code, shared))
     return changes
 
 
@@ -59,11 +65,11 @@ _MISSING = object()
 
 def plan(changes, file_change, plan):
     """Adds the operations that give every sharing function its new code."""
-    codes = [old for change in changes for old, _ in change.pairs.values()]
-    if not codes:
-        return
-    sharers = native.functions_of(codes)
-    by_code = {id(code): functions for code, functions in zip(codes, sharers)}
+    codes = [old for change in changes if change.shared for old, _ in change.pairs.values()]
+    by_code = {id(code): functions for code, functions in zip(codes, native.functions_of(codes) if codes else ())}
+    for change in changes:
+        if not change.shared:
+            by_code[id(change.live[0].__code__)] = change.live
     for change in changes:
         lacking = {}
         owner = change.owner

@@ -73,6 +73,7 @@ class Merger:
         return (
             edit["what"] == "function"
             and edit["change"] in ("changed", "derived", "stale")
+            and edit["kind"] != "replaced"
             and not DECORATED_PARTS & set(edit["parts"])
         )
 
@@ -187,21 +188,27 @@ class Merger:
                 return code_change
         return None
 
+    def _unchanged_functions(self, edit):
+        """Live functions of a definition whose code stays as it is."""
+        name = edit["definition"].rpartition(".")[2]
+        unit = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
+        codes = [function.__code__ for function in lookup.find_unit(self.namespace, unit)]
+        return [function for functions in native.functions_of(codes) for function in functions]
+
     def _transfer(self, outcome, made):
         """Takes defaults and annotations from a function that was made for them to the live ones."""
         edit = outcome.edit
         code_change = self._code_change(edit)
-        if code_change is None:
-            return
+        functions = self._unchanged_functions(edit) if code_change is None else code_change.functions
         fresh = set(edit["fresh_defaults"])
-        for function in code_change.functions:
+        for function in functions:
             parts = {
                 "defaults": _positional_defaults(function, made, fresh),
                 "kwdefaults": _keyword_defaults(function, made, fresh),
             }
             if "annotations" in edit["parts"]:
                 parts.update(_annotations(made))
-                self._annotate_wrappers(code_change, function, parts)
+                self._annotate_wrappers(edit, function, parts)
             self.plan.function(function, **parts)
             twin = self.shadow.twins.get(edit["binds"][0])
             if twin is not None and twin[1] is function:
@@ -209,9 +216,9 @@ class Merger:
                 twin[0].__kwdefaults__ = parts["kwdefaults"]
         outcome.applied()
 
-    def _annotate_wrappers(self, code_change, function, parts):
+    def _annotate_wrappers(self, edit, function, parts):
         """``functools.wraps`` gives the wrapper the very dict of annotations; it gets the new one too."""
-        value = lookup.bound_value(self.namespace, code_change.unit["scope"], code_change.unit["name"])
+        value = lookup.bound_value(self.namespace, edit["scope"], edit["binds"][0])
         while isinstance(value, FunctionType) and value is not function:
             if "annotations" in parts and value.__annotations__ == function.__annotations__:
                 self.plan.function(value, annotations=parts["annotations"])

@@ -13,6 +13,8 @@ class Plan:
     def __init__(self):
         self.operations = []
         self.afterwards = []
+        # Classes that were built only to lend their namespaces.
+        self.discarded = []
 
     def function(self, function, **parts):
         if parts:

@@ -55,7 +55,8 @@ def move(plan, old, new, merger):
     own = {id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(plan.operations)}
     own.update(id(pair) for pair in merger.replaced)
     own.update(id(operation) for operation in plan.operations)
-    own.update(id(part) for operation in plan.operations for part in operation if isinstance(part, dict))
+    own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
+    own.add(id(plan.discarded))
     own.update(id(seen) for seen in merger.shadow.classes.values())
     left = []
     targets = [old]

@@ -3,7 +3,7 @@
 import linecache
 import time
 
-from . import evaluation, functions, hooks, lookup, running
+from . import classes, evaluation, functions, hooks, lookup, running
 from .code import compile_excerpt
 from .errors import Refusal, TimeLimit
 from .live_files import live_file
@@ -140,6 +140,8 @@ class Transaction:
             self._show_text(change)
         for action in self.plan.afterwards:
             action()
+        for made in self.plan.discarded:
+            classes.discard(made)
         hooks.run(self)
         del replaced
         self._lap("after")
