@@ -1,1 +1,23 @@
-fn main() {}
+//! `hotsplice`: the language server and the command line. Never imports or runs Python code itself.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cli`] | the commands, one file each |
+//! | [`lsp`] | the language server: editors |
+//! | [`patching`] | text → baseline → diff → prepare everywhere → commit everywhere |
+//! | [`session`] | connections to processes |
+//! | [`source_file`] | reading Python source from disk |
+//! | [`undoing`] | a patch to a former text |
+
+mod cli;
+mod lsp;
+mod patching;
+mod session;
+mod source_file;
+mod undoing;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,134 @@
+//! The command line: what can be asked, and how it ends. `docs/cli.md` is the contract.
+
+mod output;
+mod patch;
+mod run;
+mod sessions;
+mod status;
+mod undo;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::session::{self, Session};
+use std::sync::Arc;
+
+/// Exit code when something was refused.
+const REFUSED: u8 = 1;
+/// Exit code for misuse, or when there is no session.
+const MISUSE: u8 = 2;
+
+#[derive(Parser)]
+#[command(
+    name = "hotsplice",
+    version,
+    about = "Applies an edit to Python code that is already running"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a Python program that can be patched
+    Run(run::Arguments),
+    /// List the processes that can be patched
+    Sessions(sessions::Arguments),
+    /// Make what is live equal to files as they are on disk
+    Patch(patch::Arguments),
+    /// Bring back what was live before a patch
+    Undo(undo::Arguments),
+    /// Show what is patched, and what still runs old code
+    Status(status::Arguments),
+    /// Serve an editor over stdio (Language Server Protocol)
+    Lsp(LspArguments),
+}
+
+#[derive(Args)]
+struct LspArguments {
+    /// Ignored: editors pass it by habit
+    #[arg(long, hide = true)]
+    stdio: bool,
+}
+
+/// Which processes a command is for.
+#[derive(Args, Clone, Default)]
+struct Selection {
+    /// Only the process with this id
+    #[arg(long, value_name = "N", conflicts_with_all = ["session", "all"])]
+    pid: Option<u32>,
+    /// Only the session with this id, as `hotsplice sessions` shows it
+    #[arg(long, value_name = "ID", conflicts_with = "all")]
+    session: Option<String>,
+    /// Every session that has loaded the file (this is the default)
+    #[arg(long)]
+    all: bool,
+}
+
+/// A command that could not do what it was asked for: the message for a person, and the numbered code.
+pub struct Failure {
+    code: &'static str,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = match &cli.command {
+        Command::Sessions(arguments) => arguments.json,
+        Command::Patch(arguments) => arguments.json,
+        Command::Undo(arguments) => arguments.json,
+        Command::Status(arguments) => arguments.json,
+        Command::Run(_) | Command::Lsp(_) => false,
+    };
+    let result = match cli.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Sessions(arguments) => sessions::run(&arguments),
+        Command::Patch(arguments) => patch::run(&arguments),
+        Command::Undo(arguments) => undo::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Lsp(_) => crate::lsp::serve(),
+    };
+    result.unwrap_or_else(|failure| {
+        if json {
+            output::print_json(&serde_json::json!({ "error": { "code": failure.code, "message": failure.message } }));
+        }
+        eprintln!("hotsplice: {}: {}", failure.code, failure.message);
+        ExitCode::from(MISUSE)
+    })
+}
+
+/// The sessions that a command is for; those that can't be talked to are named on standard error.
+fn select(selection: &Selection) -> Result<Vec<Arc<Session>>, Failure> {
+    let (mut sessions, unreachable) = session::connect_all("cli")
+        .map_err(|error| Failure::new(hotsplice_channel::codes::NO_SESSION, error.to_string()))?;
+    let wanted = |pid: u32, id: &str| {
+        selection.pid.is_none_or(|wanted| wanted == pid)
+            && selection.session.as_deref().is_none_or(|wanted| wanted == id)
+    };
+    for gone in unreachable.iter().filter(|gone| wanted(gone.entry.pid, &gone.entry.id)) {
+        eprintln!("hotsplice: {}: {}", gone.error.code(), gone.error);
+    }
+    sessions.retain(|session| wanted(session.entry.pid, &session.entry.id));
+    if sessions.is_empty() {
+        let message = match (selection.pid, &selection.session) {
+            (Some(pid), _) => format!("process {pid} is not registered; `hotsplice sessions` lists those that are"),
+            (_, Some(id)) => format!("there is no session {id}; `hotsplice sessions` lists those that there are"),
+            _ => {
+                "no process is registered; start one with `hotsplice run`, or call hotsplice.listen() in it".to_owned()
+            }
+        };
+        return Err(Failure::new(hotsplice_channel::codes::NO_SESSION, message));
+    }
+    Ok(sessions)
+}

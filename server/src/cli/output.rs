@@ -1,0 +1,173 @@
+//! What the commands print: tables and verdicts for people, JSON for programs.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use hotsplice_channel::patch::Outcome;
+use serde_json::{Value, json};
+
+use super::REFUSED;
+use crate::patching::FileResult;
+
+/// Prints a line. A reader that has gone away is no error.
+pub fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+pub fn print_json(value: &Value) {
+    line(&serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// Results of a patch or of an undo, and the exit code that they stand for.
+pub fn results(results: &[FileResult], as_json: bool, dry_run: bool) -> ExitCode {
+    if as_json {
+        print_json(&Value::Array(results.iter().map(to_json).collect()));
+    } else {
+        line(render(results, dry_run).trim_end());
+    }
+    let refused = results
+        .iter()
+        .flat_map(|result| &result.verdicts)
+        .any(|verdict| verdict.verdict == Outcome::Refused);
+    ExitCode::from(if refused { REFUSED } else { 0 })
+}
+
+pub fn to_json(result: &FileResult) -> Value {
+    let edits: Vec<Value> = result
+        .verdicts
+        .iter()
+        .map(|verdict| {
+            json!({
+                "definition": verdict.definition,
+                "kind": verdict.kind,
+                "line": verdict.line,
+                "verdict": verdict.verdict,
+                "code": verdict.code,
+                "message": verdict.message,
+            })
+        })
+        .collect();
+    json!({
+        "session": &*result.session,
+        "pid": result.pid,
+        "file": result.file,
+        "committed": result.committed,
+        "edits": edits,
+        "timings": result.timings,
+    })
+}
+
+fn render(results: &[FileResult], dry_run: bool) -> String {
+    let mut text = String::new();
+    for result in results {
+        let count = |outcome| {
+            result
+                .verdicts
+                .iter()
+                .filter(|verdict| verdict.verdict == outcome)
+                .count()
+        };
+        let (applied, caveats) = (count(Outcome::Applied) + count(Outcome::Caveat), count(Outcome::Caveat));
+        let refused = count(Outcome::Refused);
+        let summary = match (dry_run, refused, applied) {
+            (_, 1.., _) => format!("nothing changed: {refused} refused"),
+            (true, 0, _) => format!("would apply {applied} {}", edits(applied)),
+            (false, 0, 0) => "nothing to change".to_owned(),
+            (false, 0, _) => format!("{applied} {} live", edits(applied)),
+        };
+        let caveats = match caveats {
+            0 => String::new(),
+            1 => ", 1 with a caveat".to_owned(),
+            more => format!(", {more} with caveats"),
+        };
+        text.push_str(&format!("{}: {}: {summary}{caveats}\n", result.name, result.file));
+        for verdict in &result.verdicts {
+            let sign = match verdict.verdict {
+                Outcome::Applied => "+",
+                Outcome::Caveat => "!",
+                Outcome::Refused => "x",
+                Outcome::Unneeded => "=",
+            };
+            let kind = serde_json::to_value(verdict.kind).unwrap_or_default();
+            text.push_str(&format!(
+                "  {sign} {}:{} {} ({})",
+                result.file,
+                verdict.line,
+                verdict.definition,
+                kind.as_str().unwrap_or_default()
+            ));
+            match (&verdict.code, &verdict.message) {
+                (Some(code), Some(message)) => text.push_str(&format!("\n      {code}: {message}\n")),
+                (None, Some(message)) => text.push_str(&format!("\n      {message}\n")),
+                _ => text.push('\n'),
+            }
+        }
+    }
+    text
+}
+
+fn edits(count: usize) -> &'static str {
+    if count == 1 { "edit" } else { "edits" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use hotsplice_channel::patch::{Kind, Verdict};
+
+    fn sample(outcome: Outcome, code: Option<&str>, message: Option<&str>) -> FileResult {
+        FileResult {
+            session: "7-1".into(),
+            pid: 7,
+            name: "app.py · pid 7".to_owned(),
+            file: "/srv/app.py".to_owned(),
+            committed: outcome != Outcome::Refused,
+            verdicts: vec![Verdict {
+                path: "/srv/app.py".to_owned(),
+                definition: "View.get".to_owned(),
+                kind: Kind::Body,
+                line: 12,
+                end_line: 14,
+                verdict: outcome,
+                code: code.map(str::to_owned),
+                message: message.map(str::to_owned),
+            }],
+            timings: [("prepare".to_owned(), 250)].into(),
+        }
+    }
+
+    #[test]
+    fn for_people() {
+        let results = [
+            sample(Outcome::Applied, None, None),
+            sample(
+                Outcome::Caveat,
+                Some("HS0301"),
+                Some("2 live closures lack the variable 'y'"),
+            ),
+            sample(
+                Outcome::Refused,
+                Some("HS0103"),
+                Some("line 12: running this raised KeyError: 'a'"),
+            ),
+        ];
+        expect![[r#"
+            app.py · pid 7: /srv/app.py: 1 edit live
+              + /srv/app.py:12 View.get (body)
+            app.py · pid 7: /srv/app.py: 1 edit live, 1 with a caveat
+              ! /srv/app.py:12 View.get (body)
+                  HS0301: 2 live closures lack the variable 'y'
+            app.py · pid 7: /srv/app.py: nothing changed: 1 refused
+              x /srv/app.py:12 View.get (body)
+                  HS0103: line 12: running this raised KeyError: 'a'
+        "#]]
+        .assert_eq(&render(&results, false));
+    }
+
+    #[test]
+    fn for_programs() {
+        expect![[r#"{"committed":true,"edits":[{"code":null,"definition":"View.get","kind":"body","line":12,"message":null,"verdict":"applied"}],"file":"/srv/app.py","pid":7,"session":"7-1","timings":{"prepare":250}}"#]]
+            .assert_eq(&to_json(&sample(Outcome::Applied, None, None)).to_string());
+    }
+}

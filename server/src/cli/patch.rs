@@ -1,0 +1,90 @@
+//! `hotsplice patch`: make what is live equal to files as they are on disk.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use hotsplice_channel::codes;
+use hotsplice_channel::patch::Options;
+
+use super::{Failure, Selection, output, select};
+use crate::patching::{self, Wanted, WantedFile};
+use crate::source_file;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Python files; given together they go live together
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only this function or class, by its qualified name (View.get)
+    #[arg(long, value_name = "NAME")]
+    function: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
+    /// Take the text of FILE from here instead
+    #[arg(long, value_name = "TEXTFILE")]
+    from: Option<PathBuf>,
+    /// Say what would become of each edit, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Patch the processes that accept, also when another refuses
+    #[arg(long)]
+    each: bool,
+    /// Run new and changed module statements too, which are only offered otherwise
+    #[arg(long)]
+    run_statements: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.files.len() > 1 && (arguments.from.is_some() || arguments.function.is_some()) {
+        return Err(Failure::new(
+            codes::BAD_MESSAGE,
+            "--from and --function go with a single FILE",
+        ));
+    }
+    let mut files = Vec::new();
+    for path in &arguments.files {
+        let path = std::path::absolute(path)
+            .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", path.display())))?;
+        let text = source_file::read(arguments.from.as_deref().unwrap_or(&path))
+            .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
+        files.push(WantedFile {
+            path,
+            text,
+            function: arguments.function.clone(),
+        });
+    }
+    let sessions = select(&arguments.selection)?;
+    let wanted = Wanted {
+        label: label(&files, arguments.function.as_deref()),
+        files,
+        options: Options {
+            run_statements: arguments.run_statements,
+            ..Options::default()
+        },
+        dry_run: arguments.dry_run,
+        each: arguments.each,
+    };
+    let results = patching::patch(&sessions, &wanted);
+    if results.is_empty() {
+        let names: Vec<String> = arguments.files.iter().map(|file| file.display().to_string()).collect();
+        let message = format!(
+            "no registered process has loaded {}; `hotsplice sessions` lists them",
+            names.join(", ")
+        );
+        return Err(Failure::new(codes::NO_SESSION, message));
+    }
+    Ok(output::results(&results, arguments.json, arguments.dry_run))
+}
+
+fn label(files: &[WantedFile], function: Option<&str>) -> String {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match (function, files) {
+        (Some(function), _) => format!("Hot-patch function {function}"),
+        (None, [file]) => format!("Hot-patch file {}", name(&file.path)),
+        (None, files) => format!("Hot-patch {} files", files.len()),
+    }
+}

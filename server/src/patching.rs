@@ -1,0 +1,390 @@
+//! The one place that makes a patch: text → baseline → diff → prepare everywhere → commit everywhere.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hotsplice_analysis::Outline;
+use hotsplice_channel::codes;
+use hotsplice_channel::message::{BaselineAnswer, PrepareAnswer, Trust};
+use hotsplice_channel::patch::{Change, FilePatch, Kind, Options, Outcome, Patch, Verdict};
+
+use crate::session::{Session, SessionError};
+
+/// Texts that are to be live, in the order in which they are to be applied.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub label: String,
+    pub files: Vec<WantedFile>,
+    pub options: Options,
+    /// Find out what would become of it, and change nothing.
+    pub dry_run: bool,
+    /// A process that refuses does not hold the others back.
+    pub each: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct WantedFile {
+    pub path: PathBuf,
+    pub text: String,
+    /// Only this definition of it.
+    pub function: Option<String>,
+}
+
+/// What became of one file in one process.
+#[derive(Debug, Clone)]
+pub struct FileResult {
+    pub session: Arc<str>,
+    pub pid: u32,
+    pub name: String,
+    /// As the process knows it.
+    pub file: String,
+    pub committed: bool,
+    pub verdicts: Vec<Verdict>,
+    /// Microseconds by stage.
+    pub timings: BTreeMap<String, u64>,
+}
+
+/// A patch of one process on its way.
+struct Attempt<'a> {
+    session: &'a Arc<Session>,
+    /// Path as the process knows it, and the verdicts that need no process.
+    files: Vec<(String, Vec<Verdict>)>,
+    patch: Patch,
+    timings: BTreeMap<String, u64>,
+    answer: Option<PrepareAnswer>,
+    committed: bool,
+}
+
+/// Makes the texts live in the sessions that have loaded them. Sessions that have none of the files are left out.
+pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
+    let outlines: Vec<Outline> = wanted.files.iter().map(|file| Outline::parse(&file.text)).collect();
+    let mut attempts: Vec<Attempt<'_>> = sessions
+        .iter()
+        .filter_map(|session| attempt(session, wanted, &outlines))
+        .collect();
+    if attempts.iter().any(Attempt::is_refused) && !wanted.each {
+        hold_back(&mut attempts);
+        return attempts.into_iter().flat_map(Attempt::results).collect();
+    }
+    let at_once = !wanted.dry_run && (attempts.len() == 1 || wanted.each);
+    std::thread::scope(|scope| {
+        for attempt in &mut attempts {
+            scope.spawn(move || attempt.prepare(at_once));
+        }
+    });
+    if attempts.iter().any(Attempt::is_refused) && !wanted.each {
+        hold_back(&mut attempts);
+    }
+    std::thread::scope(|scope| {
+        for attempt in &mut attempts {
+            scope.spawn(move || attempt.finish(wanted.dry_run));
+        }
+    });
+    attempts.into_iter().flat_map(Attempt::results).collect()
+}
+
+/// What one process has to change; nothing if it has loaded none of the files.
+fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline]) -> Option<Attempt<'a>> {
+    let mut attempt = Attempt {
+        session,
+        files: Vec::new(),
+        patch: Patch {
+            label: wanted.label.clone(),
+            files: Vec::new(),
+            options: wanted.options.clone(),
+        },
+        timings: BTreeMap::new(),
+        answer: None,
+        committed: false,
+    };
+    for (file, outline) in wanted.files.iter().zip(outlines) {
+        let path = match session.loaded(&file.path) {
+            Ok(Some(path)) => path,
+            Ok(None) => continue,
+            Err(error) => {
+                let path = file.path.display().to_string();
+                let verdict = failure(&path, &error);
+                attempt.files.push((path, vec![verdict]));
+                continue;
+            }
+        };
+        let mut stop = Stopwatch::start();
+        let verdicts = match session.baseline(&path) {
+            Err(error) => vec![failure(&path, &error)],
+            Ok(baseline) => {
+                stop.lap(&mut attempt.timings, "baseline");
+                let verdicts = match file_patch(&path, &baseline, file, outline) {
+                    Ok(change) => {
+                        let caveat = assumed(&path, &baseline, &change);
+                        if !is_empty(&change) {
+                            attempt.patch.files.push(change);
+                        }
+                        caveat
+                    }
+                    Err(verdict) => vec![*verdict],
+                };
+                stop.lap(&mut attempt.timings, "analyse");
+                verdicts
+            }
+        };
+        attempt.files.push((path, verdicts));
+    }
+    (!attempt.files.is_empty()).then_some(attempt)
+}
+
+fn is_empty(change: &FilePatch) -> bool {
+    change.edits.is_empty() && change.units.is_empty() && change.moves.is_empty()
+}
+
+/// The file had changed before the process could be asked: said once, at the first edit.
+fn assumed(path: &str, baseline: &BaselineAnswer, change: &FilePatch) -> Vec<Verdict> {
+    if baseline.trust == Trust::Exact || change.edits.is_empty() {
+        return Vec::new();
+    }
+    let line = change.edits[0].line;
+    vec![Verdict {
+        path: path.to_owned(),
+        definition: "<module>".to_owned(),
+        kind: Kind::Statement,
+        line,
+        end_line: line,
+        verdict: Outcome::Caveat,
+        code: Some(codes::BASELINE_ASSUMED.to_owned()),
+        message: Some(
+            "the file had changed since this process loaded it: functions were compared by their live code; module \
+             statements that changed before cannot be told"
+                .to_owned(),
+        ),
+    }]
+}
+
+fn file_patch(
+    path: &str,
+    baseline: &BaselineAnswer,
+    file: &WantedFile,
+    outline: &Outline,
+) -> Result<FilePatch, Box<Verdict>> {
+    if let Some(problem) = outline.problems().first() {
+        return Err(Box::new(refusal(
+            path,
+            problem.line,
+            codes::SYNTAX_ERROR,
+            problem.message.clone(),
+        )));
+    }
+    let live = Outline::parse(&baseline.text);
+    let Some(function) = &file.function else {
+        return Ok(hotsplice_analysis::diff(
+            path,
+            baseline.version,
+            &live,
+            outline,
+            &baseline.differs,
+        ));
+    };
+    let spliced = hotsplice_analysis::splice(&live, outline, function).ok_or_else(|| {
+        let message =
+            format!("{path} has no function or class {function}, or it can't be taken by itself: patch the file");
+        Box::new(refusal(path, 1, codes::UNKNOWN_FUNCTION, message))
+    })?;
+    let stale: Vec<String> = baseline
+        .differs
+        .iter()
+        .filter(|name| *name == function)
+        .cloned()
+        .collect();
+    Ok(hotsplice_analysis::diff(
+        path,
+        baseline.version,
+        &live,
+        &Outline::parse(&spliced),
+        &stale,
+    ))
+}
+
+fn refusal(path: &str, line: u32, code: &str, message: String) -> Verdict {
+    Verdict {
+        path: path.to_owned(),
+        definition: "<module>".to_owned(),
+        kind: Kind::Statement,
+        line,
+        end_line: line,
+        verdict: Outcome::Refused,
+        code: Some(code.to_owned()),
+        message: Some(message),
+    }
+}
+
+fn failure(path: &str, error: &SessionError) -> Verdict {
+    refusal(path, 1, error.code(), error.to_string())
+}
+
+/// One process refuses: no other is patched either.
+fn hold_back(attempts: &mut [Attempt<'_>]) {
+    let refusing: Vec<u32> = attempts
+        .iter()
+        .filter(|attempt| attempt.is_refused())
+        .map(|attempt| attempt.session.entry.pid)
+        .collect();
+    for attempt in attempts {
+        if attempt.is_refused() {
+            // Nothing of a patch is applied when a part of it is refused.
+            if attempt.answer.is_none() {
+                attempt.drop_edits(
+                    codes::HELD_BACK,
+                    "held back because another file of the same patch was refused",
+                );
+            }
+            continue;
+        }
+        if let Some(answer) = attempt.answer.take_if(|answer| !answer.committed) {
+            // If it can't be told, the process is gone and the transaction with it.
+            let _ = attempt.session.abort(answer.transaction);
+        }
+        let message = format!(
+            "held back because process {} refused the patch; --each patches the others",
+            refusing[0]
+        );
+        attempt.drop_edits(codes::HELD_BACK_ELSEWHERE, &message);
+    }
+}
+
+impl Attempt<'_> {
+    fn is_refused(&self) -> bool {
+        let mut own = self.files.iter().flat_map(|(_, verdicts)| verdicts);
+        own.any(|verdict| verdict.verdict == Outcome::Refused)
+            || self.answer.as_ref().is_some_and(|answer| !answer.ready)
+    }
+
+    /// Every edit that was to be made gets a refusal.
+    fn drop_edits(&mut self, code: &str, message: &str) {
+        for change in std::mem::take(&mut self.patch.files) {
+            let Some((path, verdicts)) = self.files.iter_mut().find(|(path, _)| *path == change.path) else {
+                continue;
+            };
+            verdicts.extend(change.edits.iter().map(|edit| Verdict {
+                path: path.clone(),
+                definition: edit.definition.clone(),
+                kind: edit.kind,
+                line: edit.line,
+                end_line: edit.end_line,
+                verdict: Outcome::Refused,
+                code: Some(code.to_owned()),
+                message: Some(message.to_owned()),
+            }));
+        }
+    }
+
+    fn prepare(&mut self, at_once: bool) {
+        if self.is_refused() {
+            return self.drop_edits(
+                codes::HELD_BACK,
+                "held back because another file of the same patch was refused",
+            );
+        }
+        if self.patch.files.is_empty() {
+            return;
+        }
+        let mut stop = Stopwatch::start();
+        match self.session.prepare(self.patch.clone(), at_once) {
+            Ok(answer) => {
+                stop.lap(&mut self.timings, "prepare");
+                self.timings.extend(answer.timings.clone());
+                self.committed = answer.committed;
+                self.answer = Some(answer);
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn finish(&mut self, dry_run: bool) {
+        if self.is_refused() {
+            return;
+        }
+        let Some(answer) = &mut self.answer else {
+            // Nothing had to be changed.
+            self.committed = !dry_run;
+            return;
+        };
+        if answer.committed {
+            return;
+        }
+        let transaction = answer.transaction;
+        let mut stop = Stopwatch::start();
+        if dry_run {
+            if let Err(error) = self.session.abort(transaction) {
+                self.fail(&error);
+            }
+            return;
+        }
+        match self.session.commit(transaction) {
+            Ok(committed) => {
+                answer.verdicts = committed.verdicts;
+                self.committed = committed.committed;
+                self.timings.extend(committed.timings);
+                stop.lap(&mut self.timings, "commit-round-trip");
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn fail(&mut self, error: &SessionError) {
+        self.answer = None;
+        for (path, verdicts) in &mut self.files {
+            verdicts.push(failure(path, error));
+        }
+    }
+
+    fn results(self) -> Vec<FileResult> {
+        let session: Arc<str> = self.session.entry.id.as_str().into();
+        let answered = self.answer.map(|answer| answer.verdicts).unwrap_or_default();
+        self.files
+            .into_iter()
+            .map(|(file, mut verdicts)| {
+                verdicts.extend(answered.iter().filter(|verdict| verdict.path == file).cloned());
+                FileResult {
+                    session: session.clone(),
+                    pid: self.session.entry.pid,
+                    name: self.session.name(),
+                    committed: self.committed,
+                    verdicts,
+                    timings: self.timings.clone(),
+                    file,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Measures stages of a patch.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn lap(&mut self, timings: &mut BTreeMap<String, u64>, stage: &str) {
+        let now = Instant::now();
+        *timings.entry(stage.to_owned()).or_insert(0) += (now - self.0).as_micros() as u64;
+        self.0 = now;
+    }
+}
+
+/// Definitions of a file that differ from what is live in a session, for an editor's offers.
+pub fn changed(baseline: &BaselineAnswer, new: &Outline) -> Vec<String> {
+    let live = Outline::parse(&baseline.text);
+    let patch = hotsplice_analysis::diff("", baseline.version, &live, new, &baseline.differs);
+    let mut names: Vec<String> = patch
+        .edits
+        .into_iter()
+        .filter(|edit| edit.change != Change::Removed)
+        .map(|edit| edit.definition)
+        .collect();
+    names.extend(hotsplice_analysis::changed_definitions(&live, new));
+    names.sort();
+    names.dedup();
+    names
+}

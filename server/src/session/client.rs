@@ -1,0 +1,204 @@
+//! One connection to one process: requests with answers and time-outs, and events.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hotsplice_channel::message::{Hello, HelloAnswer, JsonRpc, Request, Response, event, method};
+use hotsplice_channel::registry::Entry;
+use hotsplice_channel::{PROTOCOL, codes, framing};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::SessionError;
+
+/// What a process tells without being asked.
+#[derive(Debug, Clone)]
+pub enum Event {
+    Notification {
+        method: String,
+        params: Value,
+    },
+    /// The connection is over.
+    Closed,
+}
+
+type Pending = Arc<Mutex<HashMap<u64, Sender<Response>>>>;
+
+pub struct Client {
+    pid: u32,
+    stream: UnixStream,
+    writing: Mutex<()>,
+    pending: Pending,
+    last: AtomicU64,
+}
+
+impl Client {
+    pub fn connect(entry: &Entry, role: &str, on_event: impl Fn(Event) + Send + 'static) -> Result<Self, SessionError> {
+        let gone = |_| SessionError::Gone { pid: entry.pid };
+        let stream = UnixStream::connect(&entry.socket).map_err(gone)?;
+        stream.set_write_timeout(Some(Duration::from_secs(10))).map_err(gone)?;
+        let reading = stream.try_clone().map_err(gone)?;
+        let pending = Pending::default();
+        let client = Self {
+            pid: entry.pid,
+            stream,
+            writing: Mutex::new(()),
+            pending: pending.clone(),
+            last: AtomicU64::new(0),
+        };
+        std::thread::Builder::new()
+            .name(format!("session-{}", entry.pid))
+            .spawn(move || read(reading, &pending, on_event))
+            .map_err(gone)?;
+        let hello = Hello {
+            protocol: PROTOCOL,
+            client: format!("hotsplice {} {role}", env!("CARGO_PKG_VERSION")),
+        };
+        let answer: HelloAnswer = client.request(method::HELLO, &hello, Duration::from_secs(5))?;
+        if answer.session.id != entry.id {
+            // The socket of a process that is gone, taken by another one.
+            return Err(SessionError::Gone { pid: entry.pid });
+        }
+        Ok(client)
+    }
+
+    /// Asks and waits for the answer.
+    pub fn request<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: &impl Serialize,
+        patience: Duration,
+    ) -> Result<T, SessionError> {
+        let bad = |error: serde_json::Error| SessionError::BadMessage {
+            pid: self.pid,
+            detail: error.to_string(),
+        };
+        let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let params = serde_json::to_value(params).map_err(bad)?;
+        let request = Request {
+            jsonrpc: JsonRpc::V2,
+            id,
+            method: method.to_owned(),
+            params,
+        };
+        let bytes = framing::encode(&request).map_err(bad)?;
+        if bytes.len() > hotsplice_channel::MAX_MESSAGE {
+            let message = format!("the patch is {} bytes long, more than a message may be", bytes.len());
+            return Err(SessionError::Refused {
+                code: codes::MESSAGE_TOO_LONG.to_owned(),
+                message,
+            });
+        }
+        let (sender, answer) = channel();
+        self.pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, sender);
+        let written = {
+            let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            (&self.stream).write_all(&bytes)
+        };
+        let received = match written {
+            Ok(()) => answer.recv_timeout(patience),
+            // It may have said why before it closed.
+            Err(_) => answer
+                .recv_timeout(Duration::from_millis(200))
+                .map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let response = received.map_err(|error| match error {
+            RecvTimeoutError::Timeout => SessionError::TimedOut {
+                pid: self.pid,
+                seconds: patience.as_secs(),
+            },
+            RecvTimeoutError::Disconnected => SessionError::Gone { pid: self.pid },
+        })?;
+        if let Some(error) = response.error {
+            let code = error
+                .data
+                .map_or_else(|| codes::BAD_MESSAGE.to_owned(), |data| data.code);
+            return Err(SessionError::Refused {
+                code,
+                message: error.message,
+            });
+        }
+        serde_json::from_value(response.result.unwrap_or(Value::Null)).map_err(bad)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Ends the reading thread; a connection that is closed already needs nothing.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+fn read(mut stream: UnixStream, pending: &Pending, on_event: impl Fn(Event)) {
+    let mut lines = framing::Lines::default();
+    let mut block = vec![0u8; 64 * 1024];
+    'connection: loop {
+        match stream.read(&mut block) {
+            Ok(0) => break,
+            Ok(count) => lines.push(&block[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => break,
+        }
+        loop {
+            match lines.next_line() {
+                Ok(Some(line)) => {
+                    if !take(&line, pending, &on_event) {
+                        break 'connection;
+                    }
+                }
+                Ok(None) => break,
+                Err(_) => break 'connection,
+            }
+        }
+    }
+    // Whoever waits learns that nothing will come.
+    pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    on_event(Event::Closed);
+}
+
+/// Hands a message to whoever it is for; false when the other side does not speak our language.
+fn take(line: &[u8], pending: &Pending, on_event: &impl Fn(Event)) -> bool {
+    let Ok(message) = serde_json::from_slice::<Value>(line) else {
+        return false;
+    };
+    if let Some(method) = message.get("method").and_then(Value::as_str) {
+        if method == event::SESSION_ENDED {
+            return false;
+        }
+        on_event(Event::Notification {
+            method: method.to_owned(),
+            params: message.get("params").cloned().unwrap_or(Value::Null),
+        });
+        return true;
+    }
+    let Ok(response) = serde_json::from_value::<Response>(message) else {
+        return false;
+    };
+    let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+    match response.id {
+        Some(id) => {
+            if let Some(waiting) = pending.remove(&id) {
+                // It may have given up waiting.
+                let _ = waiting.send(response);
+            }
+        }
+        // An error that belongs to no request ends the connection: everybody who waits is told.
+        None => {
+            for (_, waiting) in pending.drain() {
+                let _ = waiting.send(response.clone());
+            }
+        }
+    }
+    true
+}

@@ -1,0 +1,175 @@
+//! Processes that registered: finding them, and talking to one.
+
+mod client;
+mod error;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hotsplice_channel::message::{
+    BaselineAnswer, BaselineRequest, CommitAnswer, FilesAnswer, HistoryAnswer, LoadedFile, PrepareAnswer,
+    PrepareRequest, StatusAnswer, TransactionRequest, method,
+};
+use hotsplice_channel::patch::Patch;
+use hotsplice_channel::registry::{self, Entry};
+use std::time::Duration;
+
+pub use client::{Client, Event};
+pub use error::SessionError;
+
+/// How long a process may take to answer what needs no evaluation. It may be busy in C, holding the GIL.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One registered process.
+pub struct Session {
+    pub entry: Entry,
+    client: Client,
+    files: Mutex<Option<Vec<LoadedFile>>>,
+}
+
+impl Session {
+    /// Connects and says hello. `on_event` is called from the connection's own thread.
+    pub fn connect(entry: &Entry, role: &str, on_event: impl Fn(Event) + Send + 'static) -> Result<Self, SessionError> {
+        let client = Client::connect(entry, role, on_event)?;
+        Ok(Self {
+            entry: entry.clone(),
+            client,
+            files: Mutex::new(None),
+        })
+    }
+
+    /// How a person would call the process: `flask run · pid 4711`.
+    pub fn name(&self) -> String {
+        format!("{} · pid {}", short_command(&self.entry.command), self.entry.pid)
+    }
+
+    /// Every source file that the process has loaded.
+    pub fn files(&self) -> Result<Vec<LoadedFile>, SessionError> {
+        if let Some(known) = &*self.files.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(known.clone());
+        }
+        let answer: FilesAnswer = self.client.request(method::FILES, &serde_json::json!({}), PATIENCE)?;
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.files.clone());
+        Ok(answer.files)
+    }
+
+    /// What was known of loaded files may have changed.
+    pub fn forget_files(&self) {
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The file as the process knows it, if it has loaded it; links are followed on both sides.
+    pub fn loaded(&self, path: &Path) -> Result<Option<String>, SessionError> {
+        let files = self.files()?;
+        if let Some(found) = files.iter().find(|file| Path::new(&file.path) == path) {
+            return Ok(Some(found.path.clone()));
+        }
+        let Ok(real) = path.canonicalize() else { return Ok(None) };
+        let same = |file: &&LoadedFile| Path::new(&file.path).canonicalize().is_ok_and(|other| other == real);
+        let named = |file: &&LoadedFile| Path::new(&file.path).file_name() == real.file_name();
+        let found = files.iter().filter(named).find(same).or_else(|| {
+            // A link may have another name than the file.
+            files
+                .iter()
+                .filter(|file| !named(file) && Path::new(&file.path).is_symlink())
+                .find(same)
+        });
+        Ok(found.map(|file| file.path.clone()))
+    }
+
+    pub fn baseline(&self, path: &str) -> Result<BaselineAnswer, SessionError> {
+        self.client
+            .request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)
+    }
+
+    pub fn history(&self, path: &str) -> Result<HistoryAnswer, SessionError> {
+        self.client
+            .request(method::HISTORY, &BaselineRequest { path: path.to_owned() }, PATIENCE)
+    }
+
+    pub fn prepare(&self, patch: Patch, commit: bool) -> Result<PrepareAnswer, SessionError> {
+        let patience = PATIENCE + Duration::from_millis(patch.options.time_limit_ms);
+        self.client
+            .request(method::PREPARE, &PrepareRequest { patch, commit }, patience)
+    }
+
+    pub fn commit(&self, transaction: u64) -> Result<CommitAnswer, SessionError> {
+        self.client
+            .request(method::COMMIT, &TransactionRequest { transaction }, PATIENCE)
+    }
+
+    pub fn abort(&self, transaction: u64) -> Result<(), SessionError> {
+        self.client
+            .request::<serde_json::Value>(method::ABORT, &TransactionRequest { transaction }, PATIENCE)
+            .map(drop)
+    }
+
+    pub fn status(&self) -> Result<StatusAnswer, SessionError> {
+        self.client.request(method::STATUS, &serde_json::json!({}), PATIENCE)
+    }
+}
+
+/// The interpreter and its options are no news: `python -m flask run` is `flask run`.
+fn short_command(command: &[String]) -> String {
+    let mut words: Vec<&str> = command.iter().map(String::as_str).collect();
+    if words.first().is_some_and(|word| base_name(word).starts_with("python")) {
+        words.remove(0);
+        while words
+            .first()
+            .is_some_and(|word| word.starts_with('-') && *word != "-m" && *word != "-c")
+        {
+            let takes_value = matches!(words[0], "-W" | "-X");
+            words.drain(..if takes_value { 2.min(words.len()) } else { 1 });
+        }
+    }
+    match words.first().copied() {
+        None => "python".to_owned(),
+        Some("-m") => words[1..].join(" "),
+        Some("-c") => "python -c".to_owned(),
+        Some(script) => std::iter::once(base_name(script))
+            .chain(words[1..].iter().copied())
+            .collect::<Vec<_>>()
+            .join(" "),
+    }
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// A process that is registered but can't be talked to.
+pub struct Unreachable {
+    pub entry: Entry,
+    pub error: SessionError,
+}
+
+/// Connects to every registered process. One that is gone in the meantime is left out in silence.
+pub fn connect_all(role: &str) -> Result<(Vec<Arc<Session>>, Vec<Unreachable>), registry::RegistryError> {
+    let mut sessions = Vec::new();
+    let mut unreachable = Vec::new();
+    for entry in registry::sessions(&registry::directory())? {
+        match Session::connect(&entry, role, |_| {}) {
+            Ok(session) => sessions.push(Arc::new(session)),
+            Err(SessionError::Gone { .. }) => {}
+            Err(error) => unreachable.push(Unreachable { entry, error }),
+        }
+    }
+    Ok((sessions, unreachable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_command;
+
+    #[test]
+    fn names_are_what_a_person_typed() {
+        let name = |words: &[&str]| short_command(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(name(&["/usr/bin/python3.12", "-m", "flask", "run"]), "flask run");
+        assert_eq!(
+            name(&["python", "-u", "-W", "error", "/srv/app/main.py", "--port", "80"]),
+            "main.py --port 80"
+        );
+        assert_eq!(name(&["/venv/bin/python3", "/venv/bin/flask", "run"]), "flask run");
+        assert_eq!(name(&["python3"]), "python");
+    }
+}
