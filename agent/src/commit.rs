@@ -80,7 +80,9 @@ fn apply<'py>(operation: &Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()>
         "dict-delete" => dict(&target, item(2)?, None, log),
         "type-set" => type_attribute(&target, item(2)?, Some(item(3)?), log),
         "type-delete" => type_attribute(&target, item(2)?, None, log),
-        "bases" => attribute(&target, PyString::new(target.py(), "__bases__").into_any(), Some(item(2)?), type_setter()?, log),
+        "bases" => {
+            attribute(&target, PyString::new(target.py(), "__bases__").into_any(), Some(item(2)?), type_setter()?, log)
+        }
         "attribute-set" => attribute(&target, item(2)?, Some(item(3)?), ffi::PyObject_GenericSetAttr, log),
         "attribute-delete" => attribute(&target, item(2)?, None, ffi::PyObject_GenericSetAttr, log),
         "setattr" => attribute(&target, item(2)?, Some(item(3)?), ffi::PyObject_SetAttr, log),

@@ -45,9 +45,7 @@ pub fn symbols() -> Option<&'static Symbols> {
             unsafe {
                 Some(Symbols {
                     function_get_code: std::mem::transmute::<*mut c_void, Getter>(symbol(c"PyFunction_GetCode")?),
-                    function_get_globals: std::mem::transmute::<*mut c_void, Getter>(symbol(
-                        c"PyFunction_GetGlobals",
-                    )?),
+                    function_get_globals: std::mem::transmute::<*mut c_void, Getter>(symbol(c"PyFunction_GetGlobals")?),
                     function_set_closure: std::mem::transmute::<*mut c_void, SetClosure>(symbol(
                         c"PyFunction_SetClosure",
                     )?),
@@ -92,7 +90,8 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
     let globals = PyDict::new(py);
     let builtins = PyDict::new(py);
     globals.set_item("__builtins__", &builtins)?;
-    let code = py.import("builtins")?.getattr("compile")?.call1(("def probe(): pass\nprobe()", "<hotsplice>", "exec"))?;
+    let code =
+        py.import("builtins")?.getattr("compile")?.call1(("def probe(): pass\nprobe()", "<hotsplice>", "exec"))?;
     let probe_code = code.getattr("co_consts")?.get_item(0)?;
     let function = py.import("types")?.getattr("FunctionType")?.call1((&probe_code, &globals))?;
     let pair = PyTuple::new(py, [&globals, &builtins])?;
@@ -112,7 +111,9 @@ fn find_pointer(object: &Bound<'_, PyAny>, target: &Bound<'_, PyAny>) -> Option<
     let found: Vec<usize> = (header..size.saturating_sub(size_of::<usize>() - 1))
         .step_by(size_of::<usize>())
         // SAFETY: the offset lies within the object, whose size `__sizeof__` gives, and is aligned to a pointer.
-        .filter(|&offset| unsafe { *object.as_ptr().cast::<u8>().add(offset).cast::<*mut ffi::PyObject>() == target.as_ptr() })
+        .filter(|&offset| unsafe {
+            *object.as_ptr().cast::<u8>().add(offset).cast::<*mut ffi::PyObject>() == target.as_ptr()
+        })
         .collect();
     match found[..] {
         [offset] => Some(offset),
@@ -140,11 +141,8 @@ fn find_first_line(py: Python<'_>, code: &Bound<'_, PyAny>) -> PyResult<Option<u
     // SAFETY: as above; the object was made here and nothing else knows it.
     unsafe { *marked.as_ptr().cast::<u8>().add(offset).cast::<i32>() = 1000 };
     let first_line: i32 = marked.getattr("co_firstlineno")?.extract()?;
-    let lines: Vec<(u32, u32, Option<i32>)> = marked
-        .call_method0("co_lines")?
-        .try_iter()?
-        .map(|item| item?.extract())
-        .collect::<PyResult<_>>()?;
+    let lines: Vec<(u32, u32, Option<i32>)> =
+        marked.call_method0("co_lines")?.try_iter()?.map(|item| item?.extract()).collect::<PyResult<_>>()?;
     let follows = lines.iter().all(|(_, _, line)| line.is_none_or(|line| line == 1000));
     Ok((first_line == 1000 && follows).then_some(offset))
 }

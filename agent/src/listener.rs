@@ -26,7 +26,10 @@ const MAX_CONNECTIONS: usize = 64;
 
 /// What other threads tell the listener.
 pub enum Message {
-    Reply { connection: u64, bytes: Vec<u8> },
+    Reply {
+        connection: u64,
+        bytes: Vec<u8>,
+    },
     Broadcast(Vec<u8>),
     Alarm(Instant, Alarm),
     /// Return the state to whoever joins the thread.
@@ -147,9 +150,8 @@ impl State {
         for id in ready {
             self.read(id);
         }
-        self.connections.retain(|_, connection| {
-            write_some(connection) && !(connection.closing && connection.unsent.is_empty())
-        });
+        self.connections
+            .retain(|_, connection| write_some(connection) && !(connection.closing && connection.unsent.is_empty()));
         Ok(pause)
     }
 
@@ -298,12 +300,7 @@ impl State {
     }
 }
 
-fn greet(
-    connection: &mut Connection,
-    request: Request,
-    entry: &Entry,
-    capabilities: &BTreeMap<String, Capability>,
-) {
+fn greet(connection: &mut Connection, request: Request, entry: &Entry, capabilities: &BTreeMap<String, Capability>) {
     let hello: Hello = match serde_json::from_value(request.params) {
         Ok(hello) => hello,
         Err(error) => return connection.fail(Some(request.id), codes::BAD_MESSAGE, format!("no hello: {error}")),
@@ -358,5 +355,9 @@ fn write_some(connection: &mut Connection) -> bool {
 
 /// An event as it goes on the wire.
 pub fn notification(method: &str, params: &impl serde::Serialize) -> Result<Vec<u8>, serde_json::Error> {
-    framing::encode(&Notification { jsonrpc: JsonRpc::V2, method: method.to_owned(), params: serde_json::to_value(params)? })
+    framing::encode(&Notification {
+        jsonrpc: JsonRpc::V2,
+        method: method.to_owned(),
+        params: serde_json::to_value(params)?,
+    })
 }

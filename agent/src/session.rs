@@ -134,10 +134,8 @@ fn spawn(state: State) -> io::Result<JoinHandle<State>> {
 }
 
 fn capabilities(py: Python<'_>) -> BTreeMap<String, Capability> {
-    let unless = |available: bool, reason: &str| Capability {
-        available,
-        reason: (!available).then(|| reason.to_owned()),
-    };
+    let unless =
+        |available: bool, reason: &str| Capability { available, reason: (!available).then(|| reason.to_owned()) };
     BTreeMap::from([
         (
             "in-place-line-shift".to_owned(),
@@ -209,9 +207,9 @@ pub fn stop(py: Python<'_>) {
 /// listener leaves. Its connections stay open; clients notice nothing.
 #[pyfunction]
 pub fn before_fork(py: Python<'_>) {
-    let taken = session().as_mut().map(|session| {
-        (session.mailbox.clone(), std::mem::replace(&mut session.thread, Thread::Gone))
-    });
+    let taken = session()
+        .as_mut()
+        .map(|session| (session.mailbox.clone(), std::mem::replace(&mut session.thread, Thread::Gone)));
     let Some((mailbox, thread)) = taken else { return };
     if !job::is_job() {
         py.detach(|| job::wait_for_all(Duration::from_secs(2)));

@@ -8,9 +8,9 @@ use std::time::Instant;
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
 use hotsplice_channel::message::{BaselineAnswer, PrepareAnswer, Trust};
-use hotsplice_channel::patch::{Change, FilePatch, Kind, Options, Outcome, Patch, Verdict};
+use hotsplice_channel::patch::{FilePatch, Kind, Options, Outcome, Patch, Verdict};
 
-use crate::session::{Session, SessionError};
+use crate::session::{Live, Session, SessionError};
 
 /// Texts that are to be live, in the order in which they are to be applied.
 #[derive(Debug, Clone)]
@@ -60,10 +60,8 @@ struct Attempt<'a> {
 /// Makes the texts live in the sessions that have loaded them. Sessions that have none of the files are left out.
 pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
     let outlines: Vec<Outline> = wanted.files.iter().map(|file| Outline::parse(&file.text)).collect();
-    let mut attempts: Vec<Attempt<'_>> = sessions
-        .iter()
-        .filter_map(|session| attempt(session, wanted, &outlines))
-        .collect();
+    let mut attempts: Vec<Attempt<'_>> =
+        sessions.iter().filter_map(|session| attempt(session, wanted, &outlines)).collect();
     if attempts.iter().any(Attempt::is_refused) && !wanted.each {
         hold_back(&mut attempts);
         return attempts.into_iter().flat_map(Attempt::results).collect();
@@ -90,11 +88,7 @@ fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline])
     let mut attempt = Attempt {
         session,
         files: Vec::new(),
-        patch: Patch {
-            label: wanted.label.clone(),
-            files: Vec::new(),
-            options: wanted.options.clone(),
-        },
+        patch: Patch { label: wanted.label.clone(), files: Vec::new(), options: wanted.options.clone() },
         timings: BTreeMap::new(),
         answer: None,
         committed: false,
@@ -111,13 +105,13 @@ fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline])
             }
         };
         let mut stop = Stopwatch::start();
-        let verdicts = match session.baseline(&path) {
+        let verdicts = match session.known_baseline(&path) {
             Err(error) => vec![failure(&path, &error)],
-            Ok(baseline) => {
+            Ok(live) => {
                 stop.lap(&mut attempt.timings, "baseline");
-                let verdicts = match file_patch(&path, &baseline, file, outline) {
+                let verdicts = match file_patch(&path, &live, file, outline) {
                     Ok(change) => {
-                        let caveat = assumed(&path, &baseline, &change);
+                        let caveat = assumed(&path, &live.baseline, &change);
                         if !is_empty(&change) {
                             attempt.patch.files.push(change);
                         }
@@ -160,48 +154,21 @@ fn assumed(path: &str, baseline: &BaselineAnswer, change: &FilePatch) -> Vec<Ver
     }]
 }
 
-fn file_patch(
-    path: &str,
-    baseline: &BaselineAnswer,
-    file: &WantedFile,
-    outline: &Outline,
-) -> Result<FilePatch, Box<Verdict>> {
+fn file_patch(path: &str, live: &Live, file: &WantedFile, outline: &Outline) -> Result<FilePatch, Box<Verdict>> {
     if let Some(problem) = outline.problems().first() {
-        return Err(Box::new(refusal(
-            path,
-            problem.line,
-            codes::SYNTAX_ERROR,
-            problem.message.clone(),
-        )));
+        return Err(Box::new(refusal(path, problem.line, codes::SYNTAX_ERROR, problem.message.clone())));
     }
-    let live = Outline::parse(&baseline.text);
+    let Live { baseline, outline: live } = live;
     let Some(function) = &file.function else {
-        return Ok(hotsplice_analysis::diff(
-            path,
-            baseline.version,
-            &live,
-            outline,
-            &baseline.differs,
-        ));
+        return Ok(hotsplice_analysis::diff(path, baseline.version, live, outline, &baseline.differs));
     };
-    let spliced = hotsplice_analysis::splice(&live, outline, function).ok_or_else(|| {
+    let spliced = hotsplice_analysis::splice(live, outline, function).ok_or_else(|| {
         let message =
             format!("{path} has no function or class {function}, or it can't be taken by itself: patch the file");
         Box::new(refusal(path, 1, codes::UNKNOWN_FUNCTION, message))
     })?;
-    let stale: Vec<String> = baseline
-        .differs
-        .iter()
-        .filter(|name| *name == function)
-        .cloned()
-        .collect();
-    Ok(hotsplice_analysis::diff(
-        path,
-        baseline.version,
-        &live,
-        &Outline::parse(&spliced),
-        &stale,
-    ))
+    let stale: Vec<String> = baseline.differs.iter().filter(|name| *name == function).cloned().collect();
+    Ok(hotsplice_analysis::diff(path, baseline.version, live, &Outline::parse(&spliced), &stale))
 }
 
 fn refusal(path: &str, line: u32, code: &str, message: String) -> Verdict {
@@ -223,19 +190,13 @@ fn failure(path: &str, error: &SessionError) -> Verdict {
 
 /// One process refuses: no other is patched either.
 fn hold_back(attempts: &mut [Attempt<'_>]) {
-    let refusing: Vec<u32> = attempts
-        .iter()
-        .filter(|attempt| attempt.is_refused())
-        .map(|attempt| attempt.session.entry.pid)
-        .collect();
+    let refusing: Vec<u32> =
+        attempts.iter().filter(|attempt| attempt.is_refused()).map(|attempt| attempt.session.entry.pid).collect();
     for attempt in attempts {
         if attempt.is_refused() {
             // Nothing of a patch is applied when a part of it is refused.
             if attempt.answer.is_none() {
-                attempt.drop_edits(
-                    codes::HELD_BACK,
-                    "held back because another file of the same patch was refused",
-                );
+                attempt.drop_edits(codes::HELD_BACK, "held back because another file of the same patch was refused");
             }
             continue;
         }
@@ -243,10 +204,7 @@ fn hold_back(attempts: &mut [Attempt<'_>]) {
             // If it can't be told, the process is gone and the transaction with it.
             let _ = attempt.session.abort(answer.transaction);
         }
-        let message = format!(
-            "held back because process {} refused the patch; --each patches the others",
-            refusing[0]
-        );
+        let message = format!("held back because process {} refused the patch; --each patches the others", refusing[0]);
         attempt.drop_edits(codes::HELD_BACK_ELSEWHERE, &message);
     }
 }
@@ -279,10 +237,7 @@ impl Attempt<'_> {
 
     fn prepare(&mut self, at_once: bool) {
         if self.is_refused() {
-            return self.drop_edits(
-                codes::HELD_BACK,
-                "held back because another file of the same patch was refused",
-            );
+            return self.drop_edits(codes::HELD_BACK, "held back because another file of the same patch was refused");
         }
         if self.patch.files.is_empty() {
             return;
@@ -371,20 +326,4 @@ impl Stopwatch {
         *timings.entry(stage.to_owned()).or_insert(0) += (now - self.0).as_micros() as u64;
         self.0 = now;
     }
-}
-
-/// Definitions of a file that differ from what is live in a session, for an editor's offers.
-pub fn changed(baseline: &BaselineAnswer, new: &Outline) -> Vec<String> {
-    let live = Outline::parse(&baseline.text);
-    let patch = hotsplice_analysis::diff("", baseline.version, &live, new, &baseline.differs);
-    let mut names: Vec<String> = patch
-        .edits
-        .into_iter()
-        .filter(|edit| edit.change != Change::Removed)
-        .map(|edit| edit.definition)
-        .collect();
-    names.extend(hotsplice_analysis::changed_definitions(&live, new));
-    names.sort();
-    names.dedup();
-    names
 }

@@ -16,10 +16,7 @@ pub enum SourceError {
 /// The text of a file, without a byte order mark; line ends are left as they are.
 pub fn read(path: &Path) -> Result<String, SourceError> {
     let shown = path.display().to_string();
-    let bytes = fs::read(path).map_err(|source| SourceError::Io {
-        path: shown.clone(),
-        source,
-    })?;
+    let bytes = fs::read(path).map_err(|source| SourceError::Io { path: shown.clone(), source })?;
     decode(&bytes, &shown)
 }
 
@@ -29,10 +26,7 @@ fn decode(bytes: &[u8], path: &str) -> Result<String, SourceError> {
         None => (bytes, false),
     };
     let encoding = if marked { None } else { cookie(bytes) };
-    let invalid = |encoding: &str| SourceError::Invalid {
-        path: path.to_owned(),
-        encoding: encoding.to_owned(),
-    };
+    let invalid = |encoding: &str| SourceError::Invalid { path: path.to_owned(), encoding: encoding.to_owned() };
     match encoding.as_deref().unwrap_or("utf-8") {
         "utf-8" | "utf8" | "utf-8-sig" | "u8" => String::from_utf8(bytes.to_vec()).map_err(|_| invalid("UTF-8")),
         "ascii" | "us-ascii" if bytes.is_ascii() => Ok(bytes.iter().copied().map(char::from).collect()),
@@ -41,16 +35,10 @@ fn decode(bytes: &[u8], path: &str) -> Result<String, SourceError> {
             Ok(bytes.iter().copied().map(char::from).collect())
         }
         "iso-8859-15" | "iso8859-15" | "latin-9" => Ok(bytes.iter().copied().map(latin_9).collect()),
-        "cp1252" | "windows-1252" => bytes
-            .iter()
-            .copied()
-            .map(windows_1252)
-            .collect::<Option<String>>()
-            .ok_or_else(|| invalid("cp1252")),
-        other => Err(SourceError::UnknownEncoding {
-            path: path.to_owned(),
-            encoding: other.to_owned(),
-        }),
+        "cp1252" | "windows-1252" => {
+            bytes.iter().copied().map(windows_1252).collect::<Option<String>>().ok_or_else(|| invalid("cp1252"))
+        }
+        other => Err(SourceError::UnknownEncoding { path: path.to_owned(), encoding: other.to_owned() }),
     }
 }
 

@@ -29,10 +29,7 @@ pub fn undo(
         let wanted = Wanted {
             label: "Undo hot-patch".to_owned(),
             files: wanted,
-            options: Options {
-                run_statements: false,
-                ..Options::default()
-            },
+            options: Options { run_statements: false, ..Options::default() },
             dry_run: false,
             each: true,
         };
@@ -46,22 +43,13 @@ fn histories(session: &Session, files: &[PathBuf]) -> Result<Vec<(String, Vec<Fo
     let mut paths = Vec::new();
     if files.is_empty() {
         session.forget_files();
-        paths.extend(
-            session
-                .files()?
-                .into_iter()
-                .filter(|file| file.version > 0)
-                .map(|file| file.path),
-        );
+        paths.extend(session.files()?.into_iter().filter(|file| file.version > 0).map(|file| file.path));
     } else {
         for file in files {
             paths.extend(session.loaded(file)?);
         }
     }
-    paths
-        .into_iter()
-        .map(|path| Ok((path.clone(), session.history(&path)?.versions)))
-        .collect()
+    paths.into_iter().map(|path| Ok((path.clone(), session.history(&path)?.versions))).collect()
 }
 
 /// What the latest transaction replaced.
@@ -74,11 +62,7 @@ fn former_files(session: &Session, files: &[PathBuf]) -> Result<Vec<WantedFile>,
     Ok(newest
         .into_iter()
         .filter(|(_, version)| !files.is_empty() || Some(version.transaction) == latest)
-        .map(|(path, version)| WantedFile {
-            path: path.into(),
-            text: version.text,
-            function: None,
-        })
+        .map(|(path, version)| WantedFile { path: path.into(), text: version.text, function: None })
         .collect())
 }
 
@@ -86,8 +70,7 @@ fn former_files(session: &Session, files: &[PathBuf]) -> Result<Vec<WantedFile>,
 fn former_definition(session: &Session, files: &[PathBuf], function: &str) -> Result<Vec<WantedFile>, SessionError> {
     let mut wanted = Vec::new();
     for (path, versions) in histories(session, files)? {
-        let baseline = session.baseline(&path)?;
-        let live = Outline::parse(&baseline.text);
+        let live = session.baseline(&path)?;
         let text_of = |outline: &Outline| {
             let definitions = outline.definitions();
             let found: Vec<String> = definitions
@@ -97,26 +80,16 @@ fn former_definition(session: &Session, files: &[PathBuf], function: &str) -> Re
                 .collect();
             found
         };
-        let now = text_of(&live);
-        let former = versions
-            .into_iter()
-            .map(|version| version.text)
-            .find(|text| text_of(&Outline::parse(text)) != now);
+        let now = text_of(&live.outline);
+        let former =
+            versions.into_iter().map(|version| version.text).find(|text| text_of(&Outline::parse(text)) != now);
         if let Some(text) = former {
-            wanted.push(WantedFile {
-                path: path.into(),
-                text,
-                function: Some(function.to_owned()),
-            });
+            wanted.push(WantedFile { path: path.into(), text, function: Some(function.to_owned()) });
         }
     }
     Ok(wanted)
 }
 
 fn lines(text: &str, first: u32, last: u32) -> String {
-    text.lines()
-        .skip(first as usize - 1)
-        .take((last - first) as usize + 1)
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().skip(first as usize - 1).take((last - first) as usize + 1).collect::<Vec<_>>().join("\n")
 }

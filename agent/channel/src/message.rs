@@ -83,11 +83,7 @@ pub struct ErrorData {
 
 impl ResponseError {
     pub fn refused(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: -32000,
-            message: message.into(),
-            data: Some(ErrorData { code: code.to_owned() }),
-        }
+        Self { code: -32000, message: message.into(), data: Some(ErrorData { code: code.to_owned() }) }
     }
 }
 

@@ -34,10 +34,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            run_statements: false,
-            time_limit_ms: Self::default_time_limit_ms(),
-        }
+        Self { run_statements: false, time_limit_ms: Self::default_time_limit_ms() }
     }
 }
 

@@ -42,52 +42,29 @@ pub enum RegistryError {
 
 /// The folder: `$HOTSPLICE_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/hotsplice`, else `/tmp/hotsplice-<uid>`.
 pub fn directory() -> PathBuf {
-    let named = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     named("HOTSPLICE_RUNTIME_DIR")
-        .or_else(|| {
-            named("XDG_RUNTIME_DIR")
-                .filter(|folder| folder.is_dir())
-                .map(|folder| folder.join("hotsplice"))
-        })
+        .or_else(|| named("XDG_RUNTIME_DIR").filter(|folder| folder.is_dir()).map(|folder| folder.join("hotsplice")))
         .unwrap_or_else(|| PathBuf::from(format!("/tmp/hotsplice-{}", rustix::process::getuid().as_raw())))
 }
 
 /// Makes the folder if need be, and checks that it is ours alone.
 pub fn ensure(directory: &Path) -> Result<(), RegistryError> {
-    let failed = |source| RegistryError::Io {
-        path: directory.to_owned(),
-        source,
-    };
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(failed)?;
+    let failed = |source| RegistryError::Io { path: directory.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     check(directory)
 }
 
 /// Checks that a folder that exists is ours alone.
 pub fn check(directory: &Path) -> Result<(), RegistryError> {
-    let metadata = fs::symlink_metadata(directory).map_err(|source| RegistryError::Io {
-        path: directory.to_owned(),
-        source,
-    })?;
+    let metadata =
+        fs::symlink_metadata(directory).map_err(|source| RegistryError::Io { path: directory.to_owned(), source })?;
     if metadata.uid() != rustix::process::getuid().as_raw() {
-        return Err(RegistryError::NotOurs {
-            path: directory.to_owned(),
-            owner: metadata.uid(),
-        });
+        return Err(RegistryError::NotOurs { path: directory.to_owned(), owner: metadata.uid() });
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(RegistryError::Open {
-            path: directory.to_owned(),
-            mode,
-        });
+        return Err(RegistryError::Open { path: directory.to_owned(), mode });
     }
     Ok(())
 }
@@ -99,20 +76,14 @@ pub fn sessions(directory: &Path) -> Result<Vec<Entry>, RegistryError> {
         Err(RegistryError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         checked => checked?,
     }
-    let listing = fs::read_dir(directory).map_err(|source| RegistryError::Io {
-        path: directory.to_owned(),
-        source,
-    })?;
+    let listing = fs::read_dir(directory).map_err(|source| RegistryError::Io { path: directory.to_owned(), source })?;
     let mut found = Vec::new();
     for file in listing.flatten() {
         let path = file.path();
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
-        let Some(entry) = fs::read(&path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok())
-        else {
+        let Some(entry) = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok()) else {
             continue;
         };
         if is_alive(&entry) {

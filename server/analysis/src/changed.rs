@@ -61,11 +61,8 @@ fn own(node: &Node) -> (Vec<u64>, Vec<(String, u64)>) {
         parts.bases,
         parts.keywords,
     ];
-    let mut members: Vec<(String, u64)> = parts
-        .defaults
-        .iter()
-        .map(|default| (default.parameter.clone(), default.hash))
-        .collect();
+    let mut members: Vec<(String, u64)> =
+        parts.defaults.iter().map(|default| (default.parameter.clone(), default.hash)).collect();
     if node.is_class() {
         members.extend(node.body.iter().filter(|item| !item.is_definition()).map(|item| {
             let hash = if item.is_block() { item.frame } else { item.hash };

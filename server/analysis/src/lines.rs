@@ -16,10 +16,7 @@ impl Lines {
                 starts.push(index + 1);
             }
         }
-        Self {
-            starts,
-            length: text.len(),
-        }
+        Self { starts, length: text.len() }
     }
 
     /// How many lines there are; a newline at the end begins no further one.
@@ -36,10 +33,7 @@ impl Lines {
 
     /// The offset at which a 1-based line begins; the end of the text for a line past it.
     pub fn start_of(&self, line: u32) -> usize {
-        self.starts
-            .get((line as usize).saturating_sub(1))
-            .copied()
-            .unwrap_or(self.length)
+        self.starts.get((line as usize).saturating_sub(1)).copied().unwrap_or(self.length)
     }
 
     /// Bytes from the beginning of the line to the offset.
@@ -56,9 +50,7 @@ impl Lines {
 
 /// A text without its last newline.
 pub(crate) fn without_newline(text: &str) -> &str {
-    text.strip_suffix("\r\n")
-        .or_else(|| text.strip_suffix(['\n', '\r']))
-        .unwrap_or(text)
+    text.strip_suffix("\r\n").or_else(|| text.strip_suffix(['\n', '\r'])).unwrap_or(text)
 }
 
 /// The newline that a text uses.

@@ -25,22 +25,15 @@ impl Matching {
 /// Matches two scopes: equal structure first, in order; then equal definitions wherever they went; then definitions
 /// by name; then statements by what they bind; then blocks and other statements by their place.
 pub(crate) fn match_items(live: &[&Node], new: &[&Node]) -> Matching {
-    let mut matching = Matching {
-        live_of: vec![None; new.len()],
-        new_of: vec![None; live.len()],
-    };
+    let mut matching = Matching { live_of: vec![None; new.len()], new_of: vec![None; live.len()] };
     match_equal_in_order(&mut matching, live, new);
     match_by_key(&mut matching, live, new, |node| Some((node.what, node.hash)));
     match_by_key(&mut matching, live, new, |node| {
         let parts = node.definition.as_ref()?;
         Some((node.what, node.name.as_str(), parts.decorator_shape))
     });
-    match_by_key(&mut matching, live, new, |node| {
-        node.is_definition().then_some((node.what, node.name.as_str()))
-    });
-    match_by_key(&mut matching, live, new, |node| {
-        node.is_definition().then_some(node.name.as_str())
-    });
+    match_by_key(&mut matching, live, new, |node| node.is_definition().then_some((node.what, node.name.as_str())));
+    match_by_key(&mut matching, live, new, |node| node.is_definition().then_some(node.name.as_str()));
     match_by_bindings(&mut matching, live, new);
     match_by_place(&mut matching, live, new);
     matching
@@ -50,12 +43,7 @@ fn match_equal_in_order(matching: &mut Matching, live: &[&Node], new: &[&Node]) 
     let hashes = |nodes: &[&Node]| nodes.iter().map(|node| node.hash).collect::<Vec<_>>();
     let (live_hashes, new_hashes) = (hashes(live), hashes(new));
     for operation in capture_diff_slices(Algorithm::Myers, &live_hashes, &new_hashes) {
-        if let DiffOp::Equal {
-            old_index,
-            new_index,
-            len,
-        } = operation
-        {
+        if let DiffOp::Equal { old_index, new_index, len } = operation {
             for offset in 0..len {
                 matching.pair(old_index + offset, new_index + offset);
             }
@@ -167,8 +155,5 @@ fn match_by_place(matching: &mut Matching, live: &[&Node], new: &[&Node]) {
 
 /// Every name that the items bind.
 pub(crate) fn bound_names<'a>(items: impl IntoIterator<Item = &'a Node>) -> HashSet<&'a str> {
-    items
-        .into_iter()
-        .flat_map(|item| item.binds.iter().map(|binding| binding.name.as_str()))
-        .collect()
+    items.into_iter().flat_map(|item| item.binds.iter().map(|binding| binding.name.as_str())).collect()
 }

@@ -49,11 +49,7 @@ impl Outline {
     pub fn parse(text: &str) -> Self {
         let lines = Lines::new(text);
         let file = parse::parse(text, &lines);
-        Self {
-            text: text.to_owned(),
-            lines,
-            file,
-        }
+        Self { text: text.to_owned(), lines, file }
     }
 
     /// Syntax errors, in text order.

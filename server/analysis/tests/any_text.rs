@@ -40,10 +40,7 @@ fn mutate(text: &str, numbers: &mut Numbers) -> String {
             6 => lines.insert(at, "\n".to_owned()),
             _ => {
                 let cut = numbers.below(lines[at].len());
-                let cut = (0..=cut)
-                    .rev()
-                    .find(|&byte| lines[at].is_char_boundary(byte))
-                    .unwrap_or(0);
+                let cut = (0..=cut).rev().find(|&byte| lines[at].is_char_boundary(byte)).unwrap_or(0);
                 lines[at].truncate(cut);
             }
         }

@@ -13,10 +13,7 @@ fn body() {
           compile  3| def f():
           compile  4|     return 2
     "#]]
-    .assert_eq(&patch(
-        "x = 1\ndef f():\n    return 1\n",
-        "x = 1\n\ndef f():\n    return 2\n",
-    ));
+    .assert_eq(&patch("x = 1\ndef f():\n    return 1\n", "x = 1\n\ndef f():\n    return 2\n"));
 }
 
 #[test]
@@ -27,10 +24,7 @@ fn comments_and_layout_are_no_edits() {
           compile  2|     # why
           compile  3|     return 1
     "#]]
-    .assert_eq(&patch(
-        "def f():\n    return (1)\n",
-        "def f():\n    # why\n    return 1\n",
-    ));
+    .assert_eq(&patch("def f():\n    return (1)\n", "def f():\n    # why\n    return 1\n"));
     expect![[""]].assert_eq(&patch("def f():\n    return 1\n", "def f():\n    return 1  # why\n"));
     expect![[r#"
         move f 1->3
@@ -172,18 +166,12 @@ fn added_removed_renamed() {
           run  5| def g(a=1):
           run  6|     return 2
     "#]]
-    .assert_eq(&patch(
-        "def f():\n    return 1\n",
-        "def f():\n    return 1\n\n@d\ndef g(a=1):\n    return 2\n",
-    ));
+    .assert_eq(&patch("def f():\n    return 1\n", "def f():\n    return 1\n\n@d\ndef g(a=1):\n    return 2\n"));
     expect![[r#"
         Removed Removed Function `f` in [] 1-1 (was 1)
         move g 3->1
     "#]]
-    .assert_eq(&patch(
-        "def f():\n    return 1\ndef g():\n    return 2\n",
-        "def g():\n    return 2\n",
-    ));
+    .assert_eq(&patch("def f():\n    return 1\ndef g():\n    return 2\n", "def g():\n    return 2\n"));
     expect![[r#"
         Added Renamed Function `h` in [] 1-2 (new)
           run  1| def h():
@@ -199,10 +187,7 @@ fn reordering_only_moves() {
         move g 2->1
         move f 1->2
     "#]]
-    .assert_eq(&patch(
-        "def f(): return 1\ndef g(): return 2\n",
-        "def g(): return 2\ndef f(): return 1\n",
-    ));
+    .assert_eq(&patch("def f(): return 1\ndef g(): return 2\n", "def g(): return 2\ndef f(): return 1\n"));
 }
 
 #[test]
@@ -230,10 +215,7 @@ fn future_imports_compile_everything_anew() {
           compile  1| from __future__ import annotations
           compile  2| def f(a: int): return 1
     "#]]
-    .assert_eq(&patch(
-        "def f(a: int): return 1\n",
-        "from __future__ import annotations\ndef f(a: int): return 1\n",
-    ));
+    .assert_eq(&patch("def f(a: int): return 1\n", "from __future__ import annotations\ndef f(a: int): return 1\n"));
 }
 
 #[test]
@@ -243,9 +225,5 @@ fn what_is_stale_is_told() {
         unit f 1->1
           compile  1| def f(): return 1
     "#]]
-    .assert_eq(&support::stale_patch(
-        "def f(): return 1\n",
-        "def f(): return 1\n",
-        &["f"],
-    ));
+    .assert_eq(&support::stale_patch("def f(): return 1\n", "def f(): return 1\n", &["f"]));
 }

@@ -254,10 +254,6 @@ fn definitions_have_pythons_names() {
         A #0 9-10 name 9:6-7
         A.B #0 10-10 name 10:10-11"#]]
     .assert_eq(&all.join("\n"));
-    let at: Vec<String> = outline
-        .definition_at(5)
-        .into_iter()
-        .map(|one| one.qualified_name)
-        .collect();
+    let at: Vec<String> = outline.definition_at(5).into_iter().map(|one| one.qualified_name).collect();
     assert_eq!(at, ["f.<locals>.C.m", "f.<locals>.C", "f"]);
 }

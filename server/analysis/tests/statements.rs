@@ -57,10 +57,7 @@ fn imports() {
           run  2| from a import b, d
         Removed Import Import `c` in [] 2-2 (was 2)
     "#]]
-    .assert_eq(&patch(
-        "import os\nfrom a import b, c\nx = b\n",
-        "import os, re\nfrom a import b, d\nx = b\n",
-    ));
+    .assert_eq(&patch("import os\nfrom a import b, c\nx = b\n", "import os, re\nfrom a import b, d\nx = b\n"));
 }
 
 #[test]
@@ -149,10 +146,7 @@ fn statements_on_one_line_are_one() {
           run  2| class A: x = 1; y = 3
         class [] A 2->2
     "#]]
-    .assert_eq(&patch(
-        "a = 1; b = 2\nclass A: x = 1; y = 2\n",
-        "a = 1; b = 3\nclass A: x = 1; y = 3\n",
-    ));
+    .assert_eq(&patch("a = 1; b = 2\nclass A: x = 1; y = 2\n", "a = 1; b = 3\nclass A: x = 1; y = 3\n"));
 }
 
 #[test]
@@ -190,10 +184,7 @@ fn carriage_returns_and_byte_order_marks() {
           compile  1| def f():
           compile  2|     return 2
     "#]]
-    .assert_eq(&patch(
-        "\u{feff}def f():\r\n    return 1\r\n",
-        "\u{feff}def f():\r\n    return 2\r\n",
-    ));
+    .assert_eq(&patch("\u{feff}def f():\r\n    return 1\r\n", "\u{feff}def f():\r\n    return 2\r\n"));
     let old_mac = patch("\n\ndef f():\r    return 1\r", "\n\ndef f():\r    return 2\r");
     assert!(old_mac.contains("unit f 3->3"), "{old_mac}");
 }

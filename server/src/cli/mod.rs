@@ -7,6 +7,8 @@ mod sessions;
 mod status;
 mod undo;
 
+pub use output::to_json;
+
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -20,11 +22,7 @@ const REFUSED: u8 = 1;
 const MISUSE: u8 = 2;
 
 #[derive(Parser)]
-#[command(
-    name = "hotsplice",
-    version,
-    about = "Applies an edit to Python code that is already running"
-)]
+#[command(name = "hotsplice", version, about = "Applies an edit to Python code that is already running")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -74,11 +72,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
     }
 }
 

@@ -25,10 +25,7 @@ pub fn results(results: &[FileResult], as_json: bool, dry_run: bool) -> ExitCode
     } else {
         line(render(results, dry_run).trim_end());
     }
-    let refused = results
-        .iter()
-        .flat_map(|result| &result.verdicts)
-        .any(|verdict| verdict.verdict == Outcome::Refused);
+    let refused = results.iter().flat_map(|result| &result.verdicts).any(|verdict| verdict.verdict == Outcome::Refused);
     ExitCode::from(if refused { REFUSED } else { 0 })
 }
 
@@ -60,13 +57,7 @@ pub fn to_json(result: &FileResult) -> Value {
 fn render(results: &[FileResult], dry_run: bool) -> String {
     let mut text = String::new();
     for result in results {
-        let count = |outcome| {
-            result
-                .verdicts
-                .iter()
-                .filter(|verdict| verdict.verdict == outcome)
-                .count()
-        };
+        let count = |outcome| result.verdicts.iter().filter(|verdict| verdict.verdict == outcome).count();
         let (applied, caveats) = (count(Outcome::Applied) + count(Outcome::Caveat), count(Outcome::Caveat));
         let refused = count(Outcome::Refused);
         let summary = match (dry_run, refused, applied) {
@@ -141,16 +132,8 @@ mod tests {
     fn for_people() {
         let results = [
             sample(Outcome::Applied, None, None),
-            sample(
-                Outcome::Caveat,
-                Some("HS0301"),
-                Some("2 live closures lack the variable 'y'"),
-            ),
-            sample(
-                Outcome::Refused,
-                Some("HS0103"),
-                Some("line 12: running this raised KeyError: 'a'"),
-            ),
+            sample(Outcome::Caveat, Some("HS0301"), Some("2 live closures lack the variable 'y'")),
+            sample(Outcome::Refused, Some("HS0103"), Some("line 12: running this raised KeyError: 'a'")),
         ];
         expect![[r#"
             app.py · pid 7: /srv/app.py: 1 edit live

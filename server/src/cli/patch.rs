@@ -40,10 +40,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.files.len() > 1 && (arguments.from.is_some() || arguments.function.is_some()) {
-        return Err(Failure::new(
-            codes::BAD_MESSAGE,
-            "--from and --function go with a single FILE",
-        ));
+        return Err(Failure::new(codes::BAD_MESSAGE, "--from and --function go with a single FILE"));
     }
     let mut files = Vec::new();
     for path in &arguments.files {
@@ -51,30 +48,20 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", path.display())))?;
         let text = source_file::read(arguments.from.as_deref().unwrap_or(&path))
             .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
-        files.push(WantedFile {
-            path,
-            text,
-            function: arguments.function.clone(),
-        });
+        files.push(WantedFile { path, text, function: arguments.function.clone() });
     }
     let sessions = select(&arguments.selection)?;
     let wanted = Wanted {
         label: label(&files, arguments.function.as_deref()),
         files,
-        options: Options {
-            run_statements: arguments.run_statements,
-            ..Options::default()
-        },
+        options: Options { run_statements: arguments.run_statements, ..Options::default() },
         dry_run: arguments.dry_run,
         each: arguments.each,
     };
     let results = patching::patch(&sessions, &wanted);
     if results.is_empty() {
         let names: Vec<String> = arguments.files.iter().map(|file| file.display().to_string()).collect();
-        let message = format!(
-            "no registered process has loaded {}; `hotsplice sessions` lists them",
-            names.join(", ")
-        );
+        let message = format!("no registered process has loaded {}; `hotsplice sessions` lists them", names.join(", "));
         return Err(Failure::new(codes::NO_SESSION, message));
     }
     Ok(output::results(&results, arguments.json, arguments.dry_run))

@@ -39,10 +39,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     })?;
     let mut command = if any_command && arguments.module.is_none() {
         let Some((program, rest)) = arguments.rest.split_first() else {
-            return Err(Failure::new(
-                codes::BAD_MESSAGE,
-                "nothing to run: give a command after --",
-            ));
+            return Err(Failure::new(codes::BAD_MESSAGE, "nothing to run: give a command after --"));
         };
         let mut command = Command::new(program);
         command.args(rest);
@@ -56,10 +53,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             }
             (None, Some((script, rest))) => {
                 if !Path::new(script).exists() {
-                    let message = format!(
-                        "{} does not exist; for a command use `hotsplice run -- COMMAND`",
-                        script.display()
-                    );
+                    let message =
+                        format!("{} does not exist; for a command use `hotsplice run -- COMMAND`", script.display());
                     return Err(Failure::new(codes::UNREADABLE, message));
                 }
                 command.arg(script).args(rest);
@@ -99,9 +94,7 @@ fn is_any_command() -> bool {
 }
 
 fn default_python() -> PathBuf {
-    let beside = env::current_exe()
-        .ok()
-        .and_then(|program| Some(program.parent()?.join("python")));
+    let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.join("python")));
     if let Some(python) = beside.filter(|python| python.exists()) {
         return python;
     }
@@ -127,21 +120,11 @@ fn agent_folder(python: Option<&Path>) -> Option<PathBuf> {
     let folder = program.parent()?;
     // In an environment: bin/hotsplice, lib/python3.12/site-packages/hotsplice.
     let beside_python = python.and_then(|python| Some(python.parent()?.parent()?.join("lib")));
-    for library in [Some(folder.parent()?.join("lib")), beside_python]
-        .into_iter()
-        .flatten()
-    {
-        let mut versions: Vec<PathBuf> = std::fs::read_dir(&library)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|found| found.path())
-            .collect();
+    for library in [Some(folder.parent()?.join("lib")), beside_python].into_iter().flatten() {
+        let mut versions: Vec<PathBuf> =
+            std::fs::read_dir(&library).into_iter().flatten().flatten().map(|found| found.path()).collect();
         versions.sort();
-        let package = versions
-            .into_iter()
-            .map(|version| version.join("site-packages/hotsplice"))
-            .find(is_package);
+        let package = versions.into_iter().map(|version| version.join("site-packages/hotsplice")).find(is_package);
         if package.is_some() {
             return package;
         }

@@ -39,19 +39,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     } else if sessions.is_empty() {
         output::line("no process is registered; start one with `hotsplice run`, or call hotsplice.listen() in it");
     } else {
-        output::line(&format!(
-            "{:<18} {:<8} {:<34} {}",
-            "SESSION", "PYTHON", "COMMAND", "FOLDER"
-        ));
+        output::line(&format!("{:<18} {:<8} {:<34} {}", "SESSION", "PYTHON", "COMMAND", "FOLDER"));
         for session in &sessions {
             let entry = &session.entry;
-            output::line(&format!(
-                "{:<18} {:<8} {:<34} {}",
-                entry.id,
-                entry.python,
-                session.name(),
-                entry.cwd
-            ));
+            output::line(&format!("{:<18} {:<8} {:<34} {}", entry.id, entry.python, session.name(), entry.cwd));
         }
     }
     for gone in unreachable {

@@ -1,5 +1,45 @@
-use crate::cli::Failure;
+//! The language server. LSP types stay in this folder.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`backend`] | one line a request: turns what the editor sends into events |
+//! | [`main_loop`] | the one place that owns the state; takes events in the order of their arrival |
+//! | [`documents`] | open files, edited incrementally |
+//! | [`positions`] | the editor's positions and ours |
+//! | [`settings`] | what the user has set |
+//! | [`pool`] | sessions that come and go |
+//! | [`code_actions`], [`commands`], [`verdicts`] | features: from a snapshot to plain answers |
+
+mod backend;
+mod code_actions;
+mod commands;
+mod documents;
+mod main_loop;
+mod pool;
+mod positions;
+mod settings;
+mod verdicts;
+
 use std::process::ExitCode;
+
+use hotsplice_channel::codes;
+use tower_lsp::{LspService, Server};
+
+use crate::cli::Failure;
+
+/// Serves one editor over standard input and output until it says goodbye.
 pub fn serve() -> Result<ExitCode, Failure> {
+    let failed = |error: std::io::Error| Failure::new(codes::INTERNAL, error.to_string());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
+    runtime.block_on(async {
+        let (service, socket) = LspService::build(backend::Backend::new)
+            // Editors send it whatever the server says it can do.
+            .custom_method("$/setTrace", backend::Backend::ignore)
+            .finish();
+        // Handlers wait for the loop: a small number would hold back edits and cancellations behind a slow patch.
+        Server::new(tokio::io::stdin(), tokio::io::stdout(), socket).concurrency_level(256).serve(service).await;
+    });
+    // A thread may still wait for a process: that is no reason to stay.
+    runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }

@@ -23,7 +23,6 @@ use super::SessionError;
 pub enum Event {
     Notification {
         method: String,
-        params: Value,
     },
     /// The connection is over.
     Closed,
@@ -46,21 +45,13 @@ impl Client {
         stream.set_write_timeout(Some(Duration::from_secs(10))).map_err(gone)?;
         let reading = stream.try_clone().map_err(gone)?;
         let pending = Pending::default();
-        let client = Self {
-            pid: entry.pid,
-            stream,
-            writing: Mutex::new(()),
-            pending: pending.clone(),
-            last: AtomicU64::new(0),
-        };
+        let client =
+            Self { pid: entry.pid, stream, writing: Mutex::new(()), pending: pending.clone(), last: AtomicU64::new(0) };
         std::thread::Builder::new()
             .name(format!("session-{}", entry.pid))
             .spawn(move || read(reading, &pending, on_event))
             .map_err(gone)?;
-        let hello = Hello {
-            protocol: PROTOCOL,
-            client: format!("hotsplice {} {role}", env!("CARGO_PKG_VERSION")),
-        };
+        let hello = Hello { protocol: PROTOCOL, client: format!("hotsplice {} {role}", env!("CARGO_PKG_VERSION")) };
         let answer: HelloAnswer = client.request(method::HELLO, &hello, Duration::from_secs(5))?;
         if answer.session.id != entry.id {
             // The socket of a process that is gone, taken by another one.
@@ -76,31 +67,17 @@ impl Client {
         params: &impl Serialize,
         patience: Duration,
     ) -> Result<T, SessionError> {
-        let bad = |error: serde_json::Error| SessionError::BadMessage {
-            pid: self.pid,
-            detail: error.to_string(),
-        };
+        let bad = |error: serde_json::Error| SessionError::BadMessage { pid: self.pid, detail: error.to_string() };
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let params = serde_json::to_value(params).map_err(bad)?;
-        let request = Request {
-            jsonrpc: JsonRpc::V2,
-            id,
-            method: method.to_owned(),
-            params,
-        };
+        let request = Request { jsonrpc: JsonRpc::V2, id, method: method.to_owned(), params };
         let bytes = framing::encode(&request).map_err(bad)?;
         if bytes.len() > hotsplice_channel::MAX_MESSAGE {
             let message = format!("the patch is {} bytes long, more than a message may be", bytes.len());
-            return Err(SessionError::Refused {
-                code: codes::MESSAGE_TOO_LONG.to_owned(),
-                message,
-            });
+            return Err(SessionError::Refused { code: codes::MESSAGE_TOO_LONG.to_owned(), message });
         }
         let (sender, answer) = channel();
-        self.pending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, sender);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         let written = {
             let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
             (&self.stream).write_all(&bytes)
@@ -108,26 +85,16 @@ impl Client {
         let received = match written {
             Ok(()) => answer.recv_timeout(patience),
             // It may have said why before it closed.
-            Err(_) => answer
-                .recv_timeout(Duration::from_millis(200))
-                .map_err(|_| RecvTimeoutError::Disconnected),
+            Err(_) => answer.recv_timeout(Duration::from_millis(200)).map_err(|_| RecvTimeoutError::Disconnected),
         };
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         let response = received.map_err(|error| match error {
-            RecvTimeoutError::Timeout => SessionError::TimedOut {
-                pid: self.pid,
-                seconds: patience.as_secs(),
-            },
+            RecvTimeoutError::Timeout => SessionError::TimedOut { pid: self.pid, seconds: patience.as_secs() },
             RecvTimeoutError::Disconnected => SessionError::Gone { pid: self.pid },
         })?;
         if let Some(error) = response.error {
-            let code = error
-                .data
-                .map_or_else(|| codes::BAD_MESSAGE.to_owned(), |data| data.code);
-            return Err(SessionError::Refused {
-                code,
-                message: error.message,
-            });
+            let code = error.data.map_or_else(|| codes::BAD_MESSAGE.to_owned(), |data| data.code);
+            return Err(SessionError::Refused { code, message: error.message });
         }
         serde_json::from_value(response.result.unwrap_or(Value::Null)).map_err(bad)
     }
@@ -176,10 +143,7 @@ fn take(line: &[u8], pending: &Pending, on_event: &impl Fn(Event)) -> bool {
         if method == event::SESSION_ENDED {
             return false;
         }
-        on_event(Event::Notification {
-            method: method.to_owned(),
-            params: message.get("params").cloned().unwrap_or(Value::Null),
-        });
+        on_event(Event::Notification { method: method.to_owned() });
         return true;
     }
     let Ok(response) = serde_json::from_value::<Response>(message) else {

@@ -3,8 +3,12 @@
 mod client;
 mod error;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hotsplice_analysis::Outline;
 
 use hotsplice_channel::message::{
     BaselineAnswer, BaselineRequest, CommitAnswer, FilesAnswer, HistoryAnswer, LoadedFile, PrepareAnswer,
@@ -12,7 +16,6 @@ use hotsplice_channel::message::{
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
-use std::time::Duration;
 
 pub use client::{Client, Event};
 pub use error::SessionError;
@@ -25,17 +28,21 @@ pub struct Session {
     pub entry: Entry,
     client: Client,
     files: Mutex<Option<Vec<LoadedFile>>>,
+    /// Live texts that were asked for, with what they parse to. What arrives by event takes them out.
+    baselines: Mutex<HashMap<String, Arc<Live>>>,
+}
+
+/// The text that is live in a process.
+pub struct Live {
+    pub baseline: BaselineAnswer,
+    pub outline: Outline,
 }
 
 impl Session {
     /// Connects and says hello. `on_event` is called from the connection's own thread.
     pub fn connect(entry: &Entry, role: &str, on_event: impl Fn(Event) + Send + 'static) -> Result<Self, SessionError> {
         let client = Client::connect(entry, role, on_event)?;
-        Ok(Self {
-            entry: entry.clone(),
-            client,
-            files: Mutex::new(None),
-        })
+        Ok(Self { entry: entry.clone(), client, files: Mutex::new(None), baselines: Mutex::default() })
     }
 
     /// How a person would call the process: `flask run · pid 4711`.
@@ -69,39 +76,48 @@ impl Session {
         let named = |file: &&LoadedFile| Path::new(&file.path).file_name() == real.file_name();
         let found = files.iter().filter(named).find(same).or_else(|| {
             // A link may have another name than the file.
-            files
-                .iter()
-                .filter(|file| !named(file) && Path::new(&file.path).is_symlink())
-                .find(same)
+            files.iter().filter(|file| !named(file) && Path::new(&file.path).is_symlink()).find(same)
         });
         Ok(found.map(|file| file.path.clone()))
     }
 
-    pub fn baseline(&self, path: &str) -> Result<BaselineAnswer, SessionError> {
-        self.client
-            .request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)
+    /// The text that is live, as the process tells it now.
+    pub fn baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
+        let baseline: BaselineAnswer =
+            self.client.request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)?;
+        let outline = Outline::parse(&baseline.text);
+        let live = Arc::new(Live { baseline, outline });
+        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), live.clone());
+        Ok(live)
+    }
+
+    /// The text that is live, as far as is known without asking again.
+    pub fn known_baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
+        let known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        known.map_or_else(|| self.baseline(path), Ok)
+    }
+
+    /// The process said that something changed: what is loaded, or what is live.
+    pub fn forget(&self) {
+        self.forget_files();
+        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     pub fn history(&self, path: &str) -> Result<HistoryAnswer, SessionError> {
-        self.client
-            .request(method::HISTORY, &BaselineRequest { path: path.to_owned() }, PATIENCE)
+        self.client.request(method::HISTORY, &BaselineRequest { path: path.to_owned() }, PATIENCE)
     }
 
     pub fn prepare(&self, patch: Patch, commit: bool) -> Result<PrepareAnswer, SessionError> {
         let patience = PATIENCE + Duration::from_millis(patch.options.time_limit_ms);
-        self.client
-            .request(method::PREPARE, &PrepareRequest { patch, commit }, patience)
+        self.client.request(method::PREPARE, &PrepareRequest { patch, commit }, patience)
     }
 
     pub fn commit(&self, transaction: u64) -> Result<CommitAnswer, SessionError> {
-        self.client
-            .request(method::COMMIT, &TransactionRequest { transaction }, PATIENCE)
+        self.client.request(method::COMMIT, &TransactionRequest { transaction }, PATIENCE)
     }
 
     pub fn abort(&self, transaction: u64) -> Result<(), SessionError> {
-        self.client
-            .request::<serde_json::Value>(method::ABORT, &TransactionRequest { transaction }, PATIENCE)
-            .map(drop)
+        self.client.request::<serde_json::Value>(method::ABORT, &TransactionRequest { transaction }, PATIENCE).map(drop)
     }
 
     pub fn status(&self) -> Result<StatusAnswer, SessionError> {
@@ -114,10 +130,7 @@ fn short_command(command: &[String]) -> String {
     let mut words: Vec<&str> = command.iter().map(String::as_str).collect();
     if words.first().is_some_and(|word| base_name(word).starts_with("python")) {
         words.remove(0);
-        while words
-            .first()
-            .is_some_and(|word| word.starts_with('-') && *word != "-m" && *word != "-c")
-        {
+        while words.first().is_some_and(|word| word.starts_with('-') && *word != "-m" && *word != "-c") {
             let takes_value = matches!(words[0], "-W" | "-X");
             words.drain(..if takes_value { 2.min(words.len()) } else { 1 });
         }
@@ -126,10 +139,9 @@ fn short_command(command: &[String]) -> String {
         None => "python".to_owned(),
         Some("-m") => words[1..].join(" "),
         Some("-c") => "python -c".to_owned(),
-        Some(script) => std::iter::once(base_name(script))
-            .chain(words[1..].iter().copied())
-            .collect::<Vec<_>>()
-            .join(" "),
+        Some(script) => {
+            std::iter::once(base_name(script)).chain(words[1..].iter().copied()).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 
@@ -165,10 +177,7 @@ mod tests {
     fn names_are_what_a_person_typed() {
         let name = |words: &[&str]| short_command(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         assert_eq!(name(&["/usr/bin/python3.12", "-m", "flask", "run"]), "flask run");
-        assert_eq!(
-            name(&["python", "-u", "-W", "error", "/srv/app/main.py", "--port", "80"]),
-            "main.py --port 80"
-        );
+        assert_eq!(name(&["python", "-u", "-W", "error", "/srv/app/main.py", "--port", "80"]), "main.py --port 80");
         assert_eq!(name(&["/venv/bin/python3", "/venv/bin/flask", "run"]), "flask run");
         assert_eq!(name(&["python3"]), "python");
     }

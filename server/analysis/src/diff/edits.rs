@@ -81,12 +81,7 @@ pub(super) fn function_parts(live: &Parts, new: &Parts) -> (Vec<Part>, Vec<Strin
     let fresh: Vec<String> = new
         .defaults
         .iter()
-        .filter(|one| {
-            !live
-                .defaults
-                .iter()
-                .any(|other| other.parameter == one.parameter && other.hash == one.hash)
-        })
+        .filter(|one| !live.defaults.iter().any(|other| other.parameter == one.parameter && other.hash == one.hash))
         .map(|one| one.parameter.clone())
         .collect();
     let list = |parts: &Parts| -> Vec<u64> { parts.defaults.iter().map(|one| one.hash).collect() };
@@ -100,13 +95,7 @@ pub(super) fn function_parts(live: &Parts, new: &Parts) -> (Vec<Part>, Vec<Strin
         (live.is_async != new.is_async, Part::Async),
         (live.type_parameters != new.type_parameters, Part::TypeParameters),
     ];
-    (
-        differs
-            .into_iter()
-            .filter_map(|(yes, part)| yes.then_some(part))
-            .collect(),
-        fresh,
-    )
+    (differs.into_iter().filter_map(|(yes, part)| yes.then_some(part)).collect(), fresh)
 }
 
 /// Which parts of a class's header differ.
@@ -117,10 +106,7 @@ pub(super) fn class_parts(live: &Parts, new: &Parts) -> Vec<Part> {
         (live.decorators != new.decorators, Part::Decorators),
         (live.type_parameters != new.type_parameters, Part::TypeParameters),
     ];
-    differs
-        .into_iter()
-        .filter_map(|(yes, part)| yes.then_some(part))
-        .collect()
+    differs.into_iter().filter_map(|(yes, part)| yes.then_some(part)).collect()
 }
 
 /// The most specific single name for what changed in a function.
@@ -131,10 +117,7 @@ pub(super) fn function_kind(parts: &[Part]) -> Kind {
         [Part::Annotations] => Kind::Annotations,
         [Part::Decorators] => Kind::Decorators,
         _ if parts.iter().all(|part| {
-            matches!(
-                part,
-                Part::Defaults | Part::Annotations | Part::Parameters | Part::TypeParameters
-            )
+            matches!(part, Part::Defaults | Part::Annotations | Part::Parameters | Part::TypeParameters)
         }) =>
         {
             Kind::Signature
@@ -164,12 +147,8 @@ pub(super) fn header_run(
 ) -> Option<hotsplice_channel::patch::Excerpt> {
     let definition = new.definition.as_ref()?;
     let decorated = parts.iter().any(|part| matches!(part, Part::Decorators | Part::Async));
-    let blanked: Vec<Span> = definition
-        .defaults
-        .iter()
-        .filter(|one| !fresh.contains(&one.parameter))
-        .map(|one| one.span)
-        .collect();
+    let blanked: Vec<Span> =
+        definition.defaults.iter().filter(|one| !fresh.contains(&one.parameter)).map(|one| one.span).collect();
     let lines = if decorated { whole(new) } else { bare(new) };
     let blanked = if scope.block.is_some() { &[] } else { &*blanked };
     Some(cut(outline, &scope.around(lines), blanked))

@@ -61,8 +61,5 @@ fn chunk(outline: &Outline, (first, last): Range, blanked: &[Span]) -> Chunk {
     }
     text.push_str(outline.text.get(at..end).unwrap_or(""));
     let text = without_newline(&text);
-    Chunk {
-        line: first,
-        text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
-    }
+    Chunk { line: first, text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned() }
 }

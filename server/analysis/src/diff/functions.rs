@@ -73,11 +73,7 @@ impl<'a> Comparison<'a> {
             return;
         };
         let mut parts = class_parts(live_parts, new_parts);
-        let kind = if parts.is_empty() {
-            Kind::ClassAttribute
-        } else {
-            Kind::ClassHeader
-        };
+        let kind = if parts.is_empty() { Kind::ClassAttribute } else { Kind::ClassHeader };
         if own_statements(live) != own_statements(new) {
             parts.push(Part::Body);
         }

@@ -115,12 +115,8 @@ impl<'a> Comparison<'a> {
         edits.extend(self.removals);
         let mut units = self.units;
         units.sort_by_key(|unit| unit.line);
-        let mut moves: Vec<Unit> = self
-            .moves
-            .into_iter()
-            .filter(|(node, _)| !unit_of.contains(node))
-            .map(|(_, unit)| unit)
-            .collect();
+        let mut moves: Vec<Unit> =
+            self.moves.into_iter().filter(|(node, _)| !unit_of.contains(node)).map(|(_, unit)| unit).collect();
         moves.sort_by_key(|unit| unit.line);
         let mut classes = self.classes;
         classes.sort_by_key(|class| class.line);
@@ -138,11 +134,5 @@ impl<'a> Comparison<'a> {
 }
 
 fn unit(live: &Node, new: &Node, scope: &Scope) -> Unit {
-    Unit {
-        scope: scope.path.clone(),
-        name: new.name.clone(),
-        what: new.what,
-        old_line: live.line,
-        line: new.line,
-    }
+    Unit { scope: scope.path.clone(), name: new.name.clone(), what: new.what, old_line: live.line, line: new.line }
 }

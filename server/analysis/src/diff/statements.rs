@@ -100,21 +100,15 @@ impl<'a> Comparison<'a> {
         let mut following = self.last_line_of(scope, new);
         let mut removals = Vec::new();
         for (index, node) in live.iter().enumerate().rev() {
-            let lost: Vec<String> = node
-                .bound_names()
-                .into_iter()
-                .filter(|name| !still_bound.contains(name.as_str()))
-                .collect();
+            let lost: Vec<String> =
+                node.bound_names().into_iter().filter(|name| !still_bound.contains(name.as_str())).collect();
             match matching.new_of[index].map(|partner| new[partner]) {
                 Some(partner) => {
                     following = partner.line;
                     if lost.is_empty() {
                         continue;
                     }
-                    removals.push(Edit {
-                        definition: lost.join(", "),
-                        ..removal(node, scope, following, lost)
-                    });
+                    removals.push(Edit { definition: lost.join(", "), ..removal(node, scope, following, lost) });
                 }
                 None => removals.push(removal(node, scope, following, lost)),
             }

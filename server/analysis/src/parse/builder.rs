@@ -27,12 +27,7 @@ impl<'a> Builder<'a> {
         let lazy_annotations = module.body.iter().any(|statement| {
             future_import(statement).is_some_and(|names| names.iter().any(|alias| alias.name.as_str() == "annotations"))
         });
-        Self {
-            text,
-            lines,
-            index,
-            lazy_annotations,
-        }
+        Self { text, lines, index, lazy_annotations }
     }
 
     /// Lines and structure of the `from __future__` imports.
@@ -118,10 +113,7 @@ impl<'a> Builder<'a> {
         }
         if what == What::Docstring {
             "__doc__".clone_into(&mut node.name);
-            node.binds = vec![Binding {
-                name: "__doc__".to_owned(),
-                origin: None,
-            }];
+            node.binds = vec![Binding { name: "__doc__".to_owned(), origin: None }];
         } else {
             node.name = self.short_name(statement, &node);
         }
@@ -134,14 +126,7 @@ impl<'a> Builder<'a> {
             return bound.join(", ");
         }
         let (start, end) = span_of(statement);
-        let first = self
-            .text
-            .get(start..end)
-            .unwrap_or("")
-            .lines()
-            .next()
-            .unwrap_or("")
-            .trim();
+        let first = self.text.get(start..end).unwrap_or("").lines().next().unwrap_or("").trim();
         match first.char_indices().nth(SHORT_NAME) {
             Some((at, _)) => format!("{}…", &first[..at]),
             None => first.to_owned(),
@@ -160,12 +145,7 @@ impl<'a> Builder<'a> {
             header.visit_decorator(decorator);
         }
         let mut parts = self.parts(
-            function
-                .decorator_list
-                .iter()
-                .map(Ranged::end)
-                .max()
-                .map(|end| end.to_usize()),
+            function.decorator_list.iter().map(Ranged::end).max().map(|end| end.to_usize()),
             span_of(statement),
             span_of(&function.name),
             &[TokenKind::Def, TokenKind::Async],
@@ -181,11 +161,7 @@ impl<'a> Builder<'a> {
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one)).collect();
         parts.header_reads = header.reads;
-        let colon = function
-            .returns
-            .as_deref()
-            .map_or(parameters.end(), Ranged::end)
-            .to_usize();
+        let colon = function.returns.as_deref().map_or(parameters.end(), Ranged::end).to_usize();
         self.set_body_place(&mut parts, colon, &function.body, node.end_line);
         let defaults: Vec<_> = parts.defaults.iter().map(|one| (&one.parameter, one.hash)).collect();
         let shared = (
@@ -198,13 +174,8 @@ impl<'a> Builder<'a> {
         );
         let carries = parts.has_annotations || !parts.defaults.is_empty();
         node.frame = hash_of(&(&shared, carries.then_some(parts.parameters)));
-        node.hash = hash_of(&(
-            &shared,
-            parts.parameters,
-            parts.docstring,
-            parts.body,
-            structure.hashes(|nested| nested.hash),
-        ));
+        node.hash =
+            hash_of(&(&shared, parts.parameters, parts.docstring, parts.body, structure.hashes(|nested| nested.hash)));
         node.name = function.name.to_string();
         node.body = structure.nested;
         node.definition = Some(Box::new(parts));
@@ -222,12 +193,7 @@ impl<'a> Builder<'a> {
             header.visit_arguments(arguments);
         }
         let mut parts = self.parts(
-            class
-                .decorator_list
-                .iter()
-                .map(Ranged::end)
-                .max()
-                .map(|end| end.to_usize()),
+            class.decorator_list.iter().map(Ranged::end).max().map(|end| end.to_usize()),
             span_of(statement),
             span_of(&class.name),
             &[TokenKind::Class],
@@ -238,24 +204,13 @@ impl<'a> Builder<'a> {
         parts.bases = hashing::bases(arguments);
         parts.keywords = hashing::keywords(arguments);
         parts.header_reads = header.reads;
-        let after = arguments
-            .map(Ranged::end)
-            .or_else(|| class.type_params.as_deref().map(Ranged::end));
+        let after = arguments.map(Ranged::end).or_else(|| class.type_params.as_deref().map(Ranged::end));
         let colon = after.unwrap_or_else(|| class.name.end()).to_usize();
         self.set_body_place(&mut parts, colon, &class.body, node.end_line);
         node.body = self.scope(&class.body);
-        let shared = (
-            class.name.as_str(),
-            parts.decorators,
-            parts.type_parameters,
-            parts.bases,
-            parts.keywords,
-        );
+        let shared = (class.name.as_str(), parts.decorators, parts.type_parameters, parts.bases, parts.keywords);
         let hashes = |of: fn(&Node) -> u64| node.body.iter().map(of).collect::<Vec<_>>();
-        let (hash, frame) = (
-            hash_of(&(&shared, hashes(|n| n.hash))),
-            hash_of(&(&shared, hashes(|n| n.frame))),
-        );
+        let (hash, frame) = (hash_of(&(&shared, hashes(|n| n.hash))), hash_of(&(&shared, hashes(|n| n.frame))));
         (node.hash, node.frame) = (hash, frame);
         parts.body = hash_of(&hashes(|inner| inner.hash));
         node.name = class.name.to_string();
@@ -264,10 +219,8 @@ impl<'a> Builder<'a> {
     }
 
     fn parts(&self, decorators_end: Option<usize>, span: Span, name_span: Span, keyword: &[TokenKind]) -> Parts {
-        let keyword_at = decorators_end
-            .and_then(|end| self.index.first(end, keyword))
-            .filter(|&at| at < span.1)
-            .unwrap_or(span.0);
+        let keyword_at =
+            decorators_end.and_then(|end| self.index.first(end, keyword)).filter(|&at| at < span.1).unwrap_or(span.0);
         Parts {
             name_line: self.lines.line_of(keyword_at),
             header_line: self.lines.line_of(name_span.0),
@@ -277,14 +230,9 @@ impl<'a> Builder<'a> {
     }
 
     fn set_body_place(&self, parts: &mut Parts, colon_after: usize, body: &[Stmt], end_line: u32) {
-        let colon = self
-            .index
-            .first(colon_after, &[TokenKind::Colon])
-            .unwrap_or(colon_after);
+        let colon = self.index.first(colon_after, &[TokenKind::Colon]).unwrap_or(colon_after);
         let colon_line = self.lines.line_of(colon).min(end_line);
-        let body_line = body
-            .first()
-            .map_or(colon_line, |first| self.lines.line_of(first.start().to_usize()));
+        let body_line = body.first().map_or(colon_line, |first| self.lines.line_of(first.start().to_usize()));
         parts.one_line = body_line <= colon_line;
         parts.header_end_line = if parts.one_line { end_line } else { colon_line };
     }
@@ -325,17 +273,12 @@ impl<'a> Builder<'a> {
                 push("if", hashing::expression(&branch.test));
                 self.suite(&branch.body, structure);
                 for clause in &branch.elif_else_clauses {
-                    structure
-                        .shell
-                        .push(hash_of(&("elif", clause.test.as_ref().map(hashing::expression))));
+                    structure.shell.push(hash_of(&("elif", clause.test.as_ref().map(hashing::expression))));
                     self.suite(&clause.body, structure);
                 }
             }
             Stmt::For(each) => {
-                push(
-                    "for",
-                    hash_of(&(each.is_async, hashing::expressions([&*each.target, &*each.iter]))),
-                );
+                push("for", hash_of(&(each.is_async, hashing::expressions([&*each.target, &*each.iter]))));
                 self.suite(&each.body, structure);
                 self.suite(&each.orelse, structure);
             }
@@ -360,9 +303,7 @@ impl<'a> Builder<'a> {
                 self.suite(&attempt.body, structure);
                 for handler in &attempt.handlers {
                     let ruff_python_ast::ExceptHandler::ExceptHandler(handler) = handler;
-                    structure
-                        .shell
-                        .push(hash_of(&("except", hashing::handler_header(handler))));
+                    structure.shell.push(hash_of(&("except", hashing::handler_header(handler))));
                     self.suite(&handler.body, structure);
                 }
                 self.suite(&attempt.orelse, structure);
@@ -427,11 +368,7 @@ fn what_names_itself(what: What) -> bool {
 fn future_import(statement: &Stmt) -> Option<&[ruff_python_ast::Alias]> {
     match statement {
         Stmt::ImportFrom(import)
-            if import.level == 0
-                && import
-                    .module
-                    .as_ref()
-                    .is_some_and(|module| module.as_str() == "__future__") =>
+            if import.level == 0 && import.module.as_ref().is_some_and(|module| module.as_str() == "__future__") =>
         {
             Some(&import.names)
         }
@@ -470,10 +407,7 @@ fn runs_unasked(statement: &Stmt) -> bool {
         Stmt::If(branch) => {
             !is_main_guard(statement)
                 && all_run_unasked(&branch.body)
-                && branch
-                    .elif_else_clauses
-                    .iter()
-                    .all(|clause| all_run_unasked(&clause.body))
+                && branch.elif_else_clauses.iter().all(|clause| all_run_unasked(&clause.body))
         }
         Stmt::Try(attempt) => {
             all_run_unasked(&attempt.body)

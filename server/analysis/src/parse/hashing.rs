@@ -74,12 +74,7 @@ pub(super) fn keywords(arguments: Option<&Arguments>) -> u64 {
     let all: Vec<_> = arguments
         .iter()
         .flat_map(|arguments| arguments.keywords.iter())
-        .map(|keyword| {
-            (
-                keyword.arg.as_ref().map(|name| name.as_str()),
-                ComparableExpr::from(&keyword.value),
-            )
-        })
+        .map(|keyword| (keyword.arg.as_ref().map(|name| name.as_str()), ComparableExpr::from(&keyword.value)))
         .collect();
     hash_of(&all)
 }
@@ -90,16 +85,10 @@ pub(super) fn with_items(items: &[ruff_python_ast::WithItem]) -> u64 {
 
 /// The pattern and guard of a case, without its body.
 pub(super) fn case_header(case: &ruff_python_ast::MatchCase) -> u64 {
-    hash_of(&(
-        ComparablePattern::from(&case.pattern),
-        case.guard.as_deref().map(ComparableExpr::from),
-    ))
+    hash_of(&(ComparablePattern::from(&case.pattern), case.guard.as_deref().map(ComparableExpr::from)))
 }
 
 /// The type and name of an exception handler, without its body.
 pub(super) fn handler_header(handler: &ruff_python_ast::ExceptHandlerExceptHandler) -> u64 {
-    hash_of(&(
-        handler.type_.as_deref().map(ComparableExpr::from),
-        handler.name.as_ref().map(|name| name.as_str()),
-    ))
+    hash_of(&(handler.type_.as_deref().map(ComparableExpr::from), handler.name.as_ref().map(|name| name.as_str())))
 }

@@ -51,14 +51,7 @@ pub(crate) fn parse(text: &str, lines: &Lines) -> ParsedFile {
 }
 
 fn failed(message: &str) -> ParsedFile {
-    ParsedFile {
-        problems: vec![Problem {
-            line: 1,
-            column: 0,
-            message: message.to_owned(),
-        }],
-        ..ParsedFile::default()
-    }
+    ParsedFile { problems: vec![Problem { line: 1, column: 0, message: message.to_owned() }], ..ParsedFile::default() }
 }
 
 fn parse_here(text: &str, lines: &Lines) -> ParsedFile {

@@ -17,17 +17,11 @@ pub(super) struct Names {
 
 impl Names {
     pub fn new(lazy_annotations: bool) -> Self {
-        Self {
-            lazy_annotations,
-            ..Self::default()
-        }
+        Self { lazy_annotations, ..Self::default() }
     }
 
     pub fn bind(&mut self, name: &str, origin: Option<String>) {
-        let binding = Binding {
-            name: name.to_owned(),
-            origin,
-        };
+        let binding = Binding { name: name.to_owned(), origin };
         if !self.binds.contains(&binding) {
             self.binds.push(binding);
         }

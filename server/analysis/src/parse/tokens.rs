@@ -55,11 +55,7 @@ pub(super) struct TokenIndex {
 
 impl TokenIndex {
     pub fn new(text: &str, tokens: &Tokens, lines: &Lines) -> Self {
-        let mut index = Self {
-            places: Vec::new(),
-            identifiers: Vec::new(),
-            lines_in_strings: Vec::new(),
-        };
+        let mut index = Self { places: Vec::new(), identifiers: Vec::new(), lines_in_strings: Vec::new() };
         let mut previous = TokenKind::Newline;
         let mut line = 1;
         for token in tokens {
@@ -71,11 +67,7 @@ impl TokenIndex {
             while lines.start_of(line + 1) <= start && line < lines.count() {
                 line += 1;
             }
-            let end_line = if lines.start_of(line + 1) > end {
-                line
-            } else {
-                lines.line_of(end)
-            };
+            let end_line = if lines.start_of(line + 1) > end { line } else { lines.line_of(end) };
             if is_string(kind) {
                 index.lines_in_strings.extend(line + 1..=end_line);
             }
@@ -110,10 +102,7 @@ impl TokenIndex {
     /// The first token of a kind at or after an offset.
     pub fn first(&self, offset: usize, wanted: &[TokenKind]) -> Option<usize> {
         let from = self.places.partition_point(|place| place.offset < offset);
-        self.places[from..]
-            .iter()
-            .find(|place| wanted.contains(&place.kind))
-            .map(|place| place.offset)
+        self.places[from..].iter().find(|place| wanted.contains(&place.kind)).map(|place| place.offset)
     }
 }
 
@@ -130,8 +119,5 @@ fn is_trivia(kind: TokenKind) -> bool {
 }
 
 fn is_string(kind: TokenKind) -> bool {
-    matches!(
-        kind,
-        TokenKind::String | TokenKind::FStringMiddle | TokenKind::TStringMiddle
-    )
+    matches!(kind, TokenKind::String | TokenKind::FStringMiddle | TokenKind::TStringMiddle)
 }

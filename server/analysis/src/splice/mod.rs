@@ -41,13 +41,7 @@ struct Splicing<'a> {
 
 impl<'a> Splicing<'a> {
     fn new(live: &'a Outline, new: &'a Outline) -> Self {
-        Self {
-            live,
-            new,
-            newline: newline_of(&live.text),
-            changes: Changes::default(),
-            taken: Vec::new(),
-        }
+        Self { live, new, newline: newline_of(&live.text), changes: Changes::default(), taken: Vec::new() }
     }
 
     fn exchange(&mut self, name: &str) -> Option<()> {
@@ -80,9 +74,7 @@ impl<'a> Splicing<'a> {
 
     fn remove(&mut self, place: &Place) {
         let node = place.node;
-        let is_only = place
-            .parent
-            .is_some_and(|parent| parent.is_function() || parent.body.len() == 1);
+        let is_only = place.parent.is_some_and(|parent| parent.is_function() || parent.body.len() == 1);
         let text = match is_only || place.block.is_some() {
             true => format!("{}pass{}", indentation(self.live, node.line), self.newline),
             false => String::new(),
@@ -130,10 +122,7 @@ impl<'a> Splicing<'a> {
             self.changes.replace((partner.line, partner.end_line), text);
             return;
         }
-        let before = (0..index)
-            .rev()
-            .find_map(|earlier| matching.live_of[earlier])
-            .map(|index| live[index]);
+        let before = (0..index).rev().find_map(|earlier| matching.live_of[earlier]).map(|index| live[index]);
         let leading = live.iter().take_while(|node| is_leading(node)).last().copied();
         let after_line = match (before.or(leading), class.and_then(|class| class.definition.as_ref())) {
             (Some(before), _) => before.end_line,

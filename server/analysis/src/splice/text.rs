@@ -20,22 +20,12 @@ pub(super) struct Changes(Vec<Change>);
 impl Changes {
     pub fn replace(&mut self, (first, last): (u32, u32), text: String) {
         if !self.overlaps(first, last) {
-            self.0.push(Change {
-                first,
-                last,
-                order: 0,
-                text,
-            });
+            self.0.push(Change { first, last, order: 0, text });
         }
     }
 
     pub fn insert_after(&mut self, line: u32, order: u32, text: String) {
-        self.0.push(Change {
-            first: line + 1,
-            last: line,
-            order,
-            text,
-        });
+        self.0.push(Change { first: line + 1, last: line, order, text });
     }
 
     fn overlaps(&self, first: u32, last: u32) -> bool {

@@ -27,18 +27,10 @@ pub fn check(new: &Outline, patch: &FilePatch) {
     let runs = patch.edits.iter().filter_map(|edit| edit.run.as_ref());
     let classes = patch.classes.iter().map(|class| &class.run);
     for excerpt in runs.chain(classes).chain([&patch.compile]) {
-        assert!(
-            excerpt.0.windows(2).all(|pair| pair[0].line < pair[1].line),
-            "{excerpt:#?}"
-        );
+        assert!(excerpt.0.windows(2).all(|pair| pair[0].line < pair[1].line), "{excerpt:#?}");
         let text = joined(excerpt);
         let outline = Outline::parse(&text);
-        assert!(
-            outline.is_valid(),
-            "{:?}\n{text}\n--- of ---\n{}",
-            outline.problems(),
-            new.text()
-        );
+        assert!(outline.is_valid(), "{:?}\n{text}\n--- of ---\n{}", outline.problems(), new.text());
     }
     let compiled = Outline::parse(&joined(&patch.compile)).definitions();
     for unit in &patch.units {
@@ -46,9 +38,7 @@ pub fn check(new: &Outline, patch: &FilePatch) {
         path.push(unit.name.clone());
         let name = path.join(".");
         assert!(
-            compiled
-                .iter()
-                .any(|one| one.qualified_name == name && one.line == unit.line),
+            compiled.iter().any(|one| one.qualified_name == name && one.line == unit.line),
             "{name} is not in the excerpt at line {}:\n{}",
             unit.line,
             joined(&patch.compile)
@@ -104,11 +94,7 @@ pub fn render(patch: &FilePatch) -> String {
     list(&mut out, "unit", &patch.units);
     list(&mut out, "move", &patch.moves);
     for class in &patch.classes {
-        let _ = writeln!(
-            out,
-            "class {:?} {} {}->{}",
-            class.scope, class.name, class.old_line, class.line
-        );
+        let _ = writeln!(out, "class {:?} {} {}->{}", class.scope, class.name, class.old_line, class.line);
     }
     excerpt(&mut out, "compile", &patch.compile);
     out

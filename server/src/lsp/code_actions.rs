@@ -1,0 +1,152 @@
+//! *Hot-patch function*, *class*, *file* and *Undo hot-patch*: what can be done at a place in a file.
+
+use std::sync::Arc;
+
+use hotsplice_analysis::{Definition, Outline, changed_definitions};
+use serde_json::json;
+use tower_lsp::ls_types::{
+    CodeAction, CodeActionDisabled, CodeActionKind, CodeActionOrCommand, Command, Position, Uri,
+};
+
+use super::commands;
+use super::documents::Document;
+use crate::session::{Live, Session};
+
+const KIND: &str = "refactor.rewrite.hotsplice";
+
+/// What the feature looks at.
+pub struct Snapshot {
+    pub uri: Uri,
+    pub document: Document,
+    pub sessions: Vec<Arc<Session>>,
+    /// The file as the user calls it: relative to the workspace.
+    pub shown_path: String,
+}
+
+pub fn wanted_kind(only: Option<&[CodeActionKind]>) -> bool {
+    only.is_none_or(|only| {
+        only.iter().any(|kind| KIND == kind.as_str() || KIND.starts_with(&format!("{}.", kind.as_str())))
+    })
+}
+
+pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOrCommand> {
+    let outline = snapshot.document.outline();
+    let line = position.line + 1;
+    let file = snapshot.document.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let around = outline.definition_at(line);
+    let lives: Vec<Arc<Live>> = snapshot
+        .sessions
+        .iter()
+        .filter_map(|session| {
+            let path = session.loaded(&snapshot.document.path).ok()??;
+            session.known_baseline(&path).ok()
+        })
+        .collect();
+
+    if lives.is_empty() {
+        let reason = format!("no registered process has loaded {}", snapshot.shown_path);
+        let mut actions: Vec<_> = around.first().map(|definition| title(definition)).into_iter().collect();
+        actions.push(format!("Hot-patch file {file}"));
+        return actions.into_iter().map(|title| disabled(title, &reason)).collect();
+    }
+    let undo = lives
+        .iter()
+        .any(|live| live.baseline.undoable > 0)
+        .then(|| action("Undo hot-patch".to_owned(), commands::UNDO, json!({ "uri": snapshot.uri })));
+    if let Some(problem) = outline.problems().first() {
+        let reason = format!("{} does not parse: line {}: {}", snapshot.shown_path, problem.line, problem.message);
+        return [disabled(format!("Hot-patch file {file}"), &reason)].into_iter().chain(undo).collect();
+    }
+    let mut actions = Vec::new();
+    for is_class in [false, true] {
+        let candidates = around.iter().filter(|definition| definition.is_class == is_class);
+        if let Some(found) = offer(candidates, &lives, &outline, snapshot) {
+            actions.push(found);
+        }
+    }
+    let changed = lives.iter().any(|live| live.outline.text() != outline.text() || !live.baseline.differs.is_empty());
+    let title = format!("Hot-patch file {file}");
+    actions.push(if changed {
+        action(title, commands::PATCH_FILE, json!({ "uri": snapshot.uri }))
+    } else {
+        disabled(title, "what is live is what the editor shows")
+    });
+    actions.extend(undo);
+    actions
+}
+
+/// The innermost definition that exists live and differs there; the outermost one if it is all new.
+fn offer<'a>(
+    candidates: impl Iterator<Item = &'a Definition>,
+    lives: &[Arc<Live>],
+    outline: &Outline,
+    snapshot: &Snapshot,
+) -> Option<CodeActionOrCommand> {
+    let mut innermost = None;
+    let mut outermost = None;
+    for definition in candidates {
+        innermost = innermost.or(Some(definition));
+        outermost = Some(definition);
+        let exists = lives.iter().any(|live| is_defined(live, &definition.qualified_name));
+        if exists {
+            return Some(if lives.iter().any(|live| differs(live, outline, &definition.qualified_name)) {
+                patch(definition, snapshot)
+            } else {
+                disabled(title(definition), "what is live is what the editor shows")
+            });
+        }
+    }
+    outermost.or(innermost).map(|definition| patch(definition, snapshot))
+}
+
+fn patch(definition: &Definition, snapshot: &Snapshot) -> CodeActionOrCommand {
+    let arguments = json!({ "uri": snapshot.uri, "name": definition.qualified_name });
+    action(title(definition), commands::PATCH_FUNCTION, arguments)
+}
+
+fn is_defined(live: &Live, name: &str) -> bool {
+    live.outline.definitions().iter().any(|definition| definition.qualified_name == name)
+}
+
+fn differs(live: &Live, outline: &Outline, name: &str) -> bool {
+    let inside = format!("{name}.");
+    let is_it = |changed: &String| changed == name || changed.starts_with(&inside);
+    changed_definitions(&live.outline, outline).iter().any(is_it)
+        || live.baseline.differs.iter().any(is_it)
+        || text_of(&live.outline, name) != text_of(outline, name)
+}
+
+/// The text of a definition; a class attribute or a comment is no definition of its own.
+fn text_of(outline: &Outline, name: &str) -> Vec<String> {
+    let lines: Vec<&str> = outline.text().lines().collect();
+    let found = outline.definitions().into_iter().filter(|definition| definition.qualified_name == name);
+    found
+        .map(|definition| {
+            let last = (definition.end_line as usize).min(lines.len());
+            lines[(definition.line as usize - 1).min(last)..last].join("\n")
+        })
+        .collect()
+}
+
+fn title(definition: &Definition) -> String {
+    let what = if definition.is_class { "class" } else { "function" };
+    format!("Hot-patch {what} `{}`", definition.qualified_name)
+}
+
+fn action(title: String, command: &str, arguments: serde_json::Value) -> CodeActionOrCommand {
+    CodeActionOrCommand::CodeAction(CodeAction {
+        title: title.clone(),
+        kind: Some(CodeActionKind::from(KIND)),
+        command: Some(Command { title, command: command.to_owned(), arguments: Some(vec![arguments]) }),
+        ..CodeAction::default()
+    })
+}
+
+fn disabled(title: String, reason: &str) -> CodeActionOrCommand {
+    CodeActionOrCommand::CodeAction(CodeAction {
+        title,
+        kind: Some(CodeActionKind::from(KIND)),
+        disabled: Some(CodeActionDisabled { reason: reason.to_owned() }),
+        ..CodeAction::default()
+    })
+}

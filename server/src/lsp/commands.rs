@@ -1,0 +1,132 @@
+//! The commands that any LSP client can bind, parsed once at the door.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hotsplice_channel::codes;
+use hotsplice_channel::patch::Options;
+use serde::Deserialize;
+use serde_json::Value;
+use tower_lsp::ls_types::{Position, Uri};
+
+use super::documents::Document;
+use crate::patching::{self, FileResult, Wanted, WantedFile};
+use crate::session::{Session, SessionError};
+use crate::undoing;
+
+pub const PATCH_FUNCTION: &str = "hotsplice.patchFunction";
+pub const PATCH_FILE: &str = "hotsplice.patchFile";
+pub const UNDO: &str = "hotsplice.undo";
+pub const SESSIONS: &str = "hotsplice.sessions";
+pub const ALL: &[&str] = &[PATCH_FUNCTION, PATCH_FILE, UNDO, SESSIONS];
+
+#[derive(Debug, Clone)]
+pub enum Command {
+    PatchFunction { uri: Uri, name: Option<String>, position: Option<Position> },
+    PatchFile { uri: Uri, run_statements: bool },
+    Undo { uri: Option<Uri>, name: Option<String> },
+    Sessions,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Arguments {
+    uri: Option<Uri>,
+    name: Option<String>,
+    position: Option<Position>,
+    #[serde(default)]
+    run_statements: bool,
+}
+
+impl Command {
+    /// The error says what the command takes.
+    pub fn parse(name: &str, arguments: Vec<Value>) -> Result<Self, String> {
+        let first = arguments.into_iter().next().unwrap_or_else(|| serde_json::json!({}));
+        let given: Arguments =
+            serde_json::from_value(first).map_err(|error| format!("the arguments of {name} can't be read: {error}"))?;
+        let uri = given.uri.clone().ok_or_else(|| format!("{name} needs the file's uri"));
+        Ok(match name {
+            PATCH_FUNCTION if given.name.is_none() && given.position.is_none() => {
+                return Err(format!("{name} needs the function's name or a position in it"));
+            }
+            PATCH_FUNCTION => Self::PatchFunction { uri: uri?, name: given.name, position: given.position },
+            PATCH_FILE => Self::PatchFile { uri: uri?, run_statements: given.run_statements },
+            UNDO => Self::Undo { uri: given.uri, name: given.name },
+            SESSIONS => Self::Sessions,
+            _ => return Err(format!("there is no command {name}")),
+        })
+    }
+}
+
+/// A command that can't be carried out.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+}
+
+impl Failure {
+    fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        Self { code: error.code().to_owned(), message: error.to_string() }
+    }
+}
+
+/// Makes a definition of an open file live, or all of it.
+pub fn patch(
+    document: &Document,
+    sessions: &[Arc<Session>],
+    function: Option<String>,
+    run_statements: bool,
+    shown_path: &str,
+) -> Result<Vec<FileResult>, Failure> {
+    let label = match &function {
+        Some(function) => format!("Hot-patch function {function}"),
+        None => format!("Hot-patch file {shown_path}"),
+    };
+    let file = WantedFile { path: document.path.clone(), text: document.text.to_string(), function };
+    let wanted = Wanted {
+        label,
+        files: vec![file],
+        options: Options { run_statements, ..Options::default() },
+        dry_run: false,
+        each: false,
+    };
+    let results = patching::patch(sessions, &wanted);
+    if results.is_empty() {
+        return Err(Failure::new(codes::NO_SESSION, format!("no registered process has loaded {shown_path}")));
+    }
+    Ok(results)
+}
+
+/// The qualified name that a position means: the innermost function or class around it that exists live.
+pub fn name_at(document: &Document, sessions: &[Arc<Session>], position: Position) -> Result<String, Failure> {
+    let around = document.outline().definition_at(position.line + 1);
+    let is_live = |name: &str| {
+        sessions.iter().any(|session| {
+            let live =
+                session.loaded(&document.path).ok().flatten().and_then(|path| session.known_baseline(&path).ok());
+            live.is_some_and(|live| live.outline.definitions().iter().any(|known| known.qualified_name == name))
+        })
+    };
+    around
+        .iter()
+        .find(|definition| is_live(&definition.qualified_name))
+        .or(around.last())
+        .map(|definition| definition.qualified_name.clone())
+        .ok_or_else(|| Failure::new(codes::UNKNOWN_FUNCTION, "there is no function or class at this place"))
+}
+
+pub fn undo(sessions: &[Arc<Session>], file: Option<PathBuf>, name: Option<&str>) -> Result<Vec<FileResult>, Failure> {
+    let files: Vec<PathBuf> = file.into_iter().collect();
+    let results = undoing::undo(sessions, &files, name)?;
+    if results.is_empty() {
+        return Err(Failure::new(codes::NOTHING_TO_UNDO, "there is no hot-patch to undo"));
+    }
+    Ok(results)
+}

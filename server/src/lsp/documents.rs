@@ -1,0 +1,98 @@
+//! Open files. An edit is applied at once; a text is parsed when somebody asks.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use hotsplice_analysis::Outline;
+use tower_lsp::ls_types::{TextDocumentContentChangeEvent, Uri};
+
+use super::positions::Encoding;
+
+/// One version of an open file.
+#[derive(Clone)]
+pub struct Document {
+    pub path: PathBuf,
+    pub text: Arc<str>,
+    /// Edited since it was opened or saved.
+    pub dirty: bool,
+    outline: Arc<OnceLock<Arc<Outline>>>,
+}
+
+impl Document {
+    fn new(path: PathBuf, text: String) -> Self {
+        Self { path, text: text.into(), dirty: false, outline: Arc::default() }
+    }
+
+    pub fn outline(&self) -> Arc<Outline> {
+        self.outline.get_or_init(|| Arc::new(Outline::parse(&self.text))).clone()
+    }
+
+    fn replace(&mut self, text: String) {
+        self.text = text.into();
+        self.dirty = true;
+        self.outline = Arc::default();
+    }
+}
+
+#[derive(Clone, Default)]
+pub struct Documents {
+    open: HashMap<Uri, Document>,
+}
+
+impl Documents {
+    /// Files on disk only: notebook cells and the like are not ours.
+    pub fn open(&mut self, uri: Uri, text: String) {
+        if let Some(path) = file_path(&uri) {
+            self.open.insert(uri, Document::new(path, text));
+        }
+    }
+
+    pub fn close(&mut self, uri: &Uri) {
+        self.open.remove(uri);
+    }
+
+    pub fn saved(&mut self, uri: &Uri) {
+        if let Some(document) = self.open.get_mut(uri) {
+            document.dirty = false;
+        }
+    }
+
+    pub fn get(&self, uri: &Uri) -> Option<&Document> {
+        self.open.get(uri)
+    }
+
+    /// The open file of a path, links followed.
+    pub fn uri_of(&self, path: &str) -> Option<Uri> {
+        let path = Path::new(path);
+        let real = path.canonicalize().ok();
+        let is_it = |document: &Document| {
+            document.path == path || (real.is_some() && document.path.canonicalize().ok() == real)
+        };
+        self.open.iter().find(|(_, document)| is_it(document)).map(|(uri, _)| uri.clone())
+    }
+
+    pub fn edit(&mut self, uri: &Uri, changes: Vec<TextDocumentContentChangeEvent>, encoding: Encoding) {
+        let Some(document) = self.open.get_mut(uri) else { return };
+        let mut text = document.text.to_string();
+        for change in changes {
+            match change.range {
+                None => text = change.text,
+                Some(range) => {
+                    let start = encoding.offset(&text, range.start);
+                    let end = encoding.offset(&text, range.end).max(start);
+                    text.replace_range(start..end, &change.text);
+                }
+            }
+        }
+        document.replace(text);
+    }
+}
+
+/// The file that a URI names; nothing for other schemes.
+pub fn file_path(uri: &Uri) -> Option<PathBuf> {
+    if !uri.as_str().starts_with("file:") {
+        return None;
+    }
+    uri.to_file_path().map(|path| path.into_owned())
+}

@@ -1,0 +1,406 @@
+//! The one place that owns the server's state. Events come in the order in which the editor sent them; what may take
+//! time runs on a thread of its own, on a snapshot, and comes back as an event.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use hotsplice_channel::patch::Outcome;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tower_lsp::Client;
+use tower_lsp::ls_types::notification::Notification;
+use tower_lsp::ls_types::{
+    CodeActionParams, CodeActionResponse, InitializeParams, MessageType, TextDocumentContentChangeEvent,
+    TextDocumentSaveReason, Uri,
+};
+
+use super::code_actions::{self, Snapshot};
+use super::commands::{self, Command, Failure};
+use super::documents::{Document, Documents, file_path};
+use super::pool::{self, Pool};
+use super::positions::Encoding;
+use super::settings::Settings;
+use super::verdicts::Verdicts;
+use crate::cli::to_json;
+use crate::patching::FileResult;
+use crate::session::Session;
+
+pub enum Event {
+    Initialize(Box<InitializeParams>, Encoding),
+    Initialized,
+    Open(Uri, String),
+    Change(Uri, Vec<TextDocumentContentChangeEvent>),
+    WillSave(Uri, TextDocumentSaveReason),
+    Saved(Uri),
+    Close(Uri),
+    Settings(Value),
+    CodeActions(Box<CodeActionParams>, oneshot::Sender<CodeActionResponse>),
+    Command(Command, oneshot::Sender<Value>),
+    /// Look into the registry.
+    Look,
+    SessionChanged(String),
+    SessionEnded(String),
+    /// Something that the user should know.
+    Trouble(String),
+    /// A patch came back.
+    Patched(Result<Vec<FileResult>, Failure>, Option<oneshot::Sender<Value>>),
+}
+
+/// `hotsplice/status`: for clients that show sessions and verdicts.
+enum Status {}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusParams {
+    sessions: Value,
+    verdicts: Value,
+}
+
+impl Notification for Status {
+    type Params = StatusParams;
+    const METHOD: &'static str = "hotsplice/status";
+}
+
+struct State {
+    client: Client,
+    runtime: Handle,
+    events: Sender<Event>,
+    encoding: Encoding,
+    shows_disabled: bool,
+    folders: Vec<PathBuf>,
+    documents: Documents,
+    settings: Settings,
+    pool: Pool,
+    verdicts: Verdicts,
+    last_save: Option<(Uri, TextDocumentSaveReason)>,
+    last_status: Option<StatusParams>,
+}
+
+/// Starts the loop on a thread of its own; it ends with the last sender.
+pub fn start(client: Client) -> Sender<Event> {
+    let (events, inbox) = channel();
+    let state = State {
+        client,
+        runtime: Handle::current(),
+        events: events.clone(),
+        encoding: Encoding::default(),
+        shows_disabled: false,
+        folders: Vec::new(),
+        documents: Documents::default(),
+        settings: Settings::default(),
+        pool: Pool::default(),
+        verdicts: Verdicts::default(),
+        last_save: None,
+        last_status: None,
+    };
+    std::thread::Builder::new().name("main-loop".to_owned()).spawn(move || run(state, inbox)).ok();
+    events
+}
+
+fn run(mut state: State, inbox: Receiver<Event>) {
+    for event in inbox {
+        // A mistake in one feature must not take the editor's server away.
+        let outcome = catch_unwind(AssertUnwindSafe(|| state.handle(event)));
+        if outcome.is_err() {
+            state.log(MessageType::ERROR, "hotsplice failed on a request; the session goes on".to_owned());
+        }
+    }
+}
+
+impl State {
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Initialize(params, encoding) => self.initialize(&params, encoding),
+            Event::Initialized => {
+                self.look();
+                pool::watch(self.events.clone());
+            }
+            Event::Open(uri, text) => self.documents.open(uri, text),
+            Event::Change(uri, changes) => self.change(&uri, changes),
+            Event::WillSave(uri, reason) => self.last_save = Some((uri, reason)),
+            Event::Saved(uri) => self.saved(&uri),
+            Event::Close(uri) => self.close(&uri),
+            Event::Settings(value) => {
+                if let Err(message) = self.settings.update(&value) {
+                    self.show(message);
+                }
+            }
+            Event::CodeActions(params, answer) => self.code_actions(*params, answer),
+            Event::Command(command, answer) => self.command(command, answer),
+            Event::Look => self.look(),
+            Event::SessionChanged(id) => {
+                if let Some(session) = self.pool.find(&id) {
+                    session.forget();
+                }
+            }
+            Event::SessionEnded(id) => self.session_ended(&id),
+            Event::Trouble(message) => self.show(message),
+            Event::Patched(outcome, answer) => self.patched(outcome, answer),
+        }
+    }
+
+    fn initialize(&mut self, params: &InitializeParams, encoding: Encoding) {
+        self.encoding = encoding;
+        let actions = params.capabilities.text_document.as_ref().and_then(|document| document.code_action.as_ref());
+        self.shows_disabled = actions.is_some_and(|actions| actions.disabled_support.unwrap_or(false));
+        let folders = params.workspace_folders.iter().flatten().map(|folder| &folder.uri);
+        self.folders = folders.filter_map(file_path).collect();
+        if let Some(Err(message)) = params.initialization_options.as_ref().map(|options| self.settings.update(options))
+        {
+            self.show(message);
+        }
+    }
+
+    fn change(&mut self, uri: &Uri, changes: Vec<TextDocumentContentChangeEvent>) {
+        self.documents.edit(uri, changes, self.encoding);
+        if self.verdicts.all().any(|(shown, _)| shown == uri)
+            && let Some(document) = self.documents.get(uri)
+            && self.verdicts.follow(uri, &document.outline())
+        {
+            self.publish(uri);
+        }
+    }
+
+    fn close(&mut self, uri: &Uri) {
+        self.documents.close(uri);
+        if self.verdicts.forget_file(uri) {
+            self.publish(uri);
+        }
+    }
+
+    fn saved(&mut self, uri: &Uri) {
+        let reason = self.last_save.take().filter(|(saving, _)| saving == uri).map(|(_, reason)| reason);
+        // An editor that does not say why it saves was told to.
+        let explicit = reason.is_none_or(|reason| reason == TextDocumentSaveReason::MANUAL);
+        let Some(document) = self.documents.get(uri).cloned() else {
+            return;
+        };
+        self.documents.saved(uri);
+        if !self.settings.patches(explicit, document.dirty) || !document.outline().is_valid() {
+            return;
+        }
+        self.look();
+        let (sessions, shown_path) = (self.sessions(), self.shown_path(&document));
+        let loaded = |session: &&Arc<Session>| session.loaded(&document.path).is_ok_and(|path| path.is_some());
+        if sessions.iter().find(loaded).is_some() {
+            self.work(None, move || commands::patch(&document, &sessions, None, false, &shown_path));
+        }
+    }
+
+    fn code_actions(&mut self, params: CodeActionParams, answer: oneshot::Sender<CodeActionResponse>) {
+        let uri = params.text_document.uri;
+        let document = self.documents.get(&uri).cloned();
+        let (Some(document), true) = (document, code_actions::wanted_kind(params.context.only.as_deref())) else {
+            let _ = answer.send(Vec::new());
+            return;
+        };
+        self.look();
+        let snapshot = Snapshot { shown_path: self.shown_path(&document), uri, document, sessions: self.sessions() };
+        let (position, shows_disabled) = (params.range.start, self.shows_disabled);
+        std::thread::spawn(move || {
+            let mut actions = code_actions::code_actions(&snapshot, position);
+            if !shows_disabled {
+                actions.retain(|action| match action {
+                    tower_lsp::ls_types::CodeActionOrCommand::CodeAction(action) => action.disabled.is_none(),
+                    tower_lsp::ls_types::CodeActionOrCommand::Command(_) => true,
+                });
+            }
+            // The editor may have stopped waiting.
+            let _ = answer.send(actions);
+        });
+    }
+
+    fn command(&mut self, command: Command, answer: oneshot::Sender<Value>) {
+        self.look();
+        let sessions = self.sessions();
+        match command {
+            Command::Sessions => {
+                let _ = answer.send(self.listed_sessions());
+            }
+            Command::PatchFile { uri, run_statements } => match self.document(&uri) {
+                Ok(document) => {
+                    let shown = self.shown_path(&document);
+                    self.work(Some(answer), move || {
+                        commands::patch(&document, &sessions, None, run_statements, &shown)
+                    });
+                }
+                Err(failure) => self.patched(Err(failure), Some(answer)),
+            },
+            Command::PatchFunction { uri, name, position } => match self.document(&uri) {
+                Ok(document) => {
+                    let shown = self.shown_path(&document);
+                    self.work(Some(answer), move || {
+                        let name = match (name, position) {
+                            (Some(name), _) => name,
+                            (None, position) => commands::name_at(&document, &sessions, position.unwrap_or_default())?,
+                        };
+                        commands::patch(&document, &sessions, Some(name), false, &shown)
+                    });
+                }
+                Err(failure) => self.patched(Err(failure), Some(answer)),
+            },
+            Command::Undo { uri, name } => {
+                let file = uri.as_ref().and_then(file_path);
+                self.work(Some(answer), move || commands::undo(&sessions, file, name.as_deref()));
+            }
+        }
+    }
+
+    /// An open file, else the file as it is on disk.
+    fn document(&self, uri: &Uri) -> Result<Document, Failure> {
+        if let Some(document) = self.documents.get(uri) {
+            return Ok(document.clone());
+        }
+        let unreadable = |message: String| Failure { code: hotsplice_channel::codes::UNREADABLE.to_owned(), message };
+        let path = file_path(uri).ok_or_else(|| unreadable(format!("{} is no file", uri.as_str())))?;
+        let text = crate::source_file::read(&path).map_err(|error| unreadable(error.to_string()))?;
+        let mut documents = Documents::default();
+        documents.open(uri.clone(), text);
+        documents.get(uri).cloned().ok_or_else(|| unreadable(format!("{} is no file", uri.as_str())))
+    }
+
+    /// Patches on a thread of its own; the result comes back as an event.
+    fn work(
+        &self,
+        answer: Option<oneshot::Sender<Value>>,
+        work: impl FnOnce() -> Result<Vec<FileResult>, Failure> + Send + 'static,
+    ) {
+        let events = self.events.clone();
+        std::thread::spawn(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                let message = "hotsplice failed while it made the patch; nothing was changed".to_owned();
+                Err(Failure { code: hotsplice_channel::codes::INTERNAL.to_owned(), message })
+            });
+            let _ = events.send(Event::Patched(outcome, answer));
+        });
+    }
+
+    fn patched(&mut self, outcome: Result<Vec<FileResult>, Failure>, answer: Option<oneshot::Sender<Value>>) {
+        let value = match outcome {
+            Err(failure) => {
+                self.show(format!("{}: {}", failure.code, failure.message));
+                json!({ "error": { "code": failure.code, "message": failure.message } })
+            }
+            Ok(results) => {
+                for result in &results {
+                    if let Some(session) = self.pool.find(&result.session) {
+                        session.forget();
+                    }
+                }
+                self.take(&results);
+                json!(results.iter().map(to_json).collect::<Vec<_>>())
+            }
+        };
+        if let Some(answer) = answer {
+            let _ = answer.send(value);
+        }
+        self.tell_status();
+    }
+
+    fn take(&mut self, results: &[FileResult]) {
+        let mut files: Vec<&str> = results.iter().map(|result| result.file.as_str()).collect();
+        files.dedup();
+        for file in files {
+            let Some(uri) = self.documents.uri_of(file) else {
+                continue;
+            };
+            let Some(document) = self.documents.get(&uri) else {
+                continue;
+            };
+            let of_file: Vec<FileResult> = results.iter().filter(|result| result.file == file).cloned().collect();
+            self.verdicts.take(&uri, &of_file, &document.outline());
+            self.publish(&uri);
+        }
+        let refused = |result: &&FileResult| result.verdicts.iter().any(|verdict| verdict.verdict == Outcome::Refused);
+        if let Some(result) = results.iter().find(refused) {
+            let first = result.verdicts.iter().find(|verdict| verdict.verdict == Outcome::Refused);
+            let reason = first.map(|verdict| {
+                let (code, message) =
+                    (verdict.code.clone().unwrap_or_default(), verdict.message.clone().unwrap_or_default());
+                format!("{} (line {}): {code}: {message}", verdict.definition, verdict.line)
+            });
+            self.show(format!("Nothing was patched: {}", reason.unwrap_or_default()));
+        }
+    }
+
+    fn look(&mut self) {
+        if self.pool.refresh(&self.events) {
+            self.tell_status();
+        }
+    }
+
+    fn session_ended(&mut self, id: &str) {
+        self.pool.forget(id);
+        for uri in self.verdicts.forget_session(id) {
+            self.publish(&uri);
+        }
+        self.tell_status();
+    }
+
+    fn sessions(&self) -> Vec<Arc<Session>> {
+        self.pool.sessions.clone()
+    }
+
+    fn listed_sessions(&self) -> Value {
+        let listed = self.pool.sessions.iter().map(|session| {
+            let entry = &session.entry;
+            json!({
+                "id": entry.id,
+                "pid": entry.pid,
+                "name": session.name(),
+                "command": entry.command,
+                "cwd": entry.cwd,
+                "python": entry.python,
+            })
+        });
+        Value::Array(listed.collect())
+    }
+
+    fn shown_path(&self, document: &Document) -> String {
+        let relative = self.folders.iter().find_map(|folder| document.path.strip_prefix(folder).ok());
+        relative.unwrap_or(&document.path).display().to_string()
+    }
+
+    fn publish(&self, uri: &Uri) {
+        let text = self.documents.get(uri).map(|document| document.text.clone()).unwrap_or_default();
+        let diagnostics = self.verdicts.diagnostics(uri, &text, self.encoding);
+        let (client, uri) = (self.client.clone(), uri.clone());
+        self.runtime.block_on(async move { client.publish_diagnostics(uri, diagnostics, None).await });
+    }
+
+    fn tell_status(&mut self) {
+        let verdicts: Vec<Value> = self
+            .verdicts
+            .all()
+            .map(|(uri, verdict)| {
+                json!({
+                    "uri": uri,
+                    "definition": verdict.definition,
+                    "line": verdict.line,
+                    "verdict": verdict.verdict,
+                    "code": verdict.code,
+                    "message": verdict.message,
+                })
+            })
+            .collect();
+        let status = StatusParams { sessions: self.listed_sessions(), verdicts: Value::Array(verdicts) };
+        if self.last_status.as_ref() != Some(&status) {
+            self.last_status = Some(status.clone());
+            let client = self.client.clone();
+            self.runtime.block_on(async move { client.send_notification::<Status>(status).await });
+        }
+    }
+
+    fn show(&self, message: String) {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { client.show_message(MessageType::ERROR, message).await });
+    }
+
+    fn log(&self, kind: MessageType, message: String) {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { client.log_message(kind, message).await });
+    }
+}

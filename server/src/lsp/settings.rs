@@ -1,0 +1,47 @@
+//! What the user has set, under `hotsplice` in the editor's settings.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PatchOnSave {
+    #[default]
+    Never,
+    /// Explicit saves only.
+    Manual,
+    /// Explicit saves of files that had been edited.
+    ManualIfDirty,
+    #[serde(alias = "always")]
+    All,
+    AllIfDirty,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    pub patch_on_save: PatchOnSave,
+}
+
+impl Settings {
+    /// Takes `{"hotsplice": {…}}` or what is in it. The error is for the user; what can't be read leaves the settings as
+    /// they are.
+    pub fn update(&mut self, value: &Value) -> Result<(), String> {
+        let own = value.get("hotsplice").unwrap_or(value);
+        if !own.is_object() {
+            return Ok(());
+        }
+        *self = Self::deserialize(own).map_err(|error| format!("the settings of hotsplice can't be read: {error}"))?;
+        Ok(())
+    }
+
+    pub fn patches(&self, explicit: bool, dirty: bool) -> bool {
+        match self.patch_on_save {
+            PatchOnSave::Never => false,
+            PatchOnSave::Manual => explicit,
+            PatchOnSave::ManualIfDirty => explicit && dirty,
+            PatchOnSave::All => true,
+            PatchOnSave::AllIfDirty => dirty,
+        }
+    }
+}
