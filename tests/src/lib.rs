@@ -1,1 +1,33 @@
+//! What end-to-end tests stand on: real Pythons, the real server, real processes. Nothing here is a mock.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`pythons`] | the interpreters of this machine |
+//! | [`program`] | a Python process under `hotsplice run`, and the command line |
+//! | [`lsp`] | an editor's end of the language server |
+//! | [`driver`] | a process that imports and runs what a test tells it |
+//! | [`cases`] | behaviour cases in Markdown |
+//! | [`wire`] | a bare connection to an agent |
 
+pub mod cases;
+pub mod driver;
+pub mod lsp;
+pub mod program;
+pub mod pythons;
+pub mod wire;
+
+use std::path::PathBuf;
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map(PathBuf::from).unwrap_or_default()
+}
+
+/// A program that was built beside this test: `cargo xtask test` builds it first.
+pub fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+    let program = folder.join(name);
+    assert!(program.exists(), "{} is not built: run `cargo xtask test`", program.display());
+    program
+}

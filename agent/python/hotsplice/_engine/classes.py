@@ -50,11 +50,18 @@ def merge(merger, live, made, scope):
     plan = merger.plan
     merger.rebuilt.add(scope)
     if type(live) is not type(made):
-        raise Refusal("HS0504", f"the metaclass of {live.__qualname__} changed from {type(live).__name__} to "
-                      f"{type(made).__name__}, which a live class can't follow; start the process again")
+        change = f"the metaclass changed from {type(live).__name__} to {type(made).__name__}"
+        _replace(merger, live, made, scope, change)
+        return
     if _slots(live) != _slots(made):
-        raise Refusal("HS0502", f"the __slots__ of {live.__qualname__} changed: existing instances have no room for that; "
-                      "start the process again")
+        _replace(merger, live, made, scope, "the __slots__ changed")
+        return
+    bases = tuple(live if base is made else _live_base(merger, base) for base in made.__bases__)
+    if bases != live.__bases__:
+        problem = _layout_problem(live, bases)
+        if problem:
+            _replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
+            return
     if isinstance(live, enum.EnumMeta):
         _merge_enum(merger, live, made)
         return
@@ -71,9 +78,7 @@ def merge(merger, live, made, scope):
     _point_class_cells(plan, live, made, new)
     if "__abstractmethods__" in new or "__abstractmethods__" in old:
         plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
-    bases = tuple(live if base is made else _live_base(merger, base) for base in made.__bases__)
     if bases != live.__bases__:
-        _check_layout(live, bases)
         plan.add("bases", live, bases)
     if dataclasses.is_dataclass(made) and "__dataclass_fields__" in new:
         _fill_instances(merger, live, made, scope)
@@ -169,15 +174,64 @@ def _live_base(merger, base):
     return base
 
 
-def _check_layout(live, bases):
-    """Asks CPython, on a class made for the purpose, whether the new bases fit."""
+def _layout_problem(live, bases):
+    """Asks CPython, on a class made for the purpose, whether the new bases fit; what it says if they do not."""
     try:
-        probe = type(live)("probe", live.__bases__, {"__slots__": ()}) if "__slots__" in live.__dict__ else None
-        probe = probe or type("probe", live.__bases__, {})
+        probe = type("probe", live.__bases__, {"__slots__": ()} if "__slots__" in live.__dict__ else {})
         probe.__bases__ = bases
     except TypeError as error:
-        raise Refusal("HS0502", f"the bases of {live.__qualname__} can't be changed while it lives: {error}; "
-                      "start the process again") from None
+        return str(error)
+    return None
+
+
+def _replace(merger, live, made, scope, change):
+    """Where the live class can't be changed in place: the new one takes its instances, subclasses and references.
+
+    Raises ``Refusal`` if existing instances or subclasses can't follow.
+    """
+    plan = merger.plan
+    instances = native.objects_of_type(live)
+    subclasses = [subclass for subclass in type.__subclasses__(live) if subclass is not made]
+    try:
+        if instances:
+            object.__new__(live).__class__ = made
+    except TypeError as error:
+        raise Refusal(
+            "HS0502",
+            f"{change}, and the {len(instances)} existing instances of {live.__qualname__} can't follow: {error}; "
+            "start the process again",
+        ) from None
+    for subclass in subclasses:
+        bases = tuple(made if base is live else base for base in subclass.__bases__)
+        problem = _layout_problem(subclass, bases)
+        if problem:
+            raise Refusal("HS0502", f"{change}, and the subclass {subclass.__qualname__} can't follow: {problem}; "
+                          "start the process again")
+        plan.add("bases", subclass, bases)
+    for instance in instances:
+        plan.add("setattr", instance, "__class__", made)
+    edited = _edited_names(merger, scope)
+    for name, value in dict(live.__dict__).items():
+        new = made.__dict__.get(name, MISSING)
+        if isinstance(value, FunctionType) and isinstance(new, FunctionType):
+            # Bound methods and other references to the old function follow.
+            merger.merge_function(value, new, decorators_changed=name in edited)
+            plan.set_class_attribute(made, name, value)
+        elif not name.startswith("__") and name not in edited and name not in _removed_names(merger, scope):
+            if not isinstance(value, (GetSetDescriptorType, MemberDescriptorType)) and _is_state(value, new):
+                plan.set_class_attribute(made, name, value)
+    merger.superseded.append((live, made))
+    for outcome in merger.change.outcomes:
+        path = (*outcome.edit["scope"], outcome.edit["definition"].rpartition(".")[2])
+        if path[: len(scope)] == scope:
+            outcome.caveat("HS0505", f"{change}: {live.__qualname__} is a new class now; existing instances, subclasses "
+                           "and references were moved to it")
+            break
+
+
+def _is_state(value, new):
+    """A value that the statement was not edited for: what the program made of it stays."""
+    return not isinstance(value, (property, staticmethod, classmethod, type)) and (new is MISSING or new is not value)
 
 
 def _fill_instances(merger, live, made, scope):
@@ -224,6 +278,8 @@ def _merge_enum(merger, live, made):
         old = live.__dict__.get(name, MISSING)
         if isinstance(value, FunctionType) and isinstance(old, FunctionType):
             merger.merge_function(old, value)
+        elif name.startswith(("_hashable", "_unhashable", "_value_repr", "_flag_mask", "_singles", "_all_bits")):
+            plan.set_class_attribute(live, name, value)
     plan.discarded.append(made)
 
 

@@ -1,5 +1,6 @@
 """New code for live functions: every object that shares a definition's code gets the new one, its cells matched by name."""
 
+import functools
 from types import CellType, FunctionType
 
 from . import lookup
@@ -89,6 +90,7 @@ def plan(changes, file_change, plan):
                 else:
                     plan.function(function, **parts)
         if replaced:
+            _drop_caches(change, file_change, plan)
             file_change.retired.extend(
                 (old, change.unit) for key, (old, _) in change.pairs.items() if key in change.roots
             )
@@ -102,6 +104,26 @@ def plan(changes, file_change, plan):
                 )
             outcome.applied()
         _follow_wrappers(change, plan)
+
+
+def _drop_caches(change, file_change, plan):
+    """Results of the old code that the standard library keeps: ``lru_cache`` and ``cached_property``."""
+    unit = change.unit
+    value = lookup.bound_value(change.namespace, unit["scope"], unit["name"])
+    if isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    outcomes = [outcome for outcome in file_change.outcomes_of(unit) if outcome.edit["what"] == "function"]
+    if isinstance(value, functools._lru_cache_wrapper) and value.cache_info().currsize:
+        plan.afterwards.append(value.cache_clear)
+        for outcome in outcomes:
+            outcome.caveat("HS0304", f"the results that {unit['name']} had cached came of the old code: they are dropped")
+    elif isinstance(value, functools.cached_property) and value.attrname and change.owner is not None:
+        kept = [item for item in native.objects_of_type(change.owner) if value.attrname in getattr(item, "__dict__", ())]
+        for item in kept:
+            plan.add("dict-delete", item.__dict__, value.attrname)
+        if kept:
+            for outcome in outcomes:
+                outcome.caveat("HS0304", f"{len(kept)} instances had cached {unit['name']}: it is computed again when read")
 
 
 def new_parts(function, old, new, owner):

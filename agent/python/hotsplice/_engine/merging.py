@@ -33,6 +33,8 @@ class Merger:
         self.rebuilt = set()
         # (made while evaluating, live object that takes its place)
         self.replaced = []
+        # (live class, one made while evaluating that takes its place)
+        self.superseded = []
         shadow.globals["__annotations__"] = dict(shadow.globals.get("__annotations__") or {})
         self.annotated = dict(shadow.globals["__annotations__"])
 

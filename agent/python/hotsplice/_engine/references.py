@@ -14,8 +14,9 @@ def follow(merger):
     for made, live in merger.replaced:
         if made is live:
             continue
-        left = move(merger.plan, made, live, merger)
-        del left
+        move(merger.plan, made, live, merger)
+    for live, made in merger.superseded:
+        move(merger.plan, live, made, merger)
 
 
 def move_binding(merger, name, old, new, outcome):
@@ -53,10 +54,10 @@ def _imports(module, name, alias):
 def move(plan, old, new, merger):
     """Plans to replace every reference to ``old``; returns what still refers to it, in words."""
     own = {id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(plan.operations)}
+    own.update((id(merger.superseded), id(plan.discarded)), *((id(pair),) for pair in merger.superseded))
     own.update(id(pair) for pair in merger.replaced)
     own.update(id(operation) for operation in plan.operations)
     own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
-    own.add(id(plan.discarded))
     own.update(id(seen) for seen in merger.shadow.classes.values())
     left = []
     targets = [old]
@@ -93,7 +94,7 @@ def _move_in(plan, holder, old, new, left):
                 plan.set_class_attribute(holder, name, new)
     elif isinstance(holder, (MethodType, BuiltinFunctionType, functools.partial, property, staticmethod, classmethod)):
         left.append(f"a {type(holder).__name__}")
-    elif isinstance(holder, (FunctionType, ModuleType)):
+    elif isinstance(holder, (FunctionType, ModuleType, type(FunctionType.__code__))):
         return
     else:
         _move_in_instance(plan, holder, old, new, left)

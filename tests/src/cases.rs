@@ -1,0 +1,92 @@
+//! Behaviour cases: a Markdown section each. `docs/behaviour.md` says how they are written.
+
+use std::fs;
+use std::path::Path;
+
+#[derive(Debug, Clone, Default)]
+pub struct Case {
+    /// The heading.
+    pub name: String,
+    pub line: usize,
+    /// From this minor version of Python 3 on.
+    pub from_python: u32,
+    /// Other files: name without `.py`, text.
+    pub helpers: Vec<(String, String)>,
+    pub before: String,
+    pub hold: String,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Step {
+    pub after: String,
+    pub helpers: Vec<(String, String)>,
+    /// Expected lines `definition kind verdict [code]`; empty where the case does not say.
+    pub verdicts: Option<String>,
+    pub then: String,
+    /// Parts of what the oracle compares that may differ, one path a line.
+    pub differs: Vec<String>,
+}
+
+/// Every case of a file.
+pub fn read(path: &Path) -> Vec<Case> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut cases: Vec<Case> = Vec::new();
+    let mut block: Option<(String, String)> = None;
+    for (number, line) in text.lines().enumerate() {
+        if let Some((info, content)) = &mut block {
+            if line.trim_end() == "```" {
+                let case =
+                    cases.last_mut().unwrap_or_else(|| panic!("{}:{number}: a block before a heading", path.display()));
+                take(case, info, content, &format!("{}:{}", path.display(), number + 1));
+                block = None;
+            } else {
+                content.push_str(line);
+                content.push('\n');
+            }
+        } else if let Some(heading) = line.strip_prefix("## ") {
+            cases.push(heading_of(heading, number + 1));
+        } else if let Some(info) = line.strip_prefix("```") {
+            block = Some((info.trim().to_owned(), String::new()));
+        }
+    }
+    for case in &cases {
+        assert!(!case.steps.is_empty(), "{}:{}: {} has no `after`", path.display(), case.line, case.name);
+    }
+    cases
+}
+
+/// `Name {python>=3.12}`
+fn heading_of(heading: &str, line: usize) -> Case {
+    let (name, options) = heading.split_once('{').unwrap_or((heading, ""));
+    let from_python = options
+        .trim_end_matches('}')
+        .trim()
+        .strip_prefix("python>=3.")
+        .and_then(|minor| minor.parse().ok())
+        .unwrap_or(0);
+    Case { name: name.trim().to_owned(), line, from_python, ..Case::default() }
+}
+
+fn take(case: &mut Case, info: &str, content: &str, place: &str) {
+    let content = content.to_owned();
+    let words: Vec<&str> = info.split_whitespace().collect();
+    match words[..] {
+        ["python", "before"] => case.before = content,
+        ["python", "before", helper] => case.helpers.push((helper.trim_end_matches(".py").to_owned(), content)),
+        ["python", "hold"] => case.hold = content,
+        ["python", "after"] => case.steps.push(Step { after: content, ..Step::default() }),
+        ["python", "after", helper] => {
+            let helper = (helper.trim_end_matches(".py").to_owned(), content);
+            last(case, place).helpers.push(helper);
+        }
+        ["python", "then"] => last(case, place).then = content,
+        ["verdicts"] => last(case, place).verdicts = Some(content),
+        ["differs"] => last(case, place).differs = content.lines().map(str::to_owned).collect(),
+        _ => panic!("{place}: unknown block {info:?}"),
+    }
+}
+
+fn last<'a>(case: &'a mut Case, place: &str) -> &'a mut Step {
+    case.steps.last_mut().unwrap_or_else(|| panic!("{place}: this block comes after an `after`"))
+}

@@ -1,0 +1,268 @@
+//! An editor's end of the language server, over the standard input and output of the real program.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::program::{PATIENCE, Workspace};
+
+pub struct Editor {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    messages: Receiver<Value>,
+    last: u64,
+    notifications: VecDeque<Value>,
+    versions: HashMap<String, i64>,
+    /// What the server answered to `initialize`.
+    pub capabilities: Value,
+}
+
+impl Editor {
+    pub fn start(workspace: &Workspace) -> Self {
+        Self::with_options(workspace, json!({}))
+    }
+
+    /// `options` are the initialization options: settings.
+    pub fn with_options(workspace: &Workspace, options: Value) -> Self {
+        let mut child = workspace
+            .hotsplice()
+            .arg("lsp")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("hotsplice lsp");
+        let stdout = child.stdout.take().expect("piped");
+        let (sender, messages) = channel();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            while let Some(message) = read_message(&mut reader) {
+                if sender.send(message).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut editor = Self {
+            stdin: child.stdin.take(),
+            child,
+            messages,
+            last: 0,
+            notifications: VecDeque::new(),
+            versions: HashMap::new(),
+            capabilities: Value::Null,
+        };
+        let folder = uri(&workspace.path());
+        let answer = editor.request(
+            "initialize",
+            json!({
+                "processId": null,
+                "rootUri": folder,
+                "workspaceFolders": [{ "uri": folder, "name": "test" }],
+                "capabilities": {
+                    "textDocument": { "codeAction": { "disabledSupport": true } },
+                    "window": { "workDoneProgress": true },
+                },
+                "initializationOptions": options,
+            }),
+        );
+        editor.capabilities = answer["capabilities"].clone();
+        editor.notify("initialized", json!({}));
+        editor
+    }
+
+    pub fn notify(&mut self, method: &str, params: Value) {
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+    }
+
+    /// The result of a request; panics on an error.
+    pub fn request(&mut self, method: &str, params: Value) -> Value {
+        self.try_request(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    pub fn try_request(&mut self, method: &str, params: Value) -> Result<Value, Value> {
+        self.last += 1;
+        let id = self.last;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let message = self.next(deadline).unwrap_or_else(|| panic!("no answer to {method}"));
+            if message.get("method").is_none() && message["id"] == json!(id) {
+                return match message.get("error") {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(message["result"].clone()),
+                };
+            }
+            self.keep(message);
+        }
+    }
+
+    fn keep(&mut self, message: Value) {
+        match (message.get("method"), message.get("id")) {
+            // A request of the server's: progress tokens and the like are granted.
+            (Some(_), Some(id)) => {
+                let id = id.clone();
+                self.send(&json!({ "jsonrpc": "2.0", "id": id, "result": null }));
+            }
+            (Some(_), None) => self.notifications.push_back(message),
+            _ => panic!("an answer that nobody asked for: {message}"),
+        }
+    }
+
+    fn next(&mut self, deadline: Instant) -> Option<Value> {
+        match self.messages.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Waits for a notification that fits.
+    pub fn wait_notification(&mut self, method: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        loop {
+            while let Some(message) = self.notifications.pop_front() {
+                if message["method"] == method && fits(&message["params"]) {
+                    return message["params"].clone();
+                }
+                seen.push(message);
+            }
+            match self.next(deadline) {
+                Some(message) => self.keep(message),
+                None => panic!("{method} did not come; seen: {seen:#?}"),
+            }
+        }
+    }
+
+    /// Waits until the server knows this many sessions.
+    pub fn wait_sessions(&mut self, count: usize) {
+        let fits = |params: &Value| params["sessions"].as_array().is_some_and(|sessions| sessions.len() == count);
+        self.wait_notification("hotsplice/status", fits);
+    }
+
+    pub fn open(&mut self, path: &Path, text: &str) {
+        let uri = uri(path);
+        self.versions.insert(uri.clone(), 1);
+        let document = json!({ "uri": uri, "languageId": "python", "version": 1, "text": text });
+        self.notify("textDocument/didOpen", json!({ "textDocument": document }));
+    }
+
+    /// Replaces the whole text.
+    pub fn change(&mut self, path: &Path, text: &str) {
+        self.change_parts(path, json!([{ "text": text }]));
+    }
+
+    pub fn change_parts(&mut self, path: &Path, changes: Value) {
+        let uri = uri(path);
+        let version = self.versions.entry(uri.clone()).or_insert(1);
+        *version += 1;
+        let document = json!({ "uri": uri, "version": *version });
+        self.notify("textDocument/didChange", json!({ "textDocument": document, "contentChanges": changes }));
+    }
+
+    pub fn close(&mut self, path: &Path) {
+        self.notify("textDocument/didClose", json!({ "textDocument": { "uri": uri(path) } }));
+    }
+
+    /// Says that a file was saved, and why (1 by hand, 2 after a delay).
+    pub fn save(&mut self, path: &Path, reason: u32) {
+        let document = json!({ "uri": uri(path) });
+        self.notify("textDocument/willSave", json!({ "textDocument": document, "reason": reason }));
+        self.notify("textDocument/didSave", json!({ "textDocument": document }));
+    }
+
+    /// Titles of the code actions at a line (from 0), with the reason where one is disabled.
+    pub fn actions(&mut self, path: &Path, line: u32) -> Vec<(String, Option<String>)> {
+        let actions = self.raw_actions(path, line);
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        actions
+            .iter()
+            .map(|action| (text(&action["title"]).unwrap_or_default(), text(&action["disabled"]["reason"])))
+            .collect()
+    }
+
+    pub fn raw_actions(&mut self, path: &Path, line: u32) -> Vec<Value> {
+        let position = json!({ "line": line, "character": 1 });
+        let params = json!({
+            "textDocument": { "uri": uri(path) },
+            "range": { "start": position, "end": position },
+            "context": { "diagnostics": [] },
+        });
+        self.request("textDocument/codeAction", params).as_array().cloned().unwrap_or_default()
+    }
+
+    /// Chooses a code action by its title, as a person would, and gives what its command answered.
+    pub fn choose(&mut self, path: &Path, line: u32, title: &str) -> Value {
+        let actions = self.raw_actions(path, line);
+        let action = actions.iter().find(|action| action["title"] == title);
+        let action = action.unwrap_or_else(|| panic!("no {title:?} among {actions:#?}"));
+        assert!(action.get("disabled").is_none(), "{action}");
+        self.command(action["command"]["command"].as_str().unwrap_or_default(), action["command"]["arguments"].clone())
+    }
+
+    pub fn command(&mut self, command: &str, arguments: Value) -> Value {
+        self.request("workspace/executeCommand", json!({ "command": command, "arguments": arguments }))
+    }
+
+    pub fn patch_file(&mut self, path: &Path) -> Value {
+        self.command("hotsplice.patchFile", json!([{ "uri": uri(path) }]))
+    }
+
+    fn send(&mut self, message: &Value) {
+        let text = message.to_string();
+        let stdin = self.stdin.as_mut().expect("open");
+        write!(stdin, "Content-Length: {}\r\n\r\n{text}", text.len()).expect("the server reads");
+        stdin.flush().expect("the server reads");
+    }
+
+    /// Dies as an editor does that is killed.
+    pub fn die(mut self) {
+        self.stdin = None;
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Editor {
+    fn drop(&mut self) {
+        if self.stdin.is_none() {
+            return;
+        }
+        if std::thread::panicking() {
+            let _ = self.child.kill();
+            return;
+        }
+        self.request("shutdown", Value::Null);
+        self.notify("exit", Value::Null);
+        self.stdin = None;
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait().expect("a child").is_none() {
+            assert!(Instant::now() < deadline, "the server does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+pub fn uri(path: &Path) -> String {
+    format!("file://{}", path.display())
+}
+
+fn read_message(reader: &mut impl BufRead) -> Option<Value> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim().split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok()?,
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    serde_json::from_slice(&body).ok()
+}

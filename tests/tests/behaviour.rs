@@ -1,0 +1,227 @@
+//! Every behaviour case on every Python: edited in an editor, patched by the real server, in a real process, and
+//! compared with a process started fresh on the new text.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hotsplice_tests::cases::{self, Case, Step};
+use hotsplice_tests::driver::Driver;
+use hotsplice_tests::lsp::Editor;
+use hotsplice_tests::program::Workspace;
+use hotsplice_tests::pythons::{self, Python};
+use hotsplice_tests::repository;
+use serde_json::{Value, json};
+
+fn main() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let mut files: Vec<PathBuf> = fs::read_dir(repository().join("tests/behaviour"))
+        .expect("cases")
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    files.sort();
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for python in pythons::all() {
+        let started = std::time::Instant::now();
+        let before = (passed, failed);
+        for file in &files {
+            run_file(python, file, only.as_deref(), &mut passed, &mut failed, &mut skipped);
+        }
+        println!(
+            "behaviour on Python {}: {} passed, {} failed ({:.1} s)",
+            python.name(),
+            passed - before.0,
+            failed - before.1,
+            started.elapsed().as_secs_f32()
+        );
+    }
+    for missing in pythons::missing() {
+        println!("behaviour on Python {missing}: skipped, no such interpreter here");
+    }
+    println!(
+        "\ntest result: {}. {passed} passed; {failed} failed; {skipped} ignored",
+        if failed == 0 { "ok" } else { "FAILED" }
+    );
+    std::process::exit(i32::from(failed > 0));
+}
+
+fn run_file(
+    python: &Python,
+    file: &Path,
+    only: Option<&str>,
+    passed: &mut usize,
+    failed: &mut usize,
+    skipped: &mut usize,
+) {
+    let workspace = Workspace::new();
+    let mut driver = Driver::patchable(&workspace, python);
+    workspace.sessions(1);
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    let topic = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    for (number, case) in cases::read(file).iter().enumerate() {
+        if only.is_some_and(|only| !case.name.contains(only) && topic != only) {
+            continue;
+        }
+        if python.minor < case.from_python {
+            *skipped += 1;
+            continue;
+        }
+        let module = format!("{}_{number}", topic.replace('-', "_"));
+        match run_case(python, &workspace, &mut driver, &mut editor, case, &module) {
+            Ok(()) => *passed += 1,
+            Err(report) => {
+                *failed += 1;
+                println!(
+                    "FAILED {}:{} {} (Python {})\n{report}\n",
+                    file.display(),
+                    case.line,
+                    case.name,
+                    python.name()
+                );
+            }
+        }
+    }
+}
+
+fn run_case(
+    python: &Python,
+    workspace: &Workspace,
+    driver: &mut Driver,
+    editor: &mut Editor,
+    case: &Case,
+    module: &str,
+) -> Result<(), String> {
+    let folder = workspace.path();
+    let named = |text: &str| text.replace("MODULE", module);
+    for (helper, text) in &case.helpers {
+        workspace.write(&format!("{module}_{helper}.py"), &named(text));
+    }
+    let path = workspace.write(&format!("{module}.py"), &named(&case.before));
+    driver.ask("load", json!({ "folder": folder, "module": module }))?;
+    run(driver, module, &case.hold, "hold")?;
+    editor.open(&path, &named(&case.before));
+    for step in &case.steps {
+        run_step(python, workspace, driver, editor, &path, module, step).map_err(|report| {
+            format!("--- before\n{}--- after\n{}--- what happened\n{report}", case.before, step.after)
+        })?;
+    }
+    editor.close(&path);
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments)]
+fn run_step(
+    python: &Python,
+    workspace: &Workspace,
+    driver: &mut Driver,
+    editor: &mut Editor,
+    path: &Path,
+    module: &str,
+    step: &Step,
+) -> Result<(), String> {
+    let after = step.after.replace("MODULE", module);
+    let verdicts = if step.helpers.is_empty() {
+        editor.change(path, &after);
+        editor.patch_file(path)
+    } else {
+        // Several files go live together from the command line.
+        fs::write(path, &after).map_err(|error| error.to_string())?;
+        let mut arguments = vec!["patch".to_owned(), "--json".to_owned(), path.display().to_string()];
+        for (helper, text) in &step.helpers {
+            let file = workspace.write(&format!("{module}_{helper}.py"), &text.replace("MODULE", module));
+            arguments.push(file.display().to_string());
+        }
+        workspace.call(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).json()
+    };
+    let shown = lines_of(&verdicts);
+    let report = |problem: String| format!("{problem}\n--- verdicts\n{shown}\n{verdicts:#}");
+    if let Some(expected) = &step.verdicts
+        && expected.trim() != shown.trim()
+    {
+        return Err(report(format!("expected verdicts:\n{expected}")));
+    }
+    run(driver, module, &step.then, "then").map_err(&report)?;
+    let committed = verdicts[0]["committed"] == json!(true);
+    if committed && step.helpers.is_empty() {
+        compare(python, driver, module, &after, workspace, step).map_err(&report)?;
+    }
+    Ok(())
+}
+
+/// `definition kind verdict [code]`, a line each.
+fn lines_of(results: &Value) -> String {
+    let mut lines = String::new();
+    for edit in
+        results.as_array().into_iter().flatten().flat_map(|result| result["edits"].as_array().into_iter().flatten())
+    {
+        let word = |name: &str| edit[name].as_str().unwrap_or_default().to_owned();
+        lines.push_str(
+            format!("{} {} {} {}", word("definition"), word("kind"), word("verdict"), word("code")).trim_end(),
+        );
+        lines.push('\n');
+    }
+    lines
+}
+
+fn run(driver: &mut Driver, module: &str, source: &str, what: &str) -> Result<(), String> {
+    match driver.ask("run", json!({ "module": module, "source": source.replace("MODULE", module) }))? {
+        Value::Null => Ok(()),
+        failure => Err(format!("in `{what}`: {}", failure.as_str().unwrap_or_default())),
+    }
+}
+
+/// The oracle: a fresh process on the new text looks the same from outside.
+fn compare(
+    python: &Python,
+    driver: &mut Driver,
+    module: &str,
+    after: &str,
+    workspace: &Workspace,
+    step: &Step,
+) -> Result<(), String> {
+    let place = Workspace::new();
+    place.write(&format!("{module}.py"), after);
+    for entry in fs::read_dir(workspace.path()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&format!("{module}_")) {
+            fs::copy(entry.path(), place.path().join(name)).map_err(|error| error.to_string())?;
+        }
+    }
+    let mut fresh = Driver::fresh(python);
+    fresh.ask("load", json!({ "folder": place.path(), "module": module }))?;
+    let expected = fresh.ask("describe", json!({ "module": module }))?;
+    let actual = driver.ask("describe", json!({ "module": module }))?;
+    let mut differences = BTreeMap::new();
+    difference("", &expected, &actual, &mut differences);
+    differences
+        .retain(|path, _| !step.differs.iter().any(|known| path == known || path.starts_with(&format!("{known}."))));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = differences.iter().map(|(path, difference)| format!("  {path}: {difference}")).collect();
+    Err(format!("the patched process differs from a fresh one:\n{}", shown.join("\n")))
+}
+
+fn difference(path: &str, expected: &Value, actual: &Value, found: &mut BTreeMap<String, String>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match (expected, actual) {
+        (Value::Object(expected), Value::Object(actual)) => {
+            for name in expected.keys().chain(actual.keys()) {
+                let nothing = Value::Null;
+                difference(
+                    &below(name),
+                    expected.get(name).unwrap_or(&nothing),
+                    actual.get(name).unwrap_or(&nothing),
+                    found,
+                );
+            }
+        }
+        (expected, actual) if expected != actual => {
+            found.insert(path.to_owned(), format!("fresh {expected}, patched {actual}"));
+        }
+        _ => {}
+    }
+}
