@@ -20,6 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Workspace {
     folder: TempDir,
     registry: PathBuf,
+    program: PathBuf,
     _parent: TempDir,
 }
 
@@ -31,11 +32,16 @@ impl Default for Workspace {
 
 impl Workspace {
     pub fn new() -> Self {
+        Self::with_program(built("hotsplice"))
+    }
+
+    /// With another build of `hotsplice` than the one beside the test.
+    pub fn with_program(program: PathBuf) -> Self {
         let folder = tempfile::Builder::new().prefix("hotsplice-test-").tempdir().expect("a folder");
         // A socket's path must be short.
         let parent = tempfile::Builder::new().prefix("hs-").tempdir_in("/tmp").expect("a folder");
         // Made by whoever registers first, as in life.
-        Self { folder, registry: parent.path().join("r"), _parent: parent }
+        Self { folder, registry: parent.path().join("r"), program, _parent: parent }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -55,7 +61,7 @@ impl Workspace {
 
     /// The command line, with this registry.
     pub fn hotsplice(&self) -> Command {
-        let mut command = Command::new(built("hotsplice"));
+        let mut command = Command::new(&self.program);
         command.current_dir(self.path()).env("HOTSPLICE_RUNTIME_DIR", self.registry()).env_remove("PYTHONPATH");
         command.env("PYTHONUNBUFFERED", "1").env_remove("PYTHONDONTWRITEBYTECODE").env_remove("VIRTUAL_ENV");
         command

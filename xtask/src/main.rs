@@ -1,1 +1,42 @@
-fn main() {}
+//! Every chore of the project, one file each. Nothing has to be set up first: what a chore needs it makes under `target/`.
+
+mod bench;
+mod check;
+mod demo;
+mod package;
+mod shell;
+mod test;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's chores")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Format, lints, every test on every Python that is found
+    Test,
+    /// Format and lints only
+    Check,
+    /// A real Flask application, patched from an editor while it serves
+    Demo,
+    /// From edit to live: how long it takes, stage by stage
+    Bench(bench::Arguments),
+    /// The wheel, with the server in it, under target/wheels
+    Package,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().chore {
+        Chore::Test => test::run(),
+        Chore::Check => check::run(),
+        Chore::Demo => demo::run(),
+        Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Package => package::run().map(|wheel| println!("{}", wheel.display())),
+    }
+}

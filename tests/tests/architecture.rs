@@ -1,0 +1,101 @@
+//! What ARCHITECTURE.md and the docs promise.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hotsplice_channel::codes;
+use hotsplice_tests::repository;
+
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("text");
+                found.push((path, text));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&repository().join(folder), &mut found);
+    assert!(!found.is_empty(), "{folder} holds no Rust");
+    found
+}
+
+#[test]
+fn crates_depend_one_way() {
+    let edges = |name: &str| {
+        let output = Command::new(env!("CARGO"))
+            .current_dir(repository())
+            .args(["tree", "--offline", "-p", name, "-e", "normal", "--prefix", "none"])
+            .output();
+        let output = output.expect("cargo tree");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let depends = |tree: &str, name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
+    let channel = edges("hotsplice-channel");
+    let analysis = edges("hotsplice-analysis");
+    let agent = edges("hotsplice-agent");
+    let server = edges("hotsplice");
+    for (tree, of, never) in [
+        (&channel, "channel", &["pyo3", "tokio", "tower-lsp-server", "ruff_python_parser"][..]),
+        (&analysis, "analysis", &["pyo3", "tokio", "tower-lsp-server"]),
+        (&agent, "agent", &["tokio", "tower-lsp-server", "ruff_python_parser", "hotsplice-analysis"]),
+        (&server, "server", &["pyo3", "hotsplice-agent"]),
+    ] {
+        for name in never {
+            assert!(!depends(tree, name), "{of} depends on {name}");
+        }
+    }
+}
+
+#[test]
+fn names_stay_in_their_rooms() {
+    for (path, text) in sources("server/src") {
+        assert!(!text.contains("ruff_"), "{} names Ruff", path.display());
+        if !path.components().any(|part| part.as_os_str() == "lsp") {
+            assert!(!text.contains("ls_types"), "{} names LSP types", path.display());
+        }
+    }
+    for folder in ["server", "agent/channel/src", "tests/src", "xtask/src"] {
+        for (path, text) in sources(folder) {
+            assert!(!text.contains("unsafe {"), "{} holds unsafe code", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_code_is_explained() {
+    let text = fs::read_to_string(repository().join("docs/verdicts.md")).expect("docs/verdicts.md");
+    for code in codes::ALL {
+        assert!(text.contains(&format!("## {}", code.code)), "docs/verdicts.md has no section for {}", code.code);
+    }
+    for line in text.lines().filter(|line| line.starts_with("## HS")) {
+        let number = line.split_whitespace().nth(1).unwrap_or_default().trim_end_matches(':');
+        assert!(codes::find(number).is_some(), "docs/verdicts.md explains {number}, which is no code");
+    }
+}
+
+#[test]
+fn the_engine_uses_known_codes_only() {
+    for entry in fs::read_dir(repository().join("agent/python/hotsplice/_engine")).expect("the engine").flatten() {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        for (place, _) in text.match_indices("\"HS") {
+            let code = &text[place + 1..place + 7];
+            assert!(codes::find(code).is_some(), "{} uses {code}, which is no code", entry.path().display());
+        }
+    }
+}
+
+#[test]
+fn files_are_rooms_of_one_idea() {
+    for folder in ["server", "agent/src", "agent/channel/src", "tests/src", "xtask/src"] {
+        for (path, text) in sources(folder) {
+            assert!(text.lines().count() <= 520, "{} has {} lines", path.display(), text.lines().count());
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The command line's contract (`docs/cli.md`), on the newest Python.
+
+use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::pythons;
+use serde_json::json;
+
+const PROGRAM: &str = "import sys\n\ndef greet(name):\n    return f'hello {name}'\n\nclass View:\n    def get(self):\n        return 'view'\n\nfor line in sys.stdin:\n    print(greet(line.strip()), View().get(), flush=True)\n";
+
+fn start(workspace: &Workspace) -> Program {
+    let script = workspace.write("app.py", PROGRAM);
+    let program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    workspace.sessions(1);
+    program
+}
+
+fn ask(program: &mut Program, line: &str) -> String {
+    program.send(line);
+    program.line()
+}
+
+#[test]
+fn a_file_is_patched_as_it_is_on_disk() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace);
+    assert_eq!(ask(&mut program, "a"), "hello a view");
+    workspace.write("app.py", &PROGRAM.replace("hello", "welcome").replace("'view'", "'page'"));
+    let results = workspace.call(&["patch", "app.py", "--json"]).expect(0).json();
+    assert_eq!(results[0]["committed"], true);
+    let edits = results[0]["edits"].as_array().expect("edits");
+    let named: Vec<_> =
+        edits.iter().map(|edit| (edit["definition"].clone(), edit["verdict"].clone(), edit["line"].clone())).collect();
+    assert_eq!(named, [(json!("greet"), json!("applied"), json!(3)), (json!("View.get"), json!("applied"), json!(7))]);
+    assert!(results[0]["timings"]["commit"].is_u64(), "{results}");
+    assert_eq!(ask(&mut program, "a"), "welcome a page");
+
+    let again = workspace.call(&["patch", "app.py", "--json"]).expect(0).json();
+    assert_eq!(again[0]["edits"], json!([]), "nothing is left to patch");
+    assert!(workspace.call(&["patch", "app.py"]).expect(0).text().contains("nothing to change"));
+
+    workspace.call(&["undo", "app.py"]).expect(0);
+    assert_eq!(ask(&mut program, "a"), "hello a view");
+}
+
+#[test]
+fn one_function_of_several_and_undo_of_one() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace);
+    workspace.write("new.txt", &PROGRAM.replace("hello", "welcome").replace("'view'", "'page'"));
+    workspace.call(&["patch", "app.py", "--function", "View.get", "--from", "new.txt"]).expect(0);
+    assert_eq!(ask(&mut program, "a"), "hello a page");
+    workspace.call(&["patch", "app.py", "--from", "new.txt"]).expect(0);
+    assert_eq!(ask(&mut program, "a"), "welcome a page");
+    workspace.call(&["undo", "app.py", "--function", "View.get"]).expect(0);
+    assert_eq!(ask(&mut program, "a"), "welcome a view");
+    let status = workspace.call(&["status"]).expect(0).text();
+    assert!(status.contains("View.get") && status.contains("greet"), "{status}");
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace);
+    workspace.write("app.py", &PROGRAM.replace("hello", "welcome"));
+    let results = workspace.call(&["patch", "app.py", "--dry-run", "--json"]).expect(0).json();
+    assert_eq!((&results[0]["committed"], &results[0]["edits"][0]["verdict"]), (&json!(false), &json!("applied")));
+    assert_eq!(ask(&mut program, "a"), "hello a view");
+}
+
+#[test]
+fn a_refusal_says_why_at_its_line_and_changes_nothing() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace);
+    workspace
+        .write("app.py", &PROGRAM.replace("hello", "welcome").replace("class View", "LIMIT = 1 / 0\n\nclass View"));
+    let results = workspace.call(&["patch", "app.py", "--json"]).expect(1).json();
+    let edits = results[0]["edits"].as_array().expect("edits");
+    let limit = edits.iter().find(|edit| edit["definition"] == "LIMIT").expect("an edit");
+    assert_eq!((&limit["verdict"], &limit["code"], &limit["line"]), (&json!("refused"), &json!("HS0103"), &json!(6)));
+    assert!(limit["message"].as_str().expect("a message").contains("ZeroDivisionError"), "{limit}");
+    let greet = edits.iter().find(|edit| edit["definition"] == "greet").expect("an edit");
+    assert_eq!(greet["code"], "HS0105", "held back with it");
+    assert_eq!(ask(&mut program, "a"), "hello a view");
+}
+
+#[test]
+fn a_syntax_error_never_reaches_the_process() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace);
+    workspace.write("app.py", &PROGRAM.replace("def greet(name):", "def greet(name:"));
+    let results = workspace.call(&["patch", "app.py", "--json"]).expect(1).json();
+    assert_eq!((&results[0]["edits"][0]["code"], &results[0]["edits"][0]["line"]), (&json!("HS0101"), &json!(3)));
+    assert_eq!(ask(&mut program, "a"), "hello a view");
+}
+
+#[test]
+fn misuse_and_no_session_end_with_2() {
+    let workspace = Workspace::new();
+    workspace.write("app.py", PROGRAM);
+    assert!(workspace.call(&["patch", "app.py"]).expect(2).errors().contains("HS0005"));
+    assert_eq!(workspace.call(&["patch", "app.py", "--json"]).expect(2).json()["error"]["code"], "HS0005");
+    assert!(workspace.call(&["sessions"]).expect(0).text().contains("no process is registered"));
+    assert_eq!(workspace.call(&["sessions", "--json"]).expect(0).json(), json!([]));
+    let _program = start(&workspace);
+    workspace.write("other.py", "x = 1\n");
+    assert!(workspace.call(&["patch", "other.py"]).expect(2).errors().contains("other.py"));
+    assert!(workspace.call(&["patch", "missing.py"]).expect(2).errors().contains("HS0011"));
+    assert!(
+        workspace.call(&["patch", "app.py", "--pid", "1"]).expect(2).errors().contains("process 1 is not registered")
+    );
+    assert!(workspace.call(&["undo", "app.py"]).expect(2).errors().contains("HS0013"));
+    assert!(workspace.call(&["patch", "app.py", "--function", "nope"]).expect(1).text().contains("HS0014"));
+    workspace.call(&["patch"]).expect(2);
+    workspace.call(&["run"]).expect(2);
+}
+
+#[test]
+fn several_processes_are_patched_all_or_none() {
+    let workspace = Workspace::new();
+    let text = "import sys\ndef f():\n    return 1\nif sys.argv[1:] == ['odd']:\n    del sys.modules['json'], sys.path[:]\nfor _ in sys.stdin:\n    print(f(), flush=True)\n";
+    let script = workspace.write("twice.py", text).display().to_string();
+    let mut good = workspace.run(pythons::newest(), &[&script]);
+    let mut odd = workspace.run(pythons::newest(), &[&script, "odd"]);
+    workspace.sessions(2);
+    workspace
+        .write("twice.py", &text.replace("return 1", "return 2").replace("import sys\n", "import sys\nimport wave\n"));
+    let results = workspace.call(&["patch", "twice.py", "--json"]).expect(1).json();
+    let refused =
+        results.as_array().expect("two").iter().find(|result| result["pid"] == odd.pid()).expect("the odd one");
+    let held =
+        results.as_array().expect("two").iter().find(|result| result["pid"] == good.pid()).expect("the good one");
+    assert_eq!(refused["edits"][0]["code"], "HS0103", "{results:#}");
+    assert_eq!(held["edits"][0]["code"], "HS0108", "{results:#}");
+    assert_eq!((ask(&mut good, ""), ask(&mut odd, "")), ("1".to_owned(), "1".to_owned()));
+    workspace.call(&["patch", "twice.py", "--each"]).expect(1);
+    assert_eq!((ask(&mut good, ""), ask(&mut odd, "")), ("2".to_owned(), "1".to_owned()));
+}

@@ -1,0 +1,128 @@
+//! How processes become sessions, and stop being any: on every Python.
+
+use hotsplice_channel::registry;
+use hotsplice_tests::program::{Workspace, wait_for};
+use hotsplice_tests::pythons;
+
+fn leaves_nothing(workspace: &Workspace) {
+    workspace.sessions(0);
+    let left: Vec<_> =
+        std::fs::read_dir(workspace.registry()).expect("a registry").flatten().map(|file| file.file_name()).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+#[test]
+fn a_program_may_listen_by_itself() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let package = hotsplice_tests::repository().join("agent/python");
+        let script = workspace.write(
+            "own.py",
+            "import hotsplice\nhotsplice.listen()\nhotsplice.listen()\nprint('ready', flush=True)\ninput()\n",
+        );
+        let mut command = std::process::Command::new(&python.path);
+        command.arg(script).env("PYTHONPATH", package).env("HOTSPLICE_RUNTIME_DIR", workspace.registry());
+        let mut program = hotsplice_tests::program::Program::start(command);
+        program.wait_line("ready");
+        assert_eq!(workspace.sessions(1)[0].pid, program.pid());
+        program.send("");
+        assert_eq!(program.wait(), Some(0), "{}", program.stderr());
+        leaves_nothing(&workspace);
+    }
+}
+
+#[test]
+fn every_python_that_a_command_starts_registers() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        workspace.write("sitecustomize.py", "import sys\nsys.own = 'the user\\'s own'\n");
+        workspace.write("child.py", "import sys\nprint(sys.own, flush=True)\ninput()\n");
+        workspace.write(
+            "parent.py",
+            "import subprocess, sys\nprocess = subprocess.Popen([sys.executable, 'child.py'])\nprocess.wait()\n",
+        );
+        let mut command = workspace.hotsplice();
+        command.env("PYTHONPATH", workspace.path());
+        command.args(["run", "--", "sh", "-c", &format!("{} parent.py", python.path.display())]);
+        let mut program = hotsplice_tests::program::Program::start(command);
+        program.wait_line("the user's own");
+        workspace.sessions(2);
+        program.send("");
+        program.wait();
+        leaves_nothing(&workspace);
+    }
+}
+
+#[test]
+fn a_fork_is_a_session_of_its_own_and_warns_nobody() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let text = "import os, sys, warnings\nwarnings.simplefilter('error')\ndef name():\n    return 'old'\nreading, writing = os.pipe()\nfor _ in range(20):\n    if not (pid := os.fork()):\n        os._exit(0)\n    assert os.waitpid(pid, 0)[1] == 0\npid = os.fork()\nwho = 'parent' if pid else 'child'\nif pid:\n    input()\n    print(who, name(), flush=True)\n    os.write(writing, b'x')\n    os.waitpid(pid, 0)\nelse:\n    os.read(reading, 1)\n    print(who, name(), flush=True)\n    os._exit(0)\n";
+        let script = workspace.write("forks.py", text);
+        let mut command = workspace.hotsplice();
+        command.arg("run").arg("--python").arg(&python.path);
+        command.args(["--", python.path.to_str().expect("text"), "-W", "error::DeprecationWarning"]).arg(&script);
+        let mut program = hotsplice_tests::program::Program::start(command);
+        let sessions = workspace.sessions(2);
+        let child = sessions.iter().find(|entry| entry.pid != program.pid()).expect("the child");
+        assert_eq!(child.parent, program.pid());
+        workspace.write("forks.py", &text.replace("'old'", "'new'"));
+        workspace.call(&["patch", "forks.py", "--pid", &child.pid.to_string()]).expect(0);
+        program.send("");
+        assert_eq!(program.line(), "parent old");
+        assert_eq!(program.line(), "child new");
+        assert_eq!(program.wait(), Some(0), "{}", program.stderr());
+        leaves_nothing(&workspace);
+    }
+}
+
+#[test]
+fn no_end_leaves_a_session_that_a_user_sees() {
+    for python in pythons::all() {
+        for end in [
+            "pass",
+            "raise SystemExit(3)",
+            "import os; os._exit(4)",
+            "import os; os.abort()",
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+        ] {
+            let workspace = Workspace::new();
+            let script = workspace.write("ends.py", &format!("input()\n{end}\n"));
+            let mut program = workspace.run(python, &[&script.display().to_string()]);
+            workspace.sessions(1);
+            program.send("");
+            program.wait();
+            assert_eq!(registry::sessions(workspace.registry()).expect("a registry"), [], "after {end}");
+            leaves_nothing(&workspace);
+        }
+    }
+}
+
+#[test]
+fn a_failing_agent_does_not_keep_the_program_from_running() {
+    let workspace = Workspace::new();
+    let script = workspace.write("works.py", "print('works', flush=True)\n");
+    let mut command = workspace.hotsplice();
+    command.env("HOTSPLICE_AGENT_LIBRARY", "/nowhere/lib_agent.so");
+    command.arg("run").arg("--python").arg(&pythons::newest().path).arg(&script);
+    let mut program = hotsplice_tests::program::Program::start(command);
+    program.wait_line("works");
+    assert_eq!(program.wait(), Some(0));
+    let errors = program.stderr();
+    assert!(errors.starts_with("hotsplice: this process can't be patched:") && errors.lines().count() == 1, "{errors}");
+}
+
+#[test]
+fn modules_run_with_their_arguments() {
+    let workspace = Workspace::new();
+    workspace.write("pack/__init__.py", "");
+    workspace.write("pack/__main__.py", "import sys\nfrom . import part\nprint(part.name(), sys.argv[1:], flush=True)\ninput()\nprint(part.name(), flush=True)\n");
+    let part = workspace.write("pack/part.py", "def name():\n    return 'part'\n");
+    let mut program = workspace.run(pythons::newest(), &["-m", "pack", "--flag", "-x"]);
+    program.wait_line("part ['--flag', '-x']");
+    std::fs::write(part, "def name():\n    return 'whole'\n").expect("a file");
+    workspace.call(&["patch", "pack/part.py"]).expect(0);
+    program.send("");
+    program.wait_line("whole");
+    wait_for("its end", || program.child.try_wait().expect("a child"));
+}

@@ -1,0 +1,97 @@
+//! From edit to live, through the real language server into a real process: p50 and p95, split by stage.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use hotsplice_tests::lsp::Editor;
+use hotsplice_tests::program::Workspace;
+use hotsplice_tests::pythons::{self, Python};
+
+use crate::shell::{self, cargo, target};
+use crate::tools;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Edits to measure in each setting
+    #[arg(long, default_value_t = 100)]
+    edits: usize,
+    /// Minor version of the Python to measure (12 for 3.12)
+    #[arg(long)]
+    python: Option<u32>,
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
+    let python = match arguments.python {
+        Some(minor) => pythons::all().iter().find(|python| python.minor == minor).context("no such Python here")?,
+        None => tools::stable_python(),
+    };
+    println!("Python {}, {} edits of one function each, times in ms (stages: p50)\n", python.name(), arguments.edits);
+    println!("{:<7} {:>7} {:>9} {:>7} {:>7}   stages", "program", "lines", "objects", "p50", "p95");
+    for state in ["idle", "busy"] {
+        for (lines, objects) in [(50, 0), (50, 1_000_000), (5000, 0), (5000, 1_000_000)] {
+            measure(python, state, lines, objects, arguments.edits)?;
+        }
+    }
+    Ok(())
+}
+
+fn measure(python: &Python, state: &str, lines: usize, objects: usize, edits: usize) -> anyhow::Result<()> {
+    let workspace = Workspace::with_program(target().join("release/hotsplice"));
+    let module = workspace.write("subject.py", &text(lines, 0));
+    let wait = if state == "idle" { "time.sleep(1000)" } else { "sum(i for i in range(10_000))" };
+    let script = format!(
+        "import time, subject\nheld = [[number] for number in range({objects})]\nprint('ready', flush=True)\nwhile True:\n    {wait}\n"
+    );
+    let script = workspace.write("main.py", &script);
+    let mut program = workspace.run(python, &[&script.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&module, &text(lines, 0));
+    let mut times = Vec::new();
+    let mut stages: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    // The first few fill caches.
+    for edit in 1..=edits + 5 {
+        editor.change(&module, &text(lines, edit));
+        let started = Instant::now();
+        let answer = editor.patch_file(&module);
+        let took = started.elapsed();
+        ensure!(answer[0]["committed"] == true, "not committed: {answer:#}");
+        if edit <= 5 {
+            continue;
+        }
+        times.push(took.as_secs_f64() * 1000.0);
+        for (stage, time) in answer[0]["timings"].as_object().into_iter().flatten() {
+            stages.entry(stage.clone()).or_default().push(time.as_u64().unwrap_or_default());
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    let shown: Vec<String> = stages
+        .into_iter()
+        .map(|(stage, mut times)| {
+            times.sort_unstable();
+            format!("{stage} {:.2}", times[times.len() / 2] as f64 / 1000.0)
+        })
+        .collect();
+    println!(
+        "{state:<7} {lines:>7} {objects:>9} {:>7.2} {:>7.2}   {}",
+        times[times.len() / 2],
+        times[times.len() * 95 / 100],
+        shown.join(", ")
+    );
+    Ok(())
+}
+
+/// A module of so many lines; the edit changes one function in its middle.
+fn text(lines: usize, edit: usize) -> String {
+    let functions = lines / 5;
+    (0..functions)
+        .map(|number| {
+            let value = if number == functions / 2 { edit } else { 0 };
+            format!("def function_{number}(argument):\n    \"\"\"A function.\"\"\"\n    result = argument + {value}\n    return result\n\n")
+        })
+        .collect()
+}

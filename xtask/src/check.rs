@@ -1,0 +1,20 @@
+//! Format and lints.
+
+use std::process::Command;
+
+use hotsplice_tests::repository;
+
+use crate::shell::{self, cargo};
+use crate::tools;
+
+pub fn run() -> anyhow::Result<()> {
+    shell::run(cargo(&["fmt", "--all", "--check"]))?;
+    shell::run(cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let ruff = tools::environment("tools/ruff", &["ruff==0.14.*"])?.join("bin/ruff");
+    for arguments in [&["check", "--quiet"][..], &["format", "--check", "--quiet"][..]] {
+        let mut command = Command::new(&ruff);
+        command.current_dir(repository().join("agent")).args(arguments).args(["python", "../tests/driver.py"]);
+        shell::run(command)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! Python tools in a virtual environment of the project's own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use hotsplice_tests::pythons;
+
+use crate::shell;
+
+/// A virtual environment under `target/`, made if need be, with these packages in it.
+pub fn environment(name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
+    let folder = shell::target().join(name);
+    let python = folder.join("bin/python");
+    if !works(&python) {
+        let _ = std::fs::remove_dir_all(&folder);
+        let mut command = Command::new(&stable_python().path);
+        command.args(["-m", "venv"]).arg(&folder);
+        shell::run_quietly(command).context("making a virtual environment (on Debian: apt install python3-venv)")?;
+    }
+    let marker = folder.join("installed.txt");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
+        return Ok(folder);
+    }
+    let mut command = Command::new(&python);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
+    shell::run_quietly(command)?;
+    std::fs::write(marker, wanted)?;
+    Ok(folder)
+}
+
+/// The newest Python that packages on the index are made for.
+pub fn stable_python() -> &'static pythons::Python {
+    pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest())
+}
+
+fn works(python: &Path) -> bool {
+    python.exists()
+        && Command::new(python).args(["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success())
+}
