@@ -171,7 +171,8 @@ impl Program {
         let mut seen = Vec::new();
         while Instant::now() < deadline {
             let line = self.line();
-            if line == wanted {
+            // The prompt of a debugger may stand before it.
+            if line.trim_start_matches("(Pdb) ") == wanted {
                 return;
             }
             seen.push(line);

@@ -86,7 +86,7 @@ fn a_refusal_says_why_at_its_line_and_changes_nothing() {
 fn a_syntax_error_never_reaches_the_process() {
     let workspace = Workspace::new();
     let mut program = start(&workspace);
-    workspace.write("app.py", &PROGRAM.replace("def greet(name):", "def greet(name:"));
+    workspace.write("app.py", &PROGRAM.replace("def greet(name):", "def greet(name)"));
     let results = workspace.call(&["patch", "app.py", "--json"]).expect(1).json();
     assert_eq!((&results[0]["edits"][0]["code"], &results[0]["edits"][0]["line"]), (&json!("HS0101"), &json!(3)));
     assert_eq!(ask(&mut program, "a"), "hello a view");
@@ -116,13 +116,13 @@ fn misuse_and_no_session_end_with_2() {
 #[test]
 fn several_processes_are_patched_all_or_none() {
     let workspace = Workspace::new();
-    let text = "import sys\ndef f():\n    return 1\nif sys.argv[1:] == ['odd']:\n    del sys.modules['json'], sys.path[:]\nfor _ in sys.stdin:\n    print(f(), flush=True)\n";
+    let text = "import sys\ndef f():\n    return 1\nfor _ in sys.stdin:\n    print(f(), flush=True)\n";
     let script = workspace.write("twice.py", text).display().to_string();
     let mut good = workspace.run(pythons::newest(), &[&script]);
     let mut odd = workspace.run(pythons::newest(), &[&script, "odd"]);
     workspace.sessions(2);
     workspace
-        .write("twice.py", &text.replace("return 1", "return 2").replace("import sys\n", "import sys\nimport wave\n"));
+        .write("twice.py", &text.replace("return 1", "return 2").replace("import sys\n", "import sys\nX = 1 / (2 - len(sys.argv))\n"));
     let results = workspace.call(&["patch", "twice.py", "--json"]).expect(1).json();
     let refused =
         results.as_array().expect("two").iter().find(|result| result["pid"] == odd.pid()).expect("the odd one");

@@ -44,7 +44,7 @@ fn hostile_bytes() {
     let entry = workspace.sessions(1).remove(0);
     let valid = json!({ "jsonrpc": "2.0", "id": 7, "method": "patch/prepare", "params": { "patch": { "label": "x", "files": [{ "path": "/a.py", "base_version": 0, "text": "", "edits": [] }] } } }).to_string();
     for seed in 1..=300u64 {
-        let mut random = Random(seed * 0x9E37_79B9_7F4A_7C15);
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mut wire = Wire::connect(&entry);
         if seed % 2 == 0 {
             wire.hello(1);
