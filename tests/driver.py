@@ -14,7 +14,9 @@ import types
 
 def describe(module):
     """What can be seen of a module from outside: compared between a patched process and one started fresh."""
-    return {name: describe_value(value, module) for name, value in sorted(vars(module).items()) if not name.startswith("__")}
+    return {
+        name: describe_value(value, module) for name, value in sorted(vars(module).items()) if not name.startswith("__")
+    }
 
 
 def plain(text):
@@ -83,7 +85,10 @@ def describe_class(owner, module, depth):
 
 def explain(error, source):
     """The failing statement with the values of its parts."""
-    line = next((frame.lineno for frame in reversed(traceback.extract_tb(error.__traceback__)) if frame.filename == "<case>"), None)
+    line = next(
+        (frame.lineno for frame in reversed(traceback.extract_tb(error.__traceback__)) if frame.filename == "<case>"),
+        None,
+    )
     statement = source.splitlines()[line - 1] if line else ""
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
     return f"line {line}: {statement}\n  {text}\n" + "".join(traceback.format_tb(error.__traceback__)[-3:])

@@ -186,7 +186,7 @@ pub fn is_shared(function: &Bound<'_, PyAny>, holders: &Bound<'_, PyList>) -> Py
 fn count_constants(code: &Bound<'_, PyAny>, held: &mut HashMap<usize, isize>) -> PyResult<()> {
     let constants = code.getattr("co_consts")?;
     for constant in constants.cast::<PyTuple>()?.iter_borrowed() {
-        if constant.get_type().is(&code.get_type()) {
+        if constant.get_type().is(code.get_type()) {
             *held.entry(constant.as_ptr() as usize).or_insert(0) += 1;
             count_constants(&constant, held)?;
         }

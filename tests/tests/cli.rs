@@ -121,8 +121,10 @@ fn several_processes_are_patched_all_or_none() {
     let mut good = workspace.run(pythons::newest(), &[&script]);
     let mut odd = workspace.run(pythons::newest(), &[&script, "odd"]);
     workspace.sessions(2);
-    workspace
-        .write("twice.py", &text.replace("return 1", "return 2").replace("import sys\n", "import sys\nX = 1 / (2 - len(sys.argv))\n"));
+    workspace.write(
+        "twice.py",
+        &text.replace("return 1", "return 2").replace("import sys\n", "import sys\nX = 1 / (2 - len(sys.argv))\n"),
+    );
     let results = workspace.call(&["patch", "twice.py", "--json"]).expect(1).json();
     let refused =
         results.as_array().expect("two").iter().find(|result| result["pid"] == odd.pid()).expect("the odd one");

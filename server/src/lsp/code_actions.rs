@@ -45,7 +45,7 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
 
     if lives.is_empty() {
         let reason = format!("no registered process has loaded {}", snapshot.shown_path);
-        let mut actions: Vec<_> = around.first().map(|definition| title(definition)).into_iter().collect();
+        let mut actions: Vec<_> = around.first().map(title).into_iter().collect();
         actions.push(format!("Hot-patch file {file}"));
         return actions.into_iter().map(|title| disabled(title, &reason)).collect();
     }

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import enum
 import typing
-from types import FunctionType, MemberDescriptorType, GetSetDescriptorType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
 from . import lookup
 from .errors import Refusal
@@ -21,13 +21,16 @@ def is_own(value, namespace, name):
 
 
 def is_made_here(new, old, namespace):
-    return isinstance(new, type) and new is not old and new.__module__ == old.__module__ and (
-        new.__qualname__ == old.__qualname__
+    return (
+        isinstance(new, type)
+        and new is not old
+        and new.__module__ == old.__module__
+        and (new.__qualname__ == old.__qualname__)
     )
 
 
 def needs_rebuild(owner, edit):
-    """Whether an edit inside a class asks for the class statement to be run again, with its metaclass and decorators."""
+    """Whether an edit inside a class asks for the whole class statement, with its metaclass and decorators."""
     if edit["what"] in ("function", "class"):
         return False
     if isinstance(owner, enum.EnumMeta) or "__slots__" in edit["binds"]:
@@ -205,8 +208,10 @@ def _replace(merger, live, made, scope, change):
         bases = tuple(made if base is live else base for base in subclass.__bases__)
         problem = _layout_problem(subclass, bases)
         if problem:
-            raise Refusal("HS0502", f"{change}, and the subclass {subclass.__qualname__} can't follow: {problem}; "
-                          "start the process again")
+            raise Refusal(
+                "HS0502",
+                f"{change}, and the subclass {subclass.__qualname__} can't follow: {problem}; start the process again",
+            )
         plan.add("bases", subclass, bases)
     for instance in instances:
         plan.add("setattr", instance, "__class__", made)
@@ -224,8 +229,11 @@ def _replace(merger, live, made, scope, change):
     for outcome in merger.change.outcomes:
         path = (*outcome.edit["scope"], outcome.edit["definition"].rpartition(".")[2])
         if path[: len(scope)] == scope:
-            outcome.caveat("HS0505", f"{change}: {live.__qualname__} is a new class now; existing instances, subclasses "
-                           "and references were moved to it")
+            outcome.caveat(
+                "HS0505",
+                f"{change}: {live.__qualname__} is a new class now; existing instances, subclasses "
+                "and references were moved to it",
+            )
             break
 
 
@@ -247,8 +255,11 @@ def _fill_instances(merger, live, made, scope):
         if instances and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             for outcome in merger.change.outcomes:
                 if tuple(outcome.edit["scope"]) == scope and name in outcome.edit["binds"]:
-                    outcome.caveat("HS0503", f"{len(instances)} existing instances of {live.__qualname__} lack {name}: "
-                                   "the field has no default")
+                    outcome.caveat(
+                        "HS0503",
+                        f"{len(instances)} existing instances of {live.__qualname__} lack {name}: "
+                        "the field has no default",
+                    )
 
 
 def _merge_enum(merger, live, made):

@@ -74,7 +74,9 @@ def _is_to_be_run(outcome, options):
                 "HS0403", f"{edit['definition']} was computed by calling code that is edited now; it keeps its value"
             )
         else:
-            outcome.caveat("HS0401", "this statement is not run by itself; run it in the process if you want its effect")
+            outcome.caveat(
+                "HS0401", "this statement is not run by itself; run it in the process if you want its effect"
+            )
         return False
     return edit.get("run") is not None
 

@@ -1,4 +1,4 @@
-"""New code for live functions: every object that shares a definition's code gets the new one, its cells matched by name."""
+"""New code for live functions: all that share a definition's code get the new one, their cells matched by name."""
 
 import functools
 from types import CellType, FunctionType
@@ -56,7 +56,9 @@ def resolve(file_change, namespace, compiled):
 
 def _say_missing(outcome, unit, namespace):
     if lookup.bound_value(namespace, unit["scope"], unit["name"], _MISSING) is _MISSING:
-        outcome.unneeded("HS0404", f"{unit['name']} is not live in this process: it was never made, or its name is gone")
+        outcome.unneeded(
+            "HS0404", f"{unit['name']} is not live in this process: it was never made, or its name is gone"
+        )
     else:
         outcome.caveat("HS0107", f"no live function runs the text of {unit['name']}: the name holds something else")
 
@@ -116,14 +118,20 @@ def _drop_caches(change, file_change, plan):
     if isinstance(value, functools._lru_cache_wrapper) and value.cache_info().currsize:
         plan.afterwards.append(value.cache_clear)
         for outcome in outcomes:
-            outcome.caveat("HS0304", f"the results that {unit['name']} had cached came of the old code: they are dropped")
+            outcome.caveat(
+                "HS0304", f"the results that {unit['name']} had cached came of the old code: they are dropped"
+            )
     elif isinstance(value, functools.cached_property) and value.attrname and change.owner is not None:
-        kept = [item for item in native.objects_of_type(change.owner) if value.attrname in getattr(item, "__dict__", ())]
+        kept = [
+            item for item in native.objects_of_type(change.owner) if value.attrname in getattr(item, "__dict__", ())
+        ]
         for item in kept:
             plan.add("dict-delete", item.__dict__, value.attrname)
         if kept:
             for outcome in outcomes:
-                outcome.caveat("HS0304", f"{len(kept)} instances had cached {unit['name']}: it is computed again when read")
+                outcome.caveat(
+                    "HS0304", f"{len(kept)} instances had cached {unit['name']}: it is computed again when read"
+                )
 
 
 def new_parts(function, old, new, owner):

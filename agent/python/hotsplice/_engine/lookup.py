@@ -24,9 +24,9 @@ class Namespace:
     def _filename(self):
         # A script's code carries its path as it was typed; new code must carry the same one.
         for value in list(self.globals.values()):
-            if isinstance(value, FunctionType) and value.__globals__ is self.globals:
-                if same_file(value.__code__.co_filename, self.path):
-                    return value.__code__.co_filename
+            own = isinstance(value, FunctionType) and value.__globals__ is self.globals
+            if own and same_file(value.__code__.co_filename, self.path):
+                return value.__code__.co_filename
         if self.name == "__main__":
             code = running_module_code(self.path)
             if code is not None:
@@ -47,9 +47,12 @@ def loaded_modules():
         if not isinstance(module, ModuleType):
             continue
         filename = module.__dict__.get("__file__")
-        if isinstance(filename, str) and filename.endswith((".py", ".pyw")):
-            yield os.path.abspath(filename), module
-        elif isinstance(filename, str) and module.__name__ == "__main__":
+        if (
+            isinstance(filename, str)
+            and filename.endswith((".py", ".pyw"))
+            or isinstance(filename, str)
+            and module.__name__ == "__main__"
+        ):
             yield os.path.abspath(filename), module
 
 
@@ -93,7 +96,7 @@ def find_class(namespace, scope):
         value = holder.get(mangled(name, scope[: depth - 1]))
         qualified = ".".join(scope[:depth])
         if not isinstance(value, type):
-            value = search(value, lambda item: is_own_class(item, namespace, qualified))
+            value = search(value, lambda item, name=qualified: is_own_class(item, namespace, name))
         if value is None:
             return None
         found, holder = value, value.__dict__

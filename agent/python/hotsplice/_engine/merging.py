@@ -135,9 +135,7 @@ class Merger:
         edit = outcome.edit
         if edit["what"] != "assignment" or edit["change"] not in ("changed", "derived"):
             return False
-        changed = [
-            name for name in edit["binds"] if self._changed_by_program(edit, name, holder, scope)
-        ]
+        changed = [name for name in edit["binds"] if self._changed_by_program(edit, name, holder, scope)]
         if not changed:
             return False
         outcome.caveat("HS0402", f"the program changed {', '.join(changed)} since the import; its value is kept")

@@ -24,8 +24,11 @@ def move_binding(merger, name, old, new, outcome):
     if isinstance(old, (FunctionType, type)) and merger.change.path:
         left = move(merger.plan, old, new, merger)
         if left:
-            outcome.caveat("HS0303", f"{len(left)} reference{'s' if len(left) > 1 else ''} to the old {name} stay: "
-                           + ", ".join(sorted(set(left))))
+            outcome.caveat(
+                "HS0303",
+                f"{len(left)} reference{'s' if len(left) > 1 else ''} to the old {name} stay: "
+                + ", ".join(sorted(set(left))),
+            )
         return
     for _, module in lookup.loaded_modules():
         holder = module.__dict__
@@ -112,7 +115,9 @@ def _move_in_instance(plan, holder, old, new, left):
                 plan.set_name(attributes, name, new)
                 found = True
     for base in type(holder).__mro__:
-        for name in base.__dict__.get("__slots__", ()) if isinstance(base.__dict__.get("__slots__"), (tuple, list)) else ():
+        for name in (
+            base.__dict__.get("__slots__", ()) if isinstance(base.__dict__.get("__slots__"), (tuple, list)) else ()
+        ):
             member = base.__dict__.get(lookup.mangled(name, (base.__name__,)))
             try:
                 if member is not None and member.__get__(holder, type(holder)) is old:
@@ -122,4 +127,3 @@ def _move_in_instance(plan, holder, old, new, left):
                 continue
     if not found:
         left.append(f"a {type(holder).__name__}")
-

@@ -21,11 +21,7 @@ def files(_params):
     found = {}
     for path, module in lookup.loaded_modules():
         found.setdefault(path, []).append(module.__name__)
-    return {
-        "files": [
-            {"path": path, "modules": modules, "version": version(path)} for path, modules in found.items()
-        ]
-    }
+    return {"files": [{"path": path, "modules": modules, "version": version(path)} for path, modules in found.items()]}
 
 
 def _loaded(path):
