@@ -98,10 +98,10 @@ def plan(changes, file_change, plan):
             )
         for outcome in file_change.outcomes_of(change.unit):
             for name, count in lacking.items():
+                closures = "1 live closure keeps" if count == 1 else f"{count} live closures keep"
                 outcome.caveat(
                     "HS0301",
-                    f"{count} live closure{'s' if count > 1 else ''} made before the patch lack"
-                    f"{'' if count > 1 else 's'} the variable {name!r} and keep{'' if count > 1 else 's'} the old code; "
+                    f"{closures} the old code: they were made before the patch, without the variable {name!r}; "
                     "later ones have the new code",
                 )
             outcome.applied()
