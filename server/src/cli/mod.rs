@@ -78,7 +78,9 @@ impl Failure {
 }
 
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut words = std::env::args_os().collect();
+    let program = run::take_program(&mut words);
+    let cli = Cli::parse_from(words);
     let json = match &cli.command {
         Command::Sessions(arguments) => arguments.json,
         Command::Patch(arguments) => arguments.json,
@@ -87,7 +89,7 @@ pub fn main() -> ExitCode {
         Command::Run(_) | Command::Lsp(_) => false,
     };
     let result = match cli.command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(&arguments, program),
         Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Patch(arguments) => patch::run(&arguments),
         Command::Undo(arguments) => undo::run(&arguments),

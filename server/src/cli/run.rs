@@ -13,59 +13,98 @@ use hotsplice_channel::codes;
 
 use super::Failure;
 
+/// Only our own options: what is to be run is cut off before anything reads it ([`take_program`]), so that all of its
+/// arguments reach it as they were typed.
 #[derive(Args)]
 #[command(
+    override_usage = "hotsplice run [--python PATH] SCRIPT [ARGS]...\n       hotsplice run [--python PATH] -m MODULE [ARGS]...\n       hotsplice run -- COMMAND [ARGS]...",
     after_help = "Examples:\n  hotsplice run app.py --port 8000\n  hotsplice run -m flask --app shop run\n  hotsplice run -- sh -c 'python worker.py & python web.py'"
 )]
 pub struct Arguments {
     /// The Python to run it with; by default the one beside this program, the active virtual environment's, or python3
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// Run a module, as `python -m` does
-    #[arg(short = 'm', value_name = "MODULE", allow_hyphen_values = true)]
-    module: Option<OsString>,
-    /// A script and its arguments; after `--`, any command
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SCRIPT [ARGS]")]
-    rest: Vec<OsString>,
 }
 
-pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let any_command = is_any_command();
+/// What is to be run.
+#[derive(Debug, PartialEq)]
+pub struct Program {
+    kind: Kind,
+    /// The script, module or command, and its arguments.
+    words: Vec<OsString>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Kind {
+    Script,
+    Module,
+    Command,
+}
+
+/// Cuts what is to be run off a command line `hotsplice run …`. Nothing where there is none, or an option that is not
+/// known stands before it.
+pub fn take_program(words: &mut Vec<OsString>) -> Option<Program> {
+    if words.get(1)? != "run" {
+        return None;
+    }
+    let mut index = 2;
+    loop {
+        let word = words.get(index)?.to_string_lossy().into_owned();
+        let (kind, skipped) = match word.as_str() {
+            "--python" => {
+                index += 2;
+                continue;
+            }
+            "--" => (Kind::Command, 1),
+            "-m" => (Kind::Module, 1),
+            option if option.starts_with("--python=") => {
+                index += 1;
+                continue;
+            }
+            joined if joined.starts_with("-m") => {
+                let mut program = words.split_off(index);
+                program[0] = joined[2..].into();
+                return Some(Program { kind: Kind::Module, words: program });
+            }
+            option if option.starts_with('-') => return None,
+            _ => (Kind::Script, 0),
+        };
+        let program = words.split_off(index + skipped);
+        words.truncate(index);
+        return Some(Program { kind, words: program });
+    }
+}
+
+pub fn run(arguments: &Arguments, program: Option<Program>) -> Result<ExitCode, Failure> {
+    let Some((kind, (first, rest))) = program.as_ref().and_then(|it| Some((&it.kind, it.words.split_first()?))) else {
+        let message = "nothing to run: give a script, -m MODULE, or a command after --";
+        return Err(Failure::new(codes::BAD_MESSAGE, message));
+    };
     let agent = agent_folder(arguments.python.as_deref()).ok_or_else(|| {
         Failure::new(
             codes::NOT_LOADED,
             "the Python package hotsplice is not beside this program; install it with pip, or set HOTSPLICE_AGENT_DIR",
         )
     })?;
-    let mut command = if any_command && arguments.module.is_none() {
-        let Some((program, rest)) = arguments.rest.split_first() else {
-            return Err(Failure::new(codes::BAD_MESSAGE, "nothing to run: give a command after --"));
-        };
-        let mut command = Command::new(program);
-        command.args(rest);
-        command
-    } else {
-        let python = arguments.python.clone().unwrap_or_else(default_python);
-        let mut command = Command::new(python);
-        match (&arguments.module, arguments.rest.split_first()) {
-            (Some(module), _) => {
-                command.arg("-m").arg(module).args(&arguments.rest);
-            }
-            (None, Some((script, rest))) => {
-                if !Path::new(script).exists() {
-                    let message =
-                        format!("{} does not exist; for a command use `hotsplice run -- COMMAND`", script.display());
-                    return Err(Failure::new(codes::UNREADABLE, message));
-                }
-                command.arg(script).args(rest);
-            }
-            (None, None) => {
-                let message = "nothing to run: give a script, -m MODULE, or a command after --";
-                return Err(Failure::new(codes::BAD_MESSAGE, message));
-            }
+    let python = || Command::new(arguments.python.clone().unwrap_or_else(default_python));
+    let mut command = match kind {
+        Kind::Command => Command::new(first),
+        Kind::Module => {
+            let mut command = python();
+            command.arg("-m").arg(first);
+            command
         }
-        command
+        Kind::Script if Path::new(first).exists() => {
+            let mut command = python();
+            command.arg(first);
+            command
+        }
+        Kind::Script => {
+            let message = format!("{} does not exist; for a command use `hotsplice run -- COMMAND`", first.display());
+            return Err(Failure::new(codes::UNREADABLE, message));
+        }
     };
+    command.args(rest);
     let mut paths = vec![agent.join("_bootstrap")];
     if let Some(known) = env::var_os("PYTHONPATH").filter(|known| !known.is_empty()) {
         paths.extend(env::split_paths(&known).filter(|path| *path != agent.join("_bootstrap")));
@@ -75,22 +114,6 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let error = command.exec();
     let program = command.get_program().to_string_lossy().into_owned();
     Err(Failure::new(codes::UNREADABLE, format!("{program}: {error}")))
-}
-
-/// Whether the command line has `--` right after `run` and its own options.
-fn is_any_command() -> bool {
-    let mut words = env::args_os().skip(2);
-    while let Some(word) = words.next() {
-        if word == "--" {
-            return true;
-        }
-        if word == "--python" {
-            words.next();
-        } else if !word.to_string_lossy().starts_with("--python=") {
-            return false;
-        }
-    }
-    false
 }
 
 fn default_python() -> PathBuf {
@@ -132,4 +155,33 @@ fn agent_folder(python: Option<&Path>) -> Option<PathBuf> {
     // In a checkout: target/debug/hotsplice, agent/python/hotsplice.
     let checkout = folder.parent()?.parent()?.join("agent/python/hotsplice");
     Some(checkout).filter(is_package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(line: &str) -> (String, Option<(Kind, String)>) {
+        let mut words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let program = take_program(&mut words);
+        let join = |words: &[OsString]| words.join(" ".as_ref()).to_string_lossy().into_owned();
+        (join(&words), program.map(|program| (program.kind, join(&program.words))))
+    }
+
+    #[test]
+    fn what_is_run_gets_its_arguments_as_typed() {
+        for (line, own, kind, words) in [
+            ("hotsplice run a.py -h --python x -- y", "hotsplice run", Kind::Script, "a.py -h --python x -- y"),
+            ("hotsplice run -m pytest -m slow --help", "hotsplice run", Kind::Module, "pytest -m slow --help"),
+            ("hotsplice run -mpytest -- -x", "hotsplice run", Kind::Module, "pytest -- -x"),
+            ("hotsplice run --python p -m m", "hotsplice run --python p", Kind::Module, "m"),
+            ("hotsplice run --python=p a.py", "hotsplice run --python=p", Kind::Script, "a.py"),
+            ("hotsplice run -- sh -c x -- y", "hotsplice run", Kind::Command, "sh -c x -- y"),
+        ] {
+            assert_eq!(split(line), (own.to_owned(), Some((kind, words.to_owned()))), "{line}");
+        }
+        for line in ["hotsplice run", "hotsplice run --help", "hotsplice run --python", "hotsplice patch -- a.py"] {
+            assert_eq!(split(line), (line.to_owned(), None));
+        }
+    }
 }
