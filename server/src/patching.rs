@@ -40,17 +40,26 @@ pub struct FileResult {
     pub name: String,
     /// As the process knows it.
     pub file: String,
+    /// Only this definition of it was wanted.
+    pub function: Option<String>,
     pub committed: bool,
     pub verdicts: Vec<Verdict>,
     /// Microseconds by stage.
     pub timings: BTreeMap<String, u64>,
 }
 
+struct AttemptedFile {
+    /// As the process knows it.
+    path: String,
+    function: Option<String>,
+    /// Those that need no process.
+    verdicts: Vec<Verdict>,
+}
+
 /// A patch of one process on its way.
 struct Attempt<'a> {
     session: &'a Arc<Session>,
-    /// Path as the process knows it, and the verdicts that need no process.
-    files: Vec<(String, Vec<Verdict>)>,
+    files: Vec<AttemptedFile>,
     patch: Patch,
     timings: BTreeMap<String, u64>,
     answer: Option<PrepareAnswer>,
@@ -59,9 +68,24 @@ struct Attempt<'a> {
 
 /// Makes the texts live in the sessions that have loaded them. Sessions that have none of the files are left out.
 pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
+    let results = patch_once(sessions, wanted);
+    let outdated = |verdict: &Verdict| verdict.code.as_deref() == Some(codes::PATCHED_MEANWHILE);
+    let again = results.iter().all(|result| !result.committed)
+        && results.iter().any(|result| result.verdicts.iter().any(outdated));
+    if !again {
+        return results;
+    }
+    // Somebody else patched, and the news had not arrived: nothing was changed, so it is worked out anew, once.
+    for session in sessions {
+        session.forget();
+    }
+    patch_once(sessions, wanted)
+}
+
+fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
     let outlines: Vec<Outline> = wanted.files.iter().map(|file| Outline::parse(&file.text)).collect();
     let mut attempts: Vec<Attempt<'_>> =
-        sessions.iter().filter_map(|session| attempt(session, wanted, &outlines)).collect();
+        sessions.iter().filter_map(|session| attempt(session, wanted, &outlines, sessions.len() == 1)).collect();
     if attempts.iter().any(Attempt::is_refused) && !wanted.each {
         hold_back(&mut attempts);
         return attempts.into_iter().flat_map(Attempt::results).collect();
@@ -84,7 +108,7 @@ pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
 }
 
 /// What one process has to change; nothing if it has loaded none of the files.
-fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline]) -> Option<Attempt<'a>> {
+fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline], alone: bool) -> Option<Attempt<'a>> {
     let mut attempt = Attempt {
         session,
         files: Vec::new(),
@@ -97,10 +121,12 @@ fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline])
         let path = match session.loaded(&file.path) {
             Ok(Some(path)) => path,
             Ok(None) => continue,
+            // Ended while there are others: a process that isn't there holds nobody back.
+            Err(SessionError::Gone { .. }) if !alone => return None,
             Err(error) => {
                 let path = file.path.display().to_string();
                 let verdict = failure(&path, &error);
-                attempt.files.push((path, vec![verdict]));
+                attempt.files.push(AttemptedFile { path, function: file.function.clone(), verdicts: vec![verdict] });
                 continue;
             }
         };
@@ -123,7 +149,7 @@ fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline])
                 verdicts
             }
         };
-        attempt.files.push((path, verdicts));
+        attempt.files.push(AttemptedFile { path, function: file.function.clone(), verdicts });
     }
     (!attempt.files.is_empty()).then_some(attempt)
 }
@@ -158,7 +184,7 @@ fn file_patch(path: &str, live: &Live, file: &WantedFile, outline: &Outline) -> 
     if let Some(problem) = outline.problems().first() {
         return Err(Box::new(refusal(path, problem.line, codes::SYNTAX_ERROR, problem.message.clone())));
     }
-    let Live { baseline, outline: live } = live;
+    let Live { baseline, outline: live, .. } = live;
     let Some(function) = &file.function else {
         return Ok(hotsplice_analysis::diff(path, baseline.version, live, outline, &baseline.differs));
     };
@@ -211,7 +237,7 @@ fn hold_back(attempts: &mut [Attempt<'_>]) {
 
 impl Attempt<'_> {
     fn is_refused(&self) -> bool {
-        let mut own = self.files.iter().flat_map(|(_, verdicts)| verdicts);
+        let mut own = self.files.iter().flat_map(|file| &file.verdicts);
         own.any(|verdict| verdict.verdict == Outcome::Refused)
             || self.answer.as_ref().is_some_and(|answer| !answer.ready)
     }
@@ -219,11 +245,11 @@ impl Attempt<'_> {
     /// Every edit that was to be made gets a refusal.
     fn drop_edits(&mut self, code: &str, message: &str) {
         for change in std::mem::take(&mut self.patch.files) {
-            let Some((path, verdicts)) = self.files.iter_mut().find(|(path, _)| *path == change.path) else {
+            let Some(file) = self.files.iter_mut().find(|file| file.path == change.path) else {
                 continue;
             };
-            verdicts.extend(change.edits.iter().map(|edit| Verdict {
-                path: path.clone(),
+            file.verdicts.extend(change.edits.iter().map(|edit| Verdict {
+                path: change.path.clone(),
                 definition: edit.definition.clone(),
                 kind: edit.kind,
                 line: edit.line,
@@ -287,8 +313,8 @@ impl Attempt<'_> {
 
     fn fail(&mut self, error: &SessionError) {
         self.answer = None;
-        for (path, verdicts) in &mut self.files {
-            verdicts.push(failure(path, error));
+        for file in &mut self.files {
+            file.verdicts.push(failure(&file.path, error));
         }
     }
 
@@ -297,16 +323,17 @@ impl Attempt<'_> {
         let answered = self.answer.map(|answer| answer.verdicts).unwrap_or_default();
         self.files
             .into_iter()
-            .map(|(file, mut verdicts)| {
-                verdicts.extend(answered.iter().filter(|verdict| verdict.path == file).cloned());
+            .map(|AttemptedFile { path, function, mut verdicts }| {
+                verdicts.extend(answered.iter().filter(|verdict| verdict.path == path).cloned());
                 FileResult {
                     session: session.clone(),
                     pid: self.session.entry.pid,
                     name: self.session.name(),
+                    function,
                     committed: self.committed,
                     verdicts,
                     timings: self.timings.clone(),
-                    file,
+                    file: path,
                 }
             })
             .collect()

@@ -1,4 +1,4 @@
-//! Undo is a patch to a former text.
+//! Undo is a patch to a former text. Undone patches are stepped over: the next undo takes back the patch before.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,34 +8,45 @@ use hotsplice_channel::message::FormerVersion;
 use hotsplice_channel::patch::Options;
 
 use crate::patching::{self, FileResult, Wanted, WantedFile};
-use crate::session::{Session, SessionError};
+use crate::session::{Live, Session, SessionError};
+
+/// How the history tells an undo from other patches.
+const LABEL: &str = "Undo hot-patch";
+
+/// What came of an undo: results, and sessions that could not be asked.
+#[derive(Default)]
+pub struct Undone {
+    pub results: Vec<FileResult>,
+    pub failures: Vec<SessionError>,
+}
 
 /// Takes back the latest patch of each session: of the files named, of one definition of them, or (no files) whatever
 /// the session's latest patch changed. Nothing where nothing was patched.
-pub fn undo(
-    sessions: &[Arc<Session>],
-    files: &[PathBuf],
-    function: Option<&str>,
-) -> Result<Vec<FileResult>, SessionError> {
-    let mut results = Vec::new();
+pub fn undo(sessions: &[Arc<Session>], files: &[PathBuf], function: Option<&str>) -> Undone {
+    let mut undone = Undone::default();
     for session in sessions {
-        let wanted = match function {
-            Some(function) => former_definition(session, files, function)?,
-            None => former_files(session, files)?,
+        let former = match function {
+            Some(function) => former_definition(session, files, function),
+            None => former_files(session, files),
         };
-        if wanted.is_empty() {
-            continue;
-        }
+        let wanted = match former {
+            Ok(wanted) if wanted.is_empty() => continue,
+            Ok(wanted) => wanted,
+            Err(error) => {
+                undone.failures.push(error);
+                continue;
+            }
+        };
         let wanted = Wanted {
-            label: "Undo hot-patch".to_owned(),
+            label: LABEL.to_owned(),
             files: wanted,
             options: Options { run_statements: false, ..Options::default() },
             dry_run: false,
             each: true,
         };
-        results.extend(patching::patch(std::slice::from_ref(session), &wanted));
+        undone.results.extend(patching::patch(std::slice::from_ref(session), &wanted));
     }
-    Ok(results)
+    undone
 }
 
 /// Former versions of the files, newest first; of all patched files where none is named.
@@ -52,44 +63,117 @@ fn histories(session: &Session, files: &[PathBuf]) -> Result<Vec<(String, Vec<Fo
     paths.into_iter().map(|path| Ok((path.clone(), session.history(&path)?.versions))).collect()
 }
 
+/// Whether the file has a patch that is not undone.
+pub fn is_undoable(session: &Session, live: &Live) -> Result<bool, SessionError> {
+    if live.baseline.undoable == 0 {
+        return Ok(false);
+    }
+    let versions = session.history(&live.baseline.path)?.versions;
+    Ok(before_latest(live.baseline.text.clone(), versions, str::to_owned).is_some())
+}
+
+/// The version before the latest patch that is not undone, newest first; patches that left the view as it was are none.
+fn before_latest<T: PartialEq>(
+    live: String,
+    versions: Vec<FormerVersion>,
+    view: impl Fn(&str) -> T,
+) -> Option<FormerVersion> {
+    let mut after = view(&live);
+    let mut undone = 0;
+    for version in versions {
+        let before = view(&version.text);
+        if before == after {
+            continue;
+        }
+        if version.label == LABEL {
+            undone += 1;
+        } else if undone > 0 {
+            undone -= 1;
+        } else {
+            return Some(version);
+        }
+        after = before;
+    }
+    None
+}
+
 /// What the latest transaction replaced.
 fn former_files(session: &Session, files: &[PathBuf]) -> Result<Vec<WantedFile>, SessionError> {
-    let newest: Vec<(String, FormerVersion)> = histories(session, files)?
-        .into_iter()
-        .filter_map(|(path, versions)| versions.into_iter().next().map(|version| (path, version)))
-        .collect();
-    let latest = newest.iter().map(|(_, version)| version.transaction).max();
-    Ok(newest
+    let mut former = Vec::new();
+    for (path, versions) in histories(session, files)? {
+        let live = session.baseline(&path)?;
+        former
+            .extend(before_latest(live.baseline.text.clone(), versions, str::to_owned).map(|version| (path, version)));
+    }
+    let latest = former.iter().map(|(_, version)| version.transaction).max();
+    Ok(former
         .into_iter()
         .filter(|(_, version)| !files.is_empty() || Some(version.transaction) == latest)
         .map(|(path, version)| WantedFile { path: path.into(), text: version.text, function: None })
         .collect())
 }
 
-/// The newest former text in which the definition is another than it is now.
+/// The text before the latest patch that changed the definition.
 fn former_definition(session: &Session, files: &[PathBuf], function: &str) -> Result<Vec<WantedFile>, SessionError> {
     let mut wanted = Vec::new();
     for (path, versions) in histories(session, files)? {
         let live = session.baseline(&path)?;
-        let text_of = |outline: &Outline| {
-            let definitions = outline.definitions();
-            let found: Vec<String> = definitions
-                .iter()
-                .filter(|definition| definition.qualified_name == function)
-                .map(|definition| lines(outline.text(), definition.line, definition.end_line))
-                .collect();
-            found
-        };
-        let now = text_of(&live.outline);
-        let former =
-            versions.into_iter().map(|version| version.text).find(|text| text_of(&Outline::parse(text)) != now);
-        if let Some(text) = former {
-            wanted.push(WantedFile { path: path.into(), text, function: Some(function.to_owned()) });
-        }
+        let former = before_latest(live.baseline.text.clone(), versions, |text| definitions(text, function));
+        wanted.extend(former.map(|version| WantedFile {
+            path: path.into(),
+            text: version.text,
+            function: Some(function.to_owned()),
+        }));
     }
     Ok(wanted)
 }
 
+/// The text of every definition of a name.
+fn definitions(text: &str, name: &str) -> Vec<String> {
+    let definitions = Outline::parse(text).definitions();
+    let named = definitions.iter().filter(|definition| definition.qualified_name == name);
+    named.map(|definition| lines(text, definition.line, definition.end_line)).collect()
+}
+
 fn lines(text: &str, first: u32, last: u32) -> String {
-    text.lines().skip(first as usize - 1).take((last - first) as usize + 1).collect::<Vec<_>>().join("\n")
+    let count = last.saturating_sub(first) as usize + 1;
+    text.lines().skip(first.saturating_sub(1) as usize).take(count).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// States in the order in which they were live; an undo is marked with `<`.
+    fn target(states: &[&str]) -> Option<String> {
+        let label = |state: &str| if state.starts_with('<') { LABEL } else { "Hot-patch file a.py" }.to_owned();
+        let text = |state: &str| state.trim_start_matches('<').to_owned();
+        let versions = states.windows(2).rev().map(|pair| FormerVersion {
+            version: 0,
+            text: text(pair[0]),
+            label: label(pair[1]),
+            definitions: Vec::new(),
+            transaction: 0,
+            replaced_at: 0.0,
+        });
+        let live = text(states.last()?);
+        before_latest(live, versions.collect(), str::to_owned).map(|version| version.text)
+    }
+
+    #[test]
+    fn every_undo_goes_one_patch_further_back() {
+        assert_eq!(target(&["a"]), None);
+        assert_eq!(target(&["a", "b", "c"]).as_deref(), Some("b"));
+        assert_eq!(target(&["a", "b", "c", "<b"]).as_deref(), Some("a"));
+        assert_eq!(target(&["a", "b", "c", "<b", "<a"]), None);
+        assert_eq!(target(&["a", "b", "<a", "c"]).as_deref(), Some("a"));
+        assert_eq!(target(&["a", "b", "<a", "c", "<a"]), None);
+    }
+
+    #[test]
+    fn a_definition_has_a_history_of_its_own() {
+        let text = "def f():\n    return 1\n\n@decorated\ndef g():\n    return 2\n";
+        assert_eq!(definitions(text, "g"), ["@decorated\ndef g():\n    return 2"]);
+        assert!(definitions(text, "h").is_empty());
+    }
 }

@@ -10,11 +10,13 @@ mod undo;
 pub use output::to_json;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use hotsplice_channel::codes;
+use hotsplice_channel::registry::Entry;
 
-use crate::session::{self, Session};
-use std::sync::Arc;
+use crate::session::{self, Session, SessionError};
 
 /// Exit code when something was refused.
 const REFUSED: u8 = 1;
@@ -67,13 +69,19 @@ struct Selection {
 
 /// A command that could not do what it was asked for: the message for a person, and the numbered code.
 pub struct Failure {
-    code: &'static str,
+    code: String,
     message: String,
 }
 
 impl Failure {
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+}
+
+impl From<&SessionError> for Failure {
+    fn from(error: &SessionError) -> Self {
+        Self::new(error.code(), error.to_string())
     }
 }
 
@@ -107,16 +115,18 @@ pub fn main() -> ExitCode {
 
 /// The sessions that a command is for; those that can't be talked to are named on standard error.
 fn select(selection: &Selection) -> Result<Vec<Arc<Session>>, Failure> {
-    let (mut sessions, unreachable) = session::connect_all("cli")
-        .map_err(|error| Failure::new(hotsplice_channel::codes::NO_SESSION, error.to_string()))?;
-    let wanted = |pid: u32, id: &str| {
-        selection.pid.is_none_or(|wanted| wanted == pid)
-            && selection.session.as_deref().is_none_or(|wanted| wanted == id)
+    let wanted = |entry: &Entry| {
+        selection.pid.is_none_or(|wanted| wanted == entry.pid)
+            && selection.session.as_deref().is_none_or(|wanted| wanted == entry.id)
     };
-    for gone in unreachable.iter().filter(|gone| wanted(gone.entry.pid, &gone.entry.id)) {
-        eprintln!("hotsplice: {}: {}", gone.error.code(), gone.error);
+    let (sessions, unreachable) =
+        session::connect_all("cli", wanted).map_err(|error| Failure::new(codes::NO_SESSION, error.to_string()))?;
+    if let ([], [only]) = (sessions.as_slice(), unreachable.as_slice()) {
+        return Err(only.into());
     }
-    sessions.retain(|session| wanted(session.entry.pid, &session.entry.id));
+    for error in &unreachable {
+        eprintln!("hotsplice: {}: {error}", error.code());
+    }
     if sessions.is_empty() {
         let message = match (selection.pid, &selection.session) {
             (Some(pid), _) => format!("process {pid} is not registered; `hotsplice sessions` lists those that are"),
@@ -125,7 +135,7 @@ fn select(selection: &Selection) -> Result<Vec<Arc<Session>>, Failure> {
                 "no process is registered; start one with `hotsplice run`, or call hotsplice.listen() in it".to_owned()
             }
         };
-        return Err(Failure::new(hotsplice_channel::codes::NO_SESSION, message));
+        return Err(Failure::new(codes::NO_SESSION, message));
     }
     Ok(sessions)
 }

@@ -18,6 +18,17 @@ pub fn print_json(value: &Value) {
     line(&serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
+/// Columns as wide as their widest cell, the last one as it is.
+pub fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let widths: [usize; COLUMNS] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default());
+    let lines = rows.iter().map(|row| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Results of a patch or of an undo, and the exit code that they stand for.
 pub fn results(results: &[FileResult], as_json: bool, dry_run: bool) -> ExitCode {
     if as_json {
@@ -113,6 +124,7 @@ mod tests {
             pid: 7,
             name: "app.py · pid 7".to_owned(),
             file: "/srv/app.py".to_owned(),
+            function: None,
             committed: outcome != Outcome::Refused,
             verdicts: vec![Verdict {
                 path: "/srv/app.py".to_owned(),
@@ -146,6 +158,20 @@ mod tests {
                   HS0103: line 12: running this raised KeyError: 'a'
         "#]]
         .assert_eq(&render(&results, false));
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned);
+        expect![[r#"
+            SESSION  NAME    FOLDER
+            1-2      naïve   /srv
+            10-20    app.py"#]]
+        .assert_eq(&table(&[
+            row(["SESSION", "NAME", "FOLDER"]),
+            row(["1-2", "naïve", "/srv"]),
+            row(["10-20", "app.py", ""]),
+        ]));
     }
 
     #[test]

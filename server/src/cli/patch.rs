@@ -51,6 +51,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         files.push(WantedFile { path, text, function: arguments.function.clone() });
     }
     let sessions = select(&arguments.selection)?;
+    for (file, named) in files.iter().zip(&arguments.files) {
+        // A process that does not answer may have it; the patch then says so.
+        if sessions.iter().all(|session| matches!(session.loaded(&file.path), Ok(None))) {
+            let message =
+                format!("no registered process has loaded {}; `hotsplice sessions` lists them", named.display());
+            return Err(Failure::new(codes::NO_SESSION, message));
+        }
+    }
     let wanted = Wanted {
         label: label(&files, arguments.function.as_deref()),
         files,
@@ -60,9 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let results = patching::patch(&sessions, &wanted);
     if results.is_empty() {
-        let names: Vec<String> = arguments.files.iter().map(|file| file.display().to_string()).collect();
-        let message = format!("no registered process has loaded {}; `hotsplice sessions` lists them", names.join(", "));
-        return Err(Failure::new(codes::NO_SESSION, message));
+        return Err(Failure::new(codes::SESSION_GONE, "every process that had loaded it has ended meanwhile"));
     }
     Ok(output::results(&results, arguments.json, arguments.dry_run))
 }

@@ -16,7 +16,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let (sessions, unreachable) = session::connect_all("cli")
+    let (sessions, unreachable) = session::connect_all("cli", |_| true)
         .map_err(|error| Failure::new(hotsplice_channel::codes::NO_SESSION, error.to_string()))?;
     if arguments.json {
         let listed: Vec<_> = sessions
@@ -39,14 +39,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     } else if sessions.is_empty() {
         output::line("no process is registered; start one with `hotsplice run`, or call hotsplice.listen() in it");
     } else {
-        output::line(&format!("{:<18} {:<8} {:<34} {}", "SESSION", "PYTHON", "COMMAND", "FOLDER"));
-        for session in &sessions {
+        let mut rows = vec![["SESSION", "PYTHON", "COMMAND", "FOLDER"].map(str::to_owned)];
+        rows.extend(sessions.iter().map(|session| {
             let entry = &session.entry;
-            output::line(&format!("{:<18} {:<8} {:<34} {}", entry.id, entry.python, session.name(), entry.cwd));
-        }
+            [entry.id.clone(), entry.python.clone(), session.name(), entry.cwd.clone()]
+        }));
+        output::line(&output::table(&rows));
     }
-    for gone in unreachable {
-        eprintln!("hotsplice: {}: {}", gone.error.code(), gone.error);
+    for error in unreachable {
+        eprintln!("hotsplice: {}: {error}", error.code());
     }
     Ok(ExitCode::SUCCESS)
 }

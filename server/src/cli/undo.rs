@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use hotsplice_channel::codes;
 
-use super::{Failure, Selection, output, select};
+use super::{Failure, REFUSED, Selection, output, select};
 use crate::undoing;
 
 #[derive(Args)]
@@ -32,9 +32,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         files.push(path);
     }
     let sessions = select(&arguments.selection)?;
-    let results = undoing::undo(&sessions, &files, arguments.function.as_deref())
-        .map_err(|error| Failure::new(codes::NOTHING_TO_UNDO, error.to_string()))?;
-    if results.is_empty() {
+    let undone = undoing::undo(&sessions, &files, arguments.function.as_deref());
+    if undone.results.is_empty() {
+        if let Some(error) = undone.failures.first() {
+            return Err(error.into());
+        }
         let what = match (&arguments.function, files.as_slice()) {
             (Some(function), _) => format!("{function} was not patched"),
             (None, []) => "nothing was patched".to_owned(),
@@ -42,5 +44,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         };
         return Err(Failure::new(codes::NOTHING_TO_UNDO, what));
     }
-    Ok(output::results(&results, arguments.json, false))
+    for error in &undone.failures {
+        eprintln!("hotsplice: {}: {error}", error.code());
+    }
+    let code = output::results(&undone.results, arguments.json, false);
+    Ok(if undone.failures.is_empty() { code } else { ExitCode::from(REFUSED) })
 }

@@ -1,6 +1,7 @@
 //! One line a request. The code before a handler's first await runs in the order of arrival: there, everything becomes
 //! an event for the loop.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use serde_json::Value;
@@ -22,12 +23,14 @@ use super::positions::Encoding;
 pub struct Backend {
     client: Client,
     events: Sender<Event>,
+    /// The editor shows progress.
+    shows_progress: AtomicBool,
 }
 
 impl Backend {
     pub fn new(client: Client) -> Self {
         let events = main_loop::start(client.clone());
-        Self { client, events }
+        Self { client, events, shows_progress: AtomicBool::new(false) }
     }
 
     pub async fn ignore(&self, _params: Value) {}
@@ -45,6 +48,9 @@ impl Backend {
 
     /// Shows progress for what takes longer than half a second.
     async fn with_progress<T>(&self, title: String, work: impl Future<Output = T>) -> T {
+        if !self.shows_progress.load(Ordering::Relaxed) {
+            return work.await;
+        }
         let mut work = std::pin::pin!(work);
         let delay = std::time::Duration::from_millis(500);
         if let Ok(result) = tokio::time::timeout(delay, &mut work).await {
@@ -65,6 +71,9 @@ impl Backend {
 
 impl LanguageServer for Backend {
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
+        let window = params.capabilities.window.as_ref();
+        self.shows_progress
+            .store(window.and_then(|window| window.work_done_progress).unwrap_or(false), Ordering::Relaxed);
         let general = params.capabilities.general.as_ref();
         let encoding = Encoding::negotiate(general.and_then(|general| general.position_encodings.as_deref()));
         self.send(Event::Initialize(Box::new(params), encoding));
@@ -99,7 +108,9 @@ impl LanguageServer for Backend {
     }
 
     async fn did_save(&self, params: DidSaveTextDocumentParams) {
-        self.send(Event::Saved(params.text_document.uri));
+        let patched = self.ask(|answer| Event::Saved(params.text_document.uri, answer));
+        // Nothing comes back when nothing is patched on save.
+        let _ = self.with_progress("Hot-patching".to_owned(), patched).await;
     }
 
     async fn did_close(&self, params: DidCloseTextDocumentParams) {

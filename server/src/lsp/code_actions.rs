@@ -11,6 +11,7 @@ use tower_lsp::ls_types::{
 use super::commands;
 use super::documents::Document;
 use crate::session::{Live, Session};
+use crate::undoing;
 
 const KIND: &str = "refactor.rewrite.hotsplice";
 
@@ -34,14 +35,8 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     let line = position.line + 1;
     let file = snapshot.document.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let around = outline.definition_at(line);
-    let lives: Vec<Arc<Live>> = snapshot
-        .sessions
-        .iter()
-        .filter_map(|session| {
-            let path = session.loaded(&snapshot.document.path).ok()??;
-            session.known_baseline(&path).ok()
-        })
-        .collect();
+    let known: Vec<(&Arc<Session>, Arc<Live>)> = live_texts(&snapshot.document, &snapshot.sessions);
+    let lives: Vec<Arc<Live>> = known.iter().map(|(_, live)| live.clone()).collect();
 
     if lives.is_empty() {
         let reason = format!("no registered process has loaded {}", snapshot.shown_path);
@@ -49,9 +44,9 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
         actions.push(format!("Hot-patch file {file}"));
         return actions.into_iter().map(|title| disabled(title, &reason)).collect();
     }
-    let undo = lives
+    let undo = known
         .iter()
-        .any(|live| live.baseline.undoable > 0)
+        .any(|(session, live)| is_undoable(session, live))
         .then(|| action("Undo hot-patch".to_owned(), commands::UNDO, json!({ "uri": snapshot.uri })));
     if let Some(problem) = outline.problems().first() {
         let reason = format!("{} does not parse: line {}: {}", snapshot.shown_path, problem.line, problem.message);
@@ -75,28 +70,52 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     actions
 }
 
-/// The innermost definition that exists live and differs there; the outermost one if it is all new.
+/// What is live of a file, in the sessions that have loaded it and answer.
+pub fn live_texts<'a>(document: &Document, sessions: &'a [Arc<Session>]) -> Vec<(&'a Arc<Session>, Arc<Live>)> {
+    let live = |session: &'a Arc<Session>| {
+        let path = session.loaded(&document.path).ok()??;
+        Some((session, session.known_baseline(&path).ok()?))
+    };
+    sessions.iter().filter_map(live).collect()
+}
+
+/// Asked once for each live text: the history holds whole texts.
+fn is_undoable(session: &Session, live: &Live) -> bool {
+    *live.undoable.get_or_init(|| undoing::is_undoable(session, live).unwrap_or(false))
+}
+
 fn offer<'a>(
-    candidates: impl Iterator<Item = &'a Definition>,
+    candidates: impl Iterator<Item = &'a Definition> + Clone,
     lives: &[Arc<Live>],
     outline: &Outline,
     snapshot: &Snapshot,
 ) -> Option<CodeActionOrCommand> {
-    let mut innermost = None;
-    let mut outermost = None;
-    for definition in candidates {
-        innermost = innermost.or(Some(definition));
-        outermost = Some(definition);
-        let exists = lives.iter().any(|live| is_defined(live, &definition.qualified_name));
-        if exists {
-            return Some(if lives.iter().any(|live| differs(live, outline, &definition.qualified_name)) {
-                patch(definition, snapshot)
-            } else {
-                disabled(title(definition), "what is live is what the editor shows")
-            });
-        }
-    }
-    outermost.or(innermost).map(|definition| patch(definition, snapshot))
+    let definition = target(candidates, lives, outline)?;
+    let name = &definition.qualified_name;
+    let is_new = !lives.iter().any(|live| is_defined(live, name));
+    Some(if is_new || lives.iter().any(|live| differs(live, outline, name)) {
+        patch(definition, snapshot)
+    } else {
+        disabled(title(definition), "what is live is what the editor shows")
+    })
+}
+
+/// Of definitions around a place, innermost first, the one that is meant: the innermost that exists live and differs
+/// there, else the innermost that exists live; the outermost one if all is new.
+pub fn target<'a>(
+    candidates: impl Iterator<Item = &'a Definition> + Clone,
+    lives: &[Arc<Live>],
+    outline: &Outline,
+) -> Option<&'a Definition> {
+    let mut existing = candidates
+        .clone()
+        .filter(|definition| lives.iter().any(|live| is_defined(live, &definition.qualified_name)))
+        .peekable();
+    let innermost = existing.peek().copied();
+    existing
+        .find(|definition| lives.iter().any(|live| differs(live, outline, &definition.qualified_name)))
+        .or(innermost)
+        .or_else(|| candidates.last())
 }
 
 fn patch(definition: &Definition, snapshot: &Snapshot) -> CodeActionOrCommand {

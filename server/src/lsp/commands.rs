@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tower_lsp::ls_types::{Position, Uri};
 
+use super::code_actions::{live_texts, target};
 use super::documents::Document;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
-use crate::session::{Session, SessionError};
+use crate::session::{Live, Session, SessionError};
 use crate::undoing;
 
 pub const PATCH_FUNCTION: &str = "hotsplice.patchFunction";
@@ -104,29 +105,26 @@ pub fn patch(
     Ok(results)
 }
 
-/// The qualified name that a position means: the innermost function or class around it that exists live.
+/// The qualified name that a position means: what the code actions offer there, a function rather than a class.
 pub fn name_at(document: &Document, sessions: &[Arc<Session>], position: Position) -> Result<String, Failure> {
-    let around = document.outline().definition_at(position.line + 1);
-    let is_live = |name: &str| {
-        sessions.iter().any(|session| {
-            let live =
-                session.loaded(&document.path).ok().flatten().and_then(|path| session.known_baseline(&path).ok());
-            live.is_some_and(|live| live.outline.definitions().iter().any(|known| known.qualified_name == name))
-        })
-    };
-    around
-        .iter()
-        .find(|definition| is_live(&definition.qualified_name))
-        .or(around.last())
+    let outline = document.outline();
+    let around = outline.definition_at(position.line + 1);
+    let lives: Vec<Arc<Live>> = live_texts(document, sessions).into_iter().map(|(_, live)| live).collect();
+    let of_kind = |is_class: bool| around.iter().filter(move |definition| definition.is_class == is_class);
+    target(of_kind(false), &lives, &outline)
+        .or_else(|| target(of_kind(true), &lives, &outline))
         .map(|definition| definition.qualified_name.clone())
         .ok_or_else(|| Failure::new(codes::UNKNOWN_FUNCTION, "there is no function or class at this place"))
 }
 
 pub fn undo(sessions: &[Arc<Session>], file: Option<PathBuf>, name: Option<&str>) -> Result<Vec<FileResult>, Failure> {
     let files: Vec<PathBuf> = file.into_iter().collect();
-    let results = undoing::undo(sessions, &files, name)?;
-    if results.is_empty() {
+    let undone = undoing::undo(sessions, &files, name);
+    if undone.results.is_empty() {
+        if let Some(error) = undone.failures.into_iter().next() {
+            return Err(error.into());
+        }
         return Err(Failure::new(codes::NOTHING_TO_UNDO, "there is no hot-patch to undo"));
     }
-    Ok(results)
+    Ok(undone.results)
 }

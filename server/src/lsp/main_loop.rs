@@ -25,9 +25,10 @@ use super::pool::{self, Pool};
 use super::positions::Encoding;
 use super::settings::Settings;
 use super::verdicts::Verdicts;
+use super::watch;
 use crate::cli::to_json;
 use crate::patching::FileResult;
-use crate::session::Session;
+use crate::session::{Session, SessionError};
 
 pub enum Event {
     Initialize(Box<InitializeParams>, Encoding),
@@ -35,17 +36,16 @@ pub enum Event {
     Open(Uri, String),
     Change(Uri, Vec<TextDocumentContentChangeEvent>),
     WillSave(Uri, TextDocumentSaveReason),
-    Saved(Uri),
+    Saved(Uri, oneshot::Sender<Value>),
     Close(Uri),
     Settings(Value),
     CodeActions(Box<CodeActionParams>, oneshot::Sender<CodeActionResponse>),
     Command(Command, oneshot::Sender<Value>),
     /// Look into the registry.
     Look,
+    Connected(String, Result<Arc<Session>, SessionError>),
     SessionChanged(String),
     SessionEnded(String),
-    /// Something that the user should know.
-    Trouble(String),
     /// A patch came back.
     Patched(Result<Vec<FileResult>, Failure>, Option<oneshot::Sender<Value>>),
 }
@@ -116,12 +116,13 @@ impl State {
             Event::Initialize(params, encoding) => self.initialize(&params, encoding),
             Event::Initialized => {
                 self.look();
-                pool::watch(self.events.clone());
+                self.tell_status();
+                watch::start(self.events.clone());
             }
             Event::Open(uri, text) => self.documents.open(uri, text),
             Event::Change(uri, changes) => self.change(&uri, changes),
             Event::WillSave(uri, reason) => self.last_save = Some((uri, reason)),
-            Event::Saved(uri) => self.saved(&uri),
+            Event::Saved(uri, answer) => self.saved(&uri, answer),
             Event::Close(uri) => self.close(&uri),
             Event::Settings(value) => {
                 if let Err(message) = self.settings.update(&value) {
@@ -131,13 +132,13 @@ impl State {
             Event::CodeActions(params, answer) => self.code_actions(*params, answer),
             Event::Command(command, answer) => self.command(command, answer),
             Event::Look => self.look(),
+            Event::Connected(id, outcome) => self.connected(&id, outcome),
             Event::SessionChanged(id) => {
                 if let Some(session) = self.pool.find(&id) {
                     session.forget();
                 }
             }
             Event::SessionEnded(id) => self.session_ended(&id),
-            Event::Trouble(message) => self.show(message),
             Event::Patched(outcome, answer) => self.patched(outcome, answer),
         }
     }
@@ -161,6 +162,7 @@ impl State {
             && self.verdicts.follow(uri, &document.outline())
         {
             self.publish(uri);
+            self.tell_status();
         }
     }
 
@@ -168,10 +170,11 @@ impl State {
         self.documents.close(uri);
         if self.verdicts.forget_file(uri) {
             self.publish(uri);
+            self.tell_status();
         }
     }
 
-    fn saved(&mut self, uri: &Uri) {
+    fn saved(&mut self, uri: &Uri, answer: oneshot::Sender<Value>) {
         let reason = self.last_save.take().filter(|(saving, _)| saving == uri).map(|(_, reason)| reason);
         // An editor that does not say why it saves was told to.
         let explicit = reason.is_none_or(|reason| reason == TextDocumentSaveReason::MANUAL);
@@ -183,11 +186,16 @@ impl State {
             return;
         }
         self.look();
-        let (sessions, shown_path) = (self.sessions(), self.shown_path(&document));
-        let loaded = |session: &&Arc<Session>| session.loaded(&document.path).is_ok_and(|path| path.is_some());
-        if sessions.iter().find(loaded).is_some() {
-            self.work(None, move || commands::patch(&document, &sessions, None, false, &shown_path));
-        }
+        let (sessions, shown_path) = (self.pool.snapshot(), self.shown_path(&document));
+        self.work(Some(answer), move || {
+            let sessions = sessions.settle();
+            let loaded = |session: &Arc<Session>| session.loaded(&document.path).is_ok_and(|path| path.is_some());
+            if sessions.iter().any(loaded) {
+                commands::patch(&document, &sessions, None, false, &shown_path)
+            } else {
+                Ok(Vec::new())
+            }
+        });
     }
 
     fn code_actions(&mut self, params: CodeActionParams, answer: oneshot::Sender<CodeActionResponse>) {
@@ -198,9 +206,10 @@ impl State {
             return;
         };
         self.look();
-        let snapshot = Snapshot { shown_path: self.shown_path(&document), uri, document, sessions: self.sessions() };
+        let (sessions, shown_path) = (self.pool.snapshot(), self.shown_path(&document));
         let (position, shows_disabled) = (params.range.start, self.shows_disabled);
         std::thread::spawn(move || {
+            let snapshot = Snapshot { shown_path, uri, document, sessions: sessions.settle() };
             let mut actions = code_actions::code_actions(&snapshot, position);
             if !shows_disabled {
                 actions.retain(|action| match action {
@@ -215,16 +224,16 @@ impl State {
 
     fn command(&mut self, command: Command, answer: oneshot::Sender<Value>) {
         self.look();
-        let sessions = self.sessions();
+        let sessions = self.pool.snapshot();
         match command {
             Command::Sessions => {
-                let _ = answer.send(self.listed_sessions());
+                std::thread::spawn(move || answer.send(listed(&sessions.settle())));
             }
             Command::PatchFile { uri, run_statements } => match self.document(&uri) {
                 Ok(document) => {
                     let shown = self.shown_path(&document);
                     self.work(Some(answer), move || {
-                        commands::patch(&document, &sessions, None, run_statements, &shown)
+                        commands::patch(&document, &sessions.settle(), None, run_statements, &shown)
                     });
                 }
                 Err(failure) => self.patched(Err(failure), Some(answer)),
@@ -233,6 +242,7 @@ impl State {
                 Ok(document) => {
                     let shown = self.shown_path(&document);
                     self.work(Some(answer), move || {
+                        let sessions = sessions.settle();
                         let name = match (name, position) {
                             (Some(name), _) => name,
                             (None, position) => commands::name_at(&document, &sessions, position.unwrap_or_default())?,
@@ -244,7 +254,7 @@ impl State {
             },
             Command::Undo { uri, name } => {
                 let file = uri.as_ref().and_then(file_path);
-                self.work(Some(answer), move || commands::undo(&sessions, file, name.as_deref()));
+                self.work(Some(answer), move || commands::undo(&sessions.settle(), file, name.as_deref()));
             }
         }
     }
@@ -327,8 +337,23 @@ impl State {
     }
 
     fn look(&mut self) {
-        if self.pool.refresh(&self.events) {
-            self.tell_status();
+        self.pool.refresh(&self.events);
+    }
+
+    fn look_later(&self) {
+        let events = self.events.clone();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(pool::RETRY).await;
+            // The loop is gone when the server ends.
+            let _ = events.send(Event::Look);
+        });
+    }
+
+    fn connected(&mut self, id: &str, outcome: Result<Arc<Session>, SessionError>) {
+        match self.pool.connected(id, outcome) {
+            Ok(true) => self.tell_status(),
+            Ok(false) => self.look_later(),
+            Err(error) => self.show(format!("{}: {error}", error.code())),
         }
     }
 
@@ -338,25 +363,7 @@ impl State {
             self.publish(&uri);
         }
         self.tell_status();
-    }
-
-    fn sessions(&self) -> Vec<Arc<Session>> {
-        self.pool.sessions.clone()
-    }
-
-    fn listed_sessions(&self) -> Value {
-        let listed = self.pool.sessions.iter().map(|session| {
-            let entry = &session.entry;
-            json!({
-                "id": entry.id,
-                "pid": entry.pid,
-                "name": session.name(),
-                "command": entry.command,
-                "cwd": entry.cwd,
-                "python": entry.python,
-            })
-        });
-        Value::Array(listed.collect())
+        self.look_later();
     }
 
     fn shown_path(&self, document: &Document) -> String {
@@ -386,7 +393,7 @@ impl State {
                 })
             })
             .collect();
-        let status = StatusParams { sessions: self.listed_sessions(), verdicts: Value::Array(verdicts) };
+        let status = StatusParams { sessions: listed(&self.pool.sessions), verdicts: Value::Array(verdicts) };
         if self.last_status.as_ref() != Some(&status) {
             self.last_status = Some(status.clone());
             let client = self.client.clone();
@@ -403,4 +410,19 @@ impl State {
         let client = self.client.clone();
         self.runtime.spawn(async move { client.log_message(kind, message).await });
     }
+}
+
+fn listed(sessions: &[Arc<Session>]) -> Value {
+    let listed = sessions.iter().map(|session| {
+        let entry = &session.entry;
+        json!({
+            "id": entry.id,
+            "pid": entry.pid,
+            "name": session.name(),
+            "command": entry.command,
+            "cwd": entry.cwd,
+            "python": entry.python,
+        })
+    });
+    Value::Array(listed.collect())
 }

@@ -7,7 +7,7 @@
 //! | [`documents`] | open files, edited incrementally |
 //! | [`positions`] | the editor's positions and ours |
 //! | [`settings`] | what the user has set |
-//! | [`pool`] | sessions that come and go |
+//! | [`pool`], [`watch`] | sessions that come and go |
 //! | [`code_actions`], [`commands`], [`verdicts`] | features: from a snapshot to plain answers |
 
 mod backend;
@@ -19,6 +19,7 @@ mod pool;
 mod positions;
 mod settings;
 mod verdicts;
+mod watch;
 
 use std::process::ExitCode;
 

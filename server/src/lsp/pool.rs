@@ -1,63 +1,142 @@
 //! Sessions that come and go: connected to as soon as they are registered, dropped as soon as they end.
+//!
+//! Connecting is done on a thread of its own: a process that hangs (stopped with Ctrl-Z, say) holds nobody up.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hotsplice_channel::message::event;
-use hotsplice_channel::registry;
+use hotsplice_channel::registry::{self, Entry};
 
 use super::main_loop::Event;
-use crate::session::{self, Session};
+use crate::session::{self, Session, SessionError};
 
-/// How often the registry's folder is looked into. An end of a session is noticed at once, by its connection.
-const LOOK: Duration = Duration::from_millis(250);
+/// After how long a process that did not answer is asked again.
+pub const RETRY: Duration = Duration::from_secs(5);
 
-/// The sessions that are connected now.
+/// How long a request waits for sessions that are just being connected to.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// The sessions that are connected now, and those that will be.
 #[derive(Default)]
 pub struct Pool {
     pub sessions: Vec<Arc<Session>>,
+    connecting: HashMap<String, Arc<Connecting>>,
     /// Sessions that said no; they are not asked again.
     refused: HashSet<String>,
+    /// When to ask those again that did not answer.
+    retries: HashMap<String, Instant>,
+}
+
+/// A connection that is being made.
+#[derive(Default)]
+struct Connecting {
+    /// The session, or nothing if it came to nothing.
+    outcome: Mutex<Option<Option<Arc<Session>>>>,
+    done: Condvar,
+}
+
+/// What a request works on: the sessions as they are when it comes.
+pub struct Sessions {
+    connected: Vec<Arc<Session>>,
+    connecting: Vec<Arc<Connecting>>,
+}
+
+impl Sessions {
+    /// Waits, not long, for connections that are being made. Not to be called in the loop.
+    pub fn settle(self) -> Vec<Arc<Session>> {
+        let end = Instant::now() + SETTLE;
+        let mut sessions = self.connected;
+        for connecting in self.connecting {
+            let outcome = connecting.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            let patience = end.saturating_duration_since(Instant::now());
+            let (outcome, _) = connecting
+                .done
+                .wait_timeout_while(outcome, patience, |outcome| outcome.is_none())
+                .unwrap_or_else(PoisonError::into_inner);
+            sessions.extend(outcome.clone().flatten());
+        }
+        sessions
+    }
 }
 
 impl Pool {
-    /// Connects to what is new in the registry. True if there was something.
-    pub fn refresh(&mut self, events: &Sender<Event>) -> bool {
+    /// Begins to connect to what is new in the registry; what comes of it is an event.
+    pub fn refresh(&mut self, events: &Sender<Event>) {
         let Ok(entries) = registry::sessions(&registry::directory()) else {
-            return false;
+            return;
         };
-        let mut changed = false;
+        let now = Instant::now();
+        self.retries.retain(|id, _| entries.iter().any(|entry| entry.id == *id));
         for entry in entries {
-            let known = self.sessions.iter().any(|session| session.entry.id == entry.id);
-            if known || self.refused.contains(&entry.id) {
+            let known = self.sessions.iter().any(|session| session.entry.id == entry.id)
+                || self.connecting.contains_key(&entry.id)
+                || self.refused.contains(&entry.id)
+                || self.retries.get(&entry.id).is_some_and(|retry| *retry > now);
+            if known {
                 continue;
             }
-            let (sender, id) = (events.clone(), entry.id.clone());
-            match Session::connect(&entry, "lsp", move |event| tell(&sender, &id, event)) {
-                Ok(session) => {
-                    self.sessions.push(Arc::new(session));
-                    changed = true;
-                }
-                Err(session::SessionError::Refused { code, message }) => {
-                    self.refused.insert(entry.id);
-                    let _ = events.send(Event::Trouble(format!("{code}: {message}")));
-                }
-                // Gone already, or not ready yet: the next look tells.
-                Err(_) => {}
-            }
+            let connecting = Arc::new(Connecting::default());
+            self.connecting.insert(entry.id.clone(), connecting.clone());
+            let events = events.clone();
+            std::thread::spawn(move || connect(&entry, &connecting, &events));
         }
-        changed
     }
 
+    /// What came of a connection. True if there is a session more.
+    pub fn connected(&mut self, id: &str, outcome: Result<Arc<Session>, SessionError>) -> Result<bool, SessionError> {
+        self.connecting.remove(id);
+        match outcome {
+            // The news of its end came before it.
+            Ok(session) if session.is_closed() => {
+                self.forget(id);
+                Ok(false)
+            }
+            Ok(session) => {
+                self.retries.remove(id);
+                self.sessions.push(session);
+                Ok(true)
+            }
+            Err(error @ SessionError::Refused { .. }) => {
+                self.refused.insert(id.to_owned());
+                Err(error)
+            }
+            Err(_) => {
+                self.retries.insert(id.to_owned(), Instant::now() + RETRY);
+                Ok(false)
+            }
+        }
+    }
+
+    pub fn snapshot(&self) -> Sessions {
+        // Who did not answer once is not waited for again.
+        let first_time = self.connecting.iter().filter(|(id, _)| !self.retries.contains_key(*id));
+        Sessions {
+            connected: self.sessions.clone(),
+            connecting: first_time.map(|(_, connecting)| connecting.clone()).collect(),
+        }
+    }
+
+    /// The connection is over. The process may live on; it is not asked again at once.
     pub fn forget(&mut self, id: &str) {
+        self.retries.insert(id.to_owned(), Instant::now() + RETRY);
         self.sessions.retain(|session| session.entry.id != id);
     }
 
     pub fn find(&self, id: &str) -> Option<&Arc<Session>> {
         self.sessions.iter().find(|session| session.entry.id == id)
     }
+}
+
+fn connect(entry: &Entry, connecting: &Connecting, events: &Sender<Event>) {
+    let (sender, id) = (events.clone(), entry.id.clone());
+    let outcome = Session::connect(entry, "lsp", move |event| tell(&sender, &id, event)).map(Arc::new);
+    *connecting.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.as_ref().ok().cloned());
+    connecting.done.notify_all();
+    // The loop is gone when the server ends.
+    let _ = events.send(Event::Connected(entry.id.clone(), outcome));
 }
 
 fn tell(events: &Sender<Event>, id: &str, event: session::Event) {
@@ -70,13 +149,4 @@ fn tell(events: &Sender<Event>, id: &str, event: session::Event) {
     };
     // The loop is gone when the server ends.
     let _ = events.send(event);
-}
-
-/// Has the loop look into the registry from time to time, for as long as there is a loop.
-pub fn watch(events: Sender<Event>) {
-    std::thread::spawn(move || {
-        while events.send(Event::Look).is_ok() {
-            std::thread::sleep(LOOK);
-        }
-    });
 }

@@ -45,3 +45,21 @@ impl Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_can_not_be_read_leaves_the_settings_as_they_are() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.update(&json!({ "hotsplice": { "patchOnSave": "manual" } })), Ok(()));
+        assert!(settings.patches(true, false) && !settings.patches(false, true));
+        assert!(settings.update(&json!({ "patchOnSave": "sometimes" })).is_err());
+        assert_eq!(settings.update(&json!(null)), Ok(()));
+        assert_eq!(settings.patch_on_save, PatchOnSave::Manual);
+        assert_eq!(settings.update(&json!({ "patchOnSave": "always" })), Ok(()));
+        assert!(settings.patches(false, false));
+    }
+}

@@ -27,19 +27,17 @@ struct Shown {
 }
 
 impl Verdicts {
-    /// Takes the results of a patch: they replace what the sessions said of the file before.
+    /// Takes the results of a patch: they replace what the sessions said of the file before, or of the one definition
+    /// that was patched.
     pub fn take(&mut self, uri: &Uri, results: &[FileResult], outline: &Outline) {
         let shown = self.shown.entry(uri.clone()).or_default();
         for result in results {
-            shown.retain(|known| known.session != *result.session);
+            shown.retain(|known| known.session != *result.session || !is_replaced(&known.verdict, result));
             let told = result.verdicts.iter().filter(|verdict| verdict.code.is_some());
             shown.extend(told.map(|verdict| {
                 let mut verdict = verdict.clone();
-                if let Some(line) = line_of(outline, &verdict.definition) {
-                    let height = verdict.end_line.saturating_sub(verdict.line);
-                    verdict.line = line;
-                    verdict.end_line = line + height;
-                }
+                let line = line_of(outline, &verdict.definition, verdict.line).unwrap_or(verdict.line);
+                place(&mut verdict, line);
                 let text = text_at(outline, verdict.line, verdict.end_line);
                 Shown { session: result.session.to_string(), process: result.name.clone(), verdict, text }
             }));
@@ -57,17 +55,16 @@ impl Verdicts {
         shown.retain_mut(|known| {
             let verdict = &mut known.verdict;
             let height = verdict.end_line.saturating_sub(verdict.line);
-            let line = line_of(outline, &verdict.definition).unwrap_or(verdict.line);
-            let here = text_at(outline, line, line + height) == known.text;
-            if here {
-                (verdict.line, verdict.end_line) = (line, line + height);
-                return true;
+            let line = line_of(outline, &verdict.definition, verdict.line).unwrap_or(verdict.line);
+            let stays = if text_at(outline, line, line + height) == known.text {
+                Some(line)
+            } else {
+                known.text.as_ref().and_then(|text| find(outline.text(), text))
+            };
+            if let Some(line) = stays {
+                place(verdict, line);
             }
-            let found = known.text.as_ref().and_then(|text| find(outline.text(), text));
-            if let Some(line) = found {
-                (verdict.line, verdict.end_line) = (line, line + height);
-            }
-            found.is_some()
+            stays.is_some()
         });
         true
     }
@@ -126,13 +123,32 @@ fn diagnostic(known: &Shown, text: &str, encoding: Encoding) -> Diagnostic {
     }
 }
 
-fn line_of(outline: &Outline, definition: &str) -> Option<u32> {
-    outline.definitions().into_iter().find(|found| found.qualified_name == definition).map(|found| found.line)
+/// Whether the result says anew what a verdict said.
+fn is_replaced(known: &Verdict, result: &FileResult) -> bool {
+    let Some(function) = &result.function else {
+        return true;
+    };
+    let inside =
+        known.definition.strip_prefix(function.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let again = result.verdicts.iter().any(|verdict| verdict.definition == known.definition);
+    // What was wrong with the whole file did not stop this patch.
+    inside || again || known.definition == "<module>"
+}
+
+fn place(verdict: &mut Verdict, line: u32) {
+    let height = verdict.end_line.saturating_sub(verdict.line);
+    (verdict.line, verdict.end_line) = (line, line + height);
+}
+
+/// Of several definitions with one name (a property's getter and setter), the nearest.
+fn line_of(outline: &Outline, definition: &str, line: u32) -> Option<u32> {
+    let lines = outline.definitions().into_iter().filter(|found| found.qualified_name == definition);
+    lines.map(|found| found.line).min_by_key(|found| found.abs_diff(line))
 }
 
 fn text_at(outline: &Outline, first: u32, last: u32) -> Option<String> {
-    let lines: Vec<&str> =
-        outline.text().lines().skip(first.saturating_sub(1) as usize).take((last - first) as usize + 1).collect();
+    let count = last.saturating_sub(first) as usize + 1;
+    let lines: Vec<&str> = outline.text().lines().skip(first.saturating_sub(1) as usize).take(count).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -140,4 +156,71 @@ fn find(text: &str, part: &str) -> Option<u32> {
     let lines: Vec<&str> = text.lines().collect();
     let wanted: Vec<&str> = part.lines().collect();
     lines.windows(wanted.len().max(1)).position(|window| window == wanted).map(|index| index as u32 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hotsplice_channel::patch::Kind;
+
+    const TEXT: &str = "def f():\n    return 1\n\ndef g():\n    return 2\n";
+
+    fn refused(definition: &str, line: u32, function: Option<&str>) -> FileResult {
+        let verdict = Verdict {
+            path: "/srv/app.py".to_owned(),
+            definition: definition.to_owned(),
+            kind: Kind::Body,
+            line,
+            end_line: line + 1,
+            verdict: Outcome::Refused,
+            code: Some("HS0103".to_owned()),
+            message: Some("it raised".to_owned()),
+        };
+        FileResult {
+            session: "7-1".into(),
+            pid: 7,
+            name: "app.py · pid 7".to_owned(),
+            file: verdict.path.clone(),
+            function: function.map(str::to_owned),
+            committed: false,
+            verdicts: vec![verdict],
+            timings: Default::default(),
+        }
+    }
+
+    fn shown(verdicts: &Verdicts, uri: &Uri, text: &str) -> Vec<u32> {
+        let diagnostics = verdicts.diagnostics(uri, text, Encoding::Utf16);
+        diagnostics.iter().map(|diagnostic| diagnostic.range.start.line + 1).collect()
+    }
+
+    #[test]
+    fn a_verdict_stays_with_its_text_and_goes_when_that_changes() {
+        let uri: Uri = "file:///srv/app.py".parse().expect("a uri");
+        let mut verdicts = Verdicts::default();
+        verdicts.take(&uri, &[refused("g", 4, None)], &Outline::parse(TEXT));
+        assert_eq!(shown(&verdicts, &uri, TEXT), [4]);
+        let moved = format!("# new\n{TEXT}");
+        assert!(verdicts.follow(&uri, &Outline::parse(&moved)));
+        assert_eq!(shown(&verdicts, &uri, &moved), [5]);
+        verdicts.follow(&uri, &Outline::parse(&moved.replace("return 1", "return 3")));
+        assert_eq!(shown(&verdicts, &uri, &moved), [5]);
+        verdicts.follow(&uri, &Outline::parse(&moved.replace("return 2", "return 3")));
+        assert!(shown(&verdicts, &uri, &moved).is_empty());
+    }
+
+    #[test]
+    fn patching_one_function_leaves_what_is_said_of_others() {
+        let uri: Uri = "file:///srv/app.py".parse().expect("a uri");
+        let outline = Outline::parse(TEXT);
+        let mut verdicts = Verdicts::default();
+        verdicts.take(&uri, &[refused("g", 4, Some("g"))], &outline);
+        verdicts.take(&uri, &[refused("f", 1, Some("f"))], &outline);
+        assert_eq!(shown(&verdicts, &uri, TEXT), [4, 1]);
+        let mut well = refused("g", 4, Some("g"));
+        well.verdicts.clear();
+        verdicts.take(&uri, &[well], &outline);
+        assert_eq!(shown(&verdicts, &uri, TEXT), [1]);
+        verdicts.take(&uri, &[refused("g", 4, None)], &outline);
+        assert_eq!(shown(&verdicts, &uri, TEXT), [4]);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,6 +36,7 @@ pub struct Client {
     writing: Mutex<()>,
     pending: Pending,
     last: AtomicU64,
+    closed: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -45,11 +46,24 @@ impl Client {
         stream.set_write_timeout(Some(Duration::from_secs(10))).map_err(gone)?;
         let reading = stream.try_clone().map_err(gone)?;
         let pending = Pending::default();
-        let client =
-            Self { pid: entry.pid, stream, writing: Mutex::new(()), pending: pending.clone(), last: AtomicU64::new(0) };
+        let closed = Arc::<AtomicBool>::default();
+        let client = Self {
+            pid: entry.pid,
+            stream,
+            writing: Mutex::new(()),
+            pending: pending.clone(),
+            last: AtomicU64::new(0),
+            closed: closed.clone(),
+        };
         std::thread::Builder::new()
             .name(format!("session-{}", entry.pid))
-            .spawn(move || read(reading, &pending, on_event))
+            .spawn(move || {
+                read(reading, &pending, &on_event);
+                closed.store(true, Ordering::Release);
+                // Whoever waits learns that nothing will come.
+                pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                on_event(Event::Closed);
+            })
             .map_err(gone)?;
         let hello = Hello { protocol: PROTOCOL, client: format!("hotsplice {} {role}", env!("CARGO_PKG_VERSION")) };
         let answer: HelloAnswer = client.request(method::HELLO, &hello, Duration::from_secs(5))?;
@@ -58,6 +72,10 @@ impl Client {
             return Err(SessionError::Gone { pid: entry.pid });
         }
         Ok(client)
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Asks and waits for the answer.
@@ -78,6 +96,10 @@ impl Client {
         }
         let (sender, answer) = channel();
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        if self.is_closed() {
+            // Nobody is left to read an answer.
+            self.pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
         let written = {
             let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
             (&self.stream).write_all(&bytes)
@@ -107,7 +129,7 @@ impl Drop for Client {
     }
 }
 
-fn read(mut stream: UnixStream, pending: &Pending, on_event: impl Fn(Event)) {
+fn read(mut stream: UnixStream, pending: &Pending, on_event: &impl Fn(Event)) {
     let mut lines = framing::Lines::default();
     let mut block = vec![0u8; 64 * 1024];
     'connection: loop {
@@ -120,7 +142,7 @@ fn read(mut stream: UnixStream, pending: &Pending, on_event: impl Fn(Event)) {
         loop {
             match lines.next_line() {
                 Ok(Some(line)) => {
-                    if !take(&line, pending, &on_event) {
+                    if !take(&line, pending, on_event) {
                         break 'connection;
                     }
                 }
@@ -129,9 +151,6 @@ fn read(mut stream: UnixStream, pending: &Pending, on_event: impl Fn(Event)) {
             }
         }
     }
-    // Whoever waits learns that nothing will come.
-    pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    on_event(Event::Closed);
 }
 
 /// Hands a message to whoever it is for; false when the other side does not speak our language.

@@ -5,7 +5,7 @@ mod error;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hotsplice_analysis::Outline;
@@ -36,6 +36,8 @@ pub struct Session {
 pub struct Live {
     pub baseline: BaselineAnswer,
     pub outline: Outline,
+    /// Whether there is a patch to undo, once somebody wanted to know.
+    pub undoable: OnceLock<bool>,
 }
 
 impl Session {
@@ -43,6 +45,10 @@ impl Session {
     pub fn connect(entry: &Entry, role: &str, on_event: impl Fn(Event) + Send + 'static) -> Result<Self, SessionError> {
         let client = Client::connect(entry, role, on_event)?;
         Ok(Self { entry: entry.clone(), client, files: Mutex::new(None), baselines: Mutex::default() })
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
     }
 
     /// How a person would call the process: `flask run · pid 4711`.
@@ -86,7 +92,7 @@ impl Session {
         let baseline: BaselineAnswer =
             self.client.request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)?;
         let outline = Outline::parse(&baseline.text);
-        let live = Arc::new(Live { baseline, outline });
+        let live = Arc::new(Live { baseline, outline, undoable: OnceLock::new() });
         self.baselines.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), live.clone());
         Ok(live)
     }
@@ -149,21 +155,26 @@ fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// A process that is registered but can't be talked to.
-pub struct Unreachable {
-    pub entry: Entry,
-    pub error: SessionError,
-}
-
-/// Connects to every registered process. One that is gone in the meantime is left out in silence.
-pub fn connect_all(role: &str) -> Result<(Vec<Arc<Session>>, Vec<Unreachable>), registry::RegistryError> {
+/// Connects to the registered processes that are wanted, all at once: one that hangs doesn't hold the others up. One
+/// that is gone in the meantime is left out in silence.
+pub fn connect_all(
+    role: &str,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Result<(Vec<Arc<Session>>, Vec<SessionError>), registry::RegistryError> {
+    let mut entries = registry::sessions(&registry::directory())?;
+    entries.retain(|entry| wanted(entry));
+    let attempts: Vec<_> = std::thread::scope(|scope| {
+        let connecting: Vec<_> =
+            entries.iter().map(|entry| scope.spawn(|| Session::connect(entry, role, |_| {}))).collect();
+        connecting.into_iter().filter_map(|attempt| attempt.join().ok()).collect()
+    });
     let mut sessions = Vec::new();
     let mut unreachable = Vec::new();
-    for entry in registry::sessions(&registry::directory())? {
-        match Session::connect(&entry, role, |_| {}) {
+    for attempt in attempts {
+        match attempt {
             Ok(session) => sessions.push(Arc::new(session)),
             Err(SessionError::Gone { .. }) => {}
-            Err(error) => unreachable.push(Unreachable { entry, error }),
+            Err(error) => unreachable.push(error),
         }
     }
     Ok((sessions, unreachable))
