@@ -35,6 +35,8 @@ def describe_value(value, module, depth=0):
     if isinstance(value, types.ModuleType):
         return f"module {value.__name__}"
     try:
+        if isinstance(value, (set, frozenset)):
+            return f"{type(value).__name__} of {sorted(map(repr, value))}"
         return plain(repr(value))
     except Exception as error:
         return f"repr raises {type(error).__name__}"
@@ -67,11 +69,21 @@ def describe_function(function):
 
 
 def describe_class(owner, module, depth):
-    skipped = {"__dict__", "__weakref__", "__module__", "__annotate_func__", "__annotations_cache__", "_abc_impl"}
+    # `__static_attributes__` is a hint that the compiler leaves for itself; the others are the interpreter's own.
+    skipped = {
+        "__dict__",
+        "__weakref__",
+        "__module__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__static_attributes__",
+        "_abc_impl",
+    }
     members = {
         name: describe_value(value, module, depth + 1)
         for name, value in sorted(vars(owner).items())
-        if name not in skipped
+        # Merely asking for annotations makes an empty dict before 3.14.
+        if name not in skipped and not (name == "__annotations__" and value == {})
     }
     return {
         "name": owner.__qualname__,

@@ -33,6 +33,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(session::after_fork_in_parent, module)?,
         wrap_pyfunction!(session::after_fork_in_child, module)?,
         wrap_pyfunction!(session::notify, module)?,
+        wrap_pyfunction!(job::call_later, module)?,
         wrap_pyfunction!(executed::watch, module)?,
         wrap_pyfunction!(executed::loaded, module)?,
         wrap_pyfunction!(commit::commit, module)?,

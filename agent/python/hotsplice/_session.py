@@ -83,8 +83,11 @@ def stop():
 
 
 def _after_fork_in_child():
+    from ._engine import transition
+
     try:
         load().after_fork_in_child()
+        transition.end_all()
     except OSError as error:
         sys.stderr.write(f"hotsplice: the forked process {os.getpid()} can't be patched: {error}\n")
 

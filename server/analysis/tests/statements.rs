@@ -14,7 +14,7 @@ fn constants_and_what_is_derived_from_them() {
           run  2| Y = X + 1
         Derived Derived Function `f` in [] 4-4 (was 4) parts [Defaults] fresh ["a"]
           run  4| def f(a=Y, b=None): return a
-        Derived Derived Assignment `z` in [A] 6-6 (was 6)
+        Derived Derived Assignment `A.z` in [A] 6-6 (was 6)
           run  5| class A:
           run  6|     z = Y
         Derived Derived Statement `print(Y)` in [] 8-8 (was 8) offered
@@ -70,13 +70,13 @@ fn class_header_and_attributes() {
           run  4|     y: str
           run  5|     def m(self): pass
           run  6|     def n(self): pass
-        Changed Docstring Docstring `__doc__` in [A] 2-2 (was 2)
+        Changed Docstring Docstring `A.__doc__` in [A] 2-2 (was 2)
           run  1| class A(C, metaclass=M):
           run  2|     'dok'
-        Changed ClassAttribute Assignment `x` in [A] 3-3 (was 3)
+        Changed ClassAttribute Assignment `A.x` in [A] 3-3 (was 3)
           run  1| class A(C, metaclass=M):
           run  3|     x = 2
-        Changed ClassAttribute Annotation `y` in [A] 4-4 (was 4)
+        Changed ClassAttribute Annotation `A.y` in [A] 4-4 (was 4)
           run  1| class A(C, metaclass=M):
           run  4|     y: str
         Added Added Function `A.n` in [A] 6-6 (new)

@@ -12,6 +12,8 @@ one of the program's. Modules, from the outside in:
 ``merging``      taking a value that was evaluated into the live namespace
 ``classes``      the same for classes
 ``references``   moving references from one object to another
+``transition``   calls that are inside old code at the commit
+``running``      which calls still run old code
 ``lookup``       from a definition to the live objects
 ``code``         compiling excerpts, walking and pairing code objects
 ``plan``         the primitive operations and the verdicts

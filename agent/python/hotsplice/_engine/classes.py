@@ -7,6 +7,7 @@ import typing
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
 from . import lookup
+from .code import compile_excerpt, find_class_body
 from .errors import Refusal
 from .native import native
 
@@ -61,7 +62,7 @@ def merge(merger, live, made, scope):
         return
     bases = tuple(live if base is made else _live_base(merger, base) for base in made.__bases__)
     if bases != live.__bases__:
-        problem = _layout_problem(live, bases)
+        problem = _layout_problem(live, made, bases)
         if problem:
             _replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
             return
@@ -70,10 +71,13 @@ def merge(merger, live, made, scope):
         return
     old, new = dict(live.__dict__), dict(made.__dict__)
     edited = _edited_names(merger, scope)
+    written = _written_names(merger, scope)
     for name, value in new.items():
         if name in OWN_KEYS or isinstance(value, (GetSetDescriptorType, MemberDescriptorType)):
             continue
-        _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, edited)
+        # What the class statement does not write itself came of its metaclass or of a decorator.
+        is_taken = name in edited or name.startswith("__") or name not in written
+        _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, is_taken)
     for name, value in old.items():
         generated = name.startswith("__") and isinstance(value, FunctionType) and name not in ("__init_subclass__",)
         if name not in new and name not in OWN_KEYS and (generated or name in _removed_names(merger, scope)):
@@ -105,6 +109,15 @@ def _edited_names(merger, scope):
     }
 
 
+def _written_names(merger, scope):
+    """Names that the statements of the new class body bind."""
+    unit = merger.change.classes.get(scope)
+    if unit is None:
+        return ()
+    body = find_class_body(compile_excerpt(unit["run"], merger.namespace.filename), scope)
+    return body.co_names if body is not None else ()
+
+
 def _removed_names(merger, scope):
     return {
         lookup.mangled(name, scope)
@@ -114,22 +127,22 @@ def _removed_names(merger, scope):
     }
 
 
-def _merge_attribute(merger, live, scope, name, old, new, edited):
+def _merge_attribute(merger, live, scope, name, old, new, is_taken):
     """Functions keep their identity, values that the edit did not touch keep their state."""
     plan = merger.plan
     if old is MISSING:
         plan.set_class_attribute(live, name, new)
     elif isinstance(old, FunctionType) and isinstance(new, FunctionType):
-        merger.merge_function(old, new, decorators_changed=name in edited)
+        merger.merge_function(old, new, decorators_changed=is_taken)
     elif isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__ and old is not new:
         merge(merger, old, new, (*scope, name))
     elif type(old) is type(new) and isinstance(old, (staticmethod, classmethod)) and _plain(old) and _plain(new):
-        merger.merge_function(old.__func__, new.__func__, decorators_changed=name in edited)
+        merger.merge_function(old.__func__, new.__func__, decorators_changed=is_taken)
     elif isinstance(old, property) and isinstance(new, property) and _same_accessors(old, new):
         for accessor in ("fget", "fset", "fdel"):
             if getattr(old, accessor) is not None:
                 merger.merge_function(getattr(old, accessor), getattr(new, accessor))
-    elif name in edited or name.startswith("__"):
+    elif is_taken:
         plan.set_class_attribute(live, name, new)
 
 
@@ -177,14 +190,25 @@ def _live_base(merger, base):
     return base
 
 
-def _layout_problem(live, bases):
-    """Asks CPython, on a class made for the purpose, whether the new bases fit; what it says if they do not."""
+def _layout_problem(live, made, bases):
+    """Asks CPython, with the class that was built anew, whether the two kinds of bases fit; what it says if not."""
+    before = made.__bases__
     try:
-        probe = type("probe", live.__bases__, {"__slots__": ()} if "__slots__" in live.__dict__ else {})
-        probe.__bases__ = bases
+        made.__bases__ = live.__bases__
+        made.__bases__ = bases
     except TypeError as error:
         return str(error)
+    finally:
+        if made.__bases__ != before:
+            made.__bases__ = before
     return None
+
+
+def update_abstract(owner):
+    """Which methods of a class and of its subclasses are abstract (``abc.update_abstractmethods``)."""
+    abc.update_abstractmethods(owner)
+    for subclass in type.__subclasses__(owner):
+        update_abstract(subclass)
 
 
 def _replace(merger, live, made, scope, change):
@@ -206,12 +230,6 @@ def _replace(merger, live, made, scope, change):
         ) from None
     for subclass in subclasses:
         bases = tuple(made if base is live else base for base in subclass.__bases__)
-        problem = _layout_problem(subclass, bases)
-        if problem:
-            raise Refusal(
-                "HS0502",
-                f"{change}, and the subclass {subclass.__qualname__} can't follow: {problem}; start the process again",
-            )
         plan.add("bases", subclass, bases)
     for instance in instances:
         plan.add("setattr", instance, "__class__", made)

@@ -43,7 +43,9 @@ def evaluate(transaction):
         while pending:
             evaluate_next()
         for merger in evaluated:
+            merger.bind()
             merger.remove_names()
+        for merger in evaluated:
             merger.finish()
     except _Failed:
         return
@@ -62,6 +64,11 @@ def _run_edits(merger, options):
         except Refusal as refusal:
             outcome.refused(refusal.code, refusal.message)
             raise _Failed from None
+    try:
+        merger.rebuild_for_removals()
+    except Refusal as refusal:
+        merger.change.outcomes[0].refused(refusal.code, refusal.message)
+        raise _Failed from None
 
 
 def _is_to_be_run(outcome, options):

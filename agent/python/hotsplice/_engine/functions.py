@@ -104,8 +104,41 @@ def plan(changes, file_change, plan):
                     f"{closures} the old code: they were made before the patch, without the variable {name!r}; "
                     "later ones have the new code",
                 )
+            _say_made_before(outcome, change, by_code)
             outcome.applied()
         _follow_wrappers(change, plan)
+
+
+def _say_made_before(outcome, change, by_code):
+    """Defaults of a nested function, and a class made in a function, come of running the outer one."""
+    edit = outcome.edit
+    if "<locals>" not in edit["scope"]:
+        return
+    name = edit["definition"]
+    if edit["what"] == "class":
+        if any(item.__qualname__ == name and item.__module__ == change.namespace.name for item in _classes()):
+            outcome.caveat(
+                "HS0307", f"{name} is made anew by each call; classes made before have new code in their methods only"
+            )
+    elif {"defaults", "annotations", "decorators"} & set(edit["parts"]):
+        last = name.rpartition(".")[2]
+        nested = [key for key, (old, _) in change.pairs.items() if old.co_name == last and key not in change.roots]
+        if any(by_code.get(key) for key in nested):
+            outcome.caveat(
+                "HS0302",
+                f"{last} gets its defaults, annotations and decorators when the function around it runs: "
+                "what was made before keeps its own",
+            )
+
+
+def _classes():
+    pending, seen = [object], set()
+    while pending:
+        for item in type.__subclasses__(pending.pop()):
+            if item not in seen:
+                seen.add(item)
+                pending.append(item)
+    return seen
 
 
 def _drop_caches(change, file_change, plan):

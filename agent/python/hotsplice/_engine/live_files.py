@@ -129,6 +129,7 @@ def differing(path, text):
         return []
     differs = []
     for namespace in lookup.namespaces(path):
+        namespace.lines_known = False
         for scope, code in outermost_functions(compiled):
             if code.co_name.startswith("<"):
                 continue

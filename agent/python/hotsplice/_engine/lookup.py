@@ -20,6 +20,8 @@ class Namespace:
         self.name = globals.get("__name__")
         self.path = path
         self.filename = self._filename()
+        # Whether the lines of the known text are those of the live code.
+        self.lines_known = True
 
     def _filename(self):
         # A script's code carries its path as it was typed; new code must carry the same one.
@@ -132,7 +134,7 @@ def find_unit(namespace, unit):
     for function in native.functions_of_file(namespace.filename):
         if function.__globals__ is namespace.globals and fits(function):
             codes.setdefault(id(function.__code__), function)
-    return list(codes.values()) or _by_name(namespace, scope, name)
+    return list(codes.values()) or ([] if namespace.lines_known else _by_name(namespace, scope, name))
 
 
 def _by_name(namespace, scope, name):

@@ -1,7 +1,9 @@
 """Taking what was evaluated into the live namespace: operations of the plan, one bound name after the other."""
 
+import abc
 import ast
 import dis
+import functools
 import sys
 import textwrap
 from types import CodeType, FunctionType, ModuleType
@@ -57,7 +59,8 @@ class Merger:
                 return
             run_in_module(edit["run"], self.shadow)
             for name in self._names(edit["binds"]):
-                self.bound[name] = outcome
+                if not self._is_bound_later(edit, name):
+                    self.bound[name] = outcome
             outcome.applied()
 
     def _names(self, binds):
@@ -69,6 +72,13 @@ class Merger:
             for name, value in self.shadow.globals.items()
             if name not in UNBOUND and before.get(name, MISSING) is not value
         ]
+
+    def _is_bound_later(self, edit, name):
+        """A definition further down, which is live already, has the last word (overloads, redefinitions)."""
+        return edit["change"] == "added" and any(
+            unit["name"] == name and unit["scope"] == edit["scope"] and unit["line"] > edit["line"]
+            for unit in (*self.change.units, *self.change.moves)
+        )
 
     @staticmethod
     def _is_bare(edit):
@@ -129,6 +139,16 @@ class Merger:
             made = seen.pop(lookup.mangled(scope[-1], scope[:-1]))
         classes.merge(self, owner, made, scope)
 
+    def rebuild_for_removals(self):
+        """What a metaclass or a decorator makes of a class's members is made anew when one of them is gone."""
+        for outcome in self.change.outcomes:
+            edit = outcome.edit
+            scope = tuple(edit["scope"])
+            if edit["change"] == "removed" and scope in self.change.classes:
+                owner = lookup.find_class(self.namespace, scope)
+                if owner is not None and classes.needs_rebuild(owner, edit):
+                    self._rebuild(scope, owner)
+
     # Values that the program changed are kept
 
     def _is_kept(self, outcome, holder, scope):
@@ -163,7 +183,8 @@ class Merger:
         if scope:
             seen.update(holder)
         try:
-            exec(compile(statement, self.namespace.filename, "exec", dont_inherit=True), seen)
+            code = compile(statement, self.namespace.filename, "exec", dont_inherit=True)
+            exec(code.replace(co_name="<patch>"), seen)
             expected, actual = seen[name], holder[stored]
             return not (expected is actual or (type(expected) is type(actual) and bool(expected == actual)))
         except Exception:
@@ -222,6 +243,8 @@ class Merger:
         while isinstance(value, FunctionType) and value is not function:
             if "annotations" in parts and value.__annotations__ == function.__annotations__:
                 self.plan.function(value, annotations=parts["annotations"])
+            elif "annotate" in parts and value.__annotate__ is function.__annotate__:
+                self.plan.function(value, annotate=parts["annotate"])
             value = value.__dict__.get("__wrapped__")
 
     def merge_function(self, live, made, decorators_changed=False):
@@ -258,7 +281,7 @@ class Merger:
         if not isinstance(value, FunctionType):
             return False
         if edit["what"] == "function":
-            return edit["change"] != "added" or value.__globals__ is self.namespace.globals
+            return edit["change"] != "added"
         first, last = edit.get("old_line"), edit.get("old_end_line")
         return (
             value.__name__ == "<lambda>"
@@ -288,6 +311,9 @@ class Merger:
                 if stored in taken or stored not in holder:
                     continue
                 gone.append(name)
+                if scope in self.rebuilt:
+                    # The class that was built again says what stays.
+                    continue
                 if scope:
                     self.plan.delete_class_attribute(owner, stored)
                 else:
@@ -306,19 +332,26 @@ class Merger:
         else:
             outcome.note("applied", "HS0405", f"{', '.join(gone)} is gone; references to it go on")
 
-    def finish(self):
-        """Plans every binding, then gives functions made in the shadow their live namespace."""
+    def bind(self):
+        """Plans every binding."""
         for name, outcome in self.bound.items():
             self._bind(name, outcome)
+        for scope in self.change.classes:
+            owner = lookup.find_class(self.namespace, scope)
+            if isinstance(owner, abc.ABCMeta):
+                self.plan.afterwards.append(functools.partial(classes.update_abstract, owner))
         for scope, names in self.bound_in_class.items():
             if scope not in self.rebuilt:
                 owner = lookup.find_class(self.namespace, scope)
                 for name, outcome in names.items():
                     self._bind_in_class(scope, owner, name, outcome)
-                self._bind_annotations(owner, self.shadow.classes[scope])
-        annotations = self.shadow.globals.get("__annotations__")
-        if annotations != self.annotated:
-            self.plan.set_name(self.namespace.globals, "__annotations__", annotations)
+        for scope, seen in self.shadow.classes.items():
+            if scope not in self.rebuilt:
+                self._bind_annotations(seen.owner, seen)
+        self._bind_module_annotations()
+
+    def finish(self):
+        """Gives functions made in the shadow their live namespace; last of all."""
         self.replaced.extend(self.shadow.twins.values())
         if isinstance(self.namespace.module, ModuleType):
             self.replaced.append((self.shadow.module, self.namespace.module))
@@ -361,6 +394,15 @@ class Merger:
         if set_name is not None:
             set_name(new, owner, name)
         self.plan.set_class_attribute(owner, name, new)
+
+    def _bind_module_annotations(self):
+        annotations = self.shadow.globals.get("__annotations__")
+        annotate = self.shadow.globals.get("__annotate__")
+        if annotate is not None and annotate is not self.shadow.before.get("__annotate__"):
+            # From 3.14 on they are a function's result, and it knows those of the excerpt only (PEP 649).
+            annotations = {**getattr(self.namespace.module, "__annotations__", {}), **annotate(1)}
+        if annotations != self.annotated:
+            self.plan.set_name(self.namespace.globals, "__annotations__", annotations)
 
     def _bind_annotations(self, owner, seen):
         added = seen.get("__annotations__")

@@ -21,7 +21,8 @@ def follow(merger):
 
 def move_binding(merger, name, old, new, outcome):
     """A name holds another value: copies that other modules imported follow while they still hold the old one."""
-    if isinstance(old, (FunctionType, type)) and merger.change.path:
+    redefined = outcome.edit["change"] == "added" and outcome.edit["kind"] != "replaced"
+    if isinstance(old, (FunctionType, type)) and old.__qualname__ == name and not redefined:
         left = move(merger.plan, old, new, merger)
         if left:
             outcome.caveat(

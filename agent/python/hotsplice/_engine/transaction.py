@@ -3,7 +3,7 @@
 import linecache
 import time
 
-from . import classes, evaluation, functions, hooks, lookup, running
+from . import classes, evaluation, functions, hooks, lookup, running, transition
 from .code import compile_excerpt
 from .errors import Refusal, TimeLimit
 from .live_files import live_file
@@ -103,6 +103,8 @@ class Transaction:
     def _baselines_fit(self):
         fit = True
         for change in self.files:
+            for namespace in change.namespaces:
+                namespace.lines_known = live_file(change.path).trust == "exact"
             if live_file(change.path).version != change.base_version:
                 fit = False
                 for outcome in change.outcomes:
@@ -130,7 +132,10 @@ class Transaction:
     def commit(self):
         """Swaps the pointers; runs no Python code of the program's until that is done."""
         self._started = time.perf_counter_ns()
+        moment = transition.plan(self)
         replaced = native.commit(self.plan.operations)
+        if moment is not None:
+            transition.begin(moment)
         self._lap("commit")
         for change in self.files:
             definitions = list(dict.fromkeys(edit["definition"] for edit in change.edits))

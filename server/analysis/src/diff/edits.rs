@@ -7,9 +7,14 @@ use super::scope::Scope;
 use crate::outline::Outline;
 use crate::tree::{Node, Parts, Span};
 
+/// What binds one name is called by it, as a definition is; other statements by their own words.
+fn is_plain_name(name: &str) -> bool {
+    name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+}
+
 /// An edit with its places and names filled in.
 pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, change: Change) -> Edit {
-    let definition = match new.is_definition() {
+    let definition = match new.is_definition() || is_plain_name(&new.name) {
         true => scope.qualified(&new.name),
         false => new.name.clone(),
     };
