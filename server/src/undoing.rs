@@ -69,30 +69,33 @@ pub fn is_undoable(session: &Session, live: &Live) -> Result<bool, SessionError>
         return Ok(false);
     }
     let versions = session.history(&live.baseline.path)?.versions;
-    Ok(before_latest(live.baseline.text.clone(), versions, str::to_owned).is_some())
+    Ok(before_latest(&live.baseline.text, versions, str::to_owned).is_some())
 }
 
-/// The version before the latest patch that is not undone, newest first; patches that left the view as it was are none.
+/// The version before the latest patch that is not undone. Versions come newest first; a patch that left the view as it
+/// was is none.
 fn before_latest<T: PartialEq>(
-    live: String,
+    live: &str,
     versions: Vec<FormerVersion>,
     view: impl Fn(&str) -> T,
 ) -> Option<FormerVersion> {
-    let mut after = view(&live);
-    let mut undone = 0;
-    for version in versions {
+    let mut after = view(live);
+    let mut versions = versions.into_iter();
+    while let Some(version) = versions.next() {
         let before = view(&version.text);
         if before == after {
             continue;
         }
-        if version.label == LABEL {
-            undone += 1;
-        } else if undone > 0 {
-            undone -= 1;
-        } else {
+        if version.label != LABEL {
             return Some(version);
         }
-        after = before;
+        // An undo went back to an earlier state: what came between is undone. If it was of one definition only, there is
+        // no such state, and the patches before it stand.
+        if let Some(back_to) = versions.as_slice().iter().position(|earlier| view(&earlier.text) == after) {
+            versions.nth(back_to);
+        } else {
+            after = before;
+        }
     }
     None
 }
@@ -102,8 +105,7 @@ fn former_files(session: &Session, files: &[PathBuf]) -> Result<Vec<WantedFile>,
     let mut former = Vec::new();
     for (path, versions) in histories(session, files)? {
         let live = session.baseline(&path)?;
-        former
-            .extend(before_latest(live.baseline.text.clone(), versions, str::to_owned).map(|version| (path, version)));
+        former.extend(before_latest(&live.baseline.text, versions, str::to_owned).map(|version| (path, version)));
     }
     let latest = former.iter().map(|(_, version)| version.transaction).max();
     Ok(former
@@ -118,7 +120,7 @@ fn former_definition(session: &Session, files: &[PathBuf], function: &str) -> Re
     let mut wanted = Vec::new();
     for (path, versions) in histories(session, files)? {
         let live = session.baseline(&path)?;
-        let former = before_latest(live.baseline.text.clone(), versions, |text| definitions(text, function));
+        let former = before_latest(&live.baseline.text, versions, |text| definitions(text, function));
         wanted.extend(former.map(|version| WantedFile {
             path: path.into(),
             text: version.text,
@@ -157,7 +159,7 @@ mod tests {
             replaced_at: 0.0,
         });
         let live = text(states.last()?);
-        before_latest(live, versions.collect(), str::to_owned).map(|version| version.text)
+        before_latest(&live, versions.collect(), str::to_owned).map(|version| version.text)
     }
 
     #[test]
@@ -168,6 +170,8 @@ mod tests {
         assert_eq!(target(&["a", "b", "c", "<b", "<a"]), None);
         assert_eq!(target(&["a", "b", "<a", "c"]).as_deref(), Some("a"));
         assert_eq!(target(&["a", "b", "<a", "c", "<a"]), None);
+        // One of two changes of a patch was undone: the other one is left.
+        assert_eq!(target(&["f0 g0", "f1 g1", "<f0 g1"]).as_deref(), Some("f0 g0"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use hotsplice_channel::codes;
 pub enum SessionError {
     #[error("process {pid} ended or closed the connection; nothing was lost: patch again once it runs")]
     Gone { pid: u32 },
-    #[error("process {pid} did not answer in {seconds} s: it may be held up in C code that keeps the GIL")]
+    #[error("process {pid} did not answer in {seconds} s: it may be stopped, or in C code that keeps the GIL")]
     TimedOut { pid: u32, seconds: u64 },
     #[error("{message}")]
     Refused { code: String, message: String },
