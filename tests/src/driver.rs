@@ -21,6 +21,8 @@ impl Driver {
     pub fn fresh(python: &Python) -> Self {
         let mut command = std::process::Command::new(&python.path);
         command.arg(repository().join("tests/driver.py")).env("PYTHONDONTWRITEBYTECODE", "1");
+        // A program may import the package without being a session.
+        command.env("PYTHONPATH", repository().join("agent/python"));
         Self { program: Program::start(command) }
     }
 

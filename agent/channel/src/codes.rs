@@ -64,7 +64,7 @@ codes! {
     REFERENCE_NOT_MOVED "HS0303" Caveat "a reference to the old object could not be moved";
     DECORATOR_CACHE_CLEARED "HS0304" Caveat "a cache of results of the old code was cleared";
     MONKEYPATCH_KEPT "HS0305" Caveat "the name holds something that the program put there";
-    CALLS_STILL_INSIDE "HS0306" Caveat "calls that began before the patch still run the old code";
+    CALLS_STILL_INSIDE "HS0306" Information "calls that began before the patch still run the old code";
     CLOSURE_CLASS "HS0307" Caveat "a class or function made inside a function is new only for later calls";
 
     STATEMENT_OFFERED "HS0401" Caveat "the statement was not run; it is offered";

@@ -4,6 +4,7 @@
 started by ``hotsplice run`` need not call it.
 """
 
+from ._hooks import on_patch
 from ._session import UnsupportedPython, __version__, listen, stop
 
-__all__ = ["UnsupportedPython", "__version__", "listen", "stop"]
+__all__ = ["UnsupportedPython", "__version__", "listen", "on_patch", "stop"]

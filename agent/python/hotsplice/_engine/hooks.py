@@ -1,5 +1,61 @@
-"""What runs once a patch is live. A hook that fails is reported and harms nothing."""
+"""What runs once a patch is live: first all that clear, then all that update. A hook that fails is only reported."""
+
+import traceback
+from types import SimpleNamespace
+
+from .. import _hooks
+from . import lookup
 
 
-def run(_transaction):
-    """Nothing asks to be told yet."""
+def run(transaction):
+    """Calls the program's hooks; returns verdicts of those that failed."""
+    patch = SimpleNamespace(
+        label=transaction.label,
+        files={
+            change.path: list(dict.fromkeys(edit["definition"] for edit in change.edits))
+            for change in transaction.files
+        },
+    )
+    failed = []
+    for hook in (*_hooks.clearing, *_hooks.updating):
+        _call(hook, patch, transaction.files[0], failed)
+    for change in transaction.files:
+        for namespace in change.namespaces:
+            hook = namespace.globals.get("__hotsplice_patched__")
+            if callable(hook) and change.edits:
+                _call(hook, patch, change, failed)
+            for scope in _patched_classes(change):
+                owner = lookup.find_class(namespace, scope)
+                if owner is not None and "__hotsplice_patched__" in owner.__dict__:
+                    _call(owner.__hotsplice_patched__, patch, change, failed)
+    return failed
+
+
+def _patched_classes(change):
+    scopes = [tuple(edit["scope"]) for edit in change.edits if edit["scope"] and "<locals>" not in edit["scope"]]
+    scopes += [
+        (*edit["scope"], edit["definition"].rpartition(".")[2]) for edit in change.edits if edit["what"] == "class"
+    ]
+    return dict.fromkeys(scopes)
+
+
+def _call(hook, patch, change, failed):
+    try:
+        hook(patch)
+    except Exception as error:
+        name = getattr(hook, "__qualname__", repr(hook))
+        text = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
+        code = getattr(hook, "__code__", None)
+        line = code.co_firstlineno if code is not None and lookup.same_file(code.co_filename, change.path) else 1
+        failed.append(
+            {
+                "path": change.path,
+                "definition": name,
+                "kind": "statement",
+                "line": line,
+                "end_line": line,
+                "verdict": "caveat",
+                "code": "HS0601",
+                "message": f"the patch is live, but the hook {name} raised {text}",
+            }
+        )

@@ -33,6 +33,19 @@ def forget(code):
     _old.pop(id(code), None)
 
 
+def threads_inside(code):
+    """Names of the threads that are inside of a code object, once for each call."""
+    names = None
+    found = []
+    for ident, frame in sys._current_frames().items():
+        while frame is not None:
+            if frame.f_code is code:
+                names = names or {thread.ident: thread.name for thread in threading.enumerate()}
+                found.append(f"{names.get(ident, ident)}, line {frame.f_lineno}")
+            frame = frame.f_back
+    return found
+
+
 def still_running():
     """Every call inside old code, with where it is."""
     if not _old:

@@ -66,6 +66,8 @@ class Transaction:
         self.files = [FileChange(message) for message in patch["files"]]
         self.timings = {}
         self.ready = False
+        # Verdicts that came up after the commit.
+        self.afterwards = []
         self._started = time.perf_counter_ns()
 
     def _lap(self, stage):
@@ -77,7 +79,7 @@ class Transaction:
         return [outcome for file in self.files for outcome in file.outcomes]
 
     def verdicts(self):
-        return [outcome.as_message() for outcome in self.outcomes()]
+        return [outcome.as_message() for outcome in self.outcomes()] + self.afterwards
 
     def prepare(self):
         """Compiles, resolves and evaluates. Afterwards ``ready`` says whether the patch may be committed."""
@@ -147,7 +149,7 @@ class Transaction:
             action()
         for made in self.plan.discarded:
             classes.discard(made)
-        hooks.run(self)
+        self.afterwards = hooks.run(self)
         del replaced
         self._lap("after")
         native.notify(
@@ -173,10 +175,18 @@ class Transaction:
             name = ".".join((*unit["scope"], unit["name"]))
             version = file.patched.get(name, {"version": 1})["version"] - 1
             running.remember(code, file.path, name, version)
+            self._say_still_inside(change, code, unit)
         change.retired.clear()
         for code_change in (item for items in change.code_changes.values() for item in items):
             running.forget(code_change.new_code)
         change.code_changes.clear()
+
+    def _say_still_inside(self, change, code, unit):
+        places = running.threads_inside(code)
+        if places:
+            calls = "1 call that began before still runs" if len(places) == 1 else f"{len(places)} calls still run"
+            for outcome in change.outcomes_of(unit):
+                outcome.note("applied", "HS0306", f"{calls} the old code ({', '.join(sorted(set(places)))})")
 
     def _show_text(self, change):
         """Tracebacks, debuggers and ``inspect`` read the live text, also where the file on disk says otherwise."""
