@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | the commands, one file each |
+//! | [`following`] | values in other files that follow from what a patch changes |
 //! | [`lsp`] | the language server: editors |
 //! | [`patching`] | text → baseline → diff → prepare everywhere → commit everywhere |
 //! | [`session`] | connections to processes |
@@ -10,6 +11,7 @@
 //! | [`undoing`] | a patch to a former text |
 
 mod cli;
+mod following;
 mod lsp;
 mod patching;
 mod session;

@@ -10,6 +10,7 @@ use hotsplice_channel::codes;
 use hotsplice_channel::message::{BaselineAnswer, PrepareAnswer, Trust};
 use hotsplice_channel::patch::{FilePatch, Kind, Options, Outcome, Patch, Verdict};
 
+use crate::following;
 use crate::session::{Live, Session, SessionError};
 
 /// Texts that are to be live, in the order in which they are to be applied.
@@ -48,12 +49,12 @@ pub struct FileResult {
     pub timings: BTreeMap<String, u64>,
 }
 
-struct AttemptedFile {
+pub struct AttemptedFile {
     /// As the process knows it.
-    path: String,
-    function: Option<String>,
+    pub path: String,
+    pub function: Option<String>,
     /// Those that need no process.
-    verdicts: Vec<Verdict>,
+    pub verdicts: Vec<Verdict>,
 }
 
 /// A patch of one process on its way.
@@ -151,6 +152,7 @@ fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline],
         };
         attempt.files.push(AttemptedFile { path, function: file.function.clone(), verdicts });
     }
+    following::add(session, &mut attempt.files, &mut attempt.patch);
     (!attempt.files.is_empty()).then_some(attempt)
 }
 
@@ -314,7 +316,12 @@ impl Attempt<'_> {
     fn fail(&mut self, error: &SessionError) {
         self.answer = None;
         for file in &mut self.files {
-            file.verdicts.push(failure(&file.path, error));
+            let mut verdict = failure(&file.path, error);
+            if let (SessionError::TimedOut { .. }, Some(message)) = (error, &mut verdict.message) {
+                // What was asked can't be taken back.
+                message.push_str("; the patch may still go live when it goes on (`hotsplice status` tells)");
+            }
+            file.verdicts.push(verdict);
         }
     }
 
