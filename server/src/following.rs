@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use hotsplice_analysis::{Foreign, diff_following};
 use hotsplice_channel::patch::{Change, Edit, FilePatch, Patch, What};
 
-use crate::patching::AttemptedFile;
 use crate::session::Session;
 
 /// A value may follow from one that follows: so often, and no more.
 const ROUNDS: usize = 8;
 
-/// Adds what follows to a patch, file by file, in the order in which the values lead from one to the other.
-pub fn add(session: &Session, files: &mut Vec<AttemptedFile>, patch: &mut Patch) {
+/// Adds what follows to a patch, file by file, in the order in which the values lead from one to the other. Files that
+/// the user asked for are left as they are.
+pub fn add(session: &Session, asked_for: &[String], patch: &mut Patch) {
     let mut changed: HashSet<String> = HashSet::new();
     for change in &patch.files {
         changed.extend(changed_names(session, change));
@@ -22,10 +22,8 @@ pub fn add(session: &Session, files: &mut Vec<AttemptedFile>, patch: &mut Patch)
     }
     // What can't be asked now is not followed: the process itself will be asked next, and say so.
     let Ok(loaded) = session.files() else { return };
-    let mut following: Vec<_> = loaded
-        .into_iter()
-        .filter(|file| is_project(&file.path) && !files.iter().any(|known| known.path == file.path))
-        .collect();
+    let mut following: Vec<_> =
+        loaded.into_iter().filter(|file| is_project(&file.path) && !asked_for.contains(&file.path)).collect();
     for _ in 0..ROUNDS {
         let before = changed.len();
         let mut rest = Vec::new();
@@ -33,7 +31,6 @@ pub fn add(session: &Session, files: &mut Vec<AttemptedFile>, patch: &mut Patch)
             match follow(session, &file.path, &file.modules, &changed) {
                 Some(change) => {
                     changed.extend(changed_names(session, &change));
-                    files.push(AttemptedFile { path: file.path, function: None, verdicts: Vec::new() });
                     patch.files.push(change);
                 }
                 None => rest.push(file),

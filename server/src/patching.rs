@@ -49,12 +49,12 @@ pub struct FileResult {
     pub timings: BTreeMap<String, u64>,
 }
 
-pub struct AttemptedFile {
+struct AttemptedFile {
     /// As the process knows it.
-    pub path: String,
-    pub function: Option<String>,
+    path: String,
+    function: Option<String>,
     /// Those that need no process.
-    pub verdicts: Vec<Verdict>,
+    verdicts: Vec<Verdict>,
 }
 
 /// A patch of one process on its way.
@@ -152,7 +152,11 @@ fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline],
         };
         attempt.files.push(AttemptedFile { path, function: file.function.clone(), verdicts });
     }
-    following::add(session, &mut attempt.files, &mut attempt.patch);
+    let asked_for: Vec<String> = attempt.files.iter().map(|file| file.path.clone()).collect();
+    following::add(session, &asked_for, &mut attempt.patch);
+    for change in attempt.patch.files.iter().filter(|change| !asked_for.contains(&change.path)) {
+        attempt.files.push(AttemptedFile { path: change.path.clone(), function: None, verdicts: Vec::new() });
+    }
     (!attempt.files.is_empty()).then_some(attempt)
 }
 

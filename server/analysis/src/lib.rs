@@ -15,6 +15,6 @@ mod splice;
 mod tree;
 
 pub use changed::changed_definitions;
-pub use diff::diff;
+pub use diff::{Foreign, diff, diff_following};
 pub use outline::{Definition, Outline, Problem};
 pub use splice::splice;

@@ -43,6 +43,10 @@ class LiveFile:
         self.patched = {}
 
     def replace_text(self, text, label, definitions, transaction):
+        if text == self.text:
+            # Only values were computed again: there is nothing to go back to.
+            self.version += 1
+            return
         self.history.insert(0, FormerVersion(self.version, self.text, label, definitions, transaction))
         del self.history[HISTORY_LIMIT:]
         self.text = text

@@ -14,7 +14,7 @@ type Dirty = HashSet<String>;
 
 impl<'a> Comparison<'a> {
     pub(super) fn add_derived(&mut self) {
-        if self.edits.is_empty() && self.removals.is_empty() {
+        if self.edits.is_empty() && self.removals.is_empty() && self.foreign.changed.is_empty() {
             return;
         }
         let called = self.edited_definitions();
@@ -52,6 +52,7 @@ impl<'a> Comparison<'a> {
                     Vec::new()
                 }
                 What::Class => self.derive_class(node, scope, dirty, called),
+                What::Import if !self.foreign.changed.is_empty() => self.derive_import(node, scope, dirty, called),
                 _ => self.derive_statement(node, scope, dirty, called),
             };
             if !node.is_block() {
@@ -65,6 +66,27 @@ impl<'a> Comparison<'a> {
             dirty.extend(fresh);
         }
         own
+    }
+
+    /// An import of a name that has another value now runs again; a module's name leads to such names.
+    fn derive_import(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'a>,
+        dirty: &mut Dirty,
+        called: &HashSet<String>,
+    ) -> Vec<String> {
+        let (bound, dotted) = self.foreign.through(node);
+        let mut fresh = self.derive_statement(node, scope, dirty, called);
+        if !bound.is_empty() && self.edit_for(node).is_none() {
+            let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+            let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
+            told.kind = Kind::Derived;
+            self.push(node, told);
+        }
+        fresh.extend(bound);
+        fresh.extend(dotted);
+        fresh
     }
 
     fn derive_statement(

@@ -4,6 +4,7 @@ mod classes;
 mod derived;
 mod edits;
 mod excerpt;
+mod foreign;
 mod functions;
 mod scope;
 mod stale;
@@ -16,13 +17,26 @@ use hotsplice_channel::patch::{ClassUnit, Edit, FilePatch, Unit};
 use crate::outline::Outline;
 use crate::tree::Node;
 use excerpt::{Range, cut, whole};
+pub use foreign::Foreign;
 use scope::Scope;
 
 /// All edits that lead from `live` to `new`. Definitions named in `stale` get an edit even where the texts agree,
 /// because what runs is not what the live text says.
 pub fn diff(path: &str, base_version: u64, live: &Outline, new: &Outline, stale: &[String]) -> FilePatch {
-    let mut comparison = Comparison::new(live, new);
-    if live.text != new.text || !stale.is_empty() {
+    diff_following(path, base_version, live, new, stale, &Foreign::default())
+}
+
+/// As [`diff`], where names of other modules have other values now: what was computed from them is computed again.
+pub fn diff_following(
+    path: &str,
+    base_version: u64,
+    live: &Outline,
+    new: &Outline,
+    stale: &[String],
+    foreign: &Foreign,
+) -> FilePatch {
+    let mut comparison = Comparison::new(live, new, foreign);
+    if live.text != new.text || !stale.is_empty() || !foreign.changed.is_empty() {
         comparison.compare_scope(&live.file.items, &new.file.items, &Scope::default());
         comparison.add_stale(stale);
         comparison.add_derived();
@@ -36,6 +50,7 @@ type Key = *const Node;
 /// The edits found so far.
 struct Comparison<'a> {
     new: &'a Outline,
+    foreign: &'a Foreign,
     edits: Vec<Edit>,
     removals: Vec<Edit>,
     /// Which edit is about a node.
@@ -54,9 +69,10 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(live: &'a Outline, new: &'a Outline) -> Self {
+    fn new(live: &'a Outline, new: &'a Outline, foreign: &'a Foreign) -> Self {
         Self {
             new,
+            foreign,
             edits: Vec::new(),
             removals: Vec::new(),
             edit_of: HashMap::new(),

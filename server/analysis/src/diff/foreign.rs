@@ -1,0 +1,52 @@
+//! Names of other modules that have other values now, as the imports of this module know them.
+
+use std::collections::HashSet;
+
+use crate::tree::Node;
+
+/// Which module a text is, and what changed elsewhere.
+#[derive(Debug, Clone, Default)]
+pub struct Foreign {
+    /// The dotted name of the module whose text is looked at; its relative imports start there.
+    pub module: String,
+    /// It is a package's `__init__`.
+    pub is_package: bool,
+    /// `pkg.config.TIMEOUT`
+    pub changed: HashSet<String>,
+}
+
+impl Foreign {
+    /// What an import makes of the names that changed: names bound to such values, and dotted names that lead to them.
+    pub(super) fn through(&self, import: &Node) -> (Vec<String>, Vec<String>) {
+        let (mut bound, mut dotted) = (Vec::new(), Vec::new());
+        for binding in &import.binds {
+            let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
+            if self.changed.contains(&origin) {
+                bound.push(binding.name.clone());
+            }
+            // `import pkg.config` binds `pkg`, and the name is read as a whole.
+            let root = origin.split('.').next() == Some(&binding.name);
+            for name in &self.changed {
+                if let Some(rest) = name.strip_prefix(&origin).filter(|rest| rest.starts_with('.')) {
+                    dotted.push(if root { name.clone() } else { format!("{}{rest}", binding.name) });
+                }
+            }
+        }
+        (bound, dotted)
+    }
+
+    /// `..config:TIMEOUT` in `pkg.web.views` → `pkg.config.TIMEOUT`
+    fn absolute(&self, origin: &str) -> Option<String> {
+        let Some((module, name)) = origin.split_once(':') else { return Some(origin.to_owned()) };
+        let relative = module.trim_start_matches('.');
+        let level = module.len() - relative.len();
+        let mut parts: Vec<&str> = Vec::new();
+        if level > 0 {
+            parts = self.module.split('.').collect();
+            let up = if self.is_package { level - 1 } else { level };
+            parts.truncate(parts.len().checked_sub(up)?);
+        }
+        parts.extend([relative, name].into_iter().filter(|part| !part.is_empty()));
+        Some(parts.join("."))
+    }
+}
