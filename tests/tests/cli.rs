@@ -4,12 +4,13 @@ use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::pythons;
 use serde_json::json;
 
-const PROGRAM: &str = "import sys\n\ndef greet(name):\n    return f'hello {name}'\n\nclass View:\n    def get(self):\n        return 'view'\n\nfor line in sys.stdin:\n    print(greet(line.strip()), View().get(), flush=True)\n";
+const PROGRAM: &str = "import sys\n\ndef greet(name):\n    return f'hello {name}'\n\nclass View:\n    def get(self):\n        return 'view'\n\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(greet(line.strip()), View().get(), flush=True)\n";
 
 fn start(workspace: &Workspace) -> Program {
     let script = workspace.write("app.py", PROGRAM);
-    let program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
-    workspace.sessions(1);
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    // It is a session before it has read its own script.
+    program.wait_line("ready");
     program
 }
 
@@ -116,11 +117,12 @@ fn misuse_and_no_session_end_with_2() {
 #[test]
 fn several_processes_are_patched_all_or_none() {
     let workspace = Workspace::new();
-    let text = "import sys\ndef f():\n    return 1\nfor _ in sys.stdin:\n    print(f(), flush=True)\n";
+    let text = "import sys\ndef f():\n    return 1\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(f(), flush=True)\n";
     let script = workspace.write("twice.py", text).display().to_string();
     let mut good = workspace.run(pythons::newest(), &[&script]);
     let mut odd = workspace.run(pythons::newest(), &[&script, "odd"]);
-    workspace.sessions(2);
+    good.wait_line("ready");
+    odd.wait_line("ready");
     workspace.write(
         "twice.py",
         &text.replace("return 1", "return 2").replace("import sys\n", "import sys\nX = 1 / (2 - len(sys.argv))\n"),

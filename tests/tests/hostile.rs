@@ -11,15 +11,16 @@ use serde_json::json;
 
 fn start(workspace: &Workspace) -> Program {
     let script = workspace
-        .write("app.py", "import sys\ndef f():\n    return 'old'\nfor _ in sys.stdin:\n    print(f(), flush=True)\n");
-    let program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
-    workspace.sessions(1);
+        .write("app.py", "import sys\ndef f():\n    return 'old'\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(f(), flush=True)\n");
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    // It is a session before it has read its own script.
+    program.wait_line("ready");
     program
 }
 
 fn still_works(workspace: &Workspace, program: &mut Program) {
     workspace
-        .write("app.py", "import sys\ndef f():\n    return 'new'\nfor _ in sys.stdin:\n    print(f(), flush=True)\n");
+        .write("app.py", "import sys\ndef f():\n    return 'new'\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(f(), flush=True)\n");
     workspace.call(&["patch", "app.py"]).expect(0);
     program.send("");
     assert_eq!(program.line(), "new");
@@ -143,7 +144,7 @@ fn other_users_are_kept_out() {
 fn a_process_that_is_killed_during_prepare() {
     let workspace = Workspace::new();
     let mut program = start(&workspace);
-    workspace.write("app.py", "import sys\nimport os, signal\nX = os.kill(os.getpid(), signal.SIGKILL)\ndef f():\n    return 'new'\nfor _ in sys.stdin:\n    print(f(), flush=True)\n");
+    workspace.write("app.py", "import sys\nimport os, signal\nX = os.kill(os.getpid(), signal.SIGKILL)\ndef f():\n    return 'new'\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(f(), flush=True)\n");
     let called = workspace.call(&["patch", "app.py"]).expect(1);
     assert_eq!(called.text().matches("HS0002").count(), 1, "{}", called.text());
     program.wait();

@@ -5,12 +5,13 @@ use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::pythons;
 use serde_json::{Value, json};
 
-const TEXT: &str = "import sys\n\ndef greet(name):\n    return f'hello {name}'\n\nclass View:\n    def get(self):\n        def inner():\n            return 'view'\n        return inner()\n\nfor line in sys.stdin:\n    print(greet(line.strip()), View().get(), flush=True)\n";
+const TEXT: &str = "import sys\n\ndef greet(name):\n    return f'hello {name}'\n\nclass View:\n    def get(self):\n        def inner():\n            return 'view'\n        return inner()\n\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(greet(line.strip()), View().get(), flush=True)\n";
 
 fn start(workspace: &Workspace) -> (Program, std::path::PathBuf) {
     let script = workspace.write("app.py", TEXT);
-    let program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
-    workspace.sessions(1);
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    // It is a session before it has read its own script.
+    program.wait_line("ready");
     (program, script)
 }
 

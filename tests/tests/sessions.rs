@@ -57,12 +57,13 @@ fn every_python_that_a_command_starts_registers() {
 fn a_fork_is_a_session_of_its_own_and_warns_nobody() {
     for python in pythons::all() {
         let workspace = Workspace::new();
-        let text = "import os, sys, warnings\nwarnings.simplefilter('error')\ndef name():\n    return 'old'\nreading, writing = os.pipe()\nfor _ in range(20):\n    if not (pid := os.fork()):\n        os._exit(0)\n    assert os.waitpid(pid, 0)[1] == 0\npid = os.fork()\nwho = 'parent' if pid else 'child'\nif pid:\n    input()\n    print(who, name(), flush=True)\n    os.write(writing, b'x')\n    os.waitpid(pid, 0)\nelse:\n    os.read(reading, 1)\n    print(who, name(), flush=True)\n    os._exit(0)\n";
+        let text = "import os, sys, warnings\nwarnings.simplefilter('error')\ndef name():\n    return 'old'\nreading, writing = os.pipe()\nfor _ in range(20):\n    if not (pid := os.fork()):\n        os._exit(0)\n    assert os.waitpid(pid, 0)[1] == 0\npid = os.fork()\nwho = 'parent' if pid else 'child'\nif pid:\n    input()\n    print(who, name(), flush=True)\n    os.write(writing, b'x')\n    os.waitpid(pid, 0)\nelse:\n    print('forked', flush=True)\n    os.read(reading, 1)\n    print(who, name(), flush=True)\n    os._exit(0)\n";
         let script = workspace.write("forks.py", text);
         let mut command = workspace.hotsplice();
         command.arg("run").arg("--python").arg(&python.path);
         command.args(["--", python.path.to_str().expect("text"), "-W", "error::DeprecationWarning"]).arg(&script);
         let mut program = hotsplice_tests::program::Program::start(command);
+        program.wait_line("forked");
         let sessions = workspace.sessions(2);
         let child = sessions.iter().find(|entry| entry.pid != program.pid()).expect("the child");
         assert_eq!(child.parent, program.pid());
@@ -87,8 +88,9 @@ fn no_end_leaves_a_session_that_a_user_sees() {
             "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
         ] {
             let workspace = Workspace::new();
-            let script = workspace.write("ends.py", &format!("input()\n{end}\n"));
+            let script = workspace.write("ends.py", &format!("print('ready', flush=True)\ninput()\n{end}\n"));
             let mut program = workspace.run(python, &[&script.display().to_string()]);
+            program.wait_line("ready");
             workspace.sessions(1);
             program.send("");
             program.wait();

@@ -51,13 +51,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         files.push(WantedFile { path, text, function: arguments.function.clone() });
     }
     let sessions = select(&arguments.selection)?;
-    for (file, named) in files.iter().zip(&arguments.files) {
-        // A process that does not answer may have it; the patch then says so.
-        if sessions.iter().all(|session| matches!(session.loaded(&file.path), Ok(None))) {
-            let message =
-                format!("no registered process has loaded {}; `hotsplice sessions` lists them", named.display());
-            return Err(Failure::new(codes::NO_SESSION, message));
-        }
+    // A process that does not answer may have it; the patch then says so.
+    let is_loaded = |file: &WantedFile| !sessions.iter().all(|session| matches!(session.loaded(&file.path), Ok(None)));
+    let named = files.iter().zip(&arguments.files);
+    let unloaded: Vec<String> =
+        named.filter(|(file, _)| !is_loaded(file)).map(|(_, named)| named.display().to_string()).collect();
+    if unloaded.len() == files.len() {
+        let message =
+            format!("no registered process has loaded {}; `hotsplice sessions` lists them", unloaded.join(", "));
+        return Err(Failure::new(codes::NO_SESSION, message));
+    }
+    for file in unloaded {
+        // A file that is new or not imported yet has nothing live: the others go on.
+        eprintln!("hotsplice: {}: no registered process has loaded {file}; left out", codes::NO_SESSION);
     }
     let wanted = Wanted {
         label: label(&files, arguments.function.as_deref()),

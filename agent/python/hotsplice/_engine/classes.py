@@ -220,12 +220,14 @@ def _replace(merger, live, made, scope, change):
     instances = native.objects_of_type(live)
     subclasses = [subclass for subclass in type.__subclasses__(live) if subclass is not made]
     try:
-        if instances:
+        if instances or subclasses:
+            # The rule for instances is that for subclasses (`compatible_for_assignment` in Objects/typeobject.c).
             object.__new__(live).__class__ = made
     except TypeError as error:
+        followers = f"{len(instances)} instances and {len(subclasses)} subclasses"
         raise Refusal(
             "HS0502",
-            f"{change}, and the {len(instances)} existing instances of {live.__qualname__} can't follow: {error}; "
+            f"{change}, and the existing {followers} of {live.__qualname__} can't follow: {error}; "
             "start the process again",
         ) from None
     for subclass in subclasses:

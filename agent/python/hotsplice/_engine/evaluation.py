@@ -1,8 +1,9 @@
 """Running what has to be run, file by file, in the order of the text, each module in its shadow."""
 
 import builtins
+from types import ModuleType
 
-from . import merging
+from . import merging, references
 from .errors import Refusal
 from .shadow import Shadow
 
@@ -25,17 +26,18 @@ def evaluate(transaction):
     for change in transaction.files:
         for namespace in change.namespaces:
             shadows[id(namespace)].make_twins(change.code_changes.get(id(namespace), ()))
-    evaluated = []
-    pending = [(change, namespace) for change in transaction.files for namespace in change.namespaces]
+    evaluated, replaced, superseded = [], [], []
+    pending = _in_import_order([(change, namespace) for change in transaction.files for namespace in change.namespaces])
 
     def evaluate_next(wanted=None):
         """Runs the edits of one file; those of a file that it imports names from come first."""
         for position, (change, namespace) in enumerate(pending):
             if wanted is None or namespace.module is wanted:
                 del pending[position]
-                merger = merging.Merger(transaction, change, namespace, shadows[id(namespace)])
+                merger = merging.Merger(transaction, change, namespace, shadows[id(namespace)], replaced, superseded)
                 evaluated.append(merger)
                 _run_edits(merger, transaction.options)
+                merger.show_others([shadows[id(other)] for _, other in pending])
                 return
 
     _link(list(shadows.values()), evaluate_next)
@@ -47,8 +49,29 @@ def evaluate(transaction):
             merger.remove_names()
         for merger in evaluated:
             merger.finish()
+        references.follow(evaluated)
     except _Failed:
         return
+
+
+def _in_import_order(pending):
+    """Modules that others got names from come first, as far as the live namespaces tell."""
+    by_name = {namespace.name: (change, namespace) for change, namespace in pending}
+    ordered, seen = [], set()
+
+    def visit(item):
+        if id(item[1]) in seen:
+            return
+        seen.add(id(item[1]))
+        for value in list(item[1].globals.values()):
+            name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(name, str) and name in by_name and name != item[1].name:
+                visit(by_name[name])
+        ordered.append(item)
+
+    for item in pending:
+        visit(item)
+    return ordered
 
 
 class _Failed(Exception):

@@ -23,7 +23,7 @@ UNBOUND = ("__annotations__", "__annotate__", "__conditional_annotations__", "__
 class Merger:
     """Runs the edits of one file in one namespace, and plans what becomes of their results."""
 
-    def __init__(self, transaction, change, namespace, shadow):
+    def __init__(self, transaction, change, namespace, shadow, replaced, superseded):
         self.plan = transaction.plan
         self.change = change
         self.namespace = namespace
@@ -33,10 +33,10 @@ class Merger:
         # Class path → {name: outcome}
         self.bound_in_class = {}
         self.rebuilt = set()
-        # (made while evaluating, live object that takes its place)
-        self.replaced = []
-        # (live class, one made while evaluating that takes its place)
-        self.superseded = []
+        # (made while evaluating, live object that takes its place), of all files of the patch
+        self.replaced = replaced
+        # (live class, one made while evaluating that takes its place), of all files of the patch
+        self.superseded = superseded
         shadow.globals["__annotations__"] = dict(shadow.globals.get("__annotations__") or {})
         self.annotated = dict(shadow.globals["__annotations__"])
 
@@ -149,6 +149,19 @@ class Merger:
                 if owner is not None and classes.needs_rebuild(owner, edit):
                     self._rebuild(scope, owner)
 
+    def show_others(self, others):
+        """Other modules that are evaluated later see what is new here under the names by which they imported it."""
+        for name in self.bound:
+            old, new = self.namespace.globals.get(name, MISSING), self.shadow.globals.get(name, MISSING)
+            if old is MISSING or new is MISSING or new is old:
+                continue
+            for other in others:
+                for alias, value in list(other.globals.items()):
+                    if value is old and (
+                        isinstance(old, (FunctionType, type)) or references.imports(other, name, alias)
+                    ):
+                        other.globals[alias] = other.before[alias] = new
+
     # Values that the program changed are kept
 
     def _is_kept(self, outcome, holder, scope):
@@ -228,8 +241,7 @@ class Merger:
                 "kwdefaults": _keyword_defaults(function, made, fresh),
             }
             if "annotations" in edit["parts"]:
-                parts.update(_annotations(made))
-                self._annotate_wrappers(edit, function, parts)
+                self._annotate(edit, function, made, parts)
             self.plan.function(function, **parts)
             twin = self.shadow.twins.get(edit["binds"][0])
             if twin is not None and twin[1] is function:
@@ -237,14 +249,20 @@ class Merger:
                 twin[0].__kwdefaults__ = parts["kwdefaults"]
         outcome.applied()
 
-    def _annotate_wrappers(self, edit, function, parts):
-        """``functools.wraps`` gives the wrapper the very dict of annotations; it gets the new one too."""
+    def _annotate(self, edit, function, made, parts):
+        """New annotations; ``functools.wraps`` has given wrappers the very same object, and they follow."""
+        if sys.version_info < (3, 14):
+            live = function.__annotations__
+            for name in live.keys() - made.__annotations__.keys():
+                self.plan.delete_name(live, name)
+            for name, value in made.__annotations__.items():
+                self.plan.set_name(live, name, value)
+            return
+        parts["annotate"] = made.__annotate__
         value = lookup.bound_value(self.namespace, edit["scope"], edit["binds"][0])
         while isinstance(value, FunctionType) and value is not function:
-            if "annotations" in parts and value.__annotations__ == function.__annotations__:
-                self.plan.function(value, annotations=parts["annotations"])
-            elif "annotate" in parts and value.__annotate__ is function.__annotate__:
-                self.plan.function(value, annotate=parts["annotate"])
+            if value.__annotate__ is function.__annotate__:
+                self.plan.function(value, annotate=made.__annotate__)
             value = value.__dict__.get("__wrapped__")
 
     def merge_function(self, live, made, decorators_changed=False):
@@ -362,7 +380,6 @@ class Merger:
             if isinstance(builtins, dict) and self.shadow.globals.get("__builtins__") is not builtins:
                 parts["builtins"] = builtins
             self.plan.function(function, **parts)
-        references.follow(self)
 
     def _bind(self, name, outcome):
         holder = self.namespace.globals

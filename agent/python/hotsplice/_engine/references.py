@@ -6,24 +6,25 @@ from types import BuiltinFunctionType, CellType, FrameType, FunctionType, Method
 
 from . import lookup
 from .errors import EngineError
+from .live_files import live_file
 from .native import native
 
 
-def follow(merger):
+def follow(mergers):
     """What was made while evaluating and has a live counterpart leaves its place to that."""
-    for made, live in merger.replaced:
-        if made is live:
-            continue
-        move(merger.plan, made, live, merger)
-    for live, made in merger.superseded:
-        move(merger.plan, live, made, merger)
+    first = mergers[0]
+    for made, live in first.replaced:
+        if made is not live:
+            move(first.plan, made, live, mergers)
+    for live, made in first.superseded:
+        move(first.plan, live, made, mergers)
 
 
 def move_binding(merger, name, old, new, outcome):
     """A name holds another value: copies that other modules imported follow while they still hold the old one."""
     redefined = outcome.edit["change"] == "added" and outcome.edit["kind"] != "replaced"
     if isinstance(old, (FunctionType, type)) and old.__qualname__ == name and not redefined:
-        left = move(merger.plan, old, new, merger)
+        left = move(merger.plan, old, new, [merger])
         if left:
             outcome.caveat(
                 "HS0303",
@@ -36,17 +37,19 @@ def move_binding(merger, name, old, new, outcome):
         if holder is merger.namespace.globals:
             continue
         for alias, value in list(holder.items()):
-            if value is old and _imports(module, name, alias):
+            if value is old and _imports_name(module.__dict__.get("__file__"), name, alias):
                 merger.plan.set_name(holder, alias, new)
 
 
-def _imports(module, name, alias):
-    """Whether a module's text imports this name under this alias."""
-    try:
-        from .live_files import live_file
+def imports(shadow, name, alias):
+    """Whether the text of a shadow's module imports this name under this alias."""
+    return _imports_name(shadow.namespace.path, name, alias)
 
-        text = live_file(module.__file__).text
-    except (EngineError, AttributeError, TypeError):
+
+def _imports_name(path, name, alias):
+    try:
+        text = live_file(path).text
+    except (EngineError, TypeError):
         return False
     if "import" not in text or name not in text:
         return False
@@ -55,14 +58,15 @@ def _imports(module, name, alias):
     return re.search(rf"\b{re.escape(name)}\s+as\s+{re.escape(alias)}\b", text) is not None
 
 
-def move(plan, old, new, merger):
+def move(plan, old, new, mergers):
     """Plans to replace every reference to ``old``; returns what still refers to it, in words."""
-    own = {id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(plan.operations)}
-    own.update((id(merger.superseded), id(plan.discarded)), *((id(pair),) for pair in merger.superseded))
-    own.update(id(pair) for pair in merger.replaced)
+    own = {id(plan.operations), id(plan.discarded)}
     own.update(id(operation) for operation in plan.operations)
     own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
-    own.update(id(seen) for seen in merger.shadow.classes.values())
+    for merger in mergers:
+        own.update((id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(merger.superseded)))
+        own.update(id(pair) for pair in (*merger.replaced, *merger.superseded))
+        own.update(id(seen) for seen in merger.shadow.classes.values())
     left = []
     targets = [old]
     for holder in native.referrers(targets):

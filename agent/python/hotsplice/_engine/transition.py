@@ -10,6 +10,7 @@ Only names that the retired code reads as globals, and nothing else, are treated
 
 import dis
 import sys
+import threading
 from types import FunctionType
 
 from .native import native
@@ -23,12 +24,29 @@ _pending = []
 def plan(transaction):
     """Adds the operations to the transaction's plan; returns what ``begin`` needs after the commit, or nothing."""
     aliases, renamed = [], []
+    if _nobody_is_inside(transaction):
+        return None
     for change in transaction.files:
         for namespace in change.namespaces:
             changes = change.code_changes.get(id(namespace), ())
             if len(changes) > 1:
                 _plan_namespace(transaction, namespace, changes, aliases, renamed)
     return (aliases, renamed) if renamed else None
+
+
+def _nobody_is_inside(transaction):
+    """Whether the program has one thread only, and that is not inside of what is retired."""
+    retired = {id(code) for change in transaction.files for code, _ in change.retired}
+    frames = sys._current_frames()
+    frames.pop(threading.get_ident(), None)
+    if len(frames) != 1:
+        return False
+    (frame,) = frames.values()
+    while frame is not None:
+        if id(frame.f_code) in retired:
+            return False
+        frame = frame.f_back
+    return True
 
 
 def _plan_namespace(transaction, namespace, changes, aliases, renamed):
@@ -48,7 +66,7 @@ def _plan_namespace(transaction, namespace, changes, aliases, renamed):
                 continue
             for index in _global_names(old, former):
                 name = names[index]
-                alias = wanted.setdefault(name, sys.intern(f"{name} before patch {transaction.number}"))
+                alias = wanted.setdefault(name, sys.intern(f"__{name} before patch {transaction.number}"))
                 transaction.plan.add("tuple", names, index, alias)
                 renamed.append((old, index, name))
     for name, alias in wanted.items():
