@@ -20,5 +20,9 @@ class Refusal(Exception):
         self.line = line
 
 
+class Stop(Exception):
+    """An edit is refused: the others of the patch need not be tried."""
+
+
 class TimeLimit(BaseException):
     """Raised in the agent's thread by its watchdog when an evaluation takes too long."""

@@ -4,7 +4,7 @@ import builtins
 from types import ModuleType
 
 from . import merging, references
-from .errors import Refusal
+from .errors import Refusal, Stop
 from .shadow import Shadow
 
 
@@ -50,7 +50,7 @@ def evaluate(transaction):
         for merger in evaluated:
             merger.finish()
         references.follow(evaluated)
-    except _Failed:
+    except Stop:
         return
 
 
@@ -74,10 +74,6 @@ def _in_import_order(pending):
     return ordered
 
 
-class _Failed(Exception):
-    """An edit is refused: the others need not be tried."""
-
-
 def _run_edits(merger, options):
     for outcome in merger.change.outcomes:
         if not _is_to_be_run(outcome, options):
@@ -86,12 +82,12 @@ def _run_edits(merger, options):
             merger.take(outcome)
         except Refusal as refusal:
             outcome.refused(refusal.code, refusal.message)
-            raise _Failed from None
+            raise Stop from None
     try:
         merger.rebuild_for_removals()
     except Refusal as refusal:
         merger.change.outcomes[0].refused(refusal.code, refusal.message)
-        raise _Failed from None
+        raise Stop from None
 
 
 def _is_to_be_run(outcome, options):

@@ -10,6 +10,7 @@ from types import CodeType, FunctionType, ModuleType
 
 from . import classes, lookup, references
 from .code import tree
+from .errors import Refusal, Stop
 from .live_files import live_file
 from .native import native
 from .shadow import run_in_class, run_in_module
@@ -253,7 +254,8 @@ class Merger:
         """New annotations; ``functools.wraps`` has given wrappers the very same object, and they follow."""
         if sys.version_info < (3, 14):
             live = function.__annotations__
-            for name in live.keys() - made.__annotations__.keys():
+            # All go first, so that they come in the order of the text.
+            for name in live:
                 self.plan.delete_name(live, name)
             for name, value in made.__annotations__.items():
                 self.plan.set_name(live, name, value)
@@ -353,7 +355,7 @@ class Merger:
     def bind(self):
         """Plans every binding."""
         for name, outcome in self.bound.items():
-            self._bind(name, outcome)
+            self._attempt(outcome, self._bind, name, outcome)
         for scope in self.change.classes:
             owner = lookup.find_class(self.namespace, scope)
             if isinstance(owner, abc.ABCMeta):
@@ -362,11 +364,19 @@ class Merger:
             if scope not in self.rebuilt:
                 owner = lookup.find_class(self.namespace, scope)
                 for name, outcome in names.items():
-                    self._bind_in_class(scope, owner, name, outcome)
+                    self._attempt(outcome, self._bind_in_class, scope, owner, name, outcome)
         for scope, seen in self.shadow.classes.items():
             if scope not in self.rebuilt:
                 self._bind_annotations(seen.owner, seen)
         self._bind_module_annotations()
+
+    @staticmethod
+    def _attempt(outcome, action, *arguments):
+        try:
+            action(*arguments)
+        except Refusal as refusal:
+            outcome.refused(refusal.code, refusal.message)
+            raise Stop from None
 
     def finish(self):
         """Gives functions made in the shadow their live namespace; last of all."""

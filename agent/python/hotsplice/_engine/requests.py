@@ -1,10 +1,16 @@
 """What the channel may ask of the engine, one function a request."""
 
+import time
+
 from . import lookup, running
 from .errors import EngineError
 from .live_files import known, live_file, version
 from .transaction import Transaction
 
+# Seconds after which a prepared transaction that nobody commits is dropped.
+_ABANDONED_AFTER = 60
+
+# Number → (transaction, when it was prepared)
 _transactions = {}
 _last_transaction = 0
 
@@ -65,12 +71,20 @@ def prepare(params):
         answer["verdicts"] = transaction.verdicts()
         answer["committed"] = True
     else:
-        _transactions[transaction.number] = transaction
+        _forget_abandoned()
+        _transactions[transaction.number] = (transaction, time.monotonic())
     return answer
 
 
+def _forget_abandoned():
+    """A client that went away does not commit any more."""
+    for number, (_, prepared) in list(_transactions.items()):
+        if time.monotonic() - prepared > _ABANDONED_AFTER:
+            del _transactions[number]
+
+
 def _take(params):
-    transaction = _transactions.pop(params["transaction"], None)
+    transaction, _ = _transactions.pop(params["transaction"], (None, None))
     if transaction is None:
         raise EngineError("HS0012", f"transaction {params['transaction']} is not prepared in this process")
     return transaction
