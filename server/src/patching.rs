@@ -1,6 +1,6 @@
 //! The one place that makes a patch: text → baseline → diff → prepare everywhere → commit everywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +31,8 @@ pub struct WantedFile {
     pub text: String,
     /// Only this definition of it.
     pub function: Option<String>,
+    /// What the text parses to, where that is known already.
+    pub outline: Option<Arc<Outline>>,
 }
 
 /// What became of one file in one process.
@@ -62,6 +64,8 @@ struct Attempt<'a> {
     session: &'a Arc<Session>,
     files: Vec<AttemptedFile>,
     patch: Patch,
+    /// Of the patch's texts.
+    outlines: HashMap<String, Arc<Outline>>,
     timings: BTreeMap<String, u64>,
     answer: Option<PrepareAnswer>,
     committed: bool,
@@ -84,7 +88,8 @@ pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
 }
 
 fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
-    let outlines: Vec<Outline> = wanted.files.iter().map(|file| Outline::parse(&file.text)).collect();
+    let outline = |file: &WantedFile| file.outline.clone().unwrap_or_else(|| Arc::new(Outline::parse(&file.text)));
+    let outlines: Vec<Arc<Outline>> = wanted.files.iter().map(outline).collect();
     let mut attempts: Vec<Attempt<'_>> =
         sessions.iter().filter_map(|session| attempt(session, wanted, &outlines, sessions.len() == 1)).collect();
     if attempts.iter().any(Attempt::is_refused) && !wanted.each {
@@ -109,11 +114,17 @@ fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
 }
 
 /// What one process has to change; nothing if it has loaded none of the files.
-fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline], alone: bool) -> Option<Attempt<'a>> {
+fn attempt<'a>(
+    session: &'a Arc<Session>,
+    wanted: &Wanted,
+    outlines: &[Arc<Outline>],
+    alone: bool,
+) -> Option<Attempt<'a>> {
     let mut attempt = Attempt {
         session,
         files: Vec::new(),
         patch: Patch { label: wanted.label.clone(), files: Vec::new(), options: wanted.options.clone() },
+        outlines: HashMap::new(),
         timings: BTreeMap::new(),
         answer: None,
         committed: false,
@@ -137,10 +148,11 @@ fn attempt<'a>(session: &'a Arc<Session>, wanted: &Wanted, outlines: &[Outline],
             Ok(live) => {
                 stop.lap(&mut attempt.timings, "baseline");
                 let verdicts = match file_patch(&path, &live, file, outline) {
-                    Ok(change) => {
+                    Ok((change, outline)) => {
                         let caveat = assumed(&path, &live.baseline, &change);
                         if !is_empty(&change) {
                             attempt.patch.files.push(change);
+                            attempt.outlines.insert(path.clone(), outline);
                         }
                         caveat
                     }
@@ -186,13 +198,20 @@ fn assumed(path: &str, baseline: &BaselineAnswer, change: &FilePatch) -> Vec<Ver
     }]
 }
 
-fn file_patch(path: &str, live: &Live, file: &WantedFile, outline: &Outline) -> Result<FilePatch, Box<Verdict>> {
+/// The edits, and what the text that they lead to parses to.
+fn file_patch(
+    path: &str,
+    live: &Live,
+    file: &WantedFile,
+    outline: &Arc<Outline>,
+) -> Result<(FilePatch, Arc<Outline>), Box<Verdict>> {
     if let Some(problem) = outline.problems().first() {
         return Err(Box::new(refusal(path, problem.line, codes::SYNTAX_ERROR, problem.message.clone())));
     }
     let Live { baseline, outline: live, .. } = live;
     let Some(function) = &file.function else {
-        return Ok(hotsplice_analysis::diff(path, baseline.version, live, outline, &baseline.differs));
+        let change = hotsplice_analysis::diff(path, baseline.version, live, outline, &baseline.differs);
+        return Ok((change, outline.clone()));
     };
     let spliced = hotsplice_analysis::splice(live, outline, function).ok_or_else(|| {
         let message =
@@ -200,7 +219,8 @@ fn file_patch(path: &str, live: &Live, file: &WantedFile, outline: &Outline) -> 
         Box::new(refusal(path, 1, codes::UNKNOWN_FUNCTION, message))
     })?;
     let stale: Vec<String> = baseline.differs.iter().filter(|name| *name == function).cloned().collect();
-    Ok(hotsplice_analysis::diff(path, baseline.version, live, &Outline::parse(&spliced), &stale))
+    let outline = Arc::new(Outline::parse(&spliced));
+    Ok((hotsplice_analysis::diff(path, baseline.version, live, &outline, &stale), outline))
 }
 
 fn refusal(path: &str, line: u32, code: &str, message: String) -> Verdict {
@@ -330,6 +350,14 @@ impl Attempt<'_> {
     }
 
     fn results(self) -> Vec<FileResult> {
+        if self.committed {
+            for change in &self.patch.files {
+                // What only follows keeps its text; it is asked for again when it is needed.
+                if let Some(outline) = self.outlines.get(&change.path) {
+                    self.session.now_live(&change.path, &change.text, outline.clone());
+                }
+            }
+        }
         let session: Arc<str> = self.session.entry.id.as_str().into();
         let answered = self.answer.map(|answer| answer.verdicts).unwrap_or_default();
         self.files

@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", path.display())))?;
         let text = source_file::read(arguments.from.as_deref().unwrap_or(&path))
             .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
-        files.push(WantedFile { path, text, function: arguments.function.clone() });
+        files.push(WantedFile { path, text, function: arguments.function.clone(), outline: None });
     }
     let sessions = select(&arguments.selection)?;
     // A process that does not answer may have it; the patch then says so.

@@ -90,7 +90,12 @@ pub fn patch(
         Some(function) => format!("Hot-patch function {function}"),
         None => format!("Hot-patch file {shown_path}"),
     };
-    let file = WantedFile { path: document.path.clone(), text: document.text.to_string(), function };
+    let file = WantedFile {
+        path: document.path.clone(),
+        text: document.text.to_string(),
+        function,
+        outline: Some(document.outline()),
+    };
     let wanted = Wanted {
         label,
         files: vec![file],

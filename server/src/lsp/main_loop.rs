@@ -45,6 +45,8 @@ pub enum Event {
     Look,
     Connected(String, Result<Arc<Session>, SessionError>),
     SessionChanged(String),
+    /// A patch by whomever: what is live in some files is of another version.
+    PatchApplied(String, Value),
     SessionEnded(String),
     /// A patch came back.
     Patched(Result<Vec<FileResult>, Failure>, Option<oneshot::Sender<Value>>),
@@ -136,6 +138,13 @@ impl State {
             Event::SessionChanged(id) => {
                 if let Some(session) = self.pool.find(&id) {
                     session.forget();
+                }
+            }
+            Event::PatchApplied(id, params) => {
+                let files = params["files"].as_array().into_iter().flatten();
+                let versions = files.filter_map(|file| Some((file["path"].as_str()?, file["version"].as_u64()?)));
+                if let Some(session) = self.pool.find(&id) {
+                    versions.for_each(|(path, version)| session.forget_unless(path, version));
                 }
             }
             Event::SessionEnded(id) => self.session_ended(&id),
@@ -295,13 +304,12 @@ impl State {
                 json!({ "error": { "code": failure.code, "message": failure.message } })
             }
             Ok(results) => {
-                for result in &results {
-                    if let Some(session) = self.pool.find(&result.session) {
-                        session.forget();
-                    }
+                // Whoever asked is answered first: the new code is live.
+                if let Some(answer) = answer {
+                    let _ = answer.send(json!(results.iter().map(to_json).collect::<Vec<_>>()));
                 }
                 self.take(&results);
-                json!(results.iter().map(to_json).collect::<Vec<_>>())
+                return self.tell_status();
             }
         };
         if let Some(answer) = answer {

@@ -142,8 +142,11 @@ fn connect(entry: &Entry, connecting: &Connecting, events: &Sender<Event>) {
 fn tell(events: &Sender<Event>, id: &str, event: session::Event) {
     let event = match event {
         session::Event::Closed => Event::SessionEnded(id.to_owned()),
-        session::Event::Notification { method } if method == event::MODULE_LOADED || method == event::PATCH_APPLIED => {
+        session::Event::Notification { method, .. } if method == event::MODULE_LOADED => {
             Event::SessionChanged(id.to_owned())
+        }
+        session::Event::Notification { method, params } if method == event::PATCH_APPLIED => {
+            Event::PatchApplied(id.to_owned(), params)
         }
         session::Event::Notification { .. } => return,
     };

@@ -23,6 +23,7 @@ use super::SessionError;
 pub enum Event {
     Notification {
         method: String,
+        params: Value,
     },
     /// The connection is over.
     Closed,
@@ -162,7 +163,8 @@ fn take(line: &[u8], pending: &Pending, on_event: &impl Fn(Event)) -> bool {
         if method == event::SESSION_ENDED {
             return false;
         }
-        on_event(Event::Notification { method: method.to_owned() });
+        let params = message.get("params").cloned().unwrap_or(Value::Null);
+        on_event(Event::Notification { method: method.to_owned(), params });
         return true;
     }
     let Ok(response) = serde_json::from_value::<Response>(message) else {

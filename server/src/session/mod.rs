@@ -12,7 +12,7 @@ use hotsplice_analysis::Outline;
 
 use hotsplice_channel::message::{
     BaselineAnswer, BaselineRequest, CommitAnswer, FilesAnswer, HistoryAnswer, LoadedFile, PrepareAnswer,
-    PrepareRequest, StatusAnswer, TransactionRequest, method,
+    PrepareRequest, StatusAnswer, TransactionRequest, Trust, method,
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
@@ -35,7 +35,7 @@ pub struct Session {
 /// The text that is live in a process.
 pub struct Live {
     pub baseline: BaselineAnswer,
-    pub outline: Outline,
+    pub outline: Arc<Outline>,
     /// Whether there is a patch to undo, once somebody wanted to know.
     pub undoable: OnceLock<bool>,
 }
@@ -91,7 +91,7 @@ impl Session {
     pub fn baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
         let baseline: BaselineAnswer =
             self.client.request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)?;
-        let outline = Outline::parse(&baseline.text);
+        let outline = Arc::new(Outline::parse(&baseline.text));
         let live = Arc::new(Live { baseline, outline, undoable: OnceLock::new() });
         self.baselines.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), live.clone());
         Ok(live)
@@ -101,6 +101,29 @@ impl Session {
     pub fn known_baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
         let known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
         known.map_or_else(|| self.baseline(path), Ok)
+    }
+
+    /// A patch of ours was committed: what is live now is known.
+    pub fn now_live(&self, path: &str, text: &str, outline: Arc<Outline>) {
+        let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(former) = baselines.remove(path) else { return };
+        let baseline = BaselineAnswer {
+            version: former.baseline.version + 1,
+            text: text.to_owned(),
+            trust: Trust::Exact,
+            differs: Vec::new(),
+            undoable: former.baseline.undoable + 1,
+            ..former.baseline.clone()
+        };
+        baselines.insert(path.to_owned(), Arc::new(Live { baseline, outline, undoable: OnceLock::new() }));
+    }
+
+    /// What is live in a file is of this version: what is known of another one is of no use.
+    pub fn forget_unless(&self, path: &str, version: u64) {
+        let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+        if baselines.get(path).is_some_and(|live| live.baseline.version != version) {
+            baselines.remove(path);
+        }
     }
 
     /// The process said that something changed: what is loaded, or what is live.

@@ -2,7 +2,6 @@
 
 import os
 import time
-import zlib
 from tokenize import detect_encoding
 
 from . import lookup
@@ -18,15 +17,11 @@ class FormerVersion:
 
     def __init__(self, version, text, label, definitions, transaction):
         self.version = version
-        self.compressed = zlib.compress(text.encode("utf-8", "surrogatepass"), 1)
+        self.text = text
         self.label = label
         self.definitions = definitions
         self.transaction = transaction
         self.replaced_at = time.time()
-
-    @property
-    def text(self):
-        return zlib.decompress(self.compressed).decode("utf-8", "surrogatepass")
 
 
 class LiveFile:
