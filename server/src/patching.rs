@@ -64,8 +64,8 @@ struct Attempt<'a> {
     session: &'a Arc<Session>,
     files: Vec<AttemptedFile>,
     patch: Patch,
-    /// Of the patch's texts.
-    outlines: HashMap<String, Arc<Outline>>,
+    /// What was live in the patch's files, and what their new texts parse to.
+    outlines: HashMap<String, (Arc<Live>, Arc<Outline>)>,
     timings: BTreeMap<String, u64>,
     answer: Option<PrepareAnswer>,
     committed: bool,
@@ -152,7 +152,7 @@ fn attempt<'a>(
                         let caveat = assumed(&path, &live.baseline, &change);
                         if !is_empty(&change) {
                             attempt.patch.files.push(change);
-                            attempt.outlines.insert(path.clone(), outline);
+                            attempt.outlines.insert(path.clone(), (live.clone(), outline));
                         }
                         caveat
                     }
@@ -353,8 +353,8 @@ impl Attempt<'_> {
         if self.committed {
             for change in &self.patch.files {
                 // What only follows keeps its text; it is asked for again when it is needed.
-                if let Some(outline) = self.outlines.get(&change.path) {
-                    self.session.now_live(&change.path, &change.text, outline.clone());
+                if let Some((former, outline)) = self.outlines.get(&change.path) {
+                    self.session.now_live(former, &change.text, outline.clone());
                 }
             }
         }

@@ -104,9 +104,8 @@ impl Session {
     }
 
     /// A patch of ours was committed: what is live now is known.
-    pub fn now_live(&self, path: &str, text: &str, outline: Arc<Outline>) {
+    pub fn now_live(&self, former: &Live, text: &str, outline: Arc<Outline>) {
         let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(former) = baselines.remove(path) else { return };
         let baseline = BaselineAnswer {
             version: former.baseline.version + 1,
             text: text.to_owned(),
@@ -115,7 +114,7 @@ impl Session {
             undoable: former.baseline.undoable + 1,
             ..former.baseline.clone()
         };
-        baselines.insert(path.to_owned(), Arc::new(Live { baseline, outline, undoable: OnceLock::new() }));
+        baselines.insert(baseline.path.clone(), Arc::new(Live { baseline, outline, undoable: OnceLock::new() }));
     }
 
     /// What is live in a file is of this version: what is known of another one is of no use.
