@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PySet, PyString, PyTuple};
 
 use crate::internals::{self, layout};
 
@@ -90,6 +90,7 @@ fn apply<'py>(operation: &Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()>
         "list" => list(&target, item(2)?.extract()?, item(3)?, log),
         "tuple" => tuple(&target, item(2)?.extract()?, item(3)?, log),
         "set-replace" => set(&target, item(2)?, item(3)?, log),
+        "line-table" => line_table(&target, item(2)?, log),
         "first-line" => first_line(&target, item(2)?.extract()?, log),
         other => Err(PyValueError::new_err(format!("unknown operation {other}"))),
     }
@@ -240,6 +241,17 @@ fn first_line<'py>(target: &Bound<'py, PyAny>, line: i32, log: &mut Log<'py>) ->
     internals::set_first_line(target, line)?;
     let target = target.clone();
     log.undo_with(move || internals::set_first_line(&target, old));
+    Ok(())
+}
+
+/// Where the bytecodes of a code object stand in the text, for one that runs and whose own code stays as it is.
+fn line_table<'py>(target: &Bound<'py, PyAny>, table: Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()> {
+    table.cast::<PyBytes>()?;
+    let offset = layout(target.py()).code_line_table;
+    let old = internals::replace_field(target, offset, &table)?;
+    log.keep(&old)?;
+    let target = target.clone();
+    log.undo_with(move || internals::replace_field(&target, offset, &old).map(drop));
     Ok(())
 }
 

@@ -70,6 +70,7 @@ pub struct Layout {
     pub function_code: Option<usize>,
     pub tuple_items: Option<usize>,
     pub code_first_line: Option<usize>,
+    pub code_line_table: Option<usize>,
 }
 
 /// Finds the fields, once. Needs the GIL.
@@ -82,6 +83,7 @@ pub fn layout(py: Python<'_>) -> &'static Layout {
             function_code: None,
             tuple_items: None,
             code_first_line: None,
+            code_line_table: None,
         })
     })
 }
@@ -101,12 +103,13 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
         function_code: find_pointer(&function, &probe_code),
         tuple_items: find_pointer(pair.as_any(), globals.as_any()),
         code_first_line: find_first_line(py, &probe_code)?,
+        code_line_table: find_pointer(&probe_code, &probe_code.getattr("co_linetable")?),
     })
 }
 
 /// The only place in an object's first bytes that holds a pointer to another object.
 fn find_pointer(object: &Bound<'_, PyAny>, target: &Bound<'_, PyAny>) -> Option<usize> {
-    let size = object.call_method0("__sizeof__").ok()?.extract::<usize>().ok()?.min(128);
+    let size = object.call_method0("__sizeof__").ok()?.extract::<usize>().ok()?.min(240);
     let header = 2 * size_of::<usize>();
     let found: Vec<usize> = (header..size.saturating_sub(size_of::<usize>() - 1))
         .step_by(size_of::<usize>())
@@ -151,6 +154,12 @@ fn find_first_line(py: Python<'_>, code: &Bound<'_, PyAny>) -> PyResult<Option<u
 #[pyfunction]
 pub fn can_set_first_line(py: Python<'_>) -> bool {
     layout(py).code_first_line.is_some()
+}
+
+/// Whether a code object's table of lines can be exchanged in place.
+#[pyfunction]
+pub fn can_set_line_table(py: Python<'_>) -> bool {
+    layout(py).code_line_table.is_some()
 }
 
 /// Reads a code object's first line and writes another one.

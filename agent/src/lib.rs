@@ -45,6 +45,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(heap::reference_count, module)?,
         wrap_pyfunction!(heap::is_shared, module)?,
         wrap_pyfunction!(internals::can_set_first_line, module)?,
+        wrap_pyfunction!(internals::can_set_line_table, module)?,
     ] {
         module.add_function(function)?;
     }

@@ -55,3 +55,21 @@ fn at_a_pdb_prompt() {
         program.send("continue");
     });
 }
+
+/// The statements of a script that is being executed stand elsewhere now: tracebacks say where.
+#[test]
+fn lines_of_the_script_itself() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let text = "import sys, traceback\n\ndef f():\n    return traceback.extract_stack()[0].lineno\n\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(f(), flush=True)\n";
+        let script = workspace.write("script.py", text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        program.send("");
+        program.wait_line("8");
+        workspace.write("script.py", &text.replace("def f():", "# a comment\n\n\ndef f():"));
+        workspace.call(&["patch", "script.py"]).expect(0);
+        program.send("");
+        program.wait_line("11");
+    }
+}

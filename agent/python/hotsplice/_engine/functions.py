@@ -4,7 +4,8 @@ import functools
 from types import CellType, FunctionType
 
 from . import lookup
-from .code import docstring, find_function, pair, tree
+from .code import compile_text, docstring, find_function, pair, tree
+from .errors import Refusal
 from .native import native
 
 
@@ -254,6 +255,23 @@ def plan_moves(file_change, namespace, plan):
         for (_, new), functions in zip(pairs, native.functions_of([old for old, _ in pairs])):
             for function in functions:
                 plan.function(function, code=new)
+
+
+def plan_running_module(file_change, namespace, plan):
+    """A script whose own statements are being executed: its calls show the right lines in tracebacks.
+
+    Its code stays as it is. If the new text compiles to the same bytecode for the module's own statements, its table of
+    lines takes the place of the old one.
+    """
+    live = lookup.running_module_code(file_change.path)
+    if live is None or namespace.name != "__main__" or not native.can_set_line_table():
+        return
+    try:
+        new = compile_text(file_change.text.removeprefix("\ufeff"), namespace.filename)
+    except Refusal:
+        return
+    if new.co_code == live.co_code and new.co_linetable != live.co_linetable:
+        plan.add("line-table", live, new.co_linetable)
 
 
 def relocated(code, shift):

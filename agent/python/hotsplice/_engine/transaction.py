@@ -129,6 +129,7 @@ class Transaction:
                 change.code_changes[id(namespace)] = resolved
                 functions.plan(resolved, change, self.plan)
                 functions.plan_moves(change, namespace, self.plan)
+                functions.plan_running_module(change, namespace, self.plan)
                 self._lap("resolve")
 
     def commit(self):
