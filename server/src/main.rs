@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | the commands, one file each |
+//! | [`failure`] | what could not be done, with its code |
 //! | [`following`] | values in other files that follow from what a patch changes |
 //! | [`lsp`] | the language server: editors |
 //! | [`patching`] | text → baseline → diff → prepare everywhere → commit everywhere |
@@ -11,6 +12,7 @@
 //! | [`undoing`] | a patch to a former text |
 
 mod cli;
+mod failure;
 mod following;
 mod lsp;
 mod patching;

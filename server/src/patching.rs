@@ -10,6 +10,8 @@ use hotsplice_channel::codes;
 use hotsplice_channel::message::{BaselineAnswer, PrepareAnswer, Trust};
 use hotsplice_channel::patch::{FilePatch, Kind, Options, Outcome, Patch, Verdict};
 
+use serde_json::{Value, json};
+
 use crate::following;
 use crate::session::{Live, Session, SessionError};
 
@@ -49,6 +51,34 @@ pub struct FileResult {
     pub verdicts: Vec<Verdict>,
     /// Microseconds by stage.
     pub timings: BTreeMap<String, u64>,
+}
+
+impl FileResult {
+    /// As `docs/cli.md` promises it.
+    pub fn to_json(&self) -> Value {
+        let edits: Vec<Value> = self
+            .verdicts
+            .iter()
+            .map(|verdict| {
+                json!({
+                    "definition": verdict.definition,
+                    "kind": verdict.kind,
+                    "line": verdict.line,
+                    "verdict": verdict.verdict,
+                    "code": verdict.code,
+                    "message": verdict.message,
+                })
+            })
+            .collect();
+        json!({
+            "session": &*self.session,
+            "pid": self.pid,
+            "file": self.file,
+            "committed": self.committed,
+            "edits": edits,
+            "timings": self.timings,
+        })
+    }
 }
 
 struct AttemptedFile {

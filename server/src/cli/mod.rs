@@ -7,8 +7,6 @@ mod sessions;
 mod status;
 mod undo;
 
-pub use output::to_json;
-
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,7 +14,8 @@ use clap::{Args, Parser, Subcommand};
 use hotsplice_channel::codes;
 use hotsplice_channel::registry::Entry;
 
-use crate::session::{self, Session, SessionError};
+use crate::failure::Failure;
+use crate::session::{self, Session};
 
 /// Exit code when something was refused.
 const REFUSED: u8 = 1;
@@ -65,24 +64,6 @@ struct Selection {
     /// Every session that has loaded the file (this is the default)
     #[arg(long)]
     all: bool,
-}
-
-/// A command that could not do what it was asked for: the message for a person, and the numbered code.
-pub struct Failure {
-    code: String,
-    message: String,
-}
-
-impl Failure {
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into() }
-    }
-}
-
-impl From<&SessionError> for Failure {
-    fn from(error: &SessionError) -> Self {
-        Self::new(error.code(), error.to_string())
-    }
 }
 
 pub fn main() -> ExitCode {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use hotsplice_channel::patch::Outcome;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::REFUSED;
 use crate::patching::FileResult;
@@ -32,37 +32,12 @@ pub fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
 /// Results of a patch or of an undo, and the exit code that they stand for.
 pub fn results(results: &[FileResult], as_json: bool, dry_run: bool) -> ExitCode {
     if as_json {
-        print_json(&Value::Array(results.iter().map(to_json).collect()));
+        print_json(&Value::Array(results.iter().map(FileResult::to_json).collect()));
     } else {
         line(render(results, dry_run).trim_end());
     }
     let refused = results.iter().flat_map(|result| &result.verdicts).any(|verdict| verdict.verdict == Outcome::Refused);
     ExitCode::from(if refused { REFUSED } else { 0 })
-}
-
-pub fn to_json(result: &FileResult) -> Value {
-    let edits: Vec<Value> = result
-        .verdicts
-        .iter()
-        .map(|verdict| {
-            json!({
-                "definition": verdict.definition,
-                "kind": verdict.kind,
-                "line": verdict.line,
-                "verdict": verdict.verdict,
-                "code": verdict.code,
-                "message": verdict.message,
-            })
-        })
-        .collect();
-    json!({
-        "session": &*result.session,
-        "pid": result.pid,
-        "file": result.file,
-        "committed": result.committed,
-        "edits": edits,
-        "timings": result.timings,
-    })
 }
 
 fn render(results: &[FileResult], dry_run: bool) -> String {
@@ -177,6 +152,6 @@ mod tests {
     #[test]
     fn for_programs() {
         expect![[r#"{"committed":true,"edits":[{"code":null,"definition":"View.get","kind":"body","line":12,"message":null,"verdict":"applied"}],"file":"/srv/app.py","pid":7,"session":"7-1","timings":{"prepare":250}}"#]]
-            .assert_eq(&to_json(&sample(Outcome::Applied, None, None)).to_string());
+            .assert_eq(&sample(Outcome::Applied, None, None).to_json().to_string());
     }
 }

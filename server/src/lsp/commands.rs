@@ -11,8 +11,9 @@ use tower_lsp::ls_types::{Position, Uri};
 
 use super::code_actions::{live_texts, target};
 use super::documents::Document;
+use crate::failure::Failure;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
-use crate::session::{Live, Session, SessionError};
+use crate::session::{Live, Session};
 use crate::undoing;
 
 pub const PATCH_FUNCTION: &str = "hotsplice.patchFunction";
@@ -56,25 +57,6 @@ impl Command {
             SESSIONS => Self::Sessions,
             _ => return Err(format!("there is no command {name}")),
         })
-    }
-}
-
-/// A command that can't be carried out.
-#[derive(Debug, Clone)]
-pub struct Failure {
-    pub code: String,
-    pub message: String,
-}
-
-impl Failure {
-    fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into() }
-    }
-}
-
-impl From<SessionError> for Failure {
-    fn from(error: SessionError) -> Self {
-        Self { code: error.code().to_owned(), message: error.to_string() }
     }
 }
 

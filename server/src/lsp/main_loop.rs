@@ -19,14 +19,14 @@ use tower_lsp::ls_types::{
 };
 
 use super::code_actions::{self, Snapshot};
-use super::commands::{self, Command, Failure};
+use super::commands::{self, Command};
 use super::documents::{Document, Documents, file_path};
 use super::pool::{self, Pool};
 use super::positions::Encoding;
 use super::settings::Settings;
 use super::verdicts::Verdicts;
 use super::watch;
-use crate::cli::to_json;
+use crate::failure::Failure;
 use crate::patching::FileResult;
 use crate::session::{Session, SessionError};
 
@@ -306,7 +306,7 @@ impl State {
             Ok(results) => {
                 // Whoever asked is answered first: the new code is live.
                 if let Some(answer) = answer {
-                    let _ = answer.send(json!(results.iter().map(to_json).collect::<Vec<_>>()));
+                    let _ = answer.send(json!(results.iter().map(FileResult::to_json).collect::<Vec<_>>()));
                 }
                 self.take(&results);
                 return self.tell_status();

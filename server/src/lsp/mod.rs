@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use hotsplice_channel::codes;
 use tower_lsp::{LspService, Server};
 
-use crate::cli::Failure;
+use crate::failure::Failure;
 
 /// Serves one editor over standard input and output until it says goodbye.
 pub fn serve() -> Result<ExitCode, Failure> {
