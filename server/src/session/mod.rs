@@ -73,18 +73,26 @@ impl Session {
 
     /// The file as the process knows it, if it has loaded it; links are followed on both sides.
     pub fn loaded(&self, path: &Path) -> Result<Option<String>, SessionError> {
-        let files = self.files()?;
-        if let Some(found) = files.iter().find(|file| Path::new(&file.path) == path) {
-            return Ok(Some(found.path.clone()));
+        if let Some(found) = Self::find(path, &self.files()?) {
+            return Ok(Some(found));
         }
-        let Ok(real) = path.canonicalize() else { return Ok(None) };
+        // The news of a module that was just imported may be on its way: a file is missing only if the process says so now.
+        self.forget_files();
+        Ok(Self::find(path, &self.files()?))
+    }
+
+    fn find(path: &Path, files: &[LoadedFile]) -> Option<String> {
+        if let Some(found) = files.iter().find(|file| Path::new(&file.path) == path) {
+            return Some(found.path.clone());
+        }
+        let real = path.canonicalize().ok()?;
         let same = |file: &&LoadedFile| Path::new(&file.path).canonicalize().is_ok_and(|other| other == real);
         let named = |file: &&LoadedFile| Path::new(&file.path).file_name() == real.file_name();
         let found = files.iter().filter(named).find(same).or_else(|| {
             // A link may have another name than the file.
             files.iter().filter(|file| !named(file) && Path::new(&file.path).is_symlink()).find(same)
         });
-        Ok(found.map(|file| file.path.clone()))
+        found.map(|file| file.path.clone())
     }
 
     /// The text that is live, as the process tells it now.
