@@ -2,8 +2,9 @@
 
 Two functions patched together may have changed what they say to each other. A thread that is inside the old code of one
 when the patch is committed must not call the new code of the other: it would raise ``TypeError``, or mix both versions.
-So the names by which retired code reads the globals that changed with it are made to mean the former functions. After
-``MILLISECONDS`` the retired code sees what everybody sees: a loop that never ends shall run what is new.
+So the names by which retired code reads the globals that changed with it are made to mean the former functions, until
+no thread is inside of it any more. After ``LIMIT`` seconds the retired code sees what everybody sees in any case: a loop
+that never ends shall run what is new.
 
 Only names that the retired code reads as globals, and nothing else, are treated so.
 """
@@ -11,11 +12,13 @@ Only names that the retired code reads as globals, and nothing else, are treated
 import dis
 import sys
 import threading
+import time
 from types import FunctionType
 
 from .native import native
 
 MILLISECONDS = 500
+LIMIT = 5.0
 
 # Transitions that have not ended: (namespaces with their aliases, names to be restored).
 _pending = []
@@ -95,7 +98,27 @@ def _copy(function):
 def begin(transition):
     """After the commit: the transition ends by itself."""
     _pending.append(transition)
-    native.call_later(MILLISECONDS, lambda: end(transition))
+    _look_later(transition, time.monotonic() + LIMIT)
+
+
+def _look_later(transition, deadline):
+    def look():
+        if transition in _pending and time.monotonic() < deadline and _is_inside(transition):
+            _look_later(transition, deadline)
+        else:
+            end(transition)
+
+    native.call_later(MILLISECONDS, look)
+
+
+def _is_inside(transition):
+    codes = {id(code) for code, _, _ in transition[1]}
+    for frame in sys._current_frames().values():
+        while frame is not None:
+            if id(frame.f_code) in codes:
+                return True
+            frame = frame.f_back
+    return False
 
 
 def end(transition):
