@@ -3,7 +3,7 @@
 Two functions patched together may have changed what they say to each other. A thread that is inside the old code of one
 when the patch is committed must not call the new code of the other: it would raise ``TypeError``, or mix both versions.
 So the names by which retired code reads the globals that changed with it are made to mean the former functions, until
-no thread is inside of it any more. After ``LIMIT`` seconds the retired code sees what everybody sees in any case: a loop
+no thread is inside of it any more. After ``LIMIT`` seconds the retired code sees what everybody sees anyway: a loop
 that never ends shall run what is new.
 
 Only names that the retired code reads as globals, and nothing else, are treated so.
