@@ -1,7 +1,7 @@
 """Which text is live in which file. After an import it is what was executed; after a patch, what the patch says."""
 
 import os
-import time
+from time import time
 from tokenize import detect_encoding
 
 from . import lookup
@@ -21,7 +21,7 @@ class FormerVersion:
         self.label = label
         self.definitions = definitions
         self.transaction = transaction
-        self.replaced_at = time.time()
+        self.replaced_at = time()
 
 
 class LiveFile:

@@ -1,6 +1,6 @@
 """What the channel may ask of the engine, one function a request."""
 
-import time
+from time import monotonic
 
 from . import lookup, running
 from .errors import EngineError
@@ -72,14 +72,14 @@ def prepare(params):
         answer["committed"] = True
     else:
         _forget_abandoned()
-        _transactions[transaction.number] = (transaction, time.monotonic())
+        _transactions[transaction.number] = (transaction, monotonic())
     return answer
 
 
 def _forget_abandoned():
     """A client that went away does not commit any more."""
     for number, (_, prepared) in list(_transactions.items()):
-        if time.monotonic() - prepared > _ABANDONED_AFTER:
+        if monotonic() - prepared > _ABANDONED_AFTER:
             del _transactions[number]
 
 

@@ -1,7 +1,7 @@
 """One patch in this process: prepared, then committed or dropped. Until the commit nothing is changed."""
 
 import linecache
-import time
+from time import perf_counter_ns, time
 
 from . import classes, evaluation, functions, hooks, lookup, running, transition
 from .code import compile_excerpt
@@ -68,10 +68,10 @@ class Transaction:
         self.ready = False
         # Verdicts that came up after the commit.
         self.afterwards = []
-        self._started = time.perf_counter_ns()
+        self._started = perf_counter_ns()
 
     def _lap(self, stage):
-        now = time.perf_counter_ns()
+        now = perf_counter_ns()
         self.timings[stage] = self.timings.get(stage, 0) + (now - self._started) // 1000
         self._started = now
 
@@ -134,32 +134,50 @@ class Transaction:
 
     def commit(self):
         """Swaps the pointers; runs no Python code of the program's until that is done."""
-        self._started = time.perf_counter_ns()
+        self._started = perf_counter_ns()
         moment = transition.plan(self)
+        files = [(change, live_file(change.path)) for change in self.files]
         replaced = native.commit(self.plan.operations)
-        if moment is not None:
-            transition.begin(moment)
-        self._lap("commit")
-        for change in self.files:
+        # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.
+        for change, file in files:
             definitions = list(dict.fromkeys(edit["definition"] for edit in change.edits))
-            file = live_file(change.path)
             file.replace_text(change.text, self.label, definitions, self.number)
-            self._note_versions(file, change)
-            self._show_text(change)
+        if moment is not None:
+            self._then(transition.begin, moment)
+        self._lap("commit")
+        for change, file in files:
+            self._then(self._note_versions, file, change)
+            self._then(self._show_text, change)
         for action in self.plan.afterwards:
-            action()
+            self._then(action)
         for made in self.plan.discarded:
-            classes.discard(made)
-        self.afterwards = hooks.run(self)
+            self._then(classes.discard, made)
+        self._then(lambda: self.afterwards.extend(hooks.run(self)))
         del replaced
         self._lap("after")
-        native.notify(
-            "patch/applied",
-            {"files": [{"path": file.path, "version": live_file(file.path).version} for file in self.files]},
-        )
+        versions = [{"path": file.path, "version": file.version} for _, file in files]
+        self._then(native.notify, "patch/applied", {"files": versions})
+
+    def _then(self, action, *arguments):
+        """Carries out what follows the commit; a failure is told beside the verdicts, for the patch is live."""
+        try:
+            action(*arguments)
+        except Exception as error:
+            self.afterwards.append(
+                {
+                    "path": self.files[0].path,
+                    "definition": "<module>",
+                    "kind": "statement",
+                    "line": 1,
+                    "end_line": 1,
+                    "verdict": "caveat",
+                    "code": "HS0603",
+                    "message": f"the patch is live, but what follows it failed: {type(error).__name__}: {error}",
+                }
+            )
 
     def _note_versions(self, file, change):
-        now = time.time()
+        now = time()
         for outcome in change.outcomes:
             edit = outcome.edit
             if edit["change"] == "removed":

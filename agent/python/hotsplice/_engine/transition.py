@@ -12,7 +12,7 @@ Only names that the retired code reads as globals, and nothing else, are treated
 import dis
 import sys
 import threading
-import time
+from time import monotonic
 from types import FunctionType
 
 from .native import native
@@ -98,12 +98,12 @@ def _copy(function):
 def begin(transition):
     """After the commit: the transition ends by itself."""
     _pending.append(transition)
-    _look_later(transition, time.monotonic() + LIMIT)
+    _look_later(transition, monotonic() + LIMIT)
 
 
 def _look_later(transition, deadline):
     def look():
-        if transition in _pending and time.monotonic() < deadline and _is_inside(transition):
+        if transition in _pending and monotonic() < deadline and _is_inside(transition):
             _look_later(transition, deadline)
         else:
             end(transition)
