@@ -5,12 +5,13 @@
 
 use std::sync::OnceLock;
 
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PySet, PyString, PyTuple};
 
 use crate::internals::{self, layout};
+use crate::job;
 
 /// Marks an empty cell.
 pub fn unset(py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -31,6 +32,7 @@ pub fn commit<'py>(py: Python<'py>, operations: &Bound<'py, PyList>) -> PyResult
     internals::required()?;
     layout(py);
     unset(py)?;
+    job::end_limit(py);
     // SAFETY: the GIL is held.
     let collecting = unsafe { ffi::PyGC_Disable() } == 1;
     let result = carry_out(py, operations);
@@ -45,8 +47,9 @@ fn carry_out<'py>(py: Python<'py>, operations: &Bound<'py, PyList>) -> PyResult<
     let mut log = Log { replaced: PyList::empty(py), inverses: Vec::new() };
     for operation in operations.iter() {
         if let Err(error) = apply(&operation, &mut log) {
+            // One that fails does not keep the others from being taken back; what went wrong first is said.
             for inverse in log.inverses.into_iter().rev() {
-                inverse()?;
+                let _ = inverse();
             }
             return Err(error);
         }
@@ -83,8 +86,8 @@ fn apply<'py>(operation: &Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()>
         "bases" => {
             attribute(&target, PyString::new(target.py(), "__bases__").into_any(), Some(item(2)?), type_setter()?, log)
         }
-        "attribute-set" => attribute(&target, item(2)?, Some(item(3)?), ffi::PyObject_GenericSetAttr, log),
-        "attribute-delete" => attribute(&target, item(2)?, None, ffi::PyObject_GenericSetAttr, log),
+        "attribute-set" => instance_attribute(&target, item(2)?, Some(item(3)?), log),
+        "attribute-delete" => instance_attribute(&target, item(2)?, None, log),
         "setattr" => attribute(&target, item(2)?, Some(item(3)?), ffi::PyObject_SetAttr, log),
         "cell" => cell(&target, item(2)?, log),
         "list" => list(&target, item(2)?.extract()?, item(3)?, log),
@@ -143,6 +146,51 @@ fn type_attribute<'py>(
 ) -> PyResult<()> {
     let old = target.getattr("__dict__")?.get_item(&name).ok();
     change(target, name, old, value, type_setter()?, log)
+}
+
+/// An attribute that the instance itself has, in its `__dict__` or a slot: no property or `__getattr__` is asked.
+fn instance_attribute<'py>(
+    target: &Bound<'py, PyAny>,
+    name: Bound<'py, PyAny>,
+    value: Option<Bound<'py, PyAny>>,
+    log: &mut Log<'py>,
+) -> PyResult<()> {
+    let old = match class_attribute(target, &name)? {
+        Some(found) if is_slot(&found)? => get_with_generic(target, &name).ok(),
+        _ => own_dict(target).map_or(Ok(None), |own| own.get_item(&name))?,
+    };
+    change(target, name, old, value, ffi::PyObject_GenericSetAttr, log)
+}
+
+fn get_with_generic<'py>(target: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: both are live references; the result is a new one, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(target.py(), ffi::PyObject_GenericGetAttr(target.as_ptr(), name.as_ptr())) }
+}
+
+fn own_dict<'py>(target: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
+    // SAFETY: the target is a live reference; the result is a new one, or null with an exception set.
+    let own = unsafe {
+        Bound::from_owned_ptr_or_err(target.py(), ffi::PyObject_GenericGetDict(target.as_ptr(), std::ptr::null_mut()))
+    };
+    own.ok()?.cast_into::<PyDict>().ok()
+}
+
+/// What an attribute's name means in the class of an object, found without a metaclass's code.
+fn class_attribute<'py>(target: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = target.py();
+    let bases = get_with_generic(target.get_type().as_any(), PyString::intern(py, "__mro__").as_any())?;
+    for base in bases.cast::<PyTuple>()?.iter() {
+        let own = get_with_generic(&base, PyString::intern(py, "__dict__").as_any())?;
+        if let Ok(found) = own.get_item(name) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn is_slot(found: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let kind = found.get_type().name()?;
+    Ok(kind == "member_descriptor" || kind == "getset_descriptor")
 }
 
 fn change<'py>(
@@ -279,6 +327,9 @@ fn function<'py>(target: &Bound<'py, PyAny>, parts: &Bound<'py, PyDict>, log: &m
         }
     }
     let py = target.py();
+    if target.get_type().name()? != "function" {
+        return Err(PyTypeError::new_err("this is no function"));
+    }
     for (part, find) in [("globals", layout(py).function_globals), ("builtins", layout(py).function_builtins)] {
         if let Some(value) = parts.get_item(part)? {
             let old = internals::replace_field(target, find, &value)?;

@@ -17,6 +17,8 @@ pub type AuditHook = unsafe extern "C" fn(*const c_char, *mut ffi::PyObject, *mu
 type Getter = unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
 type SetClosure = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> c_int;
 type VisitObjects = unsafe extern "C" fn(VisitCallback, *mut c_void);
+type Pending = extern "C" fn(*mut c_void) -> c_int;
+type AddPendingCallTo = unsafe extern "C" fn(*mut c_void, Pending, *mut c_void) -> c_int;
 type AddAuditHook = unsafe extern "C" fn(AuditHook, *mut c_void) -> c_int;
 
 /// Functions of CPython's public, but not limited, C API.
@@ -61,6 +63,49 @@ pub fn symbols() -> Option<&'static Symbols> {
 /// [`symbols`], or the error that a Python caller sees.
 pub fn required() -> PyResult<&'static Symbols> {
     symbols().ok_or_else(|| PyRuntimeError::new_err("this interpreter lacks a C function that Hotsplice needs"))
+}
+
+/// The main interpreter's address, for [`call_soon`] before 3.12; 0 from there on, where it is not needed.
+static MAIN: OnceLock<Option<usize>> = OnceLock::new();
+
+/// What [`call_soon`] needs; called in the main interpreter, with the GIL held.
+pub fn remember_interpreter(py: Python<'_>) {
+    MAIN.get_or_init(|| {
+        if py.version_info() >= (3, 12) {
+            return Some(0);
+        }
+        // SAFETY: the GIL is held.
+        let interpreter = unsafe { ffi::PyInterpreterState_Get() } as usize;
+        symbol(c"_PyEval_AddPendingCall").map(|_| interpreter)
+    });
+}
+
+/// Whether this is the interpreter that the process began with.
+#[pyfunction]
+pub fn is_main_interpreter() -> bool {
+    // SAFETY: the GIL is held in a function called from Python.
+    unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) == 0 }
+}
+
+/// Has the main thread call a function between two bytecodes. Needs no GIL. False if it won't.
+pub fn call_soon(function: Pending) -> bool {
+    match MAIN.get() {
+        Some(Some(0)) => {
+            // SAFETY: from 3.12 on this may be called from any thread.
+            unsafe { ffi::Py_AddPendingCall(Some(function), std::ptr::null_mut()) == 0 }
+        }
+        // Before, `Py_AddPendingCall` finds the interpreter through whatever thread is current, which may be ending: it
+        // has read freed memory. What it calls then takes the interpreter.
+        Some(Some(interpreter)) => symbol(c"_PyEval_AddPendingCall").is_some_and(|add| {
+            // SAFETY: the type is that of the function's declaration in 3.10's and 3.11's pycore_ceval.h; the main
+            // interpreter lives as long as the process.
+            unsafe {
+                let add = std::mem::transmute::<*mut c_void, AddPendingCallTo>(add);
+                add(*interpreter as *mut c_void, function, std::ptr::null_mut()) == 0
+            }
+        }),
+        _ => false,
+    }
 }
 
 /// Offsets in bytes of fields that no API sets, each found by a self-test.

@@ -3,6 +3,7 @@
 //! The thread gets the GIL quickly even in a busy program: the main thread, at its next safe point, steps aside for
 //! it. It is hidden from debuggers, and what it runs has a time limit.
 
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,17 +13,26 @@ use hotsplice_channel::message::{JsonRpc, Request, Response, ResponseError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
-use crate::{json, session};
+use crate::switching::Undisturbed;
+use crate::{finalizing, internals, json, session, switching};
 
 /// Jobs that wait for the GIL.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 /// Jobs that have not ended.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
+/// The main thread has been asked to step aside and has not done so yet. CPython queues 32 such calls, for everybody.
+static ASKED: AtomicBool = AtomicBool::new(false);
+/// A job prepares or commits a patch: that is done one at a time.
+static PATCHING: AtomicBool = AtomicBool::new(false);
+/// How long a patch waits for another one. Less than a client waits, so that it is told why.
+const TURN: Duration = Duration::from_secs(4);
 
 thread_local! {
-    static IS_JOB: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static IS_JOB: Cell<bool> = const { Cell::new(false) };
+    /// Set once this thread's time limit is void.
+    static LIMIT_OVER: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
 /// Whether the current thread serves a request.
@@ -43,13 +53,17 @@ pub fn wait_for_all(limit: Duration) -> bool {
 }
 
 /// In a child after fork no job runs.
-pub fn reset() {
+pub fn reset(py: Python<'_>) {
     WAITING.store(0, Ordering::Release);
     RUNNING.store(0, Ordering::Release);
+    ASKED.store(false, Ordering::Release);
+    PATCHING.store(false, Ordering::Release);
+    switching::reset(py);
 }
 
 /// Runs in the main thread between two bytecodes: lets the GIL go until the waiting job has it. No Python code runs here.
 extern "C" fn step_aside(_argument: *mut std::ffi::c_void) -> std::ffi::c_int {
+    ASKED.store(false, Ordering::Release);
     if WAITING.load(Ordering::Acquire) > 0 {
         // SAFETY: a pending call runs with the GIL held; it is given back before the call returns.
         unsafe {
@@ -65,9 +79,11 @@ extern "C" fn step_aside(_argument: *mut std::ffi::c_void) -> std::ffi::c_int {
 }
 
 /// Serves a request on a thread of its own and hands the answer to `reply`.
-pub fn start(request: Request, reply: impl FnOnce(Response) + Send + 'static) {
+pub fn start(request: Request, reply: impl Fn(Response) + Send + Sync + 'static) {
     RUNNING.fetch_add(1, Ordering::AcqRel);
     let id = request.id;
+    let reply = Arc::new(reply);
+    let without_thread = reply.clone();
     let work = move || {
         IS_JOB.set(true);
         let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(&request)))
@@ -81,13 +97,40 @@ pub fn start(request: Request, reply: impl FnOnce(Response) + Send + 'static) {
     };
     if std::thread::Builder::new().name("hotsplice-job".to_owned()).spawn(work).is_err() {
         RUNNING.fetch_sub(1, Ordering::AcqRel);
+        let error = ResponseError::refused(codes::INTERNAL, "the process can't start a thread; nothing was changed");
+        without_thread(Response { jsonrpc: JsonRpc::V2, id: Some(id), result: None, error: Some(error) });
+    }
+}
+
+/// While it lives, no other job prepares or commits a patch.
+struct Turn;
+
+impl Turn {
+    fn take() -> Result<Self, ResponseError> {
+        let deadline = Instant::now() + TURN;
+        while PATCHING.swap(true, Ordering::AcqRel) {
+            if Instant::now() > deadline {
+                let message = "another patch is still being made in this process; try again when it is done";
+                return Err(ResponseError::refused(codes::TIMED_OUT, message));
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Ok(Self)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        PATCHING.store(false, Ordering::Release);
     }
 }
 
 fn serve(request: &Request) -> Result<serde_json::Value, ResponseError> {
+    let _turn = if request.method.starts_with("patch/") { Some(Turn::take()?) } else { None };
     WAITING.fetch_add(1, Ordering::AcqRel);
-    // SAFETY: Py_AddPendingCall may be called from any thread, with or without the GIL.
-    unsafe { ffi::Py_AddPendingCall(Some(step_aside), std::ptr::null_mut()) };
+    if !ASKED.swap(true, Ordering::AcqRel) && !internals::call_soon(step_aside) {
+        ASKED.store(false, Ordering::Release);
+    }
     let limit = request.params.pointer("/patch/options/time_limit_ms").and_then(serde_json::Value::as_u64);
     Python::attach(|py| {
         WAITING.fetch_sub(1, Ordering::AcqRel);
@@ -105,7 +148,8 @@ fn serve(request: &Request) -> Result<serde_json::Value, ResponseError> {
 fn call_engine(py: Python<'_>, request: &Request) -> PyResult<serde_json::Value> {
     let params = json::to_python(py, &request.params)?;
     let engine = py.import("hotsplice._engine")?;
-    let answer = engine.call_method1("handle", (&request.method, params))?;
+    let arguments = (&request.method, params).into_pyobject(py)?;
+    let answer = finalizing::call(&engine.getattr("handle")?, &arguments)?;
     json::from_python(&answer)
 }
 
@@ -150,32 +194,6 @@ impl Drop for Hidden<'_> {
     }
 }
 
-/// While it lives, threads that want the GIL wait a little longer for it than they are used to. Getting it back costs a
-/// busy program's agent 5 ms for each thread; a patch, done in one go, keeps them for one or two.
-struct Undisturbed<'py> {
-    set: Bound<'py, PyAny>,
-    before: f64,
-}
-
-impl<'py> Undisturbed<'py> {
-    const SECONDS: f64 = 0.02;
-
-    fn enter(py: Python<'py>) -> PyResult<Self> {
-        let sys = py.import("sys")?;
-        let before = sys.call_method0("getswitchinterval")?.extract()?;
-        let set = sys.getattr("setswitchinterval")?;
-        set.call1((Self::SECONDS.max(before),))?;
-        Ok(Self { set, before })
-    }
-}
-
-impl Drop for Undisturbed<'_> {
-    fn drop(&mut self) {
-        // It was accepted before.
-        let _ = self.set.call1((self.before,));
-    }
-}
-
 fn thread_ident(py: Python<'_>) -> PyResult<u64> {
     py.import("_thread")?.call_method0("get_ident")?.extract()
 }
@@ -189,6 +207,7 @@ impl Watchdog {
     fn start(py: Python<'_>, limit: Option<Duration>) -> Self {
         let done = Arc::new(AtomicBool::new(false));
         if let (Some(limit), Ok(ident)) = (limit, thread_ident(py)) {
+            LIMIT_OVER.replace(Some(done.clone()));
             session::at(Instant::now() + limit, Alarm::Limit { done: done.clone(), ident });
         }
         Self { done }
@@ -199,6 +218,17 @@ impl Drop for Watchdog {
     /// Dropped with the GIL held: after that the alarm does nothing.
     fn drop(&mut self) {
         self.done.store(true, Ordering::Release);
+        LIMIT_OVER.take();
+    }
+}
+
+/// What is about to become live can't be given up any more: from here on the thread's time is not limited.
+pub fn end_limit(py: Python<'_>) {
+    let Some(done) = LIMIT_OVER.take() else { return };
+    done.store(true, Ordering::Release);
+    if let Ok(ident) = thread_ident(py) {
+        // SAFETY: the GIL is held; null takes back an exception that has been set for this thread and not been raised.
+        unsafe { ffi::PyThreadState_SetAsyncExc(ident as _, std::ptr::null_mut()) };
     }
 }
 
@@ -242,7 +272,7 @@ impl Alarm {
             }
             Self::Call(callable) => {
                 let hidden = Hidden::enter(py);
-                if let Err(error) = callable.call0(py) {
+                if let Err(error) = finalizing::call(callable.bind(py), &PyTuple::empty(py)) {
                     error.write_unraisable(py, None);
                 }
                 drop(hidden);

@@ -9,16 +9,20 @@
 //! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
 //! | [`heap`] | finds live objects |
 //! | [`internals`] | everything of CPython that is not in its limited API |
+//! | [`finalizing`] | calls that may outlive the interpreter |
+//! | [`switching`] | how long the program's threads wait for the GIL meanwhile |
 //! | [`json`] | JSON values to Python objects and back |
 
 mod commit;
 mod executed;
+mod finalizing;
 mod heap;
 mod internals;
 mod job;
 mod json;
 mod listener;
 mod session;
+mod switching;
 
 use pyo3::prelude::*;
 
@@ -45,6 +49,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(heap::reference_count, module)?,
         wrap_pyfunction!(heap::is_shared, module)?,
         wrap_pyfunction!(internals::can_set_first_line, module)?,
+        wrap_pyfunction!(internals::is_main_interpreter, module)?,
         wrap_pyfunction!(internals::can_set_line_table, module)?,
     ] {
         module.add_function(function)?;

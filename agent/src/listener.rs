@@ -101,6 +101,7 @@ impl State {
 
     /// Tells every client that the session is over, as far as that can be done without waiting.
     pub fn say_goodbye(&mut self) {
+        self.take_messages();
         let Ok(bytes) = notification(event::SESSION_ENDED, &serde_json::json!({})) else { return };
         for connection in self.connections.values_mut().filter(|connection| connection.greeted) {
             connection.unsent.extend_from_slice(&bytes);
@@ -126,6 +127,21 @@ impl State {
             let mut count = [0u8; 8];
             let _ = rustix::io::read(&*self.bell, &mut count);
         }
+        let pause = self.take_messages();
+        self.ring_alarms();
+        if accepting {
+            self.accept();
+        }
+        for id in ready {
+            self.read(id);
+        }
+        self.connections
+            .retain(|_, connection| write_some(connection) && !(connection.closing && connection.unsent.is_empty()));
+        Ok(pause)
+    }
+
+    /// Whether one of the messages says that the thread is to pause.
+    fn take_messages(&mut self) -> bool {
         let mut pause = false;
         while let Ok(message) = self.inbox.try_recv() {
             match message {
@@ -143,16 +159,7 @@ impl State {
                 Message::Pause => pause = true,
             }
         }
-        self.ring_alarms();
-        if accepting {
-            self.accept();
-        }
-        for id in ready {
-            self.read(id);
-        }
-        self.connections
-            .retain(|_, connection| write_some(connection) && !(connection.closing && connection.unsent.is_empty()));
-        Ok(pause)
+        pause
     }
 
     /// What there is to do: accept, look into the inbox, and connections with something to read.

@@ -31,6 +31,8 @@ struct Session {
     directory: PathBuf,
     marker: Py<PyAny>,
     thread: Thread,
+    /// Forks that are under way: several threads may fork at once, the listener comes back after the last.
+    forks: usize,
 }
 
 enum Thread {
@@ -55,6 +57,7 @@ pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>, mark
         return Ok(());
     }
     internals::required()?;
+    internals::remember_interpreter(py);
     let text = |key: &str| -> PyResult<String> {
         about.get_item(key)?.ok_or_else(|| PyRuntimeError::new_err(format!("{key} is missing")))?.extract()
     };
@@ -115,7 +118,7 @@ fn begin(py: Python<'_>, directory: PathBuf, mut entry: Entry, marker: Py<PyAny>
     let text = serde_json::to_vec_pretty(&entry).map_err(io::Error::from)?;
     fs::write(&draft, text).map_err(at(&draft))?;
     fs::rename(&draft, &file).map_err(at(&file))?;
-    *session() = Some(Session { mailbox, entry, directory, marker, thread: Thread::Running(thread) });
+    *session() = Some(Session { mailbox, entry, directory, marker, thread: Thread::Running(thread), forks: 0 });
     Ok(())
 }
 
@@ -193,12 +196,14 @@ fn pause(py: Python<'_>, mailbox: &Mailbox, thread: Thread) -> Option<Box<State>
 #[pyfunction]
 pub fn stop(py: Python<'_>) {
     let Some(session) = session().take() else { return };
+    let _ = fs::remove_file(session.directory.join(format!("{}.json", session.entry.id)));
+    let _ = fs::remove_file(&session.entry.socket);
+    // The listener first, since it starts the jobs.
+    let state = pause(py, &session.mailbox, session.thread);
     if !job::is_job() {
         py.detach(|| job::wait_for_all(Duration::from_secs(2)));
     }
-    let _ = fs::remove_file(session.directory.join(format!("{}.json", session.entry.id)));
-    let _ = fs::remove_file(&session.entry.socket);
-    if let Some(mut state) = pause(py, &session.mailbox, session.thread) {
+    if let Some(mut state) = state {
         state.say_goodbye();
     }
 }
@@ -207,30 +212,41 @@ pub fn stop(py: Python<'_>) {
 /// listener leaves. Its connections stay open; clients notice nothing.
 #[pyfunction]
 pub fn before_fork(py: Python<'_>) {
-    let taken = session()
-        .as_mut()
-        .map(|session| (session.mailbox.clone(), std::mem::replace(&mut session.thread, Thread::Gone)));
-    let Some((mailbox, thread)) = taken else { return };
-    if !job::is_job() {
-        py.detach(|| job::wait_for_all(Duration::from_secs(2)));
+    let taken = session().as_mut().map(|session| {
+        session.forks += 1;
+        match session.thread {
+            Thread::Running(_) => Some((session.mailbox.clone(), std::mem::replace(&mut session.thread, Thread::Gone))),
+            // Another thread's fork has it already.
+            Thread::Paused(_) | Thread::Gone => None,
+        }
+    });
+    let Some(taken) = taken else { return };
+    // The listener first, since it starts the jobs.
+    if let Some((mailbox, thread)) = taken {
+        let state = pause(py, &mailbox, thread);
+        if let Some(session) = session().as_mut() {
+            session.thread = state.map_or(Thread::Gone, Thread::Paused);
+        }
     }
-    let threads = thread_count();
-    let was_running = matches!(thread, Thread::Running(_));
-    let state = pause(py, &mailbox, thread);
-    if was_running {
-        wait_for_fewer(threads);
-    }
-    if let Some(session) = session().as_mut() {
-        session.thread = state.map_or(Thread::Gone, Thread::Paused);
+    if job::is_job() || py.detach(|| job::wait_for_all(Duration::from_secs(2))) {
+        wait_until_gone();
     }
 }
 
-/// A joined thread stays in the kernel's count for a moment.
-fn wait_for_fewer(threads: Option<usize>) {
+/// Threads that have ended stay in the kernel's count for a moment.
+fn wait_until_gone() {
     let deadline = Instant::now() + Duration::from_millis(100);
-    while threads.is_some() && thread_count() >= threads && Instant::now() < deadline {
+    while thread_count() != Some(1) && some_are_ours() && Instant::now() < deadline {
         std::thread::yield_now();
     }
+}
+
+fn some_are_ours() -> bool {
+    let current = rustix::thread::gettid().as_raw_nonzero().to_string();
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    tasks
+        .filter(|task| *task.file_name() != *current)
+        .any(|task| fs::read(task.path().join("comm")).is_ok_and(|name| name.starts_with(b"hotsplice")))
 }
 
 fn thread_count() -> Option<usize> {
@@ -242,17 +258,20 @@ fn thread_count() -> Option<usize> {
 pub fn after_fork_in_parent() {
     let mut session = session();
     let Some(session) = session.as_mut() else { return };
-    if let Thread::Paused(state) = std::mem::replace(&mut session.thread, Thread::Gone)
-        && let Ok(thread) = spawn(*state)
-    {
-        session.thread = Thread::Running(thread);
+    session.forks = session.forks.saturating_sub(1);
+    if session.forks > 0 {
+        return;
     }
+    session.thread = match std::mem::replace(&mut session.thread, Thread::Gone) {
+        Thread::Paused(state) => spawn(*state).map_or(Thread::Gone, Thread::Running),
+        other => other,
+    };
 }
 
 /// The child closes what it inherited and becomes a session of its own.
 #[pyfunction]
 pub fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
-    job::reset();
+    job::reset(py);
     let Some(inherited) = session().take() else { return Ok(()) };
     // Dropping closes the child's copies of the descriptors; the parent's connections stay open.
     if let Thread::Paused(state) = inherited.thread {

@@ -16,6 +16,13 @@ class UnsupportedPython(RuntimeError):
     """This interpreter can't be patched; the message says why (HS0008)."""
 
 
+class SubInterpreter(UnsupportedPython):
+    """A sub-interpreter of a process: the session is the main one's."""
+
+    def __init__(self):
+        super().__init__("HS0008: Hotsplice works in the main interpreter of a process, this is a sub-interpreter")
+
+
 def _refusal():
     version = ".".join(map(str, sys.version_info[:2]))
     if sys.implementation.name != "cpython":
@@ -40,6 +47,20 @@ def runtime_directory():
     return f"/tmp/hotsplice-{os.getuid()}"
 
 
+def _load():
+    """The native module, in the main interpreter only: what a sub-interpreter registered would end with it."""
+    try:
+        agent = load()
+    except ImportError as error:
+        # CPython 3.12 and later refuse libraries such as ours in isolated ones.
+        if "subinterpreter" in str(error):
+            raise SubInterpreter from None
+        raise
+    if not agent.is_main_interpreter():
+        raise SubInterpreter
+    return agent
+
+
 _registered = False
 
 
@@ -55,7 +76,7 @@ def listen(directory=None):
     reason = _refusal()
     if reason:
         raise UnsupportedPython(f"HS0008: {reason}")
-    agent = load()
+    agent = _load()
     agent.watch(os.path.dirname(os.__file__))
     from . import _engine  # noqa: F401 - imported now, so that the first patch need not
 

@@ -22,7 +22,13 @@ def _start():
         except BaseException:
             del sys.modules["hotsplice"]
             raise
-    sys.modules["hotsplice"].listen()
+    from hotsplice._session import SubInterpreter
+
+    try:
+        sys.modules["hotsplice"].listen()
+    except SubInterpreter:
+        # The process is a session all the same.
+        pass
 
 
 def _run_own():

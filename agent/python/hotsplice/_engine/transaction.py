@@ -5,7 +5,7 @@ from time import perf_counter_ns, time
 
 from . import classes, evaluation, functions, hooks, lookup, running, transition
 from .code import compile_excerpt
-from .errors import Refusal, TimeLimit
+from .errors import EngineError, Refusal, TimeLimit
 from .live_files import live_file
 from .native import native
 from .plan import EditOutcome, Plan
@@ -135,6 +135,9 @@ class Transaction:
     def commit(self):
         """Swaps the pointers; runs no Python code of the program's until that is done."""
         self._started = perf_counter_ns()
+        for change in self.files:
+            if live_file(change.path).version != change.base_version:
+                raise EngineError("HS0203", "the live text was changed since the patch was prepared; try again")
         moment = transition.plan(self)
         files = [(change, live_file(change.path)) for change in self.files]
         replaced = native.commit(self.plan.operations)
