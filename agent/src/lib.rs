@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`listener`] | the thread that waits for editors; never takes the GIL |
+//! | [`mailbox`], [`descriptor`] | how it is told things; descriptors that the program may close |
 //! | [`job`] | one request that needs Python, on a thread of its own |
 //! | [`session`] | registry entry, start, stop, fork |
 //! | [`executed`] | what files the process executed, with their texts: an audit hook |
@@ -14,6 +15,7 @@
 //! | [`json`] | JSON values to Python objects and back |
 
 mod commit;
+mod descriptor;
 mod executed;
 mod finalizing;
 mod heap;
@@ -21,6 +23,7 @@ mod internals;
 mod job;
 mod json;
 mod listener;
+mod mailbox;
 mod session;
 mod switching;
 

@@ -4,11 +4,14 @@
 //! while Python is busy, blocked or stopped at a breakpoint.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use hotsplice_channel::message::{
@@ -18,46 +21,16 @@ use hotsplice_channel::registry::Entry;
 use hotsplice_channel::{PROTOCOL, codes, framing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::descriptor::Guarded;
 use crate::job::{self, Alarm};
+use crate::mailbox::{Mailbox, Message};
 
 /// More than this many bytes unread by a client and it is cut off.
 const MAX_UNREAD: usize = 2 * hotsplice_channel::MAX_MESSAGE;
 const MAX_CONNECTIONS: usize = 64;
 
-/// What other threads tell the listener.
-pub enum Message {
-    Reply {
-        connection: u64,
-        bytes: Vec<u8>,
-    },
-    Broadcast(Vec<u8>),
-    Alarm(Instant, Alarm),
-    /// Return the state to whoever joins the thread.
-    Pause,
-}
-
-/// Puts a message in the listener's queue and wakes it.
-#[derive(Clone)]
-pub struct Mailbox {
-    sender: Sender<Message>,
-    bell: Arc<OwnedFd>,
-}
-
-impl Mailbox {
-    pub fn new(sender: Sender<Message>, bell: Arc<OwnedFd>) -> Self {
-        Self { sender, bell }
-    }
-
-    pub fn send(&self, message: Message) {
-        // A listener that is gone needs no message.
-        if self.sender.send(message).is_ok() {
-            let _ = rustix::io::write(&*self.bell, &1u64.to_ne_bytes());
-        }
-    }
-}
-
 struct Connection {
-    stream: UnixStream,
+    stream: Guarded<UnixStream>,
     lines: framing::Lines,
     unsent: Vec<u8>,
     greeted: bool,
@@ -65,38 +38,81 @@ struct Connection {
     closing: bool,
 }
 
+/// What there is to do: accept, look into the queue, and connections with something to read.
+struct Ready {
+    accepting: bool,
+    ringing: bool,
+    connections: Vec<u64>,
+}
+
+/// What the thread waits for, apart from its connections.
+struct Waited {
+    listener: Guarded<UnixListener>,
+    bell: Guarded<OwnedFd>,
+}
+
 /// Everything that the thread owns; it outlives the thread when that is paused for a fork.
 pub struct State {
-    listener: UnixListener,
+    /// None after the program has closed our descriptors, until new ones are opened.
+    waited: Option<Waited>,
+    reopen: Option<Reopen>,
     connections: HashMap<u64, Connection>,
     last_connection: u64,
     inbox: Receiver<Message>,
     mailbox: Mailbox,
-    bell: Arc<OwnedFd>,
     alarms: Vec<(Instant, Alarm)>,
     entry: Entry,
     capabilities: BTreeMap<String, Capability>,
 }
 
+/// When to open new descriptors, and how often that has been tried.
+struct Reopen {
+    when: Instant,
+    tries: u32,
+}
+
+/// A program that has closed everything is about to open its own files; ours come after that.
+const REST: Duration = Duration::from_millis(200);
+const MAX_TRIES: u32 = 5;
+
+enum Turn {
+    Again,
+    Pause,
+    /// The program has closed descriptors of ours.
+    Lost,
+}
+
 impl State {
     pub fn new(
-        listener: UnixListener,
         inbox: Receiver<Message>,
         mailbox: Mailbox,
         entry: Entry,
         capabilities: BTreeMap<String, Capability>,
-    ) -> Self {
-        Self {
-            listener,
+    ) -> io::Result<Self> {
+        let mut state = Self {
+            waited: None,
+            reopen: None,
             connections: HashMap::new(),
             last_connection: 0,
             inbox,
-            bell: mailbox.bell.clone(),
             mailbox,
             alarms: Vec::new(),
             entry,
             capabilities,
-        }
+        };
+        state.open()?;
+        Ok(state)
+    }
+
+    fn open(&mut self) -> io::Result<()> {
+        let socket = Path::new(&self.entry.socket);
+        // What an earlier program in this process (before an `exec`) left there, or ourselves.
+        let _ = fs::remove_file(socket);
+        let listener = UnixListener::bind(socket)?;
+        listener.set_nonblocking(true)?;
+        fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
+        self.waited = Some(Waited { listener: Guarded::new(listener)?, bell: self.mailbox.new_bell()? });
+        Ok(())
     }
 
     /// Tells every client that the session is over, as far as that can be done without waiting.
@@ -113,64 +129,119 @@ impl State {
     pub fn run(mut self) -> Self {
         loop {
             match self.turn() {
-                Ok(true) => return self,
-                Ok(false) => {}
+                Ok(Turn::Pause) => return self,
+                Ok(Turn::Again) => {}
+                Ok(Turn::Lost) => self.give_up_descriptors(),
                 // Nothing is left to wait on: the process is out of descriptors or memory. Try again, slowly.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
         }
     }
 
-    fn turn(&mut self) -> io::Result<bool> {
-        let (accepting, ringing, ready) = self.wait()?;
-        if ringing {
-            let mut count = [0u8; 8];
-            let _ = rustix::io::read(&*self.bell, &mut count);
+    fn turn(&mut self) -> io::Result<Turn> {
+        let Some(waited) = &self.waited else { return Ok(self.turn_without_descriptors()) };
+        let Some(Ready { accepting, ringing, connections }) = self.wait(waited)? else { return Ok(Turn::Lost) };
+        if !self.owns_descriptors(waited) {
+            return Ok(Turn::Lost);
+        }
+        if ringing && let Some(bell) = waited.bell.get() {
+            let _ = rustix::io::read(bell, &mut [0u8; 64]);
         }
         let pause = self.take_messages();
         self.ring_alarms();
         if accepting {
             self.accept();
         }
-        for id in ready {
+        for id in connections {
             self.read(id);
         }
         self.connections
             .retain(|_, connection| write_some(connection) && !(connection.closing && connection.unsent.is_empty()));
-        Ok(pause)
+        Ok(if pause { Turn::Pause } else { Turn::Again })
+    }
+
+    /// Waits for the queue alone until it is time to open new descriptors.
+    fn turn_without_descriptors(&mut self) -> Turn {
+        let reopen = self.reopen.as_ref().map(|reopen| reopen.when);
+        let next = reopen.into_iter().chain(self.alarms.iter().map(|(when, _)| *when)).min();
+        let wait = next.map_or(Duration::from_secs(3600), |next| next.saturating_duration_since(Instant::now()));
+        let pause = match self.inbox.recv_timeout(wait) {
+            Ok(message) => self.take(message) | self.take_messages(),
+            Err(RecvTimeoutError::Timeout) => false,
+            // Nobody can say anything any more.
+            Err(RecvTimeoutError::Disconnected) => true,
+        };
+        self.ring_alarms();
+        if pause {
+            return Turn::Pause;
+        }
+        if let Some(reopen) = self.reopen.take_if(|reopen| reopen.when <= Instant::now()) {
+            let tries = reopen.tries + 1;
+            if self.open().is_err() && tries < MAX_TRIES {
+                self.reopen = Some(Reopen { when: Instant::now() + REST * 4u32.pow(tries), tries });
+            }
+        }
+        Turn::Again
+    }
+
+    /// None of them is closed: another thread may be closing them at this moment, and opening its own.
+    fn give_up_descriptors(&mut self) {
+        for (_, connection) in self.connections.drain() {
+            if let Some(stream) = connection.stream.get() {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+            connection.stream.leave();
+        }
+        if let Some(waited) = self.waited.take() {
+            waited.listener.leave();
+            waited.bell.leave();
+        }
+        self.mailbox.leave_bell();
+        self.reopen = Some(Reopen { when: Instant::now() + REST, tries: 0 });
+    }
+
+    fn owns_descriptors(&self, waited: &Waited) -> bool {
+        waited.listener.is_ours()
+            && waited.bell.is_ours()
+            && self.mailbox.has_bell()
+            && self.connections.values().all(|connection| connection.stream.is_ours())
     }
 
     /// Whether one of the messages says that the thread is to pause.
     fn take_messages(&mut self) -> bool {
         let mut pause = false;
         while let Ok(message) = self.inbox.try_recv() {
-            match message {
-                Message::Reply { connection, bytes } => {
-                    if let Some(connection) = self.connections.get_mut(&connection) {
-                        connection.unsent.extend_from_slice(&bytes);
-                    }
-                }
-                Message::Broadcast(bytes) => {
-                    for connection in self.connections.values_mut().filter(|connection| connection.greeted) {
-                        connection.unsent.extend_from_slice(&bytes);
-                    }
-                }
-                Message::Alarm(when, alarm) => self.alarms.push((when, alarm)),
-                Message::Pause => pause = true,
-            }
+            pause |= self.take(message);
         }
         pause
     }
 
-    /// What there is to do: accept, look into the inbox, and connections with something to read.
-    fn wait(&self) -> io::Result<(bool, bool, Vec<u64>)> {
-        let ids: Vec<u64> = self.connections.keys().copied().collect();
-        let mut waited = vec![
-            PollFd::new(&self.listener, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN),
-        ];
-        for id in &ids {
-            let connection = &self.connections[id];
+    fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Reply { connection, bytes } => {
+                if let Some(connection) = self.connections.get_mut(&connection) {
+                    connection.unsent.extend_from_slice(&bytes);
+                }
+            }
+            Message::Broadcast(bytes) => {
+                for connection in self.connections.values_mut().filter(|connection| connection.greeted) {
+                    connection.unsent.extend_from_slice(&bytes);
+                }
+            }
+            Message::Alarm(when, alarm) => self.alarms.push((when, alarm)),
+            Message::Pause => return true,
+        }
+        false
+    }
+
+    /// What there is to do; nothing if descriptors are lost.
+    fn wait(&self, waited: &Waited) -> io::Result<Option<Ready>> {
+        let (Some(listener), Some(bell)) = (waited.listener.get(), waited.bell.get()) else { return Ok(None) };
+        let mut polled =
+            vec![PollFd::new(listener, PollFlags::IN), PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
+        let mut ids = Vec::with_capacity(self.connections.len());
+        for (id, connection) in &self.connections {
+            let Some(stream) = connection.stream.get() else { return Ok(None) };
             let mut flags = PollFlags::empty();
             if !connection.closing {
                 flags |= PollFlags::IN;
@@ -178,17 +249,25 @@ impl State {
             if !connection.unsent.is_empty() {
                 flags |= PollFlags::OUT;
             }
-            waited.push(PollFd::new(&connection.stream, flags));
+            ids.push(*id);
+            polled.push(PollFd::new(stream, flags));
+        }
+        if !self.mailbox.has_bell() {
+            return Ok(None);
         }
         let next = self.alarms.iter().map(|(when, _)| when.saturating_duration_since(Instant::now())).min();
         let timeout = next.and_then(|next| Timespec::try_from(next).ok());
-        match poll(&mut waited, timeout.as_ref()) {
+        match poll(&mut polled, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let ready = ids.into_iter().zip(&waited[2..]).filter(|(_, fd)| !fd.revents().is_empty()).map(|(id, _)| id);
-        let ready = ready.collect();
-        Ok((!waited[0].revents().is_empty(), !waited[1].revents().is_empty(), ready))
+        let connections =
+            ids.into_iter().zip(&polled[2..]).filter(|(_, fd)| !fd.revents().is_empty()).map(|(id, _)| id);
+        Ok(Some(Ready {
+            connections: connections.collect(),
+            accepting: !polled[0].revents().is_empty(),
+            ringing: !polled[1].revents().is_empty(),
+        }))
     }
 
     fn ring_alarms(&mut self) {
@@ -206,10 +285,14 @@ impl State {
     }
 
     fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
+        while let Some(Ok((stream, _))) =
+            self.waited.as_ref().and_then(|waited| waited.listener.get()).map(UnixListener::accept)
+        {
             if self.connections.len() >= MAX_CONNECTIONS || stream.set_nonblocking(true).is_err() {
                 continue;
             }
+            let peer = rustix::net::sockopt::socket_peercred(&stream);
+            let Ok(stream) = Guarded::new(stream) else { continue };
             let mut connection = Connection {
                 lines: framing::Lines::default(),
                 unsent: Vec::new(),
@@ -218,7 +301,7 @@ impl State {
                 stream,
             };
             let ours = rustix::process::getuid();
-            match rustix::net::sockopt::socket_peercred(&connection.stream) {
+            match peer {
                 Ok(peer) if peer.uid == ours => {}
                 _ => connection.fail(None, codes::OTHER_USER, "this process belongs to another user"),
             }
@@ -233,8 +316,9 @@ impl State {
             return;
         }
         let mut block = [0u8; 64 * 1024];
-        loop {
-            match connection.stream.read(&mut block) {
+        // Lost ones are given up at the next turn.
+        while let Some(mut stream) = connection.stream.get() {
+            match stream.read(&mut block) {
                 Ok(0) => {
                     connection.closing = true;
                     break;
@@ -349,7 +433,8 @@ impl Connection {
 /// Writes what the client takes now; false if it is gone or does not read.
 fn write_some(connection: &mut Connection) -> bool {
     while !connection.unsent.is_empty() {
-        match connection.stream.write(&connection.unsent) {
+        let Some(mut stream) = connection.stream.get() else { return true };
+        match stream.write(&connection.unsent) {
             Ok(0) => return false,
             Ok(count) => drop(connection.unsent.drain(..count)),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

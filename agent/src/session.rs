@@ -6,11 +6,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,9 +18,9 @@ use hotsplice_channel::{PROTOCOL, codes};
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rustix::event::{EventfdFlags, eventfd};
 
-use crate::listener::{Mailbox, Message, State, notification};
+use crate::listener::{State, notification};
+use crate::mailbox::{Mailbox, Message};
 use crate::{internals, job, json};
 
 struct Session {
@@ -36,12 +34,21 @@ struct Session {
 }
 
 enum Thread {
-    Running(JoinHandle<State>),
+    Running(Running),
     /// While the process forks.
     Paused(Box<State>),
     /// Could not be started again, or its state was lost.
     Gone,
 }
+
+struct Running {
+    thread: JoinHandle<()>,
+    /// Where the thread puts its state when it is told to pause.
+    ended: Receiver<Box<State>>,
+}
+
+/// How long the program waits for the listener to leave. It does so at once; one that is stuck is left behind.
+const LEAVING: Duration = Duration::from_secs(1);
 
 static SESSION: Mutex<Option<Session>> = Mutex::new(None);
 
@@ -101,16 +108,10 @@ fn begin(py: Python<'_>, directory: PathBuf, mut entry: Entry, marker: Py<PyAny>
         let path = path.to_owned();
         move |source| StartError::File { path, source }
     };
-    // What an earlier program in this process (before an `exec`) left there.
-    let _ = fs::remove_file(&socket);
-    let listener = UnixListener::bind(&socket).map_err(at(&socket))?;
-    listener.set_nonblocking(true)?;
-    fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).map_err(at(&socket))?;
     entry.socket = socket.to_string_lossy().into_owned();
-    let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     let (sender, inbox) = channel();
-    let mailbox = Mailbox::new(sender, bell);
-    let state = State::new(listener, inbox, mailbox.clone(), entry.clone(), capabilities(py));
+    let mailbox = Mailbox::new(sender);
+    let state = State::new(inbox, mailbox.clone(), entry.clone(), capabilities(py)).map_err(at(&socket))?;
     let thread = spawn(state)?;
     // Last, and whole at once: whoever sees the entry can connect.
     let file = directory.join(format!("{}.json", entry.id));
@@ -123,16 +124,21 @@ fn begin(py: Python<'_>, directory: PathBuf, mut entry: Entry, marker: Py<PyAny>
 }
 
 /// Signals are the program's: the thread blocks them all.
-fn spawn(state: State) -> io::Result<JoinHandle<State>> {
+fn spawn(state: State) -> io::Result<Running> {
+    let (sender, ended) = channel();
+    let work = move || {
+        // Nobody waits any more if it took too long.
+        let _ = sender.send(Box::new(state.run()));
+    };
     // SAFETY: the sets are made by the calls that fill them; the mask is this thread's own and is put back.
     unsafe {
         let mut all = std::mem::zeroed::<libc::sigset_t>();
         let mut before = std::mem::zeroed::<libc::sigset_t>();
         libc::sigfillset(&raw mut all);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-        let thread = std::thread::Builder::new().name("hotsplice".to_owned()).spawn(move || state.run());
+        let thread = std::thread::Builder::new().name("hotsplice".to_owned()).spawn(work);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
-        thread
+        Ok(Running { thread: thread?, ended })
     }
 }
 
@@ -183,9 +189,13 @@ pub fn at(when: Instant, alarm: job::Alarm) {
 /// Takes the listener's thread out of the process and gives its state.
 fn pause(py: Python<'_>, mailbox: &Mailbox, thread: Thread) -> Option<Box<State>> {
     match thread {
-        Thread::Running(thread) => {
+        Thread::Running(Running { thread, ended }) => {
             mailbox.send(Message::Pause);
-            py.detach(|| thread.join().ok()).map(Box::new)
+            py.detach(move || {
+                let state = ended.recv_timeout(LEAVING).ok()?;
+                let _ = thread.join();
+                Some(state)
+            })
         }
         Thread::Paused(state) => Some(state),
         Thread::Gone => None,
