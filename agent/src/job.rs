@@ -31,8 +31,8 @@ const TURN: Duration = Duration::from_secs(4);
 
 thread_local! {
     static IS_JOB: Cell<bool> = const { Cell::new(false) };
-    /// Set once this thread's time limit is void.
-    static LIMIT_OVER: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+    /// Of the job that this thread does.
+    static LIMIT: RefCell<Option<Arc<TimeLimit>>> = const { RefCell::new(None) };
 }
 
 /// Whether the current thread serves a request.
@@ -198,51 +198,63 @@ fn thread_ident(py: Python<'_>) -> PyResult<u64> {
     py.import("_thread")?.call_method0("get_ident")?.extract()
 }
 
-/// Raises `TimeLimit` in the thread that made it once the time is over.
-struct Watchdog {
-    done: Arc<AtomicBool>,
+/// A job may take so long; then `TimeLimit` is raised in its thread.
+#[derive(Default)]
+pub struct TimeLimit {
+    over: AtomicBool,
+    raised: AtomicBool,
 }
 
-impl Watchdog {
-    fn start(py: Python<'_>, limit: Option<Duration>) -> Self {
-        let done = Arc::new(AtomicBool::new(false));
-        if let (Some(limit), Ok(ident)) = (limit, thread_ident(py)) {
-            LIMIT_OVER.replace(Some(done.clone()));
-            session::at(Instant::now() + limit, Alarm::Limit { done: done.clone(), ident });
+impl TimeLimit {
+    /// Called on the job's own thread, with the GIL held: from here on its time is not limited.
+    fn end(&self, py: Python<'_>) {
+        self.over.store(true, Ordering::Release);
+        if self.raised.swap(false, Ordering::AcqRel) {
+            // If it has not arrived yet, it does so in whatever is run next. Taking it back by setting null, or ending
+            // the thread, would leave CPython 3.11 and older looking for it after every bytecode, for ever.
+            let _ = py.eval(c"None", None, None);
         }
-        Self { done }
     }
 }
 
-impl Drop for Watchdog {
-    /// Dropped with the GIL held: after that the alarm does nothing.
+/// While it lives, the job's time is limited.
+struct Watchdog<'py>(Python<'py>);
+
+impl<'py> Watchdog<'py> {
+    fn start(py: Python<'py>, limit: Option<Duration>) -> Self {
+        if let (Some(limit), Ok(ident)) = (limit, thread_ident(py)) {
+            let shared = Arc::<TimeLimit>::default();
+            LIMIT.replace(Some(shared.clone()));
+            session::at(Instant::now() + limit, Alarm::Limit { limit: shared, ident });
+        }
+        Self(py)
+    }
+}
+
+impl Drop for Watchdog<'_> {
     fn drop(&mut self) {
-        self.done.store(true, Ordering::Release);
-        LIMIT_OVER.take();
+        end_limit(self.0);
     }
 }
 
-/// What is about to become live can't be given up any more: from here on the thread's time is not limited.
+/// What is about to become live can't be given up any more.
 pub fn end_limit(py: Python<'_>) {
-    let Some(done) = LIMIT_OVER.take() else { return };
-    done.store(true, Ordering::Release);
-    if let Ok(ident) = thread_ident(py) {
-        // SAFETY: the GIL is held; null takes back an exception that has been set for this thread and not been raised.
-        unsafe { ffi::PyThreadState_SetAsyncExc(ident as _, std::ptr::null_mut()) };
+    if let Some(limit) = LIMIT.take() {
+        limit.end(py);
     }
 }
 
 /// What the listener sets off at a time.
 pub enum Alarm {
     /// A job's time is over.
-    Limit { done: Arc<AtomicBool>, ident: u64 },
+    Limit { limit: Arc<TimeLimit>, ident: u64 },
     /// The engine asked to be called.
     Call(Py<PyAny>),
 }
 
 impl Alarm {
     pub fn is_over(&self) -> bool {
-        matches!(self, Self::Limit { done, .. } if done.load(Ordering::Acquire))
+        matches!(self, Self::Limit { limit, .. } if limit.over.load(Ordering::Acquire))
     }
 
     /// On a thread of its own, since it needs the GIL.
@@ -263,11 +275,12 @@ impl Alarm {
 
     fn carry_out(&self, py: Python<'_>) {
         match self {
-            Self::Limit { done, ident } => {
-                let limit = py.import("hotsplice._engine").and_then(|engine| engine.getattr("TimeLimit"));
-                if let (false, Ok(limit)) = (done.load(Ordering::Acquire), limit) {
+            Self::Limit { limit, ident } => {
+                let exception = py.import("hotsplice._engine").and_then(|engine| engine.getattr("TimeLimit"));
+                if let (false, Ok(exception)) = (limit.over.load(Ordering::Acquire), exception) {
+                    limit.raised.store(true, Ordering::Release);
                     // SAFETY: the GIL is held and the job has not ended, so the ident is its own.
-                    unsafe { ffi::PyThreadState_SetAsyncExc(*ident as _, limit.as_ptr()) };
+                    unsafe { ffi::PyThreadState_SetAsyncExc(*ident as _, exception.as_ptr()) };
                 }
             }
             Self::Call(callable) => {

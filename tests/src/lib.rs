@@ -10,6 +10,7 @@
 //! | [`wire`] | a bare connection to an agent |
 
 pub mod cases;
+pub mod debugger;
 pub mod driver;
 pub mod lsp;
 pub mod program;

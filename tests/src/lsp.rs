@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -37,15 +37,7 @@ impl Editor {
             .spawn()
             .expect("hotsplice lsp");
         let stdout = child.stdout.take().expect("piped");
-        let (sender, messages) = channel();
-        std::thread::spawn(move || {
-            let mut reader = BufReader::new(stdout);
-            while let Some(message) = read_message(&mut reader) {
-                if sender.send(message).is_err() {
-                    break;
-                }
-            }
-        });
+        let messages = messages(stdout);
         let mut editor = Self {
             stdin: child.stdin.take(),
             child,
@@ -244,6 +236,20 @@ impl Drop for Editor {
 
 pub fn uri(path: &Path) -> String {
     format!("file://{}", path.display())
+}
+
+/// What a program writes that frames its messages as the language server and the debug adapter protocols do.
+pub fn messages(stdout: ChildStdout) -> Receiver<Value> {
+    let (sender, messages) = channel();
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(stdout);
+        while let Some(message) = read_message(&mut reader) {
+            if sender.send(message).is_err() {
+                break;
+            }
+        }
+    });
+    messages
 }
 
 fn read_message(reader: &mut impl BufRead) -> Option<Value> {

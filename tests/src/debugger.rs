@@ -1,0 +1,151 @@
+//! A debugger's front end: speaks the Debug Adapter Protocol to the real debugpy.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::lsp::messages;
+use crate::program::{PATIENCE, Workspace};
+use crate::pythons::{self, Python};
+
+pub struct Debugger {
+    child: Child,
+    stdin: ChildStdin,
+    messages: Receiver<Value>,
+    last: u64,
+    events: Vec<Value>,
+}
+
+/// Where debugpy for this Python is, installed once by a pip that is found. None where that can't be had.
+pub fn debugpy(python: &Python) -> Option<PathBuf> {
+    let folder = crate::repository().join("target/tools").join(format!("debugpy-{}", python.name()));
+    if !folder.join("debugpy").exists() {
+        let installed = pythons::all().iter().any(|with_pip| {
+            let mut command = Command::new(&with_pip.path);
+            command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]);
+            command.args(["--python-version", &python.name(), "debugpy", "--target"]).arg(&folder);
+            command.output().is_ok_and(|output| output.status.success())
+        });
+        if !installed {
+            return None;
+        }
+    }
+    Some(folder)
+}
+
+impl Debugger {
+    /// Launches a script under the debugger, as `hotsplice run -- ` starts the debugger itself.
+    pub fn launch(
+        workspace: &Workspace,
+        python: &Python,
+        debugpy: &Path,
+        script: &Path,
+        breakpoint: (&Path, u32),
+    ) -> Self {
+        let mut command = workspace.hotsplice();
+        command.env("PYTHONPATH", debugpy).args(["run", "--"]).arg(&python.path).args(["-m", "debugpy.adapter"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the debug adapter");
+        let messages = messages(child.stdout.take().expect("piped"));
+        let stdin = child.stdin.take().expect("piped");
+        let mut debugger = Self { child, stdin, messages, last: 0, events: Vec::new() };
+        debugger.request("initialize", json!({ "adapterID": "debugpy", "pathFormat": "path" }));
+        let launch = json!({
+            "program": script, "cwd": workspace.path(), "console": "internalConsole", "justMyCode": false,
+        });
+        let launched = debugger.send("launch", launch);
+        debugger.event("initialized", |_| true);
+        debugger.set_breakpoint(breakpoint);
+        debugger.request("configurationDone", json!({}));
+        debugger.answer(launched);
+        debugger
+    }
+
+    /// One breakpoint in a file, in place of those that were there; lines count from 1.
+    pub fn set_breakpoint(&mut self, (file, line): (&Path, u32)) {
+        let answer =
+            self.request("setBreakpoints", json!({ "source": { "path": file }, "breakpoints": [{ "line": line }] }));
+        assert_eq!(answer["breakpoints"][0]["verified"], true, "{answer}");
+    }
+
+    /// Waits until a thread stops, and gives its number.
+    pub fn stopped(&mut self, reason: &str) -> i64 {
+        let event = self.event("stopped", |_| true);
+        assert_eq!(event["reason"], reason, "{event}");
+        event["threadId"].as_i64().expect("a thread")
+    }
+
+    /// Function, line and number of the frame where a thread is stopped.
+    pub fn frame(&mut self, thread: i64) -> (String, i64, i64) {
+        let answer = self.request("stackTrace", json!({ "threadId": thread, "startFrame": 0, "levels": 1 }));
+        let frame = &answer["stackFrames"][0];
+        let number = |name: &str| frame[name].as_i64().expect("a number");
+        (frame["name"].as_str().expect("a name").to_owned(), number("line"), number("id"))
+    }
+
+    pub fn evaluate(&mut self, expression: &str, frame: i64) -> String {
+        let arguments = json!({ "expression": expression, "frameId": frame, "context": "repl" });
+        self.request("evaluate", arguments)["result"].as_str().expect("a result").to_owned()
+    }
+
+    /// `next`, `stepIn`, `continue` and the like.
+    pub fn go(&mut self, how: &str, thread: i64) {
+        self.request(how, json!({ "threadId": thread }));
+    }
+
+    pub fn request(&mut self, command: &str, arguments: Value) -> Value {
+        let number = self.send(command, arguments);
+        self.answer(number)
+    }
+
+    fn send(&mut self, command: &str, arguments: Value) -> u64 {
+        self.last += 1;
+        let message = json!({ "seq": self.last, "type": "request", "command": command, "arguments": arguments });
+        let text = message.to_string();
+        write!(self.stdin, "Content-Length: {}\r\n\r\n{text}", text.len()).expect("the adapter reads");
+        self.stdin.flush().expect("the adapter reads");
+        self.last
+    }
+
+    fn answer(&mut self, number: u64) -> Value {
+        let message = self.wait(|message| message["type"] == "response" && message["request_seq"] == json!(number));
+        assert_eq!(message["success"], true, "{message}");
+        message["body"].clone()
+    }
+
+    /// Waits for an event, and gives its body.
+    pub fn event(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let message = self.wait(|message| message["event"] == name && fits(&message["body"]));
+        message["body"].clone()
+    }
+
+    fn wait(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+        if let Some(index) = self.events.iter().position(&fits) {
+            return self.events.remove(index);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(message) = self.messages.recv_timeout(left) else {
+                panic!("nothing came; seen: {:#?}", self.events)
+            };
+            if fits(&message) {
+                return message;
+            }
+            self.events.push(message);
+        }
+    }
+}
+
+impl Drop for Debugger {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.request("disconnect", json!({ "terminateDebuggee": true }));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,89 @@
+//! Patching a program that is stopped at a breakpoint of the real debugger: on every Python that debugpy can be had for.
+
+use hotsplice_tests::debugger::{Debugger, debugpy};
+use hotsplice_tests::lsp::Editor;
+use hotsplice_tests::program::Workspace;
+use hotsplice_tests::pythons;
+
+const OLD: &str = "\
+def helper(number):
+    return number + 1
+
+
+def value(number):
+    result = helper(number)
+    return result
+";
+
+const NEW: &str = "\
+import math
+
+
+def helper(number):
+    number = -number
+    return number - 1
+
+
+def value(number):
+    step = math.floor(0.5)
+    result = helper(number) + step
+    return result
+";
+
+#[test]
+fn breakpoints_and_steps_are_right_after_a_patch() {
+    let mut tried = 0;
+    for python in pythons::all() {
+        let Some(debugpy) = debugpy(python) else {
+            println!("debugpy can't be had for Python {}: not tested there", python.name());
+            continue;
+        };
+        tried += 1;
+        let workspace = Workspace::new();
+        let subject = workspace.write("subject.py", OLD);
+        let script =
+            workspace.write("main.py", "import subject\nfor number in range(1000):\n    subject.value(number)\n");
+        let mut debugger = Debugger::launch(&workspace, python, &debugpy, &script, (&subject, 6));
+        let thread = debugger.stopped("breakpoint");
+        let (name, line, frame) = debugger.frame(thread);
+        assert_eq!((name.as_str(), line), ("value", 6), "Python {}", python.name());
+        assert_eq!(debugger.evaluate("number", frame), "0");
+
+        let mut editor = Editor::start(&workspace);
+        editor.wait_notification("hotsplice/status", |status| {
+            let sessions = status["sessions"].as_array().into_iter().flatten();
+            sessions.into_iter().any(|session| session["command"].to_string().contains("main.py"))
+        });
+        editor.open(&subject, OLD);
+        editor.change(&subject, NEW);
+        // debugpy looks for lines that a breakpoint can have in the file on disk.
+        workspace.write("subject.py", NEW);
+        let answer = editor.patch_file(&subject);
+        assert_eq!(answer[0]["committed"], true, "Python {}: {answer:#}", python.name());
+        // An editor's breakpoints move with its lines.
+        debugger.set_breakpoint((&subject, 11));
+
+        // The call that began before goes on in the old code; the next one stops at the new line.
+        debugger.go("continue", thread);
+        assert_eq!(debugger.stopped("breakpoint"), thread);
+        let (name, line, frame) = debugger.frame(thread);
+        assert_eq!((name.as_str(), line), ("value", 11), "Python {}", python.name());
+        assert_eq!((debugger.evaluate("number", frame), debugger.evaluate("step", frame)), ("1".into(), "0".into()));
+        debugger.go("stepIn", thread);
+        debugger.stopped("step");
+        let (name, line, _) = debugger.frame(thread);
+        assert_eq!((name.as_str(), line), ("helper", 5), "Python {}", python.name());
+        debugger.go("next", thread);
+        debugger.stopped("step");
+        let (_, line, frame) = debugger.frame(thread);
+        assert_eq!((line, debugger.evaluate("number", frame)), (6, "-1".into()), "Python {}", python.name());
+        debugger.go("stepOut", thread);
+        debugger.stopped("step");
+        assert_eq!(debugger.frame(thread).0, "value");
+        debugger.go("next", thread);
+        debugger.stopped("step");
+        let (_, line, frame) = debugger.frame(thread);
+        assert_eq!((line, debugger.evaluate("result", frame)), (12, "-2".into()), "Python {}", python.name());
+    }
+    assert!(tried > 0 || debugpy(pythons::newest()).is_none());
+}
