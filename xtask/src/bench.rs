@@ -10,7 +10,7 @@ use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 
 use crate::shell::{self, cargo, target};
-use crate::tools;
+use crate::{peers, tools};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -30,15 +30,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     println!("Python {}, {} edits of one function each, times in ms (stages: p50)\n", python.name(), arguments.edits);
     println!("{:<7} {:>7} {:>9} {:>7} {:>7}   stages", "program", "lines", "objects", "p50", "p95");
+    let mut idle = Vec::new();
     for state in ["idle", "busy"] {
         for (lines, objects) in [(50, 0), (50, 1_000_000), (5000, 0), (5000, 1_000_000)] {
-            measure(python, state, lines, objects, arguments.edits)?;
+            let time = measure(python, state, lines, objects, arguments.edits)?;
+            if state == "idle" && objects == 0 {
+                idle.push((lines, time));
+            }
         }
     }
-    Ok(())
+    peers::compare(python, arguments.edits, &idle)
 }
 
-fn measure(python: &Python, state: &str, lines: usize, objects: usize, edits: usize) -> anyhow::Result<()> {
+/// Prints a row; gives the p50 in milliseconds.
+fn measure(python: &Python, state: &str, lines: usize, objects: usize, edits: usize) -> anyhow::Result<f64> {
     let workspace = Workspace::with_program(target().join("release/hotsplice"));
     let module = workspace.write("subject.py", &text(lines, 0));
     let wait = if state == "idle" { "time.sleep(1000)" } else { "sum(i for i in range(10_000))" };
@@ -82,11 +87,11 @@ fn measure(python: &Python, state: &str, lines: usize, objects: usize, edits: us
         times[times.len() * 95 / 100],
         shown.join(", ")
     );
-    Ok(())
+    Ok(times[times.len() / 2])
 }
 
 /// A module of so many lines; the edit changes one function in its middle.
-fn text(lines: usize, edit: usize) -> String {
+pub fn text(lines: usize, edit: usize) -> String {
     let functions = lines / 5;
     (0..functions)
         .map(|number| {

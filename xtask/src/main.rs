@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod demo;
 mod package;
+mod peers;
 mod shell;
 mod test;
 mod tools;

@@ -10,11 +10,16 @@ use crate::shell;
 
 /// A virtual environment under `target/`, made if need be, with these packages in it.
 pub fn environment(name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
+    environment_of(stable_python(), name, packages)
+}
+
+/// The same for a certain Python.
+pub fn environment_of(base: &pythons::Python, name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
     let folder = shell::target().join(name);
     let python = folder.join("bin/python");
     if !works(&python) {
         let _ = std::fs::remove_dir_all(&folder);
-        let mut command = Command::new(&stable_python().path);
+        let mut command = Command::new(&base.path);
         command.args(["-m", "venv"]).arg(&folder);
         shell::run_quietly(command).context("making a virtual environment (on Debian: apt install python3-venv)")?;
     }
