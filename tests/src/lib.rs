@@ -7,6 +7,8 @@
 //! | [`lsp`] | an editor's end of the language server |
 //! | [`driver`] | a process that imports and runs what a test tells it |
 //! | [`cases`] | behaviour cases in Markdown |
+//! | [`debugger`] | a debugger's front end |
+//! | [`what_works`] | the page made of the cases |
 //! | [`wire`] | a bare connection to an agent |
 
 pub mod cases;
@@ -15,6 +17,7 @@ pub mod driver;
 pub mod lsp;
 pub mod program;
 pub mod pythons;
+pub mod what_works;
 pub mod wire;
 
 use std::path::PathBuf;

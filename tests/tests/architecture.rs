@@ -81,6 +81,12 @@ fn every_code_is_explained() {
 }
 
 #[test]
+fn the_page_of_what_works_is_current() {
+    let text = fs::read_to_string(repository().join("docs/what-works.md")).expect("docs/what-works.md");
+    assert!(text == hotsplice_tests::what_works::page(), "docs/what-works.md is old: run `cargo xtask docs`");
+}
+
+#[test]
 fn the_engine_uses_known_codes_only() {
     for entry in fs::read_dir(repository().join("agent/python/hotsplice/_engine")).expect("the engine").flatten() {
         let text = fs::read_to_string(entry.path()).unwrap_or_default();

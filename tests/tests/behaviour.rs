@@ -138,10 +138,15 @@ fn run_step(
     };
     let shown = lines_of(&verdicts);
     let report = |problem: String| format!("{problem}\n--- verdicts\n{shown}\n{verdicts:#}");
-    if let Some(expected) = &step.verdicts
-        && expected.trim() != shown.trim()
-    {
-        return Err(report(format!("expected verdicts:\n{expected}")));
+    match &step.verdicts {
+        Some(expected) if expected.trim() != shown.trim() => {
+            return Err(report(format!("expected verdicts:\n{expected}")));
+        }
+        // A case that says nothing says that all goes live, and nothing is to be told.
+        None if !shown.lines().all(|line| line.ends_with(" applied") || line.ends_with(" unneeded")) => {
+            return Err(report("the case does not list its verdicts".to_owned()));
+        }
+        _ => {}
     }
     run(driver, module, &step.then, "then").map_err(&report)?;
     let committed = verdicts[0]["committed"] == json!(true);

@@ -28,6 +28,8 @@ enum Chore {
     Demo,
     /// From edit to live: how long it takes, stage by stage
     Bench(bench::Arguments),
+    /// Writes docs/what-works.md from the behaviour cases
+    Docs,
     /// The wheel, with the server in it, under target/wheels
     Package,
 }
@@ -38,6 +40,10 @@ fn main() -> anyhow::Result<()> {
         Chore::Check => check::run(),
         Chore::Demo => demo::run(),
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Docs => {
+            let page = hotsplice_tests::repository().join("docs/what-works.md");
+            Ok(std::fs::write(page, hotsplice_tests::what_works::page())?)
+        }
         Chore::Package => package::run().map(|wheel| println!("{}", wheel.display())),
     }
 }
