@@ -10,6 +10,8 @@ pub struct Case {
     pub line: usize,
     /// From this minor version of Python 3 on.
     pub from_python: u32,
+    /// Below this minor version.
+    pub before_python: u32,
     /// Other files: name without `.py`, text.
     pub helpers: Vec<(String, String)>,
     pub before: String,
@@ -56,16 +58,18 @@ pub fn read(path: &Path) -> Vec<Case> {
     cases
 }
 
-/// `Name {python>=3.12}`
+/// `Name {python>=3.12}`, `Name {python<3.15}`
 fn heading_of(heading: &str, line: usize) -> Case {
     let (name, options) = heading.split_once('{').unwrap_or((heading, ""));
-    let from_python = options
-        .trim_end_matches('}')
-        .trim()
-        .strip_prefix("python>=3.")
-        .and_then(|minor| minor.parse().ok())
-        .unwrap_or(0);
-    Case { name: name.trim().to_owned(), line, from_python, ..Case::default() }
+    let options = options.trim_end_matches('}').trim();
+    let minor = |prefix: &str| options.strip_prefix(prefix).and_then(|minor| minor.parse().ok());
+    Case {
+        name: name.trim().to_owned(),
+        line,
+        from_python: minor("python>=3.").unwrap_or(0),
+        before_python: minor("python<3.").unwrap_or(u32::MAX),
+        ..Case::default()
+    }
 }
 
 fn take(case: &mut Case, info: &str, content: &str, place: &str) {

@@ -57,6 +57,7 @@ impl Editor {
                 "capabilities": {
                     "textDocument": { "codeAction": { "disabledSupport": true } },
                     "window": { "workDoneProgress": true },
+                    "workspace": { "codeLens": { "refreshSupport": true } },
                 },
                 "initializationOptions": options,
             }),
@@ -181,6 +182,24 @@ impl Editor {
             "context": { "diagnostics": [] },
         });
         self.request("textDocument/codeAction", params).as_array().cloned().unwrap_or_default()
+    }
+
+    /// Line (from 0) and title of every code lens.
+    pub fn lenses(&mut self, path: &Path) -> Vec<(u64, String)> {
+        let lenses = self.request("textDocument/codeLens", json!({ "textDocument": { "uri": uri(path) } }));
+        let read = |lens: &Value| {
+            let title = lens["command"]["title"].as_str().unwrap_or_default().to_owned();
+            (lens["range"]["start"]["line"].as_u64().unwrap_or_default(), title)
+        };
+        lenses.as_array().into_iter().flatten().map(read).collect()
+    }
+
+    /// Markdown shown at a place; empty where there is nothing.
+    pub fn hover(&mut self, path: &Path, line: u32, character: u32) -> String {
+        let position = json!({ "line": line, "character": character });
+        let answer =
+            self.request("textDocument/hover", json!({ "textDocument": { "uri": uri(path) }, "position": position }));
+        answer["contents"]["value"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Chooses a code action by its title, as a person would, and gives what its command answered.

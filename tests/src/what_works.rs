@@ -31,12 +31,20 @@ pub fn page() -> String {
                 "| [{}](../tests/behaviour/{name}#L{}){} | {} |",
                 case.name.replace('|', "\\|"),
                 case.line,
-                if case.from_python > 10 { format!(" (3.{} and later)", case.from_python) } else { String::new() },
+                versions(&case),
                 answer(&case)
             );
         }
     }
     page
+}
+
+fn versions(case: &Case) -> String {
+    match (case.from_python, case.before_python) {
+        (0, u32::MAX) => String::new(),
+        (0, before) => format!(" (before 3.{before})"),
+        (from, _) => format!(" (3.{from} and later)"),
+    }
 }
 
 /// What is said of the edit: nothing but `applied`, or the codes.

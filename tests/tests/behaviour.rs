@@ -65,7 +65,7 @@ fn run_file(
         if only.is_some_and(|only| !case.name.contains(only) && topic != only) {
             continue;
         }
-        if python.minor < case.from_python {
+        if python.minor < case.from_python || python.minor >= case.before_python {
             *skipped += 1;
             continue;
         }

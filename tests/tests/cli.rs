@@ -20,6 +20,26 @@ fn ask(program: &mut Program, line: &str) -> String {
 }
 
 #[test]
+fn a_shell_may_let_everything_register() {
+    let workspace = Workspace::new();
+    let script = workspace.write("app.py", "print('ready', flush=True)\ninput()\n");
+    let mut command = std::process::Command::new("sh");
+    let hotsplice = workspace.hotsplice();
+    command.envs(hotsplice.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.args(["-c", "eval \"$(\"$1\" env)\"; exec \"$2\" \"$3\"", "sh"]);
+    let mut program = Program::start({
+        command.arg(hotsplice.get_program()).arg(&pythons::newest().path).arg(&script);
+        command
+    });
+    program.wait_line("ready");
+    assert_eq!(workspace.sessions(1)[0].pid, program.pid());
+    let variables = workspace.call(&["env", "--json"]).expect(0).json();
+    assert!(variables["PYTHONPATH"].as_str().is_some_and(|path| path.contains("_bootstrap")), "{variables}");
+    program.send("");
+    assert_eq!(program.wait(), Some(0));
+}
+
+#[test]
 fn a_file_is_patched_as_it_is_on_disk() {
     let workspace = Workspace::new();
     let mut program = start(&workspace);

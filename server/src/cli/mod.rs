@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and how it ends. `docs/cli.md` is the contract.
 
+mod env;
 mod output;
 mod patch;
 mod run;
@@ -41,6 +42,8 @@ enum Command {
     Undo(undo::Arguments),
     /// Show what is patched, and what still runs old code
     Status(status::Arguments),
+    /// Print the environment in which every Python that is started can be patched
+    Env(env::Arguments),
     /// Serve an editor over stdio (Language Server Protocol)
     Lsp(LspArguments),
 }
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Patch(arguments) => arguments.json,
         Command::Undo(arguments) => arguments.json,
         Command::Status(arguments) => arguments.json,
+        Command::Env(arguments) => arguments.json,
         Command::Run(_) | Command::Lsp(_) => false,
     };
     let result = match cli.command {
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Patch(arguments) => patch::run(&arguments),
         Command::Undo(arguments) => undo::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Env(arguments) => env::run(&arguments),
         Command::Lsp(_) => crate::lsp::serve(),
     };
     result.unwrap_or_else(|failure| {

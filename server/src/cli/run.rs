@@ -80,12 +80,7 @@ pub fn run(arguments: &Arguments, program: Option<Program>) -> Result<ExitCode, 
         let message = "nothing to run: give a script, -m MODULE, or a command after --";
         return Err(Failure::new(codes::BAD_MESSAGE, message));
     };
-    let agent = agent_folder(arguments.python.as_deref()).ok_or_else(|| {
-        Failure::new(
-            codes::NOT_LOADED,
-            "the Python package hotsplice is not beside this program; install it with pip, or set HOTSPLICE_AGENT_DIR",
-        )
-    })?;
+    let agent = agent_folder(arguments.python.as_deref())?;
     let python = || Command::new(arguments.python.clone().unwrap_or_else(default_python));
     let mut command = match kind {
         Kind::Command => Command::new(first),
@@ -105,15 +100,21 @@ pub fn run(arguments: &Arguments, program: Option<Program>) -> Result<ExitCode, 
         }
     };
     command.args(rest);
-    let mut paths = vec![agent.join("_bootstrap")];
-    if let Some(known) = env::var_os("PYTHONPATH").filter(|known| !known.is_empty()) {
-        paths.extend(env::split_paths(&known).filter(|path| *path != agent.join("_bootstrap")));
-    }
-    let joined = env::join_paths(paths).map_err(|error| Failure::new(codes::BAD_MESSAGE, error.to_string()))?;
-    command.env("PYTHONPATH", joined).env("HOTSPLICE_AGENT_DIR", &agent);
+    command.envs(environment(&agent)?);
     let error = command.exec();
     let program = command.get_program().to_string_lossy().into_owned();
     Err(Failure::new(codes::UNREADABLE, format!("{program}: {error}")))
+}
+
+/// The variables by which every Python that is started with them registers.
+pub fn environment(agent: &Path) -> Result<[(&'static str, OsString); 2], Failure> {
+    let bootstrap = agent.join("_bootstrap");
+    let mut paths = vec![bootstrap.clone()];
+    if let Some(known) = env::var_os("PYTHONPATH").filter(|known| !known.is_empty()) {
+        paths.extend(env::split_paths(&known).filter(|path| *path != bootstrap));
+    }
+    let joined = env::join_paths(paths).map_err(|error| Failure::new(codes::BAD_MESSAGE, error.to_string()))?;
+    Ok([("PYTHONPATH", joined), ("HOTSPLICE_AGENT_DIR", agent.into())])
 }
 
 fn default_python() -> PathBuf {
@@ -131,7 +132,16 @@ fn default_python() -> PathBuf {
 }
 
 /// The folder of the Python package that belongs to this program.
-fn agent_folder(python: Option<&Path>) -> Option<PathBuf> {
+pub fn agent_folder(python: Option<&Path>) -> Result<PathBuf, Failure> {
+    find_agent(python).ok_or_else(|| {
+        Failure::new(
+            codes::NOT_LOADED,
+            "the Python package hotsplice is not beside this program; install it with pip, or set HOTSPLICE_AGENT_DIR",
+        )
+    })
+}
+
+fn find_agent(python: Option<&Path>) -> Option<PathBuf> {
     let is_package = |folder: &PathBuf| folder.join("_bootstrap/sitecustomize.py").is_file();
     if let Some(given) = env::var_os("HOTSPLICE_AGENT_DIR") {
         let given = PathBuf::from(given);

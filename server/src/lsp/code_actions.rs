@@ -2,27 +2,16 @@
 
 use std::sync::Arc;
 
-use hotsplice_analysis::{Definition, Outline, changed_definitions};
+use hotsplice_analysis::Definition;
 use serde_json::json;
-use tower_lsp::ls_types::{
-    CodeAction, CodeActionDisabled, CodeActionKind, CodeActionOrCommand, Command, Position, Uri,
-};
+use tower_lsp::ls_types::{CodeAction, CodeActionDisabled, CodeActionKind, CodeActionOrCommand, Command, Position};
 
 use super::commands;
-use super::documents::Document;
+use super::comparison::{Comparisons, Snapshot, live_texts};
 use crate::session::{Live, Session};
 use crate::undoing;
 
 const KIND: &str = "refactor.rewrite.hotsplice";
-
-/// What the feature looks at.
-pub struct Snapshot {
-    pub uri: Uri,
-    pub document: Document,
-    pub sessions: Vec<Arc<Session>>,
-    /// The file as the user calls it: relative to the workspace.
-    pub shown_path: String,
-}
 
 pub fn wanted_kind(only: Option<&[CodeActionKind]>) -> bool {
     only.is_none_or(|only| {
@@ -37,6 +26,7 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     let around = outline.definition_at(line);
     let known: Vec<(&Arc<Session>, Arc<Live>)> = live_texts(&snapshot.document, &snapshot.sessions);
     let lives: Vec<Arc<Live>> = known.iter().map(|(_, live)| live.clone()).collect();
+    let comparisons = Comparisons::new(lives.iter().cloned(), &outline);
 
     if lives.is_empty() {
         let reason = format!("no registered process has loaded {}", snapshot.shown_path);
@@ -55,7 +45,7 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     let mut actions = Vec::new();
     for is_class in [false, true] {
         let candidates = around.iter().filter(|definition| definition.is_class == is_class);
-        if let Some(found) = offer(candidates, &lives, &outline, snapshot) {
+        if let Some(found) = offer(candidates, &comparisons, snapshot) {
             actions.push(found);
         }
     }
@@ -70,15 +60,6 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     actions
 }
 
-/// What is live of a file, in the sessions that have loaded it and answer.
-pub fn live_texts<'a>(document: &Document, sessions: &'a [Arc<Session>]) -> Vec<(&'a Arc<Session>, Arc<Live>)> {
-    let live = |session: &'a Arc<Session>| {
-        let path = session.loaded(&document.path).ok()??;
-        Some((session, session.known_baseline(&path).ok()?))
-    };
-    sessions.iter().filter_map(live).collect()
-}
-
 /// Asked once for each live text: the history holds whole texts.
 fn is_undoable(session: &Session, live: &Live) -> bool {
     *live.undoable.get_or_init(|| undoing::is_undoable(session, live).unwrap_or(false))
@@ -86,65 +67,21 @@ fn is_undoable(session: &Session, live: &Live) -> bool {
 
 fn offer<'a>(
     candidates: impl Iterator<Item = &'a Definition> + Clone,
-    lives: &[Arc<Live>],
-    outline: &Outline,
+    comparisons: &Comparisons<'_>,
     snapshot: &Snapshot,
 ) -> Option<CodeActionOrCommand> {
-    let definition = target(candidates, lives, outline)?;
+    let definition = comparisons.target(candidates)?;
     let name = &definition.qualified_name;
-    let is_new = !lives.iter().any(|live| is_defined(live, name));
-    Some(if is_new || lives.iter().any(|live| differs(live, outline, name)) {
+    Some(if !comparisons.is_defined(name) || comparisons.differs(name) {
         patch(definition, snapshot)
     } else {
         disabled(title(definition), "what is live is what the editor shows")
     })
 }
 
-/// Of definitions around a place, innermost first, the one that is meant: the innermost that exists live and differs
-/// there, else the innermost that exists live; the outermost one if all is new.
-pub fn target<'a>(
-    candidates: impl Iterator<Item = &'a Definition> + Clone,
-    lives: &[Arc<Live>],
-    outline: &Outline,
-) -> Option<&'a Definition> {
-    let mut existing = candidates
-        .clone()
-        .filter(|definition| lives.iter().any(|live| is_defined(live, &definition.qualified_name)))
-        .peekable();
-    let innermost = existing.peek().copied();
-    existing
-        .find(|definition| lives.iter().any(|live| differs(live, outline, &definition.qualified_name)))
-        .or(innermost)
-        .or_else(|| candidates.last())
-}
-
 fn patch(definition: &Definition, snapshot: &Snapshot) -> CodeActionOrCommand {
     let arguments = json!({ "uri": snapshot.uri, "name": definition.qualified_name });
     action(title(definition), commands::PATCH_FUNCTION, arguments)
-}
-
-fn is_defined(live: &Live, name: &str) -> bool {
-    live.outline.definitions().iter().any(|definition| definition.qualified_name == name)
-}
-
-fn differs(live: &Live, outline: &Outline, name: &str) -> bool {
-    let inside = format!("{name}.");
-    let is_it = |changed: &String| changed == name || changed.starts_with(&inside);
-    changed_definitions(&live.outline, outline).iter().any(is_it)
-        || live.baseline.differs.iter().any(is_it)
-        || text_of(&live.outline, name) != text_of(outline, name)
-}
-
-/// The text of a definition; a class attribute or a comment is no definition of its own.
-fn text_of(outline: &Outline, name: &str) -> Vec<String> {
-    let lines: Vec<&str> = outline.text().lines().collect();
-    let found = outline.definitions().into_iter().filter(|definition| definition.qualified_name == name);
-    found
-        .map(|definition| {
-            let last = (definition.end_line as usize).min(lines.len());
-            lines[(definition.line as usize - 1).min(last)..last].join("\n")
-        })
-        .collect()
 }
 
 fn title(definition: &Definition) -> String {

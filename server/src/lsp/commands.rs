@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use tower_lsp::ls_types::{Position, Uri};
 
-use super::code_actions::{live_texts, target};
+use super::comparison::{Comparisons, live_texts};
 use super::documents::Document;
 use crate::failure::Failure;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
-use crate::session::{Live, Session};
+use crate::session::Session;
 use crate::undoing;
 
 pub const PATCH_FUNCTION: &str = "hotsplice.patchFunction";
@@ -96,10 +96,12 @@ pub fn patch(
 pub fn name_at(document: &Document, sessions: &[Arc<Session>], position: Position) -> Result<String, Failure> {
     let outline = document.outline();
     let around = outline.definition_at(position.line + 1);
-    let lives: Vec<Arc<Live>> = live_texts(document, sessions).into_iter().map(|(_, live)| live).collect();
+    let lives = live_texts(document, sessions).into_iter().map(|(_, live)| live);
+    let comparisons = Comparisons::new(lives, &outline);
     let of_kind = |is_class: bool| around.iter().filter(move |definition| definition.is_class == is_class);
-    target(of_kind(false), &lives, &outline)
-        .or_else(|| target(of_kind(true), &lives, &outline))
+    comparisons
+        .target(of_kind(false))
+        .or_else(|| comparisons.target(of_kind(true)))
         .map(|definition| definition.qualified_name.clone())
         .ok_or_else(|| Failure::new(codes::UNKNOWN_FUNCTION, "there is no function or class at this place"))
 }

@@ -1,31 +1,33 @@
 //! The one place that owns the server's state. Events come in the order in which the editor sent them; what may take
 //! time runs on a thread of its own, on a snapshot, and comes back as an event.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use hotsplice_channel::patch::Outcome;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tower_lsp::Client;
-use tower_lsp::ls_types::notification::Notification;
 use tower_lsp::ls_types::{
-    CodeActionParams, CodeActionResponse, InitializeParams, MessageType, TextDocumentContentChangeEvent,
-    TextDocumentSaveReason, Uri,
+    CodeActionOrCommand, CodeActionParams, CodeActionResponse, CodeLens, Hover, InitializeParams, MessageType,
+    Position, TextDocumentContentChangeEvent, TextDocumentSaveReason, Uri,
 };
 
-use super::code_actions::{self, Snapshot};
 use super::commands::{self, Command};
+use super::comparison::Snapshot;
 use super::documents::{Document, Documents, file_path};
 use super::pool::{self, Pool};
 use super::positions::Encoding;
 use super::settings::Settings;
+use super::status::{self, Patched, Status, StatusParams};
 use super::verdicts::Verdicts;
 use super::watch;
+use super::{code_actions, code_lenses, hover};
 use crate::failure::Failure;
 use crate::patching::FileResult;
 use crate::session::{Session, SessionError};
@@ -40,6 +42,8 @@ pub enum Event {
     Close(Uri),
     Settings(Value),
     CodeActions(Box<CodeActionParams>, oneshot::Sender<CodeActionResponse>),
+    CodeLenses(Uri, oneshot::Sender<Vec<CodeLens>>),
+    Hover(Uri, Position, oneshot::Sender<Option<Hover>>),
     Command(Command, oneshot::Sender<Value>),
     /// Look into the registry.
     Look,
@@ -48,22 +52,12 @@ pub enum Event {
     /// A patch by whomever: what is live in some files is of another version.
     PatchApplied(String, Value),
     SessionEnded(String),
-    /// A patch came back.
-    Patched(Result<Vec<FileResult>, Failure>, Option<oneshot::Sender<Value>>),
-}
-
-/// `hotsplice/status`: for clients that show sessions and verdicts.
-enum Status {}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StatusParams {
-    sessions: Value,
-    verdicts: Value,
-}
-
-impl Notification for Status {
-    type Params = StatusParams;
-    const METHOD: &'static str = "hotsplice/status";
+    /// What a process would tell of its state is different now.
+    StatusChanged(String),
+    /// It was looked at.
+    Observed(String),
+    /// A patch came back, after so long.
+    Patched(Result<Vec<FileResult>, Failure>, Duration, Option<oneshot::Sender<Value>>),
 }
 
 struct State {
@@ -72,6 +66,9 @@ struct State {
     events: Sender<Event>,
     encoding: Encoding,
     shows_disabled: bool,
+    refreshes_lenses: bool,
+    /// Sessions that are being looked at, and whether they are to be looked at once more after that.
+    observing: HashMap<String, bool>,
     folders: Vec<PathBuf>,
     documents: Documents,
     settings: Settings,
@@ -90,6 +87,8 @@ pub fn start(client: Client) -> Sender<Event> {
         events: events.clone(),
         encoding: Encoding::default(),
         shows_disabled: false,
+        refreshes_lenses: false,
+        observing: HashMap::new(),
         folders: Vec::new(),
         documents: Documents::default(),
         settings: Settings::default(),
@@ -130,15 +129,20 @@ impl State {
                 if let Err(message) = self.settings.update(&value) {
                     self.show(message);
                 }
+                self.tell_status();
+                self.refresh_lenses();
             }
             Event::CodeActions(params, answer) => self.code_actions(*params, answer),
             Event::Command(command, answer) => self.command(command, answer),
             Event::Look => self.look(),
             Event::Connected(id, outcome) => self.connected(&id, outcome),
+            Event::CodeLenses(uri, answer) => self.code_lenses(uri, answer),
+            Event::Hover(uri, position, answer) => self.hover(uri, position, answer),
             Event::SessionChanged(id) => {
                 if let Some(session) = self.pool.find(&id) {
                     session.forget();
                 }
+                self.observe(&id);
             }
             Event::PatchApplied(id, params) => {
                 let files = params["files"].as_array().into_iter().flatten();
@@ -146,9 +150,18 @@ impl State {
                 if let Some(session) = self.pool.find(&id) {
                     versions.for_each(|(path, version)| session.forget_unless(path, version));
                 }
+                self.observe(&id);
+            }
+            Event::StatusChanged(id) => self.observe(&id),
+            Event::Observed(id) => {
+                if self.observing.remove(&id) == Some(true) {
+                    self.observe(&id);
+                }
+                self.tell_status();
+                self.refresh_lenses();
             }
             Event::SessionEnded(id) => self.session_ended(&id),
-            Event::Patched(outcome, answer) => self.patched(outcome, answer),
+            Event::Patched(outcome, took, answer) => self.patched(outcome, took, answer),
         }
     }
 
@@ -156,6 +169,9 @@ impl State {
         self.encoding = encoding;
         let actions = params.capabilities.text_document.as_ref().and_then(|document| document.code_action.as_ref());
         self.shows_disabled = actions.is_some_and(|actions| actions.disabled_support.unwrap_or(false));
+        let workspace = params.capabilities.workspace.as_ref();
+        let lenses = workspace.and_then(|workspace| workspace.code_lens.as_ref());
+        self.refreshes_lenses = lenses.is_some_and(|lenses| lenses.refresh_support.unwrap_or(false));
         let folders = params.workspace_folders.iter().flatten().map(|folder| &folder.uri);
         self.folders = folders.filter_map(file_path).collect();
         if let Some(Err(message)) = params.initialization_options.as_ref().map(|options| self.settings.update(options))
@@ -209,26 +225,80 @@ impl State {
 
     fn code_actions(&mut self, params: CodeActionParams, answer: oneshot::Sender<CodeActionResponse>) {
         let uri = params.text_document.uri;
-        let document = self.documents.get(&uri).cloned();
-        let (Some(document), true) = (document, code_actions::wanted_kind(params.context.only.as_deref())) else {
+        if !code_actions::wanted_kind(params.context.only.as_deref()) {
             let _ = answer.send(Vec::new());
+            return;
+        }
+        let (position, shows_disabled) = (params.range.start, self.shows_disabled);
+        self.answer(uri, answer, Vec::new(), move |snapshot| {
+            let mut actions = code_actions::code_actions(snapshot, position);
+            if !shows_disabled {
+                actions.retain(|action| match action {
+                    CodeActionOrCommand::CodeAction(action) => action.disabled.is_none(),
+                    CodeActionOrCommand::Command(_) => true,
+                });
+            }
+            actions
+        });
+    }
+
+    /// Answers on a thread of its own, with what the editor and the sessions show now.
+    fn answer<T: Send + 'static>(
+        &mut self,
+        uri: Uri,
+        answer: oneshot::Sender<T>,
+        nothing: T,
+        work: impl FnOnce(&Snapshot) -> T + Send + 'static,
+    ) {
+        // The editor may have stopped waiting.
+        let Some(document) = self.documents.get(&uri).cloned() else {
+            let _ = answer.send(nothing);
             return;
         };
         self.look();
         let (sessions, shown_path) = (self.pool.snapshot(), self.shown_path(&document));
-        let (position, shows_disabled) = (params.range.start, self.shows_disabled);
         std::thread::spawn(move || {
             let snapshot = Snapshot { shown_path, uri, document, sessions: sessions.settle() };
-            let mut actions = code_actions::code_actions(&snapshot, position);
-            if !shows_disabled {
-                actions.retain(|action| match action {
-                    tower_lsp::ls_types::CodeActionOrCommand::CodeAction(action) => action.disabled.is_none(),
-                    tower_lsp::ls_types::CodeActionOrCommand::Command(_) => true,
-                });
-            }
-            // The editor may have stopped waiting.
-            let _ = answer.send(actions);
+            let _ = answer.send(work(&snapshot));
         });
+    }
+
+    fn code_lenses(&mut self, uri: Uri, answer: oneshot::Sender<Vec<CodeLens>>) {
+        if !self.settings.code_lens {
+            let _ = answer.send(Vec::new());
+            return;
+        }
+        let verdicts: Vec<_> =
+            self.verdicts.all().filter(|(shown, _)| **shown == uri).map(|(_, verdict)| verdict.clone()).collect();
+        self.answer(uri, answer, Vec::new(), move |snapshot| code_lenses::code_lenses(snapshot, &verdicts));
+    }
+
+    fn hover(&mut self, uri: Uri, position: Position, answer: oneshot::Sender<Option<Hover>>) {
+        let encoding = self.encoding;
+        self.answer(uri, answer, None, move |snapshot| hover::hover(snapshot, position, encoding));
+    }
+
+    /// Asks a process what is patched and what still runs old code; what it says is an event.
+    fn observe(&mut self, id: &str) {
+        if let Some(again) = self.observing.get_mut(id) {
+            *again = true;
+            return;
+        }
+        let Some(session) = self.pool.find(id).cloned() else { return };
+        self.observing.insert(id.to_owned(), false);
+        let (events, id) = (self.events.clone(), id.to_owned());
+        std::thread::spawn(move || {
+            // One that does not answer keeps what was known of it.
+            let _ = session.observe();
+            let _ = events.send(Event::Observed(id));
+        });
+    }
+
+    fn refresh_lenses(&self) {
+        if self.refreshes_lenses {
+            let client = self.client.clone();
+            self.runtime.spawn(async move { client.code_lens_refresh().await });
+        }
     }
 
     fn command(&mut self, command: Command, answer: oneshot::Sender<Value>) {
@@ -236,7 +306,7 @@ impl State {
         let sessions = self.pool.snapshot();
         match command {
             Command::Sessions => {
-                std::thread::spawn(move || answer.send(listed(&sessions.settle())));
+                std::thread::spawn(move || answer.send(status::listed(&sessions.settle())));
             }
             Command::PatchFile { uri, run_statements } => match self.document(&uri) {
                 Ok(document) => {
@@ -245,7 +315,7 @@ impl State {
                         commands::patch(&document, &sessions.settle(), None, run_statements, &shown)
                     });
                 }
-                Err(failure) => self.patched(Err(failure), Some(answer)),
+                Err(failure) => self.patched(Err(failure), Duration::ZERO, Some(answer)),
             },
             Command::PatchFunction { uri, name, position } => match self.document(&uri) {
                 Ok(document) => {
@@ -259,7 +329,7 @@ impl State {
                         commands::patch(&document, &sessions, Some(name), false, &shown)
                     });
                 }
-                Err(failure) => self.patched(Err(failure), Some(answer)),
+                Err(failure) => self.patched(Err(failure), Duration::ZERO, Some(answer)),
             },
             Command::Undo { uri, name } => {
                 let file = uri.as_ref().and_then(file_path);
@@ -288,16 +358,22 @@ impl State {
         work: impl FnOnce() -> Result<Vec<FileResult>, Failure> + Send + 'static,
     ) {
         let events = self.events.clone();
+        let started = Instant::now();
         std::thread::spawn(move || {
             let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 let message = "hotsplice failed while it made the patch; nothing was changed".to_owned();
                 Err(Failure { code: hotsplice_channel::codes::INTERNAL.to_owned(), message })
             });
-            let _ = events.send(Event::Patched(outcome, answer));
+            let _ = events.send(Event::Patched(outcome, started.elapsed(), answer));
         });
     }
 
-    fn patched(&mut self, outcome: Result<Vec<FileResult>, Failure>, answer: Option<oneshot::Sender<Value>>) {
+    fn patched(
+        &mut self,
+        outcome: Result<Vec<FileResult>, Failure>,
+        took: Duration,
+        answer: Option<oneshot::Sender<Value>>,
+    ) {
         let value = match outcome {
             Err(failure) => {
                 self.show(format!("{}: {}", failure.code, failure.message));
@@ -309,6 +385,12 @@ impl State {
                     let _ = answer.send(json!(results.iter().map(FileResult::to_json).collect::<Vec<_>>()));
                 }
                 self.take(&results);
+                let milliseconds = took.as_secs_f64() * 1000.0;
+                for params in status::patched(&results, |file| self.documents.uri_of(file), milliseconds) {
+                    let client = self.client.clone();
+                    self.runtime.block_on(async move { client.send_notification::<Patched>(params).await });
+                }
+                self.refresh_lenses();
                 return self.tell_status();
             }
         };
@@ -359,7 +441,11 @@ impl State {
 
     fn connected(&mut self, id: &str, outcome: Result<Arc<Session>, SessionError>) {
         match self.pool.connected(id, outcome) {
-            Ok(true) => self.tell_status(),
+            Ok(true) => {
+                self.tell_status();
+                self.observe(id);
+                self.refresh_lenses();
+            }
             Ok(false) => self.look_later(),
             Err(error) => self.show(format!("{}: {error}", error.code())),
         }
@@ -370,7 +456,9 @@ impl State {
         for uri in self.verdicts.forget_session(id) {
             self.publish(&uri);
         }
+        self.observing.remove(id);
         self.tell_status();
+        self.refresh_lenses();
         self.look_later();
     }
 
@@ -387,21 +475,7 @@ impl State {
     }
 
     fn tell_status(&mut self) {
-        let verdicts: Vec<Value> = self
-            .verdicts
-            .all()
-            .map(|(uri, verdict)| {
-                json!({
-                    "uri": uri,
-                    "definition": verdict.definition,
-                    "line": verdict.line,
-                    "verdict": verdict.verdict,
-                    "code": verdict.code,
-                    "message": verdict.message,
-                })
-            })
-            .collect();
-        let status = StatusParams { sessions: listed(&self.pool.sessions), verdicts: Value::Array(verdicts) };
+        let status = StatusParams::new(&self.pool.sessions, &self.verdicts, &self.settings);
         if self.last_status.as_ref() != Some(&status) {
             self.last_status = Some(status.clone());
             let client = self.client.clone();
@@ -418,19 +492,4 @@ impl State {
         let client = self.client.clone();
         self.runtime.spawn(async move { client.log_message(kind, message).await });
     }
-}
-
-fn listed(sessions: &[Arc<Session>]) -> Value {
-    let listed = sessions.iter().map(|session| {
-        let entry = &session.entry;
-        json!({
-            "id": entry.id,
-            "pid": entry.pid,
-            "name": session.name(),
-            "command": entry.command,
-            "cwd": entry.cwd,
-            "python": entry.python,
-        })
-    });
-    Value::Array(listed.collect())
 }

@@ -8,16 +8,22 @@
 //! | [`positions`] | the editor's positions and ours |
 //! | [`settings`] | what the user has set |
 //! | [`pool`], [`watch`] | sessions that come and go |
-//! | [`code_actions`], [`commands`], [`verdicts`] | features: from a snapshot to plain answers |
+//! | [`comparison`] | what the editor shows against what is live |
+//! | [`code_actions`], [`code_lenses`], [`hover`], [`commands`], [`verdicts`] | features: from a snapshot to plain answers |
+//! | [`status`] | what clients are told without asking |
 
 mod backend;
 mod code_actions;
+mod code_lenses;
 mod commands;
+mod comparison;
 mod documents;
+mod hover;
 mod main_loop;
 mod pool;
 mod positions;
 mod settings;
+mod status;
 mod verdicts;
 mod watch;
 

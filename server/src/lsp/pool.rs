@@ -148,6 +148,9 @@ fn tell(events: &Sender<Event>, id: &str, event: session::Event) {
         session::Event::Notification { method, params } if method == event::PATCH_APPLIED => {
             Event::PatchApplied(id.to_owned(), params)
         }
+        session::Event::Notification { method, .. } if [event::FIRST_RUN, event::OLD_CODE_LEFT].contains(&&*method) => {
+            Event::StatusChanged(id.to_owned())
+        }
         session::Event::Notification { .. } => return,
     };
     // The loop is gone when the server ends.

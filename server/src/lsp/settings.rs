@@ -1,9 +1,9 @@
 //! What the user has set, under `hotsplice` in the editor's settings.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PatchOnSave {
     #[default]
@@ -17,10 +17,17 @@ pub enum PatchOnSave {
     AllIfDirty,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     pub patch_on_save: PatchOnSave,
+    pub code_lens: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { patch_on_save: PatchOnSave::default(), code_lens: true }
+    }
 }
 
 impl Settings {

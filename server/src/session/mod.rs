@@ -2,6 +2,7 @@
 
 mod client;
 mod error;
+mod ports;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,6 +31,14 @@ pub struct Session {
     files: Mutex<Option<Vec<LoadedFile>>>,
     /// Live texts that were asked for, with what they parse to. What arrives by event takes them out.
     baselines: Mutex<HashMap<String, Arc<Live>>>,
+    observed: Mutex<Observed>,
+}
+
+/// What was seen of a process when it was looked at last.
+#[derive(Default)]
+struct Observed {
+    status: Option<Arc<StatusAnswer>>,
+    ports: Vec<u16>,
 }
 
 /// The text that is live in a process.
@@ -44,16 +53,37 @@ impl Session {
     /// Connects and says hello. `on_event` is called from the connection's own thread.
     pub fn connect(entry: &Entry, role: &str, on_event: impl Fn(Event) + Send + 'static) -> Result<Self, SessionError> {
         let client = Client::connect(entry, role, on_event)?;
-        Ok(Self { entry: entry.clone(), client, files: Mutex::new(None), baselines: Mutex::default() })
+        Ok(Self {
+            entry: entry.clone(),
+            client,
+            files: Mutex::new(None),
+            baselines: Mutex::default(),
+            observed: Mutex::default(),
+        })
     }
 
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
-    /// How a person would call the process: `flask run · pid 4711`.
+    /// How a person would call the process: `flask run · pid 4711 · :5000`.
     pub fn name(&self) -> String {
-        format!("{} · pid {}", short_command(&self.entry.command), self.entry.pid)
+        let observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        let ports: String = observed.ports.iter().take(2).map(|port| format!(" · :{port}")).collect();
+        format!("{} · pid {}{ports}", short_command(&self.entry.command), self.entry.pid)
+    }
+
+    /// Looks at the process: what is patched, what still runs old code, where it listens.
+    pub fn observe(&self) -> Result<(), SessionError> {
+        let (status, ports) = (self.status()?, ports::listening(self.entry.pid));
+        *self.observed.lock().unwrap_or_else(PoisonError::into_inner) =
+            Observed { status: Some(Arc::new(status)), ports };
+        Ok(())
+    }
+
+    /// What was patched and still ran old code when the process was looked at last.
+    pub fn known_status(&self) -> Option<Arc<StatusAnswer>> {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner).status.clone()
     }
 
     /// Every source file that the process has loaded.

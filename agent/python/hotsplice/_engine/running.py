@@ -3,6 +3,7 @@
 Old code objects are held weakly: nothing here keeps one alive that the end of its last frame should free.
 """
 
+import inspect
 import sys
 import threading
 import weakref
@@ -13,14 +14,20 @@ from .native import native
 # id of an old code object → (weak reference, path, definition, version)
 _old = {}
 
+# Codes that calls were inside of when it was looked last; nothing while nobody looks.
+_inside = None
+FIRST_LOOK, LAST_LOOK = 250, 8000
+
+_SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
 
 def remember(code, path, definition, version):
     """Notes that ``code`` is not live any more."""
     key = id(code)
 
     def gone(_reference):
-        _old.pop(key, None)
-        native.notify("code/old-left", {"path": path, "definition": definition, "version": version})
+        if _old.pop(key, None) is not None:
+            _say_left(path, definition, version)
 
     try:
         _old[key] = (weakref.ref(code, gone), path, definition, version)
@@ -31,6 +38,36 @@ def remember(code, path, definition, version):
 def forget(code):
     """``code`` is live again."""
     _old.pop(id(code), None)
+
+
+def _say_left(path, definition, version):
+    native.notify("code/old-left", {"path": path, "definition": definition, "version": version})
+
+
+def watch():
+    """Tells when the last call has left an old code that something keeps: a running module its functions' first ones."""
+    global _inside
+    calls = _calls()
+    if _inside is not None:
+        _inside |= calls
+    elif calls:
+        _inside = calls
+        native.call_later(FIRST_LOOK, lambda: _look(FIRST_LOOK))
+
+
+def _calls():
+    return {(call["path"], call["definition"], call["version"]) for call in still_running()}
+
+
+def _look(waited):
+    global _inside
+    now = _calls()
+    for left in _inside - now:
+        _say_left(*left)
+    _inside = now or None
+    if _inside:
+        wait = min(2 * waited, LAST_LOOK)
+        native.call_later(wait, lambda: _look(wait))
 
 
 def threads_inside(code):
@@ -61,6 +98,8 @@ def still_running():
         (CoroutineType, "cr", "coroutine"),
         (AsyncGeneratorType, "ag", "async generator"),
     )
+    if not any(code is not None and code.co_flags & _SUSPENDABLE for code in (entry[0]() for entry in _old.values())):
+        return found
     for kind, prefix, place in suspended:
         for item in native.objects_of_type(kind):
             frame = getattr(item, f"{prefix}_frame")

@@ -3,7 +3,7 @@
 import linecache
 from time import perf_counter_ns, time
 
-from . import classes, evaluation, functions, hooks, lookup, running, transition
+from . import classes, evaluation, first_run, functions, hooks, lookup, running, transition
 from .code import compile_excerpt
 from .errors import EngineError, Refusal, TimeLimit
 from .live_files import live_file
@@ -156,6 +156,7 @@ class Transaction:
         for made in self.plan.discarded:
             self._then(classes.discard, made)
         self._then(lambda: self.afterwards.extend(hooks.run(self)))
+        self._then(running.watch)
         del replaced
         self._lap("after")
         versions = [{"path": file.path, "version": file.version} for _, file in files]
@@ -201,6 +202,9 @@ class Transaction:
         change.retired.clear()
         for code_change in (item for items in change.code_changes.values() for item in items):
             running.forget(code_change.new_code)
+            name = ".".join((*code_change.unit["scope"], code_change.unit["name"]))
+            if name in file.patched:
+                first_run.watch(code_change.new_code, file.path, name, file.patched[name])
         change.code_changes.clear()
 
     def _say_still_inside(self, change, code, unit):

@@ -1,0 +1,57 @@
+"""Whether patched code has run: observed once for each function, and not at all before CPython 3.12.
+
+A local event of ``sys.monitoring`` (PEP 669) costs a function nothing once it has been seen: the callback switches it off.
+"""
+
+import sys
+import weakref
+
+from .native import native
+
+# Numbers that PEP 669 leaves to whoever comes first.
+_FREE_TOOLS = (4, 3)
+
+_tool = None
+# id of a code object → (weak reference, path, definition, details of its version). No reference: who else runs a code is
+# told by counting.
+_watched = {}
+
+
+def watch(code, path, definition, details):
+    """``details["ran"]`` is false now, and true once the code has been entered; left alone where that can't be observed."""
+    if not _prepare():
+        return
+    monitoring = sys.monitoring
+    try:
+        monitoring.set_local_events(_tool, code, monitoring.events.PY_START)
+    except (ValueError, RuntimeError):
+        return
+    key = id(code)
+    _watched[key] = (weakref.ref(code, lambda _gone: _watched.pop(key, None)), path, definition, details)
+    details["ran"] = False
+
+
+def _prepare():
+    global _tool
+    monitoring = getattr(sys, "monitoring", None)
+    if monitoring is None:
+        return False
+    if _tool is not None:
+        return monitoring.get_tool(_tool) == "hotsplice"
+    for number in _FREE_TOOLS:
+        if monitoring.get_tool(number) is None:
+            monitoring.use_tool_id(number, "hotsplice")
+            monitoring.register_callback(number, monitoring.events.PY_START, _entered)
+            _tool = number
+            return True
+    return False
+
+
+def _entered(code, _offset):
+    """Called in the program's own thread, once."""
+    found = _watched.pop(id(code), None)
+    if found is not None and found[0]() is code:
+        _, path, definition, details = found
+        details["ran"] = True
+        native.notify("code/first-run", {"path": path, "definition": definition, "version": details["version"]})
+    return sys.monitoring.DISABLE

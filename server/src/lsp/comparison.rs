@@ -1,0 +1,109 @@
+//! What the editor shows against what is live: the ground that code actions, lenses, hovers and commands stand on.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use hotsplice_analysis::{Definition, Outline, changed_definitions};
+use tower_lsp::ls_types::Uri;
+
+use super::documents::Document;
+use crate::session::{Live, Session};
+
+/// What a request looks at.
+pub struct Snapshot {
+    pub uri: Uri,
+    pub document: Document,
+    pub sessions: Vec<Arc<Session>>,
+    /// The file as the user calls it: relative to the workspace.
+    pub shown_path: String,
+}
+
+/// What is live of a file, in the sessions that have loaded it and answer.
+pub fn live_texts<'a>(document: &Document, sessions: &'a [Arc<Session>]) -> Vec<(&'a Arc<Session>, Arc<Live>)> {
+    let live = |session: &'a Arc<Session>| {
+        let path = session.loaded(&document.path).ok()??;
+        Some((session, session.known_baseline(&path).ok()?))
+    };
+    sessions.iter().filter_map(live).collect()
+}
+
+/// A text against what is live of it in one process.
+pub struct Comparison {
+    changed: HashSet<String>,
+    defined: HashSet<String>,
+}
+
+impl Comparison {
+    pub fn new(live: &Live, outline: &Outline) -> Self {
+        let mut changed: HashSet<String> = changed_definitions(&live.outline, outline).into_iter().collect();
+        changed.extend(live.baseline.differs.iter().cloned());
+        let defined = live.outline.definitions().into_iter().map(|definition| definition.qualified_name).collect();
+        Self { changed, defined }
+    }
+
+    pub fn is_defined(&self, name: &str) -> bool {
+        self.defined.contains(name)
+    }
+
+    /// Whether the definition itself differs, not only one inside of it.
+    pub fn is_changed(&self, name: &str) -> bool {
+        self.changed.contains(name)
+    }
+
+    /// Whether the definition or one inside of it differs in what it means.
+    fn differs(&self, name: &str) -> bool {
+        let inside = format!("{name}.");
+        self.changed.iter().any(|changed| changed == name || changed.starts_with(&inside))
+    }
+}
+
+/// A text against what is live of it everywhere.
+pub struct Comparisons<'a> {
+    outline: &'a Outline,
+    each: Vec<(Arc<Live>, Comparison)>,
+}
+
+impl<'a> Comparisons<'a> {
+    pub fn new(lives: impl Iterator<Item = Arc<Live>>, outline: &'a Outline) -> Self {
+        let compare = |live: Arc<Live>| {
+            let comparison = Comparison::new(&live, outline);
+            (live, comparison)
+        };
+        Self { outline, each: lives.map(compare).collect() }
+    }
+
+    pub fn is_defined(&self, name: &str) -> bool {
+        self.each.iter().any(|(_, comparison)| comparison.is_defined(name))
+    }
+
+    pub fn is_changed(&self, name: &str) -> bool {
+        self.each.iter().any(|(_, comparison)| comparison.is_changed(name))
+    }
+
+    /// Whether there is anything to patch in a definition; a comment counts.
+    pub fn differs(&self, name: &str) -> bool {
+        let text = text_of(self.outline, name);
+        self.each.iter().any(|(live, comparison)| comparison.differs(name) || text_of(&live.outline, name) != text)
+    }
+
+    /// Of definitions around a place, innermost first, the one that is meant: the innermost that exists live and
+    /// differs there, else the innermost that exists live; the outermost one if all is new.
+    pub fn target<'b>(&self, candidates: impl Iterator<Item = &'b Definition> + Clone) -> Option<&'b Definition> {
+        let mut existing =
+            candidates.clone().filter(|definition| self.is_defined(&definition.qualified_name)).peekable();
+        let innermost = existing.peek().copied();
+        existing.find(|definition| self.differs(&definition.qualified_name)).or(innermost).or_else(|| candidates.last())
+    }
+}
+
+/// The text of a definition; a class attribute or a comment is no definition of its own.
+pub fn text_of(outline: &Outline, name: &str) -> Vec<String> {
+    let lines: Vec<&str> = outline.text().lines().collect();
+    let found = outline.definitions().into_iter().filter(|definition| definition.qualified_name == name);
+    found
+        .map(|definition| {
+            let last = (definition.end_line as usize).min(lines.len());
+            lines[(definition.line as usize - 1).min(last)..last].join("\n")
+        })
+        .collect()
+}

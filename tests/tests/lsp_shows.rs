@@ -1,0 +1,118 @@
+//! What an editor is shown without asking for a patch: lenses, hovers, status.
+
+use hotsplice_tests::lsp::{Editor, uri};
+use hotsplice_tests::program::{Program, Workspace, wait_for};
+use hotsplice_tests::pythons;
+use serde_json::{Value, json};
+
+const APP: &str = "import sys\n\ndef greet():\n    return 'hello'\n\ndef wait():\n    return sys.stdin.readline()\n\nclass View:\n    def get(self):\n        return 'view'\n\nprint('ready', flush=True)\nwhile wait():\n    print(greet(), flush=True)\n";
+
+fn start(workspace: &Workspace, python: &pythons::Python) -> Program {
+    let script = workspace.write("app.py", APP);
+    let mut program = workspace.run(python, &[&script.display().to_string()]);
+    program.wait_line("ready");
+    program
+}
+
+/// Waits until the lenses are these.
+fn wait_lenses(editor: &mut Editor, path: &std::path::Path, wanted: &[(u64, &str)]) {
+    let wanted: Vec<(u64, String)> = wanted.iter().map(|(line, title)| (*line, (*title).to_owned())).collect();
+    let mut seen = Vec::new();
+    let came = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wait_for("the lenses", || {
+            seen = editor.lenses(path);
+            (seen == wanted).then_some(())
+        });
+    }));
+    assert!(came.is_ok(), "wanted {wanted:#?}, seen {seen:#?}");
+}
+
+#[test]
+fn lenses_say_what_is_live_edited_and_still_running() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let mut program = start(&workspace, python);
+        let path = workspace.path().join("app.py");
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        editor.open(&path, APP);
+        wait_lenses(&mut editor, &path, &[]);
+        let edited = APP.replace("'hello'", "'welcome'").replace("sys.stdin.readline()", "sys.stdin.readline() + ''");
+        editor.change(&path, &edited);
+        wait_lenses(&mut editor, &path, &[(2, "○ edited · Hot-patch"), (5, "○ edited · Hot-patch")]);
+        let answer = editor.patch_file(&path);
+        assert_eq!(answer[0]["committed"], true, "{answer:#}");
+        // From 3.12 on it is seen whether new code has run.
+        let observed = python.minor >= 12;
+        let waiting = if observed { " · never called since the patch" } else { "" };
+        let live = format!("● live v1 · 1 process{waiting}");
+        wait_lenses(&mut editor, &path, &[(2, &live), (5, &live), (5, "1 call still runs the code as loaded")]);
+        program.send("x");
+        assert_eq!(program.line(), "welcome");
+        wait_lenses(&mut editor, &path, &[(2, "● live v1 · 1 process"), (5, "● live v1 · 1 process")]);
+        let shown = editor.hover(&path, 2, 5);
+        let wanted =
+            if observed { "live v1, patched less than a minute ago, has run since" } else { "live v1, patched" };
+        assert!(shown.contains(wanted) && shown.contains("`greet`"), "{shown}");
+        drop(program);
+        wait_lenses(&mut editor, &path, &[]);
+        assert_eq!(editor.hover(&path, 2, 5), "");
+    }
+}
+
+#[test]
+fn a_hover_shows_the_difference_to_what_is_live() {
+    let workspace = Workspace::new();
+    let _program = start(&workspace, pythons::newest());
+    let path = workspace.path().join("app.py");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&path, APP);
+    assert!(editor.hover(&path, 2, 4).contains("as loaded"));
+    assert_eq!(editor.hover(&path, 3, 4), "", "only on the name");
+    editor.change(&path, &APP.replace("'hello'", "'welcome'"));
+    let shown = editor.hover(&path, 2, 8);
+    assert!(shown.contains("-    return 'hello'\n+    return 'welcome'"), "{shown}");
+}
+
+#[test]
+fn clients_are_told_what_went_live() {
+    let workspace = Workspace::new();
+    let program = start(&workspace, pythons::newest());
+    let path = workspace.path().join("app.py");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&path, APP);
+    editor.change(&path, &APP.replace("'view'", "'page'"));
+    editor.patch_file(&path);
+    let told = editor.wait_notification("hotsplice/patched", |_| true);
+    assert_eq!(told["uri"], uri(&path));
+    assert_eq!((&told["sessions"], &told["label"]), (&json!(1), &json!("app.py")), "{told}");
+    assert_eq!(told["ranges"][0]["start"]["line"], 9, "{told}");
+    assert!(told["milliseconds"].as_f64().is_some_and(|time| time > 0.0));
+    let has_files = |status: &Value| status["sessions"][0]["files"].as_array().is_some_and(|files| !files.is_empty());
+    let status = editor.wait_notification("hotsplice/status", has_files);
+    let session = &status["sessions"][0];
+    assert_eq!(session["name"], format!("app.py · pid {}", program.pid()));
+    assert_eq!(session["files"][0]["uri"], uri(&path));
+    assert_eq!(session["files"][0]["functions"][0]["name"], "View.get");
+    assert_eq!(session["files"][0]["functions"][0]["line"], 9);
+    assert_eq!(status["patchOnSave"], "never");
+}
+
+#[test]
+fn a_refusal_stands_over_its_function() {
+    let workspace = Workspace::new();
+    let _program = start(&workspace, pythons::newest());
+    let path = workspace.path().join("app.py");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&path, APP);
+    editor.change(&path, &APP.replace("def greet():", "def greet(when=1 / 0):"));
+    editor.patch_file(&path);
+    let lenses = editor.lenses(&path);
+    assert!(lenses.iter().any(|(line, title)| *line == 2 && title.starts_with("▲ refused HS")), "{lenses:?}");
+    assert!(lenses.iter().any(|(line, title)| *line == 2 && title == "○ edited · Hot-patch"), "{lenses:?}");
+    editor.notify("workspace/didChangeConfiguration", json!({ "settings": { "hotsplice": { "codeLens": false } } }));
+    assert_eq!(editor.lenses(&path), []);
+}
