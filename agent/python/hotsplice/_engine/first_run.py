@@ -1,6 +1,6 @@
 """Whether patched code has run: observed once for each function, and not at all before CPython 3.12.
 
-A local event of ``sys.monitoring`` (PEP 669) costs a function nothing once it has been seen: the callback switches it off.
+A local event of ``sys.monitoring`` (PEP 669) costs a function nothing once it has been seen: it is switched off then.
 """
 
 import sys
@@ -12,13 +12,13 @@ from .native import native
 _FREE_TOOLS = (4, 3)
 
 _tool = None
-# id of a code object → (weak reference, path, definition, details of its version). No reference: who else runs a code is
-# told by counting.
+# id of a code object → (weak reference, path, definition, details of its version). Weak, for references are counted to
+# tell who runs a code.
 _watched = {}
 
 
 def watch(code, path, definition, details):
-    """``details["ran"]`` is false now, and true once the code has been entered; left alone where that can't be observed."""
+    """``details["ran"]`` is false now and true once the code is entered; left alone where that can't be observed."""
     if not _prepare():
         return
     monitoring = sys.monitoring

@@ -45,7 +45,7 @@ def _say_left(path, definition, version):
 
 
 def watch():
-    """Tells when the last call has left an old code that something keeps: a running module its functions' first ones."""
+    """Tells when the last call has left an old code that something keeps, as a running module does."""
     global _inside
     calls = _calls()
     if _inside is not None:
