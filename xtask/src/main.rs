@@ -30,7 +30,7 @@ enum Chore {
     Bench(bench::Arguments),
     /// Writes docs/what-works.md from the behaviour cases
     Docs,
-    /// The wheel, with the server in it, under target/wheels
+    /// The wheel with the server in it, and the extension for VS Code, under target/
     Package,
 }
 
@@ -44,6 +44,11 @@ fn main() -> anyhow::Result<()> {
             let page = hotsplice_tests::repository().join("docs/what-works.md");
             Ok(std::fs::write(page, hotsplice_tests::what_works::page())?)
         }
-        Chore::Package => package::run().map(|wheel| println!("{}", wheel.display())),
+        Chore::Package => {
+            let wheel = package::run()?;
+            println!("{}", wheel.display());
+            println!("{}", package::vscode(&wheel)?.display());
+            Ok(())
+        }
     }
 }

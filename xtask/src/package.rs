@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use hotsplice_tests::repository;
 
 use crate::shell::{self, cargo, target};
@@ -34,4 +34,58 @@ pub fn run() -> anyhow::Result<PathBuf> {
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|kind| kind == "whl"));
     wheel.context("maturin made no wheel")
+}
+
+/// Builds the extension for VS Code around the wheel's content and gives its path.
+pub fn vscode(wheel: &Path) -> anyhow::Result<PathBuf> {
+    let folder = repository().join("editors/vscode");
+    let server = folder.join("server");
+    let _ = fs::remove_dir_all(&server);
+    let packages = server.join("lib/python3/site-packages");
+    let mut unpack = Command::new(&tools::stable_python().path);
+    unpack.args(["-m", "zipfile", "-e"]).arg(wheel).arg(&packages);
+    shell::run_quietly(unpack)?;
+    // What a wheel says of itself is of no use there.
+    let mut program = None;
+    for entry in fs::read_dir(&packages)?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".data") {
+            program = Some(entry.path().join("scripts/hotsplice"));
+        }
+    }
+    let program = program.context("the wheel holds no program")?;
+    fs::create_dir_all(server.join("bin"))?;
+    let target = server.join("bin/hotsplice");
+    fs::copy(&program, &target)?;
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o755))?;
+    for entry in fs::read_dir(&packages)?.flatten() {
+        if entry.file_name() != "hotsplice" {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    for name in ["LICENSE", "CHANGELOG.md"] {
+        fs::copy(repository().join(name), folder.join(name))?;
+    }
+    npm(&["ci", "--silent"])?;
+    for script in ["check", "build"] {
+        npm(&["run", "--silent", script])?;
+    }
+    npm(&["run", "--silent", "package", "--", "--out", "hotsplice.vsix"])?;
+    let package = target_file(&folder.join("hotsplice.vsix"))?;
+    let megabytes = fs::metadata(&package)?.len() as f64 / 1e6;
+    ensure!(megabytes < 15.0, "the extension has {megabytes:.1} MB");
+    Ok(package)
+}
+
+/// Runs npm in the extension's folder.
+pub fn npm(arguments: &[&str]) -> anyhow::Result<()> {
+    let mut command = Command::new("npm");
+    command.current_dir(repository().join("editors/vscode")).args(arguments);
+    shell::run_quietly(command).context("npm (Node 20 or later is needed for the extension)")
+}
+
+fn target_file(built: &Path) -> anyhow::Result<PathBuf> {
+    let wanted = target().join("hotsplice.vsix");
+    fs::rename(built, &wanted).or_else(|_| fs::copy(built, &wanted).map(drop))?;
+    Ok(wanted)
 }

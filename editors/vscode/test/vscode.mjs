@@ -1,0 +1,214 @@
+// A real VS Code in a real browser, as a person uses it.
+
+import { spawn, execFileSync } from "node:child_process";
+import fs from "node:fs";
+import http from "node:http";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+const PATIENCE = 40_000;
+const VSCE = path.join(path.dirname(fileURLToPath(import.meta.url)), "../node_modules/.bin/vsce");
+
+/** A port that is free now. */
+export async function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Asks until `probe` gives something; `what` is said when it never does. */
+export async function until(what, probe, patience = PATIENCE) {
+  const end = Date.now() + patience;
+  let last;
+  for (;;) {
+    try {
+      const found = await probe();
+      if (found) return found;
+      last = found;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}; last: ${last}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export function get(url) {
+  return new Promise((resolve, reject) => {
+    http
+      .get(url, { agent: false }, (answer) => {
+        let text = "";
+        answer.on("data", (part) => (text += part));
+        answer.on("end", () => resolve(text));
+      })
+      .on("error", reject);
+  });
+}
+
+export class VSCode {
+  /** `files` by name make the folder that is opened; `settings` are the user's. */
+  static async start({ launcher, browser, vsix, extensions, files, settings, env }) {
+    const home = fs.mkdtempSync(path.join(os.tmpdir(), "hotsplice-vscode-"));
+    const folder = path.join(home, "shop");
+    for (const [name, text] of Object.entries(files)) {
+      fs.mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+      fs.writeFileSync(path.join(folder, name), text);
+    }
+    const data = path.join(home, "data");
+    const installed = path.join(home, "extensions");
+    fs.mkdirSync(path.join(data, "User"), { recursive: true });
+    fs.writeFileSync(
+      path.join(data, "User/settings.json"),
+      JSON.stringify({
+        "workbench.startupEditor": "none",
+        "workbench.secondarySideBar.defaultVisibility": "hidden",
+        "window.commandCenter": false,
+        "editor.minimap.enabled": false,
+        "editor.fontSize": 14,
+        "terminal.integrated.defaultProfile.linux": "sh",
+        "terminal.integrated.profiles.linux": { sh: { path: "/bin/sh" } },
+        "terminal.integrated.shellIntegration.enabled": false,
+        "debug.internalConsoleOptions": "neverOpen",
+        "files.autoSave": "off",
+        "editor.acceptSuggestionOnEnter": "off",
+        "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
+        "editor.autoIndent": "none",
+        "editor.autoClosingBrackets": "never",
+        "editor.autoClosingQuotes": "never",
+        ...settings,
+      }),
+    );
+    const common = ["--user-data-dir", data, "--extensions-dir", installed];
+    const packed = extensions.map((extension, index) => {
+      const target = path.join(home, `${index}.vsix`);
+      execFileSync(VSCE, ["package", "--no-dependencies", "--allow-missing-repository", "--skip-license", "--out", target], { cwd: extension, stdio: "pipe" });
+      return target;
+    });
+    const install = [vsix, ...packed].flatMap((file) => ["--install-extension", file]);
+    execFileSync(launcher, [...common, ...install], { stdio: "pipe", env: { ...process.env, ...env } });
+    const port = await freePort();
+    const server = spawn(
+      launcher,
+      ["--bind-addr", `127.0.0.1:${port}`, "--auth", "none", ...common, "--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"],
+      { env: { ...process.env, ...env }, stdio: "ignore", detached: true },
+    );
+    const code = new VSCode();
+    Object.assign(code, { home, folder, data, server });
+    try {
+      await until("code-server", () => get(`http://127.0.0.1:${port}/healthz`));
+      code.browser = await chromium.launch({
+        executablePath: browser,
+        args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+      });
+      code.page = await code.browser.newPage({ viewport: { width: 1280, height: 800 } });
+      code.page.setDefaultTimeout(PATIENCE);
+      await code.page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}`);
+      await code.page.waitForSelector(".monaco-workbench");
+      await code.page.waitForSelector(`.explorer-folders-view .monaco-list-row[aria-label*="app.py"]`);
+    } catch (error) {
+      await code.stop();
+      throw error;
+    }
+    return code;
+  }
+
+  async stop() {
+    await this.browser?.close().catch(() => {});
+    try {
+      process.kill(-this.server.pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    fs.rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  press(keys) {
+    return this.page.keyboard.press(keys);
+  }
+
+  type(text) {
+    return this.page.keyboard.type(text);
+  }
+
+  /** Runs a command of the palette by its title. */
+  async command(title) {
+    await this.press("F1");
+    const input = this.page.locator(".quick-input-widget input");
+    await input.waitFor({ state: "visible" });
+    await input.fill(`>${title}`);
+    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).first().waitFor();
+    await this.press("Enter");
+    await input.waitFor({ state: "hidden" });
+  }
+
+  /** Opens a file at a line (from 1) and puts the cursor there. */
+  async open(file, line = 1) {
+    await this.press("Control+p");
+    const input = this.page.locator(".quick-input-widget input");
+    await input.waitFor({ state: "visible" });
+    await input.fill(`${file}:${line}`);
+    await this.page.locator(`.quick-input-list .monaco-list-row`).filter({ hasText: file }).first().waitFor();
+    await this.press("Enter");
+    await input.waitFor({ state: "hidden" });
+    await this.page.locator(`.tab.active[data-resource-name="${file}"]`).waitFor();
+    await this.page.locator(".monaco-editor.focused").first().waitFor();
+  }
+
+  /** Replaces a whole line. */
+  async replaceLine(file, line, text) {
+    await this.open(file, line);
+    await this.press("Home");
+    await this.press("Home");
+    await this.press("Shift+End");
+    await this.page.keyboard.insertText(text);
+  }
+
+  /** Opens the code actions at the cursor and goes to one by its title; Enter chooses it. */
+  async codeAction(title) {
+    const rows = this.page.locator(".action-widget .monaco-list-row.action");
+    const row = rows.filter({ hasText: title }).first();
+    const focused = this.page.locator(".action-widget .monaco-list-row.focused").filter({ hasText: title });
+    await until(`the code action ${title}`, async () => {
+      await this.press("Control+.");
+      try {
+        await row.waitFor({ state: "visible", timeout: 3000 });
+        return true;
+      } catch (error) {
+        await this.press("Escape");
+        throw error;
+      }
+    });
+    for (let left = await rows.count(); left > 0 && (await focused.count()) === 0; left -= 1) await this.press("ArrowDown");
+    await focused.waitFor();
+  }
+
+  statusBar() {
+    return this.page.locator('.statusbar-item[id="hotsplice.hotsplice.hotsplice.status"]');
+  }
+
+  /** Waits until the status bar shows so many processes. */
+  async processes(count) {
+    await until(`${count} processes in the status bar`, async () => {
+      const text = (await this.statusBar().innerText()).trim();
+      if (text.split(/\s+/)[0] === String(count)) return true;
+      throw new Error(`it shows ${JSON.stringify(text)}`);
+    });
+  }
+
+  lens(text) {
+    return this.page.locator(".codelens-decoration").filter({ hasText: text }).first();
+  }
+
+  picture(file) {
+    return this.page.screenshot({ path: file, animations: "disabled" });
+  }
+}
