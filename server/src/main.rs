@@ -10,6 +10,7 @@
 //! | [`session`] | connections to processes |
 //! | [`source_file`] | reading Python source from disk |
 //! | [`undoing`] | a patch to a former text |
+//! | [`workspace`] | what an editor's window is about, and which processes belong to it |
 
 mod cli;
 mod failure;
@@ -19,6 +20,7 @@ mod patching;
 mod session;
 mod source_file;
 mod undoing;
+mod workspace;
 
 use std::process::ExitCode;
 

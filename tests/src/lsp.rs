@@ -57,7 +57,10 @@ impl Editor {
                 "capabilities": {
                     "textDocument": { "codeAction": { "disabledSupport": true } },
                     "window": { "workDoneProgress": true },
-                    "workspace": { "codeLens": { "refreshSupport": true } },
+                    "workspace": {
+                        "codeLens": { "refreshSupport": true },
+                        "didChangeWatchedFiles": { "dynamicRegistration": true },
+                    },
                 },
                 "initializationOptions": options,
             }),

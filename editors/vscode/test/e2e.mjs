@@ -159,7 +159,7 @@ try {
     await code.press("F9");
     await code.page.locator(".codicon-debug-breakpoint").first().waitFor();
     const stopped = get(`http://127.0.0.1:${debugged}/price`);
-    await code.page.locator(".debug-top-stack-frame-column").first().waitFor();
+    await code.page.locator(".debug-top-stack-frame-line").first().waitFor();
     await code.open("app.py", PRICE);
     await code.replaceLine("app.py", PRICE + 1, '    return f"{cents / 100:.2f} €"');
     await code.picture(path.join(pictures, "debugging.png"));
@@ -169,7 +169,7 @@ try {
     assert.equal(await stopped, "2.50", "the call that had begun ends as it began");
     // The breakpoint is still on its line: the next call stops there, in the new code.
     const next = get(`http://127.0.0.1:${debugged}/price`);
-    await code.page.locator(".debug-top-stack-frame-column").first().waitFor();
+    await code.page.locator(".debug-top-stack-frame-line").first().waitFor();
     await code.press("F5");
     assert.equal(await next, "2.50 €");
     await code.press("Shift+F5");

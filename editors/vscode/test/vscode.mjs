@@ -88,18 +88,20 @@ export class VSCode {
       }),
     );
     const common = ["--user-data-dir", data, "--extensions-dir", installed];
+    // Processes of other tests and people are none of ours.
+    env = { ...process.env, ...env, HOTSPLICE_RUNTIME_DIR: path.join(home, "run") };
     const packed = extensions.map((extension, index) => {
       const target = path.join(home, `${index}.vsix`);
       execFileSync(VSCE, ["package", "--no-dependencies", "--allow-missing-repository", "--skip-license", "--out", target], { cwd: extension, stdio: "pipe" });
       return target;
     });
     const install = [vsix, ...packed].flatMap((file) => ["--install-extension", file]);
-    execFileSync(launcher, [...common, ...install], { stdio: "pipe", env: { ...process.env, ...env } });
+    execFileSync(launcher, [...common, ...install], { stdio: "pipe", env });
     const port = await freePort();
     const server = spawn(
       launcher,
       ["--bind-addr", `127.0.0.1:${port}`, "--auth", "none", ...common, "--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"],
-      { env: { ...process.env, ...env }, stdio: "ignore", detached: true },
+      { env, stdio: "ignore", detached: true },
     );
     const code = new VSCode();
     Object.assign(code, { home, folder, data, server });

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
 use hotsplice_channel::patch::Options;
 use serde::Deserialize;
@@ -90,6 +91,24 @@ pub fn patch(
         return Err(Failure::new(codes::NO_SESSION, format!("no registered process has loaded {shown_path}")));
     }
     Ok(results)
+}
+
+/// Makes files live as they are on disk now, as one patch. One that does not parse is half written: it comes again.
+pub fn patch_changed(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Vec<FileResult> {
+    let read = |path: &PathBuf| {
+        let text = crate::source_file::read(path).ok()?;
+        let outline = Arc::new(Outline::parse(&text));
+        outline.is_valid().then(|| WantedFile { path: path.clone(), text, function: None, outline: Some(outline) })
+    };
+    let is_loaded = |path: &&PathBuf| sessions.iter().any(|session| matches!(session.loaded(path), Ok(Some(_))));
+    let files: Vec<WantedFile> = paths.iter().filter(is_loaded).filter_map(read).collect();
+    if files.is_empty() {
+        return Vec::new();
+    }
+    let what = if files.len() == 1 { files[0].path.display().to_string() } else { format!("{} files", files.len()) };
+    let label = format!("Hot-patch {what}, changed on disk");
+    let wanted = Wanted { label, files, options: Options::default(), dry_run: false, each: false };
+    patching::patch(sessions, &wanted)
 }
 
 /// The qualified name that a position means: what the code actions offer there, a function rather than a class.

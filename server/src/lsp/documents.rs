@@ -63,8 +63,7 @@ impl Documents {
     }
 
     /// The open file of a path, links followed.
-    pub fn uri_of(&self, path: &str) -> Option<Uri> {
-        let path = Path::new(path);
+    pub fn uri_of(&self, path: &Path) -> Option<Uri> {
         let real = path.canonicalize().ok();
         let is_it = |document: &Document| {
             document.path == path || (real.is_some() && document.path.canonicalize().ok() == real)

@@ -8,6 +8,7 @@
 //! | [`positions`] | the editor's positions and ours |
 //! | [`settings`] | what the user has set |
 //! | [`pool`], [`watch`] | sessions that come and go |
+//! | [`external_changes`] | files that other programs change |
 //! | [`comparison`] | what the editor shows against what is live |
 //! | [`code_actions`], [`code_lenses`], [`hover`], [`commands`], [`verdicts`] | features: from a snapshot to plain answers |
 //! | [`status`] | what clients are told without asking |
@@ -18,6 +19,7 @@ mod code_lenses;
 mod commands;
 mod comparison;
 mod documents;
+mod external_changes;
 mod hover;
 mod main_loop;
 mod pool;

@@ -12,6 +12,7 @@ use hotsplice_channel::registry::{self, Entry};
 
 use super::main_loop::Event;
 use crate::session::{self, Session, SessionError};
+use crate::workspace::Workspace;
 
 /// After how long a process that did not answer is asked again.
 pub const RETRY: Duration = Duration::from_secs(5);
@@ -58,13 +59,15 @@ impl Sessions {
                 .unwrap_or_else(PoisonError::into_inner);
             sessions.extend(outcome.clone().flatten());
         }
+        // What a process has loaded may tell that it belongs here.
+        sessions.retain(|session| session.belongs() || (session.files().is_ok() && session.belongs()));
         sessions
     }
 }
 
 impl Pool {
     /// Begins to connect to what is new in the registry; what comes of it is an event.
-    pub fn refresh(&mut self, events: &Sender<Event>) {
+    pub fn refresh(&mut self, workspace: &Arc<Workspace>, events: &Sender<Event>) {
         let Ok(entries) = registry::sessions(&registry::directory()) else {
             return;
         };
@@ -80,8 +83,8 @@ impl Pool {
             }
             let connecting = Arc::new(Connecting::default());
             self.connecting.insert(entry.id.clone(), connecting.clone());
-            let events = events.clone();
-            std::thread::spawn(move || connect(&entry, &connecting, &events));
+            let (events, workspace) = (events.clone(), workspace.clone());
+            std::thread::spawn(move || connect(&entry, &connecting, workspace, &events));
         }
     }
 
@@ -125,14 +128,28 @@ impl Pool {
         self.sessions.retain(|session| session.entry.id != id);
     }
 
+    /// Those of the workspace.
+    pub fn shown(&self) -> Vec<Arc<Session>> {
+        self.sessions.iter().filter(|session| session.belongs()).cloned().collect()
+    }
+
+    pub fn set_workspace(&self, workspace: &Arc<Workspace>) {
+        for session in &self.sessions {
+            session.set_workspace(workspace.clone());
+        }
+    }
+
     pub fn find(&self, id: &str) -> Option<&Arc<Session>> {
         self.sessions.iter().find(|session| session.entry.id == id)
     }
 }
 
-fn connect(entry: &Entry, connecting: &Connecting, events: &Sender<Event>) {
+fn connect(entry: &Entry, connecting: &Connecting, workspace: Arc<Workspace>, events: &Sender<Event>) {
     let (sender, id) = (events.clone(), entry.id.clone());
     let outcome = Session::connect(entry, "lsp", move |event| tell(&sender, &id, event)).map(Arc::new);
+    if let Ok(session) = &outcome {
+        session.set_workspace(workspace);
+    }
     *connecting.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.as_ref().ok().cloned());
     connecting.done.notify_all();
     // The loop is gone when the server ends.

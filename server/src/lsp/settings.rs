@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::workspace::PathMapping;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PatchOnSave {
@@ -22,11 +24,37 @@ pub enum PatchOnSave {
 pub struct Settings {
     pub patch_on_save: PatchOnSave,
     pub code_lens: bool,
+    /// Patch also what other programs change on disk.
+    pub patch_on_external_change: bool,
+    pub path_mappings: Vec<PathMapping>,
+    pub sessions: Sessions,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Sessions {
+    #[serde(rename = "match")]
+    pub matching: Match,
+}
+
+/// Which processes belong to the editor's window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Match {
+    #[default]
+    Workspace,
+    All,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { patch_on_save: PatchOnSave::default(), code_lens: true }
+        Self {
+            patch_on_save: PatchOnSave::default(),
+            code_lens: true,
+            patch_on_external_change: false,
+            path_mappings: Vec::new(),
+            sessions: Sessions::default(),
+        }
     }
 }
 

@@ -119,7 +119,7 @@ pub fn patched(results: &[FileResult], uri_of: impl Fn(&str) -> Option<Uri>, mil
         }
         let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
         let label = first.function.clone().unwrap_or_else(|| name.into_owned());
-        let uri = uri_of(file).or_else(|| Uri::from_file_path(file))?;
+        let uri = uri_of(file)?;
         Some(json!({
             "uri": uri, "ranges": ranges, "label": label, "milliseconds": milliseconds, "sessions": live.len(),
         }))

@@ -6,6 +6,7 @@ mod ports;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use hotsplice_channel::message::{
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
+
+use crate::workspace::Workspace;
 
 pub use client::{Client, Event};
 pub use error::SessionError;
@@ -32,6 +35,9 @@ pub struct Session {
     /// Live texts that were asked for, with what they parse to. What arrives by event takes them out.
     baselines: Mutex<HashMap<String, Arc<Live>>>,
     observed: Mutex<Observed>,
+    workspace: Mutex<Arc<Workspace>>,
+    /// Once found to be of the workspace, it stays so.
+    belongs: AtomicBool,
 }
 
 /// What was seen of a process when it was looked at last.
@@ -59,6 +65,8 @@ impl Session {
             files: Mutex::new(None),
             baselines: Mutex::default(),
             observed: Mutex::default(),
+            workspace: Mutex::default(),
+            belongs: AtomicBool::new(false),
         })
     }
 
@@ -86,6 +94,30 @@ impl Session {
         self.observed.lock().unwrap_or_else(PoisonError::into_inner).status.clone()
     }
 
+    /// The editor's window that asks.
+    pub fn set_workspace(&self, workspace: Arc<Workspace>) {
+        self.belongs.store(false, Ordering::Release);
+        *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = workspace;
+    }
+
+    fn workspace(&self) -> Arc<Workspace> {
+        self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the process belongs to the workspace: it runs there, or has loaded files of it. Does not ask the process.
+    pub fn belongs(&self) -> bool {
+        let workspace = self.workspace();
+        if self.belongs.load(Ordering::Acquire) || workspace.takes_all || workspace.folders.is_empty() {
+            return true;
+        }
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = |file: &LoadedFile| workspace.holds(Path::new(&file.path));
+        let belongs =
+            workspace.holds(Path::new(&self.entry.cwd)) || files.as_ref().is_some_and(|files| files.iter().any(holds));
+        self.belongs.store(belongs, Ordering::Release);
+        belongs
+    }
+
     /// Every source file that the process has loaded.
     pub fn files(&self) -> Result<Vec<LoadedFile>, SessionError> {
         if let Some(known) = &*self.files.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -103,12 +135,14 @@ impl Session {
 
     /// The file as the process knows it, if it has loaded it; links are followed on both sides.
     pub fn loaded(&self, path: &Path) -> Result<Option<String>, SessionError> {
-        if let Some(found) = Self::find(path, &self.files()?) {
+        let names = self.workspace().to_process(path);
+        let find = |files: &[LoadedFile]| names.iter().find_map(|name| Self::find(name, files));
+        if let Some(found) = find(&self.files()?) {
             return Ok(Some(found));
         }
         // The news of a module that was just imported may be on its way: a file is missing only if the process says so now.
         self.forget_files();
-        Ok(Self::find(path, &self.files()?))
+        Ok(find(&self.files()?))
     }
 
     fn find(path: &Path, files: &[LoadedFile]) -> Option<String> {
@@ -201,6 +235,9 @@ fn short_command(command: &[String]) -> String {
             words.drain(..if takes_value { 2.min(words.len()) } else { 1 });
         }
     }
+    if let Some(rest) = debugged(&words) {
+        words = rest;
+    }
     match words.first().copied() {
         None => "python".to_owned(),
         Some("-m") => words[1..].join(" "),
@@ -209,6 +246,23 @@ fn short_command(command: &[String]) -> String {
             std::iter::once(base_name(script)).chain(words[1..].iter().copied()).collect::<Vec<_>>().join(" ")
         }
     }
+}
+
+/// What a debugger was told to run: its own options are nobody's business.
+fn debugged<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
+    const WITHOUT_VALUE: [&str; 3] = ["--wait-for-client", "--log-to-stderr", "--disable-sys-remote-exec"];
+    let mut rest = match words {
+        ["-m", "debugpy", rest @ ..] => rest,
+        [script, rest @ ..] if base_name(script) == "debugpy" => rest,
+        _ => return None,
+    };
+    while let [option, after @ ..] = rest
+        && option.starts_with("--")
+    {
+        let skipped = usize::from(!WITHOUT_VALUE.contains(option));
+        rest = after.get(skipped..)?;
+    }
+    Some(rest.to_vec())
 }
 
 fn base_name(path: &str) -> &str {
@@ -251,5 +305,11 @@ mod tests {
         assert_eq!(name(&["python", "-u", "-W", "error", "/srv/app/main.py", "--port", "80"]), "main.py --port 80");
         assert_eq!(name(&["/venv/bin/python3", "/venv/bin/flask", "run"]), "flask run");
         assert_eq!(name(&["python3"]), "python");
+        let debugpy = "/x/debugpy/launcher/../../debugpy";
+        let options = ["python", debugpy, "--connect", "127.0.0.1:1", "--configure-qt", "none", "--wait-for-client"];
+        assert_eq!(name(&[&options[..], &["/srv/app.py", "-x"]].concat()), "app.py -x");
+        assert_eq!(name(&[&options[..], &["-m", "flask", "run"]].concat()), "flask run");
+        assert_eq!(name(&["python", "-m", "debugpy", "--listen", "1", "app.py"]), "app.py");
+        assert_eq!(name(&["python", "-m", "debugpy", "--listen"]), "debugpy --listen");
     }
 }

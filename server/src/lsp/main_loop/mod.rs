@@ -1,0 +1,265 @@
+//! The one place that owns the server's state. Events come in the order in which the editor sent them; what may take
+//! time runs on a thread of its own, on a snapshot, and comes back as an event.
+
+mod requests;
+mod results;
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tower_lsp::Client;
+use tower_lsp::ls_types::{
+    CodeActionParams, CodeActionResponse, CodeLens, FileChangeType, Hover, InitializeParams, MessageType, Position,
+    TextDocumentContentChangeEvent, TextDocumentSaveReason, Uri,
+};
+
+use super::commands::Command;
+use super::documents::{Documents, file_path};
+use super::external_changes::{self, Collector};
+use super::pool::{self, Pool};
+use super::positions::Encoding;
+use super::settings::{Match, Settings};
+use super::status::StatusParams;
+use super::verdicts::Verdicts;
+use super::watch;
+use crate::failure::Failure;
+use crate::patching::FileResult;
+use crate::session::{Session, SessionError};
+use crate::workspace::Workspace;
+
+pub enum Event {
+    Initialize(Box<InitializeParams>, Encoding),
+    Initialized,
+    Open(Uri, String),
+    Change(Uri, Vec<TextDocumentContentChangeEvent>),
+    WillSave(Uri, TextDocumentSaveReason),
+    Saved(Uri, oneshot::Sender<Value>),
+    Close(Uri),
+    Settings(Value),
+    CodeActions(Box<CodeActionParams>, oneshot::Sender<CodeActionResponse>),
+    CodeLenses(Uri, oneshot::Sender<Vec<CodeLens>>),
+    Hover(Uri, Position, oneshot::Sender<Option<Hover>>),
+    Command(Command, oneshot::Sender<Value>),
+    /// Look into the registry.
+    Look,
+    FileChanged(Uri, FileChangeType),
+    ExternalChanges(Vec<PathBuf>),
+    Connected(String, Result<Arc<Session>, SessionError>),
+    SessionChanged(String),
+    /// A patch by whomever: what is live in some files is of another version.
+    PatchApplied(String, Value),
+    SessionEnded(String),
+    /// What a process would tell of its state is different now.
+    StatusChanged(String),
+    /// It was looked at.
+    Observed(String),
+    /// A patch came back, after so long.
+    Patched(Result<Vec<FileResult>, Failure>, Duration, Option<oneshot::Sender<Value>>),
+}
+
+struct State {
+    client: Client,
+    runtime: Handle,
+    events: Sender<Event>,
+    encoding: Encoding,
+    shows_disabled: bool,
+    refreshes_lenses: bool,
+    /// Sessions that are being looked at, and whether they are to be looked at once more after that.
+    observing: HashMap<String, bool>,
+    can_watch_files: bool,
+    watches_files: bool,
+    changes: Collector,
+    folders: Vec<PathBuf>,
+    workspace: Arc<Workspace>,
+    documents: Documents,
+    settings: Settings,
+    pool: Pool,
+    verdicts: Verdicts,
+    last_save: Option<(Uri, TextDocumentSaveReason)>,
+    last_status: Option<StatusParams>,
+}
+
+/// Starts the loop on a thread of its own; it ends with the last sender.
+pub fn start(client: Client) -> Sender<Event> {
+    let (events, inbox) = channel();
+    let state = State {
+        client,
+        runtime: Handle::current(),
+        events: events.clone(),
+        encoding: Encoding::default(),
+        shows_disabled: false,
+        refreshes_lenses: false,
+        observing: HashMap::new(),
+        can_watch_files: false,
+        watches_files: false,
+        changes: Collector::start(events.clone()),
+        folders: Vec::new(),
+        workspace: Arc::default(),
+        documents: Documents::default(),
+        settings: Settings::default(),
+        pool: Pool::default(),
+        verdicts: Verdicts::default(),
+        last_save: None,
+        last_status: None,
+    };
+    std::thread::Builder::new().name("main-loop".to_owned()).spawn(move || run(state, inbox)).ok();
+    events
+}
+
+fn run(mut state: State, inbox: Receiver<Event>) {
+    for event in inbox {
+        // A mistake in one feature must not take the editor's server away.
+        let outcome = catch_unwind(AssertUnwindSafe(|| state.handle(event)));
+        if outcome.is_err() {
+            state.log(MessageType::ERROR, "hotsplice failed on a request; the session goes on".to_owned());
+        }
+    }
+}
+
+impl State {
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Initialize(params, encoding) => self.initialize(&params, encoding),
+            Event::Initialized => {
+                self.look();
+                self.tell_status();
+                self.watch_files();
+                watch::start(self.events.clone());
+            }
+            Event::Open(uri, text) => self.documents.open(uri, text),
+            Event::Change(uri, changes) => self.change(&uri, changes),
+            Event::WillSave(uri, reason) => self.last_save = Some((uri, reason)),
+            Event::Saved(uri, answer) => self.saved(&uri, answer),
+            Event::Close(uri) => self.close(&uri),
+            Event::Settings(value) => {
+                if let Err(message) = self.settings.update(&value) {
+                    self.show(message);
+                }
+                self.set_workspace();
+                self.watch_files();
+                self.tell_status();
+                self.refresh_lenses();
+            }
+            Event::CodeActions(params, answer) => self.code_actions(*params, answer),
+            Event::Command(command, answer) => self.command(command, answer),
+            Event::Look => self.look(),
+            Event::FileChanged(uri, kind) => self.file_changed(&uri, kind),
+            Event::ExternalChanges(paths) => self.external_changes(paths),
+            Event::Connected(id, outcome) => self.connected(&id, outcome),
+            Event::CodeLenses(uri, answer) => self.code_lenses(uri, answer),
+            Event::Hover(uri, position, answer) => self.hover(uri, position, answer),
+            Event::SessionChanged(id) => {
+                if let Some(session) = self.pool.find(&id) {
+                    session.forget();
+                }
+                self.observe(&id);
+            }
+            Event::PatchApplied(id, params) => {
+                let files = params["files"].as_array().into_iter().flatten();
+                let versions = files.filter_map(|file| Some((file["path"].as_str()?, file["version"].as_u64()?)));
+                if let Some(session) = self.pool.find(&id) {
+                    versions.for_each(|(path, version)| session.forget_unless(path, version));
+                }
+                self.observe(&id);
+            }
+            Event::StatusChanged(id) => self.observe(&id),
+            Event::Observed(id) => {
+                if self.observing.remove(&id) == Some(true) {
+                    self.observe(&id);
+                }
+                self.tell_status();
+                self.refresh_lenses();
+            }
+            Event::SessionEnded(id) => self.session_ended(&id),
+            Event::Patched(outcome, took, answer) => self.patched(outcome, took, answer),
+        }
+    }
+
+    fn initialize(&mut self, params: &InitializeParams, encoding: Encoding) {
+        self.encoding = encoding;
+        let actions = params.capabilities.text_document.as_ref().and_then(|document| document.code_action.as_ref());
+        self.shows_disabled = actions.is_some_and(|actions| actions.disabled_support.unwrap_or(false));
+        let workspace = params.capabilities.workspace.as_ref();
+        let lenses = workspace.and_then(|workspace| workspace.code_lens.as_ref());
+        self.refreshes_lenses = lenses.is_some_and(|lenses| lenses.refresh_support.unwrap_or(false));
+        let watching = workspace.and_then(|workspace| workspace.did_change_watched_files.as_ref());
+        self.can_watch_files = watching.is_some_and(|watching| watching.dynamic_registration.unwrap_or(false));
+        let folders = params.workspace_folders.iter().flatten().map(|folder| &folder.uri);
+        self.folders = folders.filter_map(file_path).collect();
+        if let Some(Err(message)) = params.initialization_options.as_ref().map(|options| self.settings.update(options))
+        {
+            self.show(message);
+        }
+        self.set_workspace();
+    }
+
+    fn set_workspace(&mut self) {
+        self.workspace = Arc::new(Workspace {
+            folders: self.folders.clone(),
+            mappings: self.settings.path_mappings.clone(),
+            takes_all: self.settings.sessions.matching == Match::All,
+        });
+        self.pool.set_workspace(&self.workspace);
+        let ids: Vec<String> = self.pool.sessions.iter().map(|session| session.entry.id.clone()).collect();
+        for id in ids {
+            self.observe(&id);
+        }
+    }
+
+    /// Has the editor watch files, or stop it, as the settings say.
+    fn watch_files(&mut self) {
+        let wanted = self.settings.patch_on_external_change;
+        if !self.can_watch_files || wanted == self.watches_files {
+            return;
+        }
+        self.watches_files = wanted;
+        let client = self.client.clone();
+        self.runtime.spawn(async move {
+            // An editor that says no has no such changes to tell.
+            let _ = if wanted {
+                client.register_capability(vec![external_changes::registration()]).await
+            } else {
+                client.unregister_capability(vec![external_changes::unregistration()]).await
+            };
+        });
+    }
+
+    fn change(&mut self, uri: &Uri, changes: Vec<TextDocumentContentChangeEvent>) {
+        self.documents.edit(uri, changes, self.encoding);
+        if self.verdicts.all().any(|(shown, _)| shown == uri)
+            && let Some(document) = self.documents.get(uri)
+            && self.verdicts.follow(uri, &document.outline())
+        {
+            self.publish(uri);
+            self.tell_status();
+        }
+    }
+
+    fn close(&mut self, uri: &Uri) {
+        self.documents.close(uri);
+        if self.verdicts.forget_file(uri) {
+            self.publish(uri);
+            self.tell_status();
+        }
+    }
+
+    pub(super) fn look(&mut self) {
+        self.pool.refresh(&self.workspace, &self.events);
+    }
+
+    pub(super) fn look_later(&self) {
+        let events = self.events.clone();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(pool::RETRY).await;
+            // The loop is gone when the server ends.
+            let _ = events.send(Event::Look);
+        });
+    }
+}

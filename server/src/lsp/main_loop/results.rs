@@ -1,0 +1,160 @@
+//! What comes back, and what the editor is shown of it: verdicts, status, messages.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotsplice_channel::patch::Outcome;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tower_lsp::ls_types::{MessageType, Uri};
+
+use super::{Event, State};
+use crate::failure::Failure;
+use crate::lsp::documents::Document;
+use crate::lsp::status::{self, Patched, Status, StatusParams};
+use crate::patching::FileResult;
+use crate::session::{Session, SessionError};
+
+impl State {
+    /// Asks a process what is patched and what still runs old code; what it says is an event.
+    pub(super) fn observe(&mut self, id: &str) {
+        if let Some(again) = self.observing.get_mut(id) {
+            *again = true;
+            return;
+        }
+        let Some(session) = self.pool.find(id).cloned() else { return };
+        self.observing.insert(id.to_owned(), false);
+        let (events, id) = (self.events.clone(), id.to_owned());
+        std::thread::spawn(move || {
+            // One that does not answer keeps what was known of it.
+            let _ = session.files().and_then(|_| session.observe());
+            let _ = events.send(Event::Observed(id));
+        });
+    }
+
+    pub(super) fn refresh_lenses(&self) {
+        if self.refreshes_lenses {
+            let client = self.client.clone();
+            self.runtime.spawn(async move { client.code_lens_refresh().await });
+        }
+    }
+
+    pub(super) fn patched(
+        &mut self,
+        outcome: Result<Vec<FileResult>, Failure>,
+        took: Duration,
+        answer: Option<oneshot::Sender<Value>>,
+    ) {
+        let value = match outcome {
+            Err(failure) => {
+                self.show(format!("{}: {}", failure.code, failure.message));
+                json!({ "error": { "code": failure.code, "message": failure.message } })
+            }
+            Ok(results) => {
+                // Whoever asked is answered first: the new code is live.
+                if let Some(answer) = answer {
+                    let _ = answer.send(json!(results.iter().map(FileResult::to_json).collect::<Vec<_>>()));
+                }
+                self.take(&results);
+                let milliseconds = took.as_secs_f64() * 1000.0;
+                for params in status::patched(&results, |file| self.uri_of(file), milliseconds) {
+                    let client = self.client.clone();
+                    self.runtime.block_on(async move { client.send_notification::<Patched>(params).await });
+                }
+                self.refresh_lenses();
+                return self.tell_status();
+            }
+        };
+        if let Some(answer) = answer {
+            let _ = answer.send(value);
+        }
+        self.tell_status();
+    }
+
+    pub(super) fn take(&mut self, results: &[FileResult]) {
+        let mut files: Vec<&str> = results.iter().map(|result| result.file.as_str()).collect();
+        files.dedup();
+        for file in files {
+            let Some(uri) = self.uri_of(file) else {
+                continue;
+            };
+            let Some(document) = self.documents.get(&uri) else {
+                continue;
+            };
+            let of_file: Vec<FileResult> = results.iter().filter(|result| result.file == file).cloned().collect();
+            self.verdicts.take(&uri, &of_file, &document.outline());
+            self.publish(&uri);
+        }
+        let refused = |result: &&FileResult| result.verdicts.iter().any(|verdict| verdict.verdict == Outcome::Refused);
+        if let Some(result) = results.iter().find(refused) {
+            let first = result.verdicts.iter().find(|verdict| verdict.verdict == Outcome::Refused);
+            let reason = first.map(|verdict| {
+                let (code, message) =
+                    (verdict.code.clone().unwrap_or_default(), verdict.message.clone().unwrap_or_default());
+                format!("{} (line {}): {code}: {message}", verdict.definition, verdict.line)
+            });
+            self.show(format!("Nothing was patched: {}", reason.unwrap_or_default()));
+        }
+    }
+
+    /// The editor's name of a process's file.
+    pub(super) fn uri_of(&self, file: &str) -> Option<Uri> {
+        let path = self.workspace.to_editor(Path::new(file));
+        self.documents.uri_of(&path).or_else(|| Uri::from_file_path(path))
+    }
+
+    pub(super) fn connected(&mut self, id: &str, outcome: Result<Arc<Session>, SessionError>) {
+        match self.pool.connected(id, outcome) {
+            Ok(true) => {
+                self.tell_status();
+                self.observe(id);
+                self.refresh_lenses();
+            }
+            Ok(false) => self.look_later(),
+            Err(error) => self.show(format!("{}: {error}", error.code())),
+        }
+    }
+
+    pub(super) fn session_ended(&mut self, id: &str) {
+        self.pool.forget(id);
+        for uri in self.verdicts.forget_session(id) {
+            self.publish(&uri);
+        }
+        self.observing.remove(id);
+        self.tell_status();
+        self.refresh_lenses();
+        self.look_later();
+    }
+
+    pub(super) fn shown_path(&self, document: &Document) -> String {
+        let relative = self.folders.iter().find_map(|folder| document.path.strip_prefix(folder).ok());
+        relative.unwrap_or(&document.path).display().to_string()
+    }
+
+    pub(super) fn publish(&self, uri: &Uri) {
+        let text = self.documents.get(uri).map(|document| document.text.clone()).unwrap_or_default();
+        let diagnostics = self.verdicts.diagnostics(uri, &text, self.encoding);
+        let (client, uri) = (self.client.clone(), uri.clone());
+        self.runtime.block_on(async move { client.publish_diagnostics(uri, diagnostics, None).await });
+    }
+
+    pub(super) fn tell_status(&mut self) {
+        let status = StatusParams::new(&self.pool.shown(), &self.verdicts, &self.settings);
+        if self.last_status.as_ref() != Some(&status) {
+            self.last_status = Some(status.clone());
+            let client = self.client.clone();
+            self.runtime.block_on(async move { client.send_notification::<Status>(status).await });
+        }
+    }
+
+    pub(super) fn show(&self, message: String) {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { client.show_message(MessageType::ERROR, message).await });
+    }
+
+    pub(super) fn log(&self, kind: MessageType, message: String) {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { client.log_message(kind, message).await });
+    }
+}

@@ -1,0 +1,136 @@
+//! Which processes and files an editor's window is about, and what other programs change in them.
+
+use std::process::Command;
+
+use hotsplice_tests::lsp::{Editor, uri};
+use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::pythons;
+use serde_json::{Value, json};
+
+const APP: &str = "import sys\n\ndef greet():\n    return 'hello'\n\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(greet(), flush=True)\n";
+
+/// Runs a script in a folder of its own, outside of the workspace, but registered with it.
+fn run_elsewhere(workspace: &Workspace, folder: &std::path::Path) -> Program {
+    let script = folder.join("app.py");
+    std::fs::write(&script, APP).expect("a file");
+    let mut command: Command = workspace.hotsplice();
+    command.current_dir(folder).args(["run", "--python"]).arg(&pythons::newest().path).arg(script);
+    let mut program = Program::start(command);
+    program.wait_line("ready");
+    program
+}
+
+#[test]
+fn processes_of_other_projects_are_left_alone() {
+    let workspace = Workspace::new();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let _other = run_elsewhere(&workspace, elsewhere.path());
+    let script = workspace.write("own.py", APP);
+    let mut own = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    own.wait_line("ready");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    let listed = editor.command("hotsplice.sessions", json!([{}]));
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(listed[0]["pid"], own.pid());
+    let mut wide = Editor::with_options(&workspace, json!({ "sessions": { "match": "all" } }));
+    wide.wait_sessions(2);
+}
+
+/// A process that runs elsewhere, and has loaded a file of the workspace.
+#[test]
+fn a_process_belongs_where_its_files_are() {
+    let workspace = Workspace::new();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let library = workspace.write("library.py", "def name():\n    return 'old'\n");
+    let mut command = workspace.hotsplice();
+    command.current_dir(elsewhere.path()).env("PYTHONPATH", workspace.path());
+    let code = "import sys\nprint('ready', flush=True)\nsys.stdin.readline()\nimport library\nprint('loaded', flush=True)\nsys.stdin.readline()\nprint(library.name(), flush=True)\n";
+    std::fs::write(elsewhere.path().join("main.py"), code).expect("a file");
+    command.args(["run", "--python"]).arg(&pythons::newest().path).arg(elsewhere.path().join("main.py"));
+    let mut program = Program::start(command);
+    program.wait_line("ready");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_notification("hotsplice/status", |status| status["sessions"] == json!([]));
+    program.send("");
+    program.wait_line("loaded");
+    editor.wait_sessions(1);
+    editor.open(&library, "def name():\n    return 'old'\n");
+    editor.change(&library, "def name():\n    return 'new'\n");
+    assert_eq!(editor.patch_file(&library)[0]["committed"], true);
+    program.send("");
+    assert_eq!(program.line(), "new");
+}
+
+#[test]
+fn files_may_have_other_names_where_they_run() {
+    let workspace = Workspace::new();
+    let container = tempfile::tempdir().expect("a folder");
+    let mut program = run_elsewhere(&workspace, container.path());
+    let path = workspace.write("app.py", APP);
+    let mapping = json!({ "localRoot": workspace.path(), "remoteRoot": container.path() });
+    let mut editor = Editor::with_options(&workspace, json!({ "pathMappings": [mapping] }));
+    editor.wait_sessions(1);
+    editor.open(&path, APP);
+    editor.change(&path, &APP.replace("def greet():", "def greet(when=1 / 0):"));
+    editor.patch_file(&path);
+    let at_its_place = |params: &Value| {
+        params["uri"] == uri(&path) && params["diagnostics"].as_array().is_some_and(|found| !found.is_empty())
+    };
+    editor.wait_notification("textDocument/publishDiagnostics", at_its_place);
+    editor.change(&path, &APP.replace("hello", "welcome"));
+    assert_eq!(editor.patch_file(&path)[0]["committed"], true);
+    assert_eq!(editor.wait_notification("hotsplice/patched", |_| true)["uri"], uri(&path));
+    program.send("");
+    assert_eq!(program.line(), "welcome");
+    // Without the mapping they are strangers.
+    let mut editor = Editor::with_options(&workspace, json!({ "sessions": { "match": "all" } }));
+    editor.wait_sessions(1);
+    editor.open(&path, APP);
+    let actions = editor.actions(&path, 3);
+    assert_eq!(actions[0].1.as_deref(), Some("no registered process has loaded app.py"), "{actions:?}");
+}
+
+#[test]
+fn what_other_programs_change_is_one_patch() {
+    let workspace = Workspace::new();
+    let names: Vec<String> = (0..200).map(|number| format!("part_{number}")).collect();
+    for name in &names {
+        workspace.write(&format!("{name}.py"), "def value():\n    return 'old'\n");
+    }
+    let imports: String = names.iter().map(|name| format!("import {name}\n")).collect();
+    let values = names.iter().map(|name| format!("{name}.value()")).collect::<Vec<_>>().join(", ");
+    let code = format!(
+        "import sys\n{imports}print('ready', flush=True)\nfor line in sys.stdin:\n    print(*sorted({{{values}}}), flush=True)\n"
+    );
+    let script = workspace.write("main.py", &code);
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::with_options(&workspace, json!({ "patchOnExternalChange": true }));
+    editor.wait_sessions(1);
+    // One of them is being edited: what the user types stays the user's.
+    let edited = workspace.path().join("part_0.py");
+    editor.open(&edited, "def value():\n    return 'old'\n");
+    editor.change(&edited, "def value():\n    return 'mine'\n");
+    for part in names.chunks(50) {
+        let mut changes = Vec::new();
+        for name in part {
+            let path = workspace.write(&format!("{name}.py"), "def value():\n    return 'new'\n");
+            changes.push(json!({ "uri": uri(&path), "type": 2 }));
+        }
+        // Half of a file that somebody is still writing.
+        let path = workspace.write("main.py", &format!("{code}def ("));
+        changes.push(json!({ "uri": uri(&path), "type": 2 }));
+        editor.notify("workspace/didChangeWatchedFiles", json!({ "changes": changes }));
+    }
+    editor.wait_notification("hotsplice/patched", |_| true);
+    program.send("");
+    assert_eq!(program.line(), "new old");
+    let status = workspace.call(&["status", "--json"]).expect(0).json();
+    assert_eq!(status[0]["patched"].as_array().map(Vec::len), Some(199));
+    // All of them go back at once.
+    let undone = editor.command("hotsplice.undo", json!([{}]));
+    assert_eq!(undone.as_array().map(Vec::len), Some(199), "{undone}");
+    program.send("");
+    assert_eq!(program.line(), "old");
+}
