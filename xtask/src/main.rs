@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod editors;
 mod package;
 mod peers;
 mod shell;
@@ -24,6 +25,8 @@ enum Chore {
     Test,
     /// Format and lints only
     Check,
+    /// The editors' clients, in the real editors that are found
+    Editors(editors::Arguments),
     /// A real Flask application, patched from an editor while it serves
     Demo,
     /// From edit to live: how long it takes, stage by stage
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Test => test::run(),
         Chore::Check => check::run(),
+        Chore::Editors(arguments) => editors::run(&arguments),
         Chore::Demo => demo::run(),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Docs => {

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use anyhow::{Context, bail};
 use hotsplice_tests::pythons;
 
-use crate::check;
 use crate::shell::{self, cargo};
+use crate::{check, editors};
 
 pub fn run() -> anyhow::Result<()> {
     let found: Vec<String> = pythons::all().iter().map(pythons::Python::name).collect();
@@ -27,24 +27,42 @@ pub fn run() -> anyhow::Result<()> {
         println!("{line}");
         count.take(&line);
     }
-    let status = child.wait()?;
-    println!("\n{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped);
-    if !status.success() || count.failed > 0 || count.passed == 0 {
+    let succeeded = child.wait()?.success();
+    let editors = editors::vscode(None, &mut count);
+    count.finish()?;
+    editors?;
+    if !succeeded {
         bail!("the tests failed");
     }
     Ok(())
 }
 
+/// What tests that ran one after the other came to.
 #[derive(Default)]
-struct Count {
+pub struct Count {
     passed: u64,
     failed: u64,
     skipped: u64,
 }
 
 impl Count {
-    /// `test result: ok. 3 passed; 0 failed; 1 ignored; …`
-    fn take(&mut self, line: &str) {
+    /// The last line of a test run, as a test runner prints it.
+    pub fn finish(&self) -> anyhow::Result<()> {
+        println!("\n{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped);
+        if self.failed > 0 || self.passed == 0 {
+            bail!("the tests failed");
+        }
+        Ok(())
+    }
+
+    /// `test result: ok. 3 passed; 0 failed; 1 ignored; …`, or Node's `# pass 3`.
+    pub fn take(&mut self, line: &str) {
+        if let Some(number) = line.strip_prefix("# pass ").and_then(|number| number.parse::<u64>().ok()) {
+            self.passed += number;
+        }
+        if let Some(number) = line.strip_prefix("# fail ").and_then(|number| number.parse::<u64>().ok()) {
+            self.failed += number;
+        }
         let Some(rest) = line.strip_prefix("test result:") else { return };
         let mut number = 0;
         for word in rest.split([' ', ';', '.']) {

@@ -11,7 +11,7 @@ import { nothing, type Patched, patchedMessage, type Status, statusBarHint, stat
 
 let client: LanguageClient | undefined;
 
-export async function activate(context: vscode.ExtensionContext): Promise<void> {
+export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Hotsplice");
   const bar = vscode.window.createStatusBarItem("hotsplice.status", vscode.StatusBarAlignment.Left, 0);
   bar.name = "Hotsplice";
@@ -88,7 +88,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   command("hotsplice.menu", menu);
 
   registerPrograms(context, log);
-  await start();
+  // Not waited for, and after activation: nothing above needs the server.
+  setImmediate(() => void start().catch((error) => log.appendLine(`The server does not start: ${String(error)}`)));
 }
 
 export async function deactivate(): Promise<void> {

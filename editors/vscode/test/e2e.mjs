@@ -159,7 +159,7 @@ try {
     await code.press("F9");
     await code.page.locator(".codicon-debug-breakpoint").first().waitFor();
     const stopped = get(`http://127.0.0.1:${debugged}/price`);
-    await code.page.locator(".debug-top-stack-frame-line").first().waitFor();
+    await stoppedLine("attached");
     await code.open("app.py", PRICE);
     await code.replaceLine("app.py", PRICE + 1, '    return f"{cents / 100:.2f} €"');
     await code.picture(path.join(pictures, "debugging.png"));
@@ -167,9 +167,10 @@ try {
     await code.lens("call still runs").waitFor();
     await code.press("F5");
     assert.equal(await stopped, "2.50", "the call that had begun ends as it began");
+    await stoppedLine("detached");
     // The breakpoint is still on its line: the next call stops there, in the new code.
     const next = get(`http://127.0.0.1:${debugged}/price`);
-    await code.page.locator(".debug-top-stack-frame-line").first().waitFor();
+    await stoppedLine("attached");
     await code.press("F5");
     assert.equal(await next, "2.50 €");
     await code.press("Shift+F5");
@@ -182,6 +183,11 @@ try {
   await code.stop();
 }
 console.log(`test result: ok. ${passed} passed; 0 failed`);
+
+/** Waits until the editor shows where the program stopped, or no more. */
+function stoppedLine(state) {
+  return code.page.locator(".debug-top-stack-frame-line").first().waitFor({ state });
+}
 
 /** As VS Code itself measured it, of our own code. */
 async function activationTime() {
