@@ -1,0 +1,116 @@
+--- `:Hotsplice …`
+local M = {}
+
+local hotsplice = require('hotsplice')
+
+local function execute(command, arguments, answer)
+  hotsplice.request('workspace/executeCommand', { command = command, arguments = { arguments } }, function(result)
+    -- What can't be done the server shows by itself.
+    if answer and type(result) == 'table' and not result.error then
+      answer(result)
+    end
+  end, vim.api.nvim_get_current_buf())
+end
+
+local function uri()
+  return vim.uri_from_bufnr(0)
+end
+
+local function lines_of_session(session)
+  local lines = { session.name, '  in ' .. session.cwd .. ', Python ' .. session.python }
+  for _, file in ipairs(session.files or {}) do
+    for _, patched in ipairs(file.functions) do
+      local ran = patched.ran == true and ', has run since' or patched.ran == false and ', not called since' or ''
+      local place = vim.fn.fnamemodify(vim.uri_to_fname(file.uri), ':.') .. ':' .. patched.line + 1
+      table.insert(lines, ('  ● %s v%d%s   %s'):format(patched.name, patched.version, ran, place))
+    end
+  end
+  return lines
+end
+
+local function show(lines)
+  vim.api.nvim_echo({ { table.concat(lines, '\n') } }, true, {})
+end
+
+local how_to = {
+  'A process can be patched once it is registered. To start one so:',
+  '  hotsplice run app.py',
+  '  hotsplice run -m flask --app shop run',
+  '  hotsplice run -- any command (every Python that it starts is registered)',
+  'or call hotsplice.listen() in the program. Sessions of nvim-dap register by themselves.',
+}
+
+local commands = {
+  patch = function()
+    local line = vim.api.nvim_win_get_cursor(0)[1] - 1
+    execute('hotsplice.patchFunction', { uri = uri(), position = { line = line, character = 0 } })
+  end,
+  file = function()
+    execute('hotsplice.patchFile', { uri = uri() })
+  end,
+  undo = function()
+    execute('hotsplice.undo', { uri = uri() })
+  end,
+  sessions = function()
+    execute('hotsplice.sessions', vim.empty_dict(), function(sessions)
+      local lines = {}
+      for _, session in ipairs(sessions) do
+        vim.list_extend(lines, lines_of_session(session))
+      end
+      show(#lines > 0 and lines or how_to)
+    end)
+  end,
+  attach = function()
+    show(how_to)
+  end,
+  save = function(value)
+    local values = { on = 'manual', off = 'never' }
+    if value and not values[value] then
+      vim.notify('Hotsplice: save takes on or off', vim.log.levels.ERROR)
+      return
+    end
+    if value then
+      hotsplice.set({ patchOnSave = values[value] })
+    end
+    show({ 'Patch on save: ' .. (values[value] or hotsplice.status.patchOnSave) })
+  end,
+  status = function()
+    local lines = { #hotsplice.status.sessions .. ' processes can be patched; patch on save: ' .. hotsplice.status.patchOnSave }
+    for _, session in ipairs(hotsplice.status.sessions) do
+      vim.list_extend(lines, lines_of_session(session))
+    end
+    for _, verdict in ipairs(hotsplice.status.verdicts) do
+      local place = vim.fn.fnamemodify(vim.uri_to_fname(verdict.uri), ':.') .. ':' .. verdict.line
+      table.insert(lines, ('%s %s %s: %s'):format(place, verdict.code or '', verdict.definition, verdict.message or ''))
+    end
+    show(lines)
+  end,
+  log = function()
+    local path = vim.lsp.log and vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path()
+    vim.cmd.tabedit(vim.fn.fnameescape(path))
+  end,
+}
+
+function M.run(words)
+  local name = words[1] or 'status'
+  if not commands[name] then
+    vim.notify('Hotsplice: there is no command ' .. name .. '; see :help hotsplice-commands', vim.log.levels.ERROR)
+    return
+  end
+  commands[name](words[2])
+end
+
+function M.complete(lead, line)
+  local words = vim.split(vim.trim(line), '%s+')
+  local second = #words > 2 or (#words == 2 and lead == '')
+  local candidates = vim.tbl_keys(commands)
+  if second then
+    candidates = words[2] == 'save' and { 'on', 'off' } or {}
+  end
+  table.sort(candidates)
+  return vim.tbl_filter(function(candidate)
+    return vim.startswith(candidate, lead)
+  end, candidates)
+end
+
+return M

@@ -1,0 +1,150 @@
+--- Hotsplice in Neovim: starts the language server and shows what it tells. All that is known of Python is the server's.
+local M = {}
+
+--- @class hotsplice.Options
+--- @field cmd? string[] How to start the server.
+--- @field settings? table What docs/lsp.md lists: patchOnSave, codeLens, patchOnExternalChange, pathMappings, sessions.
+--- @field signs? boolean Signs and virtual text for what is live, edited, refused, still running.
+--- @field flash? boolean Lines that just went live light up once.
+
+local options = { cmd = { 'hotsplice', 'lsp' }, settings = {}, signs = true, flash = true }
+
+--- What the server told last, in `hotsplice/status`.
+M.status = { sessions = {}, verdicts = {}, patchOnSave = 'never' }
+
+--- The client's configuration, for `vim.lsp.start`, `vim.lsp.config` and the like.
+function M.config()
+  local capabilities = vim.lsp.protocol.make_client_capabilities()
+  capabilities.workspace = capabilities.workspace or {}
+  capabilities.workspace.codeLens = { refreshSupport = true }
+  return {
+    name = 'hotsplice',
+    cmd = options.cmd,
+    filetypes = { 'python' },
+    root_markers = { 'pyproject.toml', 'setup.py', 'setup.cfg', 'manage.py', '.git' },
+    capabilities = capabilities,
+    init_options = options.settings,
+    settings = { hotsplice = options.settings },
+    handlers = {
+      ['hotsplice/status'] = function(_, status)
+        M.status = status
+        vim.api.nvim_exec_autocmds('User', { pattern = 'HotspliceStatus', modeline = false })
+        vim.cmd.redrawstatus({ bang = true })
+        M.refresh()
+      end,
+      ['hotsplice/patched'] = function(_, patched)
+        require('hotsplice.signs').patched(patched, options.flash)
+      end,
+      ['workspace/codeLens/refresh'] = function()
+        M.refresh()
+        return vim.NIL
+      end,
+    },
+    on_attach = function(client, buffer)
+      if options.signs then
+        require('hotsplice.signs').attach(client, buffer)
+      end
+    end,
+    on_exit = function()
+      M.status = { sessions = {}, verdicts = {}, patchOnSave = M.status.patchOnSave }
+      vim.schedule(M.refresh)
+    end,
+  }
+end
+
+--- Starts the server with Python files. Not needed where `vim.lsp.enable('hotsplice')` is called.
+--- @param given? hotsplice.Options
+function M.setup(given)
+  options = vim.tbl_deep_extend('force', options, given or {})
+  if vim.lsp.enable then
+    vim.lsp.config('hotsplice', M.config())
+    vim.lsp.enable('hotsplice')
+  else
+    vim.api.nvim_create_autocmd('FileType', {
+      group = vim.api.nvim_create_augroup('hotsplice', {}),
+      pattern = 'python',
+      callback = function(event)
+        M.start(event.buf)
+      end,
+    })
+  end
+  require('hotsplice.dap').register()
+end
+
+--- Starts the server for a buffer, or attaches the one that runs.
+function M.start(buffer)
+  local config = M.config()
+  config.root_dir = vim.fs.root(buffer or 0, config.root_markers) or vim.fn.getcwd()
+  return vim.lsp.start(config, { bufnr = buffer })
+end
+
+--- The program of the server.
+function M.program()
+  return options.cmd[1]
+end
+
+--- The client of a buffer, or any.
+function M.client(buffer)
+  return vim.lsp.get_clients({ name = 'hotsplice', bufnr = buffer })[1] or vim.lsp.get_clients({ name = 'hotsplice' })[1]
+end
+
+--- Asks the server; `answer(result)` comes later. What goes wrong is shown.
+function M.request(method, params, answer, buffer)
+  local client = M.client(buffer)
+  if not client then
+    vim.notify('Hotsplice does not run here: see :help hotsplice-setup', vim.log.levels.WARN)
+    return
+  end
+  local handler = function(failure, result)
+    if failure then
+      vim.notify('Hotsplice: ' .. (failure.message or vim.inspect(failure)), vim.log.levels.ERROR)
+    else
+      answer(result)
+    end
+  end
+  if vim.fn.has('nvim-0.11') == 1 then
+    client:request(method, params, handler, buffer)
+  else
+    client.request(method, params, handler, buffer)
+  end
+end
+
+--- Tells the server other settings.
+function M.set(settings)
+  options.settings = vim.tbl_deep_extend('force', options.settings, settings)
+  local client = M.client()
+  if not client then
+    return
+  end
+  local params = { settings = { hotsplice = options.settings } }
+  if vim.fn.has('nvim-0.11') == 1 then
+    client:notify('workspace/didChangeConfiguration', params)
+  else
+    client.notify('workspace/didChangeConfiguration', params)
+  end
+end
+
+function M.refresh()
+  if options.signs then
+    require('hotsplice.signs').refresh()
+  end
+end
+
+--- For a statusline: `⚡2`, with a sign for patch on save and the number of refusals.
+function M.statusline()
+  if not M.client() then
+    return ''
+  end
+  local refused = 0
+  for _, verdict in ipairs(M.status.verdicts) do
+    if verdict.verdict == 'refused' then
+      refused = refused + 1
+    end
+  end
+  return '⚡'
+    .. #M.status.sessions
+    .. (M.status.patchOnSave ~= 'never' and ' on save' or '')
+    .. (refused > 0 and ' ▲' .. refused or '')
+end
+
+return M

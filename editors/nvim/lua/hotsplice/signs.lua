@@ -1,0 +1,139 @@
+--- Signs and virtual text: the server's code lenses, drawn at the end of their lines.
+local M = {}
+
+local namespace = vim.api.nvim_create_namespace('hotsplice')
+local flashing = vim.api.nvim_create_namespace('hotsplice-flash')
+local FLASH, QUIET = 500, 200
+
+vim.api.nvim_set_hl(0, 'HotspliceLive', { link = 'DiagnosticOk', default = true })
+vim.api.nvim_set_hl(0, 'HotspliceEdited', { link = 'DiagnosticHint', default = true })
+vim.api.nvim_set_hl(0, 'HotspliceRefused', { link = 'DiagnosticError', default = true })
+vim.api.nvim_set_hl(0, 'HotspliceRunning', { link = 'DiagnosticInfo', default = true })
+vim.api.nvim_set_hl(0, 'HotspliceFlash', { link = 'IncSearch', default = true })
+
+--- The most urgent last: it gives the line its sign.
+local kinds = {
+  { start = '●', sign = '●', highlight = 'HotspliceLive' },
+  { start = '', sign = '…', highlight = 'HotspliceRunning' },
+  { start = '○', sign = '○', highlight = 'HotspliceEdited' },
+  { start = '▲', sign = '▲', highlight = 'HotspliceRefused' },
+}
+
+local function kind_of(title)
+  for index = #kinds, 1, -1 do
+    if kinds[index].start ~= '' and vim.startswith(title, kinds[index].start) then
+      return index
+    end
+  end
+  return 2
+end
+
+local function draw(buffer, lenses)
+  vim.api.nvim_buf_clear_namespace(buffer, namespace, 0, -1)
+  local lines = {}
+  for _, lens in ipairs(lenses or {}) do
+    local line = lens.range.start.line
+    lines[line] = lines[line] or {}
+    table.insert(lines[line], lens.command.title)
+  end
+  for line, titles in pairs(lines) do
+    local urgent, text = 1, {}
+    for _, title in ipairs(titles) do
+      local kind = kind_of(title)
+      urgent = math.max(urgent, kind)
+      table.insert(text, { '  ' .. title:gsub(' · Hot%-patch$', ''), kinds[kind].highlight })
+    end
+    -- The text may be shorter by now; the next answer puts that right.
+    pcall(vim.api.nvim_buf_set_extmark, buffer, namespace, line, 0, {
+      sign_text = kinds[urgent].sign,
+      sign_hl_group = kinds[urgent].highlight,
+      virt_text = text,
+      hl_mode = 'combine',
+    })
+  end
+end
+
+local function ask(buffer)
+  local hotsplice = require('hotsplice')
+  if not hotsplice.client(buffer) then
+    vim.api.nvim_buf_clear_namespace(buffer, namespace, 0, -1)
+    return
+  end
+  local params = { textDocument = vim.lsp.util.make_text_document_params(buffer) }
+  hotsplice.request('textDocument/codeLens', params, function(lenses)
+    if vim.api.nvim_buf_is_valid(buffer) then
+      draw(buffer, lenses)
+    end
+  end, buffer)
+end
+
+local attached = {}
+
+--- Draws a buffer anew whenever it is edited.
+function M.attach(_, buffer)
+  if attached[buffer] then
+    return
+  end
+  attached[buffer] = assert(vim.uv.new_timer())
+  local group = vim.api.nvim_create_augroup('hotsplice-' .. buffer, {})
+  vim.api.nvim_create_autocmd({ 'TextChanged', 'TextChangedI', 'InsertLeave' }, {
+    group = group,
+    buffer = buffer,
+    callback = function()
+      attached[buffer]:start(QUIET, 0, vim.schedule_wrap(function()
+        if vim.api.nvim_buf_is_valid(buffer) then
+          ask(buffer)
+        end
+      end))
+    end,
+  })
+  vim.api.nvim_create_autocmd('BufUnload', {
+    group = group,
+    buffer = buffer,
+    callback = function()
+      attached[buffer]:close()
+      attached[buffer] = nil
+      vim.api.nvim_del_augroup_by_id(group)
+    end,
+  })
+  ask(buffer)
+end
+
+--- Draws every buffer anew.
+function M.refresh()
+  for buffer in pairs(attached) do
+    if vim.api.nvim_buf_is_loaded(buffer) then
+      ask(buffer)
+    end
+  end
+end
+
+--- New code went live: one line of message, and its lines light up once.
+function M.patched(patched, flash)
+  local processes = patched.sessions == 1 and '1 process' or patched.sessions .. ' processes'
+  vim.api.nvim_echo(
+    { { ('⚡ %s is live in %s (%.1f ms)'):format(patched.label, processes, patched.milliseconds) } },
+    false,
+    {}
+  )
+  local buffer = vim.uri_to_bufnr(patched.uri)
+  if not flash or not vim.api.nvim_buf_is_loaded(buffer) then
+    return
+  end
+  local last = vim.api.nvim_buf_line_count(buffer)
+  for _, range in ipairs(patched.ranges) do
+    vim.api.nvim_buf_set_extmark(buffer, flashing, math.min(range.start.line, last - 1), 0, {
+      end_row = math.min(range['end'].line, last),
+      hl_group = 'HotspliceFlash',
+      hl_eol = true,
+      strict = false,
+    })
+  end
+  vim.defer_fn(function()
+    if vim.api.nvim_buf_is_valid(buffer) then
+      vim.api.nvim_buf_clear_namespace(buffer, flashing, 0, -1)
+    end
+  end, FLASH)
+end
+
+return M

@@ -1,0 +1,158 @@
+-- What a user of Neovim does, in a real one: run by tests/tests/editors.rs in the folder of app.py, whose process writes
+-- what greet() gives into the file `answer`.
+
+vim.opt.runtimepath:prepend(vim.env.HOTSPLICE_NVIM_PLUGIN)
+-- Where a distribution keeps the parsers of help and Markdown, if Neovim was moved.
+vim.opt.runtimepath:append(vim.fs.normalize(vim.env.VIMRUNTIME .. '/../../../lib/nvim'))
+vim.cmd.runtime({ 'plugin/hotsplice.lua', bang = true })
+vim.o.swapfile = false
+local hotsplice = require('hotsplice')
+hotsplice.setup({ cmd = { vim.env.HOTSPLICE_PROGRAM, 'lsp' } })
+
+local function wait(what, holds)
+  if not vim.wait(30000, holds, 20) then
+    error('waited in vain for ' .. what .. '\n' .. vim.inspect(hotsplice.status) .. '\n' .. vim.fn.execute('messages'))
+  end
+end
+
+local function answer()
+  return (vim.fn.readfile('answer')[1])
+end
+
+local function signs()
+  local namespace = vim.api.nvim_get_namespaces().hotsplice
+  local shown = {}
+  for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })) do
+    local text = table.concat(vim.tbl_map(function(part)
+      return part[1]
+    end, mark[4].virt_text))
+    table.insert(shown, mark[2] + 1 .. vim.trim(mark[4].sign_text) .. text)
+  end
+  return table.concat(shown, '\n')
+end
+
+local function shows(part)
+  return function()
+    return signs():find(part, 1, true) ~= nil
+  end
+end
+
+local steps = {
+  ['1 a process is found'] = function()
+    vim.cmd.edit('app.py')
+    wait('the session', function()
+      return #hotsplice.status.sessions == 1
+    end)
+    assert(hotsplice.statusline() == '⚡1', hotsplice.statusline())
+  end,
+  ['2 an edited function is patched without being saved'] = function()
+    vim.fn.setline(4, "    return 'welcome'")
+    vim.api.nvim_exec_autocmds('TextChanged', { buffer = 0 })
+    wait('its sign', shows('3○  ○ edited'))
+    vim.api.nvim_win_set_cursor(0, { 4, 4 })
+    vim.cmd('Hotsplice patch')
+    wait('the new answer', function()
+      return answer() == 'welcome'
+    end)
+    wait('its sign', shows('3●  ● live v1 · 1 process'))
+    assert(vim.bo.modified)
+  end,
+  ['3 a code action does it too, and a hover tells'] = function()
+    vim.fn.setline(4, "    return 'again'")
+    vim.lsp.buf.code_action({
+      apply = true,
+      filter = function(action)
+        return action.title == 'Hot-patch function `greet`'
+      end,
+    })
+    wait('the new answer', function()
+      return answer() == 'again'
+    end)
+    local params = { textDocument = vim.lsp.util.make_text_document_params(0), position = { line = 2, character = 5 } }
+    local shown
+    hotsplice.request('textDocument/hover', params, function(hover)
+      shown = hover.contents.value
+    end, 0)
+    wait('the hover', function()
+      return shown and shown:find('live v2', 1, true)
+    end)
+  end,
+  ['4 undo goes back'] = function()
+    vim.cmd('Hotsplice undo')
+    wait('the former answer', function()
+      return answer() == 'welcome'
+    end)
+  end,
+  ['5 a refusal is a diagnostic and a sign'] = function()
+    vim.fn.setline(3, 'def greet(when=1 / 0):')
+    vim.cmd('Hotsplice file')
+    wait('the diagnostic', function()
+      local found = vim.diagnostic.get(0)[1]
+      return found and found.code == 'HS0103' and found.lnum == 2
+    end)
+    wait('its sign', shows('3▲'))
+    assert(hotsplice.statusline():find('▲1', 1, true), hotsplice.statusline())
+    vim.fn.setline(3, 'def greet():')
+    wait('its end', function()
+      return #vim.diagnostic.get(0) == 0
+    end)
+  end,
+  ['6 patch on save'] = function()
+    vim.cmd('Hotsplice save on')
+    wait('the setting', function()
+      return hotsplice.status.patchOnSave == 'manual'
+    end)
+    vim.fn.setline(4, "    return 'saved'")
+    vim.cmd('silent write')
+    wait('the new answer', function()
+      return answer() == 'saved'
+    end)
+    vim.cmd('Hotsplice save off')
+  end,
+  ['7 help, health and completion'] = function()
+    vim.cmd('helptags ' .. vim.env.HOTSPLICE_NVIM_PLUGIN .. '/doc')
+    vim.cmd('help hotsplice-setup')
+    assert(vim.bo.filetype == 'help')
+    vim.cmd('bwipeout')
+    vim.cmd('checkhealth hotsplice')
+    local health = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\n')
+    assert(health:find('the server runs', 1, true) and health:find('app.py · pid', 1, true), health)
+    vim.cmd('bwipeout')
+    assert(vim.deep_equal(vim.fn.getcompletion('Hotsplice sa', 'cmdline'), { 'save' }))
+    assert(vim.deep_equal(vim.fn.getcompletion('Hotsplice save o', 'cmdline'), { 'off', 'on' }))
+    for _, name in ipairs({ 'sessions', 'attach', 'status' }) do
+      vim.cmd('silent Hotsplice ' .. name)
+    end
+    wait('the list of sessions', function()
+      return vim.fn.execute('messages'):find('● greet v', 1, true) ~= nil
+    end)
+  end,
+  ['8 programs of nvim-dap register'] = function()
+    local config = require('hotsplice.dap').with_environment({ type = 'python', request = 'launch', env = { PYTHONPATH = '/mine' } })
+    assert(config.env.PYTHONPATH:find('_bootstrap:/mine', 1, true), vim.inspect(config))
+    local attach = { type = 'python', request = 'attach' }
+    assert(vim.deep_equal(require('hotsplice.dap').with_environment(attach), attach))
+  end,
+  ['9 a process that ends vanishes'] = function()
+    vim.cmd.edit('app.py')
+    vim.uv.kill(hotsplice.status.sessions[1].pid, 'sigkill')
+    wait('the end of the session', function()
+      return #hotsplice.status.sessions == 0
+    end)
+    wait('the end of its signs', function()
+      return signs() == ''
+    end)
+  end,
+}
+
+local names = vim.tbl_keys(steps)
+table.sort(names)
+for _, name in ipairs(names) do
+  local succeeded, problem = pcall(steps[name])
+  io.stdout:write((succeeded and 'ok ' or 'FAILED ') .. name .. '\n')
+  if not succeeded then
+    io.stdout:write(tostring(problem) .. '\n')
+    vim.cmd('cquit 1')
+  end
+end
+vim.cmd('qall!')
