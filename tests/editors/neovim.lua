@@ -69,12 +69,12 @@ local steps = {
       return answer() == 'again'
     end)
     local params = { textDocument = vim.lsp.util.make_text_document_params(0), position = { line = 2, character = 5 } }
-    local shown
-    hotsplice.request('textDocument/hover', params, function(hover)
-      shown = hover.contents.value
-    end, 0)
+    local shown = ''
     wait('the hover', function()
-      return shown and shown:find('live v2', 1, true)
+      hotsplice.request('textDocument/hover', params, function(hover)
+        shown = hover.contents.value
+      end, 0)
+      return shown:find('live v2', 1, true) ~= nil
     end)
   end,
   ['4 undo goes back'] = function()

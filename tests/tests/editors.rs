@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::{built, pythons, repository};
@@ -62,4 +63,118 @@ fn neovim_does_what_its_users_do() {
     let shown = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{shown}");
     assert_eq!(shown.lines().filter(|line| line.starts_with("ok ")).count(), 9, "{shown}");
+}
+
+/// A terminal that a person could sit at.
+struct Terminal {
+    socket: String,
+}
+
+impl Terminal {
+    fn start(workspace: &Workspace, command: &Command) -> Self {
+        let socket = format!("hotsplice-{}-{}", std::process::id(), workspace.registry().display()).replace('/', "-");
+        let terminal = Self { socket };
+        let mut tmux = terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "30"]);
+        tmux.arg("-c").arg(workspace.path()).arg("env").args(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), value?.to_string_lossy()))),
+        );
+        let status = tmux.arg(command.get_program()).args(command.get_args()).status().expect("tmux starts");
+        assert!(status.success(), "tmux does not start");
+        terminal
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("tmux");
+        command.args(["-L", &self.socket]).args(arguments).env("LC_ALL", "C.UTF-8").env("TERM", "xterm-256color");
+        command
+    }
+
+    /// Keys by tmux's names; other words are typed.
+    fn keys(&self, keys: &[&str]) {
+        assert!(self.tmux(&["send-keys"]).args(keys).status().expect("tmux").success());
+    }
+
+    fn screen(&self) -> String {
+        let output = self.tmux(&["capture-pane", "-p"]).output().expect("tmux");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn wait_for(&self, part: &str) {
+        let mut screen = String::new();
+        let came = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            wait_for(part, || {
+                screen = self.screen();
+                screen.contains(part).then_some(())
+            });
+        }));
+        assert!(came.is_ok(), "{part} is not on the screen:\n{screen}");
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.tmux(&["kill-server"]).output();
+    }
+}
+
+#[test]
+fn a_person_at_neovim_sees_what_is_live() {
+    let (Some(nvim), Some(_)) = (find("nvim", "HOTSPLICE_NVIM"), find("tmux", "HOTSPLICE_TMUX")) else { return };
+    let workspace = Workspace::new();
+    let _program = start(&workspace);
+    let init = workspace.write(
+        "init.lua",
+        "vim.opt.runtimepath:prepend(vim.env.HOTSPLICE_NVIM_PLUGIN)\nvim.o.swapfile = false\nvim.o.laststatus = 2\nvim.o.statusline = \"%f %{v:lua.require'hotsplice'.statusline()}\"\nrequire('hotsplice').setup({ cmd = { vim.env.HOTSPLICE_PROGRAM, 'lsp' } })\n",
+    );
+    // Apart from its screen, since a Neovim that was moved can't start itself a second time.
+    let socket = workspace.path().join("nvim.sock");
+    let mut server = editor(&workspace, &nvim);
+    server.args(["--headless", "--listen"]).arg(&socket).arg("-u").arg(init).arg("app.py");
+    let _server = Program::start(server);
+    wait_for("Neovim's socket", || socket.exists().then_some(()));
+    let mut screen = editor(&workspace, &nvim);
+    screen.arg("--server").arg(&socket).arg("--remote-ui");
+    let terminal = Terminal::start(&workspace, &screen);
+    terminal.wait_for("app.py ⚡1");
+    terminal.keys(&["/hello", "Enter", "cw", "welcome", "Escape"]);
+    terminal.wait_for("○ edited");
+    terminal.keys(&[":Hotsplice patch", "Enter"]);
+    terminal.wait_for("● live v1 · 1 process");
+    wait_for("the new answer", || answer(&workspace).filter(|answer| answer == "welcome"));
+}
+
+#[test]
+fn helix_patches_by_a_code_action() {
+    let (Some(helix), Some(_)) = (find("hx", "HOTSPLICE_HELIX"), find("tmux", "HOTSPLICE_TMUX")) else { return };
+    let workspace = Workspace::new();
+    let _program = start(&workspace);
+    // As docs/editors/helix.md says, with nothing else beside it.
+    let config = "[language-server.hotsplice]\ncommand = \"hotsplice\"\nargs = [\"lsp\"]\n\n[[language]]\nname = \"python\"\nlanguage-servers = [\"hotsplice\"]\n";
+    workspace.write("home/config/helix/languages.toml", config);
+    let mut command = editor(&workspace, &helix);
+    command.arg("app.py:4");
+    let terminal = Terminal::start(&workspace, &command);
+    terminal.wait_for("return 'hello'");
+    terminal.keys(&["/hello", "Enter", "c", "welcome", "Escape"]);
+    terminal.wait_for("return 'welcome'");
+    // What follows an Escape too soon is taken for one key with it.
+    terminal.wait_for(" NOR ");
+    let offered = || {
+        // Nothing is offered until the server knows the process.
+        terminal.keys(&["Space", "a"]);
+        let end = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < end {
+            if terminal.screen().contains("Hot-patch function `greet`") {
+                return Some(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
+    };
+    let came = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_for("the code action", offered)));
+    assert!(came.is_ok(), "{}", terminal.screen());
+    terminal.keys(&["Down", "Enter"]);
+    wait_for("the new answer", || answer(&workspace).filter(|answer| answer == "welcome"));
 }
