@@ -1,18 +1,27 @@
 //! Values in other files that follow from what a patch changes: `TIMEOUT = config.BASE * 2` when `config.BASE` does.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use hotsplice_analysis::{Foreign, diff_following};
-use hotsplice_channel::patch::{Change, Edit, FilePatch, Patch, What};
+use hotsplice_analysis::{Foreign, Outline, diff, diff_following};
+use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Patch, What};
 
-use crate::session::Session;
+use crate::session::{Live, Session};
 
 /// A value may follow from one that follows: so often, and no more.
 const ROUNDS: usize = 8;
 
-/// Adds what follows to a patch, file by file, in the order in which the values lead from one to the other. Files that
-/// the user asked for are left as they are.
-pub fn add(session: &Session, asked_for: &[String], patch: &mut Patch) {
+/// A file that the user asked for, as it is live and as it is to be.
+pub struct AskedFor {
+    pub path: String,
+    pub live: Arc<Live>,
+    pub outline: Arc<Outline>,
+    /// Definitions that are to be patched whatever the texts say.
+    pub stale: Vec<String>,
+}
+
+/// Adds what follows to a patch, file by file, in the order in which the values lead from one to the other.
+pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     let mut changed: HashSet<String> = HashSet::new();
     for change in &patch.files {
         changed.extend(changed_names(session, change));
@@ -20,10 +29,11 @@ pub fn add(session: &Session, asked_for: &[String], patch: &mut Patch) {
     if changed.is_empty() {
         return;
     }
+    let is_asked_for = |path: &str| asked_for.iter().any(|asked| asked.path == path);
     // What can't be asked now is not followed: the process itself will be asked next, and say so.
     let Ok(loaded) = session.files() else { return };
     let mut following: Vec<_> =
-        loaded.into_iter().filter(|file| is_project(&file.path) && !asked_for.contains(&file.path)).collect();
+        loaded.into_iter().filter(|file| is_project(&file.path) && !is_asked_for(&file.path)).collect();
     for _ in 0..ROUNDS {
         let before = changed.len();
         let mut rest = Vec::new();
@@ -37,6 +47,14 @@ pub fn add(session: &Session, asked_for: &[String], patch: &mut Patch) {
             }
         }
         following = rest;
+        for asked in asked_for {
+            let Some(change) = follow_asked(asked, &changed) else { continue };
+            changed.extend(changed_names(session, &change));
+            match patch.files.iter_mut().find(|known| known.path == change.path) {
+                Some(known) => *known = change,
+                None => patch.files.push(change),
+            }
+        }
         if changed.len() == before {
             break;
         }
@@ -51,7 +69,17 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
             && matches!(edit.change, Change::Changed | Change::Derived)
             && matches!(edit.what, What::Assignment | What::Import | What::Block)
     };
-    let values: Vec<&String> = change.edits.iter().filter(is_value).flat_map(|edit| &edit.binds).collect();
+    let mut values: Vec<&str> =
+        change.edits.iter().filter(is_value).flat_map(|edit| &edit.binds).map(String::as_str).collect();
+    let comes_or_goes = |edit: &Edit| {
+        edit.scope.is_empty()
+            && (matches!(edit.change, Change::Added | Change::Removed)
+                || matches!(edit.kind, Kind::Replaced | Kind::Renamed))
+    };
+    // What `from module import *` gives.
+    if change.edits.iter().any(comes_or_goes) || values.contains(&"__all__") {
+        values.push("*");
+    }
     if values.is_empty() {
         return Vec::new();
     }
@@ -60,14 +88,27 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
     modules.iter().flat_map(|module| values.iter().map(move |name| format!("{module}.{name}"))).collect()
 }
 
+/// What is asked for, with what follows from other files: nothing if nothing does.
+fn follow_asked(asked: &AskedFor, changed: &HashSet<String>) -> Option<FilePatch> {
+    let AskedFor { path, live, outline, stale } = asked;
+    let foreign = foreign(path, live.baseline.modules.first()?, changed);
+    let version = live.baseline.version;
+    let alone = diff(path, version, &live.outline, outline, stale);
+    let change = diff_following(path, version, &live.outline, outline, stale, &foreign);
+    (change.edits != alone.edits).then_some(change)
+}
+
+fn foreign(path: &str, module: &str, changed: &HashSet<String>) -> Foreign {
+    Foreign { module: module.to_owned(), is_package: path.ends_with("/__init__.py"), changed: changed.clone() }
+}
+
 fn follow(session: &Session, path: &str, modules: &[String], changed: &HashSet<String>) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
     let last = |name: &String| name.rsplit('.').next().is_some_and(|name| live.baseline.text.contains(name));
     if !changed.iter().any(last) || !live.outline.is_valid() {
         return None;
     }
-    let is_package = path.ends_with("/__init__.py");
-    let foreign = Foreign { module: modules.first()?.clone(), is_package, changed: changed.clone() };
+    let foreign = foreign(path, modules.first()?, changed);
     let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
     (!change.edits.is_empty()).then_some(change)
 }

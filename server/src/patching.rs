@@ -12,7 +12,7 @@ use hotsplice_channel::patch::{FilePatch, Kind, Options, Outcome, Patch, Verdict
 
 use serde_json::{Value, json};
 
-use crate::following;
+use crate::following::{self, AskedFor};
 use crate::session::{Live, Session, SessionError};
 
 /// Texts that are to be live, in the order in which they are to be applied.
@@ -159,6 +159,7 @@ fn attempt<'a>(
         answer: None,
         committed: false,
     };
+    let mut asked_for = Vec::new();
     for (file, outline) in wanted.files.iter().zip(outlines) {
         let path = match session.loaded(&file.path) {
             Ok(Some(path)) => path,
@@ -182,8 +183,10 @@ fn attempt<'a>(
                         let caveat = assumed(&path, &live.baseline, &change);
                         if !is_empty(&change) {
                             attempt.patch.files.push(change);
-                            attempt.outlines.insert(path.clone(), (live.clone(), outline));
                         }
+                        attempt.outlines.insert(path.clone(), (live.clone(), outline.clone()));
+                        let stale = stale(&live, file);
+                        asked_for.push(AskedFor { path: path.clone(), live: live.clone(), outline, stale });
                         caveat
                     }
                     Err(verdict) => vec![*verdict],
@@ -194,10 +197,11 @@ fn attempt<'a>(
         };
         attempt.files.push(AttemptedFile { path, function: file.function.clone(), verdicts });
     }
-    let asked_for: Vec<String> = attempt.files.iter().map(|file| file.path.clone()).collect();
     following::add(session, &asked_for, &mut attempt.patch);
-    for change in attempt.patch.files.iter().filter(|change| !asked_for.contains(&change.path)) {
-        attempt.files.push(AttemptedFile { path: change.path.clone(), function: None, verdicts: Vec::new() });
+    for change in &attempt.patch.files {
+        if !attempt.files.iter().any(|file| file.path == change.path) {
+            attempt.files.push(AttemptedFile { path: change.path.clone(), function: None, verdicts: Vec::new() });
+        }
     }
     (!attempt.files.is_empty()).then_some(attempt)
 }
@@ -238,19 +242,24 @@ fn file_patch(
     if let Some(problem) = outline.problems().first() {
         return Err(Box::new(refusal(path, problem.line, codes::SYNTAX_ERROR, problem.message.clone())));
     }
+    let stale = stale(live, file);
     let Live { baseline, outline: live, .. } = live;
     let Some(function) = &file.function else {
-        let change = hotsplice_analysis::diff(path, baseline.version, live, outline, &baseline.differs);
-        return Ok((change, outline.clone()));
+        return Ok((hotsplice_analysis::diff(path, baseline.version, live, outline, &stale), outline.clone()));
     };
     let spliced = hotsplice_analysis::splice(live, outline, function).ok_or_else(|| {
         let message =
             format!("{path} has no function or class {function}, or it can't be taken by itself: patch the file");
         Box::new(refusal(path, 1, codes::UNKNOWN_FUNCTION, message))
     })?;
-    let stale: Vec<String> = baseline.differs.iter().filter(|name| *name == function).cloned().collect();
     let outline = Arc::new(Outline::parse(&spliced));
     Ok((hotsplice_analysis::diff(path, baseline.version, live, &outline, &stale), outline))
+}
+
+/// Definitions that are wanted and of which the process runs something else than its text says.
+fn stale(live: &Live, file: &WantedFile) -> Vec<String> {
+    let wanted = |name: &&String| file.function.as_ref().is_none_or(|function| *name == function);
+    live.baseline.differs.iter().filter(wanted).cloned().collect()
 }
 
 fn refusal(path: &str, line: u32, code: &str, message: String) -> Verdict {

@@ -156,7 +156,12 @@ impl Program {
 
     /// The next line that it prints.
     pub fn line(&mut self) -> String {
-        match self.lines.recv_timeout(PATIENCE) {
+        self.line_within(PATIENCE)
+    }
+
+    /// The same for what takes longer.
+    pub fn line_within(&mut self, patience: Duration) -> String {
+        match self.lines.recv_timeout(patience) {
             Ok(line) => line,
             Err(_) => {
                 let _ = self.child.kill();

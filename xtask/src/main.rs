@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod demo;
 mod editors;
+mod history;
 mod package;
 mod peers;
 mod shell;
@@ -29,6 +30,8 @@ enum Chore {
     Editors(editors::Arguments),
     /// A real Flask application, patched from an editor while it serves
     Demo,
+    /// A project's real history, replayed into a live process and tried by its own tests
+    History(history::Arguments),
     /// From edit to live: how long it takes, stage by stage
     Bench(bench::Arguments),
     /// Writes docs/what-works.md from the behaviour cases
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Check => check::run(),
         Chore::Editors(arguments) => editors::run(&arguments),
         Chore::Demo => demo::run(),
+        Chore::History(arguments) => history::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Docs => {
             let page = hotsplice_tests::repository().join("docs/what-works.md");

@@ -11,7 +11,7 @@ pub struct Foreign {
     pub module: String,
     /// It is a package's `__init__`.
     pub is_package: bool,
-    /// `pkg.config.TIMEOUT`
+    /// `pkg.config.TIMEOUT`; `pkg.config.*` where names have come or gone.
     pub changed: HashSet<String>,
 }
 
@@ -21,6 +21,14 @@ impl Foreign {
         let (mut bound, mut dotted) = (Vec::new(), Vec::new());
         for binding in &import.binds {
             let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
+            if let Some(module) = origin.strip_suffix('*') {
+                let from_it = self.changed.iter().filter_map(|name| name.strip_prefix(module));
+                bound.extend(from_it.filter(|name| !name.contains('.') && !name.starts_with('_')).map(str::to_owned));
+                if !bound.is_empty() {
+                    bound.push("*".to_owned());
+                }
+                continue;
+            }
             if self.changed.contains(&origin) {
                 bound.push(binding.name.clone());
             }
