@@ -188,3 +188,19 @@ fn modules_run_with_their_arguments() {
     program.wait_line("whole");
     wait_for("its end", || program.child.try_wait().expect("a child"));
 }
+
+#[test]
+fn a_program_whose_folder_is_gone_is_patched() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let text = "import os, sys\nos.mkdir('gone')\nos.chdir('gone')\nos.rmdir('../gone')\ndef f():\n    return 'old'\nprint('ready', flush=True)\nsys.stdin.readline()\nprint(f(), flush=True)\nif not os.fork():\n    os._exit(0)\n";
+        let script = workspace.write("app.py", text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        workspace.write("app.py", &text.replace("'old'", "'new'"));
+        workspace.call(&["patch", "app.py"]).expect(0);
+        program.send("");
+        assert_eq!(program.line(), "new");
+        assert_eq!(program.wait(), Some(0), "{}", program.stderr());
+    }
+}

@@ -252,7 +252,10 @@ impl Live {
         let project = self.workspace.path().join("project");
         let (source, _) = layout(&project)?;
         let before = texts(&source, &project)?;
-        fs::remove_dir_all(&project)?;
+        for entry in fs::read_dir(&project)?.flatten() {
+            let path = entry.path();
+            if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+        }
         copy(&version.folder, &project)?;
         let (source, packages) = layout(&project)?;
         let after = texts(&source, &project)?;

@@ -61,6 +61,14 @@ def _load():
     return agent
 
 
+def _working_directory():
+    try:
+        return os.getcwd()
+    except OSError:
+        # It is gone.
+        return "/"
+
+
 _registered = False
 
 
@@ -82,7 +90,7 @@ def listen(directory=None):
 
     about = {
         "command": list(getattr(sys, "orig_argv", sys.argv)),
-        "cwd": os.getcwd(),
+        "cwd": _working_directory(),
         "executable": sys.executable or "",
         "python": platform.python_version(),
         "version": __version__,

@@ -40,7 +40,17 @@ class Namespace:
 
 
 def same_file(filename, path):
-    return filename == path or os.path.abspath(filename) == path
+    return filename == path or absolute(filename) == path
+
+
+def absolute(filename):
+    """As ``os.path.abspath``, also where the working directory is gone."""
+    if filename.startswith("/"):
+        return os.path.normpath(filename)
+    try:
+        return os.path.abspath(filename)
+    except OSError:
+        return filename
 
 
 def loaded_modules():
@@ -55,7 +65,7 @@ def loaded_modules():
             or isinstance(filename, str)
             and module.__name__ == "__main__"
         ):
-            yield os.path.abspath(filename), module
+            yield absolute(filename), module
 
 
 def namespaces(path):

@@ -399,6 +399,7 @@ fn runs_unasked(statement: &Stmt) -> bool {
         | Stmt::TypeAlias(_)
         | Stmt::FunctionDef(_)
         | Stmt::ClassDef(_)
+        | Stmt::Raise(_)
         | Stmt::Pass(_) => true,
         Stmt::AugAssign(assignment) => {
             matches!(&*assignment.target, Expr::Name(name) if name.id.as_str() == "__all__")
@@ -410,7 +411,9 @@ fn runs_unasked(statement: &Stmt) -> bool {
                 && branch.elif_else_clauses.iter().all(|clause| all_run_unasked(&clause.body))
         }
         Stmt::Try(attempt) => {
-            all_run_unasked(&attempt.body)
+            // What is called to see whether it fails: `zip(strict=True)`.
+            let is_probe = |statement: &Stmt| statement.is_expr_stmt() && !attempt.handlers.is_empty();
+            attempt.body.iter().all(|statement| runs_unasked(statement) || is_probe(statement))
                 && all_run_unasked(&attempt.orelse)
                 && all_run_unasked(&attempt.finalbody)
                 && attempt.handlers.iter().all(|handler| {
