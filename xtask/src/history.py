@@ -91,7 +91,12 @@ def test(project, arguments):
     options = ["-q", "-p", "no:cacheprovider", "--tb=short", "--color=no", f"--rootdir={project}"]
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         code = int(pytest.main([*options, *arguments], plugins=[outcomes]))
-    answer = {"code": code, "outcomes": outcomes.outcomes, "problems": outcomes.problems}
+    # Where the project is does not count.
+    answer = {
+        "code": code,
+        "outcomes": {name.replace(project, "PROJECT"): outcome for name, outcome in outcomes.outcomes.items()},
+        "problems": {name.replace(project, "PROJECT"): text for name, text in outcomes.problems.items()},
+    }
     if not outcomes.outcomes:
         answer["printed"] = printed.getvalue()[-2000:]
     return answer

@@ -109,9 +109,16 @@ pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
     let mut live: Option<Live> = None;
     for pair in versions.windows(2) {
         let (old, new) = (&pair[0], &pair[1]);
+        // Files that stand elsewhere are other modules.
+        let moved =
+            layout(&old.folder)?.0.strip_prefix(&old.folder)? != layout(&new.folder)?.0.strip_prefix(&new.folder)?;
         let mut process = match live.take() {
-            Some(process) => process,
-            None => Live::start(&python, old)?,
+            Some(process) if !moved => process,
+            _ if moved => {
+                println!("{:<28} its files stand elsewhere", new.name);
+                continue;
+            }
+            _ => Live::start(&python, old)?,
         };
         if arguments.old_tests_first {
             process.test(&arguments.tests)?;

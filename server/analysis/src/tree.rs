@@ -75,6 +75,8 @@ pub(crate) struct Parts {
     /// Of a class.
     pub bases: u64,
     pub keywords: u64,
+    /// Names that the decorators read.
+    pub decorator_reads: Vec<String>,
     /// Names that the header reads, defaults left out.
     pub header_reads: Vec<String>,
 }

@@ -96,8 +96,9 @@ def _is_to_be_run(outcome, options):
         return False
     if edit.get("offered") and not options.get("run_statements"):
         if edit["change"] == "derived":
+            how = "decorated by" if edit["what"] in ("function", "class") else "computed by calling"
             outcome.caveat(
-                "HS0403", f"{edit['definition']} was computed by calling code that is edited now; it keeps its value"
+                "HS0403", f"{edit['definition']} was {how} code that is edited now; it stays as that code made it"
             )
         else:
             outcome.caveat(

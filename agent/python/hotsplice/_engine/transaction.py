@@ -186,7 +186,7 @@ class Transaction:
             edit = outcome.edit
             if edit["change"] == "removed":
                 file.patched.pop(edit["definition"], None)
-            elif edit["what"] in ("function", "class"):
+            elif edit["what"] in ("function", "class") and not (edit.get("offered") and outcome.verdict == "caveat"):
                 before = file.patched.get(edit["definition"])
                 file.patched[edit["definition"]] = {
                     "line": edit["line"],

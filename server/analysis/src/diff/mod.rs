@@ -1,6 +1,7 @@
 //! The edits that lead from the live text to the new one.
 
 mod classes;
+mod decorated;
 mod derived;
 mod edits;
 mod excerpt;
@@ -40,6 +41,7 @@ pub fn diff_following(
         comparison.compare_scope(&live.file.items, &new.file.items, &Scope::default());
         comparison.add_stale(stale);
         comparison.add_derived();
+        comparison.tell_decorated();
     }
     comparison.finish(path, base_version)
 }

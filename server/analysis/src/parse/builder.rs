@@ -160,6 +160,7 @@ impl<'a> Builder<'a> {
         parts.has_annotations = returns.is_some() || parameters.iter().any(|one| one.annotation().is_some());
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one)).collect();
+        parts.decorator_reads = header.reads.clone();
         parts.header_reads = header.reads;
         let colon = function.returns.as_deref().map_or(parameters.end(), Ranged::end).to_usize();
         self.set_body_place(&mut parts, colon, &function.body, node.end_line);
@@ -189,6 +190,7 @@ impl<'a> Builder<'a> {
         for decorator in &class.decorator_list {
             header.visit_decorator(decorator);
         }
+        let decorator_reads = header.reads.clone();
         if let Some(arguments) = arguments {
             header.visit_arguments(arguments);
         }
@@ -203,6 +205,7 @@ impl<'a> Builder<'a> {
         parts.type_parameters = hashing::type_parameters(class.type_params.as_deref());
         parts.bases = hashing::bases(arguments);
         parts.keywords = hashing::keywords(arguments);
+        parts.decorator_reads = decorator_reads;
         parts.header_reads = header.reads;
         let after = arguments.map(Ranged::end).or_else(|| class.type_params.as_deref().map(Ranged::end));
         let colon = after.unwrap_or_else(|| class.name.end()).to_usize();

@@ -1,0 +1,62 @@
+//! What was decorated by code that is edited now. New code of the wrappers that a decorator made is live everywhere; what
+//! the decorator itself did, when it was called, is not done again unasked: it is told.
+
+use std::collections::HashSet;
+
+use hotsplice_channel::patch::{Change, Kind, Part};
+
+use super::Comparison;
+use super::edits::definition_edit;
+use super::scope::Scope;
+use crate::tree::Node;
+
+impl<'a> Comparison<'a> {
+    pub(super) fn tell_decorated(&mut self) {
+        let items = &self.new.file.items;
+        // The name of what is decorated itself holds whatever its own decorators made.
+        let is_plain = |item: &&Node| item.definition.as_ref().is_some_and(|parts| parts.decorator_reads.is_empty());
+        let plain = items.iter().filter(is_plain);
+        let edited: HashSet<&str> =
+            plain.filter(|item| self.decorates_otherwise(item, true)).map(|item| item.name.as_str()).collect();
+        if !edited.is_empty() {
+            self.tell_decorated_by(items, &Scope::default(), &edited);
+        }
+    }
+
+    /// Whether code is edited that runs when a decorator is called: the function's own, and that of functions inside which
+    /// make others again. The innermost are wrappers, which run when they are called.
+    fn decorates_otherwise(&mut self, node: &Node, outermost: bool) -> bool {
+        if node.is_class() {
+            let makes = |method: &&Node| ["__init__", "__new__"].contains(&method.name.as_str());
+            return outermost && node.body.iter().filter(makes).any(|method| self.is_body_edited(method));
+        }
+        let is_layer = node.is_function() && (outermost || !node.body.is_empty());
+        is_layer && (self.is_body_edited(node) || node.body.iter().any(|inner| self.decorates_otherwise(inner, false)))
+    }
+
+    fn is_body_edited(&mut self, node: &Node) -> bool {
+        self.edit_for(node).is_some_and(|edit| edit.change == Change::Changed && edit.parts.contains(&Part::Body))
+    }
+
+    fn tell_decorated_by(&mut self, items: &'a [Node], scope: &Scope<'a>, edited: &HashSet<&str>) {
+        for node in items {
+            let Some(parts) = &node.definition else { continue };
+            // What is decorated anew anyway needs no word.
+            let is_made = self.edit_for(node).is_some_and(|edit| {
+                edit.change == Change::Added
+                    || matches!(edit.kind, Kind::Replaced | Kind::ClassHeader)
+                    || edit.parts.contains(&Part::Decorators)
+            });
+            if !is_made && parts.decorator_reads.iter().any(|name| edited.contains(name.as_str())) {
+                let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+                let mut told = definition_edit(self.new, live, node, scope, Kind::Derived, Change::Derived);
+                told.parts = vec![Part::Decorators];
+                told.offered = true;
+                self.edits.push(told);
+            }
+            if node.is_class() {
+                self.tell_decorated_by(&node.body, &scope.in_class(node), edited);
+            }
+        }
+    }
+}
