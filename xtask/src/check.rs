@@ -13,7 +13,11 @@ pub fn run() -> anyhow::Result<()> {
     let ruff = tools::environment("tools/ruff", &["ruff==0.14.*"])?.join("bin/ruff");
     for arguments in [&["check", "--quiet"][..], &["format", "--check", "--quiet"][..]] {
         let mut command = Command::new(&ruff);
-        command.current_dir(repository().join("agent")).args(arguments).args(["python", "../tests/driver.py"]);
+        command.current_dir(repository().join("agent")).args(arguments).args([
+            "python",
+            "../tests/driver.py",
+            "../xtask/src",
+        ]);
         shell::run(command)?;
     }
     Ok(())

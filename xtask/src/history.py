@@ -79,8 +79,10 @@ def test(project, arguments):
     # The tests of another version are other modules.
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file and file.startswith(f"{project}/") and not any(
-            name == package or name.startswith(package + ".") for package in sys.argv[3:]
+        if (
+            file
+            and file.startswith(f"{project}/")
+            and not any(name == package or name.startswith(package + ".") for package in sys.argv[3:])
         ):
             del sys.modules[name]
     importlib.invalidate_caches()
@@ -114,10 +116,8 @@ def main():
     for line in requests:
         request = json.loads(line)
         try:
-            if request["do"] == "load":
-                answer = load(project, packages)
-            else:
-                answer = test(project, request["arguments"])
+            loads = request["do"] == "load"
+            answer = load(project, packages) if loads else test(project, request["arguments"])
         except BaseException as error:
             answer = {"error": repr(error)}
         print(json.dumps(answer), file=answers, flush=True)

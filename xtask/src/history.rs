@@ -54,7 +54,7 @@ struct Version {
     folder: PathBuf,
 }
 
-/// What a replay came to.
+/// What a replay came to, in versions.
 #[derive(Default)]
 pub struct Summary {
     pub equal: usize,
@@ -80,6 +80,11 @@ pub fn released(name: &str, versions: &[&str], with: &[&str]) -> Arguments {
         python: None,
         verbose: true,
     }
+}
+
+/// Whether released versions are here, or can be brought.
+pub fn is_reachable(arguments: &Arguments) -> bool {
+    released_versions(&arguments.what[0], &arguments.what[1..]).is_ok()
 }
 
 pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use hotsplice_tests::pythons;
 
 use crate::shell::{self, cargo};
-use crate::{check, editors};
+use crate::{check, editors, history};
 
 pub fn run() -> anyhow::Result<()> {
     let found: Vec<String> = pythons::all().iter().map(pythons::Python::name).collect();
@@ -29,10 +29,30 @@ pub fn run() -> anyhow::Result<()> {
     }
     let succeeded = child.wait()?.success();
     let editors = editors::vscode(None, &mut count);
+    let histories = histories(&mut count);
     count.finish()?;
     editors?;
+    histories?;
     if !succeeded {
         bail!("the tests failed");
+    }
+    Ok(())
+}
+
+/// Two projects' real histories, by their own tests.
+fn histories(count: &mut Count) -> anyhow::Result<()> {
+    for (name, versions, with) in [
+        ("more-itertools", &["9.0.0", "9.1.0", "10.0.0", "10.1.0", "10.2.0", "10.3.0", "10.5.0"][..], &[][..]),
+        ("itsdangerous", &["2.0.1", "2.1.0", "2.1.1", "2.1.2"], &["freezegun"]),
+    ] {
+        let arguments = history::released(name, versions, with);
+        if !history::is_reachable(&arguments) {
+            println!("the versions of {name} can't be had here: its history is not replayed");
+            continue;
+        }
+        let summary = history::replay(&arguments)?;
+        count.passed += summary.equal as u64;
+        count.failed += (summary.told + summary.silent) as u64;
     }
     Ok(())
 }
