@@ -1,7 +1,7 @@
 """The process in which a project's history goes live: ``history.py PROJECT SOURCE PACKAGE…``, a JSON request a line.
 
-``load`` imports every module of the packages and holds objects of them; ``test`` runs the project's tests as they are on
-disk now, in this process, and tells each one's outcome.
+``load`` imports every module of the packages and holds objects of them; ``test`` runs the project's tests as they are
+on disk now, in this process, and tells each one's outcome.
 """
 
 import contextlib
