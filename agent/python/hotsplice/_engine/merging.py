@@ -193,6 +193,10 @@ class Merger:
         calls = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr)
         if any(isinstance(node, calls) for node in ast.walk(statement)):
             return not scope and self._is_assigned_by_functions(name)
+        made = statement.body[0] if statement.body else None
+        if type(made).__name__ == "TypeAlias" or isinstance(getattr(made, "value", None), ast.GeneratorExp):
+            # Each run makes another one: there is nothing to compare.
+            return False
         seen = dict(self.namespace.globals)
         if scope:
             seen.update(holder)

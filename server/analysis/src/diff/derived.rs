@@ -9,6 +9,9 @@ use super::edits::{definition_edit, edit, header_run, statement_edit};
 use super::scope::Scope;
 use crate::tree::{Binding, Node};
 
+/// Methods that run when a class is called.
+const MAKING: [&str; 5] = ["__init__", "__new__", "__post_init__", "__set_name__", "__call__"];
+
 /// Names whose values are other ones now, as far as the walk has come.
 type Dirty = HashSet<String>;
 
@@ -25,9 +28,19 @@ impl<'a> Comparison<'a> {
 
     /// Module-level functions and classes with any edit in them.
     fn edited_definitions(&self) -> HashSet<String> {
+        // Of a class's members only those run when it is called.
+        let makes = |edit: &Edit| match edit.scope.as_slice() {
+            [_] => MAKING.contains(&edit.binds.first().or(Some(&edit.definition)).map_or("", |name| last(name))),
+            _ => true,
+        };
+        let is_class_member = |edit: &Edit| {
+            let class = edit.scope.first().filter(|_| edit.scope.len() == 1);
+            class.is_some_and(|name| self.new.file.items.iter().any(|item| item.is_class() && item.name == *name))
+        };
         let is_definition = |edit: &&Edit| {
             edit.change != Change::Added
                 && (matches!(edit.what, What::Function | What::Class) || !edit.scope.is_empty())
+                && (!is_class_member(edit) || makes(edit))
         };
         self.edits
             .iter()
@@ -215,6 +228,10 @@ fn fresh_names(live: Option<&Node>, new: &Node) -> Vec<String> {
 
 fn reads_any(reads: &[String], dirty: &Dirty) -> bool {
     !dirty.is_empty() && reads.iter().any(|name| dirty.contains(name))
+}
+
+fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 fn head(name: &str) -> &str {

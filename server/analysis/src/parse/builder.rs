@@ -50,6 +50,9 @@ impl<'a> Builder<'a> {
     pub fn scope(&self, body: &[Stmt]) -> Vec<Node> {
         let mut nodes: Vec<Node> = Vec::with_capacity(body.len());
         for (position, statement) in body.iter().enumerate() {
+            if is_filler(statement) {
+                continue;
+            }
             let node = self.statement(statement, position == 0);
             match nodes.last_mut() {
                 Some(before) if node.line <= before.end_line => join(before, node),
@@ -381,6 +384,12 @@ fn future_import(statement: &Stmt) -> Option<&[ruff_python_ast::Alias]> {
 
 fn is_docstring(statement: &Stmt) -> bool {
     matches!(statement, Stmt::Expr(expression) if expression.value.is_string_literal_expr())
+}
+
+/// `pass` and `...` do nothing: that they come and go is no edit.
+fn is_filler(statement: &Stmt) -> bool {
+    statement.is_pass_stmt()
+        || matches!(statement, Stmt::Expr(expression) if expression.value.is_ellipsis_literal_expr())
 }
 
 fn is_main_guard(statement: &Stmt) -> bool {
