@@ -31,6 +31,8 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     }
     let is_asked_for = |path: &str| asked_for.iter().any(|asked| asked.path == path);
     // What can't be asked now is not followed: the process itself will be asked next, and say so.
+    // A module that was just imported may follow, and the news of it be on its way.
+    session.forget_files();
     let Ok(loaded) = session.files() else { return };
     let mut following: Vec<_> =
         loaded.into_iter().filter(|file| is_project(&file.path) && !is_asked_for(&file.path)).collect();

@@ -67,7 +67,7 @@ def merge(merger, live, made, scope):
             _replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
             return
     if isinstance(live, enum.EnumMeta):
-        _merge_enum(merger, live, made)
+        _merge_enum(merger, live, made, scope)
         return
     old, new = dict(live.__dict__), dict(made.__dict__)
     edited = _edited_names(merger, scope)
@@ -282,10 +282,11 @@ def _fill_instances(merger, live, made, scope):
                     )
 
 
-def _merge_enum(merger, live, made):
+def _merge_enum(merger, live, made, scope):
     """Members that stay keep their identity; new ones join, removed ones go."""
     plan = merger.plan
     members, names, values = {}, [], {}
+    edited = _edited_names(merger, scope)
     for name, member in made._member_map_.items():
         kept = live._member_map_.get(name)
         if kept is None:
@@ -311,6 +312,11 @@ def _merge_enum(merger, live, made):
             merger.merge_function(old, value)
         elif name.startswith(("_hashable", "_unhashable", "_value_repr", "_flag_mask", "_singles", "_all_bits")):
             plan.set_class_attribute(live, name, value)
+        elif name not in members and not name.startswith("_") and (old is MISSING or name in edited):
+            _merge_attribute(merger, live, scope, name, old, value, True)
+    for name in _removed_names(merger, scope):
+        if name in live.__dict__ and name not in live._member_map_ and name not in made.__dict__:
+            plan.delete_class_attribute(live, name)
     plan.discarded.append(made)
 
 

@@ -49,6 +49,13 @@ def resolve(file_change, namespace, compiled):
             for outcome in file_change.outcomes_of(unit):
                 _say_missing(outcome, unit, namespace)
             continue
+        if lookup.is_displaced(namespace, unit, live[0]):
+            for outcome in file_change.outcomes_of(unit):
+                outcome.caveat(
+                    "HS0305",
+                    f"{unit['name']} holds something else that the program put there: it is kept; the function of this "
+                    "file, which goes on elsewhere, has the new code",
+                )
         # Asked before anything here refers to the code.
         shared = len(live) > 1 or native.is_shared(live[0], holders)
         changes.append(CodeChange(unit, namespace, live, new_code, shared))

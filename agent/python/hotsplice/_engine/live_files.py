@@ -34,6 +34,8 @@ class LiveFile:
         # How often the file had been executed when its text was taken: more since means a reload.
         self.executed = executed
         self.history = []
+        # The program reloaded the module after it had been patched, and nobody was told yet.
+        self.reloaded = False
         # Qualified name → {line, version, patched_at}
         self.patched = {}
 
@@ -48,6 +50,7 @@ class LiveFile:
         self.version += 1
         self.trust = "exact"
         self.differs = []
+        self.reloaded = False
 
 
 _files = {}
@@ -73,15 +76,15 @@ def live_file(path):
         # The program reloaded the module: what a patch had put there is gone.
         fresh.version = file.version + 1
         fresh.history = file.history
+        fresh.reloaded = file.reloaded or file.version > 0
     _files[path] = fresh
     return fresh
 
 
 def _record(path):
-    loaded = native.loaded()
-    found = loaded.get(path)
+    found = native.loaded(path).get(path)
     if found is None:
-        for name, record in loaded.items():
+        for name, record in native.loaded().items():
             if lookup.same_file(name, path):
                 return record
     return found

@@ -74,10 +74,13 @@ def namespaces(path):
     for loaded, module in loaded_modules():
         if loaded == path:
             found.setdefault(id(module.__dict__), Namespace(module.__dict__, module, path))
-    if not found:
+    # Executed more often than there are modules: by hand, or once more under the same name.
+    record = native.loaded(path).get(path) if found else None
+    if not found or (record is not None and record[4] > len(found)):
         for function in native.functions_of_file(path):
             globals = function.__globals__
-            found.setdefault(id(globals), Namespace(globals, None, path))
+            if id(globals) not in found and same_file(function.__code__.co_filename, path):
+                found[id(globals)] = Namespace(globals, None, path)
     return list(found.values())
 
 
@@ -145,6 +148,15 @@ def find_unit(namespace, unit):
         if function.__globals__ is namespace.globals and fits(function):
             codes.setdefault(id(function.__code__), function)
     return list(codes.values()) or ([] if namespace.lines_known else _by_name(namespace, scope, name))
+
+
+def is_displaced(namespace, unit, function):
+    """Whether the definition's name holds something that the program put there, and not what came of the function."""
+    value = bound_value(namespace, unit["scope"], unit["name"])
+    if value is None or value is function:
+        return False
+    code = function.__code__
+    return search(value, lambda item: isinstance(item, FunctionType) and item.__code__ is code) is None
 
 
 def _by_name(namespace, scope, name):

@@ -109,6 +109,9 @@ class Merger:
             else:
                 outcome.caveat("HS0107", f"{'.'.join(scope)} holds no class of this file: its members are left alone")
             return
+        if edit["kind"] == "lines" and not classes.needs_rebuild(owner, edit):
+            outcome.unneeded(None, "only its place in the class is another one")
+            return
         if scope in self.rebuilt or (not self._is_bare(edit) and classes.needs_rebuild(owner, edit)):
             self._rebuild(scope, owner)
             outcome.applied()

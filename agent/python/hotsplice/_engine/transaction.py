@@ -107,6 +107,8 @@ class Transaction:
         for change in self.files:
             for namespace in change.namespaces:
                 namespace.lines_known = live_file(change.path).trust == "exact"
+            if live_file(change.path).reloaded and change.outcomes:
+                change.outcomes[0].caveat("HS0204", "the program reloaded the module: what was patched before is gone")
             if live_file(change.path).version != change.base_version:
                 fit = False
                 for outcome in change.outcomes:

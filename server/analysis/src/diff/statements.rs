@@ -25,8 +25,35 @@ impl<'a> Comparison<'a> {
                 None => self.add(node, scope, renamed.remove(&index).is_some()),
             };
         }
+        changed |= self.tell_order(&live, &new, &matching, scope);
         changed |= self.remove_missing(&live, &new, &matching, scope);
         changed | self.tell_shadowing(&live, &new, &matching, scope)
+    }
+
+    /// Members of enums and fields of dataclasses stand in an order that counts: one that only moved is an edit where a
+    /// metaclass, a base or a decorator may look at it.
+    fn tell_order(&mut self, live: &[&'a Node], new: &[&'a Node], matching: &Matching, scope: &Scope<'a>) -> bool {
+        let is_looked_at =
+            |class: &&Node| class.definition.as_ref().is_some_and(|parts| !parts.header_reads.is_empty());
+        if scope.is_local || scope.classes().last().copied().filter(is_looked_at).is_none() {
+            return false;
+        }
+        let mut furthest = 0;
+        let mut moved = false;
+        for (node, partner) in new.iter().zip(&matching.live_of) {
+            let Some(partner) = *partner else { continue };
+            if !matches!(node.what, What::Assignment | What::Annotation) {
+                continue;
+            }
+            if partner < furthest && self.edit_for(node).is_none() {
+                let mut told = statement_edit(self.new, Some(live[partner]), node, scope, Change::Changed);
+                told.kind = Kind::Lines;
+                self.push(node, told);
+                moved = true;
+            }
+            furthest = furthest.max(partner);
+        }
+        moved
     }
 
     fn add(&mut self, node: &'a Node, scope: &Scope<'a>, renamed: bool) -> bool {
