@@ -6,6 +6,7 @@
 //! | [`program`] | a Python process under `hotsplice run`, and the command line |
 //! | [`lsp`] | an editor's end of the language server |
 //! | [`driver`] | a process that imports and runs what a test tells it |
+//! | [`generate`] | random modules and edits |
 //! | [`cases`] | behaviour cases in Markdown |
 //! | [`debugger`] | a debugger's front end |
 //! | [`what_works`] | the page made of the cases |
@@ -14,6 +15,7 @@
 pub mod cases;
 pub mod debugger;
 pub mod driver;
+pub mod generate;
 pub mod lsp;
 pub mod program;
 pub mod pythons;

@@ -64,7 +64,7 @@ pub struct FilePatch {
 }
 
 /// An outermost function (a module's function or a method, never one nested in a function), or in
-/// [`FilePatch::moves`] a class too.
+/// [`FilePatch::moves`] a class or a statement that makes lambdas too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Unit {
     /// The qualified names' parts of the classes around it, outermost first.
@@ -72,6 +72,8 @@ pub struct Unit {
     pub name: String,
     pub what: What,
     pub old_line: u32,
+    #[serde(default)]
+    pub old_end_line: u32,
     pub line: u32,
 }
 

@@ -251,7 +251,8 @@ def plan_moves(file_change, namespace, plan):
             if owner is not None and owner.__dict__.get("__firstlineno__") == unit["old_line"]:
                 plan.set_class_attribute(owner, "__firstlineno__", unit["line"])
             continue
-        for function in lookup.find_unit(namespace, unit):
+        is_function = unit["what"] == "function"
+        for function in (lookup.find_unit if is_function else lookup.find_lambdas)(namespace, unit):
             if in_place:
                 for code in tree(function.__code__):
                     plan.add("first-line", code, code.co_firstlineno + shift)

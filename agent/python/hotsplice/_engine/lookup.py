@@ -183,15 +183,34 @@ def is_definition(code, namespace, name, line):
     return code.co_firstlineno == line and code.co_name == name and namespace.reads(code)
 
 
+def find_lambdas(namespace, unit):
+    """The live lambdas of a statement, as far as the name that it binds leads to them."""
+    lines = range(unit["old_line"], unit["old_end_line"] + 1)
+
+    def fits(value):
+        return (
+            isinstance(value, FunctionType)
+            and value.__code__.co_name == "<lambda>"
+            and value.__code__.co_firstlineno in lines
+            and namespace.reads(value.__code__)
+        )
+
+    value = bound_value(namespace, unit["scope"], unit["name"])
+    return list({id(found.__code__): found for found in reachable(value, fits) if fits(found)}.values())
+
+
 def search(start, fits):
     """Looks through wrappers (properties, partials, closures, instances) for a value; breadth first, bounded."""
+    return next((value for value in reachable(start, fits) if fits(value)), None)
+
+
+def reachable(start, fits):
     if start is None:
-        return None
+        return
     queue, seen = [start], {id(start)}
     while queue and len(seen) < SEARCH_LIMIT:
         value = queue.pop(0)
-        if fits(value):
-            return value
+        yield value
         if isinstance(value, FunctionType):
             following = [value.__closure__, value.__dict__, value.__defaults__]
         elif isinstance(value, type):
@@ -207,7 +226,6 @@ def search(start, fits):
                 continue
             seen.add(id(item))
             queue.append(item)
-    return None
 
 
 def sharing(functions, namespace):

@@ -50,6 +50,16 @@ impl<'a> Comparison<'a> {
             .collect()
     }
 
+    /// Whether something else of the live module had the definition's name.
+    fn takes_a_name(&mut self, node: &Node, scope: &Scope<'a>) -> bool {
+        let live = self.live;
+        let had = |item: &Node| item.what != node.what && item.binds_name(&node.name);
+        self.edit_for(node).is_some_and(|edit| match edit.change {
+            Change::Added => scope.path.is_empty() && live.file.items.iter().any(had),
+            _ => edit.kind == Kind::Replaced,
+        })
+    }
+
     fn removed_names(&self, path: &[String]) -> Dirty {
         let of_scope = self.removals.iter().filter(|edit| edit.scope == path);
         of_scope.flat_map(|edit| edit.binds.iter().cloned()).collect()
@@ -62,7 +72,8 @@ impl<'a> Comparison<'a> {
             let fresh = match node.what {
                 What::Function => {
                     self.derive_defaults(node, scope, dirty);
-                    Vec::new()
+                    // Where something else had the name before, what was computed from that is computed again.
+                    if self.takes_a_name(node, scope) { vec![node.name.clone()] } else { Vec::new() }
                 }
                 What::Class => self.derive_class(node, scope, dirty, called),
                 What::Import if !self.foreign.changed.is_empty() => self.derive_import(node, scope, dirty, called),
@@ -179,7 +190,10 @@ impl<'a> Comparison<'a> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let mut fresh = Vec::new();
         match self.edit_for(node).map(|edit| (edit.change, edit.kind)) {
-            Some((Change::Added, _) | (_, Kind::Replaced)) => return fresh,
+            Some((_, Kind::Replaced)) => return vec![node.name.clone()],
+            Some((Change::Added, _)) => {
+                return if self.takes_a_name(node, scope) { vec![node.name.clone()] } else { fresh };
+            }
             Some((_, Kind::ClassHeader)) => fresh.push(node.name.clone()),
             _ => {
                 let header_reads = node.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);

@@ -141,8 +141,8 @@ pub(super) fn needs_run(parts: &[Part], live: &Parts, new: &Parts) -> bool {
     })
 }
 
-/// What has to be run for a function's header: with its decorators only if they changed, and with only the fresh
-/// defaults evaluated.
+/// What has to be run for a function's header: with its decorators if they changed, else with only the fresh defaults
+/// evaluated.
 pub(super) fn header_run(
     outline: &Outline,
     new: &Node,
@@ -155,6 +155,7 @@ pub(super) fn header_run(
     let blanked: Vec<Span> =
         definition.defaults.iter().filter(|one| !fresh.contains(&one.parameter)).map(|one| one.span).collect();
     let lines = if decorated { whole(new) } else { bare(new) };
-    let blanked = if scope.block.is_some() { &[] } else { &*blanked };
+    // A decorator may look at the defaults.
+    let blanked = if scope.block.is_some() || decorated { &[] } else { &*blanked };
     Some(cut(outline, &scope.around(lines), blanked))
 }

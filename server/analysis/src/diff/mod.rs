@@ -51,6 +51,7 @@ type Key = *const Node;
 
 /// The edits found so far.
 struct Comparison<'a> {
+    live: &'a Outline,
     new: &'a Outline,
     foreign: &'a Foreign,
     edits: Vec<Edit>,
@@ -73,6 +74,7 @@ struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     fn new(live: &'a Outline, new: &'a Outline, foreign: &'a Foreign) -> Self {
         Self {
+            live,
             new,
             foreign,
             edits: Vec::new(),
@@ -152,5 +154,16 @@ impl<'a> Comparison<'a> {
 }
 
 fn unit(live: &Node, new: &Node, scope: &Scope) -> Unit {
-    Unit { scope: scope.path.clone(), name: new.name.clone(), what: new.what, old_line: live.line, line: new.line }
+    let name = match new.binds.first() {
+        Some(binding) if !new.is_definition() => binding.name.clone(),
+        _ => new.name.clone(),
+    };
+    Unit {
+        scope: scope.path.clone(),
+        name,
+        what: new.what,
+        old_line: live.line,
+        old_end_line: live.end_line,
+        line: new.line,
+    }
 }

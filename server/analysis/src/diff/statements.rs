@@ -78,7 +78,12 @@ impl<'a> Comparison<'a> {
                 true
             }
             (What::Block, What::Block) => self.compare_block(live, new, scope),
-            _ if live.hash == new.hash => false,
+            _ if live.hash == new.hash => {
+                if new.makes_lambdas {
+                    self.add_move(live, new, scope);
+                }
+                false
+            }
             _ => {
                 let told = statement_edit(self.new, Some(live), new, scope, Change::Changed);
                 self.push(new, told);

@@ -86,6 +86,7 @@ impl<'a> Builder<'a> {
             binds: names.binds,
             reads: names.reads,
             calls: names.calls,
+            makes_lambdas: names.makes_lambdas,
             runs_unasked: runs_unasked(statement),
             main_guard: is_main_guard(statement),
             definition: None,
@@ -346,6 +347,7 @@ fn join(before: &mut Node, node: Node) {
     before.frame = hash_of(&(before.frame, node.frame));
     before.layout = hash_of(&(before.layout, node.layout));
     before.runs_unasked &= node.runs_unasked;
+    before.makes_lambdas |= node.makes_lambdas;
     before.what = match (before.what, node.what) {
         // After a syntax error anything may share a line; a definition stays one.
         (What::Function | What::Class | What::Block, _) => before.what,

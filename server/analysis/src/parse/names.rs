@@ -11,6 +11,7 @@ pub(super) struct Names {
     pub binds: Vec<Binding>,
     pub reads: Vec<String>,
     pub calls: Vec<String>,
+    pub makes_lambdas: bool,
     /// Annotations are not evaluated (`from __future__ import annotations`).
     lazy_annotations: bool,
 }
@@ -35,6 +36,7 @@ impl Names {
 
     /// Adds what another statement binds, reads and calls.
     pub fn extend(&mut self, other: Names) {
+        self.makes_lambdas |= other.makes_lambdas;
         for binding in other.binds {
             self.bind(&binding.name, binding.origin);
         }
@@ -174,6 +176,7 @@ impl<'a> Visitor<'a> for Names {
                 visitor::walk_expr(self, expression);
             }
             Expr::Lambda(lambda) => {
+                self.makes_lambdas = true;
                 if let Some(parameters) = &lambda.parameters {
                     self.visit_parameters(parameters);
                 }
