@@ -158,8 +158,11 @@ try {
     await code.open("app.py", PRICE + 1);
     await code.press("F9");
     await code.page.locator(".codicon-debug-breakpoint").first().waitFor();
-    const stopped = get(`http://127.0.0.1:${debugged}/price`);
-    await stoppedLine("attached");
+    // The editor shows a breakpoint before the debugger has it: a call may slip through.
+    const line = stoppedLine("attached");
+    let stopped;
+    do stopped = get(`http://127.0.0.1:${debugged}/price`);
+    while (!(await Promise.race([line.then(() => true), stopped.then(() => false)])));
     await code.open("app.py", PRICE);
     await code.replaceLine("app.py", PRICE + 1, '    return f"{cents / 100:.2f} €"');
     await code.picture(path.join(pictures, "debugging.png"));

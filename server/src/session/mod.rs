@@ -31,13 +31,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Session {
     pub entry: Entry,
     client: Client,
-    files: Mutex<Option<Vec<LoadedFile>>>,
+    files: Mutex<Files>,
     /// Live texts that were asked for, with what they parse to. What arrives by event takes them out.
     baselines: Mutex<HashMap<String, Arc<Live>>>,
     observed: Mutex<Observed>,
     workspace: Mutex<Arc<Workspace>>,
     /// Once found to be of the workspace, it stays so.
     belongs: AtomicBool,
+}
+
+/// What a process has loaded, as far as is known.
+#[derive(Default)]
+struct Files {
+    known: Option<Vec<LoadedFile>>,
+    /// How often it was said that this has changed: an answer that was on its way then is old.
+    changes: u64,
 }
 
 /// What was seen of a process when it was looked at last.
@@ -62,7 +70,7 @@ impl Session {
         Ok(Self {
             entry: entry.clone(),
             client,
-            files: Mutex::new(None),
+            files: Mutex::default(),
             baselines: Mutex::default(),
             observed: Mutex::default(),
             workspace: Mutex::default(),
@@ -110,7 +118,7 @@ impl Session {
         if self.belongs.load(Ordering::Acquire) || workspace.takes_all || workspace.folders.is_empty() {
             return true;
         }
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = &self.files.lock().unwrap_or_else(PoisonError::into_inner).known;
         let holds = |file: &LoadedFile| workspace.holds(Path::new(&file.path));
         let belongs =
             workspace.holds(Path::new(&self.entry.cwd)) || files.as_ref().is_some_and(|files| files.iter().any(holds));
@@ -120,17 +128,26 @@ impl Session {
 
     /// Every source file that the process has loaded.
     pub fn files(&self) -> Result<Vec<LoadedFile>, SessionError> {
-        if let Some(known) = &*self.files.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(known.clone());
-        }
+        let changes = {
+            let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = &files.known {
+                return Ok(known.clone());
+            }
+            files.changes
+        };
         let answer: FilesAnswer = self.client.request(method::FILES, &serde_json::json!({}), PATIENCE)?;
-        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.files.clone());
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if files.changes == changes {
+            files.known = Some(answer.files.clone());
+        }
         Ok(answer.files)
     }
 
     /// What was known of loaded files may have changed.
     pub fn forget_files(&self) {
-        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.known = None;
+        files.changes += 1;
     }
 
     /// The file as the process knows it, if it has loaded it; links are followed on both sides.
