@@ -61,6 +61,8 @@ pub struct State {
     inbox: Receiver<Message>,
     mailbox: Mailbox,
     alarms: Vec<(Instant, Alarm)>,
+    /// How long to wait at most until the descriptors are looked at again.
+    look: Duration,
     entry: Entry,
     capabilities: BTreeMap<String, Capability>,
 }
@@ -74,6 +76,11 @@ struct Reopen {
 /// A program that has closed everything is about to open its own files; ours come after that.
 const REST: Duration = Duration::from_millis(200);
 const MAX_TRIES: u32 = 5;
+
+/// Closing the bell wakes who waits for it already, but not who is about to: between the look at the descriptors and the
+/// wait a program may close them all. So they are looked at again, soon at first and ever more seldom when nothing happens.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(10);
 
 enum Turn {
     Again,
@@ -97,6 +104,7 @@ impl State {
             inbox,
             mailbox,
             alarms: Vec::new(),
+            look: FIRST_LOOK,
             entry,
             capabilities,
         };
@@ -147,6 +155,8 @@ impl State {
         if ringing && let Some(bell) = waited.bell.get() {
             let _ = rustix::io::read(bell, &mut [0u8; 64]);
         }
+        let idle = !accepting && !ringing && connections.is_empty();
+        self.look = if idle { (self.look * 2).min(LAST_LOOK) } else { FIRST_LOOK };
         let pause = self.take_messages();
         self.ring_alarms();
         if accepting {
@@ -197,6 +207,7 @@ impl State {
             waited.bell.leave();
         }
         self.mailbox.leave_bell();
+        self.look = FIRST_LOOK;
         self.reopen = Some(Reopen { when: Instant::now() + REST, tries: 0 });
     }
 
@@ -256,8 +267,8 @@ impl State {
             return Ok(None);
         }
         let next = self.alarms.iter().map(|(when, _)| when.saturating_duration_since(Instant::now())).min();
-        let timeout = next.and_then(|next| Timespec::try_from(next).ok());
-        match poll(&mut polled, timeout.as_ref()) {
+        let timeout = next.map_or(self.look, |next| next.min(self.look));
+        match poll(&mut polled, Timespec::try_from(timeout).ok().as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

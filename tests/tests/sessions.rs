@@ -97,7 +97,7 @@ if not (pid := os.fork()):
     for number in range(700, 900):
         os.dup2(writing, number)
     print('daemon', os.getpid(), flush=True)
-    while name() == 'old':
+    while not os.path.exists(sys.argv[1]):
         time.sleep(0.02)
     os.closerange(700, 900)
     for file in files:
@@ -121,7 +121,8 @@ input()
     for python in pythons::all() {
         let workspace = Workspace::new();
         let script = workspace.write("daemon.py", daemon);
-        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        let go = workspace.path().join("go");
+        let mut program = workspace.run(python, &[&script.display().to_string(), &go.display().to_string()]);
         let line = program.line();
         let pid = line.strip_prefix("daemon ").expect("the daemon's line").to_owned();
         workspace.write("daemon.py", &daemon.replace("return 'old'", "return 'new'"));
@@ -129,6 +130,7 @@ input()
         wait_for("the daemon's new socket", || {
             (workspace.call(&["patch", "daemon.py", "--pid", &pid]).code() == Some(0)).then_some(())
         });
+        workspace.write("go", "");
         assert_eq!(program.line(), "5");
         assert_eq!(program.line(), "new");
         program.send("");
