@@ -83,9 +83,7 @@ fn apply<'py>(operation: &Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()>
         "dict-delete" => dict(&target, item(2)?, None, log),
         "type-set" => type_attribute(&target, item(2)?, Some(item(3)?), log),
         "type-delete" => type_attribute(&target, item(2)?, None, log),
-        "bases" => {
-            attribute(&target, PyString::new(target.py(), "__bases__").into_any(), Some(item(2)?), type_setter()?, log)
-        }
+        "bases" => bases(&target, &item(2)?, &item(3)?, log),
         "attribute-set" => instance_attribute(&target, item(2)?, Some(item(3)?), log),
         "attribute-delete" => instance_attribute(&target, item(2)?, None, log),
         "setattr" => attribute(&target, item(2)?, Some(item(3)?), ffi::PyObject_SetAttr, log),
@@ -136,6 +134,37 @@ fn attribute<'py>(
 ) -> PyResult<()> {
     let old = target.getattr(name.cast::<PyString>()?).ok();
     change(target, name, old, value, setter, log)
+}
+
+/// Sets `__bases__`. If the last is a class and not None, it is put in as the first base before: CPython (`type_set_bases` in
+/// Objects/typeobject.c) compares the layouts of the former and the new first base, and says no to any change from or
+/// to `object`. The caller knows that the layout is the same.
+fn bases<'py>(
+    target: &Bound<'py, PyAny>,
+    new: &Bound<'py, PyAny>,
+    first: &Bound<'py, PyAny>,
+    log: &mut Log<'py>,
+) -> PyResult<()> {
+    let old = target.getattr("__bases__")?;
+    let old_first = target.getattr("__base__")?;
+    log.keep(&old)?;
+    log.keep(&old_first)?;
+    let forced = !first.is_none();
+    set_bases(target, new, forced.then_some(first))?;
+    let target = target.clone();
+    log.undo_with(move || set_bases(&target, &old, forced.then_some(&old_first)));
+    Ok(())
+}
+
+fn set_bases(target: &Bound<'_, PyAny>, bases: &Bound<'_, PyAny>, first: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    let field = layout(target.py()).type_base;
+    let before = first.map(|first| internals::replace_field(target, field, first)).transpose()?;
+    let name = PyString::new(target.py(), "__bases__");
+    let result = set_with(type_setter()?, target, name.as_any(), Some(bases));
+    if let (Err(_), Some(before)) = (&result, &before) {
+        internals::replace_field(target, field, before)?;
+    }
+    result
 }
 
 fn type_attribute<'py>(

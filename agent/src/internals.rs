@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 pub type VisitCallback = unsafe extern "C" fn(*mut ffi::PyObject, *mut c_void) -> c_int;
 pub type AuditHook = unsafe extern "C" fn(*const c_char, *mut ffi::PyObject, *mut c_void) -> c_int;
@@ -116,6 +116,7 @@ pub struct Layout {
     pub tuple_items: Option<usize>,
     pub code_first_line: Option<usize>,
     pub code_line_table: Option<usize>,
+    pub type_base: Option<usize>,
 }
 
 /// Finds the fields, once. Needs the GIL.
@@ -129,6 +130,7 @@ pub fn layout(py: Python<'_>) -> &'static Layout {
             tuple_items: None,
             code_first_line: None,
             code_line_table: None,
+            type_base: None,
         })
     })
 }
@@ -142,19 +144,31 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
     let probe_code = code.getattr("co_consts")?.get_item(0)?;
     let function = py.import("types")?.getattr("FunctionType")?.call1((&probe_code, &globals))?;
     let pair = PyTuple::new(py, [&globals, &builtins])?;
+    let base = made_class(py, py.get_type::<PyAny>().as_any())?;
     Ok(Layout {
-        function_globals: find_pointer(&function, globals.as_any()),
-        function_builtins: find_pointer(&function, builtins.as_any()),
-        function_code: find_pointer(&function, &probe_code),
-        tuple_items: find_pointer(pair.as_any(), globals.as_any()),
+        function_globals: find_pointer(&function, globals.as_any(), OBJECT),
+        function_builtins: find_pointer(&function, builtins.as_any(), OBJECT),
+        function_code: find_pointer(&function, &probe_code, OBJECT),
+        tuple_items: find_pointer(pair.as_any(), globals.as_any(), OBJECT),
         code_first_line: find_first_line(py, &probe_code)?,
-        code_line_table: find_pointer(&probe_code, &probe_code.getattr("co_linetable")?),
+        code_line_table: find_pointer(&probe_code, &probe_code.getattr("co_linetable")?, OBJECT),
+        type_base: find_pointer(&made_class(py, &base)?, &base, TYPE),
     })
 }
 
+/// How much of an object is searched for a field: the part that `tp_base` of a type lies in is further back.
+const OBJECT: usize = 240;
+const TYPE: usize = 320;
+
+/// What `class probe(base): pass` makes.
+fn made_class<'py>(py: Python<'py>, base: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    py.get_type::<PyType>().call1(("probe", (base,), PyDict::new(py)))
+}
+
 /// The only place in an object's first bytes that holds a pointer to another object.
-fn find_pointer(object: &Bound<'_, PyAny>, target: &Bound<'_, PyAny>) -> Option<usize> {
-    let size = object.call_method0("__sizeof__").ok()?.extract::<usize>().ok()?.min(240);
+fn find_pointer(object: &Bound<'_, PyAny>, target: &Bound<'_, PyAny>, most: usize) -> Option<usize> {
+    // By the type: a class's own `__sizeof__` is that of its instances.
+    let size = object.get_type().getattr("__sizeof__").ok()?.call1((object,)).ok()?.extract::<usize>().ok()?.min(most);
     let header = 2 * size_of::<usize>();
     let found: Vec<usize> = (header..size.saturating_sub(size_of::<usize>() - 1))
         .step_by(size_of::<usize>())
@@ -205,6 +219,23 @@ pub fn can_set_first_line(py: Python<'_>) -> bool {
 #[pyfunction]
 pub fn can_set_line_table(py: Python<'_>) -> bool {
     layout(py).code_line_table.is_some()
+}
+
+/// Whether the first base of a class can be exchanged where `__bases__` alone refuses.
+#[pyfunction]
+pub fn can_set_base(py: Python<'_>) -> bool {
+    layout(py).type_base.is_some()
+}
+
+/// Whether a class was made by a class statement, and not in C: objects of both are freed by the same function.
+#[pyfunction]
+pub fn is_made_in_python(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let probe = made_class(py, py.get_type::<PyAny>().as_any())?;
+    // SAFETY: both are types, and PyType_GetSlot takes any type from 3.10 on.
+    unsafe {
+        let slot = |class: *mut ffi::PyObject| ffi::PyType_GetSlot(class.cast(), ffi::Py_tp_dealloc);
+        Ok(slot(class.as_ptr()) == slot(probe.as_ptr()))
+    }
 }
 
 /// Reads a code object's first line and writes another one.

@@ -54,6 +54,8 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(internals::can_set_first_line, module)?,
         wrap_pyfunction!(internals::is_main_interpreter, module)?,
         wrap_pyfunction!(internals::can_set_line_table, module)?,
+        wrap_pyfunction!(internals::can_set_base, module)?,
+        wrap_pyfunction!(internals::is_made_in_python, module)?,
     ] {
         module.add_function(function)?;
     }

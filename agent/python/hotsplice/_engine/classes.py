@@ -14,6 +14,8 @@ from .native import native
 MISSING = object()
 # Parts of a class's namespace that belong to the object itself.
 OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"}
+# What a class statement with bases like `Generic[T]` leaves in the namespace.
+GENERIC_KEYS = {"__orig_bases__", "__parameters__"}
 PLAIN_METACLASSES = (type, abc.ABCMeta)
 
 
@@ -60,10 +62,11 @@ def merge(merger, live, made, scope):
     if _slots(live) != _slots(made):
         _replace(merger, live, made, scope, "the __slots__ changed")
         return
-    bases = tuple(live if base is made else _live_base(merger, base) for base in made.__bases__)
+    bases = tuple(_live_base(merger, base) for base in made.__bases__)
+    problem = None
     if bases != live.__bases__:
         problem = _layout_problem(live, made, bases)
-        if problem:
+        if problem and not _same_layout(live, made):
             _replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
             return
     if isinstance(live, enum.EnumMeta):
@@ -79,14 +82,16 @@ def merge(merger, live, made, scope):
         is_taken = name in edited or name.startswith("__") or name not in written
         _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, is_taken)
     for name, value in old.items():
-        generated = name.startswith("__") and isinstance(value, FunctionType) and name not in ("__init_subclass__",)
+        generated = name in GENERIC_KEYS or (
+            name.startswith("__") and isinstance(value, FunctionType) and name not in ("__init_subclass__",)
+        )
         if name not in new and name not in OWN_KEYS and (generated or name in _removed_names(merger, scope)):
             plan.delete_class_attribute(live, name)
     _point_class_cells(plan, live, made, new)
     if "__abstractmethods__" in new or "__abstractmethods__" in old:
         plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
     if bases != live.__bases__:
-        plan.add("bases", live, bases)
+        plan.add("bases", live, bases, _live_base(merger, made.__base__) if problem else None)
     if dataclasses.is_dataclass(made) and "__dataclass_fields__" in new:
         _fill_instances(merger, live, made, scope)
     merger.replaced.append((made, live))
@@ -204,6 +209,40 @@ def _layout_problem(live, made, bases):
     return None
 
 
+# Flags of a type (Include/object.h): what lies before an object, whether it is collected, what pattern matching and
+# fast checks ask.
+_LAYOUT_FLAGS = (1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 14) | (0xFF << 24)
+
+
+def _same_layout(live, made):
+    """Whether objects of the class and of the one that was built anew lie in memory alike and are freed alike.
+
+    CPython itself compares the first bases only, and never takes ``object`` for another class.
+    """
+    if not native.can_set_base():
+        return False
+    if (live.__flags__ ^ made.__flags__) & _LAYOUT_FLAGS:
+        return False
+    sizes = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
+    if any(getattr(live, size) != getattr(made, size) for size in sizes):
+        return False
+    common = set(live.__mro__) & set(made.__mro__)
+    apart = [cls for cls in (*live.__mro__, *made.__mro__) if cls not in common]
+    if not all(cls is typing.Generic or native.is_made_in_python(cls) for cls in apart):
+        return False
+    return _slots_apart(live, common) == _slots_apart(made, common)
+
+
+def _slots_apart(cls, common):
+    return [
+        (name, value.__objclass__.__qualname__)
+        for base in cls.__mro__
+        if base not in common
+        for name, value in base.__dict__.items()
+        if isinstance(value, MemberDescriptorType)
+    ]
+
+
 def update_abstract(owner):
     """Which methods of a class and of its subclasses are abstract (``abc.update_abstractmethods``)."""
     abc.update_abstractmethods(owner)
@@ -232,7 +271,7 @@ def _replace(merger, live, made, scope, change):
         ) from None
     for subclass in subclasses:
         bases = tuple(made if base is live else base for base in subclass.__bases__)
-        plan.add("bases", subclass, bases)
+        plan.add("bases", subclass, bases, None)
     for instance in instances:
         plan.add("setattr", instance, "__class__", made)
     edited = _edited_names(merger, scope)
