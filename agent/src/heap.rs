@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::internals::{self, Symbols};
 
@@ -131,10 +131,12 @@ pub fn functions_with_globals<'py>(py: Python<'py>, globals: &Bound<'py, PyDict>
     functions(py, |symbols, function| internals::function_globals(symbols, function) == globals.as_ptr())
 }
 
-/// Every live object whose type is exactly this one.
+/// Every live object whose type is exactly one of these.
 #[pyfunction]
-pub fn objects_of_type<'py>(py: Python<'py>, kind: &Bound<'py, PyType>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    scan(py, |object| is_exactly(object, kind.as_any()))
+#[pyo3(signature = (*kinds))]
+pub fn objects_of_type<'py>(py: Python<'py>, kinds: &Bound<'py, PyTuple>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let kinds: Vec<_> = kinds.iter().collect();
+    scan(py, |object| kinds.iter().any(|kind| is_exactly(object, kind)))
 }
 
 /// Like `gc.get_referrers`, without the list of targets itself.

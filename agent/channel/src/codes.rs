@@ -79,6 +79,7 @@ codes! {
     INSTANCES_LACK "HS0503" Caveat "existing instances were not given the new attribute";
     METACLASS "HS0504" Refused "the metaclass can't be changed on a live class";
     CLASS_REPLACED "HS0505" Caveat "the class is a new object; existing instances keep the old one";
+    INSTANCES_GIVEN "HS0506" Information "existing instances were given the attribute that the constructor sets now";
 
     HOOK_FAILED "HS0601" Caveat "a hook raised an exception";
     ADAPTER_FAILED "HS0602" Caveat "a framework could not be told of the change";

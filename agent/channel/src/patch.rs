@@ -131,9 +131,21 @@ pub struct Edit {
     /// For a function whose decorators are unchanged: the bare `def` without them.
     #[serde(default)]
     pub run: Option<Excerpt>,
+    /// What a constructor sets on each object and did not set before.
+    #[serde(default)]
+    pub attributes: Vec<NewAttribute>,
     /// For a statement that calls something: it is offered, not run unasked.
     #[serde(default)]
     pub offered: bool,
+}
+
+/// An attribute that objects which exist lack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAttribute {
+    pub name: String,
+    /// The text of its value, an expression of module-level names, parameters and the object itself that calls nothing of
+    /// the program's; nothing where the value can't be had without running the constructor.
+    pub value: Option<String>,
 }
 
 /// What a person calls the edit; part of the command line's JSON.

@@ -74,6 +74,8 @@ pub(crate) struct Parts {
     /// Names, kinds and order.
     pub parameters: u64,
     pub defaults: Vec<DefaultValue>,
+    /// Of a constructor: what it sets on the object.
+    pub attributes: Vec<InstanceAttribute>,
     /// Of a class.
     pub bases: u64,
     pub keywords: u64,
@@ -90,6 +92,13 @@ pub(crate) struct DefaultValue {
     pub hash: u64,
     pub span: Span,
     pub reads: Vec<String>,
+}
+
+/// An attribute that a constructor sets, with the text of its value if that can be had at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InstanceAttribute {
+    pub name: String,
+    pub value: Option<String>,
 }
 
 impl Node {

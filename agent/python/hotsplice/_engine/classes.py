@@ -261,7 +261,7 @@ def _replace(merger, live, made, scope, change):
     try:
         if instances or subclasses:
             # The rule for instances is that for subclasses (`compatible_for_assignment` in Objects/typeobject.c).
-            object.__new__(live).__class__ = made
+            object.__setattr__(object.__new__(live), "__class__", made)
     except TypeError as error:
         followers = f"{len(instances)} instances and {len(subclasses)} subclasses"
         raise Refusal(
@@ -273,7 +273,7 @@ def _replace(merger, live, made, scope, change):
         bases = tuple(made if base is live else base for base in subclass.__bases__)
         plan.add("bases", subclass, bases, None)
     for instance in instances:
-        plan.add("setattr", instance, "__class__", made)
+        plan.add("attribute-set", instance, "__class__", made)
     edited = _edited_names(merger, scope)
     for name, value in dict(live.__dict__).items():
         new = made.__dict__.get(name, MISSING)

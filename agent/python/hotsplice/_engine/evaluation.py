@@ -3,7 +3,7 @@
 import builtins
 from types import ModuleType
 
-from . import merging, references
+from . import instances, merging, references
 from .errors import Refusal, Stop
 from .shadow import Shadow
 
@@ -17,9 +17,10 @@ def evaluate(transaction):
         if _is_to_be_run(outcome, transaction.options)
     ]
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
-    if not wanted and not removed:
-        return
     shadows = {}
+    if not wanted and not removed:
+        instances.give_attributes(transaction, shadows)
+        return
     for change in transaction.files:
         for namespace in change.namespaces:
             shadows[id(namespace)] = Shadow(namespace)
@@ -50,6 +51,7 @@ def evaluate(transaction):
         for merger in evaluated:
             merger.finish()
         references.follow(evaluated)
+        instances.give_attributes(transaction, shadows)
     except Stop:
         return
 

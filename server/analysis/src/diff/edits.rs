@@ -1,6 +1,6 @@
 //! How the edit of one definition or statement is told.
 
-use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
+use hotsplice_channel::patch::{Change, Edit, Kind, NewAttribute, Part, What};
 
 use super::excerpt::{bare, cut, whole};
 use super::scope::Scope;
@@ -33,8 +33,17 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         binds: new.bound_names(),
         reads: new.reads.clone(),
         run: None,
+        attributes: new_attributes(live, new),
         offered: false,
     }
+}
+
+fn new_attributes(live: Option<&Node>, new: &Node) -> Vec<NewAttribute> {
+    let Some(parts) = &new.definition else { return Vec::new() };
+    let before = live.and_then(|live| live.definition.as_ref()).map_or(&[][..], |parts| &parts.attributes);
+    let is_new = |name: &str| !before.iter().any(|known| known.name == name);
+    let fresh = parts.attributes.iter().filter(|attribute| is_new(&attribute.name));
+    fresh.map(|attribute| NewAttribute { name: attribute.name.clone(), value: attribute.value.clone() }).collect()
 }
 
 /// The edit of a statement that is no definition, new or changed.

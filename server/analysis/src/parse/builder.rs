@@ -6,6 +6,7 @@ use ruff_python_ast::visitor::Visitor;
 use ruff_python_ast::{Expr, ModModule, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
+use super::attributes;
 use super::hashing::{self, hash_of};
 use super::names::Names;
 use super::tokens::TokenIndex;
@@ -164,6 +165,7 @@ impl<'a> Builder<'a> {
         parts.has_annotations = returns.is_some() || parameters.iter().any(|one| one.annotation().is_some());
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one)).collect();
+        parts.attributes = attributes::of(function, &structure.nested, self.text);
         parts.decorator_reads = header.reads.clone();
         parts.header_reads = header.reads;
         let colon = function.returns.as_deref().map_or(parameters.end(), Ranged::end).to_usize();

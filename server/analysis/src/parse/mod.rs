@@ -1,5 +1,6 @@
 //! From text to [`Node`]s. The only folder that names the parser; its trees never leave it.
 
+mod attributes;
 mod builder;
 mod hashing;
 mod names;
