@@ -1,4 +1,4 @@
-"""Objects that were made before a patch: they are given what their constructor sets now, or it is said what they lack."""
+"""Objects made before a patch are given what their constructor sets now, or it is said what they lack."""
 
 import dis
 from types import FunctionType
