@@ -90,7 +90,15 @@ def test(project, arguments):
     os.chdir(project)
     outcomes = Outcomes()
     printed = io.StringIO()
-    options = ["-q", "-p", "no:cacheprovider", "--tb=short", "--color=no", f"--rootdir={project}"]
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--continue-on-collection-errors",
+        "--tb=short",
+        "--color=no",
+        f"--rootdir={project}",
+    ]
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         code = int(pytest.main([*options, *arguments], plugins=[outcomes]))
     # Where the project is does not count.
