@@ -129,7 +129,12 @@ pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
             process.test(&arguments.tests)?;
         }
         let step = process.go_to(new)?;
-        let fresh = Live::start(&python, new)?.test(&arguments.tests)?;
+        let mut other = Live::start(&python, new)?;
+        if arguments.old_tests_first {
+            // Some tests end otherwise when they are run again.
+            other.test(&arguments.tests)?;
+        }
+        let fresh = other.test(&arguments.tests)?;
         let patched = process.test(&arguments.tests)?;
         let ran = fresh["outcomes"].as_object().is_some_and(|outcomes| !outcomes.is_empty());
         ensure!(ran, "no test of {} ran: {}", new.name, fresh["printed"].as_str().unwrap_or_default());

@@ -16,6 +16,8 @@ MISSING = object()
 OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"}
 # What a class statement with bases like `Generic[T]` leaves in the namespace.
 GENERIC_KEYS = {"__orig_bases__", "__parameters__"}
+# What `type.__new__` makes of plain functions with these names.
+IMPLICIT = {"__new__": staticmethod, "__init_subclass__": classmethod, "__class_getitem__": classmethod}
 PLAIN_METACLASSES = (type, abc.ABCMeta)
 
 
@@ -326,8 +328,13 @@ def _merge_enum(merger, live, made, scope):
     plan = merger.plan
     members, names, values = {}, [], {}
     edited = _edited_names(merger, scope)
-    for name, member in made._member_map_.items():
+    for name, member in list(made._member_map_.items()):
         kept = live._member_map_.get(name)
+        if kept is not None:
+            # What is evaluated after this gets the member that stays.
+            made._member_map_[name] = kept
+            if made.__dict__.get(name) is member:
+                type.__setattr__(made, name, kept)
         if kept is None:
             plan.add("setattr", member, "__class__", live)
             plan.set_class_attribute(live, name, made.__dict__[name]) if name in made.__dict__ else None
@@ -356,6 +363,7 @@ def _merge_enum(merger, live, made, scope):
     for name in _removed_names(merger, scope):
         if name in live.__dict__ and name not in live._member_map_ and name not in made.__dict__:
             plan.delete_class_attribute(live, name)
+    merger.replaced.append((made, live))
     plan.discarded.append(made)
 
 

@@ -19,7 +19,7 @@ def evaluate(transaction):
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
     shadows = {}
     if not wanted and not removed:
-        instances.give_attributes(transaction, shadows)
+        instances.follow(transaction, shadows)
         return
     for change in transaction.files:
         for namespace in change.namespaces:
@@ -51,7 +51,7 @@ def evaluate(transaction):
         for merger in evaluated:
             merger.finish()
         references.follow(evaluated)
-        instances.give_attributes(transaction, shadows)
+        instances.follow(transaction, shadows)
     except Stop:
         return
 

@@ -7,15 +7,40 @@ from . import lookup
 from .native import native
 
 
-def give_attributes(transaction, shadows):
+def follow(transaction, shadows):
+    """Objects and classes that exist were made by the constructors of before."""
     for change in transaction.files:
         for outcome in change.outcomes:
+            if outcome.edit["what"] == "function" and outcome.edit["change"] in ("added", "changed"):
+                for namespace in change.namespaces:
+                    _say_made_before(namespace, outcome)
             if not outcome.edit.get("attributes") or "<locals>" in outcome.edit["scope"]:
                 continue
             for namespace in change.namespaces:
                 shadow = shadows.get(id(namespace))
                 names = namespace.globals if shadow is None else shadow.globals
                 _give(transaction.plan, namespace, names, outcome)
+
+
+def _say_made_before(namespace, outcome):
+    edit = outcome.edit
+    name = edit["definition"].rpartition(".")[2]
+    if name not in ("__init_subclass__", "__new__", "__init__", "__prepare__") or "<locals>" in edit["scope"]:
+        return
+    if edit["change"] == "changed" and not {"body", "defaults", "parameters"} & set(edit["parts"]):
+        return
+    owner = lookup.find_class(namespace, edit["scope"])
+    if owner is None:
+        return
+    if name == "__init_subclass__":
+        made = len(_with_subclasses(owner)) - 1
+    elif issubclass(owner, type):
+        made = len(native.objects_of_type(*_with_subclasses(owner)))
+    else:
+        return
+    if made:
+        classes = "1 existing class was" if made == 1 else f"{made} existing classes were"
+        outcome.caveat("HS0403", f"{classes} made before: {name} does not run again for them")
 
 
 def _give(plan, namespace, names, outcome):

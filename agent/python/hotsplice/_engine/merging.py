@@ -415,6 +415,8 @@ class Merger:
 
     def _bind_in_class(self, scope, owner, name, outcome):
         old, new = owner.__dict__.get(name, MISSING), self.shadow.classes[scope][name]
+        if isinstance(new, FunctionType) and name in classes.IMPLICIT:
+            new = classes.IMPLICIT[name](new)
         edit = outcome.edit
         if new is old:
             return
