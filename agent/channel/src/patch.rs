@@ -134,6 +134,9 @@ pub struct Edit {
     /// What a constructor sets on each object and did not set before.
     #[serde(default)]
     pub attributes: Vec<NewAttribute>,
+    /// A definition further down takes its name, as the implementation does after overloads.
+    #[serde(default)]
+    pub superseded: bool,
     /// For a statement that calls something: it is offered, not run unasked.
     #[serde(default)]
     pub offered: bool,

@@ -51,6 +51,8 @@ def resolve(file_change, namespace, compiled):
             continue
         if lookup.is_displaced(namespace, unit, live[0]):
             for outcome in file_change.outcomes_of(unit):
+                if outcome.edit.get("superseded"):
+                    continue
                 outcome.caveat(
                     "HS0305",
                     f"{unit['name']} holds something else that the program put there: it is kept; the function of this "
@@ -63,7 +65,9 @@ def resolve(file_change, namespace, compiled):
 
 
 def _say_missing(outcome, unit, namespace):
-    if lookup.bound_value(namespace, unit["scope"], unit["name"], _MISSING) is _MISSING:
+    if outcome.edit.get("superseded"):
+        outcome.unneeded(None, f"another definition of {unit['name']} follows, and nothing holds this one")
+    elif lookup.bound_value(namespace, unit["scope"], unit["name"], _MISSING) is _MISSING:
         outcome.unneeded(
             "HS0404", f"{unit['name']} is not live in this process: it was never made, or its name is gone"
         )

@@ -59,9 +59,9 @@ class Merger:
             if self._is_kept(outcome, self.namespace.globals, ()):
                 return
             run_in_module(edit["run"], self.shadow)
-            for name in self._names(edit["binds"]):
-                if not self._is_bound_later(edit, name):
-                    self.bound[name] = outcome
+            # A definition further down, which is live already, has the last word.
+            if not edit.get("superseded"):
+                self.bound.update(dict.fromkeys(self._names(edit["binds"]), outcome))
             outcome.applied()
 
     def _names(self, binds):
@@ -73,13 +73,6 @@ class Merger:
             for name, value in self.shadow.globals.items()
             if name not in UNBOUND and before.get(name, MISSING) is not value
         ]
-
-    def _is_bound_later(self, edit, name):
-        """A definition further down, which is live already, has the last word (overloads, redefinitions)."""
-        return edit["change"] == "added" and any(
-            unit["name"] == name and unit["scope"] == edit["scope"] and unit["line"] > edit["line"]
-            for unit in (*self.change.units, *self.change.moves)
-        )
 
     @staticmethod
     def _is_bare(edit):
@@ -123,6 +116,9 @@ class Merger:
         if self._is_bare(edit):
             self._transfer(outcome, seen.pop(names[0]))
             return
+        if edit.get("superseded"):
+            for name in names:
+                seen.pop(name, None)
         for name in names:
             if name in seen:
                 self.bound_in_class.setdefault(scope, {})[name] = outcome

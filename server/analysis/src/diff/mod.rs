@@ -67,6 +67,8 @@ struct Comparison<'a> {
     moves: Vec<(Key, Unit)>,
     classes: Vec<ClassUnit>,
     class_of: HashSet<Key>,
+    /// Definitions of the new text whose name another one takes.
+    superseded: HashSet<Key>,
     /// `from __future__` imports changed: every function is compiled anew.
     all_units: bool,
 }
@@ -87,11 +89,13 @@ impl<'a> Comparison<'a> {
             moves: Vec::new(),
             classes: Vec::new(),
             class_of: HashSet::new(),
+            superseded: superseded(&new.file.items),
             all_units: live.file.future_hash != new.file.future_hash,
         }
     }
 
-    fn push(&mut self, new: &Node, edit: Edit) {
+    fn push(&mut self, new: &Node, mut edit: Edit) {
+        edit.superseded = self.superseded.contains(&std::ptr::from_ref(new));
         self.edit_of.insert(new, self.edits.len());
         self.edits.push(edit);
     }
@@ -151,6 +155,26 @@ impl<'a> Comparison<'a> {
             classes,
         }
     }
+}
+
+/// Definitions that are followed by another one of their name in the same scope, which does not read it (as
+/// `@value.setter` does).
+fn superseded(items: &[Node]) -> HashSet<Key> {
+    let mut found = HashSet::new();
+    let mut last: HashMap<&str, &Node> = HashMap::new();
+    for item in items {
+        let Some(parts) = &item.definition else { continue };
+        if let Some(before) = last.insert(&item.name, item) {
+            let is_read = |read: &String| read.split('.').next() == Some(&item.name);
+            if !parts.decorator_reads.iter().any(is_read) {
+                found.insert(std::ptr::from_ref(before));
+            }
+        }
+        if item.is_class() {
+            found.extend(superseded(&item.body));
+        }
+    }
+    found
 }
 
 fn unit(live: &Node, new: &Node, scope: &Scope) -> Unit {
