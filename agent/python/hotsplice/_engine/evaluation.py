@@ -28,6 +28,11 @@ def evaluate(transaction):
         for namespace in change.namespaces:
             shadows[id(namespace)].make_twins(change.code_changes.get(id(namespace), ()))
     evaluated, replaced, superseded = [], [], []
+    stand_ins = {
+        id(made): live
+        for shadow in shadows.values()
+        for made, live in (*shadow.twins.values(), (shadow.module, shadow.namespace.module))
+    }
     pending = _in_import_order([(change, namespace) for change in transaction.files for namespace in change.namespaces])
 
     def evaluate_next(wanted=None):
@@ -36,6 +41,7 @@ def evaluate(transaction):
             if wanted is None or namespace.module is wanted:
                 del pending[position]
                 merger = merging.Merger(transaction, change, namespace, shadows[id(namespace)], replaced, superseded)
+                merger.stand_ins = stand_ins
                 evaluated.append(merger)
                 _run_edits(merger, transaction.options)
                 merger.show_others([shadows[id(other)] for _, other in pending])

@@ -34,6 +34,8 @@ class Merger:
         # Class path → {name: outcome}
         self.bound_in_class = {}
         self.rebuilt = set()
+        # id of what stands in for something live, in the shadow of any module → that
+        self.stand_ins = {}
         # (made while evaluating, live object that takes its place), of all files of the patch
         self.replaced = replaced
         # (live class, one made while evaluating that takes its place), of all files of the patch
@@ -397,6 +399,7 @@ class Merger:
     def _bind(self, name, outcome):
         holder = self.namespace.globals
         old, new = holder.get(name, MISSING), self.shadow.globals.get(name, MISSING)
+        new = self.stand_ins.get(id(new), new)
         edit = outcome.edit
         if new is MISSING or new is old:
             return

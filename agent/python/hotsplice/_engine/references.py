@@ -23,7 +23,9 @@ def follow(mergers):
 def move_binding(merger, name, old, new, outcome):
     """A name holds another value: copies that other modules imported follow while they still hold the old one."""
     redefined = outcome.edit["change"] == "added" and outcome.edit["kind"] != "replaced"
-    if isinstance(old, (FunctionType, type)) and old.__qualname__ == name and not redefined:
+    # What another module made goes on there: here it was only imported.
+    own = isinstance(old, (FunctionType, type)) and old.__module__ == merger.namespace.name
+    if own and old.__qualname__ == name and not redefined:
         left = move(merger.plan, old, new, [merger])
         if left:
             outcome.caveat(
