@@ -134,6 +134,9 @@ pub struct Edit {
     /// What a constructor sets on each object and did not set before.
     #[serde(default)]
     pub attributes: Vec<NewAttribute>,
+    /// Other statements of the live text bind its names too: what they hold is not what this one gave them.
+    #[serde(default)]
+    pub rebound: bool,
     /// A definition further down takes its name, as the implementation does after overloads.
     #[serde(default)]
     pub superseded: bool,

@@ -60,9 +60,13 @@ class Merger:
         else:
             if self._is_kept(outcome, self.namespace.globals, ()):
                 return
+            before = {name: self.shadow.globals.get(name, MISSING) for name in edit["binds"]}
             run_in_module(edit["run"], self.shadow)
-            # A definition further down, which is live already, has the last word.
-            if not edit.get("superseded"):
+            if edit.get("superseded"):
+                # A definition further down, which is live already, has the last word.
+                for name, value in before.items():
+                    self._restore(self.shadow.globals, name, value)
+            else:
                 self.bound.update(dict.fromkeys(self._names(edit["binds"]), outcome))
             outcome.applied()
 
@@ -183,7 +187,7 @@ class Merger:
         assigns the name.
         """
         stored = lookup.mangled(name, scope)
-        if stored not in holder or not edit.get("old_line"):
+        if stored not in holder or not edit.get("old_line") or edit.get("rebound"):
             return False
         lines = live_file(self.change.path).text.replace("\r\n", "\n").split("\n")
         text = textwrap.dedent("\n".join(lines[edit["old_line"] - 1 : edit["old_end_line"]]))

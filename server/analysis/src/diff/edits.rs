@@ -34,6 +34,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         reads: new.reads.clone(),
         run: None,
         attributes: new_attributes(live, new),
+        rebound: false,
         superseded: false,
         offered: false,
     }

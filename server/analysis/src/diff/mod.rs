@@ -67,6 +67,8 @@ struct Comparison<'a> {
     moves: Vec<(Key, Unit)>,
     classes: Vec<ClassUnit>,
     class_of: HashSet<Key>,
+    /// Statements of the live text that bind a name which others bind too.
+    rebound: HashSet<Key>,
     /// Definitions of the new text whose name another one takes.
     superseded: HashSet<Key>,
     /// `from __future__` imports changed: every function is compiled anew.
@@ -89,12 +91,16 @@ impl<'a> Comparison<'a> {
             moves: Vec::new(),
             classes: Vec::new(),
             class_of: HashSet::new(),
+            rebound: rebound(&live.file.items),
             superseded: superseded(&new.file.items),
             all_units: live.file.future_hash != new.file.future_hash,
         }
     }
 
     fn push(&mut self, new: &Node, mut edit: Edit) {
+        edit.rebound = self.live_of.get(&std::ptr::from_ref(new)).is_some_and(|live| {
+            self.rebound.contains(&std::ptr::from_ref(*live))
+        });
         edit.superseded = self.superseded.contains(&std::ptr::from_ref(new));
         self.edit_of.insert(new, self.edits.len());
         self.edits.push(edit);
@@ -155,6 +161,21 @@ impl<'a> Comparison<'a> {
             classes,
         }
     }
+}
+
+fn rebound(items: &[Node]) -> HashSet<Key> {
+    let mut binders: HashMap<&str, Vec<&Node>> = HashMap::new();
+    for item in items {
+        for binding in &item.binds {
+            binders.entry(&binding.name).or_default().push(item);
+        }
+    }
+    let several = binders.into_values().filter(|nodes| nodes.len() > 1);
+    let mut found: HashSet<Key> = several.flatten().map(std::ptr::from_ref).collect();
+    for item in items.iter().filter(|item| item.is_class()) {
+        found.extend(rebound(&item.body));
+    }
+    found
 }
 
 /// Definitions that are followed by another one of their name in the same scope, which does not read it (as
