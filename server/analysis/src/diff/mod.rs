@@ -98,9 +98,10 @@ impl<'a> Comparison<'a> {
     }
 
     fn push(&mut self, new: &Node, mut edit: Edit) {
-        edit.rebound = self.live_of.get(&std::ptr::from_ref(new)).is_some_and(|live| {
-            self.rebound.contains(&std::ptr::from_ref(*live))
-        });
+        edit.rebound = self
+            .live_of
+            .get(&std::ptr::from_ref(new))
+            .is_some_and(|live| self.rebound.contains(&std::ptr::from_ref(*live)));
         edit.superseded = self.superseded.contains(&std::ptr::from_ref(new));
         self.edit_of.insert(new, self.edits.len());
         self.edits.push(edit);
