@@ -110,6 +110,9 @@ class Process:
     def __init__(self):
         self.names = {}
 
+    def packages(self, folder, **_):
+        sys.path.insert(0, folder)
+
     def load(self, folder, module, **_):
         if folder not in sys.path:
             sys.path.insert(0, folder)

@@ -30,6 +30,14 @@ pub struct Step {
     pub differs: Vec<String>,
 }
 
+/// Packages that the cases of a file are about: `# Flask {needs flask}`.
+pub fn needs(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let title = text.lines().next().unwrap_or_default();
+    let Some((_, options)) = title.split_once("{needs ") else { return Vec::new() };
+    options.trim_end_matches('}').split_whitespace().map(str::to_owned).collect()
+}
+
 /// Every case of a file.
 pub fn read(path: &Path) -> Vec<Case> {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

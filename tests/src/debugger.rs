@@ -2,15 +2,16 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::lsp::messages;
+use crate::packages;
 use crate::program::{PATIENCE, Workspace};
-use crate::pythons::{self, Python};
+use crate::pythons::Python;
 
 pub struct Debugger {
     child: Child,
@@ -20,21 +21,9 @@ pub struct Debugger {
     events: Vec<Value>,
 }
 
-/// Where debugpy for this Python is, installed once by a pip that is found. None where that can't be had.
+/// Where debugpy for this Python is. None where that can't be had.
 pub fn debugpy(python: &Python) -> Option<PathBuf> {
-    let folder = crate::repository().join("target/tools").join(format!("debugpy-{}", python.name()));
-    if !folder.join("debugpy").exists() {
-        let installed = pythons::all().iter().any(|with_pip| {
-            let mut command = Command::new(&with_pip.path);
-            command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]);
-            command.args(["--python-version", &python.name(), "debugpy", "--target"]).arg(&folder);
-            command.output().is_ok_and(|output| output.status.success())
-        });
-        if !installed {
-            return None;
-        }
-    }
-    Some(folder)
+    packages::folder(python, "debugpy", &["debugpy".to_owned()])
 }
 
 impl Debugger {

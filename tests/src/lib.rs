@@ -8,6 +8,7 @@
 //! | [`driver`] | a process that imports and runs what a test tells it |
 //! | [`generate`] | random modules and edits |
 //! | [`cases`] | behaviour cases in Markdown |
+//! | [`packages`] | packages that a test's process imports |
 //! | [`debugger`] | a debugger's front end |
 //! | [`what_works`] | the page made of the cases |
 //! | [`wire`] | a bare connection to an agent |
@@ -17,6 +18,7 @@ pub mod debugger;
 pub mod driver;
 pub mod generate;
 pub mod lsp;
+pub mod packages;
 pub mod program;
 pub mod pythons;
 pub mod what_works;

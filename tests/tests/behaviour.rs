@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use hotsplice_tests::cases::{self, Case, Step};
 use hotsplice_tests::driver::Driver;
 use hotsplice_tests::lsp::Editor;
+use hotsplice_tests::packages;
 use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::repository;
@@ -55,14 +56,31 @@ fn run_file(
     failed: &mut usize,
     skipped: &mut usize,
 ) {
+    let topic = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let wanted = |case: &Case| only.is_none_or(|only| case.name.contains(only) || topic == only);
+    if !cases::read(file).iter().any(wanted) {
+        return;
+    }
+    let needs = cases::needs(file);
+    let packages = match needs.is_empty() {
+        true => None,
+        false => packages::folder(python, &topic, &needs),
+    };
+    if !needs.is_empty() && packages.is_none() {
+        println!("{topic}: {} can't be had for Python {}: not tested there", needs.join(", "), python.name());
+        *skipped += cases::read(file).len();
+        return;
+    }
     let workspace = Workspace::new();
     let mut driver = Driver::patchable(&workspace, python);
     workspace.sessions(1);
     let mut editor = Editor::start(&workspace);
     editor.wait_sessions(1);
-    let topic = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(packages) = &packages {
+        driver.ask("packages", json!({ "folder": packages })).expect("a folder");
+    }
     for (number, case) in cases::read(file).iter().enumerate() {
-        if only.is_some_and(|only| !case.name.contains(only) && topic != only) {
+        if !wanted(case) {
             continue;
         }
         if python.minor < case.from_python || python.minor >= case.before_python {
@@ -70,7 +88,7 @@ fn run_file(
             continue;
         }
         let module = format!("{}_{number}", topic.replace('-', "_"));
-        match run_case(python, &workspace, &mut driver, &mut editor, case, &module) {
+        match run_case(python, packages.as_deref(), &workspace, &mut driver, &mut editor, case, &module) {
             Ok(()) => *passed += 1,
             Err(report) => {
                 *failed += 1;
@@ -86,8 +104,10 @@ fn run_file(
     }
 }
 
+#[allow(clippy::too_many_arguments)]
 fn run_case(
     python: &Python,
+    packages: Option<&Path>,
     workspace: &Workspace,
     driver: &mut Driver,
     editor: &mut Editor,
@@ -104,7 +124,7 @@ fn run_case(
     run(driver, module, &case.hold, "hold")?;
     editor.open(&path, &named(&case.before));
     for step in &case.steps {
-        run_step(python, workspace, driver, editor, &path, module, step).map_err(|report| {
+        run_step(python, packages, workspace, driver, editor, &path, module, step).map_err(|report| {
             format!("--- before\n{}--- after\n{}--- what happened\n{report}", case.before, step.after)
         })?;
     }
@@ -115,6 +135,7 @@ fn run_case(
 #[allow(clippy::too_many_arguments)]
 fn run_step(
     python: &Python,
+    packages: Option<&Path>,
     workspace: &Workspace,
     driver: &mut Driver,
     editor: &mut Editor,
@@ -151,7 +172,7 @@ fn run_step(
     run(driver, module, &step.then, "then").map_err(&report)?;
     let committed = verdicts[0]["committed"] == json!(true);
     if committed && step.helpers.is_empty() {
-        compare(python, driver, module, &after, workspace, step).map_err(&report)?;
+        compare(python, packages, driver, module, &after, workspace, step).map_err(&report)?;
     }
     Ok(())
 }
@@ -179,8 +200,10 @@ fn run(driver: &mut Driver, module: &str, source: &str, what: &str) -> Result<()
 }
 
 /// The oracle: a fresh process on the new text looks the same from outside.
+#[allow(clippy::too_many_arguments)]
 fn compare(
     python: &Python,
+    packages: Option<&Path>,
     driver: &mut Driver,
     module: &str,
     after: &str,
@@ -196,6 +219,9 @@ fn compare(
         }
     }
     let mut fresh = Driver::fresh(python);
+    if let Some(packages) = packages {
+        fresh.ask("packages", json!({ "folder": packages }))?;
+    }
     fresh.ask("load", json!({ "folder": place.path(), "module": module }))?;
     let expected = fresh.ask("describe", json!({ "module": module }))?;
     let actual = driver.ask("describe", json!({ "module": module }))?;

@@ -131,6 +131,9 @@ pub struct Edit {
     /// For a function whose decorators are unchanged: the bare `def` without them.
     #[serde(default)]
     pub run: Option<Excerpt>,
+    /// Names that the decorators of the live definition read: what they registered it with.
+    #[serde(default)]
+    pub registrars: Vec<String>,
     /// What a constructor sets on each object and did not set before.
     #[serde(default)]
     pub attributes: Vec<NewAttribute>,

@@ -49,6 +49,12 @@ def needs_rebuild(owner, edit):
     return edit["what"] in ("assignment", "annotation")
 
 
+def is_collected(owner, value):
+    """Whether what a decorator made is for the class's metaclass to find: a model's validator, a field."""
+    plain = type(owner) in PLAIN_METACLASSES or isinstance(owner, enum.EnumMeta)
+    return not plain and type(value).__module__ not in ("builtins", "functools", "types", "abc")
+
+
 def _is_typed_dict(owner):
     return typing.is_typeddict(owner)
 

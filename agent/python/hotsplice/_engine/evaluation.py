@@ -3,7 +3,7 @@
 import builtins
 from types import ModuleType
 
-from . import instances, merging, references
+from . import frameworks, instances, merging, references
 from .errors import Refusal, Stop
 from .shadow import Shadow
 
@@ -27,8 +27,10 @@ def evaluate(transaction):
     for change in transaction.files:
         for namespace in change.namespaces:
             shadows[id(namespace)].make_twins(change.code_changes.get(id(namespace), ()))
+    registries = frameworks.Registries(shadows.values())
+    registries.forget(transaction)
     evaluated, replaced, superseded = [], [], []
-    stand_ins = {
+    stand_ins = registries.stand_ins() | {
         id(made): live
         for shadow in shadows.values()
         for made, live in (*shadow.twins.values(), (shadow.module, shadow.namespace.module))
@@ -56,6 +58,7 @@ def evaluate(transaction):
             merger.remove_names()
         for merger in evaluated:
             merger.finish()
+        registries.settle(transaction, replaced)
         references.follow(evaluated)
         instances.follow(transaction, shadows)
     except Stop:

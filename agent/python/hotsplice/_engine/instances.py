@@ -33,9 +33,9 @@ def _say_made_before(namespace, outcome):
     if owner is None:
         return
     if name == "__init_subclass__":
-        made = len(_with_subclasses(owner)) - 1
+        made = len(with_subclasses(owner)) - 1
     elif issubclass(owner, type):
-        made = len(native.objects_of_type(*_with_subclasses(owner)))
+        made = len(native.objects_of_type(*with_subclasses(owner)))
     else:
         return
     if made:
@@ -48,7 +48,7 @@ def _give(plan, namespace, names, outcome):
     owner = lookup.find_class(namespace, edit["scope"])
     if owner is None:
         return
-    instances = native.objects_of_type(*_with_subclasses(owner))
+    instances = native.objects_of_type(*with_subclasses(owner))
     if not instances:
         return
     own, known, unknown = _parameters(plan, owner, edit["binds"][0])
@@ -94,7 +94,7 @@ def _compiled(text, unknown):
     return None if unknown & read else code
 
 
-def _with_subclasses(owner):
+def with_subclasses(owner):
     found, pending = {owner}, [owner]
     while pending:
         for cls in type.__subclasses__(pending.pop()):

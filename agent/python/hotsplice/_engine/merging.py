@@ -122,6 +122,11 @@ class Merger:
         if self._is_bare(edit):
             self._transfer(outcome, seen.pop(names[0]))
             return
+        if edit["what"] == "function" and classes.is_collected(owner, seen.get(names[0])):
+            del seen[names[0]]
+            self._rebuild(scope, owner)
+            outcome.applied()
+            return
         if edit.get("superseded"):
             for name in names:
                 seen.pop(name, None)

@@ -9,6 +9,9 @@ from .errors import EngineError
 from .live_files import live_file
 from .native import native
 
+# Equal ones may be one object everywhere.
+_VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), ModuleType)
+
 
 def follow(mergers):
     """What was made while evaluating and has a live counterpart leaves its place to that."""
@@ -25,7 +28,9 @@ def move_binding(merger, name, old, new, outcome):
     redefined = outcome.edit["change"] == "added" and outcome.edit["kind"] != "replaced"
     # What another module made goes on there: here it was only imported.
     own = isinstance(old, (FunctionType, type)) and old.__module__ == merger.namespace.name
-    if own and old.__qualname__ == name and not redefined:
+    # A decorator may have made anything of a function: a command, a task.
+    decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
+    if ((own and old.__qualname__ == name) or decorated) and not redefined:
         left = move(merger.plan, old, new, [merger])
         if left:
             outcome.caveat(

@@ -3,7 +3,7 @@
 import linecache
 from time import perf_counter_ns, time
 
-from . import classes, evaluation, first_run, functions, hooks, lookup, running, transition
+from . import classes, evaluation, first_run, frameworks, functions, hooks, lookup, running, transition
 from .code import compile_excerpt
 from .errors import EngineError, Refusal, TimeLimit
 from .live_files import live_file
@@ -87,6 +87,7 @@ class Transaction:
             if self._baselines_fit():
                 self._resolve()
                 evaluation.evaluate(self)
+                frameworks.follow(self)
                 self._lap("evaluate")
         except TimeLimit:
             limit = self.options.get("time_limit_ms", 10_000) / 1000
@@ -169,18 +170,22 @@ class Transaction:
         try:
             action(*arguments)
         except Exception as error:
-            self.afterwards.append(
-                {
-                    "path": self.files[0].path,
-                    "definition": "<module>",
-                    "kind": "statement",
-                    "line": 1,
-                    "end_line": 1,
-                    "verdict": "caveat",
-                    "code": "HS0603",
-                    "message": f"the patch is live, but what follows it failed: {type(error).__name__}: {error}",
-                }
-            )
+            what = f"{type(error).__name__}: {error}"
+            self.say_afterwards("HS0603", f"the patch is live, but what follows it failed: {what}")
+
+    def say_afterwards(self, code, message):
+        self.afterwards.append(
+            {
+                "path": self.files[0].path,
+                "definition": "<module>",
+                "kind": "statement",
+                "line": 1,
+                "end_line": 1,
+                "verdict": "caveat",
+                "code": code,
+                "message": message,
+            }
+        )
 
     def _note_versions(self, file, change):
         now = time()

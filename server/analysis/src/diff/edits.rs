@@ -33,11 +33,17 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         binds: new.bound_names(),
         reads: new.reads.clone(),
         run: None,
+        registrars: registrars(live),
         attributes: new_attributes(live, new),
         rebound: false,
         superseded: false,
         offered: false,
     }
+}
+
+pub(super) fn registrars(live: Option<&Node>) -> Vec<String> {
+    let parts = live.and_then(|live| live.definition.as_ref());
+    parts.map_or_else(Vec::new, |parts| parts.decorator_reads.clone())
 }
 
 fn new_attributes(live: Option<&Node>, new: &Node) -> Vec<NewAttribute> {

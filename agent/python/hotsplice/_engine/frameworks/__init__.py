@@ -1,0 +1,268 @@
+"""What frameworks keep of a program's functions: routes, commands, receivers.
+
+Each module here knows one framework, and is imported only when the program has imported that. It defines:
+
+``stand_in(value)``
+    A copy of a registry (an application, a group of commands), to run decorators against; None for anything else.
+``forget(copy, holds)``
+    Takes out what was registered for functions; ``holds(value)`` tells whether a value is, or wraps, one of them.
+``hand_on(live, copy, copy_of)``
+    Where registries are parts of others: what is new in one goes on to ``copy_of(other)``.
+``settle(live, copy, live_of, plan)``
+    Plans to give the live registry what the copy has now; ``live_of(value)`` is the live object that something made
+    while evaluating stands for (see ``LiveOf``).
+``follow(edits, functions)``
+    At the end of the preparation, for what the framework computed from ``functions`` whose signatures or docstrings
+    change, or from classes. Gives what is to be done after the commit.
+"""
+
+import inspect
+import sys
+from functools import partial
+from importlib import import_module
+from types import FunctionType
+
+from .. import lookup
+
+# Adapter → the module that a program has imported if it uses the framework
+_KNOWN = {
+    "flask": "flask",
+    # Before those that build on it.
+    "pydantic": "pydantic.main",
+    "starlette": "starlette.routing",
+    "django": "django.urls",
+    "click": "click",
+}
+# Parts of a definition that have its decorators run again.
+_RUN_AGAIN = {"decorators", "async", "type-parameters"}
+# Parts of a definition that can be seen from outside.
+_HEADER = {*_RUN_AGAIN, "docstring", "defaults", "annotations", "parameters"}
+
+
+def _adapters():
+    return [import_module(f"{__name__}.{name}") for name, module in _KNOWN.items() if module in sys.modules]
+
+
+class Registries:
+    """Copies of the registries that the patched modules name, for one transaction.
+
+    Decorators that are run while a patch is prepared register with the copies: nothing is seen of that before the
+    commit, nothing is registered twice, and what a framework forbids once it serves (Flask's setup methods) works.
+    """
+
+    def __init__(self, shadows):
+        # (adapter, live, copy)
+        self._copies = []
+        by_live = {}
+        adapters = _adapters()
+        for shadow in shadows if adapters else ():
+            for name, value in list(shadow.globals.items()):
+                if type(value).__module__ == "builtins":
+                    continue
+                if id(value) not in by_live:
+                    by_live[id(value)] = self._copy(adapters, value)
+                copy = by_live[id(value)]
+                if copy is not None:
+                    shadow.globals[name] = shadow.before[name] = copy
+
+    def _copy(self, adapters, value):
+        for adapter in adapters:
+            copy = adapter.stand_in(value)
+            if copy is not None:
+                self._copies.append((adapter, value, copy))
+                return copy
+        return None
+
+    def stand_ins(self):
+        return {id(copy): live for _, live, copy in self._copies}
+
+    def forget(self, transaction):
+        """Takes out what definitions had registered whose decorators run again, or that are gone."""
+        if not self._copies:
+            return
+        for change in transaction.files:
+            for outcome in change.outcomes:
+                if _registers_anew(outcome.edit):
+                    for namespace in change.namespaces:
+                        self._forget(namespace, outcome.edit)
+
+    def _forget(self, namespace, edit):
+        registrars = {id(namespace.globals.get(name)) for name in edit["registrars"]}
+        for name in edit["binds"] or [edit["definition"]]:
+            value = lookup.bound_value(namespace, edit["scope"], name)
+            if value is None:
+                continue
+            unit = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
+            functions = lookup.find_unit(namespace, unit) if edit["what"] == "function" else []
+            holds = partial(_holds, value, {id(function.__code__) for function in functions})
+            for adapter, live, copy in self._copies:
+                if id(live) in registrars:
+                    adapter.forget(copy, holds)
+
+    def settle(self, transaction, replaced):
+        live_of = LiveOf(transaction, replaced, self.stand_ins())
+        plan = transaction.plan
+        for adapter, live, copy in list(self._copies):
+            adapter.hand_on(live, copy, partial(self._copy_of, adapter))
+        for adapter, live, copy in self._copies:
+            adapter.settle(live, copy, live_of, plan)
+            replaced.append((copy, live))
+
+    def _copy_of(self, adapter, wanted):
+        for _, live, copy in self._copies:
+            if live is wanted:
+                return copy
+        return self._copy([adapter], wanted)
+
+
+class LiveOf:
+    """From what was made while evaluating to the live object that it stands for."""
+
+    def __init__(self, transaction, replaced, stand_ins):
+        self._live = {id(made): live for made, live in replaced} | stand_ins
+        self._lines = {
+            (namespace.filename, unit["old_line"]): unit["line"]
+            for change in transaction.files
+            for namespace in change.namespaces
+            for unit in (*change.units, *change.moves)
+        }
+        self._made = {id(live): made for made, live in replaced}
+
+    def __call__(self, value):
+        return self._live.get(id(value), value)
+
+    def place(self, value):
+        """File and line of a function in the new text."""
+        function = inspect.unwrap(value) if callable(value) else value
+        code = getattr(function, "__code__", None)
+        if code is None:
+            return "", 0
+        is_live = id(function) not in self._live
+        line = code.co_firstlineno
+        return code.co_filename, self._lines.get((code.co_filename, line), line) if is_live else line
+
+
+def _registers_anew(edit):
+    if not edit.get("registrars") or edit["what"] not in ("function", "class") or "<locals>" in edit["scope"]:
+        return False
+    return edit["change"] == "removed" or edit["kind"] == "replaced" or bool(_RUN_AGAIN & set(edit["parts"]))
+
+
+def _holds(wanted, codes, value):
+    if value is wanted:
+        return True
+    return isinstance(value, FunctionType) and id(value.__code__) in codes
+
+
+def follow(transaction):
+    """Has the frameworks follow functions that get new code; what goes wrong is told beside the verdicts."""
+    adapters = _adapters()
+    if not adapters:
+        return
+    functions = {
+        function
+        for change in transaction.files
+        for code_changes in change.code_changes.values()
+        for code_change in code_changes
+        if any(_HEADER & set(outcome.edit["parts"]) for outcome in change.outcomes_of(code_change.unit))
+        for function in code_change.functions
+    }
+    edits = [outcome.edit for change in transaction.files for outcome in change.outcomes]
+    for adapter in adapters:
+        for action in adapter.follow(edits, functions):
+            transaction.plan.afterwards.append(partial(_carry_out, transaction, adapter, action))
+
+
+def change_classes(edits):
+    """Whether a patch does more to classes than giving methods new code."""
+    return any(
+        edit["what"] == "class"
+        or (edit["scope"] and "<locals>" not in edit["scope"])
+        and (edit["what"] != "function" or edit["change"] != "changed" or "decorators" in edit["parts"])
+        for edit in edits
+    )
+
+
+def _carry_out(transaction, adapter, action):
+    try:
+        action()
+    except Exception as error:
+        name = adapter.__name__.rpartition(".")[2]
+        message = f"the patch is live, but {name} could not be told of it: {type(error).__name__}: {error}"
+        transaction.say_afterwards("HS0602", message)
+
+
+class Gap:
+    """Where something was in a list: what is registered for it anew comes here."""
+
+    def __init__(self, key):
+        self.key = key
+
+
+def filled(items, key_of, live_of, known=()):
+    """A list without gaps: what was added at the end for a gap's function stands where the former one stood.
+
+    ``key_of`` gives an item's function. What is new altogether comes before what the same file defines further down, as
+    in a process that runs the file from its beginning; ``known`` are the items that were there before.
+    """
+    items = list(items)
+    for index, gap in enumerate(items):
+        if isinstance(gap, Gap):
+            later = (at for at in range(index + 1, len(items)) if not isinstance(items[at], Gap))
+            found = next((at for at in later if live_of(key_of(items[at])) is gap.key), None)
+            if found is not None:
+                items[index] = items[found]
+                items[found] = Gap(None)
+    before = {id(item) for item in known}
+    ordered = []
+    for item in items:
+        if isinstance(item, Gap):
+            continue
+        file, line = live_of.place(key_of(item))
+        at = len(ordered)
+        if id(item) not in before and file:
+            places = [live_of.place(key_of(one)) for one in ordered]
+            at = next((index for index, place in enumerate(places) if place[0] == file and place[1] > line), at)
+        ordered.insert(at, item)
+    return ordered
+
+
+def copied(value):
+    """A registry's dictionaries, lists and sets, copied all the way down; what they hold stays."""
+    if isinstance(value, dict):
+        copy = value.copy()
+        for key, inner in copy.items():
+            copy[key] = copied(inner)
+        return copy
+    if isinstance(value, (list, set)):
+        return type(value)(map(copied, value)) if isinstance(value, list) else value.copy()
+    return value
+
+
+def without(value, holds):
+    """Takes what ``holds`` says out of copied dictionaries and lists, in place."""
+    if isinstance(value, dict):
+        for key, inner in list(value.items()):
+            if holds(inner):
+                del value[key]
+            else:
+                without(inner, holds)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            if holds(inner):
+                value[index] = Gap(inner)
+            else:
+                without(inner, holds)
+
+
+def resolved(value, live_of):
+    """The copied dictionaries and lists with live objects for those made while evaluating, and without gaps."""
+    if isinstance(value, dict):
+        copy = value.copy()
+        for key, inner in copy.items():
+            copy[key] = resolved(inner, live_of)
+        return copy
+    if isinstance(value, list):
+        inner = [one if isinstance(one, Gap) else resolved(one, live_of) for one in value]
+        return filled(inner, lambda one: one, live_of, inner)
+    return live_of(value)

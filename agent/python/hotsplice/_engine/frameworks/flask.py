@@ -1,0 +1,163 @@
+"""Flask: routes, hooks and error handlers come, change and go while the application serves."""
+
+import copy
+
+import flask
+from werkzeug.routing import Map
+
+from ..instances import with_subclasses
+from ..native import native
+from . import copied, resolved, without
+
+_REGISTRIES = (
+    "view_functions",
+    "error_handler_spec",
+    "before_request_funcs",
+    "before_first_request_funcs",
+    "after_request_funcs",
+    "teardown_request_funcs",
+    "teardown_appcontext_funcs",
+    "template_context_processors",
+    "url_value_preprocessors",
+    "url_default_functions",
+    "url_build_error_handlers",
+    "shell_context_processors",
+)
+# What blueprints hand on to the application under their names, when they are registered.
+_HANDED_ON = (
+    "before_request_funcs",
+    "after_request_funcs",
+    "teardown_request_funcs",
+    "template_context_processors",
+    "url_value_preprocessors",
+    "url_default_functions",
+    "error_handler_spec",
+)
+
+
+def stand_in(value):
+    if not isinstance(value, (flask.Flask, flask.Blueprint)):
+        return None
+    twin = copy.copy(value)
+    for name in _REGISTRIES:
+        if name in vars(value):
+            vars(twin)[name] = copied(vars(value)[name])
+    if isinstance(value, flask.Flask):
+        twin._got_first_request = False
+        twin.url_map = _copied_map(value.url_map)
+        twin._rules_before = _rules(twin.url_map)
+    else:
+        twin._got_registered_once = False
+        twin.deferred_functions = list(value.deferred_functions)
+    return twin
+
+
+def forget(twin, holds):
+    if isinstance(twin, flask.Flask):
+        gone = {endpoint for endpoint, view in twin.view_functions.items() if holds(view)}
+        if gone:
+            twin.url_map = _copied_map(twin.url_map, lambda rule: rule.endpoint not in gone)
+    else:
+        twin.deferred_functions = [one for one in twin.deferred_functions if not _defers(one, holds)]
+        vars(twin)["_forgotten"] = [*vars(twin).get("_forgotten", ()), holds]
+    for name in _REGISTRIES:
+        without(vars(twin).get(name), holds)
+
+
+def hand_on(live, twin, copy_of):
+    """What changes in a blueprint changes in each application that it is registered with."""
+    if not isinstance(live, flask.Blueprint):
+        return
+    added = [one for one in twin.deferred_functions if not any(one is known for known in live.deferred_functions)]
+    forgotten = vars(twin).get("_forgotten", ())
+    changed = [name for name in _HANDED_ON if vars(twin).get(name) != vars(live).get(name)]
+    if not added and not forgotten and not changed:
+        return
+    for app in native.objects_of_type(*with_subclasses(flask.Flask)):
+        for name in [name for name, blueprint in app.blueprints.items() if blueprint is live]:
+            copy_of_app = copy_of(app)
+            prefix = _prefix(app, live, name)
+            for holds in forgotten:
+                forget(copy_of_app, holds)
+            outer, _, own = name.rpartition(".")
+            options = {"url_prefix": prefix, "name": own, "name_prefix": outer}
+            state = live.make_setup_state(copy_of_app, options, False)
+            for defer in added:
+                defer(state)
+            for registry in changed:
+                vars(copy_of_app)[registry][name] = vars(twin)[registry].get(None, {})
+
+
+def settle(live, twin, live_of, plan):
+    for name in _REGISTRIES:
+        if name in vars(live):
+            new = resolved(vars(twin)[name], live_of)
+            if new != vars(live)[name]:
+                plan.set_name(vars(live), name, new)
+    if isinstance(live, flask.Blueprint):
+        plan.set_name(vars(live), "deferred_functions", twin.deferred_functions)
+    elif _rules(twin.url_map) != twin._rules_before:
+        plan.set_name(vars(live), "url_map", twin.url_map)
+
+
+def _prefix(app, blueprint, name):
+    """What the application puts before a blueprint's rules: seen by comparing them with what it made of them."""
+    for defer in blueprint.deferred_functions:
+        cells = _cells(defer)
+        if "rule" not in cells:
+            continue
+        endpoint = cells.get("endpoint") or getattr(cells.get("view_func"), "__name__", None)
+        endpoint = f"{name}.{endpoint}"
+        for rule in app.url_map.iter_rules(endpoint) if endpoint in app.view_functions else ():
+            end = cells["rule"].lstrip("/")
+            if rule.rule.endswith(end):
+                return rule.rule[: len(rule.rule) - len(end)].rstrip("/") or None
+    return blueprint.url_prefix
+
+
+def _defers(function, holds):
+    return any(holds(value) for value in _cells(function).values())
+
+
+def _cells(function):
+    function = getattr(function, "__wrapped__", function)
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    values = {}
+    for name, cell in zip(names, getattr(function, "__closure__", None) or ()):
+        try:
+            values[name] = cell.cell_contents
+        except ValueError:
+            continue
+    return values
+
+
+def _copied_map(rules, keeps=lambda rule: True):
+    """A map with rules of its own: those of a bound rule can't be taken out."""
+    made = Map(
+        default_subdomain=rules.default_subdomain,
+        strict_slashes=rules.strict_slashes,
+        merge_slashes=rules.merge_slashes,
+        redirect_defaults=rules.redirect_defaults,
+        sort_parameters=rules.sort_parameters,
+        sort_key=rules.sort_key,
+        host_matching=rules.host_matching,
+    )
+    made.__class__ = type(rules)
+    made.converters = rules.converters
+    for rule in list(rules._rules):
+        if keeps(rule):
+            new = rule.empty()
+            if hasattr(rule, "provide_automatic_options"):
+                # Flask sets it on the rule once that is made.
+                new.provide_automatic_options = rule.provide_automatic_options
+            made.add(new)
+    return made
+
+
+def _rules(rules):
+    return [(rule.rule, rule.endpoint, rule.methods, rule.defaults, rule.subdomain) for rule in rules._rules]
+
+
+def follow(edits, functions):
+    """Nothing: views are looked up at each request."""
+    return ()

@@ -1,0 +1,199 @@
+"""Starlette and FastAPI: routes come, change and go while the application serves, and follow new signatures."""
+
+import copy
+import functools
+import inspect
+import sys
+
+from starlette.applications import Starlette
+from starlette.routing import Route, Router, request_response
+
+from ..instances import with_subclasses
+from ..native import native
+from . import Gap, change_classes, copied, filled, resolved, without
+
+_HANDLERS = ("exception_handlers", "user_middleware")
+
+
+def _fastapi(name):
+    """A class of FastAPI's, or nothing if the program does without."""
+    module = sys.modules.get("fastapi.routing" if name in ("APIRoute", "APIRouter") else "fastapi")
+    return getattr(module, name, ())
+
+
+def stand_in(value):
+    if isinstance(value, Starlette):
+        twin = copy.copy(value)
+        twin.router = stand_in(value.router)
+        for name in _HANDLERS:
+            vars(twin)[name] = copied(vars(value)[name])
+        # Otherwise it says that the application has started.
+        twin.middleware_stack = None
+    elif isinstance(value, Router):
+        twin = copy.copy(value)
+        twin.routes = list(value.routes)
+    else:
+        return None
+    return twin
+
+
+def _router(value):
+    return value.router if isinstance(value, Starlette) else value
+
+
+def forget(twin, holds):
+    routes = _router(twin).routes
+    for index, route in enumerate(routes):
+        if holds(getattr(route, "endpoint", None)):
+            routes[index] = Gap(route.endpoint)
+    if isinstance(twin, Starlette):
+        without(twin.exception_handlers, holds)
+        options = lambda middleware: getattr(middleware, "kwargs", getattr(middleware, "options", {}))
+        twin.user_middleware = [one for one in twin.user_middleware if not any(map(holds, options(one).values()))]
+
+
+def hand_on(live, twin, copy_of):
+    """FastAPI puts copies of a router's routes into what includes the router."""
+    kinds = _fastapi("APIRouter")
+    if not kinds or not isinstance(live, kinds):
+        return
+    added = [route for route in twin.routes if not isinstance(route, Gap) and route not in live.routes]
+    gone = [route for route in live.routes if route not in twin.routes]
+    if not added and not gone:
+        return
+    # By their ids: routers compare by their routes, and have no hash.
+    applications = {id(app.router): app for app in native.objects_of_type(*with_subclasses(Starlette))}
+    for other in native.objects_of_type(*with_subclasses(kinds)):
+        pairs = [(mine, theirs) for mine in live.routes for theirs in other.routes if _includes(theirs, mine)]
+        if other is live or not pairs or vars(other) is vars(twin):
+            continue
+        target = _router(copy_of(applications.get(id(other), other)))
+        for mine, theirs in pairs:
+            if mine in gone and theirs in target.routes:
+                target.routes[target.routes.index(theirs)] = Gap(theirs.endpoint)
+        mine, theirs = pairs[0]
+        part = copy.copy(live)
+        part.routes = added
+        part.on_startup, part.on_shutdown = [], []
+        target.include_router(
+            part,
+            prefix=theirs.path[: len(theirs.path) - len(mine.path)],
+            tags=_before(theirs.tags, mine.tags),
+            dependencies=_before(theirs.dependencies, mine.dependencies),
+        )
+
+
+def _includes(theirs, mine):
+    api_route = _fastapi("APIRoute")
+    return (
+        isinstance(theirs, api_route)
+        and isinstance(mine, api_route)
+        and theirs is not mine
+        and theirs.endpoint is mine.endpoint
+        and theirs.path.endswith(mine.path)
+        and theirs.methods == mine.methods
+    )
+
+
+def _before(theirs, mine):
+    """What was put before a route's own tags or dependencies when its router was included."""
+    return list(theirs or [])[: len(theirs or []) - len(mine or [])]
+
+
+def settle(live, twin, live_of, plan):
+    router = _router(live)
+    routes = filled(_router(twin).routes, lambda route: getattr(route, "endpoint", None), live_of, router.routes)
+    if routes != router.routes:
+        plan.set_name(vars(router), "routes", routes)
+        plan.afterwards.append(_forget_schemas)
+    if isinstance(live, Starlette):
+        for name in _HANDLERS:
+            new = resolved(vars(twin)[name], live_of)
+            if new != vars(live)[name]:
+                plan.set_name(vars(live), name, new)
+                # Built again at the next request.
+                plan.set_name(vars(live), "middleware_stack", None)
+
+
+def _forget_schemas():
+    """Has FastAPI look at its routes again, where it remembers them."""
+    for router in native.objects_of_type(*with_subclasses(_fastapi("APIRouter") or Router)):
+        if hasattr(router, "_mark_routes_changed"):
+            router._mark_routes_changed()
+    if _fastapi("FastAPI"):
+        for app in native.objects_of_type(*with_subclasses(_fastapi("FastAPI"))):
+            app.openapi_schema = None
+
+
+def follow(edits, functions):
+    """A route keeps what it read of its endpoint's signature."""
+    models = change_classes(edits)
+    if not functions and not models:
+        return
+    api_route, found = _fastapi("APIRoute"), []
+    for route in native.objects_of_type(*with_subclasses(Route)):
+        if api_route and isinstance(route, api_route):
+            if models or _calls(route.dependant, functions):
+                found.append((route, _derived(route)))
+        elif route.endpoint in functions:
+            yield lambda route=route, before=_is_async(route.endpoint): _adapt(route, before)
+    if found:
+        yield lambda: _read_again(found)
+
+
+def _calls(dependant, functions):
+    """Whether an endpoint or one of its dependencies gets new code."""
+    called = inspect.unwrap(dependant.call) if callable(dependant.call) else None
+    return called in functions or any(_calls(inner, functions) for inner in dependant.dependencies)
+
+
+def _derived(route):
+    """Arguments of the route that were taken from its endpoint, and not given."""
+    doc = inspect.cleandoc(route.endpoint.__doc__ or "").partition("\f")[0]
+    returns = inspect.unwrap(route.endpoint).__annotations__.get("return")
+    derived = {"description": None} if route.description == doc else {}
+    if (
+        route.response_model is not None
+        and route.response_model in (returns, _evaluated(route.endpoint, returns))
+        or route.response_model is None
+        and returns is None
+    ):
+        derived["response_model"] = sys.modules["fastapi.datastructures"].Default(None)
+    return derived
+
+
+def _evaluated(endpoint, annotation):
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, inspect.unwrap(endpoint).__globals__)
+    except Exception:
+        return None
+
+
+def _read_again(found):
+    # FastAPI remembers by the function itself what kind it is.
+    for name, module in list(sys.modules.items()):
+        if name.startswith("fastapi."):
+            for value in list(vars(module).values()):
+                if isinstance(value, functools._lru_cache_wrapper):
+                    value.cache_clear()
+    for route, derived in found:
+        names = [name for name in inspect.signature(type(route).__init__).parameters if hasattr(route, name)]
+        arguments = {name: getattr(route, name) for name in names}
+        made = type(route)(**{**arguments, **derived})
+        # In one step, for requests that come meanwhile. What the router or the program set beside stays.
+        vars(route).update(vars(made))
+    _forget_schemas()
+
+
+def _is_async(endpoint):
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    return inspect.iscoroutinefunction(endpoint)
+
+
+def _adapt(route, was_async):
+    """Functions and coroutine functions are called in different ways."""
+    if _is_async(route.endpoint) != was_async and not inspect.isclass(route.endpoint):
+        route.app = request_response(route.endpoint)

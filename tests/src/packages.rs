@@ -1,0 +1,24 @@
+//! Packages that a test's process imports: installed once for each Python, by a pip that is found.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::pythons::{self, Python};
+
+/// A folder with these requirements. None where they can't be had: no network, or nothing that fits this Python.
+pub fn folder(python: &Python, name: &str, requirements: &[String]) -> Option<PathBuf> {
+    let folder = crate::repository().join("target/tools").join(format!("{name}-{}", python.name()));
+    let marker = folder.join("installed.txt");
+    let wanted = requirements.join("\n");
+    if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
+        return Some(folder);
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+    let installed = pythons::all().iter().any(|with_pip| {
+        let mut command = Command::new(&with_pip.path);
+        command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]);
+        command.args(["--python-version", &python.name()]).args(requirements).arg("--target").arg(&folder);
+        command.output().is_ok_and(|output| output.status.success())
+    });
+    (installed && std::fs::write(marker, wanted).is_ok()).then_some(folder)
+}
