@@ -48,8 +48,12 @@ def forget(twin, holds):
             routes[index] = Gap(route.endpoint)
     if isinstance(twin, Starlette):
         without(twin.exception_handlers, holds)
-        options = lambda middleware: getattr(middleware, "kwargs", getattr(middleware, "options", {}))
-        twin.user_middleware = [one for one in twin.user_middleware if not any(map(holds, options(one).values()))]
+        kept = (one for one in twin.user_middleware if not any(map(holds, _options(one).values())))
+        twin.user_middleware = list(kept)
+
+
+def _options(middleware):
+    return getattr(middleware, "kwargs", None) or getattr(middleware, "options", {})
 
 
 def hand_on(live, twin, copy_of):
@@ -136,7 +140,7 @@ def follow(edits, functions):
             if models or _calls(route.dependant, functions):
                 found.append((route, _derived(route)))
         elif route.endpoint in functions:
-            yield lambda route=route, before=_is_async(route.endpoint): _adapt(route, before)
+            yield functools.partial(_adapt, route, _is_async(route.endpoint))
     if found:
         yield lambda: _read_again(found)
 
@@ -152,21 +156,17 @@ def _derived(route):
     doc = inspect.cleandoc(route.endpoint.__doc__ or "").partition("\f")[0]
     returns = inspect.unwrap(route.endpoint).__annotations__.get("return")
     derived = {"description": None} if route.description == doc else {}
-    if (
-        route.response_model is not None
-        and route.response_model in (returns, _evaluated(route.endpoint, returns))
-        or route.response_model is None
-        and returns is None
-    ):
+    given = route.response_model
+    if given is None and returns is None or given is not None and given in (returns, _evaluated(route, returns)):
         derived["response_model"] = sys.modules["fastapi.datastructures"].Default(None)
     return derived
 
 
-def _evaluated(endpoint, annotation):
+def _evaluated(route, annotation):
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, inspect.unwrap(endpoint).__globals__)
+        return eval(annotation, inspect.unwrap(route.endpoint).__globals__)
     except Exception:
         return None
 
