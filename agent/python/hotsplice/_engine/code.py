@@ -19,15 +19,18 @@ def join(excerpt):
     return "".join(pieces)
 
 
-def compile_excerpt(excerpt, filename):
-    """Compiles with this process's own interpreter; a text it does not take is a refusal at its line."""
+def compile_excerpt(excerpt, filename, rewriter=None):
+    """Compiles with this process's own interpreter; a text it does not take is a refusal at its line.
+
+    ``rewriter(text, filename)`` makes the syntax tree, where that is not CPython's parser alone.
+    """
     # Under a name of its own: running it is no new execution of the module.
-    return compile_text(join(excerpt), filename).replace(co_name="<patch>")
+    return compile_text(join(excerpt), filename, rewriter).replace(co_name="<patch>")
 
 
-def compile_text(text, filename):
+def compile_text(text, filename, rewriter=None):
     try:
-        return compile(text, filename, "exec", dont_inherit=True)
+        return compile(rewriter(text, filename) if rewriter else text, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise Refusal("HS0102", f"line {error.lineno}: {error.msg}", error.lineno) from None
     except (ValueError, RecursionError, MemoryError) as error:

@@ -33,9 +33,9 @@ def _say_made_before(namespace, outcome):
     if owner is None:
         return
     if name == "__init_subclass__":
-        made = len(with_subclasses(owner)) - 1
+        made = len(lookup.with_subclasses(owner)) - 1
     elif issubclass(owner, type):
-        made = len(native.objects_of_type(*with_subclasses(owner)))
+        made = len(native.objects_of_type(*lookup.with_subclasses(owner)))
     else:
         return
     if made:
@@ -48,7 +48,7 @@ def _give(plan, namespace, names, outcome):
     owner = lookup.find_class(namespace, edit["scope"])
     if owner is None:
         return
-    instances = native.objects_of_type(*with_subclasses(owner))
+    instances = native.objects_of_type(*lookup.with_subclasses(owner))
     if not instances:
         return
     own, known, unknown = _parameters(plan, owner, edit["binds"][0])
@@ -92,16 +92,6 @@ def _compiled(text, unknown):
     code = compile(f"({text}\n)", "<patch>", "eval", dont_inherit=True)
     read = {one.argval for one in dis.get_instructions(code) if one.opname == "LOAD_NAME"}
     return None if unknown & read else code
-
-
-def with_subclasses(owner):
-    found, pending = {owner}, [owner]
-    while pending:
-        for cls in type.__subclasses__(pending.pop()):
-            if cls not in found:
-                found.add(cls)
-                pending.append(cls)
-    return found
 
 
 def _has(instance, name):

@@ -122,6 +122,17 @@ def is_own_class(value, namespace, qualified):
     return isinstance(value, type) and value.__qualname__ == qualified and value.__module__ == namespace.name
 
 
+def with_subclasses(owner):
+    """A class and every class that derives from it."""
+    found, pending = {owner}, [owner]
+    while pending:
+        for cls in type.__subclasses__(pending.pop()):
+            if cls not in found:
+                found.add(cls)
+                pending.append(cls)
+    return found
+
+
 def bound_value(namespace, scope, name, default=None):
     """What a name holds in a module or in a live class."""
     if not scope:

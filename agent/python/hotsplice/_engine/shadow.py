@@ -7,6 +7,7 @@ aside until the commit; the functions that they make are given the live namespac
 import traceback
 from types import CellType, FunctionType, ModuleType
 
+from . import frameworks
 from .code import compile_excerpt, find_class_body
 from .errors import Refusal, TimeLimit
 from .native import native
@@ -67,15 +68,19 @@ class ClassNamespace(dict):
         return self.owner.__dict__[name]
 
 
+def _compiled(excerpt, namespace):
+    return compile_excerpt(excerpt, namespace.filename, frameworks.rewriter(namespace.module))
+
+
 def run_in_module(excerpt, shadow):
     """Executes an excerpt in the shadow; an exception is a refusal that names its line."""
-    code = compile_excerpt(excerpt, shadow.namespace.filename)
+    code = _compiled(excerpt, shadow.namespace)
     _guarded(lambda: exec(code, shadow.globals), shadow)
 
 
 def run_in_class(excerpt, scope, owner, shadow):
     """Executes statements of a class body as they would run in it, against the live class."""
-    code = find_class_body(compile_excerpt(excerpt, shadow.namespace.filename), scope)
+    code = find_class_body(_compiled(excerpt, shadow.namespace), scope)
     if code is None:
         raise Refusal("HS0106", f"class {'.'.join(scope)} is not where the patch says")
     seen = shadow.classes.get(tuple(scope))

@@ -123,7 +123,9 @@ class Transaction:
                 filename = namespace.filename
                 if change.units and filename not in compiled:
                     try:
-                        compiled[filename] = compile_excerpt(change.compile, filename)
+                        compiled[filename] = compile_excerpt(
+                            change.compile, filename, frameworks.rewriter(namespace.module)
+                        )
                     except Refusal as refusal:
                         change.outcome_at(refusal.line).refused(refusal.code, refusal.message)
                         return

@@ -173,6 +173,13 @@ def follow(transaction):
             transaction.plan.afterwards.append(partial(_carry_out, transaction, adapter, action))
 
 
+def rewriter(module):
+    """What makes a tree of a text for this module, where that is not CPython's parser alone."""
+    if "_pytest.assertion.rewrite" not in sys.modules:
+        return None
+    return import_module(f"{__name__}.pytest").rewriter(module)
+
+
 def change_classes(edits):
     """Whether a patch does more to classes than giving methods new code."""
     return any(

@@ -5,7 +5,7 @@ import copy
 import flask
 from werkzeug.routing import Map
 
-from ..instances import with_subclasses
+from ..lookup import with_subclasses
 from ..native import native
 from . import copied, resolved, without
 

@@ -1,0 +1,19 @@
+"""pytest: its assertions tell the values that they compared, also in code that is patched."""
+
+import ast
+
+from _pytest.assertion.rewrite import AssertionRewritingHook, rewrite_asserts
+
+
+def rewriter(module):
+    """From a text to the tree that pytest would compile; nothing for a module that pytest did not load."""
+    loader = getattr(module, "__loader__", None)
+    if not isinstance(loader, AssertionRewritingHook):
+        return None
+
+    def rewritten(text, filename):
+        tree = ast.parse(text, filename)
+        rewrite_asserts(tree, text.encode(), filename, loader.config)
+        return tree
+
+    return rewritten
