@@ -1,20 +1,23 @@
 """Running what has to be run, file by file, in the order of the text, each module in its shadow."""
 
 import builtins
+import functools
 from types import ModuleType
 
 from . import frameworks, instances, merging, references
+from .code import compile_excerpt
 from .errors import Refusal, Stop
 from .shadow import Shadow
 
 
 def evaluate(transaction):
     """Runs the edits that need it, file by file and in the order of the text, and plans what they bind."""
+    configured = _configure_again(transaction)
     wanted = [
         (change, outcome)
         for change in transaction.files
         for outcome in change.outcomes
-        if _is_to_be_run(outcome, transaction.options)
+        if outcome not in configured and _is_to_be_run(outcome, transaction.options)
     ]
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
     shadows = {}
@@ -45,7 +48,7 @@ def evaluate(transaction):
                 merger = merging.Merger(transaction, change, namespace, shadows[id(namespace)], replaced, superseded)
                 merger.stand_ins = stand_ins
                 evaluated.append(merger)
-                _run_edits(merger, transaction.options)
+                _run_edits(merger, transaction.options, configured)
                 merger.show_others([shadows[id(other)] for _, other in pending])
                 return
 
@@ -85,9 +88,35 @@ def _in_import_order(pending):
     return ordered
 
 
-def _run_edits(merger, options):
+def _configure_again(transaction):
+    """Statements that configure something from a value that is another one now run again, after the commit."""
+    found = []
+    for change in transaction.files:
+        for outcome in change.outcomes:
+            edit = outcome.edit
+            if edit["change"] != "derived" or not edit.get("offered") or edit["scope"]:
+                continue
+            for namespace in change.namespaces:
+                if frameworks.configures(edit, namespace):
+                    code = compile_excerpt(edit["run"], namespace.filename)
+                    action = functools.partial(exec, code, namespace.globals)
+                    transaction.plan.afterwards.append(functools.partial(_carry_out, transaction, action))
+                    outcome.applied()
+                    found.append(outcome)
+    return found
+
+
+def _carry_out(transaction, action):
+    try:
+        action()
+    except Exception as error:
+        message = f"the patch is live, but configuring again failed: {type(error).__name__}: {error}"
+        transaction.say_afterwards("HS0602", message)
+
+
+def _run_edits(merger, options, done):
     for outcome in merger.change.outcomes:
-        if not _is_to_be_run(outcome, options):
+        if outcome in done or not _is_to_be_run(outcome, options):
             continue
         try:
             merger.take(outcome)
@@ -106,7 +135,12 @@ def _is_to_be_run(outcome, options):
     if edit["change"] == "removed":
         return False
     if edit.get("offered") and not options.get("run_statements"):
-        if edit["change"] == "derived":
+        if edit["change"] == "derived" and edit["what"] in ("statement", "block"):
+            outcome.caveat(
+                "HS0401",
+                "what this statement reads is another one now; it is not run again by itself: run it if you want",
+            )
+        elif edit["change"] == "derived":
             how = "decorated by" if edit["what"] in ("function", "class") else "computed by calling"
             outcome.caveat(
                 "HS0403", f"{edit['definition']} was {how} code that is edited now; it stays as that code made it"

@@ -173,6 +173,13 @@ def follow(transaction):
             transaction.plan.afterwards.append(partial(_carry_out, transaction, adapter, action))
 
 
+def configures(edit, namespace):
+    """Whether a statement whose values have changed may be run again, because configuring is all that it does."""
+    if "logging.config" not in sys.modules:
+        return False
+    return import_module(f"{__name__}.logging").configures(edit, namespace)
+
+
 def rewriter(module):
     """What makes a tree of a text for this module, where that is not CPython's parser alone."""
     if "_pytest.assertion.rewrite" not in sys.modules:
