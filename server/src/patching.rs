@@ -33,6 +33,8 @@ pub struct WantedFile {
     pub text: String,
     /// Only this definition of it.
     pub function: Option<String>,
+    /// Nothing of it goes live: what is live at this line of it runs again.
+    pub again: Option<u32>,
     /// What the text parses to, where that is known already.
     pub outline: Option<Arc<Outline>>,
 }
@@ -195,7 +197,9 @@ fn attempt<'a>(
                 verdicts
             }
         };
-        attempt.files.push(AttemptedFile { path, function: file.function.clone(), verdicts });
+        // What runs again says nothing of the rest of the file.
+        let function = file.again.map_or_else(|| file.function.clone(), |_| Some(String::new()));
+        attempt.files.push(AttemptedFile { path, function, verdicts });
     }
     following::add(session, &asked_for, &mut attempt.patch);
     for change in &attempt.patch.files {
@@ -244,6 +248,14 @@ fn file_patch(
     }
     let stale = stale(live, file);
     let Live { baseline, outline: live, .. } = live;
+    if let Some(line) = file.again {
+        let change = hotsplice_analysis::run_again(path, baseline.version, live, outline, line).ok_or_else(|| {
+            let message =
+                "what stands here is not live yet, or it is a definition without decorators: hot-patch it".to_owned();
+            Box::new(refusal(path, line, codes::UNKNOWN_FUNCTION, message))
+        })?;
+        return Ok((change, live.clone()));
+    }
     let Some(function) = &file.function else {
         return Ok((hotsplice_analysis::diff(path, baseline.version, live, outline, &stale), outline.clone()));
     };

@@ -3,7 +3,7 @@
 //! A pure library: texts in, plain data out. It reads no files, talks to no process, knows no editor, and never fails:
 //! any text gives an [`Outline`], with its problems beside it. [`diff`] gives the typed edits that lead from the live
 //! text to the new one, [`splice`] the live text with one definition exchanged, [`changed_definitions`] the names of
-//! what differs. The parser (an internal crate of Ruff) is named in the folder `parse` only.
+//! what differs, [`run_again`] what runs a statement once more. The parser (an internal crate of Ruff) is named in the folder `parse` only.
 
 mod changed;
 mod diff;
@@ -15,6 +15,6 @@ mod splice;
 mod tree;
 
 pub use changed::changed_definitions;
-pub use diff::{Foreign, diff, diff_following};
+pub use diff::{Foreign, diff, diff_following, run_again};
 pub use outline::{Definition, Outline, Problem};
 pub use splice::splice;

@@ -19,6 +19,9 @@ pub struct Arguments {
     /// Only this function or class, by its qualified name (View.get)
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
+    /// Patch nothing: run again what is live at this line (`TABLE = build()`, a decorated function)
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["function", "run_statements", "from"])]
+    again: Option<u32>,
     #[command(flatten)]
     selection: Selection,
     /// Take the text of FILE from here instead
@@ -39,8 +42,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if arguments.files.len() > 1 && (arguments.from.is_some() || arguments.function.is_some()) {
-        return Err(Failure::new(codes::BAD_MESSAGE, "--from and --function go with a single FILE"));
+    let single = arguments.from.is_some() || arguments.function.is_some() || arguments.again.is_some();
+    if arguments.files.len() > 1 && single {
+        return Err(Failure::new(codes::BAD_MESSAGE, "--from, --function and --again go with a single FILE"));
     }
     let mut files = Vec::new();
     for path in &arguments.files {
@@ -48,7 +52,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", path.display())))?;
         let text = source_file::read(arguments.from.as_deref().unwrap_or(&path))
             .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
-        files.push(WantedFile { path, text, function: arguments.function.clone(), outline: None });
+        files.push(WantedFile {
+            path,
+            text,
+            function: arguments.function.clone(),
+            again: arguments.again,
+            outline: None,
+        });
     }
     let sessions = select(&arguments.selection)?;
     // A process that does not answer may have it; the patch then says so.
@@ -66,7 +76,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         eprintln!("hotsplice: {}: no registered process has loaded {file}; left out", codes::NO_SESSION);
     }
     let wanted = Wanted {
-        label: label(&files, arguments.function.as_deref()),
+        label: match arguments.again {
+            Some(line) => format!("Run line {line} again"),
+            None => label(&files, arguments.function.as_deref()),
+        },
         files,
         options: Options { run_statements: arguments.run_statements, ..Options::default() },
         dry_run: arguments.dry_run,

@@ -1,10 +1,15 @@
-//! *Hot-patch function*, *class*, *file* and *Undo hot-patch*: what can be done at a place in a file.
+//! *Hot-patch function*, *class*, *file* and *Undo hot-patch*: what can be done at a place in a file; and quick fixes of
+//! verdicts.
 
 use std::sync::Arc;
 
 use hotsplice_analysis::Definition;
+use hotsplice_channel::codes;
+use hotsplice_channel::patch::Verdict;
 use serde_json::json;
-use tower_lsp::ls_types::{CodeAction, CodeActionDisabled, CodeActionKind, CodeActionOrCommand, Command, Position};
+use tower_lsp::ls_types::{
+    CodeAction, CodeActionDisabled, CodeActionKind, CodeActionOrCommand, Command, Diagnostic, NumberOrString, Position,
+};
 
 use super::commands;
 use super::comparison::{Comparisons, Snapshot, live_texts};
@@ -12,11 +17,69 @@ use crate::session::{Live, Session};
 use crate::undoing;
 
 const KIND: &str = "refactor.rewrite.hotsplice";
+const QUICK_FIX: &str = "quickfix.hotsplice";
 
 pub fn wanted_kind(only: Option<&[CodeActionKind]>) -> bool {
+    [KIND, QUICK_FIX].iter().any(|kind| is_among(kind, only))
+}
+
+/// An editor may ask for actions of some kinds only.
+pub fn is_wanted(action: &CodeActionOrCommand, only: Option<&[CodeActionKind]>) -> bool {
+    match action {
+        CodeActionOrCommand::CodeAction(CodeAction { kind: Some(kind), .. }) => is_among(kind.as_str(), only),
+        _ => true,
+    }
+}
+
+fn is_among(kind: &str, only: Option<&[CodeActionKind]>) -> bool {
     only.is_none_or(|only| {
-        only.iter().any(|kind| KIND == kind.as_str() || KIND.starts_with(&format!("{}.", kind.as_str())))
+        only.iter().any(|wanted| kind == wanted.as_str() || kind.starts_with(&format!("{}.", wanted.as_str())))
     })
+}
+
+/// What can be done about the verdicts at a line.
+pub fn quick_fixes(
+    snapshot: &Snapshot,
+    verdicts: &[Verdict],
+    shown: &[Diagnostic],
+    position: Position,
+) -> Vec<CodeActionOrCommand> {
+    let line = position.line + 1;
+    let mut fixes: Vec<CodeActionOrCommand> = Vec::new();
+    let here = verdicts.iter().filter(|verdict| (verdict.line..=verdict.end_line).contains(&line));
+    for verdict in here {
+        let title = match verdict.code.as_deref() {
+            Some(codes::STATEMENT_OFFERED) => "Run this statement in the process".to_owned(),
+            Some(codes::VALUE_COMPUTED) if is_definition(snapshot, verdict) => {
+                format!("Run the decorators of `{}` again in the process", verdict.definition)
+            }
+            Some(codes::VALUE_COMPUTED) => format!("Compute `{}` again in the process", verdict.definition),
+            Some(codes::VALUE_KEPT) => format!("Give `{}` the value of the text", verdict.definition),
+            _ => continue,
+        };
+        let place = json!({ "line": verdict.line - 1, "character": 0 });
+        let arguments = json!({ "uri": snapshot.uri, "position": place });
+        let mut fix = action(title, commands::RUN_AGAIN, arguments);
+        if let CodeActionOrCommand::CodeAction(fix) = &mut fix {
+            fix.kind = Some(CodeActionKind::from(QUICK_FIX));
+            let fixed = shown.iter().filter(|diagnostic| is_about(diagnostic, verdict));
+            fix.diagnostics = Some(fixed.cloned().collect());
+        }
+        if !fixes.contains(&fix) {
+            fixes.push(fix);
+        }
+    }
+    fixes
+}
+
+fn is_about(diagnostic: &Diagnostic, verdict: &Verdict) -> bool {
+    let same_code =
+        matches!(&diagnostic.code, Some(NumberOrString::String(code)) if Some(code) == verdict.code.as_ref());
+    same_code && diagnostic.range.start.line + 1 == verdict.line
+}
+
+fn is_definition(snapshot: &Snapshot, verdict: &Verdict) -> bool {
+    snapshot.document.outline().definitions().iter().any(|found| found.qualified_name == verdict.definition)
 }
 
 pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOrCommand> {

@@ -19,14 +19,16 @@ use crate::undoing;
 
 pub const PATCH_FUNCTION: &str = "hotsplice.patchFunction";
 pub const PATCH_FILE: &str = "hotsplice.patchFile";
+pub const RUN_AGAIN: &str = "hotsplice.runAgain";
 pub const UNDO: &str = "hotsplice.undo";
 pub const SESSIONS: &str = "hotsplice.sessions";
-pub const ALL: &[&str] = &[PATCH_FUNCTION, PATCH_FILE, UNDO, SESSIONS];
+pub const ALL: &[&str] = &[PATCH_FUNCTION, PATCH_FILE, RUN_AGAIN, UNDO, SESSIONS];
 
 #[derive(Debug, Clone)]
 pub enum Command {
     PatchFunction { uri: Uri, name: Option<String>, position: Option<Position> },
     PatchFile { uri: Uri, run_statements: bool },
+    RunAgain { uri: Uri, position: Position },
     Undo { uri: Option<Uri>, name: Option<String> },
     Sessions,
 }
@@ -54,6 +56,10 @@ impl Command {
             }
             PATCH_FUNCTION => Self::PatchFunction { uri: uri?, name: given.name, position: given.position },
             PATCH_FILE => Self::PatchFile { uri: uri?, run_statements: given.run_statements },
+            RUN_AGAIN => {
+                let position = given.position.ok_or_else(|| format!("{name} needs a position in what is to run"))?;
+                Self::RunAgain { uri: uri?, position }
+            }
             UNDO => Self::Undo { uri: given.uri, name: given.name },
             SESSIONS => Self::Sessions,
             _ => return Err(format!("there is no command {name}")),
@@ -61,22 +67,36 @@ impl Command {
     }
 }
 
-/// Makes a definition of an open file live, or all of it.
+/// What of an open file is wanted.
+#[derive(Debug, Clone)]
+pub enum Part {
+    Function(String),
+    File {
+        run_statements: bool,
+    },
+    /// Nothing new: what is live at this line runs again.
+    Again(u32),
+}
+
+/// Makes a definition of an open file live, or all of it, or runs a part of it again.
 pub fn patch(
     document: &Document,
     sessions: &[Arc<Session>],
-    function: Option<String>,
-    run_statements: bool,
+    part: Part,
     shown_path: &str,
 ) -> Result<Vec<FileResult>, Failure> {
-    let label = match &function {
-        Some(function) => format!("Hot-patch function {function}"),
-        None => format!("Hot-patch file {shown_path}"),
+    let label = match &part {
+        Part::Function(function) => format!("Hot-patch function {function}"),
+        Part::File { .. } => format!("Hot-patch file {shown_path}"),
+        Part::Again(line) => format!("Run line {line} of {shown_path} again"),
     };
+    let run_statements = matches!(part, Part::File { run_statements: true });
+    let again = if let Part::Again(line) = part { Some(line) } else { None };
     let file = WantedFile {
         path: document.path.clone(),
         text: document.text.to_string(),
-        function,
+        function: if let Part::Function(function) = part { Some(function) } else { None },
+        again,
         outline: Some(document.outline()),
     };
     let wanted = Wanted {
@@ -98,7 +118,13 @@ pub fn patch_changed(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Vec<FileRe
     let read = |path: &PathBuf| {
         let text = crate::source_file::read(path).ok()?;
         let outline = Arc::new(Outline::parse(&text));
-        outline.is_valid().then(|| WantedFile { path: path.clone(), text, function: None, outline: Some(outline) })
+        outline.is_valid().then(|| WantedFile {
+            path: path.clone(),
+            text,
+            function: None,
+            again: None,
+            outline: Some(outline),
+        })
     };
     let is_loaded = |path: &&PathBuf| sessions.iter().any(|session| matches!(session.loaded(path), Ok(Some(_))));
     let files: Vec<WantedFile> = paths.iter().filter(is_loaded).filter_map(read).collect();

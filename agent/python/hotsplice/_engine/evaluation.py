@@ -4,7 +4,7 @@ import builtins
 import functools
 from types import ModuleType
 
-from . import frameworks, instances, merging, references
+from . import frameworks, instances, lookup, merging, references
 from .code import compile_excerpt
 from .errors import Refusal, Stop
 from .shadow import Shadow
@@ -135,7 +135,9 @@ def _is_to_be_run(outcome, options):
     if edit["change"] == "removed":
         return False
     if edit.get("offered") and not options.get("run_statements"):
-        if edit["change"] == "derived" and edit["what"] in ("statement", "block"):
+        if edit["change"] == "derived" and _is_running(outcome):
+            outcome.unneeded(None, "it is what runs now, and it reads the new value")
+        elif edit["change"] == "derived" and edit["what"] in ("statement", "block"):
             outcome.caveat(
                 "HS0401",
                 "what this statement reads is another one now; it is not run again by itself: run it if you want",
@@ -151,6 +153,13 @@ def _is_to_be_run(outcome, options):
             )
         return False
     return edit.get("run") is not None
+
+
+def _is_running(outcome):
+    """Whether a module's statement is the one that is being executed: a script's main loop."""
+    frame = lookup.running_module(outcome.path)
+    edit = outcome.edit
+    return frame is not None and edit["old_line"] <= frame.f_lineno <= edit["old_end_line"]
 
 
 def _link(shadows, evaluate):

@@ -86,11 +86,17 @@ def namespaces(path):
 
 def running_module_code(path):
     """The code of a module whose statements are still being executed: the script's, mostly."""
+    frame = running_module(path)
+    return None if frame is None else frame.f_code
+
+
+def running_module(path):
+    """The frame of such a module."""
     for frame in sys._current_frames().values():
         while frame is not None:
             code = frame.f_code
             if code.co_name == "<module>" and same_file(code.co_filename, path):
-                return code
+                return frame
             frame = frame.f_back
     return None
 

@@ -219,7 +219,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Every class around gets a unit, because something in its body is run.
-    fn rebuild_around(&mut self, scope: &Scope<'a>) {
+    pub(super) fn rebuild_around(&mut self, scope: &Scope<'a>) {
         let mut around = Scope::default();
         for class in scope.classes() {
             if let Some(&live) = self.live_of.get(&std::ptr::from_ref(class)) {

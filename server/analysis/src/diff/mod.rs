@@ -1,5 +1,6 @@
 //! The edits that lead from the live text to the new one.
 
+mod again;
 mod classes;
 mod decorated;
 mod derived;
@@ -17,6 +18,7 @@ use hotsplice_channel::patch::{ClassUnit, Edit, FilePatch, Unit};
 
 use crate::outline::Outline;
 use crate::tree::Node;
+pub use again::run_again;
 use excerpt::{Range, cut, whole};
 pub use foreign::Foreign;
 use scope::Scope;

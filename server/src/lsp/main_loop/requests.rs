@@ -15,7 +15,7 @@ use tower_lsp::ls_types::{
 
 use super::{Event, State};
 use crate::failure::Failure;
-use crate::lsp::commands::{self, Command};
+use crate::lsp::commands::{self, Command, Part};
 use crate::lsp::comparison::Snapshot;
 use crate::lsp::documents::{Document, Documents, file_path};
 use crate::lsp::{code_actions, code_lenses, hover, status};
@@ -55,7 +55,7 @@ impl State {
             let sessions = sessions.settle();
             let loaded = |session: &Arc<Session>| session.loaded(&document.path).is_ok_and(|path| path.is_some());
             if sessions.iter().any(loaded) {
-                commands::patch(&document, &sessions, None, false, &shown_path)
+                commands::patch(&document, &sessions, Part::File { run_statements: false }, &shown_path)
             } else {
                 Ok(Vec::new())
             }
@@ -64,13 +64,18 @@ impl State {
 
     pub(super) fn code_actions(&mut self, params: CodeActionParams, answer: oneshot::Sender<CodeActionResponse>) {
         let uri = params.text_document.uri;
-        if !code_actions::wanted_kind(params.context.only.as_deref()) {
+        let (only, shown_there) = (params.context.only, params.context.diagnostics);
+        if !code_actions::wanted_kind(only.as_deref()) {
             let _ = answer.send(Vec::new());
             return;
         }
+        let verdicts: Vec<_> =
+            self.verdicts.all().filter(|(shown, _)| **shown == uri).map(|(_, verdict)| verdict.clone()).collect();
         let (position, shows_disabled) = (params.range.start, self.shows_disabled);
         self.answer(uri, answer, Vec::new(), move |snapshot| {
-            let mut actions = code_actions::code_actions(snapshot, position);
+            let mut actions = code_actions::quick_fixes(snapshot, &verdicts, &shown_there, position);
+            actions.extend(code_actions::code_actions(snapshot, position));
+            actions.retain(|action| code_actions::is_wanted(action, only.as_deref()));
             if !shows_disabled {
                 actions.retain(|action| match action {
                     CodeActionOrCommand::CodeAction(action) => action.disabled.is_none(),
@@ -128,7 +133,16 @@ impl State {
                 Ok(document) => {
                     let shown = self.shown_path(&document);
                     self.work(Some(answer), move || {
-                        commands::patch(&document, &sessions.settle(), None, run_statements, &shown)
+                        commands::patch(&document, &sessions.settle(), Part::File { run_statements }, &shown)
+                    });
+                }
+                Err(failure) => self.patched(Err(failure), Duration::ZERO, Some(answer)),
+            },
+            Command::RunAgain { uri, position } => match self.document(&uri) {
+                Ok(document) => {
+                    let shown = self.shown_path(&document);
+                    self.work(Some(answer), move || {
+                        commands::patch(&document, &sessions.settle(), Part::Again(position.line + 1), &shown)
                     });
                 }
                 Err(failure) => self.patched(Err(failure), Duration::ZERO, Some(answer)),
@@ -142,7 +156,7 @@ impl State {
                             (Some(name), _) => name,
                             (None, position) => commands::name_at(&document, &sessions, position.unwrap_or_default())?,
                         };
-                        commands::patch(&document, &sessions, Some(name), false, &shown)
+                        commands::patch(&document, &sessions, Part::Function(name), &shown)
                     });
                 }
                 Err(failure) => self.patched(Err(failure), Duration::ZERO, Some(answer)),

@@ -1,0 +1,119 @@
+//! What a patch does not run by itself is offered at its line, and runs when it is chosen.
+
+use hotsplice_tests::lsp::{Editor, uri};
+use hotsplice_tests::program::Workspace;
+use hotsplice_tests::pythons;
+use serde_json::{Value, json};
+
+const APP: &str = "\
+import sys
+
+def register(function):
+    function.tag = 'old'
+    return function
+
+def build():
+    return [1]
+
+TABLE = build()
+TWICE = TABLE * 2
+
+@register
+def view():
+    pass
+
+seen = []
+seen.append(1)
+print('ready', flush=True)
+for line in sys.stdin:
+    print(TABLE, TWICE, view.tag, seen, flush=True)
+";
+
+fn codes(diagnostics: &Value) -> Vec<(u64, String)> {
+    let shown = diagnostics["diagnostics"].as_array().into_iter().flatten();
+    shown
+        .map(|one| {
+            (
+                one["range"]["start"]["line"].as_u64().unwrap_or_default(),
+                one["code"].as_str().unwrap_or_default().to_owned(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn computed_values_and_decorators_run_again_when_that_is_chosen() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let path = workspace.write("app.py", APP);
+        let mut program = workspace.run(python, &[&path.display().to_string()]);
+        program.wait_line("ready");
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        editor.open(&path, APP);
+        let edited = APP.replace("[1]", "[2]").replace("'old'", "'new'");
+        editor.change(&path, &edited);
+        editor.patch_file(&path);
+        let wanted = [(9, "HS0403".to_owned()), (12, "HS0403".to_owned())];
+        editor.wait_notification("textDocument/publishDiagnostics", |shown| codes(shown) == wanted);
+        program.send("");
+        assert_eq!(program.line(), "[1] [1, 1] old [1]");
+
+        let shown = json!([{
+            "range": { "start": { "line": 9, "character": 0 }, "end": { "line": 9, "character": 15 } },
+            "code": "HS0403", "source": "hotsplice", "message": "…",
+        }]);
+        let offered = editor.request(
+            "textDocument/codeAction",
+            json!({
+                "textDocument": { "uri": uri(&path) },
+                "range": { "start": { "line": 9, "character": 2 }, "end": { "line": 9, "character": 2 } },
+                "context": { "diagnostics": shown, "only": ["quickfix"] },
+            }),
+        );
+        assert_eq!(offered[0]["title"], "Compute `TABLE` again in the process");
+        assert_eq!(offered[0]["diagnostics"][0]["code"], "HS0403");
+        assert_eq!(offered.as_array().map(Vec::len), Some(1), "only quick fixes: {offered}");
+
+        editor.choose(&path, 9, "Compute `TABLE` again in the process");
+        // What was said of the other line stays.
+        editor.wait_notification("textDocument/publishDiagnostics", |shown| codes(shown) == wanted[1..]);
+        program.send("");
+        assert_eq!(program.line(), "[2] [2, 2] old [1]");
+        editor.choose(&path, 12, "Run the decorators of `view` again in the process");
+        editor.wait_notification("textDocument/publishDiagnostics", |shown| codes(shown).is_empty());
+        program.send("");
+        assert_eq!(program.line(), "[2] [2, 2] new [1]");
+
+        // From the command line, by the line.
+        workspace.write("app.py", &edited);
+        workspace.call(&["patch", "app.py", "--again", "18"]).expect(0);
+        program.send("");
+        assert_eq!(program.line(), "[2] [2, 2] new [1, 1]");
+        let refused = workspace.call(&["patch", "app.py", "--again", "7"]).expect(1);
+        assert!(refused.text().contains("definition without decorators"), "{}", refused.text());
+    }
+}
+
+#[test]
+fn a_kept_value_is_given_up_when_that_is_chosen() {
+    let workspace = Workspace::new();
+    let subject = workspace.write("subject.py", "LIMIT = 1\ndef limit():\n    return LIMIT\n");
+    let path = workspace.write(
+        "app.py",
+        "import sys\nimport subject\nsubject.LIMIT = 5\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(subject.limit(), flush=True)\n",
+    );
+    let mut program = workspace.run(pythons::newest(), &[&path.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&subject, "LIMIT = 1\ndef limit():\n    return LIMIT\n");
+    editor.change(&subject, "LIMIT = 2\ndef limit():\n    return LIMIT\n");
+    let told = editor.patch_file(&subject);
+    assert_eq!(told[0]["edits"][0]["code"], "HS0402", "{told}");
+    program.send("");
+    assert_eq!(program.line(), "5");
+    editor.choose(&subject, 0, "Give `LIMIT` the value of the text");
+    program.send("");
+    assert_eq!(program.line(), "2");
+}
