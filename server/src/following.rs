@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use hotsplice_analysis::{Foreign, Outline, diff, diff_following};
-use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Patch, What};
+use hotsplice_channel::codes;
+use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Outcome, Patch, Verdict, What};
 
 use crate::session::{Live, Session};
 
@@ -101,7 +102,37 @@ fn follow_asked(asked: &AskedFor, changed: &HashSet<String>) -> Option<FilePatch
 }
 
 fn foreign(path: &str, module: &str, changed: &HashSet<String>) -> Foreign {
-    Foreign { module: module.to_owned(), is_package: path.ends_with("/__init__.py"), changed: changed.clone() }
+    let is_package = path.ends_with("/__init__.py");
+    Foreign { module: module.to_owned(), is_package, changed: changed.clone(), called: HashSet::new() }
+}
+
+/// What a file that was not patched had computed, at its import, by calling code that is edited now: said, not done again.
+pub fn computed(session: &Session, path: &str, patched: &[FilePatch]) -> Vec<Verdict> {
+    let Ok(live) = session.known_baseline(path) else { return Vec::new() };
+    let Some(module) = live.baseline.modules.first() else { return Vec::new() };
+    let mut called = HashSet::new();
+    for change in patched {
+        let Ok(other) = session.known_baseline(&change.path) else { continue };
+        let names = |module: &String| change.running.iter().map(|name| format!("{module}.{name}")).collect::<Vec<_>>();
+        called.extend(other.baseline.modules.iter().flat_map(names));
+    }
+    let foreign = Foreign { called, ..foreign(path, module, &HashSet::new()) };
+    let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
+    let verdict = |edit: &Edit| {
+        let how = if edit.what == What::Assignment { "computed by calling" } else { "decorated by" };
+        let message = format!("{} was {how} code that is edited now; it stays as that code made it", edit.definition);
+        Verdict {
+            path: path.to_owned(),
+            definition: edit.definition.clone(),
+            kind: edit.kind,
+            line: edit.line,
+            end_line: edit.end_line,
+            verdict: Outcome::Caveat,
+            code: Some(codes::VALUE_COMPUTED.to_owned()),
+            message: Some(message),
+        }
+    };
+    change.edits.iter().filter(|edit| edit.offered).map(verdict).collect()
 }
 
 fn follow(session: &Session, path: &str, modules: &[String], changed: &HashSet<String>) -> Option<FilePatch> {

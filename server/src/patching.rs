@@ -380,6 +380,7 @@ impl Attempt<'_> {
         match self.session.commit(transaction) {
             Ok(committed) => {
                 answer.verdicts = committed.verdicts;
+                answer.users = committed.users;
                 self.committed = committed.committed;
                 self.timings.extend(committed.timings);
                 stop.lap(&mut self.timings, "commit-round-trip");
@@ -400,7 +401,23 @@ impl Attempt<'_> {
         }
     }
 
-    fn results(self) -> Vec<FileResult> {
+    /// Values of files that are no part of the patch.
+    fn tell_computed(&mut self) {
+        let users = self.answer.as_ref().map(|answer| answer.users.clone()).unwrap_or_default();
+        for path in users {
+            if self.patch.files.iter().any(|change| change.path == path) {
+                continue;
+            }
+            let verdicts = following::computed(self.session, &path, &self.patch.files);
+            match self.files.iter_mut().find(|file| file.path == path) {
+                Some(file) => file.verdicts.extend(verdicts),
+                None if verdicts.is_empty() => {}
+                None => self.files.push(AttemptedFile { path, function: None, verdicts }),
+            }
+        }
+    }
+
+    fn results(mut self) -> Vec<FileResult> {
         if self.committed {
             for change in &self.patch.files {
                 // What only follows keeps its text; it is asked for again when it is needed.
@@ -408,6 +425,9 @@ impl Attempt<'_> {
                     self.session.now_live(former, &change.text, outline.clone());
                 }
             }
+        }
+        if self.committed {
+            self.tell_computed();
         }
         let session: Arc<str> = self.session.entry.id.as_str().into();
         let answered = self.answer.map(|answer| answer.verdicts).unwrap_or_default();

@@ -170,6 +170,9 @@ pub struct PrepareAnswer {
     /// Nothing is refused: the transaction may be committed. A transaction that may not is already dropped.
     pub ready: bool,
     pub committed: bool,
+    /// Other files that use what was patched and is run by calling it (see [`CommitAnswer::users`]).
+    #[serde(default)]
+    pub users: Vec<String>,
     /// Microseconds by stage.
     pub timings: BTreeMap<String, u64>,
 }
@@ -185,6 +188,9 @@ pub struct CommitAnswer {
     /// What came up after the commit: hooks that failed, values that were computed again.
     #[serde(default)]
     pub verdicts: Vec<Verdict>,
+    /// Files whose modules name a function or class a call of which runs edited code: they may have computed values with it.
+    #[serde(default)]
+    pub users: Vec<String>,
     pub timings: BTreeMap<String, u64>,
 }
 

@@ -61,6 +61,9 @@ pub struct FilePatch {
     /// where the class has to be built again.
     #[serde(default)]
     pub classes: Vec<ClassUnit>,
+    /// Module-level functions and classes a call of which runs edited code: values that others computed by calling them stay.
+    #[serde(default)]
+    pub running: Vec<String>,
 }
 
 /// An outermost function (a module's function or a method, never one nested in a function), or in

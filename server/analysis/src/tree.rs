@@ -74,6 +74,8 @@ pub(crate) struct Parts {
     /// Names, kinds and order.
     pub parameters: u64,
     pub defaults: Vec<DefaultValue>,
+    /// Of a function: what its own code calls, without that of the functions inside.
+    pub calls: Vec<String>,
     /// Of a constructor: what it sets on the object.
     pub attributes: Vec<InstanceAttribute>,
     /// Of a class.

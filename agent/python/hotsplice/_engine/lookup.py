@@ -84,6 +84,11 @@ def namespaces(path):
     return list(found.values())
 
 
+def is_installed(path):
+    """Whether a file is of an installed package or the standard library, which do not import a project's modules."""
+    return any(part in path for part in ("/site-packages/", "/dist-packages/", "/lib/python3"))
+
+
 def running_module_code(path):
     """The code of a module whose statements are still being executed: the script's, mostly."""
     frame = running_module(path)

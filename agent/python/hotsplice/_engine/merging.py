@@ -8,7 +8,7 @@ import sys
 import textwrap
 from types import CodeType, FunctionType, ModuleType
 
-from . import classes, lookup, references
+from . import classes, imports, lookup, references
 from .code import tree
 from .errors import Refusal, Stop
 from .live_files import live_file
@@ -166,11 +166,12 @@ class Merger:
             old, new = self.namespace.globals.get(name, MISSING), self.shadow.globals.get(name, MISSING)
             if old is MISSING or new is MISSING or new is old:
                 continue
+            own = references.is_own(old, self.namespace)
+            following = () if own else imports.followers(self.namespace.globals, name, old)
+            following = {(id(holder), alias) for holder, alias in following}
             for other in others:
                 for alias, value in list(other.globals.items()):
-                    if value is old and (
-                        isinstance(old, (FunctionType, type)) or references.imports(other, name, alias)
-                    ):
+                    if value is old and (own or (id(other.namespace.globals), alias) in following):
                         other.globals[alias] = other.before[alias] = new
 
     # Values that the program changed are kept

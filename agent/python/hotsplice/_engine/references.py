@@ -1,12 +1,9 @@
 """Moving references: what points to one object is made to point to another, where that can be done."""
 
 import functools
-import re
 from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
 
-from . import lookup
-from .errors import EngineError
-from .live_files import live_file
+from . import imports, lookup
 from .native import native
 
 # Equal ones may be one object everywhere.
@@ -23,11 +20,15 @@ def follow(mergers):
         move(first.plan, live, made, mergers)
 
 
+def is_own(value, namespace):
+    """Whether a module made this function or class. What another one made goes on there: here it was only imported."""
+    return isinstance(value, (FunctionType, type)) and value.__module__ == namespace.name
+
+
 def move_binding(merger, name, old, new, outcome):
     """A name holds another value: copies that other modules imported follow while they still hold the old one."""
     redefined = outcome.edit["change"] == "added" and outcome.edit["kind"] != "replaced"
-    # What another module made goes on there: here it was only imported.
-    own = isinstance(old, (FunctionType, type)) and old.__module__ == merger.namespace.name
+    own = is_own(old, merger.namespace)
     # A decorator may have made anything of a function: a command, a task.
     decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
     if ((own and old.__qualname__ == name) or decorated) and not redefined:
@@ -39,30 +40,8 @@ def move_binding(merger, name, old, new, outcome):
                 + ", ".join(sorted(set(left))),
             )
         return
-    for _, module in lookup.loaded_modules():
-        holder = module.__dict__
-        if holder is merger.namespace.globals:
-            continue
-        for alias, value in list(holder.items()):
-            if value is old and _imports_name(module.__dict__.get("__file__"), name, alias):
-                merger.plan.set_name(holder, alias, new)
-
-
-def imports(shadow, name, alias):
-    """Whether the text of a shadow's module imports this name under this alias."""
-    return _imports_name(shadow.namespace.path, name, alias)
-
-
-def _imports_name(path, name, alias):
-    try:
-        text = live_file(path).text
-    except (EngineError, TypeError):
-        return False
-    if "import" not in text or name not in text:
-        return False
-    if alias == name:
-        return re.search(rf"^\s*from\s+\S+\s+import\b[^#]*?\b{re.escape(name)}\b", text, re.MULTILINE) is not None
-    return re.search(rf"\b{re.escape(name)}\s+as\s+{re.escape(alias)}\b", text) is not None
+    for holder, alias in imports.followers(merger.namespace.globals, name, old):
+        merger.plan.set_name(holder, alias, new)
 
 
 def move(plan, old, new, mergers):

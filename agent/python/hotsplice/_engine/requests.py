@@ -62,6 +62,7 @@ def prepare(params):
         "verdicts": transaction.verdicts(),
         "ready": transaction.ready,
         "committed": False,
+        "users": [],
         "timings": transaction.timings,
     }
     if not transaction.ready:
@@ -69,6 +70,7 @@ def prepare(params):
     elif params.get("commit"):
         transaction.commit()
         answer["verdicts"] = transaction.verdicts()
+        answer["users"] = transaction.users()
         answer["committed"] = True
     else:
         _forget_abandoned()
@@ -93,7 +95,12 @@ def _take(params):
 def commit(params):
     transaction = _take(params)
     transaction.commit()
-    return {"committed": True, "verdicts": transaction.verdicts(), "timings": transaction.timings}
+    return {
+        "committed": True,
+        "verdicts": transaction.verdicts(),
+        "users": transaction.users(),
+        "timings": transaction.timings,
+    }
 
 
 def abort(params):

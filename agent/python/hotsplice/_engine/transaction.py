@@ -1,6 +1,7 @@
 """One patch in this process: prepared, then committed or dropped. Until the commit nothing is changed."""
 
 import linecache
+import sys
 from time import perf_counter_ns, time
 
 from . import classes, evaluation, first_run, frameworks, functions, hooks, lookup, running, transition
@@ -22,6 +23,7 @@ class FileChange:
         self.units = message.get("units") or []
         self.compile = message.get("compile") or []
         self.moves = message.get("moves") or []
+        self.running = message.get("running") or []
         self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
         self.outcomes = [EditOutcome(self.path, edit) for edit in self.edits]
         self.namespaces = lookup.namespaces(self.path)
@@ -229,6 +231,22 @@ class Transaction:
         lines = [line + "\n" for line in (lines if lines[-1] else lines[:-1])]
         for filename in {change.path, *(namespace.filename for namespace in change.namespaces)}:
             linecache.cache[filename] = (len(change.text), None, lines, filename)
+
+    def users(self):
+        """Other files of the project whose modules name what runs edited code when it is called."""
+        wanted = set()
+        for change in self.files:
+            for namespace in change.namespaces if change.running else ():
+                wanted.update(id(namespace.globals[name]) for name in change.running if name in namespace.globals)
+                # `import pkg.tables` names the package, and leads to the module.
+                parts = (namespace.name or "").split(".")
+                packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+                wanted.update(id(sys.modules[name]) for name in packages if name in sys.modules)
+        if not wanted:
+            return []
+        own = {change.path for change in self.files}
+        named = (path for path, module in lookup.loaded_modules() if wanted & set(map(id, module.__dict__.values())))
+        return [path for path in dict.fromkeys(named) if path not in own and not lookup.is_installed(path)]
 
     def abort(self):
         self.plan = Plan()

@@ -16,8 +16,13 @@ impl<'a> Comparison<'a> {
         // The name of what is decorated itself holds whatever its own decorators made.
         let is_plain = |item: &&Node| item.definition.as_ref().is_some_and(|parts| parts.decorator_reads.is_empty());
         let plain = items.iter().filter(is_plain);
-        let edited: HashSet<&str> =
-            plain.filter(|item| self.decorates_otherwise(item, true)).map(|item| item.name.as_str()).collect();
+        let mut edited: HashSet<String> =
+            plain.filter(|item| self.decorates_otherwise(item, true)).map(|item| item.name.clone()).collect();
+        // Decorators that call edited code, and those of other modules.
+        let heads: HashSet<&String> =
+            self.edits.iter().map(|edit| edit.scope.first().unwrap_or(&edit.definition)).collect();
+        edited.extend(self.running.iter().filter(|name| !heads.contains(name)).cloned());
+        edited.extend(self.foreign.calls(items));
         if !edited.is_empty() {
             self.tell_decorated_by(items, &Scope::default(), &edited);
         }
@@ -38,7 +43,7 @@ impl<'a> Comparison<'a> {
         self.edit_for(node).is_some_and(|edit| edit.change == Change::Changed && edit.parts.contains(&Part::Body))
     }
 
-    fn tell_decorated_by(&mut self, items: &'a [Node], scope: &Scope<'a>, edited: &HashSet<&str>) {
+    fn tell_decorated_by(&mut self, items: &'a [Node], scope: &Scope<'a>, edited: &HashSet<String>) {
         for node in items {
             let Some(parts) = &node.definition else { continue };
             // What is decorated anew anyway needs no word.
@@ -47,7 +52,7 @@ impl<'a> Comparison<'a> {
                     || matches!(edit.kind, Kind::Replaced | Kind::ClassHeader)
                     || edit.parts.contains(&Part::Decorators)
             });
-            if !is_made && parts.decorator_reads.iter().any(|name| edited.contains(name.as_str())) {
+            if !is_made && parts.decorator_reads.iter().any(|name| edited.contains(name)) {
                 let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
                 let mut told = definition_edit(self.new, live, node, scope, Kind::Derived, Change::Derived);
                 told.parts = vec![Part::Decorators];

@@ -6,48 +6,47 @@ use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
 
 use super::Comparison;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
+use super::reach::running;
 use super::scope::Scope;
 use crate::tree::{Binding, Node};
-
-/// Methods that run when a class is called.
-const MAKING: [&str; 5] = ["__init__", "__new__", "__post_init__", "__set_name__", "__call__"];
 
 /// Names whose values are other ones now, as far as the walk has come.
 type Dirty = HashSet<String>;
 
 impl<'a> Comparison<'a> {
     pub(super) fn add_derived(&mut self) {
-        if self.edits.is_empty() && self.removals.is_empty() && self.foreign.changed.is_empty() {
+        if self.edits.is_empty() && self.removals.is_empty() && self.foreign.is_empty() {
             return;
         }
-        let called = self.edited_definitions();
+        let mut edited = self.edited_definitions();
+        edited.extend(self.foreign.calls(&self.new.file.items));
+        let called = running(&self.new.file.items, &edited);
+        self.running = called.clone();
+        // As another module's names are called: `tables.build()`.
+        let called = called.into_iter().chain(edited).collect();
         let mut dirty = self.removed_names(&[]);
         let new = self.new;
         self.derive(&new.file.items, &Scope::default(), &mut dirty, &called);
     }
 
-    /// Module-level functions and classes with any edit in them.
+    /// Functions and classes of the module, and methods (`Table.fill`), with any edit in them.
     fn edited_definitions(&self) -> HashSet<String> {
-        // Of a class's members only those run when it is called.
-        let makes = |edit: &Edit| match edit.scope.as_slice() {
-            [_] => MAKING.contains(&edit.binds.first().or(Some(&edit.definition)).map_or("", |name| last(name))),
-            _ => true,
-        };
-        let is_class_member = |edit: &Edit| {
-            let class = edit.scope.first().filter(|_| edit.scope.len() == 1);
-            class.is_some_and(|name| self.new.file.items.iter().any(|item| item.is_class() && item.name == *name))
-        };
         let is_definition = |edit: &&Edit| {
+            let is_seen = |part: &Part| !matches!(part, Part::Docstring | Part::Annotations | Part::TypeParameters);
             edit.change != Change::Added
                 && (matches!(edit.what, What::Function | What::Class) || !edit.scope.is_empty())
-                && (!is_class_member(edit) || makes(edit))
+                && (edit.parts.is_empty() || edit.parts.iter().any(is_seen))
         };
-        self.edits
-            .iter()
-            .chain(&self.removals)
-            .filter(is_definition)
-            .map(|edit| edit.scope.first().unwrap_or(&edit.definition).clone())
-            .collect()
+        let is_class =
+            |name: &str| self.new.file.items.iter().any(|item| item.is_class() && item.name == name);
+        let name_of = |edit: &Edit| match edit.scope.as_slice() {
+            [] => Some(edit.definition.clone()),
+            // Of a class's members only functions run.
+            [class] if is_class(class) => (edit.what == What::Function).then(|| edit.definition.clone()),
+            [class, method, ..] if is_class(class) => Some(format!("{class}.{method}")),
+            [function, ..] => Some(function.clone()),
+        };
+        self.edits.iter().chain(&self.removals).filter(is_definition).filter_map(name_of).collect()
     }
 
     /// Whether something else of the live module had the definition's name.
@@ -130,7 +129,7 @@ impl<'a> Comparison<'a> {
         if node.main_guard {
             return Vec::new();
         }
-        let calls_edited = node.what == What::Assignment && node.calls.iter().any(|name| called.contains(head(name)));
+        let calls_edited = node.what == What::Assignment && node.calls.iter().any(|name| called.contains(name) || called.contains(head(name)));
         if !calls_edited && !reads_any(&node.reads, dirty) {
             return Vec::new();
         }
@@ -242,10 +241,6 @@ fn fresh_names(live: Option<&Node>, new: &Node) -> Vec<String> {
 
 fn reads_any(reads: &[String], dirty: &Dirty) -> bool {
     !dirty.is_empty() && reads.iter().any(|name| dirty.contains(name))
-}
-
-fn last(name: &str) -> &str {
-    name.rsplit('.').next().unwrap_or(name)
 }
 
 fn head(name: &str) -> &str {

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use hotsplice_channel::patch::What;
+
 use crate::tree::Node;
 
 /// Which module a text is, and what changed elsewhere.
@@ -13,28 +15,44 @@ pub struct Foreign {
     pub is_package: bool,
     /// `pkg.config.TIMEOUT`; `pkg.config.*` where names have come or gone.
     pub changed: HashSet<String>,
+    /// `pkg.tables.build`: what such a call gave would be another value now.
+    pub called: HashSet<String>,
 }
 
 impl Foreign {
+    pub(super) fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.called.is_empty()
+    }
+
     /// What an import makes of the names that changed: names bound to such values, and dotted names that lead to them.
     pub(super) fn through(&self, import: &Node) -> (Vec<String>, Vec<String>) {
+        self.known_as(&self.changed, import)
+    }
+
+    /// How the module calls what runs edited code.
+    pub(super) fn calls(&self, items: &[Node]) -> HashSet<String> {
+        let imports = items.iter().filter(|item| item.what == What::Import);
+        imports.map(|import| self.known_as(&self.called, import)).flat_map(|(bound, dotted)| [bound, dotted]).flatten().collect()
+    }
+
+    fn known_as(&self, changed: &HashSet<String>, import: &Node) -> (Vec<String>, Vec<String>) {
         let (mut bound, mut dotted) = (Vec::new(), Vec::new());
         for binding in &import.binds {
             let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
             if let Some(module) = origin.strip_suffix('*') {
-                let from_it = self.changed.iter().filter_map(|name| name.strip_prefix(module));
+                let from_it = changed.iter().filter_map(|name| name.strip_prefix(module));
                 bound.extend(from_it.filter(|name| !name.contains('.') && !name.starts_with('_')).map(str::to_owned));
                 if !bound.is_empty() {
                     bound.push("*".to_owned());
                 }
                 continue;
             }
-            if self.changed.contains(&origin) {
+            if changed.contains(&origin) {
                 bound.push(binding.name.clone());
             }
             // `import pkg.config` binds `pkg`, and the name is read as a whole.
             let root = origin.split('.').next() == Some(&binding.name);
-            for name in &self.changed {
+            for name in changed {
                 if let Some(rest) = name.strip_prefix(&origin).filter(|rest| rest.starts_with('.')) {
                     dotted.push(if root { name.clone() } else { format!("{}{rest}", binding.name) });
                 }

@@ -8,6 +8,7 @@ mod edits;
 mod excerpt;
 mod foreign;
 mod functions;
+mod reach;
 mod scope;
 mod stale;
 mod statements;
@@ -39,7 +40,7 @@ pub fn diff_following(
     foreign: &Foreign,
 ) -> FilePatch {
     let mut comparison = Comparison::new(live, new, foreign);
-    if live.text != new.text || !stale.is_empty() || !foreign.changed.is_empty() {
+    if live.text != new.text || !stale.is_empty() || !foreign.is_empty() {
         comparison.compare_scope(&live.file.items, &new.file.items, &Scope::default());
         comparison.add_stale(stale);
         comparison.add_derived();
@@ -68,6 +69,8 @@ struct Comparison<'a> {
     compiled: Vec<Range>,
     moves: Vec<(Key, Unit)>,
     classes: Vec<ClassUnit>,
+    /// Functions and classes whose call runs edited code, by the module's names.
+    running: HashSet<String>,
     class_of: HashSet<Key>,
     /// Statements of the live text that bind a name which others bind too.
     rebound: HashSet<Key>,
@@ -92,6 +95,7 @@ impl<'a> Comparison<'a> {
             compiled: Vec::new(),
             moves: Vec::new(),
             classes: Vec::new(),
+            running: HashSet::new(),
             class_of: HashSet::new(),
             rebound: rebound(&live.file.items),
             superseded: superseded(&new.file.items),
@@ -162,8 +166,15 @@ impl<'a> Comparison<'a> {
             compile: cut(self.new, &self.compiled, &[]),
             moves,
             classes,
+            running: sorted(self.running),
         }
     }
+}
+
+fn sorted(names: HashSet<String>) -> Vec<String> {
+    let mut names: Vec<String> = names.into_iter().collect();
+    names.sort();
+    names
 }
 
 fn rebound(items: &[Node]) -> HashSet<Key> {

@@ -165,6 +165,9 @@ impl<'a> Builder<'a> {
         parts.has_annotations = returns.is_some() || parameters.iter().any(|one| one.annotation().is_some());
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one)).collect();
+        let mut inside = Names::new(self.lazy_annotations);
+        inside.visit_body(&function.body);
+        parts.calls = inside.calls;
         parts.attributes = attributes::of(function, &structure.nested, self.text);
         parts.decorator_reads = header.reads.clone();
         parts.header_reads = header.reads;

@@ -1,0 +1,64 @@
+"""Which loaded modules have a name from which other one, as their texts say: ``from m import X``."""
+
+import re
+import sys
+
+from . import lookup
+from .errors import EngineError
+from .live_files import live_file
+
+_FROM_IMPORT = re.compile(
+    r"^[ \t]*from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]*(?:\((?P<listed>[^)]*)\)|(?P<rest>(?:\\\r?\n|[^\n;])*))",
+    re.MULTILINE,
+)
+
+
+def followers(globals, name, value):
+    """``(globals, alias)`` of each module that imported a name from this namespace, at any remove, and still holds it.
+
+    A value alone says little (small numbers, ``None`` and what several modules import from a third are one object in
+    all of them), so the importing module's text decides.
+    """
+    holding = []
+    for path, module in lookup.loaded_modules():
+        aliases = [alias for alias, held in list(module.__dict__.items()) if held is value]
+        if aliases and module.__dict__ is not globals:
+            holding.append((path, module.__dict__, aliases))
+    sources, found = {(id(globals), name)}, []
+    while holding:
+        following = []
+        for path, holder, aliases in holding:
+            for alias in aliases:
+                if (id(holder), alias) not in sources and _imports(path, holder, alias, sources):
+                    following.append((holder, alias))
+        if not following:
+            break
+        found += following
+        sources.update((id(holder), alias) for holder, alias in following)
+    return found
+
+
+def _imports(path, holder, alias, sources):
+    try:
+        text = live_file(path).text
+    except EngineError:
+        return False
+    for match in _FROM_IMPORT.finditer(text) if "import" in text else ():
+        listed = re.sub(r"#[^\n]*|\\\r?\n", " ", match["listed"] or match["rest"] or "")
+        for item in listed.split(","):
+            name, _, renamed = item.strip().partition(" as ")
+            name = alias if name == "*" else name.strip()
+            if (renamed.strip() or name) == alias and _is_source(match["module"], holder, name, sources):
+                return True
+    return False
+
+
+def _is_source(imported, holder, name, sources):
+    stripped = imported.lstrip(".")
+    level = len(imported) - len(stripped)
+    if level:
+        package = holder.get("__package__") or ""
+        parts = package.split(".")[: len(package.split(".")) - level + 1]
+        imported = ".".join([*parts, stripped] if stripped else parts)
+    module = sys.modules.get(imported)
+    return module is not None and (id(getattr(module, "__dict__", None)), name) in sources
