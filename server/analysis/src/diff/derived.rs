@@ -37,8 +37,7 @@ impl<'a> Comparison<'a> {
                 && (matches!(edit.what, What::Function | What::Class) || !edit.scope.is_empty())
                 && (edit.parts.is_empty() || edit.parts.iter().any(is_seen))
         };
-        let is_class =
-            |name: &str| self.new.file.items.iter().any(|item| item.is_class() && item.name == name);
+        let is_class = |name: &str| self.new.file.items.iter().any(|item| item.is_class() && item.name == name);
         let name_of = |edit: &Edit| match edit.scope.as_slice() {
             [] => Some(edit.definition.clone()),
             // Of a class's members only functions run.
@@ -129,7 +128,8 @@ impl<'a> Comparison<'a> {
         if node.main_guard {
             return Vec::new();
         }
-        let calls_edited = node.what == What::Assignment && node.calls.iter().any(|name| called.contains(name) || called.contains(head(name)));
+        let calls_edited = node.what == What::Assignment
+            && node.calls.iter().any(|name| called.contains(name) || called.contains(head(name)));
         if !calls_edited && !reads_any(&node.reads, dirty) {
             return Vec::new();
         }

@@ -32,7 +32,11 @@ impl Foreign {
     /// How the module calls what runs edited code.
     pub(super) fn calls(&self, items: &[Node]) -> HashSet<String> {
         let imports = items.iter().filter(|item| item.what == What::Import);
-        imports.map(|import| self.known_as(&self.called, import)).flat_map(|(bound, dotted)| [bound, dotted]).flatten().collect()
+        imports
+            .map(|import| self.known_as(&self.called, import))
+            .flat_map(|(bound, dotted)| [bound, dotted])
+            .flatten()
+            .collect()
     }
 
     fn known_as(&self, changed: &HashSet<String>, import: &Node) -> (Vec<String>, Vec<String>) {
