@@ -89,6 +89,7 @@ fn apply<'py>(operation: &Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()>
         "setattr" => attribute(&target, item(2)?, Some(item(3)?), ffi::PyObject_SetAttr, log),
         "cell" => cell(&target, item(2)?, log),
         "list" => list(&target, item(2)?.extract()?, item(3)?, log),
+        "list-content" => list_content(&target, item(2)?, log),
         "tuple" => tuple(&target, item(2)?.extract()?, item(3)?, log),
         "set-replace" => set(&target, item(2)?, item(3)?, log),
         "line-table" => line_table(&target, item(2)?, log),
@@ -278,6 +279,16 @@ fn list<'py>(target: &Bound<'py, PyAny>, index: usize, value: Bound<'py, PyAny>,
     log.keep(&old)?;
     target.set_item(index, value)?;
     log.undo_with(move || target.set_item(index, old));
+    Ok(())
+}
+
+/// Gives a list other items, whatever their number.
+fn list_content<'py>(target: &Bound<'py, PyAny>, items: Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()> {
+    let target = target.cast::<PyList>()?.clone();
+    let old = target.get_slice(0, target.len());
+    log.keep(&old)?;
+    target.set_slice(0, target.len(), items.cast::<PyList>()?)?;
+    log.undo_with(move || target.set_slice(0, target.len(), &old));
     Ok(())
 }
 

@@ -103,20 +103,22 @@ fn follow_asked(asked: &AskedFor, changed: &HashSet<String>) -> Option<FilePatch
 
 fn foreign(path: &str, module: &str, changed: &HashSet<String>) -> Foreign {
     let is_package = path.ends_with("/__init__.py");
-    Foreign { module: module.to_owned(), is_package, changed: changed.clone(), called: HashSet::new() }
+    Foreign { module: module.to_owned(), is_package, changed: changed.clone(), ..Foreign::default() }
 }
 
 /// What a file that was not patched had computed, at its import, by calling code that is edited now: said, not done again.
 pub fn computed(session: &Session, path: &str, patched: &[FilePatch]) -> Vec<Verdict> {
     let Ok(live) = session.known_baseline(path) else { return Vec::new() };
     let Some(module) = live.baseline.modules.first() else { return Vec::new() };
-    let mut called = HashSet::new();
+    let (mut called, mut decorating) = (HashSet::new(), HashSet::new());
     for change in patched {
         let Ok(other) = session.known_baseline(&change.path) else { continue };
-        let names = |module: &String| change.running.iter().map(|name| format!("{module}.{name}")).collect::<Vec<_>>();
-        called.extend(other.baseline.modules.iter().flat_map(names));
+        for module in &other.baseline.modules {
+            called.extend(change.running.iter().map(|name| format!("{module}.{name}")));
+            decorating.extend(change.decorating.iter().map(|name| format!("{module}.{name}")));
+        }
     }
-    let foreign = Foreign { called, ..foreign(path, module, &HashSet::new()) };
+    let foreign = Foreign { called, decorating, ..foreign(path, module, &HashSet::new()) };
     let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
     let verdict = |edit: &Edit| {
         let how = if edit.what == What::Assignment { "computed by calling" } else { "decorated by" };

@@ -73,6 +73,7 @@ codes! {
     NOT_LIVE "HS0404" Information "the statement stands in a branch that is not live";
     NAME_REMOVED "HS0405" Caveat "the name is gone; references to its value go on";
     IMPORT_REMOVED "HS0406" Information "the import is gone; the name is removed";
+    DECORATED_TWICE "HS0407" Caveat "decorators ran again and left more than a registration";
 
     CLASS_REBUILT "HS0501" Information "the class was built again and its namespace taken over";
     CLASS_LAYOUT "HS0502" Refused "the change needs another memory layout for existing instances";

@@ -64,6 +64,9 @@ pub struct FilePatch {
     /// Module-level functions and classes a call of which runs edited code: values that others computed by calling them stay.
     #[serde(default)]
     pub running: Vec<String>,
+    /// Those of them that would decorate otherwise now: edits of the wrappers that a decorator made do not count.
+    #[serde(default)]
+    pub decorating: Vec<String>,
 }
 
 /// An outermost function (a module's function or a method, never one nested in a function), or in
@@ -121,6 +124,10 @@ pub struct Edit {
     /// expressions are replaced by `None`, so that only these are evaluated.
     #[serde(default)]
     pub fresh_defaults: Vec<String>,
+    /// Of a function inside a function: every parameter with a default, in order; with the value's text where that is new or
+    /// changed, and nothing but literals.
+    #[serde(default)]
+    pub local_defaults: Vec<NewValue>,
     /// Which parts of a definition changed.
     #[serde(default)]
     pub parts: Vec<Part>,
@@ -139,7 +146,7 @@ pub struct Edit {
     pub registrars: Vec<String>,
     /// What a constructor sets on each object and did not set before.
     #[serde(default)]
-    pub attributes: Vec<NewAttribute>,
+    pub attributes: Vec<NewValue>,
     /// Other statements of the live text bind its names too: what they hold is not what this one gave them.
     #[serde(default)]
     pub rebound: bool,
@@ -151,9 +158,9 @@ pub struct Edit {
     pub offered: bool,
 }
 
-/// An attribute that objects which exist lack.
+/// What objects or functions which exist lack: an attribute, a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewAttribute {
+pub struct NewValue {
     pub name: String,
     /// The text of its value, an expression of module-level names, parameters and the object itself that calls nothing of
     /// the program's; nothing where the value can't be had without running the constructor.

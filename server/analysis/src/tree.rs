@@ -71,6 +71,8 @@ pub(crate) struct Parts {
     pub body: u64,
     pub annotations: u64,
     pub has_annotations: bool,
+    /// Names that the annotations read when the definition runs.
+    pub annotation_reads: Vec<String>,
     /// Names, kinds and order.
     pub parameters: u64,
     pub defaults: Vec<DefaultValue>,
@@ -94,6 +96,8 @@ pub(crate) struct DefaultValue {
     pub hash: u64,
     pub span: Span,
     pub reads: Vec<String>,
+    /// Its text, if it consists of literals.
+    pub literal: Option<String>,
 }
 
 /// An attribute that a constructor sets, with the text of its value if that can be had at any time.

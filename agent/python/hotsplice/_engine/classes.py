@@ -6,7 +6,7 @@ import enum
 import typing
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
-from . import lookup
+from . import dataclass_fields, lookup
 from .code import compile_excerpt, find_class_body
 from .errors import Refusal
 from .native import native
@@ -89,11 +89,21 @@ def merge(merger, live, made, scope):
         # What the class statement does not write itself came of its metaclass or of a decorator.
         is_taken = name in edited or name.startswith("__") or name not in written
         _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, is_taken)
+    # A field's default that is gone from the text.
+    lost = {
+        name
+        for name in _annotated_names(merger, scope)
+        if name in live.__dict__.get("__dataclass_fields__", ()) and name not in new
+    }
     for name, value in old.items():
-        generated = name in GENERIC_KEYS or (
+        generated = (name in GENERIC_KEYS or (name == "__hash__" and value is None)) or (
             name.startswith("__") and isinstance(value, FunctionType) and name not in ("__init_subclass__",)
         )
-        if name not in new and name not in OWN_KEYS and (generated or name in _removed_names(merger, scope)):
+        if (
+            name not in new
+            and name not in OWN_KEYS
+            and (generated or name in lost or name in _removed_names(merger, scope))
+        ):
             plan.delete_class_attribute(live, name)
     _point_class_cells(plan, live, made, new)
     if "__abstractmethods__" in new or "__abstractmethods__" in old:
@@ -101,6 +111,8 @@ def merge(merger, live, made, scope):
     if bases != live.__bases__:
         plan.add("bases", live, bases, _live_base(merger, made.__base__) if problem else None)
     if dataclasses.is_dataclass(made) and "__dataclass_fields__" in new:
+        if dataclass_fields.differ(live, made):
+            _follow_in_dataclasses(merger, live, made)
         _fill_instances(merger, live, made, scope)
     merger.replaced.append((made, live))
     plan.discarded.append(made)
@@ -120,6 +132,12 @@ def _edited_names(merger, scope):
         if tuple(outcome.edit["scope"]) == scope and outcome.edit["change"] != "removed"
         for name in outcome.edit["binds"]
     }
+
+
+def _annotated_names(merger, scope):
+    edits = (outcome.edit for outcome in merger.change.outcomes)
+    own = (edit for edit in edits if edit["what"] == "annotation" and tuple(edit["scope"]) == scope)
+    return [lookup.mangled(name, scope) for edit in own for name in edit["binds"]]
 
 
 def _written_names(merger, scope):
@@ -251,11 +269,38 @@ def _slots_apart(cls, common):
     ]
 
 
+def follow_equality(merger, owner, scope):
+    """A class that defines ``__eq__`` and no ``__hash__`` has no hash: ``type.__new__`` says so in its namespace."""
+    if "__hash__" in _written_names(merger, scope):
+        return
+    removed = _removed_names(merger, scope)
+    defines_eq = "__eq__" in _edited_names(merger, scope) or ("__eq__" in owner.__dict__ and "__eq__" not in removed)
+    if defines_eq and (owner.__dict__.get("__hash__", MISSING) is MISSING or "__hash__" in removed):
+        merger.plan.set_class_attribute(owner, "__hash__", None)
+    elif not defines_eq and owner.__dict__.get("__hash__", MISSING) is None:
+        merger.plan.delete_class_attribute(owner, "__hash__")
+
+
 def update_abstract(owner):
     """Which methods of a class and of its subclasses are abstract (``abc.update_abstractmethods``)."""
     abc.update_abstractmethods(owner)
+    owner._abc_caches_clear()
+    if typing.Protocol in owner.__mro__:
+        _update_protocol(owner)
     for subclass in type.__subclasses__(owner):
         update_abstract(subclass)
+
+
+def _update_protocol(owner):
+    """What a protocol asks for: 3.12 and later note it once."""
+    members_of = getattr(typing, "_get_protocol_attrs", None)
+    if members_of is None or "__protocol_attrs__" not in owner.__dict__:
+        return
+    owner.__protocol_attrs__ = members_of(owner)
+    for callable_only in ("__callable_proto_members_only__", "__non_callable_proto_members__"):
+        if callable_only in owner.__dict__:
+            names = [name for name in owner.__protocol_attrs__ if not callable(getattr(owner, name, None))]
+            setattr(owner, callable_only, not names if callable_only.endswith("only__") else set(names))
 
 
 def _replace(merger, live, made, scope, change):
@@ -309,13 +354,31 @@ def _is_state(value, new):
     return not isinstance(value, (property, staticmethod, classmethod, type)) and (new is MISSING or new is not value)
 
 
+def _follow_in_dataclasses(merger, live, made):
+    """Dataclasses below get the fields that their base has now."""
+    plan, instead = merger.plan, {live: made}
+    for below in dataclass_fields.subclasses(live):
+        helper = instead[below] = dataclass_fields.made_again(below, instead)
+        for name, value in dataclass_fields.generated(helper, below):
+            old = below.__dict__.get(name)
+            if isinstance(old, FunctionType) and isinstance(value, FunctionType):
+                merger.merge_function(old, value)
+            else:
+                plan.set_class_attribute(below, name, value)
+        _point_class_cells(plan, below, helper, dict(helper.__dict__))
+
+
 def _fill_instances(merger, live, made, scope):
     """Existing instances of a dataclass get the default of a field that is new."""
     before = live.__dict__.get("__dataclass_fields__", {})
     for name, field in made.__dataclass_fields__.items():
         if name in before:
             continue
-        instances = native.objects_of_type(live)
+        instances = [
+            instance
+            for instance in native.objects_of_type(*lookup.with_subclasses(live))
+            if name not in getattr(instance, "__dict__", ())
+        ]
         for instance in instances:
             if field.default_factory is not dataclasses.MISSING:
                 merger.plan.add("attribute-set", instance, name, field.default_factory())
@@ -335,18 +398,30 @@ def _merge_enum(merger, live, made, scope):
     members, names, values = {}, [], {}
     edited = _edited_names(merger, scope)
     for name, member in list(made._member_map_.items()):
-        kept = live._member_map_.get(name)
+        # An alias is another name of a member that came before.
+        kept = live._member_map_.get(name) if member._name_ == name else members[member._name_]
+        if kept is not None and (kept._name_ != member._name_ or not _same_data(made, kept, member)):
+            if kept._name_ == name:
+                # The value is the object itself (`IntEnum`): another value is another object.
+                merger.superseded.append((kept, member))
+            kept = None
         if kept is not None:
             # What is evaluated after this gets the member that stays.
             made._member_map_[name] = kept
             if made.__dict__.get(name) is member:
                 type.__setattr__(made, name, kept)
+            if name != kept._name_ and name in made.__dict__ and live._member_map_.get(name) is not kept:
+                plan.set_class_attribute(live, name, made.__dict__[name])
         if kept is None:
             plan.add("setattr", member, "__class__", live)
             plan.set_class_attribute(live, name, made.__dict__[name]) if name in made.__dict__ else None
             kept = member
-        elif kept._value_ != member._value_:
-            plan.add("attribute-set", kept, "_value_", member._value_)
+        else:
+            # What the program gave the members stays, unless they are made otherwise.
+            is_made_otherwise = name in edited or edited & {"__init__", "__new__"}
+            for key, value in vars(member).items():
+                if key not in vars(kept) or ((is_made_otherwise or key[0] == "_") and key != "__objclass__"):
+                    plan.add("attribute-set", kept, key, value)
         members[name] = kept
     for name in made._member_names_:
         names.append(name)
@@ -371,6 +446,11 @@ def _merge_enum(merger, live, made, scope):
             plan.delete_class_attribute(live, name)
     merger.replaced.append((made, live))
     plan.discarded.append(made)
+
+
+def _same_data(made, kept, member):
+    """Whether a member's object can take the other's value."""
+    return made._member_type_ is object or made._member_type_.__eq__(kept, member) is True
 
 
 class _Discarded:

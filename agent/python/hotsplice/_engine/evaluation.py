@@ -6,6 +6,7 @@ from types import ModuleType
 
 from . import frameworks, instances, lookup, merging, references
 from .code import compile_excerpt
+from .containers import Containers
 from .errors import Refusal, Stop
 from .shadow import Shadow
 
@@ -32,6 +33,7 @@ def evaluate(transaction):
             shadows[id(namespace)].make_twins(change.code_changes.get(id(namespace), ()))
     registries = frameworks.Registries(shadows.values())
     registries.forget(transaction)
+    containers = Containers(transaction, list(shadows.values()), registries.live())
     evaluated, replaced, superseded = [], [], []
     stand_ins = registries.stand_ins() | {
         id(made): live
@@ -54,14 +56,19 @@ def evaluate(transaction):
 
     _link(list(shadows.values()), evaluate_next)
     try:
-        while pending:
-            evaluate_next()
+        try:
+            while pending:
+                evaluate_next()
+        finally:
+            containers.withdraw()
         for merger in evaluated:
             merger.bind()
             merger.remove_names()
+            merger.follow_equality()
         for merger in evaluated:
             merger.finish()
         registries.settle(transaction, replaced)
+        containers.settle(transaction, replaced)
         references.follow(evaluated)
         instances.follow(transaction, shadows)
     except Stop:

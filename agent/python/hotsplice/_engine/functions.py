@@ -1,5 +1,6 @@
 """New code for live functions: all that share a definition's code get the new one, their cells matched by name."""
 
+import ast
 import functools
 from types import CellType, FunctionType
 
@@ -116,12 +117,12 @@ def plan(changes, file_change, plan):
                     f"{closures} the old code: they were made before the patch, without the variable {name!r}; "
                     "later ones have the new code",
                 )
-            _say_made_before(outcome, change, by_code)
+            _follow_made_before(outcome, change, by_code, plan)
             outcome.applied()
         _follow_wrappers(change, plan)
 
 
-def _say_made_before(outcome, change, by_code):
+def _follow_made_before(outcome, change, by_code, plan):
     """Defaults of a nested function, and a class made in a function, come of running the outer one."""
     edit = outcome.edit
     if "<locals>" not in edit["scope"]:
@@ -134,13 +135,42 @@ def _say_made_before(outcome, change, by_code):
             )
     elif {"defaults", "annotations", "decorators"} & set(edit["parts"]):
         last = name.rpartition(".")[2]
-        nested = [key for key, (old, _) in change.pairs.items() if old.co_name == last and key not in change.roots]
-        if any(by_code.get(key) for key in nested):
+        made = [
+            (function, new)
+            for key, (_, new) in change.pairs.items()
+            if key not in change.roots and new.co_name == last and new.co_firstlineno == edit["line"]
+            for function in by_code.get(key, ())
+        ]
+        has_all = all([_give_defaults(function, new, edit, plan) for function, new in made])
+        if made and not (has_all and not {"annotations", "decorators"} & set(edit["parts"])):
             outcome.caveat(
                 "HS0302",
                 f"{last} gets its defaults, annotations and decorators when the function around it runs: "
                 "what was made before keeps its own",
             )
+
+
+def _give_defaults(function, new, edit, plan):
+    """New defaults that are literals go to functions made before; answers whether those were all."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount]
+    values = {**dict(zip(reversed(names), reversed(function.__defaults__ or ()))), **(function.__kwdefaults__ or {})}
+    fresh, defaults = set(edit["fresh_defaults"]), {}
+    for default in edit["local_defaults"]:
+        name, text = default["name"], default["value"]
+        if text is not None:
+            defaults[name] = ast.literal_eval(f"({text}\n)")
+        elif name in fresh or name not in values:
+            return False
+        else:
+            defaults[name] = values[name]
+    positional = new.co_varnames[: new.co_argcount]
+    plan.function(
+        function,
+        defaults=tuple(defaults[name] for name in positional if name in defaults) or None,
+        kwdefaults={name: value for name, value in defaults.items() if name not in positional} or None,
+    )
+    return True
 
 
 def _classes():
@@ -168,7 +198,9 @@ def _drop_caches(change, file_change, plan):
             )
     elif isinstance(value, functools.cached_property) and value.attrname and change.owner is not None:
         kept = [
-            item for item in native.objects_of_type(change.owner) if value.attrname in getattr(item, "__dict__", ())
+            item
+            for item in native.objects_of_type(*lookup.with_subclasses(change.owner))
+            if value.attrname in getattr(item, "__dict__", ())
         ]
         for item in kept:
             plan.add("dict-delete", item.__dict__, value.attrname)

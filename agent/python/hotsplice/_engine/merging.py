@@ -201,6 +201,9 @@ class Merger:
             statement = ast.parse(text)
         except (SyntaxError, ValueError):
             return False
+        while statement.body and isinstance(statement.body[0], ast.ClassDef):
+            # A class on one line: only its body is meant.
+            statement.body = statement.body[0].body
         calls = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr)
         if any(isinstance(node, calls) for node in ast.walk(statement)):
             return not scope and self._is_assigned_by_functions(name)
@@ -251,6 +254,9 @@ class Merger:
         code_change = self._code_change(edit)
         functions = self._unchanged_functions(edit) if code_change is None else code_change.functions
         fresh = set(edit["fresh_defaults"])
+        if edit["change"] == "derived" and edit["parts"] == ["annotations"] and _same_annotations(functions, made):
+            outcome.unneeded(None, "its annotations mean what they did")
+            return
         for function in functions:
             parts = {
                 "defaults": _positional_defaults(function, made, fresh),
@@ -354,6 +360,14 @@ class Merger:
                 else:
                     self.plan.delete_name(holder, stored)
             self._say_removed(outcome, gone)
+
+    def follow_equality(self):
+        """``__hash__`` comes and goes with ``__eq__`` where the class does not define it."""
+        edits = [outcome.edit for outcome in self.change.outcomes]
+        for scope in {tuple(edit["scope"]) for edit in edits if {"__eq__", "__hash__"} & set(edit["binds"])}:
+            owner = lookup.find_class(self.namespace, scope) if scope in self.change.classes else None
+            if owner is not None and scope not in self.rebuilt:
+                classes.follow_equality(self, owner, scope)
 
     @staticmethod
     def _say_removed(outcome, gone):
@@ -467,6 +481,14 @@ def _annotations(made):
 
 def _parameters(code: CodeType):
     return code.co_varnames[: code.co_argcount]
+
+
+def _same_annotations(functions, made):
+    try:
+        annotations = made.__annotations__
+        return all(function.__annotations__ == annotations for function in functions)
+    except Exception:
+        return False
 
 
 def _positional_defaults(live, made, fresh):

@@ -21,8 +21,10 @@ impl<'a> Comparison<'a> {
         // Decorators that call edited code, and those of other modules.
         let heads: HashSet<&String> =
             self.edits.iter().map(|edit| edit.scope.first().unwrap_or(&edit.definition)).collect();
-        edited.extend(self.running.iter().filter(|name| !heads.contains(name)).cloned());
-        edited.extend(self.foreign.calls(items));
+        let imported = self.foreign.calls(items);
+        edited.extend(self.running.iter().filter(|name| !heads.contains(name) && !imported.contains(*name)).cloned());
+        self.decorating = edited.clone();
+        edited.extend(self.foreign.decorators(items));
         if !edited.is_empty() {
             self.tell_decorated_by(items, &Scope::default(), &edited);
         }

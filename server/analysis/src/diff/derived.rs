@@ -69,7 +69,7 @@ impl<'a> Comparison<'a> {
         for node in items {
             let fresh = match node.what {
                 What::Function => {
-                    self.derive_defaults(node, scope, dirty);
+                    self.derive_header(node, scope, dirty);
                     // Where something else had the name before, what was computed from that is computed again.
                     if self.takes_a_name(node, scope) { vec![node.name.clone()] } else { Vec::new() }
                 }
@@ -142,8 +142,9 @@ impl<'a> Comparison<'a> {
         fresh
     }
 
-    /// A default that reads such a name is evaluated again; the others keep their values.
-    fn derive_defaults(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty) {
+    /// A default that reads such a name is evaluated again, the others keep their values; so are annotations. Decorators
+    /// that read it decorate anew.
+    fn derive_header(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty) {
         let Some(parts) = &node.definition else { return };
         let derived: Vec<String> = parts
             .defaults
@@ -151,7 +152,19 @@ impl<'a> Comparison<'a> {
             .filter(|default| reads_any(&default.reads, dirty))
             .map(|default| default.parameter.clone())
             .collect();
-        if derived.is_empty() {
+        // A class that is edited is the same object as before.
+        let reads_value = |reads: &[String]| reads.iter().any(|name| dirty.contains(name) && !self.is_class(name));
+        let mut told_parts = Vec::new();
+        if !derived.is_empty() {
+            told_parts.push(Part::Defaults);
+        }
+        if reads_value(&parts.annotation_reads) {
+            told_parts.push(Part::Annotations);
+        }
+        if reads_value(&parts.decorator_reads) {
+            told_parts.push(Part::Decorators);
+        }
+        if told_parts.is_empty() {
             return;
         }
         let outline = self.new;
@@ -165,18 +178,26 @@ impl<'a> Comparison<'a> {
                     edit.fresh_defaults.push(name);
                 }
             }
-            if !edit.parts.contains(&Part::Defaults) {
-                edit.parts.push(Part::Defaults);
+            for part in told_parts {
+                if !edit.parts.contains(&part) {
+                    edit.parts.push(part);
+                }
             }
             edit.run = header_run(outline, node, scope, &edit.parts, &edit.fresh_defaults);
         } else {
             let mut told = edit(live, node, scope, Kind::Derived, Change::Derived);
-            told.parts = vec![Part::Defaults];
+            told.parts = told_parts;
             told.run = header_run(outline, node, scope, &told.parts, &derived);
             told.fresh_defaults = derived;
             self.push(node, told);
         }
         self.rebuild_around(scope);
+    }
+
+    /// Whether a name is a class's, before and after.
+    fn is_class(&self, name: &str) -> bool {
+        let has = |items: &[Node]| items.iter().any(|item| item.is_class() && item.name == name);
+        has(&self.live.file.items) && has(&self.new.file.items)
     }
 
     fn derive_class(

@@ -1,11 +1,11 @@
 //! How the edit of one definition or statement is told.
 
-use hotsplice_channel::patch::{Change, Edit, Kind, NewAttribute, Part, What};
+use hotsplice_channel::patch::{Change, Edit, Kind, NewValue, Part, What};
 
 use super::excerpt::{bare, cut, whole};
 use super::scope::Scope;
 use crate::outline::Outline;
-use crate::tree::{Node, Parts, Span};
+use crate::tree::{DefaultValue, Node, Parts, Span};
 
 /// What binds one name is called by it, as a definition is; other statements by their own words.
 fn is_plain_name(name: &str) -> bool {
@@ -29,6 +29,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         old_line: live.map(|live| live.line),
         old_end_line: live.map(|live| live.end_line),
         fresh_defaults: Vec::new(),
+        local_defaults: Vec::new(),
         parts: Vec::new(),
         binds: new.bound_names(),
         reads: new.reads.clone(),
@@ -46,12 +47,18 @@ pub(super) fn registrars(live: Option<&Node>) -> Vec<String> {
     parts.map_or_else(Vec::new, |parts| parts.decorator_reads.clone())
 }
 
-fn new_attributes(live: Option<&Node>, new: &Node) -> Vec<NewAttribute> {
+fn new_attributes(live: Option<&Node>, new: &Node) -> Vec<NewValue> {
     let Some(parts) = &new.definition else { return Vec::new() };
     let before = live.and_then(|live| live.definition.as_ref()).map_or(&[][..], |parts| &parts.attributes);
     let is_new = |name: &str| !before.iter().any(|known| known.name == name);
     let fresh = parts.attributes.iter().filter(|attribute| is_new(&attribute.name));
-    fresh.map(|attribute| NewAttribute { name: attribute.name.clone(), value: attribute.value.clone() }).collect()
+    fresh.map(|attribute| NewValue { name: attribute.name.clone(), value: attribute.value.clone() }).collect()
+}
+
+/// The defaults of a function that is made by each call of the one around it.
+pub(super) fn local_defaults(new: &Parts, fresh: &[String]) -> Vec<NewValue> {
+    let value = |one: &DefaultValue| if fresh.contains(&one.parameter) { one.literal.clone() } else { None };
+    new.defaults.iter().map(|one| NewValue { name: one.parameter.clone(), value: value(one) }).collect()
 }
 
 /// The edit of a statement that is no definition, new or changed.

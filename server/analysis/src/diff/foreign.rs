@@ -17,6 +17,8 @@ pub struct Foreign {
     pub changed: HashSet<String>,
     /// `pkg.tables.build`: what such a call gave would be another value now.
     pub called: HashSet<String>,
+    /// Those of them that would decorate otherwise now.
+    pub decorating: HashSet<String>,
 }
 
 impl Foreign {
@@ -31,9 +33,18 @@ impl Foreign {
 
     /// How the module calls what runs edited code.
     pub(super) fn calls(&self, items: &[Node]) -> HashSet<String> {
+        self.imported(&self.called, items)
+    }
+
+    /// The decorators among them.
+    pub(super) fn decorators(&self, items: &[Node]) -> HashSet<String> {
+        self.imported(&self.decorating, items)
+    }
+
+    fn imported(&self, names: &HashSet<String>, items: &[Node]) -> HashSet<String> {
         let imports = items.iter().filter(|item| item.what == What::Import);
         imports
-            .map(|import| self.known_as(&self.called, import))
+            .map(|import| self.known_as(names, import))
             .flat_map(|(bound, dotted)| [bound, dotted])
             .flatten()
             .collect()

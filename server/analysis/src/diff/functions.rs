@@ -3,7 +3,7 @@
 use hotsplice_channel::patch::{Change, Kind, Part};
 
 use super::Comparison;
-use super::edits::{class_parts, edit, function_kind, function_parts, header_run, needs_run};
+use super::edits::{class_parts, edit, function_kind, function_parts, header_run, local_defaults, needs_run};
 use super::scope::Scope;
 use crate::matching::match_items;
 use crate::tree::{Node, flattened};
@@ -33,6 +33,9 @@ impl<'a> Comparison<'a> {
             runs = !scope.is_local && needs_run(&parts, live_parts, new_parts);
             if runs {
                 edit.run = header_run(self.new, new, scope, &parts, &fresh);
+            }
+            if scope.is_local {
+                edit.local_defaults = local_defaults(new_parts, &fresh);
             }
             edit.fresh_defaults = fresh;
             edit.parts = parts;

@@ -71,6 +71,8 @@ struct Comparison<'a> {
     classes: Vec<ClassUnit>,
     /// Functions and classes whose call runs edited code, by the module's names.
     running: HashSet<String>,
+    /// Those of them that would decorate otherwise.
+    decorating: HashSet<String>,
     class_of: HashSet<Key>,
     /// Statements of the live text that bind a name which others bind too.
     rebound: HashSet<Key>,
@@ -96,6 +98,7 @@ impl<'a> Comparison<'a> {
             moves: Vec::new(),
             classes: Vec::new(),
             running: HashSet::new(),
+            decorating: HashSet::new(),
             class_of: HashSet::new(),
             rebound: rebound(&live.file.items),
             superseded: superseded(&new.file.items),
@@ -167,6 +170,7 @@ impl<'a> Comparison<'a> {
             moves,
             classes,
             running: sorted(self.running),
+            decorating: sorted(self.decorating),
         }
     }
 }

@@ -8,7 +8,7 @@ use ruff_text_size::Ranged;
 
 use super::attributes;
 use super::hashing::{self, hash_of};
-use super::names::Names;
+use super::names::{Names, dotted};
 use super::tokens::TokenIndex;
 use crate::lines::Lines;
 use crate::tree::{Binding, DefaultValue, Node, Parts, Span};
@@ -161,8 +161,13 @@ impl<'a> Builder<'a> {
         parts.type_parameters = hashing::type_parameters(function.type_params.as_deref());
         parts.docstring = hash_of(&docstring.map(hashing::statement));
         parts.body = hash_of(&structure.shell);
-        parts.annotations = hashing::annotations(parameters, returns);
         parts.has_annotations = returns.is_some() || parameters.iter().any(|one| one.annotation().is_some());
+        let as_text = parts.has_annotations && self.lazy_annotations;
+        parts.annotations = hash_of(&(hashing::annotations(parameters, returns), as_text));
+        let mut annotated = Names::new(self.lazy_annotations);
+        let annotations = parameters.iter().filter_map(|one| one.annotation());
+        annotations.chain(returns).for_each(|annotation| annotated.visit_annotation(annotation));
+        parts.annotation_reads = annotated.reads;
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one)).collect();
         let mut inside = Names::new(self.lazy_annotations);
@@ -253,11 +258,13 @@ impl<'a> Builder<'a> {
         let default: &Expr = parameter.default()?;
         let mut names = Names::new(self.lazy_annotations);
         names.visit_expr(default);
+        let (start, end) = span_of(default);
         Some(DefaultValue {
             parameter: parameter.name().to_string(),
             hash: hashing::expression(default),
-            span: span_of(default),
+            span: (start, end),
             reads: names.reads,
+            literal: if is_literal(default) { self.text.get(start..end).map(str::to_owned) } else { None },
         })
     }
 
@@ -393,6 +400,20 @@ fn is_docstring(statement: &Stmt) -> bool {
     matches!(statement, Stmt::Expr(expression) if expression.value.is_string_literal_expr())
 }
 
+/// Values that are the same at any time.
+fn is_literal(expression: &Expr) -> bool {
+    match expression {
+        Expr::Tuple(tuple) => tuple.elts.iter().all(is_literal),
+        Expr::List(list) => list.elts.iter().all(is_literal),
+        Expr::Set(set) => set.elts.iter().all(is_literal),
+        Expr::Dict(dict) => {
+            dict.items.iter().all(|item| item.key.as_ref().is_some_and(is_literal) && is_literal(&item.value))
+        }
+        Expr::UnaryOp(operation) => is_literal(&operation.operand),
+        _ => expression.is_literal_expr(),
+    }
+}
+
 /// `pass` and `...` do nothing: that they come and go is no edit.
 fn is_filler(statement: &Stmt) -> bool {
     statement.is_pass_stmt()
@@ -440,8 +461,22 @@ fn runs_unasked(statement: &Stmt) -> bool {
                     all_run_unasked(&handler.body)
                 })
         }
+        Stmt::Match(choice) => {
+            let plain = |guard: &Expr| !guard.is_call_expr();
+            choice.cases.iter().all(|case| all_run_unasked(&case.body) && case.guard.as_deref().is_none_or(plain))
+        }
+        Stmt::With(with) => {
+            !with.is_async && with.items.iter().all(|item| is_quiet(&item.context_expr)) && all_run_unasked(&with.body)
+        }
         _ => false,
     }
+}
+
+/// Context managers that only decide what becomes of errors and warnings.
+fn is_quiet(context: &Expr) -> bool {
+    let Expr::Call(call) = context else { return false };
+    let known = ["suppress", "contextlib.suppress", "catch_warnings", "warnings.catch_warnings"];
+    dotted(&call.func).is_some_and(|name| known.contains(&name.as_str()))
 }
 
 fn all_run_unasked(body: &[Stmt]) -> bool {

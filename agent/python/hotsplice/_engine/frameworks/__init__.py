@@ -73,6 +73,10 @@ class Registries:
                 return copy
         return None
 
+    def live(self):
+        """The ids of the registries that have copies."""
+        return {id(live) for _, live, _ in self._copies}
+
     def stand_ins(self):
         return {id(copy): live for _, live, copy in self._copies}
 
@@ -82,7 +86,7 @@ class Registries:
             return
         for change in transaction.files:
             for outcome in change.outcomes:
-                if _registers_anew(outcome.edit):
+                if registers_anew(outcome.edit):
                     for namespace in change.namespaces:
                         self._forget(namespace, outcome.edit)
 
@@ -142,7 +146,7 @@ class LiveOf:
         return code.co_filename, self._lines.get((code.co_filename, line), line) if is_live else line
 
 
-def _registers_anew(edit):
+def registers_anew(edit):
     if not edit.get("registrars") or edit["what"] not in ("function", "class") or "<locals>" in edit["scope"]:
         return False
     return edit["change"] == "removed" or edit["kind"] == "replaced" or bool(_RUN_AGAIN & set(edit["parts"]))

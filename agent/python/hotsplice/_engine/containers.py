@@ -1,0 +1,251 @@
+"""Lists and dictionaries of the program in which decorators and base classes keep what they are given.
+
+Decorators and class statements that run while a patch is prepared register what they make there and then. That is
+taken out again as soon as everything has been run, and goes in with the commit, where the former version stood: a
+registry neither doubles nor keeps the old entry, and a patch that is refused leaves it as it was.
+"""
+
+from collections import deque
+from functools import partial
+from itertools import zip_longest
+from types import FunctionType, MethodType, ModuleType
+
+from . import lookup
+from .code import tree
+from .frameworks import Gap, LiveOf, filled, registers_anew
+from .native import native
+
+# Longer ones are left alone: a registry of functions is short.
+_LIMIT = 10_000
+# How far into tuples, closures and objects a registered function is looked for.
+_DEPTH = 4
+
+
+class Containers:
+    """What the containers that this patch may register in held before, for one transaction."""
+
+    def __init__(self, transaction, shadows, excluded):
+        # id → (container, a copy of what it held)
+        self._before = {}
+        # (container, what was registered: items, or for a dictionary new values by key)
+        self._taken = []
+        # (namespace, outcome, ids of the containers that its former decorators use)
+        self._edits = []
+        self._excluded = excluded
+        self._shadows = shadows
+        for shadow in shadows:
+            for value in list(shadow.namespace.globals.values()):
+                self._note(value, 1)
+        for change in transaction.files:
+            for outcome in change.outcomes:
+                for namespace in change.namespaces:
+                    self._note_edit(namespace, outcome)
+
+    def _note_edit(self, namespace, outcome):
+        edit = outcome.edit
+        if edit["what"] not in ("function", "class"):
+            return
+        for name in edit["reads"]:
+            self._note(_resolved(namespace, name), 2)
+        if registers_anew(edit):
+            used = set()
+            for name in edit["registrars"]:
+                self._note(_resolved(namespace, name), 2, used)
+            self._edits.append((namespace, outcome, used))
+
+    def _note(self, value, depth, used=None):
+        """Notes the containers that a value is, or leads to."""
+        if id(value) in self._excluded:
+            return
+        if isinstance(value, (list, dict)):
+            if len(value) > _LIMIT or (isinstance(value, dict) and "__builtins__" in value):
+                return
+            if used is not None:
+                used.add(id(value))
+            self._before.setdefault(id(value), (value, value.copy()))
+            inner = [one for one in _items(value) if isinstance(one, (list, dict))]
+        elif depth == 0:
+            return
+        elif isinstance(value, FunctionType):
+            names = {name for code in tree(value.__code__) for name in code.co_names}
+            inner = [value.__globals__[name] for name in names if name in value.__globals__]
+            inner = [one for one in (*inner, *_cells(value)) if not isinstance(one, ModuleType)]
+        elif isinstance(value, MethodType):
+            inner = (value.__func__, value.__self__)
+        elif isinstance(value, type):
+            made = [cls for cls in value.__mro__ if native.is_made_in_python(cls)]
+            inner = [one for cls in made for one in cls.__dict__.values() if isinstance(one, (list, dict))]
+        elif isinstance(value, ModuleType):
+            return
+        else:
+            inner = _attributes(value)
+        for one in inner:
+            self._note(one, depth - 1 if depth else 0, used)
+
+    def withdraw(self):
+        """Takes out what was registered while evaluating."""
+        made = {id(function) for shadow in self._shadows for function in shadow.functions()}
+        for shadow in self._shadows:
+            known = {id(value) for value in shadow.before.values()}
+            made.update(id(one) for one in shadow.globals.values() if isinstance(one, type) and id(one) not in known)
+        if not made:
+            return
+        for container, before in self._before.values():
+            if isinstance(container, list):
+                known = set(map(id, before))
+                new = [one for one in container if id(one) not in known and _reaches(one, made)]
+                for one in new:
+                    del container[next(index for index, other in enumerate(container) if other is one)]
+            else:
+                new = {
+                    key: value
+                    for key, value in list(container.items())
+                    if before.get(key, self) is not value and _reaches((key, value), made)
+                }
+                for key in new:
+                    if key in before:
+                        container[key] = before[key]
+                    else:
+                        del container[key]
+            if new:
+                self._taken.append((container, new))
+            if any(one is not other for one, other in zip_longest(_entries(container), _entries(before))):
+                self._say_left(container)
+
+    def _say_left(self, container):
+        for _, outcome, used in self._edits:
+            if id(container) in used and outcome.edit["change"] != "removed":
+                outcome.caveat(
+                    "HS0407",
+                    f"the decorators of {outcome.edit['definition']} were run again, and what they did besides "
+                    "registering it may have been done twice",
+                )
+
+    def settle(self, transaction, replaced):
+        """Plans what the containers get with the commit."""
+        live_of = LiveOf(transaction, replaced, {})
+        news = {id(container): (container, new) for container, new in self._taken}
+        for _, _, used in self._edits:
+            for key in used:
+                news.setdefault(key, (self._before[key][0], ()))
+        for container, new in news.values():
+            settle = self._settle_list if isinstance(container, list) else self._settle_dict
+            settle(transaction.plan, container, new, live_of)
+
+    def _former(self, container, key, value, new, live_of):
+        """Whether an entry is what the former version of something had registered."""
+        former = (key, None if isinstance(value, (list, dict)) else _function(value))
+        pairs = [pair for one in new for pair in zip((one[0], _function(one[1])), former)]
+        return any(made is not old and live_of(made) is old for made, old in pairs) or any(
+            id(container) in used or any(_names(one, outcome.edit) for one in new)
+            for namespace, outcome, used in self._edits
+            if not isinstance(value, (list, dict)) and _reaches(value, _live_functions(namespace, outcome.edit))
+        )
+
+    def _settle_list(self, plan, container, new, live_of):
+        entries = [(None, one) for one in new]
+        items = list(container)
+        for index, one in enumerate(items):
+            if self._former(container, None, one, entries, live_of):
+                items[index] = Gap(_function(one))
+        items = filled([*items, *new], _function, live_of, container)
+        items = [live_of(one) for one in items]
+        if len(items) != len(container) or any(one is not other for one, other in zip(items, container)):
+            plan.add("list-content", container, items)
+
+    def _settle_dict(self, plan, container, new, live_of):
+        entries = list(dict(new).items())
+        kept = {live_of(key) for key, _ in entries}
+        for key, value in list(container.items()):
+            if key not in kept and self._former(container, key, value, entries, live_of):
+                plan.delete_name(container, key)
+        for key, value in entries:
+            plan.set_name(container, live_of(key), live_of(value))
+
+
+def _resolved(namespace, name):
+    """What a dotted name leads to, without asking properties."""
+    head, *rest = name.split(".")
+    value = namespace.globals.get(head)
+    for part in rest:
+        members = getattr(value, "__dict__", {})
+        if not isinstance(value, (ModuleType, type)) or part not in members:
+            # A method of an object: what the object holds is meant.
+            break
+        value = members[part]
+    return value
+
+
+def _items(container):
+    return list(container.values() if isinstance(container, dict) else container)
+
+
+def _entries(container):
+    """What a container holds, one after the other, keys too."""
+    return [part for pair in container.items() for part in pair] if isinstance(container, dict) else list(container)
+
+
+def _cells(function):
+    found = []
+    for cell in function.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:
+            continue
+    return found
+
+
+def _attributes(value):
+    try:
+        return list(object.__getattribute__(value, "__dict__").values())
+    except AttributeError:
+        return ()
+
+
+def _inside(value):
+    if isinstance(value, (list, dict)):
+        return _items(value) if len(value) <= _LIMIT else ()
+    if isinstance(value, (tuple, set, frozenset, deque)):
+        return list(value)
+    if isinstance(value, FunctionType):
+        return [*_cells(value), value.__dict__.get("__wrapped__")]
+    if isinstance(value, (MethodType, staticmethod, classmethod)):
+        return (value.__func__,)
+    if isinstance(value, property):
+        return (value.fget, value.fset, value.fdel)
+    if isinstance(value, partial):
+        return (value.func, *value.args)
+    if isinstance(value, (type, ModuleType, str, int, float, bytes)) or value is None:
+        return ()
+    return _attributes(value)
+
+
+def _reaches(value, wanted, depth=_DEPTH):
+    """Whether a value is, or holds, one of the objects with these ids."""
+    if id(value) in wanted:
+        return True
+    return depth > 0 and any(_reaches(one, wanted, depth - 1) for one in _inside(value))
+
+
+def _function(value, depth=_DEPTH):
+    """The function or class that an entry is about."""
+    if isinstance(value, (FunctionType, type)):
+        return value
+    if depth > 0:
+        for one in _inside(value):
+            found = _function(one, depth - 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _names(entry, edit):
+    function = _function(entry)
+    return function is not None and function.__qualname__ == edit["definition"]
+
+
+def _live_functions(namespace, edit):
+    value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else edit["definition"])
+    unit = {"scope": edit["scope"], "name": edit["definition"].rpartition(".")[2], "old_line": edit["old_line"]}
+    functions = lookup.find_unit(namespace, unit) if edit["what"] == "function" else ()
+    return {id(value), *map(id, functions)}

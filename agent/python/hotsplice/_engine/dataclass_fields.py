@@ -1,0 +1,84 @@
+"""Dataclasses copy the fields of their bases when they are made: those below an edited one are decorated again.
+
+No class below is built for it, because a base or a metaclass may keep a list of its subclasses. A helper class that
+has nothing but the fields, and bases that have nothing but theirs, is given to ``dataclasses.dataclass``, and lends
+the class what was generated.
+"""
+
+import dataclasses
+from types import FunctionType
+
+from . import lookup
+
+_GENERATED = (
+    *("__init__", "__repr__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"),
+    *("__setattr__", "__delattr__", "__match_args__", "__replace__", "__dataclass_fields__"),
+)
+_OPTIONS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen")
+_FIELD_OPTIONS = ("default", "default_factory", "init", "repr", "hash", "compare", "kw_only")
+
+
+def is_dataclass(cls):
+    """Whether the class itself was decorated."""
+    return "__dataclass_params__" in cls.__dict__
+
+
+def subclasses(cls):
+    """Every dataclass below, each after its bases."""
+    found = [below for below in lookup.with_subclasses(cls) if below is not cls and is_dataclass(below)]
+    return sorted(found, key=lambda below: len(below.__mro__))
+
+
+def differ(live, made):
+    return _described(live) != _described(made)
+
+
+def _described(cls):
+    fields = cls.__dict__.get("__dataclass_fields__", {})
+    return [repr(field) for field in fields.values()]
+
+
+def made_again(cls, instead):
+    """A helper class with the fields of its bases as they are now; ``instead`` has the helper of each edited base."""
+    bases = []
+    inherited = set()
+    for base in cls.__mro__[1:]:
+        if "__dataclass_fields__" in base.__dict__:
+            inherited.update(map(id, base.__dict__["__dataclass_fields__"].values()))
+            fields = vars(instead.get(base, base))
+            kept = {name: fields[name] for name in ("__dataclass_fields__", "__dataclass_params__")}
+            kept["__annotations__"] = {field.name: field.type for field in fields["__dataclass_fields__"].values()}
+            bases.append(type(base.__name__, (), kept))
+    namespace = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__annotations__": {}}
+    for name, field in cls.__dict__["__dataclass_fields__"].items():
+        if id(field) not in inherited:
+            namespace["__annotations__"][name] = field.type
+            if field._field_type is not dataclasses._FIELD_CLASSVAR:
+                options = {option: getattr(field, option) for option in _FIELD_OPTIONS}
+                namespace[name] = dataclasses.field(metadata=dict(field.metadata) or None, **options)
+    for name, value in cls.__dict__.items():
+        if isinstance(value, FunctionType) and not _is_generated(value):
+            namespace[name] = value
+    if hasattr(cls, "__post_init__"):
+        namespace["__post_init__"] = cls.__post_init__
+    options = {option: getattr(cls.__dataclass_params__, option) for option in _OPTIONS}
+    helper = type(cls.__name__, tuple(bases), namespace)
+    return dataclasses.dataclass(match_args="__match_args__" in cls.__dict__, **options)(helper)
+
+
+def generated(helper, cls):
+    """``(name, value)`` of what the decorator made, for the class itself."""
+    doc = cls.__dict__.get("__doc__")
+    if not isinstance(doc, str) or (doc.startswith(f"{cls.__name__}(") and doc.endswith(")")):
+        # The signature, which the decorator gives as the text of a class that has none; 3.15 when it is asked for.
+        yield "__doc__", helper.__dict__["__doc__"]
+    for name in _GENERATED:
+        own = cls.__dict__.get(name)
+        if name in helper.__dict__ and not (isinstance(own, FunctionType) and not _is_generated(own)):
+            yield name, helper.__dict__[name]
+
+
+def _is_generated(function):
+    return function.__code__.co_filename == "<string>" or function.__code__.co_filename.endswith(
+        ("dataclasses.py", "reprlib.py")
+    )
