@@ -24,7 +24,7 @@ _DEPTH = 4
 class Containers:
     """What the containers that this patch may register in held before, for one transaction."""
 
-    def __init__(self, transaction, shadows, excluded):
+    def __init__(self, shadows, excluded):
         # id → (container, a copy of what it held)
         self._before = {}
         # (container, what was registered: items, or for a dictionary new values by key)
@@ -33,7 +33,10 @@ class Containers:
         self._edits = []
         self._excluded = excluded
         self._shadows = shadows
-        for shadow in shadows:
+
+    def note(self, transaction):
+        """Notes what the containers hold that the transaction's decorators and classes may use."""
+        for shadow in self._shadows:
             for value in list(shadow.namespace.globals.values()):
                 self._note(value, 1)
         for change in transaction.files:
@@ -88,7 +91,7 @@ class Containers:
         for shadow in self._shadows:
             known = {id(value) for value in shadow.before.values()}
             made.update(id(one) for one in shadow.globals.values() if isinstance(one, type) and id(one) not in known)
-        if not made:
+        if not (made and self._before):
             return
         for container, before in self._before.values():
             if isinstance(container, list):

@@ -33,7 +33,9 @@ def evaluate(transaction):
             shadows[id(namespace)].make_twins(change.code_changes.get(id(namespace), ()))
     registries = frameworks.Registries(shadows.values())
     registries.forget(transaction)
-    containers = Containers(transaction, list(shadows.values()), registries.live())
+    containers = Containers(list(shadows.values()), registries.live())
+    if any(outcome.edit["what"] in ("function", "class") for _, outcome in wanted) or removed:
+        containers.note(transaction)
     evaluated, replaced, superseded = [], [], []
     stand_ins = registries.stand_ins() | {
         id(made): live

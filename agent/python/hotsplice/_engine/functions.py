@@ -141,8 +141,8 @@ def _follow_made_before(outcome, change, by_code, plan):
             if key not in change.roots and new.co_name == last and new.co_firstlineno == edit["line"]
             for function in by_code.get(key, ())
         ]
-        has_all = all([_give_defaults(function, new, edit, plan) for function, new in made])
-        if made and not (has_all and not {"annotations", "decorators"} & set(edit["parts"])):
+        lacking = [function for function, new in made if not _give_defaults(function, new, edit, plan)]
+        if lacking or (made and {"annotations", "decorators"} & set(edit["parts"])):
             outcome.caveat(
                 "HS0302",
                 f"{last} gets its defaults, annotations and decorators when the function around it runs: "
