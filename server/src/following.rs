@@ -79,6 +79,21 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
             && (matches!(edit.change, Change::Added | Change::Removed)
                 || matches!(edit.kind, Kind::Replaced | Kind::Renamed))
     };
+    let is_class_value = |edit: &&Edit| {
+        !edit.scope.is_empty()
+            && !edit.offered
+            && matches!(edit.change, Change::Changed | Change::Derived)
+            && edit.what == What::Assignment
+            && !edit.scope.iter().any(|part| part == "<locals>")
+    };
+    // `Settings.SIZE`
+    let of_classes: Vec<String> = change
+        .edits
+        .iter()
+        .filter(is_class_value)
+        .flat_map(|edit| edit.binds.iter().map(|name| format!("{}.{name}", edit.scope.join("."))))
+        .collect();
+    values.extend(of_classes.iter().map(String::as_str));
     // What `from module import *` gives.
     if change.edits.iter().any(comes_or_goes) || values.contains(&"__all__") {
         values.push("*");

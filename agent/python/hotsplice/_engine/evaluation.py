@@ -4,7 +4,7 @@ import builtins
 import functools
 from types import ModuleType
 
-from . import frameworks, instances, lookup, merging, references
+from . import class_reads, frameworks, instances, lookup, merging, references
 from .code import compile_excerpt
 from .containers import Containers
 from .errors import Refusal, Stop
@@ -21,13 +21,13 @@ def evaluate(transaction):
         if outcome not in configured and _is_to_be_run(outcome, transaction.options)
     ]
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
-    shadows = {}
+    shadows, patched_classes = {}, {}
     if not wanted and not removed:
         instances.follow(transaction, shadows)
         return
     for change in transaction.files:
         for namespace in change.namespaces:
-            shadows[id(namespace)] = Shadow(namespace)
+            shadows[id(namespace)] = Shadow(namespace, patched_classes)
     for change in transaction.files:
         for namespace in change.namespaces:
             shadows[id(namespace)].make_twins(change.code_changes.get(id(namespace), ()))
@@ -63,6 +63,8 @@ def evaluate(transaction):
                 evaluate_next()
         finally:
             containers.withdraw()
+            for shadow in shadows.values():
+                class_reads.forget(shadow)
         for merger in evaluated:
             merger.bind()
             merger.remove_names()

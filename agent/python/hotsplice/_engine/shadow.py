@@ -4,10 +4,11 @@ It is a module object of its own whose namespace begins as a copy of the live on
 aside until the commit; the functions that they make are given the live namespace then.
 """
 
+import ast
 import traceback
 from types import CellType, FunctionType, ModuleType
 
-from . import frameworks
+from . import class_reads, frameworks
 from .code import compile_excerpt, find_class_body
 from .errors import Refusal, TimeLimit
 from .native import native
@@ -16,8 +17,10 @@ from .native import native
 class Shadow:
     """A copy of a live namespace to run statements in."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace, patched_classes):
         self.namespace = namespace
+        # id of a live class → what was bound in it; of all shadows of the patch
+        self.patched_classes = patched_classes
         self.module = ModuleType(namespace.name or "__main__")
         self.globals.clear()
         self.globals.update(namespace.globals)
@@ -68,24 +71,33 @@ class ClassNamespace(dict):
         return self.owner.__dict__[name]
 
 
-def _compiled(excerpt, namespace):
-    return compile_excerpt(excerpt, namespace.filename, frameworks.rewriter(namespace.module))
+def _compiled(excerpt, shadow):
+    namespace = shadow.namespace
+    rewriter = frameworks.rewriter(namespace.module)
+    if not shadow.patched_classes:
+        return compile_excerpt(excerpt, namespace.filename, rewriter)
+
+    def rewritten(text, filename):
+        tree = rewriter(text, filename) if rewriter else ast.parse(text, filename)
+        return class_reads.rewritten(tree, shadow)
+
+    return compile_excerpt(excerpt, namespace.filename, rewritten)
 
 
 def run_in_module(excerpt, shadow):
     """Executes an excerpt in the shadow; an exception is a refusal that names its line."""
-    code = _compiled(excerpt, shadow.namespace)
+    code = _compiled(excerpt, shadow)
     _guarded(lambda: exec(code, shadow.globals), shadow)
 
 
 def run_in_class(excerpt, scope, owner, shadow):
     """Executes statements of a class body as they would run in it, against the live class."""
-    code = find_class_body(_compiled(excerpt, shadow.namespace), scope)
+    code = find_class_body(_compiled(excerpt, shadow), scope)
     if code is None:
         raise Refusal("HS0106", f"class {'.'.join(scope)} is not where the patch says")
     seen = shadow.classes.get(tuple(scope))
     if seen is None:
-        seen = shadow.classes[tuple(scope)] = ClassNamespace(owner)
+        seen = shadow.classes[tuple(scope)] = shadow.patched_classes[id(owner)] = ClassNamespace(owner)
     closure = tuple(_class_cell(name, owner) for name in code.co_freevars)
     if closure:
         _guarded(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)

@@ -233,6 +233,13 @@ impl<'a> Comparison<'a> {
         inside.extend(self.removed_names(&inner.path));
         let own = self.derive(&node.body, &inner, &mut inside, called);
         fresh.extend(own.iter().map(|name| format!("{}.{name}", node.name)));
+        // What it inherits from a base in the same module.
+        let bases = node.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);
+        let inherited = dirty.iter().filter_map(|name| name.rsplit_once('.'));
+        let inherited: Vec<&str> =
+            inherited.filter(|(base, _)| bases.iter().any(|read| read == base)).map(|(_, name)| name).collect();
+        let is_own = |name: &str| node.body.iter().any(|item| item.binds_name(name));
+        fresh.extend(inherited.into_iter().filter(|name| !is_own(name)).map(|name| format!("{}.{name}", node.name)));
         let gone = self.removed_names(&inner.path);
         fresh.extend(gone.iter().map(|name| format!("{}.{name}", node.name)));
         fresh

@@ -1,0 +1,89 @@
+"""Attributes of classes as they are going to be, for statements that read them before the commit.
+
+A class that is edited gets its new attributes with the commit, and what is computed from them, as in
+``LIMIT = Settings.SIZE * 2``, is run before. There ``Settings.SIZE`` is made to mean the new value.
+"""
+
+import ast
+import sys
+from types import ModuleType
+
+# PEP 649: what is read later must read the class itself.
+_LAZY_ANNOTATIONS = sys.version_info >= (3, 14)
+_NAME = "__hotsplice_class_reads__"
+
+
+def rewritten(tree, shadow):
+    """A syntax tree in which reads of edited attributes, outside of the bodies of functions, give the new ones."""
+    shadow.globals[_NAME] = shadow.patched_classes
+    return ast.fix_missing_locations(_Reads(shadow).visit(tree))
+
+
+def forget(shadow):
+    shadow.globals.pop(_NAME, None)
+
+
+class _Reads(ast.NodeTransformer):
+    def __init__(self, shadow):
+        self._shadow = shadow
+
+    def visit_FunctionDef(self, node):
+        node.decorator_list = [self.visit(one) for one in node.decorator_list]
+        self._visit_defaults(node.args)
+        if not _LAZY_ANNOTATIONS:
+            for argument in ast.walk(node.args):
+                if isinstance(argument, ast.arg) and argument.annotation is not None:
+                    argument.annotation = self.visit(argument.annotation)
+            if node.returns is not None:
+                node.returns = self.visit(node.returns)
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_Lambda(self, node):
+        self._visit_defaults(node.args)
+        return node
+
+    def _visit_defaults(self, arguments):
+        arguments.defaults = [self.visit(one) for one in arguments.defaults]
+        arguments.kw_defaults = [one and self.visit(one) for one in arguments.kw_defaults]
+
+    def visit_AnnAssign(self, node):
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        if not _LAZY_ANNOTATIONS:
+            node.annotation = self.visit(node.annotation)
+        return node
+
+    def visit_TypeAlias(self, node):
+        return node
+
+    def visit_GeneratorExp(self, node):
+        return node
+
+    def visit_Attribute(self, node):
+        owner = self._value(node.value) if isinstance(node.ctx, ast.Load) else None
+        if isinstance(owner, type):
+            for cls in owner.__mro__:
+                if node.attr in self._shadow.patched_classes.get(id(cls), ()):
+                    return ast.copy_location(_read(id(cls), node.attr), node)
+                if node.attr in cls.__dict__:
+                    break
+        self.generic_visit(node)
+        return node
+
+    def _value(self, node):
+        """What a dotted name means; no property is asked."""
+        if isinstance(node, ast.Name):
+            return self._shadow.globals.get(node.id)
+        if isinstance(node, ast.Attribute):
+            holder = self._value(node.value)
+            if isinstance(holder, (type, ModuleType)):
+                return holder.__dict__.get(node.attr)
+        return None
+
+
+def _read(key, name):
+    classes = ast.Name(_NAME, ast.Load())
+    seen = ast.Subscript(classes, ast.Constant(key), ast.Load())
+    return ast.Subscript(seen, ast.Constant(name), ast.Load())
