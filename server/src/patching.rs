@@ -37,6 +37,20 @@ pub struct WantedFile {
     pub again: Option<u32>,
     /// What the text parses to, where that is known already.
     pub outline: Option<Arc<Outline>>,
+    /// There is no such file any more.
+    pub deleted: bool,
+}
+
+impl WantedFile {
+    /// The whole text of a file.
+    pub fn new(path: PathBuf, text: String) -> Self {
+        Self { path, text, function: None, again: None, outline: None, deleted: false }
+    }
+
+    /// A file that a process may have loaded and that is gone.
+    pub fn deleted(path: PathBuf) -> Self {
+        Self { deleted: true, ..Self::new(path, String::new()) }
+    }
 }
 
 /// What became of one file in one process.
@@ -175,6 +189,11 @@ fn attempt<'a>(
                 continue;
             }
         };
+        if file.deleted {
+            let verdicts = vec![deleted(&path)];
+            attempt.files.push(AttemptedFile { path, function: None, verdicts });
+            continue;
+        }
         let mut stop = Stopwatch::start();
         let verdicts = match session.known_baseline(&path) {
             Err(error) => vec![failure(&path, &error)],
@@ -285,6 +304,11 @@ fn refusal(path: &str, line: u32, code: &str, message: String) -> Verdict {
         code: Some(code.to_owned()),
         message: Some(message),
     }
+}
+
+fn deleted(path: &str) -> Verdict {
+    let message = "the file is deleted; its module stays loaded, as it was, until the program ends".to_owned();
+    Verdict { verdict: Outcome::Caveat, ..refusal(path, 1, codes::FILE_DELETED, message) }
 }
 
 fn failure(path: &str, error: &SessionError) -> Verdict {

@@ -111,13 +111,7 @@ fn former_files(session: &Session, files: &[PathBuf]) -> Result<Vec<WantedFile>,
     Ok(former
         .into_iter()
         .filter(|(_, version)| !files.is_empty() || Some(version.transaction) == latest)
-        .map(|(path, version)| WantedFile {
-            path: path.into(),
-            text: version.text,
-            function: None,
-            again: None,
-            outline: None,
-        })
+        .map(|(path, version)| WantedFile::new(path.into(), version.text))
         .collect())
 }
 
@@ -128,11 +122,8 @@ fn former_definition(session: &Session, files: &[PathBuf], function: &str) -> Re
         let live = session.baseline(&path)?;
         let former = before_latest(&live.baseline.text, versions, |text| definitions(text, function));
         wanted.extend(former.map(|version| WantedFile {
-            path: path.into(),
-            text: version.text,
             function: Some(function.to_owned()),
-            again: None,
-            outline: None,
+            ..WantedFile::new(path.into(), version.text)
         }));
     }
     Ok(wanted)

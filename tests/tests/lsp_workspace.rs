@@ -112,9 +112,14 @@ fn what_other_programs_change_is_one_patch() {
     let edited = workspace.path().join("part_0.py");
     editor.open(&edited, "def value():\n    return 'old'\n");
     editor.change(&edited, "def value():\n    return 'mine'\n");
+    std::fs::remove_file(workspace.path().join("part_1.py")).unwrap();
     for part in names.chunks(50) {
         let mut changes = Vec::new();
         for name in part {
+            if name == "part_1" {
+                changes.push(json!({ "uri": uri(&workspace.path().join("part_1.py")), "type": 3 }));
+                continue;
+            }
             let path = workspace.write(&format!("{name}.py"), "def value():\n    return 'new'\n");
             changes.push(json!({ "uri": uri(&path), "type": 2 }));
         }
@@ -123,14 +128,16 @@ fn what_other_programs_change_is_one_patch() {
         changes.push(json!({ "uri": uri(&path), "type": 2 }));
         editor.notify("workspace/didChangeWatchedFiles", json!({ "changes": changes }));
     }
+    // No editor shows the deleted one: the log says it.
+    editor.wait_notification("window/logMessage", |said| said["message"].as_str().unwrap().contains("HS0205"));
     editor.wait_notification("hotsplice/patched", |_| true);
     program.send("");
     assert_eq!(program.line(), "new old");
     let status = workspace.call(&["status", "--json"]).expect(0).json();
-    assert_eq!(status[0]["patched"].as_array().map(Vec::len), Some(199));
+    assert_eq!(status[0]["patched"].as_array().map(Vec::len), Some(198));
     // All of them go back at once.
     let undone = editor.command("hotsplice.undo", json!([{}]));
-    assert_eq!(undone.as_array().map(Vec::len), Some(199), "{undone}");
+    assert_eq!(undone.as_array().map(Vec::len), Some(198), "{undone}");
     program.send("");
     assert_eq!(program.line(), "old");
 }

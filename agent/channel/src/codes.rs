@@ -58,6 +58,7 @@ codes! {
     BASELINE_ASSUMED "HS0201" Caveat "the file had changed since the process loaded it";
     PATCHED_MEANWHILE "HS0203" Refused "the live text changed while the patch was made";
     RELOADED "HS0204" Caveat "the program reloaded the module";
+    FILE_DELETED "HS0205" Caveat "the file is deleted; its module stays loaded";
 
     CLOSURE_VARIABLE_MISSING "HS0301" Caveat "live closures lack a newly used variable";
     CLOSURE_DEFAULT_KEPT "HS0302" Caveat "live closures keep the default they were made with";

@@ -50,14 +50,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for path in &arguments.files {
         let path = std::path::absolute(path)
             .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", path.display())))?;
+        if !single && matches!(path.try_exists(), Ok(false)) {
+            files.push(WantedFile::deleted(path));
+            continue;
+        }
         let text = source_file::read(arguments.from.as_deref().unwrap_or(&path))
             .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
         files.push(WantedFile {
-            path,
-            text,
             function: arguments.function.clone(),
             again: arguments.again,
-            outline: None,
+            ..WantedFile::new(path, text)
         });
     }
     let sessions = select(&arguments.selection)?;
@@ -66,6 +68,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let named = files.iter().zip(&arguments.files);
     let unloaded: Vec<String> =
         named.filter(|(file, _)| !is_loaded(file)).map(|(_, named)| named.display().to_string()).collect();
+    if let Some(missing) = files.iter().find(|file| file.deleted && !is_loaded(file)) {
+        let message = format!("{}: there is no such file, and no process has loaded one", missing.path.display());
+        return Err(Failure::new(codes::UNREADABLE, message));
+    }
     if unloaded.len() == files.len() {
         let message =
             format!("no registered process has loaded {}; `hotsplice sessions` lists them", unloaded.join(", "));

@@ -125,7 +125,7 @@ impl LanguageServer for Backend {
 
     async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
         for change in params.changes {
-            self.send(Event::FileChanged(change.uri, change.typ));
+            self.send(Event::FileChanged(change.uri));
         }
     }
 

@@ -93,11 +93,10 @@ pub fn patch(
     let run_statements = matches!(part, Part::File { run_statements: true });
     let again = if let Part::Again(line) = part { Some(line) } else { None };
     let file = WantedFile {
-        path: document.path.clone(),
-        text: document.text.to_string(),
         function: if let Part::Function(function) = part { Some(function) } else { None },
         again,
         outline: Some(document.outline()),
+        ..WantedFile::new(document.path.clone(), document.text.to_string())
     };
     let wanted = Wanted {
         label,
@@ -116,15 +115,12 @@ pub fn patch(
 /// Makes files live as they are on disk now, as one patch. One that does not parse is half written: it comes again.
 pub fn patch_changed(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Vec<FileResult> {
     let read = |path: &PathBuf| {
+        if matches!(path.try_exists(), Ok(false)) {
+            return Some(WantedFile::deleted(path.clone()));
+        }
         let text = crate::source_file::read(path).ok()?;
         let outline = Arc::new(Outline::parse(&text));
-        outline.is_valid().then(|| WantedFile {
-            path: path.clone(),
-            text,
-            function: None,
-            again: None,
-            outline: Some(outline),
-        })
+        outline.is_valid().then(|| WantedFile { outline: Some(outline), ..WantedFile::new(path.clone(), text) })
     };
     let is_loaded = |path: &&PathBuf| sessions.iter().any(|session| matches!(session.loaded(path), Ok(Some(_))));
     let files: Vec<WantedFile> = paths.iter().filter(is_loaded).filter_map(read).collect();

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hotsplice_channel::patch::{Kind, Outcome};
+use hotsplice_channel::codes;
+use hotsplice_channel::patch::{Kind, Outcome, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tower_lsp::ls_types::Uri;
@@ -104,6 +105,10 @@ pub fn patched(results: &[FileResult], uri_of: impl Fn(&str) -> Option<Uri>, mil
     let told = |file: &str| {
         let live: Vec<&FileResult> = results.iter().filter(|result| result.file == file && result.committed).collect();
         let first = live.first()?;
+        let is_deleted = |it: &Verdict| it.code.as_deref() == Some(codes::FILE_DELETED);
+        if !first.verdicts.is_empty() && first.verdicts.iter().all(is_deleted) {
+            return None;
+        }
         let shows = |outcome| matches!(outcome, Outcome::Applied | Outcome::Caveat);
         let changed = first.verdicts.iter().filter(|it| shows(it.verdict) && it.kind != Kind::Lines);
         let ranges: Vec<Value> = changed

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tower_lsp::Client;
 use tower_lsp::ls_types::{
-    CodeActionParams, CodeActionResponse, CodeLens, FileChangeType, Hover, InitializeParams, MessageType, Position,
+    CodeActionParams, CodeActionResponse, CodeLens, Hover, InitializeParams, MessageType, Position,
     TextDocumentContentChangeEvent, TextDocumentSaveReason, Uri,
 };
 
@@ -49,7 +49,7 @@ pub enum Event {
     Command(Command, oneshot::Sender<Value>),
     /// Look into the registry.
     Look,
-    FileChanged(Uri, FileChangeType),
+    FileChanged(Uri),
     ExternalChanges(Vec<PathBuf>),
     Connected(String, Result<Arc<Session>, SessionError>),
     SessionChanged(String),
@@ -150,7 +150,7 @@ impl State {
             Event::CodeActions(params, answer) => self.code_actions(*params, answer),
             Event::Command(command, answer) => self.command(command, answer),
             Event::Look => self.look(),
-            Event::FileChanged(uri, kind) => self.file_changed(&uri, kind),
+            Event::FileChanged(uri) => self.file_changed(&uri),
             Event::ExternalChanges(paths) => self.external_changes(paths),
             Event::Connected(id, outcome) => self.connected(&id, outcome),
             Event::CodeLenses(uri, answer) => self.code_lenses(uri, answer),

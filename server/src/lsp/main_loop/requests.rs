@@ -9,8 +9,7 @@ use hotsplice_channel::codes;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp::ls_types::{
-    CodeActionOrCommand, CodeActionParams, CodeActionResponse, CodeLens, FileChangeType, Hover, Position,
-    TextDocumentSaveReason, Uri,
+    CodeActionOrCommand, CodeActionParams, CodeActionResponse, CodeLens, Hover, Position, TextDocumentSaveReason, Uri,
 };
 
 use super::{Event, State};
@@ -23,10 +22,10 @@ use crate::patching::FileResult;
 use crate::session::Session;
 
 impl State {
-    pub(super) fn file_changed(&mut self, uri: &Uri, kind: FileChangeType) {
+    pub(super) fn file_changed(&mut self, uri: &Uri) {
         // What the editor shows and has not saved is the user's newer word.
         let is_edited = self.documents.get(uri).is_some_and(|document| document.dirty);
-        let wanted = self.settings.patch_on_external_change && !is_edited && kind != FileChangeType::DELETED;
+        let wanted = self.settings.patch_on_external_change && !is_edited;
         if let (true, Some(path)) = (wanted, file_path(uri)) {
             self.changes.add(path);
         }

@@ -80,6 +80,7 @@ impl State {
                 continue;
             };
             let Some(document) = self.documents.get(&uri) else {
+                self.log_verdicts(file, results);
                 continue;
             };
             let of_file: Vec<FileResult> = results.iter().filter(|result| result.file == file).cloned().collect();
@@ -95,6 +96,19 @@ impl State {
                 format!("{} (line {}): {code}: {message}", verdict.definition, verdict.line)
             });
             self.show(format!("Nothing was patched: {}", reason.unwrap_or_default()));
+        }
+    }
+
+    /// What is to be said of a file that is not open, and has no place for a squiggle.
+    fn log_verdicts(&self, file: &str, results: &[FileResult]) {
+        for result in results.iter().filter(|result| result.file == file) {
+            for verdict in &result.verdicts {
+                if let (Some(code), Some(message)) = (&verdict.code, &verdict.message) {
+                    let said =
+                        format!("{file}:{} {}: {code}: {message} ({})", verdict.line, verdict.definition, result.name);
+                    self.log(MessageType::INFO, said);
+                }
+            }
         }
     }
 
