@@ -73,7 +73,7 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
             && matches!(edit.what, What::Assignment | What::Import | What::Block)
     };
     let mut values: Vec<&str> =
-        change.edits.iter().filter(is_value).flat_map(|edit| &edit.binds).map(String::as_str).collect();
+        change.edits.iter().filter(is_value).flat_map(|edit| &edit.fresh_names).map(String::as_str).collect();
     let comes_or_goes = |edit: &Edit| {
         edit.scope.is_empty()
             && (matches!(edit.change, Change::Added | Change::Removed)

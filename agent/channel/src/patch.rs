@@ -134,6 +134,9 @@ pub struct Edit {
     /// Names that it binds in its scope.
     #[serde(default)]
     pub binds: Vec<String>,
+    /// Those of them that get another value, as far as the text tells: an import line that gains a name leaves the others.
+    #[serde(skip)]
+    pub fresh_names: Vec<String>,
     /// Names that it reads when it runs, in its own scope and outwards.
     #[serde(default)]
     pub reads: Vec<String>,

@@ -211,6 +211,9 @@ fn future_imports_compile_everything_anew() {
     expect![[r#"
         Added Import Import `annotations` in [] 1-1 (new)
           run  1| from __future__ import annotations
+        Changed Annotations Function `f` in [] 2-2 (was 1) parts [Annotations]
+          run  1| from __future__ import annotations
+          run  2| def f(a: int): return 1
         unit f 1->2
           compile  1| from __future__ import annotations
           compile  2| def f(a: int): return 1

@@ -16,7 +16,7 @@ _NAME = "__hotsplice_class_reads__"
 def rewritten(tree, shadow):
     """A syntax tree in which reads of edited attributes, outside of the bodies of functions, give the new ones."""
     shadow.globals[_NAME] = shadow.patched_classes
-    return ast.fix_missing_locations(_Reads(shadow).visit(tree))
+    return _Reads(shadow).visit(tree)
 
 
 def forget(shadow):
@@ -66,7 +66,7 @@ class _Reads(ast.NodeTransformer):
         if isinstance(owner, type):
             for cls in owner.__mro__:
                 if node.attr in self._shadow.patched_classes.get(id(cls), ()):
-                    return ast.copy_location(_read(id(cls), node.attr), node)
+                    return _read(id(cls), node)
                 if node.attr in cls.__dict__:
                     break
         self.generic_visit(node)
@@ -83,7 +83,11 @@ class _Reads(ast.NodeTransformer):
         return None
 
 
-def _read(key, name):
+def _read(key, node):
     classes = ast.Name(_NAME, ast.Load())
     seen = ast.Subscript(classes, ast.Constant(key), ast.Load())
-    return ast.Subscript(seen, ast.Constant(name), ast.Load())
+    read = ast.Subscript(seen, ast.Constant(node.attr), ast.Load())
+    for part in ast.walk(read):
+        if hasattr(part, "lineno") or isinstance(part, ast.expr):
+            ast.copy_location(part, node)
+    return read

@@ -72,8 +72,22 @@ def _say_missing(outcome, unit, namespace):
         outcome.unneeded(
             "HS0404", f"{unit['name']} is not live in this process: it was never made, or its name is gone"
         )
+    elif _is_defined_elsewhere(unit, namespace):
+        outcome.unneeded("HS0404", f"another definition of {unit['name']} in this file is the live one")
     else:
         outcome.caveat("HS0107", f"no live function runs the text of {unit['name']}: the name holds something else")
+
+
+def _is_defined_elsewhere(unit, namespace):
+    """Whether a definition in another branch has the name: ``if FAST: def f(): … else: def f(): …``"""
+    value = lookup.bound_value(namespace, unit["scope"], unit["name"])
+    qualified = ".".join((*unit["scope"], unit["name"]))
+
+    def is_other(item):
+        is_own = isinstance(item, FunctionType) and namespace.reads(item.__code__)
+        return is_own and item.__qualname__ == qualified and item.__code__.co_firstlineno != unit["old_line"]
+
+    return namespace.lines_known and lookup.search(value, is_other) is not None
 
 
 _MISSING = object()

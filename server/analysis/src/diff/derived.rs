@@ -8,7 +8,7 @@ use super::Comparison;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
 use super::reach::running;
 use super::scope::Scope;
-use crate::tree::{Binding, Node};
+use crate::tree::Node;
 
 /// Names whose values are other ones now, as far as the walk has come.
 type Dirty = HashSet<String>;
@@ -104,6 +104,7 @@ impl<'a> Comparison<'a> {
             let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
             let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
             told.kind = Kind::Derived;
+            told.fresh_names = bound.clone();
             self.push(node, told);
         }
         fresh.extend(bound);
@@ -120,10 +121,7 @@ impl<'a> Comparison<'a> {
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         if let Some(edit) = self.edit_for(node) {
-            return match edit.offered {
-                true => Vec::new(),
-                false => fresh_names(live, node),
-            };
+            return if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
         }
         if node.main_guard {
             return Vec::new();
@@ -255,16 +253,6 @@ impl<'a> Comparison<'a> {
             around = around.in_class(class);
         }
     }
-}
-
-/// Names that a changed statement binds to something else than before. An import binds what it did if it imports
-/// the same thing from the same place.
-fn fresh_names(live: Option<&Node>, new: &Node) -> Vec<String> {
-    let same = |binding: &Binding| {
-        binding.origin.is_some() && live.is_some_and(|live| live.what == What::Import && live.binds.contains(binding))
-    };
-    let other = new.binds.iter().filter(|binding| !same(binding));
-    other.map(|binding| binding.name.clone()).collect()
 }
 
 fn reads_any(reads: &[String], dirty: &Dirty) -> bool {

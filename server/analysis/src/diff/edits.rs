@@ -5,7 +5,7 @@ use hotsplice_channel::patch::{Change, Edit, Kind, NewValue, Part, What};
 use super::excerpt::{bare, cut, whole};
 use super::scope::Scope;
 use crate::outline::Outline;
-use crate::tree::{DefaultValue, Node, Parts, Span};
+use crate::tree::{Binding, DefaultValue, Node, Parts, Span};
 
 /// What binds one name is called by it, as a definition is; other statements by their own words.
 fn is_plain_name(name: &str) -> bool {
@@ -32,6 +32,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         local_defaults: Vec::new(),
         parts: Vec::new(),
         binds: new.bound_names(),
+        fresh_names: fresh_names(live, new),
         reads: new.reads.clone(),
         run: None,
         registrars: registrars(live),
@@ -59,6 +60,16 @@ fn new_attributes(live: Option<&Node>, new: &Node) -> Vec<NewValue> {
 pub(super) fn local_defaults(new: &Parts, fresh: &[String]) -> Vec<NewValue> {
     let value = |one: &DefaultValue| if fresh.contains(&one.parameter) { one.literal.clone() } else { None };
     new.defaults.iter().map(|one| NewValue { name: one.parameter.clone(), value: value(one) }).collect()
+}
+
+/// Names that a changed statement binds to something else than before. An import binds what it did if it imports
+/// the same thing from the same place.
+fn fresh_names(live: Option<&Node>, new: &Node) -> Vec<String> {
+    let same = |binding: &Binding| {
+        binding.origin.is_some() && live.is_some_and(|live| live.what == What::Import && live.binds.contains(binding))
+    };
+    let other = new.binds.iter().filter(|binding| !same(binding));
+    other.map(|binding| binding.name.clone()).collect()
 }
 
 /// The edit of a statement that is no definition, new or changed.

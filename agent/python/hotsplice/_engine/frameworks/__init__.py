@@ -130,7 +130,7 @@ class LiveOf:
             for namespace in change.namespaces
             for unit in (*change.units, *change.moves)
         }
-        self._made = {id(live): made for made, live in replaced}
+        self._namespaces = {id(namespace.globals) for change in transaction.files for namespace in change.namespaces}
 
     def __call__(self, value):
         return self._live.get(id(value), value)
@@ -141,7 +141,8 @@ class LiveOf:
         code = getattr(function, "__code__", None)
         if code is None:
             return "", 0
-        is_live = id(function) not in self._live
+        # What was made while evaluating stands in a shadow, and where the new text says.
+        is_live = id(getattr(function, "__globals__", None)) in self._namespaces
         line = code.co_firstlineno
         return code.co_filename, self._lines.get((code.co_filename, line), line) if is_live else line
 
