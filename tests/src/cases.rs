@@ -12,6 +12,8 @@ pub struct Case {
     pub from_python: u32,
     /// Below this minor version.
     pub before_python: u32,
+    /// What it holds or asks can't be done a second time in the same process.
+    pub once: bool,
     /// Other files: name without `.py`, text.
     pub helpers: Vec<(String, String)>,
     pub before: String,
@@ -28,6 +30,8 @@ pub struct Step {
     pub then: String,
     /// Parts of what the oracle compares that may differ, one path a line.
     pub differs: Vec<String>,
+    /// Whatever the verdicts are, they are right.
+    pub may_tell: bool,
 }
 
 /// Packages that the cases of a file are about: `# Flask {needs flask}`.
@@ -66,7 +70,7 @@ pub fn read(path: &Path) -> Vec<Case> {
     cases
 }
 
-/// `Name {python>=3.12}`, `Name {python<3.15}`
+/// `Name {python>=3.12}`, `Name {python<3.15}`, `Name {once}`
 fn heading_of(heading: &str, line: usize) -> Case {
     let (name, options) = heading.split_once('{').unwrap_or((heading, ""));
     let options = options.trim_end_matches('}').trim();
@@ -76,6 +80,7 @@ fn heading_of(heading: &str, line: usize) -> Case {
         line,
         from_python: minor("python>=3.").unwrap_or(0),
         before_python: minor("python<3.").unwrap_or(u32::MAX),
+        once: options == "once",
         ..Case::default()
     }
 }

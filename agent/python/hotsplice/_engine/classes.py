@@ -95,16 +95,14 @@ def merge(merger, live, made, scope):
         for name in _annotated_names(merger, scope)
         if name in live.__dict__.get("__dataclass_fields__", ()) and name not in new
     }
+    # A class that a call made (`namedtuple("P", "x y")`) has no statement whose members could be told.
+    binding = merger.bound.get(scope[0]) if len(scope) == 1 else None
+    made_by_call = binding is not None and binding.edit["what"] == "assignment"
+    gone = {*lost, *_removed_names(merger, scope)}
     for name, value in old.items():
-        generated = (name in GENERIC_KEYS or (name == "__hash__" and value is None)) or (
-            name.startswith("__") and isinstance(value, FunctionType) and name not in ("__init_subclass__",)
-        )
-        if (
-            name not in new
-            and name not in OWN_KEYS
-            and (generated or name in lost or name in _removed_names(merger, scope))
-        ):
-            plan.delete_class_attribute(live, name)
+        if name not in new and name not in OWN_KEYS:
+            if made_by_call or name in gone or _is_generated(name, value):
+                plan.delete_class_attribute(live, name)
     _point_class_cells(plan, live, made, new)
     if "__abstractmethods__" in new or "__abstractmethods__" in old:
         plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
@@ -116,6 +114,13 @@ def merge(merger, live, made, scope):
         _fill_instances(merger, live, made, scope)
     merger.replaced.append((made, live))
     plan.discarded.append(made)
+
+
+def _is_generated(name, value):
+    """Whether a decorator, a base or ``type`` itself put it into the class."""
+    if name in GENERIC_KEYS or (name == "__hash__" and value is None):
+        return True
+    return name.startswith("__") and isinstance(value, FunctionType) and name != "__init_subclass__"
 
 
 def _slots(cls):

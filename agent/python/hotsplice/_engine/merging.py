@@ -9,7 +9,7 @@ import textwrap
 from types import CodeType, FunctionType, ModuleType
 
 from . import classes, imports, lookup, references
-from .code import tree
+from .code import join, tree
 from .errors import Refusal, Stop
 from .live_files import live_file
 from .native import native
@@ -40,8 +40,8 @@ class Merger:
         self.replaced = replaced
         # (live class, one made while evaluating that takes its place), of all files of the patch
         self.superseded = superseded
-        shadow.globals["__annotations__"] = dict(shadow.globals.get("__annotations__") or {})
-        self.annotated = dict(shadow.globals["__annotations__"])
+        # Those of the statements that are run.
+        shadow.globals["__annotations__"] = {}
 
     # Running
 
@@ -56,6 +56,8 @@ class Merger:
             run_in_module(edit["run"], self.shadow)
             made = self.shadow.globals[name]
             self._restore(self.shadow.globals, name, before)
+            # `def f(x=(y := 1))`
+            self.bound.update(dict.fromkeys(edit["binds"][1:], outcome))
             self._transfer(outcome, made)
         else:
             if self._is_kept(outcome, self.namespace.globals, ()):
@@ -66,7 +68,7 @@ class Merger:
                 # A definition further down, which is live already, has the last word.
                 for name, value in before.items():
                     self._restore(self.shadow.globals, name, value)
-            else:
+            elif edit["what"] != "annotation":
                 self.bound.update(dict.fromkeys(self._names(edit["binds"]), outcome))
             outcome.applied()
 
@@ -374,6 +376,8 @@ class Merger:
         edit = outcome.edit
         if edit.get("offered"):
             outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")
+        elif edit["what"] == "annotation":
+            outcome.applied()
         elif not gone:
             outcome.unneeded()
         elif edit["what"] == "import":
@@ -394,9 +398,8 @@ class Merger:
                 owner = lookup.find_class(self.namespace, scope)
                 for name, outcome in names.items():
                     self._attempt(outcome, self._bind_in_class, scope, owner, name, outcome)
-        for scope, seen in self.shadow.classes.items():
-            if scope not in self.rebuilt:
-                self._bind_annotations(seen.owner, seen)
+        for scope in {*self.shadow.classes, *self.change.classes} - self.rebuilt:
+            self._bind_annotations(scope)
         self._bind_module_annotations()
 
     @staticmethod
@@ -455,22 +458,94 @@ class Merger:
         self.plan.set_class_attribute(owner, name, new)
 
     def _bind_module_annotations(self):
-        annotations = self.shadow.globals.get("__annotations__")
-        annotate = self.shadow.globals.get("__annotate__")
-        if annotate is not None and annotate is not self.shadow.before.get("__annotate__"):
-            # From 3.14 on they are a function's result, and it knows those of the excerpt only (PEP 649).
-            annotations = {**getattr(self.namespace.module, "__annotations__", {}), **annotate(1)}
-        if annotations != self.annotated:
+        added, gone = self.shadow.globals.get("__annotations__") or {}, self._no_longer_annotated(())
+        added = {**added, **_evaluated(self.shadow.annotates)}
+        if not (added or gone):
+            return
+        before = _annotations_of(self.namespace.module or self.namespace.globals)
+        annotations = {**{name: value for name, value in before.items() if name not in gone}, **added}
+        if annotations != before:
             self.plan.set_name(self.namespace.globals, "__annotations__", annotations)
 
-    def _bind_annotations(self, owner, seen):
-        added = seen.get("__annotations__")
-        if added is None and "__annotate_func__" in seen:
-            added = seen["__annotate_func__"](1)
-        if added:
-            before = owner.__dict__.get("__annotations__")
-            merged = {**(before if isinstance(before, dict) else getattr(owner, "__annotations__", {})), **added}
+    def _bind_annotations(self, scope):
+        owner = lookup.find_class(self.namespace, scope)
+        gone = self._no_longer_annotated(scope)
+        seen = self.shadow.classes.get(scope, {})
+        added = {**seen.get("__annotations__", {}), **_evaluated(getattr(seen, "annotates", ()))}
+        if owner is None or not (added or gone):
+            return
+        before = _annotations_of(owner)
+        merged = {**{name: value for name, value in before.items() if name not in gone}, **added}
+        order = self._annotated_in_text(scope)
+        if set(merged) <= set(order):
+            merged = {name: merged[name] for name in order if name in merged}
+        if list(merged.items()) != list(before.items()):
             self.plan.add("setattr", owner, "__annotations__", merged)
+
+    def _no_longer_annotated(self, scope):
+        """Names of statements that are gone, or that give a value without an annotation."""
+        bound = self.bound_in_class.get(scope, {}) if scope else self.bound
+        gone, annotated = set(), set()
+        for outcome in self.change.outcomes:
+            edit = outcome.edit
+            if tuple(edit["scope"]) != scope or edit["what"] not in ("annotation", "assignment"):
+                continue
+            names = {lookup.mangled(name, scope) for name in edit["binds"]}
+            if edit["change"] == "removed":
+                gone |= names
+            elif edit["what"] == "annotation":
+                annotated |= names
+            else:
+                gone |= names & bound.keys()
+        return gone - annotated
+
+    def _annotated_in_text(self, scope):
+        """Names that the new class statement annotates, in its order, each once."""
+        unit = self.change.classes.get(scope)
+        if unit is None:
+            return []
+        try:
+            statements = ast.parse(join(unit["run"])).body
+        except SyntaxError:
+            return []
+        for name in scope:
+            found = [one for one in statements if isinstance(one, ast.ClassDef) and one.name == name]
+            statements = found[-1].body if found else []
+        names, pending = [], list(statements)
+        while pending:
+            statement = pending.pop(0)
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                names.append(lookup.mangled(statement.target.id, scope))
+            elif isinstance(statement, (ast.If, ast.Try, ast.With)):
+                pending[:0] = [one for one in ast.iter_child_nodes(statement) if isinstance(one, ast.stmt)]
+        return list(dict.fromkeys(names))
+
+
+def _evaluated(annotates):
+    """What functions that make annotations give; names that exist for type checkers only stay as they are written."""
+    found = {}
+    for annotate in annotates:
+        try:
+            found.update(annotate(1))
+        except NameError:
+            import annotationlib
+
+            found.update(annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF))
+    return found
+
+
+def _annotations_of(holder):
+    """The own annotations of a class, a module or a namespace."""
+    if sys.version_info < (3, 14) or isinstance(holder, dict):
+        members = holder if isinstance(holder, dict) else holder.__dict__
+        found = members.get("__annotations__")
+        return found if isinstance(found, dict) else {}
+    try:
+        return holder.__annotations__
+    except NameError:
+        import annotationlib
+
+        return annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF)
 
 
 def _annotations(made):

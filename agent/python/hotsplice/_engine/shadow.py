@@ -25,6 +25,8 @@ class Shadow:
         self.globals.clear()
         self.globals.update(namespace.globals)
         self.before = dict(namespace.globals)
+        # From 3.14 on each excerpt gives a function that makes its annotations (PEP 649).
+        self.annotates = []
         # Classes' namespaces, by qualified path: what their statements bound.
         self.classes = {}
         # Names in the shadow that stand in for changed functions, and what they stand in for.
@@ -66,8 +68,12 @@ class ClassNamespace(dict):
     def __init__(self, owner):
         super().__init__()
         self.owner = owner
+        self.annotates = []
 
     def __missing__(self, name):
+        if name == "__annotations__":
+            # Those of the statements that are run, not the live class's own.
+            return self.setdefault(name, {})
         return self.owner.__dict__[name]
 
 
@@ -87,7 +93,10 @@ def _compiled(excerpt, shadow):
 def run_in_module(excerpt, shadow):
     """Executes an excerpt in the shadow; an exception is a refusal that names its line."""
     code = _compiled(excerpt, shadow)
+    shadow.globals.pop("__annotate__", None)
     _guarded(lambda: exec(code, shadow.globals), shadow)
+    if "__annotate__" in shadow.globals:
+        shadow.annotates.append(shadow.globals["__annotate__"])
 
 
 def run_in_class(excerpt, scope, owner, shadow):
@@ -107,6 +116,8 @@ def run_in_class(excerpt, scope, owner, shadow):
     if cell is not None:
         cell.cell_contents = owner
     seen.pop("__classdictcell__", None)
+    if "__annotate_func__" in seen:
+        seen.annotates.append(seen.pop("__annotate_func__"))
     return seen
 
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use hotsplice_channel::patch::{Change, Edit, Kind, What};
+use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
 
 use super::Comparison;
-use super::edits::{definition_edit, edit, statement_edit, statement_kind};
+use super::edits::{definition_edit, edit, header_run, statement_edit, statement_kind};
 use super::scope::Scope;
 use crate::matching::{Matching, bound_names, match_items};
 use crate::tree::Node;
@@ -127,7 +127,9 @@ impl<'a> Comparison<'a> {
 
     /// Tells what is gone: whole statements, and names that a changed statement binds no more.
     fn remove_missing(&mut self, live: &[&'a Node], new: &[&'a Node], matching: &Matching, scope: &Scope<'a>) -> bool {
-        let still_bound = bound_names(new.iter().copied());
+        // `x: int` without a value gives the name none.
+        let gives_value = |node: &&&Node| node.what != What::Annotation;
+        let still_bound = bound_names(new.iter().filter(gives_value).copied());
         let mut changed = false;
         let mut following = self.last_line_of(scope, new);
         let mut removals = Vec::new();
@@ -137,10 +139,16 @@ impl<'a> Comparison<'a> {
             match matching.new_of[index].map(|partner| new[partner]) {
                 Some(partner) => {
                     following = partner.line;
-                    if lost.is_empty() {
+                    if lost.is_empty() || node.what == What::Annotation {
                         continue;
                     }
-                    removals.push(Edit { definition: lost.join(", "), ..removal(node, scope, following, lost) });
+                    let mut told = removal(node, scope, following, lost);
+                    told.definition = told.binds.join(", ");
+                    if partner.what == What::Annotation {
+                        // Its name is still annotated.
+                        told.what = What::Annotation;
+                    }
+                    removals.push(told);
                 }
                 None => removals.push(removal(node, scope, following, lost)),
             }
@@ -166,9 +174,8 @@ impl<'a> Comparison<'a> {
             .filter_map(|(name, &index)| {
                 let before = *last_live.get(name)?;
                 let partner = matching.live_of[index]?;
-                let overrides = partner != before && live[partner].hash == new[index].hash;
                 let simple = [live[before], new[index]].iter().all(|node| !node.is_block());
-                (overrides && simple && !self.edit_of.contains_key(&std::ptr::from_ref(new[index]))).then_some(index)
+                (partner != before && simple).then_some(index)
             })
             .collect();
         found.sort_unstable();
@@ -176,6 +183,10 @@ impl<'a> Comparison<'a> {
         for &index in &found {
             let node = new[index];
             let partner = matching.live_of[index].map(|partner| live[partner]);
+            if self.edit_of.contains_key(&std::ptr::from_ref(node)) {
+                self.run_whole(node, scope);
+                continue;
+            }
             let told = if node.is_definition() {
                 definition_edit(self.new, partner, node, scope, Kind::Replaced, Change::Changed)
             } else {
@@ -184,6 +195,16 @@ impl<'a> Comparison<'a> {
             self.push(node, told);
         }
         !found.is_empty()
+    }
+
+    /// New code is not enough for a definition whose name something else had: a getter whose setter is gone.
+    fn run_whole(&mut self, node: &'a Node, scope: &Scope<'a>) {
+        let outline = self.new;
+        let Some(edit) = self.edit_for(node) else { return };
+        if node.is_function() && edit.change == Change::Changed && !edit.parts.contains(&Part::Decorators) {
+            edit.parts.push(Part::Decorators);
+            edit.run = header_run(outline, node, scope, &edit.parts, &edit.fresh_defaults);
+        }
     }
 }
 
