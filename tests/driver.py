@@ -77,6 +77,8 @@ def describe_class(owner, module, depth):
         "__annotate_func__",
         "__annotations_cache__",
         "__static_attributes__",
+        # Asked for below: some are made when they are (dataclasses, from 3.15 on).
+        "__doc__",
         "_abc_impl",
     }
     members = {

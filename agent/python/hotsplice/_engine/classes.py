@@ -118,7 +118,7 @@ def merge(merger, live, made, scope):
 
 def _is_generated(name, value):
     """Whether a decorator, a base or ``type`` itself put it into the class."""
-    if name in GENERIC_KEYS or (name == "__hash__" and value is None):
+    if name in GENERIC_KEYS or (name == "__hash__" and value is None) or name == "_is_runtime_protocol":
         return True
     return name.startswith("__") and isinstance(value, FunctionType) and name != "__init_subclass__"
 

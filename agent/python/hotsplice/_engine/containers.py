@@ -54,6 +54,9 @@ class Containers:
             used = set()
             for name in edit["registrars"]:
                 self._note(_resolved(namespace, name), 2, used)
+            value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else "")
+            for base in value.__bases__ if isinstance(value, type) and edit["change"] == "removed" else ():
+                self._note(base, 1, used)
             self._edits.append((namespace, outcome, used))
 
     def _note(self, value, depth, used=None):

@@ -38,6 +38,33 @@ def followers(globals, name, value):
     return found
 
 
+def star_source(text, globals):
+    """The module of the first `from module import *` in a text."""
+    return next(iter(star_sources(text, globals)), None)
+
+
+def star_sources(text, globals):
+    found = []
+    for match in _FROM_IMPORT.finditer(text):
+        if "*" in (match["rest"] or "").partition("#")[0]:
+            module = _module(match["module"], globals)
+            if module is not None:
+                found.append(module)
+    return found
+
+
+def exported(module):
+    """What `from module import *` gives."""
+    members = getattr(module, "__dict__", {})
+    names = members.get("__all__")
+    return [name for name in (members if names is None else names) if name in members and (names or name[0] != "_")]
+
+
+def names(text, name):
+    """Whether a text imports a name by itself."""
+    return re.search(rf"^[ \t]*(?:from[ \t]+\S+[ \t]+)?import\b[^\n]*\b{re.escape(name)}\b", text, re.MULTILINE) is not None
+
+
 def _imports(path, holder, alias, sources):
     try:
         text = live_file(path).text
@@ -54,11 +81,16 @@ def _imports(path, holder, alias, sources):
 
 
 def _is_source(imported, holder, name, sources):
+    module = _module(imported, holder)
+    return module is not None and (id(getattr(module, "__dict__", None)), name) in sources
+
+
+def _module(imported, globals):
+    """The loaded module that a namespace knows by this name, relative or not."""
     stripped = imported.lstrip(".")
     level = len(imported) - len(stripped)
     if level:
-        package = holder.get("__package__") or ""
+        package = globals.get("__package__") or ""
         parts = package.split(".")[: len(package.split(".")) - level + 1]
         imported = ".".join([*parts, stripped] if stripped else parts)
-    module = sys.modules.get(imported)
-    return module is not None and (id(getattr(module, "__dict__", None)), name) in sources
+    return sys.modules.get(imported)

@@ -348,7 +348,7 @@ class Merger:
             owner = lookup.find_class(self.namespace, scope) if scope else None
             holder = self.namespace.globals if not scope else getattr(owner, "__dict__", {})
             gone = []
-            for name in edit["binds"]:
+            for name in self._imported_whole(edit) if "*" in edit["binds"] else edit["binds"]:
                 stored = lookup.mangled(name, scope)
                 taken = self.bound_in_class.get(scope, {}) if scope else self.bound
                 if stored in taken or stored not in holder:
@@ -362,6 +362,21 @@ class Merger:
                 else:
                     self.plan.delete_name(holder, stored)
             self._say_removed(outcome, gone)
+
+    def _imported_whole(self, edit):
+        """Names that a `from module import *` gave which is gone, as far as nothing else in the new text imports them."""
+        lines = live_file(self.change.path).text.replace("\r\n", "\n").split("\n")
+        text = "\n".join(lines[edit["old_line"] - 1 : edit["old_end_line"]])
+        holder = self.namespace.globals
+        module = imports.star_source(text, holder)
+        others = [one for one in imports.star_sources(self.change.text, holder) if one is not module]
+        return [
+            name
+            for name in imports.exported(module)
+            if holder.get(name, MISSING) is module.__dict__[name]
+            and not imports.names(self.change.text, name)
+            and not any(name in imports.exported(other) for other in others)
+        ]
 
     def follow_equality(self):
         """``__hash__`` comes and goes with ``__eq__`` where the class does not define it."""

@@ -134,11 +134,12 @@ impl<'a> Comparison<'a> {
         let mut following = self.last_line_of(scope, new);
         let mut removals = Vec::new();
         for (index, node) in live.iter().enumerate().rev() {
-            let lost: Vec<String> =
-                node.bound_names().into_iter().filter(|name| !still_bound.contains(name.as_str())).collect();
+            let is_lost = |name: &String| name == "*" || !still_bound.contains(name.as_str());
+            let mut lost: Vec<String> = node.bound_names().into_iter().filter(is_lost).collect();
             match matching.new_of[index].map(|partner| new[partner]) {
                 Some(partner) => {
                     following = partner.line;
+                    lost.retain(|name| name != "*" || !partner.binds_name(name));
                     if lost.is_empty() || node.what == What::Annotation {
                         continue;
                     }
@@ -150,13 +151,36 @@ impl<'a> Comparison<'a> {
                     }
                     removals.push(told);
                 }
-                None => removals.push(removal(node, scope, following, lost)),
+                None => {
+                    self.extend_properties(node, new, scope);
+                    removals.push(removal(node, scope, following, lost));
+                }
             }
             changed = true;
         }
         removals.reverse();
         self.removals.extend(removals);
         changed
+    }
+
+    /// A deleter is gone from between a getter and a setter: what follows it was made of it, and all are made anew.
+    fn extend_properties(&mut self, gone: &Node, new: &[&'a Node], scope: &Scope<'a>) {
+        let reads_itself = |node: &Node| {
+            let accessor = format!("{}.", node.name);
+            let parts = node.definition.as_ref();
+            parts.is_some_and(|parts| parts.decorator_reads.iter().any(|read| read.starts_with(&accessor)))
+        };
+        if !gone.is_function() || !reads_itself(gone) {
+            return;
+        }
+        for &node in new.iter().filter(|node| node.is_function() && node.name == gone.name) {
+            if self.edit_of.contains_key(&std::ptr::from_ref(node)) {
+                self.run_whole(node, scope);
+            } else if let Some(&live) = self.live_of.get(&std::ptr::from_ref(node)) {
+                let told = definition_edit(self.new, Some(live), node, scope, Kind::Replaced, Change::Changed);
+                self.push(node, told);
+            }
+        }
     }
 
     fn last_line_of(&self, scope: &Scope, new: &[&Node]) -> u32 {

@@ -148,7 +148,12 @@ class LiveOf:
 
 
 def registers_anew(edit):
-    if not edit.get("registrars") or edit["what"] not in ("function", "class") or "<locals>" in edit["scope"]:
+    if edit["what"] not in ("function", "class") or "<locals>" in edit["scope"]:
+        return False
+    if edit["what"] == "class" and edit["change"] == "removed":
+        # Its bases may have registered it.
+        return True
+    if not edit.get("registrars"):
         return False
     return edit["change"] == "removed" or edit["kind"] == "replaced" or bool(_RUN_AGAIN & set(edit["parts"]))
 
