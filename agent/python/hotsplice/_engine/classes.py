@@ -6,7 +6,7 @@ import enum
 import typing
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
-from . import dataclass_fields, lookup
+from . import dataclass_fields, enums, lookup
 from .code import compile_excerpt, find_class_body
 from .errors import Refusal
 from .native import native
@@ -78,7 +78,11 @@ def merge(merger, live, made, scope):
             _replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
             return
     if isinstance(live, enum.EnumMeta):
-        _merge_enum(merger, live, made, scope)
+
+        def merge_attribute(name, old, new):
+            _merge_attribute(merger, live, scope, name, old, new, True)
+
+        enums.merge(merger, live, made, _edited_names(merger, scope), _removed_names(merger, scope), merge_attribute)
         return
     old, new = dict(live.__dict__), dict(made.__dict__)
     edited = _edited_names(merger, scope)
@@ -100,9 +104,9 @@ def merge(merger, live, made, scope):
     made_by_call = binding is not None and binding.edit["what"] == "assignment"
     gone = {*lost, *_removed_names(merger, scope)}
     for name, value in old.items():
-        if name not in new and name not in OWN_KEYS:
-            if made_by_call or name in gone or _is_generated(name, value):
-                plan.delete_class_attribute(live, name)
+        goes = made_by_call or name in gone or _is_generated(name, value)
+        if goes and name not in new and name not in OWN_KEYS:
+            plan.delete_class_attribute(live, name)
     _point_class_cells(plan, live, made, new)
     if "__abstractmethods__" in new or "__abstractmethods__" in old:
         plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
@@ -395,67 +399,6 @@ def _fill_instances(merger, live, made, scope):
                         f"{len(instances)} existing instances of {live.__qualname__} lack {name}: "
                         "the field has no default",
                     )
-
-
-def _merge_enum(merger, live, made, scope):
-    """Members that stay keep their identity; new ones join, removed ones go."""
-    plan = merger.plan
-    members, names, values = {}, [], {}
-    edited = _edited_names(merger, scope)
-    for name, member in list(made._member_map_.items()):
-        # An alias is another name of a member that came before.
-        kept = live._member_map_.get(name) if member._name_ == name else members[member._name_]
-        if kept is not None and (kept._name_ != member._name_ or not _same_data(made, kept, member)):
-            if kept._name_ == name:
-                # The value is the object itself (`IntEnum`): another value is another object.
-                merger.superseded.append((kept, member))
-            kept = None
-        if kept is not None:
-            # What is evaluated after this gets the member that stays.
-            made._member_map_[name] = kept
-            if made.__dict__.get(name) is member:
-                type.__setattr__(made, name, kept)
-            if name != kept._name_ and name in made.__dict__ and live._member_map_.get(name) is not kept:
-                plan.set_class_attribute(live, name, made.__dict__[name])
-        if kept is None:
-            plan.add("setattr", member, "__class__", live)
-            plan.set_class_attribute(live, name, made.__dict__[name]) if name in made.__dict__ else None
-            kept = member
-        else:
-            # What the program gave the members stays, unless they are made otherwise.
-            is_made_otherwise = name in edited or edited & {"__init__", "__new__"}
-            for key, value in vars(member).items():
-                if key not in vars(kept) or ((is_made_otherwise or key[0] == "_") and key != "__objclass__"):
-                    plan.add("attribute-set", kept, key, value)
-        members[name] = kept
-    for name in made._member_names_:
-        names.append(name)
-    for value, member in made._value2member_map_.items():
-        values[value] = members[member._name_]
-    for name in live._member_map_:
-        if name not in members and name in live.__dict__:
-            plan.delete_class_attribute(live, name)
-    plan.set_class_attribute(live, "_member_map_", members)
-    plan.set_class_attribute(live, "_member_names_", names)
-    plan.set_class_attribute(live, "_value2member_map_", values)
-    for name, value in made.__dict__.items():
-        old = live.__dict__.get(name, MISSING)
-        if isinstance(value, FunctionType) and isinstance(old, FunctionType):
-            merger.merge_function(old, value)
-        elif name.startswith(("_hashable", "_unhashable", "_value_repr", "_flag_mask", "_singles", "_all_bits")):
-            plan.set_class_attribute(live, name, value)
-        elif name not in members and not name.startswith("_") and (old is MISSING or name in edited):
-            _merge_attribute(merger, live, scope, name, old, value, True)
-    for name in _removed_names(merger, scope):
-        if name in live.__dict__ and name not in live._member_map_ and name not in made.__dict__:
-            plan.delete_class_attribute(live, name)
-    merger.replaced.append((made, live))
-    plan.discarded.append(made)
-
-
-def _same_data(made, kept, member):
-    """Whether a member's object can take the other's value."""
-    return made._member_type_ is object or made._member_type_.__eq__(kept, member) is True
 
 
 class _Discarded:

@@ -62,7 +62,8 @@ def exported(module):
 
 def names(text, name):
     """Whether a text imports a name by itself."""
-    return re.search(rf"^[ \t]*(?:from[ \t]+\S+[ \t]+)?import\b[^\n]*\b{re.escape(name)}\b", text, re.MULTILINE) is not None
+    pattern = rf"^[ \t]*(?:from[ \t]+\S+[ \t]+)?import\b[^\n]*\b{re.escape(name)}\b"
+    return re.search(pattern, text, re.MULTILINE) is not None
 
 
 def _imports(path, holder, alias, sources):

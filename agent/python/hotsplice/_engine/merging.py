@@ -8,8 +8,8 @@ import sys
 import textwrap
 from types import CodeType, FunctionType, ModuleType
 
-from . import classes, imports, lookup, references
-from .code import join, tree
+from . import annotations, classes, imports, lookup, references
+from .code import tree
 from .errors import Refusal, Stop
 from .live_files import live_file
 from .native import native
@@ -364,7 +364,7 @@ class Merger:
             self._say_removed(outcome, gone)
 
     def _imported_whole(self, edit):
-        """Names that a `from module import *` gave which is gone, as far as nothing else in the new text imports them."""
+        """Names that a `from module import *` gave which is gone and that nothing else in the text imports."""
         lines = live_file(self.change.path).text.replace("\r\n", "\n").split("\n")
         text = "\n".join(lines[edit["old_line"] - 1 : edit["old_end_line"]])
         holder = self.namespace.globals
@@ -414,8 +414,8 @@ class Merger:
                 for name, outcome in names.items():
                     self._attempt(outcome, self._bind_in_class, scope, owner, name, outcome)
         for scope in {*self.shadow.classes, *self.change.classes} - self.rebuilt:
-            self._bind_annotations(scope)
-        self._bind_module_annotations()
+            annotations.bind_in_class(self, scope)
+        annotations.bind_in_module(self)
 
     @staticmethod
     def _attempt(outcome, action, *arguments):
@@ -471,96 +471,6 @@ class Merger:
         if set_name is not None:
             set_name(new, owner, name)
         self.plan.set_class_attribute(owner, name, new)
-
-    def _bind_module_annotations(self):
-        added, gone = self.shadow.globals.get("__annotations__") or {}, self._no_longer_annotated(())
-        added = {**added, **_evaluated(self.shadow.annotates)}
-        if not (added or gone):
-            return
-        before = _annotations_of(self.namespace.module or self.namespace.globals)
-        annotations = {**{name: value for name, value in before.items() if name not in gone}, **added}
-        if annotations != before:
-            self.plan.set_name(self.namespace.globals, "__annotations__", annotations)
-
-    def _bind_annotations(self, scope):
-        owner = lookup.find_class(self.namespace, scope)
-        gone = self._no_longer_annotated(scope)
-        seen = self.shadow.classes.get(scope, {})
-        added = {**seen.get("__annotations__", {}), **_evaluated(getattr(seen, "annotates", ()))}
-        if owner is None or not (added or gone):
-            return
-        before = _annotations_of(owner)
-        merged = {**{name: value for name, value in before.items() if name not in gone}, **added}
-        order = self._annotated_in_text(scope)
-        if set(merged) <= set(order):
-            merged = {name: merged[name] for name in order if name in merged}
-        if list(merged.items()) != list(before.items()):
-            self.plan.add("setattr", owner, "__annotations__", merged)
-
-    def _no_longer_annotated(self, scope):
-        """Names of statements that are gone, or that give a value without an annotation."""
-        bound = self.bound_in_class.get(scope, {}) if scope else self.bound
-        gone, annotated = set(), set()
-        for outcome in self.change.outcomes:
-            edit = outcome.edit
-            if tuple(edit["scope"]) != scope or edit["what"] not in ("annotation", "assignment"):
-                continue
-            names = {lookup.mangled(name, scope) for name in edit["binds"]}
-            if edit["change"] == "removed":
-                gone |= names
-            elif edit["what"] == "annotation":
-                annotated |= names
-            else:
-                gone |= names & bound.keys()
-        return gone - annotated
-
-    def _annotated_in_text(self, scope):
-        """Names that the new class statement annotates, in its order, each once."""
-        unit = self.change.classes.get(scope)
-        if unit is None:
-            return []
-        try:
-            statements = ast.parse(join(unit["run"])).body
-        except SyntaxError:
-            return []
-        for name in scope:
-            found = [one for one in statements if isinstance(one, ast.ClassDef) and one.name == name]
-            statements = found[-1].body if found else []
-        names, pending = [], list(statements)
-        while pending:
-            statement = pending.pop(0)
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                names.append(lookup.mangled(statement.target.id, scope))
-            elif isinstance(statement, (ast.If, ast.Try, ast.With)):
-                pending[:0] = [one for one in ast.iter_child_nodes(statement) if isinstance(one, ast.stmt)]
-        return list(dict.fromkeys(names))
-
-
-def _evaluated(annotates):
-    """What functions that make annotations give; names that exist for type checkers only stay as they are written."""
-    found = {}
-    for annotate in annotates:
-        try:
-            found.update(annotate(1))
-        except NameError:
-            import annotationlib
-
-            found.update(annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF))
-    return found
-
-
-def _annotations_of(holder):
-    """The own annotations of a class, a module or a namespace."""
-    if sys.version_info < (3, 14) or isinstance(holder, dict):
-        members = holder if isinstance(holder, dict) else holder.__dict__
-        found = members.get("__annotations__")
-        return found if isinstance(found, dict) else {}
-    try:
-        return holder.__annotations__
-    except NameError:
-        import annotationlib
-
-        return annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF)
 
 
 def _annotations(made):

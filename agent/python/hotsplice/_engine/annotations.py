@@ -1,0 +1,101 @@
+"""Annotations of modules and classes, which are no part of any one statement: merged, in the order of the text."""
+
+import ast
+import sys
+
+from . import lookup
+from .code import join
+
+
+def bind_in_module(merger):
+    added, gone = merger.shadow.globals.get("__annotations__") or {}, _no_longer_annotated(merger, ())
+    added = {**added, **_evaluated(merger.shadow.annotates)}
+    if not (added or gone):
+        return
+    before = _annotations_of(merger.namespace.module or merger.namespace.globals)
+    annotations = {**{name: value for name, value in before.items() if name not in gone}, **added}
+    if annotations != before:
+        merger.plan.set_name(merger.namespace.globals, "__annotations__", annotations)
+
+
+def bind_in_class(merger, scope):
+    owner = lookup.find_class(merger.namespace, scope)
+    gone = _no_longer_annotated(merger, scope)
+    seen = merger.shadow.classes.get(scope, {})
+    added = {**seen.get("__annotations__", {}), **_evaluated(getattr(seen, "annotates", ()))}
+    if owner is None or not (added or gone):
+        return
+    before = _annotations_of(owner)
+    merged = {**{name: value for name, value in before.items() if name not in gone}, **added}
+    order = _annotated_in_text(merger, scope)
+    if set(merged) <= set(order):
+        merged = {name: merged[name] for name in order if name in merged}
+    if list(merged.items()) != list(before.items()):
+        merger.plan.add("setattr", owner, "__annotations__", merged)
+
+
+def _no_longer_annotated(merger, scope):
+    """Names of statements that are gone, or that give a value without an annotation."""
+    bound = merger.bound_in_class.get(scope, {}) if scope else merger.bound
+    gone, annotated = set(), set()
+    for outcome in merger.change.outcomes:
+        edit = outcome.edit
+        if tuple(edit["scope"]) != scope or edit["what"] not in ("annotation", "assignment"):
+            continue
+        names = {lookup.mangled(name, scope) for name in edit["binds"]}
+        if edit["change"] == "removed":
+            gone |= names
+        elif edit["what"] == "annotation":
+            annotated |= names
+        else:
+            gone |= names & bound.keys()
+    return gone - annotated
+
+
+def _annotated_in_text(merger, scope):
+    """Names that the new class statement annotates, in its order, each once."""
+    unit = merger.change.classes.get(scope)
+    if unit is None:
+        return []
+    try:
+        statements = ast.parse(join(unit["run"])).body
+    except SyntaxError:
+        return []
+    for name in scope:
+        found = [one for one in statements if isinstance(one, ast.ClassDef) and one.name == name]
+        statements = found[-1].body if found else []
+    names, pending = [], list(statements)
+    while pending:
+        statement = pending.pop(0)
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            names.append(lookup.mangled(statement.target.id, scope))
+        elif isinstance(statement, (ast.If, ast.Try, ast.With)):
+            pending[:0] = [one for one in ast.iter_child_nodes(statement) if isinstance(one, ast.stmt)]
+    return list(dict.fromkeys(names))
+
+
+def _evaluated(annotates):
+    """What functions that make annotations give; names that exist for type checkers only stay as they are written."""
+    found = {}
+    for annotate in annotates:
+        try:
+            found.update(annotate(1))
+        except NameError:
+            import annotationlib
+
+            found.update(annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF))
+    return found
+
+
+def _annotations_of(holder):
+    """The own annotations of a class, a module or a namespace."""
+    if sys.version_info < (3, 14) or isinstance(holder, dict):
+        members = holder if isinstance(holder, dict) else holder.__dict__
+        found = members.get("__annotations__")
+        return found if isinstance(found, dict) else {}
+    try:
+        return holder.__annotations__
+    except NameError:
+        import annotationlib
+
+        return annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF)
