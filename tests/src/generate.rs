@@ -45,9 +45,23 @@ enum Kind {
     Table,
     Generator,
     Dataclass,
+    Subclass,
+    DataclassBelow,
+    Enumeration,
+    OfAttribute,
+    Annotated,
+    WithArgument,
+    Registered,
+    Property,
+    Branch,
+    Tuple,
+    Outer,
+    Cached,
+    AnnotatedName,
+    Slots,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 24] = [
     Kind::Constant,
     Kind::Derived,
     Kind::Function,
@@ -58,6 +72,20 @@ const KINDS: [Kind; 10] = [
     Kind::Table,
     Kind::Generator,
     Kind::Dataclass,
+    Kind::Subclass,
+    Kind::DataclassBelow,
+    Kind::Enumeration,
+    Kind::OfAttribute,
+    Kind::Annotated,
+    Kind::WithArgument,
+    Kind::Registered,
+    Kind::Property,
+    Kind::Branch,
+    Kind::Tuple,
+    Kind::Outer,
+    Kind::Cached,
+    Kind::AnnotatedName,
+    Kind::Slots,
 ];
 
 /// A module before and after an edit.
@@ -93,6 +121,10 @@ impl Round {
                 let made = definition(&mut random, number, &after);
                 after.push(made);
             }
+        }
+        if after.len() > 1 && random.chance(20) {
+            let (one, other) = (random.below(after.len()), random.below(after.len()));
+            after.swap(one, other);
         }
         // What is read must be there, before it.
         let mut round = Self { before, after };
@@ -143,11 +175,21 @@ fn definition(random: &mut Random, number: usize, before: &[Definition]) -> Defi
 /// The module's text; `check()` gives what everything in it gives.
 pub fn text(definitions: &[Definition]) -> String {
     let mut text = String::from(
-        "import dataclasses\nimport functools\n\n\ndef wrap(function):\n    @functools.wraps(function)\n    def wrapper(*arguments, **keywords):\n        return \"wrapped\", function(*arguments, **keywords)\n    return wrapper\n\n\n",
+        "import dataclasses\nimport enum\nimport functools\nimport sys\nimport typing\n\n\n__registry__ = {}\n__registered__ = []\n\n\ndef register(key):\n    def add(function):\n        __registered__.append(function)\n        __registry__[key] = function\n        return function\n    return add\n\n\ndef times(count):\n    def decorate(function):\n        def wrapper(*arguments):\n            return shown(count), function(*arguments)\n        return wrapper\n    return decorate\n\n\ndef wrap(function):\n    @functools.wraps(function)\n    def wrapper(*arguments, **keywords):\n        return \"wrapped\", function(*arguments, **keywords)\n    return wrapper\n\n\n",
     );
     let mut calls = Vec::new();
+    let is_of = |number: &Option<usize>, kinds: &[Kind]| {
+        let number = (*number)?;
+        let read = definitions.iter().find(|one| one.number == number)?;
+        kinds.contains(&read.kind).then(|| format!("d{number}"))
+    };
     for Definition { number: n, kind, values: [x, y, z], reads } in definitions {
-        let read = reads.map_or_else(|| "0".to_owned(), |number| format!("d{number}"));
+        let has_value = |number: &usize| {
+            definitions
+                .iter()
+                .any(|one| one.number == *number && !(one.kind == Kind::AnnotatedName && one.values[2] % 3 == 2))
+        };
+        let read = reads.filter(has_value).map_or_else(|| "0".to_owned(), |number| format!("d{number}"));
         let shown = format!("shown({read})");
         match kind {
             Kind::Constant => {
@@ -207,12 +249,136 @@ pub fn text(definitions: &[Definition]) -> String {
                 );
                 calls.push(format!("(d{n}(), d{n}().total())"));
             }
+            Kind::Subclass => {
+                let base = is_of(reads, &[Kind::Class, Kind::Subclass]);
+                let above = base.as_ref().map_or("0", |_| "super().method()");
+                let level = if z % 2 == 0 { format!("    level = {y}\n\n") } else { String::new() };
+                let base = base.unwrap_or_else(|| "object".to_owned());
+                let _ = writeln!(
+                    text,
+                    "class d{n}({base}):\n{level}    def method(self):\n        return {above}, getattr(self, \"level\", None), {x}\n\n"
+                );
+                calls.push(format!("d{n}().method()"));
+            }
+            Kind::DataclassBelow => {
+                let base =
+                    is_of(reads, &[Kind::Dataclass, Kind::DataclassBelow]).unwrap_or_else(|| "object".to_owned());
+                let more = if z % 2 == 0 {
+                    format!("    more: list = dataclasses.field(default_factory=list)\n")
+                } else {
+                    String::new()
+                };
+                let _ = writeln!(
+                    text,
+                    "@dataclasses.dataclass\nclass d{n}({base}):\n    third: int = {x}\n{more}\n    def own(self):\n        return {y}, self.third\n\n"
+                );
+                calls.push(format!("(d{n}(), d{n}().own())"));
+            }
+            Kind::Enumeration => {
+                let third = if y % 2 == 0 { "    THIRD = enum.auto()\n" } else { "" };
+                let _ = writeln!(
+                    text,
+                    "class d{n}(enum.Enum):\n    FIRST = {x}\n{third}    LAST = enum.auto()\n    ALIAS = FIRST\n\n    def shown(self):\n        return self.value, {z}\n\n"
+                );
+                calls.push(format!("[(one.name, one.shown()) for one in d{n}]"));
+            }
+            Kind::OfAttribute => {
+                let owner = is_of(reads, &[Kind::Class, Kind::Subclass, Kind::Dataclass, Kind::Outer]);
+                let read = owner.map_or_else(
+                    || "0".to_owned(),
+                    |owner| {
+                        format!("getattr({owner}, \"level\", 0), {owner}.level if hasattr({owner}, \"level\") else {x}")
+                    },
+                );
+                let _ = writeln!(text, "d{n} = [{read}, {y}]\n");
+                calls.push(format!("d{n}"));
+            }
+            Kind::Annotated => {
+                let _ = writeln!(
+                    text,
+                    "def d{n}(a: {read} = {x}, b: \"int\" = {read}) -> {read}:\n    return a, {y}, {shown}\n\n"
+                );
+                calls.push(format!("(d{n}(), sorted(d{n}.__annotations__), shown(d{n}.__annotations__[\"a\"]))"));
+            }
+            Kind::WithArgument => {
+                let _ = writeln!(text, "@times({read})\ndef d{n}(a={x}):\n    return a, {y}\n\n");
+                calls.push(format!("d{n}()"));
+            }
+            Kind::Registered => {
+                let key = if z % 3 == 0 { "other" } else { "key" };
+                let _ = writeln!(text, "@register(\"{key} {n}\")\ndef d{n}(a={x}):\n    return a, {y}\n\n");
+                calls.push(format!("d{n}()"));
+            }
+            Kind::Property => {
+                let setter = if y % 2 == 0 {
+                    "    @value.setter\n    def value(self, new):\n        self.kept = new\n\n"
+                } else {
+                    ""
+                };
+                let deleter =
+                    if z % 2 == 0 { "    @value.deleter\n    def value(self):\n        del self.kept\n\n" } else { "" };
+                let _ = writeln!(
+                    text,
+                    "class d{n}:\n    kept = {z}\n\n    @property\n    def value(self):\n        return self.kept, {x}\n\n{deleter}{setter}"
+                );
+                calls.push(format!("(d{n}().value, d{n}.value.fset is None, d{n}.value.fdel is None)"));
+            }
+            Kind::Branch => {
+                let _ = writeln!(
+                    text,
+                    "if {x} % 2:\n    def d{n}(a={y}):\n        return a, \"odd\", {z}\nelse:\n    def d{n}(a={y}):\n        return a, \"even\", {shown}\n\n"
+                );
+                calls.push(format!("d{n}()"));
+            }
+            Kind::Tuple => {
+                let more = if z % 2 == 0 { format!("    more: int = {y}\n") } else { String::new() };
+                let _ = writeln!(
+                    text,
+                    "class d{n}(typing.NamedTuple):\n    first: int = {x}\n{more}\n    def total(self):\n        return sum(self) + {y}\n\n"
+                );
+                calls.push(format!("(d{n}(), d{n}().total())"));
+            }
+            Kind::Outer => {
+                let _ = writeln!(
+                    text,
+                    "class d{n}:\n    level = {x}\n    twice = level * 2\n\n    class Inner:\n        level = {y}\n\n        def method(self, a={read}):\n            return self.level, {z}, shown(a)\n\n    @classmethod\n    def make(cls, a=twice):\n        return cls.level, a, cls.Inner().method()\n\n"
+                );
+                calls.push(format!("d{n}.make()"));
+            }
+            Kind::Cached => {
+                let size = if z % 2 == 0 { "16" } else { "None" };
+                let _ =
+                    writeln!(text, "@functools.lru_cache({size})\ndef d{n}(a={x}):\n    return a, {y}, {shown}\n\n");
+                calls.push(format!("d{n}()"));
+            }
+            Kind::AnnotatedName => {
+                let line = match z % 3 {
+                    0 => format!("d{n}: int = {x}"),
+                    1 => format!("d{n} = {x}"),
+                    _ => format!("d{n}: \"{read}\""),
+                };
+                let _ = writeln!(text, "{line}\n");
+                calls.push(format!(
+                    "(globals().get(\"d{n}\"), shown(getattr(sys.modules[__name__], \"__annotations__\", {{}}).get(\"d{n}\")))"
+                ));
+            }
+            Kind::Slots => {
+                let _ = writeln!(
+                    text,
+                    "class d{n}:\n    __slots__ = (\"a\",)\n\n    def __init__(self, a={x}):\n        self.a = a\n\n    def __eq__(self, other):\n        return self.a == other.a + {y}\n\n{}",
+                    if z % 2 == 0 { "    def __hash__(self):\n        return 1\n\n" } else { "" }
+                );
+                calls.push(format!("(d{n}().a, d{n}.__hash__ is None)"));
+            }
         }
     }
     let _ = write!(
         text,
         "def shown(value):\n    return getattr(value, \"__name__\", None) or repr(value)[:40]\n\n\ndef check():\n    return [{}]\n",
-        calls.join(", ")
+        {
+            calls.push("(sorted((key, value.__name__) for key, value in __registry__.items()), sorted(one.__name__ for one in __registered__))".to_owned());
+            calls.join(", ")
+        }
     );
     text
 }

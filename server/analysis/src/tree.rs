@@ -30,6 +30,8 @@ pub(crate) struct Node {
     pub reads: Vec<String>,
     /// Names called when the statement runs.
     pub calls: Vec<String>,
+    /// Names given to a call as arguments, with what is called.
+    pub passed: Vec<(String, String)>,
     /// There are lambdas in it.
     pub makes_lambdas: bool,
     /// It may be run unasked: imports, assignments, definitions and blocks of only those.

@@ -13,9 +13,7 @@ from .native import native
 
 MISSING = object()
 # Parts of a class's namespace that belong to the object itself.
-OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"}
-# What a class statement with bases like `Generic[T]` leaves in the namespace.
-GENERIC_KEYS = {"__orig_bases__", "__parameters__"}
+OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__annotations_cache__"}
 # What `type.__new__` makes of plain functions with these names.
 IMPLICIT = {"__new__": staticmethod, "__init_subclass__": classmethod, "__class_getitem__": classmethod}
 PLAIN_METACLASSES = (type, abc.ABCMeta)
@@ -103,8 +101,8 @@ def merge(merger, live, made, scope):
     binding = merger.bound.get(scope[0]) if len(scope) == 1 else None
     made_by_call = binding is not None and binding.edit["what"] == "assignment"
     gone = {*lost, *_removed_names(merger, scope)}
-    for name, value in old.items():
-        goes = made_by_call or name in gone or _is_generated(name, value)
+    for name in old:
+        goes = made_by_call or name in gone or _is_generated(name)
         if goes and name not in new and name not in OWN_KEYS:
             plan.delete_class_attribute(live, name)
     _point_class_cells(plan, live, made, new)
@@ -120,11 +118,9 @@ def merge(merger, live, made, scope):
     plan.discarded.append(made)
 
 
-def _is_generated(name, value):
-    """Whether a decorator, a base or ``type`` itself put it into the class."""
-    if name in GENERIC_KEYS or (name == "__hash__" and value is None) or name == "_is_runtime_protocol":
-        return True
-    return name.startswith("__") and isinstance(value, FunctionType) and name != "__init_subclass__"
+def _is_generated(name):
+    """Whether a decorator, a base or ``type`` itself puts it into classes, not the program into this one."""
+    return (name.startswith("__") and name.endswith("__")) or name == "_is_runtime_protocol"
 
 
 def _slots(cls):

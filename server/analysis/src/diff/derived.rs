@@ -10,6 +10,38 @@ use super::reach::running;
 use super::scope::Scope;
 use crate::tree::Node;
 
+/// Functions that call or look at what they are given at once.
+const EAGER: [&str; 28] = [
+    "map",
+    "filter",
+    "sorted",
+    "min",
+    "max",
+    "sum",
+    "any",
+    "all",
+    "reduce",
+    "functools.reduce",
+    "getattr",
+    "hasattr",
+    "vars",
+    "dir",
+    "list",
+    "tuple",
+    "set",
+    "frozenset",
+    "dict",
+    "len",
+    "iter",
+    "next",
+    "str",
+    "repr",
+    "fields",
+    "asdict",
+    "dataclasses.fields",
+    "dataclasses.asdict",
+];
+
 /// Names whose values are other ones now, as far as the walk has come.
 type Dirty = HashSet<String>;
 
@@ -20,6 +52,8 @@ impl<'a> Comparison<'a> {
         }
         let mut edited = self.edited_definitions();
         edited.extend(self.foreign.calls(&self.new.file.items));
+        let in_classes = self.edits.iter().chain(&self.removals).filter_map(|edit| edit.scope.first());
+        self.touched = in_classes.filter(|name| self.is_class(name)).cloned().collect();
         let called = running(&self.new.file.items, &edited);
         self.running = called.clone();
         // As another module's names are called: `tables.build()`.
@@ -126,8 +160,14 @@ impl<'a> Comparison<'a> {
         if node.main_guard {
             return Vec::new();
         }
-        let calls_edited = node.what == What::Assignment
-            && node.calls.iter().any(|name| called.contains(name) || called.contains(head(name)));
+        let is_edited = |name: &String| called.contains(name) || called.contains(head(name));
+        let is_used = |(by, name): &(String, String)| {
+            (is_edited(name) || self.touched.contains(name))
+                && (EAGER.contains(&by.as_str())
+                    || self.new.file.items.iter().any(|item| item.is_function() && item.name == *by))
+        };
+        let calls_edited =
+            node.what == What::Assignment && (node.calls.iter().any(is_edited) || node.passed.iter().any(is_used));
         if !calls_edited && !reads_any(&node.reads, dirty) {
             return Vec::new();
         }

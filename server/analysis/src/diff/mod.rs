@@ -71,7 +71,9 @@ struct Comparison<'a> {
     classes: Vec<ClassUnit>,
     /// Functions and classes whose call runs edited code, by the module's names.
     running: HashSet<String>,
-    /// Those of them that would decorate otherwise.
+    /// Classes with an edit inside.
+    touched: HashSet<String>,
+    /// Those of `running` that would decorate otherwise.
     decorating: HashSet<String>,
     class_of: HashSet<Key>,
     /// Statements of the live text that bind a name which others bind too.
@@ -98,6 +100,7 @@ impl<'a> Comparison<'a> {
             moves: Vec::new(),
             classes: Vec::new(),
             running: HashSet::new(),
+            touched: HashSet::new(),
             decorating: HashSet::new(),
             class_of: HashSet::new(),
             rebound: rebound(&live.file.items),

@@ -87,6 +87,7 @@ impl<'a> Builder<'a> {
             binds: names.binds,
             reads: names.reads,
             calls: names.calls,
+            passed: names.passed,
             makes_lambdas: names.makes_lambdas,
             runs_unasked: runs_unasked(statement),
             main_guard: is_main_guard(statement),
@@ -375,6 +376,7 @@ fn join(before: &mut Node, node: Node) {
     }
     before.reads.extend(node.reads);
     before.calls.extend(node.calls);
+    before.passed.extend(node.passed);
 }
 
 fn span_of(node: &impl Ranged) -> Span {

@@ -11,6 +11,8 @@ pub(super) struct Names {
     pub binds: Vec<Binding>,
     pub reads: Vec<String>,
     pub calls: Vec<String>,
+    /// Names given to a call as arguments, with what is called.
+    pub passed: Vec<(String, String)>,
     pub makes_lambdas: bool,
     /// Annotations are not evaluated (`from __future__ import annotations`).
     lazy_annotations: bool,
@@ -48,6 +50,7 @@ impl Names {
                 self.calls.push(name);
             }
         }
+        self.passed.extend(other.passed);
     }
 
     fn import(&mut self, statement: &Stmt) {
@@ -172,6 +175,11 @@ impl<'a> Visitor<'a> for Names {
                     && !self.calls.contains(&name)
                 {
                     self.calls.push(name);
+                }
+                if let Some(called) = dotted(&call.func) {
+                    let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
+                    let given = call.arguments.args.iter().chain(keywords).filter_map(dotted);
+                    self.passed.extend(given.map(|name| (called.clone(), name)));
                 }
                 visitor::walk_expr(self, expression);
             }
