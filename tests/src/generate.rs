@@ -263,11 +263,7 @@ pub fn text(definitions: &[Definition]) -> String {
             Kind::DataclassBelow => {
                 let base =
                     is_of(reads, &[Kind::Dataclass, Kind::DataclassBelow]).unwrap_or_else(|| "object".to_owned());
-                let more = if z % 2 == 0 {
-                    format!("    more: list = dataclasses.field(default_factory=list)\n")
-                } else {
-                    String::new()
-                };
+                let more = if z % 2 == 0 { "    more: list = dataclasses.field(default_factory=list)\n" } else { "" };
                 let _ = writeln!(
                     text,
                     "@dataclasses.dataclass\nclass d{n}({base}):\n    third: int = {x}\n{more}\n    def own(self):\n        return {y}, self.third\n\n"

@@ -13,7 +13,7 @@ from .native import native
 
 MISSING = object()
 # Parts of a class's namespace that belong to the object itself.
-OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__annotations_cache__"}
+OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"}
 # What `type.__new__` makes of plain functions with these names.
 IMPLICIT = {"__new__": staticmethod, "__init_subclass__": classmethod, "__class_getitem__": classmethod}
 PLAIN_METACLASSES = (type, abc.ABCMeta)

@@ -54,18 +54,22 @@ def move(plan, old, new, mergers):
         own.update(id(pair) for pair in (*merger.replaced, *merger.superseded))
         own.update(id(seen) for seen in merger.shadow.classes.values())
     left = []
+    # What an edit gives a dictionary is newer than what is found there.
+    planned = {
+        (id(operation[1]), operation[2]) for operation in plan.operations if operation[0] in ("dict-set", "dict-delete")
+    }
     targets = [old]
     for holder in native.referrers(targets):
         if id(holder) in own or holder is targets or isinstance(holder, FrameType):
             continue
-        _move_in(plan, holder, old, new, left)
+        _move_in(plan, holder, old, new, left, planned)
     return left
 
 
-def _move_in(plan, holder, old, new, left):
+def _move_in(plan, holder, old, new, left, planned):
     if isinstance(holder, dict):
         for key, value in list(holder.items()):
-            if value is old:
+            if value is old and (id(holder), key) not in planned:
                 plan.set_name(holder, key, new)
             if key is old:
                 plan.add("dict-delete", holder, key)

@@ -54,6 +54,12 @@ impl<'a> Comparison<'a> {
         edited.extend(self.foreign.calls(&self.new.file.items));
         let in_classes = self.edits.iter().chain(&self.removals).filter_map(|edit| edit.scope.first());
         self.touched = in_classes.filter(|name| self.is_class(name)).cloned().collect();
+        for class in self.new.file.items.iter().filter(|item| item.is_class()) {
+            let bases = class.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);
+            if bases.iter().any(|base| self.touched.contains(base)) {
+                self.touched.insert(class.name.clone());
+            }
+        }
         let called = running(&self.new.file.items, &edited);
         self.running = called.clone();
         // As another module's names are called: `tables.build()`.
@@ -154,20 +160,27 @@ impl<'a> Comparison<'a> {
         called: &HashSet<String>,
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
-        if let Some(edit) = self.edit_for(node) {
-            return if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
-        }
-        if node.main_guard {
-            return Vec::new();
-        }
         let is_edited = |name: &String| called.contains(name) || called.contains(head(name));
         let is_used = |(by, name): &(String, String)| {
             (is_edited(name) || self.touched.contains(name))
                 && (EAGER.contains(&by.as_str())
                     || self.new.file.items.iter().any(|item| item.is_function() && item.name == *by))
         };
-        let calls_edited =
-            node.what == What::Assignment && (node.calls.iter().any(is_edited) || node.passed.iter().any(is_used));
+        let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
+        let calls_edited = uses_edited || (node.what == What::Assignment && node.calls.iter().any(is_edited));
+        if let Some(edit) = self.edit_for(node) {
+            let fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
+            if uses_edited && !edit.offered {
+                // It runs before the commit, when the class still has its former attributes.
+                let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
+                (told.kind, told.offered) = (Kind::Derived, true);
+                self.edits.push(told);
+            }
+            return fresh;
+        }
+        if node.main_guard {
+            return Vec::new();
+        }
         if !calls_edited && !reads_any(&node.reads, dirty) {
             return Vec::new();
         }

@@ -27,6 +27,15 @@ impl<'a> Comparison<'a> {
         }
         changed |= self.tell_order(&live, &new, &matching, scope);
         changed |= self.remove_missing(&live, &new, &matching, scope);
+        for (node, partner) in new.iter().zip(&matching.live_of) {
+            let decorators = |node: &Node| node.definition.as_ref().map(|parts| parts.decorators);
+            if let Some(partner) = partner.map(|index| live[index])
+                && decorators(partner) != decorators(node)
+            {
+                // A setter that became a deleter.
+                self.extend_properties(partner, &new, scope);
+            }
+        }
         changed | self.tell_shadowing(&live, &new, &matching, scope)
     }
 
