@@ -161,10 +161,11 @@ impl<'a> Comparison<'a> {
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let is_edited = |name: &String| called.contains(name) || called.contains(head(name));
+        // What a function of the file makes of another one is a wrapper, mostly; a class it looks at.
         let is_used = |(by, name): &(String, String)| {
-            (is_edited(name) || self.touched.contains(name))
-                && (EAGER.contains(&by.as_str())
-                    || self.new.file.items.iter().any(|item| item.is_function() && item.name == *by))
+            let is_own = || self.new.file.items.iter().any(|item| item.is_function() && item.name == *by);
+            let is_touched = self.touched.contains(name);
+            (EAGER.contains(&by.as_str()) && (is_touched || is_edited(name))) || (is_touched && is_own())
         };
         let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
         let calls_edited = uses_edited || (node.what == What::Assignment && node.calls.iter().any(is_edited));
