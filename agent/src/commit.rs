@@ -23,6 +23,30 @@ pub fn unset(py: Python<'_>) -> PyResult<Py<PyAny>> {
     UNSET.get().map(|marker| marker.clone_ref(py)).ok_or_else(|| PyValueError::new_err("no marker"))
 }
 
+/// `collections.OrderedDict`, whose order the functions for plain dictionaries would leave behind.
+fn ordered_dict<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    static TYPE: OnceLock<Py<PyAny>> = OnceLock::new();
+    if TYPE.get().is_none() {
+        let _ = TYPE.set(py.import("_collections")?.getattr("OrderedDict")?.unbind());
+    }
+    TYPE.get().map(|kind| kind.bind(py).clone()).ok_or_else(|| PyValueError::new_err("no OrderedDict"))
+}
+
+/// Sets or deletes an item with the dictionary's own C code: what a subclass in Python defines is not run.
+fn dict_item<'py>(
+    target: &Bound<'py, PyDict>,
+    key: &Bound<'py, PyAny>,
+    value: Option<&Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    let ordered = ordered_dict(target.py())?;
+    match (target.is_instance(&ordered)?, value) {
+        (false, Some(value)) => target.set_item(key, value),
+        (false, None) => target.del_item(key),
+        (true, Some(value)) => ordered.call_method1("__setitem__", (target, key, value)).map(drop),
+        (true, None) => ordered.call_method1("__delitem__", (target, key)).map(drop),
+    }
+}
+
 /// Takes one operation back.
 type Inverse<'py> = Box<dyn FnOnce() -> PyResult<()> + 'py>;
 
@@ -32,6 +56,7 @@ pub fn commit<'py>(py: Python<'py>, operations: &Bound<'py, PyList>) -> PyResult
     internals::required()?;
     layout(py);
     unset(py)?;
+    ordered_dict(py)?;
     job::end_limit(py);
     // SAFETY: the GIL is held.
     let collecting = unsafe { ffi::PyGC_Disable() } == 1;
@@ -254,15 +279,11 @@ fn dict<'py>(
     if let Some(old) = &old {
         log.keep(old)?;
     }
-    match (&value, &old) {
-        (Some(value), _) => target.set_item(&key, value)?,
-        (None, Some(_)) => target.del_item(&key)?,
-        (None, None) => return Ok(()),
+    if value.is_none() && old.is_none() {
+        return Ok(());
     }
-    log.undo_with(move || match old {
-        Some(old) => target.set_item(&key, old),
-        None => target.del_item(&key),
-    });
+    dict_item(&target, &key, value.as_ref())?;
+    log.undo_with(move || dict_item(&target, &key, old.as_ref()));
     Ok(())
 }
 

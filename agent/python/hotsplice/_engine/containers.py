@@ -5,7 +5,7 @@ taken out again as soon as everything has been run, and goes in with the commit,
 registry neither doubles nor keeps the old entry, and a patch that is refused leaves it as it was.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from functools import partial
 from itertools import zip_longest
 from types import FunctionType, MethodType, ModuleType
@@ -17,6 +17,8 @@ from .native import native
 
 # Longer ones are left alone: a registry of functions is short.
 _LIMIT = 10_000
+# Only those whose code is the interpreter's own.
+_CONTAINERS = (list, dict, defaultdict)
 # How far into tuples, closures and objects a registered function is looked for.
 _DEPTH = 4
 
@@ -63,13 +65,13 @@ class Containers:
         """Notes the containers that a value is, or leads to."""
         if id(value) in self._excluded:
             return
-        if isinstance(value, (list, dict)):
+        if type(value) in _CONTAINERS:
             if len(value) > _LIMIT or (isinstance(value, dict) and "__builtins__" in value):
                 return
             if used is not None:
                 used.add(id(value))
             self._before.setdefault(id(value), (value, value.copy()))
-            inner = [one for one in _items(value) if isinstance(one, (list, dict))]
+            inner = [one for one in _items(value) if type(one) in _CONTAINERS]
         elif depth == 0:
             return
         elif isinstance(value, FunctionType):
@@ -80,7 +82,7 @@ class Containers:
             inner = (value.__func__, value.__self__)
         elif isinstance(value, type):
             made = [cls for cls in value.__mro__ if native.is_made_in_python(cls)]
-            inner = [one for cls in made for one in cls.__dict__.values() if isinstance(one, (list, dict))]
+            inner = [one for cls in made for one in cls.__dict__.values() if type(one) in _CONTAINERS]
         elif isinstance(value, ModuleType):
             return
         else:
@@ -209,9 +211,11 @@ def _attributes(value):
 
 
 def _inside(value):
-    if isinstance(value, (list, dict)):
+    if type(value) in _CONTAINERS:
         return _items(value) if len(value) <= _LIMIT else ()
-    if isinstance(value, (tuple, set, frozenset, deque)):
+    if isinstance(value, tuple):
+        return list(tuple.__iter__(value))
+    if type(value) in (set, frozenset, deque):
         return list(value)
     if isinstance(value, FunctionType):
         return [*_cells(value), value.__dict__.get("__wrapped__")]

@@ -71,9 +71,8 @@ def _move_in(plan, holder, old, new, left, planned):
         for key, value in list(holder.items()):
             if value is old and (id(holder), key) not in planned:
                 plan.set_name(holder, key, new)
-            if key is old:
-                plan.add("dict-delete", holder, key)
-                plan.add("dict-set", holder, new, value)
+        if any(key is old for key in list(holder)):
+            _move_key(plan, holder, old, new)
     elif isinstance(holder, list):
         for index, value in enumerate(holder):
             if value is old:
@@ -96,6 +95,17 @@ def _move_in(plan, holder, old, new, left, planned):
         return
     else:
         _move_in_instance(plan, holder, old, new, left)
+
+
+def _move_key(plan, holder, old, new):
+    """A key keeps its place among the others, unless there are very many."""
+    items = list(holder.items())
+    place = next(index for index, (key, _) in enumerate(items) if key is old)
+    plan.delete_name(holder, old)
+    plan.set_name(holder, new, items[place][1])
+    for key, value in items[place + 1 :] if len(items) <= 1000 else ():
+        plan.delete_name(holder, key)
+        plan.set_name(holder, key, value)
 
 
 def _move_in_instance(plan, holder, old, new, left):
