@@ -56,7 +56,13 @@ export function activate(context: vscode.ExtensionContext): void {
 
   const command = (name: string, run: (item?: Item) => unknown) =>
     context.subscriptions.push(vscode.commands.registerCommand(name, run));
-  const ask = (name: string, ...parameters: object[]) => vscode.commands.executeCommand(name, ...parameters);
+  const ask = async (name: string, ...parameters: object[]) => {
+    if (client?.state === State.Running) return vscode.commands.executeCommand(name, ...parameters);
+    const [restart, show] = ["Start It Again", "Show Log"];
+    const choice = await vscode.window.showErrorMessage("The Hotsplice server does not run.", restart, show);
+    if (choice === restart) await vscode.commands.executeCommand("hotsplice.restart");
+    if (choice === show) log.show();
+  };
   const here = () => vscode.window.activeTextEditor;
 
   command("hotsplice.patchFunctionHere", () => {

@@ -2,6 +2,7 @@
 // PYTHON has Flask and debugpy.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -123,6 +124,31 @@ try {
     await until("the status bar's sign", async () => (await code.statusBar().innerHTML()).includes("codicon-save"));
     await code.press("Control+s");
     await until("the new answer", async () => (await get(url)).startsWith("Welcome back"));
+  });
+
+  await step("a server that crashes comes back, and knows what is live", async () => {
+    const servers = () => execFileSync("pgrep", ["-f", `${path.dirname(code.folder)}/.*hotsplice lsp`]).toString().trim();
+    const before = servers();
+    execFileSync("kill", ["-9", ...before.split("\n")]);
+    await until("another server", () => servers() !== before);
+    await code.processes(1);
+    await code.lens("● live v").first().waitFor();
+    await code.replaceLine("app.py", INDEX, '    return f"Back again, visitor {visits}!"');
+    await code.press("Control+s");
+    await until("the new answer", async () => (await get(url)).startsWith("Back again"));
+  });
+
+  await step("a file that was never saved has nothing to patch, and that is said", async () => {
+    await code.command("File: New Untitled Text File");
+    await code.command("Change Language Mode");
+    await code.type("Python");
+    await code.press("Enter");
+    await code.type("def f(): pass");
+    await code.command("Hotsplice: Hot-patch File");
+    await code.page.locator(".notification-toast").filter({ hasText: "was never saved" }).first().waitFor();
+    await code.command("Notifications: Clear All Notifications");
+    await code.command("View: Revert and Close Editor");
+    await code.open("app.py", INDEX);
   });
 
   await step("a refusal is a squiggle with its code, and a lens", async () => {

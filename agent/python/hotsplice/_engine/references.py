@@ -13,11 +13,8 @@ _VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), 
 def follow(mergers):
     """What was made while evaluating and has a live counterpart leaves its place to that."""
     first = mergers[0]
-    for made, live in first.replaced:
-        if made is not live:
-            move(first.plan, made, live, mergers)
-    for live, made in first.superseded:
-        move(first.plan, live, made, mergers)
+    pairs = [(made, live) for made, live in first.replaced if made is not live]
+    move(first.plan, [*pairs, *first.superseded], mergers)
 
 
 def is_own(value, namespace):
@@ -32,7 +29,7 @@ def move_binding(merger, name, old, new, outcome):
     # A decorator may have made anything of a function: a command, a task.
     decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
     if ((own and old.__qualname__ == name) or decorated) and not redefined:
-        left = move(merger.plan, old, new, [merger])
+        left = move(merger.plan, [(old, new)], [merger])
         if left:
             outcome.caveat(
                 "HS0303",
@@ -44,9 +41,14 @@ def move_binding(merger, name, old, new, outcome):
         merger.plan.set_name(holder, alias, new)
 
 
-def move(plan, old, new, mergers):
-    """Plans to replace every reference to ``old``; returns what still refers to it, in words."""
-    own = {id(plan.operations), id(plan.discarded)}
+def move(plan, pairs, mergers):
+    """Plans to replace every reference to the first of each pair by the second, in one pass over the heap.
+
+    Returns what still refers to one, in words.
+    """
+    if not pairs:
+        return []
+    own = {id(plan.operations), id(plan.discarded), id(pairs), *map(id, pairs)}
     own.update(id(operation) for operation in plan.operations)
     own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
     for merger in mergers:
@@ -58,57 +60,63 @@ def move(plan, old, new, mergers):
     planned = {
         (id(operation[1]), operation[2]) for operation in plan.operations if operation[0] in ("dict-set", "dict-delete")
     }
-    targets = [old]
+    moved = {id(old): new for old, new in pairs}
+    # What takes a place may leave it to another one in turn.
+    moved = {old: moved.get(id(new), new) for old, new in moved.items()}
+    targets = [old for old, _ in pairs]
     for holder in native.referrers(targets):
         if id(holder) in own or holder is targets or isinstance(holder, FrameType):
             continue
-        _move_in(plan, holder, old, new, left, planned)
+        _move_in(plan, holder, moved, left, planned)
     return left
 
 
-def _move_in(plan, holder, old, new, left, planned):
+def _move_in(plan, holder, moved, left, planned):
     if isinstance(holder, dict):
         for key, value in list(holder.items()):
-            if value is old and (id(holder), key) not in planned:
-                plan.set_name(holder, key, new)
-        if any(key is old for key in list(holder)):
-            _move_key(plan, holder, old, new)
+            if id(value) in moved and (id(holder), key) not in planned:
+                plan.set_name(holder, key, moved[id(value)])
+        if any(id(key) in moved for key in list(holder)):
+            _move_keys(plan, holder, moved)
     elif isinstance(holder, list):
         for index, value in enumerate(holder):
-            if value is old:
-                plan.add("list", holder, index, new)
+            if id(value) in moved:
+                plan.add("list", holder, index, moved[id(value)])
     elif isinstance(holder, tuple):
         for index, value in enumerate(holder):
-            if value is old:
-                plan.add("tuple", holder, index, new)
+            if id(value) in moved:
+                plan.add("tuple", holder, index, moved[id(value)])
     elif isinstance(holder, set):
-        plan.add("set-replace", holder, old, new)
+        for value in list(holder):
+            if id(value) in moved:
+                plan.add("set-replace", holder, value, moved[id(value)])
     elif isinstance(holder, CellType):
-        plan.add("cell", holder, new)
+        new = moved.get(id(holder.cell_contents))
+        if new is not None:
+            plan.add("cell", holder, new)
     elif isinstance(holder, type):
         for name, value in list(holder.__dict__.items()):
-            if value is old:
-                plan.set_class_attribute(holder, name, new)
+            if id(value) in moved:
+                plan.set_class_attribute(holder, name, moved[id(value)])
     elif isinstance(holder, (MethodType, BuiltinFunctionType, functools.partial, property, staticmethod, classmethod)):
         left.append(f"a {type(holder).__name__}")
     elif isinstance(holder, (FunctionType, ModuleType, type(FunctionType.__code__))):
         return
     else:
-        _move_in_instance(plan, holder, old, new, left)
+        _move_in_instance(plan, holder, moved, left)
 
 
-def _move_key(plan, holder, old, new):
-    """A key keeps its place among the others, unless there are very many."""
+def _move_keys(plan, holder, moved):
+    """Keys keep their places among the others, unless there are very many."""
     items = list(holder.items())
-    place = next(index for index, (key, _) in enumerate(items) if key is old)
-    plan.delete_name(holder, old)
-    plan.set_name(holder, new, items[place][1])
-    for key, value in items[place + 1 :] if len(items) <= 1000 else ():
-        plan.delete_name(holder, key)
-        plan.set_name(holder, key, value)
+    first = next(index for index, (key, _) in enumerate(items) if id(key) in moved)
+    for key, value in items[first:]:
+        if id(key) in moved or len(items) <= 1000:
+            plan.delete_name(holder, key)
+            plan.set_name(holder, moved.get(id(key), key), moved.get(id(value), value))
 
 
-def _move_in_instance(plan, holder, old, new, left):
+def _move_in_instance(plan, holder, moved, left):
     found = False
     try:
         attributes = object.__getattribute__(holder, "__dict__")
@@ -116,19 +124,19 @@ def _move_in_instance(plan, holder, old, new, left):
         attributes = {}
     if isinstance(attributes, dict):
         for name, value in list(attributes.items()):
-            if value is old:
-                plan.set_name(attributes, name, new)
+            if id(value) in moved:
+                plan.set_name(attributes, name, moved[id(value)])
                 found = True
     for base in type(holder).__mro__:
-        for name in (
-            base.__dict__.get("__slots__", ()) if isinstance(base.__dict__.get("__slots__"), (tuple, list)) else ()
-        ):
+        slots = base.__dict__.get("__slots__", ())
+        for name in slots if isinstance(slots, (tuple, list)) else ():
             member = base.__dict__.get(lookup.mangled(name, (base.__name__,)))
             try:
-                if member is not None and member.__get__(holder, type(holder)) is old:
-                    plan.add("attribute-set", holder, name, new)
-                    found = True
+                value = member.__get__(holder, type(holder)) if member is not None else None
             except AttributeError:
                 continue
+            if id(value) in moved:
+                plan.add("attribute-set", holder, name, moved[id(value)])
+                found = True
     if not found:
         left.append(f"a {type(holder).__name__}")

@@ -173,11 +173,17 @@ impl State {
             return Ok(document.clone());
         }
         let unreadable = |message: String| Failure { code: codes::UNREADABLE.to_owned(), message };
-        let path = file_path(uri).ok_or_else(|| unreadable(format!("{} is no file", uri.as_str())))?;
+        let no_file = || {
+            unreadable(match uri.as_str().strip_prefix("untitled:") {
+                Some(name) => format!("{name} was never saved: no process can have loaded it"),
+                None => format!("{} is no file", uri.as_str()),
+            })
+        };
+        let path = file_path(uri).ok_or_else(no_file)?;
         let text = crate::source_file::read(&path).map_err(|error| unreadable(error.to_string()))?;
         let mut documents = Documents::default();
         documents.open(uri.clone(), text);
-        documents.get(uri).cloned().ok_or_else(|| unreadable(format!("{} is no file", uri.as_str())))
+        documents.get(uri).cloned().ok_or_else(no_file)
     }
 
     /// Patches on a thread of its own; the result comes back as an event.

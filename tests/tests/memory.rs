@@ -1,0 +1,71 @@
+//! Beyond the history for undo nothing of former versions is kept: however often a program is patched, it does not grow.
+
+use hotsplice_tests::lsp::Editor;
+use hotsplice_tests::program::Workspace;
+use hotsplice_tests::pythons;
+use serde_json::json;
+
+/// So often; `HOTSPLICE_PATCHES` asks for more.
+const PATCHES: usize = 1500;
+
+/// Says how many blocks of memory the interpreter has handed out, whenever it is asked.
+const PROGRAM: &str = "import gc, sys, subject
+held = subject.work, subject.Shop().price, subject.closure(1)
+print('ready', flush=True)
+for line in sys.stdin:
+    gc.collect()
+    print(sys.getallocatedblocks(), flush=True)
+";
+
+/// Bodies, defaults, values.
+fn code(number: usize) -> String {
+    format!(
+        "LIMIT = {number}\nTWICE = [LIMIT, LIMIT * 2]\n\ndef work(x, by=LIMIT):\n    return x, by, {number}\n\ndef closure(n):\n    def inner(x):\n        return n, x, {number}\n    return inner\n\nclass Shop:\n    tax = {number}\n    def price(self):\n        return lambda: (self.tax, {number})\n"
+    )
+}
+
+/// What is run again or built again.
+fn built(number: usize) -> String {
+    format!(
+        "{}\nimport dataclasses, enum\nKNOWN = {{}}\ndef known(name):\n    def add(function):\n        KNOWN[name] = function\n        return function\n    return add\n\n@known('at {number}')\ndef at():\n    return {number}\n\n@dataclasses.dataclass\nclass Point:\n    x: int = {number}\n\nclass Level(enum.Enum):\n    LOW = {number}\n    HIGH = {number} + 1\n",
+        code(number)
+    )
+}
+
+/// Patches so often, and gives the blocks of memory in use afterwards.
+fn blocks_after(texts: impl Iterator<Item = String>, bench: &mut Bench) -> i64 {
+    for text in texts {
+        bench.editor.change(&bench.subject, &text);
+        let answer = bench.editor.patch_file(&bench.subject);
+        assert_eq!(answer[0]["committed"], json!(true), "{answer:#}");
+    }
+    bench.program.send("");
+    bench.program.line().parse().expect("a number")
+}
+
+struct Bench {
+    subject: std::path::PathBuf,
+    program: hotsplice_tests::program::Program,
+    editor: Editor,
+}
+
+#[test]
+fn many_patches_leave_no_memory_behind() {
+    let workspace = Workspace::new();
+    let subject = workspace.write("subject.py", &built(0));
+    let script = workspace.write("main.py", PROGRAM);
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&subject, &built(0));
+    let mut bench = Bench { subject, program, editor };
+    let patches = std::env::var("HOTSPLICE_PATCHES").ok().and_then(|value| value.parse().ok()).unwrap_or(PATCHES);
+    let warm = blocks_after((1..=100).map(built), &mut bench);
+    let after = blocks_after((101..=100 + patches / 5).map(built), &mut bench);
+    // One that is kept for each patch would be as many as there were.
+    assert!(after - warm < patches as i64 / 10, "what is built again: {warm} blocks, then {after}");
+    let warm = blocks_after((1..=100).map(code), &mut bench);
+    let after = blocks_after((101..=100 + patches).map(code), &mut bench);
+    assert!(after - warm < patches as i64 / 4, "new code: {warm} blocks, then {after}");
+}
