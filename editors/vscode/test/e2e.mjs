@@ -138,19 +138,6 @@ try {
     await until("the new answer", async () => (await get(url)).startsWith("Back again"));
   });
 
-  await step("a file that was never saved has nothing to patch, and that is said", async () => {
-    await code.command("File: New Untitled Text File");
-    await code.command("Change Language Mode");
-    await code.type("Python");
-    await code.press("Enter");
-    await code.type("def f(): pass");
-    await code.command("Hotsplice: Hot-patch File");
-    await code.page.locator(".notification-toast").filter({ hasText: "was never saved" }).first().waitFor();
-    await code.command("Notifications: Clear All Notifications");
-    await code.command("View: Revert and Close Editor");
-    await code.open("app.py", INDEX);
-  });
-
   await step("a refusal is a squiggle with its code, and a lens", async () => {
     await code.replaceLine("app.py", PRICE, "def price(cents=100 / 0):");
     await code.press("Control+s");
