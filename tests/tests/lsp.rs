@@ -85,7 +85,6 @@ fn what_can_not_be_done_says_why() {
     );
     let failure = editor.command("hotsplice.patchFile", json!([{ "uri": "untitled:Untitled-1" }]));
     assert_eq!(failure["error"]["code"], "HS0011", "{failure}");
-    let failure = editor.command("hotsplice.patchFile", json!([{ "uri": "untitled:Untitled-1" }]));
     assert!(failure["error"]["message"].as_str().unwrap().contains("never saved"), "{failure}");
     editor.wait_notification("window/showMessage", |_| true);
     assert!(
