@@ -6,7 +6,7 @@ use hotsplice_tests::pythons;
 use serde_json::json;
 
 /// So often; `HOTSPLICE_PATCHES` asks for more.
-const PATCHES: usize = 1500;
+const PATCHES: usize = 1000;
 
 /// Says how many blocks of memory the interpreter has handed out, whenever it is asked.
 const PROGRAM: &str = "import gc, sys, subject
