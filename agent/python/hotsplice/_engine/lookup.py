@@ -53,8 +53,8 @@ def absolute(filename):
         return filename
 
 
-def loaded_modules():
-    """Yields ``(path, module)`` for each module that was loaded from a source file."""
+def loaded_modules(is_wanted=lambda filename: True):
+    """Yields ``(path, module)`` for each module that was loaded from a source file of a wanted name."""
     for module in list(sys.modules.values()):
         if not isinstance(module, ModuleType):
             continue
@@ -64,7 +64,7 @@ def loaded_modules():
             and filename.endswith((".py", ".pyw"))
             or isinstance(filename, str)
             and module.__name__ == "__main__"
-        ):
+        ) and is_wanted(filename):
             yield absolute(filename), module
 
 

@@ -245,8 +245,9 @@ class Transaction:
         if not wanted:
             return []
         own = {change.path for change in self.files}
-        named = (path for path, module in lookup.loaded_modules() if wanted & set(map(id, module.__dict__.values())))
-        return [path for path in dict.fromkeys(named) if path not in own and not lookup.is_installed(path)]
+        loaded = lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
+        named = (path for path, module in loaded if not wanted.isdisjoint(map(id, list(module.__dict__.values()))))
+        return [path for path in dict.fromkeys(named) if path not in own]
 
     def abort(self):
         self.plan = Plan()

@@ -16,9 +16,16 @@ use crate::lsp::status::{self, Patched, Status, StatusParams};
 use crate::patching::FileResult;
 use crate::session::{Session, SessionError};
 
+/// How long after a patch a process is asked what it runs; asking takes it a moment.
+const BEFORE_OBSERVING: Duration = Duration::from_millis(80);
+
 impl State {
     /// Asks a process what is patched and what still runs old code; what it says is an event.
     pub(super) fn observe(&mut self, id: &str) {
+        self.observe_after(id, BEFORE_OBSERVING);
+    }
+
+    fn observe_after(&mut self, id: &str, wait: Duration) {
         if let Some(again) = self.observing.get_mut(id) {
             *again = true;
             return;
@@ -27,6 +34,8 @@ impl State {
         self.observing.insert(id.to_owned(), false);
         let (events, id) = (self.events.clone(), id.to_owned());
         std::thread::spawn(move || {
+            // Whoever patches again at once is not to wait for this.
+            std::thread::sleep(wait);
             // One that does not answer keeps what was known of it.
             let _ = session.files().and_then(|_| session.observe());
             let _ = events.send(Event::Observed(id));
@@ -122,7 +131,7 @@ impl State {
         match self.pool.connected(id, outcome) {
             Ok(true) => {
                 self.tell_status();
-                self.observe(id);
+                self.observe_after(id, Duration::ZERO);
                 self.refresh_lenses();
             }
             Ok(false) => self.look_later(),
