@@ -15,8 +15,9 @@ from .code import tree
 from .frameworks import Gap, LiveOf, filled, registers_anew
 from .native import native
 
-# Longer ones are left alone: a registry of functions is short.
+# Longer ones are left alone: a registry of functions is short. So are any beyond so many items in all.
 _LIMIT = 10_000
+_LIMIT_OF_ALL = 50_000
 # Only those whose code is the interpreter's own.
 _CONTAINERS = (list, dict, defaultdict)
 # How far into tuples, closures and objects a registered function is looked for.
@@ -29,6 +30,8 @@ class Containers:
     def __init__(self, shadows, excluded):
         # id → (container, a copy of what it held)
         self._before = {}
+        # How many items those have.
+        self._noted = 0
         # (container, what was registered: items, or for a dictionary new values by key)
         self._taken = []
         # (namespace, outcome, ids of the containers that its former decorators use)
@@ -66,15 +69,15 @@ class Containers:
         if id(value) in self._excluded:
             return
         if type(value) in _CONTAINERS:
-            if len(value) > _LIMIT or (isinstance(value, dict) and "__builtins__" in value):
-                return
-            if used is not None:
-                used.add(id(value))
-            self._before.setdefault(id(value), (value, value.copy()))
-            inner = [one for one in _items(value) if type(one) in _CONTAINERS]
-        elif depth == 0:
+            self._note_container(value, used)
+            # `handlers["start"]`, and no deeper: what lies below is data.
+            for one in _items(value) if id(value) in self._before else ():
+                if type(one) in _CONTAINERS:
+                    self._note_container(one, used)
             return
-        elif isinstance(value, FunctionType):
+        if depth == 0:
+            return
+        if isinstance(value, FunctionType):
             names = {name for code in tree(value.__code__) for name in code.co_names}
             inner = [value.__globals__[name] for name in names if name in value.__globals__]
             inner = [one for one in (*inner, *_cells(value)) if not isinstance(one, ModuleType)]
@@ -88,7 +91,17 @@ class Containers:
         else:
             inner = _attributes(value)
         for one in inner:
-            self._note(one, depth - 1 if depth else 0, used)
+            self._note(one, depth - 1, used)
+
+    def _note_container(self, container, used):
+        if id(container) not in self._before:
+            self._noted += len(container)
+            is_namespace = isinstance(container, dict) and "__builtins__" in container
+            if len(container) > _LIMIT or self._noted > _LIMIT_OF_ALL or is_namespace:
+                return
+            self._before[id(container)] = (container, container.copy())
+        if used is not None:
+            used.add(id(container))
 
     def withdraw(self):
         """Takes out what was registered while evaluating."""
