@@ -113,8 +113,10 @@ fn apply<'py>(operation: &Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()>
         "attribute-delete" => instance_attribute(&target, item(2)?, None, log),
         "setattr" => attribute(&target, item(2)?, Some(item(3)?), ffi::PyObject_SetAttr, log),
         "cell" => cell(&target, item(2)?, log),
-        "list" => list(&target, item(2)?.extract()?, item(3)?, log),
-        "list-content" => list_content(&target, item(2)?, log),
+        "dict-replace" => dict_replace(&target, item(2)?, &item(3)?, item(4)?, log),
+        "dict-keys" => dict_keys(&target, &item(2)?, item(3)?.extract()?, log),
+        "list" => list(&target, &item(2)?, &item(3)?, log),
+        "list-content" => list_content(&target, &item(2)?, &item(3)?, log),
         "tuple" => tuple(&target, item(2)?.extract()?, item(3)?, log),
         "set-replace" => set(&target, item(2)?, item(3)?, log),
         "line-table" => line_table(&target, item(2)?, log),
@@ -294,21 +296,80 @@ fn cell<'py>(target: &Bound<'py, PyAny>, value: Bound<'py, PyAny>, log: &mut Log
     attribute(target, name, value, ffi::PyObject_SetAttr, log)
 }
 
-fn list<'py>(target: &Bound<'py, PyAny>, index: usize, value: Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()> {
-    let target = target.cast::<PyList>()?.clone();
-    let old = target.get_item(index)?;
-    log.keep(&old)?;
-    target.set_item(index, value)?;
-    log.undo_with(move || target.set_item(index, old));
+/// Sets an item that still holds what it did when the plan was made: what the program has put there since stays.
+fn dict_replace<'py>(
+    target: &Bound<'py, PyAny>,
+    key: Bound<'py, PyAny>,
+    old: &Bound<'py, PyAny>,
+    value: Bound<'py, PyAny>,
+    log: &mut Log<'py>,
+) -> PyResult<()> {
+    match target.cast::<PyDict>()?.get_item(&key)? {
+        Some(held) if held.is(old) => dict(target, key, Some(value), log),
+        _ => Ok(()),
+    }
+}
+
+/// Gives items other keys, `pairs` of old and new, with the values that they have now. In their places, if `in_order`:
+/// what follows is set anew, so its keys must hash without Python code.
+fn dict_keys<'py>(
+    target: &Bound<'py, PyAny>,
+    pairs: &Bound<'py, PyAny>,
+    in_order: bool,
+    log: &mut Log<'py>,
+) -> PyResult<()> {
+    let pairs: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = pairs.extract()?;
+    let items: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = target.cast::<PyDict>()?.items().extract()?;
+    let mut moving = false;
+    for (key, value) in items {
+        let new = pairs.iter().find(|(old, _)| old.is(&key)).map(|(_, new)| new);
+        moving |= new.is_some();
+        if new.is_some() || (moving && in_order) {
+            let new = new.unwrap_or(&key).clone();
+            dict(target, key, None, log)?;
+            dict(target, new, Some(value), log)?;
+        }
+    }
     Ok(())
 }
 
-/// Gives a list other items, whatever their number.
-fn list_content<'py>(target: &Bound<'py, PyAny>, items: Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()> {
+/// Replaces an object wherever the list has it at this moment.
+fn list<'py>(
+    target: &Bound<'py, PyAny>,
+    old: &Bound<'py, PyAny>,
+    new: &Bound<'py, PyAny>,
+    log: &mut Log<'py>,
+) -> PyResult<()> {
     let target = target.cast::<PyList>()?.clone();
+    for index in 0..target.len() {
+        if target.get_item(index)?.is(old) {
+            log.keep(old)?;
+            target.set_item(index, new)?;
+            let (target, old) = (target.clone(), old.clone());
+            log.undo_with(move || target.set_item(index, old));
+        }
+    }
+    Ok(())
+}
+
+/// Gives a list other items in place of `before`, which it held when the plan was made. What the program has appended since
+/// stays; if it changed otherwise, that is an error, and nothing of the plan is done.
+fn list_content<'py>(
+    target: &Bound<'py, PyAny>,
+    before: &Bound<'py, PyAny>,
+    items: &Bound<'py, PyAny>,
+    log: &mut Log<'py>,
+) -> PyResult<()> {
+    let target = target.cast::<PyList>()?.clone();
+    let before = before.cast::<PyList>()?;
+    let count = before.len();
+    let is_prefix = target.len() >= count && target.iter().zip(before.iter()).all(|(now, then)| now.is(&then));
+    if !is_prefix {
+        return Err(PyValueError::new_err("the program changed a list while the patch was prepared: try again"));
+    }
     let old = target.get_slice(0, target.len());
     log.keep(&old)?;
-    target.set_slice(0, target.len(), items.cast::<PyList>()?)?;
+    target.set_slice(0, count, items.cast::<PyList>()?)?;
     log.undo_with(move || target.set_slice(0, target.len(), &old));
     Ok(())
 }

@@ -165,14 +165,15 @@ class Containers:
 
     def _settle_list(self, plan, container, new, live_of):
         entries = [(None, one) for one in new]
-        items = list(container)
+        before = list(container)
+        items = list(before)
         for index, one in enumerate(items):
             if self._former(container, None, one, entries, live_of):
                 items[index] = Gap(_function(one))
-        items = filled([*items, *new], _function, live_of, container)
+        items = filled([*items, *new], _function, live_of, before)
         items = [live_of(one) for one in items]
-        if len(items) != len(container) or any(one is not other for one, other in zip(items, container)):
-            plan.add("list-content", container, items)
+        if len(items) != len(before) or any(one is not other for one, other in zip(items, before)):
+            plan.add("list-content", container, before, items)
 
     def _settle_dict(self, plan, container, new, live_of):
         entries = list(dict(new).items())

@@ -10,6 +10,10 @@ from .native import native
 _VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), ModuleType)
 
 
+# Keys that can be set anew without any code of the program.
+_HASHED_IN_C = (str, int, float, bool, bytes, type(None), type, FunctionType, BuiltinFunctionType)
+
+
 def follow(mergers):
     """What was made while evaluating and has a live counterpart leaves its place to that."""
     first = mergers[0]
@@ -75,13 +79,15 @@ def _move_in(plan, holder, moved, left, planned):
     if isinstance(holder, dict):
         for key, value in list(holder.items()):
             if id(value) in moved and (id(holder), key) not in planned:
-                plan.set_name(holder, key, moved[id(value)])
-        if any(id(key) in moved for key in list(holder)):
-            _move_keys(plan, holder, moved)
+                plan.add("dict-replace", holder, key, value, moved[id(value)])
+        keys = list(holder)
+        pairs = [(key, moved[id(key)]) for key in keys if id(key) in moved]
+        if pairs:
+            plan.add("dict-keys", holder, pairs, len(keys) <= 1000 and all(type(key) in _HASHED_IN_C for key in keys))
     elif isinstance(holder, list):
-        for index, value in enumerate(holder):
+        for value in {id(value): value for value in list(holder)}.values():
             if id(value) in moved:
-                plan.add("list", holder, index, moved[id(value)])
+                plan.add("list", holder, value, moved[id(value)])
     elif isinstance(holder, tuple):
         for index, value in enumerate(holder):
             if id(value) in moved:
@@ -106,16 +112,6 @@ def _move_in(plan, holder, moved, left, planned):
         _move_in_instance(plan, holder, moved, left)
 
 
-def _move_keys(plan, holder, moved):
-    """Keys keep their places among the others, unless there are very many."""
-    items = list(holder.items())
-    first = next(index for index, (key, _) in enumerate(items) if id(key) in moved)
-    for key, value in items[first:]:
-        if id(key) in moved or len(items) <= 1000:
-            plan.delete_name(holder, key)
-            plan.set_name(holder, moved.get(id(key), key), moved.get(id(value), value))
-
-
 def _move_in_instance(plan, holder, moved, left):
     found = False
     try:
@@ -125,7 +121,7 @@ def _move_in_instance(plan, holder, moved, left):
     if isinstance(attributes, dict):
         for name, value in list(attributes.items()):
             if id(value) in moved:
-                plan.set_name(attributes, name, moved[id(value)])
+                plan.add("dict-replace", attributes, name, value, moved[id(value)])
                 found = True
     for base in type(holder).__mro__:
         slots = base.__dict__.get("__slots__", ())
