@@ -1,4 +1,4 @@
-//! Format and lints.
+//! Format, lints and what ARCHITECTURE.md promises.
 
 use std::process::Command;
 
@@ -20,5 +20,5 @@ pub fn run() -> anyhow::Result<()> {
         ]);
         shell::run(command)?;
     }
-    Ok(())
+    shell::run(cargo(&["test", "--quiet", "-p", "hotsplice-tests", "--test", "architecture"]))
 }

@@ -24,7 +24,7 @@ struct Cli {
 enum Chore {
     /// Format, lints, every test on every Python that is found
     Test,
-    /// Format and lints only
+    /// Format, lints and the rules of ARCHITECTURE.md
     Check,
     /// The editors' clients, in the real editors that are found
     Editors(editors::Arguments),

@@ -143,7 +143,8 @@ def _follow_made_before(outcome, change, by_code, plan):
         return
     name = edit["definition"]
     if edit["what"] == "class":
-        if any(item.__qualname__ == name and item.__module__ == change.namespace.name for item in _classes()):
+        classes = lookup.with_subclasses(object)
+        if any(lookup.is_own_class(item, change.namespace, name) for item in classes):
             outcome.caveat(
                 "HS0307", f"{name} is made anew by each call; classes made before have new code in their methods only"
             )
@@ -185,16 +186,6 @@ def _give_defaults(function, new, edit, plan):
         kwdefaults={name: value for name, value in defaults.items() if name not in positional} or None,
     )
     return True
-
-
-def _classes():
-    pending, seen = [object], set()
-    while pending:
-        for item in type.__subclasses__(pending.pop()):
-            if item not in seen:
-                seen.add(item)
-                pending.append(item)
-    return seen
 
 
 def _drop_caches(change, file_change, plan):

@@ -517,9 +517,3 @@ def _keyword_defaults(live, made, fresh):
     return {
         name: value if name in fresh or name not in kept else kept[name] for name, value in made.__kwdefaults__.items()
     }
-
-
-def reference_baseline():
-    """How many references an object has that only a list of pairs holds, as ``native.reference_count`` counts."""
-    pairs = [(object(), None)]
-    return native.reference_count(pairs[0][0])
