@@ -33,6 +33,7 @@ use pyo3::prelude::*;
 fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("UNSET", commit::unset(module.py())?)?;
+    module.add("ProgramChanged", module.py().get_type::<commit::ProgramChanged>())?;
     for function in [
         wrap_pyfunction!(session::start, module)?,
         wrap_pyfunction!(session::stop, module)?,

@@ -67,13 +67,14 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
 /// `pkg.config.TIMEOUT` for each module-level value that a file's patch gives.
 fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
     let is_value = |edit: &&Edit| {
-        edit.scope.is_empty()
-            && !edit.offered
-            && matches!(edit.change, Change::Changed | Change::Derived)
-            && matches!(edit.what, What::Assignment | What::Import | What::Block)
+        edit.scope.is_empty() && !edit.offered && matches!(edit.what, What::Assignment | What::Import | What::Block)
     };
-    let mut values: Vec<&str> =
-        change.edits.iter().filter(is_value).flat_map(|edit| &edit.fresh_names).map(String::as_str).collect();
+    // `TABLE["new"] = 1` gives a table that others have imported another item.
+    let is_fresh = |edit: &Edit, name: &str| edit.change != Change::Added || name.contains(['.', '[']);
+    let mut values: Vec<&str> = Vec::new();
+    for edit in change.edits.iter().filter(is_value).filter(|edit| edit.change != Change::Removed) {
+        values.extend(edit.fresh_names.iter().map(String::as_str).filter(|name| is_fresh(edit, name)));
+    }
     let comes_or_goes = |edit: &Edit| {
         edit.scope.is_empty()
             && (matches!(edit.change, Change::Added | Change::Removed)
@@ -154,7 +155,9 @@ pub fn computed(session: &Session, path: &str, patched: &[FilePatch]) -> Vec<Ver
 
 fn follow(session: &Session, path: &str, modules: &[String], changed: &HashSet<String>) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
-    let last = |name: &String| name.rsplit('.').next().is_some_and(|name| live.baseline.text.contains(name));
+    let last = |name: &String| {
+        name.rsplit('.').next().is_some_and(|name| live.baseline.text.contains(name.trim_end_matches("[]")))
+    };
     if !changed.iter().any(last) || !live.outline.is_valid() {
         return None;
     }

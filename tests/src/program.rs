@@ -174,15 +174,15 @@ impl Program {
     pub fn wait_line(&mut self, wanted: &str) {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
-        while Instant::now() < deadline {
-            let line = self.line();
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             // The prompt of a debugger may stand before it.
             if line.trim_start_matches("(Pdb) ") == wanted {
                 return;
             }
             seen.push(line);
         }
-        panic!("{wanted:?} did not come, but {:?}", seen.last());
+        let _ = self.child.kill();
+        panic!("{wanted:?} did not come, but {seen:?}; its errors:\n{}", self.stderr());
     }
 
     pub fn send(&mut self, line: &str) {

@@ -135,6 +135,7 @@ pub struct Edit {
     #[serde(default)]
     pub binds: Vec<String>,
     /// Those of them that get another value, as far as the text tells: an import line that gains a name leaves the others.
+    /// And what else it assigns: `Settings.debug`, `TABLE[]` for an item of `TABLE`.
     #[serde(skip)]
     pub fresh_names: Vec<String>,
     /// Names that it reads when it runs, in its own scope and outwards.

@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyTuple};
 
-use super::Log;
+use super::{Log, ProgramChanged};
 use crate::internals::{self, layout};
 
 /// `collections.OrderedDict`, whose order the functions for plain dictionaries would leave behind.
@@ -109,7 +109,7 @@ pub(super) fn list<'py>(
 }
 
 /// Gives a list other items in place of `before`, which it held when the plan was made. What the program has appended since
-/// stays; if it changed otherwise, that is an error, and nothing of the plan is done.
+/// stays; if it changed otherwise, that is a [`ProgramChanged`], and nothing of the plan is done.
 pub(super) fn list_content<'py>(
     target: &Bound<'py, PyAny>,
     before: &Bound<'py, PyAny>,
@@ -121,7 +121,7 @@ pub(super) fn list_content<'py>(
     let count = before.len();
     let is_prefix = target.len() >= count && target.iter().zip(before.iter()).all(|(now, then)| now.is(&then));
     if !is_prefix {
-        return Err(PyValueError::new_err("the program changed a list while the patch was prepared: try again"));
+        return Err(ProgramChanged::new_err("the program changed a list that the patch fills"));
     }
     let old = target.get_slice(0, target.len());
     log.keep(&old)?;
@@ -157,7 +157,8 @@ pub(super) fn set<'py>(
 ) -> PyResult<()> {
     let target = target.cast::<PySet>()?.clone();
     if !target.discard(&old)? {
-        return Err(PyKeyError::new_err("no such element in the set"));
+        // The program has taken it out since.
+        return Ok(());
     }
     target.add(&new)?;
     log.undo_with(move || {

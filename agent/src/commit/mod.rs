@@ -7,7 +7,7 @@ mod attributes;
 mod containers;
 mod functions;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -16,6 +16,13 @@ pub use attributes::unset;
 
 use crate::internals::{self, layout};
 use crate::job;
+
+pyo3::create_exception!(
+    hotsplice._agent,
+    ProgramChanged,
+    PyException,
+    "What the plan was made for is not so any more."
+);
 
 /// Takes one operation back.
 type Inverse<'py> = Box<dyn FnOnce() -> PyResult<()> + 'py>;

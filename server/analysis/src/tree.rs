@@ -26,12 +26,14 @@ pub(crate) struct Node {
     /// Where each token stands, counted from the first line: what line tables and column tables are made of.
     pub layout: u64,
     pub binds: Vec<Binding>,
-    /// Names loaded when the statement runs; `config.X` gives both `config` and `config.X`.
+    /// Names loaded when the statement runs; `config.X` gives `config`, `config[]` and `config.X`.
     pub reads: Vec<String>,
     /// Names called when the statement runs.
     pub calls: Vec<String>,
     /// Names given to a call as arguments, with what is called.
     pub passed: Vec<(String, String)>,
+    /// What it assigns besides names: `Settings.debug`, and `TABLE[]` for an item of `TABLE`.
+    pub writes: Vec<String>,
     /// There are lambdas in it.
     pub makes_lambdas: bool,
     /// It may be run unasked: imports, assignments, definitions and blocks of only those.
@@ -41,6 +43,11 @@ pub(crate) struct Node {
     pub definition: Option<Box<Parts>>,
     /// Of a class its statements, of a function or a block the definitions in it.
     pub body: Vec<Node>,
+}
+
+/// How the items of something are named among what statements read and write.
+pub(crate) fn contents(name: &str) -> String {
+    format!("{name}[]")
 }
 
 /// A name that a statement binds. The origin of an import tells whether the name means the same as before.

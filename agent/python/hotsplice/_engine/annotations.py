@@ -2,9 +2,11 @@
 
 import ast
 import sys
+from functools import partial
 
 from . import lookup
 from .code import join
+from .errors import Refusal
 
 
 def bind_in_module(merger):
@@ -75,15 +77,10 @@ def _annotated_in_text(merger, scope):
 
 
 def _evaluated(annotates):
-    """What functions that make annotations give; names that exist for type checkers only stay as they are written."""
+    """What functions that make annotations give."""
     found = {}
     for annotate in annotates:
-        try:
-            found.update(annotate(1))
-        except NameError:
-            import annotationlib
-
-            found.update(annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF))
+        found.update(_in_any_format(partial(annotate, 1), annotate, "call_annotate_function"))
     return found
 
 
@@ -93,9 +90,18 @@ def _annotations_of(holder):
         members = holder if isinstance(holder, dict) else holder.__dict__
         found = members.get("__annotations__")
         return found if isinstance(found, dict) else {}
-    try:
-        return holder.__annotations__
-    except NameError:
-        import annotationlib
+    return _in_any_format(lambda: holder.__annotations__, holder, "get_annotations")
 
-        return annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF)
+
+def _in_any_format(values, source, how):
+    """Annotations as values; where that fails, as far as they can be had (PEP 749): proxies for names, or text."""
+    try:
+        return values()
+    except Exception:
+        import annotationlib
+    for form in (annotationlib.Format.FORWARDREF, annotationlib.Format.STRING):
+        try:
+            return getattr(annotationlib, how)(source, format=form)
+        except Exception as error:
+            failed = error
+    raise Refusal("HS0103", f"evaluating the annotations raised {type(failed).__name__}: {failed}")

@@ -4,12 +4,14 @@ import abc
 import dataclasses
 import enum
 import typing
+from functools import partial
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
 from . import dataclass_fields, enums, lookup
 from .code import compile_excerpt, find_class_body
 from .errors import Refusal
 from .native import native
+from .shadow import guarded
 
 MISSING = object()
 # Parts of a class's namespace that belong to the object itself.
@@ -363,7 +365,9 @@ def _follow_in_dataclasses(merger, live, made):
     """Dataclasses below get the fields that their base has now."""
     plan, instead = merger.plan, {live: made}
     for below in dataclass_fields.subclasses(live):
-        helper = instead[below] = dataclass_fields.made_again(below, instead)
+        again = partial(dataclass_fields.made_again, below, instead)
+        helper = guarded(again, merger.shadow, f"making the fields of {below.__qualname__} anew")
+        instead[below] = helper
         for name, value in dataclass_fields.generated(helper, below):
             old = below.__dict__.get(name)
             if isinstance(old, FunctionType) and isinstance(value, FunctionType):
@@ -386,7 +390,8 @@ def _fill_instances(merger, live, made, scope):
         ]
         for instance in instances:
             if field.default_factory is not dataclasses.MISSING:
-                merger.plan.add("attribute-set", instance, name, field.default_factory())
+                value = guarded(field.default_factory, merger.shadow, f"the default factory of {name}")
+                merger.plan.add("attribute-set", instance, name, value)
         if instances and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             for outcome in merger.change.outcomes:
                 if tuple(outcome.edit["scope"]) == scope and name in outcome.edit["binds"]:

@@ -34,7 +34,7 @@ class Containers:
         self._noted = 0
         # (container, what was registered: items, or for a dictionary new values by key)
         self._taken = []
-        # (namespace, outcome, ids of the containers that its former decorators use)
+        # (outcome, ids of the containers that its former decorators use, ids of what it made)
         self._edits = []
         self._excluded = excluded
         self._shadows = shadows
@@ -62,7 +62,7 @@ class Containers:
             value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else "")
             for base in value.__bases__ if isinstance(value, type) and edit["change"] == "removed" else ():
                 self._note(base, 1, used)
-            self._edits.append((namespace, outcome, used))
+            self._edits.append((outcome, used, _live_functions(namespace, edit)))
 
     def _note(self, value, depth, used=None):
         """Notes the containers that a value is, or leads to."""
@@ -134,7 +134,7 @@ class Containers:
                 self._say_left(container)
 
     def _say_left(self, container):
-        for _, outcome, used in self._edits:
+        for outcome, used, _ in self._edits:
             if id(container) in used and outcome.edit["change"] != "removed":
                 outcome.caveat(
                     "HS0407",
@@ -146,7 +146,7 @@ class Containers:
         """Plans what the containers get with the commit."""
         live_of = LiveOf(transaction, replaced, {})
         news = {id(container): (container, new) for container, new in self._taken}
-        for _, _, used in self._edits:
+        for _, used, _ in self._edits:
             for key in used:
                 news.setdefault(key, (self._before[key][0], ()))
         for container, new in news.values():
@@ -159,8 +159,8 @@ class Containers:
         pairs = [pair for one in new for pair in zip((one[0], _function(one[1])), former)]
         return any(made is not old and live_of(made) is old for made, old in pairs) or any(
             id(container) in used or any(_names(one, outcome.edit) for one in new)
-            for namespace, outcome, used in self._edits
-            if not isinstance(value, (list, dict)) and _reaches(value, _live_functions(namespace, outcome.edit))
+            for outcome, used, live in self._edits
+            if not isinstance(value, (list, dict)) and _reaches(value, live)
         )
 
     def _settle_list(self, plan, container, new, live_of):

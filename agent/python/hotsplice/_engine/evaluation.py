@@ -4,11 +4,12 @@ import builtins
 import functools
 from types import ModuleType
 
-from . import class_reads, frameworks, instances, lookup, merging, references
+from . import changed_values, frameworks, instances, lookup, merging, references
 from .code import compile_excerpt
 from .containers import Containers
-from .errors import Refusal, Stop
+from .errors import Stop
 from .shadow import Shadow
+from .writes import Writes
 
 
 def evaluate(transaction):
@@ -21,13 +22,13 @@ def evaluate(transaction):
         if outcome not in configured and _is_to_be_run(outcome, transaction.options)
     ]
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
-    shadows, patched_classes = {}, {}
+    shadows, patched_classes, writes = {}, {}, Writes()
     if not wanted and not removed:
         instances.follow(transaction, shadows)
         return
     for change in transaction.files:
         for namespace in change.namespaces:
-            shadows[id(namespace)] = Shadow(namespace, patched_classes)
+            shadows[id(namespace)] = Shadow(namespace, patched_classes, writes)
     for change in transaction.files:
         for namespace in change.namespaces:
             shadows[id(namespace)].make_twins(change.code_changes.get(id(namespace), ()))
@@ -62,16 +63,17 @@ def evaluate(transaction):
             while pending:
                 evaluate_next()
         finally:
+            writes.withdraw()
             containers.withdraw()
             for shadow in shadows.values():
-                class_reads.forget(shadow)
+                shadow.forget_helpers()
         for merger in evaluated:
-            merger.bind()
-            merger.remove_names()
-            merger.follow_equality()
+            for step in (merger.bind, merger.remove_names, merger.follow_equality):
+                merger.change.outcomes[0].attempt(step)
         for merger in evaluated:
             merger.finish()
         registries.settle(transaction, replaced)
+        writes.settle(transaction.plan, frameworks.LiveOf(transaction, replaced, stand_ins))
         containers.settle(transaction, replaced)
         references.follow(evaluated)
         instances.follow(transaction, shadows)
@@ -127,18 +129,13 @@ def _carry_out(transaction, action):
 
 def _run_edits(merger, options, done):
     for outcome in merger.change.outcomes:
+        if outcome.edit["change"] == "removed":
+            changed_values.give_up(merger, outcome)
+    for outcome in merger.change.outcomes:
         if outcome in done or not _is_to_be_run(outcome, options):
             continue
-        try:
-            merger.take(outcome)
-        except Refusal as refusal:
-            outcome.refused(refusal.code, refusal.message)
-            raise Stop from None
-    try:
-        merger.rebuild_for_removals()
-    except Refusal as refusal:
-        merger.change.outcomes[0].refused(refusal.code, refusal.message)
-        raise Stop from None
+        outcome.attempt(merger.take, outcome)
+    merger.change.outcomes[0].attempt(merger.rebuild_for_removals)
 
 
 def _is_to_be_run(outcome, options):

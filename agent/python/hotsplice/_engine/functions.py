@@ -1,10 +1,9 @@
 """New code for live functions: all that share a definition's code get the new one, their cells matched by name."""
 
-import ast
 import functools
 from types import CellType, FunctionType
 
-from . import lookup
+from . import defaults, lookup
 from .code import compile_text, docstring, find_function, pair, tree
 from .errors import Refusal
 from .native import native
@@ -167,24 +166,10 @@ def _follow_made_before(outcome, change, by_code, plan):
 
 def _give_defaults(function, new, edit, plan):
     """New defaults that are literals go to functions made before; answers whether those were all."""
-    code = function.__code__
-    names = code.co_varnames[: code.co_argcount]
-    values = {**dict(zip(reversed(names), reversed(function.__defaults__ or ()))), **(function.__kwdefaults__ or {})}
-    fresh, defaults = set(edit["fresh_defaults"]), {}
-    for default in edit["local_defaults"]:
-        name, text = default["name"], default["value"]
-        if text is not None:
-            defaults[name] = ast.literal_eval(f"({text}\n)")
-        elif name in fresh or name not in values:
-            return False
-        else:
-            defaults[name] = values[name]
-    positional = new.co_varnames[: new.co_argcount]
-    plan.function(
-        function,
-        defaults=tuple(defaults[name] for name in positional if name in defaults) or None,
-        kwdefaults={name: value for name, value in defaults.items() if name not in positional} or None,
-    )
+    parts = defaults.from_text(function, new, edit)
+    if parts is None:
+        return False
+    plan.function(function, defaults=parts[0], kwdefaults=parts[1])
     return True
 
 

@@ -20,7 +20,8 @@ def followers(globals, name, value):
     all of them), so the importing module's text decides.
     """
     holding = []
-    for path, module in lookup.loaded_modules():
+    installed = lookup.is_installed(str(globals.get("__file__")))
+    for path, module in lookup.loaded_modules(lambda filename: installed or not lookup.is_installed(filename)):
         aliases = [alias for alias, held in list(module.__dict__.items()) if held is value]
         if aliases and module.__dict__ is not globals:
             holding.append((path, module.__dict__, aliases))

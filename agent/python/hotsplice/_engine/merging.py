@@ -1,19 +1,14 @@
 """Taking what was evaluated into the live namespace: operations of the plan, one bound name after the other."""
 
 import abc
-import ast
-import dis
 import functools
 import sys
-import textwrap
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 
-from . import annotations, classes, imports, lookup, references
-from .code import tree
-from .errors import Refusal, Stop
+from . import annotations, changed_values, classes, defaults, imports, lookup, references
 from .live_files import live_file
 from .native import native
-from .shadow import run_in_class, run_in_module
+from .shadow import guarded, run_in_class, run_in_module
 
 MISSING = object()
 # Parts of a function that need its decorators run again.
@@ -60,8 +55,9 @@ class Merger:
             self.bound.update(dict.fromkeys(edit["binds"][1:], outcome))
             self._transfer(outcome, made)
         else:
-            if self._is_kept(outcome, self.namespace.globals, ()):
+            if changed_values.is_kept(self, outcome, self.namespace.globals, ()):
                 return
+            changed_values.give_up(self, outcome)
             before = {name: self.shadow.globals.get(name, MISSING) for name in edit["binds"]}
             run_in_module(edit["run"], self.shadow)
             if edit.get("superseded"):
@@ -117,7 +113,7 @@ class Merger:
             self._rebuild(scope, owner)
             outcome.applied()
             return
-        if not self._is_bare(edit) and self._is_kept(outcome, owner.__dict__, scope):
+        if not self._is_bare(edit) and changed_values.is_kept(self, outcome, owner.__dict__, scope):
             return
         seen = run_in_class(edit["run"], scope, owner, self.shadow)
         names = [lookup.mangled(name, scope) for name in edit["binds"]]
@@ -176,64 +172,6 @@ class Merger:
                     if value is old and (own or (id(other.namespace.globals), alias) in following):
                         other.globals[alias] = other.before[alias] = new
 
-    # Values that the program changed are kept
-
-    def _is_kept(self, outcome, holder, scope):
-        edit = outcome.edit
-        if edit["what"] != "assignment" or edit["change"] not in ("changed", "derived"):
-            return False
-        changed = [name for name in edit["binds"] if self._changed_by_program(edit, name, holder, scope)]
-        if not changed:
-            return False
-        outcome.caveat("HS0402", f"the program changed {', '.join(changed)} since the import; its value is kept")
-        return True
-
-    def _changed_by_program(self, edit, name, holder, scope):
-        """Whether a name holds something else than what its old statement gave it.
-
-        A statement that calls nothing is run again to compare. For others it counts whether a function of the module
-        assigns the name.
-        """
-        stored = lookup.mangled(name, scope)
-        if stored not in holder or not edit.get("old_line") or edit.get("rebound"):
-            return False
-        lines = live_file(self.change.path).text.replace("\r\n", "\n").split("\n")
-        text = textwrap.dedent("\n".join(lines[edit["old_line"] - 1 : edit["old_end_line"]]))
-        try:
-            statement = ast.parse(text)
-        except (SyntaxError, ValueError):
-            return False
-        while statement.body and isinstance(statement.body[0], ast.ClassDef):
-            # A class on one line: only its body is meant.
-            statement.body = statement.body[0].body
-        calls = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr)
-        if any(isinstance(node, calls) for node in ast.walk(statement)):
-            return not scope and self._is_assigned_by_functions(name)
-        made = statement.body[0] if statement.body else None
-        if type(made).__name__ == "TypeAlias" or isinstance(getattr(made, "value", None), ast.GeneratorExp):
-            # Each run makes another one: there is nothing to compare.
-            return False
-        seen = dict(self.namespace.globals)
-        if scope:
-            seen.update(holder)
-        try:
-            code = compile(statement, self.namespace.filename, "exec", dont_inherit=True)
-            exec(code.replace(co_name="<patch>"), seen)
-            expected, actual = seen[name], holder[stored]
-            return not (expected is actual or (type(expected) is type(actual) and bool(expected == actual)))
-        except Exception:
-            return False
-
-    def _is_assigned_by_functions(self, name):
-        return any(
-            instruction.opname == "STORE_GLOBAL" and instruction.argval == name
-            for function in list(self.namespace.globals.values())
-            if isinstance(function, FunctionType) and function.__globals__ is self.namespace.globals
-            for code in tree(function.__code__)
-            if name in code.co_names
-            for instruction in dis.get_instructions(code)
-        )
-
     # Functions
 
     def _code_change(self, edit):
@@ -255,15 +193,12 @@ class Merger:
         edit = outcome.edit
         code_change = self._code_change(edit)
         functions = self._unchanged_functions(edit) if code_change is None else code_change.functions
-        fresh = set(edit["fresh_defaults"])
         if edit["change"] == "derived" and edit["parts"] == ["annotations"] and _same_annotations(functions, made):
             outcome.unneeded(None, "its annotations mean what they did")
             return
         for function in functions:
-            parts = {
-                "defaults": _positional_defaults(function, made, fresh),
-                "kwdefaults": _keyword_defaults(function, made, fresh),
-            }
+            values, keyword_values = defaults.merged(function, made, edit["fresh_defaults"])
+            parts = {"defaults": values, "kwdefaults": keyword_values}
             if "annotations" in edit["parts"]:
                 self._annotate(edit, function, made, parts)
             self.plan.function(function, **parts)
@@ -403,7 +338,7 @@ class Merger:
     def bind(self):
         """Plans every binding."""
         for name, outcome in self.bound.items():
-            self._attempt(outcome, self._bind, name, outcome)
+            outcome.attempt(self._bind, name, outcome)
         for scope in self.change.classes:
             owner = lookup.find_class(self.namespace, scope)
             if isinstance(owner, abc.ABCMeta):
@@ -412,18 +347,10 @@ class Merger:
             if scope not in self.rebuilt:
                 owner = lookup.find_class(self.namespace, scope)
                 for name, outcome in names.items():
-                    self._attempt(outcome, self._bind_in_class, scope, owner, name, outcome)
+                    outcome.attempt(self._bind_in_class, scope, owner, name, outcome)
         for scope in {*self.shadow.classes, *self.change.classes} - self.rebuilt:
             annotations.bind_in_class(self, scope)
         annotations.bind_in_module(self)
-
-    @staticmethod
-    def _attempt(outcome, action, *arguments):
-        try:
-            action(*arguments)
-        except Refusal as refusal:
-            outcome.refused(refusal.code, refusal.message)
-            raise Stop from None
 
     def finish(self):
         """Gives functions made in the shadow their live namespace; last of all."""
@@ -469,7 +396,7 @@ class Merger:
             return
         set_name = getattr(type(new), "__set_name__", None)
         if set_name is not None:
-            set_name(new, owner, name)
+            guarded(lambda: set_name(new, owner, name), self.shadow)
         self.plan.set_class_attribute(owner, name, new)
 
 
@@ -479,41 +406,9 @@ def _annotations(made):
     return {"annotations": made.__annotations__}
 
 
-def _parameters(code: CodeType):
-    return code.co_varnames[: code.co_argcount]
-
-
 def _same_annotations(functions, made):
     try:
         annotations = made.__annotations__
         return all(function.__annotations__ == annotations for function in functions)
     except Exception:
         return False
-
-
-def _positional_defaults(live, made, fresh):
-    """The new defaults; a parameter whose default did not change keeps the very object that it has."""
-    if not made.__defaults__:
-        return None
-    kept = {}
-    if live.__defaults__:
-        names = _parameters(live.__code__)
-        kept = dict(zip(names[len(names) - len(live.__defaults__) :], live.__defaults__))
-    names = _parameters(made.__code__)
-    names = names[len(names) - len(made.__defaults__) :]
-    kept.update({name: value for name, value in (live.__kwdefaults__ or {}).items() if name not in kept})
-    return tuple(
-        value if name in fresh or name not in kept else kept[name] for name, value in zip(names, made.__defaults__)
-    )
-
-
-def _keyword_defaults(live, made, fresh):
-    if not made.__kwdefaults__:
-        return None
-    kept = dict(live.__kwdefaults__ or {})
-    names = _parameters(live.__code__)
-    defaults = live.__defaults__ or ()
-    kept = {**dict(zip(names[len(names) - len(defaults) :], defaults)), **kept}
-    return {
-        name: value if name in fresh or name not in kept else kept[name] for name, value in made.__kwdefaults__.items()
-    }

@@ -1,5 +1,7 @@
 """The plan of a transaction: primitive operations for ``_agent.commit``, and a verdict for each edit."""
 
+from .errors import Refusal, Stop
+
 ORDER = {"unneeded": 0, "applied": 1, "caveat": 2, "refused": 3}
 
 
@@ -64,6 +66,14 @@ class EditOutcome:
 
     def unneeded(self, code=None, message=None):
         self.note("unneeded", code, message)
+
+    def attempt(self, action, *arguments):
+        """Does what the edit needs; if that is refused, it is the edit's verdict, and ``Stop`` is raised."""
+        try:
+            action(*arguments)
+        except Refusal as refusal:
+            self.refused(refusal.code, refusal.message)
+            raise Stop from None
 
     def as_message(self):
         code = self.notes[0][0] if self.notes else None

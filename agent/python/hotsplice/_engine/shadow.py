@@ -8,7 +8,7 @@ import ast
 import traceback
 from types import CellType, FunctionType, ModuleType
 
-from . import class_reads, frameworks
+from . import class_reads, frameworks, writes
 from .code import compile_excerpt, find_class_body
 from .errors import Refusal, TimeLimit
 from .native import native
@@ -17,8 +17,10 @@ from .native import native
 class Shadow:
     """A copy of a live namespace to run statements in."""
 
-    def __init__(self, namespace, patched_classes):
+    def __init__(self, namespace, patched_classes, writes):
         self.namespace = namespace
+        # What statements assign besides names, of all shadows of the patch.
+        self.writes = writes
         # id of a live class → what was bound in it; of all shadows of the patch
         self.patched_classes = patched_classes
         self.module = ModuleType(namespace.name or "__main__")
@@ -36,6 +38,11 @@ class Shadow:
     @property
     def globals(self):
         return self.module.__dict__
+
+    def forget_helpers(self):
+        """Takes out what statements were given to run with here, and nowhere else."""
+        class_reads.forget(self)
+        writes.forget(self.globals)
 
     def functions(self):
         """Every live function that was made in the shadow."""
@@ -81,11 +88,13 @@ def _compiled(excerpt, shadow):
     namespace = shadow.namespace
     rewriter = frameworks.rewriter(namespace.module)
     if not shadow.patched_classes:
-        return compile_excerpt(excerpt, namespace.filename, rewriter)
+        code = compile_excerpt(excerpt, namespace.filename, rewriter)
+        if not writes.are_in(code):
+            return code
 
     def rewritten(text, filename):
         tree = rewriter(text, filename) if rewriter else ast.parse(text, filename)
-        return class_reads.rewritten(tree, shadow)
+        return writes.rewritten(class_reads.rewritten(tree, shadow), shadow.globals, shadow.writes.target)
 
     return compile_excerpt(excerpt, namespace.filename, rewritten)
 
@@ -94,7 +103,7 @@ def run_in_module(excerpt, shadow):
     """Executes an excerpt in the shadow; an exception is a refusal that names its line."""
     code = _compiled(excerpt, shadow)
     shadow.globals.pop("__annotate__", None)
-    _guarded(lambda: exec(code, shadow.globals), shadow)
+    guarded(lambda: exec(code, shadow.globals), shadow)
     if "__annotate__" in shadow.globals:
         shadow.annotates.append(shadow.globals["__annotate__"])
 
@@ -109,9 +118,9 @@ def run_in_class(excerpt, scope, owner, shadow):
         seen = shadow.classes[tuple(scope)] = shadow.patched_classes[id(owner)] = ClassNamespace(owner)
     closure = tuple(_class_cell(name, owner) for name in code.co_freevars)
     if closure:
-        _guarded(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)
+        guarded(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)
     else:
-        _guarded(lambda: exec(code, shadow.globals, seen), shadow)
+        guarded(lambda: exec(code, shadow.globals, seen), shadow)
     cell = seen.pop("__classcell__", None)
     if cell is not None:
         cell.cell_contents = owner
@@ -130,20 +139,21 @@ def _class_cell(name, owner):
     return CellType()
 
 
-def _guarded(action, shadow):
+def guarded(action, shadow, what="running this"):
+    """What the program's code gives that is run for an edit; an exception refuses the edit."""
     try:
-        action()
+        return action()
     except (TimeLimit, MemoryError):
         raise
     except BaseException as error:
-        raise Refusal("HS0103", describe(error, shadow.namespace)) from None
+        raise Refusal("HS0103", describe(error, shadow.namespace, what)) from None
 
 
-def describe(error, namespace):
+def describe(error, namespace, what="running this"):
     """The exception in one line, with the line of the patched file that it came through."""
     where = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         if namespace.reads(frame.f_code):
             where = f"line {line}: "
     text = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
-    return f"{where}running this raised {text}"
+    return f"{where}{what} raised {text}"

@@ -147,7 +147,10 @@ class Transaction:
                 raise EngineError("HS0203", "the live text was changed since the patch was prepared; try again")
         moment = transition.plan(self)
         files = [(change, live_file(change.path)) for change in self.files]
-        replaced = native.commit(self.plan.operations)
+        try:
+            replaced = native.commit(self.plan.operations)
+        except native.ProgramChanged as error:
+            raise EngineError("HS0203", f"{error}, since that was prepared; try again") from None
         # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.
         for change, file in files:
             definitions = list(dict.fromkeys(edit["definition"] for edit in change.edits))

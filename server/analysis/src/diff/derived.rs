@@ -8,7 +8,7 @@ use super::Comparison;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
 use super::reach::running;
 use super::scope::Scope;
-use crate::tree::Node;
+use crate::tree::{Node, contents};
 
 /// Functions that call or look at what they are given at once.
 const EAGER: [&str; 28] = [
@@ -65,6 +65,7 @@ impl<'a> Comparison<'a> {
         // As another module's names are called: `tables.build()`.
         let called = called.into_iter().chain(edited).collect();
         let mut dirty = self.removed_names(&[]);
+        dirty.extend(self.lost_writes.iter().cloned());
         let new = self.new;
         self.derive(&new.file.items, &Scope::default(), &mut dirty, &called);
     }
@@ -182,13 +183,21 @@ impl<'a> Comparison<'a> {
         if node.main_guard {
             return Vec::new();
         }
-        if !calls_edited && !reads_any(&node.reads, dirty) {
+        let takes_contents =
+            |(by, name): &(String, String)| EAGER.contains(&by.as_str()) && dirty.contains(&contents(name));
+        let reads_dirty =
+            reads_any(&node.reads, dirty) || (!dirty.is_empty() && node.passed.iter().any(takes_contents));
+        if !calls_edited && !reads_dirty {
             return Vec::new();
         }
         let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
         told.kind = Kind::Derived;
         told.offered |= calls_edited;
-        let fresh = if told.offered { Vec::new() } else { node.bound_names() };
+        let mut fresh = Vec::new();
+        if !told.offered {
+            fresh = node.bound_names();
+            fresh.extend(node.writes.iter().cloned());
+        }
         self.push(node, told);
         self.rebuild_around(scope);
         fresh

@@ -33,7 +33,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         parts: Vec::new(),
         binds: new.bound_names(),
         fresh_names: fresh_names(live, new),
-        reads: new.reads.clone(),
+        reads: new.reads.iter().filter(|name| !name.ends_with("[]")).cloned().collect(),
         run: None,
         registrars: registrars(live),
         attributes: new_attributes(live, new),
@@ -62,14 +62,14 @@ pub(super) fn local_defaults(new: &Parts, fresh: &[String]) -> Vec<NewValue> {
     new.defaults.iter().map(|one| NewValue { name: one.parameter.clone(), value: value(one) }).collect()
 }
 
-/// Names that a changed statement binds to something else than before. An import binds what it did if it imports
+/// Names that a changed statement binds to something else than before, and what else it assigns. An import binds what it did if it imports
 /// the same thing from the same place.
 fn fresh_names(live: Option<&Node>, new: &Node) -> Vec<String> {
     let same = |binding: &Binding| {
         binding.origin.is_some() && live.is_some_and(|live| live.what == What::Import && live.binds.contains(binding))
     };
     let other = new.binds.iter().filter(|binding| !same(binding));
-    other.map(|binding| binding.name.clone()).collect()
+    other.map(|binding| binding.name.clone()).chain(new.writes.iter().cloned()).collect()
 }
 
 /// The edit of a statement that is no definition, new or changed.

@@ -71,6 +71,8 @@ struct Comparison<'a> {
     classes: Vec<ClassUnit>,
     /// Functions and classes whose call runs edited code, by the module's names.
     running: HashSet<String>,
+    /// What statements that are gone had assigned besides names.
+    lost_writes: Vec<String>,
     /// Classes with an edit inside.
     touched: HashSet<String>,
     /// Those of `running` that would decorate otherwise.
@@ -100,6 +102,7 @@ impl<'a> Comparison<'a> {
             moves: Vec::new(),
             classes: Vec::new(),
             running: HashSet::new(),
+            lost_writes: Vec::new(),
             touched: HashSet::new(),
             decorating: HashSet::new(),
             class_of: HashSet::new(),

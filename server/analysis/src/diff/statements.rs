@@ -162,6 +162,7 @@ impl<'a> Comparison<'a> {
                 }
                 None => {
                     self.extend_properties(node, new, scope);
+                    self.lost_writes.extend(node.writes.iter().cloned());
                     removals.push(removal(node, scope, following, lost));
                 }
             }

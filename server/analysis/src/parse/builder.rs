@@ -88,6 +88,7 @@ impl<'a> Builder<'a> {
             reads: names.reads,
             calls: names.calls,
             passed: names.passed,
+            writes: names.writes,
             makes_lambdas: names.makes_lambdas,
             runs_unasked: runs_unasked(statement),
             main_guard: is_main_guard(statement),
@@ -377,6 +378,7 @@ fn join(before: &mut Node, node: Node) {
     before.reads.extend(node.reads);
     before.calls.extend(node.calls);
     before.passed.extend(node.passed);
+    before.writes.extend(node.writes);
 }
 
 fn span_of(node: &impl Ranged) -> Span {

@@ -3,7 +3,7 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Comprehension, ExceptHandler, Expr, ExprContext, Pattern, Stmt};
 
-use crate::tree::Binding;
+use crate::tree::{Binding, contents};
 
 /// What was found, without duplicates, in order.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(super) struct Names {
     pub calls: Vec<String>,
     /// Names given to a call as arguments, with what is called.
     pub passed: Vec<(String, String)>,
+    /// What is assigned besides names: `Settings.debug`, and `TABLE[]` for an item of `TABLE`.
+    pub writes: Vec<String>,
     pub makes_lambdas: bool,
     /// Annotations are not evaluated (`from __future__ import annotations`).
     lazy_annotations: bool,
@@ -51,6 +53,30 @@ impl Names {
             }
         }
         self.passed.extend(other.passed);
+        self.writes.extend(other.writes);
+    }
+
+    /// An expression whose items are read: what was assigned to one of them counts.
+    fn read_contents(&mut self, expression: &Expr) {
+        if let Some(name) = dotted(expression) {
+            self.read(contents(&name));
+        }
+    }
+
+    /// The target of an assignment that is no name.
+    fn write(&mut self, target: &Expr) {
+        let mut holder = target;
+        let written = loop {
+            match holder {
+                Expr::Subscript(item) => holder = &item.value,
+                Expr::Attribute(attribute) if dotted(holder).is_none() => holder = &attribute.value,
+                _ => break dotted(holder),
+            }
+        };
+        if let Some(name) = written {
+            let is_attribute = std::ptr::eq(holder, target);
+            self.writes.push(if is_attribute { name } else { contents(&name) });
+        }
     }
 
     fn import(&mut self, statement: &Stmt) {
@@ -159,16 +185,43 @@ impl<'a> Visitor<'a> for Names {
                 _ => {}
             },
             Expr::Attribute(attribute) => {
+                if attribute.ctx != ExprContext::Load {
+                    self.write(expression);
+                }
                 if attribute.ctx == ExprContext::Load
                     && let Some(name) = dotted(expression)
                 {
                     for (at, _) in name.match_indices('.') {
                         self.read(name[..at].to_owned());
+                        // A method, mostly: `TABLE.get(…)`.
+                        self.read(contents(&name[..at]));
                     }
                     self.read(name);
                 } else {
                     visitor::walk_expr(self, expression);
                 }
+            }
+            Expr::Subscript(item) => {
+                match item.ctx {
+                    ExprContext::Load => self.read_contents(&item.value),
+                    _ => self.write(expression),
+                }
+                visitor::walk_expr(self, expression);
+            }
+            Expr::Starred(_) | Expr::Dict(_) | Expr::Compare(_) | Expr::BinOp(_) => {
+                match expression {
+                    Expr::Starred(unpacked) => self.read_contents(&unpacked.value),
+                    Expr::Dict(dict) => {
+                        let unpacked = dict.items.iter().filter(|item| item.key.is_none());
+                        unpacked.for_each(|item| self.read_contents(&item.value));
+                    }
+                    Expr::Compare(compare) => compare.comparators.iter().for_each(|one| self.read_contents(one)),
+                    Expr::BinOp(operation) => {
+                        [&operation.left, &operation.right].into_iter().for_each(|one| self.read_contents(one));
+                    }
+                    _ => {}
+                }
+                visitor::walk_expr(self, expression);
             }
             Expr::Call(call) => {
                 if let Some(name) = dotted(&call.func)
@@ -191,6 +244,7 @@ impl<'a> Visitor<'a> for Names {
             }
             Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
                 let mut inside = Names::new(self.lazy_annotations);
+                generators(expression).iter().for_each(|generator| inside.read_contents(&generator.iter));
                 visitor::walk_expr(&mut inside, expression);
                 let targets = comprehension_targets(expression);
                 inside.reads.retain(|name| !targets.iter().any(|own| head(name) == own));
@@ -223,19 +277,22 @@ impl<'a> Visitor<'a> for Names {
 
 /// The part of a dotted name before the first dot.
 fn head(name: &str) -> &str {
-    name.split('.').next().unwrap_or(name)
+    name.split(['.', '[']).next().unwrap_or(name)
 }
 
-fn comprehension_targets(expression: &Expr) -> Vec<String> {
-    let generators: &[Comprehension] = match expression {
+fn generators(comprehension: &Expr) -> &[Comprehension] {
+    match comprehension {
         Expr::ListComp(comprehension) => &comprehension.generators,
         Expr::SetComp(comprehension) => &comprehension.generators,
         Expr::DictComp(comprehension) => &comprehension.generators,
         Expr::Generator(comprehension) => &comprehension.generators,
         _ => &[],
-    };
+    }
+}
+
+fn comprehension_targets(expression: &Expr) -> Vec<String> {
     let mut names = Names::default();
-    for generator in generators {
+    for generator in generators(expression) {
         names.visit_expr(&generator.target);
     }
     names.binds.into_iter().map(|binding| binding.name).collect()

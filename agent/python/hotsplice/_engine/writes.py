@@ -1,0 +1,297 @@
+"""What statements assign besides names: ``TABLE[key] = value``, ``Settings.debug = value``.
+
+Statements run in a shadow while a patch is prepared, but such targets are live objects. Where a dictionary, a list, a
+class or an object's own attributes take the value, that is noted, taken back as soon as everything has been run, and
+goes in with the commit. Where code of the program or of a C extension takes it (``__setitem__``, a property, an
+array), the assignment is put off until the commit is done.
+"""
+
+import ast
+import dis
+import operator
+from collections import OrderedDict
+from contextlib import contextmanager
+from functools import partial
+from types import ModuleType
+
+MISSING = object()
+# Methods that are the interpreter's own.
+_PLAIN = {
+    getattr(kind, name)
+    for kind, names in (
+        *((kind, ("__setitem__", "__delitem__")) for kind in (dict, OrderedDict, list)),
+        *((kind, ("__setattr__", "__delattr__")) for kind in (object, type, ModuleType)),
+    )
+    for name in names
+}
+_NAME = "__hotsplice_written__"
+_OPCODES = {
+    dis.opmap[name]
+    for name in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE", "STORE_ATTR", "DELETE_ATTR")
+    if name in dis.opmap
+}
+
+
+class Writes:
+    """The assignments of one transaction."""
+
+    def __init__(self):
+        # (id of what takes the value, key) → [place, what it held, what it is going to hold]
+        self._places = {}
+        # (action, arguments)
+        self._put_off = []
+        self._withdrawn = False
+
+    def target(self, value, _text):
+        return Target(value, self._assign)
+
+    def _assign(self, value, action, key, *new):
+        place = _place(value, action, key)
+        if place is None:
+            self._put_off.append((action, [value, key, *new]))
+            return
+        self._places.setdefault(place.identity(), [place, place.held(), MISSING])
+        action(value, key, *new)
+
+    def give_up(self, value, action, key):
+        """The item or attribute goes with the commit; until then it is taken out for what is run."""
+        place = _place(value, action, key)
+        if self._places.setdefault(place.identity(), [place, place.held(), MISSING])[0] is place:
+            place.remember_order()
+        place.put(MISSING)
+
+    def withdraw(self):
+        """Has everything hold what it did before the patch."""
+        self._withdrawn = True
+        for entry in reversed(self._places.values()):
+            place, before, _ = entry
+            entry[2] = place.held()
+            place.put(before)
+
+    @contextmanager
+    def withdrawn(self):
+        """Everything holds what it did before the patch for as long as this lasts."""
+        if self._withdrawn:
+            yield
+            return
+        self.withdraw()
+        try:
+            yield
+        finally:
+            self._withdrawn = False
+            for place, _, new in self._places.values():
+                place.put(new)
+
+    def settle(self, plan, live_of):
+        """Plans the assignments; ``live_of(value)`` is the live object that a value stands for."""
+        for place, before, new in self._places.values():
+            if new is not before:
+                place.plan(plan, live_of, before, live_of(new))
+        for action, (value, key, *new) in self._put_off:
+            # A list, because what it holds may be exchanged for something live.
+            arguments = [live_of(value), key, *map(live_of, new)]
+            plan.afterwards.append(partial(_carry_out, action, arguments))
+        self._places.clear()
+        self._put_off.clear()
+
+
+class Target:
+    """Stands for an object in a statement that assigns its items or attributes: each goes through ``assign``."""
+
+    def __init__(self, value, assign):
+        object.__setattr__(self, "parts", (value, assign))
+
+    def __getitem__(self, key):
+        return _parts(self)[0][key]
+
+    def __getattribute__(self, name):
+        return getattr(_parts(self)[0], name)
+
+    def __setitem__(self, key, new):
+        value, assign = _parts(self)
+        assign(value, operator.setitem, key, new)
+
+    def __delitem__(self, key):
+        value, assign = _parts(self)
+        assign(value, operator.delitem, key)
+
+    def __setattr__(self, name, new):
+        value, assign = _parts(self)
+        assign(value, setattr, name, new)
+
+    def __delattr__(self, name):
+        value, assign = _parts(self)
+        assign(value, delattr, name)
+
+
+def _parts(target):
+    return object.__getattribute__(target, "parts")
+
+
+def are_in(code):
+    """Whether the statements of a module's or a class's code may assign anything but names."""
+    bodies = [code, *(one for one in code.co_consts if isinstance(one, type(code)) and not one.co_flags & 1)]
+    return any(not _OPCODES.isdisjoint(one.co_code[::2]) for one in bodies) or any(map(are_in, bodies[1:]))
+
+
+def targets(tree):
+    """What the statements of a syntax tree assign besides names, as text, outside of functions."""
+    found = _Targets()
+    found.visit(tree)
+    return found.texts
+
+
+def rewritten(tree, namespace, target):
+    """A syntax tree whose statements, outside of functions, assign what is no name through ``target(value, text)``."""
+    namespace[_NAME] = target
+    return _Targets().visit(tree)
+
+
+def forget(namespace):
+    namespace.pop(_NAME, None)
+
+
+class _Targets(ast.NodeTransformer):
+    def __init__(self):
+        self.texts = []
+
+    def visit_FunctionDef(self, node):
+        return node
+
+    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
+
+    def _visit_target(self, node):
+        is_target = not isinstance(node.ctx, ast.Load)
+        text = ast.unparse(node) if is_target else None
+        self.generic_visit(node)
+        if is_target:
+            self.texts.append(text)
+            call = ast.Call(ast.Name(_NAME, ast.Load()), [node.value, ast.Constant(text)], [])
+            node.value = ast.fix_missing_locations(ast.copy_location(call, node.value))
+        return node
+
+    visit_Subscript = visit_Attribute = _visit_target
+
+
+def held(value, action, key):
+    """What an assigned item or attribute holds, where that can be told without asking any code; else ``MISSING``."""
+    place = _place(value, action, key)
+    if place is None:
+        return MISSING
+    try:
+        return value[key] if isinstance(place, _Content) else place.held()
+    except (IndexError, TypeError):
+        return MISSING
+
+
+def _place(value, action, key):
+    """What takes an assignment, if no code but the interpreter's own is asked."""
+    kind = type(value)
+    if action in (operator.setitem, operator.delitem):
+        if isinstance(value, dict) and {kind.__setitem__, kind.__delitem__} <= _PLAIN:
+            return _Item(value, key, value)
+        if isinstance(value, list) and {kind.__setitem__, kind.__delitem__} <= _PLAIN:
+            return _Content(value)
+        return None
+    if not {kind.__setattr__, kind.__delattr__} <= _PLAIN:
+        return None
+    if isinstance(value, type):
+        return _ClassAttribute(value, key)
+    try:
+        members = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+    found = next((one.__dict__[key] for one in kind.__mro__ if key in one.__dict__), None)
+    return None if hasattr(type(found), "__set__") else _Item(members, key, value)
+
+
+def _carry_out(action, arguments):
+    action(*arguments)
+
+
+class _Item:
+    """An item of a dictionary: the owner itself, or its attributes."""
+
+    def __init__(self, holder, key, owner):
+        self.holder, self.key, self.owner = holder, key, owner
+        # The keys, if this one was taken out.
+        self.order = ()
+
+    def identity(self):
+        return id(self.holder), self.key
+
+    def held(self):
+        return dict.get(self.holder, self.key, MISSING)
+
+    def remember_order(self):
+        self.order = list(self.holder)
+
+    def put(self, value):
+        if value is MISSING:
+            if self.key in self.holder:
+                del self.holder[self.key]
+            return
+        returns = self.key not in self.holder and self.key in self.order
+        self.holder[self.key] = value
+        for key in self.order[self.order.index(self.key) + 1 :] if returns else ():
+            # Those that stood behind it do so again.
+            if key in self.holder:
+                self.holder[key] = self.holder.pop(key)
+
+    def plan(self, plan, live_of, before, new):
+        owner = live_of(self.owner)
+        holder = owner if self.holder is self.owner else object.__getattribute__(owner, "__dict__")
+        if new is MISSING:
+            plan.delete_name(holder, self.key)
+        elif before is MISSING or holder is not self.holder:
+            plan.set_name(holder, self.key, new)
+        else:
+            plan.add("dict-replace", holder, self.key, before, new)
+
+
+class _ClassAttribute:
+    def __init__(self, owner, name):
+        self.owner, self.key = owner, name
+
+    def identity(self):
+        return id(self.owner), self.key
+
+    def held(self):
+        return self.owner.__dict__.get(self.key, MISSING)
+
+    def remember_order(self):
+        """A class's attributes are not read in an order."""
+
+    def put(self, value):
+        if value is not MISSING:
+            type.__setattr__(self.owner, self.key, value)
+        elif self.key in self.owner.__dict__:
+            type.__delattr__(self.owner, self.key)
+
+    def plan(self, plan, live_of, before, new):
+        owner = live_of(self.owner)
+        if new is MISSING:
+            plan.delete_class_attribute(owner, self.key)
+        else:
+            plan.set_class_attribute(owner, self.key, new)
+
+
+class _Content:
+    """All items of a list: an assigned slice may move them."""
+
+    key = None
+
+    def __init__(self, owner):
+        self.owner = owner
+
+    def identity(self):
+        return id(self.owner), None
+
+    def held(self):
+        return list(self.owner)
+
+    def put(self, value):
+        self.owner[:] = value
+
+    def plan(self, plan, live_of, before, new):
+        plan.add("list-content", self.owner, before, list(map(live_of, new)))
