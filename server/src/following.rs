@@ -137,8 +137,18 @@ pub fn computed(session: &Session, path: &str, patched: &[FilePatch]) -> Vec<Ver
     let foreign = Foreign { called, decorating, ..foreign(path, module, &HashSet::new()) };
     let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
     let verdict = |edit: &Edit| {
-        let how = if edit.what == What::Assignment { "computed by calling" } else { "decorated by" };
-        let message = format!("{} was {how} code that is edited now; it stays as that code made it", edit.definition);
+        let (code, message) = match edit.what {
+            What::Statement | What::Block => (
+                codes::STATEMENT_OFFERED,
+                "what this statement calls is another one now; it is not run again by itself".to_owned(),
+            ),
+            _ => {
+                let how = if edit.what == What::Assignment { "computed by calling" } else { "decorated by" };
+                let name = &edit.definition;
+                let message = format!("{name} was {how} code that is edited now; it stays as that code made it");
+                (codes::VALUE_COMPUTED, message)
+            }
+        };
         Verdict {
             path: path.to_owned(),
             definition: edit.definition.clone(),
@@ -146,7 +156,7 @@ pub fn computed(session: &Session, path: &str, patched: &[FilePatch]) -> Vec<Ver
             line: edit.line,
             end_line: edit.end_line,
             verdict: Outcome::Caveat,
-            code: Some(codes::VALUE_COMPUTED.to_owned()),
+            code: Some(code.to_owned()),
             message: Some(message),
         }
     };

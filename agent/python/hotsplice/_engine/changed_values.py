@@ -104,10 +104,10 @@ def _former_statement(merger, edit):
     """The syntax tree of a statement as it is live."""
     if not edit.get("old_line"):
         return None
-    lines = live_file(merger.change.path).text.replace("\r\n", "\n").split("\n")
-    text = textwrap.dedent("\n".join(lines[edit["old_line"] - 1 : edit["old_end_line"]]))
     try:
-        statement = ast.parse(text)
+        statement = ast.parse(
+            textwrap.dedent(live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"]))
+        )
     except (SyntaxError, ValueError):
         return None
     while statement.body and isinstance(statement.body[0], ast.ClassDef):

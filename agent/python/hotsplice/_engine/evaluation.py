@@ -4,7 +4,7 @@ import builtins
 import functools
 from types import ModuleType
 
-from . import changed_values, frameworks, instances, lookup, merging, references
+from . import changed_values, frameworks, instances, lambdas, lookup, merging, references
 from .code import compile_excerpt
 from .containers import Containers
 from .errors import Stop
@@ -14,7 +14,8 @@ from .writes import Writes
 
 def evaluate(transaction):
     """Runs the edits that need it, file by file and in the order of the text, and plans what they bind."""
-    configured = _configure_again(transaction)
+    _leave_out_what_runs(transaction)
+    configured = [*_configure_again(transaction), *lambdas.follow(transaction)]
     wanted = [
         (change, outcome)
         for change in transaction.files
@@ -81,6 +82,18 @@ def evaluate(transaction):
         return
 
 
+def _leave_out_what_runs(transaction):
+    """A script's `main()` at the end calls what is edited, mostly: while it runs there is nothing to say about it."""
+    for change in transaction.files:
+        others = [outcome for outcome in change.outcomes if not _is_running_as_before(outcome)]
+        change.outcomes = others or change.outcomes
+
+
+def _is_running_as_before(outcome):
+    edit = outcome.edit
+    return edit["change"] == "derived" and edit.get("offered") and edit["old_line"] and _is_running(outcome)
+
+
 def _in_import_order(pending):
     """Modules that others got names from come first, as far as the live namespaces tell."""
     by_name = {namespace.name: (change, namespace) for change, namespace in pending}
@@ -144,11 +157,11 @@ def _is_to_be_run(outcome, options):
         return False
     if edit.get("offered") and not options.get("run_statements"):
         if edit["change"] == "derived" and _is_running(outcome):
-            outcome.unneeded(None, "it is what runs now, and it reads the new value")
+            outcome.unneeded(None, "it is what runs now")
         elif edit["change"] == "derived" and edit["what"] in ("statement", "block"):
             outcome.caveat(
                 "HS0401",
-                "what this statement reads is another one now; it is not run again by itself: run it if you want",
+                "what this statement reads or calls is another one now; it is not run again: run it if you want",
             )
         elif edit["change"] == "derived":
             how = "decorated by" if edit["what"] in ("function", "class") else "computed by calling"

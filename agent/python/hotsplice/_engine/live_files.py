@@ -39,6 +39,11 @@ class LiveFile:
         # Qualified name → {line, version, patched_at}
         self.patched = {}
 
+    def excerpt(self, first, last):
+        """Lines of the live text, both ends included."""
+        lines = self.text.replace("\r\n", "\n").split("\n")
+        return "\n".join(lines[first - 1 : last])
+
     def replace_text(self, text, label, definitions, transaction):
         if text == self.text:
             # Only values were computed again: there is nothing to go back to.

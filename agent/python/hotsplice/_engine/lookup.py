@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import sys
 from types import CodeType, FunctionType, ModuleType
 
@@ -9,6 +10,8 @@ from .code import tree
 from .native import native
 
 SEARCH_LIMIT = 400
+# How many names of a statement are looked up for its lambdas.
+_NAMES = 4
 
 
 class Namespace:
@@ -206,7 +209,7 @@ def is_definition(code, namespace, name, line):
 
 
 def find_lambdas(namespace, unit):
-    """The live lambdas of a statement, as far as the name that it binds leads to them."""
+    """The live lambdas of a statement, as far as the names that it binds or begins with lead to them."""
     lines = range(unit["old_line"], unit["old_end_line"] + 1)
 
     def fits(value):
@@ -217,8 +220,10 @@ def find_lambdas(namespace, unit):
             and namespace.reads(value.__code__)
         )
 
-    value = bound_value(namespace, unit["scope"], unit["name"])
-    return list({id(found.__code__): found for found in reachable(value, fits) if fits(found)}.values())
+    names = dict.fromkeys(re.findall(r"\w+", unit["name"])[:_NAMES])
+    values = [bound_value(namespace, unit["scope"], name) for name in names]
+    found = (item for value in values for item in reachable(value, fits) if fits(item))
+    return list({id(item.__code__): item for item in found}.values())
 
 
 def search(start, fits):

@@ -300,8 +300,7 @@ class Merger:
 
     def _imported_whole(self, edit):
         """Names that a `from module import *` gave which is gone and that nothing else in the text imports."""
-        lines = live_file(self.change.path).text.replace("\r\n", "\n").split("\n")
-        text = "\n".join(lines[edit["old_line"] - 1 : edit["old_end_line"]])
+        text = live_file(self.change.path).excerpt(edit["old_line"], edit["old_end_line"])
         holder = self.namespace.globals
         module = imports.star_source(text, holder)
         others = [one for one in imports.star_sources(self.change.text, holder) if one is not module]

@@ -169,7 +169,9 @@ impl<'a> Comparison<'a> {
             (EAGER.contains(&by.as_str()) && (is_touched || is_edited(name))) || (is_touched && is_own())
         };
         let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
-        let calls_edited = uses_edited || (node.what == What::Assignment && node.calls.iter().any(is_edited));
+        // What a statement did by calling it stays as well.
+        let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
+        let calls_edited = uses_edited || (may_call && node.calls.iter().any(is_edited));
         if let Some(edit) = self.edit_for(node) {
             let fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
             if uses_edited && !edit.offered {

@@ -1,0 +1,128 @@
+"""Lambdas in statements: those that were made before an edit get the code of the new text, whoever holds them."""
+
+import ast
+
+from . import functions
+from .code import align, children, compile_excerpt, compile_text, fingerprint, join, pair
+from .errors import Refusal
+from .live_files import live_file
+from .native import native
+
+
+def follow(transaction):
+    """Gives live lambdas of edited statements their new code. Returns the outcomes of edits with which all is done.
+
+    A statement that differs in the bodies of lambdas only need not run again, unless it calls something to make its
+    value: what it made is still there, with what the program has put into it since.
+    """
+    done = []
+    for change in transaction.files:
+        for outcome in change.outcomes:
+            edit = outcome.edit
+            is_statement = edit["what"] in ("assignment", "statement", "block") and edit["change"] == "changed"
+            if not is_statement or not edit.get("run") or not edit.get("old_line"):
+                continue
+            completed = [_follow(change, outcome, namespace, transaction.plan) for namespace in change.namespaces]
+            if completed and all(completed):
+                outcome.applied()
+                done.append(outcome)
+    return done
+
+
+def _follow(change, outcome, namespace, plan):
+    edit = outcome.edit
+    new_text = join(edit["run"])
+    old_text = live_file(change.path).excerpt(edit["old_line"], edit["old_end_line"])
+    if "lambda" not in new_text or "lambda" not in old_text:
+        return False
+    # In its place, so that lines and columns are those of the live code.
+    block = "if True:\n" if old_text[0].isspace() else "\n"
+    padded = "\n" * (edit["old_line"] - 2) + block + old_text if edit["old_line"] > 1 else old_text
+    try:
+        old = compile_text(padded, namespace.filename)
+        new = compile_excerpt(edit["run"], namespace.filename)
+    except Refusal:
+        return False
+    for name in edit["scope"]:
+        new = next((child for child in children(new) if child.co_name == name), new)
+    befores, afters = list(_lambdas(old)), list(_lambdas(new))
+    pairs = [both for before, after in align(befores, afters) for both in pair(before, after)]
+    live = _live(namespace, {_key(before) for before, _ in pairs})
+    complete = len(befores) == len(afters)
+    if live and len(befores) < _count(padded):
+        # One code object serves several.
+        outcome.caveat(
+            "HS0303", "lambdas that did the same on one line can't be told apart: those made before keep their code"
+        )
+        return False
+    for before, after in pairs:
+        held = live.get(_key(before), ())
+        if before.co_name == "<lambda>" and not held and fingerprint(before) != fingerprint(after):
+            complete = False
+        for function in held:
+            parts, missing = functions.new_parts(function, function.__code__, after, None)
+            if missing:
+                complete = False
+            else:
+                plan.function(function, **parts)
+    # What a call made of them may be more than what it was given.
+    statement, others = _outside(padded, ()), _outside(new_text, edit["scope"])
+    return complete and statement == others and (edit.get("offered") or not _calls(statement))
+
+
+def _lambdas(code):
+    """Lambdas that the statement's own run makes, comprehensions included, in the order of the text."""
+    for child in children(code):
+        if child.co_name == "<lambda>":
+            yield child
+        elif child.co_name.startswith("<"):
+            yield from _lambdas(child)
+
+
+def _live(namespace, wanted):
+    """Live lambdas by place and what they do."""
+    found = {}
+    for function in native.functions_of_file(namespace.filename):
+        code = function.__code__
+        if function.__globals__ is namespace.globals and code.co_name == "<lambda>":
+            key = _key(code)
+            if key in wanted:
+                found.setdefault(key, []).append(function)
+    return found
+
+
+def _count(text):
+    """How many lambdas a text makes, those inside of others left out."""
+    pending, count = [ast.parse(text)], 0
+    while pending:
+        node = pending.pop()
+        count += isinstance(node, ast.Lambda)
+        if not isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
+            pending.extend(ast.iter_child_nodes(node))
+    return count
+
+
+def _key(code):
+    positions = code.co_positions() if hasattr(code, "co_positions") else ()
+    column = next((start for line, _, start, _ in positions if line is not None and start), 0)
+    return code.co_firstlineno, column, fingerprint(code)
+
+
+def _outside(text, scope):
+    """What a statement does, whatever the bodies of its lambdas are."""
+    statements = ast.parse(text).body
+    for name in scope:
+        inside = (one for one in statements if isinstance(one, ast.ClassDef) and one.name == name)
+        statements = next(inside).body
+    for statement in statements:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Lambda):
+                node.body = ast.Constant(None)
+    if len(statements) == 1 and isinstance(statements[0], ast.If) and text.lstrip().startswith("if True:\n"):
+        statements = statements[0].body
+    return [ast.dump(statement) for statement in statements]
+
+
+def _calls(dumped):
+    """Whether a statement calls something, other than in lambdas."""
+    return any("Call(" in one or "Await(" in one for one in dumped)
