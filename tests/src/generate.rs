@@ -59,9 +59,12 @@ enum Kind {
     Cached,
     AnnotatedName,
     Slots,
+    Item,
+    Attribute,
+    Lambdas,
 }
 
-const KINDS: [Kind; 24] = [
+const KINDS: [Kind; 27] = [
     Kind::Constant,
     Kind::Derived,
     Kind::Function,
@@ -86,6 +89,9 @@ const KINDS: [Kind; 24] = [
     Kind::Cached,
     Kind::AnnotatedName,
     Kind::Slots,
+    Kind::Item,
+    Kind::Attribute,
+    Kind::Lambdas,
 ];
 
 /// A module before and after an edit.
@@ -158,11 +164,17 @@ impl Round {
         numbers.into_iter().map(without).collect()
     }
 
-    /// Functions without decorators on both sides: references held to them follow.
-    pub fn plain_functions(&self) -> Vec<String> {
-        let is_plain = |one: &&Definition| matches!(one.kind, Kind::Function | Kind::Generator);
-        let stays = |one: &&Definition| self.after.iter().any(|other| other.number == one.number && is_plain(&other));
-        self.before.iter().filter(is_plain).filter(stays).map(|one| format!("d{}", one.number)).collect()
+    /// Functions without decorators, and lambdas in tables, that are there on both sides: references held to them follow. As
+    /// names of definitions, and what of them is held.
+    pub fn held(&self) -> Vec<(String, &'static str)> {
+        let held = |one: &Definition| match one.kind {
+            Kind::Function | Kind::Generator => Some(""),
+            Kind::Lambdas => Some("[\"one\"]"),
+            _ => None,
+        };
+        let stays = |one: &&Definition| self.after.iter().any(|o| o.number == one.number && o.kind == one.kind);
+        let staying = self.before.iter().filter(stays);
+        staying.filter_map(|one| held(one).map(|of| (format!("d{}", one.number), of))).collect()
     }
 }
 
@@ -357,6 +369,29 @@ pub fn text(definitions: &[Definition]) -> String {
                 calls.push(format!(
                     "(globals().get(\"d{n}\"), shown(getattr(sys.modules[__name__], \"__annotations__\", {{}}).get(\"d{n}\")))"
                 ));
+            }
+            Kind::Item => {
+                let key = if y % 3 == 0 { "other" } else { "second" };
+                let _ = writeln!(
+                    text,
+                    "d{n} = {{\"first\": {x}}}\nd{n}[\"{key}\"] = [{read}, {y}]\nof_d{n} = [d{n}.get(\"second\"), {z}]\n"
+                );
+                calls.push(format!("(sorted(d{n}), [shown(one) for one in of_d{n}[0] or ()], of_d{n}[1])"));
+            }
+            Kind::Attribute => {
+                let name = if y % 3 == 0 { "tag" } else { "label" };
+                let _ = writeln!(
+                    text,
+                    "def d{n}(a={x}):\n    return a, {shown}\n\n\nd{n}.{name} = {y}\nof_d{n} = [getattr(d{n}, \"label\", None), {z}]\n\n"
+                );
+                calls.push(format!("(d{n}(), of_d{n}, sorted(d{n}.__dict__))"));
+            }
+            Kind::Lambdas => {
+                let _ = writeln!(
+                    text,
+                    "d{n} = {{\"one\": lambda a={x}: (a, {y}, {shown}), \"two\": [lambda: {z}, {read}]}}\n"
+                );
+                calls.push(format!("(d{n}[\"one\"](), d{n}[\"two\"][0](), shown(d{n}[\"two\"][1]))"));
             }
             Kind::Slots => {
                 let _ = writeln!(

@@ -46,11 +46,11 @@ impl Bench {
         let (before, after) = (text(&round.before), text(&round.after));
         let path = self.workspace.write(&format!("{module}.py"), &before);
         self.fresh_files.write(&format!("{module}.py"), &after);
-        let held = round.plain_functions();
-        let hold: String = held.iter().map(|name| format!("held_{name} = module.{name}\n")).collect();
+        let held = round.held();
+        let hold: String = held.iter().map(|(name, of)| format!("held_{name} = module.{name}{of}\n")).collect();
         let check: String = held
             .iter()
-            .map(|name| format!("assert repr(held_{name}.__code__) == repr(module.{name}.__code__), \"{name}\"\n"))
+            .map(|(name, of)| format!("assert held_{name}.__code__ == module.{name}{of}.__code__, \"{name}\"\n"))
             .collect();
         let outcome = (|| -> Result<Came, String> {
             self.patched.ask("load", json!({ "folder": self.workspace.path(), "module": module }))?;

@@ -172,7 +172,12 @@ impl<'a> Comparison<'a> {
         // What a statement did by calling it stays as well.
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
         let calls_edited = uses_edited || (may_call && node.calls.iter().any(is_edited));
+        let takes_contents =
+            |(by, name): &(String, String)| EAGER.contains(&by.as_str()) && dirty.contains(&contents(name));
+        let reads_changed =
+            reads_any(&node.reads, dirty) || (!dirty.is_empty() && node.passed.iter().any(takes_contents));
         if let Some(edit) = self.edit_for(node) {
+            edit.reads_changed = reads_changed;
             let fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
             if uses_edited && !edit.offered {
                 // It runs before the commit, when the class still has its former attributes.
@@ -185,11 +190,7 @@ impl<'a> Comparison<'a> {
         if node.main_guard {
             return Vec::new();
         }
-        let takes_contents =
-            |(by, name): &(String, String)| EAGER.contains(&by.as_str()) && dirty.contains(&contents(name));
-        let reads_dirty =
-            reads_any(&node.reads, dirty) || (!dirty.is_empty() && node.passed.iter().any(takes_contents));
-        if !calls_edited && !reads_dirty {
+        if !calls_edited && !reads_changed {
             return Vec::new();
         }
         let mut told = statement_edit(self.new, live, node, scope, Change::Derived);

@@ -233,6 +233,12 @@ impl<'a> Visitor<'a> for Names {
                     let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
                     let given = call.arguments.args.iter().chain(keywords).filter_map(dotted);
                     self.passed.extend(given.map(|name| (called.clone(), name)));
+                    if let ("getattr" | "hasattr", [holder, Expr::StringLiteral(attribute), ..]) =
+                        (called.as_str(), &*call.arguments.args)
+                        && let Some(holder) = dotted(holder)
+                    {
+                        self.read(format!("{holder}.{}", attribute.value.to_str()));
+                    }
                 }
                 visitor::walk_expr(self, expression);
             }
