@@ -141,9 +141,9 @@ pub struct Edit {
     /// Names that it reads when it runs, in its own scope and outwards.
     #[serde(default)]
     pub reads: Vec<String>,
-    /// One of those has another value now.
+    /// Those of them that have another value now.
     #[serde(default)]
-    pub reads_changed: bool,
+    pub changed_reads: Vec<String>,
     /// What has to be run for it, with the headers of the classes around it; nothing when new code is enough.
     /// For a function whose decorators are unchanged: the bare `def` without them.
     #[serde(default)]

@@ -23,8 +23,12 @@ def is_kept(merger, outcome, holder, scope):
     changed = _changed(merger, edit, holder, scope)
     if not changed:
         return False
-    outcome.caveat("HS0402", f"the program changed {', '.join(changed)} since the import; its value is kept")
+    say_kept(outcome, changed)
     return True
+
+
+def say_kept(outcome, names):
+    outcome.caveat("HS0402", f"the program changed {', '.join(names)} since the import; its value is kept")
 
 
 def _changed(merger, edit, holder, scope):
@@ -36,7 +40,7 @@ def _changed(merger, edit, holder, scope):
     names = [name for name in edit["binds"] if lookup.mangled(name, scope) in holder]
     if edit.get("rebound") or (edit["binds"] and not names):
         return []
-    statement = _former_statement(merger, edit)
+    statement = former_statement(merger, edit)
     if statement is None:
         return []
     if _calls(statement):
@@ -54,6 +58,21 @@ def _changed(merger, edit, holder, scope):
     return own + [key if isinstance(key, str) else repr(key) for key in others]
 
 
+def is_changed(merger, statements, name, holder, scope):
+    """Whether a name holds something else than what any of these former assignments in branches gave it."""
+    stored = lookup.mangled(name, scope)
+    if stored not in holder or not statements:
+        return False
+    if any(map(_calls, statements)):
+        return not scope and _is_assigned_by_functions(merger.namespace, name)
+    for statement in statements:
+        seen = {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
+        module = ast.Module([copy.deepcopy(statement)], [])
+        if _assigned(merger, module, seen) is None or not _differs(seen.get(name, writes.MISSING), holder[stored]):
+            return False
+    return True
+
+
 def give_up(merger, outcome):
     """Items and attributes that a statement had assigned go with it, if it is gone or assigns others now.
 
@@ -63,7 +82,7 @@ def give_up(merger, outcome):
     edit = outcome.edit
     if edit["what"] != "assignment" or edit["scope"] or edit["change"] not in ("changed", "removed"):
         return
-    statement = _former_statement(merger, edit)
+    statement = former_statement(merger, edit)
     if statement is None or not writes.are_in(compile(statement, "<patch>", "exec")):
         return
     again = _targets_of_edits(merger)
@@ -100,7 +119,7 @@ def _targets_of_edits(merger):
     return found
 
 
-def _former_statement(merger, edit):
+def former_statement(merger, edit):
     """The syntax tree of a statement as it is live."""
     if not edit.get("old_line"):
         return None

@@ -8,8 +8,9 @@ from functools import partial
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
 from . import dataclass_fields, enums, lookup
-from .code import compile_excerpt, find_class_body
+from .code import compile_excerpt, compile_text, find_class_body
 from .errors import Refusal
+from .live_files import live_file
 from .native import native
 from .shadow import guarded
 
@@ -100,9 +101,9 @@ def merge(merger, live, made, scope):
         if name in live.__dict__.get("__dataclass_fields__", ()) and name not in new
     }
     # A class that a call made (`namedtuple("P", "x y")`) has no statement whose members could be told.
-    binding = merger.bound.get(scope[0]) if len(scope) == 1 else None
-    made_by_call = binding is not None and binding.edit["what"] == "assignment"
-    gone = {*lost, *_removed_names(merger, scope)}
+    binding = merger.bound.get(scope[0])
+    made_by_call = binding is not None and len(scope) == 1 and binding.edit["what"] == "assignment"
+    gone = {*lost, *_removed_names(merger, scope), *_names_before(merger, binding, scope)}
     for name in old:
         goes = made_by_call or name in gone or _is_generated(name)
         if goes and name not in new and name not in OWN_KEYS:
@@ -153,6 +154,16 @@ def _written_names(merger, scope):
     if unit is None:
         return ()
     body = find_class_body(compile_excerpt(unit["run"], merger.namespace.filename), scope)
+    return body.co_names if body is not None else ()
+
+
+def _names_before(merger, binding, scope):
+    """What the body of a class in a branch bound in the live text: no edit tells of its members one by one."""
+    edit = binding.edit if binding is not None else None
+    if edit is None or edit["what"] != "block" or not edit.get("old_line"):
+        return ()
+    text = live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"])
+    body = find_class_body(compile_text(text, merger.namespace.filename), scope)
     return body.co_names if body is not None else ()
 
 

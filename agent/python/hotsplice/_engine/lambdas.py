@@ -67,7 +67,7 @@ def _follow(change, outcome, namespace, plan):
                 plan.function(function, **parts)
     # What a call made of them may be more than what it was given.
     statement, others = _outside(padded, ()), _outside(new_text, edit["scope"])
-    is_kept = edit.get("offered") or not (edit["reads_changed"] or _calls(statement))
+    is_kept = edit.get("offered") or not (edit["changed_reads"] or _calls(statement))
     return complete and is_kept and statement == others
 
 

@@ -6,6 +6,7 @@ import sys
 from types import FunctionType, ModuleType
 
 from . import annotations, changed_values, classes, defaults, imports, lookup, references
+from .branches import Branches
 from .live_files import live_file
 from .native import native
 from .shadow import guarded, run_in_class, run_in_module
@@ -59,7 +60,10 @@ class Merger:
                 return
             changed_values.give_up(self, outcome)
             before = {name: self.shadow.globals.get(name, MISSING) for name in edit["binds"]}
-            run_in_module(edit["run"], self.shadow)
+            branches = self._branches(edit)
+            run_in_module(edit["run"], self.shadow, branches and branches.reduced)
+            for name in self._kept_in_branches(outcome, branches, self.namespace.globals):
+                self._restore(self.shadow.globals, name, before[name])
             if edit.get("superseded"):
                 # A definition further down, which is live already, has the last word.
                 for name, value in before.items():
@@ -67,6 +71,18 @@ class Merger:
             elif edit["what"] != "annotation":
                 self.bound.update(dict.fromkeys(self._names(edit["binds"]), outcome))
             outcome.applied()
+
+    def _branches(self, edit):
+        """For a compound statement that is run unasked."""
+        is_told = edit["what"] == "block" and edit["change"] in ("changed", "derived") and not edit.get("offered")
+        return Branches(self, edit) if is_told else None
+
+    @staticmethod
+    def _kept_in_branches(outcome, branches, holder):
+        kept = branches.changed_by_program(holder) if branches is not None else []
+        if kept:
+            changed_values.say_kept(outcome, kept)
+        return kept
 
     def _names(self, binds):
         if "*" not in binds:
@@ -115,7 +131,10 @@ class Merger:
             return
         if not self._is_bare(edit) and changed_values.is_kept(self, outcome, owner.__dict__, scope):
             return
-        seen = run_in_class(edit["run"], scope, owner, self.shadow)
+        branches = self._branches(edit)
+        seen = run_in_class(edit["run"], scope, owner, self.shadow, branches and branches.reduced)
+        for name in self._kept_in_branches(outcome, branches, owner.__dict__):
+            seen.pop(lookup.mangled(name, scope), None)
         names = [lookup.mangled(name, scope) for name in edit["binds"]]
         if self._is_bare(edit):
             self._transfer(outcome, seen.pop(names[0]))

@@ -84,33 +84,37 @@ class ClassNamespace(dict):
         return self.owner.__dict__[name]
 
 
-def _compiled(excerpt, shadow):
+def _compiled(excerpt, shadow, reduced=None):
     namespace = shadow.namespace
     rewriter = frameworks.rewriter(namespace.module)
-    if not shadow.patched_classes:
+    if not shadow.patched_classes and reduced is None:
         code = compile_excerpt(excerpt, namespace.filename, rewriter)
         if not writes.are_in(code):
             return code
 
     def rewritten(text, filename):
         tree = rewriter(text, filename) if rewriter else ast.parse(text, filename)
+        tree = reduced(tree) if reduced else tree
         return writes.rewritten(class_reads.rewritten(tree, shadow), shadow.globals, shadow.writes.target)
 
     return compile_excerpt(excerpt, namespace.filename, rewritten)
 
 
-def run_in_module(excerpt, shadow):
-    """Executes an excerpt in the shadow; an exception is a refusal that names its line."""
-    code = _compiled(excerpt, shadow)
+def run_in_module(excerpt, shadow, reduced=None):
+    """Executes an excerpt in the shadow; an exception is a refusal that names its line.
+
+    ``reduced(tree)`` takes out what need not run.
+    """
+    code = _compiled(excerpt, shadow, reduced)
     shadow.globals.pop("__annotate__", None)
     guarded(lambda: exec(code, shadow.globals), shadow)
     if "__annotate__" in shadow.globals:
         shadow.annotates.append(shadow.globals["__annotate__"])
 
 
-def run_in_class(excerpt, scope, owner, shadow):
+def run_in_class(excerpt, scope, owner, shadow, reduced=None):
     """Executes statements of a class body as they would run in it, against the live class."""
-    code = find_class_body(_compiled(excerpt, shadow), scope)
+    code = find_class_body(_compiled(excerpt, shadow, reduced), scope)
     if code is None:
         raise Refusal("HS0106", f"class {'.'.join(scope)} is not where the patch says")
     seen = shadow.classes.get(tuple(scope))

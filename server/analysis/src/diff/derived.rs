@@ -172,12 +172,9 @@ impl<'a> Comparison<'a> {
         // What a statement did by calling it stays as well.
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
         let calls_edited = uses_edited || (may_call && node.calls.iter().any(is_edited));
-        let takes_contents =
-            |(by, name): &(String, String)| EAGER.contains(&by.as_str()) && dirty.contains(&contents(name));
-        let reads_changed =
-            reads_any(&node.reads, dirty) || (!dirty.is_empty() && node.passed.iter().any(takes_contents));
+        let changed_reads = changed_reads(node, dirty);
         if let Some(edit) = self.edit_for(node) {
-            edit.reads_changed = reads_changed;
+            edit.changed_reads = changed_reads;
             let fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
             if uses_edited && !edit.offered {
                 // It runs before the commit, when the class still has its former attributes.
@@ -190,11 +187,12 @@ impl<'a> Comparison<'a> {
         if node.main_guard {
             return Vec::new();
         }
-        if !calls_edited && !reads_changed {
+        if !calls_edited && changed_reads.is_empty() {
             return Vec::new();
         }
         let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
         told.kind = Kind::Derived;
+        told.changed_reads = changed_reads;
         told.offered |= calls_edited;
         let mut fresh = Vec::new();
         if !told.offered {
@@ -319,6 +317,15 @@ impl<'a> Comparison<'a> {
             around = around.in_class(class);
         }
     }
+}
+
+/// What a statement reads that has another value now.
+fn changed_reads(node: &Node, dirty: &Dirty) -> Vec<String> {
+    if dirty.is_empty() {
+        return Vec::new();
+    }
+    let eagerly = node.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| contents(name));
+    node.reads.iter().cloned().chain(eagerly).filter(|name| dirty.contains(name)).collect()
 }
 
 fn reads_any(reads: &[String], dirty: &Dirty) -> bool {

@@ -37,7 +37,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         run: None,
         registrars: registrars(live),
         attributes: new_attributes(live, new),
-        reads_changed: false,
+        changed_reads: Vec::new(),
         rebound: false,
         superseded: false,
         offered: false,

@@ -191,7 +191,11 @@ fn rebound(items: &[Node]) -> HashSet<Key> {
     let mut binders: HashMap<&str, Vec<&Node>> = HashMap::new();
     for item in items {
         for binding in &item.binds {
-            binders.entry(&binding.name).or_default().push(item);
+            let others = binders.entry(&binding.name).or_default();
+            // A name is bound twice by one statement, as in `try` and `except`.
+            if others.last().is_none_or(|last| !std::ptr::eq(*last, item)) {
+                others.push(item);
+            }
         }
     }
     let several = binders.into_values().filter(|nodes| nodes.len() > 1);
