@@ -15,7 +15,9 @@ import types
 def describe(module):
     """What can be seen of a module from outside: compared between a patched process and one started fresh."""
     return {
-        name: describe_value(value, module) for name, value in sorted(vars(module).items()) if not name.startswith("__")
+        name: describe_value(value, module)
+        for name, value in sorted(vars(module).items())
+        if not name.startswith("__")
     }
 
 
@@ -31,7 +33,13 @@ def describe_value(value, module, depth=0):
     if isinstance(value, (staticmethod, classmethod)):
         return [type(value).__name__, describe_value(value.__func__, module, depth)]
     if isinstance(value, property):
-        return ["property", *(describe_value(part, module, depth) for part in (value.fget, value.fset, value.fdel))]
+        return [
+            "property",
+            *(
+                describe_value(part, module, depth)
+                for part in (value.fget, value.fset, value.fdel)
+            ),
+        ]
     if isinstance(value, types.ModuleType):
         return f"module {value.__name__}"
     try:
@@ -74,6 +82,8 @@ def describe_class(owner, module, depth):
         "__dict__",
         "__weakref__",
         "__module__",
+        # Asked for below: where they are kept differs.
+        "__annotations__",
         "__annotate_func__",
         "__annotations_cache__",
         "__static_attributes__",
@@ -84,15 +94,19 @@ def describe_class(owner, module, depth):
     members = {
         name: describe_value(value, module, depth + 1)
         for name, value in sorted(vars(owner).items())
-        # Merely asking for annotations makes an empty dict before 3.14.
-        if name not in skipped and not (name == "__annotations__" and value == {})
+        if name not in skipped
     }
+    try:
+        annotations = plain(repr(inspect.get_annotations(owner)))
+    except Exception as error:
+        annotations = type(error).__name__
     return {
         "name": owner.__qualname__,
         "bases": [base.__qualname__ for base in owner.__bases__],
         "mro": [base.__qualname__ for base in owner.__mro__],
         "metaclass": type(owner).__qualname__,
         "doc": owner.__doc__,
+        "annotations": annotations,
         "members": members,
     }
 
@@ -100,12 +114,18 @@ def describe_class(owner, module, depth):
 def explain(error, source):
     """The failing statement with the values of its parts."""
     line = next(
-        (frame.lineno for frame in reversed(traceback.extract_tb(error.__traceback__)) if frame.filename == "<case>"),
+        (
+            frame.lineno
+            for frame in reversed(traceback.extract_tb(error.__traceback__))
+            if frame.filename == "<case>"
+        ),
         None,
     )
     statement = source.splitlines()[line - 1] if line else ""
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    return f"line {line}: {statement}\n  {text}\n" + "".join(traceback.format_tb(error.__traceback__)[-3:])
+    return f"line {line}: {statement}\n  {text}\n" + "".join(
+        traceback.format_tb(error.__traceback__)[-3:]
+    )
 
 
 class Process:
@@ -119,7 +139,10 @@ class Process:
         if folder not in sys.path:
             sys.path.insert(0, folder)
         importlib.invalidate_caches()
-        self.names[module] = {"module": importlib.import_module(module), "process": self}
+        self.names[module] = {
+            "module": importlib.import_module(module),
+            "process": self,
+        }
         return None
 
     def run(self, module, source, **_):
@@ -130,7 +153,9 @@ class Process:
                 exec(compile(ast.Module([statement], []), "<case>", "exec"), names)
             except BaseException as error:
                 shown = explain(error, source)
-                if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Compare):
+                if isinstance(statement, ast.Assert) and isinstance(
+                    statement.test, ast.Compare
+                ):
                     left = ast.unparse(statement.test.left)
                     try:
                         shown += f"  where {left} is {eval(left, names)!r}\n"

@@ -7,6 +7,8 @@ from functools import partial
 from . import lookup
 from .code import join
 from .errors import Refusal
+from .live_files import live_file
+from .shadow import guarded
 
 
 def bind_in_module(merger):
@@ -34,6 +36,49 @@ def bind_in_class(merger, scope):
         merged = {name: merged[name] for name in order if name in merged}
     if list(merged.items()) != list(before.items()):
         merger.plan.add("setattr", owner, "__annotations__", merged)
+
+
+def follow_future(merger):
+    """``from __future__ import annotations`` came or went: what did not change itself is text now, or evaluated."""
+    before, after = live_file(merger.change.path).text, merger.change.text
+    if "__future__" not in before + after or _is_lazy(before) == _is_lazy(after):
+        return
+    _state_anew(merger, ast.parse(after).body, (), _is_lazy(after))
+
+
+def _is_lazy(text):
+    imports = (one for one in ast.parse(text).body if isinstance(one, ast.ImportFrom) and one.module == "__future__")
+    return any(alias.name == "annotations" for one in imports for alias in one.names)
+
+
+def _state_anew(merger, statements, scope, as_text):
+    namespace = merger.namespace
+    owner = lookup.find_class(namespace, scope) if scope else namespace.module or namespace.globals
+    if owner is None or scope in merger.rebuilt or scope in merger.shadow.classes:
+        return
+    found, pending = {}, list(statements)
+    while pending:
+        statement = pending.pop(0)
+        if isinstance(statement, ast.ClassDef):
+            _state_anew(merger, statement.body, (*scope, statement.name), as_text)
+        elif isinstance(statement, (ast.If, ast.Try, ast.With)):
+            pending[:0] = [one for one in ast.iter_child_nodes(statement) if isinstance(one, ast.stmt)]
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name = lookup.mangled(statement.target.id, scope)
+            found[name] = ast.unparse(statement.annotation)
+            if not as_text:
+                code = compile(ast.Expression(statement.annotation), "<patch>", "eval", dont_inherit=True)
+                found[name] = guarded(
+                    partial(eval, code, {**namespace.globals, **(owner.__dict__ if scope else {})}), merger.shadow
+                )
+    before = _annotations_of(owner)
+    after = {name: found.get(name, value) for name, value in before.items()}
+    if after == before:
+        return
+    if scope:
+        merger.plan.add("setattr", owner, "__annotations__", after)
+    else:
+        merger.plan.set_name(namespace.globals, "__annotations__", after)
 
 
 def _no_longer_annotated(merger, scope):

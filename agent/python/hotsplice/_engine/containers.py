@@ -55,14 +55,27 @@ class Containers:
             return
         for name in edit["reads"]:
             self._note(_resolved(namespace, name), 2)
-        if registers_anew(edit):
+        is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived")
+        if is_class or registers_anew(edit):
             used = set()
             for name in edit["registrars"]:
                 self._note(_resolved(namespace, name), 2, used)
             value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else "")
-            for base in value.__bases__ if isinstance(value, type) and edit["change"] == "removed" else ():
-                self._note(base, 1, used)
+            if isinstance(value, type) and (is_class or edit["change"] == "removed"):
+                self._note_class(value, used)
             self._edits.append((outcome, used, _live_functions(namespace, edit)))
+
+    def _note_class(self, cls, used):
+        """What bases and a metaclass may register a class in when it is made."""
+        for base in cls.__mro__[1:]:
+            if native.is_made_in_python(base):
+                self._note(base, 1, used)
+                made = base.__dict__.get("__init_subclass__")
+                self._note(getattr(made, "__func__", None), 2, used)
+        for name in ("__new__", "__init__", "__call__"):
+            for meta in type(cls).__mro__:
+                made = meta.__dict__.get(name) if native.is_made_in_python(meta) else None
+                self._note(getattr(made, "__func__", made), 2, used)
 
     def _note(self, value, depth, used=None):
         """Notes the containers that a value is, or leads to."""
@@ -138,7 +151,7 @@ class Containers:
             if id(container) in used and outcome.edit["change"] != "removed":
                 outcome.caveat(
                     "HS0407",
-                    f"the decorators of {outcome.edit['definition']} were run again, and what they did besides "
+                    f"what decorates or makes {outcome.edit['definition']} was run again, and what that did besides "
                     "registering it may have been done twice",
                 )
 

@@ -35,16 +35,16 @@ def _follow(change, outcome, namespace, plan):
     old_text = live_file(change.path).excerpt(edit["old_line"], edit["old_end_line"])
     if "lambda" not in new_text or "lambda" not in old_text:
         return False
-    # In its place, so that lines and columns are those of the live code.
-    block = "if True:\n" if old_text[0].isspace() else "\n"
-    padded = "\n" * (edit["old_line"] - 2) + block + old_text if edit["old_line"] > 1 else old_text
+    # In its place, so that lines, columns and flags are those of the live code.
+    classes = [" " * depth + f"class {name}:\n" for depth, name in enumerate(edit["scope"]) if old_text[0].isspace()]
+    padded = "\n" * (edit["old_line"] - 1 - len(classes)) + "".join(classes) + old_text
     try:
         old = compile_text(padded, namespace.filename)
         new = compile_excerpt(edit["run"], namespace.filename)
     except Refusal:
         return False
     for name in edit["scope"]:
-        new = next((child for child in children(new) if child.co_name == name), new)
+        old, new = (next((child for child in children(one) if child.co_name == name), one) for one in (old, new))
     befores, afters = list(_lambdas(old)), list(_lambdas(new))
     pairs = [both for before, after in align(befores, afters) for both in pair(before, after)]
     live = _live(namespace, {_key(before) for before, _ in pairs})
@@ -66,7 +66,7 @@ def _follow(change, outcome, namespace, plan):
             else:
                 plan.function(function, **parts)
     # What a call made of them may be more than what it was given.
-    statement, others = _outside(padded, ()), _outside(new_text, edit["scope"])
+    statement, others = _outside(padded, edit["scope"]), _outside(new_text, edit["scope"])
     is_kept = edit.get("offered") or not (edit["changed_reads"] or _calls(statement))
     return complete and is_kept and statement == others
 
@@ -113,14 +113,13 @@ def _outside(text, scope):
     """What a statement does, whatever the bodies of its lambdas are."""
     statements = ast.parse(text).body
     for name in scope:
-        inside = (one for one in statements if isinstance(one, ast.ClassDef) and one.name == name)
-        statements = next(inside).body
+        inside = (one for statement in statements for one in ast.walk(statement) if isinstance(one, ast.ClassDef))
+        found = next((one for one in inside if one.name == name), None)
+        statements = found.body if found is not None else []
     for statement in statements:
         for node in ast.walk(statement):
             if isinstance(node, ast.Lambda):
                 node.body = ast.Constant(None)
-    if len(statements) == 1 and isinstance(statements[0], ast.If) and text.lstrip().startswith("if True:\n"):
-        statements = statements[0].body
     return [ast.dump(statement) for statement in statements]
 
 

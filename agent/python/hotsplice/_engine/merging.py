@@ -70,6 +70,9 @@ class Merger:
                     self._restore(self.shadow.globals, name, value)
             elif edit["what"] != "annotation":
                 self.bound.update(dict.fromkeys(self._names(edit["binds"]), outcome))
+            if edit["what"] == "class" and edit["change"] != "added":
+                # What stands in it has been run with it.
+                self.rebuilt.add((edit["binds"][0],))
             outcome.applied()
 
     def _branches(self, edit):
@@ -366,6 +369,7 @@ class Merger:
                 owner = lookup.find_class(self.namespace, scope)
                 for name, outcome in names.items():
                     outcome.attempt(self._bind_in_class, scope, owner, name, outcome)
+        annotations.follow_future(self)
         for scope in {*self.shadow.classes, *self.change.classes} - self.rebuilt:
             annotations.bind_in_class(self, scope)
         annotations.bind_in_module(self)
