@@ -15,9 +15,7 @@ import types
 def describe(module):
     """What can be seen of a module from outside: compared between a patched process and one started fresh."""
     return {
-        name: describe_value(value, module)
-        for name, value in sorted(vars(module).items())
-        if not name.startswith("__")
+        name: describe_value(value, module) for name, value in sorted(vars(module).items()) if not name.startswith("__")
     }
 
 
@@ -35,10 +33,7 @@ def describe_value(value, module, depth=0):
     if isinstance(value, property):
         return [
             "property",
-            *(
-                describe_value(part, module, depth)
-                for part in (value.fget, value.fset, value.fdel)
-            ),
+            *(describe_value(part, module, depth) for part in (value.fget, value.fset, value.fdel)),
         ]
     if isinstance(value, types.ModuleType):
         return f"module {value.__name__}"
@@ -114,18 +109,12 @@ def describe_class(owner, module, depth):
 def explain(error, source):
     """The failing statement with the values of its parts."""
     line = next(
-        (
-            frame.lineno
-            for frame in reversed(traceback.extract_tb(error.__traceback__))
-            if frame.filename == "<case>"
-        ),
+        (frame.lineno for frame in reversed(traceback.extract_tb(error.__traceback__)) if frame.filename == "<case>"),
         None,
     )
     statement = source.splitlines()[line - 1] if line else ""
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    return f"line {line}: {statement}\n  {text}\n" + "".join(
-        traceback.format_tb(error.__traceback__)[-3:]
-    )
+    return f"line {line}: {statement}\n  {text}\n" + "".join(traceback.format_tb(error.__traceback__)[-3:])
 
 
 class Process:
@@ -153,9 +142,7 @@ class Process:
                 exec(compile(ast.Module([statement], []), "<case>", "exec"), names)
             except BaseException as error:
                 shown = explain(error, source)
-                if isinstance(statement, ast.Assert) and isinstance(
-                    statement.test, ast.Compare
-                ):
+                if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Compare):
                     left = ast.unparse(statement.test.left)
                     try:
                         shown += f"  where {left} is {eval(left, names)!r}\n"
