@@ -7,6 +7,7 @@ from types import FunctionType, ModuleType
 
 from . import annotations, changed_values, classes, defaults, imports, lookup, references
 from .branches import Branches
+from .errors import Refusal
 from .live_files import live_file
 from .native import native
 from .shadow import guarded, run_in_class, run_in_module
@@ -129,9 +130,19 @@ class Merger:
             outcome.unneeded(None, "only its place in the class is another one")
             return
         if scope in self.rebuilt or (not self._is_bare(edit) and classes.needs_rebuild(owner, edit)):
-            self._rebuild(scope, owner)
-            outcome.applied()
-            return
+            try:
+                self._rebuild(scope, owner)
+                outcome.applied()
+                return
+            except Refusal as refusal:
+                if edit["what"] != "annotation":
+                    raise
+                self.rebuilt.discard(scope)
+                outcome.caveat(
+                    "HS0403",
+                    f"the class can't be made again ({refusal.message}): the annotation is new, what its metaclass or "
+                    "its decorators make of annotations is not",
+                )
         if not self._is_bare(edit) and changed_values.is_kept(self, outcome, owner.__dict__, scope):
             return
         branches = self._branches(edit)
