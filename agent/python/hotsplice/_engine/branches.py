@@ -47,11 +47,11 @@ class Branches:
 
     def _needed(self, statements, former):
         frames = {_frame(one) for one in former}
-        needed = []
+        needed, unmatched = [], list(former)
         for statement in statements:
-            partner = next(
-                (one for one in former if _header(one) is not None and _header(one) == _header(statement)), None
-            )
+            header = _header(statement)
+            partner = next((one for one in unmatched if header is not None and _header(one) == header), None)
+            unmatched = [one for one in unmatched if one is not partner]
             if partner is not None and not self._reads_changed(_heads(statement)):
                 branches = _branches(statement)
                 for branch, former_branch in zip(branches, _branches(partner)):

@@ -44,6 +44,8 @@ def evaluate(transaction):
         for shadow in shadows.values()
         for made, live in (*shadow.twins.values(), (shadow.module, shadow.namespace.module))
     }
+    # `globals()["NAME"] = value`
+    stand_ins |= {id(shadow.globals): shadow.namespace.globals for shadow in shadows.values()}
     pending = _in_import_order([(change, namespace) for change in transaction.files for namespace in change.namespaces])
 
     def evaluate_next(wanted=None):

@@ -49,7 +49,8 @@ def _follow(change, outcome, namespace, plan):
     pairs = [both for before, after in align(befores, afters) for both in pair(before, after)]
     live = _live(namespace, {_key(before) for before, _ in pairs})
     complete = len(befores) == len(afters)
-    if live and len(befores) < _count(padded):
+    former = _statements(padded, edit["scope"])
+    if live and len(befores) < _count(former):
         # One code object serves several.
         outcome.caveat(
             "HS0303", "lambdas that did the same on one line can't be told apart: those made before keep their code"
@@ -66,9 +67,9 @@ def _follow(change, outcome, namespace, plan):
             else:
                 plan.function(function, **parts)
     # What a call made of them may be more than what it was given.
-    statement, others = _outside(padded, edit["scope"]), _outside(new_text, edit["scope"])
-    is_kept = edit.get("offered") or not (edit["changed_reads"] or _calls(statement))
-    return complete and is_kept and statement == others
+    outside = _outside(former)
+    is_kept = edit.get("offered") or not (edit["changed_reads"] or _calls(outside))
+    return complete and is_kept and outside == _outside(_statements(new_text, edit["scope"]))
 
 
 def _lambdas(code):
@@ -92,13 +93,13 @@ def _live(namespace, wanted):
     return found
 
 
-def _count(text):
-    """How many lambdas a text makes, those inside of others left out."""
-    pending, count = [ast.parse(text)], 0
+def _count(statements):
+    """How many lambdas statements make by themselves, those inside of others left out."""
+    pending, count = list(statements), 0
     while pending:
         node = pending.pop()
         count += isinstance(node, ast.Lambda)
-        if not isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
+        if not isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             pending.extend(ast.iter_child_nodes(node))
     return count
 
@@ -109,13 +110,18 @@ def _key(code):
     return code.co_firstlineno, column, fingerprint(code)
 
 
-def _outside(text, scope):
-    """What a statement does, whatever the bodies of its lambdas are."""
+def _statements(text, scope):
+    """The statements in the class of this qualified name, or in the module."""
     statements = ast.parse(text).body
     for name in scope:
         inside = (one for statement in statements for one in ast.walk(statement) if isinstance(one, ast.ClassDef))
         found = next((one for one in inside if one.name == name), None)
         statements = found.body if found is not None else []
+    return statements
+
+
+def _outside(statements):
+    """What statements do, whatever the bodies of their lambdas are."""
     for statement in statements:
         for node in ast.walk(statement):
             if isinstance(node, ast.Lambda):

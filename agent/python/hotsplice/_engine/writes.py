@@ -12,7 +12,7 @@ import operator
 from collections import OrderedDict
 from contextlib import contextmanager
 from functools import partial
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 MISSING = object()
 # Methods that are the interpreter's own.
@@ -24,6 +24,8 @@ _PLAIN = {
     )
     for name in names
 }
+# Keys that can be looked up without any code of the program.
+_HASHED_IN_C = {str, int, float, bool, bytes, type(None), type, FunctionType}
 _NAME = "__hotsplice_written__"
 _OPCODES = {
     dis.opmap[name]
@@ -241,7 +243,11 @@ class _Item:
     def plan(self, plan, live_of, before, new):
         owner = live_of(self.owner)
         holder = owner if self.holder is self.owner else object.__getattribute__(owner, "__dict__")
-        if new is MISSING:
+        if type(self.key) not in _HASHED_IN_C:
+            # Finding its place runs code of the program.
+            action, values = (operator.delitem, ()) if new is MISSING else (operator.setitem, (new,))
+            plan.afterwards.append(partial(_carry_out, action, [holder, self.key, *values]))
+        elif new is MISSING:
             plan.delete_name(holder, self.key)
         elif before is MISSING or holder is not self.holder:
             plan.set_name(holder, self.key, new)
