@@ -62,9 +62,10 @@ enum Kind {
     Item,
     Attribute,
     Lambdas,
+    Guarded,
 }
 
-const KINDS: [Kind; 27] = [
+const KINDS: [Kind; 28] = [
     Kind::Constant,
     Kind::Derived,
     Kind::Function,
@@ -92,6 +93,7 @@ const KINDS: [Kind; 27] = [
     Kind::Item,
     Kind::Attribute,
     Kind::Lambdas,
+    Kind::Guarded,
 ];
 
 /// A module before and after an edit.
@@ -392,6 +394,13 @@ pub fn text(definitions: &[Definition]) -> String {
                     "d{n} = {{\"one\": lambda a={x}: (a, {y}, {shown}), \"two\": [lambda: {z}, {read}]}}\n"
                 );
                 calls.push(format!("(d{n}[\"one\"](), d{n}[\"two\"][0](), shown(d{n}[\"two\"][1]))"));
+            }
+            Kind::Guarded => {
+                let _ = writeln!(
+                    text,
+                    "if {x} % 3:\n    d{n} = [{read}, {y}]\n    of_d{n} = [d{n}[1], {z}]\n\n    class in_d{n}:\n        level = {y}\n\n        def method(self, a={z}):\n            return self.level, a, {shown}\nelif {x} % 2:\n    d{n} = [{y}]\n    of_d{n} = [d{n}[0], {y}]\n    in_d{n} = None\nelse:\n    d{n} = of_d{n} = ({z},)\n    in_d{n} = None\n"
+                );
+                calls.push(format!("(shown(d{n}[0]), d{n}[1:], of_d{n}, in_d{n} and in_d{n}().method())"));
             }
             Kind::Slots => {
                 let _ = writeln!(

@@ -80,7 +80,10 @@ def give_up(merger, outcome):
     telling what they got would call something.
     """
     edit = outcome.edit
-    if edit["what"] != "assignment" or edit["scope"] or edit["change"] not in ("changed", "removed"):
+    if edit["what"] != "assignment" or edit["change"] not in ("changed", "removed"):
+        return
+    owner = lookup.find_class(merger.namespace, edit["scope"]) if edit["scope"] else None
+    if edit["scope"] and owner is None:
         return
     statement = former_statement(merger, edit)
     if statement is None or not writes.are_in(compile(statement, "<patch>", "exec")):
@@ -88,7 +91,8 @@ def give_up(merger, outcome):
     again = _targets_of_edits(merger)
     if again.issuperset(writes.targets(copy.deepcopy(statement))):
         return
-    assigned = None if _calls(statement) else _assigned(merger, statement, dict(merger.namespace.globals))
+    seen = {**merger.namespace.globals, **(owner.__dict__ if owner is not None else {})}
+    assigned = None if _calls(statement) else _assigned(merger, statement, seen)
     assigned = assigned and [one[1:] for one in assigned if one[0] not in again]
     gone = [one[:3] for one in assigned or () if _is_untouched(merger, *one)]
     for one in gone:

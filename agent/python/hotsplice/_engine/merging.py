@@ -7,6 +7,7 @@ from types import FunctionType, ModuleType
 
 from . import annotations, changed_values, classes, defaults, imports, lookup, references
 from .branches import Branches
+from .code import compile_excerpt
 from .errors import Refusal
 from .live_files import live_file
 from .native import native
@@ -45,7 +46,9 @@ class Merger:
     def take(self, outcome):
         """Runs one edit; raises ``Refusal`` if that fails."""
         edit = outcome.edit
-        if edit["scope"]:
+        if self.shadow.writes.are_put_off(edit["changed_reads"]):
+            self._put_off(outcome)
+        elif edit["scope"]:
             self._take_in_class(outcome)
         elif self._is_bare(edit):
             name = edit["binds"][0]
@@ -74,6 +77,17 @@ class Merger:
             if edit["what"] == "class" and edit["change"] != "added":
                 # What stands in it has been run with it.
                 self.rebuilt.add((edit["binds"][0],))
+            outcome.applied()
+
+    def _put_off(self, outcome):
+        """What reads that which is assigned after the commit can't run before."""
+        edit = outcome.edit
+        if edit["scope"] or edit["what"] not in ("assignment", "block"):
+            outcome.caveat("HS0401", "it reads what is assigned once the patch is live; it is not run again by itself")
+        elif not changed_values.is_kept(self, outcome, self.namespace.globals, ()):
+            code = compile_excerpt(edit["run"], self.namespace.filename)
+            names = [*edit["binds"]]
+            self.shadow.writes.put_off(names, _run_live, code, self.namespace.globals, names)
             outcome.applied()
 
     def _branches(self, edit):
@@ -145,6 +159,7 @@ class Merger:
                 )
         if not self._is_bare(edit) and changed_values.is_kept(self, outcome, owner.__dict__, scope):
             return
+        changed_values.give_up(self, outcome)
         branches = self._branches(edit)
         seen = run_in_class(edit["run"], scope, owner, self.shadow, branches and branches.reduced)
         for name in self._kept_in_branches(outcome, branches, owner.__dict__):
@@ -431,6 +446,16 @@ class Merger:
         if set_name is not None:
             guarded(lambda: set_name(new, owner, name), self.shadow)
         self.plan.set_class_attribute(owner, name, new)
+
+
+def _run_live(code, namespace, names):
+    """Runs a statement once the patch is live; other modules' copies of the names that it binds follow."""
+    before = {name: namespace[name] for name in names if name in namespace}
+    exec(code, namespace)
+    for name, value in before.items():
+        if namespace.get(name, value) is not value:
+            for holder, alias in imports.followers(namespace, name, value):
+                holder[alias] = namespace[name]
 
 
 def _annotations(made):

@@ -12,7 +12,7 @@ import operator
 from collections import OrderedDict
 from contextlib import contextmanager
 from functools import partial
-from types import FunctionType, ModuleType
+from types import FunctionType, MemberDescriptorType, ModuleType
 
 MISSING = object()
 # Methods that are the interpreter's own.
@@ -40,17 +40,28 @@ class Writes:
     def __init__(self):
         # (id of what takes the value, key) → [place, what it held, what it is going to hold]
         self._places = {}
-        # (action, arguments)
+        # (action, arguments), in the order of the text
         self._put_off = []
+        # What those assign, as statements name what they read: `Settings.debug`, `TABLE[]`, `NAME`
+        self._pending = set()
         self._withdrawn = False
 
-    def target(self, value, _text):
-        return Target(value, self._assign)
+    def target(self, value, text):
+        return Target(value, partial(self._assign, text))
 
-    def _assign(self, value, action, key, *new):
+    def put_off(self, names, action, *arguments):
+        """Has something done after the commit that gives these names their values."""
+        self._pending.update(names)
+        self._put_off.append((action, list(arguments)))
+
+    def are_put_off(self, names):
+        return not self._pending.isdisjoint(names)
+
+    def _assign(self, text, value, action, key, *new):
         place = _place(value, action, key)
         if place is None:
-            self._put_off.append((action, [value, key, *new]))
+            name = text if action in (setattr, delattr) else f"{text.rpartition('[')[0]}[]"
+            self.put_off([name], action, value, key, *new)
             return
         self._places.setdefault(place.identity(), [place, place.held(), MISSING])
         action(value, key, *new)
@@ -89,10 +100,9 @@ class Writes:
         for place, before, new in self._places.values():
             if new is not before:
                 place.plan(plan, live_of, before, live_of(new))
-        for action, (value, key, *new) in self._put_off:
+        for action, arguments in self._put_off:
             # A list, because what it holds may be exchanged for something live.
-            arguments = [live_of(value), key, *map(live_of, new)]
-            plan.afterwards.append(partial(_carry_out, action, arguments))
+            plan.afterwards.append(partial(_carry_out, action, list(map(live_of, arguments))))
         self._places.clear()
         self._put_off.clear()
 
@@ -199,11 +209,13 @@ def _place(value, action, key):
         return None
     if isinstance(value, type):
         return _ClassAttribute(value, key)
+    found = next((one.__dict__[key] for one in kind.__mro__ if key in one.__dict__), None)
+    if isinstance(found, MemberDescriptorType):
+        return _Slot(value, key, found)
     try:
         members = object.__getattribute__(value, "__dict__")
     except AttributeError:
         return None
-    found = next((one.__dict__[key] for one in kind.__mro__ if key in one.__dict__), None)
     return None if hasattr(type(found), "__set__") else _Item(members, key, value)
 
 
@@ -253,6 +265,36 @@ class _Item:
             plan.set_name(holder, self.key, new)
         else:
             plan.add("dict-replace", holder, self.key, before, new)
+
+
+class _Slot:
+    def __init__(self, owner, name, descriptor):
+        self.owner, self.key, self._descriptor = owner, name, descriptor
+
+    def identity(self):
+        return id(self.owner), self.key
+
+    def held(self):
+        try:
+            return self._descriptor.__get__(self.owner, type(self.owner))
+        except AttributeError:
+            return MISSING
+
+    def remember_order(self):
+        """Slots have none."""
+
+    def put(self, value):
+        if value is not MISSING:
+            self._descriptor.__set__(self.owner, value)
+        elif self.held() is not MISSING:
+            self._descriptor.__delete__(self.owner)
+
+    def plan(self, plan, live_of, before, new):
+        owner = live_of(self.owner)
+        if new is MISSING:
+            plan.add("attribute-delete", owner, self.key)
+        else:
+            plan.add("attribute-set", owner, self.key, new)
 
 
 class _ClassAttribute:

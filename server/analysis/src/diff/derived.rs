@@ -229,9 +229,13 @@ impl<'a> Comparison<'a> {
         if told_parts.is_empty() {
             return;
         }
+        let of_defaults = parts.defaults.iter().flat_map(|default| &default.reads);
+        let reads = of_defaults.chain(&parts.annotation_reads).chain(&parts.decorator_reads);
+        let changed_reads: Vec<String> = reads.filter(|name| dirty.contains(*name)).cloned().collect();
         let outline = self.new;
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         if let Some(edit) = self.edit_for(node) {
+            edit.changed_reads = changed_reads;
             if edit.change == Change::Added || edit.kind == Kind::Replaced {
                 return;
             }
@@ -249,6 +253,7 @@ impl<'a> Comparison<'a> {
         } else {
             let mut told = edit(live, node, scope, Kind::Derived, Change::Derived);
             told.parts = told_parts;
+            told.changed_reads = changed_reads;
             told.run = header_run(outline, node, scope, &told.parts, &derived);
             told.fresh_defaults = derived;
             self.push(node, told);
