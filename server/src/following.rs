@@ -123,7 +123,8 @@ fn foreign(path: &str, module: &str, changed: &HashSet<String>) -> Foreign {
 }
 
 /// What a file that was not patched had computed, at its import, by calling code that is edited now: said, not done again.
-pub fn computed(session: &Session, path: &str, patched: &[FilePatch]) -> Vec<Verdict> {
+/// `running` is the line of the file's own statement that is being executed, if one is.
+pub fn computed(session: &Session, path: &str, running: Option<u32>, patched: &[FilePatch]) -> Vec<Verdict> {
     let Ok(live) = session.known_baseline(path) else { return Vec::new() };
     let Some(module) = live.baseline.modules.first() else { return Vec::new() };
     let (mut called, mut decorating) = (HashSet::new(), HashSet::new());
@@ -160,7 +161,9 @@ pub fn computed(session: &Session, path: &str, patched: &[FilePatch]) -> Vec<Ver
             message: Some(message),
         }
     };
-    change.edits.iter().filter(|edit| edit.offered).map(verdict).collect()
+    // A script's own loop calls what is live at each turn.
+    let is_running = |edit: &Edit| running.is_some_and(|line| (edit.line..=edit.end_line).contains(&line));
+    change.edits.iter().filter(|edit| edit.offered && !is_running(edit)).map(verdict).collect()
 }
 
 fn follow(session: &Session, path: &str, modules: &[String], changed: &HashSet<String>) -> Option<FilePatch> {

@@ -405,6 +405,7 @@ impl Attempt<'_> {
             Ok(committed) => {
                 answer.verdicts = committed.verdicts;
                 answer.users = committed.users;
+                answer.running = committed.running;
                 self.committed = committed.committed;
                 self.timings.extend(committed.timings);
                 stop.lap(&mut self.timings, "commit-round-trip");
@@ -427,12 +428,13 @@ impl Attempt<'_> {
 
     /// Values of files that are no part of the patch.
     fn tell_computed(&mut self) {
-        let users = self.answer.as_ref().map(|answer| answer.users.clone()).unwrap_or_default();
+        let Some(answer) = &self.answer else { return };
+        let (users, running) = (answer.users.clone(), answer.running.clone());
         for path in users {
             if self.patch.files.iter().any(|change| change.path == path) {
                 continue;
             }
-            let verdicts = following::computed(self.session, &path, &self.patch.files);
+            let verdicts = following::computed(self.session, &path, running.get(&path).copied(), &self.patch.files);
             match self.files.iter_mut().find(|file| file.path == path) {
                 Some(file) => file.verdicts.extend(verdicts),
                 None if verdicts.is_empty() => {}

@@ -173,6 +173,8 @@ pub struct PrepareAnswer {
     /// Other files that use what was patched and is run by calling it (see [`CommitAnswer::users`]).
     #[serde(default)]
     pub users: Vec<String>,
+    #[serde(default)]
+    pub running: BTreeMap<String, u32>,
     /// Microseconds by stage.
     pub timings: BTreeMap<String, u64>,
 }
@@ -191,6 +193,9 @@ pub struct CommitAnswer {
     /// Files whose modules name a function or class a call of which runs edited code: they may have computed values with it.
     #[serde(default)]
     pub users: Vec<String>,
+    /// The line of a module's own statement that is being executed, in those of them where one is.
+    #[serde(default)]
+    pub running: BTreeMap<String, u32>,
     pub timings: BTreeMap<String, u64>,
 }
 

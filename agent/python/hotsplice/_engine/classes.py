@@ -179,15 +179,20 @@ def _removed_names(merger, scope):
 def _merge_attribute(merger, live, scope, name, old, new, is_taken):
     """Functions keep their identity, values that the edit did not touch keep their state."""
     plan = merger.plan
+    if old is new:
+        return
     if old is MISSING:
         plan.set_class_attribute(live, name, new)
     elif isinstance(old, FunctionType) and isinstance(new, FunctionType):
-        merger.merge_function(old, new, decorators_changed=is_taken)
-    elif isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__ and old is not new:
+        if takes_on(merger, old, new) or (is_taken and _is_edited(merger, scope, name, old)):
+            merger.merge_function(old, new, decorators_changed=is_taken)
+        else:
+            plan.set_class_attribute(live, name, new)
+    elif isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__:
         merge(merger, old, new, (*scope, name))
-    elif type(old) is type(new) and isinstance(old, (staticmethod, classmethod)) and _plain(old) and _plain(new):
+    elif type(old) is type(new) and isinstance(old, (staticmethod, classmethod)) and _both_plain(merger, old, new):
         merger.merge_function(old.__func__, new.__func__, decorators_changed=is_taken)
-    elif isinstance(old, property) and isinstance(new, property) and _same_accessors(old, new):
+    elif isinstance(old, property) and isinstance(new, property) and _same_accessors(merger, old, new):
         for accessor in ("fget", "fset", "fdel"):
             if getattr(old, accessor) is not None:
                 merger.merge_function(getattr(old, accessor), getattr(new, accessor))
@@ -195,16 +200,35 @@ def _merge_attribute(merger, live, scope, name, old, new, is_taken):
         plan.set_class_attribute(live, name, new)
 
 
-def _plain(descriptor):
-    return isinstance(descriptor.__func__, FunctionType)
+def takes_on(merger, old, new):
+    """Whether a live function is what the new one was before: no function of another module or of the standard library,
+    which others hold too, and none that another definition made.
+    """
+    if old.__globals__ is merger.namespace.globals:
+        return old.__qualname__ == new.__qualname__
+    before, after = old.__code__, new.__code__
+    return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
 
 
-def _same_accessors(old, new):
+def _is_edited(merger, scope, name, old):
+    """Whether a definition of this name in the class is edited: what its decorators gave may be called anything."""
+    edits = (outcome.edit for outcome in merger.change.outcomes)
+    return old.__globals__ is merger.namespace.globals and any(
+        edit["what"] == "function" and tuple(edit["scope"]) == scope and name in edit["binds"] for edit in edits
+    )
+
+
+def _both_plain(merger, old, new):
+    both = isinstance(old.__func__, FunctionType) and isinstance(new.__func__, FunctionType)
+    return both and takes_on(merger, old.__func__, new.__func__)
+
+
+def _same_accessors(merger, old, new):
+    pairs = [(getattr(old, name), getattr(new, name)) for name in ("fget", "fset", "fdel")]
     return all(
-        isinstance(getattr(old, name), FunctionType) and isinstance(getattr(new, name), FunctionType)
-        if getattr(old, name) is not None or getattr(new, name) is not None
-        else True
-        for name in ("fget", "fset", "fdel")
+        isinstance(one, FunctionType) and isinstance(other, FunctionType) and takes_on(merger, one, other)
+        for one, other in pairs
+        if one is not None or other is not None
     )
 
 
@@ -349,12 +373,18 @@ def _replace(merger, live, made, scope, change):
     for name, value in dict(live.__dict__).items():
         new = made.__dict__.get(name, MISSING)
         if isinstance(value, FunctionType) and isinstance(new, FunctionType):
-            # Bound methods and other references to the old function follow.
-            merger.merge_function(value, new, decorators_changed=name in edited)
-            plan.set_class_attribute(made, name, value)
-        elif not name.startswith("__") and name not in edited and name not in _removed_names(merger, scope):
-            if not isinstance(value, (GetSetDescriptorType, MemberDescriptorType)) and _is_state(value, new):
+            if value is not new and takes_on(merger, value, new):
+                # Bound methods and other references to the old function follow.
+                merger.merge_function(value, new, decorators_changed=name in edited)
                 plan.set_class_attribute(made, name, value)
+        elif (
+            not name.startswith("__")
+            and name not in edited
+            and name not in _removed_names(merger, scope)
+            and not isinstance(value, (GetSetDescriptorType, MemberDescriptorType))
+            and _is_state(value, new)
+        ):
+            plan.set_class_attribute(made, name, value)
     merger.superseded.append((live, made))
     for outcome in merger.change.outcomes:
         path = (*outcome.edit["scope"], outcome.edit["definition"].rpartition(".")[2])
@@ -369,7 +399,10 @@ def _replace(merger, live, made, scope, change):
 
 def _is_state(value, new):
     """A value that the statement was not edited for: what the program made of it stays."""
-    return not isinstance(value, (property, staticmethod, classmethod, type)) and (new is MISSING or new is not value)
+    if isinstance(value, (property, staticmethod, classmethod, type)) or new is value:
+        return False
+    # A field of a named tuple, say, is nothing that the program had put there.
+    return new is MISSING or not hasattr(type(new), "__get__") or hasattr(type(value), "__get__")
 
 
 def _follow_in_dataclasses(merger, live, made):
@@ -381,6 +414,8 @@ def _follow_in_dataclasses(merger, live, made):
         instead[below] = helper
         for name, value in dataclass_fields.generated(helper, below):
             old = below.__dict__.get(name)
+            if old is value:
+                continue
             if isinstance(old, FunctionType) and isinstance(value, FunctionType):
                 merger.merge_function(old, value)
             else:

@@ -51,7 +51,7 @@ def merge(merger, live, made, edited, removed, merge_attribute):
     for name, value in made.__dict__.items():
         old = live.__dict__.get(name, MISSING)
         if isinstance(value, FunctionType) and isinstance(old, FunctionType):
-            merger.merge_function(old, value)
+            merge_attribute(name, old, value)
         elif name.startswith(("_hashable", "_unhashable", "_value_repr", "_flag_mask", "_singles", "_all_bits")):
             plan.set_class_attribute(live, name, value)
         elif name not in members and not name.startswith("_") and (old is MISSING or name in edited):

@@ -109,6 +109,12 @@ def running_module(path):
     return None
 
 
+def running_lines(paths):
+    """The lines that such modules are at, by path."""
+    frames = {path: running_module(path) for path in paths}
+    return {path: frame.f_lineno for path, frame in frames.items() if frame is not None}
+
+
 def mangled(name, scope):
     """A name as it is stored in its class's namespace (the language reference, "Private name mangling")."""
     if not scope or not name.startswith("__") or name.endswith("__") or "." in name:

@@ -302,12 +302,13 @@ class Merger:
                 self.plan.delete_name(live.__dict__, key)
         self.replaced.append((made, live))
 
-    def is_own_function(self, value, edit):
+    def is_own_function(self, value, new, edit):
         """Whether a live function came of the statement that the edit replaces."""
         if not isinstance(value, FunctionType):
             return False
         if edit["what"] == "function":
-            return edit["change"] != "added"
+            own = value.__globals__ is self.namespace.globals or classes.takes_on(self, value, new)
+            return edit["change"] != "added" and own
         first, last = edit.get("old_line"), edit.get("old_end_line")
         return (
             value.__name__ == "<lambda>"
@@ -420,7 +421,7 @@ class Merger:
         edit = outcome.edit
         if new is MISSING or new is old:
             return
-        if self.is_own_function(old, edit) and isinstance(new, FunctionType) and self.is_new(new):
+        if isinstance(new, FunctionType) and self.is_own_function(old, new, edit) and self.is_new(new):
             self.merge_function(old, new, "decorators" in edit["parts"])
         elif classes.is_own(old, self.namespace, name) and classes.is_made_here(new, old, self.namespace):
             classes.merge(self, old, new, (name,))
@@ -436,7 +437,7 @@ class Merger:
         edit = outcome.edit
         if new is old:
             return
-        if self.is_own_function(old, edit) and isinstance(new, FunctionType) and edit["change"] != "added":
+        if isinstance(new, FunctionType) and self.is_own_function(old, new, edit) and edit["change"] != "added":
             self.merge_function(old, new, "decorators" in edit["parts"])
             return
         if isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__:

@@ -63,6 +63,7 @@ def prepare(params):
         "ready": transaction.ready,
         "committed": False,
         "users": [],
+        "running": {},
         "timings": transaction.timings,
     }
     if not transaction.ready:
@@ -71,6 +72,7 @@ def prepare(params):
         transaction.commit()
         answer["verdicts"] = transaction.verdicts()
         answer["users"] = transaction.users()
+        answer["running"] = lookup.running_lines(answer["users"])
         answer["committed"] = True
     else:
         _forget_abandoned()
@@ -95,10 +97,12 @@ def _take(params):
 def commit(params):
     transaction = _take(params)
     transaction.commit()
+    users = transaction.users()
     return {
         "committed": True,
         "verdicts": transaction.verdicts(),
-        "users": transaction.users(),
+        "users": users,
+        "running": lookup.running_lines(users),
         "timings": transaction.timings,
     }
 
