@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import sys
+from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 
 from .code import tree
@@ -62,19 +63,18 @@ def loaded_modules(is_wanted=lambda filename: True):
         if not isinstance(module, ModuleType):
             continue
         filename = module.__dict__.get("__file__")
-        if (
-            isinstance(filename, str)
-            and filename.endswith((".py", ".pyw"))
-            or isinstance(filename, str)
-            and module.__name__ == "__main__"
-        ) and is_wanted(filename):
+        if not isinstance(filename, str) or not is_wanted(filename):
+            continue
+        if filename.endswith((".py", ".pyw")) or module.__name__ == "__main__":
             yield absolute(filename), module
 
 
 def namespaces(path):
     """Every live namespace of a file; a file given to ``exec`` by hand has no module but functions."""
     found = {}
-    for loaded, module in loaded_modules():
+    name = os.path.basename(path)
+    # Making paths absolute costs more than all the rest.
+    for loaded, module in loaded_modules(lambda filename: filename.endswith(name)):
         if loaded == path:
             found.setdefault(id(module.__dict__), Namespace(module.__dict__, module, path))
     # Executed more often than there are modules: by hand, or once more under the same name.
@@ -87,6 +87,7 @@ def namespaces(path):
     return list(found.values())
 
 
+@lru_cache(maxsize=10_000)
 def is_installed(path):
     """Whether a file is of an installed package or the standard library, which do not import a project's modules."""
     return any(part in path for part in ("/site-packages/", "/dist-packages/", "/lib/python3"))
