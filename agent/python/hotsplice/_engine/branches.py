@@ -23,7 +23,7 @@ class Branches:
         former = changed_values.former_statement(merger, edit)
         self._former = former.body if former is not None else []
         # Names whose values are other ones now.
-        self._changed = {re.split(r"[.\[]", name)[0] for name in edit["changed_reads"]}
+        self._changed = {re.split(r"[.\[]", name)[0] for name in edit.get("changed_reads", ())}
         # Names that statements assign which run again.
         self._assigned = []
 

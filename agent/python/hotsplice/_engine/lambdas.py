@@ -68,7 +68,7 @@ def _follow(change, outcome, namespace, plan):
                 plan.function(function, **parts)
     # What a call made of them may be more than what it was given.
     outside = _outside(former)
-    is_kept = edit.get("offered") or not (edit["changed_reads"] or _calls(outside))
+    is_kept = edit.get("offered") or not (edit.get("changed_reads", ()) or _calls(outside))
     return complete and is_kept and outside == _outside(_statements(new_text, edit["scope"]))
 
 

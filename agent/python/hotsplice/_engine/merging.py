@@ -46,7 +46,7 @@ class Merger:
     def take(self, outcome):
         """Runs one edit; raises ``Refusal`` if that fails."""
         edit = outcome.edit
-        if self.shadow.writes.are_put_off(edit["changed_reads"]):
+        if self.shadow.writes.are_put_off(edit.get("changed_reads", ())):
             self._put_off(outcome)
         elif edit["scope"]:
             self._take_in_class(outcome)
