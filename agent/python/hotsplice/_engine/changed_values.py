@@ -43,7 +43,7 @@ def _changed(merger, edit, holder, scope):
     statement = former_statement(merger, edit)
     if statement is None:
         return []
-    if _calls(statement):
+    if calls(statement):
         return [] if scope else [name for name in names if _is_assigned_by_functions(merger.namespace, name)]
     made = statement.body[0] if statement.body else None
     if type(made).__name__ == "TypeAlias" or isinstance(getattr(made, "value", None), ast.GeneratorExp):
@@ -63,7 +63,7 @@ def is_changed(merger, statements, name, holder, scope):
     stored = lookup.mangled(name, scope)
     if stored not in holder or not statements:
         return False
-    if any(map(_calls, statements)):
+    if any(map(calls, statements)):
         return not scope and _is_assigned_by_functions(merger.namespace, name)
     for statement in statements:
         seen = {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
@@ -92,7 +92,7 @@ def give_up(merger, outcome):
     if again.issuperset(writes.targets(copy.deepcopy(statement))):
         return
     seen = {**merger.namespace.globals, **(owner.__dict__ if owner is not None else {})}
-    assigned = None if _calls(statement) else _assigned(merger, statement, seen)
+    assigned = None if calls(statement) else _assigned(merger, statement, seen)
     assigned = assigned and [one[1:] for one in assigned if one[0] not in again]
     gone = [one[:3] for one in assigned or () if _is_untouched(merger, *one)]
     for one in gone:
@@ -139,7 +139,8 @@ def former_statement(merger, edit):
     return statement
 
 
-def _calls(statement):
+def calls(statement):
+    """Whether a syntax tree may do more than give values."""
     return any(isinstance(node, _CALLS) for node in ast.walk(statement))
 
 

@@ -1,11 +1,12 @@
 """Running what has to be run, file by file, in the order of the text, each module in its shadow."""
 
+import ast
 import builtins
 import functools
 from types import ModuleType
 
 from . import changed_values, frameworks, instances, lambdas, lookup, merging, references
-from .code import compile_excerpt
+from .code import compile_excerpt, join
 from .containers import Containers
 from .errors import Stop
 from .shadow import Shadow
@@ -23,7 +24,7 @@ def evaluate(transaction):
         if outcome not in configured and _is_to_be_run(outcome, transaction.options)
     ]
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
-    shadows, patched_classes, writes = {}, {}, Writes()
+    shadows, patched_classes, writes = {}, {}, Writes(any(_may_read(outcome.edit) for _, outcome in wanted))
     if not wanted and not removed:
         instances.follow(transaction, shadows)
         return
@@ -176,6 +177,16 @@ def _is_to_be_run(outcome, options):
             )
         return False
     return edit.get("run") is not None
+
+
+def _may_read(edit):
+    """Whether running an edit may read what other statements of the patch change, by itself or by what it calls."""
+    is_plain = edit["what"] in ("assignment", "function") and not edit.get("changed_reads")
+    try:
+        return not is_plain or changed_values.calls(ast.parse(join(edit["run"])))
+    except (SyntaxError, ValueError):
+        # It is refused when it is compiled.
+        return True
 
 
 def _is_running(outcome):

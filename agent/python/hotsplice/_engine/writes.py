@@ -35,9 +35,12 @@ _OPCODES = {
 
 
 class Writes:
-    """The assignments of one transaction."""
+    """The assignments of one transaction; ``are_read`` says whether what runs for it may read what they change."""
 
-    def __init__(self):
+    def __init__(self, are_read):
+        self._are_read = are_read
+        # (place, what it holds) of items and attributes that go, and that nothing need miss before the commit.
+        self._going = []
         # (id of what takes the value, key) → [place, what it held, what it is going to hold]
         self._places = {}
         # (action, arguments), in the order of the text
@@ -67,8 +70,11 @@ class Writes:
         action(value, key, *new)
 
     def give_up(self, value, action, key):
-        """The item or attribute goes with the commit; until then it is taken out for what is run."""
+        """The item or attribute goes with the commit; before, it is taken out only for what is run and may read it."""
         place = _place(value, action, key)
+        if not self._are_read:
+            self._going.append((place, place.held()))
+            return
         if self._places.setdefault(place.identity(), [place, place.held(), MISSING])[0] is place:
             place.remember_order()
         place.put(MISSING)
@@ -97,6 +103,8 @@ class Writes:
 
     def settle(self, plan, live_of):
         """Plans the assignments; ``live_of(value)`` is the live object that a value stands for."""
+        for place, before in self._going:
+            place.plan(plan, live_of, before, MISSING)
         for place, before, new in self._places.values():
             if new is not before:
                 place.plan(plan, live_of, before, live_of(new))
