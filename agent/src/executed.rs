@@ -4,7 +4,7 @@
 //! `python script.py`. All it does for other events is compare a few bytes. Files outside of the project (the standard
 //! library, installed packages) are noted without their text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,9 +14,11 @@ use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hotsplice_channel::message::{ModuleLoaded, event};
+use hotsplice_channel::registry;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::{internals, session};
 
@@ -27,6 +29,8 @@ struct Executed {
     when: f64,
     text: Option<Vec<u8>>,
     count: u64,
+    /// Its execution was not seen: the text is the one that was there when we came.
+    adopted: bool,
 }
 
 // Only touched with the GIL held, and never across Python code: a fork can't find it locked.
@@ -109,6 +113,7 @@ fn note(path: PathBuf) {
         when,
         text,
         count: 1,
+        adopted: false,
     };
     if let Ok(mut executed) = EXECUTED.lock() {
         let files = executed.get_or_insert_default();
@@ -118,7 +123,50 @@ fn note(path: PathBuf) {
     session::broadcast(event::MODULE_LOADED, &ModuleLoaded { path: path.to_string_lossy().into_owned() });
 }
 
-/// `{path: (mtime in ns, size, time of the execution, text or None, how often)}`
+/// A project's files that were executed before anybody watched. Of those that have not changed since the process began, the text
+/// is what was executed; others, and those that are known, are not noted.
+#[pyfunction]
+pub fn adopt(py: Python<'_>, paths: Vec<PathBuf>) {
+    let Some(began) = process_began() else { return };
+    let known: HashSet<PathBuf> = EXECUTED
+        .lock()
+        .map_or_else(|_| HashSet::new(), |executed| executed.iter().flatten().map(|it| it.0.clone()).collect());
+    let wanted = |path: &PathBuf| is_project(path) && !known.contains(path);
+    let paths = paths.iter().map(|path| normal(path)).filter(wanted);
+    // The program goes on while its files are read.
+    let found: Vec<(PathBuf, Executed)> =
+        py.detach(|| paths.filter_map(|path| Some((path.clone(), as_it_was(&path, began)?))).collect());
+    if let Ok(mut executed) = EXECUTED.lock() {
+        let files = executed.get_or_insert_default();
+        for (path, file) in found {
+            files.entry(path).or_insert(file);
+        }
+    }
+}
+
+fn as_it_was(path: &Path, began: f64) -> Option<Executed> {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    if modified as f64 / 1e9 > began + TICK {
+        return None;
+    }
+    let text = Some(fs::read(path).ok()?);
+    Some(Executed { modified, size: metadata.size(), when: began, text, count: 1, adopted: true })
+}
+
+/// The kernel tells when a process was started in hundredths of a second, rounded down; an interpreter takes longer than one
+/// before it executes a file.
+const TICK: f64 = 0.01;
+
+/// When this process was started, in seconds since 1970. Linux: `/proc/self/stat` counts from the boot.
+fn process_began() -> Option<f64> {
+    let started = registry::process_started(std::process::id())? as f64 * TICK;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+    let since_boot = clock_gettime(ClockId::Boottime);
+    Some(now - (since_boot.tv_sec as f64 + since_boot.tv_nsec as f64 / 1e9) + started)
+}
+
+/// `{path: (mtime in ns, size, time of the execution, text or None, how often, whether its execution was not seen)}`
 #[pyfunction]
 #[pyo3(signature = (path = None))]
 pub fn loaded<'py>(py: Python<'py>, path: Option<PathBuf>) -> PyResult<Bound<'py, PyDict>> {
@@ -135,7 +183,7 @@ pub fn loaded<'py>(py: Python<'py>, path: Option<PathBuf>) -> PyResult<Bound<'py
     let dict = PyDict::new(py);
     for (path, file) in found {
         let text = file.text.as_ref().map(|text| PyBytes::new(py, text));
-        dict.set_item(path.to_string_lossy(), (file.modified, file.size, file.when, text, file.count))?;
+        dict.set_item(path.to_string_lossy(), (file.modified, file.size, file.when, text, file.count, file.adopted))?;
     }
     Ok(dict)
 }

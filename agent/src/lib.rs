@@ -43,6 +43,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(session::notify, module)?,
         wrap_pyfunction!(job::call_later, module)?,
         wrap_pyfunction!(executed::watch, module)?,
+        wrap_pyfunction!(executed::adopt, module)?,
         wrap_pyfunction!(executed::loaded, module)?,
         wrap_pyfunction!(commit::commit, module)?,
         wrap_pyfunction!(heap::functions_of, module)?,

@@ -45,6 +45,7 @@ codes! {
     TRANSACTION_UNKNOWN "HS0012" Error "the transaction is not known to the process";
     NOTHING_TO_UNDO "HS0013" Error "there is nothing to undo";
     UNKNOWN_FUNCTION "HS0014" Error "the file has no such function or class";
+    NOT_ATTACHED "HS0015" Error "the process cannot be attached to";
 
     SYNTAX_ERROR "HS0101" Refused "the new text does not parse";
     COMPILE_FAILED "HS0102" Refused "the process's Python does not compile the new text";

@@ -86,7 +86,7 @@ def listen(directory=None):
         raise UnsupportedPython(f"HS0008: {reason}")
     agent = _load()
     agent.watch(os.path.dirname(os.__file__))
-    from . import _engine  # noqa: F401 - imported now, so that the first patch need not
+    from ._engine import live_files  # imported now, so that the first patch need not
 
     about = {
         "command": list(getattr(sys, "orig_argv", sys.argv)),
@@ -95,6 +95,8 @@ def listen(directory=None):
         "python": platform.python_version(),
         "version": __version__,
     }
+    if not _registered:
+        live_files.adopt()
     agent.start(os.fspath(directory or runtime_directory()), about, _thread_marker())
     if not _registered:
         _registered = True

@@ -11,24 +11,10 @@ def _start():
     from importlib.util import module_from_spec, spec_from_file_location
 
     package = os.environ.get("HOTSPLICE_AGENT_DIR") or os.path.dirname(_here)
-    if "hotsplice" not in sys.modules:
-        spec = spec_from_file_location(
-            "hotsplice", os.path.join(package, "__init__.py"), submodule_search_locations=[package]
-        )
-        module = module_from_spec(spec)
-        sys.modules["hotsplice"] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules["hotsplice"]
-            raise
-    from hotsplice._session import SubInterpreter
-
-    try:
-        sys.modules["hotsplice"].listen()
-    except SubInterpreter:
-        # The process is a session all the same.
-        pass
+    spec = spec_from_file_location("_hotsplice_attach", os.path.join(package, "_attach.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.attach()
 
 
 def _run_own():

@@ -23,6 +23,8 @@ def watch(code, path, definition, details):
         return
     monitoring = sys.monitoring
     try:
+        # Without the first call, what was switched off when the code was seen before would stay so.
+        monitoring.set_local_events(_tool, code, monitoring.events.NO_EVENTS)
         monitoring.set_local_events(_tool, code, monitoring.events.PY_START)
     except (ValueError, RuntimeError):
         return

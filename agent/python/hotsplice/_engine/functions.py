@@ -34,6 +34,12 @@ class CodeChange:
         """The class that the definition stands in, live."""
         return lookup.find_class(self.namespace, self.unit["scope"]) if self.unit["scope"] else None
 
+    def running_now(self):
+        """The codes of the live functions after the commit: their own where only a default changed."""
+        codes = [function.__code__ for function in self.functions if isinstance(function, FunctionType)]
+        # Inside of what a decorator made of a function is the new one.
+        return {id(code): code for code in codes}.values() or (self.new_code,)
+
 
 def resolve(file_change, namespace, compiled):
     """Finds the live functions of each unit; tells the edits of those that have none."""

@@ -103,7 +103,10 @@ def _executions(path):
 def _from_import(path):
     record = _record(path)
     if record is not None and record[3] is not None:
-        return LiveFile(path, decode(record[3], path), executed=record[4])
+        text = decode(record[3], path)
+        # Nobody saw it executed: a clock that was set tells wrong times.
+        differs = differing(path, text) if record[5] else []
+        return LiveFile(path, text, "assumed" if differs else "exact", differs, record[4])
     try:
         with open(path, "rb") as stream:
             content = stream.read()
@@ -114,8 +117,13 @@ def _from_import(path):
     executed = record[4] if record else 0
     if record is not None and (record[0], record[1]) == (status.st_mtime_ns, status.st_size):
         return LiveFile(path, text, executed=executed)
-    differs = differing(path, text)
-    return LiveFile(path, text, "assumed" if differs else "exact", differs, executed)
+    # Something may have changed that live code does not tell.
+    return LiveFile(path, text, "assumed", differing(path, text), executed)
+
+
+def adopt():
+    """Notes the texts of a project's files that were executed before the agent came, if they are as they were."""
+    native.adopt([path for path, _ in lookup.loaded_modules() if not lookup.is_installed(path)])
 
 
 def decode(content, path):

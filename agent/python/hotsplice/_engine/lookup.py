@@ -62,7 +62,8 @@ def loaded_modules(is_wanted=lambda filename: True):
     for module in list(sys.modules.values()):
         if not isinstance(module, ModuleType):
             continue
-        filename = module.__dict__.get("__file__")
+        # Asking a lazy module in the ordinary way would load it.
+        filename = object.__getattribute__(module, "__dict__").get("__file__")
         if not isinstance(filename, str) or not is_wanted(filename):
             continue
         if filename.endswith((".py", ".pyw")) or module.__name__ == "__main__":

@@ -218,7 +218,8 @@ class Transaction:
             running.forget(code_change.new_code)
             name = ".".join((*code_change.unit["scope"], code_change.unit["name"]))
             if name in file.patched:
-                first_run.watch(code_change.new_code, file.path, name, file.patched[name])
+                for code in code_change.running_now():
+                    first_run.watch(code, file.path, name, file.patched[name])
         change.code_changes.clear()
 
     def _say_still_inside(self, change, code, unit):
