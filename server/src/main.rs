@@ -13,10 +13,12 @@
 //! | [`workspace`] | what an editor's window is about, and which processes belong to it |
 
 mod cli;
+mod explanations;
 mod failure;
 mod following;
 mod lsp;
 mod patching;
+mod rest;
 mod session;
 mod source_file;
 mod undoing;

@@ -233,12 +233,12 @@ fn is_empty(change: &FilePatch) -> bool {
     change.edits.is_empty() && change.units.is_empty() && change.moves.is_empty()
 }
 
-/// The file had changed before the process could be asked: said once, at the first edit.
+/// The file had changed before the process could be asked: said once, at the first edit if there is one.
 fn assumed(path: &str, baseline: &BaselineAnswer, change: &FilePatch) -> Vec<Verdict> {
-    if baseline.trust == Trust::Exact || change.edits.is_empty() {
+    if baseline.trust == Trust::Exact {
         return Vec::new();
     }
-    let line = change.edits[0].line;
+    let line = change.edits.first().map_or(1, |edit| edit.line);
     vec![Verdict {
         path: path.to_owned(),
         definition: "<module>".to_owned(),
@@ -248,8 +248,8 @@ fn assumed(path: &str, baseline: &BaselineAnswer, change: &FilePatch) -> Vec<Ver
         verdict: Outcome::Caveat,
         code: Some(codes::BASELINE_ASSUMED.to_owned()),
         message: Some(
-            "the file had changed since this process loaded it: functions were compared by their live code; module \
-             statements that changed before cannot be told"
+            "the file had changed before this process could be asked for it: functions were compared by their live \
+             code; new functions and module statements that changed before cannot be told"
                 .to_owned(),
         ),
     }]

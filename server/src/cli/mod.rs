@@ -1,6 +1,8 @@
 //! The command line: what can be asked, and how it ends. `docs/cli.md` is the contract.
 
+mod attach;
 mod env;
+mod explain;
 mod output;
 mod patch;
 mod run;
@@ -42,8 +44,12 @@ enum Command {
     Undo(undo::Arguments),
     /// Show what is patched, and what still runs old code
     Status(status::Arguments),
+    /// Make a process that runs already patchable
+    Attach(attach::Arguments),
     /// Print the environment in which every Python that is started can be patched
     Env(env::Arguments),
+    /// Say what a code (HS0103) means, and what to do
+    Explain(explain::Arguments),
     /// Serve an editor over stdio (Language Server Protocol)
     Lsp(LspArguments),
 }
@@ -78,8 +84,9 @@ pub fn main() -> ExitCode {
         Command::Patch(arguments) => arguments.json,
         Command::Undo(arguments) => arguments.json,
         Command::Status(arguments) => arguments.json,
+        Command::Attach(arguments) => arguments.json,
         Command::Env(arguments) => arguments.json,
-        Command::Run(_) | Command::Lsp(_) => false,
+        Command::Run(_) | Command::Explain(_) | Command::Lsp(_) => false,
     };
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments, program),
@@ -87,7 +94,9 @@ pub fn main() -> ExitCode {
         Command::Patch(arguments) => patch::run(&arguments),
         Command::Undo(arguments) => undo::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Attach(arguments) => attach::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Lsp(_) => crate::lsp::serve(),
     };
     result.unwrap_or_else(|failure| {

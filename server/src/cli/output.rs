@@ -47,6 +47,7 @@ fn render(results: &[FileResult], dry_run: bool) -> String {
         let (applied, caveats) = (count(Outcome::Applied) + count(Outcome::Caveat), count(Outcome::Caveat));
         let refused = count(Outcome::Refused);
         let summary = match (dry_run, refused, applied) {
+            (false, 1.., _) if result.committed => format!("{applied} {} live, {refused} left out", edits(applied)),
             (_, 1.., _) => format!("nothing changed: {refused} refused"),
             (true, 0, _) => format!("would apply {applied} {}", edits(applied)),
             (false, 0, 0) => "nothing to change".to_owned(),

@@ -9,6 +9,7 @@ use hotsplice_channel::patch::Options;
 
 use super::{Failure, Selection, output, select};
 use crate::patching::{self, Wanted, WantedFile};
+use crate::rest;
 use crate::source_file;
 
 #[derive(Args)]
@@ -33,6 +34,9 @@ pub struct Arguments {
     /// Patch the processes that accept, also when another refuses
     #[arg(long)]
     each: bool,
+    /// Leave out the edits of FILE that are refused, and patch the rest
+    #[arg(long, conflicts_with_all = ["function", "again"])]
+    rest: bool,
     /// Run new and changed module statements too, which are only offered otherwise
     #[arg(long)]
     run_statements: bool,
@@ -42,9 +46,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let single = arguments.from.is_some() || arguments.function.is_some() || arguments.again.is_some();
+    let of_one = [arguments.from.is_some(), arguments.function.is_some(), arguments.again.is_some(), arguments.rest];
+    let single = of_one.contains(&true);
     if arguments.files.len() > 1 && single {
-        return Err(Failure::new(codes::BAD_MESSAGE, "--from, --function and --again go with a single FILE"));
+        return Err(Failure::new(codes::BAD_MESSAGE, "--from, --function, --again and --rest go with a single FILE"));
     }
     let mut files = Vec::new();
     for path in &arguments.files {
@@ -91,7 +96,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         dry_run: arguments.dry_run,
         each: arguments.each,
     };
-    let results = patching::patch(&sessions, &wanted);
+    let results = match wanted.files.as_slice() {
+        [file] if arguments.rest => rest::patch(&sessions, &wanted, file),
+        _ => patching::patch(&sessions, &wanted),
+    };
     if results.is_empty() {
         return Err(Failure::new(codes::SESSION_GONE, "every process that had loaded it has ended meanwhile"));
     }

@@ -19,7 +19,8 @@ use tower_lsp::ls_types::{
 use tower_lsp::{Client, LanguageServer};
 
 use super::commands::{self, Command};
-use super::main_loop::{self, Event};
+use super::events::Event;
+use super::main_loop;
 use super::positions::Encoding;
 
 pub struct Backend {

@@ -1,26 +1,20 @@
-//! *Hot-patch function*, *class*, *file* and *Undo hot-patch*: what can be done at a place in a file; and quick fixes of
-//! verdicts.
+//! *Hot-patch function*, *class*, *file* and *Undo hot-patch*: what can be done at a place in a file.
 
 use std::sync::Arc;
 
 use hotsplice_analysis::Definition;
-use hotsplice_channel::codes;
-use hotsplice_channel::patch::Verdict;
 use serde_json::json;
-use tower_lsp::ls_types::{
-    CodeAction, CodeActionDisabled, CodeActionKind, CodeActionOrCommand, Command, Diagnostic, NumberOrString, Position,
-};
+use tower_lsp::ls_types::{CodeAction, CodeActionDisabled, CodeActionKind, CodeActionOrCommand, Command, Position};
 
-use super::commands;
 use super::comparison::{Comparisons, Snapshot, live_texts};
-use crate::session::{Live, Session};
+use super::{commands, quick_fixes, unloaded};
+use crate::session::Live;
 use crate::undoing;
 
 const KIND: &str = "refactor.rewrite.hotsplice";
-const QUICK_FIX: &str = "quickfix.hotsplice";
 
 pub fn wanted_kind(only: Option<&[CodeActionKind]>) -> bool {
-    [KIND, QUICK_FIX].iter().any(|kind| is_among(kind, only))
+    [KIND, quick_fixes::KIND].iter().any(|kind| is_among(kind, only))
 }
 
 /// An editor may ask for actions of some kinds only.
@@ -37,69 +31,22 @@ fn is_among(kind: &str, only: Option<&[CodeActionKind]>) -> bool {
     })
 }
 
-/// What can be done about the verdicts at a line.
-pub fn quick_fixes(
-    snapshot: &Snapshot,
-    verdicts: &[Verdict],
-    shown: &[Diagnostic],
-    position: Position,
-) -> Vec<CodeActionOrCommand> {
-    let line = position.line + 1;
-    let mut fixes: Vec<CodeActionOrCommand> = Vec::new();
-    let here = verdicts.iter().filter(|verdict| (verdict.line..=verdict.end_line).contains(&line));
-    for verdict in here {
-        let title = match verdict.code.as_deref() {
-            Some(codes::STATEMENT_OFFERED) => "Run this statement in the process".to_owned(),
-            Some(codes::VALUE_COMPUTED) if is_definition(snapshot, verdict) => {
-                format!("Run the decorators of `{}` again in the process", verdict.definition)
-            }
-            Some(codes::VALUE_COMPUTED) => format!("Compute `{}` again in the process", verdict.definition),
-            Some(codes::VALUE_KEPT) => format!("Give `{}` the value of the text", verdict.definition),
-            _ => continue,
-        };
-        let place = json!({ "line": verdict.line - 1, "character": 0 });
-        let arguments = json!({ "uri": snapshot.uri, "position": place });
-        let mut fix = action(title, commands::RUN_AGAIN, arguments);
-        if let CodeActionOrCommand::CodeAction(fix) = &mut fix {
-            fix.kind = Some(CodeActionKind::from(QUICK_FIX));
-            let fixed = shown.iter().filter(|diagnostic| is_about(diagnostic, verdict));
-            fix.diagnostics = Some(fixed.cloned().collect());
-        }
-        if !fixes.contains(&fix) {
-            fixes.push(fix);
-        }
-    }
-    fixes
-}
-
-fn is_about(diagnostic: &Diagnostic, verdict: &Verdict) -> bool {
-    let same_code =
-        matches!(&diagnostic.code, Some(NumberOrString::String(code)) if Some(code) == verdict.code.as_ref());
-    same_code && diagnostic.range.start.line + 1 == verdict.line
-}
-
-fn is_definition(snapshot: &Snapshot, verdict: &Verdict) -> bool {
-    snapshot.document.outline().definitions().iter().any(|found| found.qualified_name == verdict.definition)
-}
-
 pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOrCommand> {
     let outline = snapshot.document.outline();
     let line = position.line + 1;
-    let file = snapshot.document.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = snapshot.file_name();
     let around = outline.definition_at(line);
-    let known: Vec<(&Arc<Session>, Arc<Live>)> = live_texts(&snapshot.document, &snapshot.sessions);
-    let lives: Vec<Arc<Live>> = known.iter().map(|(_, live)| live.clone()).collect();
+    let known = live_texts(&snapshot.document, &snapshot.sessions);
+    let lives: Vec<Arc<Live>> = known.into_iter().map(|(_, live)| live).collect();
     let comparisons = Comparisons::new(lives.iter().cloned(), &outline);
 
     if lives.is_empty() {
-        let reason = format!("no registered process has loaded {}", snapshot.shown_path);
+        let reason = unloaded::reason(snapshot);
         let mut actions: Vec<_> = around.first().map(title).into_iter().collect();
         actions.push(format!("Hot-patch file {file}"));
         return actions.into_iter().map(|title| disabled(title, &reason)).collect();
     }
-    let undo = known
-        .iter()
-        .any(|(session, live)| is_undoable(session, live))
+    let undo = is_undoable(snapshot)
         .then(|| action("Undo hot-patch".to_owned(), commands::UNDO, json!({ "uri": snapshot.uri })));
     if let Some(problem) = outline.problems().first() {
         let reason = format!("{} does not parse: line {}: {}", snapshot.shown_path, problem.line, problem.message);
@@ -123,9 +70,11 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     actions
 }
 
-/// Asked once for each live text: the history holds whole texts.
-fn is_undoable(session: &Session, live: &Live) -> bool {
-    *live.undoable.get_or_init(|| undoing::is_undoable(session, live).unwrap_or(false))
+/// Whether a patch of the file can be taken back. Asked once for each live text: the history holds whole texts.
+pub fn is_undoable(snapshot: &Snapshot) -> bool {
+    live_texts(&snapshot.document, &snapshot.sessions)
+        .iter()
+        .any(|(session, live)| *live.undoable.get_or_init(|| undoing::is_undoable(session, live).unwrap_or(false)))
 }
 
 fn offer<'a>(

@@ -8,12 +8,13 @@ use hotsplice_channel::codes;
 use hotsplice_channel::patch::Options;
 use serde::Deserialize;
 use serde_json::Value;
-use tower_lsp::ls_types::{Position, Uri};
+use tower_lsp::ls_types::{Position, TextDocumentIdentifier, Uri};
 
-use super::comparison::{Comparisons, live_texts};
-use super::documents::Document;
+use super::comparison::{Comparisons, Snapshot, live_texts};
+use super::unloaded;
 use crate::failure::Failure;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
+use crate::rest;
 use crate::session::Session;
 use crate::undoing;
 
@@ -22,25 +23,63 @@ pub const PATCH_FILE: &str = "hotsplice.patchFile";
 pub const RUN_AGAIN: &str = "hotsplice.runAgain";
 pub const UNDO: &str = "hotsplice.undo";
 pub const SESSIONS: &str = "hotsplice.sessions";
-pub const ALL: &[&str] = &[PATCH_FUNCTION, PATCH_FILE, RUN_AGAIN, UNDO, SESSIONS];
+pub const KEEP_VALUE: &str = "hotsplice.keepValue";
+pub const EXPLAIN: &str = "hotsplice.explain";
+pub const ALL: &[&str] = &[PATCH_FUNCTION, PATCH_FILE, RUN_AGAIN, UNDO, SESSIONS, KEEP_VALUE, EXPLAIN];
 
 #[derive(Debug, Clone)]
 pub enum Command {
-    PatchFunction { uri: Uri, name: Option<String>, position: Option<Position> },
-    PatchFile { uri: Uri, run_statements: bool },
-    RunAgain { uri: Uri, position: Position },
-    Undo { uri: Option<Uri>, name: Option<String> },
+    PatchFunction {
+        uri: Uri,
+        name: Option<String>,
+        position: Option<Position>,
+    },
+    PatchFile {
+        uri: Uri,
+        how: How,
+    },
+    RunAgain {
+        uri: Uri,
+        position: Position,
+    },
+    Undo {
+        uri: Option<Uri>,
+        name: Option<String>,
+    },
     Sessions,
+    /// The process's value is the one that the user wants: no more is said of it.
+    KeepValue {
+        uri: Uri,
+        position: Position,
+    },
+    Explain {
+        code: String,
+    },
+}
+
+/// How a file is patched.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct How {
+    /// New and changed statements run too.
+    pub run_statements: bool,
+    /// What is refused is left out.
+    pub rest: bool,
+    /// A process that refuses does not hold the others back.
+    pub each: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Arguments {
     uri: Option<Uri>,
+    /// As the protocol's own requests name a place: some editors can't put it otherwise.
+    text_document: Option<TextDocumentIdentifier>,
     name: Option<String>,
     position: Option<Position>,
-    #[serde(default)]
-    run_statements: bool,
+    code: Option<String>,
+    #[serde(flatten)]
+    how: How,
 }
 
 impl Command {
@@ -49,18 +88,22 @@ impl Command {
         let first = arguments.into_iter().next().unwrap_or_else(|| serde_json::json!({}));
         let given: Arguments =
             serde_json::from_value(first).map_err(|error| format!("the arguments of {name} can't be read: {error}"))?;
-        let uri = given.uri.clone().ok_or_else(|| format!("{name} needs the file's uri"));
+        let of_document = given.text_document.map(|document| document.uri);
+        let file = given.uri.or(of_document);
+        let uri = file.clone().ok_or_else(|| format!("{name} needs the file's uri"));
         Ok(match name {
             PATCH_FUNCTION if given.name.is_none() && given.position.is_none() => {
                 return Err(format!("{name} needs the function's name or a position in it"));
             }
             PATCH_FUNCTION => Self::PatchFunction { uri: uri?, name: given.name, position: given.position },
-            PATCH_FILE => Self::PatchFile { uri: uri?, run_statements: given.run_statements },
-            RUN_AGAIN => {
-                let position = given.position.ok_or_else(|| format!("{name} needs a position in what is to run"))?;
-                Self::RunAgain { uri: uri?, position }
+            PATCH_FILE => Self::PatchFile { uri: uri?, how: given.how },
+            RUN_AGAIN | KEEP_VALUE => {
+                let position = given.position.ok_or_else(|| format!("{name} needs the position of a statement"))?;
+                let uri = uri?;
+                if name == KEEP_VALUE { Self::KeepValue { uri, position } } else { Self::RunAgain { uri, position } }
             }
-            UNDO => Self::Undo { uri: given.uri, name: given.name },
+            EXPLAIN => Self::Explain { code: given.code.ok_or_else(|| format!("{name} needs a code"))? },
+            UNDO => Self::Undo { uri: file, name: given.name },
             SESSIONS => Self::Sessions,
             _ => return Err(format!("there is no command {name}")),
         })
@@ -71,26 +114,20 @@ impl Command {
 #[derive(Debug, Clone)]
 pub enum Part {
     Function(String),
-    File {
-        run_statements: bool,
-    },
+    File(How),
     /// Nothing new: what is live at this line runs again.
     Again(u32),
 }
 
 /// Makes a definition of an open file live, or all of it, or runs a part of it again.
-pub fn patch(
-    document: &Document,
-    sessions: &[Arc<Session>],
-    part: Part,
-    shown_path: &str,
-) -> Result<Vec<FileResult>, Failure> {
+pub fn patch(snapshot: &Snapshot, part: Part) -> Result<Vec<FileResult>, Failure> {
+    let Snapshot { document, sessions, shown_path, .. } = snapshot;
     let label = match &part {
         Part::Function(function) => format!("Hot-patch function {function}"),
-        Part::File { .. } => format!("Hot-patch file {shown_path}"),
+        Part::File(_) => format!("Hot-patch file {shown_path}"),
         Part::Again(line) => format!("Run line {line} of {shown_path} again"),
     };
-    let run_statements = matches!(part, Part::File { run_statements: true });
+    let how = if let Part::File(how) = part { how } else { How::default() };
     let again = if let Part::Again(line) = part { Some(line) } else { None };
     let file = WantedFile {
         function: if let Part::Function(function) = part { Some(function) } else { None },
@@ -101,13 +138,16 @@ pub fn patch(
     let wanted = Wanted {
         label,
         files: vec![file],
-        options: Options { run_statements, ..Options::default() },
+        options: Options { run_statements: how.run_statements, ..Options::default() },
         dry_run: false,
-        each: false,
+        each: how.each,
     };
-    let results = patching::patch(sessions, &wanted);
+    let results = match &wanted.files[..] {
+        [file] if how.rest => rest::patch(sessions, &wanted, file),
+        _ => patching::patch(sessions, &wanted),
+    };
     if results.is_empty() {
-        return Err(Failure::new(codes::NO_SESSION, format!("no registered process has loaded {shown_path}")));
+        return Err(Failure::new(codes::NO_SESSION, unloaded::reason(snapshot)));
     }
     Ok(results)
 }
@@ -134,10 +174,10 @@ pub fn patch_changed(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Vec<FileRe
 }
 
 /// The qualified name that a position means: what the code actions offer there, a function rather than a class.
-pub fn name_at(document: &Document, sessions: &[Arc<Session>], position: Position) -> Result<String, Failure> {
-    let outline = document.outline();
+pub fn name_at(snapshot: &Snapshot, position: Position) -> Result<String, Failure> {
+    let outline = snapshot.document.outline();
     let around = outline.definition_at(position.line + 1);
-    let lives = live_texts(document, sessions).into_iter().map(|(_, live)| live);
+    let lives = live_texts(&snapshot.document, &snapshot.sessions).into_iter().map(|(_, live)| live);
     let comparisons = Comparisons::new(lives, &outline);
     let of_kind = |is_class: bool| around.iter().filter(move |definition| definition.is_class == is_class);
     comparisons

@@ -13,9 +13,18 @@ use crate::session::{Live, Session};
 pub struct Snapshot {
     pub uri: Uri,
     pub document: Document,
+    /// Those of the window.
     pub sessions: Vec<Arc<Session>>,
+    /// Processes that are not of the window.
+    pub strangers: Vec<Arc<Session>>,
     /// The file as the user calls it: relative to the workspace.
     pub shown_path: String,
+}
+
+impl Snapshot {
+    pub fn file_name(&self) -> String {
+        self.document.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
 }
 
 /// What is live of a file, in the sessions that have loaded it and answer.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tower_lsp::ls_types::{Registration, Unregistration};
 
-use super::main_loop::Event;
+use super::events::Event;
 
 /// A change is waited for so long after the last one.
 const QUIET: Duration = Duration::from_millis(150);

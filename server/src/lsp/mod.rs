@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`backend`] | one line a request: turns what the editor sends into events |
+//! | [`events`] | what it and others tell the loop |
 //! | [`main_loop`] | the one place that owns the state; takes events in the order of their arrival |
 //! | [`documents`] | open files, edited incrementally |
 //! | [`positions`] | the editor's positions and ours |
@@ -10,7 +11,7 @@
 //! | [`pool`], [`watch`] | sessions that come and go |
 //! | [`external_changes`] | files that other programs change |
 //! | [`comparison`] | what the editor shows against what is live |
-//! | [`code_actions`], [`code_lenses`], [`hover`], [`commands`], [`verdicts`] | features: from a snapshot to plain answers |
+//! | [`code_actions`], [`quick_fixes`], [`code_lenses`], [`hover`], [`commands`], [`verdicts`], [`unloaded`] | features: from a snapshot to plain answers |
 //! | [`status`] | what clients are told without asking |
 
 mod backend;
@@ -19,13 +20,16 @@ mod code_lenses;
 mod commands;
 mod comparison;
 mod documents;
+mod events;
 mod external_changes;
 mod hover;
 mod main_loop;
 mod pool;
 mod positions;
+mod quick_fixes;
 mod settings;
 mod status;
+mod unloaded;
 mod verdicts;
 mod watch;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use hotsplice_channel::message::event;
 use hotsplice_channel::registry::{self, Entry};
 
-use super::main_loop::Event;
+use super::events::Event;
 use crate::session::{self, Session, SessionError};
 use crate::workspace::Workspace;
 
@@ -46,8 +46,13 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Waits, not long, for connections that are being made. Not to be called in the loop.
+    /// Those of the window. Waits, not long, for connections that are being made. Not to be called in the loop.
     pub fn settle(self) -> Vec<Arc<Session>> {
+        self.settle_all().0
+    }
+
+    /// Those of the window, and the others.
+    pub fn settle_all(self) -> (Vec<Arc<Session>>, Vec<Arc<Session>>) {
         let end = Instant::now() + SETTLE;
         let mut sessions = self.connected;
         for connecting in self.connecting {
@@ -60,8 +65,7 @@ impl Sessions {
             sessions.extend(outcome.clone().flatten());
         }
         // What a process has loaded may tell that it belongs here.
-        sessions.retain(|session| session.belongs() || (session.files().is_ok() && session.belongs()));
-        sessions
+        sessions.into_iter().partition(|session| session.belongs() || (session.files().is_ok() && session.belongs()))
     }
 }
 

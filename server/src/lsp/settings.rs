@@ -30,6 +30,9 @@ pub struct Settings {
     pub sessions: Sessions,
 }
 
+/// As users write them.
+const NAMES: [&str; 5] = ["patchOnSave", "codeLens", "patchOnExternalChange", "pathMappings", "sessions"];
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Sessions {
@@ -59,11 +62,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Takes `{"hotsplice": {…}}` or what is in it. The error is for the user; what can't be read leaves the settings as
-    /// they are.
+    /// Takes `{"hotsplice": {…}}` or what is in it. The error is for the user; what can't be read, or is about something
+    /// else (some editors send every server the same), leaves the settings as they are.
     pub fn update(&mut self, value: &Value) -> Result<(), String> {
         let own = value.get("hotsplice").unwrap_or(value);
-        if !own.is_object() {
+        let Some(given) = own.as_object() else { return Ok(()) };
+        if value.get("hotsplice").is_none() && !given.keys().any(|name| NAMES.contains(&name.as_str())) {
             return Ok(());
         }
         *self = Self::deserialize(own).map_err(|error| format!("the settings of hotsplice can't be read: {error}"))?;
@@ -92,7 +96,9 @@ mod tests {
         assert_eq!(settings.update(&json!({ "hotsplice": { "patchOnSave": "manual" } })), Ok(()));
         assert!(settings.patches(true, false) && !settings.patches(false, true));
         assert!(settings.update(&json!({ "patchOnSave": "sometimes" })).is_err());
-        assert_eq!(settings.update(&json!(null)), Ok(()));
+        for other in [json!(null), json!({}), json!({ "python": { "analysis": {} } })] {
+            assert_eq!(settings.update(&other), Ok(()));
+        }
         assert_eq!(settings.patch_on_save, PatchOnSave::Manual);
         assert_eq!(settings.update(&json!({ "patchOnSave": "always" })), Ok(()));
         assert!(settings.patches(false, false));

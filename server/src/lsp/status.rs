@@ -92,12 +92,12 @@ fn patched_files(session: &Session) -> Vec<Value> {
                 "ran": definition.ran,
             })
         });
-        json!({ "uri": Uri::from_file_path(path), "functions": functions.collect::<Vec<_>>() })
+        json!({ "uri": Uri::from_file_path(session.editor_path(path)), "functions": functions.collect::<Vec<_>>() })
     };
     paths.into_iter().map(file).collect()
 }
 
-/// One notification for each file in which something went live. `milliseconds` from the request to live code.
+/// One notification for each file in which something went live, or nothing had to. `milliseconds` from the request to live code.
 pub fn patched(results: &[FileResult], uri_of: impl Fn(&str) -> Option<Uri>, milliseconds: f64) -> Vec<Value> {
     let mut files: Vec<&str> = results.iter().map(|result| result.file.as_str()).collect();
     files.sort_unstable();
@@ -119,14 +119,17 @@ pub fn patched(results: &[FileResult], uri_of: impl Fn(&str) -> Option<Uri>, mil
                 })
             })
             .collect();
-        if ranges.is_empty() {
-            return None;
-        }
         let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
-        let label = first.function.clone().unwrap_or_else(|| name.into_owned());
+        let label = first.function.clone().filter(|it| !it.is_empty()).unwrap_or_else(|| name.into_owned());
         let uri = uri_of(file)?;
+        let processes = if live.len() == 1 { "process" } else { "processes" };
+        let message = match ranges.is_empty() {
+            true => format!("{label}: what is live is what the editor shows"),
+            false => format!("{label} is live in {} {processes} ({milliseconds:.1} ms)", live.len()),
+        };
         Some(json!({
             "uri": uri, "ranges": ranges, "label": label, "milliseconds": milliseconds, "sessions": live.len(),
+            "message": message,
         }))
     };
     files.into_iter().filter_map(told).collect()

@@ -82,6 +82,14 @@ impl Verdicts {
         changed
     }
 
+    /// Whether something at the line said so.
+    pub fn dismiss(&mut self, uri: &Uri, line: u32, code: &str) -> bool {
+        let Some(shown) = self.shown.get_mut(uri) else { return false };
+        let before = shown.len();
+        shown.retain(|known| known.verdict.line != line || known.verdict.code.as_deref() != Some(code));
+        shown.len() != before
+    }
+
     pub fn forget_file(&mut self, uri: &Uri) -> bool {
         self.shown.remove(uri).is_some_and(|shown| !shown.is_empty())
     }

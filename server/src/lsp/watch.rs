@@ -11,7 +11,7 @@ use std::time::Duration;
 use hotsplice_channel::registry;
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
-use super::main_loop::Event;
+use super::events::Event;
 
 /// How often the folder is looked into where it can't be watched (the kernel's limit of watches is reached, say).
 const LOOK: Duration = Duration::from_millis(500);

@@ -5,7 +5,7 @@ mod error;
 mod ports;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -110,6 +110,11 @@ impl Session {
 
     fn workspace(&self) -> Arc<Workspace> {
         self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The editor's name of one of the process's files.
+    pub fn editor_path(&self, path: &str) -> PathBuf {
+        self.workspace().to_editor(Path::new(path))
     }
 
     /// Whether the process belongs to the workspace: it runs there, or has loaded files of it. Does not ask the process.

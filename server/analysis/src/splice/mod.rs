@@ -2,7 +2,7 @@
 
 mod locate;
 mod needed;
-mod text;
+pub(crate) mod text;
 
 use crate::lines::newline_of;
 use crate::matching::match_items;

@@ -9,19 +9,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
 
-use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tower_lsp::Client;
-use tower_lsp::ls_types::{
-    CodeActionParams, CodeActionResponse, CodeLens, Hover, InitializeParams, MessageType, Position,
-    TextDocumentContentChangeEvent, TextDocumentSaveReason, Uri,
-};
+use tower_lsp::ls_types::{InitializeParams, MessageType, TextDocumentContentChangeEvent, TextDocumentSaveReason, Uri};
 
-use super::commands::Command;
 use super::documents::{Documents, file_path};
+use super::events::Event;
 use super::external_changes::{self, Collector};
 use super::pool::{self, Pool};
 use super::positions::Encoding;
@@ -29,40 +23,7 @@ use super::settings::{Match, Settings};
 use super::status::StatusParams;
 use super::verdicts::Verdicts;
 use super::watch;
-use crate::failure::Failure;
-use crate::patching::FileResult;
-use crate::session::{Session, SessionError};
 use crate::workspace::Workspace;
-
-pub enum Event {
-    Initialize(Box<InitializeParams>, Encoding),
-    Initialized,
-    Open(Uri, String),
-    Change(Uri, Vec<TextDocumentContentChangeEvent>),
-    WillSave(Uri, TextDocumentSaveReason),
-    Saved(Uri, oneshot::Sender<Value>),
-    Close(Uri),
-    Settings(Value),
-    CodeActions(Box<CodeActionParams>, oneshot::Sender<CodeActionResponse>),
-    CodeLenses(Uri, oneshot::Sender<Vec<CodeLens>>),
-    Hover(Uri, Position, oneshot::Sender<Option<Hover>>),
-    Command(Command, oneshot::Sender<Value>),
-    /// Look into the registry.
-    Look,
-    FileChanged(Uri),
-    ExternalChanges(Vec<PathBuf>),
-    Connected(String, Result<Arc<Session>, SessionError>),
-    SessionChanged(String),
-    /// A patch by whomever: what is live in some files is of another version.
-    PatchApplied(String, Value),
-    SessionEnded(String),
-    /// What a process would tell of its state is different now.
-    StatusChanged(String),
-    /// It was looked at.
-    Observed(String),
-    /// A patch came back, after so long.
-    Patched(Result<Vec<FileResult>, Failure>, Duration, Option<oneshot::Sender<Value>>),
-}
 
 struct State {
     client: Client,
@@ -70,6 +31,9 @@ struct State {
     events: Sender<Event>,
     encoding: Encoding,
     shows_disabled: bool,
+    shows_documents: bool,
+    /// The client has views of its own for what goes beyond the protocol.
+    takes_notifications: bool,
     refreshes_lenses: bool,
     /// Sessions that are being looked at, and whether they are to be looked at once more after that.
     observing: HashMap<String, bool>,
@@ -84,6 +48,8 @@ struct State {
     verdicts: Verdicts,
     last_save: Option<(Uri, TextDocumentSaveReason)>,
     last_status: Option<StatusParams>,
+    /// Names of the sessions that the log says are there, by id.
+    logged_sessions: HashMap<String, String>,
 }
 
 /// Starts the loop on a thread of its own; it ends with the last sender.
@@ -95,6 +61,8 @@ pub fn start(client: Client) -> Sender<Event> {
         events: events.clone(),
         encoding: Encoding::default(),
         shows_disabled: false,
+        shows_documents: false,
+        takes_notifications: false,
         refreshes_lenses: false,
         observing: HashMap::new(),
         can_watch_files: false,
@@ -108,6 +76,7 @@ pub fn start(client: Client) -> Sender<Event> {
         verdicts: Verdicts::default(),
         last_save: None,
         last_status: None,
+        logged_sessions: HashMap::new(),
     };
     std::thread::Builder::new().name("main-loop".to_owned()).spawn(move || run(state, inbox)).ok();
     events
@@ -128,6 +97,7 @@ impl State {
         match event {
             Event::Initialize(params, encoding) => self.initialize(&params, encoding),
             Event::Initialized => {
+                self.log(MessageType::INFO, format!("hotsplice {} is ready", env!("CARGO_PKG_VERSION")));
                 self.look();
                 self.tell_status();
                 self.watch_files();
@@ -178,7 +148,7 @@ impl State {
                 self.refresh_lenses();
             }
             Event::SessionEnded(id) => self.session_ended(&id),
-            Event::Patched(outcome, took, answer) => self.patched(outcome, took, answer),
+            Event::Patched(done) => self.patched(done),
         }
     }
 
@@ -186,6 +156,10 @@ impl State {
         self.encoding = encoding;
         let actions = params.capabilities.text_document.as_ref().and_then(|document| document.code_action.as_ref());
         self.shows_disabled = actions.is_some_and(|actions| actions.disabled_support.unwrap_or(false));
+        let documents = params.capabilities.window.as_ref().and_then(|window| window.show_document.as_ref());
+        self.shows_documents = documents.is_some_and(|documents| documents.support);
+        let experimental = params.capabilities.experimental.as_ref();
+        self.takes_notifications = experimental.is_some_and(|own| own["hotspliceNotifications"] == true);
         let workspace = params.capabilities.workspace.as_ref();
         let lenses = workspace.and_then(|workspace| workspace.code_lens.as_ref());
         self.refreshes_lenses = lenses.is_some_and(|lenses| lenses.refresh_support.unwrap_or(false));

@@ -1,9 +1,9 @@
 //! What the editor asks for: answered on threads of their own, with what it and the sessions show now.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hotsplice_channel::codes;
 use serde_json::Value;
@@ -12,29 +12,40 @@ use tower_lsp::ls_types::{
     CodeActionOrCommand, CodeActionParams, CodeActionResponse, CodeLens, Hover, Position, TextDocumentSaveReason, Uri,
 };
 
-use super::{Event, State};
+use super::State;
 use crate::failure::Failure;
-use crate::lsp::commands::{self, Command, Part};
+use crate::lsp::commands::{self, Command, How, Part};
 use crate::lsp::comparison::Snapshot;
 use crate::lsp::documents::{Document, Documents, file_path};
-use crate::lsp::{code_actions, code_lenses, hover, status};
+use crate::lsp::events::{Cause, Done, Event};
+use crate::lsp::{code_actions, code_lenses, hover, quick_fixes, status};
 use crate::patching::FileResult;
 use crate::session::Session;
 
 impl State {
     pub(super) fn file_changed(&mut self, uri: &Uri) {
-        // What the editor shows and has not saved is the user's newer word.
-        let is_edited = self.documents.get(uri).is_some_and(|document| document.dirty);
-        let wanted = self.settings.patch_on_external_change && !is_edited;
-        if let (true, Some(path)) = (wanted, file_path(uri)) {
+        if let (true, Some(path)) = (self.settings.patch_on_external_change, file_path(uri)) {
             self.changes.add(path);
         }
     }
 
-    pub(super) fn external_changes(&mut self, paths: Vec<PathBuf>) {
+    pub(super) fn external_changes(&mut self, mut paths: Vec<PathBuf>) {
+        paths.retain(|path| !self.is_being_edited(path));
         self.look();
         let sessions = self.pool.snapshot();
-        self.work(None, move || Ok(commands::patch_changed(&paths, &sessions.settle())));
+        self.work(Cause::OtherProgram, None, move || Ok(commands::patch_changed(&paths, &sessions.settle())));
+    }
+
+    /// What the editor shows and has not saved is the user's newer word. An editor that took the change from the disk has
+    /// edited the file too, but shows what is there.
+    fn is_being_edited(&mut self, path: &Path) -> bool {
+        let Some(uri) = self.documents.uri_of(path) else { return false };
+        let Some(document) = self.documents.get(&uri).filter(|document| document.dirty) else { return false };
+        let is_as_on_disk = crate::source_file::read(path).is_ok_and(|text| text == *document.text);
+        if is_as_on_disk {
+            self.documents.saved(&uri);
+        }
+        !is_as_on_disk
     }
 
     pub(super) fn saved(&mut self, uri: &Uri, answer: oneshot::Sender<Value>) {
@@ -48,13 +59,13 @@ impl State {
         if !self.settings.patches(explicit, document.dirty) || !document.outline().is_valid() {
             return;
         }
-        self.look();
-        let (sessions, shown_path) = (self.pool.snapshot(), self.shown_path(&document));
-        self.work(Some(answer), move || {
-            let sessions = sessions.settle();
+        let snapshot = self.snapshot(uri.clone(), document);
+        self.work(Cause::Save, Some(answer), move || {
+            let snapshot = snapshot();
+            let document = &snapshot.document;
             let loaded = |session: &Arc<Session>| session.loaded(&document.path).is_ok_and(|path| path.is_some());
-            if sessions.iter().any(loaded) {
-                commands::patch(&document, &sessions, Part::File { run_statements: false }, &shown_path)
+            if snapshot.sessions.iter().any(loaded) {
+                commands::patch(&snapshot, Part::File(How::default()))
             } else {
                 Ok(Vec::new())
             }
@@ -72,7 +83,8 @@ impl State {
             self.verdicts.all().filter(|(shown, _)| **shown == uri).map(|(_, verdict)| verdict.clone()).collect();
         let (position, shows_disabled) = (params.range.start, self.shows_disabled);
         self.answer(uri, answer, Vec::new(), move |snapshot| {
-            let mut actions = code_actions::quick_fixes(snapshot, &verdicts, &shown_there, position);
+            let undoable = !verdicts.is_empty() && code_actions::is_undoable(snapshot);
+            let mut actions = quick_fixes::quick_fixes(snapshot, &verdicts, &shown_there, position, undoable);
             actions.extend(code_actions::code_actions(snapshot, position));
             actions.retain(|action| code_actions::is_wanted(action, only.as_deref()));
             if !shows_disabled {
@@ -98,12 +110,18 @@ impl State {
             let _ = answer.send(nothing);
             return;
         };
+        let snapshot = self.snapshot(uri, document);
+        std::thread::spawn(move || answer.send(work(&snapshot())));
+    }
+
+    /// What a document and the sessions show now. Not to be called in the loop, but given to a thread.
+    fn snapshot(&mut self, uri: Uri, document: Document) -> impl FnOnce() -> Snapshot + Send + 'static {
         self.look();
         let (sessions, shown_path) = (self.pool.snapshot(), self.shown_path(&document));
-        std::thread::spawn(move || {
-            let snapshot = Snapshot { shown_path, uri, document, sessions: sessions.settle() };
-            let _ = answer.send(work(&snapshot));
-        });
+        move || {
+            let (sessions, strangers) = sessions.settle_all();
+            Snapshot { uri, document, sessions, strangers, shown_path }
+        }
     }
 
     pub(super) fn code_lenses(&mut self, uri: Uri, answer: oneshot::Sender<Vec<CodeLens>>) {
@@ -128,42 +146,46 @@ impl State {
             Command::Sessions => {
                 std::thread::spawn(move || answer.send(status::listed(&sessions.settle())));
             }
-            Command::PatchFile { uri, run_statements } => match self.document(&uri) {
-                Ok(document) => {
-                    let shown = self.shown_path(&document);
-                    self.work(Some(answer), move || {
-                        commands::patch(&document, &sessions.settle(), Part::File { run_statements }, &shown)
-                    });
-                }
-                Err(failure) => self.patched(Err(failure), Duration::ZERO, Some(answer)),
-            },
-            Command::RunAgain { uri, position } => match self.document(&uri) {
-                Ok(document) => {
-                    let shown = self.shown_path(&document);
-                    self.work(Some(answer), move || {
-                        commands::patch(&document, &sessions.settle(), Part::Again(position.line + 1), &shown)
-                    });
-                }
-                Err(failure) => self.patched(Err(failure), Duration::ZERO, Some(answer)),
-            },
-            Command::PatchFunction { uri, name, position } => match self.document(&uri) {
-                Ok(document) => {
-                    let shown = self.shown_path(&document);
-                    self.work(Some(answer), move || {
-                        let sessions = sessions.settle();
-                        let name = match (name, position) {
-                            (Some(name), _) => name,
-                            (None, position) => commands::name_at(&document, &sessions, position.unwrap_or_default())?,
-                        };
-                        commands::patch(&document, &sessions, Part::Function(name), &shown)
-                    });
-                }
-                Err(failure) => self.patched(Err(failure), Duration::ZERO, Some(answer)),
-            },
+            Command::PatchFile { uri, how } => {
+                self.patch(uri, answer, move |snapshot| commands::patch(snapshot, Part::File(how)));
+            }
+            Command::RunAgain { uri, position } => {
+                self.patch(uri, answer, move |snapshot| commands::patch(snapshot, Part::Again(position.line + 1)));
+            }
+            Command::PatchFunction { uri, name, position } => self.patch(uri, answer, move |snapshot| {
+                let name = name.map_or_else(|| commands::name_at(snapshot, position.unwrap_or_default()), Ok)?;
+                commands::patch(snapshot, Part::Function(name))
+            }),
+            Command::KeepValue { uri, position } => {
+                self.keep_value(&uri, position.line + 1);
+                let _ = answer.send(Value::Null);
+            }
+            Command::Explain { code } => {
+                self.explain(&code);
+                let _ = answer.send(Value::Null);
+            }
             Command::Undo { uri, name } => {
                 let file = uri.as_ref().and_then(file_path);
-                self.work(Some(answer), move || commands::undo(&sessions.settle(), file, name.as_deref()));
+                self.work(Cause::Command, Some(answer), move || {
+                    commands::undo(&sessions.settle(), file, name.as_deref())
+                });
             }
+        }
+    }
+
+    /// Patches what is wanted of a document.
+    fn patch(
+        &mut self,
+        uri: Uri,
+        answer: oneshot::Sender<Value>,
+        work: impl FnOnce(&Snapshot) -> Result<Vec<FileResult>, Failure> + Send + 'static,
+    ) {
+        match self.document(&uri) {
+            Ok(document) => {
+                let snapshot = self.snapshot(uri, document);
+                self.work(Cause::Command, Some(answer), move || work(&snapshot()));
+            }
+            Err(failure) => self.work(Cause::Command, Some(answer), move || Err(failure)),
         }
     }
 
@@ -189,6 +211,7 @@ impl State {
     /// Patches on a thread of its own; the result comes back as an event.
     pub(super) fn work(
         &self,
+        cause: Cause,
         answer: Option<oneshot::Sender<Value>>,
         work: impl FnOnce() -> Result<Vec<FileResult>, Failure> + Send + 'static,
     ) {
@@ -199,7 +222,7 @@ impl State {
                 let message = "hotsplice failed while it made the patch; nothing was changed".to_owned();
                 Err(Failure { code: codes::INTERNAL.to_owned(), message })
             });
-            let _ = events.send(Event::Patched(outcome, started.elapsed(), answer));
+            let _ = events.send(Event::Patched(Done { outcome, took: started.elapsed(), cause, answer }));
         });
     }
 }

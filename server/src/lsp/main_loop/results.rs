@@ -1,17 +1,19 @@
 //! What comes back, and what the editor is shown of it: verdicts, status, messages.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hotsplice_channel::patch::Outcome;
+use hotsplice_channel::{codes, registry};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
-use tower_lsp::ls_types::{MessageType, Uri};
+use tower_lsp::ls_types::{MessageType, ShowDocumentParams, Uri};
 
-use super::{Event, State};
-use crate::failure::Failure;
+use super::State;
+use crate::explanations;
 use crate::lsp::documents::Document;
+use crate::lsp::events::{Cause, Done, Event};
 use crate::lsp::status::{self, Patched, Status, StatusParams};
 use crate::patching::FileResult;
 use crate::session::{Session, SessionError};
@@ -49,12 +51,7 @@ impl State {
         }
     }
 
-    pub(super) fn patched(
-        &mut self,
-        outcome: Result<Vec<FileResult>, Failure>,
-        took: Duration,
-        answer: Option<oneshot::Sender<Value>>,
-    ) {
+    pub(super) fn patched(&mut self, Done { outcome, took, cause, answer }: Done) {
         let value = match outcome {
             Err(failure) => {
                 self.show(format!("{}: {}", failure.code, failure.message));
@@ -67,9 +64,10 @@ impl State {
                 }
                 self.take(&results);
                 let milliseconds = took.as_secs_f64() * 1000.0;
-                for params in status::patched(&results, |file| self.uri_of(file), milliseconds) {
-                    let client = self.client.clone();
-                    self.runtime.block_on(async move { client.send_notification::<Patched>(params).await });
+                let told = status::patched(&results, |file| self.uri_of(file), milliseconds);
+                let changed = |params: &Value| params["ranges"].as_array().is_some_and(|ranges| !ranges.is_empty());
+                for params in told.into_iter().filter(|params| cause == Cause::Command || changed(params)) {
+                    self.tell_patched(params);
                 }
                 self.refresh_lenses();
                 return self.tell_status();
@@ -81,15 +79,24 @@ impl State {
         self.tell_status();
     }
 
+    fn tell_patched(&self, params: Value) {
+        self.log(MessageType::INFO, params["message"].as_str().unwrap_or_default().to_owned());
+        if !self.takes_notifications {
+            return self.say(MessageType::INFO, params["message"].as_str().unwrap_or_default().to_owned());
+        }
+        let client = self.client.clone();
+        self.runtime.block_on(async move { client.send_notification::<Patched>(params).await });
+    }
+
     pub(super) fn take(&mut self, results: &[FileResult]) {
         let mut files: Vec<&str> = results.iter().map(|result| result.file.as_str()).collect();
         files.dedup();
         for file in files {
+            self.log_verdicts(file, results);
             let Some(uri) = self.uri_of(file) else {
                 continue;
             };
             let Some(document) = self.documents.get(&uri) else {
-                self.log_verdicts(file, results);
                 continue;
             };
             let of_file: Vec<FileResult> = results.iter().filter(|result| result.file == file).cloned().collect();
@@ -97,7 +104,7 @@ impl State {
             self.publish(&uri);
         }
         let refused = |result: &&FileResult| result.verdicts.iter().any(|verdict| verdict.verdict == Outcome::Refused);
-        if let Some(result) = results.iter().find(refused) {
+        if let Some(result) = results.iter().filter(|result| !result.committed).find(refused) {
             let first = result.verdicts.iter().find(|verdict| verdict.verdict == Outcome::Refused);
             let reason = first.map(|verdict| {
                 let (code, message) =
@@ -108,7 +115,32 @@ impl State {
         }
     }
 
-    /// What is to be said of a file that is not open, and has no place for a squiggle.
+    /// The user wants a value that the program gave: the verdict has done its work.
+    pub(super) fn keep_value(&mut self, uri: &Uri, line: u32) {
+        if self.verdicts.dismiss(uri, line, codes::VALUE_KEPT) {
+            self.publish(uri);
+            self.tell_status();
+        }
+    }
+
+    /// Has the editor show what a code means.
+    pub(super) fn explain(&self, code: &str) {
+        let Some(text) = explanations::of(code) else {
+            return self.show(format!("there is no code {code}"));
+        };
+        let (client, shown) = (self.client.clone(), self.shows_documents.then(|| explanation_file(code, &text)));
+        self.runtime.spawn(async move {
+            if let Some(Some(uri)) = shown {
+                let params = ShowDocumentParams { uri, external: Some(false), take_focus: Some(true), selection: None };
+                if matches!(client.show_document(params).await, Ok(true)) {
+                    return;
+                }
+            }
+            client.show_message(MessageType::INFO, text).await;
+        });
+    }
+
+    /// What is to be said of a patch, for later reading, and for files that are not open and have no place for a squiggle.
     fn log_verdicts(&self, file: &str, results: &[FileResult]) {
         for result in results.iter().filter(|result| result.file == file) {
             for verdict in &result.verdicts {
@@ -163,6 +195,10 @@ impl State {
     }
 
     pub(super) fn tell_status(&mut self) {
+        self.log_sessions();
+        if !self.takes_notifications {
+            return;
+        }
         let status = StatusParams::new(&self.pool.shown(), &self.verdicts, &self.settings);
         if self.last_status.as_ref() != Some(&status) {
             self.last_status = Some(status.clone());
@@ -171,13 +207,41 @@ impl State {
         }
     }
 
-    pub(super) fn show(&self, message: String) {
-        let client = self.client.clone();
-        self.runtime.spawn(async move { client.show_message(MessageType::ERROR, message).await });
+    /// Logs the sessions that came and went since it was last called.
+    fn log_sessions(&mut self) {
+        let shown: HashMap<_, _> =
+            self.pool.shown().iter().map(|session| (session.entry.id.clone(), session.name())).collect();
+        let before = std::mem::replace(&mut self.logged_sessions, shown);
+        for (_, name) in self.logged_sessions.iter().filter(|(id, _)| !before.contains_key(*id)) {
+            self.log(MessageType::INFO, format!("{name}: can be patched"));
+        }
+        for (_, name) in before.iter().filter(|(id, _)| !self.logged_sessions.contains_key(*id)) {
+            self.log(MessageType::INFO, format!("{name}: is gone"));
+        }
     }
 
+    pub(super) fn show(&self, message: String) {
+        self.log(MessageType::ERROR, message.clone());
+        self.say(MessageType::ERROR, message);
+    }
+
+    fn say(&self, kind: MessageType, message: String) {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { client.show_message(kind, message).await });
+    }
+
+    /// In the order in which things happen.
     pub(super) fn log(&self, kind: MessageType, message: String) {
         let client = self.client.clone();
-        self.runtime.spawn(async move { client.log_message(kind, message).await });
+        self.runtime.block_on(async move { client.log_message(kind, message).await });
     }
+}
+
+/// A file that the editor can open, in the folder that only the user can. Nothing if it can't be written.
+fn explanation_file(code: &str, text: &str) -> Option<Uri> {
+    let folder = registry::directory();
+    registry::ensure(&folder).ok()?;
+    let path = folder.join(format!("{}.md", code.to_uppercase()));
+    std::fs::write(&path, text).ok()?;
+    Uri::from_file_path(path)
 }

@@ -1,0 +1,64 @@
+//! Why nothing of a file is live, and what to do about it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hotsplice_analysis::Outline;
+
+use super::comparison::Snapshot;
+use crate::session::Session;
+
+/// Said of a file that no process of the window has loaded.
+pub fn reason(snapshot: &Snapshot) -> String {
+    let shown = &snapshot.shown_path;
+    if let Some((session, local, remote)) = elsewhere(snapshot) {
+        return format!(
+            "no registered process has loaded {shown}, but {} has loaded {}: if that is the same file, set \
+             hotsplice.pathMappings to [{{\"localRoot\": \"{}\", \"remoteRoot\": \"{}\"}}]",
+            session.name(),
+            remote.0.display(),
+            local.display(),
+            remote.1.display()
+        );
+    }
+    match snapshot.sessions.as_slice() {
+        [] => format!(
+            "no registered process has loaded {shown}: start the program with `hotsplice run`, or debug it from the \
+             editor, or call hotsplice.listen() in it"
+        ),
+        [session] => format!("no registered process has loaded {shown}: {} has not imported it", session.name()),
+        sessions => format!("no registered process has loaded {shown}: none of {} has imported it", sessions.len()),
+    }
+}
+
+/// A process that has loaded what looks like the file, under another name; the local folder; and there the file and the folder.
+fn elsewhere(snapshot: &Snapshot) -> Option<(&Arc<Session>, PathBuf, (PathBuf, PathBuf))> {
+    let path = &snapshot.document.path;
+    let own = names(&snapshot.document.outline());
+    let is_installed = |path: &Path| path.components().any(|part| part.as_os_str() == "site-packages");
+    for session in snapshot.sessions.iter().chain(&snapshot.strangers) {
+        let Ok(files) = session.files() else { continue };
+        let candidates = files.iter().map(|file| Path::new(&file.path)).filter(|other| !is_installed(other));
+        let best = candidates.map(|other| (common_end(path, other), other)).max_by_key(|(common, _)| *common);
+        let Some((common @ 1.., remote)) = best else { continue };
+        let looks_alike = session.known_baseline(&remote.display().to_string()).is_ok_and(|live| {
+            let live = names(&live.outline);
+            !live.is_empty() && 2 * live.intersection(&own).count() > live.len().max(own.len())
+        });
+        if looks_alike {
+            let root = |path: &Path| path.ancestors().nth(common).map(Path::to_owned);
+            return Some((session, root(path)?, (remote.to_owned(), root(remote)?)));
+        }
+    }
+    None
+}
+
+fn names(outline: &Outline) -> HashSet<String> {
+    outline.definitions().into_iter().map(|definition| definition.qualified_name).collect()
+}
+
+/// How many of the last parts of two paths are the same.
+fn common_end(one: &Path, other: &Path) -> usize {
+    one.components().rev().zip(other.components().rev()).take_while(|(one, other)| one == other).count()
+}
