@@ -1,13 +1,15 @@
 /** What VS Code shows of Hotsplice; all that is known of Python is the server's. */
 
 import * as vscode from "vscode";
-import { type LanguageClient, State } from "vscode-languageclient/node";
+import type { LanguageClient } from "vscode-languageclient/node";
 
 import { Flash } from "./flash";
+import { checkProgram, ServerMissing, serverProgram } from "./program";
 import { registerPrograms } from "./registering";
-import { createClient, ServerMissing } from "./server";
 import { type Item, SessionsView } from "./sessions_view";
-import { nothing, type Patched, patchedMessage, type Status, statusBarHint, statusBarText } from "./status";
+import { failed, nothing, type Patched, starting, type Status, statusBarHint, statusBarText } from "./status";
+
+const NOT_RUNNING = "The Hotsplice server does not run.";
 
 let client: LanguageClient | undefined;
 
@@ -27,39 +29,55 @@ export function activate(context: vscode.ExtensionContext): void {
     view.show(status);
     void vscode.commands.executeCommand("setContext", "hotsplice.hasSessions", status.sessions.length > 0);
   };
-  show(nothing);
+  const showWithout = ({ text, hint }: { text: string; hint: string }) => {
+    show(nothing);
+    bar.text = text;
+    bar.tooltip = hint;
+  };
+  showWithout(starting);
+  // The view would wake the extension in every folder otherwise, Python or not.
+  void vscode.commands.executeCommand("setContext", "hotsplice.active", true);
 
-  const start = async () => {
-    try {
-      client = createClient(context, log);
-    } catch (error) {
-      if (!(error instanceof ServerMissing)) throw error;
-      bar.text = "$(zap) $(error)";
-      bar.tooltip = error.message;
-      const settings = "Open Settings";
-      // Not waited for: a message must not hold up activation.
-      void vscode.window.showErrorMessage(error.message, settings).then((choice) => {
-        if (choice === settings) void vscode.commands.executeCommand("workbench.action.openSettings", "hotsplice.server.path");
-      });
-      return;
-    }
-    client.onNotification("hotsplice/status", show);
-    client.onNotification("hotsplice/patched", (patched: Patched) => {
+  const startServer = async () => {
+    const program = serverProgram(context);
+    showWithout(starting);
+    const [{ createClient, State }] = await Promise.all([import("./client.js"), checkProgram(program)]);
+    const created = createClient(program, log);
+    client = created;
+    created.onNotification("hotsplice/status", show);
+    created.onNotification("hotsplice/patched", (patched: Patched) => {
       flash.show(patched);
-      vscode.window.setStatusBarMessage(patchedMessage(patched), 4000);
+      vscode.window.setStatusBarMessage(`$(zap) ${patched.message}`, 4000);
     });
-    client.onDidChangeState((event) => {
-      if (event.newState !== State.Running) show(nothing);
+    created.onDidChangeState(() => {
+      if (!created.isRunning()) showWithout(created.state === State.Starting ? starting : failed(NOT_RUNNING));
     });
-    await client.start();
+    await created.start();
+  };
+  const sayThatItDoesNotStart = async (error: unknown) => {
+    const message = error instanceof ServerMissing ? error.message : `The Hotsplice server does not start: ${String(error)}`;
+    log.appendLine(message);
+    showWithout(failed(message));
+    const [settings, showLog] = ["Open Settings", "Show Log"];
+    const choice = await vscode.window.showErrorMessage(message, settings, showLog);
+    if (choice === settings) await vscode.commands.executeCommand("workbench.action.openSettings", "hotsplice.server.path");
+    if (choice === showLog) log.show();
+  };
+  // After activation, which needs none of it; one after the other, however often it is asked for; a message that waits for
+  // the user holds nothing up.
+  let started = new Promise<void>((resolve) => setImmediate(resolve));
+  const restart = () => {
+    started = started.then(stop).then(startServer).catch((error) => void sayThatItDoesNotStart(error));
+    return started;
   };
 
   const command = (name: string, run: (item?: Item) => unknown) =>
     context.subscriptions.push(vscode.commands.registerCommand(name, run));
   const ask = async (name: string, ...parameters: object[]) => {
-    if (client?.state === State.Running) return vscode.commands.executeCommand(name, ...parameters);
+    await started;
+    if (client?.isRunning()) return vscode.commands.executeCommand(name, ...parameters);
     const [restart, show] = ["Start It Again", "Show Log"];
-    const choice = await vscode.window.showErrorMessage("The Hotsplice server does not run.", restart, show);
+    const choice = await vscode.window.showErrorMessage(NOT_RUNNING, restart, show);
     if (choice === restart) await vscode.commands.executeCommand("hotsplice.restart");
     if (choice === show) log.show();
   };
@@ -87,19 +105,26 @@ export function activate(context: vscode.ExtensionContext): void {
   command("hotsplice.showSessions", () => vscode.commands.executeCommand("hotsplice.sessions.focus"));
   command("hotsplice.showLog", () => log.show());
   command("hotsplice.choosePatchOnSave", choosePatchOnSave);
-  command("hotsplice.restart", async () => {
-    await client?.dispose();
-    await start();
-  });
+  command("hotsplice.restart", restart);
   command("hotsplice.menu", menu);
 
+  context.subscriptions.push(
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration("hotsplice.server.path")) void restart();
+    }),
+  );
   registerPrograms(context, log);
-  // Not waited for, and after activation: nothing above needs the server.
-  setImmediate(() => void start().catch((error) => log.appendLine(`The server does not start: ${String(error)}`)));
+  void restart();
 }
 
 export async function deactivate(): Promise<void> {
-  await client?.dispose();
+  await stop();
+}
+
+async function stop(): Promise<void> {
+  // One that failed to start says so when it is stopped.
+  await client?.dispose().catch(() => undefined);
+  client = undefined;
 }
 
 async function menu(): Promise<void> {

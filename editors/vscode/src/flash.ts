@@ -14,12 +14,16 @@ export class Flash implements vscode.Disposable {
     overviewRulerLane: vscode.OverviewRulerLane.Left,
   });
 
+  private readonly fading = new WeakMap<vscode.TextEditor, NodeJS.Timeout>();
+
   show(patched: Patched): void {
     const uri = vscode.Uri.parse(patched.uri).toString();
     const ranges = patched.ranges.map(({ start, end }) => new vscode.Range(start.line, 0, Math.max(start.line, end.line - 1), 0));
     for (const editor of vscode.window.visibleTextEditors.filter((editor) => editor.document.uri.toString() === uri)) {
       editor.setDecorations(this.decoration, ranges);
-      setTimeout(() => editor.setDecorations(this.decoration, []), MILLISECONDS);
+      // The end of a former flash would put out this one.
+      clearTimeout(this.fading.get(editor));
+      this.fading.set(editor, setTimeout(() => editor.setDecorations(this.decoration, []), MILLISECONDS));
     }
   }
 

@@ -3,7 +3,7 @@
 import * as path from "node:path";
 import * as vscode from "vscode";
 
-import { registeringEnvironment } from "./server";
+import { attachExpression, registeringEnvironment } from "./program";
 import { joinPaths } from "./status";
 
 function wanted(setting: string): boolean {
@@ -35,6 +35,34 @@ class DebugEnvironment implements vscode.DebugConfigurationProvider {
   }
 }
 
+/** Has debugpy evaluate one expression in a process that we did not launch: one that it was attached to, or a child of it. */
+class AttachedProcesses implements vscode.DebugAdapterTrackerFactory {
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly log: vscode.OutputChannel,
+  ) {}
+
+  createDebugAdapterTracker(session: vscode.DebugSession): vscode.DebugAdapterTracker | undefined {
+    if (session.configuration.request !== "attach" || !wanted("debug.register")) return undefined;
+    return {
+      onDidSendMessage: (message: { type: string; command?: string; success?: boolean }) => {
+        // From then on the program runs, and takes expressions.
+        if (message.type === "response" && message.command === "configurationDone" && message.success) void this.attach(session);
+      },
+    };
+  }
+
+  private async attach(session: vscode.DebugSession): Promise<void> {
+    try {
+      const expression = await attachExpression(this.context);
+      await session.customRequest("evaluate", { expression, context: "repl" });
+    } catch (error) {
+      // In a container or on another machine, say, where our files are not.
+      this.log.appendLine(`${session.name} can't be patched: ${String(error)}`);
+    }
+  }
+}
+
 async function setTerminalEnvironment(context: vscode.ExtensionContext, log: vscode.OutputChannel): Promise<void> {
   const collection = context.environmentVariableCollection;
   collection.clear();
@@ -52,10 +80,14 @@ async function setTerminalEnvironment(context: vscode.ExtensionContext, log: vsc
 }
 
 export function registerPrograms(context: vscode.ExtensionContext, log: vscode.OutputChannel): void {
-  const provider = new DebugEnvironment(context, log);
+  const launched = new DebugEnvironment(context, log);
+  const attached = new AttachedProcesses(context, log);
   const update = () => void setTerminalEnvironment(context, log);
   context.subscriptions.push(
-    ...["debugpy", "python"].map((type) => vscode.debug.registerDebugConfigurationProvider(type, provider)),
+    ...["debugpy", "python"].flatMap((type) => [
+      vscode.debug.registerDebugConfigurationProvider(type, launched),
+      vscode.debug.registerDebugAdapterTrackerFactory(type, attached),
+    ]),
     vscode.workspace.onDidGrantWorkspaceTrust(update),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("hotsplice.terminal")) update();

@@ -3,7 +3,7 @@
 import * as path from "node:path";
 import * as vscode from "vscode";
 
-import { counted, functionHint, nothing, type PatchedFile, type PatchedFunction, type Session, type Status } from "./status";
+import { counted, functionHint, nothing, sessionLabel, type PatchedFile, type PatchedFunction, type Session, type Status } from "./status";
 
 export type Item =
   | { kind: "session"; session: Session }
@@ -37,11 +37,12 @@ export class SessionsView implements vscode.TreeDataProvider<Item> {
     const open = vscode.TreeItemCollapsibleState.Expanded;
     switch (item.kind) {
       case "session": {
-        const shown = new vscode.TreeItem(item.session.name, open);
+        const { label, description } = sessionLabel(item.session);
+        const shown = new vscode.TreeItem(label, open);
+        shown.description = description;
         shown.id = item.session.id;
         shown.iconPath = new vscode.ThemeIcon("server-process");
         shown.tooltip = `${item.session.command.join(" ")}\nin ${item.session.cwd}\nPython ${item.session.python}`;
-        if (item.session.files.length === 0) shown.description = "as loaded";
         return shown;
       }
       case "file": {

@@ -41,9 +41,11 @@ export interface Status {
   patchOnSave: string;
 }
 
-/** A patch that went live in one file. */
+/** A patch that went live in one file; without ranges, nothing had to be changed. */
 export interface Patched {
   uri: string;
+  /** What a person is told. */
+  message: string;
   ranges: { start: { line: number; character: number }; end: { line: number; character: number } }[];
   label: string;
   milliseconds: number;
@@ -51,6 +53,14 @@ export interface Patched {
 }
 
 export const nothing: Status = { sessions: [], verdicts: [], patchOnSave: "never" };
+
+/** The status bar before the server has told anything: a number would be a guess. */
+export const starting = { text: "$(zap) $(loading~spin)", hint: "Hotsplice: the server starts" };
+
+/** The status bar while there is no server, and why. */
+export function failed(hint: string): { text: string; hint: string } {
+  return { text: "$(zap) $(error)", hint };
+}
 
 export function counted(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`;
@@ -70,15 +80,37 @@ export function statusBarHint(status: Status): string {
   return lines.join("\n");
 }
 
+/** Longer commands are cut in the view: what tells processes apart has to be seen beside them. */
+const LONGEST_LABEL = 24;
+
+/** A process in the view: its command, and beside it what tells it from others; the tooltip has all of it. */
+export function sessionLabel(session: Session): { label: string; description: string } {
+  const pid = ` · pid ${session.pid}`;
+  const [command = "", ports = ""] = session.name.split(pid);
+  const label = command.length > LONGEST_LABEL ? `${command.slice(0, LONGEST_LABEL - 1)}…` : command;
+  return { label, description: `pid ${session.pid}${ports}` };
+}
+
 export function functionHint(patched: PatchedFunction): string {
   const since = new Date(patched.since).toLocaleTimeString();
   const ran = patched.ran === null ? "" : patched.ran ? ", has run since" : ", not called since";
   return `v${patched.version}, patched ${since}${ran}`;
 }
 
-export function patchedMessage(patched: Patched): string {
-  const where = counted(patched.sessions, "process", "processes");
-  return `$(zap) ${patched.label} is live in ${where} (${patched.milliseconds.toFixed(1)} ms)`;
+/** Why there is no server, and what to do; `own` is the one that the extension brings. */
+export function missingMessage(program: string, own: boolean, platform: string, error: { code?: unknown; message: string }): string {
+  const reasons: Record<string, string> = {
+    ENOENT: "is not there",
+    EACCES: "may not be run",
+    ENOEXEC: "is made for another kind of machine",
+  };
+  // The C library has a shell try what the system can't start: that then ends with a number.
+  const code = typeof error.code === "number" ? "ENOEXEC" : String(error.code);
+  const reason = reasons[code] ?? `does not run: ${error.message}`;
+  return own
+    ? `The Hotsplice server in this extension ${reason} (${platform}). ` +
+        "Install the extension for this platform, or Hotsplice with pip, and set hotsplice.server.path to its program."
+    : `hotsplice.server.path is ${program}, which ${reason} (${platform}).`;
 }
 
 /** Puts a folder list in front of another, as PYTHONPATH is written, without doubling what is there already. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { functionHint, joinPaths, nothing, patchedMessage, statusBarHint, statusBarText, type Session } from "./status";
+import { functionHint, joinPaths, missingMessage, nothing, sessionLabel, statusBarHint, statusBarText, type Session } from "./status";
 
 const session: Session = { id: "1-2", pid: 1, name: "flask run · pid 1", command: [], cwd: "/", python: "3.12", files: [] };
 
@@ -15,15 +15,24 @@ test("the status bar counts processes, and warns of refusals", () => {
   assert.match(statusBarHint({ ...nothing, sessions: [session] }), /1 process can be patched\n• flask run · pid 1\nSaving/);
 });
 
-test("a patch is told in one line", () => {
-  const patched = { uri: "file:///a.py", ranges: [], label: "View.get", milliseconds: 3.14, sessions: 2 };
-  assert.equal(patchedMessage(patched), "$(zap) View.get is live in 2 processes (3.1 ms)");
+test("a process is told from others, however long its command is", () => {
+  const named = (name: string) => sessionLabel({ ...session, name });
+  assert.deepEqual(named("flask run · pid 1 · :5000"), { label: "flask run", description: "pid 1 · :5000" });
+  assert.deepEqual(named("flask --app shop run --port 5000 · pid 1"), { label: "flask --app shop run --…", description: "pid 1" });
 });
 
 test("a function says whether it has run", () => {
   const patched = { name: "f", line: 0, version: 3, since: 0, ran: false };
   assert.match(functionHint(patched), /^v3, patched .*, not called since$/);
   assert.doesNotMatch(functionHint({ ...patched, ran: null }), /called/);
+});
+
+test("a server that does not run says why, and what to do", () => {
+  const error = (code: string | number) => ({ code, message: `spawn ${code}` });
+  assert.match(missingMessage("/x", true, "linux arm64", error("ENOEXEC")), /another kind of machine \(linux arm64\)\. Install/);
+  assert.match(missingMessage("/x", true, "linux arm64", error(2)), /another kind of machine/);
+  assert.equal(missingMessage("/x", false, "linux x64", error("ENOENT")), "hotsplice.server.path is /x, which is not there (linux x64).");
+  assert.match(missingMessage("/x", false, "linux x64", error("ETIMEDOUT")), /does not run: spawn ETIMEDOUT/);
 });
 
 test("a search path keeps what the user has, once", () => {

@@ -11,7 +11,10 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const PATIENCE = 40_000;
-const VSCE = path.join(path.dirname(fileURLToPath(import.meta.url)), "../node_modules/.bin/vsce");
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+const VSCE = path.join(HERE, "../node_modules/.bin/vsce");
+/** Starts the real debugpy, where Microsoft's extension can't be had. */
+const DEBUGPY = path.join(HERE, "debugpy");
 
 /** A port that is free now. */
 export async function freePort() {
@@ -54,9 +57,52 @@ export function get(url) {
   });
 }
 
+/** The parameters that every scenario has: what to start, and where pictures go. */
+export function given() {
+  const [launcher, browser, vsix, python, pictures] = process.argv.slice(2);
+  fs.mkdirSync(pictures, { recursive: true });
+  return { launcher, browser, vsix, python, pictures };
+}
+
+/** Steps of a scenario: each prints what it was and how long it took; a picture is taken where one fails. */
+export class Steps {
+  passed = 0;
+
+  constructor(code, pictures) {
+    Object.assign(this, { code, pictures });
+  }
+
+  async step(name, run) {
+    const started = Date.now();
+    try {
+      await run();
+    } catch (error) {
+      await this.code.picture(path.join(this.pictures, "failed.png")).catch(() => {});
+      console.log(`test ${name} ... FAILED\n${error.stack}`);
+      throw error;
+    }
+    this.passed += 1;
+    console.log(`test ${name} ... ok (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  }
+
+  done() {
+    console.log(`test result: ok. ${this.passed} passed; 0 failed`);
+  }
+}
+
 export class VSCode {
-  /** `files` by name make the folder that is opened; `settings` are the user's. */
-  static async start({ launcher, browser, vsix, extensions, files, settings, env }) {
+  /** `files` by name make the folder that is opened; `settings` are the user's; `trusts` workspaces unless said otherwise. */
+  static async start(wanted) {
+    try {
+      return await VSCode.startOnce(wanted);
+    } catch (error) {
+      // A window that does not come up has nothing to do with us: code-server and the browser are tried once more.
+      console.log(`VS Code did not start: ${error.message}; once more`);
+      return VSCode.startOnce(wanted);
+    }
+  }
+
+  static async startOnce({ launcher, browser, vsix, extensions = [DEBUGPY], files, settings, env, trusts = true }) {
     const home = fs.mkdtempSync(path.join(os.tmpdir(), "hotsplice-vscode-"));
     const folder = path.join(home, "shop");
     for (const [name, text] of Object.entries(files)) {
@@ -100,27 +146,62 @@ export class VSCode {
     const port = await freePort();
     const server = spawn(
       launcher,
-      ["--bind-addr", `127.0.0.1:${port}`, "--auth", "none", ...common, "--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"],
+      ["--bind-addr", `127.0.0.1:${port}`, "--auth", "none", ...common, "--disable-telemetry", "--disable-update-check", ...(trusts ? ["--disable-workspace-trust"] : [])],
       { env, stdio: "ignore", detached: true },
     );
     const code = new VSCode();
-    Object.assign(code, { home, folder, data, server });
+    Object.assign(code, { home, folder, data, server, url: `http://127.0.0.1:${port}` });
     try {
       await until("code-server", () => get(`http://127.0.0.1:${port}/healthz`));
       code.browser = await chromium.launch({
         executablePath: browser,
         args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
       });
-      code.page = await code.browser.newPage({ viewport: { width: 1280, height: 800 } });
-      code.page.setDefaultTimeout(PATIENCE);
-      await code.page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}`);
-      await code.page.waitForSelector(".monaco-workbench");
-      await code.page.waitForSelector(`.explorer-folders-view .monaco-list-row[aria-label*="app.py"]`);
+      await code.openWindow();
     } catch (error) {
       await code.stop();
       throw error;
     }
     return code;
+  }
+
+  /** Another window on the same folder. */
+  async another() {
+    const code = new VSCode();
+    Object.assign(code, this, { page: undefined });
+    await code.openWindow();
+    return code;
+  }
+
+  async openWindow() {
+    this.page = await this.browser.newPage({ viewport: { width: 1280, height: 800 } });
+    this.page.setDefaultTimeout(PATIENCE);
+    await this.page.goto(`${this.url}/?folder=${encodeURIComponent(this.folder)}`);
+    await this.page.waitForSelector(".monaco-workbench");
+    await this.page.waitForSelector(`.explorer-folders-view .monaco-list-row[aria-label*="app.py"]`);
+  }
+
+  /** Changes the folder's settings, as an edit of the file does. */
+  set(settings) {
+    const file = path.join(this.folder, ".vscode/settings.json");
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    const former = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, "utf8")) : {};
+    fs.writeFileSync(file, JSON.stringify({ ...former, ...settings }));
+  }
+
+  toast(text) {
+    return this.page.locator(".notification-toast").filter({ hasText: text }).first();
+  }
+
+  /** Starts a configuration of launch.json by its name. */
+  async debug(name) {
+    await this.press("Control+p");
+    const input = this.page.locator(".quick-input-widget input");
+    await input.waitFor({ state: "visible" });
+    await input.fill(`debug ${name}`);
+    await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: name }).first().click();
+    await input.waitFor({ state: "hidden" });
+    await this.page.locator(".debug-toolbar").waitFor();
   }
 
   async stop() {
@@ -141,15 +222,15 @@ export class VSCode {
     return this.page.keyboard.type(text);
   }
 
-  /** Runs a command of the palette by its title. */
-  async command(title) {
+  /** Runs a command of the palette by its title; one that `stays` asks for more. */
+  async command(title, { stays = false } = {}) {
     await this.press("F1");
     const input = this.page.locator(".quick-input-widget input");
     await input.waitFor({ state: "visible" });
     await input.fill(`>${title}`);
-    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).first().waitFor();
-    await this.press("Enter");
-    await input.waitFor({ state: "hidden" });
+    // Others may stand before it.
+    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).first().click();
+    if (!stays) await input.waitFor({ state: "hidden" });
   }
 
   /** Opens a file at a line (from 1) and puts the cursor there. */
@@ -158,8 +239,7 @@ export class VSCode {
     const input = this.page.locator(".quick-input-widget input");
     await input.waitFor({ state: "visible" });
     await input.fill(`${file}:${line}`);
-    await this.page.locator(`.quick-input-list .monaco-list-row`).filter({ hasText: file }).first().waitFor();
-    await this.press("Enter");
+    await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: file }).first().click();
     await input.waitFor({ state: "hidden" });
     await this.page.locator(`.tab.active[data-resource-name="${file}"]`).waitFor();
     await this.page.locator(".monaco-editor.focused").first().waitFor();
@@ -204,6 +284,31 @@ export class VSCode {
       if (text.split(/\s+/)[0] === String(count)) return true;
       throw new Error(`it shows ${JSON.stringify(text)}`);
     });
+  }
+
+  /** Chooses from the status bar's menu; an entry that `stays` asks for more. */
+  async menu(title, { stays = false } = {}) {
+    await this.statusBar().click();
+    await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: title }).first().click();
+    if (!stays) await this.page.locator(".quick-input-widget input").waitFor({ state: "hidden" });
+  }
+
+  /** Waits until the cursor is in a line (from 1). */
+  async cursorAt(line) {
+    await this.page.locator(".statusbar-item").filter({ hasText: new RegExp(`^Ln ${line}, `) }).waitFor();
+  }
+
+  /** From now on, looks for lines that light up; the result gives how many did, and 0 while they still do. */
+  async litLines() {
+    const watch = () => {
+      const lines = () => document.querySelectorAll(".view-overlays .cdr[class*='TextEditorDecorationType']").length;
+      let most = 0;
+      const observer = new MutationObserver(() => (most = Math.max(most, lines())));
+      observer.observe(document.querySelector(".editor-instance"), { subtree: true, childList: true, attributes: true, characterData: true });
+      window.litLines = () => (lines() === 0 ? most : 0);
+    };
+    await this.page.evaluate(watch);
+    return () => this.page.evaluate(() => window.litLines());
   }
 
   lens(text) {

@@ -1,17 +1,14 @@
-// The whole of what a user sees, in a real VS Code: node test/e2e.mjs LAUNCHER BROWSER VSIX PYTHON PICTURES
+// A working day in a real VS Code: node test/everyday.mjs LAUNCHER BROWSER VSIX PYTHON PICTURES
 // PYTHON has Flask and debugpy.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 
-import { freePort, get, until, VSCode } from "./vscode.mjs";
+import { freePort, get, given, Steps, until, VSCode } from "./vscode.mjs";
 
-const [launcher, browser, vsix, python, pictures] = process.argv.slice(2);
-const here = path.dirname(fileURLToPath(import.meta.url));
-fs.mkdirSync(pictures, { recursive: true });
+const { launcher, browser, vsix, python, pictures } = given();
 
 const APP = `import flask
 
@@ -47,33 +44,32 @@ const launch = {
   }],
 };
 
-let passed = 0;
-async function step(name, run) {
-  const started = Date.now();
-  try {
-    await run();
-  } catch (error) {
-    await code.picture(path.join(pictures, "failed.png")).catch(() => {});
-    console.log(`test ${name} ... FAILED\n${error.stack}`);
-    throw error;
-  }
-  passed += 1;
-  console.log(`test ${name} ... ok (${((Date.now() - started) / 1000).toFixed(1)} s)`);
-}
-
 const code = await VSCode.start({
   launcher, browser, vsix,
-  extensions: [path.join(here, "debugpy")],
   files: { "app.py": APP, ".vscode/launch.json": JSON.stringify(launch) },
-  settings: { "hotsplice.terminal.register": true, "workbench.colorTheme": "Default Light Modern" },
-  env: { HOTSPLICE_TEST_PYTHON: python, PATH: `${path.dirname(python)}:${process.env.PATH}` },
+  settings: {
+    "hotsplice.terminal.register": true,
+    "workbench.colorTheme": "Default Light Modern",
+    // VS Code gives terminals the path of the user's own shell, not its own.
+    "terminal.integrated.env.linux": { PATH: `${path.dirname(python)}:${process.env.PATH}` },
+  },
+  env: { HOTSPLICE_TEST_PYTHON: python },
 });
+const steps = new Steps(code, pictures);
+const step = steps.step.bind(steps);
 const url = `http://127.0.0.1:${port}`;
 
 try {
   await step("nothing runs yet", async () => {
     await code.open("app.py");
     await code.processes(0);
+    await code.command("Hotsplice: Show Processes");
+    await code.page.locator(".welcome-view").getByText("How it works").click();
+    const walkthrough = code.page.locator(".gettingStartedContainer").filter({ hasText: "Change Python while it runs" });
+    await walkthrough.getByText("Change a function").waitFor();
+    await code.picture(path.join(pictures, "walkthrough.png"));
+    await code.command("View: Close Editor");
+    await walkthrough.waitFor({ state: "detached" });
   });
 
   await step("a program started in the terminal can be patched", async () => {
@@ -97,11 +93,13 @@ try {
     await code.picture(path.join(pictures, "edited.png"));
     await code.codeAction("Hot-patch function `index`");
     await code.picture(path.join(pictures, "code-action.png"));
+    const litLines = await code.litLines();
     await code.press("Enter");
     await until("the new answer", async () => (await get(url)).startsWith("Welcome back"));
     assert.ok(Number((await get(url)).match(/\d+/)[0]) > before, "the counter went on");
     await code.lens("● live v1 · 1 process").waitFor();
     await code.picture(path.join(pictures, "live.png"));
+    assert.equal(await until("lines that are lit no more", litLines), 5, "the lines of the function light up once");
     assert.equal(fs.readFileSync(path.join(code.folder, "app.py"), "utf8"), APP, "nothing was saved");
   });
 
@@ -110,13 +108,44 @@ try {
     const row = code.page.locator(".monaco-list-row").filter({ hasText: /^index/ }).first();
     await row.waitFor();
     await code.picture(path.join(pictures, "view.png"));
+    await code.open("app.py", PRICE);
+    await row.click();
+    await code.cursorAt(APP.split("\n").indexOf('@app.route("/")') + 1);
     await row.hover();
     await row.locator(".action-label[aria-label^='Undo Hot-patch']").click();
     await until("the former answer", async () => (await get(url)).startsWith("Hello"));
   });
 
+  await step("the name tells what is live, and the status bar's menu takes it back", async () => {
+    await code.open("app.py", INDEX);
+    await code.press("Control+Alt+Enter");
+    await until("the new answer", async () => (await get(url)).startsWith("Welcome back"));
+    await code.lens("● live v").waitFor();
+    await code.open("app.py", APP.split("\n").indexOf("def index():") + 1);
+    for (let column = 0; column < "def i".length; column += 1) await code.press("ArrowRight");
+    await code.command("Show or Focus Hover");
+    await code.page.locator(".monaco-hover").filter({ hasText: /live v\d+, patched less than a minute ago/ }).first().waitFor();
+    await code.picture(path.join(pictures, "hover.png"));
+    await code.press("Escape");
+    await code.menu("Undo the latest");
+    await until("the former answer", async () => (await get(url)).startsWith("Hello"));
+  });
+
+  await step("the status bar's menu does what it says", async () => {
+    await code.menu("Hot-patch this file");
+    await until("the new answer", async () => (await get(url)).startsWith("Welcome back"));
+    await code.command("View: Show Explorer");
+    await code.menu("Processes");
+    await code.page.locator(".monaco-list-row").filter({ hasText: /^index/ }).first().waitFor();
+    await code.menu("Log");
+    await code.page.locator(".panel .output-view .view-line").filter({ hasText: "index" }).first().waitFor();
+    await code.menu("Undo the latest");
+    await until("the former answer", async () => (await get(url)).startsWith("Hello"));
+    await code.open("app.py", INDEX);
+  });
+
   await step("saving patches when that is chosen", async () => {
-    await code.command("Hotsplice: Patch on Save");
+    await code.menu("Patch on save", { stays: true });
     await code.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: "manual" }).first().waitFor();
     await code.type("manual");
     await code.press("Enter");
@@ -124,6 +153,18 @@ try {
     await until("the status bar's sign", async () => (await code.statusBar().innerHTML()).includes("codicon-save"));
     await code.press("Control+s");
     await until("the new answer", async () => (await get(url)).startsWith("Welcome back"));
+  });
+
+  await step("what other programs write is patched when that is chosen", async () => {
+    code.set({ "hotsplice.patchOnExternalChange": true });
+    const file = path.join(code.folder, "app.py");
+    const saved = fs.readFileSync(file, "utf8");
+    // The editor takes a moment to watch: whoever writes too early writes once more.
+    await until("the new answer", async () => {
+      fs.writeFileSync(file, saved.replace("Welcome back", "From outside"));
+      return until("it", async () => (await get(url)).startsWith("From outside"), 3000);
+    });
+    code.set({ "hotsplice.patchOnExternalChange": false });
   });
 
   await step("a server that crashes comes back, and knows what is live", async () => {
@@ -143,7 +184,7 @@ try {
     await code.press("Control+s");
     await code.lens("▲ refused HS").waitFor();
     await code.page.locator(".squiggly-error").first().waitFor();
-    await code.page.locator(".notification-toast").filter({ hasText: "Nothing was patched" }).first().waitFor();
+    await code.toast("Nothing was patched").waitFor();
     await code.picture(path.join(pictures, "refused.png"));
     assert.equal(await get(`${url}/price`), "1.00");
     await code.command("Notifications: Clear All Notifications");
@@ -198,7 +239,7 @@ try {
 } finally {
   await code.stop();
 }
-console.log(`test result: ok. ${passed} passed; 0 failed`);
+steps.done();
 
 /** Waits until the editor shows where the program stopped, or no more. */
 function stoppedLine(state) {

@@ -1,0 +1,43 @@
+/** The hotsplice program: where it is, whether it runs, and what it tells. */
+
+import { execFile } from "node:child_process";
+import * as path from "node:path";
+import { promisify } from "node:util";
+import * as vscode from "vscode";
+
+import { missingMessage } from "./status";
+
+export class ServerMissing extends Error {}
+
+const run = promisify(execFile);
+
+/** The program to run. It need not be there. */
+export function serverProgram(context: vscode.ExtensionContext): string {
+  const chosen = vscode.workspace.getConfiguration("hotsplice").get<string>("server.path", "");
+  return chosen === "" ? context.asAbsolutePath(path.join("server", "bin", "hotsplice")) : chosen;
+}
+
+/** Starts it once, to see that it is there and made for this machine; throws {@link ServerMissing} with what to do. */
+export async function checkProgram(program: string): Promise<void> {
+  try {
+    await run(program, ["--version"], { timeout: 10_000 });
+  } catch (error) {
+    const own = vscode.workspace.getConfiguration("hotsplice").get<string>("server.path", "") === "";
+    throw new ServerMissing(missingMessage(program, own, `${process.platform} ${process.arch}`, error as NodeJS.ErrnoException));
+  }
+}
+
+/** The variables by which a Python that is started with them registers (`hotsplice env`). */
+export async function registeringEnvironment(context: vscode.ExtensionContext): Promise<Record<string, string>> {
+  const env = { ...process.env };
+  // What the user's own shell has comes in where the program is started.
+  delete env["PYTHONPATH"];
+  const { stdout } = await run(serverProgram(context), ["env", "--json"], { env });
+  return JSON.parse(stdout) as Record<string, string>;
+}
+
+/** What a debugger evaluates in a process to make it a session. */
+export async function attachExpression(context: vscode.ExtensionContext): Promise<string> {
+  const { stdout } = await run(serverProgram(context), ["attach", "--expression"]);
+  return stdout.trim();
+}

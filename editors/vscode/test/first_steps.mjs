@@ -1,0 +1,89 @@
+// A new user's path, with nothing set and nothing read: node test/first_steps.mjs LAUNCHER BROWSER VSIX PYTHON PICTURES
+// The pictures are those of docs/editors/vscode.md.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+
+import { freePort, get, given, Steps, until, VSCode } from "./vscode.mjs";
+
+const { launcher, browser, vsix, python, pictures } = given();
+const port = await freePort();
+const APP = `import flask
+
+app = flask.Flask(__name__)
+visits = 0
+
+
+@app.route("/")
+def index():
+    global visits
+    visits += 1
+    return f"Hello, visitor {visits}!"
+
+
+if __name__ == "__main__":
+    app.run(port=${port})
+`;
+const LINE = APP.split("\n").findIndex((line) => line.includes("Hello")) + 1;
+
+const code = await VSCode.start({
+  launcher, browser, vsix,
+  files: { "app.py": APP, "notes.txt": "Milk\n" },
+  settings: { "workbench.colorTheme": "Default Light Modern" },
+  env: { HOTSPLICE_TEST_PYTHON: python },
+});
+const steps = new Steps(code, pictures);
+const answer = () => get(`http://127.0.0.1:${port}/`);
+
+try {
+  await steps.step("nothing of ours is there until a Python file is open", async () => {
+    const servers = () => spawnSync("pgrep", ["-f", `${code.home}/.*hotsplice lsp`]).stdout.toString();
+    await code.command("View: Show Run and Debug");
+    await code.open("notes.txt");
+    assert.equal(await code.statusBar().count(), 0);
+    assert.equal(servers(), "");
+    await code.open("app.py");
+    // A number comes from the server.
+    await code.processes(0);
+    assert.notEqual(servers(), "");
+  });
+
+  await steps.step("F5, and the program can be patched", async () => {
+    await code.open("app.py", LINE);
+    await code.press("F5");
+    await code.page.locator(".debug-toolbar").waitFor();
+    assert.equal(await until("its answer", answer), "Hello, visitor 1!");
+    await code.processes(1);
+    await code.picture(path.join(pictures, "first-running.png"));
+  });
+
+  await steps.step("edit, Ctrl+., Hot-patch function", async () => {
+    await code.replaceLine("app.py", LINE, '    return f"Welcome back, visitor {visits}!"');
+    await code.lens("○ edited · Hot-patch").waitFor();
+    await code.codeAction("Hot-patch function `index`");
+    await code.picture(path.join(pictures, "first-edited.png"));
+    const before = Number((await answer()).match(/\d+/)[0]);
+    await code.press("Enter");
+    const now = await until("the new answer", async () => (await answer()).match(/^Welcome back, visitor (\d+)!$/));
+    assert.ok(Number(now[1]) > before, "the counter went on");
+    await code.lens("● live v1 · 1 process").waitFor();
+    await code.picture(path.join(pictures, "first-live.png"));
+    assert.equal(fs.readFileSync(path.join(code.folder, "app.py"), "utf8"), APP, "nothing was saved");
+  });
+
+  await steps.step("the lens and the key do it too", async () => {
+    await code.replaceLine("app.py", LINE, '    return f"Once more, visitor {visits}!"');
+    await code.lens("○ edited · Hot-patch").locator("a").filter({ hasText: "Hot-patch" }).click();
+    await until("the new answer", async () => (await answer()).startsWith("Once more"));
+    await code.replaceLine("app.py", LINE, '    return f"By a key, visitor {visits}!"');
+    await code.press("Control+Alt+Enter");
+    await until("the new answer", async () => (await answer()).startsWith("By a key"));
+    await code.press("Shift+F5");
+    await code.processes(0);
+  });
+} finally {
+  await code.stop();
+}
+steps.done();
