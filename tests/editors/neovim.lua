@@ -92,6 +92,18 @@ local steps = {
     end)
     wait('its sign', shows('3▲'))
     assert(hotsplice.statusline():find('▲1', 1, true), hotsplice.statusline())
+    vim.api.nvim_win_set_cursor(0, { 3, 0 })
+    vim.lsp.buf.code_action({
+      apply = true,
+      filter = function(action)
+        return action.title == 'Explain HS0103'
+      end,
+    })
+    wait('the explanation', function()
+      return vim.fn.expand('%:t') == 'HS0103.md'
+    end)
+    vim.cmd('bwipeout')
+    vim.cmd.buffer('app.py')
     vim.fn.setline(3, 'def greet():')
     wait('its end', function()
       return #vim.diagnostic.get(0) == 0
@@ -112,7 +124,7 @@ local steps = {
   ['7 help, health and completion'] = function()
     vim.cmd('helptags ' .. vim.env.HOTSPLICE_NVIM_PLUGIN .. '/doc')
     vim.cmd('help hotsplice-setup')
-    assert(vim.bo.filetype == 'help')
+    assert(vim.bo.buftype == 'help')
     vim.cmd('bwipeout')
     vim.cmd('checkhealth hotsplice')
     local health = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\n')
@@ -132,6 +144,21 @@ local steps = {
     assert(config.env.PYTHONPATH:find('_bootstrap:/mine', 1, true), vim.inspect(config))
     local attach = { type = 'python', request = 'attach' }
     assert(vim.deep_equal(require('hotsplice.dap').with_environment(attach), attach))
+    local asked
+    require('hotsplice.dap').attach({
+      config = attach,
+      request = function(_, command, arguments)
+        asked = command .. ' ' .. arguments.expression
+      end,
+    })
+    wait('the expression', function()
+      return asked and asked:find('^evaluate __import__.*_attach.py') ~= nil
+    end)
+    -- A process that is no Python says so.
+    vim.cmd('silent Hotsplice attach ' .. vim.uv.os_getpid())
+    wait('the refusal', function()
+      return vim.fn.execute('messages'):find('HS0015', 1, true) ~= nil
+    end)
   end,
   ['9 a process that ends vanishes'] = function()
     vim.cmd.edit('app.py')

@@ -38,6 +38,7 @@ local how_to = {
   '  hotsplice run -m flask --app shop run',
   '  hotsplice run -- any command (every Python that it starts is registered)',
   'or call hotsplice.listen() in the program. Sessions of nvim-dap register by themselves.',
+  'One of Python 3.14 or later that runs already: :Hotsplice attach PID',
 }
 
 local commands = {
@@ -60,8 +61,16 @@ local commands = {
       show(#lines > 0 and lines or how_to)
     end)
   end,
-  attach = function()
-    show(how_to)
+  attach = function(pid)
+    if not pid then
+      return show(how_to)
+    end
+    vim.system({ hotsplice.program(), 'attach', pid }, { text = true }, function(result)
+      vim.schedule(function()
+        local said = vim.trim(result.stdout .. result.stderr)
+        vim.notify(said, result.code == 0 and vim.log.levels.INFO or vim.log.levels.ERROR)
+      end)
+    end)
   end,
   save = function(value)
     local values = { on = 'manual', off = 'never' }

@@ -17,6 +17,7 @@ function M.config()
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.workspace = capabilities.workspace or {}
   capabilities.workspace.codeLens = { refreshSupport = true }
+  capabilities.experimental = vim.tbl_extend('force', capabilities.experimental or {}, { hotspliceNotifications = true })
   return {
     name = 'hotsplice',
     cmd = options.cmd,

@@ -110,12 +110,7 @@ end
 
 --- New code went live: one line of message, and its lines light up once.
 function M.patched(patched, flash)
-  local processes = patched.sessions == 1 and '1 process' or patched.sessions .. ' processes'
-  vim.api.nvim_echo(
-    { { ('⚡ %s is live in %s (%.1f ms)'):format(patched.label, processes, patched.milliseconds) } },
-    false,
-    {}
-  )
+  vim.api.nvim_echo({ { '⚡ ' .. patched.message } }, false, {})
   local buffer = vim.uri_to_bufnr(patched.uri)
   if not flash or not vim.api.nvim_buf_is_loaded(buffer) then
     return
