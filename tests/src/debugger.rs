@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -36,7 +36,29 @@ impl Debugger {
         breakpoint: (&Path, u32),
     ) -> Self {
         let mut command = workspace.hotsplice();
-        command.env("PYTHONPATH", debugpy).args(["run", "--"]).arg(&python.path).args(["-m", "debugpy.adapter"]);
+        command.args(["run", "--"]).arg(&python.path);
+        Self::start(command, workspace, debugpy, script, breakpoint)
+    }
+
+    /// Launches a script under the debugger, without the agent.
+    pub fn launch_as_it_is(
+        workspace: &Workspace,
+        python: &Python,
+        debugpy: &Path,
+        script: &Path,
+        breakpoint: (&Path, u32),
+    ) -> Self {
+        Self::start(Command::new(&python.path), workspace, debugpy, script, breakpoint)
+    }
+
+    fn start(
+        mut command: Command,
+        workspace: &Workspace,
+        debugpy: &Path,
+        script: &Path,
+        breakpoint: (&Path, u32),
+    ) -> Self {
+        command.current_dir(workspace.path()).env("PYTHONPATH", debugpy).args(["-m", "debugpy.adapter"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the debug adapter");
         let messages = messages(child.stdout.take().expect("piped"));
         let stdin = child.stdin.take().expect("piped");

@@ -57,6 +57,7 @@ impl Editor {
                 "capabilities": {
                     "textDocument": { "codeAction": { "disabledSupport": true } },
                     "window": { "workDoneProgress": true },
+                    "experimental": { "hotspliceNotifications": true },
                     "workspace": {
                         "codeLens": { "refreshSupport": true },
                         "didChangeWatchedFiles": { "dynamicRegistration": true },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Supported minor versions of Python 3.
 pub const SUPPORTED: std::ops::RangeInclusive<u32> = 10..=15;
@@ -77,4 +77,20 @@ fn minor_version(path: &Path) -> Option<u32> {
         ["3", minor, "True"] => minor.parse().ok(),
         _ => None,
     }
+}
+
+/// Does the work on every Python that is found, on two at a time: a process and the server that patches it keep one core busy,
+/// by turns.
+pub fn two_at_a_time(work: impl Fn(&'static Python) + Sync) {
+    let waiting = Mutex::new(all().iter());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(python) = next() {
+                    work(python);
+                }
+            });
+        }
+    });
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use hotsplice_tests::cases::{self, Case, Step};
 use hotsplice_tests::driver::Driver;
@@ -23,21 +24,21 @@ fn main() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .collect();
     files.sort();
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for python in pythons::all() {
+    let total = Mutex::new(Count::default());
+    pythons::two_at_a_time(|python| {
         let started = std::time::Instant::now();
-        let before = (passed, failed);
+        let mut count = Count::default();
         for file in &files {
-            run_file(python, file, only.as_deref(), &mut passed, &mut failed, &mut skipped);
+            run_file(python, file, only.as_deref(), &mut count);
         }
-        println!(
-            "behaviour on Python {}: {} passed, {} failed ({:.1} s)",
-            python.name(),
-            passed - before.0,
-            failed - before.1,
-            started.elapsed().as_secs_f32()
-        );
-    }
+        let Count { passed, failed, skipped } = count;
+        let seconds = started.elapsed().as_secs_f32();
+        println!("behaviour on Python {}: {passed} passed, {failed} failed ({seconds:.1} s)", python.name());
+        let mut total = total.lock().expect("no panic in there");
+        (total.passed, total.failed) = (total.passed + passed, total.failed + failed);
+        total.skipped += skipped;
+    });
+    let Count { passed, failed, skipped } = total.into_inner().expect("no panic in there");
     for missing in pythons::missing() {
         println!("behaviour on Python {missing}: skipped, no such interpreter here");
     }
@@ -48,14 +49,14 @@ fn main() {
     std::process::exit(i32::from(failed > 0));
 }
 
-fn run_file(
-    python: &Python,
-    file: &Path,
-    only: Option<&str>,
-    passed: &mut usize,
-    failed: &mut usize,
-    skipped: &mut usize,
-) {
+#[derive(Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+fn run_file(python: &Python, file: &Path, only: Option<&str>, count: &mut Count) {
     let topic = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let wanted = |case: &Case| only.is_none_or(|only| case.name.contains(only) || topic == only);
     if !cases::read(file).iter().any(wanted) {
@@ -68,7 +69,7 @@ fn run_file(
     };
     if !needs.is_empty() && packages.is_none() {
         println!("{topic}: {} can't be had for Python {}: not tested there", needs.join(", "), python.name());
-        *skipped += cases::read(file).len();
+        count.skipped += cases::read(file).len();
         return;
     }
     let workspace = Workspace::new();
@@ -84,7 +85,7 @@ fn run_file(
             continue;
         }
         if python.minor < case.from_python || python.minor >= case.before_python {
-            *skipped += 1;
+            count.skipped += 1;
             continue;
         }
         let module = format!("{}_{number}", topic.replace('-', "_"));
@@ -98,9 +99,9 @@ fn run_file(
             _ => Ok(()),
         });
         match outcome {
-            Ok(()) => *passed += 1,
+            Ok(()) => count.passed += 1,
             Err(report) => {
-                *failed += 1;
+                count.failed += 1;
                 println!(
                     "FAILED {}:{} {} (Python {})\n{report}\n",
                     file.display(),

@@ -4,6 +4,7 @@ use hotsplice_tests::debugger::{Debugger, debugpy};
 use hotsplice_tests::lsp::Editor;
 use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons;
+use serde_json::json;
 
 const OLD: &str = "\
 def helper(number):
@@ -86,4 +87,36 @@ fn breakpoints_and_steps_are_right_after_a_patch() {
         assert_eq!((line, debugger.evaluate("result", frame)), (12, "-2".into()), "Python {}", python.name());
     }
     assert!(tried > 0 || debugpy(pythons::newest()).is_none());
+}
+
+/// What editors have a debugger evaluate in a program that was running before.
+#[test]
+fn a_program_that_runs_becomes_a_session_by_one_expression() {
+    for python in pythons::all() {
+        let Some(debugpy) = debugpy(python) else { continue };
+        let workspace = Workspace::new();
+        let subject = workspace.write("subject.py", OLD);
+        let script =
+            workspace.write("main.py", "import subject\nfor number in range(1000):\n    subject.value(number)\n");
+        let mut debugger = Debugger::launch_as_it_is(&workspace, python, &debugpy, &script, (&subject, 6));
+        let thread = debugger.stopped("breakpoint");
+        let mut editor = Editor::start(&workspace);
+        editor.wait_notification("hotsplice/status", |status| status["sessions"].as_array().is_some_and(Vec::is_empty));
+        let expression = workspace.call(&["attach", "--expression"]).expect(0).text();
+        // Without a frame, as for a program that runs; and once more, which changes nothing.
+        for _ in 0..2 {
+            debugger.request("evaluate", json!({ "expression": expression.trim(), "context": "repl" }));
+        }
+        editor.wait_sessions(1);
+        editor.open(&subject, OLD);
+        editor.change(&subject, &OLD.replace("number + 1", "number + 100"));
+        let answer = editor.patch_file(&subject);
+        assert_eq!(answer[0]["committed"], true, "Python {}: {answer:#}", python.name());
+        debugger.go("continue", thread);
+        debugger.stopped("breakpoint");
+        debugger.go("next", thread);
+        debugger.stopped("step");
+        let (_, _, frame) = debugger.frame(thread);
+        assert_eq!(debugger.evaluate("result", frame), "101", "Python {}", python.name());
+    }
 }

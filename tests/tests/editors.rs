@@ -10,15 +10,24 @@ use hotsplice_tests::{built, pythons, repository};
 /// Writes what `greet()` gives into the file `answer`, whole at once, as long as it runs.
 const APP: &str = "import os, time\n\ndef greet():\n    return 'hello'\n\nwhile True:\n    with open('answer.new', 'w') as file:\n        print(greet(), file=file)\n    os.replace('answer.new', 'answer')\n    time.sleep(0.01)\n";
 
-/// A program named by a variable, on the path, or where a cache of editors has it.
+/// A program named by a variable, or on the path.
 fn find(name: &str, variable: &str) -> Option<PathBuf> {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    find_all(name, variable).into_iter().next()
+}
+
+/// Programs of this name: where a variable says, on the path, or where a cache of editors has them.
+fn find_all(name: &str, variable: &str) -> Vec<PathBuf> {
+    let cache = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default().join(".cache");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let given = std::env::var_os(variable).map(PathBuf::from);
     let on_path = std::env::split_paths(&path).map(|folder| folder.join(name)).collect::<Vec<_>>();
-    let cached = home.join(".cache/extra-editors/bin").join(name);
-    let found = given.into_iter().chain(on_path).chain([cached]).find(|program| program.is_file());
-    if found.is_none() {
+    let older = std::fs::read_dir(cache.join("hotsplice-editors")).into_iter().flatten().flatten();
+    let cached = [cache.join("extra-editors")].into_iter().chain(older.map(|entry| entry.path()));
+    let cached = cached.map(|folder| folder.join("bin").join(name)).collect::<Vec<_>>();
+    let mut found: Vec<PathBuf> =
+        given.into_iter().chain(on_path).chain(cached).filter(|program| program.is_file()).collect();
+    found.dedup();
+    if found.is_empty() {
         println!("{name} is not found here: not tested ({variable} names one)");
     }
     found
@@ -54,15 +63,35 @@ fn editor(workspace: &Workspace, program: &std::path::Path) -> Command {
 
 #[test]
 fn neovim_does_what_its_users_do() {
-    let Some(nvim) = find("nvim", "HOTSPLICE_NVIM") else { return };
+    for nvim in find_all("nvim", "HOTSPLICE_NVIM") {
+        for (steps, count) in [("neovim.lua", 9), ("neovim_enable.lua", 1)] {
+            let workspace = Workspace::new();
+            let _program = start(&workspace);
+            let mut command = editor(&workspace, &nvim);
+            command.args(["--headless", "--clean", "-l"]).arg(repository().join("tests/editors").join(steps));
+            assert_steps(command, count);
+        }
+    }
+}
+
+#[test]
+fn emacs_does_what_its_page_says() {
+    let Some(emacs) = find("emacs", "HOTSPLICE_EMACS") else { return };
     let workspace = Workspace::new();
     let _program = start(&workspace);
-    let steps = repository().join("tests/editors/neovim.lua");
-    let mut command = editor(&workspace, &nvim);
-    let output = command.args(["--headless", "--clean", "-l"]).arg(steps).output().expect("Neovim starts");
+    let mut command = editor(&workspace, &emacs);
+    command.args(["-Q", "--batch", "-l"]).arg(repository().join("tests/editors/emacs.el"));
+    command.env("HOTSPLICE_EMACS_PAGE", repository().join("docs/editors/emacs.md"));
+    assert_steps(command, 6);
+}
+
+/// Runs an editor through its steps, each of which prints that it is done.
+fn assert_steps(mut command: Command, count: usize) {
+    let output = command.output().expect("it starts");
     let shown = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{shown}");
-    assert_eq!(shown.lines().filter(|line| line.starts_with("ok ")).count(), 9, "{shown}");
+    let name = command.get_program().display();
+    assert!(output.status.success(), "{name}: {shown}");
+    assert_eq!(shown.lines().filter(|line| line.starts_with("ok ")).count(), count, "{name}: {shown}");
 }
 
 /// A terminal that a person could sit at.
@@ -150,8 +179,9 @@ fn helix_patches_by_a_code_action() {
     let (Some(helix), Some(_)) = (find("hx", "HOTSPLICE_HELIX"), find("tmux", "HOTSPLICE_TMUX")) else { return };
     let workspace = Workspace::new();
     let _program = start(&workspace);
-    // As docs/editors/helix.md says, with nothing else beside it.
-    let config = "[language-server.hotsplice]\ncommand = \"hotsplice\"\nargs = [\"lsp\"]\n\n[[language]]\nname = \"python\"\nlanguage-servers = [\"hotsplice\"]\n";
+    // The configuration is the one that the page gives.
+    let page = std::fs::read_to_string(repository().join("docs/editors/helix.md")).expect("the page");
+    let config = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of TOML");
     workspace.write("home/config/helix/languages.toml", config);
     let mut command = editor(&workspace, &helix);
     command.arg("app.py:4");

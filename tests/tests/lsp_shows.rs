@@ -90,6 +90,15 @@ fn clients_are_told_what_went_live() {
     assert_eq!((&told["sessions"], &told["label"]), (&json!(1), &json!("app.py")), "{told}");
     assert_eq!(told["ranges"][0]["start"]["line"], 9, "{told}");
     assert!(told["milliseconds"].as_f64().is_some_and(|time| time > 0.0));
+    assert!(told["message"].as_str().is_some_and(|text| text.starts_with("app.py is live in 1 process (")), "{told}");
+    // Whoever asks is told also that there is nothing to do; here the place is named as the protocol's own requests do it.
+    let place = json!({ "textDocument": { "uri": uri(&path) }, "position": { "line": 10, "character": 0 } });
+    editor.command("hotsplice.patchFunction", json!([place]));
+    let told = editor.wait_notification("hotsplice/patched", |told| told["ranges"] == json!([]));
+    assert_eq!(told["message"], "View.get: what is live is what the editor shows");
+    editor.patch_file(&path);
+    let told = editor.wait_notification("hotsplice/patched", |told| told["ranges"] == json!([]));
+    assert_eq!(told["message"], "app.py: what is live is what the editor shows");
     let has_files = |status: &Value| status["sessions"][0]["files"].as_array().is_some_and(|files| !files.is_empty());
     let status = editor.wait_notification("hotsplice/status", has_files);
     let session = &status["sessions"][0];
@@ -98,6 +107,31 @@ fn clients_are_told_what_went_live() {
     assert_eq!(session["files"][0]["functions"][0]["name"], "View.get");
     assert_eq!(session["files"][0]["functions"][0]["line"], 9);
     assert_eq!(status["patchOnSave"], "never");
+}
+
+#[test]
+fn the_log_tells_what_happened_one_thing_after_the_other() {
+    let workspace = Workspace::new();
+    let program = start(&workspace, pythons::newest());
+    let path = workspace.path().join("app.py");
+    let mut editor = Editor::start(&workspace);
+    let logged = |editor: &mut Editor, start: &str| {
+        let fits = |params: &Value| params["message"].as_str().is_some_and(|text| text.starts_with(start));
+        editor.wait_notification("window/logMessage", fits);
+    };
+    logged(&mut editor, &format!("hotsplice {} is ready", env!("CARGO_PKG_VERSION")));
+    logged(&mut editor, &format!("app.py · pid {}: can be patched", program.pid()));
+    editor.open(&path, APP);
+    editor.change(&path, &APP.replace("'view'", "'page'"));
+    editor.patch_file(&path);
+    logged(&mut editor, "app.py is live in 1 process (");
+    editor.change(&path, &APP.replace("def greet():", "def greet(when=1 / 0):"));
+    editor.patch_file(&path);
+    logged(&mut editor, &format!("{}:3 greet: HS", path.display()));
+    logged(&mut editor, "Nothing was patched: greet (line 3): HS");
+    let name = format!("app.py · pid {}: is gone", program.pid());
+    drop(program);
+    logged(&mut editor, &name);
 }
 
 #[test]
@@ -115,4 +149,28 @@ fn a_refusal_stands_over_its_function() {
     assert!(lenses.iter().any(|(line, title)| *line == 2 && title == "○ edited · Hot-patch"), "{lenses:?}");
     editor.notify("workspace/didChangeConfiguration", json!({ "settings": { "hotsplice": { "codeLens": false } } }));
     assert_eq!(editor.lenses(&path), []);
+}
+
+/// The code of the function is the same object as before: it is seen to run all the same, each time.
+#[test]
+fn a_call_with_new_defaults_is_seen() {
+    const TEXT: &str = "import sys\n\ndef price(cents=1):\n    return cents\n\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(price(), flush=True)\n";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let path = workspace.write("app.py", TEXT);
+        let mut program = workspace.run(python, &[&path.display().to_string()]);
+        program.wait_line("ready");
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        editor.open(&path, TEXT);
+        for version in 1..=3 {
+            editor.change(&path, &TEXT.replace("cents=1", &format!("cents={}", version + 1)));
+            editor.patch_file(&path);
+            let waiting = if python.minor >= 12 { " · never called since the patch" } else { "" };
+            wait_lenses(&mut editor, &path, &[(2, &format!("● live v{version} · 1 process{waiting}"))]);
+            program.send("");
+            assert_eq!(program.line(), (version + 1).to_string());
+            wait_lenses(&mut editor, &path, &[(2, &format!("● live v{version} · 1 process"))]);
+        }
+    }
 }

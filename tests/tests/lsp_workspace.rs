@@ -88,7 +88,26 @@ fn files_may_have_other_names_where_they_run() {
     editor.wait_sessions(1);
     editor.open(&path, APP);
     let actions = editor.actions(&path, 3);
-    assert_eq!(actions[0].1.as_deref(), Some("no registered process has loaded app.py"), "{actions:?}");
+    let reason = actions[0].1.as_deref().expect("a reason");
+    let loaded = format!("no registered process has loaded app.py, but app.py · pid {} has loaded", program.pid());
+    assert!(reason.starts_with(&loaded), "{reason}");
+    // What it says to set is what helps.
+    let (_, mapping) = reason.split_once("set hotsplice.pathMappings to ").expect("a way on");
+    let mapping: Value = serde_json::from_str(mapping).expect("JSON");
+    assert_eq!(mapping[0], json!({ "localRoot": workspace.path(), "remoteRoot": container.path() }));
+    editor.notify(
+        "workspace/didChangeConfiguration",
+        json!({ "settings": { "hotsplice": { "pathMappings": mapping } } }),
+    );
+    editor.change(&path, &APP.replace("hello", "mapped"));
+    assert_eq!(editor.patch_file(&path)[0]["committed"], true);
+    program.send("");
+    assert_eq!(program.line(), "mapped");
+    // A file that only has the same name is not taken for it.
+    let other = workspace.write("other/app.py", "def different():\n    pass\n");
+    editor.open(&other, "def different():\n    pass\n");
+    let actions = editor.actions(&other, 0);
+    assert!(actions[0].1.as_deref().is_some_and(|reason| reason.ends_with("has not imported it")), "{actions:?}");
 }
 
 #[test]
@@ -140,4 +159,23 @@ fn what_other_programs_change_is_one_patch() {
     assert_eq!(undone.as_array().map(Vec::len), Some(198), "{undone}");
     program.send("");
     assert_eq!(program.line(), "old");
+}
+
+/// An editor that shows the file takes the change too, and says so first.
+#[test]
+fn what_other_programs_change_in_an_open_file_is_patched() {
+    let workspace = Workspace::new();
+    let path = workspace.write("app.py", APP);
+    let mut program = workspace.run(pythons::newest(), &[&path.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::with_options(&workspace, json!({ "patchOnExternalChange": true }));
+    editor.wait_sessions(1);
+    editor.open(&path, APP);
+    let changed = APP.replace("hello", "changed");
+    workspace.write("app.py", &changed);
+    editor.change(&path, &changed);
+    editor.notify("workspace/didChangeWatchedFiles", json!({ "changes": [{ "uri": uri(&path), "type": 2 }] }));
+    editor.wait_notification("hotsplice/patched", |_| true);
+    program.send("");
+    assert_eq!(program.line(), "changed");
 }

@@ -96,35 +96,37 @@ fn ran(answer: Value) -> Result<(), String> {
 fn patched_is_fresh_or_it_is_said() {
     let number = |name: &str, default| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default);
     let (rounds, first) = (number("HOTSPLICE_ROUNDS", ROUNDS), number("HOTSPLICE_SEED", 1));
-    for python in pythons::all() {
-        let mut bench = Bench::new(python);
-        let mut equal = 0;
-        for seed in first..first + rounds {
-            if (seed - first) % LIFE == LIFE - 1 {
-                bench = Bench::new(python);
-            }
-            let mut round = Round::new(seed);
-            match bench.run(&round) {
-                Came::Equal => equal += 1,
-                Came::Said => {}
-                Came::Different(mut report) => {
-                    // The smallest that still differs.
-                    while let Some((smaller, found)) = round.smaller().into_iter().find_map(|smaller| {
-                        let Came::Different(found) = bench.run(&smaller) else { return None };
-                        Some((smaller, found))
-                    }) {
-                        (round, report) = (smaller, found);
-                    }
-                    panic!(
-                        "Python {}, seed {seed}: {report}\n--- before\n{}\n--- after\n{}",
-                        python.name(),
-                        text(&round.before),
-                        text(&round.after)
-                    );
+    pythons::two_at_a_time(|python| check(python, first, rounds));
+}
+
+fn check(python: &Python, first: u64, rounds: u64) {
+    let mut bench = Bench::new(python);
+    let mut equal = 0;
+    for seed in first..first + rounds {
+        if (seed - first) % LIFE == LIFE - 1 {
+            bench = Bench::new(python);
+        }
+        let mut round = Round::new(seed);
+        match bench.run(&round) {
+            Came::Equal => equal += 1,
+            Came::Said => {}
+            Came::Different(mut report) => {
+                // The smallest that still differs.
+                while let Some((smaller, found)) = round.smaller().into_iter().find_map(|smaller| {
+                    let Came::Different(found) = bench.run(&smaller) else { return None };
+                    Some((smaller, found))
+                }) {
+                    (round, report) = (smaller, found);
                 }
+                panic!(
+                    "Python {}, seed {seed}: {report}\n--- before\n{}\n--- after\n{}",
+                    python.name(),
+                    text(&round.before),
+                    text(&round.after)
+                );
             }
         }
-        println!("Python {}: {equal} of {rounds} equal, the others said", python.name());
-        assert!(equal * 2 > rounds, "hardly anything is compared: {equal} of {rounds}");
     }
+    println!("Python {}: {equal} of {rounds} equal, the others said", python.name());
+    assert!(equal * 2 > rounds, "hardly anything is compared: {equal} of {rounds}");
 }

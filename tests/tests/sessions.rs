@@ -1,7 +1,9 @@
 //! How processes become sessions, and stop being any: on every Python.
 
+use std::process::{Command, Stdio};
+
 use hotsplice_channel::registry;
-use hotsplice_tests::program::{Workspace, wait_for};
+use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons;
 
 fn leaves_nothing(workspace: &Workspace) {
@@ -204,5 +206,93 @@ fn a_program_whose_folder_is_gone_is_patched() {
         program.send("");
         assert_eq!(program.line(), "new");
         assert_eq!(program.wait(), Some(0), "{}", program.stderr());
+    }
+}
+
+/// A program that was started without us, and that nobody debugs.
+#[test]
+fn a_process_becomes_a_session_by_its_pid() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let path = workspace.write(
+            "app.py",
+            "import sys\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print('said', flush=True)\n",
+        );
+        let mut command = Command::new(&python.path);
+        command.current_dir(workspace.path()).arg(&path).env_remove("PYTHONPATH");
+        let mut program = Program::start(command);
+        program.wait_line("ready");
+        let pid = program.pid().to_string();
+        // The agent is taken in at the next line of Python that runs.
+        let attaching = workspace
+            .hotsplice()
+            .args(["attach", &pid])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let attaching = std::thread::spawn(move || attaching.wait_with_output().expect("its output"));
+        while !attaching.is_finished() {
+            program.send("");
+            program.wait_line("said");
+        }
+        let output = attaching.join().expect("it ends");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        if python.minor < 14 {
+            assert!(errors.contains("HS0015") && errors.contains("this takes CPython 3.14"), "{errors}");
+            assert_eq!(output.status.code(), Some(2), "{errors}");
+        } else if errors.contains("PermissionError") {
+            println!("one process may not reach into another here: attaching is not tested");
+        } else {
+            assert!(output.status.success(), "Python {}: {errors}", python.name());
+            workspace.write("app.py", "import sys\nprint('ready', flush=True)\ndef new():\n    pass\nfor line in sys.stdin:\n    print('said', flush=True)\n");
+            let text = workspace.call(&["patch", "app.py"]).expect(0).text();
+            assert!(text.contains("1 edit live"), "{text}");
+            // Once more changes nothing.
+            workspace.call(&["attach", &pid]).expect(0);
+        }
+    }
+}
+
+/// A program that calls `listen()` itself executed its own text, and that of its modules, before.
+#[test]
+fn a_program_that_listens_late_knows_what_it_executed() {
+    const APP: &str = "import sys, os\nimport part\nLIMIT = 1\nsys.path.insert(0, os.environ['PACKAGE'])\nimport hotsplice\nhotsplice.listen()\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(LIMIT, part.value(), flush=True)\n";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        workspace.write("part.py", "STEP = 1\ndef value():\n    return STEP\n");
+        let path = workspace.write("app.py", APP);
+        let start = || {
+            let mut command = Command::new(&python.path);
+            command.current_dir(workspace.path()).arg(&path).env("HOTSPLICE_RUNTIME_DIR", workspace.registry());
+            command.env("PACKAGE", hotsplice_tests::repository().join("agent/python")).env_remove("PYTHONPATH");
+            Program::start(command)
+        };
+        let mut program = start();
+        program.wait_line("ready");
+        // Nobody has asked for the texts yet.
+        workspace.write("app.py", &APP.replace("LIMIT = 1", "LIMIT = 2"));
+        workspace.write("part.py", "STEP = 1\ndef more():\n    return STEP + 1\n\ndef value():\n    return more()\n");
+        let text = workspace.call(&["patch", "app.py", "part.py"]).expect(0).text();
+        assert!(!text.contains("HS0201"), "Python {}: {text}", python.name());
+        program.send("");
+        assert_eq!(program.line(), "2 2", "Python {}: {text}", python.name());
+        drop(program);
+        // What was changed before it listened is not known: that is said, also where nothing else is.
+        workspace.write("part.py", "STEP = 1\ndef value():\n    return STEP\n");
+        workspace.write(
+            "app.py",
+            &APP.replace("import hotsplice\n", "print('begun', flush=True)\nsys.stdin.readline()\nimport hotsplice\n"),
+        );
+        let mut late = start();
+        late.wait_line("begun");
+        let part = workspace.write("part.py", "STEP = 1\ndef value():\n    return STEP\n\ndef more():\n    pass\n");
+        // Interpreters start within the exactness of the kernel's times.
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(1);
+        std::fs::File::options().append(true).open(part).and_then(|file| file.set_modified(later)).expect("its time");
+        late.send("");
+        late.wait_line("ready");
+        let text = workspace.call(&["patch", "part.py"]).expect(0).text();
+        assert!(text.contains("HS0201"), "Python {}: {text}", python.name());
     }
 }

@@ -10,7 +10,7 @@ use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 
 use crate::shell::{self, cargo, target};
-use crate::{peers, tools};
+use crate::{peers, subject, tools};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// Prints a row; gives the p50 in milliseconds.
 fn measure(python: &Python, state: &str, lines: usize, objects: usize, edits: usize) -> anyhow::Result<f64> {
     let workspace = Workspace::with_program(target().join("release/hotsplice"));
-    let module = workspace.write("subject.py", &text(lines, 0));
+    let module = workspace.write("subject.py", &subject::text(lines, 0));
     let wait = if state == "idle" { "time.sleep(1000)" } else { "sum(i for i in range(10_000))" };
     let script = format!(
         "import time, subject\nheld = [[number] for number in range({objects})]\nprint('ready', flush=True)\nwhile True:\n    {wait}\n"
@@ -55,12 +55,12 @@ fn measure(python: &Python, state: &str, lines: usize, objects: usize, edits: us
     program.wait_line("ready");
     let mut editor = Editor::start(&workspace);
     editor.wait_sessions(1);
-    editor.open(&module, &text(lines, 0));
+    editor.open(&module, &subject::text(lines, 0));
     let mut times = Vec::new();
     let mut stages: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     // The first few fill caches.
     for edit in 1..=edits + 5 {
-        editor.change(&module, &text(lines, edit));
+        editor.change(&module, &subject::text(lines, edit));
         let started = Instant::now();
         let answer = editor.patch_file(&module);
         let took = started.elapsed();
@@ -88,15 +88,4 @@ fn measure(python: &Python, state: &str, lines: usize, objects: usize, edits: us
         shown.join(", ")
     );
     Ok(times[times.len() / 2])
-}
-
-/// A module of so many lines; the edit changes one function in its middle.
-pub fn text(lines: usize, edit: usize) -> String {
-    let functions = lines / 5;
-    (0..functions)
-        .map(|number| {
-            let value = if number == functions / 2 { edit } else { 0 };
-            format!("def function_{number}(argument):\n    \"\"\"A function.\"\"\"\n    result = argument + {value}\n    return result\n\n")
-        })
-        .collect()
 }

@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use hotsplice_tests::repository;
 
+use crate::count::Count;
 use crate::shell::{self, target};
-use crate::test::Count;
 use crate::{package, tools};
 
 #[derive(Args)]
@@ -18,6 +18,9 @@ pub struct Arguments {
     #[arg(long)]
     pictures: Option<PathBuf>,
 }
+
+/// What is done in a real VS Code, each beginning with a new one.
+const SCENARIOS: [&str; 4] = ["first_steps", "everyday", "debugging", "trouble"];
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut count = Count::default();
@@ -49,9 +52,12 @@ pub fn vscode(pictures: Option<&Path>, count: &mut Count) -> anyhow::Result<()> 
         Some(folder) => std::path::absolute(folder)?,
         None => target().join("pictures"),
     };
-    let mut test = Command::new("node");
-    test.arg("test/e2e.mjs").args([&launcher, &browser, &extension, &python, &pictures]);
-    follow(test, count)
+    for scenario in SCENARIOS {
+        let mut test = Command::new("node");
+        test.arg(format!("test/{scenario}.mjs")).args([&launcher, &browser, &extension, &python, &pictures]);
+        follow(test, count)?;
+    }
+    Ok(())
 }
 
 /// Runs a test in the extension's folder, shows what it prints, and counts.

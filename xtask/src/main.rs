@@ -2,12 +2,14 @@
 
 mod bench;
 mod check;
+mod count;
 mod demo;
 mod editors;
 mod history;
 mod package;
 mod peers;
 mod shell;
+mod subject;
 mod test;
 mod tools;
 

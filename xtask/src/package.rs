@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use hotsplice_tests::repository;
 
 use crate::shell::{self, cargo, target};
@@ -70,7 +70,13 @@ pub fn vscode(wheel: &Path) -> anyhow::Result<PathBuf> {
     for script in ["check", "build"] {
         npm(&["run", "--silent", script])?;
     }
-    npm(&["run", "--silent", "package", "--", "--out", "hotsplice.vsix"])?;
+    // VS Code offers a package with a program inside only to machines that can run it.
+    let platform = match std::env::consts::ARCH {
+        "x86_64" => "linux-x64",
+        "aarch64" => "linux-arm64",
+        other => bail!("VS Code has no platform linux {other}"),
+    };
+    npm(&["run", "--silent", "package", "--", "--target", platform, "--out", "hotsplice.vsix"])?;
     let package = target_file(&folder.join("hotsplice.vsix"))?;
     let megabytes = fs::metadata(&package)?.len() as f64 / 1e6;
     ensure!(megabytes < 15.0, "the extension has {megabytes:.1} MB");

@@ -9,7 +9,7 @@ use hotsplice_tests::pythons::Python;
 use serde_json::json;
 
 use crate::shell::target;
-use crate::{bench, tools};
+use crate::{subject, tools};
 
 /// Prints the time from a saved file to live code, and its ratio to ours (milliseconds, by number of lines).
 pub fn compare(python: &Python, edits: usize, ours: &[(usize, f64)]) -> anyhow::Result<()> {
@@ -35,14 +35,14 @@ pub fn compare(python: &Python, edits: usize, ours: &[(usize, f64)]) -> anyhow::
 
 fn measure(python: &std::path::Path, tool: &str, lines: usize, edits: usize) -> anyhow::Result<f64> {
     let workspace = Workspace::with_program(target().join("release/hotsplice"));
-    workspace.write("subject.py", &bench::text(lines, 0));
+    workspace.write("subject.py", &subject::text(lines, 0));
     let mut command = Command::new(python);
     command.arg("-c").arg(include_str!("peers.py")).arg(tool).arg(workspace.path());
     let mut program = Program::start(command);
     program.wait_line("ready");
     let mut times = Vec::new();
     for edit in 1..=edits + 2 {
-        program.send(&json!([bench::text(lines, edit), format!("function_{}", lines / 10), edit]).to_string());
+        program.send(&json!([subject::text(lines, edit), format!("function_{}", lines / 10), edit]).to_string());
         let time: f64 = program.line().parse().with_context(|| format!("{tool} failed"))?;
         if edit > 2 {
             times.push(time);

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use anyhow::{Context, bail};
 use hotsplice_tests::pythons;
 
+use crate::count::Count;
 use crate::shell::{self, cargo};
 use crate::{check, editors, history};
 
@@ -55,43 +56,4 @@ fn histories(count: &mut Count) -> anyhow::Result<()> {
         count.failed += (summary.told + summary.silent) as u64;
     }
     Ok(())
-}
-
-/// What tests that ran one after the other came to.
-#[derive(Default)]
-pub struct Count {
-    passed: u64,
-    failed: u64,
-    skipped: u64,
-}
-
-impl Count {
-    /// The last line of a test run, as a test runner prints it.
-    pub fn finish(&self) -> anyhow::Result<()> {
-        println!("\n{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped);
-        if self.failed > 0 || self.passed == 0 {
-            bail!("the tests failed");
-        }
-        Ok(())
-    }
-
-    /// `test result: ok. 3 passed; 0 failed; 1 ignored; …`, or Node's `# pass 3`.
-    pub fn take(&mut self, line: &str) {
-        if let Some(number) = line.strip_prefix("# pass ").and_then(|number| number.parse::<u64>().ok()) {
-            self.passed += number;
-        }
-        if let Some(number) = line.strip_prefix("# fail ").and_then(|number| number.parse::<u64>().ok()) {
-            self.failed += number;
-        }
-        let Some(rest) = line.strip_prefix("test result:") else { return };
-        let mut number = 0;
-        for word in rest.split([' ', ';', '.']) {
-            match word {
-                "passed" => self.passed += number,
-                "failed" => self.failed += number,
-                "ignored" => self.skipped += number,
-                _ => number = word.parse().unwrap_or(number),
-            }
-        }
-    }
 }
