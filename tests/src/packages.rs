@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use crate::pythons::{self, Python};
 
 /// A folder with these requirements. None where they can't be had: no network, or nothing that fits this Python.
 pub fn folder(python: &Python, name: &str, requirements: &[String]) -> Option<PathBuf> {
+    // Tests of one program run side by side, and some want the same.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = crate::repository().join("target/tools").join(format!("{name}-{}", python.name()));
     let marker = folder.join("installed.txt");
     let wanted = requirements.join("\n");

@@ -234,8 +234,9 @@ try {
     await code.processes(0);
   });
 
-  const activation = await activationTime();
-  console.log(`activated in ${activation} ms`);
+  await step("VS Code tells how long our start took", async () => {
+    console.log(`activated in ${await activationTime()} ms`);
+  });
 } finally {
   await code.stop();
 }
@@ -249,6 +250,8 @@ function stoppedLine(state) {
 /** As VS Code itself measured it, of our own code. */
 async function activationTime() {
   await code.command("Developer: Show Running Extensions");
+  // The slowest come first, and only rows within the window exist.
+  await code.page.setViewportSize({ width: 1280, height: 4000 });
   const row = code.page.locator(".runtime-extensions-editor .monaco-list-row").filter({ hasText: "Hotsplice" }).first();
   const text = await row.locator(".activation-time").innerText();
   return Number(text.match(/(\d+)\s*ms/)[1]);
