@@ -15,13 +15,23 @@ use crate::session::Session;
 const MOST_ROUNDS: usize = 20;
 
 /// Makes one file live in the sessions that have loaded it, without the edits that are refused. These stay among the
-/// verdicts. Where they can't be told apart from the rest, nothing is changed.
+/// verdicts. Where they can't be told apart from the rest, nothing is changed. Processes whose live texts differ are patched
+/// one by one.
 pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted, file: &WantedFile) -> Vec<FileResult> {
-    if wanted.each {
-        // What one refuses is not left out elsewhere.
+    if wanted.each || run_different_texts(sessions, file) {
+        // What one refuses is not left out elsewhere, and what stands for it is the one's own.
         return sessions.iter().flat_map(|session| patch_together(slice::from_ref(session), wanted, file)).collect();
     }
     patch_together(sessions, wanted, file)
+}
+
+fn run_different_texts(sessions: &[Arc<Session>], file: &WantedFile) -> bool {
+    let live = |session: &Arc<Session>| {
+        let path = session.loaded(&file.path).ok().flatten()?;
+        session.known_baseline(&path).ok()
+    };
+    let mut lives = sessions.iter().filter_map(live);
+    lives.next().is_some_and(|first| lives.any(|other| other.outline.text() != first.outline.text()))
 }
 
 fn patch_together(sessions: &[Arc<Session>], wanted: &Wanted, file: &WantedFile) -> Vec<FileResult> {

@@ -98,6 +98,22 @@ fn the_rest_is_patched_from_the_command_line() {
     assert_eq!(ask(&mut program), "1 100 welcome 1 view");
 }
 
+/// What is left out stands in each process as it was there, whatever it is elsewhere.
+#[test]
+fn what_is_left_out_is_each_process_s_own() {
+    let workspace = Workspace::new();
+    let (mut one, path) = start(&workspace, pythons::newest());
+    let mut other = workspace.run(pythons::newest(), &[&path.display().to_string()]);
+    other.wait_line("ready");
+    workspace.sessions(2);
+    workspace.write("app.py", &APP.replace("cents=100", "cents=150"));
+    workspace.call(&["patch", "app.py", "--pid", &one.pid().to_string()]).expect(0);
+    workspace.write("app.py", &APP.replace("cents=100", "cents=1 / 0").replace("'hello'", "'welcome'"));
+    let done = workspace.call(&["patch", "app.py", "--rest"]).expect(1);
+    assert_eq!((ask(&mut one), ask(&mut other)), ("1 150 welcome 1 view".into(), "1 100 welcome 1 view".into()));
+    assert_eq!(done.text().matches("1 edit live, 1 left out").count(), 2, "{}", done.text());
+}
+
 /// One process refuses: the other is patched when that is chosen.
 #[test]
 fn processes_that_do_not_refuse_are_patched_when_that_is_chosen() {
