@@ -2,8 +2,9 @@
 //!
 //! A pure library: texts in, plain data out. It reads no files, talks to no process, knows no editor, and never fails:
 //! any text gives an [`Outline`], with its problems beside it. [`diff`] gives the typed edits that lead from the live
-//! text to the new one, [`splice`] the live text with one definition exchanged, [`without`] the new text without some edits, [`changed_definitions`] the names of
-//! what differs, [`run_again`] what runs a statement once more. The parser (an internal crate of Ruff) is named in the folder `parse` only.
+//! text to the new one, [`splice`] the live text with one definition exchanged, [`without`] the new text without some
+//! edits, [`changed_definitions`] the names of what differs, [`run_again`] what runs a statement once more. The parser (an
+//! internal crate of Ruff) is named in the folder `parse` only.
 
 mod changed;
 mod diff;
@@ -13,6 +14,7 @@ mod outline;
 mod parse;
 mod rest;
 mod splice;
+mod text;
 mod tree;
 
 pub use changed::changed_definitions;

@@ -5,7 +5,7 @@ use hotsplice_channel::patch::{Change, Edit};
 use crate::diff::diff;
 use crate::lines::{Lines, newline_of};
 use crate::outline::Outline;
-use crate::splice::text::{Changes, indentation, indented};
+use crate::text::{Changes, indentation, indented};
 
 /// A new text in which some edits stand as they are live.
 #[derive(Debug)]

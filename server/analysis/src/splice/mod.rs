@@ -2,14 +2,13 @@
 
 mod locate;
 mod needed;
-pub(crate) mod text;
 
 use crate::lines::newline_of;
 use crate::matching::match_items;
 use crate::outline::Outline;
+use crate::text::{Changes, blank_lines_before, indentation, indented};
 use crate::tree::Node;
 use locate::{Place, find, parent_name};
-use text::{Changes, blank_lines_before, indentation, indented};
 
 /// The live text with one definition replaced by that of the new text, added from it, or removed if the new text
 /// lacks it. What a new definition needs to find beside itself (new imports, functions, classes and constants that

@@ -15,7 +15,7 @@ struct Change {
 
 /// The changes to a text.
 #[derive(Debug, Default)]
-pub(crate) struct Changes(Vec<Change>);
+pub struct Changes(Vec<Change>);
 
 impl Changes {
     pub fn replace(&mut self, (first, last): (u32, u32), text: String) {
@@ -59,7 +59,7 @@ impl Changes {
 }
 
 /// Whole lines of a text, each ended by the newline of the text that they go to.
-pub(crate) fn lines_of(outline: &Outline, (first, last): (u32, u32), newline: &str) -> String {
+pub fn lines_of(outline: &Outline, (first, last): (u32, u32), newline: &str) -> String {
     let (start, end) = outline.lines.span(first, last);
     let text = &outline.text[start..end];
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -70,7 +70,7 @@ pub(crate) fn lines_of(outline: &Outline, (first, last): (u32, u32), newline: &s
 }
 
 /// What a line begins with.
-pub(crate) fn indentation(outline: &Outline, line: u32) -> &str {
+pub fn indentation(outline: &Outline, line: u32) -> &str {
     let (start, end) = outline.lines.span(line, line);
     let text = &outline.text[start..end];
     let rest = text.trim_start_matches([' ', '\t', '\u{c}', '\u{feff}']);
@@ -78,7 +78,7 @@ pub(crate) fn indentation(outline: &Outline, line: u32) -> &str {
 }
 
 /// The lines with another indentation; lines that begin inside a string stay as they are.
-pub(crate) fn indented(outline: &Outline, (first, last): (u32, u32), newline: &str, wanted: &str) -> String {
+pub fn indented(outline: &Outline, (first, last): (u32, u32), newline: &str, wanted: &str) -> String {
     let former = indentation(outline, first);
     if former == wanted {
         return lines_of(outline, (first, last), newline);
@@ -99,7 +99,7 @@ pub(crate) fn indented(outline: &Outline, (first, last): (u32, u32), newline: &s
 }
 
 /// How many of the lines just before a line are blank, two at most.
-pub(crate) fn blank_lines_before(outline: &Outline, line: u32) -> usize {
+pub fn blank_lines_before(outline: &Outline, line: u32) -> usize {
     let is_blank = |line: u32| {
         let (start, end) = outline.lines.span(line, line);
         outline.text[start..end].trim().is_empty()
