@@ -27,39 +27,17 @@ pub fn debugpy(python: &Python) -> Option<PathBuf> {
 }
 
 impl Debugger {
-    /// Launches a script under the debugger, as `hotsplice run -- ` starts the debugger itself.
+    /// Launches a script under the debugger. `python` starts the interpreter that the debugger itself runs in: as it is, or
+    /// by `hotsplice run -- `.
     pub fn launch(
-        workspace: &Workspace,
-        python: &Python,
-        debugpy: &Path,
-        script: &Path,
-        breakpoint: (&Path, u32),
-    ) -> Self {
-        let mut command = workspace.hotsplice();
-        command.args(["run", "--"]).arg(&python.path);
-        Self::start(command, workspace, debugpy, script, breakpoint)
-    }
-
-    /// Launches a script under the debugger, without the agent.
-    pub fn launch_as_it_is(
-        workspace: &Workspace,
-        python: &Python,
-        debugpy: &Path,
-        script: &Path,
-        breakpoint: (&Path, u32),
-    ) -> Self {
-        Self::start(Command::new(&python.path), workspace, debugpy, script, breakpoint)
-    }
-
-    fn start(
-        mut command: Command,
+        mut python: Command,
         workspace: &Workspace,
         debugpy: &Path,
         script: &Path,
         breakpoint: (&Path, u32),
     ) -> Self {
-        command.current_dir(workspace.path()).env("PYTHONPATH", debugpy).args(["-m", "debugpy.adapter"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the debug adapter");
+        python.current_dir(workspace.path()).env("PYTHONPATH", debugpy).args(["-m", "debugpy.adapter"]);
+        let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the debug adapter");
         let messages = messages(child.stdout.take().expect("piped"));
         let stdin = child.stdin.take().expect("piped");
         let mut debugger = Self { child, stdin, messages, last: 0, events: Vec::new() };

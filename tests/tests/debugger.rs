@@ -1,5 +1,7 @@
 //! Patching a program that is stopped at a breakpoint of the real debugger: on every Python that debugpy can be had for.
 
+use std::process::Command;
+
 use hotsplice_tests::debugger::{Debugger, debugpy};
 use hotsplice_tests::lsp::Editor;
 use hotsplice_tests::program::Workspace;
@@ -44,7 +46,9 @@ fn breakpoints_and_steps_are_right_after_a_patch() {
         let subject = workspace.write("subject.py", OLD);
         let script =
             workspace.write("main.py", "import subject\nfor number in range(1000):\n    subject.value(number)\n");
-        let mut debugger = Debugger::launch(&workspace, python, &debugpy, &script, (&subject, 6));
+        let mut command = workspace.hotsplice();
+        command.args(["run", "--"]).arg(&python.path);
+        let mut debugger = Debugger::launch(command, &workspace, &debugpy, &script, (&subject, 6));
         let thread = debugger.stopped("breakpoint");
         let (name, line, frame) = debugger.frame(thread);
         assert_eq!((name.as_str(), line), ("value", 6), "Python {}", python.name());
@@ -98,7 +102,7 @@ fn a_program_that_runs_becomes_a_session_by_one_expression() {
         let subject = workspace.write("subject.py", OLD);
         let script =
             workspace.write("main.py", "import subject\nfor number in range(1000):\n    subject.value(number)\n");
-        let mut debugger = Debugger::launch_as_it_is(&workspace, python, &debugpy, &script, (&subject, 6));
+        let mut debugger = Debugger::launch(Command::new(&python.path), &workspace, &debugpy, &script, (&subject, 6));
         let thread = debugger.stopped("breakpoint");
         let mut editor = Editor::start(&workspace);
         editor.wait_notification("hotsplice/status", |status| status["sessions"].as_array().is_some_and(Vec::is_empty));
