@@ -88,11 +88,57 @@ fn the_page_of_what_works_is_current() {
 
 #[test]
 fn the_engine_uses_known_codes_only() {
-    for entry in fs::read_dir(repository().join("agent/python/hotsplice/_engine")).expect("the engine").flatten() {
-        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+    for (path, text) in sources("agent/python/hotsplice/_engine") {
         for (place, _) in text.match_indices("\"HS") {
             let code = &text[place + 1..place + 7];
-            assert!(codes::find(code).is_some(), "{} uses {code}, which is no code", entry.path().display());
+            assert!(codes::find(code).is_some(), "{} uses {code}, which is no code", path.display());
+        }
+    }
+}
+
+/// Rooms of the engine, the highest first: a module imports from its own room and from those below only.
+const ENGINE_ROOMS: &[&[&str]] = &[
+    &["__init__"],
+    &["requests"],
+    &["transaction"],
+    &["evaluation", "after"],
+    &["merge"],
+    &["evaluate"],
+    &["frameworks"],
+    &["journal"],
+    &["live"],
+    &["errors", "native"],
+];
+
+#[test]
+fn the_engine_imports_downwards() {
+    let engine = repository().join("agent/python/hotsplice/_engine");
+    let height = |room: &str| ENGINE_ROOMS.iter().position(|rooms| rooms.contains(&room));
+    for (path, text) in sources("agent/python/hotsplice/_engine") {
+        let place: Vec<String> = path
+            .strip_prefix(&engine)
+            .expect("inside")
+            .with_extension("")
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+            .collect();
+        let own = height(&place[0]).unwrap_or_else(|| panic!("{} has no room", path.display()));
+        for line in text.lines().map(str::trim_start).filter(|line| line.starts_with("from .")) {
+            let (module, names) = line["from ".len()..].split_once(" import ").expect("an import");
+            let dots = module.chars().take_while(|&character| character == '.').count();
+            let is_root = dots == place.len();
+            if dots > place.len() || !is_root {
+                continue;
+            }
+            let named: Vec<&str> = match &module[dots..] {
+                "" => names.split(',').map(|name| name.split_whitespace().next().unwrap_or_default()).collect(),
+                path => vec![path.split('.').next().unwrap_or_default()],
+            };
+            for room in named {
+                let other = height(room).unwrap_or_else(|| panic!("{}: {line}: no such room", path.display()));
+                let same = room == place[0];
+                assert!(same || other > own, "{} imports upwards: {line}", path.display());
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::tools;
 
 pub fn run() -> anyhow::Result<()> {
     shell::run(cargo(&["fmt", "--all", "--check"]))?;
-    shell::run(cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    shell::run(cargo(&["clippy", "--quiet", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     let ruff = tools::environment("tools/ruff", &["ruff==0.14.*"])?.join("bin/ruff");
     for arguments in [&["check", "--quiet"][..], &["format", "--check", "--quiet"][..]] {
         let mut command = Command::new(&ruff);
@@ -20,5 +20,5 @@ pub fn run() -> anyhow::Result<()> {
         ]);
         shell::run(command)?;
     }
-    shell::run(cargo(&["test", "--quiet", "-p", "hotsplice-tests", "--test", "architecture"]))
+    shell::run(cargo(&["test", "--quiet", "--release", "-p", "hotsplice-tests", "--test", "architecture"]))
 }

@@ -230,7 +230,7 @@ impl Step {
 
 impl Live {
     fn start(python: &Python, version: &Version) -> anyhow::Result<Self> {
-        let workspace = Workspace::with_program(target().join("debug/hotsplice"));
+        let workspace = Workspace::with_program(target().join("release/hotsplice"));
         let project = workspace.path().join("project");
         copy(&version.folder, &project)?;
         let (source, packages) = layout(&project)?;

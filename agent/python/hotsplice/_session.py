@@ -86,7 +86,7 @@ def listen(directory=None):
         raise UnsupportedPython(f"HS0008: {reason}")
     agent = _load()
     agent.watch(os.path.dirname(os.__file__))
-    from ._engine import live_files  # imported now, so that the first patch need not
+    from ._engine.live import files as live_files  # imported now, so that the first patch need not
 
     about = {
         "command": list(getattr(sys, "orig_argv", sys.argv)),
@@ -114,7 +114,7 @@ def stop():
 
 
 def _after_fork_in_child():
-    from ._engine import transition
+    from ._engine.after import transition
 
     try:
         load().after_fork_in_child()

@@ -5,12 +5,15 @@ import builtins
 import functools
 from types import ModuleType
 
-from . import changed_values, frameworks, instances, lambdas, lookup, merging, references
-from .code import compile_excerpt, join
-from .containers import Containers
+from . import frameworks
 from .errors import Stop
-from .shadow import Shadow
-from .writes import Writes
+from .evaluate import changed_values
+from .evaluate.sandbox import Shadow
+from .frameworks.containers import Containers
+from .journal.writes import Writes
+from .live import lookup
+from .live.code import compile_excerpt, join
+from .merge import instances, lambdas, merging, references
 
 
 def evaluate(transaction):

@@ -2,9 +2,10 @@
 
 from time import monotonic
 
-from . import lookup, running
+from .after import running
 from .errors import EngineError
-from .live_files import known, live_file, version
+from .live import lookup
+from .live.files import known, live_file, version
 from .transaction import Transaction
 
 # Seconds after which a prepared transaction that nobody commits is dropped.

@@ -4,12 +4,15 @@ import linecache
 import sys
 from time import perf_counter_ns, time
 
-from . import classes, evaluation, first_run, frameworks, functions, hooks, lookup, running, transition
-from .code import compile_excerpt
+from . import evaluation, frameworks
+from .after import first_run, hooks, running, transition
 from .errors import EngineError, Refusal, TimeLimit
-from .live_files import live_file
+from .journal.plan import EditOutcome, Plan
+from .live import lookup
+from .live.code import compile_excerpt
+from .live.files import live_file
+from .merge import classes, functions
 from .native import native
-from .plan import EditOutcome, Plan
 
 
 class FileChange:

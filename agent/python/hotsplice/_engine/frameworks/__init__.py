@@ -22,7 +22,7 @@ from functools import partial
 from importlib import import_module
 from types import FunctionType
 
-from .. import lookup
+from ..live import lookup
 
 # Adapter → the module that a program has imported if it uses the framework
 _KNOWN = {

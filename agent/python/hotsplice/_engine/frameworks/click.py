@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ..lookup import with_subclasses
+from ..live.lookup import with_subclasses
 from ..native import native
 from . import Gap, filled
 

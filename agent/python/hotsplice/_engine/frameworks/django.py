@@ -6,7 +6,7 @@ import weakref
 from django.dispatch import Signal
 from django.urls import URLResolver, clear_url_caches
 
-from ..lookup import with_subclasses
+from ..live.lookup import with_subclasses
 from ..native import native
 
 # What a resolver computed from its table: what `cached_property` keeps in it, and what its constructor sets.

@@ -5,7 +5,7 @@ import copy
 import flask
 from werkzeug.routing import Map
 
-from ..lookup import with_subclasses
+from ..live.lookup import with_subclasses
 from ..native import native
 from . import copied, resolved, without
 

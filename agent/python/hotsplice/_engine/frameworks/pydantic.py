@@ -4,7 +4,7 @@ import sys
 
 from pydantic import BaseModel
 
-from ..lookup import with_subclasses
+from ..live.lookup import with_subclasses
 from . import change_classes
 
 

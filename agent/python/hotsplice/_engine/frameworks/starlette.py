@@ -8,7 +8,7 @@ import sys
 from starlette.applications import Starlette
 from starlette.routing import Route, Router, request_response
 
-from ..lookup import with_subclasses
+from ..live.lookup import with_subclasses
 from ..native import native
 from . import Gap, change_classes, copied, filled, resolved, without
 

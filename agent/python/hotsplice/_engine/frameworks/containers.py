@@ -10,10 +10,10 @@ from functools import partial
 from itertools import zip_longest
 from types import FunctionType, MethodType, ModuleType
 
-from . import lookup
-from .code import tree
-from .frameworks import Gap, LiveOf, filled, registers_anew
-from .native import native
+from ..live import lookup
+from ..live.code import tree
+from ..native import native
+from . import Gap, LiveOf, filled, registers_anew
 
 # Longer ones are left alone: a registry of functions is short. So are any beyond so many items in all.
 _LIMIT = 10_000

@@ -3,8 +3,8 @@
 import dis
 from types import FunctionType
 
-from . import lookup
-from .native import native
+from ..live import lookup
+from ..native import native
 
 
 def follow(transaction, shadows):

@@ -4,11 +4,11 @@ import ast
 import sys
 from functools import partial
 
-from . import lookup
-from .code import join
-from .errors import Refusal
-from .live_files import live_file
-from .shadow import guarded
+from ..errors import Refusal
+from ..evaluate.sandbox import guarded
+from ..live import lookup
+from ..live.code import join
+from ..live.files import live_file
 
 
 def bind_in_module(merger):

@@ -1,6 +1,6 @@
 """The plan of a transaction: primitive operations for ``_agent.commit``, and a verdict for each edit."""
 
-from .errors import Refusal, Stop
+from ..errors import Refusal, Stop
 
 ORDER = {"unneeded": 0, "applied": 1, "caveat": 2, "refused": 3}
 

@@ -8,7 +8,7 @@ the class what was generated.
 import dataclasses
 from types import FunctionType
 
-from . import lookup
+from ..live import lookup
 
 _GENERATED = (
     *("__init__", "__repr__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"),

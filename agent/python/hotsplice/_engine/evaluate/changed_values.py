@@ -7,9 +7,10 @@ import re
 import textwrap
 from types import FunctionType
 
-from . import lookup, writes
-from .code import join, tree
-from .live_files import live_file
+from ..journal import writes
+from ..live import lookup
+from ..live.code import join, tree
+from ..live.files import live_file
 
 # What makes a statement one that may do more than give a value.
 _CALLS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr)

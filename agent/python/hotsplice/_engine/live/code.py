@@ -2,7 +2,7 @@
 
 from types import CellType, CodeType, FunctionType
 
-from .errors import Refusal
+from ..errors import Refusal
 
 CO_OPTIMIZED = 0x1
 

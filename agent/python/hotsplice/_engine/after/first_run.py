@@ -6,7 +6,7 @@ A local event of ``sys.monitoring`` (PEP 669) costs a function nothing once it h
 import sys
 import weakref
 
-from .native import native
+from ..native import native
 
 # Numbers that PEP 669 leaves to whoever comes first.
 _FREE_TOOLS = (4, 3)

@@ -8,10 +8,12 @@ import ast
 import traceback
 from types import CellType, FunctionType, ModuleType
 
-from . import class_reads, frameworks, writes
-from .code import compile_excerpt, find_class_body
-from .errors import Refusal, TimeLimit
-from .native import native
+from .. import frameworks
+from ..errors import Refusal, TimeLimit
+from ..journal import writes
+from ..live.code import compile_excerpt, find_class_body
+from ..native import native
+from . import class_reads
 
 
 class Shadow:

@@ -15,7 +15,7 @@ import threading
 from time import monotonic
 from types import FunctionType
 
-from .native import native
+from ..native import native
 
 MILLISECONDS = 500
 LIMIT = 5.0

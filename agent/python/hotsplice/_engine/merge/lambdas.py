@@ -2,11 +2,11 @@
 
 import ast
 
+from ..errors import Refusal
+from ..live.code import align, children, compile_excerpt, compile_text, fingerprint, join, pair
+from ..live.files import live_file
+from ..native import native
 from . import functions
-from .code import align, children, compile_excerpt, compile_text, fingerprint, join, pair
-from .errors import Refusal
-from .live_files import live_file
-from .native import native
 
 
 def follow(transaction):

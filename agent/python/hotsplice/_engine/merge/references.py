@@ -3,8 +3,9 @@
 import functools
 from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
 
-from . import imports, lookup
-from .native import native
+from ..live import lookup
+from ..native import native
+from . import imports
 
 # Equal ones may be one object everywhere.
 _VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), ModuleType)

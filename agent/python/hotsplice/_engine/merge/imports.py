@@ -3,9 +3,9 @@
 import re
 import sys
 
-from . import lookup
-from .errors import EngineError
-from .live_files import live_file
+from ..errors import EngineError
+from ..live import lookup
+from ..live.files import live_file
 
 _FROM_IMPORT = re.compile(
     r"^[ \t]*from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]*(?:\((?P<listed>[^)]*)\)|(?P<rest>(?:\\\r?\n|[^\n;])*))",

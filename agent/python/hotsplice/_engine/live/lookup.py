@@ -7,8 +7,8 @@ import sys
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 
+from ..native import native
 from .code import tree
-from .native import native
 
 SEARCH_LIMIT = 400
 # How many names of a statement are looked up for its lambdas.

@@ -3,8 +3,8 @@
 import traceback
 from types import SimpleNamespace
 
-from .. import _hooks
-from . import lookup
+from ... import _hooks
+from ..live import lookup
 
 
 def run(transaction):

@@ -4,10 +4,10 @@ import os
 from time import time
 from tokenize import detect_encoding
 
+from ..errors import EngineError, Refusal
+from ..native import native
 from . import lookup
 from .code import compile_text, fingerprint, outermost_functions
-from .errors import EngineError, Refusal
-from .native import native
 
 HISTORY_LIMIT = 20
 

@@ -5,13 +5,15 @@ import functools
 import sys
 from types import FunctionType, ModuleType
 
-from . import annotations, changed_values, classes, defaults, imports, lookup, references
-from .branches import Branches
-from .code import compile_excerpt
-from .errors import Refusal
-from .live_files import live_file
-from .native import native
-from .shadow import guarded, run_in_class, run_in_module
+from ..errors import Refusal
+from ..evaluate import changed_values
+from ..evaluate.branches import Branches
+from ..evaluate.sandbox import guarded, run_in_class, run_in_module
+from ..live import lookup
+from ..live.code import compile_excerpt
+from ..live.files import live_file
+from ..native import native
+from . import annotations, classes, defaults, imports, references
 
 MISSING = object()
 # Parts of a function that need its decorators run again.

@@ -7,12 +7,13 @@ import typing
 from functools import partial
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
-from . import dataclass_fields, enums, lookup
-from .code import compile_excerpt, compile_text, find_class_body
-from .errors import Refusal
-from .live_files import live_file
-from .native import native
-from .shadow import guarded
+from ..errors import Refusal
+from ..evaluate.sandbox import guarded
+from ..live import lookup
+from ..live.code import compile_excerpt, compile_text, find_class_body
+from ..live.files import live_file
+from ..native import native
+from . import dataclass_fields, enums
 
 MISSING = object()
 # Parts of a class's namespace that belong to the object itself.

@@ -3,10 +3,11 @@
 import functools
 from types import CellType, FunctionType
 
-from . import defaults, lookup
-from .code import compile_text, docstring, find_function, pair, tree
-from .errors import Refusal
-from .native import native
+from ..errors import Refusal
+from ..live import lookup
+from ..live.code import compile_text, docstring, find_function, pair, tree
+from ..native import native
+from . import defaults
 
 
 class CodeChange:

@@ -9,7 +9,7 @@ import threading
 import weakref
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
-from .native import native
+from ..native import native
 
 # id of an old code object → (weak reference, path, definition, version)
 _old = {}

@@ -1,0 +1,1 @@
+"""What follows a commit: calls in old code, first runs, the program's own hooks."""

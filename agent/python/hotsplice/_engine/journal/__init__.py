@@ -1,0 +1,1 @@
+"""What a patch changes: places, and the operations and verdicts of a plan."""

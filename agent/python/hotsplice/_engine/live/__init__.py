@@ -1,0 +1,1 @@
+"""Looking at live objects: which text is live, and from a definition to the objects that came of it."""
