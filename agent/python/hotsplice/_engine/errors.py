@@ -26,3 +26,7 @@ class Stop(Exception):
 
 class TimeLimit(BaseException):
     """Raised in the agent's thread by its watchdog when an evaluation takes too long."""
+
+
+class FormerCode(BaseException):
+    """Raised in what is evaluated for a patch where it is about to run code that the patch replaces."""

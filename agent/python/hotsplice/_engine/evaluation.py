@@ -8,7 +8,9 @@ from types import ModuleType
 from . import frameworks
 from .errors import Stop
 from .evaluate import changed_values
+from .evaluate.former_code import FormerCodeWatch
 from .evaluate.sandbox import Shadow
+from .evaluate.world import World
 from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup
@@ -34,9 +36,11 @@ def evaluate(transaction):
     for change in transaction.files:
         for namespace in change.namespaces:
             shadows[id(namespace)] = Shadow(namespace, patched_classes, writes)
-    for change in transaction.files:
-        for namespace in change.namespaces:
-            shadows[id(namespace)].make_twins(change.code_changes.get(id(namespace), ()))
+    world = World(
+        transaction,
+        {id(shadow.namespace.globals): shadow for shadow in shadows.values()},
+        [outcome for _, outcome in wanted if len(shadows) > 1 or _may_run_code(outcome.edit)],
+    )
     registries = frameworks.Registries(shadows.values())
     registries.forget(transaction)
     containers = Containers(list(shadows.values()), registries.live())
@@ -44,10 +48,9 @@ def evaluate(transaction):
         containers.note(transaction)
     evaluated, replaced, superseded = [], [], []
     stand_ins = registries.stand_ins() | {
-        id(made): live
-        for shadow in shadows.values()
-        for made, live in (*shadow.twins.values(), (shadow.module, shadow.namespace.module))
+        id(made): live for shadow in shadows.values() for made, live in ((shadow.module, shadow.namespace.module),)
     }
+    stand_ins |= {id(proxy): live for live, proxy in world.proxies.values()}
     # `globals()["NAME"] = value`
     stand_ins |= {id(shadow.globals): shadow.namespace.globals for shadow in shadows.values()}
     pending = _in_import_order([(change, namespace) for change in transaction.files for namespace in change.namespaces])
@@ -58,17 +61,19 @@ def evaluate(transaction):
             if wanted is None or namespace.module is wanted:
                 del pending[position]
                 merger = merging.Merger(transaction, change, namespace, shadows[id(namespace)], replaced, superseded)
-                merger.stand_ins = stand_ins
+                merger.stand_ins, merger.world, merger.former_code = stand_ins, world, watch
                 evaluated.append(merger)
                 _run_edits(merger, transaction.options, configured)
-                merger.show_others([shadows[id(other)] for _, other in pending])
+                merger.show_others([*(shadows[id(other)] for _, other in pending), *world.between])
                 return
 
-    _link(list(shadows.values()), evaluate_next)
+    watch = FormerCodeWatch(world.former)
+    _link(world.shadows(), evaluate_next)
     try:
         try:
-            while pending:
-                evaluate_next()
+            with watch:
+                while pending:
+                    evaluate_next()
         finally:
             writes.withdraw()
             containers.withdraw()
@@ -76,7 +81,8 @@ def evaluate(transaction):
                 shadow.forget_helpers()
         for merger in evaluated:
             for step in (merger.bind, merger.remove_names, merger.follow_equality):
-                merger.change.outcomes[0].attempt(step)
+                merger.change.first_outcome.attempt(step)
+        world.settle(replaced, {id(merger.namespace.globals): set(merger.bound) for merger in evaluated})
         for merger in evaluated:
             merger.finish()
         registries.settle(transaction, replaced)
@@ -154,7 +160,7 @@ def _run_edits(merger, options, done):
         if outcome in done or not _is_to_be_run(outcome, options):
             continue
         outcome.attempt(merger.take, outcome)
-    merger.change.outcomes[0].attempt(merger.rebuild_for_removals)
+    merger.change.first_outcome.attempt(merger.rebuild_for_removals)
 
 
 def _is_to_be_run(outcome, options):
@@ -180,6 +186,14 @@ def _is_to_be_run(outcome, options):
             )
         return False
     return edit.get("run") is not None
+
+
+def _may_run_code(edit):
+    """Whether running an edit may run code that the patch changes."""
+    try:
+        return edit["what"] != "assignment" or changed_values.calls(ast.parse(join(edit["run"])))
+    except (SyntaxError, ValueError):
+        return False
 
 
 def _may_read(edit):
@@ -210,8 +224,13 @@ def _link(shadows, evaluate):
             if other is not None:
                 shadow.globals[name] = shadow.before[name] = other.module
 
+    modules = {shadow.namespace.name: shadow for shadow in shadows}
+
     def import_shadow(name, globals=None, locals=None, fromlist=(), level=0):
         module = builtins.__import__(name, globals, locals, fromlist, level)
+        for wanted in (f"{module.__name__}.{name}" for name in fromlist or ()) if modules else ():
+            if wanted in modules:
+                evaluate(modules[wanted].namespace.module)
         other = by_module.get(id(module))
         if other is None:
             return module

@@ -14,6 +14,20 @@ from .live.files import live_file
 from .merge import classes, functions
 from .native import native
 
+# What is reported of a file as a whole.
+_WHOLE_FILE = {
+    "definition": "<module>",
+    "kind": "lines",
+    "change": "changed",
+    "what": "statement",
+    "scope": [],
+    "line": 1,
+    "end_line": 1,
+    "parts": [],
+    "binds": [],
+    "reads": [],
+}
+
 
 class FileChange:
     """What a patch does to one file."""
@@ -29,6 +43,8 @@ class FileChange:
         self.running = message.get("running") or []
         self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
         self.outcomes = [EditOutcome(self.path, edit) for edit in self.edits]
+        # For what goes wrong in a file in which only lines moved.
+        self.whole = EditOutcome(self.path, _WHOLE_FILE)
         self.namespaces = lookup.namespaces(self.path)
         # Code objects that are not live once the patch is: (code, unit).
         self.retired = []
@@ -59,7 +75,11 @@ class FileChange:
     def outcome_at(self, line):
         """The outcome of the innermost edit around a line, else of the first one."""
         around = [o for o in self.outcomes if line and o.edit["line"] <= line <= o.edit["end_line"]]
-        return min(around or self.outcomes, key=lambda o: o.edit["end_line"] - o.edit["line"])
+        return min(around or self.outcomes or [self.whole], key=lambda o: o.edit["end_line"] - o.edit["line"])
+
+    @property
+    def first_outcome(self):
+        return self.outcomes[0] if self.outcomes else self.whole
 
 
 class Transaction:
@@ -81,7 +101,8 @@ class Transaction:
         self._started = now
 
     def outcomes(self):
-        return [outcome for file in self.files for outcome in file.outcomes]
+        found = [outcome for file in self.files for outcome in file.outcomes]
+        return found + [file.whole for file in self.files if file.whole.verdict is not None]
 
     def verdicts(self):
         return [outcome.as_message() for outcome in self.outcomes()] + self.afterwards
@@ -114,10 +135,12 @@ class Transaction:
             for namespace in change.namespaces:
                 namespace.lines_known = live_file(change.path).trust == "exact"
             if live_file(change.path).reloaded and change.outcomes:
-                change.outcomes[0].caveat("HS0204", "the program reloaded the module: what was patched before is gone")
+                change.first_outcome.caveat(
+                    "HS0204", "the program reloaded the module: what was patched before is gone"
+                )
             if live_file(change.path).version != change.base_version:
                 fit = False
-                for outcome in change.outcomes:
+                for outcome in change.outcomes or [change.whole]:
                     outcome.refused("HS0203", "the live text was changed while the patch was made; try again")
         return fit
 

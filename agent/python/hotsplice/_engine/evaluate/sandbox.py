@@ -6,10 +6,10 @@ aside until the commit; the functions that they make are given the live namespac
 
 import ast
 import traceback
-from types import CellType, FunctionType, ModuleType
+from types import CellType, ModuleType
 
 from .. import frameworks
-from ..errors import Refusal, TimeLimit
+from ..errors import FormerCode, Refusal, TimeLimit
 from ..journal import writes
 from ..live.code import compile_excerpt, find_class_body
 from ..native import native
@@ -33,8 +33,6 @@ class Shadow:
         self.annotates = []
         # Classes' namespaces, by qualified path: what their statements bound.
         self.classes = {}
-        # Names in the shadow that stand in for changed functions, and what they stand in for.
-        self.twins = {}
         self._holders = native.reference_count(self.module.__dict__)
 
     @property
@@ -51,24 +49,6 @@ class Shadow:
         if native.reference_count(self.module.__dict__) == self._holders:
             return []
         return native.functions_with_globals(self.module.__dict__)
-
-    def make_twins(self, changes):
-        """Changed functions are new for what runs here: a copy with the new code stands in for each."""
-        for change in changes:
-            name = change.unit["name"]
-            if change.unit["scope"]:
-                continue
-            live = self.globals.get(name)
-            if not any(live is function for function in change.functions) or live.__code__ is change.new_code:
-                continue
-            if live.__code__.co_freevars != change.new_code.co_freevars:
-                continue
-            twin = FunctionType(change.new_code, self.globals, live.__name__, live.__defaults__, live.__closure__)
-            twin.__kwdefaults__ = live.__kwdefaults__
-            twin.__qualname__, twin.__doc__ = live.__qualname__, live.__doc__
-            twin.__dict__.update(live.__dict__)
-            self.globals[name] = self.before[name] = twin
-            self.twins[name] = (twin, live)
 
 
 class ClassNamespace(dict):
@@ -149,7 +129,7 @@ def guarded(action, shadow, what="running this"):
     """What the program's code gives that is run for an edit; an exception refuses the edit."""
     try:
         return action()
-    except (TimeLimit, MemoryError):
+    except (TimeLimit, MemoryError, FormerCode):
         raise
     except BaseException as error:
         raise Refusal("HS0103", describe(error, shadow.namespace, what)) from None

@@ -3,6 +3,7 @@
 import abc
 import functools
 import sys
+from contextlib import nullcontext
 from types import FunctionType, ModuleType
 
 from ..errors import Refusal
@@ -10,7 +11,7 @@ from ..evaluate import changed_values
 from ..evaluate.branches import Branches
 from ..evaluate.sandbox import guarded, run_in_class, run_in_module
 from ..live import lookup
-from ..live.code import compile_excerpt
+from ..live.code import compile_excerpt, join
 from ..live.files import live_file
 from ..native import native
 from . import annotations, classes, defaults, imports, references
@@ -36,6 +37,9 @@ class Merger:
         self.rebuilt = set()
         # id of what stands in for something live, in the shadow of any module → that
         self.stand_ins = {}
+        # What every statement of the patch sees of it, and what tells that one is about to run former code.
+        self.world = None
+        self.former_code = None
         # (made while evaluating, live object that takes its place), of all files of the patch
         self.replaced = replaced
         # (live class, one made while evaluating that takes its place), of all files of the patch
@@ -46,11 +50,26 @@ class Merger:
     # Running
 
     def take(self, outcome):
-        """Runs one edit; raises ``Refusal`` if that fails."""
+        """Runs one edit; raises ``Refusal`` if that fails. What would run former code is deferred or reported."""
         edit = outcome.edit
         if self.shadow.writes.are_put_off(edit.get("changed_reads", ())):
             self._put_off(outcome)
-        elif edit["scope"]:
+            return
+        is_assignment = edit["what"] == "assignment" and not edit["scope"]
+        with self.former_code.statement(may_stop=is_assignment) as ran:
+            self._take(outcome)
+        if ran and is_assignment:
+            # It is what a fresh process would give only once the patch is live.
+            for name in edit["binds"]:
+                self.bound.pop(name, None)
+                self._restore(self.shadow.globals, name, self.shadow.before.get(name, MISSING))
+            self._put_off(outcome)
+        elif ran:
+            outcome.caveat("HS0403", f"evaluating it ran {', '.join(ran)} as it was before the patch")
+
+    def _take(self, outcome):
+        edit = outcome.edit
+        if edit["scope"]:
             self._take_in_class(outcome)
         elif self._is_bare(edit):
             name = edit["binds"][0]
@@ -67,7 +86,8 @@ class Merger:
             changed_values.give_up(self, outcome)
             before = {name: self.shadow.globals.get(name, MISSING) for name in edit["binds"]}
             branches = self._branches(edit)
-            run_in_module(edit["run"], self.shadow, branches and branches.reduced)
+            with self._bases(edit):
+                run_in_module(edit["run"], self.shadow, branches and branches.reduced)
             for name in self._kept_in_branches(outcome, branches, self.namespace.globals):
                 self._restore(self.shadow.globals, name, before[name])
             if edit.get("superseded"):
@@ -80,6 +100,11 @@ class Merger:
                 # What stands in it has been run with it.
                 self.rebuilt.add((edit["binds"][0],))
             outcome.applied()
+
+    def _bases(self, edit):
+        """What a class statement derives from is live."""
+        makes_class = edit["what"] == "class" or (edit["what"] == "block" and "class " in join(edit["run"]))
+        return self.world.live_classes(self.shadow) if makes_class else nullcontext()
 
     def _put_off(self, outcome):
         """What reads that which is assigned after the commit can't run before."""
@@ -126,7 +151,7 @@ class Merger:
     @staticmethod
     def _restore(namespace, name, before):
         if before is MISSING:
-            del namespace[name]
+            namespace.pop(name, None)
         else:
             namespace[name] = before
 
@@ -181,6 +206,7 @@ class Merger:
         for name in names:
             if name in seen:
                 self.bound_in_class.setdefault(scope, {})[name] = outcome
+        self.world.give(owner, {name: seen[name] for name in names if name in seen})
         outcome.applied()
 
     def _rebuild(self, scope, owner):
@@ -190,7 +216,8 @@ class Merger:
         self.rebuilt.add(scope)
         unit = self.change.classes[scope]
         if len(scope) == 1:
-            run_in_module(unit["run"], self.shadow)
+            with self.world.live_classes(self.shadow):
+                run_in_module(unit["run"], self.shadow)
             made = self.shadow.globals[scope[0]]
         else:
             outer = lookup.find_class(self.namespace, scope[:-1])
@@ -210,16 +237,18 @@ class Merger:
 
     def show_others(self, others):
         """Other modules that are evaluated later see what is new here under the names by which they imported it."""
-        for name in self.bound:
+        for name in {*self.bound, *(scope[0] for scope in self.rebuilt)}:
             old, new = self.namespace.globals.get(name, MISSING), self.shadow.globals.get(name, MISSING)
             if old is MISSING or new is MISSING or new is old:
                 continue
+            proxy = self.world.proxy_of(old)
             own = references.is_own(old, self.namespace)
             following = () if own else imports.followers(self.namespace.globals, name, old)
             following = {(id(holder), alias) for holder, alias in following}
             for other in others:
                 for alias, value in list(other.globals.items()):
-                    if value is old and (own or (id(other.namespace.globals), alias) in following):
+                    is_it = value is old or (proxy is not None and value is proxy)
+                    if is_it and (own or (id(other.namespace.globals), alias) in following):
                         other.globals[alias] = other.before[alias] = new
 
     # Functions
@@ -252,10 +281,9 @@ class Merger:
             if "annotations" in edit["parts"]:
                 self._annotate(edit, function, made, parts)
             self.plan.function(function, **parts)
-            twin = self.shadow.twins.get(edit["binds"][0])
-            if twin is not None and twin[1] is function:
-                twin[0].__defaults__ = parts["defaults"]
-                twin[0].__kwdefaults__ = parts["kwdefaults"]
+            proxy = self.world.proxy_of(function)
+            if proxy is not None:
+                proxy.__defaults__, proxy.__kwdefaults__ = parts["defaults"], parts["kwdefaults"]
         outcome.applied()
 
     def _annotate(self, edit, function, made, parts):
@@ -405,7 +433,6 @@ class Merger:
 
     def finish(self):
         """Gives functions made in the shadow their live namespace; last of all."""
-        self.replaced.extend(self.shadow.twins.values())
         if isinstance(self.namespace.module, ModuleType):
             self.replaced.append((self.shadow.module, self.namespace.module))
         builtins = self.namespace.globals.get("__builtins__")

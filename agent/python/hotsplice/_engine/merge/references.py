@@ -19,7 +19,29 @@ def follow(mergers):
     """What was made while evaluating and has a live counterpart leaves its place to that."""
     first = mergers[0]
     pairs = [(made, live) for made, live in first.replaced if made is not live]
+    _move_instances(first.plan, pairs)
     move(first.plan, [*pairs, *first.superseded], mergers)
+
+
+def _move_instances(plan, pairs):
+    """Objects that were made of a class while evaluating are the live one's."""
+    classes = {id(made): (made, live) for made, live in pairs if isinstance(made, type) and isinstance(live, type)}
+    moved = {id(operation[1]) for operation in plan.operations if operation[2:3] == ("__class__",)}
+    for instance in native.objects_of_type(*(made for made, _ in classes.values())) if classes else ():
+        live = classes[id(type(instance))][1]
+        if id(instance) not in moved and _may_be_of(instance, live):
+            plan.add("attribute-set", instance, "__class__", live)
+
+
+def _may_be_of(instance, live):
+    """Whether CPython takes a class for an object of another one: asked with the object, which nobody has seen yet."""
+    made = type(instance)
+    try:
+        object.__setattr__(instance, "__class__", live)
+        object.__setattr__(instance, "__class__", made)
+    except TypeError:
+        return False
+    return True
 
 
 def is_own(value, namespace):
