@@ -20,7 +20,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::{internals, session};
+use crate::{cpython, session};
 
 #[derive(Clone)]
 struct Executed {
@@ -40,7 +40,7 @@ static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
 /// Begins to watch; a second call does nothing. `library` is the folder of the standard library.
 #[pyfunction]
 pub fn watch(py: Python<'_>, library: PathBuf) -> PyResult<()> {
-    let symbols = internals::required()?;
+    let symbols = cpython::required()?;
     if LIBRARY.set(library).is_err() {
         return Ok(());
     }

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::switching::Undisturbed;
-use crate::{finalizing, internals, json, session, switching};
+use crate::{cpython, finalizing, json, session, switching};
 
 /// Jobs that wait for the GIL.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
@@ -128,7 +128,7 @@ impl Drop for Turn {
 fn serve(request: &Request) -> Result<serde_json::Value, ResponseError> {
     let _turn = if request.method.starts_with("patch/") { Some(Turn::take()?) } else { None };
     WAITING.fetch_add(1, Ordering::AcqRel);
-    if !ASKED.swap(true, Ordering::AcqRel) && !internals::call_soon(step_aside) {
+    if !ASKED.swap(true, Ordering::AcqRel) && !cpython::call_soon(step_aside) {
         ASKED.store(false, Ordering::Release);
     }
     let limit = request.params.pointer("/patch/options/time_limit_ms").and_then(serde_json::Value::as_u64);

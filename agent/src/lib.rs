@@ -9,17 +9,17 @@
 //! | [`executed`] | what files the process executed, with their texts: an audit hook |
 //! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
 //! | [`heap`] | finds live objects |
-//! | [`internals`] | everything of CPython that is not in its limited API |
+//! | [`cpython`] | everything of CPython that is not in its limited API |
 //! | [`finalizing`] | calls that may outlive the interpreter |
 //! | [`switching`] | how long the program's threads wait for the GIL meanwhile |
 //! | [`json`] | JSON values to Python objects and back |
 
 mod commit;
+mod cpython;
 mod descriptor;
 mod executed;
 mod finalizing;
 mod heap;
-mod internals;
 mod job;
 mod json;
 mod listener;
@@ -34,6 +34,8 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("UNSET", commit::unset(module.py())?)?;
     module.add("ProgramChanged", module.py().get_type::<commit::ProgramChanged>())?;
+    module.add("RollbackFailed", module.py().get_type::<commit::RollbackFailed>())?;
+    module.add_class::<commit::Retired>()?;
     for function in [
         wrap_pyfunction!(session::start, module)?,
         wrap_pyfunction!(session::stop, module)?,
@@ -46,6 +48,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(executed::adopt, module)?,
         wrap_pyfunction!(executed::loaded, module)?,
         wrap_pyfunction!(commit::commit, module)?,
+        wrap_pyfunction!(commit::sweep_late, module)?,
         wrap_pyfunction!(heap::functions_of, module)?,
         wrap_pyfunction!(heap::functions_of_file, module)?,
         wrap_pyfunction!(heap::functions_with_globals, module)?,
@@ -53,11 +56,11 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(heap::referrers, module)?,
         wrap_pyfunction!(heap::reference_count, module)?,
         wrap_pyfunction!(heap::is_shared, module)?,
-        wrap_pyfunction!(internals::can_set_first_line, module)?,
-        wrap_pyfunction!(internals::is_main_interpreter, module)?,
-        wrap_pyfunction!(internals::can_set_line_table, module)?,
-        wrap_pyfunction!(internals::can_set_base, module)?,
-        wrap_pyfunction!(internals::is_made_in_python, module)?,
+        wrap_pyfunction!(cpython::can_set_first_line, module)?,
+        wrap_pyfunction!(cpython::is_main_interpreter, module)?,
+        wrap_pyfunction!(cpython::can_set_line_table, module)?,
+        wrap_pyfunction!(cpython::can_set_base, module)?,
+        wrap_pyfunction!(cpython::is_made_in_python, module)?,
     ] {
         module.add_function(function)?;
     }

@@ -21,7 +21,7 @@ use pyo3::types::PyDict;
 
 use crate::listener::{State, notification};
 use crate::mailbox::{Mailbox, Message};
-use crate::{internals, job, json};
+use crate::{cpython, job, json};
 
 struct Session {
     mailbox: Mailbox,
@@ -63,8 +63,8 @@ pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>, mark
     if session().is_some() {
         return Ok(());
     }
-    internals::required()?;
-    internals::remember_interpreter(py);
+    cpython::required()?;
+    cpython::remember_interpreter(py);
     let text = |key: &str| -> PyResult<String> {
         about.get_item(key)?.ok_or_else(|| PyRuntimeError::new_err(format!("{key} is missing")))?.extract()
     };
@@ -148,12 +148,12 @@ fn capabilities(py: Python<'_>) -> BTreeMap<String, Capability> {
     BTreeMap::from([
         (
             "in-place-line-shift".to_owned(),
-            unless(internals::can_set_first_line(py), "this interpreter caches line numbers or has an unknown layout"),
+            unless(cpython::can_set_first_line(py), "this interpreter caches line numbers or has an unknown layout"),
         ),
         (
             "heap-visitor".to_owned(),
             unless(
-                internals::symbols().is_some_and(|symbols| symbols.visit_objects.is_some()),
+                cpython::symbols().is_some_and(|symbols| symbols.visit_objects.is_some()),
                 "PyUnstable_GC_VisitObjects comes with CPython 3.12",
             ),
         ),

@@ -87,6 +87,7 @@ codes! {
     HOOK_FAILED "HS0601" Caveat "a hook raised an exception";
     ADAPTER_FAILED "HS0602" Caveat "a framework could not be told of the change";
     AFTERWARDS_FAILED "HS0603" Caveat "the patch is live, but what follows it failed";
+    ROLLBACK_INCOMPLETE "HS0604" Refused "the commit failed, and not all of it could be rolled back";
 }
 
 /// Looks a code up by its number.

@@ -1,26 +1,13 @@
-//! Attributes of modules' objects, classes and instances, bases and closure cells.
-
-use std::sync::OnceLock;
+//! Attributes of classes and objects, and bases, set with CPython's own setters: what a program defines for it is not run.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use super::Log;
-use crate::internals::{self, layout};
-
-/// Marks an empty cell.
-pub fn unset(py: Python<'_>) -> PyResult<Py<PyAny>> {
-    static UNSET: OnceLock<Py<PyAny>> = OnceLock::new();
-    if UNSET.get().is_none() {
-        let marker = py.import("builtins")?.getattr("object")?.call0()?.unbind();
-        let _ = UNSET.set(marker);
-    }
-    UNSET.get().map(|marker| marker.clone_ref(py)).ok_or_else(|| PyValueError::new_err("no marker"))
-}
-
-type Setter = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject, *mut ffi::PyObject) -> i32;
+use super::journal::{Inverse, Journal, Setter};
+use super::operation::Held;
+use crate::cpython::{self, layout};
 
 /// `type`'s own setter: what a metaclass defines is not run.
 fn type_setter() -> PyResult<Setter> {
@@ -34,10 +21,10 @@ fn type_setter() -> PyResult<Setter> {
     }
 }
 
-fn set_with(
+pub fn set_with(
     setter: Setter,
     target: &Bound<'_, PyAny>,
-    name: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
     value: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     let value = value.map_or(std::ptr::null_mut(), |value| value.as_ptr());
@@ -48,75 +35,131 @@ fn set_with(
     }
 }
 
-pub(super) fn attribute<'py>(
-    target: &Bound<'py, PyAny>,
-    name: Bound<'py, PyAny>,
-    value: Option<Bound<'py, PyAny>>,
-    setter: Setter,
-    log: &mut Log<'py>,
-) -> PyResult<()> {
-    let old = target.getattr(name.cast::<PyString>()?).ok();
-    change(target, name, old, value, setter, log)
+pub fn get_with_generic<'py>(target: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: both are live references; the result is a new one, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(target.py(), ffi::PyObject_GenericGetAttr(target.as_ptr(), name.as_ptr())) }
 }
 
-/// Sets `__bases__`. If the last is a class and not None, it is put in as the first base before: CPython (`type_set_bases` in
+/// A class's own namespace.
+fn namespace<'py>(class: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    get_with_generic(class, &PyString::intern(class.py(), "__dict__"))
+}
+
+/// Sets `__bases__`. If `first` is given, it is put in as the first base before: CPython (`type_set_bases` in
 /// Objects/typeobject.c) compares the layouts of the former and the new first base, and says no to any change from or
 /// to `object`. The caller knows that the layout is the same.
-pub(super) fn bases<'py>(
-    target: &Bound<'py, PyAny>,
-    new: &Bound<'py, PyAny>,
-    first: &Bound<'py, PyAny>,
-    log: &mut Log<'py>,
+pub fn set_bases(
+    target: &Bound<'_, PyAny>,
+    bases: &Bound<'_, PyAny>,
+    first: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
-    let old = target.getattr("__bases__")?;
-    let old_first = target.getattr("__base__")?;
-    log.keep(&old)?;
-    log.keep(&old_first)?;
-    let forced = !first.is_none();
-    set_bases(target, new, forced.then_some(first))?;
-    let target = target.clone();
-    log.undo_with(move || set_bases(&target, &old, forced.then_some(&old_first)));
-    Ok(())
-}
-
-fn set_bases(target: &Bound<'_, PyAny>, bases: &Bound<'_, PyAny>, first: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
     let field = layout(target.py()).type_base;
-    let before = first.map(|first| internals::replace_field(target, field, first)).transpose()?;
-    let name = PyString::new(target.py(), "__bases__");
-    let result = set_with(type_setter()?, target, name.as_any(), Some(bases));
+    let before = first.map(|first| cpython::replace_field(target, field, first)).transpose()?;
+    let result = set_with(type_setter()?, target, &PyString::intern(target.py(), "__bases__"), Some(bases));
     if let (Err(_), Some(before)) = (&result, &before) {
-        internals::replace_field(target, field, before)?;
+        cpython::replace_field(target, field, before)?;
     }
     result
 }
 
-pub(super) fn type_attribute<'py>(
-    target: &Bound<'py, PyAny>,
-    name: Bound<'py, PyAny>,
-    value: Option<Bound<'py, PyAny>>,
-    log: &mut Log<'py>,
+pub(super) fn bases<'py>(
+    class: &Bound<'py, PyAny>,
+    bases: &Bound<'py, PyAny>,
+    first: Option<&Bound<'py, PyAny>>,
+    journal: &mut Journal<'py>,
 ) -> PyResult<()> {
-    let old = target.getattr("__dict__")?.get_item(&name).ok();
-    change(target, name, old, value, type_setter()?, log)
+    let py = class.py();
+    let old = get_with_generic(class, &PyString::intern(py, "__bases__"))?;
+    let old_first = get_with_generic(class, &PyString::intern(py, "__base__"))?;
+    journal.keep(&old)?;
+    journal.keep(&old_first)?;
+    set_bases(class, bases, first)?;
+    let first = first.is_some().then_some(old_first);
+    journal.undo_with(Inverse::Bases { class: class.clone(), bases: old, first });
+    Ok(())
 }
 
-/// An attribute that the instance itself has, in its `__dict__` or a slot: no property or `__getattr__` is asked.
-pub(super) fn instance_attribute<'py>(
-    target: &Bound<'py, PyAny>,
-    name: Bound<'py, PyAny>,
-    value: Option<Bound<'py, PyAny>>,
-    log: &mut Log<'py>,
+/// What of a class is kept elsewhere than in its namespace, and is always there.
+const FIELDS: &[&str] = &["__name__", "__qualname__"];
+/// What CPython 3.14 makes of annotations in a namespace; each of them sets or forgets others.
+const ANNOTATIONS: &[&str] = &["__annotations__", "__annotate__", "__annotations_cache__", "__annotate_func__"];
+
+pub(super) fn of_class<'py>(
+    class: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+    new: Option<&Bound<'py, PyAny>>,
+    journal: &mut Journal<'py>,
 ) -> PyResult<()> {
-    let old = match class_attribute(target, &name)? {
-        Some(found) if is_slot(&found)? => get_with_generic(target, &name).ok(),
-        _ => own_dict(target).map_or(Ok(None), |own| own.get_item(&name))?,
+    let (class, text) = (class.as_any(), name.to_str()?);
+    let own = namespace(class)?;
+    let old = match FIELDS.contains(&text) {
+        true => Some(get_with_generic(class, name)?),
+        false => own.get_item(name).ok(),
     };
-    change(target, name, old, value, ffi::PyObject_GenericSetAttr, log)
+    if ANNOTATIONS.contains(&text) {
+        for other in ANNOTATIONS {
+            let name = &PyString::intern(class.py(), other);
+            let old = own.get_item(name).ok();
+            if let Some(old) = &old {
+                journal.keep(old)?;
+            }
+            // Put back as they were: by the names that stand in the namespace.
+            journal.undo_with(Inverse::Namespace { class: class.clone(), name: name.clone(), old });
+        }
+        return set_with(type_setter()?, class, name, new);
+    }
+    change(class, name, old, new, type_setter()?, journal)
 }
 
-fn get_with_generic<'py>(target: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: both are live references; the result is a new one, or null with an exception set.
-    unsafe { Bound::from_owned_ptr_or_err(target.py(), ffi::PyObject_GenericGetAttr(target.as_ptr(), name.as_ptr())) }
+/// Puts an item of a class's namespace back.
+pub fn restore_in_namespace(
+    class: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    old: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let own = namespace(class)?;
+    // The dictionary behind the view: written to directly, since the setters for these names do more.
+    let referents = class.py().import("gc")?.call_method1("get_referents", (own,))?;
+    let own = referents.get_item(0)?.cast_into::<PyDict>()?;
+    match old {
+        Some(old) => own.set_item(name, old)?,
+        None if own.contains(name)? => own.del_item(name)?,
+        None => return Ok(()),
+    }
+    // SAFETY: the target is a class.
+    unsafe { ffi::PyType_Modified(class.as_ptr().cast()) };
+    Ok(())
+}
+
+/// An attribute that the object itself has, in its `__dict__` or a slot: no property or `__getattr__` is asked.
+pub(super) fn of_object<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    new: Option<&Bound<'py, PyAny>>,
+    journal: &mut Journal<'py>,
+) -> PyResult<()> {
+    let found = class_attribute(object, name)?;
+    let is_slot = found.as_ref().is_some_and(is_slot);
+    // A module's annotations are made when they are asked for: what is in its namespace is what counts.
+    let old = match is_slot && name.to_str()? != "__annotations__" {
+        true => get_with_generic(object, name).ok(),
+        false => own_dict(object).map_or(Ok(None), |own| own.get_item(name))?,
+    };
+    match (is_slot || found.is_none(), own_dict_if_described(object, found.as_ref())) {
+        (false, Some(own)) => super::containers::item(&own, name.as_any(), new, None, journal),
+        _ => change(object, name, old, new, ffi::PyObject_GenericSetAttr, journal),
+    }
+}
+
+/// The object's own dictionary, if a descriptor in Python would take what is assigned.
+fn own_dict_if_described<'py>(
+    object: &Bound<'py, PyAny>,
+    found: Option<&Bound<'py, PyAny>>,
+) -> Option<Bound<'py, PyDict>> {
+    let found = found?;
+    // SAFETY: PyType_GetSlot takes any type from 3.10 on.
+    let takes = unsafe { !ffi::PyType_GetSlot(found.get_type().as_type_ptr(), ffi::Py_tp_descr_set).is_null() };
+    if takes { own_dict(object) } else { None }
 }
 
 fn own_dict<'py>(target: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
@@ -128,46 +171,50 @@ fn own_dict<'py>(target: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
 }
 
 /// What an attribute's name means in the class of an object, found without a metaclass's code.
-fn class_attribute<'py>(target: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+fn class_attribute<'py>(
+    target: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = target.py();
-    let bases = get_with_generic(target.get_type().as_any(), PyString::intern(py, "__mro__").as_any())?;
+    let bases = get_with_generic(target.get_type().as_any(), &PyString::intern(py, "__mro__"))?;
     for base in bases.cast::<PyTuple>()?.iter() {
-        let own = get_with_generic(&base, PyString::intern(py, "__dict__").as_any())?;
-        if let Ok(found) = own.get_item(name) {
+        if let Ok(found) = namespace(&base)?.get_item(name) {
             return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
-fn is_slot(found: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let kind = found.get_type().name()?;
-    Ok(kind == "member_descriptor" || kind == "getset_descriptor")
+fn is_slot(found: &Bound<'_, PyAny>) -> bool {
+    let kind = found.get_type();
+    kind.name().is_ok_and(|kind| kind == "member_descriptor" || kind == "getset_descriptor")
 }
 
 fn change<'py>(
     target: &Bound<'py, PyAny>,
-    name: Bound<'py, PyAny>,
-    old: Option<Bound<'py, PyAny>>,
-    value: Option<Bound<'py, PyAny>>,
+    name: &Bound<'py, PyString>,
+    old: Held<'py>,
+    new: Option<&Bound<'py, PyAny>>,
     setter: Setter,
-    log: &mut Log<'py>,
+    journal: &mut Journal<'py>,
 ) -> PyResult<()> {
-    if value.is_none() && old.is_none() {
+    if new.is_none() && old.is_none() {
         return Ok(());
     }
     if let Some(old) = &old {
-        log.keep(old)?;
+        journal.keep(old)?;
     }
-    set_with(setter, target, &name, value.as_ref())?;
-    let target = target.clone();
-    log.undo_with(move || set_with(setter, &target, &name, old.as_ref()));
+    set_with(setter, target, name, new)?;
+    journal.undo_with(Inverse::Attribute { setter, target: target.clone(), name: name.clone(), old });
     Ok(())
 }
 
-pub(super) fn cell<'py>(target: &Bound<'py, PyAny>, value: Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()> {
-    let unset = unset(target.py())?;
-    let name = PyString::new(target.py(), "cell_contents").into_any();
-    let value = (!value.is(&unset)).then_some(value);
-    attribute(target, name, value, ffi::PyObject_SetAttr, log)
+pub(super) fn cell<'py>(
+    cell: &Bound<'py, PyAny>,
+    new: Option<&Bound<'py, PyAny>>,
+    journal: &mut Journal<'py>,
+) -> PyResult<()> {
+    let name = &PyString::intern(cell.py(), "cell_contents");
+    let old = get_with_generic(cell, name).ok();
+    change(cell, name, old, new, ffi::PyObject_GenericSetAttr, journal)
 }

@@ -1,21 +1,36 @@
-//! Carries out a plan: primitive operations, all in one hold of the GIL, with no Python code run in between.
+//! Carries out a plan: typed operations, all in one hold of the GIL, with no Python code of anybody run in between.
 //!
-//! If one fails, those before it are taken back and the error is the caller's. Whatever is replaced stays alive until
-//! the caller drops the returned list, so that no destructor runs inside the commit.
+//! | step | what is done |
+//! |---|---|
+//! | parse | the plan's tuples become [`operation::Operation`]s; what a first use would look up or import is looked up |
+//! | prepare | containers whose keys run Python code get new bodies, beside the ones that they have |
+//! | check | every place still holds what the plan was made for, else it is a [`ProgramChanged`] |
+//! | apply | the operations; each notes how it is taken back |
+//! | sweep | functions that were made from retired code since they were looked for |
+//!
+//! Everything from the check on happens in one hold of the GIL. If something fails, what was done is rolled back; what can't be
+//! is reported. Whatever is replaced stays alive until the caller drops the returned list: no destructor runs inside.
 
+mod apply;
 mod attributes;
 mod containers;
-mod functions;
+mod hashed;
+mod journal;
+mod operation;
+mod sweep;
 
-use pyo3::exceptions::{PyException, PyValueError};
+use std::sync::OnceLock;
+
+use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::PyList;
 
-pub use attributes::unset;
-
-use crate::internals::{self, layout};
+use crate::cpython::{self, audit, bodies, functions, layout};
 use crate::job;
+use journal::Journal;
+use operation::Operation;
+pub use sweep::{Retired, sweep_late};
 
 pyo3::create_exception!(
     hotsplice._agent,
@@ -23,21 +38,53 @@ pyo3::create_exception!(
     PyException,
     "What the plan was made for is not so any more."
 );
+pyo3::create_exception!(
+    hotsplice._agent,
+    RollbackFailed,
+    PyException,
+    "The commit failed, and not all of what it had done could be taken back."
+);
 
-/// Takes one operation back.
-type Inverse<'py> = Box<dyn FnOnce() -> PyResult<()> + 'py>;
+/// Stands for what a place holds that holds nothing: an empty cell, a name that is not there.
+pub fn unset(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    static UNSET: OnceLock<Py<PyAny>> = OnceLock::new();
+    if UNSET.get().is_none() {
+        let marker = py.import("builtins")?.getattr("object")?.call0()?.unbind();
+        let _ = UNSET.set(marker);
+    }
+    UNSET.get().map(|marker| marker.clone_ref(py)).ok_or_else(|| PyValueError::new_err("no marker"))
+}
 
+/// Gives what was replaced, and what the sweep found. `retired` says which code goes: (old, new, owner, texts) each, as
+/// [`Retired`] has it. `fail_at` is for tests: the number of an operation that is to fail.
 #[pyfunction]
-pub fn commit<'py>(py: Python<'py>, operations: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
+#[pyo3(signature = (operations, retired = None, fail_at = None))]
+pub fn commit<'py>(
+    py: Python<'py>,
+    operations: &Bound<'py, PyList>,
+    retired: Option<&Bound<'py, Retired>>,
+    fail_at: Option<usize>,
+) -> PyResult<(Bound<'py, PyList>, sweep::Found)> {
     // What a first use would look up, import or allocate is done before anything is changed.
-    internals::required()?;
+    cpython::required()?;
     layout(py);
     unset(py)?;
     containers::ordered_dict(py)?;
+    bodies::are_known(py);
+    functions::function_type(py);
+    functions::code_type(py);
+    let operations = operations.iter().map(|operation| operation::parse(&operation)).collect::<PyResult<Vec<_>>>()?;
+    let is_heard = operations.iter().any(apply::raises_events);
+    if is_heard {
+        audit::find(py)?;
+    }
+    let operations = hashed::prepare(py, operations)?;
     job::end_limit(py);
     // SAFETY: the GIL is held.
     let collecting = unsafe { ffi::PyGC_Disable() } == 1;
-    let result = carry_out(py, operations);
+    let silence = if is_heard { audit::Silence::begin(py) } else { None };
+    let result = carry_out(py, &operations, retired, fail_at);
+    drop(silence);
     if collecting {
         // SAFETY: the GIL is held.
         unsafe { ffi::PyGC_Enable() };
@@ -45,59 +92,58 @@ pub fn commit<'py>(py: Python<'py>, operations: &Bound<'py, PyList>) -> PyResult
     result
 }
 
-fn carry_out<'py>(py: Python<'py>, operations: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
-    let mut log = Log { replaced: PyList::empty(py), inverses: Vec::new() };
-    for operation in operations.iter() {
-        if let Err(error) = apply(&operation, &mut log) {
-            // One that fails does not keep the others from being taken back; what went wrong first is said.
-            for inverse in log.inverses.into_iter().rev() {
-                let _ = inverse();
-            }
-            return Err(error);
+fn carry_out<'py>(
+    py: Python<'py>,
+    operations: &[Operation<'py>],
+    retired: Option<&Bound<'py, Retired>>,
+    fail_at: Option<usize>,
+) -> PyResult<(Bound<'py, PyList>, sweep::Found)> {
+    for operation in operations {
+        if !apply::is_as_expected(operation)? {
+            return Err(apply::changed(operation));
         }
     }
-    Ok(log.replaced)
+    let mut journal = Journal::new(py);
+    match steps(operations, retired, fail_at, &mut journal) {
+        Ok(found) => Ok((journal.kept, found)),
+        Err(error) => {
+            // Held until everything is as before.
+            let kept = journal.kept.clone();
+            let failures = journal.roll_back();
+            drop(kept);
+            if failures.is_empty() {
+                return Err(error);
+            }
+            let failed: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            Err(RollbackFailed::new_err(format!("{error}; not taken back: {}", failed.join("; "))))
+        }
+    }
 }
 
-struct Log<'py> {
-    replaced: Bound<'py, PyList>,
-    inverses: Vec<Inverse<'py>>,
-}
-
-impl<'py> Log<'py> {
-    fn keep(&self, value: &Bound<'py, PyAny>) -> PyResult<()> {
-        self.replaced.append(value)
+fn steps<'py>(
+    operations: &[Operation<'py>],
+    retired: Option<&Bound<'py, Retired>>,
+    fail_at: Option<usize>,
+    journal: &mut Journal<'py>,
+) -> PyResult<sweep::Found> {
+    let must_fail = |number: usize| match fail_at == Some(number) {
+        true => Err(PyRuntimeError::new_err(format!("operation {number} was to fail"))),
+        false => Ok(()),
+    };
+    let held = match retired {
+        Some(retired) => retired.borrow().may_be_held_elsewhere(retired.py(), operations)?,
+        None => Vec::new(),
+    };
+    for (number, operation) in operations.iter().enumerate() {
+        must_fail(number)?;
+        apply::apply(operation, journal)?;
     }
-
-    fn undo_with(&mut self, inverse: impl FnOnce() -> PyResult<()> + 'py) {
-        self.inverses.push(Box::new(inverse));
+    must_fail(operations.len())?;
+    let mut found = sweep::Found::default();
+    if let (Some(retired), false) = (retired, held.is_empty()) {
+        found = retired.borrow().sweep(retired.py(), journal)?;
+        found.2 = retired.borrow().may_make_more(retired.py(), &held)?;
     }
-}
-
-fn apply<'py>(operation: &Bound<'py, PyAny>, log: &mut Log<'py>) -> PyResult<()> {
-    let operation = operation.cast::<PyTuple>()?;
-    let kind = operation.get_item(0)?;
-    let target = operation.get_item(1)?;
-    let item = |index| operation.get_item(index);
-    match kind.extract::<&str>()? {
-        "function" => functions::function(&target, item(2)?.cast::<PyDict>()?, log),
-        "dict-set" => containers::dict(&target, item(2)?, Some(item(3)?), log),
-        "dict-delete" => containers::dict(&target, item(2)?, None, log),
-        "type-set" => attributes::type_attribute(&target, item(2)?, Some(item(3)?), log),
-        "type-delete" => attributes::type_attribute(&target, item(2)?, None, log),
-        "bases" => attributes::bases(&target, &item(2)?, &item(3)?, log),
-        "attribute-set" => attributes::instance_attribute(&target, item(2)?, Some(item(3)?), log),
-        "attribute-delete" => attributes::instance_attribute(&target, item(2)?, None, log),
-        "setattr" => attributes::attribute(&target, item(2)?, Some(item(3)?), ffi::PyObject_SetAttr, log),
-        "cell" => attributes::cell(&target, item(2)?, log),
-        "dict-replace" => containers::dict_replace(&target, item(2)?, &item(3)?, item(4)?, log),
-        "dict-keys" => containers::dict_keys(&target, &item(2)?, item(3)?.extract()?, log),
-        "list" => containers::list(&target, &item(2)?, &item(3)?, log),
-        "list-content" => containers::list_content(&target, &item(2)?, &item(3)?, log),
-        "tuple" => containers::tuple(&target, item(2)?.extract()?, item(3)?, log),
-        "set-replace" => containers::set(&target, item(2)?, item(3)?, log),
-        "line-table" => functions::line_table(&target, item(2)?, log),
-        "first-line" => functions::first_line(&target, item(2)?.extract()?, log),
-        other => Err(PyValueError::new_err(format!("unknown operation {other}"))),
-    }
+    must_fail(operations.len() + 1)?;
+    Ok(found)
 }

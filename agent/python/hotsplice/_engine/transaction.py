@@ -5,7 +5,7 @@ import sys
 from time import perf_counter_ns, time
 
 from . import evaluation, frameworks
-from .after import first_run, hooks, running, transition
+from .after import first_run, hooks, late, running, transition
 from .errors import EngineError, Refusal, TimeLimit
 from .journal.plan import EditOutcome, Plan
 from .live import lookup
@@ -50,6 +50,8 @@ class FileChange:
         self.retired = []
         # CodeChange objects by namespace.
         self.code_changes = {}
+        # Code of the module's own statements, while they are being executed: it holds the functions' code.
+        self.holders = []
 
     def outcomes_of(self, unit):
         """Outcomes of the edits to this function and to what is nested in it."""
@@ -173,16 +175,29 @@ class Transaction:
                 raise EngineError("HS0203", "the live text was changed since the patch was prepared; try again")
         moment = transition.plan(self)
         files = [(change, live_file(change.path)) for change in self.files]
+        retired = self._retired()
         try:
-            replaced = native.commit(self.plan.operations)
+            replaced, (_swept, lacking, makes_more) = native.commit(
+                self.plan.operations, retired, self.options.get("fail_at")
+            )
         except native.ProgramChanged as error:
             raise EngineError("HS0203", f"{error}, since that was prepared; try again") from None
+        except native.RollbackFailed as error:
+            raise EngineError("HS0604", f"the commit failed and left traces: {error}") from None
         # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.
         for change, file in files:
             definitions = list(dict.fromkeys(edit["definition"] for edit in change.edits))
             file.replace_text(change.text, self.label, definitions, self.number)
         if moment is not None:
             self._then(transition.begin, moment)
+        if retired is not None:
+            self._then(late.follow, retired)
+            if makes_more:
+                self._then(late.watch, retired)
+            if lacking:
+                for change in self.files:
+                    self._then(functions.say_swept, change, lacking)
+            del retired
         self._lap("commit")
         for change, file in files:
             self._then(self._note_versions, file, change)
@@ -197,6 +212,14 @@ class Transaction:
         self._lap("after")
         versions = [{"path": file.path, "version": file.version} for _, file in files]
         self._then(native.notify, "patch/applied", {"files": versions})
+
+    def _retired(self):
+        """The code that goes, and what of ours holds it: everything else that does may be a function that nobody has found."""
+        changes = [item for change in self.files for items in change.code_changes.values() for item in items]
+        known = [*changes, *(change.retired for change in self.files), *(change.code_changes for change in self.files)]
+        known += [code for change in self.files for code in change.holders]
+        pairs = [pair for change in changes for pair in change.replaced]
+        return native.Retired(pairs, known) if pairs else None
 
     def _then(self, action, *arguments):
         """Carries out what follows the commit; a failure is told beside the verdicts, for the patch is live."""

@@ -18,6 +18,11 @@ _old = {}
 _inside = None
 FIRST_LOOK, LAST_LOOK = 250, 8000
 
+_KINDS = (
+    (GeneratorType, "gi", "generator"),
+    (CoroutineType, "cr", "coroutine"),
+    (AsyncGeneratorType, "ag", "async generator"),
+)
 _SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -83,6 +88,20 @@ def threads_inside(code):
     return found
 
 
+def are_inside(codes):
+    """Whether a call, or a suspended generator or coroutine, is inside of one of these codes."""
+    wanted = set(map(id, codes))
+    for frame in sys._current_frames().values():
+        while frame is not None:
+            if id(frame.f_code) in wanted:
+                return True
+            frame = frame.f_back
+    if not any(code.co_flags & _SUSPENDABLE for code in codes):
+        return False
+    frames = (getattr(item, f"{prefix}_frame") for kind, prefix, _ in _KINDS for item in native.objects_of_type(kind))
+    return any(frame is not None and id(frame.f_code) in wanted for frame in frames)
+
+
 def still_running():
     """Every call inside old code, with where it is."""
     if not _old:
@@ -93,14 +112,9 @@ def still_running():
         while frame is not None:
             _note(found, frame.f_code, frame.f_lineno, f"thread {names.get(ident, ident)}")
             frame = frame.f_back
-    suspended = (
-        (GeneratorType, "gi", "generator"),
-        (CoroutineType, "cr", "coroutine"),
-        (AsyncGeneratorType, "ag", "async generator"),
-    )
     if not any(code is not None and code.co_flags & _SUSPENDABLE for code in (entry[0]() for entry in _old.values())):
         return found
-    for kind, prefix, place in suspended:
+    for kind, prefix, place in _KINDS:
         for item in native.objects_of_type(kind):
             frame = getattr(item, f"{prefix}_frame")
             if frame is not None and not getattr(item, f"{prefix}_running"):

@@ -1,6 +1,7 @@
 """The plan of a transaction: primitive operations for ``_agent.commit``, and a verdict for each edit."""
 
 from ..errors import Refusal, Stop
+from ..native import native
 
 ORDER = {"unneeded": 0, "applied": 1, "caveat": 2, "refused": 3}
 
@@ -17,13 +18,22 @@ class Plan:
         self.afterwards = []
         # Classes that were built only to lend their namespaces.
         self.discarded = []
+        # Names that operations set: the first one says what must stand there, and the commit checks it.
+        self._set = set()
 
     def function(self, function, **parts):
-        if parts:
+        if "code" in parts:
+            self.operations.append(("function", function, parts, function.__code__))
+        elif parts:
             self.operations.append(("function", function, parts))
 
     def set_name(self, namespace, name, value):
-        self.operations.append(("dict-set", namespace, name, value))
+        operation = ("dict-set", namespace, name, value)
+        place = (id(namespace), name) if type(name) is str else None
+        if place is not None and place not in self._set:
+            self._set.add(place)
+            operation += (dict.get(namespace, name, native.UNSET),)
+        self.operations.append(operation)
 
     def delete_name(self, namespace, name):
         self.operations.append(("dict-delete", namespace, name))

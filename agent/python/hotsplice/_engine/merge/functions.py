@@ -1,6 +1,7 @@
 """New code for live functions: all that share a definition's code get the new one, their cells matched by name."""
 
 import functools
+from collections import Counter
 from types import CellType, FunctionType
 
 from ..errors import Refusal
@@ -29,6 +30,10 @@ class CodeChange:
         self.roots = {id(function.__code__) for function in live}
         # Every live function that runs the definition itself, filled by `plan`.
         self.functions = []
+        # What `native.Retired` takes, filled by `plan`.
+        self.replaced = []
+        # How many live functions lack a variable, by its name; filled by `plan`.
+        self.lacking = {}
 
     @property
     def owner(self):
@@ -46,7 +51,7 @@ def resolve(file_change, namespace, compiled):
     """Finds the live functions of each unit; tells the edits of those that have none."""
     changes = []
     module_code = lookup.running_module_code(file_change.path)
-    holders = [module_code] if module_code is not None else []
+    file_change.holders = holders = [module_code] if module_code is not None else []
     for unit in file_change.units:
         new_code = find_function(compiled, unit["name"], unit["line"])
         if new_code is None:
@@ -107,16 +112,16 @@ def plan(changes, file_change, plan):
         if not change.shared:
             by_code[id(change.live[0].__code__)] = change.live
     for change in changes:
-        lacking = {}
+        lacking = change.lacking
         owner = change.owner
-        replaced = set()
         for key, (old, new) in change.pairs.items():
             functions = by_code.get(key, ())
             if key in change.roots:
                 change.functions.extend(functions)
             if old == new:
                 continue
-            replaced.add(key)
+            texts = docstring(old), docstring(new)
+            change.replaced.append((old, new, owner, None if texts[0] == texts[1] else texts))
             for function in functions:
                 parts, missing = new_parts(function, old, new, owner)
                 if missing:
@@ -124,22 +129,37 @@ def plan(changes, file_change, plan):
                         lacking[name] = lacking.get(name, 0) + 1
                 else:
                     plan.function(function, **parts)
-        if replaced:
+        if change.replaced:
             _drop_caches(change, file_change, plan)
             file_change.retired.extend(
                 (old, change.unit) for key, (old, _) in change.pairs.items() if key in change.roots
             )
         for outcome in file_change.outcomes_of(change.unit):
             for name, count in lacking.items():
-                closures = "1 live closure keeps" if count == 1 else f"{count} live closures keep"
-                outcome.caveat(
-                    "HS0301",
-                    f"{closures} the old code: they were made before the patch, without the variable {name!r}; "
-                    "later ones have the new code",
-                )
+                say_lacking(outcome, name, count)
             _follow_made_before(outcome, change, by_code, plan)
             outcome.applied()
         _follow_wrappers(change, plan)
+
+
+def say_lacking(outcome, name, count):
+    closures = "1 live closure keeps" if count == 1 else f"{count} live closures keep"
+    outcome.caveat(
+        "HS0301",
+        f"{closures} the old code: they were made before the patch, without the variable {name!r}; "
+        "later ones have the new code",
+    )
+
+
+def say_swept(file_change, lacking):
+    """What the sweep at the commit left: ``lacking`` are ids of old codes, each with a variable that a function lacks."""
+    counts = Counter(lacking)
+    for change in (item for items in file_change.code_changes.values() for item in items):
+        codes = {id(old) for old, *_ in change.replaced}
+        for (code, name), count in counts.items():
+            if code in codes and name not in change.lacking:
+                for outcome in file_change.outcomes_of(change.unit):
+                    say_lacking(outcome, name, count)
 
 
 def _follow_made_before(outcome, change, by_code, plan):

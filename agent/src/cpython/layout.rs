@@ -1,9 +1,6 @@
-//! Everything of CPython that is not in its limited API: functions found by name at run time, and struct fields found
-//! by looking for known values in objects made for the purpose. What is not found as expected is not used.
-//!
-//! Checked on CPython 3.10.13, 3.11.7, 3.12.1, 3.13.0, 3.14 and 3.15 (builds with the GIL).
+//! Offsets of struct fields, each found by looking for known values in objects made for the purpose. What is not found as
+//! expected is not used.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -11,108 +8,15 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-pub type VisitCallback = unsafe extern "C" fn(*mut ffi::PyObject, *mut c_void) -> c_int;
-pub type AuditHook = unsafe extern "C" fn(*const c_char, *mut ffi::PyObject, *mut c_void) -> c_int;
-
-type Getter = unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
-type SetClosure = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> c_int;
-type VisitObjects = unsafe extern "C" fn(VisitCallback, *mut c_void);
-type Pending = extern "C" fn(*mut c_void) -> c_int;
-type AddPendingCallTo = unsafe extern "C" fn(*mut c_void, Pending, *mut c_void) -> c_int;
-type AddAuditHook = unsafe extern "C" fn(AuditHook, *mut c_void) -> c_int;
-
-/// Functions of CPython's public, but not limited, C API.
-pub struct Symbols {
-    pub function_get_code: Getter,
-    pub function_get_globals: Getter,
-    pub function_set_closure: SetClosure,
-    /// From 3.12.
-    pub visit_objects: Option<VisitObjects>,
-    pub add_audit_hook: AddAuditHook,
-}
-
-fn symbol(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: dlsym with the default handle only looks a name up; the name is a C string.
-    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    (!found.is_null()).then_some(found)
-}
-
-/// The functions; nothing if this interpreter lacks one that is needed.
-pub fn symbols() -> Option<&'static Symbols> {
-    static SYMBOLS: OnceLock<Option<Symbols>> = OnceLock::new();
-    SYMBOLS
-        .get_or_init(|| {
-            // SAFETY: each type is that of the function's declaration in funcobject.h, sysmodule.h and objimpl.h,
-            // unchanged from 3.10 to 3.15 (PyUnstable_GC_VisitObjects: from 3.12).
-            unsafe {
-                Some(Symbols {
-                    function_get_code: std::mem::transmute::<*mut c_void, Getter>(symbol(c"PyFunction_GetCode")?),
-                    function_get_globals: std::mem::transmute::<*mut c_void, Getter>(symbol(c"PyFunction_GetGlobals")?),
-                    function_set_closure: std::mem::transmute::<*mut c_void, SetClosure>(symbol(
-                        c"PyFunction_SetClosure",
-                    )?),
-                    visit_objects: symbol(c"PyUnstable_GC_VisitObjects")
-                        .map(|found| std::mem::transmute::<*mut c_void, VisitObjects>(found)),
-                    add_audit_hook: std::mem::transmute::<*mut c_void, AddAuditHook>(symbol(c"PySys_AddAuditHook")?),
-                })
-            }
-        })
-        .as_ref()
-}
-
-/// [`symbols`], or the error that a Python caller sees.
-pub fn required() -> PyResult<&'static Symbols> {
-    symbols().ok_or_else(|| PyRuntimeError::new_err("this interpreter lacks a C function that Hotsplice needs"))
-}
-
-/// The main interpreter's address, for [`call_soon`] before 3.12; 0 from there on, where it is not needed.
-static MAIN: OnceLock<Option<usize>> = OnceLock::new();
-
-/// What [`call_soon`] needs; called in the main interpreter, with the GIL held.
-pub fn remember_interpreter(py: Python<'_>) {
-    MAIN.get_or_init(|| {
-        if py.version_info() >= (3, 12) {
-            return Some(0);
-        }
-        // SAFETY: the GIL is held.
-        let interpreter = unsafe { ffi::PyInterpreterState_Get() } as usize;
-        symbol(c"_PyEval_AddPendingCall").map(|_| interpreter)
-    });
-}
-
-/// Whether this is the interpreter that the process began with.
-#[pyfunction]
-pub fn is_main_interpreter() -> bool {
-    // SAFETY: the GIL is held in a function called from Python.
-    unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) == 0 }
-}
-
-/// Has the main thread call a function between two bytecodes. Needs no GIL. False if it won't.
-pub fn call_soon(function: Pending) -> bool {
-    match MAIN.get() {
-        Some(Some(0)) => {
-            // SAFETY: from 3.12 on this may be called from any thread.
-            unsafe { ffi::Py_AddPendingCall(Some(function), std::ptr::null_mut()) == 0 }
-        }
-        // Before, `Py_AddPendingCall` finds the interpreter through whatever thread is current, which may be ending: it
-        // has read freed memory. What it calls then takes the interpreter.
-        Some(Some(interpreter)) => symbol(c"_PyEval_AddPendingCall").is_some_and(|add| {
-            // SAFETY: the type is that of the function's declaration in 3.10's and 3.11's pycore_ceval.h; the main
-            // interpreter lives as long as the process.
-            unsafe {
-                let add = std::mem::transmute::<*mut c_void, AddPendingCallTo>(add);
-                add(*interpreter as *mut c_void, function, std::ptr::null_mut()) == 0
-            }
-        }),
-        _ => false,
-    }
-}
-
 /// Offsets in bytes of fields that no API sets, each found by a self-test.
 pub struct Layout {
     pub function_globals: Option<usize>,
     pub function_builtins: Option<usize>,
     pub function_code: Option<usize>,
+    pub function_annotations: Option<usize>,
+    /// From 3.14.
+    pub function_annotate: Option<usize>,
+    pub versions: Option<Versions>,
     pub tuple_items: Option<usize>,
     pub code_first_line: Option<usize>,
     pub code_line_table: Option<usize>,
@@ -127,6 +31,9 @@ pub fn layout(py: Python<'_>) -> &'static Layout {
             function_globals: None,
             function_builtins: None,
             function_code: None,
+            function_annotations: None,
+            function_annotate: None,
+            versions: None,
             tuple_items: None,
             code_first_line: None,
             code_line_table: None,
@@ -142,18 +49,95 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
     let code =
         py.import("builtins")?.getattr("compile")?.call1(("def probe(): pass\nprobe()", "<hotsplice>", "exec"))?;
     let probe_code = code.getattr("co_consts")?.get_item(0)?;
-    let function = py.import("types")?.getattr("FunctionType")?.call1((&probe_code, &globals))?;
+    let function_type = py.import("types")?.getattr("FunctionType")?;
+    let function = function_type.call1((&probe_code, &globals))?;
     let pair = PyTuple::new(py, [&globals, &builtins])?;
+    let annotated = function_type.call1((&probe_code, &globals))?;
+    let annotate = function_type.call1((&probe_code, &globals))?;
+    if py.version_info() >= (3, 14) {
+        annotated.setattr("__annotate__", &annotate)?;
+    }
+    let function_annotate = find_pointer(&annotated, &annotate, OBJECT);
+    let annotations = PyDict::new(py);
+    annotated.setattr("__annotations__", &annotations)?;
     let base = made_class(py, py.get_type::<PyAny>().as_any())?;
     Ok(Layout {
         function_globals: find_pointer(&function, globals.as_any(), OBJECT),
         function_builtins: find_pointer(&function, builtins.as_any(), OBJECT),
         function_code: find_pointer(&function, &probe_code, OBJECT),
+        function_annotations: find_pointer(&annotated, annotations.as_any(), OBJECT),
+        function_annotate,
+        versions: find_versions(py)?,
         tuple_items: find_pointer(pair.as_any(), globals.as_any(), OBJECT),
         code_first_line: find_first_line(py, &probe_code)?,
         code_line_table: find_pointer(&probe_code, &probe_code.getattr("co_linetable")?, OBJECT),
         type_base: find_pointer(&made_class(py, &base)?, &base, TYPE),
     })
+}
+
+/// Where a function and a code object have their versions: what specialised calls compare. From 3.13 a function whose parts
+/// were set is without one for good, so that calls of it are never specialised again.
+#[derive(Clone, Copy)]
+pub struct Versions {
+    pub function: usize,
+    pub code: usize,
+}
+
+fn find_versions(py: Python<'_>) -> PyResult<Option<Versions>> {
+    let Some(set_version) = super::required()?.function_set_version else { return Ok(None) };
+    const MARK: u32 = 0x2BAD_51CE;
+    const COUNT: usize = 8;
+    let text: String = (0..=COUNT).map(|number| format!("def probe{number}(): pass\n")).collect();
+    let names = PyDict::new(py);
+    // Functions as a program makes them: those have the versions of their codes.
+    py.run(&std::ffi::CString::new(text)?, Some(&names), None)?;
+    let function = |number: usize| -> PyResult<Bound<'_, PyAny>> {
+        names.get_item(format!("probe{number}"))?.ok_or_else(|| PyRuntimeError::new_err("no probe"))
+    };
+    let marked = function(COUNT)?;
+    // SAFETY: the object is a function. Its code is never freed, since the interpreter notes it beside the mark.
+    unsafe {
+        ffi::Py_INCREF(super::function_code(super::required()?, marked.as_ptr()));
+        set_version(marked.as_ptr(), MARK);
+    }
+    let Some(offset) = find_word(&marked, |word| word == MARK)? else { return Ok(None) };
+    let mut found: Option<Vec<usize>> = None;
+    for number in 0..COUNT {
+        let function = function(number)?;
+        // SAFETY: the field was found in an object of the same type.
+        let version = unsafe { function.as_ptr().cast::<u8>().add(offset).cast::<u32>().read() };
+        let code = function.getattr("__code__")?;
+        let places = words(&code)?;
+        let here = places.iter().filter(|(_, word)| *word == version).map(|(offset, _)| *offset);
+        found = Some(match found {
+            None => here.collect(),
+            Some(before) => {
+                let here: Vec<usize> = here.collect();
+                before.into_iter().filter(|offset| here.contains(offset)).collect()
+            }
+        });
+    }
+    Ok(match found.as_deref() {
+        Some([code]) => Some(Versions { function: offset, code: *code }),
+        _ => None,
+    })
+}
+
+/// The first bytes of an object, in words of 32 bits, each with its offset.
+fn words(object: &Bound<'_, PyAny>) -> PyResult<Vec<(usize, u32)>> {
+    let size = object.get_type().getattr("__sizeof__")?.call1((object,))?.extract::<usize>()?.min(160);
+    let header = 2 * size_of::<usize>();
+    // SAFETY: the offsets lie within the object and are aligned.
+    Ok((header..size.saturating_sub(3))
+        .step_by(size_of::<u32>())
+        .map(|offset| (offset, unsafe { object.as_ptr().cast::<u8>().add(offset).cast::<u32>().read() }))
+        .collect())
+}
+
+/// The only such word of an object that is wanted.
+fn find_word(object: &Bound<'_, PyAny>, wanted: impl Fn(u32) -> bool) -> PyResult<Option<usize>> {
+    let found: Vec<usize> = words(object)?.into_iter().filter(|(_, word)| wanted(*word)).map(|(at, _)| at).collect();
+    Ok(if let [offset] = found[..] { Some(offset) } else { None })
 }
 
 /// How much of an object is searched for a field: the part that `tp_base` of a type lies in is further back.
@@ -249,30 +233,29 @@ pub fn set_first_line(code: &Bound<'_, PyAny>, line: i32) -> PyResult<()> {
     Ok(())
 }
 
-/// Puts `value` into a pointer field and returns what was there. The reference that the field held is the result's.
+/// Puts `value` into a pointer field, null for nothing, and returns what was there. The reference that the field held is the
+/// result's.
+pub fn exchange_field<'py>(
+    object: &Bound<'py, PyAny>,
+    offset: Option<usize>,
+    value: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let offset = offset.ok_or_else(|| PyRuntimeError::new_err("this interpreter's objects have an unknown layout"))?;
+    let value = value.map_or(std::ptr::null_mut(), |value| value.clone().into_ptr());
+    // SAFETY: the offset was found by a self-test on an object of the same type, the GIL is held; the new value's
+    // reference is given to the field, the old one's taken from it.
+    unsafe {
+        let field = object.as_ptr().cast::<u8>().add(offset).cast::<*mut ffi::PyObject>();
+        let old = std::mem::replace(&mut *field, value);
+        Ok(Bound::from_owned_ptr_or_opt(object.py(), old))
+    }
+}
+
+/// [`exchange_field`] for a field that is never null.
 pub fn replace_field<'py>(
     object: &Bound<'py, PyAny>,
     offset: Option<usize>,
     value: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let offset = offset.ok_or_else(|| PyRuntimeError::new_err("this interpreter's objects have an unknown layout"))?;
-    // SAFETY: the offset was found by a self-test on an object of the same type, the field is never null there, the GIL
-    // is held; the new value's reference is given to the field, the old one's taken from it.
-    unsafe {
-        let field = object.as_ptr().cast::<u8>().add(offset).cast::<*mut ffi::PyObject>();
-        let old = std::mem::replace(&mut *field, value.clone().into_ptr());
-        Ok(Bound::from_owned_ptr(object.py(), old))
-    }
-}
-
-/// The code object that a function runs; a borrowed pointer.
-pub fn function_code(symbols: &Symbols, function: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: callers pass objects whose type is `function`; the result is borrowed from it.
-    unsafe { (symbols.function_get_code)(function) }
-}
-
-/// The globals of a function; a borrowed pointer.
-pub fn function_globals(symbols: &Symbols, function: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: callers pass objects whose type is `function`; the result is borrowed from it.
-    unsafe { (symbols.function_get_globals)(function) }
+    exchange_field(object, offset, Some(value))?.ok_or_else(|| PyRuntimeError::new_err("the field was empty"))
 }

@@ -1,0 +1,79 @@
+//! Containers whose keys are hashed or compared by Python code.
+//!
+//! That code must see all of a patch or nothing of it. So what such a container is to hold is made beforehand, in a copy, and
+//! the commit exchanges the two bodies.
+
+use std::collections::HashMap;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PySet};
+
+use super::apply::{elsewhere, keyed};
+use super::containers::{self, content};
+use super::journal::Journal;
+use super::operation::Operation;
+use crate::cpython::bodies;
+use crate::cpython::hashing::{has_plain_keys, is_plain};
+
+/// Gives each container whose keys run Python code its new body. Done before the commit: nothing of the program is changed, but
+/// its `__hash__` and `__eq__` run here.
+pub fn prepare<'py>(py: Python<'py>, operations: Vec<Operation<'py>>) -> PyResult<Vec<Operation<'py>>> {
+    let mut plain: HashMap<usize, bool> = HashMap::new();
+    let mut bodies: HashMap<usize, (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyList>)> = HashMap::new();
+    let mut left = Vec::with_capacity(operations.len());
+    // What the copies lose is dropped here, before the commit: it is still held by the containers themselves.
+    let mut journal = Journal::new(py);
+    let mut order = Vec::new();
+    for operation in operations {
+        let Some(container) = keyed(&operation) else {
+            left.push(operation);
+            continue;
+        };
+        let address = container.as_ptr() as usize;
+        let is_plain = *plain.entry(address).or_insert_with(|| has_only_plain(container)) && uses_plain(&operation);
+        if !bodies.contains_key(&address) {
+            if is_plain || !can_be_exchanged(container)? {
+                left.push(operation);
+                continue;
+            }
+            let expected = content(container)?;
+            let copy = match container.cast::<PyDict>() {
+                Ok(dict) => dict.copy()?.into_any(),
+                Err(_) => PySet::new(py, container.cast::<PySet>()?.iter())?.into_any(),
+            };
+            bodies.insert(address, (container.clone(), copy, expected));
+            order.push(address);
+        }
+        elsewhere(&operation, &bodies[&address].1, &mut journal)?;
+    }
+    for address in order {
+        if let Some((container, body, expected)) = bodies.remove(&address) {
+            left.push(Operation::Body { container, body, expected });
+        }
+    }
+    Ok(left)
+}
+
+fn has_only_plain(container: &Bound<'_, PyAny>) -> bool {
+    match container.cast::<PyDict>() {
+        Ok(dict) => has_plain_keys(dict),
+        Err(_) => container.cast::<PySet>().is_ok_and(|set| set.iter().all(|member| is_plain(&member))),
+    }
+}
+
+fn uses_plain(operation: &Operation<'_>) -> bool {
+    match operation {
+        Operation::Item { key, .. } => is_plain(key),
+        Operation::Keys { pairs, .. } => pairs.values().all(is_plain),
+        Operation::Member { old, new, .. } => is_plain(old) && is_plain(new),
+        _ => true,
+    }
+}
+
+/// Those that can't be: an `OrderedDict`, and dictionaries of instances, whose keys are names.
+fn can_be_exchanged(container: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(match container.cast::<PyDict>() {
+        Ok(dict) => bodies::are_known(container.py()) && !containers::is_ordered(dict)?,
+        Err(_) => bodies::are_known(container.py()),
+    })
+}
