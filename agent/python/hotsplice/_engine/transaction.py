@@ -214,7 +214,7 @@ class Transaction:
         self._then(native.notify, "patch/applied", {"files": versions})
 
     def _retired(self):
-        """The code that goes, and what of ours holds it: everything else that does may be a function that nobody has found."""
+        """The code that goes, and what of ours holds it: what else does may be a function that nobody has found."""
         changes = [item for change in self.files for items in change.code_changes.values() for item in items]
         known = [*changes, *(change.retired for change in self.files), *(change.code_changes for change in self.files)]
         known += [code for change in self.files for code in change.holders]

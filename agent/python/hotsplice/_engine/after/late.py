@@ -1,7 +1,7 @@
 """Functions that calls in retired code make after a commit.
 
-A call that began before goes on in the old code, and the functions and closures that it makes run old code too, where nobody would
-find them any more. So they are looked for until the last such call has ended, and get the code that is live.
+A call that began before goes on in the old code, and the functions and closures that it makes run old code too, where
+nobody would find them any more. So they are looked for until the last such call has ended, and get the live code.
 """
 
 import weakref

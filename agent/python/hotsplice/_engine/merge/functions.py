@@ -152,7 +152,7 @@ def say_lacking(outcome, name, count):
 
 
 def say_swept(file_change, lacking):
-    """What the sweep at the commit left: ``lacking`` are ids of old codes, each with a variable that a function lacks."""
+    """What the sweep at the commit left: ``lacking`` are ids of old codes, each with a variable that one lacks."""
     counts = Counter(lacking)
     for change in (item for items in file_change.code_changes.values() for item in items):
         codes = {id(old) for old, *_ in change.replaced}
