@@ -27,7 +27,8 @@ struct Session {
     mailbox: Mailbox,
     entry: Entry,
     directory: PathBuf,
-    marker: Py<PyAny>,
+    /// The thread object that stands for the agent's threads in `threading`, once there is one.
+    thread_entry: Option<Py<PyAny>>,
     thread: Thread,
     /// Forks that are under way: several threads may fork at once, the listener comes back after the last.
     forks: usize,
@@ -56,10 +57,10 @@ fn session() -> MutexGuard<'static, Option<Session>> {
     SESSION.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes this process a session. `about` gives `command`, `cwd`, `executable`, `python`, `version`; `marker` is the
-/// thread object that stands for the agent's threads in `threading`. A second call does nothing.
+/// Makes this process a session. `about` gives `command`, `cwd`, `executable`, `python`, `version`. A second
+/// call does nothing.
 #[pyfunction]
-pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>, marker: Py<PyAny>) -> PyResult<()> {
+pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>) -> PyResult<()> {
     if session().is_some() {
         return Ok(());
     }
@@ -86,7 +87,7 @@ pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>, mark
         socket: String::new(),
         version: text("version")?,
     };
-    begin(py, directory, entry, marker).map_err(|error| PyOSError::new_err(error.to_string()))
+    begin(py, directory, entry, None).map_err(|error| PyOSError::new_err(error.to_string()))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +102,12 @@ enum StartError {
     Io(#[from] io::Error),
 }
 
-fn begin(py: Python<'_>, directory: PathBuf, mut entry: Entry, marker: Py<PyAny>) -> Result<(), StartError> {
+fn begin(
+    py: Python<'_>,
+    directory: PathBuf,
+    mut entry: Entry,
+    thread_entry: Option<Py<PyAny>>,
+) -> Result<(), StartError> {
     registry::ensure(&directory)?;
     let socket = directory.join(format!("{}.sock", entry.id));
     let at = |path: &Path| {
@@ -119,7 +125,7 @@ fn begin(py: Python<'_>, directory: PathBuf, mut entry: Entry, marker: Py<PyAny>
     let text = serde_json::to_vec_pretty(&entry).map_err(io::Error::from)?;
     fs::write(&draft, text).map_err(at(&draft))?;
     fs::rename(&draft, &file).map_err(at(&file))?;
-    *session() = Some(Session { mailbox, entry, directory, marker, thread: Thread::Running(thread), forks: 0 });
+    *session() = Some(Session { mailbox, entry, directory, thread_entry, thread: Thread::Running(thread), forks: 0 });
     Ok(())
 }
 
@@ -160,9 +166,23 @@ fn capabilities(py: Python<'_>) -> BTreeMap<String, Capability> {
     ])
 }
 
-/// The thread object that hides the agent's threads from debuggers.
-pub fn thread_marker(py: Python<'_>) -> Option<Py<PyAny>> {
-    session().as_ref().map(|session| session.marker.clone_ref(py))
+/// The thread object that stands for the agent's threads in `threading`, which the program has imported.
+pub fn thread_entry(py: Python<'_>) -> Option<Py<PyAny>> {
+    let known = session().as_ref().map(|session| session.thread_entry.as_ref().map(|entry| entry.clone_ref(py)));
+    if let Some(entry) = known? {
+        return Some(entry);
+    }
+    let made = py.import("hotsplice._session").ok()?.getattr("thread_entry").ok()?.call0().ok()?.unbind();
+    if let Some(session) = session().as_mut() {
+        session.thread_entry = Some(made.clone_ref(py));
+    }
+    Some(made)
+}
+
+/// Makes the thread object before the first job needs it, where that costs no import.
+#[pyfunction]
+pub fn prepare_thread_entry(py: Python<'_>) {
+    thread_entry(py);
 }
 
 /// Sends an event to every client. Never waits.
@@ -222,6 +242,7 @@ pub fn stop(py: Python<'_>) {
 /// listener leaves. Its connections stay open; clients notice nothing.
 #[pyfunction]
 pub fn before_fork(py: Python<'_>) {
+    job::before_fork(py);
     let taken = session().as_mut().map(|session| {
         session.forks += 1;
         match session.thread {
@@ -265,7 +286,8 @@ fn thread_count() -> Option<usize> {
 }
 
 #[pyfunction]
-pub fn after_fork_in_parent() {
+pub fn after_fork_in_parent(py: Python<'_>) {
+    job::list_again(py);
     let mut session = session();
     let Some(session) = session.as_mut() else { return };
     session.forks = session.forks.saturating_sub(1);
@@ -278,17 +300,17 @@ pub fn after_fork_in_parent() {
     };
 }
 
-/// The child closes what it inherited and becomes a session of its own.
+/// The child closes what it inherited and becomes a session of its own. Says whether it was a job that forked.
 #[pyfunction]
-pub fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
-    job::reset(py);
-    let Some(inherited) = session().take() else { return Ok(()) };
+pub fn after_fork_in_child(py: Python<'_>) -> PyResult<bool> {
+    let forked = job::reset(py);
+    let Some(inherited) = session().take() else { return Ok(forked) };
     // Dropping closes the child's copies of the descriptors; the parent's connections stay open.
     if let Thread::Paused(state) = inherited.thread {
         drop(state);
     }
     let pid = std::process::id();
-    let Some(started) = registry::process_started(pid) else { return Ok(()) };
+    let Some(started) = registry::process_started(pid) else { return Ok(forked) };
     let entry = Entry {
         id: format!("{pid}-{started}"),
         pid,
@@ -298,6 +320,7 @@ pub fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
         socket: String::new(),
         ..inherited.entry
     };
-    begin(py, inherited.directory, entry, inherited.marker)
-        .map_err(|error| PyOSError::new_err(format!("{}: {error}", codes::INTERNAL)))
+    begin(py, inherited.directory, entry, inherited.thread_entry)
+        .map_err(|error| PyOSError::new_err(format!("{}: {error}", codes::INTERNAL)))?;
+    Ok(forked)
 }

@@ -401,7 +401,7 @@ impl Attempt<'_> {
             }
             return;
         }
-        match self.session.commit(transaction) {
+        match self.session.commit(transaction, self.patch.options.time_limit_ms) {
             Ok(committed) => {
                 answer.verdicts = committed.verdicts;
                 answer.users = committed.users;
@@ -419,8 +419,8 @@ impl Attempt<'_> {
         for file in &mut self.files {
             let mut verdict = failure(&file.path, error);
             if let (SessionError::TimedOut { .. }, Some(message)) = (error, &mut verdict.message) {
-                // What was asked can't be taken back.
-                message.push_str("; the patch may still go live when it goes on (`hotsplice status` tells)");
+                // It is too late for it to go live now; that it did just before can't be ruled out.
+                message.push_str("; the patch is dropped, it does not go live later (`hotsplice status` tells)");
             }
             file.verdicts.push(verdict);
         }

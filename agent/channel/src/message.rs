@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::expiry::Expiry;
 use crate::patch::{Patch, Verdict};
 use crate::registry::Entry;
 
@@ -36,6 +37,9 @@ pub struct Request {
     pub method: String,
     #[serde(default)]
     pub params: Value,
+    /// Nothing of it may go live later than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Expiry>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,9 +1,10 @@
 """Starting and stopping the agent in this process."""
 
+import _io
 import atexit
 import os
-import platform
 import sys
+import time
 
 from ._native import load
 
@@ -26,7 +27,7 @@ class SubInterpreter(UnsupportedPython):
 def _refusal():
     version = ".".join(map(str, sys.version_info[:2]))
     if sys.implementation.name != "cpython":
-        return f"Hotsplice works on CPython, this is {platform.python_implementation()}"
+        return f"Hotsplice works on CPython, this is {sys.implementation.name}"
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         return f"Hotsplice works on CPython 3.10 to 3.15, this is {version}"
     if not getattr(sys, "_is_gil_enabled", lambda: True)() or "t" in getattr(sys, "abiflags", ""):
@@ -92,12 +93,14 @@ def listen(directory=None):
         "command": list(getattr(sys, "orig_argv", sys.argv)),
         "cwd": _working_directory(),
         "executable": sys.executable or "",
-        "python": platform.python_version(),
+        "python": sys.version.split()[0],
         "version": __version__,
     }
     if not _registered:
         live_files.adopt()
-    agent.start(os.fspath(directory or runtime_directory()), about, _thread_marker())
+    agent.start(os.fspath(directory or runtime_directory()), about)
+    if "threading" in sys.modules:
+        agent.prepare_thread_entry()
     if not _registered:
         _registered = True
         atexit.register(agent.stop)
@@ -117,17 +120,52 @@ def _after_fork_in_child():
     from ._engine.after import transition
 
     try:
-        load().after_fork_in_child()
+        if load().after_fork_in_child():
+            _replace_stdin()
         transition.end_all()
     except OSError as error:
         sys.stderr.write(f"hotsplice: the forked process {os.getpid()} can't be patched: {error}\n")
 
 
-def _thread_marker():
-    """A thread object that stands for the agent's threads: debuggers leave threads with these attributes alone."""
-    import threading
+# What the main thread of a parent reads: not to be closed with its last reference, since its lock may be held.
+_unused_stdin = []
 
-    marker = threading.Thread(name="hotsplice", daemon=True)
-    marker.is_pydev_daemon_thread = True
-    marker.pydev_do_not_trace = True
-    return marker
+
+def _replace_stdin():
+    """The agent's thread forked: the main thread, which is not here, may hold a lock of what it read from."""
+    held = sys.stdin
+    if type(held) is not _io.TextIOWrapper or held is not sys.__stdin__:
+        return
+    try:
+        _unused_stdin.append(held)
+        stream = _io.open(0, encoding=held.encoding, errors=held.errors, closefd=False)
+        sys.stdin = sys.__stdin__ = stream
+    except (OSError, ValueError):
+        pass
+
+
+def thread_entry():
+    """A thread object that stands for the agent's threads in ``threading``.
+
+    Debuggers leave threads with its attributes alone, and who joins every thread that is listed waits for the patch.
+    """
+    threading = sys.modules["threading"]
+    agent = load()
+
+    class AgentThread(threading.Thread):
+        is_pydev_daemon_thread = True
+        pydev_do_not_trace = True
+
+        def is_alive(self):
+            return agent.is_working()
+
+        def join(self, timeout=None):
+            deadline = None if timeout is None else time.monotonic() + timeout
+            while agent.is_working() and (deadline is None or time.monotonic() < deadline):
+                time.sleep(0.002)
+
+    # What is started while a patch is evaluated inherits this: it is what it is in the main thread.
+    entry = AgentThread(name="hotsplice", daemon=False)
+    entry._started.set()
+    threading._dangling.discard(entry)
+    return entry

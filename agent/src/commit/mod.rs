@@ -79,7 +79,7 @@ pub fn commit<'py>(
         audit::find(py)?;
     }
     let operations = hashed::prepare(py, operations)?;
-    job::end_limit(py);
+    job::begin_commit()?;
     // SAFETY: the GIL is held.
     let collecting = unsafe { ffi::PyGC_Disable() } == 1;
     let silence = if is_heard { audit::Silence::begin(py) } else { None };

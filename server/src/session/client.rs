@@ -9,6 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hotsplice_channel::expiry::Expiry;
 use hotsplice_channel::message::{Hello, HelloAnswer, JsonRpc, Request, Response, event, method};
 use hotsplice_channel::registry::Entry;
 use hotsplice_channel::{PROTOCOL, codes, framing};
@@ -89,7 +90,9 @@ impl Client {
         let bad = |error: serde_json::Error| SessionError::BadMessage { pid: self.pid, detail: error.to_string() };
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let params = serde_json::to_value(params).map_err(bad)?;
-        let request = Request { jsonrpc: JsonRpc::V2, id, method: method.to_owned(), params };
+        // Earlier than it is waited for: the answer to what goes live at the last moment is on its way then.
+        let expires = Some(Expiry::after(patience * 4 / 5));
+        let request = Request { jsonrpc: JsonRpc::V2, id, method: method.to_owned(), params, expires };
         let bytes = framing::encode(&request).map_err(bad)?;
         if bytes.len() > hotsplice_channel::MAX_MESSAGE {
             let message = format!("the patch is {} bytes long, more than a message may be", bytes.len());

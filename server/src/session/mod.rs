@@ -234,8 +234,10 @@ impl Session {
         self.client.request(method::PREPARE, &PrepareRequest { patch, commit }, patience)
     }
 
-    pub fn commit(&self, transaction: u64) -> Result<CommitAnswer, SessionError> {
-        self.client.request(method::COMMIT, &TransactionRequest { transaction }, PATIENCE)
+    /// What is deferred until the commit may take so long as what is evaluated before it.
+    pub fn commit(&self, transaction: u64, time_limit_ms: u64) -> Result<CommitAnswer, SessionError> {
+        let patience = PATIENCE + Duration::from_millis(time_limit_ms);
+        self.client.request(method::COMMIT, &TransactionRequest { transaction }, patience)
     }
 
     pub fn abort(&self, transaction: u64) -> Result<(), SessionError> {

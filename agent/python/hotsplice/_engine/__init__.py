@@ -5,6 +5,6 @@ one of the program's. ARCHITECTURE.md says what each module does; imports go dow
 """
 
 from .errors import EngineError, TimeLimit
-from .requests import handle
+from .requests import abandon, handle
 
-__all__ = ["EngineError", "TimeLimit", "handle"]
+__all__ = ["EngineError", "TimeLimit", "abandon", "handle"]

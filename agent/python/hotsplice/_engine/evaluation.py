@@ -44,6 +44,7 @@ def evaluate(transaction):
     registries = frameworks.Registries(shadows.values())
     registries.forget(transaction)
     containers = Containers(list(shadows.values()), registries.live())
+    transaction.undoing.extend((writes.withdraw, containers.withdraw))
     if any(outcome.edit["what"] in ("function", "class") for _, outcome in wanted) or removed:
         containers.note(transaction)
     evaluated, replaced, superseded = [], [], []

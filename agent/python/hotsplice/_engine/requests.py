@@ -14,6 +14,8 @@ _ABANDONED_AFTER = 60
 # Number → (transaction, when it was prepared)
 _transactions = {}
 _last_transaction = 0
+# What is prepared or committed at this moment: one at a time.
+_current = None
 
 
 def handle(method, params):
@@ -54,31 +56,50 @@ def baseline(params):
 
 
 def prepare(params):
-    global _last_transaction
+    global _last_transaction, _current
     _last_transaction += 1
-    transaction = Transaction(_last_transaction, params["patch"])
-    transaction.prepare()
-    answer = {
+    transaction = _current = Transaction(_last_transaction, params["patch"])
+    try:
+        transaction.prepare()
+        if not transaction.ready:
+            transaction.abort()
+        elif params.get("commit"):
+            transaction.commit()
+        else:
+            _forget_abandoned()
+            _transactions[transaction.number] = (transaction, monotonic())
+        return _answer(transaction)
+    finally:
+        _current = None
+
+
+def _answer(transaction):
+    users = transaction.users() if transaction.is_live else []
+    return {
         "transaction": transaction.number,
         "verdicts": transaction.verdicts(),
         "ready": transaction.ready,
-        "committed": False,
-        "users": [],
-        "running": {},
+        "committed": transaction.is_live,
+        "users": users,
+        "running": lookup.running_lines(users),
         "timings": transaction.timings,
     }
-    if not transaction.ready:
-        transaction.abort()
-    elif params.get("commit"):
-        transaction.commit()
-        answer["verdicts"] = transaction.verdicts()
-        answer["users"] = transaction.users()
-        answer["running"] = lookup.running_lines(answer["users"])
-        answer["committed"] = True
+
+
+def abandon():
+    """Called on another thread when the one that makes a patch is stuck in the program's code and never comes back.
+
+    What that was to undo, or to do after the commit, is done here.
+    """
+    global _current
+    transaction, _current = _current, None
+    if transaction is None:
+        return {}
+    if transaction.is_live:
+        transaction.follow_up_without_stuck()
     else:
-        _forget_abandoned()
-        _transactions[transaction.number] = (transaction, monotonic())
-    return answer
+        transaction.roll_back()
+    return _answer(transaction)
 
 
 def _forget_abandoned():
@@ -96,16 +117,13 @@ def _take(params):
 
 
 def commit(params):
-    transaction = _take(params)
-    transaction.commit()
-    users = transaction.users()
-    return {
-        "committed": True,
-        "verdicts": transaction.verdicts(),
-        "users": users,
-        "running": lookup.running_lines(users),
-        "timings": transaction.timings,
-    }
+    global _current
+    transaction = _current = _take(params)
+    try:
+        transaction.commit()
+        return _answer(transaction)
+    finally:
+        _current = None
 
 
 def abort(params):

@@ -2,6 +2,8 @@
 
 import linecache
 import sys
+from collections import deque
+from functools import partial
 from time import perf_counter_ns, time
 
 from . import evaluation, frameworks
@@ -93,6 +95,14 @@ class Transaction:
         self.files = [FileChange(message) for message in patch["files"]]
         self.timings = {}
         self.ready = False
+        # From the commit on: nothing may refuse it any more.
+        self.is_live = False
+        # What undoes what was done while evaluating; each may be called more than once.
+        self.undoing = []
+        # What is still to be done after the commit.
+        self._following = deque()
+        # The step of those that is being done.
+        self._step = None
         # Verdicts that came up after the commit.
         self.afterwards = []
         self._started = perf_counter_ns()
@@ -118,14 +128,22 @@ class Transaction:
                 frameworks.follow(self)
                 self._lap("evaluate")
         except TimeLimit:
-            limit = self.options.get("time_limit_ms", 10_000) / 1000
-            self._refuse_all("HS0104", f"evaluating the patch took longer than {limit:g} s")
+            self._refuse_all("HS0104", f"evaluating the patch took longer than {self._time_limit() / 1000:g} s")
         refused = any(outcome.verdict == "refused" for outcome in self.outcomes())
         if refused:
             for outcome in self.outcomes():
                 if outcome.verdict != "refused":
                     outcome.refused("HS0105", "held back because another edit of the same patch was refused")
         self.ready = not refused
+
+    def _time_limit(self):
+        """In milliseconds."""
+        return self.options.get("time_limit_ms", 10_000)
+
+    def roll_back(self):
+        """Has everything hold what it did before the patch."""
+        for undo in self.undoing:
+            undo()
 
     def _refuse_all(self, code, message):
         for outcome in self.outcomes():
@@ -185,33 +203,33 @@ class Transaction:
         except native.RollbackFailed as error:
             raise EngineError("HS0604", f"the commit failed and left traces: {error}") from None
         # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.
+        self.is_live = True
         for change, file in files:
             definitions = list(dict.fromkeys(edit["definition"] for edit in change.edits))
             file.replace_text(change.text, self.label, definitions, self.number)
-        if moment is not None:
-            self._then(transition.begin, moment)
-        if retired is not None:
-            self._then(late.follow, retired)
-            if makes_more:
-                self._then(late.watch, retired)
-            if lacking:
-                for change in self.files:
-                    self._then(functions.say_swept, change, lacking)
-            del retired
         self._lap("commit")
+        follow = self._following
+        if moment is not None:
+            follow.append(partial(transition.begin, moment))
+        if retired is not None:
+            follow.append(partial(late.follow, retired))
+            if makes_more:
+                follow.append(partial(late.watch, retired))
+            if lacking:
+                follow.extend(partial(functions.say_swept, change, lacking) for change in self.files)
+            del retired
         for change, file in files:
-            self._then(self._note_versions, file, change)
-            self._then(self._show_text, change)
-        for action in self.plan.afterwards:
-            self._then(action)
-        for made in self.plan.discarded:
-            self._then(classes.discard, made)
-        self._then(lambda: self.afterwards.extend(hooks.run(self)))
-        self._then(running.watch)
-        del replaced
-        self._lap("after")
+            follow.append(partial(self._note_versions, file, change))
+            follow.append(partial(self._show_text, change))
+        follow.extend(partial(native.run_program, action) for action in self.plan.afterwards)
+        follow.extend(partial(classes.discard, made) for made in self.plan.discarded)
+        follow.extend(partial(hooks.call, self, *hook) for hook in hooks.of(self))
+        follow.append(running.watch)
         versions = [{"path": file.path, "version": file.version} for _, file in files]
-        self._then(native.notify, "patch/applied", {"files": versions})
+        follow.append(replaced.clear)
+        follow.append(partial(native.notify, "patch/applied", {"files": versions}))
+        self._follow_up()
+        self._lap("after")
 
     def _retired(self):
         """The code that goes, and what of ours holds it: what else does may be a function that nobody has found."""
@@ -221,13 +239,33 @@ class Transaction:
         pairs = [pair for change in changes for pair in change.replaced]
         return native.Retired(pairs, known) if pairs else None
 
-    def _then(self, action, *arguments):
-        """Carries out what follows the commit; a failure is told beside the verdicts, for the patch is live."""
-        try:
-            action(*arguments)
-        except Exception as error:
-            what = f"{type(error).__name__}: {error}"
-            self.say_afterwards("HS0603", f"the patch is live, but what follows it failed: {what}")
+    def _follow_up(self):
+        """Carries out what follows the commit; a failure is reported beside the verdicts, for the patch is live."""
+        native.limit_time(self._time_limit())
+        while self._following:
+            self._step = self._following.popleft()
+            try:
+                self._step()
+            except TimeLimit:
+                self._say_stopped()
+                native.limit_time(self._time_limit())
+            except BaseException as error:
+                what = f"{type(error).__name__}: {error}"
+                self.say_afterwards("HS0603", f"the patch is live, but what follows it failed: {what}")
+        self._step = None
+        native.limit_time(0)
+
+    def follow_up_without_stuck(self):
+        """Carries on, on another thread, behind the step that never ends."""
+        if self._step is not None:
+            self._say_stopped()
+        self._follow_up()
+
+    def _say_stopped(self):
+        seconds = self._time_limit() / 1000
+        self.say_afterwards(
+            "HS0603", f"the patch is live, but something that follows it took longer than {seconds:g} s and was stopped"
+        )
 
     def say_afterwards(self, code, message):
         self.afterwards.append(
@@ -303,4 +341,5 @@ class Transaction:
         return [path for path in dict.fromkeys(named) if path not in own]
 
     def abort(self):
+        self.roll_back()
         self.plan = Plan()

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 from ... import _hooks
 from ..live import lookup
+from ..native import native
 
 
-def run(transaction):
-    """Calls the program's hooks; returns verdicts of those that failed."""
+def of(transaction):
+    """The program's hooks that a patch calls, each with what it is given and the file that it stands for."""
     patch = SimpleNamespace(
         label=transaction.label,
         files={
@@ -16,19 +17,17 @@ def run(transaction):
             for change in transaction.files
         },
     )
-    failed = []
-    for hook in (*_hooks.clearing, *_hooks.updating):
-        _call(hook, patch, transaction.files[0], failed)
+    found = [(hook, patch, transaction.files[0]) for hook in (*_hooks.clearing, *_hooks.updating)]
     for change in transaction.files:
         for namespace in change.namespaces:
             hook = namespace.globals.get("__hotsplice_patched__")
             if callable(hook) and change.edits:
-                _call(hook, patch, change, failed)
+                found.append((hook, patch, change))
             for scope in _patched_classes(change):
                 owner = lookup.find_class(namespace, scope)
                 if owner is not None and "__hotsplice_patched__" in owner.__dict__:
-                    _call(owner.__hotsplice_patched__, patch, change, failed)
-    return failed
+                    found.append((owner.__hotsplice_patched__, patch, change))
+    return found
 
 
 def _patched_classes(change):
@@ -39,15 +38,16 @@ def _patched_classes(change):
     return dict.fromkeys(scopes)
 
 
-def _call(hook, patch, change, failed):
+def call(transaction, hook, patch, change):
+    """Calls a hook; one that fails is reported beside the verdicts."""
     try:
-        hook(patch)
+        native.run_program(lambda: hook(patch))
     except Exception as error:
         name = getattr(hook, "__qualname__", repr(hook))
         text = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
         code = getattr(hook, "__code__", None)
         line = code.co_firstlineno if code is not None and lookup.same_file(code.co_filename, change.path) else 1
-        failed.append(
+        transaction.afterwards.append(
             {
                 "path": change.path,
                 "definition": name,

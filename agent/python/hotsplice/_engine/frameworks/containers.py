@@ -38,6 +38,7 @@ class Containers:
         self._edits = []
         self._excluded = excluded
         self._shadows = shadows
+        self._withdrawn = False
 
     def note(self, transaction):
         """Notes what the containers hold that the transaction's decorators and classes may use."""
@@ -117,7 +118,10 @@ class Containers:
             used.add(id(container))
 
     def withdraw(self):
-        """Takes out what was registered while evaluating."""
+        """Takes out what was registered while evaluating; once that is done, it is done."""
+        if self._withdrawn:
+            return
+        self._withdrawn = True
         made = {id(function) for shadow in self._shadows for function in shadow.functions()}
         for shadow in self._shadows:
             known = {id(value) for value in shadow.before.values()}

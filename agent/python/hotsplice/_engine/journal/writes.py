@@ -80,7 +80,9 @@ class Writes:
         place.put(MISSING)
 
     def withdraw(self):
-        """Has everything hold what it did before the patch."""
+        """Has everything hold what it did before the patch; once it does, that is so."""
+        if self._withdrawn:
+            return
         self._withdrawn = True
         for entry in reversed(self._places.values()):
             place, before, _ = entry

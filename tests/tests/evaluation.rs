@@ -1,0 +1,209 @@
+//! Where and how the code of an edit runs before the patch is live: as on the program's main thread, for a limited time.
+
+use std::path::Path;
+use std::time::Duration;
+
+use hotsplice_channel::expiry::Expiry;
+use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::pythons::{self, Python};
+use hotsplice_tests::wire::Wire;
+use serde_json::{Value, json};
+
+/// Prints what each line that it reads gives, as `python -i` would.
+const PROMPT: &str = "import sys, m\nprint('ready', flush=True)\nwhile True:\n    line = sys.stdin.readline()\n    if not line:\n        break\n    print(repr(eval(line)), flush=True)\n";
+
+fn start(workspace: &Workspace, python: &Python, module: &str) -> Program {
+    workspace.write("m.py", module);
+    let script = workspace.write("main.py", PROMPT);
+    let mut program = workspace.run(python, &[&script.display().to_string()]);
+    program.wait_line("ready");
+    program
+}
+
+fn ask(program: &mut Program, expression: &str) -> String {
+    program.send(expression);
+    program.line()
+}
+
+/// A patch as the server sends it, of one assignment that is added to `m.py` and of nothing else.
+fn assignment(path: &Path, version: u64, text: &str, limit_ms: u64) -> Value {
+    let edit = json!({ "definition": "X", "kind": "constant", "change": "changed", "what": "assignment", "scope": [],
+        "line": 1, "end_line": 1, "binds": ["X"], "run": [{ "line": 1, "text": text }] });
+    json!({ "commit": true, "patch": { "label": "x", "options": { "time_limit_ms": limit_ms },
+        "files": [{ "path": path, "base_version": version, "text": text, "edits": [edit] }] } })
+}
+
+/// The next answer; news that come before it are left out.
+fn next_answer(wire: &mut Wire) -> Value {
+    loop {
+        let message = wire.receive().expect("an answer");
+        if message.get("id").is_some() {
+            return message;
+        }
+    }
+}
+
+#[test]
+fn code_that_catches_every_exception_is_abandoned_and_the_next_patch_goes_live() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let spin = "import time\nTABLE = {}\nTICKS = []\ndef spin():\n    while True:\n        try:\n            TICKS.append(1)\n            time.sleep(0.001)\n        except BaseException:\n            pass\n";
+        let mut program = start(&workspace, python, spin);
+        let path = workspace.path().join("m.py");
+        let entry = workspace.sessions(1).remove(0);
+        let mut wire = Wire::connect(&entry);
+        wire.hello(1).expect("hello");
+        wire.request(2, "patch/prepare", &assignment(&path, 0, "TABLE['new'] = 1; X = spin()", 300))
+            .expect("it listens");
+        let answer = next_answer(&mut wire);
+        assert_eq!(answer["result"]["verdicts"][0]["code"], "HS0104", "Python {}: {answer}", python.name());
+        wire.request(3, "patch/prepare", &assignment(&path, 0, "X = 2", 5000)).expect("it listens");
+        let answer = next_answer(&mut wire);
+        assert_eq!(answer["result"]["committed"], true, "Python {}: {answer}", python.name());
+        assert_eq!(ask(&mut program, "m.X, m.TABLE"), "(2, {})", "Python {}", python.name());
+        // The thread that was abandoned does nothing any more.
+        assert_eq!(
+            ask(&mut program, "[len(m.TICKS), m.time.sleep(0.1), len(m.TICKS)][::2] == [len(m.TICKS)] * 2"),
+            "True"
+        );
+        drop(program);
+    }
+}
+
+#[test]
+fn what_follows_a_commit_is_stopped_too_and_the_rest_of_it_is_done() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let module = "import hotsplice, time\nDONE = []\n@hotsplice.on_patch\ndef first(patch):\n    while True:\n        try:\n            time.sleep(0.001)\n        except BaseException:\n            pass\n@hotsplice.on_patch\ndef second(patch):\n    DONE.append(1)\n";
+        let mut program = start(&workspace, python, module);
+        let path = workspace.path().join("m.py");
+        let entry = workspace.sessions(1).remove(0);
+        let mut wire = Wire::connect(&entry);
+        wire.hello(1).expect("hello");
+        wire.request(2, "patch/prepare", &assignment(&path, 0, "X = 1", 300)).expect("it listens");
+        let answer = next_answer(&mut wire);
+        let result = &answer["result"];
+        assert_eq!(result["committed"], true, "Python {}: {answer}", python.name());
+        assert_eq!(result["verdicts"][1]["code"], "HS0603", "Python {}: {answer}", python.name());
+        assert_eq!(ask(&mut program, "m.X, m.DONE"), "(1, [1])", "Python {}", python.name());
+    }
+}
+
+#[test]
+fn a_patch_that_nobody_waits_for_any_more_does_not_go_live() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace, pythons::newest(), "X = 0\n");
+    let path = workspace.path().join("m.py");
+    let entry = workspace.sessions(1).remove(0);
+    let mut wire = Wire::connect(&entry);
+    wire.hello(1).expect("hello");
+    let ask_until = |wire: &mut Wire, id: u64, expires: Expiry| {
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": "patch/prepare",
+            "params": assignment(&path, 0, "X = 1", 1000), "expires": expires });
+        wire.send(format!("{request}\n").as_bytes()).expect("it listens");
+        next_answer(wire)
+    };
+    let answer = ask_until(&mut wire, 2, Expiry::after(Duration::ZERO));
+    assert_eq!(answer["error"]["data"]["code"], "HS0006", "{answer}");
+    assert_eq!(ask(&mut program, "m.X"), "0");
+    let answer = ask_until(&mut wire, 3, Expiry::after(Duration::from_secs(60)));
+    assert_eq!(answer["result"]["committed"], true, "{answer}");
+    assert_eq!(ask(&mut program, "m.X"), "1");
+}
+
+/// What an edited statement gives, patched into a program that waits for its input.
+fn given(python: &Python, module: &str, edited: &str, asked: &str) -> String {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace, python, &format!("{module}X = None\n"));
+    workspace.write("m.py", &format!("{module}X = {edited}\n"));
+    workspace.call(&["patch", "m.py"]);
+    let answer = ask(&mut program, asked);
+    answer
+}
+
+#[test]
+fn a_deep_recursion_is_a_recursion_error_and_no_crash() {
+    for python in pythons::all() {
+        let module = "def size(n): return 1 + sorted([1], key=lambda _: size(n - 1))[0]\n";
+        assert_eq!(given(python, module, "size(1)", "m.X"), "None", "Python {}", python.name());
+        let module = "def size(n): return n and 1 + sorted([1], key=lambda _: size(n - 1))[0]\n";
+        assert_eq!(given(python, module, "size(200)", "m.X"), "2", "Python {}", python.name());
+    }
+}
+
+#[test]
+fn a_process_that_an_edited_statement_starts_has_the_signals_of_the_program() {
+    for python in pythons::all() {
+        let module = "import subprocess\n";
+        let asked = "(m.X.terminate(), m.X.wait(10))[1]";
+        assert_eq!(
+            given(python, module, "subprocess.Popen(['sleep', '60'])", asked),
+            "-15",
+            "Python {}",
+            python.name()
+        );
+    }
+}
+
+#[test]
+fn a_forked_child_takes_the_thread_that_runs_for_its_main_thread() {
+    let module = "import multiprocessing, os, sys, threading
+def seen():
+    return b'%d %d' % (threading.current_thread() is threading.main_thread(), threading.active_count())
+def forks():
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, seen())
+        os._exit(0)
+    os.close(writing)
+    os.wait()
+    return os.read(reading, 9)
+def falls_through():
+    reading, writing = os.pipe()
+    pid = os.fork()
+    os.write(writing, b'parent' if pid else b'child')
+    if pid:
+        return os.waitpid(pid, 0)[1], os.getpid(), threading.active_count() >= 1
+def child(pipe):
+    os.write(pipe, seen())
+def starts():
+    reading, writing = os.pipe()
+    process = multiprocessing.get_context('fork').Process(target=child, args=(writing,))
+    process.start()
+    process.join()
+    return process.exitcode, os.read(reading, 9)
+";
+    for python in pythons::all() {
+        assert_eq!(given(python, module, "forks()", "m.X"), "b'1 1'", "Python {}", python.name());
+        assert_eq!(given(python, module, "starts()", "m.X"), "(0, b'1 1')", "Python {}", python.name());
+        let asked = "m.X[0], m.X[1] == m.os.getpid(), m.threading.active_count()";
+        assert_eq!(given(python, module, "falls_through()", asked), "(0, True, 1)", "Python {}", python.name());
+    }
+}
+
+#[test]
+fn every_thread_that_is_listed_while_code_is_evaluated_can_be_joined() {
+    let module = "import threading, time
+FAILED, SEEN = [], []
+def slow():
+    STARTED.set()
+    JOINED.wait(10)
+    return 2
+STARTED, JOINED = threading.Event(), threading.Event()
+def watch():
+    STARTED.wait()
+    for thread in threading.enumerate():
+        if thread not in (threading.main_thread(), threading.current_thread()):
+            SEEN.append(thread.is_alive())
+            try:
+                thread.join(0.01)
+            except BaseException as error:
+                FAILED.append(repr(error))
+    JOINED.set()
+threading.Thread(target=watch, daemon=True).start()
+";
+    for python in pythons::all() {
+        let answer = given(python, module, "slow()", "m.X, m.FAILED, all(m.SEEN), m.threading.active_count() <= 2");
+        assert_eq!(answer, "(2, [], True, True)", "Python {}", python.name());
+    }
+}
