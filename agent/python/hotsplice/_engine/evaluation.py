@@ -69,6 +69,7 @@ def evaluate(transaction):
                 return
 
     watch = FormerCodeWatch(world.former)
+    transaction.undoing.append(watch.__exit__)
     _link(world.shadows(), evaluate_next)
     try:
         try:
