@@ -8,7 +8,7 @@ use std::time::Instant;
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
 use hotsplice_channel::message::{BaselineAnswer, PrepareAnswer, Trust};
-use hotsplice_channel::patch::{FilePatch, Kind, Options, Outcome, Patch, Verdict};
+use hotsplice_channel::patch::{Change, FilePatch, Kind, Options, Outcome, Patch, Verdict};
 
 use serde_json::{Value, json};
 
@@ -39,12 +39,14 @@ pub struct WantedFile {
     pub outline: Option<Arc<Outline>>,
     /// There is no such file any more.
     pub deleted: bool,
+    /// Every function gets new code, also where the texts agree: a stress test of what must change nothing.
+    pub identity: bool,
 }
 
 impl WantedFile {
     /// The whole text of a file.
     pub fn new(path: PathBuf, text: String) -> Self {
-        Self { path, text, function: None, again: None, outline: None, deleted: false }
+        Self { path, text, function: None, again: None, outline: None, deleted: false, identity: false }
     }
 
     /// A file that a process may have loaded and that is gone.
@@ -206,7 +208,7 @@ fn attempt<'a>(
                             attempt.patch.files.push(change);
                         }
                         attempt.outlines.insert(path.clone(), (live.clone(), outline.clone()));
-                        let stale = stale(&live, file);
+                        let stale = stale(&live, file, &outline);
                         asked_for.push(AskedFor { path: path.clone(), live: live.clone(), outline, stale });
                         caveat
                     }
@@ -265,7 +267,7 @@ fn file_patch(
     if let Some(problem) = outline.problems().first() {
         return Err(Box::new(refusal(path, problem.line, codes::SYNTAX_ERROR, problem.message.clone())));
     }
-    let stale = stale(live, file);
+    let stale = stale(live, file, outline);
     let Live { baseline, outline: live, .. } = live;
     if let Some(line) = file.again {
         let change = hotsplice_analysis::run_again(path, baseline.version, live, outline, line).ok_or_else(|| {
@@ -274,6 +276,13 @@ fn file_patch(
             Box::new(refusal(path, line, codes::UNKNOWN_FUNCTION, message))
         })?;
         return Ok((change, live.clone()));
+    }
+    if file.identity {
+        let mut change = hotsplice_analysis::diff(path, baseline.version, live, outline, &stale);
+        // New code of the same text: nothing that reads it has another value.
+        change.edits.retain(|edit| edit.change == Change::Stale);
+        change.running.clear();
+        return Ok((change, outline.clone()));
     }
     let Some(function) = &file.function else {
         return Ok((hotsplice_analysis::diff(path, baseline.version, live, outline, &stale), outline.clone()));
@@ -288,7 +297,11 @@ fn file_patch(
 }
 
 /// Definitions that are wanted and of which the process runs something else than its text says.
-fn stale(live: &Live, file: &WantedFile) -> Vec<String> {
+fn stale(live: &Live, file: &WantedFile, outline: &Outline) -> Vec<String> {
+    if file.identity {
+        let functions = outline.definitions().into_iter().filter(|definition| !definition.is_class);
+        return functions.map(|definition| definition.qualified_name).collect();
+    }
     let wanted = |name: &&String| file.function.as_ref().is_none_or(|function| *name == function);
     live.baseline.differs.iter().filter(wanted).cloned().collect()
 }

@@ -12,6 +12,7 @@ mod shell;
 mod subject;
 mod test;
 mod tools;
+mod torture;
 
 use clap::{Parser, Subcommand};
 
@@ -38,6 +39,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Writes docs/what-works.md from the behaviour cases
     Docs,
+    /// Slow stress tests, which rarely find anything
+    Torture(torture::Arguments),
     /// The wheel with the server in it, and the extension for VS Code, under target/
     Package,
 }
@@ -54,6 +57,7 @@ fn main() -> anyhow::Result<()> {
             let page = hotsplice_tests::repository().join("docs/what-works.md");
             Ok(std::fs::write(page, hotsplice_tests::what_works::page())?)
         }
+        Chore::Torture(arguments) => torture::run(&arguments),
         Chore::Package => {
             let wheel = package::run()?;
             println!("{}", wheel.display());

@@ -8,7 +8,7 @@ use hotsplice_tests::pythons;
 
 use crate::count::Count;
 use crate::shell::{self, cargo};
-use crate::{check, editors, history};
+use crate::{check, editors, history, torture};
 
 pub fn run() -> anyhow::Result<()> {
     let found: Vec<String> = pythons::all().iter().map(pythons::Python::name).collect();
@@ -31,11 +31,26 @@ pub fn run() -> anyhow::Result<()> {
     let succeeded = child.wait()?.success();
     let editors = editors::vscode(None, &mut count);
     let histories = histories(&mut count);
+    let identities = identities(&mut count);
     count.finish()?;
     editors?;
     histories?;
+    identities?;
     if !succeeded {
         bail!("the tests failed");
+    }
+    Ok(())
+}
+
+/// Some of CPython's own tests while what they test is patched with its own text; all of them: `cargo xtask torture`.
+fn identities(count: &mut Count) -> anyhow::Result<()> {
+    for python in pythons::all().iter().filter(|python| [10, 12, 13].contains(&python.minor)) {
+        let modules =
+            ["test_contextlib", "test_dataclasses", "test_enum", "test_functools", "test_json", "test_textwrap"];
+        let (same, otherwise) = torture::identity(python, &modules)?;
+        println!("identity on Python {}: {same} tests as without, {otherwise} otherwise", python.name());
+        count.passed += same;
+        count.failed += otherwise;
     }
     Ok(())
 }

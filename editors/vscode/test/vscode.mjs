@@ -116,6 +116,7 @@ export class VSCode {
       path.join(data, "User/settings.json"),
       JSON.stringify({
         "workbench.startupEditor": "none",
+        "workbench.welcomePage.walkthroughs.openOnInstall": false,
         "workbench.secondarySideBar.defaultVisibility": "hidden",
         "window.commandCenter": false,
         "editor.minimap.enabled": false,
@@ -195,12 +196,7 @@ export class VSCode {
 
   /** Starts a configuration of launch.json by its name. */
   async debug(name) {
-    await this.press("Control+p");
-    const input = this.page.locator(".quick-input-widget input");
-    await input.waitFor({ state: "visible" });
-    await input.fill(`debug ${name}`);
-    await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: name }).first().click();
-    await input.waitFor({ state: "hidden" });
+    await this.choose(`the configuration ${name}`, { open: () => this.press("Control+p"), text: `debug ${name}`, row: this.row(name) });
     await this.page.locator(".debug-toolbar").waitFor();
   }
 
@@ -222,25 +218,41 @@ export class VSCode {
     return this.page.keyboard.type(text);
   }
 
+  /**
+   * Opens a list that closes when it loses the focus, to whatever else VS Code opens at that moment, and chooses a row.
+   * `open` opens it, `text` is typed into it, `row` is chosen. What closed before the choice is opened again, as a person does.
+   */
+  async choose(what, { open, text, row, stays = false }) {
+    const input = this.page.locator(".quick-input-widget input");
+    await until(what, async () => {
+      await open();
+      try {
+        await input.waitFor({ state: "visible", timeout: 5000 });
+        await input.fill(text, { timeout: 5000 });
+        await row.click({ timeout: 10_000 });
+        return true;
+      } catch (error) {
+        await this.press("Escape");
+        throw error;
+      }
+    });
+    if (!stays) await input.waitFor({ state: "hidden" });
+  }
+
+  row(text) {
+    return this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: text }).first();
+  }
+
   /** Runs a command of the palette by its title; one that `stays` asks for more. */
   async command(title, { stays = false } = {}) {
-    await this.press("F1");
-    const input = this.page.locator(".quick-input-widget input");
-    await input.waitFor({ state: "visible" });
-    await input.fill(`>${title}`);
     // Others may stand before it.
-    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).first().click();
-    if (!stays) await input.waitFor({ state: "hidden" });
+    const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).first();
+    await this.choose(`the command ${title}`, { open: () => this.press("F1"), text: `>${title}`, row, stays });
   }
 
   /** Opens a file at a line (from 1) and puts the cursor there. */
   async open(file, line = 1) {
-    await this.press("Control+p");
-    const input = this.page.locator(".quick-input-widget input");
-    await input.waitFor({ state: "visible" });
-    await input.fill(`${file}:${line}`);
-    await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: file }).first().click();
-    await input.waitFor({ state: "hidden" });
+    await this.choose(`the file ${file}`, { open: () => this.press("Control+p"), text: `${file}:${line}`, row: this.row(file) });
     await this.page.locator(`.tab.active[data-resource-name="${file}"]`).waitFor();
     await this.page.locator(".monaco-editor.focused").first().waitFor();
   }

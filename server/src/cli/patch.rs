@@ -15,7 +15,7 @@ use crate::source_file;
 #[derive(Args)]
 pub struct Arguments {
     /// Python files; given together they go live together
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "identity", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Only this function or class, by its qualified name (View.get)
     #[arg(long, value_name = "NAME")]
@@ -40,12 +40,18 @@ pub struct Arguments {
     /// Run new and changed module statements too, which are only offered otherwise
     #[arg(long)]
     run_statements: bool,
+    /// For tests: give every function new code of the same text; without FILE in all that is loaded
+    #[arg(long, hide = true)]
+    identity: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.identity {
+        return identity(arguments);
+    }
     let of_one = [arguments.from.is_some(), arguments.function.is_some(), arguments.again.is_some(), arguments.rest];
     let single = of_one.contains(&true);
     if arguments.files.len() > 1 && single {
@@ -104,6 +110,32 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return Err(Failure::new(codes::SESSION_GONE, "every process that had loaded it has ended meanwhile"));
     }
     Ok(output::results(&results, arguments.json, arguments.dry_run))
+}
+
+/// What is live, once more.
+fn identity(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let sessions = select(&arguments.selection)?;
+    let mut paths = arguments.files.clone();
+    if paths.is_empty() {
+        let loaded = sessions.iter().filter_map(|session| session.files().ok()).flatten();
+        paths.extend(loaded.map(|file| PathBuf::from(file.path)));
+    }
+    let live = |path: &PathBuf| {
+        let known = sessions.iter().find_map(|session| session.loaded(path).ok().flatten().map(|path| (session, path)));
+        let (session, path) = known?;
+        Some(WantedFile {
+            identity: true,
+            ..WantedFile::new(path.clone().into(), session.known_baseline(&path).ok()?.baseline.text.clone())
+        })
+    };
+    let wanted = Wanted {
+        label: "Identity".to_owned(),
+        files: paths.iter().filter_map(live).collect(),
+        options: Options::default(),
+        dry_run: false,
+        each: arguments.each,
+    };
+    Ok(output::results(&patching::patch(&sessions, &wanted), arguments.json, false))
 }
 
 fn label(files: &[WantedFile], function: Option<&str>) -> String {

@@ -1,0 +1,214 @@
+//! What is slow and rarely finds anything. Each part prints what it did and fails if a program was harmed.
+//!
+//! *Identity* (after the Dart VM's `--identity-reload` mode): every function of every loaded module gets new code of the
+//! same text, again and again, while CPython's own tests run. Each test must end as it does without.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use hotsplice_tests::program::Workspace;
+use hotsplice_tests::pythons::{self, Python};
+
+use crate::shell::{self, cargo, target};
+
+#[derive(Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// CPython's own tests while every loaded function is given new code of the same text
+    Identity {
+        /// Modules of the package `test` [default: some 40]
+        modules: Vec<String>,
+        /// Only on this version (3.12), else on 3.10, 3.12 and 3.13
+        #[arg(long)]
+        python: Option<String>,
+    },
+}
+
+/// Modules whose tests run in one process, within seconds, without the network.
+const MODULES: &[&str] = &[
+    "test_abc",
+    "test_argparse",
+    "test_bisect",
+    "test_bool",
+    "test_calendar",
+    "test_class",
+    "test_cmath",
+    "test_collections",
+    "test_configparser",
+    "test_contextlib",
+    "test_copy",
+    "test_csv",
+    "test_dataclasses",
+    "test_decorators",
+    "test_deque",
+    "test_descr",
+    "test_dict",
+    "test_difflib",
+    "test_dynamicclassattribute",
+    "test_enum",
+    "test_fractions",
+    "test_functools",
+    "test_generators",
+    "test_genericclass",
+    "test_heapq",
+    "test_itertools",
+    "test_json",
+    "test_keyword",
+    "test_list",
+    "test_numeric_tower",
+    "test_operator",
+    "test_ordered_dict",
+    "test_pprint",
+    "test_property",
+    "test_queue",
+    "test_random",
+    "test_sched",
+    "test_set",
+    "test_statistics",
+    "test_string",
+    "test_super",
+    "test_textwrap",
+    "test_traceback",
+    "test_typing",
+    "test_userdict",
+    "test_weakref",
+    "test_with",
+];
+
+/// Tests that say something of the identity of code objects or of who holds a function, which new code changes.
+const ABOUT_CODE_ITSELF: &[&str] = &[];
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
+    let Part::Identity { modules, python } = &arguments.part;
+    let named = |found: &&Python| match python {
+        Some(wanted) => found.name() == *wanted,
+        None => [10, 12, 13].contains(&found.minor),
+    };
+    let modules: Vec<&str> = match modules.is_empty() {
+        true => MODULES.to_vec(),
+        false => modules.iter().map(String::as_str).collect(),
+    };
+    let mut harmed = 0;
+    let mut tried = 0;
+    for python in pythons::all().iter().filter(named) {
+        let (passed, differing) = identity(python, &modules)?;
+        println!("identity on Python {}: {passed} tests as without, {differing} otherwise", python.name());
+        harmed += differing;
+        tried += passed + differing;
+    }
+    if tried == 0 {
+        bail!("no Python here has the tests of its standard library");
+    }
+    if harmed > 0 {
+        bail!("{harmed} tests ended otherwise while their modules were patched with their own text");
+    }
+    Ok(())
+}
+
+/// How many tests of these modules end as they do unpatched, and how many do not.
+pub fn identity(python: &Python, modules: &[&str]) -> anyhow::Result<(u64, u64)> {
+    let (mut same, mut otherwise) = (0, 0);
+    for module in modules {
+        let workspace = Workspace::with_program(target().join("release/hotsplice"));
+        let mut plain = Command::new(&python.path);
+        plain.args(["-m", "unittest", "-v", &format!("test.{module}")]).current_dir(workspace.path());
+        let expected = outcomes(plain)?;
+        if expected.is_empty() {
+            println!("Python {} has no {module}", python.name());
+            continue;
+        }
+        let files = subjects(python, module)?;
+        let over = AtomicBool::new(false);
+        let patches = AtomicU64::new(0);
+        let seen = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Acquire) {
+                    let mut patch = workspace.hotsplice();
+                    patch
+                        .args(["patch", "--identity", "--json"])
+                        .args(&files)
+                        .stdout(Stdio::null())
+                        .stderr(Stdio::null());
+                    match patch.status() {
+                        Ok(status) if status.success() => drop(patches.fetch_add(1, Ordering::AcqRel)),
+                        // Before it has registered, or after its end.
+                        _ => std::thread::sleep(Duration::from_millis(5)),
+                    }
+                }
+            });
+            let mut patched = workspace.hotsplice();
+            patched.arg("run").arg("--python").arg(&python.path);
+            let seen = outcomes({
+                patched.args(["-m", "unittest", "-v", &format!("test.{module}")]);
+                patched
+            });
+            over.store(true, Ordering::Release);
+            seen
+        })?;
+        let count = patches.into_inner();
+        let mut differing = 0;
+        for (test, outcome) in &expected {
+            if seen.get(test) == Some(outcome) || ABOUT_CODE_ITSELF.contains(&test.as_str()) {
+                same += 1;
+            } else {
+                differing += 1;
+                let now = seen.get(test).map_or("did not run", String::as_str);
+                println!("Python {}: {test}: {outcome} without, {now} with identity patches", python.name());
+            }
+        }
+        otherwise += differing;
+        println!("{module} on Python {}: {} tests, {count} patches, {differing} differ", python.name(), expected.len());
+    }
+    Ok((same, otherwise))
+}
+
+/// The source files of what a module of tests is about, and its own.
+fn subjects(python: &Python, module: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let mut where_from = Command::new(&python.path);
+    where_from.args(["-c", "import os; print(os.path.dirname(os.__file__))"]);
+    let output = where_from.output().context("the interpreter does not start")?;
+    let library = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let subject = module.trim_start_matches("test_");
+    let mut found = vec![library.join("test").join(format!("{module}.py")), library.join(format!("{subject}.py"))];
+    for package in [library.join("test").join(module), library.join(subject)] {
+        let inside = std::fs::read_dir(package).into_iter().flatten().flatten().map(|entry| entry.path());
+        found.extend(inside.filter(|path| path.extension().is_some_and(|kind| kind == "py")));
+    }
+    found.retain(|path| path.exists());
+    Ok(found)
+}
+
+/// Each test's outcome, as unittest prints it: `test_x (test.test_y.Case.test_x) ... ok`.
+fn outcomes(mut command: Command) -> anyhow::Result<BTreeMap<String, String>> {
+    let shown = shell::show(&command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("{shown} does not start"))?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let mut found = BTreeMap::new();
+    let mut test = "";
+    for line in text.lines() {
+        if line.starts_with("test") && line.contains(" (test.") {
+            test = line.split(" ... ").next().unwrap_or(line).trim_end();
+        }
+        if let Some((_, outcome)) = line.rsplit_once("... ") {
+            let outcome = outcome.split(' ').next().unwrap_or(outcome).trim_matches('\'').to_owned();
+            if ["ok", "FAIL", "ERROR", "skipped", "expected"].contains(&outcome.as_str()) {
+                found.insert(test.to_owned(), outcome);
+            }
+        }
+    }
+    if output.status.code().is_none() {
+        found.insert("the process itself".to_owned(), format!("{}", output.status));
+    }
+    Ok(found)
+}
