@@ -10,6 +10,7 @@
 //! | [`session`] | connections to processes |
 //! | [`source_file`] | reading Python source from disk |
 //! | [`undoing`] | a patch to a former text |
+//! | [`watch`] | what is saved goes live |
 //! | [`workspace`] | what an editor's window is about, and which processes belong to it |
 
 mod cli;
@@ -22,6 +23,7 @@ mod rest;
 mod session;
 mod source_file;
 mod undoing;
+mod watch;
 mod workspace;
 
 use std::process::ExitCode;

@@ -103,6 +103,19 @@ pub fn is_alive(entry: &Entry) -> bool {
     process_started(entry.pid) == Some(entry.started)
 }
 
+/// When a process was started, in seconds since the epoch, rounded down. Linux: `btime` of `/proc/stat`.
+pub fn started_at(entry: &Entry) -> Option<u64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let boot: u64 = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    Some(boot + entry.started / rustix::param::clock_ticks_per_second())
+}
+
+/// The process that started one, as the kernel knows it now. Linux: field 4 of `/proc/<pid>/stat`.
+pub fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat[stat.rfind(')')? + 1..].split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// The kernel's start time of a process that runs and is no zombie. Linux: field 22 of `/proc/<pid>/stat`.
 pub fn process_started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

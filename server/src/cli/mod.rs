@@ -1,14 +1,17 @@
 //! The command line: what can be asked, and how it ends. `docs/cli.md` is the contract.
 
 mod attach;
+mod diff;
 mod env;
 mod explain;
 mod output;
 mod patch;
 mod run;
 mod sessions;
+mod signals;
 mod status;
 mod undo;
+mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,6 +43,10 @@ enum Command {
     Sessions(sessions::Arguments),
     /// Make what is live equal to files as they are on disk
     Patch(patch::Arguments),
+    /// Make every file live when it is saved
+    Watch(watch::Arguments),
+    /// Show what differs between the files on disk and what is live
+    Diff(diff::Arguments),
     /// Bring back what was live before a patch
     Undo(undo::Arguments),
     /// Show what is patched, and what still runs old code
@@ -86,12 +93,14 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => arguments.json,
         Command::Attach(arguments) => arguments.json,
         Command::Env(arguments) => arguments.json,
-        Command::Run(_) | Command::Explain(_) | Command::Lsp(_) => false,
+        Command::Run(_) | Command::Watch(_) | Command::Diff(_) | Command::Explain(_) | Command::Lsp(_) => false,
     };
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments, program),
         Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Patch(arguments) => patch::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Undo(arguments) => undo::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Attach(arguments) => attach::run(&arguments),

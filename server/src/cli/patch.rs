@@ -7,6 +7,7 @@ use clap::Args;
 use hotsplice_channel::codes;
 use hotsplice_channel::patch::Options;
 
+use super::diff::loaded;
 use super::{Failure, Selection, output, select};
 use crate::patching::{self, Wanted, WantedFile};
 use crate::rest;
@@ -14,8 +15,8 @@ use crate::source_file;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// Python files; given together they go live together
-    #[arg(required_unless_present = "identity", value_name = "FILE")]
+    /// Python files; given together they go live together. Without any: every loaded file that differs from the disk
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Only this function or class, by its qualified name (View.get)
     #[arg(long, value_name = "NAME")]
@@ -51,6 +52,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.identity {
         return identity(arguments);
+    }
+    if arguments.files.is_empty() {
+        return all_that_differ(arguments);
     }
     let of_one = [arguments.from.is_some(), arguments.function.is_some(), arguments.again.is_some(), arguments.rest];
     let single = of_one.contains(&true);
@@ -110,6 +114,41 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return Err(Failure::new(codes::SESSION_GONE, "every process that had loaded it has ended meanwhile"));
     }
     Ok(output::results(&results, arguments.json, arguments.dry_run))
+}
+
+/// Every loaded file of the project whose text on disk is another one than the live text, as one patch.
+fn all_that_differ(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.function.is_some() || arguments.again.is_some() || arguments.from.is_some() || arguments.rest {
+        return Err(Failure::new(codes::BAD_MESSAGE, "--from, --function, --again and --rest go with a single FILE"));
+    }
+    let sessions = select(&arguments.selection)?;
+    let mut files: Vec<WantedFile> = Vec::new();
+    for session in &sessions {
+        for path in loaded(session, &[]) {
+            let Ok(Some(known)) = session.loaded(&path) else { continue };
+            // A file that is gone has nothing that could go live.
+            let Ok(text) = source_file::read(&path) else { continue };
+            if session.known_baseline(&known)?.baseline.text != text && !files.iter().any(|file| file.path == path) {
+                files.push(WantedFile::new(path, text));
+            }
+        }
+    }
+    let wanted = Wanted {
+        label: label(&files, None),
+        files,
+        options: Options { run_statements: arguments.run_statements, ..Options::default() },
+        dry_run: arguments.dry_run,
+        each: arguments.each,
+    };
+    if wanted.files.is_empty() {
+        if arguments.json {
+            output::print_json(&serde_json::json!([]));
+        } else {
+            output::line("nothing to change: every loaded file is live as it is on disk");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(output::results(&patching::patch(&sessions, &wanted), arguments.json, arguments.dry_run))
 }
 
 /// What is live, once more.

@@ -4,26 +4,33 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Args;
 use hotsplice_channel::codes;
 
-use super::Failure;
+use super::{Failure, signals};
+use crate::watch::{self, Report, Scope};
 
 /// Only our own options: what is to be run is cut off before anything reads it ([`take_program`]), so that all of its
 /// arguments reach it as they were typed.
 #[derive(Args)]
 #[command(
-    override_usage = "hotsplice run [--python PATH] SCRIPT [ARGS]...\n       hotsplice run [--python PATH] -m MODULE [ARGS]...\n       hotsplice run -- COMMAND [ARGS]...",
-    after_help = "Examples:\n  hotsplice run app.py --port 8000\n  hotsplice run -m flask --app shop run\n  hotsplice run -- sh -c 'python worker.py & python web.py'"
+    override_usage = "hotsplice run [OPTIONS] SCRIPT [ARGS]...\n       hotsplice run [OPTIONS] -m MODULE[:FUNCTION] [ARGS]...\n       hotsplice run [OPTIONS] -- COMMAND [ARGS]...\n       hotsplice run [OPTIONS]",
+    after_help = "Examples:\n  hotsplice run app.py --port 8000\n  hotsplice run -m flask --app shop run\n  hotsplice run --watch -v train.py\n  hotsplice run -- sh -c 'python worker.py & python web.py'\n\nWithout a program it is Python's own prompt, which can be patched like a program."
 )]
 pub struct Arguments {
     /// The Python to run it with; by default the one beside this program, the active virtual environment's, or python3
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
+    /// Make every file live when it is saved
+    #[arg(long)]
+    watch: bool,
+    /// With --watch: say what went live, in how long; what did not go live is always said
+    #[arg(short, long, requires = "watch")]
+    verbose: bool,
 }
 
 /// What is to be run.
@@ -41,6 +48,9 @@ enum Kind {
     Command,
 }
 
+/// Our own options that take no value.
+const FLAGS: [&str; 3] = ["--watch", "--verbose", "-v"];
+
 /// Cuts what is to be run off a command line `hotsplice run …`. Nothing where there is none, or an option that is not
 /// known stands before it.
 pub fn take_program(words: &mut Vec<OsString>) -> Option<Program> {
@@ -57,7 +67,7 @@ pub fn take_program(words: &mut Vec<OsString>) -> Option<Program> {
             }
             "--" => (Kind::Command, 1),
             "-m" => (Kind::Module, 1),
-            option if option.starts_with("--python=") => {
+            option if option.starts_with("--python=") || FLAGS.contains(&option) => {
                 index += 1;
                 continue;
             }
@@ -76,34 +86,66 @@ pub fn take_program(words: &mut Vec<OsString>) -> Option<Program> {
 }
 
 pub fn run(arguments: &Arguments, program: Option<Program>) -> Result<ExitCode, Failure> {
-    let Some((kind, (first, rest))) = program.as_ref().and_then(|it| Some((&it.kind, it.words.split_first()?))) else {
+    let mut command = command(arguments, program)?;
+    command.envs(environment(&agent_folder(arguments.python.as_deref())?)?);
+    let name = command.get_program().to_string_lossy().into_owned();
+    if arguments.watch {
+        return watched(command, arguments.verbose)
+            .map_err(|error| Failure::new(codes::UNREADABLE, format!("{name}: {error}")));
+    }
+    let error = command.exec();
+    Err(Failure::new(codes::UNREADABLE, format!("{name}: {error}")))
+}
+
+fn command(arguments: &Arguments, program: Option<Program>) -> Result<Command, Failure> {
+    let mut python = Command::new(arguments.python.clone().unwrap_or_else(default_python));
+    let Some(Program { kind, words }) = program else {
+        // A prompt, also where the input is no terminal.
+        python.arg("-i");
+        return Ok(python);
+    };
+    let Some((first, rest)) = words.split_first() else {
         let message = "nothing to run: give a script, -m MODULE, or a command after --";
         return Err(Failure::new(codes::BAD_MESSAGE, message));
     };
-    let agent = agent_folder(arguments.python.as_deref())?;
-    let python = || Command::new(arguments.python.clone().unwrap_or_else(default_python));
-    let mut command = match kind {
-        Kind::Command => Command::new(first),
-        Kind::Module => {
-            let mut command = python();
-            command.arg("-m").arg(first);
-            command
-        }
-        Kind::Script if Path::new(first).exists() => {
-            let mut command = python();
-            command.arg(first);
-            command
-        }
+    match kind {
+        Kind::Command => python = Command::new(first),
+        Kind::Module => match first.to_str().and_then(|name| name.split_once(':')) {
+            Some((module, function)) => drop(python.args(["-c", CALL, module, function])),
+            None => drop(python.arg("-m").arg(first)),
+        },
+        Kind::Script if Path::new(first).exists() => drop(python.arg(first)),
         Kind::Script => {
             let message = format!("{} does not exist; for a command use `hotsplice run -- COMMAND`", first.display());
             return Err(Failure::new(codes::UNREADABLE, message));
         }
-    };
-    command.args(rest);
-    command.envs(environment(&agent)?);
-    let error = command.exec();
-    let program = command.get_program().to_string_lossy().into_owned();
-    Err(Failure::new(codes::UNREADABLE, format!("{program}: {error}")))
+    }
+    python.args(rest);
+    Ok(python)
+}
+
+/// Imports a module and calls a function of it, as the scripts do that installers make for `module:function`.
+const CALL: &str = "import sys; from importlib import import_module; _module, _function = sys.argv[1:3]; \
+sys.argv[:] = [_module, *sys.argv[3:]]; sys.exit(getattr(import_module(_module), _function)())";
+
+/// Runs a program and has what is saved go live in it until it ends; its exit code is ours.
+fn watched(mut command: Command, verbose: bool) -> std::io::Result<ExitCode> {
+    // Ctrl-C is for the program, which may go on: we end when it does.
+    let signals = signals::forwarded()?;
+    let mut child = command.spawn()?;
+    signals.to(child.id());
+    let scope = Scope { tree: Some(child.id()), ..Scope::default() };
+    let (events, inbox) = watch::events();
+    let stop = events.clone();
+    let watching = std::thread::spawn(move || {
+        watch::run(&scope, false, &mut Report::new(verbose), &events, &inbox);
+    });
+    let status = child.wait()?;
+    // It is gone if it failed.
+    let _ = stop.send(watch::Event::Stop);
+    let _ = watching.join();
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+    Ok(ExitCode::from(code as u8))
 }
 
 /// The variables by which every Python that is started with them registers.
@@ -185,6 +227,7 @@ mod tests {
             ("hotsplice run -m pytest -m slow --help", "hotsplice run", Kind::Module, "pytest -m slow --help"),
             ("hotsplice run -mpytest -- -x", "hotsplice run", Kind::Module, "pytest -- -x"),
             ("hotsplice run --python p -m m", "hotsplice run --python p", Kind::Module, "m"),
+            ("hotsplice run --watch -v a.py -v", "hotsplice run --watch -v", Kind::Script, "a.py -v"),
             ("hotsplice run --python=p a.py", "hotsplice run --python=p", Kind::Script, "a.py"),
             ("hotsplice run -- sh -c x -- y", "hotsplice run", Kind::Command, "sh -c x -- y"),
         ] {

@@ -8,7 +8,7 @@
 //! | [`documents`] | open files, edited incrementally |
 //! | [`positions`] | the editor's positions and ours |
 //! | [`settings`] | what the user has set |
-//! | [`pool`], [`watch`] | sessions that come and go |
+//! | [`pool`] | sessions that come and go |
 //! | [`external_changes`] | files that other programs change |
 //! | [`comparison`] | what the editor shows against what is live |
 //! | [`code_actions`], [`quick_fixes`], [`code_lenses`], [`hover`], [`commands`], [`verdicts`], [`unloaded`] | features: from a snapshot to plain answers |
@@ -31,7 +31,6 @@ mod settings;
 mod status;
 mod unloaded;
 mod verdicts;
-mod watch;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 mod client;
 mod error;
 mod ports;
+pub mod registry_watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

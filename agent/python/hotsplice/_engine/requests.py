@@ -29,6 +29,9 @@ def handle(method, params):
 def files(_params):
     found = {}
     for path, module in lookup.loaded_modules():
+        if module.__name__.partition(".")[0] == "hotsplice":
+            # What makes the patch is no part of the program.
+            continue
         found.setdefault(path, []).append(module.__name__)
     return {"files": [{"path": path, "modules": modules, "version": version(path)} for path, modules in found.items()]}
 

@@ -14,6 +14,8 @@ use tokio::runtime::Handle;
 use tower_lsp::Client;
 use tower_lsp::ls_types::{InitializeParams, MessageType, TextDocumentContentChangeEvent, TextDocumentSaveReason, Uri};
 
+use crate::session::registry_watch;
+
 use super::documents::{Documents, file_path};
 use super::events::Event;
 use super::external_changes::{self, Collector};
@@ -22,7 +24,6 @@ use super::positions::Encoding;
 use super::settings::{Match, Settings};
 use super::status::StatusParams;
 use super::verdicts::Verdicts;
-use super::watch;
 use crate::workspace::Workspace;
 
 struct State {
@@ -101,7 +102,8 @@ impl State {
                 self.look();
                 self.tell_status();
                 self.watch_files();
-                watch::start(self.events.clone());
+                let events = self.events.clone();
+                registry_watch::start(move || events.send(Event::Look).is_ok());
             }
             Event::Open(uri, text) => self.documents.open(uri, text),
             Event::Change(uri, changes) => self.change(&uri, changes),

@@ -1,31 +1,28 @@
-//! Has the loop look into the registry whenever a session may have come: the folder is watched, or, before there is
-//! one, the folder in which it will be. An end of a session is noticed by its connection.
+//! Says whenever a session may have come into the registry: the folder is watched, or, before there is one, the folder in
+//! which it will be. An end of a session is noticed by its connection.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use hotsplice_channel::registry;
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
-use super::events::Event;
-
 /// How often the folder is looked into where it can't be watched (the kernel's limit of watches is reached, say).
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Starts watching, for as long as there is a loop.
-pub fn start(events: Sender<Event>) {
+/// Starts watching; `look` is called on a thread of its own each time, for as long as it says that somebody listens.
+pub fn start(look: impl Fn() -> bool + Send + 'static) {
     let watching = move || {
         let directory = registry::directory();
         loop {
-            let waited = wait(&directory, || events.send(Event::Look).is_ok());
+            let waited = wait(&directory, &look);
             if waited.is_err() {
                 std::thread::sleep(LOOK);
             }
-            if events.send(Event::Look).is_err() {
+            if !look() {
                 return;
             }
         }

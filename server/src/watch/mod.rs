@@ -1,0 +1,241 @@
+//! What is saved goes live: without an editor, by the same way as with one.
+//!
+//! Files that are saved within [`QUIET`] of each other belong together and are one patch. An edit that names nothing of other
+//! files need not wait for them ([`hotsplice_analysis::is_self_contained`]).
+
+mod disk;
+mod report;
+mod sessions;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use hotsplice_analysis::{Outline, is_self_contained};
+use hotsplice_channel::patch::{Options, Outcome};
+use hotsplice_channel::registry;
+
+use crate::patching::{self, Wanted, WantedFile};
+use crate::session::Session;
+use crate::source_file;
+use disk::{Disk, Touched};
+pub use report::Report;
+use sessions::Sessions;
+
+/// Files that are saved so soon after each other are one patch.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// What the loop is woken by.
+#[derive(Debug)]
+pub enum Event {
+    Touched(Touched),
+    /// A session came into the registry, or loaded a module, or ended.
+    Sessions,
+    /// A patch went live in this session, of these files and versions: ours, or somebody else's.
+    Patched(String, serde_json::Value),
+    /// Nobody is left to watch for.
+    Stop,
+}
+
+/// Which processes and files are watched.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Files in these folders, and these files; without any, all that are not installed packages.
+    pub paths: Vec<PathBuf>,
+    pub pid: Option<u32>,
+    /// This process and those that it started.
+    pub tree: Option<u32>,
+}
+
+impl Scope {
+    /// Whether a loaded file is watched.
+    fn holds(&self, path: &Path) -> bool {
+        match self.paths.is_empty() {
+            true => !is_installed(path),
+            false => self.paths.iter().any(|own| path.starts_with(own)),
+        }
+    }
+}
+
+/// Of an installed package or the standard library: nobody edits that while it runs.
+pub fn is_installed(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    ["/site-packages/", "/dist-packages/", "/lib/python3"].iter().any(|part| text.contains(part))
+}
+
+/// Watches until it is told to stop. `events` is the other end of `inbox`.
+pub fn run(scope: &Scope, run_statements: bool, report: &mut Report, events: &Sender<Event>, inbox: &Receiver<Event>) {
+    Watch {
+        scope,
+        run_statements,
+        disk: Disk::new(events.clone()),
+        sessions: Sessions::start(events.clone()),
+        batch: BTreeSet::new(),
+        waiting: BTreeSet::new(),
+        due: None,
+        refused: HashMap::new(),
+        report,
+    }
+    .run(inbox);
+}
+
+/// A loop's two ends.
+pub fn events() -> (Sender<Event>, Receiver<Event>) {
+    channel()
+}
+
+struct Watch<'a> {
+    scope: &'a Scope,
+    run_statements: bool,
+    disk: Disk,
+    sessions: Sessions,
+    /// Saved, and not yet patched.
+    batch: BTreeSet<PathBuf>,
+    /// Refused: they go with the next save.
+    waiting: BTreeSet<PathBuf>,
+    due: Option<Instant>,
+    /// The text of a file that was refused last: the same text is refused in silence.
+    refused: HashMap<PathBuf, String>,
+    report: &'a mut Report,
+}
+
+impl Watch<'_> {
+    fn run(&mut self, inbox: &Receiver<Event>) {
+        self.look_at_sessions();
+        loop {
+            let next = self.due.map_or(self.disk.next_sweep(), |due| due.min(self.disk.next_sweep()));
+            match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Event::Touched(touched)) => {
+                    let saved = self.disk.saved_in(touched.folder.as_deref());
+                    self.add(saved);
+                    if touched.complete && self.need_not_wait() {
+                        self.patch();
+                    }
+                }
+                Ok(Event::Sessions) => self.look_at_sessions(),
+                Ok(Event::Patched(id, params)) => self.sessions.patched(&id, &params),
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) if self.sessions.is_incomplete => self.look_at_sessions(),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let saved = self.disk.sweep();
+            self.add(saved);
+            if self.due.is_some_and(|due| due <= Instant::now()) {
+                self.patch();
+            }
+        }
+    }
+
+    fn look_at_sessions(&mut self) {
+        let came = self.sessions.refresh(self.scope);
+        let files: HashSet<PathBuf> = self.sessions.files().into_iter().filter(|path| self.scope.holds(path)).collect();
+        let added = self.disk.watch(&files);
+        for session in &came {
+            let own = session.files().unwrap_or_default();
+            let count = own.iter().filter(|file| self.scope.holds(Path::new(&file.path))).count();
+            self.report.watches(&session.name(), count);
+        }
+        if let Some(reason) = self.disk.without_notification.take() {
+            self.report.polls(&reason);
+        }
+        // What was saved before it was watched: between its import and now.
+        let changed = self.differing(&added);
+        self.add(changed);
+    }
+
+    fn differing(&self, files: &[PathBuf]) -> Vec<PathBuf> {
+        let sessions = self.sessions.all();
+        let Some(oldest) = sessions.iter().filter_map(|session| registry::started_at(&session.entry)).min() else {
+            return Vec::new();
+        };
+        let differs = |path: &&PathBuf| {
+            let text = disk::changed_since(path, oldest).then(|| source_file::read(path).ok()).flatten();
+            text.is_some_and(|text| sessions.iter().any(|session| self.is_other(session, path, &text)))
+        };
+        files.iter().filter(differs).cloned().collect()
+    }
+
+    /// Whether a process runs another text of the file.
+    fn is_other(&self, session: &Arc<Session>, path: &Path, text: &str) -> bool {
+        let Ok(Some(known)) = session.loaded(path) else { return false };
+        session.known_baseline(&known).is_ok_and(|live| live.baseline.text != text)
+    }
+
+    fn add(&mut self, saved: Vec<PathBuf>) {
+        if !saved.is_empty() {
+            self.batch.extend(saved);
+            self.due = Some(Instant::now() + QUIET);
+        }
+    }
+
+    /// Whether the only file that was saved holds nothing that another one could still have to be saved for.
+    fn need_not_wait(&self) -> bool {
+        let (true, Some(path)) = (self.batch.len() == 1 && self.waiting.is_empty(), self.batch.first()) else {
+            return false;
+        };
+        let Ok(text) = source_file::read(path) else { return false };
+        let outline = Outline::parse(&text);
+        self.sessions.all().iter().all(|session| match session.loaded(path) {
+            Ok(Some(known)) => {
+                session.known_baseline(&known).is_ok_and(|live| is_self_contained(&live.outline, &outline))
+            }
+            Ok(None) => true,
+            Err(_) => false,
+        })
+    }
+
+    fn patch(&mut self) {
+        let started = Instant::now();
+        self.due = None;
+        let mut paths = std::mem::take(&mut self.batch);
+        paths.append(&mut self.waiting);
+        let sessions = self.sessions.all();
+        let mut files = Vec::new();
+        for path in paths {
+            match source_file::read(&path) {
+                Ok(text) => {
+                    if sessions.iter().any(|session| self.is_other(session, &path, &text)) {
+                        files.push(WantedFile::new(path, text));
+                    } else {
+                        self.refused.remove(&path);
+                    }
+                }
+                // Removed, or about to be made again by whoever saves that way.
+                Err(_) if !path.exists() => {}
+                Err(error) => self.report.unreadable(&error.to_string()),
+            }
+        }
+        if files.is_empty() {
+            return;
+        }
+        let broken = |file: &WantedFile| !Outline::parse(&file.text).is_valid();
+        let is_known = files.iter().any(broken)
+            && files.iter().filter(|file| broken(file)).all(|file| self.refused.get(&file.path) == Some(&file.text));
+        let wanted = Wanted {
+            label: match files.as_slice() {
+                [file] => format!("Saved {}", file.path.file_name().unwrap_or_default().to_string_lossy()),
+                files => format!("Saved {} files", files.len()),
+            },
+            files,
+            options: Options { run_statements: self.run_statements, ..Options::default() },
+            dry_run: false,
+            each: false,
+        };
+        let results = patching::patch(&sessions, &wanted);
+        let is_refused =
+            results.iter().flat_map(|result| &result.verdicts).any(|verdict| verdict.verdict == Outcome::Refused);
+        if !is_known {
+            self.report.patched(&results, started.elapsed());
+        }
+        for file in wanted.files {
+            if is_refused {
+                self.waiting.insert(file.path.clone());
+                self.refused.insert(file.path, file.text);
+            } else {
+                self.refused.remove(&file.path);
+            }
+        }
+    }
+}

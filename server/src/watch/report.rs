@@ -1,0 +1,105 @@
+//! What the person at the terminal is told: on standard error, since standard output is the program's.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use hotsplice_channel::codes;
+use hotsplice_channel::patch::{Outcome, Verdict};
+
+use crate::patching::FileResult;
+use crate::source_file;
+
+pub struct Report {
+    verbose: bool,
+    colour: bool,
+}
+
+impl Report {
+    /// `verbose` says what went live too; what did not is always said.
+    pub fn new(verbose: bool) -> Self {
+        let colour =
+            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { verbose, colour }
+    }
+
+    pub fn watches(&self, name: &str, files: usize) {
+        if self.verbose {
+            self.line(&format!("watching {files} {} of {name}", if files == 1 { "file" } else { "files" }));
+        }
+    }
+
+    pub fn polls(&self, reason: &str) {
+        self.line(&format!("no notifications from the system ({reason}): saves are seen within a second"));
+    }
+
+    pub fn unreadable(&self, error: &str) {
+        self.line(&format!("{} {error}", self.red("not read:")));
+    }
+
+    pub fn patched(&self, results: &[FileResult], took: Duration) {
+        for result in results {
+            let count = |outcome| result.verdicts.iter().filter(|verdict| verdict.verdict == outcome).count();
+            let refused = count(Outcome::Refused);
+            let is_live = |verdict: &&Verdict| match verdict.verdict {
+                Outcome::Applied => true,
+                Outcome::Caveat => verdict.code.as_deref() != Some(codes::STATEMENT_OFFERED),
+                _ => false,
+            };
+            let live = result.verdicts.iter().filter(is_live).count();
+            let file = &result.file;
+            let milliseconds = took.as_secs_f64() * 1000.0;
+            if refused > 0 {
+                self.line(&format!("{} {file} in {}", self.red("nothing changed:"), result.name));
+            } else if self.verbose {
+                let names: Vec<&str> =
+                    result.verdicts.iter().filter(is_live).map(|verdict| verdict.definition.as_str()).take(5).collect();
+                let more = if live > names.len() { format!(" and {} more", live - names.len()) } else { String::new() };
+                let what = if live == 0 { "nothing went live of".to_owned() } else { self.green("live:") };
+                self.line(&format!(
+                    "{what} {file} {}{more} in {} ({milliseconds:.1} ms)",
+                    names.join(", "),
+                    result.name
+                ));
+            }
+            for verdict in &result.verdicts {
+                self.verdict(verdict, &result.file);
+            }
+        }
+    }
+
+    /// What did not go live, or not as in a fresh process, with its line of source.
+    fn verdict(&self, verdict: &Verdict, file: &str) {
+        let (Some(code), Some(message)) = (&verdict.code, &verdict.message) else { return };
+        let code = match verdict.verdict {
+            Outcome::Refused => self.red(code),
+            Outcome::Caveat => self.yellow(code),
+            _ => return,
+        };
+        self.line(&format!("  {file}:{}: {code}: {message}", verdict.line));
+        let text = source_file::read(file.as_ref()).unwrap_or_default();
+        if let Some(source) = text.lines().nth(verdict.line.saturating_sub(1) as usize) {
+            self.line(&format!("  {:>5} | {source}", verdict.line));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        // A terminal that is gone reads nothing.
+        let _ = writeln!(std::io::stderr(), "hotsplice: {text}");
+    }
+
+    fn red(&self, text: &str) -> String {
+        self.coloured("31", text)
+    }
+
+    fn green(&self, text: &str) -> String {
+        self.coloured("32", text)
+    }
+
+    fn yellow(&self, text: &str) -> String {
+        self.coloured("33", text)
+    }
+
+    fn coloured(&self, colour: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

@@ -1,0 +1,211 @@
+//! What is saved goes live, without an editor.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hotsplice_tests::program::{PATIENCE, Program, Workspace};
+use hotsplice_tests::pythons::{self, Python};
+
+const PROGRAM: &str = "import sys, rates\n\ndef greet():\n    return 'hello'\n\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(eval(line), flush=True)\n";
+
+/// A program under `hotsplice run --watch`; its standard error is what is reported.
+fn watched(workspace: &Workspace, python: &Python) -> Program {
+    let script = workspace.write("app.py", PROGRAM);
+    workspace.write("rates.py", "def rate():\n    return 1\n");
+    let mut command = workspace.hotsplice();
+    command.args(["run", "--watch", "--verbose", "--python"]).arg(&python.path).arg(script);
+    let mut program = Program::start(command);
+    program.wait_line("ready");
+    workspace.sessions(1);
+    program
+}
+
+fn ask(program: &mut Program, expression: &str) -> String {
+    program.send(expression);
+    program.line()
+}
+
+/// Asks until the answer is another one than before, and gives that.
+fn comes(program: &mut Program, expression: &str, before: &str) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = ask(program, expression);
+        if answer != before {
+            return answer;
+        }
+        if Instant::now() > deadline {
+            let _ = program.child.kill();
+            panic!("{expression} is still {before}; reported was:\n{}", program.stderr());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Puts a text into a file, as some program does that saves.
+type Save = fn(&Path, &str);
+
+fn in_place(path: &Path, text: &str) {
+    fs::write(path, text).expect("written");
+}
+
+fn by_rename(path: &Path, text: &str) {
+    let other = path.with_extension("tmp");
+    fs::write(&other, text).expect("written");
+    fs::rename(other, path).expect("renamed");
+}
+
+fn removed_and_made_again(path: &Path, text: &str) {
+    fs::remove_file(path).expect("removed");
+    fs::write(path, text).expect("written");
+}
+
+fn moved_away_and_made_again(path: &Path, text: &str) {
+    fs::rename(path, path.with_extension("py~")).expect("renamed");
+    fs::write(path, text).expect("written");
+}
+
+fn emptied_and_filled(path: &Path, text: &str) {
+    fs::write(path, "").expect("emptied");
+    fs::write(path, text).expect("written");
+}
+
+fn with_the_time_kept(path: &Path, text: &str) {
+    let time = fs::metadata(path).expect("there").modified().expect("a time");
+    fs::write(path, text).expect("written");
+    fs::File::options().write(true).open(path).expect("open").set_modified(time).expect("set");
+}
+
+fn in_a_folder_made_again(path: &Path, text: &str) {
+    let folder = path.parent().expect("in a folder");
+    let away = folder.with_extension("away");
+    fs::rename(folder, &away).expect("renamed");
+    fs::create_dir(folder).expect("made");
+    fs::write(path, text).expect("written");
+    fs::remove_dir_all(away).expect("removed");
+}
+
+#[test]
+fn every_way_to_save_goes_live() {
+    let ways: [(&str, Save); 7] = [
+        ("in place", in_place),
+        ("by rename", by_rename),
+        ("removed and made again", removed_and_made_again),
+        ("moved away and made again", moved_away_and_made_again),
+        ("emptied and filled", emptied_and_filled),
+        ("with the time kept", with_the_time_kept),
+        ("in a folder made again", in_a_folder_made_again),
+    ];
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        let text = |value: usize| format!("def value():\n    return 'value {value}'\n");
+        let path = workspace.write("inside/part.py", &text(0));
+        let linked = workspace.write("elsewhere/real.py", &text(0).replace("value", "other"));
+        std::os::unix::fs::symlink(&linked, workspace.path().join("linked.py")).expect("a link");
+        let mut program = watched(&workspace, python);
+        let import = "(sys.path.append('inside'), __import__('part').value(), __import__('linked').other())[1:]";
+        assert_eq!(ask(&mut program, import), "('value 0', 'other 0')");
+        for (index, (way, save)) in ways.iter().enumerate() {
+            save(&path, &text(index + 1));
+            let now = comes(&mut program, "sys.modules['part'].value()", &format!("value {index}"));
+            assert_eq!(now, format!("value {}", index + 1), "saved {way} on Python {}", python.name());
+        }
+        in_place(&linked, &text(1).replace("value", "other"));
+        assert_eq!(comes(&mut program, "sys.modules['linked'].other()", "other 0"), "other 1", "through a link");
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+#[test]
+fn files_that_are_saved_together_are_one_patch() {
+    let workspace = Workspace::new();
+    let mut program = watched(&workspace, pythons::newest());
+    assert_eq!(ask(&mut program, "rates.rate()"), "1");
+    workspace.write("app.py", &PROGRAM.replace("return 'hello'", "return rates.rate(2)"));
+    workspace.write("rates.py", "def rate(factor):\n    return factor\n");
+    assert_eq!(comes(&mut program, "greet()", "hello"), "2");
+    assert_eq!(program.wait(), Some(0));
+    let reported = program.stderr();
+    assert!(reported.contains("live:"), "{reported}");
+    assert!(!reported.contains("HS0"), "no edit of the two was alone: {reported}");
+}
+
+#[test]
+fn a_save_that_does_not_parse_is_reported_once_and_waits() {
+    let workspace = Workspace::new();
+    let mut program = watched(&workspace, pythons::newest());
+    workspace.write("rates.py", "def rate():\n    return (\n");
+    workspace.write("app.py", &PROGRAM.replace("'hello'", "'welcome'"));
+    workspace.write("rates.py", "def rate():\n    return 3\n");
+    assert_eq!(comes(&mut program, "greet()", "hello"), "welcome");
+    assert_eq!(comes(&mut program, "rates.rate()", "1"), "3");
+    workspace.write("rates.py", "def rate():\n    return (\n");
+    assert_eq!(ask(&mut program, "rates.rate()"), "3");
+    hotsplice_tests::program::wait_for("the file to differ from what is live", || {
+        workspace.call(&["diff"]).expect(0).text().contains("return (").then_some(())
+    });
+    workspace.write("rates.py", "def rate():\n    return 4\n");
+    assert_eq!(comes(&mut program, "rates.rate()", "3"), "4");
+    assert_eq!(program.wait(), Some(0));
+    let reported = program.stderr();
+    assert!(reported.matches("HS0101").count() <= 2, "{reported}");
+}
+
+#[test]
+fn a_watched_program_ends_as_it_would_alone() {
+    let workspace = Workspace::new();
+    let script = workspace.write("ends.py", "import sys\nprint(sys.argv[1:], flush=True)\nsys.exit(7)\n");
+    let script = script.display().to_string();
+    workspace.write("tool.py", "import sys\ndef main():\n    print('main', sys.argv[1:], flush=True)\n    return 3\n");
+    let python = pythons::newest().path.display().to_string();
+    let called = workspace.call(&["run", "--watch", "--python", &python, &script, "-v", "x"]).expect(7);
+    assert_eq!(called.text(), "['-v', 'x']\n");
+    let called = workspace.call(&["run", "--python", &python, "-m", "tool:main", "x"]).expect(3);
+    assert_eq!(called.text(), "main ['x']\n");
+    let killed = workspace.write("killed.py", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n");
+    workspace.call(&["run", "--watch", "--python", &python, &killed.display().to_string()]).expect(137);
+}
+
+#[test]
+fn a_watch_of_its_own_serves_processes_that_run_already() {
+    let workspace = Workspace::new();
+    let script = workspace.write("app.py", PROGRAM);
+    workspace.write("rates.py", "def rate():\n    return 1\n");
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    // What was saved before the watch began goes live too.
+    workspace.write("rates.py", "def rate():\n    return 2\n");
+    let mut command = workspace.hotsplice();
+    command.args(["watch", "rates.py", "-v"]);
+    let mut watch = Program::start(command);
+    assert_eq!(comes(&mut program, "rates.rate()", "1"), "2");
+    workspace.write("app.py", &PROGRAM.replace("'hello'", "'welcome'"));
+    workspace.write("rates.py", "def rate():\n    return 3\n");
+    assert_eq!(comes(&mut program, "rates.rate()", "2"), "3");
+    assert_eq!(ask(&mut program, "greet()"), "hello", "only what was named is watched");
+    assert_eq!(workspace.call(&["diff"]).expect(0).text().matches("+    return 'welcome'").count(), 1);
+    let all = workspace.call(&["patch", "--json"]).expect(0).json();
+    assert_eq!(all[0]["edits"][0]["definition"], "greet", "every file that differs");
+    assert_eq!(ask(&mut program, "greet()"), "welcome");
+    assert!(workspace.call(&["patch"]).expect(0).text().contains("nothing to change"));
+    watch.child.kill().expect("it ran");
+    assert_eq!(program.wait(), Some(0));
+}
+
+#[test]
+fn without_a_program_it_is_a_prompt_that_can_be_patched() {
+    let workspace = Workspace::new();
+    workspace.write("rates.py", "def rate():\n    return 1\n");
+    let mut command = workspace.hotsplice();
+    command.args(["run", "--watch", "--python"]).arg(&pythons::newest().path);
+    let mut prompt = Program::start(command);
+    prompt.send("import rates");
+    let ask = |prompt: &mut Program| {
+        prompt.send("print(rates.rate())");
+        prompt.line()
+    };
+    assert_eq!(ask(&mut prompt), "1");
+    workspace.write("rates.py", "def rate():\n    return 2\n");
+    hotsplice_tests::program::wait_for("the prompt to have the new code", || (ask(&mut prompt) == "2").then_some(()));
+    assert_eq!(prompt.wait(), Some(0), "{}", prompt.stderr());
+}
