@@ -20,7 +20,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::{cpython, session};
+use crate::{cpython, finalizing, session};
 
 #[derive(Clone)]
 struct Executed {
@@ -135,7 +135,7 @@ pub fn adopt(py: Python<'_>, paths: Vec<PathBuf>) {
     let paths = paths.iter().map(|path| normal(path)).filter(wanted);
     // The program goes on while its files are read.
     let found: Vec<(PathBuf, Executed)> =
-        py.detach(|| paths.filter_map(|path| Some((path.clone(), as_it_was(&path, began)?))).collect());
+        finalizing::without_gil(py, || paths.filter_map(|path| Some((path.clone(), as_it_was(&path, began)?))).collect());
     if let Ok(mut executed) = EXECUTED.lock() {
         let files = executed.get_or_insert_default();
         for (path, file) in found {

@@ -56,6 +56,8 @@ pub struct State {
     /// None after the program has closed our descriptors, until new ones are opened.
     waited: Option<Waited>,
     reopen: Option<Reopen>,
+    /// Clients wait until then: the process is out of descriptors.
+    accept_after: Option<Instant>,
     connections: HashMap<u64, Connection>,
     last_connection: u64,
     inbox: Receiver<Message>,
@@ -99,6 +101,7 @@ impl State {
         let mut state = Self {
             waited: None,
             reopen: None,
+            accept_after: None,
             connections: HashMap::new(),
             last_connection: 0,
             inbox,
@@ -248,8 +251,10 @@ impl State {
     /// What there is to do; nothing if descriptors are lost.
     fn wait(&self, waited: &Waited) -> io::Result<Option<Ready>> {
         let (Some(listener), Some(bell)) = (waited.listener.get(), waited.bell.get()) else { return Ok(None) };
+        let accept_after = self.accept_after.filter(|when| *when > Instant::now());
+        let accepting = if accept_after.is_some() { PollFlags::empty() } else { PollFlags::IN };
         let mut polled =
-            vec![PollFd::new(listener, PollFlags::IN), PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
+            vec![PollFd::new(listener, accepting), PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
         let mut ids = Vec::with_capacity(self.connections.len());
         for (id, connection) in &self.connections {
             let Some(stream) = connection.stream.get() else { return Ok(None) };
@@ -266,7 +271,8 @@ impl State {
         if !self.mailbox.has_bell() {
             return Ok(None);
         }
-        let next = self.alarms.iter().map(|(when, _)| when.saturating_duration_since(Instant::now())).min();
+        let times = self.alarms.iter().map(|(when, _)| *when).chain(accept_after);
+        let next = times.map(|when| when.saturating_duration_since(Instant::now())).min();
         let timeout = next.map_or(self.look, |next| next.min(self.look));
         match poll(&mut polled, Timespec::try_from(timeout).ok().as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -296,9 +302,22 @@ impl State {
     }
 
     fn accept(&mut self) {
-        while let Some(Ok((stream, _))) =
+        self.accept_after = None;
+        while let Some(accepted) =
             self.waited.as_ref().and_then(|waited| waited.listener.get()).map(UnixListener::accept)
         {
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {
+                    continue;
+                }
+                // No descriptor is left. The client stays in the queue, and would wake us at once.
+                Err(_) => {
+                    self.accept_after = Some(Instant::now() + REST);
+                    break;
+                }
+            };
             if self.connections.len() >= MAX_CONNECTIONS || stream.set_nonblocking(true).is_err() {
                 continue;
             }

@@ -57,10 +57,28 @@ fn session() -> MutexGuard<'static, Option<Session>> {
     SESSION.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A library may fork without Python's hooks: then the child has the parent's session in its memory, and nothing of it.
+impl Session {
+    fn is_ours(&self) -> bool {
+        self.entry.pid == std::process::id()
+    }
+}
+
+/// The session of this very process. What was inherited by a fork that nobody announced is left as it is.
+fn own(session: &mut Option<Session>) -> Option<&mut Session> {
+    session.as_mut().filter(|session| session.is_ours())
+}
+
 /// Makes this process a session. `about` gives `command`, `cwd`, `executable`, `python`, `version`. A second
 /// call does nothing.
 #[pyfunction]
 pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>) -> PyResult<()> {
+    let inherited = session().take_if(|session| !session.is_ours());
+    if let Some(inherited) = inherited {
+        // Its thread, socket and connections are the parent's.
+        std::mem::forget(inherited);
+        job::reset(py);
+    }
     if session().is_some() {
         return Ok(());
     }
@@ -187,7 +205,7 @@ pub fn prepare_thread_entry(py: Python<'_>) {
 
 /// Sends an event to every client. Never waits.
 pub fn broadcast(method: &str, params: &impl serde::Serialize) {
-    let mailbox = session().as_ref().map(|session| session.mailbox.clone());
+    let mailbox = own(&mut session()).map(|session| session.mailbox.clone());
     if let (Some(mailbox), Ok(bytes)) = (mailbox, notification(method, params)) {
         mailbox.send(Message::Broadcast(bytes));
     }
@@ -201,7 +219,7 @@ pub fn notify(method: &str, params: &Bound<'_, PyDict>) -> PyResult<()> {
 
 /// Has the listener set off an alarm at a time.
 pub fn at(when: Instant, alarm: job::Alarm) {
-    if let Some(session) = session().as_ref() {
+    if let Some(session) = own(&mut session()) {
         session.mailbox.send(Message::Alarm(when, alarm));
     }
 }
@@ -226,6 +244,9 @@ fn pause(py: Python<'_>, mailbox: &Mailbox, thread: Thread) -> Option<Box<State>
 #[pyfunction]
 pub fn stop(py: Python<'_>) {
     let Some(session) = session().take() else { return };
+    if !session.is_ours() {
+        return std::mem::forget(session);
+    }
     let _ = fs::remove_file(session.directory.join(format!("{}.json", session.entry.id)));
     let _ = fs::remove_file(&session.entry.socket);
     // The listener first, since it starts the jobs.
@@ -243,7 +264,7 @@ pub fn stop(py: Python<'_>) {
 #[pyfunction]
 pub fn before_fork(py: Python<'_>) {
     job::before_fork(py);
-    let taken = session().as_mut().map(|session| {
+    let taken = own(&mut session()).map(|session| {
         session.forks += 1;
         match session.thread {
             Thread::Running(_) => Some((session.mailbox.clone(), std::mem::replace(&mut session.thread, Thread::Gone))),
@@ -289,7 +310,7 @@ fn thread_count() -> Option<usize> {
 pub fn after_fork_in_parent(py: Python<'_>) {
     job::list_again(py);
     let mut session = session();
-    let Some(session) = session.as_mut() else { return };
+    let Some(session) = own(&mut session) else { return };
     session.forks = session.forks.saturating_sub(1);
     if session.forks > 0 {
         return;
