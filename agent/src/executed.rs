@@ -134,8 +134,9 @@ pub fn adopt(py: Python<'_>, paths: Vec<PathBuf>) {
     let wanted = |path: &PathBuf| is_project(path) && !known.contains(path);
     let paths = paths.iter().map(|path| normal(path)).filter(wanted);
     // The program goes on while its files are read.
-    let found: Vec<(PathBuf, Executed)> =
-        finalizing::without_gil(py, || paths.filter_map(|path| Some((path.clone(), as_it_was(&path, began)?))).collect());
+    let found: Vec<(PathBuf, Executed)> = finalizing::without_gil(py, || {
+        paths.filter_map(|path| Some((path.clone(), as_it_was(&path, began)?))).collect()
+    });
     if let Ok(mut executed) = EXECUTED.lock() {
         let files = executed.get_or_insert_default();
         for (path, file) in found {

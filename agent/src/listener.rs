@@ -253,8 +253,7 @@ impl State {
         let (Some(listener), Some(bell)) = (waited.listener.get(), waited.bell.get()) else { return Ok(None) };
         let accept_after = self.accept_after.filter(|when| *when > Instant::now());
         let accepting = if accept_after.is_some() { PollFlags::empty() } else { PollFlags::IN };
-        let mut polled =
-            vec![PollFd::new(listener, accepting), PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
+        let mut polled = vec![PollFd::new(listener, accepting), PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
         let mut ids = Vec::with_capacity(self.connections.len());
         for (id, connection) in &self.connections {
             let Some(stream) = connection.stream.get() else { return Ok(None) };

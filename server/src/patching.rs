@@ -184,6 +184,13 @@ fn attempt<'a>(
             Ok(None) => continue,
             // Ended while there are others: a process that isn't there holds nobody back.
             Err(SessionError::Gone { .. }) if !alone => return None,
+            // Nor does one that stands still, of which nobody knows whether it has the file. That is reported.
+            Err(error @ SessionError::Stopped { .. }) if !alone => {
+                let path = file.path.display().to_string();
+                let verdict = Verdict { verdict: Outcome::Caveat, ..failure(&path, &error) };
+                attempt.files.push(AttemptedFile { path, function: file.function.clone(), verdicts: vec![verdict] });
+                continue;
+            }
             Err(error) => {
                 let path = file.path.display().to_string();
                 let verdict = failure(&path, &error);

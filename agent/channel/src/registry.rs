@@ -118,12 +118,20 @@ pub fn parent_of(pid: u32) -> Option<u32> {
 
 /// The kernel's start time of a process that runs and is no zombie. Linux: field 22 of `/proc/<pid>/stat`.
 pub fn process_started(pid: u32) -> Option<u64> {
+    let (state, started) = process_state(pid)?;
+    (!matches!(state, 'Z' | 'X')).then_some(started)
+}
+
+/// Whether a process stands still: Ctrl-Z, or a debugger that traces it.
+pub fn is_stopped(pid: u32) -> bool {
+    process_state(pid).is_some_and(|(state, _)| matches!(state, 'T' | 't'))
+}
+
+/// The state's letter, and the start time.
+fn process_state(pid: u32) -> Option<(char, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command's name stands in parentheses and may hold anything.
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hotsplice_channel::expiry::Expiry;
 use hotsplice_channel::message::{Hello, HelloAnswer, JsonRpc, Request, Response, event, method};
-use hotsplice_channel::registry::Entry;
+use hotsplice_channel::registry::{self, Entry};
 use hotsplice_channel::{PROTOCOL, codes, framing};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,11 @@ pub enum Event {
     /// The connection is over.
     Closed,
 }
+
+/// After how long it is looked whether a process that does not answer is stopped.
+const STOPPED_AFTER: Duration = Duration::from_millis(200);
+/// Requests that change the process.
+const CHANGING: [&str; 3] = [method::PREPARE, method::COMMIT, method::ABORT];
 
 type Pending = Arc<Mutex<HashMap<u64, Sender<Response>>>>;
 
@@ -80,6 +85,14 @@ impl Client {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Twice: one that is traced stands still for a moment at every call into the kernel.
+    fn is_stopped(&self) -> bool {
+        registry::is_stopped(self.pid) && {
+            std::thread::sleep(Duration::from_millis(20));
+            registry::is_stopped(self.pid)
+        }
+    }
+
     /// Asks and waits for the answer.
     pub fn request<T: DeserializeOwned>(
         &self,
@@ -90,9 +103,10 @@ impl Client {
         let bad = |error: serde_json::Error| SessionError::BadMessage { pid: self.pid, detail: error.to_string() };
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let params = serde_json::to_value(params).map_err(bad)?;
+        let method = method.to_owned();
         // Earlier than it is waited for: the answer to what goes live at the last moment is on its way then.
         let expires = Some(Expiry::after(patience * 4 / 5));
-        let request = Request { jsonrpc: JsonRpc::V2, id, method: method.to_owned(), params, expires };
+        let request = Request { jsonrpc: JsonRpc::V2, id, method: method.clone(), params, expires };
         let bytes = framing::encode(&request).map_err(bad)?;
         if bytes.len() > hotsplice_channel::MAX_MESSAGE {
             let message = format!("the patch is {} bytes long, more than a message may be", bytes.len());
@@ -109,7 +123,15 @@ impl Client {
             (&self.stream).write_all(&bytes)
         };
         let received = match written {
-            Ok(()) => answer.recv_timeout(patience),
+            Ok(()) => match answer.recv_timeout(patience.min(STOPPED_AFTER)) {
+                // What changes the process goes on when the process does, so its answer is waited for.
+                Err(RecvTimeoutError::Timeout) if !CHANGING.contains(&method.as_str()) && self.is_stopped() => {
+                    self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                    return Err(SessionError::Stopped { pid: self.pid });
+                }
+                Err(RecvTimeoutError::Timeout) => answer.recv_timeout(patience.saturating_sub(STOPPED_AFTER)),
+                received => received,
+            },
             // It may have said why before it closed.
             Err(_) => answer.recv_timeout(Duration::from_millis(200)).map_err(|_| RecvTimeoutError::Disconnected),
         };

@@ -8,6 +8,8 @@ pub enum SessionError {
     Gone { pid: u32 },
     #[error("process {pid} did not answer in {seconds} s: it may be stopped, or in C code that keeps the GIL")]
     TimedOut { pid: u32, seconds: u64 },
+    #[error("process {pid} is stopped (Ctrl-Z, or a debugger that holds it): let it go on, then patch again")]
+    Stopped { pid: u32 },
     #[error("{message}")]
     Refused { code: String, message: String },
     #[error("process {pid} sent something that can't be understood: {detail}")]
@@ -19,7 +21,7 @@ impl SessionError {
     pub fn code(&self) -> &str {
         match self {
             Self::Gone { .. } => codes::SESSION_GONE,
-            Self::TimedOut { .. } => codes::TIMED_OUT,
+            Self::TimedOut { .. } | Self::Stopped { .. } => codes::TIMED_OUT,
             Self::Refused { code, .. } => code,
             Self::BadMessage { .. } => codes::BAD_MESSAGE,
         }

@@ -163,6 +163,10 @@ impl Session {
         if let Some(found) = find(&self.files()?) {
             return Ok(Some(found));
         }
+        if registry::is_stopped(self.entry.pid) {
+            // It imports nothing meanwhile.
+            return Ok(None);
+        }
         // The news of a module that was just imported may be on its way: a file is missing only if the process says so now.
         self.forget_files();
         Ok(find(&self.files()?))

@@ -45,6 +45,8 @@ class FileChange:
         self.running = message.get("running") or []
         self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
         self.outcomes = [EditOutcome(self.path, edit) for edit in self.edits]
+        # The outcomes for which `_outcomes_by_unit` was made.
+        self._indexed = None
         # For what goes wrong in a file in which only lines moved.
         self.whole = EditOutcome(self.path, _WHOLE_FILE)
         self.namespaces = lookup.namespaces(self.path)
@@ -57,24 +59,34 @@ class FileChange:
 
     def outcomes_of(self, unit):
         """Outcomes of the edits to this function and to what is nested in it."""
-        return [outcome for outcome in self.outcomes if self._belongs(outcome.edit, unit)]
+        return self._outcomes_by_unit().get(id(unit), [])
 
-    def _belongs(self, edit, unit):
+    def _outcomes_by_unit(self):
+        """Made once for the outcomes that there are: each belongs to the units around it."""
+        if self._indexed is not self.outcomes:
+            by_path = {}
+            for unit in self.units:
+                by_path.setdefault((*unit["scope"], unit["name"]), []).append(unit)
+            for units in by_path.values():
+                units.sort(key=lambda unit: unit["line"])
+            self._by_unit, self._indexed = {}, self.outcomes
+            for outcome in self.outcomes:
+                for unit in self._units_around(outcome.edit, by_path):
+                    self._by_unit.setdefault(id(unit), []).append(outcome)
+        return self._by_unit
+
+    @staticmethod
+    def _units_around(edit, by_path):
         if edit["what"] not in ("function", "class"):
-            return False
+            return
         if edit.get("change") in ("added", "removed") and "<locals>" not in edit["scope"]:
-            return False
-        path = [*edit["scope"], edit["definition"].rpartition(".")[2]]
-        wanted = [*unit["scope"], unit["name"]]
-        if path[: len(wanted)] != wanted:
-            return False
-        # Of several definitions with one name it is the last that starts no later.
-        starts = [
-            other["line"]
-            for other in self.units
-            if other["scope"] == unit["scope"] and other["name"] == unit["name"] and other["line"] <= edit["line"]
-        ]
-        return not starts or unit["line"] == max(starts)
+            return
+        path = (*edit["scope"], edit["definition"].rpartition(".")[2])
+        for length in range(1, len(path) + 1):
+            units = by_path.get(path[:length], ())
+            # Of several definitions with one name it is the last that starts no later.
+            before = [unit for unit in units if unit["line"] <= edit["line"]]
+            yield from before[-1:] or units
 
     def outcome_at(self, line):
         """The outcome of the innermost edit around a line, else of the first one."""
@@ -295,11 +307,12 @@ class Transaction:
                     "patched_at": now,
                     "ran": None,
                 }
+        calls = running.calls_by_code() if change.retired else {}
         for code, unit in change.retired:
             name = ".".join((*unit["scope"], unit["name"]))
             version = file.patched.get(name, {"version": 1})["version"] - 1
             running.remember(code, file.path, name, version)
-            self._say_still_inside(change, code, unit)
+            self._say_still_inside(change, unit, calls.get(id(code)))
         change.retired.clear()
         for code_change in (item for items in change.code_changes.values() for item in items):
             running.forget(code_change.new_code)
@@ -309,8 +322,7 @@ class Transaction:
                     first_run.watch(code, file.path, name, file.patched[name])
         change.code_changes.clear()
 
-    def _say_still_inside(self, change, code, unit):
-        places = running.threads_inside(code)
+    def _say_still_inside(self, change, unit, places):
         if places:
             calls = "1 call that began before still runs" if len(places) == 1 else f"{len(places)} calls still run"
             for outcome in change.outcomes_of(unit):

@@ -75,15 +75,13 @@ def _look(waited):
         native.call_later(wait, lambda: _look(wait))
 
 
-def threads_inside(code):
-    """Names of the threads that are inside of a code object, once for each call."""
-    names = None
-    found = []
+def calls_by_code():
+    """For each code object that a thread is inside of, by its id: the threads' names and lines, once for each call."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    found = {}
     for ident, frame in sys._current_frames().items():
         while frame is not None:
-            if frame.f_code is code:
-                names = names or {thread.ident: thread.name for thread in threading.enumerate()}
-                found.append(f"{names.get(ident, ident)}, line {frame.f_lineno}")
+            found.setdefault(id(frame.f_code), []).append(f"{names.get(ident, ident)}, line {frame.f_lineno}")
             frame = frame.f_back
     return found
 

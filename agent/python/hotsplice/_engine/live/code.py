@@ -80,6 +80,14 @@ def find_function(module_code, name, line):
     return None
 
 
+def functions_by_place(module_code):
+    """The code of each outermost function, by its name and line."""
+    found = {}
+    for _, code in outermost_functions(module_code):
+        found.setdefault((code.co_name, code.co_firstlineno), code)
+    return found
+
+
 def find_class_body(module_code, scope):
     scope = tuple(scope)
     for found, code in class_bodies(module_code):
@@ -169,5 +177,7 @@ def align(befores, afters):
 
 def docstring(code):
     """The docstring that a function made from the code has: asked of the interpreter, whose rules differ."""
+    if not code.co_consts or type(code.co_consts[0]) is not str:
+        return None
     closure = tuple(CellType() for _ in code.co_freevars)
     return FunctionType(code, {}, code.co_name, None, closure or None).__doc__

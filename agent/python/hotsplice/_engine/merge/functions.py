@@ -1,12 +1,13 @@
 """New code for live functions: all that share a definition's code get the new one, their cells matched by name."""
 
 import functools
+import inspect
 from collections import Counter
 from types import CellType, FunctionType
 
 from ..errors import Refusal
 from ..live import lookup
-from ..live.code import compile_text, docstring, find_function, pair, tree
+from ..live.code import compile_text, docstring, functions_by_place, pair, tree
 from ..native import native
 from . import defaults
 
@@ -52,8 +53,9 @@ def resolve(file_change, namespace, compiled):
     changes = []
     module_code = lookup.running_module_code(file_change.path)
     file_change.holders = holders = [module_code] if module_code is not None else []
+    compiled_functions = functions_by_place(compiled)
     for unit in file_change.units:
-        new_code = find_function(compiled, unit["name"], unit["line"])
+        new_code = compiled_functions.get((unit["name"], unit["line"]))
         if new_code is None:
             continue
         live = lookup.find_unit(namespace, unit)
@@ -72,8 +74,14 @@ def resolve(file_change, namespace, compiled):
                 )
         # Asked before anything here refers to the code.
         shared = len(live) > 1 or native.is_shared(live[0], holders)
-        changes.append(CodeChange(unit, namespace, live, new_code, shared))
+        changes.append(CodeChange(unit, namespace, live, as_decorated(live[0].__code__, new_code), shared))
     return changes
+
+
+def as_decorated(old, new):
+    """New code with the flag that ``types.coroutine`` gave the old one: no text sets it."""
+    is_iterable = old.co_flags & inspect.CO_ITERABLE_COROUTINE and new.co_flags & inspect.CO_GENERATOR
+    return new.replace(co_flags=new.co_flags | inspect.CO_ITERABLE_COROUTINE) if is_iterable else new
 
 
 def _say_missing(outcome, unit, namespace):
