@@ -85,7 +85,7 @@ pub fn objects_of_type<'py>(py: Python<'py>, kinds: &Bound<'py, PyTuple>) -> PyR
 #[pyfunction]
 pub fn referrers<'py>(py: Python<'py>, targets: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let arguments = PyTuple::new(py, targets.iter())?;
-    let found = py.import("gc")?.getattr("get_referrers")?.call1(&arguments)?;
+    let found = cpython::gc(py)?.getattr("get_referrers")?.call1(&arguments)?;
     let found = found.cast_into::<PyList>()?;
     Ok(found.iter().filter(|object| !object.is(targets) && !object.is(&arguments)).collect())
 }

@@ -172,7 +172,8 @@ fn capabilities(py: Python<'_>) -> BTreeMap<String, Capability> {
     BTreeMap::from([
         (
             "in-place-line-shift".to_owned(),
-            unless(cpython::can_set_first_line(py), "this interpreter caches line numbers or has an unknown layout"),
+            // Not looked for in the layout of objects, which would be a part of each start.
+            unless(py.version_info() < (3, 11) || py.version_info() >= (3, 12), "CPython 3.11 caches line numbers"),
         ),
         (
             "heap-visitor".to_owned(),

@@ -13,7 +13,8 @@ def attach(directory=None):
 
     ``directory`` is the registry's folder, as for ``hotsplice.listen``. Raises what that raises.
     """
-    from importlib.util import module_from_spec, spec_from_file_location
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import spec_from_file_location
 
     package = os.path.dirname(os.path.abspath(__file__))
     if "hotsplice" not in sys.modules:

@@ -2,8 +2,10 @@
 
 import os
 import sys
-from importlib.machinery import ExtensionFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
+
+# What `importlib` is made of, and always there: the program may not have imported that.
+from _frozen_importlib import module_from_spec
+from _frozen_importlib_external import ExtensionFileLoader, spec_from_file_location
 
 NAME = "hotsplice._agent"
 

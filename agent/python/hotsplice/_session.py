@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+from . import _loaded
 from ._native import load
 
 __version__ = "0.1.0"
@@ -87,7 +88,6 @@ def listen(directory=None):
         raise UnsupportedPython(f"HS0008: {reason}")
     agent = _load()
     agent.watch(os.path.dirname(os.__file__))
-    from ._engine.live import files as live_files  # imported now, so that the first patch need not
 
     about = {
         "command": list(getattr(sys, "orig_argv", sys.argv)),
@@ -97,7 +97,8 @@ def listen(directory=None):
         "version": __version__,
     }
     if not _registered:
-        live_files.adopt()
+        # Texts of files that were executed before the agent came, if they are as they were.
+        agent.adopt(_loaded.project_files())
     agent.start(os.fspath(directory or runtime_directory()), about)
     if "threading" in sys.modules:
         agent.prepare_thread_entry()
@@ -117,12 +118,12 @@ def stop():
 
 
 def _after_fork_in_child():
-    from ._engine.after import transition
-
     try:
         if load().after_fork_in_child():
             _replace_stdin()
-        transition.end_all()
+        transition = sys.modules.get("hotsplice._engine.after.transition")
+        if transition is not None:
+            transition.end_all()
     except OSError as error:
         sys.stderr.write(f"hotsplice: the forked process {os.getpid()} can't be patched: {error}\n")
 

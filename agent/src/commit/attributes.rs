@@ -119,7 +119,7 @@ pub fn restore_in_namespace(
 ) -> PyResult<()> {
     let own = namespace(class)?;
     // The dictionary behind the view: written to directly, since the setters for these names do more.
-    let referents = class.py().import("gc")?.call_method1("get_referents", (own,))?;
+    let referents = cpython::gc(class.py())?.call_method1("get_referents", (own,))?;
     let own = referents.get_item(0)?.cast_into::<PyDict>()?;
     match old {
         Some(old) => own.set_item(name, old)?,

@@ -15,7 +15,7 @@ use crate::cpython::{self, bodies, layout};
 pub fn ordered_dict<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
     static TYPE: OnceLock<Py<PyAny>> = OnceLock::new();
     if TYPE.get().is_none() {
-        let _ = TYPE.set(py.import("_collections")?.getattr("OrderedDict")?.unbind());
+        let _ = TYPE.set(py.import("hotsplice._loading")?.getattr("ordered_dict")?.unbind());
     }
     TYPE.get().map(|kind| kind.bind(py).clone()).ok_or_else(|| PyValueError::new_err("no OrderedDict"))
 }

@@ -326,7 +326,7 @@ fn is_code(object: &Bound<'_, PyAny>) -> bool {
 }
 
 fn new_cell<'py>(py: Python<'py>, content: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-    let cell = py.import("types")?.getattr("CellType")?;
+    let cell = py.eval(c"type((lambda x: lambda: x)(0).__closure__[0])", None, None)?;
     content.map_or_else(|| cell.call0(), |content| cell.call1((content,)))
 }
 

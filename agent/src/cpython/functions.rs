@@ -33,16 +33,17 @@ pub fn is_function(object: &Bound<'_, PyAny>) -> bool {
 pub fn function_type(py: Python<'_>) -> *mut ffi::PyObject {
     static TYPE: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     *TYPE.get_or_init(|| {
-        py.import("types").and_then(|types| types.getattr("FunctionType")).map_or(0, |found| found.into_ptr() as usize)
+        // Not from `types`, which a program may have of its own.
+        py.eval(c"type(lambda: 0)", None, None).map_or(0, |found| found.into_ptr() as usize)
     }) as *mut ffi::PyObject
 }
 
 /// The type of code objects.
 pub fn code_type(py: Python<'_>) -> *mut ffi::PyObject {
     static TYPE: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *TYPE.get_or_init(|| {
-        py.import("types").and_then(|types| types.getattr("CodeType")).map_or(0, |found| found.into_ptr() as usize)
-    }) as *mut ffi::PyObject
+    *TYPE
+        .get_or_init(|| py.eval(c"type((lambda: 0).__code__)", None, None).map_or(0, |found| found.into_ptr() as usize))
+        as *mut ffi::PyObject
 }
 
 pub fn get<'py>(function: &Bound<'py, PyAny>, part: Part) -> PyResult<Bound<'py, PyAny>> {

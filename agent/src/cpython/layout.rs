@@ -49,7 +49,7 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
     let code =
         py.import("builtins")?.getattr("compile")?.call1(("def probe(): pass\nprobe()", "<hotsplice>", "exec"))?;
     let probe_code = code.getattr("co_consts")?.get_item(0)?;
-    let function_type = py.import("types")?.getattr("FunctionType")?;
+    let function_type = py.eval(c"type(lambda: 0)", None, None)?;
     let function = function_type.call1((&probe_code, &globals))?;
     let pair = PyTuple::new(py, [&globals, &builtins])?;
     let annotated = function_type.call1((&probe_code, &globals))?;
@@ -187,9 +187,12 @@ fn find_first_line(py: Python<'_>, code: &Bound<'_, PyAny>) -> PyResult<Option<u
     // SAFETY: as above; the object was made here and nothing else knows it.
     unsafe { *marked.as_ptr().cast::<u8>().add(offset).cast::<i32>() = 1000 };
     let first_line: i32 = marked.getattr("co_firstlineno")?.extract()?;
-    let lines: Vec<(u32, u32, Option<i32>)> =
-        marked.call_method0("co_lines")?.try_iter()?.map(|item| item?.extract()).collect::<PyResult<_>>()?;
-    let follows = lines.iter().all(|(_, _, line)| line.is_none_or(|line| line == 1000));
+    let mut follows = true;
+    // Not collected: PyO3 would import `operator` to ask how many there are, a module that the program may have of its own.
+    for item in marked.call_method0("co_lines")?.try_iter()? {
+        let (_, _, line): (u32, u32, Option<i32>) = item?.extract()?;
+        follows &= line.is_none_or(|line| line == 1000);
+    }
     Ok((first_line == 1000 && follows).then_some(offset))
 }
 

@@ -145,3 +145,8 @@ pub fn function_globals(symbols: &Symbols, function: *mut ffi::PyObject) -> *mut
     // SAFETY: callers pass objects whose type is `function`; the result is borrowed from it.
     unsafe { (symbols.function_get_globals)(function) }
 }
+
+/// CPython's own `gc`. Importing it would leave it in a program's `sys.modules`.
+pub fn gc(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("hotsplice._loading")?.getattr("gc")
+}

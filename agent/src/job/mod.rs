@@ -237,7 +237,7 @@ fn call_engine(py: Python<'_>, request: &Request) -> PyResult<Value> {
 }
 
 fn engine(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(py.import("hotsplice._engine")?.into_any())
+    py.import("hotsplice._loading")?.getattr("engine")?.call0()
 }
 
 /// `EngineError` carries its own code; anything else is our failure, with the traceback for the report.

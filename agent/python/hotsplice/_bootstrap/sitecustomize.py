@@ -8,7 +8,8 @@ import sys
 
 
 def _start():
-    from importlib.util import module_from_spec, spec_from_file_location
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import spec_from_file_location
 
     package = os.environ.get("HOTSPLICE_AGENT_DIR") or os.path.dirname(_here)
     spec = spec_from_file_location("_hotsplice_attach", os.path.join(package, "_attach.py"))
@@ -19,8 +20,8 @@ def _start():
 
 def _run_own():
     """The ``sitecustomize`` that Python would have found without us."""
-    from importlib.machinery import PathFinder
-    from importlib.util import module_from_spec
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import PathFinder
 
     spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if not _is_here(entry)])
     if spec is None or spec.loader is None:

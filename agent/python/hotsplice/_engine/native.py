@@ -1,5 +1,5 @@
 """The native half of the agent, by one name for all modules of the engine."""
 
-from importlib import import_module
+import sys
 
-native = import_module("hotsplice._agent")
+native = sys.modules["hotsplice._agent"]

@@ -29,10 +29,11 @@ def handle(method, params):
 def files(_params):
     found = {}
     for path, module in lookup.loaded_modules():
-        if module.__name__.partition(".")[0] == "hotsplice":
+        name = str(lookup.members_of(module).get("__name__"))
+        if name.partition(".")[0] == "hotsplice":
             # What makes the patch is no part of the program.
             continue
-        found.setdefault(path, []).append(module.__name__)
+        found.setdefault(path, []).append(name)
     return {"files": [{"path": path, "modules": modules, "version": version(path)} for path, modules in found.items()]}
 
 

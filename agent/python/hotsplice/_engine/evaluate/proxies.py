@@ -14,10 +14,13 @@ from typing import Any
 from ..errors import FormerCode
 from ..native import native
 
-# Bases without a layout of their own that a hidden base may share.
-_WITHOUT_LAYOUT = (abc.ABC, typing.Generic, typing.Protocol)
 # What `type` puts into every class.
 _OF_TYPE = {"__dict__", "__weakref__", "__module__", "__doc__", "__static_attributes__", "__firstlineno__"}
+
+
+def _without_layout() -> tuple[Any, ...]:
+    """Bases without a layout of their own that a hidden base may share."""
+    return (abc.ABC, typing.Generic, typing.Protocol)
 
 
 def function_proxy(live: FunctionType, code: Any, namespace: dict[str, Any]) -> FunctionType:
@@ -102,7 +105,7 @@ def _hidden_bases(live: type) -> tuple[type, type] | None:
     while base is not None and base.__dictoffset__ != 0 and native.is_made_in_python(base):
         base = base.__base__
     base = base or object
-    if native.is_made_in_python(base) and base not in _WITHOUT_LAYOUT:
+    if native.is_made_in_python(base) and base not in _without_layout():
         return None
     # `typing.Generic` takes no other name for a class that derives from it alone.
     name = "Protocol" if base is typing.Generic else "_Hidden"

@@ -19,7 +19,6 @@ Each module here knows one framework, and is imported only when the program has 
 import inspect
 import sys
 from functools import partial
-from importlib import import_module
 from types import FunctionType
 
 from ..live import lookup
@@ -39,8 +38,12 @@ _RUN_AGAIN = {"decorators", "async", "type-parameters"}
 _HEADER = {*_RUN_AGAIN, "docstring", "defaults", "annotations", "parameters"}
 
 
+def _adapter(name):
+    return __import__(f"{__name__}.{name}", fromlist=("",))
+
+
 def _adapters():
-    return [import_module(f"{__name__}.{name}") for name, module in _KNOWN.items() if module in sys.modules]
+    return [_adapter(name) for name, module in _KNOWN.items() if module in sys.modules]
 
 
 class Registries:
@@ -187,14 +190,14 @@ def configures(edit, namespace):
     """Whether a statement whose values have changed may be run again, because configuring is all that it does."""
     if "logging.config" not in sys.modules:
         return False
-    return import_module(f"{__name__}.logging").configures(edit, namespace)
+    return _adapter("logging").configures(edit, namespace)
 
 
 def rewriter(module):
     """What makes a tree of a text for this module, where that is not CPython's parser alone."""
     if "_pytest.assertion.rewrite" not in sys.modules:
         return None
-    return import_module(f"{__name__}.pytest").rewriter(module)
+    return _adapter("pytest").rewriter(module)
 
 
 def change_classes(edits):

@@ -121,11 +121,6 @@ def _from_import(path):
     return LiveFile(path, text, "assumed", differing(path, text), executed)
 
 
-def adopt():
-    """Notes the texts of a project's files that were executed before the agent came, if they are as they were."""
-    native.adopt([path for path, _ in lookup.loaded_modules() if not lookup.is_installed(path)])
-
-
 def decode(content, path):
     """Text of a source file as PEP 263 says; line ends are left as they are."""
     lines = iter(content.splitlines(True))

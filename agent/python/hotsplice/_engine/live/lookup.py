@@ -4,9 +4,9 @@ import gc
 import os
 import re
 import sys
-from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 
+from ..._loaded import absolute, is_installed, loaded_modules, members_of  # noqa: F401
 from ..native import native
 from .code import tree
 
@@ -47,29 +47,6 @@ def same_file(filename, path):
     return filename == path or absolute(filename) == path
 
 
-def absolute(filename):
-    """As ``os.path.abspath``, also where the working directory is gone."""
-    if filename.startswith("/"):
-        return os.path.normpath(filename)
-    try:
-        return os.path.abspath(filename)
-    except OSError:
-        return filename
-
-
-def loaded_modules(is_wanted=lambda filename: True):
-    """Yields ``(path, module)`` for each module that was loaded from a source file of a wanted name."""
-    for module in list(sys.modules.values()):
-        if not isinstance(module, ModuleType):
-            continue
-        # Asking a lazy module in the ordinary way would load it.
-        filename = object.__getattribute__(module, "__dict__").get("__file__")
-        if not isinstance(filename, str) or not is_wanted(filename):
-            continue
-        if filename.endswith((".py", ".pyw")) or module.__name__ == "__main__":
-            yield absolute(filename), module
-
-
 def namespaces(path):
     """Every live namespace of a file; a file given to ``exec`` by hand has no module but functions."""
     found = {}
@@ -77,7 +54,8 @@ def namespaces(path):
     # Making paths absolute costs more than all the rest.
     for loaded, module in loaded_modules(lambda filename: filename.endswith(name)):
         if loaded == path:
-            found.setdefault(id(module.__dict__), Namespace(module.__dict__, module, path))
+            globals = members_of(module)
+            found.setdefault(id(globals), Namespace(globals, module, path))
     # Executed more often than there are modules: by hand, or once more under the same name.
     record = native.loaded(path).get(path) if found else None
     if not found or (record is not None and record[4] > len(found)):
@@ -86,12 +64,6 @@ def namespaces(path):
             if id(globals) not in found and same_file(function.__code__.co_filename, path):
                 found[id(globals)] = Namespace(globals, None, path)
     return list(found.values())
-
-
-@lru_cache(maxsize=10_000)
-def is_installed(path):
-    """Whether a file is of an installed package or the standard library, which do not import a project's modules."""
-    return any(part in path for part in ("/site-packages/", "/dist-packages/", "/lib/python3"))
 
 
 def running_module_code(path):

@@ -1,0 +1,254 @@
+"""Loads the engine, out of the program's way.
+
+The engine needs modules of the standard library, such as ``ast``, that the program may not have imported, or of which
+it has its own (``token.py`` beside the script). What is not there as the standard library has it is loaded for the
+engine alone, from the standard library's own place, whatever ``sys.path`` holds; ``sys.modules`` stays as it was. What
+the program has of the standard library is used as it is, for then an ``enum.Enum`` of the program is the engine's too.
+
+A module that is loaded here imports through :func:`_import`, which stands in its ``__builtins__``.
+"""
+
+import _frozen_importlib
+import _frozen_importlib_external
+import builtins
+import os
+import sys
+
+_MODULE = type(sys)
+_LIBRARY = os.path.dirname(os.__file__)
+_PATH = [_LIBRARY, os.path.join(_LIBRARY, "lib-dynload")]
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+_NATIVE_IMPORTERS = (_frozen_importlib.BuiltinImporter, _frozen_importlib.FrozenImporter)
+
+# Modules of the standard library that were loaded for the engine alone, and what it has instead of others.
+_own = {}
+_stand_ins = {}
+
+
+def engine():
+    """The engine's package, loaded if need be."""
+    _refresh()
+    return _engine_module("hotsplice._engine")
+
+
+def by_type(value, kinds):
+    """What ``isinstance`` means in the engine: an object is what its type says.
+
+    It is not asked: a proxy's ``__class__`` connects to something, raises outside of a request, or has side effects.
+    """
+    return issubclass(type(value), kinds)
+
+
+def _import(name, globals=None, locals=None, fromlist=(), level=0, is_library=False):
+    """``__import__`` for the engine and for what is loaded for it."""
+    if type(fromlist) is list:
+        # C code imports like that, and looks into `sys.modules` afterwards.
+        return builtins.__import__(name, globals, locals, fromlist, level)
+    if level:
+        package = globals["__package__"].rsplit(".", level - 1)[0]
+        name = f"{package}.{name}" if name else package
+    top = name.partition(".")[0]
+    if top == "hotsplice":
+        find = _engine_module
+    elif is_library or top in sys.stdlib_module_names:
+        find = _library_module
+    else:
+        return builtins.__import__(name, globals, locals, fromlist, 0)
+    module = find(name)
+    if not fromlist:
+        return find(top)
+    for item in fromlist if "__path__" in module.__dict__ else ():
+        if item != "*" and item not in module.__dict__:
+            try:
+                find(f"{name}.{item}")
+            except ModuleNotFoundError:
+                continue
+    return module
+
+
+def _library_module(name):
+    module = _own.get(name) or _shared(name)
+    if module is not None:
+        return module
+    if name == "typing":
+        return _stand_ins.setdefault(name, _Typing(name))
+    with _frozen_importlib._ModuleLockManager("hotsplice._engine"):
+        parent, _, tail = name.rpartition(".")
+        outer = _library_module(parent) if parent else None
+        module = _own.get(name) or _shared(name) or _own_sys.modules.get(name)
+        if module is not None:
+            return module
+        spec = _library_spec(name, _PATH if outer is None else outer.__path__)
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        before = sys.modules.get(name)
+        module = _frozen_importlib.module_from_spec(spec)
+        module.__dict__["__builtins__"] = _LIBRARY_BUILTINS
+        _own[name] = module
+        try:
+            spec.loader.exec_module(module)
+            # Some that are written in C put themselves there.
+            if before is None and sys.modules.get(name) is module:
+                del sys.modules[name]
+        except BaseException:
+            _own.pop(name, None)
+            raise
+        # `sys.modules[__name__] = another`
+        module = _own[name] = dict.get(_own_sys.modules, name, module)
+        if outer is not None and tail not in outer.__dict__:
+            setattr(outer, tail, module)
+        return module
+
+
+def _library_spec(name, path):
+    for importer in _NATIVE_IMPORTERS:
+        spec = importer.find_spec(name)
+        if spec is not None:
+            return spec
+    return _frozen_importlib_external.PathFinder.find_spec(name, path)
+
+
+def _shared(name):
+    """A module of the standard library that the program has imported; one of its own of that name is none."""
+    module = sys.modules.get(name)
+    if type(module) is not _MODULE:
+        return None
+    members = module.__dict__
+    file = members.get("__file__")
+    if type(file) is str:
+        if not file.startswith(_LIBRARY + os.sep) or "-packages" in file:
+            return None
+    elif members.get("__loader__") not in _NATIVE_IMPORTERS:
+        return None
+    if getattr(members.get("__spec__"), "_initializing", False):
+        # Another thread is importing it.
+        _frozen_importlib._lock_unlock_module(name)
+    return module
+
+
+def _engine_module(name):
+    module = sys.modules.get(name)
+    if module is not None and not getattr(module.__spec__, "_initializing", False):
+        return module
+    with _frozen_importlib._ModuleLockManager("hotsplice._engine"):
+        module = sys.modules.get(name)
+        if module is not None:
+            return module
+        parent, _, tail = name.rpartition(".")
+        outer = _engine_module(parent)
+        place = os.path.join(_PACKAGE, *name.split(".")[1:])
+        is_package = os.path.isdir(place)
+        file = os.path.join(place, "__init__.py") if is_package else place + ".py"
+        if not os.path.exists(file):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        spec = _frozen_importlib_external.spec_from_file_location(
+            name, file, submodule_search_locations=[place] if is_package else None
+        )
+        module = _frozen_importlib.module_from_spec(spec)
+        module.__dict__["__builtins__"] = _ENGINE_BUILTINS
+        spec._initializing = True
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+        finally:
+            spec._initializing = False
+        setattr(outer, tail, module)
+        return module
+
+
+def _refresh():
+    """What the program has imported since is used instead of the engine's own: its types are the program's."""
+    for name, module in [*_own.items(), *_stand_ins.items()]:
+        found = _shared(name)
+        if found is None or found is module:
+            continue
+        _own.pop(name, None)
+        _stand_ins.pop(name, None)
+        for other, one in list(sys.modules.items()):
+            if other.startswith("hotsplice._engine"):
+                for key, value in list(one.__dict__.items()):
+                    if value is module:
+                        one.__dict__[key] = found
+
+
+class _Modules(dict):
+    """``sys.modules`` as modules see it that are loaded for the engine: with themselves in it."""
+
+    def __missing__(self, name):
+        return _own[name] if name in _own else sys.modules[name]
+
+    def __contains__(self, name):
+        return dict.__contains__(self, name) or name in _own or name in sys.modules
+
+    def get(self, name, default=None):
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def copy(self):
+        return {**sys.modules, **_own, **dict(dict.items(self))}
+
+    def items(self):
+        return self.copy().items()
+
+    def values(self):
+        return self.copy().values()
+
+    def __iter__(self):
+        return iter(self.copy())
+
+
+class _Typing(_MODULE):
+    """``typing`` for a program that has not imported it, and has no class that comes of it: for annotations alone.
+
+    The real one can't be loaded out of the way: C code looks for it in ``sys.modules``.
+    """
+
+    TYPE_CHECKING = False
+
+    class Any:
+        """Anything."""
+
+    class Generic:
+        """No class of the program derives from it."""
+
+    class Protocol:
+        """The same."""
+
+    @staticmethod
+    def cast(_kind, value):
+        return value
+
+    @staticmethod
+    def is_typeddict(_kind):
+        return False
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(builtins.__import__("typing"), name)
+
+
+def _own_view_of_sys():
+    view = _MODULE("sys")
+    view.__dict__.update(sys.__dict__)
+    view.modules = _Modules()
+    return view
+
+
+_own_sys = _own_view_of_sys()
+
+
+def _import_in_library(name, globals=None, locals=None, fromlist=(), level=0):
+    return _own_sys if name == "sys" and not level else _import(name, globals, locals, fromlist, level, True)
+
+
+_ENGINE_BUILTINS = {**builtins.__dict__, "__import__": _import, "isinstance": by_type}
+_LIBRARY_BUILTINS = {**builtins.__dict__, "__import__": _import_in_library}
+# What the native half needs, and would have to import.
+gc = _library_module("gc")
+ordered_dict = _library_module("_collections").OrderedDict

@@ -1,0 +1,85 @@
+//! A program under Hotsplice imports what it imports without: nothing of the standard library is there before it, nor
+//! after a patch, that the program has not asked for.
+
+use hotsplice_tests::program::Workspace;
+use hotsplice_tests::pythons;
+
+/// What the engine, or what it imports, needs of the standard library.
+const NAMES: &[&str] = &[
+    "ast",
+    "copy",
+    "dataclasses",
+    "dis",
+    "enum",
+    "functools",
+    "inspect",
+    "keyword",
+    "operator",
+    "platform",
+    "random",
+    "re",
+    "textwrap",
+    "threading",
+    "token",
+    "tokenize",
+    "traceback",
+    "types",
+    "typing",
+    "warnings",
+    "weakref",
+];
+
+const PROGRAM: &str = "import sys, m
+before = set(sys.modules)
+print('ready', flush=True)
+sys.stdin.readline()
+print(m.X, m.f(), sorted(name for name in set(sys.modules) - before if not name.startswith('hotsplice')), flush=True)
+for name in sys.argv[1:]:
+    if name not in before and getattr(__import__(name), 'who', None) != name:
+        print(name, flush=True)
+print('seen', flush=True)
+sys.stdin.readline()
+print(m.X, m.f(), flush=True)
+";
+
+#[test]
+fn modules_of_the_program_are_not_shadowed_by_the_standard_library() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        for name in NAMES {
+            workspace.write(&format!("{name}.py"), &format!("who = '{name}'\n"));
+        }
+        workspace.write("m.py", "X = 1\ndef f(a=1): return a\n");
+        let script = workspace.write("main.py", PROGRAM).display().to_string();
+        let mut program = workspace.run(python, &[&[script.as_str()], NAMES].concat());
+        program.wait_line("ready");
+        workspace.write("m.py", "X = len('22')\ndef f(a=2): return a\n");
+        workspace.call(&["patch", "m.py"]).expect(0);
+        program.send("");
+        assert_eq!(program.line(), "2 2 []", "Python {}", python.name());
+        assert_eq!(program.line(), "seen", "Python {}", python.name());
+        workspace.write("m.py", "X = len('333')\ndef f(a=3): return a\n");
+        workspace.call(&["patch", "m.py"]).expect(0);
+        program.send("");
+        assert_eq!(program.line(), "3 3", "Python {}", python.name());
+    }
+}
+
+#[test]
+fn the_agent_s_start_imports_nothing() {
+    let script =
+        "import sys\nprint(sorted(name for name in sys.modules if not name.startswith(('hotsplice', '_hotsplice'))))\n";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let script = workspace.write("main.py", script).display().to_string();
+        let with = workspace.run(python, &[&script]).line();
+        let plain = std::process::Command::new(&python.path).arg(&script).output().expect("it runs");
+        let plain = String::from_utf8_lossy(&plain.stdout);
+        let names =
+            |text: &str| text.trim().trim_matches(['[', ']']).split(", ").map(str::to_owned).collect::<Vec<_>>();
+        let plain = names(&plain);
+        let ours = ["'atexit'", "'sitecustomize'", "'time'"];
+        let more: Vec<_> = names(&with).into_iter().filter(|name| !plain.contains(name)).collect();
+        assert!(more.iter().all(|name| ours.contains(&name.as_str())), "Python {}: {more:?}", python.name());
+    }
+}
