@@ -31,6 +31,14 @@ def engine():
     return _engine_module("hotsplice._engine")
 
 
+def share(name):
+    """Has the program import a module of the standard library whose state is to be the program's, too."""
+    spec = None if name in sys.modules else _frozen_importlib_external.PathFinder.find_spec(name)
+    if spec is not None and (spec.origin or "").startswith(_LIBRARY + os.sep):
+        builtins.__import__(name)
+        _refresh()
+
+
 def by_type(value, kinds):
     """What ``isinstance`` means in the engine: an object is what its type says.
 

@@ -6,6 +6,7 @@ from collections import deque
 from functools import partial
 from time import perf_counter_ns, time
 
+from .. import _loading
 from . import evaluation, frameworks
 from .after import first_run, hooks, late, running, transition
 from .errors import EngineError, Refusal, TimeLimit
@@ -29,6 +30,14 @@ _WHOLE_FILE = {
     "binds": [],
     "reads": [],
 }
+
+
+def _is_on_disk(path, text):
+    try:
+        with open(path, "rb") as stream:
+            return stream.read() == text.encode()
+    except (OSError, UnicodeError):
+        return False
 
 
 class FileChange:
@@ -332,6 +341,9 @@ class Transaction:
         """Tracebacks, debuggers and ``inspect`` read the live text, also where the file on disk says otherwise."""
         lines = change.text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
         lines = [line + "\n" for line in (lines if lines[-1] else lines[:-1])]
+        if "linecache" not in sys.modules and not _is_on_disk(change.path, change.text):
+            # What is shown otherwise is read from there.
+            _loading.share("linecache")
         for filename in {change.path, *(namespace.filename for namespace in change.namespaces)}:
             linecache.cache[filename] = (len(change.text), None, lines, filename)
 
