@@ -1,12 +1,15 @@
 //! Finding live objects: one pass over everything that the garbage collector tracks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
 
+use crate::cpython::bodies;
 use crate::cpython::functions::function_type;
+use crate::cpython::hashing::{has_plain_keys, is_plain};
 use crate::cpython::{self, Symbols, objects};
 
 /// The objects that are wanted.
@@ -97,33 +100,149 @@ pub fn reference_count(object: &Bound<'_, PyAny>) -> isize {
     unsafe { ffi::Py_REFCNT(object.as_ptr()) as isize }
 }
 
-/// Whether anything but `function` (and the code around it) may hold the function's code or what is nested in it: other
-/// functions, frames, a debugger. `holders` gives code objects that are known to hold others among their constants.
+/// For each function: which of its code, and of what is nested in it, has more references than the function and the code around it
+/// account for, and how many more. Those may be other functions, frames, a debugger, a table. `holders` gives code objects
+/// that are known to hold others among their constants.
 ///
 /// The answer comes from reference counts alone, so that most patches need no pass over the heap. The caller must hold
 /// no reference to the code itself.
 #[pyfunction]
-pub fn is_shared(function: &Bound<'_, PyAny>, holders: &Bound<'_, PyList>) -> PyResult<bool> {
+pub fn unaccounted<'py>(
+    functions: &Bound<'py, PyList>,
+    holders: &Bound<'py, PyList>,
+) -> PyResult<Vec<HashMap<usize, isize>>> {
     let symbols = cpython::required()?;
     let mut held: HashMap<usize, isize> = HashMap::new();
     for code in holders.iter() {
         count_constants(&code, &mut held)?;
     }
-    let root = cpython::function_code(symbols, function.as_ptr());
-    // SAFETY: the function is alive and its code is borrowed from it.
-    let count = unsafe { ffi::Py_REFCNT(root) as isize };
-    if count != 1 + held.get(&(root as usize)).copied().unwrap_or(0) {
-        return Ok(true);
+    let mut answers = Vec::with_capacity(functions.len());
+    for function in functions.iter() {
+        let root = cpython::function_code(symbols, function.as_ptr());
+        let mut known = HashMap::from([(root as usize, 1 + held.get(&(root as usize)).copied().unwrap_or(0))]);
+        // SAFETY: the function is alive and its code is borrowed from it; the count is read before the reference is taken.
+        let (count, root) = unsafe { (ffi::Py_REFCNT(root) as isize, Bound::from_borrowed_ptr(function.py(), root)) };
+        count_constants(&root, &mut known)?;
+        let more = known.into_iter().filter_map(|(code, known)| {
+            // SAFETY: code objects among the constants of `root`, which is alive.
+            let count = if code == root.as_ptr() as usize {
+                count
+            } else {
+                unsafe { ffi::Py_REFCNT(code as *mut ffi::PyObject) as isize }
+            };
+            (count != known).then_some((code, count - known))
+        });
+        answers.push(more.collect());
     }
-    // SAFETY: as above; the reference is dropped at the end of this function.
-    let root = unsafe { Bound::from_borrowed_ptr(function.py(), root) };
-    let mut own = HashMap::new();
-    count_constants(&root, &mut own)?;
-    Ok(own.iter().any(|(&code, &references)| {
-        // SAFETY: code objects among the constants of `root`, which is alive.
-        let count = unsafe { ffi::Py_REFCNT(code as *mut ffi::PyObject) as isize };
-        count != references
-    }))
+    Ok(answers)
+}
+
+/// The dictionaries and sets that have one of these codes as a key, each with those that it has; and codes that are part of a key
+/// of something that can't be told that their hash has changed.
+#[pyfunction]
+pub fn tables_of<'py>(
+    py: Python<'py>,
+    codes: &Bound<'py, PyList>,
+) -> PyResult<(Vec<(Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>)>, Vec<Bound<'py, PyAny>>)> {
+    let wanted: HashMap<usize, Bound<'py, PyAny>> = codes.iter().map(|code| (code.as_ptr() as usize, code)).collect();
+    let (set, frozen) = (py.get_type::<PySet>(), py.get_type::<PyFrozenSet>());
+    let mut search = Search { wanted: &wanted, dict: py.get_type::<PyDict>().as_type_ptr(), found: HashSet::new() };
+    objects::for_each(py, |object| {
+        // SAFETY: the object is alive while it is visited.
+        unsafe {
+            let kind = ffi::Py_TYPE(object);
+            if ffi::PyType_GetFlags(kind) & ffi::Py_TPFLAGS_DICT_SUBCLASS != 0 {
+                search.look_at_dict(object);
+            } else if kind == set.as_type_ptr() || kind == frozen.as_type_ptr() {
+                search.found.insert(object as usize);
+            }
+            let traverse = ffi::PyType_GetSlot(kind, ffi::Py_tp_traverse);
+            if !traverse.is_null() {
+                let traverse = std::mem::transmute::<*mut c_void, ffi::traverseproc>(traverse);
+                traverse(object, Search::visit, (&raw mut search).cast());
+            }
+        }
+    })?;
+    let containers = search.found.into_iter().map(|address| address as *mut ffi::PyObject);
+    // SAFETY: nothing was let go since they were seen.
+    let containers: Vec<_> = containers.map(|object| unsafe { Bound::from_borrowed_ptr(py, object) }).collect();
+    let (mut tables, mut fixed) = (Vec::new(), Vec::new());
+    for container in containers {
+        let (mut own, mut parts) = (Vec::new(), Vec::new());
+        for key in keys(&container)?.iter() {
+            match (wanted.get(&(key.as_ptr() as usize)), key.cast_exact::<PyTuple>()) {
+                (Some(code), _) => own.push(code.clone()),
+                (None, Ok(key)) => parts.extend(key.iter().filter_map(|it| wanted.get(&(it.as_ptr() as usize)).cloned())),
+                _ => {}
+            }
+        }
+        fixed.append(&mut parts);
+        let can_follow = match container.cast::<PyDict>() {
+            Ok(dict) => has_plain_keys(dict) && bodies::can_be_exchanged(dict),
+            Err(_) => container.cast::<PySet>().is_ok() && keys(&container)?.iter().all(|key| is_plain(&key)),
+        };
+        match can_follow && bodies::are_known(py) {
+            _ if own.is_empty() => {}
+            true => tables.push((container, own)),
+            false => fixed.append(&mut own),
+        }
+    }
+    Ok((tables, fixed))
+}
+
+/// What may have wanted codes as keys.
+struct Search<'a, 'py> {
+    wanted: &'a HashMap<usize, Bound<'py, PyAny>>,
+    dict: *mut ffi::PyTypeObject,
+    found: HashSet<usize>,
+}
+
+impl Search<'_, '_> {
+    fn look_at_dict(&mut self, dict: *mut ffi::PyObject) {
+        if has_key(dict, self.wanted) {
+            self.found.insert(dict as usize);
+        }
+    }
+
+    /// Before 3.14 the collector does not know dictionaries of what it need not know: whoever holds them leads to them.
+    unsafe extern "C" fn visit(object: *mut ffi::PyObject, search: *mut c_void) -> c_int {
+        // SAFETY: `search` is the caller's, borrowed for the duration of the visit; the object is alive.
+        unsafe {
+            let search = &mut *search.cast::<Search<'_, '_>>();
+            if ffi::Py_TYPE(object) == search.dict && ffi::PyObject_GC_IsTracked(object) == 0 {
+                search.look_at_dict(object);
+            }
+        }
+        0
+    }
+}
+
+/// Whether a dictionary has one of these as a key, or as part of one.
+fn has_key(dict: *mut ffi::PyObject, wanted: &HashMap<usize, Bound<'_, PyAny>>) -> bool {
+    let (mut position, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the caller's object is a dictionary, which does not change meanwhile; the key is borrowed from it.
+    unsafe {
+        while ffi::PyDict_Next(dict, &raw mut position, &raw mut key, &raw mut value) != 0 {
+            if wanted.contains_key(&(key as usize)) {
+                return true;
+            }
+            if ffi::PyTuple_CheckExact(key) != 0
+                && (0..ffi::PyTuple_Size(key)).any(|at| wanted.contains_key(&(ffi::PyTuple_GetItem(key, at) as usize)))
+            {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// The keys of a dictionary, or the members of a set.
+fn keys<'py>(container: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    match container.cast::<PyDict>() {
+        Ok(dict) => Ok(dict.keys()),
+        // A set's own iterator: no Python code.
+        Err(_) => PyList::new(container.py(), container.try_iter()?.collect::<PyResult<Vec<_>>>()?),
+    }
 }
 
 /// Counts how often each code object stands among the constants of others.

@@ -88,6 +88,7 @@ codes! {
     ADAPTER_FAILED "HS0602" Caveat "a framework could not be told of the change";
     AFTERWARDS_FAILED "HS0603" Caveat "the patch is live, but what follows it failed";
     ROLLBACK_INCOMPLETE "HS0604" Refused "the commit failed, and not all of it could be rolled back";
+    LINES_STAY "HS0605" Caveat "the lines of a function that moved stay as they were";
 }
 
 /// Looks a code up by its number.

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet};
 
 use super::apply::{elsewhere, keyed};
-use super::containers::{self, content};
+use super::containers::content;
 use super::journal::Journal;
 use super::operation::Operation;
 use crate::cpython::bodies;
@@ -32,7 +32,7 @@ pub fn prepare<'py>(py: Python<'py>, operations: Vec<Operation<'py>>) -> PyResul
         let address = container.as_ptr() as usize;
         let is_plain = *plain.entry(address).or_insert_with(|| has_only_plain(container)) && uses_plain(&operation);
         if !bodies.contains_key(&address) {
-            if is_plain || !can_be_exchanged(container)? {
+            if is_plain || !can_be_exchanged(container) {
                 left.push(operation);
                 continue;
             }
@@ -70,10 +70,9 @@ fn uses_plain(operation: &Operation<'_>) -> bool {
     }
 }
 
-/// Those that can't be: an `OrderedDict`, and dictionaries of instances, whose keys are names.
-fn can_be_exchanged(container: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(match container.cast::<PyDict>() {
-        Ok(dict) => bodies::are_known(container.py()) && !containers::is_ordered(dict)?,
+fn can_be_exchanged(container: &Bound<'_, PyAny>) -> bool {
+    match container.cast::<PyDict>() {
+        Ok(dict) => bodies::can_be_exchanged(dict),
         Err(_) => bodies::are_known(container.py()),
-    })
+    }
 }

@@ -66,6 +66,21 @@ fn check(py: Python<'_>) -> PyResult<bool> {
     Ok(true)
 }
 
+/// Whether a dictionary's content can be exchanged: not an `OrderedDict`'s, nor one whose keys instances share.
+pub fn can_be_exchanged(dict: &Bound<'_, PyDict>) -> bool {
+    static ORDERED: OnceLock<Option<Py<PyAny>>> = OnceLock::new();
+    let py = dict.py();
+    let ordered = ORDERED.get_or_init(|| Some(py.import("_collections").ok()?.getattr("OrderedDict").ok()?.unbind()));
+    ordered.as_ref().is_some_and(|ordered| {
+        // By the classes alone: no metaclass is asked. SAFETY: both are types, and the layout was checked.
+        unsafe {
+            ffi::PyType_IsSubtype(dict.get_type().as_type_ptr(), ordered.as_ptr().cast()) == 0
+                && are_known(py)
+                && *word(dict.as_ptr(), 5) == 0
+        }
+    })
+}
+
 /// Exchanges what two dictionaries hold. Neither may be an instance's whose keys are shared with others, nor an `OrderedDict`.
 pub fn swap<'py>(one: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>) -> PyResult<()> {
     let py = one.py();

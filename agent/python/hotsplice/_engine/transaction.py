@@ -14,7 +14,7 @@ from .journal.plan import EditOutcome, Plan
 from .live import lookup
 from .live.code import compile_excerpt
 from .live.files import live_file
-from .merge import classes, functions
+from .merge import classes, functions, moves
 from .native import native
 
 # What is reported of a file as a whole.
@@ -64,7 +64,8 @@ class FileChange:
         # CodeChange objects by namespace.
         self.code_changes = {}
         # Code of the module's own statements, while they are being executed: it holds the functions' code.
-        self.holders = []
+        module_code = lookup.running_module_code(self.path)
+        self.holders = [] if module_code is None else [module_code]
 
     def outcomes_of(self, unit):
         """Outcomes of the edits to this function and to what is nested in it."""
@@ -202,7 +203,10 @@ class Transaction:
                 resolved = functions.resolve(change, namespace, compiled.get(filename)) if change.units else []
                 change.code_changes[id(namespace)] = resolved
                 functions.plan(resolved, change, self.plan)
-                functions.plan_moves(change, namespace, self.plan)
+                for name in moves.plan_moves(change, namespace, self.plan):
+                    self.say_afterwards(
+                        "HS0605", f"the lines of {name} stay as they were: its code object is part of a key of a table"
+                    )
                 functions.plan_running_module(change, namespace, self.plan)
                 self._lap("resolve")
 

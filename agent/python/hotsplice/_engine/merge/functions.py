@@ -7,19 +7,21 @@ from types import CellType, FunctionType
 
 from ..errors import Refusal
 from ..live import lookup
-from ..live.code import compile_text, docstring, functions_by_place, pair, tree
+from ..live.code import compile_text, docstring, functions_by_place, pair
 from ..native import native
-from . import defaults
+from . import code_tables, defaults
 
 
 class CodeChange:
     """One definition's new code in one namespace, and the live functions that it goes to."""
 
-    def __init__(self, unit, namespace, live, new_code, shared):
+    def __init__(self, unit, namespace, live, new_code, unaccounted):
         self.unit = unit
         self.namespace = namespace
+        # References to the code and to what is nested in it that are not those of `live`: by the code's id, how many.
+        self.unaccounted = unaccounted
         # Whether other functions than `live` may run this code or what is nested in it.
-        self.shared = shared
+        self.shared = bool(unaccounted) or len(live) > 1
         # One function for each old code object.
         self.live = live
         self.new_code = new_code
@@ -50,9 +52,7 @@ class CodeChange:
 
 def resolve(file_change, namespace, compiled):
     """Finds the live functions of each unit; tells the edits of those that have none."""
-    changes = []
-    module_code = lookup.running_module_code(file_change.path)
-    file_change.holders = holders = [module_code] if module_code is not None else []
+    found = []
     compiled_functions = functions_by_place(compiled)
     for unit in file_change.units:
         new_code = compiled_functions.get((unit["name"], unit["line"]))
@@ -72,10 +72,13 @@ def resolve(file_change, namespace, compiled):
                     f"{unit['name']} holds something else that the program put there: it is kept; the function of this "
                     "file, which goes on elsewhere, has the new code",
                 )
-        # Asked before anything here refers to the code.
-        shared = len(live) > 1 or native.is_shared(live[0], holders)
-        changes.append(CodeChange(unit, namespace, live, as_decorated(live[0].__code__, new_code), shared))
-    return changes
+        found.append((unit, live, new_code))
+    # Asked before anything here refers to the code.
+    counts = native.unaccounted([live[0] for _, live, _ in found], file_change.holders)
+    return [
+        CodeChange(unit, namespace, live, as_decorated(live[0].__code__, new_code), unaccounted)
+        for (unit, live, new_code), unaccounted in zip(found, counts)
+    ]
 
 
 def as_decorated(old, new):
@@ -148,6 +151,7 @@ def plan(changes, file_change, plan):
             _follow_made_before(outcome, change, by_code, plan)
             outcome.applied()
         _follow_wrappers(change, plan)
+    code_tables.follow(changes, file_change, by_code, plan)
 
 
 def say_lacking(outcome, name, count):
@@ -301,31 +305,6 @@ def _follow_wrappers(change, plan):
             wrapper = attributes["__wrapped__"]
 
 
-def plan_moves(file_change, namespace, plan):
-    """Right line numbers for definitions that only moved: their code stays, its first line changes in place."""
-    in_place = native.can_set_first_line()
-    moved = []
-    for unit in file_change.moves:
-        shift = unit["line"] - unit["old_line"]
-        if unit["what"] == "class":
-            owner = lookup.find_class(namespace, (*unit["scope"], unit["name"]))
-            if owner is not None and owner.__dict__.get("__firstlineno__") == unit["old_line"]:
-                plan.set_class_attribute(owner, "__firstlineno__", unit["line"])
-            continue
-        is_function = unit["what"] == "function"
-        for function in (lookup.find_unit if is_function else lookup.find_lambdas)(namespace, unit):
-            if in_place:
-                for code in tree(function.__code__):
-                    plan.add("first-line", code, code.co_firstlineno + shift)
-            else:
-                moved.append((function.__code__, relocated(function.__code__, shift)))
-    if moved:
-        pairs = [both for old, new in moved for both in pair(old, new)]
-        for (_, new), functions in zip(pairs, native.functions_of([old for old, _ in pairs])):
-            for function in functions:
-                plan.function(function, code=new)
-
-
 def plan_running_module(file_change, namespace, plan):
     """A script whose own statements are being executed: its calls show the right lines in tracebacks.
 
@@ -341,11 +320,3 @@ def plan_running_module(file_change, namespace, plan):
         return
     if new.co_code == live.co_code and new.co_linetable != live.co_linetable:
         plan.add("line-table", live, new.co_linetable)
-
-
-def relocated(code, shift):
-    """A copy of a code object, and of what is nested in it, that starts ``shift`` lines further down."""
-    constants = tuple(
-        relocated(constant, shift) if isinstance(constant, type(code)) else constant for constant in code.co_consts
-    )
-    return code.replace(co_firstlineno=code.co_firstlineno + shift, co_consts=constants)

@@ -1,0 +1,73 @@
+"""Right line numbers for definitions that only moved: their code stays, its first line changes in place."""
+
+from types import CodeType, FunctionType
+from typing import Any
+
+from ..live import lookup
+from ..live.code import pair, tree
+from ..native import native
+from . import code_tables
+
+
+def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
+    """Answers the names of functions whose lines have to stay as they are."""
+    moved: list[tuple[FunctionType, int]] = []
+    for unit in file_change.moves:
+        shift = unit["line"] - unit["old_line"]
+        if unit["what"] == "class":
+            owner = lookup.find_class(namespace, (*unit["scope"], unit["name"]))
+            if owner is not None and owner.__dict__.get("__firstlineno__") == unit["old_line"]:
+                plan.set_class_attribute(owner, "__firstlineno__", unit["line"])
+            continue
+        find = lookup.find_unit if unit["what"] == "function" else lookup.find_lambdas
+        moved.extend((function, shift) for function in find(namespace, unit))
+    if not moved:
+        return []
+    suspects = _suspects([function for function, _ in moved], file_change.holders)
+    tables, fixed = native.tables_of(suspects) if suspects else ([], [])
+    if not native.can_set_first_line():
+        _exchange(moved, tables, plan)
+        return []
+    kept = set(map(id, fixed))
+    staying = []
+    for function, shift in moved:
+        codes = list(tree(function.__code__))
+        if any(id(code) in kept for code in codes):
+            staying.append(function.__qualname__)
+            continue
+        for code in codes:
+            plan.add("first-line", code, code.co_firstlineno + shift)
+    for container, _ in tables:
+        plan.add("rehash", container)
+    return staying
+
+
+def _suspects(functions: list[FunctionType], holders: list[CodeType]) -> list[CodeType]:
+    """The codes that something may have as a key: they have more references than functions and calls account for."""
+    counts = native.unaccounted(functions, holders)
+    if not any(counts):
+        return []
+    inside = code_tables.calls_inside()
+    return [
+        code
+        for function, more in zip(functions, counts)
+        for code in (tree(function.__code__) if more else ())
+        if more.get(id(code), 0) > inside[id(code)]
+    ]
+
+
+def _exchange(moved: list[tuple[FunctionType, int]], tables: Any, plan: Any) -> None:
+    """Where the interpreter has lines elsewhere too, functions get copies of their code."""
+    pairs = [both for function, shift in moved for both in pair(function.__code__, relocated(function.__code__, shift))]
+    for (_, new), functions in zip(pairs, native.functions_of([old for old, _ in pairs])):
+        for function in functions:
+            plan.function(function, code=new)
+    code_tables.move(tables, {id(old): new for old, new in pairs}, plan)
+
+
+def relocated(code: CodeType, shift: int) -> CodeType:
+    """A copy of a code object, and of what is nested in it, that starts ``shift`` lines further down."""
+    constants = tuple(
+        relocated(constant, shift) if isinstance(constant, CodeType) else constant for constant in code.co_consts
+    )
+    return code.replace(co_firstlineno=code.co_firstlineno + shift, co_consts=constants)
