@@ -172,7 +172,9 @@ pub fn tables_of<'py>(
         for key in keys(&container)?.iter() {
             match (wanted.get(&(key.as_ptr() as usize)), key.cast_exact::<PyTuple>()) {
                 (Some(code), _) => own.push(code.clone()),
-                (None, Ok(key)) => parts.extend(key.iter().filter_map(|it| wanted.get(&(it.as_ptr() as usize)).cloned())),
+                (None, Ok(key)) => {
+                    parts.extend(key.iter().filter_map(|it| wanted.get(&(it.as_ptr() as usize)).cloned()))
+                }
                 _ => {}
             }
         }

@@ -23,10 +23,15 @@ def follow(mergers):
     move(first.plan, [*pairs, *first.superseded], mergers)
 
 
+def _is_name(operation, name):
+    """Whether an operation is about this attribute. Keys of the program's own classes are never compared."""
+    return len(operation) > 2 and type(operation[2]) is str and operation[2] == name
+
+
 def _move_instances(plan, pairs):
     """Objects that were made of a class while evaluating are the live one's."""
     classes = {id(made): (made, live) for made, live in pairs if isinstance(made, type) and isinstance(live, type)}
-    moved = {id(operation[1]) for operation in plan.operations if operation[2:3] == ("__class__",)}
+    moved = {id(operation[1]) for operation in plan.operations if _is_name(operation, "__class__")}
     for instance in native.objects_of_type(*(made for made, _ in classes.values())) if classes else ():
         live = classes[id(type(instance))][1]
         if id(instance) not in moved and _may_be_of(instance, live):
@@ -85,7 +90,9 @@ def move(plan, pairs, mergers):
     left = []
     # What an edit gives a dictionary is newer than what is found there.
     planned = {
-        (id(operation[1]), operation[2]) for operation in plan.operations if operation[0] in ("dict-set", "dict-delete")
+        (id(operation[1]), operation[2])
+        for operation in plan.operations
+        if operation[0] in ("dict-set", "dict-delete") and type(operation[2]) in _HASHED_IN_C
     }
     moved = {id(old): new for old, new in pairs}
     # What takes a place may leave it to another one in turn.
