@@ -3,7 +3,6 @@
 import ast
 import builtins
 import functools
-from types import ModuleType
 
 from . import frameworks
 from .errors import Stop
@@ -13,7 +12,7 @@ from .evaluate.sandbox import Shadow
 from .evaluate.world import World
 from .frameworks.containers import Containers
 from .journal.writes import Writes
-from .live import lookup
+from .live import lookup, objects
 from .live.code import compile_excerpt, join
 from .merge import instances, lambdas, merging, references
 
@@ -118,8 +117,8 @@ def _in_import_order(pending):
             return
         seen.add(id(item[1]))
         for value in list(item[1].globals.values()):
-            name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            if isinstance(name, str) and name in by_name and name != item[1].name:
+            name = objects.module_of(value)
+            if name is not None and name in by_name and name != item[1].name:
                 visit(by_name[name])
         ordered.append(item)
 

@@ -12,6 +12,7 @@ from types import FunctionType
 from typing import Any
 
 from ..errors import FormerCode
+from ..live import objects
 from ..native import native
 
 # What `type` puts into every class.
@@ -82,7 +83,7 @@ def _refuse_subclass(cls: type, *_arguments: Any, **_keywords: Any) -> None:
 def class_without_hook(body: Any, name: str, bases: tuple[type, ...]) -> type | None:
     """The class of a class statement, without its bases' ``__init_subclass__`` having run."""
     hidden = _hidden_bases(bases[0])
-    if hidden is None or any(type(base) not in (type, abc.ABCMeta) for base in bases):
+    if hidden is None or any(not objects.is_exactly(base, type, abc.ABCMeta) for base in bases):
         return None
     quiet = type(bases[0])("_Hidden", (hidden[0],), {"__init_subclass__": classmethod(_accept_subclass)})
     made: type = builtins.__build_class__(body, name, quiet)
@@ -122,7 +123,7 @@ def with_proxies(member: Any, proxy_of: MakesProxy) -> Any:
     """A class's member made of proxies, if any of its functions has one; else nothing."""
     if isinstance(member, FunctionType):
         return proxy_of(member)
-    if type(member) in (staticmethod, classmethod):
+    if objects.is_exactly(member, staticmethod, classmethod):
         inner = with_proxies(member.__func__, proxy_of)
         return None if inner is None else type(member)(inner)
     if type(member) is property:
@@ -137,7 +138,7 @@ def functions_in(member: Any) -> list[FunctionType]:
     """The plain functions of a class's member."""
     if isinstance(member, FunctionType):
         return [member]
-    if type(member) in (staticmethod, classmethod):
+    if objects.is_exactly(member, staticmethod, classmethod):
         return functions_in(member.__func__)
     if type(member) is property:
         return [one for one in (member.fget, member.fset, member.fdel) if isinstance(one, FunctionType)]

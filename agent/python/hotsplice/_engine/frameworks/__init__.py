@@ -16,12 +16,11 @@ Each module here knows one framework, and is imported only when the program has 
     change, or from classes. Gives what is to be done after the commit.
 """
 
-import inspect
 import sys
 from functools import partial
 from types import FunctionType
 
-from ..live import lookup
+from ..live import lookup, objects
 
 # Adapter → the module that a program has imported if it uses the framework
 _KNOWN = {
@@ -140,12 +139,12 @@ class LiveOf:
 
     def place(self, value):
         """File and line of a function in the new text."""
-        function = inspect.unwrap(value) if callable(value) else value
-        code = getattr(function, "__code__", None)
-        if code is None:
+        function = objects.wrapped(value)
+        if type(function) is not FunctionType:
             return "", 0
+        code = function.__code__
         # What was made while evaluating stands in a shadow, and where the new text says.
-        is_live = id(getattr(function, "__globals__", None)) in self._namespaces
+        is_live = id(function.__globals__) in self._namespaces
         line = code.co_firstlineno
         return code.co_filename, self._lines.get((code.co_filename, line), line) if is_live else line
 

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import zip_longest
 from types import FunctionType, MethodType, ModuleType
 
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import tree
 from ..native import native
 from . import Gap, LiveOf, filled, registers_anew
@@ -72,21 +72,21 @@ class Containers:
             if native.is_made_in_python(base):
                 self._note(base, 1, used)
                 made = base.__dict__.get("__init_subclass__")
-                self._note(getattr(made, "__func__", None), 2, used)
+                self._note(objects.wrapped(made), 2, used)
         for name in ("__new__", "__init__", "__call__"):
             for meta in type(cls).__mro__:
                 made = meta.__dict__.get(name) if native.is_made_in_python(meta) else None
-                self._note(getattr(made, "__func__", made), 2, used)
+                self._note(objects.wrapped(made), 2, used)
 
     def _note(self, value, depth, used=None):
         """Notes the containers that a value is, or leads to."""
         if id(value) in self._excluded:
             return
-        if type(value) in _CONTAINERS:
+        if objects.is_exactly(value, *_CONTAINERS):
             self._note_container(value, used)
             # `handlers["start"]`, and no deeper: what lies below is data.
             for one in _items(value) if id(value) in self._before else ():
-                if type(one) in _CONTAINERS:
+                if objects.is_exactly(one, *_CONTAINERS):
                     self._note_container(one, used)
             return
         if depth == 0:
@@ -99,7 +99,7 @@ class Containers:
             inner = (value.__func__, value.__self__)
         elif isinstance(value, type):
             made = [cls for cls in value.__mro__ if native.is_made_in_python(cls)]
-            inner = [one for cls in made for one in cls.__dict__.values() if type(one) in _CONTAINERS]
+            inner = [one for cls in made for one in cls.__dict__.values() if objects.is_exactly(one, *_CONTAINERS)]
         elif isinstance(value, ModuleType):
             return
         else:
@@ -207,7 +207,7 @@ def _resolved(namespace, name):
     head, *rest = name.split(".")
     value = namespace.globals.get(head)
     for part in rest:
-        members = getattr(value, "__dict__", {})
+        members = objects.attributes(value)
         if not isinstance(value, (ModuleType, type)) or part not in members:
             # A method of an object: what the object holds is meant.
             break
@@ -235,18 +235,15 @@ def _cells(function):
 
 
 def _attributes(value):
-    try:
-        return list(object.__getattribute__(value, "__dict__").values())
-    except AttributeError:
-        return ()
+    return list(objects.attributes(value).values())
 
 
 def _inside(value):
-    if type(value) in _CONTAINERS:
+    if objects.is_exactly(value, *_CONTAINERS):
         return _items(value) if len(value) <= _LIMIT else ()
     if isinstance(value, tuple):
         return list(tuple.__iter__(value))
-    if type(value) in (set, frozenset, deque):
+    if objects.is_exactly(value, set, frozenset, deque):
         return list(value)
     if isinstance(value, FunctionType):
         return [*_cells(value), value.__dict__.get("__wrapped__")]

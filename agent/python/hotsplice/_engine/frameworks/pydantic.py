@@ -18,7 +18,7 @@ def follow(edits, functions):
 
 
 def _rebuild():
-    models = with_subclasses(BaseModel) - {BaseModel}
+    models = [model for model in with_subclasses(BaseModel) if model is not BaseModel]
     for model in models:
         # Those of other packages are made of their own only.
         if not model.__module__.startswith(("pydantic.", "fastapi.")):

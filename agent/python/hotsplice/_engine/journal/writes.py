@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import partial
 from types import FunctionType, MemberDescriptorType, ModuleType
 
+from ..live import objects
+
 MISSING = object()
 # Methods that are the interpreter's own.
 _PLAIN = {
@@ -222,11 +224,10 @@ def _place(value, action, key):
     found = next((one.__dict__[key] for one in kind.__mro__ if key in one.__dict__), None)
     if isinstance(found, MemberDescriptorType):
         return _Slot(value, key, found)
-    try:
-        members = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
-    return None if hasattr(type(found), "__set__") else _Item(members, key, value)
+    members = objects.dictionary(value)
+    # A property takes it, or the object has no dictionary.
+    is_plain = members is not None and objects.of_type(type(found), "__set__") is None
+    return _Item(members, key, value) if is_plain else None
 
 
 def _carry_out(action, arguments):
@@ -264,8 +265,8 @@ class _Item:
 
     def plan(self, plan, live_of, before, new):
         owner = live_of(self.owner)
-        holder = owner if self.holder is self.owner else object.__getattribute__(owner, "__dict__")
-        if type(self.key) not in _HASHED_IN_C:
+        holder = owner if self.holder is self.owner else objects.attributes(owner)
+        if not objects.is_exactly(self.key, *_HASHED_IN_C):
             # Finding its place runs code of the program.
             action, values = (operator.delitem, ()) if new is MISSING else (operator.setitem, (new,))
             plan.afterwards.append(partial(_carry_out, action, [holder, self.key, *values]))

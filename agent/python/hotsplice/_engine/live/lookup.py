@@ -9,6 +9,7 @@ from types import CodeType, FunctionType, ModuleType
 from ..._loaded import absolute, is_installed, loaded_modules, members_of  # noqa: F401
 from ..native import native
 from .code import tree
+from .objects import with_subclasses  # noqa: F401
 
 SEARCH_LIMIT = 400
 # How many names of a statement are looked up for its lambdas.
@@ -114,17 +115,6 @@ def find_class(namespace, scope):
 
 def is_own_class(value, namespace, qualified):
     return isinstance(value, type) and value.__qualname__ == qualified and value.__module__ == namespace.name
-
-
-def with_subclasses(owner):
-    """A class and every class that derives from it."""
-    found, pending = {owner}, [owner]
-    while pending:
-        for cls in type.__subclasses__(pending.pop()):
-            if cls not in found:
-                found.add(cls)
-                pending.append(cls)
-    return found
 
 
 def bound_value(namespace, scope, name, default=None):

@@ -6,7 +6,7 @@ from collections import Counter
 from types import CellType, FunctionType
 
 from ..errors import Refusal
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import compile_text, docstring, functions_by_place, pair
 from ..native import native
 from . import code_tables, defaults
@@ -229,10 +229,10 @@ def _drop_caches(change, file_change, plan):
         kept = [
             item
             for item in native.objects_of_type(*lookup.with_subclasses(change.owner))
-            if value.attrname in getattr(item, "__dict__", ())
+            if value.attrname in objects.attributes(item)
         ]
         for item in kept:
-            plan.add("dict-delete", item.__dict__, value.attrname)
+            plan.add("dict-delete", objects.attributes(item), value.attrname)
         if kept:
             for outcome in outcomes:
                 outcome.caveat(
@@ -294,14 +294,13 @@ def _follow_wrappers(change, plan):
             if isinstance(wrapper, (staticmethod, classmethod)):
                 wrapper = wrapper.__func__
                 continue
-            attributes = getattr(wrapper, "__dict__", None)
-            if not isinstance(attributes, dict) or "__wrapped__" not in attributes:
+            attributes = objects.attributes(wrapper)
+            if "__wrapped__" not in attributes:
                 break
-            if getattr(wrapper, "__doc__", None) == before:
-                if isinstance(wrapper, FunctionType):
-                    plan.function(wrapper, doc=after)
-                else:
-                    plan.add("setattr", wrapper, "__doc__", after)
+            if isinstance(wrapper, FunctionType) and wrapper.__doc__ == before:
+                plan.function(wrapper, doc=after)
+            elif "__doc__" in attributes and attributes["__doc__"] == before:
+                plan.add("setattr", wrapper, "__doc__", after)
             wrapper = attributes["__wrapped__"]
 
 

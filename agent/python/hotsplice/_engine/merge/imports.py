@@ -4,7 +4,7 @@ import re
 import sys
 
 from ..errors import EngineError
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.files import live_file
 
 _FROM_IMPORT = re.compile(
@@ -56,7 +56,7 @@ def star_sources(text, globals):
 
 def exported(module):
     """What `from module import *` gives."""
-    members = getattr(module, "__dict__", {})
+    members = objects.attributes(module)
     names = members.get("__all__")
     return [name for name in (members if names is None else names) if name in members and (names or name[0] != "_")]
 
@@ -84,7 +84,7 @@ def _imports(path, holder, alias, sources):
 
 def _is_source(imported, holder, name, sources):
     module = _module(imported, holder)
-    return module is not None and (id(getattr(module, "__dict__", None)), name) in sources
+    return module is not None and (id(objects.attributes(module)), name) in sources
 
 
 def _module(imported, globals):

@@ -3,7 +3,7 @@
 import dis
 from types import FunctionType
 
-from ..live import lookup
+from ..live import lookup, objects
 from ..native import native
 
 
@@ -96,11 +96,8 @@ def _compiled(text, unknown):
 
 def _has(instance, name):
     """Whether the object itself has the attribute; no property is asked."""
-    try:
-        if name in object.__getattribute__(instance, "__dict__"):
-            return True
-    except AttributeError:
-        pass
+    if name in objects.attributes(instance):
+        return True
     member = _in_class(instance, name)
     try:
         return type(member).__name__ == "member_descriptor" and member.__get__(instance) is not None

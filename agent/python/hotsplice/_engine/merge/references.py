@@ -3,7 +3,7 @@
 import functools
 from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
 
-from ..live import lookup
+from ..live import lookup, objects
 from ..native import native
 from . import imports
 
@@ -113,7 +113,12 @@ def _move_in(plan, holder, moved, left, planned):
         keys = list(holder)
         pairs = [(key, moved[id(key)]) for key in keys if id(key) in moved]
         if pairs:
-            plan.add("dict-keys", holder, pairs, len(keys) <= 1000 and all(type(key) in _HASHED_IN_C for key in keys))
+            plan.add(
+                "dict-keys",
+                holder,
+                pairs,
+                len(keys) <= 1000 and all(objects.is_exactly(key, *_HASHED_IN_C) for key in keys),
+            )
     elif isinstance(holder, list):
         for value in {id(value): value for value in list(holder)}.values():
             if id(value) in moved:
@@ -144,15 +149,11 @@ def _move_in(plan, holder, moved, left, planned):
 
 def _move_in_instance(plan, holder, moved, left):
     found = False
-    try:
-        attributes = object.__getattribute__(holder, "__dict__")
-    except AttributeError:
-        attributes = {}
-    if isinstance(attributes, dict):
-        for name, value in list(attributes.items()):
-            if id(value) in moved:
-                plan.add("dict-replace", attributes, name, value, moved[id(value)])
-                found = True
+    attributes = objects.dictionary(holder)
+    for name, value in list(attributes.items()) if attributes is not None else ():
+        if id(value) in moved:
+            plan.add("dict-replace", attributes, name, value, moved[id(value)])
+            found = True
     for base in type(holder).__mro__:
         slots = base.__dict__.get("__slots__", ())
         for name in slots if isinstance(slots, (tuple, list)) else ():

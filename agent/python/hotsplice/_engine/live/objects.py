@@ -1,0 +1,98 @@
+"""The only way to look at an object of the program: by its type, without asking it anything.
+
+A proxy connects to a database when its class is asked for, raises outside of a request, answers ``==`` with an array.
+So nothing here, and nothing in the engine, reads an attribute of an object of the program in the ordinary way: what is
+in its own dictionary, or in those of the types that it has, is there to be seen. In the engine ``isinstance`` means the
+object's type, too (``_loading.by_type``).
+"""
+
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any
+
+MISSING: Any = object()
+_mro = type.__dict__["__mro__"].__get__
+_members = type.__dict__["__dict__"].__get__
+_module_members = ModuleType.__dict__["__dict__"].__get__
+
+
+def is_exactly(value: Any, *kinds: type) -> bool:
+    """Whether an object is of one of these types: a metaclass that compares is not asked."""
+    kind = type(value)
+    return any(kind is one for one in kinds)
+
+
+def members(cls: type) -> Any:
+    """What a class defines itself, whatever its metaclass says."""
+    return _members(cls)
+
+
+def of_type(kind: type, name: str, default: Any = None) -> Any:
+    """What instances of a type find of this name in it; no descriptor is asked."""
+    for cls in _mro(kind):
+        found = _members(cls).get(name, MISSING)
+        if found is not MISSING:
+            return found
+    return default
+
+
+def attributes(value: Any) -> Any:
+    """What an object, a class or a module holds itself; nothing if it has no dictionary."""
+    if issubclass(type(value), type):
+        return _members(value)
+    own = dictionary(value)
+    return {} if own is None else own
+
+
+def dictionary(value: Any) -> dict[str, Any] | None:
+    """The dictionary of an object's own attributes, if it has one."""
+    kind = type(value)
+    if issubclass(kind, ModuleType):
+        return _module_members(value)  # type: ignore[no-any-return]
+    for cls in _mro(kind):
+        # One that is written in Python may stand before it, and do anything.
+        found = _members(cls).get("__dict__")
+        if is_exactly(found, GetSetDescriptorType, MemberDescriptorType):
+            try:
+                own = found.__get__(value)
+            except AttributeError:
+                continue
+            return own if issubclass(type(own), dict) else None
+    return None
+
+
+def module_of(value: Any) -> str | None:
+    """The name of the module that a function, a class, or an object's class says it comes from."""
+    kind = type(value)
+    if kind is ModuleType or issubclass(kind, ModuleType):
+        found = _module_members(value).get("__name__")
+    elif kind is FunctionType:
+        found = value.__module__
+    elif issubclass(kind, type):
+        found = _members(value).get("__module__")
+    else:
+        found = of_type(kind, "__module__")
+    return found if type(found) is str else None
+
+
+def wrapped(value: Any) -> Any:
+    """The function inside of methods and of what ``functools.wraps`` was told of."""
+    seen = set()
+    while id(value) not in seen:
+        seen.add(id(value))
+        kind = type(value)
+        if is_exactly(value, MethodType, staticmethod, classmethod):
+            value = value.__func__
+        elif not issubclass(kind, type) and "__wrapped__" in (own := attributes(value)):
+            value = own["__wrapped__"]
+    return value
+
+
+def with_subclasses(owner: type) -> list[type]:
+    """A class and every class that derives from it."""
+    found, pending = {id(owner): owner}, [owner]
+    while pending:
+        for cls in type.__subclasses__(pending.pop()):
+            if id(cls) not in found:
+                found[id(cls)] = cls
+                pending.append(cls)
+    return list(found.values())
