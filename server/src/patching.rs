@@ -168,10 +168,11 @@ fn attempt<'a>(
     outlines: &[Arc<Outline>],
     alone: bool,
 ) -> Option<Attempt<'a>> {
+    let options = Options { dry_run: wanted.dry_run, ..wanted.options.clone() };
     let mut attempt = Attempt {
         session,
         files: Vec::new(),
-        patch: Patch { label: wanted.label.clone(), files: Vec::new(), options: wanted.options.clone() },
+        patch: Patch { label: wanted.label.clone(), files: Vec::new(), options },
         outlines: HashMap::new(),
         timings: BTreeMap::new(),
         answer: None,

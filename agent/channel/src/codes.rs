@@ -55,6 +55,7 @@ codes! {
     NOT_SUPPORTED "HS0106" Refused "this kind of edit is not yet supported";
     NO_LIVE_FUNCTION "HS0107" Caveat "no live function runs this definition";
     HELD_BACK_ELSEWHERE "HS0108" Refused "held back because another process refused the patch";
+    NOT_FORESEEN "HS0109" Caveat "a dry run does not run what the program could notice";
 
     BASELINE_ASSUMED "HS0201" Caveat "the file had changed since the process loaded it";
     PATCHED_MEANWHILE "HS0203" Refused "the live text changed while the patch was made";

@@ -21,6 +21,9 @@ pub struct Options {
     /// Run the module statements that are otherwise only offered.
     #[serde(default)]
     pub run_statements: bool,
+    /// Nothing is committed, and nothing run that the program could notice.
+    #[serde(default)]
+    pub dry_run: bool,
     /// How long the evaluation of one patch may take.
     #[serde(default = "Options::default_time_limit_ms")]
     pub time_limit_ms: u64,
@@ -34,7 +37,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { run_statements: false, time_limit_ms: Self::default_time_limit_ms() }
+        Self { run_statements: false, dry_run: false, time_limit_ms: Self::default_time_limit_ms() }
     }
 }
 

@@ -20,6 +20,10 @@ class Refusal(Exception):
         self.line = line
 
 
+class Unforeseen(Exception):
+    """A dry run does not run this: the program might notice."""
+
+
 class Stop(Exception):
     """An edit is refused: the others of the patch need not be tried."""
 

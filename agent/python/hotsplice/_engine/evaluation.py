@@ -7,6 +7,7 @@ import functools
 from . import frameworks
 from .errors import Stop
 from .evaluate import changed_values
+from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
 from .evaluate.sandbox import Shadow
 from .evaluate.world import World
@@ -28,7 +29,7 @@ def evaluate(transaction):
         if outcome not in configured and _is_to_be_run(outcome, transaction.options)
     ]
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
-    shadows, patched_classes, writes = {}, {}, Writes(any(_may_read(outcome.edit) for _, outcome in wanted))
+    shadows, patched_classes, writes = {}, {}, _writes(transaction, wanted)
     if not wanted and not removed:
         instances.follow(transaction, shadows)
         return
@@ -95,6 +96,11 @@ def evaluate(transaction):
         return
 
 
+def _writes(transaction, wanted):
+    are_read = any(_may_read(outcome.edit) for _, outcome in wanted)
+    return Writes(are_read, bool(transaction.options.get("dry_run")))
+
+
 def _leave_out_what_runs(transaction):
     """A script's `main()` at the end calls what is edited, mostly: while it runs there is nothing to say about it."""
     for change in transaction.files:
@@ -154,11 +160,15 @@ def _carry_out(transaction, action):
 
 
 def _run_edits(merger, options, done):
+    foresight = Foresight(merger.shadow.globals) if options.get("dry_run") else None
     for outcome in merger.change.outcomes:
         if outcome.edit["change"] == "removed":
             changed_values.give_up(merger, outcome)
     for outcome in merger.change.outcomes:
         if outcome in done or not _is_to_be_run(outcome, options):
+            continue
+        if foresight is not None and not foresight.may_run(outcome.edit):
+            outcome.unforeseen()
             continue
         outcome.attempt(merger.take, outcome)
     merger.change.first_outcome.attempt(merger.rebuild_for_removals)

@@ -1,6 +1,7 @@
 """One patch in this process: prepared, then committed or dropped. Until the commit nothing is changed."""
 
 import linecache
+import re
 import sys
 from collections import deque
 from functools import partial
@@ -12,7 +13,7 @@ from .after import first_run, hooks, late, running, transition
 from .errors import EngineError, Refusal, TimeLimit
 from .journal.plan import EditOutcome, Plan
 from .live import lookup
-from .live.code import compile_excerpt
+from .live.code import compile_excerpt, compile_text, join
 from .live.files import live_file
 from .merge import classes, functions, moves
 from .native import native
@@ -31,6 +32,8 @@ _WHOLE_FILE = {
     "reads": [],
 }
 
+_FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^)]*\))", re.MULTILINE)
+
 
 def _is_on_disk(path, text):
     try:
@@ -38,6 +41,16 @@ def _is_on_disk(path, text):
             return stream.read() == text.encode()
     except (OSError, UnicodeError):
         return False
+
+
+def _has_late_future(text, filename):
+    """Whether an import from ``__future__`` may stand where it can't; a whole text takes long to compile."""
+    found = list(_FUTURE.finditer(text)) if "__future__" in text else []
+    try:
+        compile(text[: found[-1].end()] if found else "", filename, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return True
+    return False
 
 
 class FileChange:
@@ -200,6 +213,8 @@ class Transaction:
                         change.outcome_at(refusal.line).refused(refusal.code, refusal.message)
                         return
                     self._lap("compile")
+                if not self._is_accepted(change, namespace):
+                    return
                 resolved = functions.resolve(change, namespace, compiled.get(filename)) if change.units else []
                 change.code_changes[id(namespace)] = resolved
                 functions.plan(resolved, change, self.plan)
@@ -209,6 +224,29 @@ class Transaction:
                     )
                 functions.plan_running_module(change, namespace, self.plan)
                 self._lap("resolve")
+
+    def _is_accepted(self, change, namespace):
+        """Whether a fresh process would compile the text: also what is not run, and what only fails as a whole."""
+        rewriter = frameworks.rewriter(namespace.module)
+        edits = [o for o in change.outcomes if o.edit.get("run") and o.edit["change"] != "derived"]
+        statements = [outcome for outcome in edits if outcome.edit["what"] not in ("function", "class")]
+        for outcome in statements:
+            run = outcome.edit["run"]
+            if outcome.edit.get("offered") and not self._compiles(outcome, compile_excerpt, run, namespace, rewriter):
+                return False
+        # `global` comes before the first use of its name, wherever that is; imports from `__future__` come first.
+        is_suspect = any("global" in join(outcome.edit["run"]) for outcome in statements)
+        is_suspect = is_suspect or (edits and _has_late_future(change.text, namespace.filename))
+        return not is_suspect or self._compiles(change.first_outcome, compile_text, change.text, namespace, rewriter)
+
+    @staticmethod
+    def _compiles(outcome, compiled, text, namespace, rewriter):
+        try:
+            compiled(text, namespace.filename, rewriter)
+        except Refusal as refusal:
+            outcome.refused(refusal.code, refusal.message)
+            return False
+        return True
 
     def commit(self):
         """Swaps the pointers; runs no Python code of the program's until that is done."""

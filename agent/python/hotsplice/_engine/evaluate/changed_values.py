@@ -150,6 +150,8 @@ def _assigned(merger, statement, seen):
     ``(text of the target, value, action, key, new)``.
     """
     found = []
+    if merger.shadow.writes.is_dry_run:
+        return None
 
     def target(value, text):
         return writes.Target(value, lambda *one: found.append((text, *one, writes.MISSING)[:5]))

@@ -9,7 +9,7 @@ import traceback
 from types import CellType, ModuleType
 
 from .. import frameworks
-from ..errors import FormerCode, Refusal, TimeLimit
+from ..errors import FormerCode, Refusal, TimeLimit, Unforeseen
 from ..journal import writes
 from ..live.code import compile_excerpt, find_class_body
 from ..native import native
@@ -89,7 +89,7 @@ def run_in_module(excerpt, shadow, reduced=None):
     """
     code = _compiled(excerpt, shadow, reduced)
     shadow.globals.pop("__annotate__", None)
-    guarded(lambda: exec(code, shadow.globals), shadow)
+    guarded(lambda: exec(code, shadow.globals), shadow, is_foreseen=True)
     if "__annotate__" in shadow.globals:
         shadow.annotates.append(shadow.globals["__annotate__"])
 
@@ -104,9 +104,9 @@ def run_in_class(excerpt, scope, owner, shadow, reduced=None):
         seen = shadow.classes[tuple(scope)] = shadow.patched_classes[id(owner)] = ClassNamespace(owner)
     closure = tuple(_class_cell(name, owner) for name in code.co_freevars)
     if closure:
-        guarded(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)
+        guarded(lambda: exec(code, shadow.globals, seen, closure=closure), shadow, is_foreseen=True)
     else:
-        guarded(lambda: exec(code, shadow.globals, seen), shadow)
+        guarded(lambda: exec(code, shadow.globals, seen), shadow, is_foreseen=True)
     cell = seen.pop("__classcell__", None)
     if cell is not None:
         cell.cell_contents = owner
@@ -125,8 +125,10 @@ def _class_cell(name, owner):
     return CellType()
 
 
-def guarded(action, shadow, what="running this"):
+def guarded(action, shadow, what="running this", is_foreseen=False):
     """What the program's code gives that is run for an edit; an exception refuses the edit."""
+    if shadow.writes.is_dry_run and not is_foreseen:
+        raise Unforeseen
     try:
         return native.run_program(action)
     except (TimeLimit, MemoryError, FormerCode):

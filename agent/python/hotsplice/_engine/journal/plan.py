@@ -1,6 +1,6 @@
 """The plan of a transaction: primitive operations for ``_agent.commit``, and a verdict for each edit."""
 
-from ..errors import Refusal, Stop
+from ..errors import Refusal, Stop, Unforeseen
 from ..native import native
 
 ORDER = {"unneeded": 0, "applied": 1, "caveat": 2, "refused": 3}
@@ -77,10 +77,15 @@ class EditOutcome:
     def unneeded(self, code=None, message=None):
         self.note("unneeded", code, message)
 
+    def unforeseen(self):
+        self.caveat("HS0109", "a dry run does not run this: what would come of it can't be foreseen")
+
     def attempt(self, action, *arguments):
         """Does what the edit needs; if that is refused, it is the edit's verdict, and ``Stop`` is raised."""
         try:
             action(*arguments)
+        except Unforeseen:
+            self.unforeseen()
         except Refusal as refusal:
             self.refused(refusal.code, refusal.message)
             raise Stop from None

@@ -39,8 +39,10 @@ _OPCODES = {
 class Writes:
     """The assignments of one transaction; ``are_read`` says whether what runs for it may read what they change."""
 
-    def __init__(self, are_read):
+    def __init__(self, are_read, is_dry_run=False):
         self._are_read = are_read
+        # Nothing is run that the program could notice.
+        self.is_dry_run = is_dry_run
         # (place, what it holds) of items and attributes that go, and that nothing need miss before the commit.
         self._going = []
         # (id of what takes the value, key) → [place, what it held, what it is going to hold]

@@ -6,7 +6,7 @@ import sys
 from contextlib import nullcontext
 from types import FunctionType, ModuleType
 
-from ..errors import Refusal
+from ..errors import Refusal, Unforeseen
 from ..evaluate import changed_values
 from ..evaluate.branches import Branches
 from ..evaluate.sandbox import guarded, run_in_class, run_in_module
@@ -213,6 +213,8 @@ class Merger:
         """Runs the whole class statement: its metaclass and decorators make what depends on its members."""
         if scope in self.rebuilt:
             return
+        if self.shadow.writes.is_dry_run:
+            raise Unforeseen
         self.rebuilt.add(scope)
         unit = self.change.classes[scope]
         if len(scope) == 1:
