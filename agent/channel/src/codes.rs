@@ -56,6 +56,7 @@ codes! {
     NO_LIVE_FUNCTION "HS0107" Caveat "no live function runs this definition";
     HELD_BACK_ELSEWHERE "HS0108" Refused "held back because another process refused the patch";
     NOT_FORESEEN "HS0109" Caveat "a dry run does not run what the program could notice";
+    OTHER_THREAD "HS0110" Caveat "a value would belong to the thread that prepares the patch";
 
     BASELINE_ASSUMED "HS0201" Caveat "the file had changed since the process loaded it";
     PATCHED_MEANWHILE "HS0203" Refused "the live text changed while the patch was made";

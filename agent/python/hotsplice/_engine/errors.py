@@ -24,6 +24,10 @@ class Unforeseen(Exception):
     """A dry run does not run this: the program might notice."""
 
 
+class OtherThread(Exception):
+    """A value would belong to the agent's thread: the former one is kept, and that is reported."""
+
+
 class Stop(Exception):
     """An edit is refused: the others of the patch need not be tried."""
 

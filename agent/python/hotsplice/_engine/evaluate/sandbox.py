@@ -11,9 +11,10 @@ from types import CellType, ModuleType
 from .. import frameworks
 from ..errors import FormerCode, Refusal, TimeLimit, Unforeseen
 from ..journal import writes
-from ..live.code import compile_excerpt, find_class_body
+from ..live.code import compile_excerpt, find_class_body, join
 from ..native import native
 from . import class_reads
+from .other_thread import check_bound, check_target, values_before
 
 
 class Shadow:
@@ -74,10 +75,14 @@ def _compiled(excerpt, shadow, reduced=None):
         if not writes.are_in(code):
             return code
 
+    def target(value, text):
+        check_target(value, text)
+        return shadow.writes.target(value, text)
+
     def rewritten(text, filename):
         tree = rewriter(text, filename) if rewriter else ast.parse(text, filename)
         tree = reduced(tree) if reduced else tree
-        return writes.rewritten(class_reads.rewritten(tree, shadow), shadow.globals, shadow.writes.target)
+        return writes.rewritten(class_reads.rewritten(tree, shadow), shadow.globals, target)
 
     return compile_excerpt(excerpt, namespace.filename, rewritten)
 
@@ -89,7 +94,10 @@ def run_in_module(excerpt, shadow, reduced=None):
     """
     code = _compiled(excerpt, shadow, reduced)
     shadow.globals.pop("__annotate__", None)
+    before = values_before(code, shadow.globals)
     guarded(lambda: exec(code, shadow.globals), shadow, is_foreseen=True)
+    if before:
+        check_bound(before, shadow.globals, join(excerpt))
     if "__annotate__" in shadow.globals:
         shadow.annotates.append(shadow.globals["__annotate__"])
 

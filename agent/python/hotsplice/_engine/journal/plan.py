@@ -1,6 +1,6 @@
 """The plan of a transaction: primitive operations for ``_agent.commit``, and a verdict for each edit."""
 
-from ..errors import Refusal, Stop, Unforeseen
+from ..errors import OtherThread, Refusal, Stop, Unforeseen
 from ..native import native
 
 ORDER = {"unneeded": 0, "applied": 1, "caveat": 2, "refused": 3}
@@ -86,6 +86,8 @@ class EditOutcome:
             action(*arguments)
         except Unforeseen:
             self.unforeseen()
+        except OtherThread as kept:
+            self.caveat("HS0110", str(kept))
         except Refusal as refusal:
             self.refused(refusal.code, refusal.message)
             raise Stop from None

@@ -45,7 +45,7 @@ class Writes:
         self.is_dry_run = is_dry_run
         # (place, what it holds) of items and attributes that go, and that nothing need miss before the commit.
         self._going = []
-        # (id of what takes the value, key) → [place, what it held, what it is going to hold]
+        # (id of what takes the value, key) → [place, what it held, what it is going to hold, whether it holds that]
         self._places = {}
         # (action, arguments), in the order of the text
         self._put_off = []
@@ -54,7 +54,7 @@ class Writes:
         self._withdrawn = False
 
     def target(self, value, text):
-        return Target(value, partial(self._assign, text))
+        return Target(value, partial(self._assign, text), self._seen)
 
     def put_off(self, names, action, *arguments):
         """Has something done after the commit that gives these names their values."""
@@ -70,8 +70,25 @@ class Writes:
             name = text if action in (setattr, delattr) else f"{text.rpartition('[')[0]}[]"
             self.put_off([name], action, value, key, *new)
             return
-        self._places.setdefault(place.identity(), [place, place.held(), MISSING])
-        action(value, key, *new)
+        entry = self._entry(place)
+        if self._are_read:
+            entry[3] = True
+            action(value, key, *new)
+        else:
+            # Nobody sees it before the commit.
+            entry[2] = place.after(entry[2], action, key, *new)
+
+    def _entry(self, place):
+        held = place.held()
+        return self._places.setdefault(place.identity(), [place, held, held, False])
+
+    def _seen(self, value, action, key):
+        """The item or attribute as it is going to be, where only that is noted; else ``MISSING``."""
+        place = _place(value, action, key) if self._places else None
+        entry = self._places.get(place.identity()) if place is not None else None
+        if entry is None or entry[3]:
+            return MISSING
+        return entry[2][key] if isinstance(place, _Content) else entry[2]
 
     def give_up(self, value, action, key):
         """The item or attribute goes with the commit; before, it is taken out only for what is run and may read it."""
@@ -79,8 +96,10 @@ class Writes:
         if not self._are_read:
             self._going.append((place, place.held()))
             return
-        if self._places.setdefault(place.identity(), [place, place.held(), MISSING])[0] is place:
+        entry = self._entry(place)
+        if entry[0] is place:
             place.remember_order()
+        entry[3] = True
         place.put(MISSING)
 
     def withdraw(self):
@@ -89,9 +108,10 @@ class Writes:
             return
         self._withdrawn = True
         for entry in reversed(self._places.values()):
-            place, before, _ = entry
-            entry[2] = place.held()
-            place.put(before)
+            place, before, _, is_done = entry
+            if is_done:
+                entry[2] = place.held()
+                place.put(before)
 
     @contextmanager
     def withdrawn(self):
@@ -104,14 +124,15 @@ class Writes:
             yield
         finally:
             self._withdrawn = False
-            for place, _, new in self._places.values():
-                place.put(new)
+            for place, _, new, is_done in self._places.values():
+                if is_done:
+                    place.put(new)
 
     def settle(self, plan, live_of):
         """Plans the assignments; ``live_of(value)`` is the live object that a value stands for."""
         for place, before in self._going:
             place.plan(plan, live_of, before, MISSING)
-        for place, before, new in self._places.values():
+        for place, before, new, _ in self._places.values():
             if new is not before:
                 place.plan(plan, live_of, before, live_of(new))
         for action, arguments in self._put_off:
@@ -124,29 +145,33 @@ class Writes:
 class Target:
     """Stands for an object in a statement that assigns its items or attributes: each goes through ``assign``."""
 
-    def __init__(self, value, assign):
-        object.__setattr__(self, "parts", (value, assign))
+    def __init__(self, value, assign, seen=lambda *_place: MISSING):
+        object.__setattr__(self, "parts", (value, assign, seen))
 
     def __getitem__(self, key):
-        return _parts(self)[0][key]
+        value, _, seen = _parts(self)
+        found = seen(value, operator.setitem, key)
+        return value[key] if found is MISSING else found
 
     def __getattribute__(self, name):
-        return getattr(_parts(self)[0], name)
+        value, _, seen = _parts(self)
+        found = seen(value, setattr, name)
+        return getattr(value, name) if found is MISSING else found
 
     def __setitem__(self, key, new):
-        value, assign = _parts(self)
+        value, assign, _ = _parts(self)
         assign(value, operator.setitem, key, new)
 
     def __delitem__(self, key):
-        value, assign = _parts(self)
+        value, assign, _ = _parts(self)
         assign(value, operator.delitem, key)
 
     def __setattr__(self, name, new):
-        value, assign = _parts(self)
+        value, assign, _ = _parts(self)
         assign(value, setattr, name, new)
 
     def __delattr__(self, name):
-        value, assign = _parts(self)
+        value, assign, _ = _parts(self)
         assign(value, delattr, name)
 
 
@@ -236,7 +261,17 @@ def _carry_out(action, arguments):
     action(*arguments)
 
 
-class _Item:
+class _One:
+    """A place that holds one value."""
+
+    def after(self, held, _action, key, *new):
+        """What it holds after an assignment or a deletion."""
+        if not new and held is MISSING:
+            raise (KeyError if isinstance(self, _Item) and self.holder is self.owner else AttributeError)(key)
+        return new[0] if new else MISSING
+
+
+class _Item(_One):
     """An item of a dictionary: the owner itself, or its attributes."""
 
     def __init__(self, holder, key, owner):
@@ -280,7 +315,7 @@ class _Item:
             plan.add("dict-replace", holder, self.key, before, new)
 
 
-class _Slot:
+class _Slot(_One):
     def __init__(self, owner, name, descriptor):
         self.owner, self.key, self._descriptor = owner, name, descriptor
 
@@ -310,7 +345,7 @@ class _Slot:
             plan.add("attribute-set", owner, self.key, new)
 
 
-class _ClassAttribute:
+class _ClassAttribute(_One):
     def __init__(self, owner, name):
         self.owner, self.key = owner, name
 
@@ -350,6 +385,11 @@ class _Content:
 
     def held(self):
         return list(self.owner)
+
+    def after(self, held, action, key, *new):
+        content = list(held)
+        action(content, key, *new)
+        return content
 
     def put(self, value):
         self.owner[:] = value
