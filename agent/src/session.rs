@@ -97,6 +97,7 @@ pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>) -> P
         pid,
         parent: rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get().cast_unsigned()),
         started,
+        namespace: None,
         registered: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64),
         command: serde_json::from_value(command).unwrap_or_default(),
         cwd: text("cwd")?,
@@ -133,6 +134,7 @@ fn begin(
         move |source| StartError::File { path, source }
     };
     entry.socket = socket.to_string_lossy().into_owned();
+    entry.namespace = registry::pid_namespace();
     let (sender, inbox) = channel();
     let mailbox = Mailbox::new(sender);
     let state = State::new(inbox, mailbox.clone(), entry.clone(), capabilities(py)).map_err(at(&socket))?;

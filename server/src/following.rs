@@ -1,13 +1,14 @@
 //! Values in other files that follow from what a patch changes: `TIMEOUT = config.BASE * 2` when `config.BASE` does.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use hotsplice_analysis::{Foreign, Outline, diff, diff_following};
 use hotsplice_channel::codes;
 use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Outcome, Patch, Verdict, What};
 
-use crate::session::{Live, Session};
+use crate::session::{Live, Session, is_project};
 
 /// A value may follow from one that follows: so often, and no more.
 const ROUNDS: usize = 8;
@@ -36,7 +37,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     session.forget_files();
     let Ok(loaded) = session.files() else { return };
     let mut following: Vec<_> =
-        loaded.into_iter().filter(|file| is_project(&file.path) && !is_asked_for(&file.path)).collect();
+        loaded.into_iter().filter(|file| is_project(Path::new(&file.path)) && !is_asked_for(&file.path)).collect();
     for _ in 0..ROUNDS {
         let before = changed.len();
         let mut rest = Vec::new();
@@ -177,9 +178,4 @@ fn follow(session: &Session, path: &str, modules: &[String], changed: &HashSet<S
     let foreign = foreign(path, modules.first()?, changed);
     let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
     (!change.edits.is_empty()).then_some(change)
-}
-
-/// Installed packages and the standard library do not import a project's modules.
-fn is_project(path: &str) -> bool {
-    !["/site-packages/", "/dist-packages/", "/lib/python3"].iter().any(|part| path.contains(part))
 }

@@ -2,6 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`cancel`] | whether what is being done is still wanted |
 //! | [`cli`] | the commands, one file each |
 //! | [`failure`] | what could not be done, with its code |
 //! | [`following`] | values in other files that follow from what a patch changes |
@@ -13,6 +14,7 @@
 //! | [`watch`] | what is saved goes live |
 //! | [`workspace`] | what an editor's window is about, and which processes belong to it |
 
+mod cancel;
 mod cli;
 mod explanations;
 mod failure;

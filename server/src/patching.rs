@@ -12,6 +12,7 @@ use hotsplice_channel::patch::{Change, FilePatch, Kind, Options, Outcome, Patch,
 
 use serde_json::{Value, json};
 
+use crate::cancel::Cancel;
 use crate::following::{self, AskedFor};
 use crate::session::{Live, Session, SessionError};
 
@@ -25,6 +26,7 @@ pub struct Wanted {
     pub dry_run: bool,
     /// A process that refuses does not hold the others back.
     pub each: bool,
+    pub cancel: Cancel,
 }
 
 #[derive(Debug, Clone)]
@@ -144,6 +146,10 @@ fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
         hold_back(&mut attempts);
         return attempts.into_iter().flat_map(Attempt::results).collect();
     }
+    if wanted.cancel.is_cancelled() {
+        cancel(&mut attempts);
+        return attempts.into_iter().flat_map(Attempt::results).collect();
+    }
     let at_once = !wanted.dry_run && (attempts.len() == 1 || wanted.each);
     std::thread::scope(|scope| {
         for attempt in &mut attempts {
@@ -152,6 +158,9 @@ fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
     });
     if attempts.iter().any(Attempt::is_refused) && !wanted.each {
         hold_back(&mut attempts);
+    }
+    if wanted.cancel.is_cancelled() {
+        cancel(&mut attempts);
     }
     std::thread::scope(|scope| {
         for attempt in &mut attempts {
@@ -336,6 +345,14 @@ fn failure(path: &str, error: &SessionError) -> Verdict {
     refusal(path, 1, error.code(), error.to_string())
 }
 
+/// Nobody wants it any more: what is not live yet never will be.
+fn cancel(attempts: &mut [Attempt<'_>]) {
+    for attempt in attempts.iter_mut().filter(|attempt| !attempt.committed && !attempt.is_refused()) {
+        attempt.abort();
+        attempt.drop_edits(codes::CANCELLED, "the patch was cancelled; nothing was changed");
+    }
+}
+
 /// One process refuses: no other is patched either.
 fn hold_back(attempts: &mut [Attempt<'_>]) {
     let refusing: Vec<u32> =
@@ -348,10 +365,7 @@ fn hold_back(attempts: &mut [Attempt<'_>]) {
             }
             continue;
         }
-        if let Some(answer) = attempt.answer.take_if(|answer| !answer.committed) {
-            // If it can't be told, the process is gone and the transaction with it.
-            let _ = attempt.session.abort(answer.transaction);
-        }
+        attempt.abort();
         let message = format!("held back because process {} refused the patch; --each patches the others", refusing[0]);
         attempt.drop_edits(codes::HELD_BACK_ELSEWHERE, &message);
     }
@@ -362,6 +376,13 @@ impl Attempt<'_> {
         let mut own = self.files.iter().flat_map(|file| &file.verdicts);
         own.any(|verdict| verdict.verdict == Outcome::Refused)
             || self.answer.as_ref().is_some_and(|answer| !answer.ready)
+    }
+
+    fn abort(&mut self) {
+        if let Some(answer) = self.answer.take_if(|answer| !answer.committed) {
+            // If it can't be told, the process is gone and the transaction with it.
+            let _ = self.session.abort(answer.transaction);
+        }
     }
 
     /// Every edit that was to be made gets a refusal.

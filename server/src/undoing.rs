@@ -7,6 +7,7 @@ use hotsplice_analysis::Outline;
 use hotsplice_channel::message::FormerVersion;
 use hotsplice_channel::patch::Options;
 
+use crate::cancel::Cancel;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
 use crate::session::{Live, Session, SessionError};
 
@@ -43,6 +44,7 @@ pub fn undo(sessions: &[Arc<Session>], files: &[PathBuf], function: Option<&str>
             options: Options { run_statements: false, ..Options::default() },
             dry_run: false,
             each: true,
+            cancel: Cancel::default(),
         };
         undone.results.extend(patching::patch(std::slice::from_ref(session), &wanted));
     }
@@ -129,11 +131,9 @@ fn former_definition(session: &Session, files: &[PathBuf], function: &str) -> Re
     Ok(wanted)
 }
 
-/// The text of every definition of a name.
+/// The text of every definition and statement of a name.
 fn definitions(text: &str, name: &str) -> Vec<String> {
-    let definitions = Outline::parse(text).definitions();
-    let named = definitions.iter().filter(|definition| definition.qualified_name == name);
-    named.map(|definition| lines(text, definition.line, definition.end_line)).collect()
+    Outline::parse(text).lines_of(name).into_iter().map(|(first, last)| lines(text, first, last)).collect()
 }
 
 fn lines(text: &str, first: u32, last: u32) -> String {

@@ -29,6 +29,11 @@ impl Editor {
 
     /// `options` are the initialization options: settings.
     pub fn with_options(workspace: &Workspace, options: Value) -> Self {
+        Self::with_parameters(workspace, options, json!({}))
+    }
+
+    /// `parameters` stand beside or instead of the usual ones of `initialize`.
+    pub fn with_parameters(workspace: &Workspace, options: Value, parameters: Value) -> Self {
         let mut child = workspace
             .hotsplice()
             .arg("lsp")
@@ -48,9 +53,7 @@ impl Editor {
             capabilities: Value::Null,
         };
         let folder = uri(&workspace.path());
-        let answer = editor.request(
-            "initialize",
-            json!({
+        let mut usual = json!({
                 "processId": null,
                 "rootUri": folder,
                 "workspaceFolders": [{ "uri": folder, "name": "test" }],
@@ -64,8 +67,11 @@ impl Editor {
                     },
                 },
                 "initializationOptions": options,
-            }),
-        );
+        });
+        for (name, value) in parameters.as_object().into_iter().flatten() {
+            usual[name] = value.clone();
+        }
+        let answer = editor.request("initialize", usual);
         editor.capabilities = answer["capabilities"].clone();
         editor.notify("initialized", json!({}));
         editor
@@ -219,8 +225,47 @@ impl Editor {
         self.request("workspace/executeCommand", json!({ "command": command, "arguments": arguments }))
     }
 
+    /// What a command that can't be done says: its code and its message.
+    pub fn failure(&mut self, command: &str, arguments: Value) -> (String, String) {
+        let parameters = json!({ "command": command, "arguments": arguments });
+        let error = self.try_request("workspace/executeCommand", parameters).expect_err("it can't be done");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (text(&error["data"]["code"]), text(&error["message"]))
+    }
+
     pub fn patch_file(&mut self, path: &Path) -> Value {
         self.command("hotsplice.patchFile", json!([{ "uri": uri(path) }]))
+    }
+
+    /// Bytes as they are.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("open");
+        stdin.write_all(bytes).and_then(|()| stdin.flush()).expect("the server reads");
+    }
+
+    /// The next answer to nobody: an error about a message that could not be read.
+    pub fn next_complaint(&mut self) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let message = self.next(deadline).expect("a complaint");
+            if message.get("method").is_none() && message["id"].is_null() {
+                return message["error"].clone();
+            }
+            self.keep(message);
+        }
+    }
+
+    /// Waits for the server's end, its input still open.
+    pub fn wait_end(mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                self.stdin = None;
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the server does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn send(&mut self, message: &Value) {
@@ -230,10 +275,10 @@ impl Editor {
         stdin.flush().expect("the server reads");
     }
 
-    /// Dies as an editor does that is killed.
-    pub fn die(mut self) {
+    /// Dies as an editor does that is killed. Gives the server's exit code.
+    pub fn die(mut self) -> Option<i32> {
         self.stdin = None;
-        let _ = self.child.wait();
+        self.child.wait().expect("a child").code()
     }
 }
 

@@ -82,17 +82,16 @@ fn what_can_not_be_done_says_why() {
     assert_eq!(enabled(&editor.actions(&path, 3))[0], "Hot-patch function `greet`");
     // One that is new, and that nobody has imported yet.
     let new = workspace.write("new.py", "def f():\n    pass\n");
-    let failure = editor.command("hotsplice.patchFile", json!([{ "uri": uri(&new) }]));
-    let message = failure["error"]["message"].as_str().unwrap_or_default();
-    assert!(message.ends_with(&format!("app.py · pid {} has not imported it", program.pid())), "{failure}");
+    let (code, message) = editor.failure("hotsplice.patchFile", json!([{ "uri": uri(&new) }]));
+    let reason = format!("app.py · pid {} has not imported it", program.pid());
+    assert!(code == "HS0005" && message.ends_with(&reason), "{code}: {message}");
     // A file that is no file is nobody's business.
     editor.notify(
         "textDocument/didOpen",
         json!({ "textDocument": { "uri": "vscode-notebook-cell:/a.ipynb#1", "languageId": "python", "version": 1, "text": "x" } }),
     );
-    let failure = editor.command("hotsplice.patchFile", json!([{ "uri": "untitled:Untitled-1" }]));
-    assert_eq!(failure["error"]["code"], "HS0011", "{failure}");
-    assert!(failure["error"]["message"].as_str().unwrap().contains("never saved"), "{failure}");
+    let (code, message) = editor.failure("hotsplice.patchFile", json!([{ "uri": "untitled:Untitled-1" }]));
+    assert!(code == "HS0011" && message.contains("never saved"), "{code}: {message}");
     editor.wait_notification("window/showMessage", |_| true);
     assert!(
         editor
@@ -195,7 +194,7 @@ fn sessions_come_and_go() {
     program.child.kill().expect("it runs");
     editor.wait_sessions(0);
     editor.open(&path, TEXT);
-    let answer = editor.command("hotsplice.patchFunction", json!([{ "uri": uri(&path), "name": "greet" }]));
-    assert_eq!(answer["error"]["code"], "HS0005", "{answer}");
+    let failure = editor.failure("hotsplice.patchFunction", json!([{ "uri": uri(&path), "name": "greet" }]));
+    assert_eq!(failure.0, "HS0005", "{failure:?}");
     editor.wait_notification("window/showMessage", |_| true);
 }

@@ -80,7 +80,7 @@ fn files_may_have_other_names_where_they_run() {
     editor.wait_notification("textDocument/publishDiagnostics", at_its_place);
     editor.change(&path, &APP.replace("hello", "welcome"));
     assert_eq!(editor.patch_file(&path)[0]["committed"], true);
-    assert_eq!(editor.wait_notification("hotsplice/patched", |_| true)["uri"], uri(&path));
+    assert_eq!(editor.wait_notification("hotsplice/patched", |_| true)["files"][0]["uri"], uri(&path));
     program.send("");
     assert_eq!(program.line(), "welcome");
     // Without the mapping they are strangers.
@@ -149,7 +149,10 @@ fn what_other_programs_change_is_one_patch() {
     }
     // No editor shows the deleted one: the log says it.
     editor.wait_notification("window/logMessage", |said| said["message"].as_str().unwrap().contains("HS0205"));
-    editor.wait_notification("hotsplice/patched", |_| true);
+    // One message for all of them.
+    let told = editor.wait_notification("hotsplice/patched", |_| true);
+    assert!(told["message"].as_str().is_some_and(|text| text.starts_with("198 files are live in 1 process")), "{told}");
+    assert_eq!(told["files"].as_array().map(Vec::len), Some(198));
     program.send("");
     assert_eq!(program.line(), "new old");
     let status = workspace.call(&["status", "--json"]).expect(0).json();

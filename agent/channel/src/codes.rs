@@ -46,6 +46,7 @@ codes! {
     NOTHING_TO_UNDO "HS0013" Error "there is nothing to undo";
     UNKNOWN_FUNCTION "HS0014" Error "the file has no such function or class";
     NOT_ATTACHED "HS0015" Error "the process cannot be attached to";
+    CANCELLED "HS0016" Error "the patch was cancelled; nothing was changed";
 
     SYNTAX_ERROR "HS0101" Refused "the new text does not parse";
     COMPILE_FAILED "HS0102" Refused "the process's Python does not compile the new text";
@@ -91,6 +92,17 @@ codes! {
     AFTERWARDS_FAILED "HS0603" Caveat "the patch is live, but what follows it failed";
     ROLLBACK_INCOMPLETE "HS0604" Refused "the commit failed, and not all of it could be rolled back";
     LINES_STAY "HS0605" Caveat "the lines of a function that moved stay as they were";
+}
+
+/// Nothing is wrong with such an edit: it waits for another one.
+pub fn is_held_back(code: &str) -> bool {
+    [HELD_BACK, HELD_BACK_ELSEWHERE].contains(&code)
+}
+
+/// With such a caveat the process goes on with what it had: the edit itself is not live.
+pub fn leaves_as_it_was(code: &str) -> bool {
+    [STATEMENT_OFFERED, VALUE_KEPT, VALUE_COMPUTED, MONKEYPATCH_KEPT, NO_LIVE_FUNCTION, FILE_DELETED, BASELINE_ASSUMED]
+        .contains(&code)
 }
 
 /// Looks a code up by its number.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct Entry {
     pub parent: u32,
     /// Kernel's start time of the process, in its own ticks: tells a process from a later one of the same id.
     pub started: u64,
+    /// The inode of the pid namespace in which `pid` is counted. Nothing where an older agent did not say.
+    #[serde(default)]
+    pub namespace: Option<u64>,
     /// Milliseconds since the epoch.
     pub registered: u64,
     pub command: Vec<String>,
@@ -36,7 +40,10 @@ pub enum RegistryError {
     Io { path: PathBuf, source: io::Error },
     #[error("{path} belongs to another user (uid {owner}): sessions are not looked for there")]
     NotOurs { path: PathBuf, owner: u32 },
-    #[error("{path} can be opened by other users (mode {mode:o}): make it 700")]
+    #[error(
+        "{path} can be opened by other users (mode {mode:o}), so that no program registers there: `chmod 700 {path}`, then start \
+         the program again"
+    )]
     Open { path: PathBuf, mode: u32 },
 }
 
@@ -69,8 +76,9 @@ pub fn check(directory: &Path) -> Result<(), RegistryError> {
     Ok(())
 }
 
-/// Every entry whose process is alive, oldest first; files of processes that are gone are removed on the way.
-/// A folder that does not exist holds no sessions. Entries that can't be read are skipped.
+/// Every entry whose process is alive, oldest first; files of processes that are gone are removed on the way. Those of
+/// other pid namespaces (containers that share the folder) can't be seen from here: they are never removed, and are
+/// listed while somebody listens at their socket. A folder that does not exist holds no sessions. Entries that can't be read are skipped.
 pub fn sessions(directory: &Path) -> Result<Vec<Entry>, RegistryError> {
     match check(directory) {
         Err(RegistryError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -86,7 +94,9 @@ pub fn sessions(directory: &Path) -> Result<Vec<Entry>, RegistryError> {
         let Some(entry) = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok()) else {
             continue;
         };
-        if is_alive(&entry) {
+        if !is_visible(&entry) {
+            found.extend(reachable(entry, directory));
+        } else if is_alive(&entry) {
             found.push(entry);
         } else {
             // Gone already is as good as removed.
@@ -96,6 +106,33 @@ pub fn sessions(directory: &Path) -> Result<Vec<Entry>, RegistryError> {
     }
     found.sort_by(|a, b| (a.registered, &a.id).cmp(&(b.registered, &b.id)));
     Ok(found)
+}
+
+/// Whether the process of an entry would be seen here if it ran: its id is counted as ours are.
+pub fn is_visible(entry: &Entry) -> bool {
+    // `/proc` may not be mounted, or be that of another namespace.
+    let own = fs::read_link("/proc/self").ok();
+    let sees_itself = own.and_then(|own| own.to_str()?.parse().ok()) == Some(std::process::id());
+    sees_itself && (entry.namespace.is_none() || entry.namespace == pid_namespace())
+}
+
+/// The inode of this process's pid namespace.
+pub fn pid_namespace() -> Option<u64> {
+    Some(fs::metadata("/proc/self/ns/pid").ok()?.ino())
+}
+
+/// A session of a process that can't be seen, if somebody listens at its socket, which may have another path here.
+fn reachable(entry: Entry, directory: &Path) -> Option<Entry> {
+    let here = directory.join(format!("{}.sock", entry.id));
+    let candidates = [entry.socket.clone(), here.to_string_lossy().into_owned()];
+    let socket = candidates.into_iter().find(|socket| UnixStream::connect(socket).is_ok())?;
+    Some(Entry { socket, ..entry })
+}
+
+/// Whether the process is stopped (Ctrl-Z, a debugger): it answers nobody until it goes on.
+pub fn is_stopped(entry: &Entry) -> bool {
+    is_visible(entry)
+        && matches!(stat(entry.pid), Some((state, started)) if started == entry.started && "Tt".contains(state))
 }
 
 /// Whether the process of an entry still runs (a later process of the same id does not count).
@@ -118,20 +155,16 @@ pub fn parent_of(pid: u32) -> Option<u32> {
 
 /// The kernel's start time of a process that runs and is no zombie. Linux: field 22 of `/proc/<pid>/stat`.
 pub fn process_started(pid: u32) -> Option<u64> {
-    let (state, started) = process_state(pid)?;
+    let (state, started) = stat(pid)?;
     (!matches!(state, 'Z' | 'X')).then_some(started)
 }
 
-/// Whether a process stands still: Ctrl-Z, or a debugger that traces it.
-pub fn is_stopped(pid: u32) -> bool {
-    process_state(pid).is_some_and(|(state, _)| matches!(state, 'T' | 't'))
-}
-
-/// The state's letter, and the start time.
-fn process_state(pid: u32) -> Option<(char, u64)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// Its state and its start time.
+fn stat(pid: u32) -> Option<(char, u64)> {
+    // `/proc` may count otherwise than we do.
+    let own = pid == std::process::id();
+    let stat = fs::read_to_string(if own { "/proc/self/stat".to_owned() } else { format!("/proc/{pid}/stat") }).ok()?;
     // The command's name stands in parentheses and may hold anything.
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
+    Some((fields.next()?.chars().next()?, fields.nth(18)?.parse().ok()?))
 }

@@ -6,6 +6,7 @@ use hotsplice_channel::patch::What;
 
 use crate::lines::Lines;
 use crate::parse::{self, ParsedFile};
+use crate::splice::find;
 use crate::tree::Node;
 
 /// A parsed text. Parsing never fails: what does not parse is told by [`Outline::problems`].
@@ -76,6 +77,11 @@ impl Outline {
             *count += 1;
         }
         found
+    }
+
+    /// First and last line of what has a qualified name: definitions, and statements that bind it.
+    pub fn lines_of(&self, qualified_name: &str) -> Vec<(u32, u32)> {
+        find(self, qualified_name).iter().map(|place| (place.node.line, place.node.end_line)).collect()
     }
 
     /// The definitions that contain a 1-based line, innermost first.

@@ -73,7 +73,10 @@ fn expression(agent: &Path) -> Result<String, Failure> {
 }
 
 fn registered(pid: u32) -> Option<Entry> {
-    registry::sessions(&registry::directory()).ok()?.into_iter().find(|entry| entry.pid == pid)
+    registry::sessions(&registry::directory())
+        .ok()?
+        .into_iter()
+        .find(|entry| entry.pid == pid && registry::is_visible(entry))
 }
 
 fn attach(pid: u32, agent: &Path, patience: Duration) -> Result<Entry, Failure> {

@@ -9,6 +9,7 @@ use hotsplice_channel::patch::Options;
 
 use super::diff::loaded;
 use super::{Failure, Selection, output, select};
+use crate::cancel::Cancel;
 use crate::patching::{self, Wanted, WantedFile};
 use crate::rest;
 use crate::source_file;
@@ -87,14 +88,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let message = format!("{}: there is no such file, and no process has loaded one", missing.path.display());
         return Err(Failure::new(codes::UNREADABLE, message));
     }
-    if unloaded.len() == files.len() {
-        let message =
-            format!("no registered process has loaded {}; `hotsplice sessions` lists them", unloaded.join(", "));
+    if !unloaded.is_empty() {
+        // What is asked for together goes live together.
+        let nothing = if unloaded.len() < files.len() { "; nothing was patched" } else { "" };
+        let named = unloaded.join(", ");
+        let message = format!("no registered process has loaded {named}{nothing}; `hotsplice sessions` lists them");
         return Err(Failure::new(codes::NO_SESSION, message));
-    }
-    for file in unloaded {
-        // A file that is new or not imported yet has nothing live: the others go on.
-        eprintln!("hotsplice: {}: no registered process has loaded {file}; left out", codes::NO_SESSION);
     }
     let wanted = Wanted {
         label: match arguments.again {
@@ -105,6 +104,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         options: Options { run_statements: arguments.run_statements, ..Options::default() },
         dry_run: arguments.dry_run,
         each: arguments.each,
+        cancel: Cancel::default(),
     };
     let results = match wanted.files.as_slice() {
         [file] if arguments.rest => rest::patch(&sessions, &wanted, file),

@@ -1,42 +1,62 @@
 //! One line a request. The code before a handler's first await runs in the order of arrival: there, everything becomes
 //! an event for the loop.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
-use tokio::sync::oneshot;
-use tower_lsp::jsonrpc::{Error, Result};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, oneshot};
+use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
     CodeActionKind, CodeActionOptions, CodeActionParams, CodeActionProviderCapability, CodeActionResponse, CodeLens,
     CodeLensOptions, CodeLensParams, DidChangeConfigurationParams, DidChangeTextDocumentParams,
-    DidChangeWatchedFilesParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams,
-    ExecuteCommandOptions, ExecuteCommandParams, Hover, HoverParams, HoverProviderCapability, InitializeParams,
-    InitializeResult, InitializedParams, NumberOrString, ProgressToken, ServerCapabilities, ServerInfo,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
-    WillSaveTextDocumentParams,
+    DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandOptions, ExecuteCommandParams, Hover,
+    HoverParams, HoverProviderCapability, InitializeParams, InitializeResult, InitializedParams, NumberOrString, OneOf,
+    ProgressToken, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WillSaveTextDocumentParams,
+    WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
 use tower_lsp::{Client, LanguageServer};
 
 use super::commands::{self, Command};
-use super::events::Event;
-use super::main_loop;
+use super::events::{Asked, Event};
 use super::positions::Encoding;
+use super::{main_loop, parent};
+use crate::cancel::{Cancel, CancelOnDrop};
+use crate::failure::Failure;
+
+/// The protocol's own: what was asked for is fine, and could not be done.
+const REQUEST_FAILED: i64 = -32803;
 
 pub struct Backend {
     client: Client,
     events: Sender<Event>,
     /// The editor shows progress.
     shows_progress: AtomicBool,
+    /// What the user can stop, by the progress that is shown of it.
+    running: Mutex<HashMap<String, Cancel>>,
+    /// Told when the editor has ended.
+    gone: Arc<Notify>,
 }
 
 impl Backend {
-    pub fn new(client: Client) -> Self {
+    pub fn new(client: Client, gone: Arc<Notify>) -> Self {
         let events = main_loop::start(client.clone());
-        Self { client, events, shows_progress: AtomicBool::new(false) }
+        Self { client, events, shows_progress: AtomicBool::new(false), running: Mutex::default(), gone }
     }
 
     pub async fn ignore(&self, _params: Value) {}
+
+    /// The user wants what takes so long no more.
+    pub async fn cancel_progress(&self, params: Value) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cancel) = params["token"].as_str().and_then(|token| running.get(token)) {
+            cancel.cancel();
+        }
+    }
 
     fn send(&self, event: Event) {
         // The loop only ends with the server.
@@ -49,22 +69,29 @@ impl Backend {
         answer.await.map_err(|_| Error::internal_error())
     }
 
-    /// Shows progress for what takes longer than half a second.
-    async fn with_progress<T>(&self, title: String, work: impl Future<Output = T>) -> T {
+    /// Asks for a patch, and shows progress if it takes longer than half a second. A request that is given up, or stopped
+    /// there, is cancelled.
+    async fn patch(&self, event: impl FnOnce(Asked) -> Event) -> Result<std::result::Result<Value, Failure>> {
+        let cancel = Cancel::default();
+        let _given_up = CancelOnDrop(cancel.clone());
+        let asked = self.ask(|answer| event(Asked { answer, cancel: cancel.clone() }));
         if !self.shows_progress.load(Ordering::Relaxed) {
-            return work.await;
+            return asked.await;
         }
-        let mut work = std::pin::pin!(work);
+        let mut asked = std::pin::pin!(asked);
         let delay = std::time::Duration::from_millis(500);
-        if let Ok(result) = tokio::time::timeout(delay, &mut work).await {
+        if let Ok(result) = tokio::time::timeout(delay, &mut asked).await {
             return result;
         }
-        let token = ProgressToken::from(NumberOrString::String(format!("hotsplice/{}", self.client.next_request_id())));
+        let name = format!("hotsplice/{}", self.client.next_request_id());
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), cancel.clone());
+        let token = ProgressToken::from(NumberOrString::String(name.clone()));
         let progress = match self.client.create_work_done_progress(token.clone()).await {
-            Ok(()) => Some(self.client.progress(token, title).begin().await),
+            Ok(()) => Some(self.client.progress(token, "Hot-patching").with_cancel_button().begin().await),
             Err(_) => None,
         };
-        let result = work.await;
+        let result = asked.await;
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
         if let Some(progress) = progress {
             progress.finish().await;
         }
@@ -79,6 +106,10 @@ impl LanguageServer for Backend {
             .store(window.and_then(|window| window.work_done_progress).unwrap_or(false), Ordering::Relaxed);
         let general = params.capabilities.general.as_ref();
         let encoding = Encoding::negotiate(general.and_then(|general| general.position_encodings.as_deref()));
+        if let Some(editor) = params.process_id {
+            let gone = self.gone.clone();
+            parent::watch(editor, move || gone.notify_one());
+        }
         self.send(Event::Initialize(Box::new(params), encoding));
         Ok(InitializeResult {
             capabilities: capabilities(encoding),
@@ -99,11 +130,12 @@ impl LanguageServer for Backend {
     }
 
     async fn did_open(&self, params: DidOpenTextDocumentParams) {
-        self.send(Event::Open(params.text_document.uri, params.text_document.text));
+        let document = params.text_document;
+        self.send(Event::Open(document.uri, document.version, document.text));
     }
 
     async fn did_change(&self, params: DidChangeTextDocumentParams) {
-        self.send(Event::Change(params.text_document.uri, params.content_changes));
+        self.send(Event::Change(params.text_document.uri, params.text_document.version, params.content_changes));
     }
 
     async fn will_save(&self, params: WillSaveTextDocumentParams) {
@@ -111,9 +143,8 @@ impl LanguageServer for Backend {
     }
 
     async fn did_save(&self, params: DidSaveTextDocumentParams) {
-        let patched = self.ask(|answer| Event::Saved(params.text_document.uri, answer));
-        // Nothing comes back when nothing is patched on save.
-        let _ = self.with_progress("Hot-patching".to_owned(), patched).await;
+        // Nothing comes back when nothing is patched on save; what went wrong is shown.
+        let _ = self.patch(|asked| Event::Saved(params.text_document.uri, asked)).await;
     }
 
     async fn did_close(&self, params: DidCloseTextDocumentParams) {
@@ -122,6 +153,10 @@ impl LanguageServer for Backend {
 
     async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
         self.send(Event::Settings(params.settings));
+    }
+
+    async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
+        self.send(Event::Folders(params.event));
     }
 
     async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
@@ -145,9 +180,11 @@ impl LanguageServer for Backend {
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
         let command = Command::parse(&params.command, params.arguments).map_err(Error::invalid_params)?;
-        let answer = self.ask(|answer| Event::Command(command, answer));
-        let result = self.with_progress("Hot-patching".to_owned(), answer).await?;
-        Ok(Some(result))
+        self.patch(|asked| Event::Command(command, asked)).await?.map(Some).map_err(|failure| Error {
+            code: ErrorCode::ServerError(REQUEST_FAILED),
+            message: failure.to_string().into(),
+            data: Some(json!({ "code": failure.code })),
+        })
     }
 }
 
@@ -170,6 +207,13 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
         execute_command_provider: Some(ExecuteCommandOptions {
             commands: commands::ALL.iter().map(|name| (*name).to_owned()).collect(),
             ..ExecuteCommandOptions::default()
+        }),
+        workspace: Some(WorkspaceServerCapabilities {
+            workspace_folders: Some(WorkspaceFoldersServerCapabilities {
+                supported: Some(true),
+                change_notifications: Some(OneOf::Left(true)),
+            }),
+            ..WorkspaceServerCapabilities::default()
         }),
         ..ServerCapabilities::default()
     }

@@ -27,7 +27,10 @@ pub fn is_wanted(action: &CodeActionOrCommand, only: Option<&[CodeActionKind]>) 
 
 fn is_among(kind: &str, only: Option<&[CodeActionKind]>) -> bool {
     only.is_none_or(|only| {
-        only.iter().any(|wanted| kind == wanted.as_str() || kind.starts_with(&format!("{}.", wanted.as_str())))
+        only.iter().map(CodeActionKind::as_str).any(|wanted| {
+            // The empty kind is the root of all.
+            wanted.is_empty() || kind == wanted || kind.starts_with(&format!("{wanted}."))
+        })
     })
 }
 
@@ -53,6 +56,17 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
         return [disabled(format!("Hot-patch file {file}"), &reason)].into_iter().chain(undo).collect();
     }
     let mut actions = Vec::new();
+    if let Some(statement) = commands::statement_at(&lives, &outline, line) {
+        let name = &statement.qualified_name;
+        let (title, arguments) = match statement.is_offered {
+            true => (
+                format!("Run `{name}` in the process"),
+                json!({ "uri": snapshot.uri, "name": name, "runStatements": true }),
+            ),
+            false => (format!("Hot-patch `{name}`"), json!({ "uri": snapshot.uri, "name": name })),
+        };
+        actions.push(action(title, commands::PATCH_FUNCTION, arguments));
+    }
     for is_class in [false, true] {
         let candidates = around.iter().filter(|definition| definition.is_class == is_class);
         if let Some(found) = offer(candidates, &comparisons, snapshot) {

@@ -1,51 +1,131 @@
-//! A line over a function or class, where there is something to say: what is live, what is edited, what still runs.
+//! A line over a function, class or statement, where there is something to say: what is live, what is edited, what still
+//! runs.
+//!
+//! While a text does not parse, what was said of it when it did is said at the same places: half of an expression takes no
+//! mark away.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hotsplice_channel::message::StatusAnswer;
-use hotsplice_channel::patch::{Outcome, Verdict};
+use hotsplice_channel::message::{PatchedDefinition, StatusAnswer};
+use hotsplice_channel::patch::Verdict;
 use serde_json::json;
-use tower_lsp::ls_types::{CodeLens, Command, Position, Range};
+use tower_lsp::ls_types::{CodeLens, Command, DiagnosticSeverity, Position, Range};
 
 use super::commands;
-use super::comparison::{Comparisons, Snapshot, live_texts};
+use super::comparison::{Comparisons, Snapshot, changed_statements, live_texts};
+use super::settings::Lens;
+use super::verdicts::severity;
 
 /// Longer reasons are cut: the diagnostic has them whole.
 const LONGEST_REASON: usize = 80;
+/// How long it is news that something is live.
+pub const NEWS: Duration = Duration::from_secs(10);
 
 /// `verdicts` are those of the file.
-pub fn code_lenses(snapshot: &Snapshot, verdicts: &[Verdict]) -> Vec<CodeLens> {
-    let known = live_texts(&snapshot.document, &snapshot.sessions);
-    if known.is_empty() {
+pub fn code_lenses(snapshot: &Snapshot, verdicts: &[Verdict], wanted: Lens) -> Vec<CodeLens> {
+    if live_texts(&snapshot.document, &snapshot.sessions).is_empty() {
         return Vec::new();
     }
+    if snapshot.document.outline().is_valid() {
+        return lenses_of(snapshot, verdicts, wanted);
+    }
+    let Some(valid) = snapshot.document.last_valid() else { return Vec::new() };
+    let lines = Moved::new(&valid.text, &snapshot.document.text);
+    let mut lenses = lenses_of(&Snapshot { document: valid, ..snapshot.clone() }, verdicts, wanted);
+    lenses.retain_mut(|lens| match lines.now(lens.range.start.line) {
+        Some(line) => {
+            lens.range = Range::new(Position::new(line, 0), Position::new(line, 0));
+            true
+        }
+        None => false,
+    });
+    lenses
+}
+
+/// Where lines of a former text are now: those before and after what was edited.
+struct Moved {
+    before: usize,
+    after: usize,
+    former: usize,
+    now: usize,
+}
+
+impl Moved {
+    fn new(former: &str, now: &str) -> Self {
+        let (former, now): (Vec<&str>, Vec<&str>) = (former.lines().collect(), now.lines().collect());
+        let before = former.iter().zip(&now).take_while(|(one, other)| one == other).count();
+        let rest = former.len().min(now.len()) - before;
+        let pairs = former.iter().rev().zip(now.iter().rev()).take(rest);
+        let after = pairs.take_while(|(one, other)| one == other).count();
+        Self { before, after, former: former.len(), now: now.len() }
+    }
+
+    fn now(&self, line: u32) -> Option<u32> {
+        let line = line as usize;
+        let moved = if line < self.before {
+            line
+        } else if line + self.after >= self.former {
+            line + self.now - self.former
+        } else {
+            // In what is being edited: as near as can be told.
+            line.min(self.now.checked_sub(self.after + 1)?)
+        };
+        u32::try_from(moved).ok()
+    }
+}
+
+fn lenses_of(snapshot: &Snapshot, verdicts: &[Verdict], wanted: Lens) -> Vec<CodeLens> {
+    let known = live_texts(&snapshot.document, &snapshot.sessions);
     let outline = snapshot.document.outline();
-    let comparisons = Comparisons::new(known.iter().map(|(_, live)| live.clone()), &outline);
+    let lives: Vec<_> = known.iter().map(|(_, live)| live.clone()).collect();
+    let comparisons = Comparisons::new(lives.iter().cloned(), &outline);
     let patched: Vec<(String, Arc<StatusAnswer>)> = known
         .iter()
         .filter_map(|(session, live)| Some((live.baseline.path.clone(), session.known_status()?)))
         .collect();
-    let mut lenses = Vec::new();
+    // By line: the names there, and what they say of an edit.
+    let mut places: BTreeMap<(u32, String), Option<(&str, bool)>> = BTreeMap::new();
     for definition in outline.definitions() {
         let name = &definition.qualified_name;
-        let position = Position::new(definition.line - 1, 0);
+        let is_edited = comparisons.is_changed(name) || !comparisons.is_defined(name);
+        places.insert((definition.line, name.clone()), is_edited.then_some(("○ edited · Hot-patch", false)));
+    }
+    for statement in changed_statements(&lives, &outline) {
+        let title = if statement.is_offered { "○ edited · Run it" } else { "○ edited · Hot-patch" };
+        places.insert((statement.line, statement.qualified_name), Some((title, statement.is_offered)));
+    }
+    for (_, status) in &patched {
+        for name in status.patched.iter().map(|it| &it.definition) {
+            for (line, _) in outline.lines_of(name) {
+                places.entry((line, name.clone())).or_insert(None);
+            }
+        }
+    }
+    let mut lenses = Vec::new();
+    for ((line, name), edited) in places {
+        let position = Position::new(line - 1, 0);
         let mut add = |title: String, command: &str, arguments: Option<serde_json::Value>| {
             let command = Command { title, command: command.to_owned(), arguments: arguments.map(|it| vec![it]) };
             lenses.push(CodeLens { range: Range::new(position, position), command: Some(command), data: None });
         };
-        let refused = |verdict: &&Verdict| verdict.definition == *name && verdict.verdict == Outcome::Refused;
+        let refused = |verdict: &&Verdict| verdict.definition == name && severity(verdict) == DiagnosticSeverity::ERROR;
         if let Some(verdict) = verdicts.iter().find(refused) {
             add(refusal(verdict), "", None);
         }
-        if outline.is_valid() && (comparisons.is_changed(name) || !comparisons.is_defined(name)) {
-            let arguments = json!({ "uri": snapshot.uri, "name": name });
-            add("○ edited · Hot-patch".to_owned(), commands::PATCH_FUNCTION, Some(arguments));
+        if let Some((title, runs)) = edited {
+            let mut arguments = json!({ "uri": snapshot.uri, "name": name });
+            if runs {
+                arguments["runStatements"] = json!(true);
+            }
+            add(title.to_owned(), commands::PATCH_FUNCTION, Some(arguments));
         }
-        if let Some(title) = live(name, &patched) {
+        let calls = still_running(&name, &patched);
+        if let Some(title) = live(&name, &patched, wanted == Lens::Always || !calls.is_empty()) {
             add(title, "", None);
         }
-        for title in still_running(name, &patched) {
+        for title in calls {
             add(title, "", None);
         }
     }
@@ -61,12 +141,24 @@ fn refusal(verdict: &Verdict) -> String {
     format!("▲ refused {} · {short}", verdict.code.as_deref().unwrap_or_default())
 }
 
-/// `● live v3 · 2 processes`, once it has been patched.
-fn live(name: &str, patched: &[(String, Arc<StatusAnswer>)]) -> Option<String> {
+/// How long it stays news that a definition is live; nothing while there is something to wait for.
+pub fn news_left(patched: &PatchedDefinition) -> Option<Duration> {
+    if patched.ran == Some(false) {
+        return None;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    Some(NEWS.saturating_sub(Duration::from_secs_f64((now - patched.patched_at).clamp(0.0, 1e6))))
+}
+
+/// `● live v3 · 2 processes`, once it has been patched. Where there is nothing to do it fades.
+fn live(name: &str, patched: &[(String, Arc<StatusAnswer>)], stays: bool) -> Option<String> {
     let of_it: Vec<_> = patched
         .iter()
         .filter_map(|(path, status)| status.patched.iter().find(|it| it.path == *path && it.definition == name))
         .collect();
+    if !stays && of_it.iter().all(|it| news_left(it) == Some(Duration::ZERO)) {
+        return None;
+    }
     let version = of_it.iter().map(|it| it.version).max()?;
     let processes = count(of_it.len(), "process", "processes");
     let waiting = of_it.iter().all(|it| it.ran == Some(false));
@@ -90,4 +182,19 @@ fn still_running(name: &str, patched: &[(String, Arc<StatusAnswer>)]) -> Vec<Str
 
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_found_again_while_something_is_typed() {
+        let moved = |former: &str, now: &str, line: u32| Moved::new(former, now).now(line);
+        assert_eq!(moved("a\nb\nc\n", "a\nb(\nc\n", 0), Some(0));
+        assert_eq!(moved("a\nb\nc\n", "a\nb(\nc\n", 1), Some(1));
+        assert_eq!(moved("a\nb\nc\n", "a\nb(\nx\ny\nc\n", 2), Some(4));
+        assert_eq!(moved("a\nb\nc\nd", "a\nd", 3), Some(1));
+        assert_eq!(moved("a", "", 0), None);
+    }
 }

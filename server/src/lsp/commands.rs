@@ -10,12 +10,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use tower_lsp::ls_types::{Position, TextDocumentIdentifier, Uri};
 
-use super::comparison::{Comparisons, Snapshot, live_texts};
+use super::comparison::{Comparisons, Snapshot, Statement, changed_statements, live_texts};
 use super::unloaded;
+use crate::cancel::Cancel;
 use crate::failure::Failure;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
 use crate::rest;
-use crate::session::Session;
+use crate::session::{Live, Session};
 use crate::undoing;
 
 pub const PATCH_FUNCTION: &str = "hotsplice.patchFunction";
@@ -33,6 +34,7 @@ pub enum Command {
         uri: Uri,
         name: Option<String>,
         position: Option<Position>,
+        how: How,
     },
     PatchFile {
         uri: Uri,
@@ -95,7 +97,9 @@ impl Command {
             PATCH_FUNCTION if given.name.is_none() && given.position.is_none() => {
                 return Err(format!("{name} needs the function's name or a position in it"));
             }
-            PATCH_FUNCTION => Self::PatchFunction { uri: uri?, name: given.name, position: given.position },
+            PATCH_FUNCTION => {
+                Self::PatchFunction { uri: uri?, name: given.name, position: given.position, how: given.how }
+            }
             PATCH_FILE => Self::PatchFile { uri: uri?, how: given.how },
             RUN_AGAIN | KEEP_VALUE => {
                 let position = given.position.ok_or_else(|| format!("{name} needs the position of a statement"))?;
@@ -113,24 +117,24 @@ impl Command {
 /// What of an open file is wanted.
 #[derive(Debug, Clone)]
 pub enum Part {
-    Function(String),
+    Function(String, How),
     File(How),
     /// Nothing new: what is live at this line runs again.
     Again(u32),
 }
 
 /// Makes a definition of an open file live, or all of it, or runs a part of it again.
-pub fn patch(snapshot: &Snapshot, part: Part) -> Result<Vec<FileResult>, Failure> {
+pub fn patch(snapshot: &Snapshot, part: Part, cancel: &Cancel) -> Result<Vec<FileResult>, Failure> {
     let Snapshot { document, sessions, shown_path, .. } = snapshot;
     let label = match &part {
-        Part::Function(function) => format!("Hot-patch function {function}"),
+        Part::Function(name, _) => format!("Hot-patch {name}"),
         Part::File(_) => format!("Hot-patch file {shown_path}"),
         Part::Again(line) => format!("Run line {line} of {shown_path} again"),
     };
-    let how = if let Part::File(how) = part { how } else { How::default() };
+    let how = if let Part::File(how) | Part::Function(_, how) = part { how } else { How::default() };
     let again = if let Part::Again(line) = part { Some(line) } else { None };
     let file = WantedFile {
-        function: if let Part::Function(function) = part { Some(function) } else { None },
+        function: if let Part::Function(function, _) = part { Some(function) } else { None },
         again,
         outline: Some(document.outline()),
         ..WantedFile::new(document.path.clone(), document.text.to_string())
@@ -141,9 +145,10 @@ pub fn patch(snapshot: &Snapshot, part: Part) -> Result<Vec<FileResult>, Failure
         options: Options { run_statements: how.run_statements, ..Options::default() },
         dry_run: false,
         each: how.each,
+        cancel: cancel.clone(),
     };
     let results = match &wanted.files[..] {
-        [file] if how.rest => rest::patch(sessions, &wanted, file),
+        [file] if how.rest && file.function.is_none() => rest::patch(sessions, &wanted, file),
         _ => patching::patch(sessions, &wanted),
     };
     if results.is_empty() {
@@ -169,22 +174,37 @@ pub fn patch_changed(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Vec<FileRe
     }
     let what = if files.len() == 1 { files[0].path.display().to_string() } else { format!("{} files", files.len()) };
     let label = format!("Hot-patch {what}, changed on disk");
-    let wanted = Wanted { label, files, options: Options::default(), dry_run: false, each: false };
+    let wanted =
+        Wanted { label, files, options: Options::default(), dry_run: false, each: false, cancel: Cancel::default() };
     patching::patch(sessions, &wanted)
 }
 
-/// The qualified name that a position means: what the code actions offer there, a function rather than a class.
-pub fn name_at(snapshot: &Snapshot, position: Position) -> Result<String, Failure> {
+/// The qualified name that a position means: what the code actions offer there, a changed statement or a function rather than
+/// a class. A statement that is run only when the user says so is run.
+pub fn name_at(snapshot: &Snapshot, position: Position) -> Result<(String, How), Failure> {
     let outline = snapshot.document.outline();
     let around = outline.definition_at(position.line + 1);
-    let lives = live_texts(&snapshot.document, &snapshot.sessions).into_iter().map(|(_, live)| live);
-    let comparisons = Comparisons::new(lives, &outline);
+    let known = live_texts(&snapshot.document, &snapshot.sessions);
+    let lives: Vec<_> = known.into_iter().map(|(_, live)| live).collect();
+    if let Some(statement) = statement_at(&lives, &outline, position.line + 1) {
+        let how = How { run_statements: statement.is_offered, ..How::default() };
+        return Ok((statement.qualified_name, how));
+    }
+    let comparisons = Comparisons::new(lives.iter().cloned(), &outline);
     let of_kind = |is_class: bool| around.iter().filter(move |definition| definition.is_class == is_class);
     comparisons
         .target(of_kind(false))
         .or_else(|| comparisons.target(of_kind(true)))
-        .map(|definition| definition.qualified_name.clone())
-        .ok_or_else(|| Failure::new(codes::UNKNOWN_FUNCTION, "there is no function or class at this place"))
+        .map(|definition| (definition.qualified_name.clone(), How::default()))
+        .ok_or_else(|| {
+            Failure::new(codes::UNKNOWN_FUNCTION, "there is no function, class or changed statement at this place")
+        })
+}
+
+/// The changed statement at a line.
+pub fn statement_at(lives: &[Arc<Live>], outline: &Outline, line: u32) -> Option<Statement> {
+    let is_here = |statement: &Statement| (statement.line..=statement.end_line).contains(&line);
+    changed_statements(lives, outline).into_iter().find(is_here)
 }
 
 pub fn undo(sessions: &[Arc<Session>], file: Option<PathBuf>, name: Option<&str>) -> Result<Vec<FileResult>, Failure> {

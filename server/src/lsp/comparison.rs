@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hotsplice_analysis::{Definition, Outline, changed_definitions};
+use hotsplice_analysis::{Definition, Outline, changed_definitions, diff};
+use hotsplice_channel::patch::{Change, What};
 use tower_lsp::ls_types::Uri;
 
 use super::documents::Document;
 use crate::session::{Live, Session};
 
 /// What a request looks at.
+#[derive(Clone)]
 pub struct Snapshot {
     pub uri: Uri,
     pub document: Document,
@@ -19,6 +21,8 @@ pub struct Snapshot {
     pub strangers: Vec<Arc<Session>>,
     /// The file as the user calls it: relative to the workspace.
     pub shown_path: String,
+    /// Why no process can be found at all.
+    pub trouble: Option<String>,
 }
 
 impl Snapshot {
@@ -30,10 +34,42 @@ impl Snapshot {
 /// What is live of a file, in the sessions that have loaded it and answer.
 pub fn live_texts<'a>(document: &Document, sessions: &'a [Arc<Session>]) -> Vec<(&'a Arc<Session>, Arc<Live>)> {
     let live = |session: &'a Arc<Session>| {
-        let path = session.loaded(&document.path).ok()??;
+        let path = session.known_loaded(&document.path)?;
         Some((session, session.known_baseline(&path).ok()?))
     };
     sessions.iter().filter_map(live).collect()
+}
+
+/// A statement of a module or class that differs from what is live, or is new: a constant, a class attribute, a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    pub qualified_name: String,
+    /// From 1.
+    pub line: u32,
+    pub end_line: u32,
+    /// It is run only when the user says so.
+    pub is_offered: bool,
+}
+
+/// Every one that differs somewhere, in text order.
+pub fn changed_statements(lives: &[Arc<Live>], outline: &Outline) -> Vec<Statement> {
+    let mut found: Vec<Statement> = Vec::new();
+    for live in lives.iter().filter(|live| live.outline.text() != outline.text()) {
+        for edit in diff("", 0, &live.outline, outline, &[]).edits {
+            let is_definition = matches!(edit.what, What::Function | What::Class);
+            let is_own = matches!(edit.change, Change::Added | Change::Changed);
+            let is_local = edit.scope.iter().any(|part| part == "<locals>");
+            if is_definition || !is_own || is_local || found.iter().any(|known| known.line == edit.line) {
+                continue;
+            }
+            let qualified_name =
+                edit.binds.first().filter(|_| edit.scope.is_empty()).unwrap_or(&edit.definition).clone();
+            let (line, end_line) = (edit.line, edit.end_line);
+            found.push(Statement { qualified_name, line, end_line, is_offered: edit.offered });
+        }
+    }
+    found.sort_by_key(|statement| statement.line);
+    found
 }
 
 /// A text against what is live of it in one process.
@@ -105,14 +141,12 @@ impl<'a> Comparisons<'a> {
     }
 }
 
-/// The text of a definition; a class attribute or a comment is no definition of its own.
+/// The text of what has a name; a comment has none.
 pub fn text_of(outline: &Outline, name: &str) -> Vec<String> {
     let lines: Vec<&str> = outline.text().lines().collect();
-    let found = outline.definitions().into_iter().filter(|definition| definition.qualified_name == name);
-    found
-        .map(|definition| {
-            let last = (definition.end_line as usize).min(lines.len());
-            lines[(definition.line as usize - 1).min(last)..last].join("\n")
-        })
-        .collect()
+    let text = |(first, last): (u32, u32)| {
+        let last = (last as usize).min(lines.len());
+        lines[(first as usize - 1).min(last)..last].join("\n")
+    };
+    outline.lines_of(name).into_iter().map(text).collect()
 }

@@ -14,21 +14,47 @@ use super::positions::Encoding;
 pub struct Document {
     pub path: PathBuf,
     pub text: Arc<str>,
+    /// The editor's own number of it.
+    pub version: i32,
     /// Edited since it was opened or saved.
     pub dirty: bool,
+    outline: Arc<OnceLock<Arc<Outline>>>,
+    /// The texts before, that parse or may parse: the latest, and one that is known to.
+    former: Vec<Arc<Former>>,
+}
+
+/// A text that was there before.
+struct Former {
+    text: Arc<str>,
     outline: Arc<OnceLock<Arc<Outline>>>,
 }
 
 impl Document {
-    fn new(path: PathBuf, text: String) -> Self {
-        Self { path, text: text.into(), dirty: false, outline: Arc::default() }
+    fn new(path: PathBuf, version: i32, text: String) -> Self {
+        Self { path, text: text.into(), version, dirty: false, outline: Arc::default(), former: Vec::new() }
     }
 
     pub fn outline(&self) -> Arc<Outline> {
         self.outline.get_or_init(|| Arc::new(Outline::parse(&self.text))).clone()
     }
 
+    /// The document as it was when it parsed last, as far as that is known.
+    pub fn last_valid(&self) -> Option<Self> {
+        let outline = |former: &Former| former.outline.get_or_init(|| Arc::new(Outline::parse(&former.text))).clone();
+        let former = self.former.iter().find(|former| outline(former).is_valid())?;
+        Some(Self { text: former.text.clone(), outline: former.outline.clone(), former: Vec::new(), ..self.clone() })
+    }
+
     fn replace(&mut self, text: String) {
+        let known_valid = |outline: &OnceLock<Arc<Outline>>| outline.get().map(|outline| outline.is_valid());
+        match known_valid(&self.outline) {
+            Some(false) => {}
+            valid => {
+                self.former.retain(|former| valid.is_none() && known_valid(&former.outline) == Some(true));
+                let latest = Former { text: self.text.clone(), outline: self.outline.clone() };
+                self.former.insert(0, Arc::new(latest));
+            }
+        }
         self.text = text.into();
         self.dirty = true;
         self.outline = Arc::default();
@@ -42,9 +68,9 @@ pub struct Documents {
 
 impl Documents {
     /// Files on disk only: notebook cells and the like are not ours.
-    pub fn open(&mut self, uri: Uri, text: String) {
+    pub fn open(&mut self, uri: Uri, version: i32, text: String) {
         if let Some(path) = file_path(&uri) {
-            self.open.insert(uri, Document::new(path, text));
+            self.open.insert(uri, Document::new(path, version, text));
         }
     }
 
@@ -71,7 +97,7 @@ impl Documents {
         self.open.iter().find(|(_, document)| is_it(document)).map(|(uri, _)| uri.clone())
     }
 
-    pub fn edit(&mut self, uri: &Uri, changes: Vec<TextDocumentContentChangeEvent>, encoding: Encoding) {
+    pub fn edit(&mut self, uri: &Uri, version: i32, changes: Vec<TextDocumentContentChangeEvent>, encoding: Encoding) {
         let Some(document) = self.open.get_mut(uri) else { return };
         let mut text = document.text.to_string();
         for change in changes {
@@ -85,6 +111,7 @@ impl Documents {
             }
         }
         document.replace(text);
+        document.version = version;
     }
 }
 

@@ -2,47 +2,60 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp::ls_types::{
     CodeActionParams, CodeActionResponse, CodeLens, Hover, InitializeParams, Position, TextDocumentContentChangeEvent,
-    TextDocumentSaveReason, Uri,
+    TextDocumentSaveReason, Uri, WorkspaceFoldersChangeEvent,
 };
 
 use super::commands::Command;
 use super::positions::Encoding;
+use crate::cancel::Cancel;
 use crate::failure::Failure;
 use crate::patching::FileResult;
 use crate::session::{Session, SessionError};
 
+/// Somebody waits for what comes of a patch, and may stop waiting.
+pub struct Asked {
+    pub answer: oneshot::Sender<Result<Value, Failure>>,
+    pub cancel: Cancel,
+}
+
 pub enum Event {
     Initialize(Box<InitializeParams>, Encoding),
     Initialized,
-    Open(Uri, String),
-    Change(Uri, Vec<TextDocumentContentChangeEvent>),
+    Open(Uri, i32, String),
+    Change(Uri, i32, Vec<TextDocumentContentChangeEvent>),
     WillSave(Uri, TextDocumentSaveReason),
-    Saved(Uri, oneshot::Sender<Value>),
+    Saved(Uri, Asked),
     Close(Uri),
     Settings(Value),
+    Folders(WorkspaceFoldersChangeEvent),
     CodeActions(Box<CodeActionParams>, oneshot::Sender<CodeActionResponse>),
     CodeLenses(Uri, oneshot::Sender<Vec<CodeLens>>),
     Hover(Uri, Position, oneshot::Sender<Option<Hover>>),
-    Command(Command, oneshot::Sender<Value>),
+    Command(Command, Asked),
     /// Look into the registry.
     Look,
     FileChanged(Uri),
     ExternalChanges(Vec<PathBuf>),
     Connected(String, Result<Arc<Session>, SessionError>),
-    SessionChanged(String),
+    /// A process loads a module, from this file.
+    ModuleLoaded(String, String),
     /// A patch by whomever: what is live in some files is of another version.
     PatchApplied(String, Value),
     SessionEnded(String),
+    /// What had just gone live is no news any more.
+    LensesFaded,
     /// What a process would tell of its state is different now.
     StatusChanged(String),
-    /// It was looked at.
-    Observed(String),
+    /// It was looked at, at this time.
+    Observed(String, Instant),
+    /// It did not answer.
+    NotObserved(String),
     Patched(Done),
 }
 
@@ -51,7 +64,7 @@ pub struct Done {
     pub outcome: Result<Vec<FileResult>, Failure>,
     pub took: Duration,
     pub cause: Cause,
-    pub answer: Option<oneshot::Sender<Value>>,
+    pub answer: Option<oneshot::Sender<Result<Value, Failure>>>,
 }
 
 /// Why there was a patch.
@@ -59,6 +72,7 @@ pub struct Done {
 pub enum Cause {
     /// The user asked for it, and wants to know also that there was nothing to do.
     Command,
+    Undo,
     Save,
     OtherProgram,
 }

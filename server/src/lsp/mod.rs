@@ -2,6 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`transport`] | the conversation itself: messages in and out, whatever comes
 //! | [`backend`] | one line a request: turns what the editor sends into events |
 //! | [`events`] | what it and others tell the loop |
 //! | [`main_loop`] | the one place that owns the state; takes events in the order of their arrival |
@@ -9,6 +10,7 @@
 //! | [`positions`] | the editor's positions and ours |
 //! | [`settings`] | what the user has set |
 //! | [`pool`] | sessions that come and go |
+//! | [`parent`] | the editor's end |
 //! | [`external_changes`] | files that other programs change |
 //! | [`comparison`] | what the editor shows against what is live |
 //! | [`code_actions`], [`quick_fixes`], [`code_lenses`], [`hover`], [`commands`], [`verdicts`], [`unloaded`] | features: from a snapshot to plain answers |
@@ -24,34 +26,47 @@ mod events;
 mod external_changes;
 mod hover;
 mod main_loop;
+mod parent;
 mod pool;
 mod positions;
 mod quick_fixes;
 mod settings;
 mod status;
+mod transport;
 mod unloaded;
 mod verdicts;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use hotsplice_channel::codes;
-use tower_lsp::{LspService, Server};
+use tokio::sync::Notify;
+use tower_lsp::LspService;
 
 use crate::failure::Failure;
+
+/// How long a patch that is being made may take when the editor ends: one that is live in half of the processes would be worse.
+const LAST_PATCH: Duration = Duration::from_secs(5);
 
 /// Serves one editor over standard input and output until it says goodbye.
 pub fn serve() -> Result<ExitCode, Failure> {
     let failed = |error: std::io::Error| Failure::new(codes::INTERNAL, error.to_string());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
-    runtime.block_on(async {
-        let (service, socket) = LspService::build(backend::Backend::new)
+    let end = runtime.block_on(async {
+        let gone = Arc::new(Notify::new());
+        let (service, socket) = LspService::build(|client| backend::Backend::new(client, gone.clone()))
             // Editors send it whatever the server says it can do.
             .custom_method("$/setTrace", backend::Backend::ignore)
+            .custom_method("window/workDoneProgress/cancel", backend::Backend::cancel_progress)
             .finish();
-        // Handlers wait for the loop: a small number would hold back edits and cancellations behind a slow patch.
-        Server::new(tokio::io::stdin(), tokio::io::stdout(), socket).concurrency_level(256).serve(service).await;
+        transport::serve(service, socket, &gone).await
     });
+    main_loop::Working::wait(LAST_PATCH);
     // A thread may still wait for a process: that is no reason to stay.
     runtime.shutdown_background();
-    Ok(ExitCode::SUCCESS)
+    Ok(match end {
+        transport::End::Orderly => ExitCode::SUCCESS,
+        transport::End::Unannounced => ExitCode::FAILURE,
+    })
 }

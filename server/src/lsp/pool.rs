@@ -29,6 +29,8 @@ pub struct Pool {
     refused: HashSet<String>,
     /// When to ask those again that did not answer.
     retries: HashMap<String, Instant>,
+    /// Why no process can be found.
+    trouble: Option<String>,
 }
 
 /// A connection that is being made.
@@ -64,17 +66,24 @@ impl Sessions {
                 .unwrap_or_else(PoisonError::into_inner);
             sessions.extend(outcome.clone().flatten());
         }
-        // What a process has loaded may tell that it belongs here.
-        sessions.into_iter().partition(|session| session.belongs() || (session.files().is_ok() && session.belongs()))
+        // What a process has loaded may tell that it belongs here. It is being asked; one that does not answer holds nobody up.
+        sessions.into_iter().partition(|session| {
+            session.belongs() || {
+                session.wait_known(end.saturating_duration_since(Instant::now()));
+                session.belongs()
+            }
+        })
     }
 }
 
 impl Pool {
     /// Begins to connect to what is new in the registry; what comes of it is an event.
     pub fn refresh(&mut self, workspace: &Arc<Workspace>, events: &Sender<Event>) {
-        let Ok(entries) = registry::sessions(&registry::directory()) else {
-            return;
+        let entries = match registry::sessions(&registry::directory()) {
+            Ok(entries) => entries,
+            Err(error) => return self.trouble = Some(error.to_string()),
         };
+        self.trouble = None;
         let now = Instant::now();
         self.retries.retain(|id, _| entries.iter().any(|entry| entry.id == *id));
         for entry in entries {
@@ -90,6 +99,11 @@ impl Pool {
             let (events, workspace) = (events.clone(), workspace.clone());
             std::thread::spawn(move || connect(&entry, &connecting, workspace, &events));
         }
+    }
+
+    /// Why no process can be found: the registry's folder is not as it must be.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// What came of a connection. True if there is a session more.
@@ -163,8 +177,8 @@ fn connect(entry: &Entry, connecting: &Connecting, workspace: Arc<Workspace>, ev
 fn tell(events: &Sender<Event>, id: &str, event: session::Event) {
     let event = match event {
         session::Event::Closed => Event::SessionEnded(id.to_owned()),
-        session::Event::Notification { method, .. } if method == event::MODULE_LOADED => {
-            Event::SessionChanged(id.to_owned())
+        session::Event::Notification { method, params } if method == event::MODULE_LOADED => {
+            Event::ModuleLoaded(id.to_owned(), params["path"].as_str().unwrap_or_default().to_owned())
         }
         session::Event::Notification { method, params } if method == event::PATCH_APPLIED => {
             Event::PatchApplied(id.to_owned(), params)

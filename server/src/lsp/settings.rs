@@ -23,15 +23,29 @@ pub enum PatchOnSave {
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     pub patch_on_save: PatchOnSave,
-    pub code_lens: bool,
+    /// The older name of `lens`: `false` is `never`.
+    code_lens: bool,
+    lens: Lens,
     /// Patch also what other programs change on disk.
     pub patch_on_external_change: bool,
     pub path_mappings: Vec<PathMapping>,
     pub sessions: Sessions,
 }
 
+/// When a line stands over a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Lens {
+    /// Where there is something to do or to know: edited, refused, just gone live, old code still running.
+    #[default]
+    Changes,
+    /// Also where all is as it should be.
+    Always,
+    Never,
+}
+
 /// As users write them.
-const NAMES: [&str; 5] = ["patchOnSave", "codeLens", "patchOnExternalChange", "pathMappings", "sessions"];
+const NAMES: [&str; 6] = ["patchOnSave", "codeLens", "lens", "patchOnExternalChange", "pathMappings", "sessions"];
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -54,6 +68,7 @@ impl Default for Settings {
         Self {
             patch_on_save: PatchOnSave::default(),
             code_lens: true,
+            lens: Lens::default(),
             patch_on_external_change: false,
             path_mappings: Vec::new(),
             sessions: Sessions::default(),
@@ -72,6 +87,10 @@ impl Settings {
         }
         *self = Self::deserialize(own).map_err(|error| format!("the settings of hotsplice can't be read: {error}"))?;
         Ok(())
+    }
+
+    pub fn lens(&self) -> Lens {
+        if self.code_lens { self.lens } else { Lens::Never }
     }
 
     pub fn patches(&self, explicit: bool, dirty: bool) -> bool {

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use tower_lsp::ls_types::Uri;
 use tower_lsp::ls_types::notification::Notification;
 
+use super::events::Cause;
 use super::settings::Settings;
-use super::verdicts::Verdicts;
+use super::verdicts::{Verdicts, severity};
 use crate::patching::FileResult;
 use crate::session::Session;
 
@@ -24,6 +25,8 @@ pub struct StatusParams {
     sessions: Value,
     verdicts: Value,
     patch_on_save: Value,
+    /// Why no process can be found at all.
+    trouble: Option<String>,
 }
 
 impl Notification for Status {
@@ -40,13 +43,14 @@ impl Notification for Patched {
 }
 
 impl StatusParams {
-    pub fn new(sessions: &[Arc<Session>], verdicts: &Verdicts, settings: &Settings) -> Self {
+    pub fn new(sessions: &[Arc<Session>], trouble: Option<&str>, verdicts: &Verdicts, settings: &Settings) -> Self {
         let verdicts = verdicts.all().map(|(uri, verdict)| {
             json!({
                 "uri": uri,
                 "definition": verdict.definition,
                 "line": verdict.line,
                 "verdict": verdict.verdict,
+                "severity": severity(verdict),
                 "code": verdict.code,
                 "message": verdict.message,
             })
@@ -55,6 +59,7 @@ impl StatusParams {
             verdicts: Value::Array(verdicts.collect()),
             sessions: listed(sessions),
             patch_on_save: json!(settings.patch_on_save),
+            trouble: trouble.map(str::to_owned),
         }
     }
 }
@@ -97,40 +102,192 @@ fn patched_files(session: &Session) -> Vec<Value> {
     paths.into_iter().map(file).collect()
 }
 
-/// One notification for each file in which something went live, or nothing had to. `milliseconds` from the request to live code.
-pub fn patched(results: &[FileResult], uri_of: impl Fn(&str) -> Option<Uri>, milliseconds: f64) -> Vec<Value> {
-    let mut files: Vec<&str> = results.iter().map(|result| result.file.as_str()).collect();
-    files.sort_unstable();
-    files.dedup();
-    let told = |file: &str| {
-        let live: Vec<&FileResult> = results.iter().filter(|result| result.file == file && result.committed).collect();
-        let first = live.first()?;
-        let is_deleted = |it: &Verdict| it.code.as_deref() == Some(codes::FILE_DELETED);
-        if !first.verdicts.is_empty() && first.verdicts.iter().all(is_deleted) {
-            return None;
-        }
-        let shows = |outcome| matches!(outcome, Outcome::Applied | Outcome::Caveat);
-        let changed = first.verdicts.iter().filter(|it| shows(it.verdict) && it.kind != Kind::Lines);
-        let ranges: Vec<Value> = changed
-            .map(|verdict| {
-                json!({
-                    "start": { "line": verdict.line.saturating_sub(1), "character": 0 },
-                    "end": { "line": verdict.end_line.max(verdict.line), "character": 0 },
-                })
-            })
-            .collect();
-        let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
-        let label = first.function.clone().filter(|it| !it.is_empty()).unwrap_or_else(|| name.into_owned());
-        let uri = uri_of(file)?;
-        let processes = if live.len() == 1 { "process" } else { "processes" };
-        let message = match ranges.is_empty() {
-            true => format!("{label}: what is live is what the editor shows"),
-            false => format!("{label} is live in {} {processes} ({milliseconds:.1} ms)", live.len()),
-        };
-        Some(json!({
-            "uri": uri, "ranges": ranges, "label": label, "milliseconds": milliseconds, "sessions": live.len(),
-            "message": message,
-        }))
+/// What is told of a patch that went live, or had nothing to change: one notification, however many files there are.
+/// Nothing where nothing was committed, or only a file is gone.
+pub fn patched(
+    results: &[FileResult],
+    cause: Cause,
+    uri_of: impl Fn(&str) -> Option<Uri>,
+    milliseconds: f64,
+) -> Option<Value> {
+    let committed: Vec<&FileResult> = results.iter().filter(|result| result.committed).collect();
+    let is_deleted = |it: &Verdict| it.code.as_deref() == Some(codes::FILE_DELETED);
+    let is_gone = |result: &FileResult| !result.verdicts.is_empty() && result.verdicts.iter().all(is_deleted);
+    let names = sorted(committed.iter().filter(|result| !is_gone(result)).map(|result| result.file.as_str()));
+    if names.is_empty() {
+        return None;
+    }
+    let file = |name: &&str| {
+        let first = committed.iter().find(|result| result.file == **name)?;
+        Some(json!({ "uri": uri_of(name)?, "ranges": ranges(&first.verdicts) }))
     };
-    files.into_iter().filter_map(told).collect()
+    let files: Vec<Value> = names.iter().filter_map(file).collect();
+    let label = label(&names, &committed);
+    let message = message(&label, results, &committed, cause, milliseconds);
+    let live = sorted(committed.iter().map(|result| &*result.session)).len();
+    Some(json!({ "files": files, "label": label, "milliseconds": milliseconds, "sessions": live, "message": message }))
+}
+
+fn label(names: &[&str], committed: &[&FileResult]) -> String {
+    let changed =
+        |name: &&&str| committed.iter().any(|result| result.file == **name && result.verdicts.iter().any(is_live));
+    let changed: Vec<&&str> = names.iter().filter(changed).collect();
+    // What only follows in other files is not what was asked for.
+    let wanted = committed.iter().find_map(|result| result.function.clone()).filter(|name| !name.is_empty());
+    let base = |name: &str| Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match (wanted, changed.as_slice(), names) {
+        (Some(function), ..) => function,
+        (None, [only], _) => base(only),
+        (None, [], [only]) => base(only),
+        (None, [], all) => format!("{} files", all.len()),
+        (None, several, _) => format!("{} files", several.len()),
+    }
+}
+
+fn message(label: &str, results: &[FileResult], committed: &[&FileResult], cause: Cause, milliseconds: f64) -> String {
+    let sessions = |chosen: &dyn Fn(&FileResult) -> bool| {
+        sorted(results.iter().filter(|result| chosen(result)).map(|result| result.name.as_str()))
+    };
+    let live = sessions(&|result| result.committed && result.verdicts.iter().any(is_live));
+    let refusing =
+        sessions(&|result| !result.committed && result.verdicts.iter().any(|it| it.verdict == Outcome::Refused));
+    let mut left: Vec<&Verdict> =
+        committed.iter().flat_map(|result| &result.verdicts).filter(|verdict| is_left(verdict)).collect();
+    left.dedup_by(|one, other| (&one.path, one.line, &one.code) == (&other.path, other.line, &other.code));
+    let told = |verdict: &Verdict| {
+        let code = verdict.code.as_deref().unwrap_or_default();
+        let why = if code == codes::STATEMENT_OFFERED { "was not run" } else { "stays as it was" };
+        let why = if verdict.verdict == Outcome::Refused { "was refused" } else { why };
+        format!("{} (line {}) {why}, {code}", verdict.definition, verdict.line)
+    };
+    if live.is_empty() {
+        return match left.as_slice() {
+            [] => format!("{label}: what is live is what the editor shows"),
+            [only] => format!("{label}: nothing was changed: {}", told(only)),
+            [first, rest @ ..] => format!("{label}: nothing was changed: {}, and {} more", told(first), rest.len()),
+        };
+    }
+    let verb = match (cause, label.ends_with(" files")) {
+        (Cause::Undo, _) => "undone",
+        (_, true) => "are live",
+        (_, false) => "is live",
+    };
+    let colon = if cause == Cause::Undo { ":" } else { "" };
+    let count = match refusing.len() {
+        0 => counted(live.len(), "process", "processes"),
+        refusing => format!("{} of {}", live.len(), counted(live.len() + refusing, "process", "processes")),
+    };
+    let mut message = format!("{label}{colon} {verb} in {count} ({milliseconds:.1} ms)");
+    if let Some(first) = refusing.first() {
+        message.push_str(&format!("; not in {first}, which refused it"));
+    }
+    match left.as_slice() {
+        [] => {}
+        [only] => message.push_str(&format!("; {}", told(only))),
+        [first, rest @ ..] => message.push_str(&format!("; {}, and {} more", told(first), rest.len())),
+    }
+    message
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether the process runs something else because of it.
+fn is_live(verdict: &Verdict) -> bool {
+    let kept = verdict.code.as_deref().is_some_and(codes::leaves_as_it_was);
+    verdict.kind != Kind::Lines
+        && (verdict.verdict == Outcome::Applied || (verdict.verdict == Outcome::Caveat && !kept))
+}
+
+/// Whether an edit of a patch that went live did not.
+fn is_left(verdict: &Verdict) -> bool {
+    let about_the_file = [codes::BASELINE_ASSUMED, codes::FILE_DELETED];
+    let kept = |code: &str| codes::leaves_as_it_was(code) && !about_the_file.contains(&code);
+    verdict.verdict == Outcome::Refused
+        || (verdict.verdict == Outcome::Caveat && verdict.code.as_deref().is_some_and(kept))
+}
+
+fn ranges(verdicts: &[Verdict]) -> Vec<Value> {
+    let range = |verdict: &Verdict| {
+        json!({
+            "start": { "line": verdict.line.saturating_sub(1), "character": 0 },
+            "end": { "line": verdict.end_line.max(verdict.line), "character": 0 },
+        })
+    };
+    verdicts.iter().filter(|verdict| is_live(verdict)).map(range).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn result(file: &str, pid: u32, committed: bool, verdicts: &[(&str, Outcome, Option<&str>)]) -> FileResult {
+        let verdict = |(definition, outcome, code): &(&str, Outcome, Option<&str>)| Verdict {
+            path: file.to_owned(),
+            definition: (*definition).to_owned(),
+            kind: Kind::Body,
+            line: 3,
+            end_line: 4,
+            verdict: *outcome,
+            code: code.map(str::to_owned),
+            message: None,
+        };
+        FileResult {
+            session: format!("{pid}-1").into(),
+            pid,
+            name: format!("app.py · pid {pid}"),
+            file: file.to_owned(),
+            function: None,
+            committed,
+            verdicts: verdicts.iter().map(verdict).collect(),
+            timings: Default::default(),
+        }
+    }
+
+    fn said(results: &[FileResult], cause: Cause) -> String {
+        let told = patched(results, cause, |file| Uri::from_file_path(file), 3.0);
+        told.map(|told| told["message"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_said_is_so() {
+        let f = ("f", Outcome::Applied, None);
+        let print = ("print()", Outcome::Caveat, Some(codes::STATEMENT_OFFERED));
+        let kept = ("N", Outcome::Caveat, Some(codes::VALUE_KEPT));
+        let bad = ("g", Outcome::Refused, Some(codes::EVALUATION_FAILED));
+        let live = |file: &str| result(file, 1, true, &[f]);
+        let all = [
+            said(&[live("/a/m.py")], Cause::Command),
+            said(&[live("/a/m.py")], Cause::Undo),
+            said(&[live("/a/m.py"), result("/a/m.py", 2, true, &[f])], Cause::Save),
+            said(&[live("/a/m.py"), result("/a/m.py", 2, false, &[bad])], Cause::Command),
+            said(&[result("/a/m.py", 1, true, &[f, bad])], Cause::Command),
+            said(&[result("/a/m.py", 1, true, &[print])], Cause::Command),
+            said(&[result("/a/m.py", 1, true, &[f, print, kept])], Cause::Command),
+            said(&[result("/a/m.py", 1, true, &[])], Cause::Command),
+            said(&[live("/a/m.py"), live("/a/n.py")], Cause::OtherProgram),
+            said(&[result("/a/m.py", 1, false, &[bad])], Cause::Command),
+        ];
+        expect![[r#"
+            m.py is live in 1 process (3.0 ms)
+            m.py: undone in 1 process (3.0 ms)
+            m.py is live in 2 processes (3.0 ms)
+            m.py is live in 1 of 2 processes (3.0 ms); not in app.py · pid 2, which refused it
+            m.py is live in 1 process (3.0 ms); g (line 3) was refused, HS0103
+            m.py: nothing was changed: print() (line 3) was not run, HS0401
+            m.py is live in 1 process (3.0 ms); print() (line 3) was not run, HS0401, and 1 more
+            m.py: what is live is what the editor shows
+            2 files are live in 1 process (3.0 ms)
+        "#]]
+        .assert_eq(&all.join("\n"));
+    }
 }

@@ -12,6 +12,18 @@ use crate::session::Session;
 /// Said of a file that no process of the window has loaded.
 pub fn reason(snapshot: &Snapshot) -> String {
     let shown = &snapshot.shown_path;
+    if let Some(trouble) = &snapshot.trouble {
+        return format!("no process can be found: {trouble}");
+    }
+    let has_it = |session: &&Arc<Session>| session.known_loaded(&snapshot.document.path).is_some();
+    if let Some(session) = snapshot.strangers.iter().find(has_it) {
+        return format!(
+            "{shown} is loaded by {}, which is not of this window: it runs in {}; open that folder or the file's here too, or \
+             set hotsplice.sessions.match to \"all\"",
+            session.name(),
+            session.entry.cwd
+        );
+    }
     if let Some((session, local, remote)) = elsewhere(snapshot) {
         return format!(
             "no registered process has loaded {shown}, but {} has loaded {}: if that is the same file, set \

@@ -1,8 +1,11 @@
 //! Verdicts as diagnostics, at the lines where the editor has them now.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use hotsplice_analysis::Outline;
+use hotsplice_channel::codes;
+use hotsplice_channel::message::StillRunning;
 use hotsplice_channel::patch::{Outcome, Verdict};
 use tower_lsp::ls_types::{CodeDescription, Diagnostic, DiagnosticSeverity, NumberOrString, Uri};
 
@@ -24,6 +27,8 @@ struct Shown {
     verdict: Verdict,
     /// The definition's own text when the verdict came: it holds for that.
     text: Option<String>,
+    /// When it came.
+    since: Instant,
 }
 
 impl Verdicts {
@@ -39,7 +44,13 @@ impl Verdicts {
                 let line = line_of(outline, &verdict.definition, verdict.line).unwrap_or(verdict.line);
                 place(&mut verdict, line);
                 let text = text_at(outline, verdict.line, verdict.end_line);
-                Shown { session: result.session.to_string(), process: result.name.clone(), verdict, text }
+                Shown {
+                    session: result.session.to_string(),
+                    process: result.name.clone(),
+                    verdict,
+                    text,
+                    since: Instant::now(),
+                }
             }));
         }
     }
@@ -71,10 +82,28 @@ impl Verdicts {
 
     /// A session has ended: what it said is of no interest any more. Gives the files that are shown otherwise now.
     pub fn forget_session(&mut self, session: &str) -> Vec<Uri> {
+        self.drop_all(|known| known.session == session)
+    }
+
+    /// A process was asked for the calls that run old code, at this time: what is said of others is over. Gives the files
+    /// that are shown otherwise now.
+    pub fn calls_have_ended(&mut self, session: &str, running: &[StillRunning], asked: Instant) -> Vec<Uri> {
+        let is_over = |known: &Shown| {
+            let verdict = &known.verdict;
+            let same = |call: &StillRunning| call.path == verdict.path && call.definition == verdict.definition;
+            verdict.code.as_deref() == Some(codes::CALLS_STILL_INSIDE)
+                && known.session == session
+                && known.since < asked
+                && !running.iter().any(same)
+        };
+        self.drop_all(is_over)
+    }
+
+    fn drop_all(&mut self, is_over: impl Fn(&Shown) -> bool) -> Vec<Uri> {
         let mut changed = Vec::new();
         for (uri, shown) in &mut self.shown {
             let before = shown.len();
-            shown.retain(|known| known.session != session);
+            shown.retain(|known| !is_over(known));
             if shown.len() != before {
                 changed.push(uri.clone());
             }
@@ -111,18 +140,23 @@ impl Verdicts {
     }
 }
 
-fn diagnostic(known: &Shown, text: &str, encoding: Encoding) -> Diagnostic {
-    let verdict = &known.verdict;
-    let code = verdict.code.clone().unwrap_or_default();
-    let severity = match verdict.verdict {
+/// How much of the user's attention a verdict is worth. An edit that only waits for another one is not what is wrong.
+pub fn severity(verdict: &Verdict) -> DiagnosticSeverity {
+    match verdict.verdict {
+        Outcome::Refused if verdict.code.as_deref().is_some_and(codes::is_held_back) => DiagnosticSeverity::HINT,
         Outcome::Refused => DiagnosticSeverity::ERROR,
         Outcome::Caveat => DiagnosticSeverity::WARNING,
         Outcome::Applied | Outcome::Unneeded => DiagnosticSeverity::INFORMATION,
-    };
+    }
+}
+
+fn diagnostic(known: &Shown, text: &str, encoding: Encoding) -> Diagnostic {
+    let verdict = &known.verdict;
+    let code = verdict.code.clone().unwrap_or_default();
     let href = format!("{EXPLANATIONS}#{}", code.to_lowercase()).parse().ok();
     Diagnostic {
         range: encoding.line_range(text, verdict.line),
-        severity: Some(severity),
+        severity: Some(severity(verdict)),
         code: Some(NumberOrString::String(code)),
         code_description: href.map(|href| CodeDescription { href }),
         source: Some("hotsplice".to_owned()),

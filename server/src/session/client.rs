@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hotsplice_channel::expiry::Expiry;
 use hotsplice_channel::message::{Hello, HelloAnswer, JsonRpc, Request, Response, event, method};
@@ -30,15 +30,18 @@ pub enum Event {
     Closed,
 }
 
-/// After how long it is looked whether a process that does not answer is stopped.
-const STOPPED_AFTER: Duration = Duration::from_millis(200);
+/// How often it is looked whether a process that does not answer is stopped.
+const LOOK: Duration = Duration::from_millis(200);
 /// Requests that change the process.
 const CHANGING: [&str; 3] = [method::PREPARE, method::COMMIT, method::ABORT];
 
 type Pending = Arc<Mutex<HashMap<u64, Sender<Response>>>>;
 
 pub struct Client {
+    entry: Entry,
     pid: u32,
+    /// How many modules the process has said that it loads.
+    loads: Arc<AtomicU64>,
     stream: UnixStream,
     writing: Mutex<()>,
     pending: Pending,
@@ -54,8 +57,11 @@ impl Client {
         let reading = stream.try_clone().map_err(gone)?;
         let pending = Pending::default();
         let closed = Arc::<AtomicBool>::default();
+        let loads = Arc::<AtomicU64>::default();
         let client = Self {
+            entry: entry.clone(),
             pid: entry.pid,
+            loads: loads.clone(),
             stream,
             writing: Mutex::new(()),
             pending: pending.clone(),
@@ -65,15 +71,20 @@ impl Client {
         std::thread::Builder::new()
             .name(format!("session-{}", entry.pid))
             .spawn(move || {
-                read(reading, &pending, &on_event);
+                let on_message = |event: Event| {
+                    if matches!(&event, Event::Notification { method, .. } if method == event::MODULE_LOADED) {
+                        loads.fetch_add(1, Ordering::Release);
+                    }
+                    on_event(event);
+                };
+                read(reading, &pending, &on_message);
                 closed.store(true, Ordering::Release);
                 // Whoever waits learns that nothing will come.
                 pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 on_event(Event::Closed);
             })
             .map_err(gone)?;
-        let hello = Hello { protocol: PROTOCOL, client: format!("hotsplice {} {role}", env!("CARGO_PKG_VERSION")) };
-        let answer: HelloAnswer = client.request(method::HELLO, &hello, Duration::from_secs(5))?;
+        let answer = client.greet(role)?;
         if answer.session.id != entry.id {
             // The socket of a process that is gone, taken by another one.
             return Err(SessionError::Gone { pid: entry.pid });
@@ -81,15 +92,29 @@ impl Client {
         Ok(client)
     }
 
+    fn greet(&self, role: &str) -> Result<HelloAnswer, SessionError> {
+        let hello = Hello { protocol: PROTOCOL, client: format!("hotsplice {} {role}", env!("CARGO_PKG_VERSION")) };
+        self.request(method::HELLO, &hello, Duration::from_secs(5))
+    }
+
+    /// Returns when all that the process has told by now has arrived. Wakes no Python: a greeting is answered without it.
+    pub fn catch_up(&self) -> Result<(), SessionError> {
+        self.greet("again").map(drop)
+    }
+
+    pub fn loads(&self) -> u64 {
+        self.loads.load(Ordering::Acquire)
+    }
+
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
     /// Twice: one that is traced stands still for a moment at every call into the kernel.
-    fn is_stopped(&self) -> bool {
-        registry::is_stopped(self.pid) && {
+    pub fn is_stopped(&self) -> bool {
+        registry::is_stopped(&self.entry) && {
             std::thread::sleep(Duration::from_millis(20));
-            registry::is_stopped(self.pid)
+            registry::is_stopped(&self.entry)
         }
     }
 
@@ -112,6 +137,10 @@ impl Client {
             let message = format!("the patch is {} bytes long, more than a message may be", bytes.len());
             return Err(SessionError::Refused { code: codes::MESSAGE_TOO_LONG.to_owned(), message });
         }
+        // What is not asked can't be done later, when whoever asked was told that it was not.
+        if self.is_stopped() {
+            return Err(SessionError::Stopped { pid: self.pid });
+        }
         let (sender, answer) = channel();
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         if self.is_closed() {
@@ -122,21 +151,17 @@ impl Client {
             let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
             (&self.stream).write_all(&bytes)
         };
+        let changes = CHANGING.contains(&method.as_str());
         let received = match written {
-            Ok(()) => match answer.recv_timeout(patience.min(STOPPED_AFTER)) {
-                // What changes the process goes on when the process does, so its answer is waited for.
-                Err(RecvTimeoutError::Timeout) if !CHANGING.contains(&method.as_str()) && self.is_stopped() => {
-                    self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-                    return Err(SessionError::Stopped { pid: self.pid });
-                }
-                Err(RecvTimeoutError::Timeout) => answer.recv_timeout(patience.saturating_sub(STOPPED_AFTER)),
-                received => received,
-            },
+            Ok(()) => self.wait(&answer, patience, changes),
             // It may have said why before it closed.
             Err(_) => answer.recv_timeout(Duration::from_millis(200)).map_err(|_| RecvTimeoutError::Disconnected),
         };
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         let response = received.map_err(|error| match error {
+            RecvTimeoutError::Timeout if !changes && self.is_stopped() => {
+                SessionError::Stopped { pid: self.pid }
+            }
             RecvTimeoutError::Timeout => SessionError::TimedOut { pid: self.pid, seconds: patience.as_secs() },
             RecvTimeoutError::Disconnected => SessionError::Gone { pid: self.pid },
         })?;
@@ -145,6 +170,23 @@ impl Client {
             return Err(SessionError::Refused { code, message: error.message });
         }
         serde_json::from_value(response.result.unwrap_or(Value::Null)).map_err(bad)
+    }
+
+    /// A question is not waited for longer once the process is stopped; what may have changed something is.
+    fn wait(
+        &self,
+        answer: &Receiver<Response>,
+        patience: Duration,
+        changes: bool,
+    ) -> Result<Response, RecvTimeoutError> {
+        let end = Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match answer.recv_timeout(if changes { left } else { left.min(LOOK) }) {
+                Err(RecvTimeoutError::Timeout) if left > LOOK && !changes && !self.is_stopped() => {}
+                received => return received,
+            }
+        }
     }
 }
 

@@ -8,7 +8,9 @@ pub enum SessionError {
     Gone { pid: u32 },
     #[error("process {pid} did not answer in {seconds} s: it may be stopped, or in C code that keeps the GIL")]
     TimedOut { pid: u32, seconds: u64 },
-    #[error("process {pid} is stopped (Ctrl-Z, or a debugger that holds it): let it go on, then patch again")]
+    #[error(
+        "process {pid} is stopped (Ctrl-Z, or a debugger holds it): it answers when it goes on; nothing was asked of it"
+    )]
     Stopped { pid: u32 },
     #[error("{message}")]
     Refused { code: String, message: String },

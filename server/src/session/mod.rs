@@ -7,8 +7,7 @@ pub mod registry_watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hotsplice_analysis::Outline;
@@ -33,19 +32,36 @@ pub struct Session {
     pub entry: Entry,
     client: Client,
     files: Mutex<Files>,
+    /// Told when there is an answer to what is loaded.
+    answered: Condvar,
     /// Live texts that were asked for, with what they parse to. What arrives by event takes them out.
     baselines: Mutex<HashMap<String, Arc<Live>>>,
     observed: Mutex<Observed>,
-    workspace: Mutex<Arc<Workspace>>,
-    /// Once found to be of the workspace, it stays so.
-    belongs: AtomicBool,
+    window: Mutex<Window>,
+}
+
+/// The editor's window that asks.
+#[derive(Default)]
+struct Window {
+    workspace: Arc<Workspace>,
+    /// Once the process is found to be of it, it stays so.
+    belongs: bool,
 }
 
 /// What a process has loaded, as far as is known.
 #[derive(Default)]
 struct Files {
     known: Option<Vec<LoadedFile>>,
-    /// How often it was said that this has changed: an answer that was on its way then is old.
+    /// As of when: what the process loads later is not among them.
+    as_of: Option<AsOf>,
+    /// How often somebody wanted to know anew.
+    changes: u64,
+}
+
+/// How many modules the process had said that it loads, and how often somebody wanted to know anew.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct AsOf {
+    loads: u64,
     changes: u64,
 }
 
@@ -72,10 +88,10 @@ impl Session {
             entry: entry.clone(),
             client,
             files: Mutex::default(),
+            answered: Condvar::new(),
             baselines: Mutex::default(),
             observed: Mutex::default(),
-            workspace: Mutex::default(),
-            belongs: AtomicBool::new(false),
+            window: Mutex::default(),
         })
     }
 
@@ -87,12 +103,14 @@ impl Session {
     pub fn name(&self) -> String {
         let observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
         let ports: String = observed.ports.iter().take(2).map(|port| format!(" · :{port}")).collect();
-        format!("{} · pid {}{ports}", short_command(&self.entry.command), self.entry.pid)
+        let place = if registry::is_visible(&self.entry) { "" } else { " · in a container" };
+        format!("{} · pid {}{ports}{place}", short_command(&self.entry.command), self.entry.pid)
     }
 
     /// Looks at the process: what is patched, what still runs old code, where it listens.
     pub fn observe(&self) -> Result<(), SessionError> {
-        let (status, ports) = (self.status()?, ports::listening(self.entry.pid));
+        let is_here = registry::is_visible(&self.entry);
+        let (status, ports) = (self.status()?, if is_here { ports::listening(self.entry.pid) } else { Vec::new() });
         *self.observed.lock().unwrap_or_else(PoisonError::into_inner) =
             Observed { status: Some(Arc::new(status)), ports };
         Ok(())
@@ -105,12 +123,11 @@ impl Session {
 
     /// The editor's window that asks.
     pub fn set_workspace(&self, workspace: Arc<Workspace>) {
-        self.belongs.store(false, Ordering::Release);
-        *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = workspace;
+        *self.window.lock().unwrap_or_else(PoisonError::into_inner) = Window { workspace, belongs: false };
     }
 
     fn workspace(&self) -> Arc<Workspace> {
-        self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.window.lock().unwrap_or_else(PoisonError::into_inner).workspace.clone()
     }
 
     /// The editor's name of one of the process's files.
@@ -120,39 +137,55 @@ impl Session {
 
     /// Whether the process belongs to the workspace: it runs there, or has loaded files of it. Does not ask the process.
     pub fn belongs(&self) -> bool {
-        let workspace = self.workspace();
-        if self.belongs.load(Ordering::Acquire) || workspace.takes_all || workspace.folders.is_empty() {
+        let (workspace, known) = {
+            let window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+            (window.workspace.clone(), window.belongs)
+        };
+        if known || workspace.takes_all || workspace.folders.is_empty() {
             return true;
         }
         let files = &self.files.lock().unwrap_or_else(PoisonError::into_inner).known;
         let holds = |file: &LoadedFile| workspace.holds(Path::new(&file.path));
         let belongs =
             workspace.holds(Path::new(&self.entry.cwd)) || files.as_ref().is_some_and(|files| files.iter().any(holds));
-        self.belongs.store(belongs, Ordering::Release);
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may be about other folders by now.
+        window.belongs |= belongs && Arc::ptr_eq(&window.workspace, &workspace);
         belongs
     }
 
     /// Every source file that the process has loaded.
     pub fn files(&self) -> Result<Vec<LoadedFile>, SessionError> {
-        let changes = {
+        let as_of = {
             let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(known) = &files.known {
+            let now = AsOf { loads: self.client.loads(), changes: files.changes };
+            if let (Some(known), true) = (&files.known, files.as_of == Some(now)) {
                 return Ok(known.clone());
             }
-            files.changes
+            now
         };
         let answer: FilesAnswer = self.client.request(method::FILES, &serde_json::json!({}), PATIENCE)?;
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if files.changes == changes {
-            files.known = Some(answer.files.clone());
-        }
+        (files.known, files.as_of) = (Some(answer.files.clone()), Some(as_of));
+        self.answered.notify_all();
         Ok(answer.files)
+    }
+
+    /// Waits, no longer than that, until it has said once what it has loaded.
+    pub fn wait_known(&self, patience: Duration) {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waited too long goes on without.
+        let _ = self.answered.wait_timeout_while(files, patience, |files| files.known.is_none());
+    }
+
+    /// Every source file that it had loaded when it was last asked. Nothing if it never was.
+    fn known_files(&self) -> Option<Vec<LoadedFile>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).known.clone()
     }
 
     /// What was known of loaded files may have changed.
     pub fn forget_files(&self) {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.known = None;
         files.changes += 1;
     }
 
@@ -160,16 +193,26 @@ impl Session {
     pub fn loaded(&self, path: &Path) -> Result<Option<String>, SessionError> {
         let names = self.workspace().to_process(path);
         let find = |files: &[LoadedFile]| names.iter().find_map(|name| Self::find(name, files));
+        if let (Some(known), true) = (self.known_files(), self.client.is_stopped()) {
+            // It loads nothing now.
+            return Ok(find(&known));
+        }
         if let Some(found) = find(&self.files()?) {
             return Ok(Some(found));
         }
-        if registry::is_stopped(self.entry.pid) {
-            // It imports nothing meanwhile.
-            return Ok(None);
+        // The news of a module that was just imported may be on its way. Of installed ones there is none.
+        self.client.catch_up()?;
+        if names.iter().any(|name| !is_project(name)) {
+            self.forget_files();
         }
-        // The news of a module that was just imported may be on its way: a file is missing only if the process says so now.
-        self.forget_files();
         Ok(find(&self.files()?))
+    }
+
+    /// As [`Self::loaded`], as far as is known: nothing is asked of a process that has answered once. What it loads later is
+    /// an event.
+    pub fn known_loaded(&self, path: &Path) -> Option<String> {
+        let files = self.known_files().or_else(|| self.files().ok())?;
+        self.workspace().to_process(path).iter().find_map(|name| Self::find(name, &files))
     }
 
     fn find(path: &Path, files: &[LoadedFile]) -> Option<String> {
@@ -224,7 +267,12 @@ impl Session {
         }
     }
 
-    /// The process said that something changed: what is loaded, or what is live.
+    /// The process loads a module anew: what is live in its file is to be asked for.
+    pub fn forget_baseline(&self, path: &str) {
+        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+    }
+
+    /// Something changed: what is loaded, or what is live.
     pub fn forget(&self) {
         self.forget_files();
         self.baselines.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -235,6 +283,8 @@ impl Session {
     }
 
     pub fn prepare(&self, patch: Patch, commit: bool) -> Result<PrepareAnswer, SessionError> {
+        // A process that has just been stopped does not look it yet: it does not answer.
+        self.client.catch_up()?;
         let patience = PATIENCE + Duration::from_millis(patch.options.time_limit_ms);
         self.client.request(method::PREPARE, &PrepareRequest { patch, commit }, patience)
     }
@@ -252,6 +302,12 @@ impl Session {
     pub fn status(&self) -> Result<StatusAnswer, SessionError> {
         self.client.request(method::STATUS, &serde_json::json!({}), PATIENCE)
     }
+}
+
+/// Installed packages and the standard library do not import a project's modules, and are loaded without a word.
+pub fn is_project(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    !["/site-packages/", "/dist-packages/", "/lib/python3"].iter().any(|part| path.contains(part))
 }
 
 /// The interpreter and its options are no news: `python -m flask run` is `flask run`.

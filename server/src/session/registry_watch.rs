@@ -34,7 +34,11 @@ pub fn start(look: impl Fn() -> bool + Send + 'static) {
 /// Returns when the folder itself has come or gone; `look` is called for what happens in it, and says whether to go on.
 fn wait(directory: &Path, look: impl Fn() -> bool) -> io::Result<()> {
     let descriptor = inotify::init(CreateFlags::CLOEXEC)?;
-    let own = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
+    let own = WatchFlags::CLOSE_WRITE
+        | WatchFlags::MOVED_TO
+        | WatchFlags::ATTRIB
+        | WatchFlags::DELETE_SELF
+        | WatchFlags::MOVE_SELF;
     let exists = inotify::add_watch(&descriptor, directory, own | WatchFlags::ONLYDIR).is_ok();
     if !exists {
         let parent = directory.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));

@@ -1,11 +1,11 @@
-//! Finds definitions by qualified name, with what stands around them.
+//! Finds definitions and statements by qualified name, with what stands around them.
 
 use crate::outline::{Outline, inner_prefix};
 use crate::tree::Node;
 
-/// A definition where it stands.
+/// A definition or a statement where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     pub node: &'a Node,
     /// The class or function around it.
     pub parent: Option<&'a Node>,
@@ -13,8 +13,8 @@ pub(super) struct Place<'a> {
     pub block: Option<&'a Node>,
 }
 
-/// Every definition of that name.
-pub(super) fn find<'a>(outline: &'a Outline, qualified_name: &str) -> Vec<Place<'a>> {
+/// Every definition of that name, and every statement of a module or class that binds it or is called so in a verdict.
+pub(crate) fn find<'a>(outline: &'a Outline, qualified_name: &str) -> Vec<Place<'a>> {
     let mut found = Vec::new();
     search(&outline.file.items, "", None, None, qualified_name, &mut found);
     found
@@ -37,6 +37,13 @@ fn search<'a>(
                 let inner = inner_prefix(&name, node.what);
                 search(&node.body, &inner, Some(node), None, wanted, found);
             }
+            continue;
+        }
+        let is_it = |name: &str| wanted.strip_prefix(prefix) == Some(name);
+        if !parent.is_some_and(Node::is_function) && (is_it(&node.name) || node.binds.iter().any(|it| is_it(&it.name)))
+        {
+            // Of a compound statement nothing but the whole can be taken.
+            found.push(Place { node: block.unwrap_or(node), parent, block });
         } else if node.is_block() {
             search(&node.body, prefix, parent, block.or(Some(node)), wanted, found);
         }

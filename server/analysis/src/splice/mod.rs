@@ -1,4 +1,4 @@
-//! The live text with one definition exchanged for its new version, and nothing else.
+//! The live text with one definition or statement exchanged for its new version, and nothing else.
 
 mod locate;
 mod needed;
@@ -8,9 +8,10 @@ use crate::matching::match_items;
 use crate::outline::Outline;
 use crate::text::{Changes, blank_lines_before, indentation, indented};
 use crate::tree::Node;
-use locate::{Place, find, parent_name};
+pub(crate) use locate::find;
+use locate::{Place, parent_name};
 
-/// The live text with one definition replaced by that of the new text, added from it, or removed if the new text
+/// The live text with one definition (or one statement of a module or class, by what it binds) replaced by that of the new text, added from it, or removed if the new text
 /// lacks it. What a new definition needs to find beside itself (new imports, functions, classes and constants that
 /// it reads) comes along. Nothing when neither text has the definition.
 pub fn splice(live: &Outline, new: &Outline, qualified_name: &str) -> Option<String> {

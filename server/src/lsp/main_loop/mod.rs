@@ -7,8 +7,9 @@ mod results;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tower_lsp::Client;
@@ -93,6 +94,39 @@ fn run(mut state: State, inbox: Receiver<Event>) {
     }
 }
 
+/// Patches that are being made.
+pub struct Working;
+
+static WORKING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+impl Working {
+    fn begin() -> Self {
+        *WORKING.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Self
+    }
+
+    /// Returns when none is being made any more, or at the latest after this time.
+    pub fn wait(patience: Duration) {
+        let count = WORKING.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waited too long ends what there is.
+        let _ = WORKING.1.wait_timeout_while(count, patience, |count| *count > 0);
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        *WORKING.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        WORKING.1.notify_all();
+    }
+}
+
+/// The folder of an editor that knows of one only.
+#[expect(deprecated, reason = "older clients have nothing else")]
+fn root(params: &InitializeParams) -> Option<PathBuf> {
+    let named = params.root_uri.as_ref().and_then(file_path);
+    named.or_else(|| params.root_path.as_ref().map(PathBuf::from).filter(|path| path.is_absolute()))
+}
+
 impl State {
     fn handle(&mut self, event: Event) {
         match event {
@@ -105,10 +139,10 @@ impl State {
                 let events = self.events.clone();
                 registry_watch::start(move || events.send(Event::Look).is_ok());
             }
-            Event::Open(uri, text) => self.documents.open(uri, text),
-            Event::Change(uri, changes) => self.change(&uri, changes),
+            Event::Open(uri, version, text) => self.documents.open(uri, version, text),
+            Event::Change(uri, version, changes) => self.change(&uri, version, changes),
             Event::WillSave(uri, reason) => self.last_save = Some((uri, reason)),
-            Event::Saved(uri, answer) => self.saved(&uri, answer),
+            Event::Saved(uri, asked) => self.saved(&uri, asked),
             Event::Close(uri) => self.close(&uri),
             Event::Settings(value) => {
                 if let Err(message) = self.settings.update(&value) {
@@ -120,16 +154,24 @@ impl State {
                 self.refresh_lenses();
             }
             Event::CodeActions(params, answer) => self.code_actions(*params, answer),
-            Event::Command(command, answer) => self.command(command, answer),
+            Event::Command(command, asked) => self.command(command, asked),
+            Event::Folders(change) => {
+                let removed: Vec<PathBuf> = change.removed.iter().filter_map(|folder| file_path(&folder.uri)).collect();
+                self.folders.retain(|folder| !removed.contains(folder));
+                self.folders.extend(change.added.iter().filter_map(|folder| file_path(&folder.uri)));
+                self.set_workspace();
+                self.tell_status();
+                self.refresh_lenses();
+            }
             Event::Look => self.look(),
             Event::FileChanged(uri) => self.file_changed(&uri),
             Event::ExternalChanges(paths) => self.external_changes(paths),
             Event::Connected(id, outcome) => self.connected(&id, outcome),
             Event::CodeLenses(uri, answer) => self.code_lenses(uri, answer),
             Event::Hover(uri, position, answer) => self.hover(uri, position, answer),
-            Event::SessionChanged(id) => {
+            Event::ModuleLoaded(id, path) => {
                 if let Some(session) = self.pool.find(&id) {
-                    session.forget();
+                    session.forget_baseline(&path);
                 }
                 self.observe(&id);
             }
@@ -142,13 +184,9 @@ impl State {
                 self.observe(&id);
             }
             Event::StatusChanged(id) => self.observe(&id),
-            Event::Observed(id) => {
-                if self.observing.remove(&id) == Some(true) {
-                    self.observe(&id);
-                }
-                self.tell_status();
-                self.refresh_lenses();
-            }
+            Event::Observed(id, asked) => self.observed(&id, Some(asked)),
+            Event::NotObserved(id) => self.observed(&id, None),
+            Event::LensesFaded => self.refresh_lenses(),
             Event::SessionEnded(id) => self.session_ended(&id),
             Event::Patched(done) => self.patched(done),
         }
@@ -169,6 +207,9 @@ impl State {
         self.can_watch_files = watching.is_some_and(|watching| watching.dynamic_registration.unwrap_or(false));
         let folders = params.workspace_folders.iter().flatten().map(|folder| &folder.uri);
         self.folders = folders.filter_map(file_path).collect();
+        if self.folders.is_empty() {
+            self.folders.extend(root(params));
+        }
         if let Some(Err(message)) = params.initialization_options.as_ref().map(|options| self.settings.update(options))
         {
             self.show(message);
@@ -207,8 +248,8 @@ impl State {
         });
     }
 
-    fn change(&mut self, uri: &Uri, changes: Vec<TextDocumentContentChangeEvent>) {
-        self.documents.edit(uri, changes, self.encoding);
+    fn change(&mut self, uri: &Uri, version: i32, changes: Vec<TextDocumentContentChangeEvent>) {
+        self.documents.edit(uri, version, changes, self.encoding);
         if self.verdicts.all().any(|(shown, _)| shown == uri)
             && let Some(document) = self.documents.get(uri)
             && self.verdicts.follow(uri, &document.outline())
@@ -227,7 +268,14 @@ impl State {
     }
 
     pub(super) fn look(&mut self) {
+        let before = self.pool.trouble().map(str::to_owned);
         self.pool.refresh(&self.workspace, &self.events);
+        if self.pool.trouble() != before.as_deref() {
+            if let Some(trouble) = self.pool.trouble() {
+                self.show(format!("No Python process can be found: {trouble}"));
+            }
+            self.tell_status();
+        }
     }
 
     pub(super) fn look_later(&self) {

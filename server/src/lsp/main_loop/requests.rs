@@ -13,11 +13,13 @@ use tower_lsp::ls_types::{
 };
 
 use super::State;
+use crate::cancel::Cancel;
 use crate::failure::Failure;
 use crate::lsp::commands::{self, Command, How, Part};
 use crate::lsp::comparison::Snapshot;
 use crate::lsp::documents::{Document, Documents, file_path};
-use crate::lsp::events::{Cause, Done, Event};
+use crate::lsp::events::{Asked, Cause, Done, Event};
+use crate::lsp::settings::Lens;
 use crate::lsp::{code_actions, code_lenses, hover, quick_fixes, status};
 use crate::patching::FileResult;
 use crate::session::Session;
@@ -48,7 +50,7 @@ impl State {
         !is_as_on_disk
     }
 
-    pub(super) fn saved(&mut self, uri: &Uri, answer: oneshot::Sender<Value>) {
+    pub(super) fn saved(&mut self, uri: &Uri, Asked { answer, cancel }: Asked) {
         let reason = self.last_save.take().filter(|(saving, _)| saving == uri).map(|(_, reason)| reason);
         // An editor that does not say why it saves was told to.
         let explicit = reason.is_none_or(|reason| reason == TextDocumentSaveReason::MANUAL);
@@ -63,9 +65,9 @@ impl State {
         self.work(Cause::Save, Some(answer), move || {
             let snapshot = snapshot();
             let document = &snapshot.document;
-            let loaded = |session: &Arc<Session>| session.loaded(&document.path).is_ok_and(|path| path.is_some());
+            let loaded = |session: &Arc<Session>| session.known_loaded(&document.path).is_some();
             if snapshot.sessions.iter().any(loaded) {
-                commands::patch(&snapshot, Part::File(How::default()))
+                commands::patch(&snapshot, Part::File(How::default()), &cancel)
             } else {
                 Ok(Vec::new())
             }
@@ -111,27 +113,34 @@ impl State {
             return;
         };
         let snapshot = self.snapshot(uri, document);
-        std::thread::spawn(move || answer.send(work(&snapshot())));
+        std::thread::spawn(move || {
+            // Whoever asked may have typed on in the meantime.
+            if !answer.is_closed() {
+                let _ = answer.send(work(&snapshot()));
+            }
+        });
     }
 
     /// What a document and the sessions show now. Not to be called in the loop, but given to a thread.
     fn snapshot(&mut self, uri: Uri, document: Document) -> impl FnOnce() -> Snapshot + Send + 'static {
         self.look();
         let (sessions, shown_path) = (self.pool.snapshot(), self.shown_path(&document));
+        let trouble = self.pool.trouble().map(str::to_owned);
         move || {
             let (sessions, strangers) = sessions.settle_all();
-            Snapshot { uri, document, sessions, strangers, shown_path }
+            Snapshot { uri, document, sessions, strangers, shown_path, trouble }
         }
     }
 
     pub(super) fn code_lenses(&mut self, uri: Uri, answer: oneshot::Sender<Vec<CodeLens>>) {
-        if !self.settings.code_lens {
+        let wanted = self.settings.lens();
+        if wanted == Lens::Never {
             let _ = answer.send(Vec::new());
             return;
         }
         let verdicts: Vec<_> =
             self.verdicts.all().filter(|(shown, _)| **shown == uri).map(|(_, verdict)| verdict.clone()).collect();
-        self.answer(uri, answer, Vec::new(), move |snapshot| code_lenses::code_lenses(snapshot, &verdicts));
+        self.answer(uri, answer, Vec::new(), move |snapshot| code_lenses::code_lenses(snapshot, &verdicts, wanted));
     }
 
     pub(super) fn hover(&mut self, uri: Uri, position: Position, answer: oneshot::Sender<Option<Hover>>) {
@@ -139,34 +148,35 @@ impl State {
         self.answer(uri, answer, None, move |snapshot| hover::hover(snapshot, position, encoding));
     }
 
-    pub(super) fn command(&mut self, command: Command, answer: oneshot::Sender<Value>) {
+    pub(super) fn command(&mut self, command: Command, asked: Asked) {
         self.look();
         let sessions = self.pool.snapshot();
         match command {
             Command::Sessions => {
-                std::thread::spawn(move || answer.send(status::listed(&sessions.settle())));
+                std::thread::spawn(move || asked.answer.send(Ok(status::listed(&sessions.settle()))));
             }
             Command::PatchFile { uri, how } => {
-                self.patch(uri, answer, move |snapshot| commands::patch(snapshot, Part::File(how)));
+                self.patch(uri, asked, move |snapshot, cancel| commands::patch(snapshot, Part::File(how), cancel));
             }
             Command::RunAgain { uri, position } => {
-                self.patch(uri, answer, move |snapshot| commands::patch(snapshot, Part::Again(position.line + 1)));
+                let part = Part::Again(position.line + 1);
+                self.patch(uri, asked, move |snapshot, cancel| commands::patch(snapshot, part, cancel));
             }
-            Command::PatchFunction { uri, name, position } => self.patch(uri, answer, move |snapshot| {
-                let name = name.map_or_else(|| commands::name_at(snapshot, position.unwrap_or_default()), Ok)?;
-                commands::patch(snapshot, Part::Function(name))
+            Command::PatchFunction { uri, name, position, how } => self.patch(uri, asked, move |snapshot, cancel| {
+                let at_place = || commands::name_at(snapshot, position.unwrap_or_default());
+                let (name, how) = name.map_or_else(at_place, |name| Ok((name, how)))?;
+                commands::patch(snapshot, Part::Function(name, how), cancel)
             }),
             Command::KeepValue { uri, position } => {
                 self.keep_value(&uri, position.line + 1);
-                let _ = answer.send(Value::Null);
+                let _ = asked.answer.send(Ok(Value::Null));
             }
             Command::Explain { code } => {
-                self.explain(&code);
-                let _ = answer.send(Value::Null);
+                let _ = asked.answer.send(self.explain(&code).map(|()| Value::Null));
             }
             Command::Undo { uri, name } => {
                 let file = uri.as_ref().and_then(file_path);
-                self.work(Cause::Command, Some(answer), move || {
+                self.work(Cause::Undo, Some(asked.answer), move || {
                     commands::undo(&sessions.settle(), file, name.as_deref())
                 });
             }
@@ -177,13 +187,13 @@ impl State {
     fn patch(
         &mut self,
         uri: Uri,
-        answer: oneshot::Sender<Value>,
-        work: impl FnOnce(&Snapshot) -> Result<Vec<FileResult>, Failure> + Send + 'static,
+        Asked { answer, cancel }: Asked,
+        work: impl FnOnce(&Snapshot, &Cancel) -> Result<Vec<FileResult>, Failure> + Send + 'static,
     ) {
         match self.document(&uri) {
             Ok(document) => {
                 let snapshot = self.snapshot(uri, document);
-                self.work(Cause::Command, Some(answer), move || work(&snapshot()));
+                self.work(Cause::Command, Some(answer), move || work(&snapshot(), &cancel));
             }
             Err(failure) => self.work(Cause::Command, Some(answer), move || Err(failure)),
         }
@@ -204,7 +214,7 @@ impl State {
         let path = file_path(uri).ok_or_else(no_file)?;
         let text = crate::source_file::read(&path).map_err(|error| unreadable(error.to_string()))?;
         let mut documents = Documents::default();
-        documents.open(uri.clone(), text);
+        documents.open(uri.clone(), 0, text);
         documents.get(uri).cloned().ok_or_else(no_file)
     }
 
@@ -212,12 +222,14 @@ impl State {
     pub(super) fn work(
         &self,
         cause: Cause,
-        answer: Option<oneshot::Sender<Value>>,
+        answer: Option<oneshot::Sender<Result<Value, Failure>>>,
         work: impl FnOnce() -> Result<Vec<FileResult>, Failure> + Send + 'static,
     ) {
         let events = self.events.clone();
         let started = Instant::now();
+        let working = super::Working::begin();
         std::thread::spawn(move || {
+            let _working = working;
             let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 let message = "hotsplice failed while it made the patch; nothing was changed".to_owned();
                 Err(Failure { code: codes::INTERNAL.to_owned(), message })

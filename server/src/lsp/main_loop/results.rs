@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hotsplice_channel::patch::Outcome;
+use hotsplice_channel::patch::{Outcome, Verdict};
 use hotsplice_channel::{codes, registry};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tower_lsp::ls_types::{MessageType, ShowDocumentParams, Uri};
 
 use super::State;
 use crate::explanations;
+use crate::failure::Failure;
+use crate::lsp::code_lenses;
 use crate::lsp::documents::Document;
 use crate::lsp::events::{Cause, Done, Event};
 use crate::lsp::status::{self, Patched, Status, StatusParams};
@@ -38,9 +40,41 @@ impl State {
         std::thread::spawn(move || {
             // Whoever patches again at once is not to wait for this.
             std::thread::sleep(wait);
+            let asked = Instant::now();
             // One that does not answer keeps what was known of it.
-            let _ = session.files().and_then(|_| session.observe());
-            let _ = events.send(Event::Observed(id));
+            let observed = session.files().and_then(|_| session.observe());
+            let _ = events.send(if observed.is_ok() { Event::Observed(id, asked) } else { Event::NotObserved(id) });
+        });
+    }
+
+    /// A process was looked at, at a time if it answered.
+    pub(super) fn observed(&mut self, id: &str, asked: Option<Instant>) {
+        let status = self.pool.find(id).and_then(|session| session.known_status());
+        if let (Some(asked), Some(status)) = (asked, status) {
+            for uri in self.verdicts.calls_have_ended(id, &status.running, asked) {
+                self.publish(&uri);
+            }
+        }
+        self.refresh_when_faded(id);
+        if self.observing.remove(id) == Some(true) {
+            self.observe(id);
+        }
+        self.tell_status();
+        self.refresh_lenses();
+    }
+
+    /// What is no news any more fades.
+    fn refresh_when_faded(&self, id: &str) {
+        let status = self.pool.find(id).and_then(|session| session.known_status());
+        let patched = status.iter().flat_map(|status| &status.patched);
+        let Some(left) = patched.filter_map(code_lenses::news_left).filter(|left| !left.is_zero()).max() else {
+            return;
+        };
+        let events = self.events.clone();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(left + BEFORE_OBSERVING).await;
+            // The loop is gone when the server ends.
+            let _ = events.send(Event::LensesFaded);
         });
     }
 
@@ -52,29 +86,29 @@ impl State {
     }
 
     pub(super) fn patched(&mut self, Done { outcome, took, cause, answer }: Done) {
-        let value = match outcome {
+        match outcome {
             Err(failure) => {
-                self.show(format!("{}: {}", failure.code, failure.message));
-                json!({ "error": { "code": failure.code, "message": failure.message } })
+                self.show(failure.to_string());
+                if let Some(answer) = answer {
+                    let _ = answer.send(Err(failure));
+                }
             }
             Ok(results) => {
                 // Whoever asked is answered first: the new code is live.
                 if let Some(answer) = answer {
-                    let _ = answer.send(json!(results.iter().map(FileResult::to_json).collect::<Vec<_>>()));
+                    let _ = answer.send(Ok(results.iter().map(FileResult::to_json).collect()));
                 }
-                self.take(&results);
+                self.take(&results, cause);
                 let milliseconds = took.as_secs_f64() * 1000.0;
-                let told = status::patched(&results, |file| self.uri_of(file), milliseconds);
-                let changed = |params: &Value| params["ranges"].as_array().is_some_and(|ranges| !ranges.is_empty());
-                for params in told.into_iter().filter(|params| cause == Cause::Command || changed(params)) {
-                    self.tell_patched(params);
+                let told = status::patched(&results, cause, |file| self.uri_of(file), milliseconds);
+                let is_asked = matches!(cause, Cause::Command | Cause::Undo);
+                let changed = |file: &Value| file["ranges"].as_array().is_some_and(|ranges| !ranges.is_empty());
+                let is_news = |told: &Value| told["files"].as_array().is_some_and(|files| files.iter().any(changed));
+                if let Some(told) = told.filter(|told| is_asked || is_news(told)) {
+                    self.tell_patched(told);
                 }
                 self.refresh_lenses();
-                return self.tell_status();
             }
-        };
-        if let Some(answer) = answer {
-            let _ = answer.send(value);
         }
         self.tell_status();
     }
@@ -88,7 +122,7 @@ impl State {
         self.runtime.block_on(async move { client.send_notification::<Patched>(params).await });
     }
 
-    pub(super) fn take(&mut self, results: &[FileResult]) {
+    pub(super) fn take(&mut self, results: &[FileResult], cause: Cause) {
         let mut files: Vec<&str> = results.iter().map(|result| result.file.as_str()).collect();
         files.dedup();
         for file in files {
@@ -103,15 +137,17 @@ impl State {
             self.verdicts.take(&uri, &of_file, &document.outline());
             self.publish(&uri);
         }
-        let refused = |result: &&FileResult| result.verdicts.iter().any(|verdict| verdict.verdict == Outcome::Refused);
-        if let Some(result) = results.iter().filter(|result| !result.committed).find(refused) {
-            let first = result.verdicts.iter().find(|verdict| verdict.verdict == Outcome::Refused);
-            let reason = first.map(|verdict| {
-                let (code, message) =
-                    (verdict.code.clone().unwrap_or_default(), verdict.message.clone().unwrap_or_default());
-                format!("{} (line {}): {code}: {message}", verdict.definition, verdict.line)
-            });
-            self.show(format!("Nothing was patched: {}", reason.unwrap_or_default()));
+        if results.iter().any(|result| result.committed) {
+            return;
+        }
+        let refused = || results.iter().flat_map(|result| &result.verdicts).filter(|it| it.verdict == Outcome::Refused);
+        // What only waits for it is not the reason.
+        let is_cause = |verdict: &&Verdict| !verdict.code.as_deref().is_some_and(codes::is_held_back);
+        if let Some(verdict) = refused().find(is_cause).or_else(|| refused().next()) {
+            let (code, message) =
+                (verdict.code.clone().unwrap_or_default(), verdict.message.clone().unwrap_or_default());
+            let what = if cause == Cause::Undo { "undone" } else { "patched" };
+            self.show(format!("Nothing was {what}: {} (line {}): {code}: {message}", verdict.definition, verdict.line));
         }
     }
 
@@ -124,10 +160,9 @@ impl State {
     }
 
     /// Has the editor show what a code means.
-    pub(super) fn explain(&self, code: &str) {
-        let Some(text) = explanations::of(code) else {
-            return self.show(format!("there is no code {code}"));
-        };
+    pub(super) fn explain(&self, code: &str) -> Result<(), Failure> {
+        let text = explanations::of(code)
+            .ok_or_else(|| Failure::new(codes::BAD_MESSAGE, format!("there is no code {code}")))?;
         let (client, shown) = (self.client.clone(), self.shows_documents.then(|| explanation_file(code, &text)));
         self.runtime.spawn(async move {
             if let Some(Some(uri)) = shown {
@@ -138,6 +173,7 @@ impl State {
             }
             client.show_message(MessageType::INFO, text).await;
         });
+        Ok(())
     }
 
     /// What is to be said of a patch, for later reading, and for files that are not open and have no place for a squiggle.
@@ -188,10 +224,12 @@ impl State {
     }
 
     pub(super) fn publish(&self, uri: &Uri) {
-        let text = self.documents.get(uri).map(|document| document.text.clone()).unwrap_or_default();
+        let document = self.documents.get(uri);
+        let version = document.map(|document| document.version);
+        let text = document.map(|document| document.text.clone()).unwrap_or_default();
         let diagnostics = self.verdicts.diagnostics(uri, &text, self.encoding);
         let (client, uri) = (self.client.clone(), uri.clone());
-        self.runtime.block_on(async move { client.publish_diagnostics(uri, diagnostics, None).await });
+        self.runtime.block_on(async move { client.publish_diagnostics(uri, diagnostics, version).await });
     }
 
     pub(super) fn tell_status(&mut self) {
@@ -199,7 +237,7 @@ impl State {
         if !self.takes_notifications {
             return;
         }
-        let status = StatusParams::new(&self.pool.shown(), &self.verdicts, &self.settings);
+        let status = StatusParams::new(&self.pool.shown(), self.pool.trouble(), &self.verdicts, &self.settings);
         if self.last_status.as_ref() != Some(&status) {
             self.last_status = Some(status.clone());
             let client = self.client.clone();
