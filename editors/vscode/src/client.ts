@@ -7,6 +7,7 @@ import {
   ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
+  ResponseError,
   type ServerOptions,
 } from "vscode-languageclient/node";
 
@@ -28,6 +29,15 @@ export function createClient(program: string, log: vscode.OutputChannel): Langua
     initializationOptions: vscode.workspace.getConfiguration("hotsplice"),
     synchronize: { configurationSection: "hotsplice" },
     middleware: {
+      executeCommand: async (command, parameters, next) => {
+        try {
+          return (await next(command, parameters)) as unknown;
+        } catch (error) {
+          // What has a code the server has shown by itself.
+          if (error instanceof ResponseError && (error.data as { code?: string } | undefined)?.code !== undefined) return undefined;
+          throw error;
+        }
+      },
       window: {
         showDocument: async (params, next) => {
           // Explanations are to be read, not edited.

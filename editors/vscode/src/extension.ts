@@ -18,21 +18,24 @@ export function activate(context: vscode.ExtensionContext): void {
   const bar = vscode.window.createStatusBarItem("hotsplice.status", vscode.StatusBarAlignment.Left, 0);
   bar.name = "Hotsplice";
   bar.command = "hotsplice.menu";
-  const view = new SessionsView();
+  const provider = new SessionsView();
+  const view = vscode.window.createTreeView("hotsplice.sessions", { treeDataProvider: provider });
   const flash = new Flash();
-  context.subscriptions.push(log, bar, flash, vscode.window.registerTreeDataProvider("hotsplice.sessions", view));
+  context.subscriptions.push(log, bar, flash, view);
 
   const show = (status: Status) => {
     bar.text = statusBarText(status);
     bar.tooltip = statusBarHint(status);
     bar.show();
-    view.show(status);
+    provider.show(status);
     void vscode.commands.executeCommand("setContext", "hotsplice.hasSessions", status.sessions.length > 0);
+    view.message = status.trouble === null ? "" : `No Python process can be found: ${status.trouble}`;
   };
   const showWithout = ({ text, hint }: { text: string; hint: string }) => {
     show(nothing);
     bar.text = text;
     bar.tooltip = hint;
+    void vscode.commands.executeCommand("setContext", "hotsplice.stopped", text !== starting.text);
   };
   showWithout(starting);
   // The view would wake the extension in every folder otherwise, Python or not.
@@ -44,7 +47,10 @@ export function activate(context: vscode.ExtensionContext): void {
     const [{ createClient, State }] = await Promise.all([import("./client.js"), checkProgram(program)]);
     const created = createClient(program, log);
     client = created;
-    created.onNotification("hotsplice/status", show);
+    created.onNotification("hotsplice/status", (status: Status) => {
+      void vscode.commands.executeCommand("setContext", "hotsplice.stopped", false);
+      show(status);
+    });
     created.onNotification("hotsplice/patched", (patched: Patched) => {
       flash.show(patched);
       vscode.window.setStatusBarMessage(`$(zap) ${patched.message}`, 4000);
@@ -93,6 +99,7 @@ export function activate(context: vscode.ExtensionContext): void {
     const uri = here()?.document.uri.toString();
     return uri === undefined ? undefined : ask("hotsplice.patchFile", { uri });
   });
+  command("hotsplice.patchAllEdited", () => ask("hotsplice.patchEdited", {}));
   command("hotsplice.undoThisFile", () => {
     const uri = here()?.document.uri.toString();
     return uri === undefined ? undefined : ask("hotsplice.undo", { uri });
@@ -130,6 +137,7 @@ async function stop(): Promise<void> {
 async function menu(): Promise<void> {
   const entries: (vscode.QuickPickItem & { command: string })[] = [
     { label: "$(zap) Hot-patch this file", command: "hotsplice.patchThisFile" },
+    { label: "$(zap) Hot-patch all edited files", command: "hotsplice.patchAllEdited" },
     { label: "$(save) Patch on save…", command: "hotsplice.choosePatchOnSave" },
     { label: "$(server-process) Processes", command: "hotsplice.showSessions" },
     { label: "$(discard) Undo the latest hot-patch of every process", command: "hotsplice.undoAll" },

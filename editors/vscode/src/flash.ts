@@ -17,8 +17,12 @@ export class Flash implements vscode.Disposable {
   private readonly fading = new WeakMap<vscode.TextEditor, NodeJS.Timeout>();
 
   show(patched: Patched): void {
-    const uri = vscode.Uri.parse(patched.uri).toString();
-    const ranges = patched.ranges.map(({ start, end }) => new vscode.Range(start.line, 0, Math.max(start.line, end.line - 1), 0));
+    for (const file of patched.files) this.light(file);
+  }
+
+  private light(file: Patched["files"][number]): void {
+    const uri = vscode.Uri.parse(file.uri).toString();
+    const ranges = file.ranges.map(({ start, end }) => new vscode.Range(start.line, 0, Math.max(start.line, end.line - 1), 0));
     for (const editor of vscode.window.visibleTextEditors.filter((editor) => editor.document.uri.toString() === uri)) {
       editor.setDecorations(this.decoration, ranges);
       // The end of a former flash would put out this one.

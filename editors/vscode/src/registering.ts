@@ -3,7 +3,7 @@
 import * as path from "node:path";
 import * as vscode from "vscode";
 
-import { attachExpression, registeringEnvironment } from "./program";
+import { attachExpression, registeringEnvironment, serverProgram } from "./program";
 import { joinPaths } from "./status";
 
 function wanted(setting: string): boolean {
@@ -66,12 +66,20 @@ class AttachedProcesses implements vscode.DebugAdapterTrackerFactory {
 async function setTerminalEnvironment(context: vscode.ExtensionContext, log: vscode.OutputChannel): Promise<void> {
   const collection = context.environmentVariableCollection;
   collection.clear();
-  if (!wanted("terminal.register")) return;
+  if (!vscode.workspace.isTrusted) return;
   collection.persistent = false;
+  collection.description = "The command hotsplice is here";
+  // Last: a hotsplice of the user's own comes first.
+  const program = path.delimiter + path.dirname(serverProgram(context));
+  collection.append("PATH", program, { applyAtProcessCreation: true, applyAtShellIntegration: true });
+  if (!wanted("terminal.register")) return;
   collection.description = "Every Python that is started here can be patched by Hotsplice";
+  const own = vscode.workspace.getConfiguration("terminal.integrated.env").get<Record<string, string | null>>("linux", {});
+  const known = "PYTHONPATH" in own ? own["PYTHONPATH"] : process.env["PYTHONPATH"];
   try {
     for (const [name, value] of Object.entries(await registeringEnvironment(context))) {
-      if (name === "PYTHONPATH") collection.prepend(name, value + path.delimiter);
+      // A separator with nothing behind it would be the current folder.
+      if (name === "PYTHONPATH" && known) collection.prepend(name, value + path.delimiter);
       else collection.replace(name, value);
     }
   } catch (error) {
@@ -90,7 +98,7 @@ export function registerPrograms(context: vscode.ExtensionContext, log: vscode.O
     ]),
     vscode.workspace.onDidGrantWorkspaceTrust(update),
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration("hotsplice.terminal")) update();
+      if (["hotsplice.terminal", "hotsplice.server.path"].some((name) => event.affectsConfiguration(name))) update();
     }),
   );
   update();

@@ -31,6 +31,8 @@ export interface Verdict {
   definition: string;
   line: number;
   verdict: "applied" | "caveat" | "refused" | "unneeded";
+  /** As the protocol counts: 1 is an error. */
+  severity: number;
   code: string | null;
   message: string | null;
 }
@@ -39,20 +41,24 @@ export interface Status {
   sessions: Session[];
   verdicts: Verdict[];
   patchOnSave: string;
+  /** Why no process can be found at all. */
+  trouble: string | null;
 }
 
-/** A patch that went live in one file; without ranges, nothing had to be changed. */
+/** A patch that went live; a file without ranges had nothing to change. */
 export interface Patched {
-  uri: string;
   /** What a person is told. */
   message: string;
-  ranges: { start: { line: number; character: number }; end: { line: number; character: number } }[];
+  files: {
+    uri: string;
+    ranges: { start: { line: number; character: number }; end: { line: number; character: number } }[];
+  }[];
   label: string;
   milliseconds: number;
   sessions: number;
 }
 
-export const nothing: Status = { sessions: [], verdicts: [], patchOnSave: "never" };
+export const nothing: Status = { sessions: [], verdicts: [], patchOnSave: "never", trouble: null };
 
 /** The status bar before the server has told anything: a number would be a guess. */
 export const starting = { text: "$(zap) $(loading~spin)", hint: "Hotsplice: the server starts" };
@@ -68,12 +74,15 @@ export function counted(number: number, one: string, many: string): string {
 
 /** The status bar: how many processes can be patched, and whether saving does it. */
 export function statusBarText(status: Status): string {
-  const refused = status.verdicts.filter((verdict) => verdict.verdict === "refused").length;
+  if (status.trouble !== null) return "$(zap) $(error)";
+  // What only waits for another edit is nothing to warn of.
+  const refused = status.verdicts.filter((verdict) => verdict.severity === 1).length;
   const saving = status.patchOnSave === "never" ? "" : " $(save)";
   return `$(zap) ${status.sessions.length}${saving}${refused > 0 ? ` $(warning) ${refused}` : ""}`;
 }
 
 export function statusBarHint(status: Status): string {
+  if (status.trouble !== null) return `Hotsplice finds no process: ${status.trouble}`;
   const lines = [`Hotsplice: ${counted(status.sessions.length, "process", "processes")} can be patched`];
   lines.push(...status.sessions.map((session) => `• ${session.name}`));
   lines.push(status.patchOnSave === "never" ? "Saving patches nothing" : `Patch on save: ${status.patchOnSave}`);

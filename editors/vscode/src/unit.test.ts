@@ -7,11 +7,13 @@ const session: Session = { id: "1-2", pid: 1, name: "flask run · pid 1", comman
 
 test("the status bar counts processes, and warns of refusals", () => {
   assert.equal(statusBarText(nothing), "$(zap) 0");
-  const refused = { uri: "file:///a.py", definition: "f", line: 1, verdict: "refused", code: "HS0103", message: "" } as const;
+  const refused = { uri: "file:///a.py", definition: "f", line: 1, verdict: "refused", severity: 1, code: "HS0103", message: "" } as const;
+  const waiting = { ...refused, severity: 4, code: "HS0105" } as const;
   assert.equal(
-    statusBarText({ sessions: [session, session], verdicts: [refused], patchOnSave: "manual" }),
+    statusBarText({ sessions: [session, session], verdicts: [refused, waiting], patchOnSave: "manual", trouble: null }),
     "$(zap) 2 $(save) $(warning) 1",
   );
+  assert.match(statusBarHint({ ...nothing, trouble: "the folder is open to others" }), /finds no process: the folder is open/);
   assert.match(statusBarHint({ ...nothing, sessions: [session] }), /1 process can be patched\n• flask run · pid 1\nSaving/);
 });
 

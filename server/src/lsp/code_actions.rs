@@ -47,7 +47,9 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
         let reason = unloaded::reason(snapshot);
         let mut actions: Vec<_> = around.first().map(title).into_iter().collect();
         actions.push(format!("Hot-patch file {file}"));
-        return actions.into_iter().map(|title| disabled(title, &reason)).collect();
+        // Some editors show what is disabled nowhere: silence would be no answer.
+        let why_not = action("Hot-patch: why not?".to_owned(), commands::WHY_NOT, json!({ "uri": snapshot.uri }));
+        return actions.into_iter().map(|title| disabled(title, &reason)).chain([why_not]).collect();
     }
     let undo = is_undoable(snapshot)
         .then(|| action("Undo hot-patch".to_owned(), commands::UNDO, json!({ "uri": snapshot.uri })));
@@ -80,6 +82,10 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     } else {
         disabled(title, "what is live is what the editor shows")
     });
+    let edited = commands::edited(&snapshot.documents, &snapshot.sessions).len();
+    if edited > 1 {
+        actions.push(action(format!("Hot-patch all {edited} edited files"), commands::PATCH_EDITED, json!({})));
+    }
     actions.extend(undo);
     actions
 }

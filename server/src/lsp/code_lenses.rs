@@ -90,10 +90,10 @@ fn lenses_of(snapshot: &Snapshot, verdicts: &[Verdict], wanted: Lens) -> Vec<Cod
     for definition in outline.definitions() {
         let name = &definition.qualified_name;
         let is_edited = comparisons.is_changed(name) || !comparisons.is_defined(name);
-        places.insert((definition.line, name.clone()), is_edited.then_some(("○ edited · Hot-patch", false)));
+        places.insert((definition.line, name.clone()), is_edited.then_some(("Hot-patch", false)));
     }
     for statement in changed_statements(&lives, &outline) {
-        let title = if statement.is_offered { "○ edited · Run it" } else { "○ edited · Hot-patch" };
+        let title = if statement.is_offered { "Run it" } else { "Hot-patch" };
         places.insert((statement.line, statement.qualified_name), Some((title, statement.is_offered)));
     }
     for (_, status) in &patched {
@@ -106,27 +106,35 @@ fn lenses_of(snapshot: &Snapshot, verdicts: &[Verdict], wanted: Lens) -> Vec<Cod
     let mut lenses = Vec::new();
     for ((line, name), edited) in places {
         let position = Position::new(line - 1, 0);
-        let mut add = |title: String, command: &str, arguments: Option<serde_json::Value>| {
-            let command = Command { title, command: command.to_owned(), arguments: arguments.map(|it| vec![it]) };
-            lenses.push(CodeLens { range: Range::new(position, position), command: Some(command), data: None });
+        // What a client draws by itself, and how.
+        let mut add = |kind: &str, text: String, way_on: Option<(&str, serde_json::Value)>| {
+            let data = Some(json!({ "kind": kind, "text": text, "name": name }));
+            let (title, command, arguments) = match way_on {
+                Some((what, arguments)) => {
+                    (format!("{text} · {what}"), commands::PATCH_FUNCTION, Some(vec![arguments]))
+                }
+                None => (text, "", None),
+            };
+            let command = Some(Command { title, command: command.to_owned(), arguments });
+            lenses.push(CodeLens { range: Range::new(position, position), command, data });
         };
         let refused = |verdict: &&Verdict| verdict.definition == name && severity(verdict) == DiagnosticSeverity::ERROR;
         if let Some(verdict) = verdicts.iter().find(refused) {
-            add(refusal(verdict), "", None);
+            add("refused", refusal(verdict), None);
         }
-        if let Some((title, runs)) = edited {
+        if let Some((what, runs)) = edited {
             let mut arguments = json!({ "uri": snapshot.uri, "name": name });
             if runs {
                 arguments["runStatements"] = json!(true);
             }
-            add(title.to_owned(), commands::PATCH_FUNCTION, Some(arguments));
+            add("edited", "○ edited".to_owned(), Some((what, arguments)));
         }
         let calls = still_running(&name, &patched);
         if let Some(title) = live(&name, &patched, wanted == Lens::Always || !calls.is_empty()) {
-            add(title, "", None);
+            add("live", title, None);
         }
         for title in calls {
-            add(title, "", None);
+            add("running", title, None);
         }
     }
     lenses

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tower_lsp::ls_types::{Position, TextDocumentIdentifier, Uri};
 
 use super::comparison::{Comparisons, Snapshot, Statement, changed_statements, live_texts};
+use super::documents::Document;
 use super::unloaded;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
@@ -26,7 +27,10 @@ pub const UNDO: &str = "hotsplice.undo";
 pub const SESSIONS: &str = "hotsplice.sessions";
 pub const KEEP_VALUE: &str = "hotsplice.keepValue";
 pub const EXPLAIN: &str = "hotsplice.explain";
-pub const ALL: &[&str] = &[PATCH_FUNCTION, PATCH_FILE, RUN_AGAIN, UNDO, SESSIONS, KEEP_VALUE, EXPLAIN];
+pub const PATCH_EDITED: &str = "hotsplice.patchEdited";
+pub const WHY_NOT: &str = "hotsplice.whyNot";
+pub const ALL: &[&str] =
+    &[PATCH_FUNCTION, PATCH_FILE, PATCH_EDITED, RUN_AGAIN, UNDO, SESSIONS, KEEP_VALUE, EXPLAIN, WHY_NOT];
 
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -39,6 +43,12 @@ pub enum Command {
     PatchFile {
         uri: Uri,
         how: How,
+    },
+    /// Every open file that differs from what is live, as one patch.
+    PatchEdited,
+    /// Says why a file can't be patched.
+    WhyNot {
+        uri: Uri,
     },
     RunAgain {
         uri: Uri,
@@ -100,6 +110,8 @@ impl Command {
             PATCH_FUNCTION => {
                 Self::PatchFunction { uri: uri?, name: given.name, position: given.position, how: given.how }
             }
+            PATCH_EDITED => Self::PatchEdited,
+            WHY_NOT => Self::WhyNot { uri: uri? },
             PATCH_FILE => Self::PatchFile { uri: uri?, how: given.how },
             RUN_AGAIN | KEEP_VALUE => {
                 let position = given.position.ok_or_else(|| format!("{name} needs the position of a statement"))?;
@@ -155,6 +167,36 @@ pub fn patch(snapshot: &Snapshot, part: Part, cancel: &Cancel) -> Result<Vec<Fil
         return Err(Failure::new(codes::NO_SESSION, unloaded::reason(snapshot)));
     }
     Ok(results)
+}
+
+/// Open files that differ from what is live in some process.
+pub fn edited<'a>(documents: &'a [Document], sessions: &[Arc<Session>]) -> Vec<&'a Document> {
+    let differs = |document: &&Document| {
+        let lives = live_texts(document, sessions);
+        lives.iter().any(|(_, live)| *live.outline.text() != *document.text || !live.baseline.differs.is_empty())
+    };
+    documents.iter().filter(differs).collect()
+}
+
+/// Makes every open file live that differs from what is: all of them or none.
+pub fn patch_edited(
+    documents: &[Document],
+    sessions: &[Arc<Session>],
+    cancel: &Cancel,
+) -> Result<Vec<FileResult>, Failure> {
+    let of_document = |document: &Document| WantedFile {
+        outline: Some(document.outline()),
+        ..WantedFile::new(document.path.clone(), document.text.to_string())
+    };
+    let files: Vec<WantedFile> = edited(documents, sessions).into_iter().map(of_document).collect();
+    if files.is_empty() {
+        let message = "no open file that a process has loaded differs from what is live";
+        return Err(Failure::new(codes::NO_SESSION, message));
+    }
+    let label = format!("Hot-patch {} edited files", files.len());
+    let wanted =
+        Wanted { label, files, options: Options::default(), dry_run: false, each: false, cancel: cancel.clone() };
+    Ok(patching::patch(sessions, &wanted))
 }
 
 /// Makes files live as they are on disk now, as one patch. One that does not parse is half written: it comes again.

@@ -15,6 +15,8 @@ use crate::session::{Live, Session};
 pub struct Snapshot {
     pub uri: Uri,
     pub document: Document,
+    /// Every open file.
+    pub documents: Vec<Document>,
     /// Those of the window.
     pub sessions: Vec<Arc<Session>>,
     /// Processes that are not of the window.

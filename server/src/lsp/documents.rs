@@ -88,6 +88,10 @@ impl Documents {
         self.open.get(uri)
     }
 
+    pub fn all(&self) -> Vec<Document> {
+        self.open.values().cloned().collect()
+    }
+
     /// The open file of a path, links followed.
     pub fn uri_of(&self, path: &Path) -> Option<Uri> {
         let real = path.canonicalize().ok();

@@ -6,7 +6,7 @@ local hotsplice = require('hotsplice')
 local function execute(command, arguments, answer)
   hotsplice.request('workspace/executeCommand', { command = command, arguments = { arguments } }, function(result)
     -- What can't be done the server shows by itself.
-    if answer and type(result) == 'table' and not result.error then
+    if answer and type(result) == 'table' then
       answer(result)
     end
   end, vim.api.nvim_get_current_buf())
@@ -49,6 +49,12 @@ local commands = {
   file = function()
     execute('hotsplice.patchFile', { uri = uri() })
   end,
+  all = function()
+    execute('hotsplice.patchEdited', vim.empty_dict())
+  end,
+  why = function()
+    execute('hotsplice.whyNot', { uri = uri() })
+  end,
   undo = function()
     execute('hotsplice.undo', { uri = uri() })
   end,
@@ -84,7 +90,8 @@ local commands = {
     show({ 'Patch on save: ' .. (values[value] or hotsplice.status.patchOnSave) })
   end,
   status = function()
-    local lines = { #hotsplice.status.sessions .. ' processes can be patched; patch on save: ' .. hotsplice.status.patchOnSave }
+    local trouble = hotsplice.status.trouble
+    local lines = type(trouble) == 'string' and { trouble } or { #hotsplice.status.sessions .. ' processes can be patched; patch on save: ' .. hotsplice.status.patchOnSave }
     for _, session in ipairs(hotsplice.status.sessions) do
       vim.list_extend(lines, lines_of_session(session))
     end

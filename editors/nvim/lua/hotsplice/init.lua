@@ -1,15 +1,47 @@
 --- Hotsplice in Neovim: starts the language server and shows what it tells. All that is known of Python is the server's.
 local M = {}
 
+--- What the server told last: docs/lsp.md lists it.
+--- @class hotsplice.Status
+--- @field sessions hotsplice.Session[]
+--- @field verdicts hotsplice.Verdict[]
+--- @field patchOnSave string
+--- @field trouble? string Why no process can be found at all.
+
+--- @class hotsplice.Session
+--- @field id string
+--- @field pid integer
+--- @field name string
+--- @field cwd string
+--- @field python string
+--- @field files { uri: string, functions: table[] }[]
+
+--- @class hotsplice.Verdict
+--- @field uri string
+--- @field definition string
+--- @field line integer
+--- @field verdict "applied"|"caveat"|"refused"|"unneeded"
+--- @field severity integer As in |vim.diagnostic.severity|.
+--- @field code? string
+--- @field message? string
+
+--- @class hotsplice.Patched
+--- @field message string
+--- @field files { uri: string, ranges: lsp.Range[] }[]
+
 --- @class hotsplice.Options
 --- @field cmd? string[] How to start the server.
---- @field settings? table What docs/lsp.md lists: patchOnSave, codeLens, patchOnExternalChange, pathMappings, sessions.
+--- @field settings? table What docs/lsp.md lists: patchOnSave, lens, patchOnExternalChange, pathMappings, sessions.
 --- @field signs? boolean Signs and virtual text for what is live, edited, refused, still running.
 --- @field flash? boolean Lines that just went live light up once.
+
+--- The server ended by itself.
+local stopped = false
 
 local options = { cmd = { 'hotsplice', 'lsp' }, settings = {}, signs = true, flash = true }
 
 --- What the server told last, in `hotsplice/status`.
+--- @type hotsplice.Status
 M.status = { sessions = {}, verdicts = {}, patchOnSave = 'never' }
 
 --- The client's configuration, for `vim.lsp.start`, `vim.lsp.config` and the like.
@@ -17,6 +49,8 @@ function M.config()
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.workspace = capabilities.workspace or {}
   capabilities.workspace.codeLens = { refreshSupport = true }
+  -- The menu of code actions shows what can be done.
+  vim.tbl_get(capabilities, 'textDocument', 'codeAction').disabledSupport = false
   capabilities.experimental = vim.tbl_extend('force', capabilities.experimental or {}, { hotspliceNotifications = true })
   return {
     name = 'hotsplice',
@@ -46,7 +80,14 @@ function M.config()
         require('hotsplice.signs').attach(client, buffer)
       end
     end,
-    on_exit = function()
+    on_exit = function(code, signal)
+      -- Leaving Neovim, or stopping it by hand, is no news.
+      stopped = code ~= 0 or (signal ~= 0 and signal ~= 15)
+      if stopped then
+        vim.schedule(function()
+          vim.notify('The Hotsplice server has stopped; see :Hotsplice log', vim.log.levels.ERROR)
+        end)
+      end
       M.status = { sessions = {}, verdicts = {}, patchOnSave = M.status.patchOnSave }
       vim.schedule(M.refresh)
     end,
@@ -98,6 +139,10 @@ function M.request(method, params, answer, buffer)
   end
   local handler = function(failure, result)
     if failure then
+      -- What has a code the server has shown by itself.
+      if type(failure.data) == 'table' and failure.data.code then
+        return
+      end
       vim.notify('Hotsplice: ' .. (failure.message or vim.inspect(failure)), vim.log.levels.ERROR)
     else
       answer(result)
@@ -131,14 +176,19 @@ function M.refresh()
   end
 end
 
---- For a statusline: `⚡2`, with a sign for patch on save and the number of refusals.
+--- For a statusline: `⚡2`, with a sign for patch on save and the number of refusals; `⚡✗` where the server has stopped or no
+--- process can be found.
+--- @return string
 function M.statusline()
   if not M.client() then
-    return ''
+    return stopped and '⚡✗' or ''
+  end
+  if type(M.status.trouble) == 'string' then
+    return '⚡✗'
   end
   local refused = 0
   for _, verdict in ipairs(M.status.verdicts) do
-    if verdict.verdict == 'refused' then
+    if verdict.severity == vim.diagnostic.severity.ERROR then
       refused = refused + 1
     end
   end

@@ -13,20 +13,11 @@ vim.api.nvim_set_hl(0, 'HotspliceFlash', { link = 'IncSearch', default = true })
 
 --- The most urgent last: it gives the line its sign.
 local kinds = {
-  { start = '●', sign = '●', highlight = 'HotspliceLive' },
-  { start = '', sign = '…', highlight = 'HotspliceRunning' },
-  { start = '○', sign = '○', highlight = 'HotspliceEdited' },
-  { start = '▲', sign = '▲', highlight = 'HotspliceRefused' },
+  live = { urgency = 1, sign = '●', highlight = 'HotspliceLive' },
+  running = { urgency = 2, sign = '…', highlight = 'HotspliceRunning' },
+  edited = { urgency = 3, sign = '○', highlight = 'HotspliceEdited' },
+  refused = { urgency = 4, sign = '▲', highlight = 'HotspliceRefused' },
 }
-
-local function kind_of(title)
-  for index = #kinds, 1, -1 do
-    if kinds[index].start ~= '' and vim.startswith(title, kinds[index].start) then
-      return index
-    end
-  end
-  return 2
-end
 
 local function draw(buffer, lenses)
   vim.api.nvim_buf_clear_namespace(buffer, namespace, 0, -1)
@@ -34,19 +25,19 @@ local function draw(buffer, lenses)
   for _, lens in ipairs(lenses or {}) do
     local line = lens.range.start.line
     lines[line] = lines[line] or {}
-    table.insert(lines[line], lens.command.title)
+    table.insert(lines[line], lens.data)
   end
-  for line, titles in pairs(lines) do
-    local urgent, text = 1, {}
-    for _, title in ipairs(titles) do
-      local kind = kind_of(title)
-      urgent = math.max(urgent, kind)
-      table.insert(text, { '  ' .. title:gsub(' · Hot%-patch$', ''), kinds[kind].highlight })
+  for line, marks in pairs(lines) do
+    local urgent, text = kinds.live, {}
+    for _, mark in ipairs(marks) do
+      local kind = kinds[mark.kind]
+      urgent = kind.urgency > urgent.urgency and kind or urgent
+      table.insert(text, { '  ' .. mark.text, kind.highlight })
     end
     -- The text may be shorter by now; the next answer puts that right.
     pcall(vim.api.nvim_buf_set_extmark, buffer, namespace, line, 0, {
-      sign_text = kinds[urgent].sign,
-      sign_hl_group = kinds[urgent].highlight,
+      sign_text = urgent.sign,
+      sign_hl_group = urgent.highlight,
       virt_text = text,
       hl_mode = 'combine',
     })
@@ -109,14 +100,23 @@ function M.refresh()
 end
 
 --- New code went live: one line of message, and its lines light up once.
+--- @param patched hotsplice.Patched
+--- @param flash boolean
 function M.patched(patched, flash)
   vim.api.nvim_echo({ { '⚡ ' .. patched.message } }, false, {})
-  local buffer = vim.uri_to_bufnr(patched.uri)
-  if not flash or not vim.api.nvim_buf_is_loaded(buffer) then
-    return
+  for _, file in ipairs(flash and patched.files or {}) do
+    local buffer = vim.fn.bufnr(vim.uri_to_fname(file.uri))
+    if buffer ~= -1 and vim.api.nvim_buf_is_loaded(buffer) then
+      M.flash(buffer, file.ranges)
+    end
   end
+end
+
+--- @param buffer integer
+--- @param ranges lsp.Range[]
+function M.flash(buffer, ranges)
   local last = vim.api.nvim_buf_line_count(buffer)
-  for _, range in ipairs(patched.ranges) do
+  for _, range in ipairs(ranges) do
     vim.api.nvim_buf_set_extmark(buffer, flashing, math.min(range.start.line, last - 1), 0, {
       end_row = math.min(range['end'].line, last),
       hl_group = 'HotspliceFlash',

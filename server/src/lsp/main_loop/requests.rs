@@ -9,7 +9,8 @@ use hotsplice_channel::codes;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp::ls_types::{
-    CodeActionOrCommand, CodeActionParams, CodeActionResponse, CodeLens, Hover, Position, TextDocumentSaveReason, Uri,
+    CodeActionOrCommand, CodeActionParams, CodeActionResponse, CodeLens, Hover, MessageType, Position,
+    TextDocumentSaveReason, Uri,
 };
 
 use super::State;
@@ -20,7 +21,7 @@ use crate::lsp::comparison::Snapshot;
 use crate::lsp::documents::{Document, Documents, file_path};
 use crate::lsp::events::{Asked, Cause, Done, Event};
 use crate::lsp::settings::Lens;
-use crate::lsp::{code_actions, code_lenses, hover, quick_fixes, status};
+use crate::lsp::{code_actions, code_lenses, hover, quick_fixes, status, unloaded};
 use crate::patching::FileResult;
 use crate::session::Session;
 
@@ -125,10 +126,11 @@ impl State {
     fn snapshot(&mut self, uri: Uri, document: Document) -> impl FnOnce() -> Snapshot + Send + 'static {
         self.look();
         let (sessions, shown_path) = (self.pool.snapshot(), self.shown_path(&document));
+        let documents = self.documents.all();
         let trouble = self.pool.trouble().map(str::to_owned);
         move || {
             let (sessions, strangers) = sessions.settle_all();
-            Snapshot { uri, document, sessions, strangers, shown_path, trouble }
+            Snapshot { uri, document, documents, sessions, strangers, shown_path, trouble }
         }
     }
 
@@ -158,6 +160,25 @@ impl State {
             Command::PatchFile { uri, how } => {
                 self.patch(uri, asked, move |snapshot, cancel| commands::patch(snapshot, Part::File(how), cancel));
             }
+            Command::PatchEdited => {
+                let documents = self.documents.all();
+                let Asked { answer, cancel } = asked;
+                self.work(Cause::Command, Some(answer), move || {
+                    commands::patch_edited(&documents, &sessions.settle(), &cancel)
+                });
+            }
+            Command::WhyNot { uri } => match self.document(&uri) {
+                Ok(document) => {
+                    let (snapshot, client, runtime) =
+                        (self.snapshot(uri, document), self.client.clone(), self.runtime.clone());
+                    std::thread::spawn(move || {
+                        let reason = unloaded::reason(&snapshot());
+                        runtime.block_on(client.show_message(MessageType::INFO, reason.clone()));
+                        asked.answer.send(Ok(Value::String(reason)))
+                    });
+                }
+                Err(failure) => drop(asked.answer.send(Err(failure))),
+            },
             Command::RunAgain { uri, position } => {
                 let part = Part::Again(position.line + 1);
                 self.patch(uri, asked, move |snapshot, cancel| commands::patch(snapshot, part, cancel));
