@@ -139,6 +139,7 @@ fn all_that_differ(arguments: &Arguments) -> Result<ExitCode, Failure> {
         options: Options { run_statements: arguments.run_statements, ..Options::default() },
         dry_run: arguments.dry_run,
         each: arguments.each,
+        cancel: Cancel::default(),
     };
     if wanted.files.is_empty() {
         if arguments.json {
@@ -173,6 +174,7 @@ fn identity(arguments: &Arguments) -> Result<ExitCode, Failure> {
         options: Options::default(),
         dry_run: false,
         each: arguments.each,
+        cancel: Cancel::default(),
     };
     Ok(output::results(&patching::patch(&sessions, &wanted), arguments.json, false))
 }

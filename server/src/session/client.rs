@@ -159,9 +159,7 @@ impl Client {
         };
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         let response = received.map_err(|error| match error {
-            RecvTimeoutError::Timeout if !changes && self.is_stopped() => {
-                SessionError::Stopped { pid: self.pid }
-            }
+            RecvTimeoutError::Timeout if !changes && self.is_stopped() => SessionError::Stopped { pid: self.pid },
             RecvTimeoutError::Timeout => SessionError::TimedOut { pid: self.pid, seconds: patience.as_secs() },
             RecvTimeoutError::Disconnected => SessionError::Gone { pid: self.pid },
         })?;

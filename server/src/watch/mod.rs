@@ -17,6 +17,7 @@ use hotsplice_analysis::{Outline, is_self_contained};
 use hotsplice_channel::patch::{Options, Outcome};
 use hotsplice_channel::registry;
 
+use crate::cancel::Cancel;
 use crate::patching::{self, Wanted, WantedFile};
 use crate::session::Session;
 use crate::source_file;
@@ -222,6 +223,7 @@ impl Watch<'_> {
             options: Options { run_statements: self.run_statements, ..Options::default() },
             dry_run: false,
             each: false,
+            cancel: Cancel::default(),
         };
         let results = patching::patch(&sessions, &wanted);
         let is_refused =
