@@ -92,6 +92,7 @@ codes! {
     AFTERWARDS_FAILED "HS0603" Caveat "the patch is live, but what follows it failed";
     ROLLBACK_INCOMPLETE "HS0604" Refused "the commit failed, and not all of it could be rolled back";
     LINES_STAY "HS0605" Caveat "the lines of a function that moved stay as they were";
+    RELOADER "HS0610" Caveat "a reloader of the program's own will start the process again";
 }
 
 /// Nothing is wrong with such an edit: it waits for another one.

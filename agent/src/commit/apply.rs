@@ -5,7 +5,7 @@ use pyo3::types::{PyDict, PyString};
 
 use super::journal::{Inverse, Journal};
 use super::operation::{FunctionPart, Operation};
-use super::{ProgramChanged, attributes, containers};
+use super::{ProgramChanged, attributes, containers, queues};
 use crate::cpython::functions::{self, Part};
 use crate::cpython::{self, layout};
 
@@ -40,6 +40,8 @@ pub fn apply<'py>(operation: &Operation<'py>, journal: &mut Journal<'py>) -> PyR
         Operation::ListContent { list, expected, items } => containers::list_content(list, expected, items, journal),
         Operation::TupleItem { tuple, index, new } => containers::tuple_item(tuple, *index, new, journal),
         Operation::Member { set, old, new } => containers::member(set, old, new, journal),
+        Operation::DequeContent { deque, expected, items } => queues::content(deque, expected, items, journal),
+        Operation::Presence { set, member, is_in } => containers::presence(set, member, *is_in, journal),
         Operation::LineTable { code, table } => {
             let offset = layout(code.py()).code_line_table;
             let old = cpython::replace_field(code, offset, table)?;
@@ -150,7 +152,7 @@ pub fn raises_events(operation: &Operation<'_>) -> bool {
 pub fn keyed<'a, 'py>(operation: &'a Operation<'py>) -> Option<&'a Bound<'py, PyAny>> {
     match operation {
         Operation::Item { dict, .. } | Operation::Keys { dict, .. } => Some(dict.as_any()),
-        Operation::Member { set, .. } => Some(set.as_any()),
+        Operation::Member { set, .. } | Operation::Presence { set, .. } => Some(set.as_any()),
         _ => None,
     }
 }
@@ -167,6 +169,7 @@ pub fn elsewhere<'py>(
         }
         Operation::Keys { pairs, .. } => containers::keys(container.cast::<PyDict>()?, pairs, true, journal),
         Operation::Member { old, new, .. } => containers::member(container.cast()?, old, new, journal),
+        Operation::Presence { member, is_in, .. } => containers::presence(container.cast()?, member, *is_in, journal),
         other => apply(other, journal),
     }
 }

@@ -170,6 +170,26 @@ pub(super) fn member<'py>(
     Ok(())
 }
 
+/// Puts something into a set, or takes it out.
+pub(super) fn presence<'py>(
+    set: &Bound<'py, PySet>,
+    member: &Bound<'py, PyAny>,
+    is_in: bool,
+    journal: &mut Journal<'py>,
+) -> PyResult<()> {
+    if set.contains(member)? == is_in {
+        return Ok(());
+    }
+    if is_in {
+        set.add(member)?
+    } else {
+        set.discard(member).map(drop)?
+    }
+    journal.keep(member)?;
+    journal.undo_with(Inverse::Presence { set: set.clone(), member: member.clone(), was_in: !is_in });
+    Ok(())
+}
+
 /// What a container holds, in order: keys and values of a dictionary, members of a set.
 pub fn content<'py>(container: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     let py = container.py();

@@ -66,6 +66,7 @@ fn uses_plain(operation: &Operation<'_>) -> bool {
         Operation::Item { key, .. } => is_plain(key),
         Operation::Keys { pairs, .. } => pairs.values().all(is_plain),
         Operation::Member { old, new, .. } => is_plain(old) && is_plain(new),
+        Operation::Presence { member, .. } => is_plain(member),
         _ => true,
     }
 }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyString};
 
 use super::operation::Held;
-use super::{attributes, containers};
+use super::{attributes, containers, queues};
 use crate::cpython::functions::{self, Part};
 use crate::cpython::{self, bodies};
 
@@ -26,6 +26,8 @@ pub enum Inverse<'py> {
     ListItem { list: Bound<'py, PyList>, index: usize, old: Bound<'py, PyAny> },
     ListContent { list: Bound<'py, PyList>, old: Bound<'py, PyList> },
     Member { set: Bound<'py, PySet>, new: Bound<'py, PyAny>, old: Bound<'py, PyAny> },
+    DequeContent { deque: Bound<'py, PyAny>, old: Bound<'py, PyList> },
+    Presence { set: Bound<'py, PySet>, member: Bound<'py, PyAny>, was_in: bool },
     FirstLine { code: Bound<'py, PyAny>, line: i32 },
 }
 
@@ -46,6 +48,9 @@ impl Inverse<'_> {
                 set.discard(&new)?;
                 set.add(&old)
             }
+            Self::DequeContent { deque, old } => queues::fill(&deque, &old),
+            Self::Presence { set, member, was_in: true } => set.add(&member),
+            Self::Presence { set, member, was_in: false } => set.discard(&member).map(drop),
             Self::FirstLine { code, line } => cpython::set_first_line(&code, line),
         }
     }

@@ -17,6 +17,7 @@ mod containers;
 mod hashed;
 mod journal;
 mod operation;
+mod queues;
 mod sweep;
 
 use std::sync::OnceLock;
@@ -70,6 +71,7 @@ pub fn commit<'py>(
     layout(py);
     unset(py)?;
     containers::ordered_dict(py)?;
+    queues::deque(py)?;
     bodies::are_known(py);
     functions::function_type(py);
     functions::code_type(py);

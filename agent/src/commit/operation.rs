@@ -91,6 +91,18 @@ pub enum Operation<'py> {
         old: Bound<'py, PyAny>,
         new: Bound<'py, PyAny>,
     },
+    /// The same for a deque.
+    DequeContent {
+        deque: Bound<'py, PyAny>,
+        expected: Bound<'py, PyList>,
+        items: Bound<'py, PyList>,
+    },
+    /// Whether something is in a set.
+    Presence {
+        set: Bound<'py, PySet>,
+        member: Bound<'py, PyAny>,
+        is_in: bool,
+    },
     LineTable {
         code: Bound<'py, PyAny>,
         table: Bound<'py, PyBytes>,
@@ -171,6 +183,14 @@ pub fn parse<'py>(operation: &Bound<'py, PyAny>) -> PyResult<Operation<'py>> {
         },
         "tuple" => Operation::TupleItem { tuple: target.cast_into()?, index: item(2)?.extract()?, new: item(3)? },
         "set-replace" => Operation::Member { set: target.cast_into()?, old: item(2)?, new: item(3)? },
+        "deque-content" => {
+            if !super::queues::is_deque(&target)? {
+                return Err(PyTypeError::new_err("this is no deque"));
+            }
+            Operation::DequeContent { deque: target, expected: item(2)?.cast_into()?, items: item(3)?.cast_into()? }
+        }
+        "set-add" => Operation::Presence { set: target.cast_into()?, member: item(2)?, is_in: true },
+        "set-discard" => Operation::Presence { set: target.cast_into()?, member: item(2)?, is_in: false },
         "line-table" => Operation::LineTable { code: target, table: item(2)?.cast_into()? },
         "first-line" => Operation::FirstLine { code: target, line: item(2)?.extract()? },
         "rehash" => Operation::Rehash { container: target },

@@ -11,6 +11,7 @@ from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
 from .evaluate.sandbox import Shadow
 from .evaluate.world import World
+from .frameworks import observers
 from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup, objects
@@ -21,6 +22,7 @@ from .merge import instances, lambdas, merging, references
 def evaluate(transaction):
     """Runs the edits that need it, file by file and in the order of the text, and plans what they bind."""
     _leave_out_what_runs(transaction)
+    observers.mark(transaction)
     configured = [*_configure_again(transaction), *lambdas.follow(transaction)]
     wanted = [
         (change, outcome)
@@ -64,7 +66,7 @@ def evaluate(transaction):
                 merger = merging.Merger(transaction, change, namespace, shadows[id(namespace)], replaced, superseded)
                 merger.stand_ins, merger.world, merger.former_code = stand_ins, world, watch
                 evaluated.append(merger)
-                _run_edits(merger, transaction.options, configured)
+                _run_edits(merger, transaction.options, configured, containers)
                 merger.show_others([*(shadows[id(other)] for _, other in pending), *world.between])
                 return
 
@@ -159,7 +161,7 @@ def _carry_out(transaction, action):
         transaction.say_afterwards("HS0602", message)
 
 
-def _run_edits(merger, options, done):
+def _run_edits(merger, options, done, containers):
     foresight = Foresight(merger.shadow.globals) if options.get("dry_run") else None
     for outcome in merger.change.outcomes:
         if outcome.edit["change"] == "removed":
@@ -170,6 +172,7 @@ def _run_edits(merger, options, done):
         if foresight is not None and not foresight.may_run(outcome.edit):
             outcome.unforeseen()
             continue
+        containers.hide(outcome)
         outcome.attempt(merger.take, outcome)
     merger.change.first_outcome.attempt(merger.rebuild_for_removals)
 

@@ -11,6 +11,7 @@ from .. import _loading
 from . import evaluation, frameworks
 from .after import first_run, hooks, late, running, transition
 from .errors import EngineError, Refusal, TimeLimit
+from .frameworks import factories, reloaders
 from .journal.plan import EditOutcome, Plan
 from .live import lookup
 from .live.code import compile_excerpt, compile_text, join
@@ -161,6 +162,7 @@ class Transaction:
                 self._resolve()
                 evaluation.evaluate(self)
                 frameworks.follow(self)
+                factories.report(self)
                 self._lap("evaluate")
         except TimeLimit:
             self._refuse_all("HS0104", f"evaluating the patch took longer than {self._time_limit() / 1000:g} s")
@@ -287,6 +289,7 @@ class Transaction:
         follow.extend(partial(native.run_program, action) for action in self.plan.afterwards)
         follow.extend(partial(classes.discard, made) for made in self.plan.discarded)
         follow.extend(partial(hooks.call, self, *hook) for hook in hooks.of(self))
+        follow.append(partial(reloaders.report, self))
         follow.append(running.watch)
         versions = [{"path": file.path, "version": file.version} for _, file in files]
         follow.append(replaced.clear)

@@ -51,6 +51,12 @@ class Shadow:
             return []
         return native.functions_with_globals(self.module.__dict__)
 
+    def made(self):
+        """The ids of functions and classes that were made in the shadow."""
+        known = {id(value) for value in self.before.values()}
+        classes = (one for one in self.globals.values() if isinstance(one, type) and id(one) not in known)
+        return {*map(id, self.functions()), *map(id, classes)}
+
 
 class ClassNamespace(dict):
     """What a class body's statements see: what they bound themselves, then the live class."""

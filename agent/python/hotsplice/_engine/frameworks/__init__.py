@@ -2,6 +2,8 @@
 
 Each module here knows one framework, and is imported only when the program has imported that. It defines:
 
+(each where it has something to do)
+
 ``stand_in(value)``
     A copy of a registry (an application, a group of commands), to run decorators against; None for anything else.
 ``forget(copy, holds)``
@@ -14,6 +16,10 @@ Each module here knows one framework, and is imported only when the program has 
 ``follow(edits, functions)``
     At the end of the preparation, for what the framework computed from ``functions`` whose signatures or docstrings
     change, or from classes. Gives what is to be done after the commit.
+``registries(decorator)``
+    Containers that a decorator of the framework registers in, where they are not to be found from it.
+``observe(patch)``
+    The same, for what depends on which classes are edited; what can't be followed is reported (see ``Observed``).
 """
 
 import sys
@@ -22,15 +28,25 @@ from types import FunctionType
 
 from ..live import lookup, objects
 
-# Adapter → the module that a program has imported if it uses the framework
-_KNOWN = {
+# Adapter → the module that a program has imported if it uses the framework, or several
+_KNOWN: dict[str, str | tuple[str, ...]] = {
     "flask": "flask",
     # Before those that build on it.
     "pydantic": "pydantic.main",
     "starlette": "starlette.routing",
     "django": "django.urls",
     "click": "click",
+    "celery": "celery._state",
+    "textual": "textual.app",
+    "discord": "discord.ext.commands",
+    "aiohttp": "aiohttp.web",
+    "dash": "dash.dash",
+    "pluggy": "pluggy._hooks",
+    "qt": ("PyQt6.sip", "PyQt5.sip", "sip", "shiboken6"),
+    "blender": "bpy",
 }
+# Adapter → why it can't be used with the version that the program has
+_UNFIT: dict[str, str] = {}
 # Parts of a definition that have its decorators run again.
 _RUN_AGAIN = {"decorators", "async", "type-parameters"}
 # Parts of a definition that can be seen from outside.
@@ -42,7 +58,15 @@ def _adapter(name):
 
 
 def _adapters():
-    return [_adapter(name) for name, module in _KNOWN.items() if module in sys.modules]
+    """The adapters of what the program uses; one that a version of its framework does not fit is left out."""
+    found = []
+    for name, modules in _KNOWN.items():
+        if any(module in sys.modules for module in ([modules] if isinstance(modules, str) else modules)):
+            try:
+                found.append(_adapter(name))
+            except (ImportError, AttributeError) as error:
+                _UNFIT.setdefault(name, f"{type(error).__name__}: {error}")
+    return found
 
 
 class Registries:
@@ -69,7 +93,7 @@ class Registries:
 
     def _copy(self, adapters, value):
         for adapter in adapters:
-            copy = adapter.stand_in(value)
+            copy = adapter.stand_in(value) if hasattr(adapter, "stand_in") else None
             if copy is not None:
                 self._copies.append((adapter, value, copy))
                 return copy
@@ -181,8 +205,78 @@ def follow(transaction):
     }
     edits = [outcome.edit for change in transaction.files for outcome in change.outcomes]
     for adapter in adapters:
-        for action in adapter.follow(edits, functions):
+        if hasattr(adapter, "observe"):
+            _carry_out(transaction, adapter, partial(adapter.observe, Observed(transaction, adapter)))
+        for action in adapter.follow(edits, functions) if hasattr(adapter, "follow") else ():
             transaction.plan.afterwards.append(partial(_carry_out, transaction, adapter, action))
+    for name, reason in _UNFIT.items():
+        _say_unfit(transaction, name, reason)
+    _UNFIT.clear()
+
+
+class Observed:
+    """What an adapter is shown of a patch."""
+
+    def __init__(self, transaction, adapter):
+        self._transaction = transaction
+        self._adapter = adapter
+        # id of a live class → (class, outcomes of the edits in it)
+        self._classes = {}
+        for change in transaction.files:
+            for namespace in change.namespaces:
+                for outcome in change.outcomes:
+                    self._note(namespace, outcome)
+
+    def _note(self, namespace, outcome):
+        edit = outcome.edit
+        scope = [*edit["scope"], edit["definition"].rpartition(".")[2]] if edit["what"] == "class" else edit["scope"]
+        if not scope or "<locals>" in scope or edit["change"] == "derived":
+            return
+        for depth in range(1, len(scope) + 1):
+            cls = lookup.find_class(namespace, scope[:depth])
+            if cls is not None:
+                self._classes.setdefault(id(cls), (cls, []))[1].append(outcome)
+
+    def classes_below(self, base):
+        """Edited classes that derive from a framework's, with the edits in them."""
+        return [(cls, outcomes) for cls, outcomes in self._classes.values() if base in cls.__mro__]
+
+    def registrations(self):
+        """Edits of functions, with the objects that their decorators name."""
+        for change in self._transaction.files:
+            for outcome in change.outcomes:
+                edit = outcome.edit
+                if edit["what"] == "function" and "<locals>" not in edit["scope"]:
+                    heads = {name.partition(".")[0] for name in (*edit["registrars"], *edit["reads"])}
+                    names = (namespace.globals for namespace in change.namespaces)
+                    yield outcome, [one[head] for one in names for head in heads if head in one]
+
+    def bindings(self):
+        """Names of modules that get another value: (module's name, its namespace, name, outcome)."""
+        for change in self._transaction.files:
+            for namespace in change.namespaces:
+                for outcome in change.outcomes:
+                    if not outcome.edit["scope"] and outcome.edit["what"] != "import":
+                        for name in outcome.edit["binds"]:
+                            yield namespace.name, namespace.globals, name, outcome
+
+    def after(self, action):
+        """Has something done once the patch is live."""
+        self._transaction.plan.afterwards.append(partial(_carry_out, self._transaction, self._adapter, action))
+
+
+def registries_of(decorator):
+    """Containers that a framework's decorator registers in."""
+    found = (adapter.registries(decorator) for adapter in _adapters() if hasattr(adapter, "registries"))
+    return [container for containers in found for container in containers]
+
+
+def keeper(owner):
+    """The adapter that adds members to a class which can't be made again."""
+    if "sqlalchemy.orm.decl_api" not in sys.modules:
+        return None
+    adapter = _adapter("sqlalchemy")
+    return adapter if adapter.takes_members(owner) else None
 
 
 def configures(edit, namespace):
@@ -213,9 +307,11 @@ def _carry_out(transaction, adapter, action):
     try:
         action()
     except Exception as error:
-        name = adapter.__name__.rpartition(".")[2]
-        message = f"the patch is live, but {name} could not be told of it: {type(error).__name__}: {error}"
-        transaction.say_afterwards("HS0602", message)
+        _say_unfit(transaction, adapter.__name__.rpartition(".")[2], f"{type(error).__name__}: {error}")
+
+
+def _say_unfit(transaction, name, reason):
+    transaction.say_afterwards("HS0602", f"the patch is live, but {name} could not be told of it: {reason}")
 
 
 class Gap:

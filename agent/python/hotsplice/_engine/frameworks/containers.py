@@ -1,289 +1,357 @@
-"""Lists and dictionaries of the program in which decorators and base classes keep what they are given.
+"""Containers of the program in which decorators and base classes keep what they are given.
 
-Decorators and class statements that run while a patch is prepared register what they make there and then. That is
-taken out again as soon as everything has been run, and goes in with the commit, where the former version stood: a
-registry neither doubles nor keeps the old entry, and a patch that is refused leaves it as it was.
+Decorators and class statements that run while a patch is prepared register what they make there and then, in place of
+what the former version had registered, as in a process that starts with the new text. All that is taken back as soon as
+everything has been run, and goes in with the commit, where the former version stood: a registry neither doubles nor
+keeps the old entry, and a patch that is refused leaves it as it was.
 """
 
-from collections import defaultdict, deque
-from functools import partial
-from itertools import zip_longest
 from types import FunctionType, MethodType, ModuleType
+from typing import Any
 
-from ..live import lookup, objects
+from ..live import lookup
 from ..live.code import tree
 from ..native import native
-from . import Gap, LiveOf, filled, registers_anew
+from . import Gap, LiveOf, entries, filled, readers, registers_anew, registries_of, stores
+from .entries import Entries
 
-# Longer ones are left alone: a registry of functions is short. So are any beyond so many items in all.
-_LIMIT = 10_000
+# Items in all that are looked through.
 _LIMIT_OF_ALL = 50_000
-# Only those whose code is the interpreter's own.
-_CONTAINERS = (list, dict, defaultdict)
-# How far into tuples, closures and objects a registered function is looked for.
-_DEPTH = 4
+# How far from a decorator its containers are looked for.
+_REACH = 3
+
+
+class _Registration:
+    """What one definition has registered, and where."""
+
+    def __init__(self, outcome: Any, used: set[int], live: set[int], names: set[str], beside: Any):
+        self.outcome = outcome
+        # Ids of all containers, which lead to what others have registered.
+        self.beside = beside
+        # Ids of the containers that its former decorators use.
+        self.used = used
+        # Ids of the functions and objects that it made, and what an entry may call it.
+        self.live, self.names = live, names
+
+    def made(self, key: Any, value: Any) -> bool:
+        """Whether an entry is what the live definition registered."""
+        if stores.kind_of(value) is None and (self._reaches(value) or self._reaches(key)):
+            return True
+        return self.names_it(key, value)
+
+    def _reaches(self, value: Any) -> bool:
+        return entries.reaches(value, self.live, self.beside)
+
+    def names_it(self, key: Any, value: Any) -> bool:
+        if type(key) is str:
+            return key in self.names
+        if type(value) is str:
+            return value in self.names
+        return type(value) is tuple and any(type(one) is str and one in self.names for one in value)
 
 
 class Containers:
     """What the containers that this patch may register in held before, for one transaction."""
 
-    def __init__(self, shadows, excluded):
-        # id → (container, a copy of what it held)
-        self._before = {}
+    def __init__(self, shadows: Any, excluded: set[int]):
+        # id → (container, its entries)
+        self._before: dict[int, tuple[Any, Entries]] = {}
         # How many items those have.
         self._noted = 0
-        # (container, what was registered: items, or for a dictionary new values by key)
-        self._taken = []
-        # (outcome, ids of the containers that its former decorators use, ids of what it made)
-        self._edits = []
+        # id → (container, entries that were registered)
+        self._taken: dict[int, tuple[Any, Entries]] = {}
+        self._registrations: list[_Registration] = []
+        # id → entries that are hidden while decorators run again
+        self._hidden: dict[int, Entries] = {}
+        # Ids of those that hold nothing once the patch is live.
+        self._emptied: set[int] = set()
+        # Functions and classes that were made while evaluating, by id.
+        self._made: dict[int, Any] = {}
+        # What is to be forgotten once entries have changed: `singledispatch` remembers what it found.
+        self._caches: list[Any] = []
         self._excluded = excluded
         self._shadows = shadows
         self._withdrawn = False
 
-    def note(self, transaction):
+    def note(self, transaction: Any) -> None:
         """Notes what the containers hold that the transaction's decorators and classes may use."""
         for shadow in self._shadows:
             for value in list(shadow.namespace.globals.values()):
                 self._note(value, 1)
         for change in transaction.files:
-            for outcome in change.outcomes:
-                for namespace in change.namespaces:
+            for namespace in change.namespaces:
+                for outcome in change.outcomes:
                     self._note_edit(namespace, outcome)
+                for scope in change.classes:
+                    owner = lookup.find_class(namespace, scope)
+                    if owner is not None:
+                        self._note_class(owner, set())
 
-    def _note_edit(self, namespace, outcome):
+    def _note_edit(self, namespace: Any, outcome: Any) -> None:
         edit = outcome.edit
         if edit["what"] not in ("function", "class"):
             return
         for name in edit["reads"]:
-            self._note(_resolved(namespace, name), 2)
+            for one in entries.leads_to(namespace, edit, name)[:1]:
+                self._note(one, 2)
         is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived")
         if is_class or registers_anew(edit):
-            used = set()
+            used: set[int] = set()
             for name in edit["registrars"]:
-                self._note(_resolved(namespace, name), 2, used)
+                for one in entries.leads_to(namespace, edit, name):
+                    self._note(one, _REACH, used)
+                    if stores.is_a(one, FunctionType):
+                        for container in registries_of(one):
+                            self._note(container, 1, used)
             value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else "")
-            if isinstance(value, type) and (is_class or edit["change"] == "removed"):
+            if stores.is_a(value, type) and (is_class or edit["change"] == "removed"):
                 self._note_class(value, used)
-            self._edits.append((outcome, used, _live_functions(namespace, edit)))
+            live = entries.live_functions(namespace, edit)
+            self._registrations.append(
+                _Registration(outcome, used, live, entries.called(namespace, edit), self._before)
+            )
 
-    def _note_class(self, cls, used):
+    def _note_class(self, cls: Any, used: set[int]) -> None:
         """What bases and a metaclass may register a class in when it is made."""
         for base in cls.__mro__[1:]:
             if native.is_made_in_python(base):
                 self._note(base, 1, used)
                 made = base.__dict__.get("__init_subclass__")
-                self._note(objects.wrapped(made), 2, used)
+                self._note(getattr(made, "__func__", None), 2, used)
         for name in ("__new__", "__init__", "__call__"):
             for meta in type(cls).__mro__:
                 made = meta.__dict__.get(name) if native.is_made_in_python(meta) else None
-                self._note(objects.wrapped(made), 2, used)
+                self._note(getattr(made, "__func__", made), 2, used)
 
-    def _note(self, value, depth, used=None):
+    def _note(self, value: Any, depth: int, used: "set[int] | None" = None) -> None:
         """Notes the containers that a value is, or leads to."""
         if id(value) in self._excluded:
             return
-        if objects.is_exactly(value, *_CONTAINERS):
+        if stores.kind_of(value) is not None:
             self._note_container(value, used)
             # `handlers["start"]`, and no deeper: what lies below is data.
-            for one in _items(value) if id(value) in self._before else ():
-                if objects.is_exactly(one, *_CONTAINERS):
+            for _, one in stores.entries(value) if id(value) in self._before else ():
+                if stores.kind_of(one) is not None:
                     self._note_container(one, used)
             return
         if depth == 0:
             return
-        if isinstance(value, FunctionType):
+        if stores.is_a(value, FunctionType):
+            if used is not None and "_clear_cache" in value.__dict__:
+                self._caches.append(value.__dict__["_clear_cache"])
             names = {name for code in tree(value.__code__) for name in code.co_names}
             inner = [value.__globals__[name] for name in names if name in value.__globals__]
-            inner = [one for one in (*inner, *_cells(value)) if not isinstance(one, ModuleType)]
-        elif isinstance(value, MethodType):
-            inner = (value.__func__, value.__self__)
-        elif isinstance(value, type):
+            inner = [one for one in (*inner, *entries.cells(value)) if not stores.is_a(one, ModuleType)]
+            if value.__module__ == "functools":
+                # Remembered results of `singledispatch`, which are dropped.
+                inner = [one for one in inner if type(one).__name__ != "WeakKeyDictionary"]
+        elif stores.is_a(value, MethodType):
+            inner = [value.__func__, value.__self__]
+        elif stores.is_a(value, type):
             made = [cls for cls in value.__mro__ if native.is_made_in_python(cls)]
-            inner = [one for cls in made for one in cls.__dict__.values() if objects.is_exactly(one, *_CONTAINERS)]
-        elif isinstance(value, ModuleType):
+            inner = [one for cls in made for one in cls.__dict__.values() if stores.kind_of(one) is not None]
+        elif stores.is_a(value, (ModuleType, str, int, float, bytes)) or value is None:
             return
         else:
-            inner = _attributes(value)
+            inner = stores.attributes(value)
         for one in inner:
             self._note(one, depth - 1, used)
 
-    def _note_container(self, container, used):
+    def _note_container(self, container: Any, used: "set[int] | None") -> None:
         if id(container) not in self._before:
-            self._noted += len(container)
-            is_namespace = isinstance(container, dict) and "__builtins__" in container
-            if len(container) > _LIMIT or self._noted > _LIMIT_OF_ALL or is_namespace:
+            count = stores.size(container)
+            self._noted += count
+            is_namespace = type(container) is dict and "__builtins__" in container
+            if count > entries.LIMIT or self._noted > _LIMIT_OF_ALL or is_namespace:
                 return
-            self._before[id(container)] = (container, container.copy())
+            self._before[id(container)] = (container, stores.entries(container))
         if used is not None:
             used.add(id(container))
 
-    def withdraw(self):
+    def hide(self, outcome: Any) -> None:
+        """Before a definition's decorators run again: what it had registered is not there, as for a fresh process.
+
+        A registry that refuses a name that is taken, or keeps what it has, takes the new one then.
+        """
+        for one in self._registrations:
+            if one.outcome is outcome and outcome.edit["what"] == "function":
+                for container in self._used(one):
+                    held = stores.entries(container)
+                    kept = [entry for entry in held if not one.made(*entry)]
+                    if len(kept) < len(held):
+                        hidden = [entry for entry in held if one.made(*entry)]
+                        self._hidden.setdefault(id(container), []).extend(hidden)
+                        stores.keep(container, kept)
+
+    def _used(self, registration: _Registration) -> list[Any]:
+        return [self._before[key][0] for key in registration.used]
+
+    def withdraw(self) -> None:
         """Takes out what was registered while evaluating; once that is done, it is done."""
         if self._withdrawn:
             return
         self._withdrawn = True
-        made = {id(function) for shadow in self._shadows for function in shadow.functions()}
-        for shadow in self._shadows:
-            known = {id(value) for value in shadow.before.values()}
-            made.update(id(one) for one in shadow.globals.values() if isinstance(one, type) and id(one) not in known)
-        if not (made and self._before):
-            return
-        for container, before in self._before.values():
-            if isinstance(container, list):
-                known = set(map(id, before))
-                new = [one for one in container if id(one) not in known and _reaches(one, made)]
-                for one in new:
-                    del container[next(index for index, other in enumerate(container) if other is one)]
-            else:
-                new = {
-                    key: value
-                    for key, value in list(container.items())
-                    if before.get(key, self) is not value and _reaches((key, value), made)
-                }
-                for key in new:
-                    if key in before:
-                        container[key] = before[key]
-                    else:
-                        del container[key]
+        made: set[int] = set().union(*(shadow.made() for shadow in self._shadows))
+        for key, (container, before) in self._before.items():
+            now = stores.entries(container)
+            if key not in self._hidden and entries.same(now, before):
+                continue
+            base = entries.without(before, self._hidden.get(key, []))
+            new, left = self._divided(key, entries.without(now, base), before, made)
             if new:
-                self._taken.append((container, new))
-            if any(one is not other for one, other in zip_longest(_entries(container), _entries(before))):
-                self._say_left(container)
+                self._taken[key] = (container, new)
+            # What is gone though nothing hid it, and no other one stands under its key.
+            gone = [
+                entry
+                for entry in entries.without(base, now)
+                if not any(entries.equal(entry[0], name) for name, _ in new if name is not None)
+            ]
+            stores.keep(container, [*entries.without(before, gone), *left])
+            if left or gone:
+                self._say_left(key)
 
-    def _say_left(self, container):
-        for outcome, used, _ in self._edits:
-            if id(container) in used and outcome.edit["change"] != "removed":
-                outcome.caveat(
+    def _divided(self, key: int, added: Entries, before: Entries, made: set[int]) -> tuple[Entries, Entries]:
+        """What is new in a container: what a definition of the patch registered, and what somebody else did."""
+        users = [one for one in self._registrations if key in one.used and one.outcome.edit["change"] != "removed"]
+        new, left = [], []
+        for entry in added:
+            is_own = entries.reaches(entry, made, self._before) or any(one.names_it(*entry) for one in users)
+            # Under a key that was there: what one registration exchanges, the new one does.
+            is_own = is_own or (users and self._replaces(entry, before))
+            if not is_own and users and entry[0] is None and any(entries.equal(entry[1], one) for _, one in before):
+                # The same as before: what describes the registration has not changed.
+                continue
+            (new if is_own else left).append(entry)
+        return new, left
+
+    @staticmethod
+    def _replaces(entry: tuple[Any, Any], before: Entries) -> bool:
+        if entry[0] is None:
+            return False
+        former = next((value for name, value in before if entries.equal(name, entry[0])), stores.MISSING)
+        return type(former) is type(entry[1]) and not stores.is_a(former, (int, float))
+
+    def _say_left(self, key: int) -> None:
+        for one in self._registrations:
+            if key in one.used and one.outcome.edit["change"] != "removed":
+                one.outcome.caveat(
                     "HS0407",
-                    f"what decorates or makes {outcome.edit['definition']} was run again, and what that did besides "
-                    "registering it may have been done twice",
+                    f"what decorates or makes {one.outcome.edit['definition']} was run again, and what that did "
+                    "besides registering it may have been done twice",
                 )
 
-    def settle(self, transaction, replaced):
+    def settle(self, transaction: Any, replaced: Any) -> None:
         """Plans what the containers get with the commit."""
         live_of = LiveOf(transaction, replaced, {})
-        news = {id(container): (container, new) for container, new in self._taken}
-        for _, used, _ in self._edits:
-            for key in used:
-                news.setdefault(key, (self._before[key][0], ()))
-        for container, new in news.values():
-            settle = self._settle_list if isinstance(container, list) else self._settle_dict
-            settle(transaction.plan, container, new, live_of)
+        self._made = {id(made): made for made, _ in replaced}
+        touched = dict(self._taken)
+        for one in self._registrations:
+            for key in one.used:
+                touched.setdefault(key, (self._before[key][0], []))
+        changed: dict[int, str] = {}
+        # A list for one event comes before the table of events.
+        inner_first = sorted(touched.items(), key=lambda item: stores.kind_of(item[1][0]) is dict)
+        for key, (container, new) in inner_first:
+            before = stores.entries(container)
+            settle = self._settled_items if stores.kind_of(container) is dict else self._settled
+            wanted = settle(key, before, new, live_of)
+            if stores.plan(transaction.plan, container, before, wanted):
+                observed = (one.outcome.edit for one in self._registrations if key in one.used)
+                found = next((edit["definition"] for edit in observed if edit.get("observed")), None)
+                if found is not None:
+                    changed[key] = found
+            if before and not wanted:
+                self._emptied.add(key)
+        if self._taken or self._emptied:
+            transaction.plan.afterwards.extend(self._caches)
+        readers.report(transaction, changed)
 
-    def _former(self, container, key, value, new, live_of):
+    def _is_former(self, key: int, entry: tuple[Any, Any], new: Entries, live_of: Any) -> bool:
         """Whether an entry is what the former version of something had registered."""
-        former = (key, None if isinstance(value, (list, dict)) else _function(value))
-        pairs = [pair for one in new for pair in zip((one[0], _function(one[1])), former)]
-        return any(made is not old and live_of(made) is old for made, old in pairs) or any(
-            id(container) in used or any(_names(one, outcome.edit) for one in new)
-            for outcome, used, live in self._edits
-            if not isinstance(value, (list, dict)) and _reaches(value, live)
-        )
+        users = [one for one in self._registrations if key in one.used]
+        if any(one.outcome.edit["change"] == "removed" and one.made(*entry) for one in users):
+            return True
+        if any(one.made(*entry) and (_is_kept_by_itself(one) or new) for one in users):
+            return True
+        if id(entry[1]) in self._emptied:
+            # A list of the functions for an event goes with the last of them.
+            return True
+        if stores.kind_of(entry[1]) is not None:
+            return any(live_of(name) is entry[0] is not name for name, _ in new if entry[0] is not None)
+        held = {id(one) for one in (entry[0], entries.function(entry[1])) if one is not None}
+        made = [one for name, value in new for one in (name, entries.function(value)) if one is not None]
+        return any(live_of(one) is not one and id(live_of(one)) in held for one in made)
 
-    def _settle_list(self, plan, container, new, live_of):
-        entries = [(None, one) for one in new]
-        before = list(container)
-        items = list(before)
-        for index, one in enumerate(items):
-            if self._former(container, None, one, entries, live_of):
-                items[index] = Gap(_function(one))
-        items = filled([*items, *new], _function, live_of, before)
-        items = [live_of(one) for one in items]
-        if len(items) != len(before) or any(one is not other for one, other in zip(items, before)):
-            plan.add("list-content", container, before, items)
+    def _settled(self, key: int, before: Entries, new: Entries, live_of: Any) -> Entries:
+        items = [one for _, one in before]
+        gaps = []
+        for index, entry in enumerate(before):
+            if self._is_former(key, entry, new, live_of):
+                items[index] = Gap(entries.function(entry[1]))
+                gaps.append(items[index])
+        self._say_unbalanced(key, new, gaps, live_of)
+        added = [one for _, one in new]
+        unnamed = [one for one in added if entries.function(one) is None]
+        for gap, one in zip((gap for gap in gaps if gap.key is None), unnamed):
+            # What is no function stands where the one before it stood.
+            items[items.index(gap)] = one
+            added = [other for other in added if other is not one]
+        items = filled([*items, *added], entries.function, live_of, [one for _, one in before])
+        return [(None, self._live(one, live_of)) for one in items]
 
-    def _settle_dict(self, plan, container, new, live_of):
-        entries = list(dict(new).items())
-        kept = {live_of(key) for key, _ in entries}
-        for key, value in list(container.items()):
-            if key not in kept and self._former(container, key, value, entries, live_of):
-                plan.delete_name(container, key)
-        for key, value in entries:
-            plan.set_name(container, live_of(key), live_of(value))
+    def _settled_items(self, key: int, before: Entries, new: Entries, live_of: Any) -> Entries:
+        given = [(self._live(name, live_of), self._live(value, live_of)) for name, value in new]
+        former = [entry for entry in before if self._is_former(key, entry, new, live_of)]
+        gone = {id(entry) for entry in former}
+        stays = [entry for entry in before if id(entry) not in gone]
+        fresh = [entry for entry in given if not any(entries.equal(entry[0], name) for name, _ in before)]
+        self._say_unbalanced(key, fresh, former, live_of)
+        wanted = []
+        for name, value in before:
+            same = next((entry for entry in given if entries.equal(entry[0], name)), None)
+            if same is not None:
+                wanted.append((name, self._state_or(key, value, same[1])))
+            elif any(name is entry[0] for entry in stays):
+                wanted.append((name, value))
+            elif fresh:
+                # Under another key now, in its place.
+                wanted.append(fresh.pop(0))
+        return [*wanted, *fresh]
 
+    def _live(self, value: Any, live_of: Any) -> Any:
+        """What stands for something in a container; in one that is new itself, that of all that it holds."""
+        if stores.kind_of(value) is not None and id(value) not in self._before:
+            held = stores.entries(value)
+            stores.keep(value, [(self._live(name, live_of), self._live(one, live_of)) for name, one in held])
+            return value
+        return stores.live_entry(value, live_of, self._made)
 
-def _resolved(namespace, name):
-    """What a dotted name leads to, without asking properties."""
-    head, *rest = name.split(".")
-    value = namespace.globals.get(head)
-    for part in rest:
-        members = objects.attributes(value)
-        if not isinstance(value, (ModuleType, type)) or part not in members:
-            # A method of an object: what the object holds is meant.
-            break
-        value = members[part]
-    return value
+    def _state_or(self, key: int, held: Any, new: Any) -> Any:
+        """What a registry counts or gathers under a name stays."""
+        if entries.is_state(held, new, set(self._made)):
+            return held
+        if type(held) in (int, float) and type(new) in (int, float) and held != new:
+            self._say_left(key)
+            return held
+        return new
 
+    def _say_unbalanced(self, key: int, new: Entries, former: Any, live_of: Any) -> None:
+        """A definition that registers once more where nothing of its former version was found."""
+        if len(new) <= len(former):
+            return
+        for one in self._registrations:
+            if key not in one.used or one.outcome.edit["change"] not in ("changed", "derived"):
+                continue
+            if one.outcome.edit.get("observed") and any(self._is_about(one, entry, live_of) for entry in new):
+                self._say_left(key)
 
-def _items(container):
-    return list(container.values() if isinstance(container, dict) else container)
-
-
-def _entries(container):
-    """What a container holds, one after the other, keys too."""
-    return [part for pair in container.items() for part in pair] if isinstance(container, dict) else list(container)
-
-
-def _cells(function):
-    found = []
-    for cell in function.__closure__ or ():
-        try:
-            found.append(cell.cell_contents)
-        except ValueError:
-            continue
-    return found
-
-
-def _attributes(value):
-    return list(objects.attributes(value).values())
-
-
-def _inside(value):
-    if objects.is_exactly(value, *_CONTAINERS):
-        return _items(value) if len(value) <= _LIMIT else ()
-    if isinstance(value, tuple):
-        return list(tuple.__iter__(value))
-    if objects.is_exactly(value, set, frozenset, deque):
-        return list(value)
-    if isinstance(value, FunctionType):
-        return [*_cells(value), value.__dict__.get("__wrapped__")]
-    if isinstance(value, (MethodType, staticmethod, classmethod)):
-        return (value.__func__,)
-    if isinstance(value, property):
-        return (value.fget, value.fset, value.fdel)
-    if isinstance(value, partial):
-        return (value.func, *value.args)
-    if isinstance(value, (type, ModuleType, str, int, float, bytes)) or value is None:
-        return ()
-    return _attributes(value)
+    @staticmethod
+    def _is_about(one: _Registration, entry: tuple[Any, Any], live_of: Any) -> bool:
+        function = entries.function(entry[1])
+        own = function is not None and id(live_of(function)) in one.live
+        return own or function is None or one.names_it(*entry)
 
 
-def _reaches(value, wanted, depth=_DEPTH):
-    """Whether a value is, or holds, one of the objects with these ids."""
-    if id(value) in wanted:
-        return True
-    return depth > 0 and any(_reaches(one, wanted, depth - 1) for one in _inside(value))
-
-
-def _function(value, depth=_DEPTH):
-    """The function or class that an entry is about."""
-    if isinstance(value, (FunctionType, type)):
-        return value
-    if depth > 0:
-        for one in _inside(value):
-            found = _function(one, depth - 1)
-            if found is not None:
-                return found
-    return None
-
-
-def _names(entry, edit):
-    function = _function(entry)
-    return function is not None and function.__qualname__ == edit["definition"]
-
-
-def _live_functions(namespace, edit):
-    value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else edit["definition"])
-    unit = {"scope": edit["scope"], "name": edit["definition"].rpartition(".")[2], "old_line": edit["old_line"]}
-    functions = lookup.find_unit(namespace, unit) if edit["what"] == "function" else ()
-    return {id(value), *map(id, functions)}
+def _is_kept_by_itself(one: _Registration) -> bool:
+    """Whether what a definition registered goes even where nothing is registered instead."""
+    return not one.outcome.edit.get("observed")

@@ -2,7 +2,10 @@
 
 import copy
 import weakref
+from functools import partial
 
+from django.conf import settings
+from django.db.models import Model
 from django.dispatch import Signal
 from django.urls import URLResolver, clear_url_caches
 
@@ -11,6 +14,7 @@ from ..native import native
 
 # What a resolver computed from its table: what `cached_property` keeps in it, and what its constructor sets.
 _COMPUTED = ("urlconf_module", "url_patterns")
+_READ_AT_START = {"INSTALLED_APPS", "MIDDLEWARE", "DATABASES", "CACHES", "LOGGING", "ROOT_URLCONF", "TEMPLATES"}
 _COLLECTED = ("_reverse_dict", "_namespace_dict", "_app_dict", "_callback_strs")
 
 
@@ -51,6 +55,36 @@ def settle(live, twin, live_of, plan):
 def _receiver(entry):
     reference = entry[1]
     return reference() if isinstance(reference, weakref.ReferenceType) else reference
+
+
+def observe(patch):
+    """Settings are copied when the program asks for the first; models are what they were when they were registered."""
+    module = getattr(settings._wrapped, "SETTINGS_MODULE", None) if settings.configured else None
+    for name_of_module, namespace, name, outcome in patch.bindings():
+        if name_of_module == module and name.isupper():
+            patch.after(partial(_set, namespace, name))
+            if name in _READ_AT_START:
+                outcome.caveat("HS0403", f"Django read {name} when it started: start the process again to have it")
+    for cls, outcomes in patch.classes_below(Model):
+        for outcome in outcomes:
+            edit = outcome.edit
+            if (
+                edit["what"] in ("assignment", "annotation")
+                or edit["scope"][-1:] == ["Meta"]
+                or "Meta" in edit["binds"]
+            ):
+                outcome.caveat(
+                    "HS0403",
+                    f"{cls.__name__} is registered with the fields and options that it had: start the process again, "
+                    "and migrate, to have others",
+                )
+
+
+def _set(namespace, name):
+    if name in namespace:
+        setattr(settings, name, namespace[name])
+    else:
+        delattr(settings, name)
 
 
 def follow(edits, functions):

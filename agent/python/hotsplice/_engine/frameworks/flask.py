@@ -1,8 +1,10 @@
 """Flask: routes, hooks and error handlers come, change and go while the application serves."""
 
 import copy
+from functools import partial
 
 import flask
+from flask.views import MethodView, http_method_funcs
 from werkzeug.routing import Map
 
 from ..live.lookup import with_subclasses
@@ -158,6 +160,27 @@ def _rules(rules):
     return [(rule.rule, rule.endpoint, rule.methods, rule.defaults, rule.subdomain) for rule in rules._rules]
 
 
-def follow(edits, functions):
-    """Nothing: views are looked up at each request."""
-    return ()
+def observe(patch):
+    """The methods that a class of views answers are noted in its rules; views are looked up at each request."""
+    for cls, outcomes in patch.classes_below(MethodView):
+        names = {outcome.edit["definition"].rpartition(".")[2] for outcome in outcomes}
+        if names & {*http_method_funcs, "methods"}:
+            patch.after(partial(_note_methods, cls))
+
+
+def _note_methods(cls):
+    classes = sorted(with_subclasses(cls), key=lambda one: len(one.__mro__))
+    for one in classes:
+        if type(one.__dict__.get("methods")) is set:
+            # Found by the class itself, not written in it.
+            del one.methods
+        one.__init_subclass__()
+    for app in native.objects_of_type(*with_subclasses(flask.Flask)):
+        for rule in list(app.url_map.iter_rules()):
+            view = app.view_functions.get(rule.endpoint)
+            made_by = getattr(view, "view_class", None)
+            if made_by in classes:
+                added = set(made_by.methods) | ({"HEAD"} if "GET" in made_by.methods else set())
+                kept = rule.methods & {"OPTIONS"}
+                view.methods = made_by.methods
+                rule.methods = {method.upper() for method in added} | kept

@@ -148,7 +148,14 @@ def follow(edits, functions):
 def _calls(dependant, functions):
     """Whether an endpoint or one of its dependencies gets new code."""
     called = inspect.unwrap(dependant.call) if callable(dependant.call) else None
-    return called in functions or any(_calls(inner, functions) for inner in dependant.dependencies)
+    if inspect.isclass(called):
+        called = called.__dict__.get("__init__", called)
+    elif not inspect.isroutine(called):
+        # An object that is called.
+        called = next((cls.__dict__["__call__"] for cls in type(called).__mro__ if "__call__" in cls.__dict__), called)
+    return any(called is function for function in functions) or any(
+        _calls(inner, functions) for inner in dependant.dependencies
+    )
 
 
 def _derived(route):

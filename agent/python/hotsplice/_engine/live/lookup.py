@@ -12,6 +12,8 @@ from .code import tree
 from .objects import with_subclasses  # noqa: F401
 
 SEARCH_LIMIT = 400
+# Py_TPFLAGS_HEAPTYPE (Include/object.h)
+_HEAP_TYPE = 1 << 9
 # How many names of a statement are looked up for its lambdas.
 _NAMES = 4
 
@@ -217,12 +219,22 @@ def reachable(start, fits):
         for item in following:
             if item is None or id(item) in seen or isinstance(item, (ModuleType, CodeType, str, int, float, bytes)):
                 continue
-            if isinstance(item, type) and not fits(item):
+            if isinstance(item, type) and not fits(item) and not (item is type(value) and has_own_class(value)):
                 continue
             if isinstance(item, dict) and "__builtins__" in item:
                 continue
             seen.add(id(item))
             queue.append(item)
+
+
+def has_own_class(value):
+    """Whether an object has a class of its own, which no module has: a decorator made one for the function."""
+    cls = type(value)
+    name = cls.__qualname__
+    if not cls.__flags__ & _HEAP_TYPE or "." in name:
+        return False
+    module = sys.modules.get(cls.__dict__.get("__module__"))
+    return type(module) is ModuleType and module.__dict__.get(name) is not cls
 
 
 def sharing(functions, namespace):

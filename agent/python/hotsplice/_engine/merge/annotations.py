@@ -11,6 +11,15 @@ from ..live.code import join
 from ..live.files import live_file
 
 
+def of_statements(seen):
+    """The annotations that statements of a class body made, evaluated."""
+    notes = dict(seen.get("__annotations__") or {})
+    for annotate in seen.annotates:
+        # 1 is `annotationlib.Format.VALUE`.
+        notes.update(annotate(1) or {})
+    return notes
+
+
 def bind_in_module(merger):
     added, gone = merger.shadow.globals.get("__annotations__") or {}, _no_longer_annotated(merger, ())
     added = {**added, **_evaluated(merger.shadow.annotates)}

@@ -6,6 +6,7 @@ import sys
 from contextlib import nullcontext
 from types import FunctionType, ModuleType
 
+from .. import frameworks
 from ..errors import Refusal, Unforeseen
 from ..evaluate import changed_values
 from ..evaluate.branches import Branches
@@ -13,8 +14,7 @@ from ..evaluate.sandbox import guarded, run_in_class, run_in_module
 from ..live import lookup
 from ..live.code import compile_excerpt, join
 from ..live.files import live_file
-from ..native import native
-from . import annotations, classes, defaults, imports, references
+from . import annotations, classes, decorated, defaults, headers, imports, keepers, references
 
 MISSING = object()
 # Parts of a function that need its decorators run again.
@@ -44,6 +44,11 @@ class Merger:
         self.replaced = replaced
         # (live class, one made while evaluating that takes its place), of all files of the patch
         self.superseded = superseded
+        self._made = None
+        # Ids of functions that decorators made which have gone into live ones.
+        self.merged = set()
+        # Name → what a decorator made that goes into the live object of the name.
+        self.held_back = {}
         # Those of the statements that are run.
         shadow.globals["__annotations__"] = {}
 
@@ -62,7 +67,7 @@ class Merger:
             # It is what a fresh process would give only once the patch is live.
             for name in edit["binds"]:
                 self.bound.pop(name, None)
-                self._restore(self.shadow.globals, name, self.shadow.before.get(name, MISSING))
+                self.restore(self.shadow.globals, name, self.shadow.before.get(name, MISSING))
             self._put_off(outcome)
         elif ran:
             outcome.caveat("HS0403", f"evaluating it ran {', '.join(ran)} as it was before the patch")
@@ -76,26 +81,30 @@ class Merger:
             before = self.shadow.globals.get(name, MISSING)
             run_in_module(edit["run"], self.shadow)
             made = self.shadow.globals[name]
-            self._restore(self.shadow.globals, name, before)
+            self.restore(self.shadow.globals, name, before)
             # `def f(x=(y := 1))`
             self.bound.update(dict.fromkeys(edit["binds"][1:], outcome))
-            self._transfer(outcome, made)
+            headers.transfer(self, outcome, made)
         else:
             if changed_values.is_kept(self, outcome, self.namespace.globals, ()):
                 return
             changed_values.give_up(self, outcome)
+            if edit["what"] == "class" and edit["change"] in ("changed", "derived"):
+                keepers.check(self.namespace.globals.get(edit["binds"][0]))
             before = {name: self.shadow.globals.get(name, MISSING) for name in edit["binds"]}
             branches = self._branches(edit)
             with self._bases(edit):
                 run_in_module(edit["run"], self.shadow, branches and branches.reduced)
             for name in self._kept_in_branches(outcome, branches, self.namespace.globals):
-                self._restore(self.shadow.globals, name, before[name])
+                self.restore(self.shadow.globals, name, before[name])
             if edit.get("superseded"):
                 # A definition further down, which is live already, has the last word.
+                decorated.take_superseded(self, outcome, edit["binds"])
                 for name, value in before.items():
-                    self._restore(self.shadow.globals, name, value)
+                    self.restore(self.shadow.globals, name, value)
             elif edit["what"] != "annotation":
                 self.bound.update(dict.fromkeys(self._names(edit["binds"]), outcome))
+                decorated.hold_back(self, edit, before)
             if edit["what"] == "class" and edit["change"] != "added":
                 # What stands in it has been run with it.
                 self.rebuilt.add((edit["binds"][0],))
@@ -149,7 +158,7 @@ class Merger:
         )
 
     @staticmethod
-    def _restore(namespace, name, before):
+    def restore(namespace, name, before):
         if before is MISSING:
             namespace.pop(name, None)
         else:
@@ -166,6 +175,10 @@ class Merger:
                 outcome.unneeded("HS0404", f"class {'.'.join(scope)} is not live in this process")
             else:
                 outcome.caveat("HS0107", f"{'.'.join(scope)} holds no class of this file: its members are left alone")
+            return
+        keeper = frameworks.keeper(owner)
+        if keeper is not None and edit["what"] != "class" and not self._is_bare(edit):
+            keepers.take(self, keeper, outcome, scope, owner)
             return
         if edit["kind"] == "lines" and not classes.needs_rebuild(owner, edit):
             outcome.unneeded(None, "only its place in the class is another one")
@@ -193,7 +206,7 @@ class Merger:
             seen.pop(lookup.mangled(name, scope), None)
         names = [lookup.mangled(name, scope) for name in edit["binds"]]
         if self._is_bare(edit):
-            self._transfer(outcome, seen.pop(names[0]))
+            headers.transfer(self, outcome, seen.pop(names[0]))
             return
         if edit["what"] == "function" and classes.is_collected(owner, seen.get(names[0])):
             del seen[names[0]]
@@ -215,6 +228,7 @@ class Merger:
             return
         if self.shadow.writes.is_dry_run:
             raise Unforeseen
+        keepers.check(owner)
         self.rebuilt.add(scope)
         unit = self.change.classes[scope]
         if len(scope) == 1:
@@ -234,7 +248,7 @@ class Merger:
             scope = tuple(edit["scope"])
             if edit["change"] == "removed" and scope in self.change.classes:
                 owner = lookup.find_class(self.namespace, scope)
-                if owner is not None and classes.needs_rebuild(owner, edit):
+                if owner is not None and frameworks.keeper(owner) is None and classes.needs_rebuild(owner, edit):
                     self._rebuild(scope, owner)
 
     def show_others(self, others):
@@ -255,58 +269,31 @@ class Merger:
 
     # Functions
 
-    def _code_change(self, edit):
+    def code_change(self, edit):
         for code_change in self.change.code_changes.get(id(self.namespace), ()):
             unit = code_change.unit
             if unit["line"] == edit["line"] and unit["scope"] == edit["scope"]:
                 return code_change
         return None
 
-    def _unchanged_functions(self, edit):
-        """Live functions of a definition whose code stays as it is."""
-        name = edit["definition"].rpartition(".")[2]
-        unit = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
-        codes = [function.__code__ for function in lookup.find_unit(self.namespace, unit)]
-        return [function for functions in native.functions_of(codes) for function in functions]
-
-    def _transfer(self, outcome, made):
-        """Takes defaults and annotations from a function that was made for them to the live ones."""
-        edit = outcome.edit
-        code_change = self._code_change(edit)
-        functions = self._unchanged_functions(edit) if code_change is None else code_change.functions
-        if edit["change"] == "derived" and edit["parts"] == ["annotations"] and _same_annotations(functions, made):
-            outcome.unneeded(None, "its annotations mean what they did")
+    def merge_decorated(self, live, made, edit):
+        """As `merge_function`, where decorators were run: what the former wrapper gathered stays."""
+        if id(made) in self.merged:
+            # A wrapper that names itself.
             return
-        for function in functions:
-            values, keyword_values = defaults.merged(function, made, edit["fresh_defaults"])
-            parts = {"defaults": values, "kwdefaults": keyword_values}
-            if "annotations" in edit["parts"]:
-                self._annotate(edit, function, made, parts)
-            self.plan.function(function, **parts)
-            proxy = self.world.proxy_of(function)
-            if proxy is not None:
-                proxy.__defaults__, proxy.__kwdefaults__ = parts["defaults"], parts["kwdefaults"]
-        outcome.applied()
+        self.merged.add(id(made))
+        parts = {"closure": decorated.closure(self, live, made, edit)}
+        if edit.get("observed") and _is_definition(made, edit):
+            values, keyword_values = defaults.merged(live, made, edit["fresh_defaults"])
+            parts |= {"defaults": values, "kwdefaults": keyword_values}
+        changed = "decorators" in edit["parts"] and not edit.get("observed")
+        self.merge_function(live, made, changed, parts, decorated.attributes(self, live, made, edit))
 
-    def _annotate(self, edit, function, made, parts):
-        """New annotations; ``functools.wraps`` has given wrappers the very same object, and they follow."""
-        if sys.version_info < (3, 14):
-            live = function.__annotations__
-            # All go first, so that they come in the order of the text.
-            for name in live:
-                self.plan.delete_name(live, name)
-            for name, value in made.__annotations__.items():
-                self.plan.set_name(live, name, value)
-            return
-        parts["annotate"] = made.__annotate__
-        value = lookup.bound_value(self.namespace, edit["scope"], edit["binds"][0])
-        while isinstance(value, FunctionType) and value is not function:
-            if value.__annotate__ is function.__annotate__:
-                self.plan.function(value, annotate=made.__annotate__)
-            value = value.__dict__.get("__wrapped__")
+    def merge_function(self, live, made, decorators_changed=False, kept=None, attributes=None):
+        """The live function takes on everything of one that was just made; its identity stays.
 
-    def merge_function(self, live, made, decorators_changed=False):
-        """The live function takes on everything of one that was just made; its identity stays."""
+        ``kept`` are parts that it has otherwise, ``attributes`` those of its attributes that it takes.
+        """
         globals = made.__globals__
         if globals is self.shadow.globals:
             globals = self.namespace.globals
@@ -320,13 +307,14 @@ class Merger:
             "qualname": made.__qualname__,
             "module": made.__module__,
             **_annotations(made),
+            **(kept or {}),
         }
         if globals is not live.__globals__:
             parts["globals"] = globals
         if sys.version_info >= (3, 12):
             parts["type_params"] = made.__type_params__
         self.plan.function(live, **parts)
-        for key, value in made.__dict__.items():
+        for key, value in (made.__dict__ if attributes is None else attributes).items():
             if live.__dict__.get(key, MISSING) is not value:
                 self.plan.set_name(live.__dict__, key, value)
         for key in list(live.__dict__):
@@ -353,6 +341,12 @@ class Merger:
         """Whether a value was made while evaluating, as far as the namespace tells."""
         return not any(value is known for known in self.shadow.before.values())
 
+    def made(self):
+        """The ids of functions and classes that were made while evaluating; asked for once that is done."""
+        if self._made is None:
+            self._made = self.shadow.made()
+        return self._made
+
     # Binding
 
     def remove_names(self):
@@ -370,6 +364,10 @@ class Merger:
                 if stored in taken or stored not in holder:
                     continue
                 gone.append(name)
+                keeper = frameworks.keeper(owner) if owner is not None else None
+                if keeper is not None and keeper.remove_member(owner, name, outcome):
+                    gone.remove(name)
+                    continue
                 if scope in self.rebuilt:
                     # The class that was built again says what stays.
                     continue
@@ -449,11 +447,14 @@ class Merger:
         holder = self.namespace.globals
         old, new = holder.get(name, MISSING), self.shadow.globals.get(name, MISSING)
         new = self.stand_ins.get(id(new), new)
+        new = self.held_back.get(name, new)
         edit = outcome.edit
         if new is MISSING or new is old:
             return
         if isinstance(new, FunctionType) and self.is_own_function(old, new, edit) and self.is_new(new):
-            self.merge_function(old, new, "decorators" in edit["parts"])
+            self.merge_decorated(old, new, edit)
+        elif edit["what"] == "function" and edit["change"] != "added" and decorated.can_be_updated(old, new, self):
+            decorated.update(self, old, new, edit)
         elif classes.is_own(old, self.namespace, name) and classes.is_made_here(new, old, self.namespace):
             classes.merge(self, old, new, (name,))
         else:
@@ -469,8 +470,14 @@ class Merger:
         if new is old:
             return
         if isinstance(new, FunctionType) and self.is_own_function(old, new, edit) and edit["change"] != "added":
-            self.merge_function(old, new, "decorators" in edit["parts"])
+            self.merge_decorated(old, new, edit)
             return
+        if edit["what"] == "function" and edit["change"] != "added":
+            if decorated.merge_descriptor(self, old, new, edit):
+                return
+            if decorated.can_be_updated(old, new, self):
+                decorated.update(self, old, new, edit)
+                return
         if isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__:
             classes.merge(self, old, new, (*scope, name))
             return
@@ -478,6 +485,8 @@ class Merger:
         if set_name is not None:
             guarded(lambda: set_name(new, owner, name), self.shadow)
         self.plan.set_class_attribute(owner, name, new)
+        if edit["what"] == "function" and edit["change"] == "changed" and old is not MISSING:
+            references.move_member(self, (*scope, name), old, new, outcome)
 
 
 def _run_live(code, namespace, names):
@@ -490,15 +499,11 @@ def _run_live(code, namespace, names):
                 holder[alias] = namespace[name]
 
 
+def _is_definition(made, edit):
+    return made.__code__.co_firstlineno == edit["line"] and made.__code__.co_name == made.__name__
+
+
 def _annotations(made):
     if sys.version_info >= (3, 14):
         return {"annotate": made.__annotate__}
     return {"annotations": made.__annotations__}
-
-
-def _same_annotations(functions, made):
-    try:
-        annotations = made.__annotations__
-        return all(function.__annotations__ == annotations for function in functions)
-    except Exception:
-        return False

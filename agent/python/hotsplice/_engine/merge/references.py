@@ -8,6 +8,7 @@ from ..native import native
 from . import imports
 
 # Equal ones may be one object everywhere.
+_HOLDERS = (dict, list, tuple, set, MethodType, functools.partial, CellType)
 _VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), ModuleType)
 
 
@@ -63,14 +64,49 @@ def move_binding(merger, name, old, new, outcome):
     if ((own and old.__qualname__ == name) or decorated) and not redefined:
         left = move(merger.plan, [(old, new)], [merger])
         if left:
-            outcome.caveat(
-                "HS0303",
-                f"{len(left)} reference{'s' if len(left) > 1 else ''} to the old {name} stay: "
-                + ", ".join(sorted(set(left))),
-            )
+            _say_left(outcome, name, left)
         return
     for holder, alias in imports.followers(merger.namespace.globals, name, old):
         merger.plan.set_name(holder, alias, new)
+
+
+def move_member(merger, path, old, new, outcome):
+    """What a decorator made of a method is another object: other names of the former one follow."""
+    if isinstance(old, _VALUES) or (isinstance(old, (FunctionType, type)) and old.__qualname__ != ".".join(path)):
+        return
+    left = move(merger.plan, [(old, new)], [merger])
+    if type(old) is not type(new) and {type(old), type(new)} <= {FunctionType, staticmethod, classmethod}:
+        left += _bound_otherwise(merger, old, new)
+    if left:
+        _say_left(outcome, path[-1], left)
+
+
+def _bound_otherwise(merger, old, new):
+    """Who holds the function of a method that is bound in another way now: it gets other arguments there."""
+    if type(old) is FunctionType:
+        # Those are moved to the new object, or said already.
+        return []
+    function = old.__func__
+    own = _own_holders(merger.plan, [merger]) | {id(old), id(new)}
+    for changes in merger.change.code_changes.values():
+        for code_change in changes:
+            own |= {id(code_change.live), id(code_change.functions)}
+    own |= {id(pair) for pair in merger.world.proxies.values()}
+    targets = [function]
+    holders = (holder for holder in native.referrers(targets) if id(holder) not in own and holder is not targets)
+    return [
+        f"a {type(holder).__name__}"
+        for holder in holders
+        # Those by ids are the engine's.
+        if type(holder) in _HOLDERS and not (type(holder) is dict and any(type(key) is int for key in holder))
+    ]
+
+
+def _say_left(outcome, name, left):
+    outcome.caveat(
+        "HS0303",
+        f"{len(left)} reference{'s' if len(left) > 1 else ''} to the old {name} stay: " + ", ".join(sorted(set(left))),
+    )
 
 
 def move(plan, pairs, mergers):
@@ -80,13 +116,7 @@ def move(plan, pairs, mergers):
     """
     if not pairs:
         return []
-    own = {id(plan.operations), id(plan.discarded), id(pairs), *map(id, pairs)}
-    own.update(id(operation) for operation in plan.operations)
-    own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
-    for merger in mergers:
-        own.update((id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(merger.superseded)))
-        own.update(id(pair) for pair in (*merger.replaced, *merger.superseded))
-        own.update(id(seen) for seen in merger.shadow.classes.values())
+    own = _own_holders(plan, mergers) | {id(pairs), *map(id, pairs)}
     left = []
     # What an edit gives a dictionary is newer than what is found there.
     planned = {
@@ -103,6 +133,18 @@ def move(plan, pairs, mergers):
             continue
         _move_in(plan, holder, moved, left, planned)
     return left
+
+
+def _own_holders(plan, mergers):
+    """Ids of the engine's own objects that hold what a patch is about."""
+    own = {id(plan.operations), id(plan.discarded)}
+    own.update(id(operation) for operation in plan.operations)
+    own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
+    for merger in mergers:
+        own.update((id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(merger.superseded)))
+        own.update(id(pair) for pair in (*merger.replaced, *merger.superseded))
+        own.update(id(seen) for seen in merger.shadow.classes.values())
+    return own
 
 
 def _move_in(plan, holder, moved, left, planned):

@@ -1,0 +1,155 @@
+"""What stands in a registry: which function or class an entry is about, and whether two entries are one."""
+
+from collections import OrderedDict, defaultdict, deque
+from contextlib import suppress
+from functools import partial
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+from ..live import lookup
+from . import stores
+
+# Longer ones are left alone: a registry of functions is short.
+LIMIT = 10_000
+# How far into tuples, closures and objects a registered function is looked for.
+_DEPTH = 4
+# What a decorator fills while calls run: empty when it is made, and full later.
+_GATHERING = (list, dict, set, deque, OrderedDict, defaultdict)
+_VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), range, slice)
+Entries = list[tuple[Any, Any]]
+
+
+def same(one: Entries, other: Entries) -> bool:
+    return len(one) == len(other) and all(a[0] is b[0] and a[1] is b[1] for a, b in zip(one, other))
+
+
+def without(entries: Entries, others: Entries) -> Entries:
+    """Entries but for those of others, each as often as it stands there; the last ones stay."""
+    counts: dict[tuple[int, int], int] = {}
+    for entry in others:
+        counts[identity(entry)] = counts.get(identity(entry), 0) + 1
+    left = []
+    for entry in entries:
+        if counts.get(identity(entry), 0):
+            counts[identity(entry)] -= 1
+        else:
+            left.append(entry)
+    return left
+
+
+def identity(entry: tuple[Any, Any]) -> tuple[int, int]:
+    return id(entry[0]), id(entry[1])
+
+
+def equal(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    with suppress(Exception):
+        return bool(one == other)
+    return False
+
+
+def called(namespace: Any, edit: dict[str, Any]) -> set[str]:
+    """What an entry that holds no function may call a definition by."""
+    name = edit["definition"].rpartition(".")[2]
+    if len(name.strip("_")) < 2:
+        return set()
+    return {name, edit["definition"], f"{namespace.name}.{name}", f"{namespace.name}.{edit['definition']}"}
+
+
+def leads_to(namespace: Any, edit: dict[str, Any], name: str) -> list[Any]:
+    """What a dotted name leads to, without asking properties: for a method, the object and the function."""
+    head, *rest = name.split(".")
+    value = namespace.globals.get(head)
+    if value is None and edit["scope"]:
+        value = lookup.bound_value(namespace, edit["scope"], head)
+    for part in rest:
+        members = value.__dict__ if stores.is_a(value, (ModuleType, type)) else {}
+        if part not in members:
+            method = next((cls.__dict__[part] for cls in type(value).__mro__ if part in cls.__dict__), None)
+            return [value, method] if stores.is_a(method, FunctionType) else [value]
+        value = members[part]
+    return [value]
+
+
+def cells(function: FunctionType) -> list[Any]:
+    found = []
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):
+            found.append(cell.cell_contents)
+    return found
+
+
+def is_state(held: Any, given: Any, made: set[int]) -> bool:
+    """Whether a value is what the program has made of it since, and not what a decorator computes when it is called."""
+    kind = type(held)
+    if kind is not type(given) or kind in _VALUES or kind is FunctionType or issubclass(kind, type):
+        return False
+    if kind in _GATHERING:
+        return not len(given)
+    if kind.__eq__ is not object.__eq__:
+        return False
+    # An object with a state of its own: a lock, a cache, a client.
+    return not reaches(given, made)
+
+
+def _inside(value: Any) -> Any:
+    if stores.kind_of(value) is not None:
+        return [one for _, one in stores.entries(value)] if stores.size(value) <= LIMIT else ()
+    if stores.is_a(value, tuple):
+        return list(tuple.__iter__(value))
+    if type(value) is frozenset:
+        return list(value)
+    if stores.is_a(value, FunctionType):
+        return [*cells(value), value.__dict__.get("__wrapped__")]
+    if stores.is_a(value, (MethodType, staticmethod, classmethod)):
+        return (value.__func__,)
+    if stores.is_a(value, property):
+        return (value.fget, value.fset, value.fdel)
+    if stores.is_a(value, partial):
+        return (value.func, *value.args)
+    if stores.is_a(value, (type, ModuleType, str, int, float, bytes)) or value is None:
+        return ()
+    if lookup.has_own_class(value):
+        return [*type(value).__dict__.values(), *stores.attributes(value)]
+    referent = stores.referent(value)
+    return stores.attributes(value) if referent is value else [referent, *stores.attributes(value)]
+
+
+def reaches(value: Any, wanted: set[int], beside: Any = (), depth: int = _DEPTH) -> bool:
+    """Whether a value is, or holds, one of the objects with these ids; what is ``beside`` it holds others too."""
+    if id(value) in wanted or (type(value) is int and value in wanted):
+        # Some registries know functions by their ids.
+        return True
+    if depth == 0 or id(value) in beside:
+        return False
+    return any(reaches(one, wanted, beside, depth - 1) for one in _inside(value))
+
+
+def function(value: Any) -> Any:
+    """The function that an entry is about, or the class where there is none."""
+    found = _first(value, FunctionType, _DEPTH)
+    return found if found is not None else _first(value, type, _DEPTH)
+
+
+def _first(value: Any, kind: type, depth: int) -> Any:
+    if stores.is_a(value, kind):
+        return value
+    for one in _inside(value) if depth > 0 else ():
+        found = _first(one, kind, depth - 1)
+        if found is not None:
+            return found
+    return None
+
+
+def live_functions(namespace: Any, edit: dict[str, Any]) -> set[int]:
+    value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else edit["definition"])
+    unit = {"scope": edit["scope"], "name": edit["definition"].rpartition(".")[2], "old_line": edit["old_line"]}
+    functions = lookup.find_unit(namespace, unit) if edit["what"] == "function" else []
+    found = set(map(id, functions))
+    # Several definitions may have the name: `def _(value: int)`.
+    if not found or reaches(value, found):
+        found.add(id(value))
+    return found

@@ -1,0 +1,144 @@
+"""How the interpreter's own containers are looked at and changed: with their own methods, never with a subclass's."""
+
+import weakref
+from collections import OrderedDict, deque
+from types import MemberDescriptorType
+from typing import Any
+
+from ..live import objects
+
+KINDS = (list, dict, set, deque)
+MISSING = object()
+
+
+def kind_of(value: Any) -> Any:
+    """Which of the interpreter's containers a value is, also by derivation; nothing else asks it."""
+    mro = type(value).__mro__
+    return next((kind for kind in KINDS if kind in mro), None)
+
+
+def entries(container: Any) -> list[tuple[Any, Any]]:
+    """Pairs of key and value; without keys for lists, queues and sets."""
+    kind = kind_of(container)
+    if kind is dict:
+        return list(dict.items(container))
+    return [(None, one) for one in kind.__iter__(container)]
+
+
+def size(container: Any) -> int:
+    return kind_of(container).__len__(container)
+
+
+def keep(container: Any, wanted: list[tuple[Any, Any]]) -> None:
+    """Has a container hold exactly these entries, in this order."""
+    kind = kind_of(container)
+    now = entries(container)
+    if len(now) == len(wanted) and all(one[0] is two[0] and one[1] is two[1] for one, two in zip(now, wanted)):
+        return
+    if kind is dict:
+        _keep_items(container, now, wanted)
+    elif kind is list:
+        list.__setitem__(container, slice(None), [one for _, one in wanted])
+    elif kind is deque:
+        deque.clear(container)
+        deque.extend(container, [one for _, one in wanted])
+    else:
+        ids = {id(one) for _, one in wanted}
+        for _, one in now:
+            if id(one) not in ids:
+                set.discard(container, one)
+        set.update(container, [one for _, one in wanted])
+
+
+def _keep_items(container: Any, now: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> None:
+    own = OrderedDict if is_a(container, OrderedDict) else dict
+    same = 0
+    while same < min(len(now), len(wanted)) and now[same][0] is wanted[same][0]:
+        if now[same][1] is not wanted[same][1]:
+            own.__setitem__(container, *wanted[same])
+        same += 1
+    for key, _ in now[same:]:
+        own.__delitem__(container, key)
+    for key, value in wanted[same:]:
+        own.__setitem__(container, key, value)
+
+
+def plan(plan: Any, container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> bool:
+    """Plans that a container which holds ``before`` is to hold ``wanted``; answers whether that is another content."""
+    if len(before) == len(wanted) and all(one[0] is two[0] and one[1] is two[1] for one, two in zip(before, wanted)):
+        return False
+    kind = kind_of(container)
+    if kind is dict:
+        _plan_items(plan, container, before, wanted)
+    elif kind is set:
+        ids, held = {id(one) for _, one in wanted}, {id(one) for _, one in before}
+        for _, one in before:
+            if id(one) not in ids:
+                plan.add("set-discard", container, one)
+        for _, one in wanted:
+            if id(one) not in held:
+                plan.add("set-add", container, one)
+    else:
+        operation = "list-content" if kind is list else "deque-content"
+        plan.add(operation, container, [one for _, one in before], [one for _, one in wanted])
+    return True
+
+
+def _plan_items(plan: Any, container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> None:
+    keys, old = [key for key, _ in wanted], [key for key, _ in before]
+    new = [key for key in keys if key not in old]
+    gone = [key for key in old if key not in keys]
+    held = dict(before)
+    if keys[: len(keys) - len(new)] == [key for key in old if key in keys]:
+        # What is new stands at the end.
+        again: set[int] = set()
+    else:
+        # What follows the first new one is set once more, behind it.
+        again = {id(key) for key in keys[keys.index(new[0]) :]} if new else set()
+    for key in gone:
+        plan.delete_name(container, key)
+    for key, value in wanted:
+        if id(key) in again and key in held:
+            plan.delete_name(container, key)
+            plan.set_name(container, key, value)
+        elif key not in held or held[key] is not value:
+            plan.set_name(container, key, value)
+
+
+def is_a(value: Any, kinds: Any) -> bool:
+    """As `isinstance`, without asking the object: a proxy names the class of what it stands for."""
+    return issubclass(type(value), kinds)
+
+
+def attributes(value: Any) -> list[Any]:
+    """What an object holds in its dictionary and its slots, without asking it."""
+    found = list(objects.attributes(value).values())
+    for cls in type(value).__mro__[:-1]:
+        if "__slots__" in cls.__dict__:
+            slots = [one for one in cls.__dict__.values() if type(one) is MemberDescriptorType]
+            for member in slots:
+                try:
+                    found.append(member.__get__(value))
+                except AttributeError:
+                    continue
+    return found
+
+
+def referent(value: Any) -> Any:
+    return weakref.ref.__call__(value) if is_a(value, weakref.ref) else value
+
+
+def live_entry(value: Any, live_of: Any, ids: dict[int, Any]) -> Any:
+    """What stands in a container for something made while evaluating: its live object, a reference to it, or its id."""
+    if type(value) is int and value in ids:
+        return id(live_of(ids[value]))
+    if not is_a(value, weakref.ref):
+        return live_of(value)
+    held = weakref.ref.__call__(value)
+    live = live_of(held)
+    if live is held or held is None:
+        return value
+    if hasattr(type(value), "key"):
+        # `weakref.KeyedRef`, by which dictionaries that hold their values weakly know the key.
+        return type(value)(live, value.__callback__, value.key)
+    return type(value)(live, value.__callback__)

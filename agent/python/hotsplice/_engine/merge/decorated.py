@@ -1,0 +1,182 @@
+"""What a decorator made anew of a function goes into what it had made before: that keeps its identity and its state.
+
+What the former one gathered while it ran stays (a counter, a cache, the commands of a group); what the decorator took
+from the function, or from its own arguments, is new.
+"""
+
+import dis
+from types import CellType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+from ..frameworks import entries
+from ..live import objects
+from ..live.code import tree
+from ..native import native
+
+MISSING = object()
+_NUMBERS = (int, float)
+
+
+def closure(merger: Any, live: FunctionType, made: FunctionType, edit: Any) -> Any:
+    """The cells for the live function: its own, if it is a wrapper of the same kind as the new one."""
+    before, after = live.__code__, made.__code__
+    own, new = live.__closure__ or (), made.__closure__ or ()
+    is_same = (before.co_name, before.co_filename, before.co_freevars) == (
+        after.co_name,
+        after.co_filename,
+        after.co_freevars,
+    )
+    if not is_same or not own or len(own) != len(new):
+        return made.__closure__
+    for name, cell, new_cell in zip(before.co_freevars, own, new):
+        held, given = _content(cell), _content(new_cell)
+        if held is given or given is MISSING:
+            continue
+        if type(held) is FunctionType and type(given) is FunctionType and _is_former(merger, held, given):
+            merger.merge_decorated(held, given, edit)
+        elif not _is_state(held, given, name in stored_names(before, "STORE_DEREF"), merger):
+            merger.plan.add("cell", cell, given)
+    return live.__closure__
+
+
+def attributes(merger: Any, live: FunctionType, made: FunctionType, edit: Any) -> dict[str, Any]:
+    """Those of the attributes that a new wrapper has which the live one is to take."""
+    held, stored = live.__dict__, stored_names(live.__code__, "STORE_ATTR")
+    taken, counted = {}, []
+    for name, value in made.__dict__.items():
+        before = held.get(name, MISSING)
+        if type(before) is FunctionType and type(value) is FunctionType and _is_former(merger, before, value):
+            # What it wraps, which is merged itself.
+            merger.merge_decorated(before, value, edit)
+        elif edit.get("observed") and type(before) in _NUMBERS and type(value) in _NUMBERS and before != value:
+            counted.append(name)
+        elif before is MISSING or not _is_state(before, value, name in stored, merger):
+            taken[name] = value
+    if set(counted) - stored:
+        outcome = next(one for one in merger.change.outcomes if one.edit is edit)
+        names = ", ".join(f"{live.__name__}.{name}" for name in counted)
+        outcome.caveat("HS0402", f"{names} holds what the program has counted; its value is kept")
+    return taken
+
+
+def merge_descriptor(merger: Any, live: Any, made: Any, edit: Any) -> bool:
+    """A static method, a class method or a property stays the object that it was, and so do the functions in it.
+
+    Answers whether that can be: whoever holds them, bound or by another name, follows then.
+    """
+    kind = type(live)
+    if type(made) is not kind or kind not in (staticmethod, classmethod, property):
+        return False
+    names = ("fget", "fset", "fdel") if kind is property else ("__func__",)
+    pairs = [(getattr(live, name), getattr(made, name)) for name in names]
+    pairs = [(old, new) for old, new in pairs if old is not new]
+    if not all(type(new) is FunctionType and merger.is_own_function(old, new, edit) for old, new in pairs):
+        return False
+    for old, new in pairs:
+        merger.merge_decorated(old, new, edit)
+    if kind is property and live.__doc__ != made.__doc__:
+        merger.plan.add("setattr", live, "__doc__", made.__doc__)
+    merger.replaced.append((made, live))
+    return True
+
+
+def can_be_updated(live: Any, made: Any, merger: Any) -> bool:
+    """Whether the object that a decorator made before can take what the new one has."""
+    kind = type(made)
+    if live is made or type(live) is not kind or issubclass(kind, (type, ModuleType)) or not merger.is_new(made):
+        return False
+    own = [cls for cls in kind.__mro__ if cls is not object]
+    if not own or not all(native.is_made_in_python(cls) and not _has_slots(cls) for cls in own):
+        return False
+    return objects.dictionary(live) is not None and objects.dictionary(made) is not None
+
+
+def update(merger: Any, live: Any, made: Any, edit: Any) -> None:
+    """Plans to give the live object what a decorator made of the new function."""
+    held, new = objects.dictionary(live), objects.dictionary(made)
+    if held is None or new is None:
+        return
+    merger.replaced.append((made, live))
+    stored = _stored_by_methods(type(live))
+    for name, value in new.items():
+        before = held.get(name, MISSING)
+        if before is value:
+            continue
+        if type(before) is FunctionType and type(value) is FunctionType and _is_former(merger, before, value):
+            merger.merge_decorated(before, value, edit)
+        elif before is MISSING or not _is_state(before, value, name in stored, merger):
+            merger.plan.set_name(held, name, value)
+    for name in held.keys() - new.keys():
+        # What it has computed of the former function and remembers.
+        found = next((cls.__dict__[name] for cls in type(live).__mro__ if name in cls.__dict__), None)
+        if hasattr(type(found), "__get__") and not hasattr(type(found), "__set__"):
+            merger.plan.delete_name(held, name)
+
+
+def _is_former(merger: Any, held: FunctionType, given: FunctionType) -> bool:
+    if not merger.is_new(given):
+        return False
+    if held.__globals__ is merger.namespace.globals and held.__qualname__ == given.__qualname__:
+        return True
+    before, after = held.__code__, given.__code__
+    return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
+
+
+def _is_state(held: Any, given: Any, is_stored: bool, merger: Any) -> bool:
+    """Whether a value is what calls have made of it, and not what the decorator computed when it was called."""
+    return is_stored or entries.is_state(held, given, merger.made())
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return MISSING
+
+
+def _has_slots(cls: type) -> bool:
+    slots = cls.__dict__.get("__slots__", ())
+    return isinstance(slots, str) or len(tuple(slots)) > 0
+
+
+def stored_names(code: CodeType, opname: str) -> frozenset[str]:
+    return frozenset(
+        instruction.argval
+        for one in tree(code)
+        for instruction in dis.get_instructions(one)
+        if instruction.opname == opname
+    )
+
+
+def _stored_by_methods(kind: type) -> frozenset[str]:
+    """Attributes that other methods than the constructor assign."""
+    found: frozenset[str] = frozenset()
+    for cls in kind.__mro__:
+        for name, method in cls.__dict__.items():
+            if type(method) is FunctionType and name not in ("__init__", "__new__", "__post_init__", "__set_name__"):
+                found |= stored_names(method.__code__, "STORE_ATTR")
+    return found
+
+
+def take_superseded(merger: Any, outcome: Any, names: list[str]) -> None:
+    """What a definition made is live where its decorators put it, though its name is another one's."""
+    edit = outcome.edit
+    made = merger.shadow.globals.get(names[0], MISSING) if names else MISSING
+    code_change = merger.code_change(edit) if edit["what"] == "function" else None
+    if code_change is None or len(code_change.live) != 1 or type(made) is not FunctionType:
+        return
+    if merger.is_own_function(code_change.live[0], made, edit) and merger.is_new(made):
+        merger.merge_decorated(code_change.live[0], made, edit)
+
+
+def hold_back(merger: Any, edit: Any, before: dict[str, Any]) -> None:
+    """What a decorator made goes into the former object, with which those that follow register too."""
+    name = edit["binds"][0] if edit["what"] == "function" and edit["change"] != "added" else None
+    new = merger.shadow.globals.get(name, MISSING)
+    old = merger.namespace.globals.get(name, MISSING)
+    if name is None or old is MISSING or not can_be_updated(old, new, merger):
+        return
+    others = (outcome.edit for outcome in merger.change.outcomes if outcome.edit is not edit)
+    if any(name == one.partition(".")[0] for other in others for one in other.get("registrars") or other["reads"]):
+        merger.held_back[name] = new
+        merger.restore(merger.shadow.globals, name, before[name])

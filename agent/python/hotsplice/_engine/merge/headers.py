@@ -1,0 +1,62 @@
+"""New defaults and annotations for live functions, from a function that was made for them."""
+
+import sys
+from types import FunctionType
+
+from ..live import lookup
+from ..native import native
+from . import defaults
+
+
+def transfer(merger, outcome, made):
+    """Takes defaults and annotations from a function that was made for them to the live ones."""
+    edit = outcome.edit
+    code_change = merger.code_change(edit)
+    functions = _unchanged_functions(merger, edit) if code_change is None else code_change.functions
+    if edit["change"] == "derived" and edit["parts"] == ["annotations"] and _same_annotations(functions, made):
+        outcome.unneeded(None, "its annotations mean what they did")
+        return
+    for function in functions:
+        values, keyword_values = defaults.merged(function, made, edit["fresh_defaults"])
+        parts = {"defaults": values, "kwdefaults": keyword_values}
+        if "annotations" in edit["parts"]:
+            _annotate(merger, edit, function, made, parts)
+        merger.plan.function(function, **parts)
+        proxy = merger.world.proxy_of(function)
+        if proxy is not None:
+            proxy.__defaults__, proxy.__kwdefaults__ = parts["defaults"], parts["kwdefaults"]
+    outcome.applied()
+
+
+def _unchanged_functions(merger, edit):
+    """Live functions of a definition whose code stays as it is."""
+    name = edit["definition"].rpartition(".")[2]
+    unit = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
+    codes = [function.__code__ for function in lookup.find_unit(merger.namespace, unit)]
+    return [function for functions in native.functions_of(codes) for function in functions]
+
+
+def _annotate(merger, edit, function, made, parts):
+    """New annotations; ``functools.wraps`` has given wrappers the very same object, and they follow."""
+    if sys.version_info < (3, 14):
+        live = function.__annotations__
+        # All go first, so that they come in the order of the text.
+        for name in live:
+            merger.plan.delete_name(live, name)
+        for name, value in made.__annotations__.items():
+            merger.plan.set_name(live, name, value)
+        return
+    parts["annotate"] = made.__annotate__
+    value = lookup.bound_value(merger.namespace, edit["scope"], edit["binds"][0])
+    while isinstance(value, FunctionType) and value is not function:
+        if value.__annotate__ is function.__annotate__:
+            merger.plan.function(value, annotate=made.__annotate__)
+        value = value.__dict__.get("__wrapped__")
+
+
+def _same_annotations(functions, made):
+    try:
+        annotations = made.__annotations__
+        return all(function.__annotations__ == annotations for function in functions)
+    except Exception:
+        return False
