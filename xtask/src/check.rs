@@ -7,6 +7,9 @@ use hotsplice_tests::repository;
 use crate::shell::{self, cargo};
 use crate::tools;
 
+/// What is typed throughout so far.
+const TYPED: &[&str] = &["_api.py", "_ipython.py", "_recoder.py"];
+
 pub fn run() -> anyhow::Result<()> {
     shell::run(cargo(&["fmt", "--all", "--check"]))?;
     shell::run(cargo(&["clippy", "--quiet", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
@@ -20,5 +23,11 @@ pub fn run() -> anyhow::Result<()> {
         ]);
         shell::run(command)?;
     }
+    let mypy = tools::environment("tools/mypy", &["mypy==1.18.*"])?.join("bin/mypy");
+    let mut command = Command::new(&mypy);
+    command.current_dir(repository().join("agent/python")).args(["--strict", "--follow-imports=silent"]);
+    command.args(["--no-error-summary", "--cache-dir", "../../target/mypy", "--python-version", "3.10"]);
+    command.args(TYPED.iter().map(|name| format!("hotsplice/{name}")));
+    shell::run(command)?;
     shell::run(cargo(&["test", "--quiet", "--release", "-p", "hotsplice-tests", "--test", "architecture"]))
 }

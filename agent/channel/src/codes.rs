@@ -47,6 +47,8 @@ codes! {
     UNKNOWN_FUNCTION "HS0014" Error "the file has no such function or class";
     NOT_ATTACHED "HS0015" Error "the process cannot be attached to";
     CANCELLED "HS0016" Error "the patch was cancelled; nothing was changed";
+    NOT_RECODABLE "HS0020" Error "a recoder needs a function or class of a source file";
+    FILE_CHANGED "HS0021" Error "the file was changed by somebody else: nothing was written";
 
     SYNTAX_ERROR "HS0101" Refused "the new text does not parse";
     COMPILE_FAILED "HS0102" Refused "the process's Python does not compile the new text";

@@ -5,7 +5,7 @@ import sys
 import sysconfig
 
 
-def find_binary():
+def find_binary() -> str:
     """The program that came with this package, else the one that a checkout has built."""
     given = os.environ.get("HOTSPLICE_BINARY")
     if given:
@@ -21,7 +21,7 @@ def find_binary():
     sys.exit(f"hotsplice: the program is in none of {', '.join(places)}; install the package again")
 
 
-def main():
+def main() -> None:
     package = os.path.dirname(os.path.abspath(__file__))
     os.environ.setdefault("HOTSPLICE_AGENT_DIR", package)
     arguments = sys.argv[1:]

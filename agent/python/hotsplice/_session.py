@@ -72,9 +72,16 @@ def _working_directory():
 
 
 _registered = False
+# The registry's folder, once there is a session.
+_directory = None
 
 
-def listen(directory=None):
+def registry_directory() -> str:
+    """The registry's folder in which this process is found."""
+    return _directory or runtime_directory()
+
+
+def listen(directory: "str | os.PathLike[str] | None" = None) -> None:
     """Makes this process a session that editors and ``hotsplice patch`` find.
 
     ``directory`` is the registry's folder, by default the one that ``hotsplice`` looks in. Raises
@@ -82,7 +89,7 @@ def listen(directory=None):
 
     After ``os.fork`` the child is a session of its own. After ``os.execv`` the new program has to listen itself.
     """
-    global _registered
+    global _registered, _directory
     reason = _refusal()
     if reason:
         raise UnsupportedPython(f"HS0008: {reason}")
@@ -99,7 +106,8 @@ def listen(directory=None):
     if not _registered:
         # Texts of files that were executed before the agent came, if they are as they were.
         agent.adopt(_loaded.project_files())
-    agent.start(os.fspath(directory or runtime_directory()), about)
+    _directory = _directory or os.fspath(directory or runtime_directory())
+    agent.start(_directory, about)
     if "threading" in sys.modules:
         agent.prepare_thread_entry()
     if not _registered:
@@ -114,7 +122,9 @@ def listen(directory=None):
 
 def stop():
     """Ends the session; ``listen`` can start another one."""
+    global _directory
     load().stop()
+    _directory = None
 
 
 def _after_fork_in_child():

@@ -8,6 +8,7 @@ mod output;
 mod patch;
 mod run;
 mod sessions;
+mod show;
 mod signals;
 mod status;
 mod undo;
@@ -47,6 +48,8 @@ enum Command {
     Watch(watch::Arguments),
     /// Show what differs between the files on disk and what is live
     Diff(diff::Arguments),
+    /// Print the text of a file that is live in a process
+    Show(show::Arguments),
     /// Bring back what was live before a patch
     Undo(undo::Arguments),
     /// Show what is patched, and what still runs old code
@@ -93,7 +96,12 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => arguments.json,
         Command::Attach(arguments) => arguments.json,
         Command::Env(arguments) => arguments.json,
-        Command::Run(_) | Command::Watch(_) | Command::Diff(_) | Command::Explain(_) | Command::Lsp(_) => false,
+        Command::Run(_)
+        | Command::Watch(_)
+        | Command::Diff(_)
+        | Command::Show(_)
+        | Command::Explain(_)
+        | Command::Lsp(_) => false,
     };
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments, program),
@@ -101,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Patch(arguments) => patch::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments),
         Command::Undo(arguments) => undo::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Attach(arguments) => attach::run(&arguments),
