@@ -8,7 +8,7 @@ use crate::shell::{self, cargo};
 use crate::tools;
 
 /// What is typed throughout so far.
-const TYPED: &[&str] = &["_api.py", "_ipython.py", "_recoder.py"];
+const TYPED: &[&str] = &["_api.py", "_guard.py", "_ipython.py", "_recoder.py"];
 
 pub fn run() -> anyhow::Result<()> {
     shell::run(cargo(&["fmt", "--all", "--check"]))?;
@@ -19,6 +19,7 @@ pub fn run() -> anyhow::Result<()> {
         command.current_dir(repository().join("agent")).args(arguments).args([
             "python",
             "../tests/driver.py",
+            "../tests/terminal.py",
             "../xtask/src",
         ]);
         shell::run(command)?;

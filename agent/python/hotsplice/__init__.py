@@ -13,11 +13,14 @@ _LATER = {
     **dict.fromkeys(("Edit", "PatchError", "Report", "Status", "Watching"), "_api"),
     **dict.fromkeys(("patch", "patching", "status", "undo", "watch"), "_api"),
     **dict.fromkeys(("Recoder", "recoder"), "_recoder"),
+    **dict.fromkeys(("is_restarting", "no_wrap", "reload_module"), "_guard"),
+    **dict.fromkeys(("wrap", "wrap_class", "wrap_module", "wrap_modules"), "_guard"),
 }
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._api import Edit, PatchError, Report, Status, Watching, patch, patching, status, undo, watch
+    from ._guard import is_restarting, no_wrap, reload_module, wrap, wrap_class, wrap_module, wrap_modules
     from ._recoder import Recoder, recoder
 
 __all__ = [
@@ -29,16 +32,26 @@ __all__ = [
     "UnsupportedPython",
     "Watching",
     "__version__",
+    "is_restarting",
     "listen",
+    "no_wrap",
     "on_patch",
     "patch",
     "patching",
     "recoder",
+    "reload_module",
     "status",
     "stop",
     "undo",
     "watch",
+    "wrap",
+    "wrap_class",
+    "wrap_module",
+    "wrap_modules",
 ]
+
+# Whether what is saved is patched before a held call is tried again (the name is hot_restart's).
+RELOAD_ON_CONTINUE = True
 
 
 def __getattr__(name):

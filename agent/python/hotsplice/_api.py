@@ -102,6 +102,12 @@ def patch(
     return _report(_call(arguments, text))
 
 
+def patch_saved() -> Report:
+    """Makes every loaded file that differs from the disk live, as one patch. True as well if there is none."""
+    files = _call(["patch"])
+    return _report(files) if files else Report(True, ())
+
+
 def undo(target: str | os.PathLike[str] | ModuleType | None = None, *, function: str | None = None) -> Report:
     """Brings back what was live before the latest patch: of the process, of a file, or of one definition of it."""
     arguments = ["undo"]

@@ -1,0 +1,157 @@
+//! A call that fails is held at the terminal, mended, and tried again.
+
+use std::process::Command;
+
+use hotsplice_tests::program::{Called, Workspace};
+use hotsplice_tests::pythons::{self, Python};
+use hotsplice_tests::{packages, repository};
+use serde_json::{Value, json};
+
+const PROGRAM: &str = "\
+import hotsplice
+calls = []
+
+@hotsplice.wrap
+def step(x):
+    calls.append(x)
+    return x / 0
+
+def main():
+    total = 40
+    total += step(2)
+    print('total', total, calls)
+
+main()
+";
+
+/// Runs a Python at a terminal and plays these steps.
+fn at_a_terminal(workspace: &Workspace, python: &Python, steps: &Value, arguments: &[&str], path: &str) -> Called {
+    let mut command = Command::new(&python.path);
+    let hotsplice = workspace.hotsplice();
+    command.envs(hotsplice.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("HOTSPLICE_BINARY", hotsplice.get_program()).env("NO_COLOR", "1").env("TERM", "dumb");
+    command.env("PYTHONPATH", format!("{}:{path}", repository().join("agent/python").display()));
+    command.current_dir(workspace.path()).arg(repository().join("tests/terminal.py")).arg(steps.to_string());
+    command.arg(&python.path).args(arguments);
+    Called(command.output().expect("the interpreter starts"))
+}
+
+#[test]
+fn a_failed_call_is_mended_and_tried_again_with_the_stack_above_it_alive() {
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        workspace.write("app.py", PROGRAM);
+        let steps = json!([
+            ["(hold) ", "v missing"],
+            ["NameError", { "app.py": PROGRAM.replace("x / 0", "missing(x)") }],
+            ["(hold) ", "r"],
+            ["NameError: name 'missing' is not defined", { "app.py": PROGRAM.replace("x / 0", "x") }],
+            ["(hold) ", "r"],
+            ["total 42 [2, 2, 2]", null],
+        ]);
+        at_a_terminal(&workspace, python, &steps, &["app.py"], "").expect(0);
+    }
+}
+
+#[test]
+fn a_value_or_the_exception_itself_may_be_chosen() {
+    let workspace = Workspace::new();
+    workspace.write("app.py", PROGRAM);
+    let value = json!([["(hold) ", "v x + 1"], ["total 43 [2]", null]]);
+    at_a_terminal(&workspace, pythons::newest(), &value, &["app.py"], "").expect(0);
+    let raised = json!([["(hold) ", "c"], ["ZeroDivisionError", null]]);
+    let called = at_a_terminal(&workspace, pythons::newest(), &raised, &["app.py"], "").expect(1);
+    assert_eq!(called.text().matches("is held").count(), 1, "{}", called.text());
+}
+
+#[test]
+fn nothing_is_held_where_nobody_sits_at_a_terminal() {
+    let workspace = Workspace::new();
+    workspace.write("app.py", PROGRAM);
+    let mut program = workspace.run(pythons::newest(), &["app.py"]);
+    assert_eq!(program.wait(), Some(1));
+    assert!(program.stderr().contains("ZeroDivisionError"));
+}
+
+#[test]
+fn every_kind_of_function_is_guarded() {
+    let workspace = Workspace::new();
+    let text = "\
+import asyncio, hotsplice, sys
+
+class Shop:
+    def plain(self): return self.fail()
+    @staticmethod
+    def static(): return 1 / 0
+    @classmethod
+    def own(cls): return 1 / 0
+    @property
+    def price(self): return 1 / 0
+    def numbers(self):
+        yield 1
+        raise ValueError
+    async def later(self): return 1 / 0
+    async def many(self):
+        yield 1
+        raise ValueError
+    @hotsplice.no_wrap
+    def fail(self): return 1 / 0
+
+def alone(): raise ValueError
+
+hotsplice.wrap_module()
+shop = Shop()
+
+async def all_of():
+    return [item async for item in shop.many()]
+
+print(shop.plain(), shop.static(), shop.own(), shop.price, list(shop.numbers()), alone(), hotsplice.is_restarting())
+print(asyncio.run(shop.later()), asyncio.run(all_of()))
+";
+    workspace.write("app.py", text);
+    let mut steps: Vec<Value> = (0..8).map(|number| json!(["(hold) ", format!("v {number}")])).collect();
+    steps.insert(6, json!(["0 1 2 3 [1] 5 False", null]));
+    at_a_terminal(&workspace, pythons::newest(), &json!(steps), &["app.py"], "").expect(0);
+}
+
+#[test]
+fn a_failed_test_is_mended_and_run_again_in_the_same_process() {
+    let python = pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest());
+    let Some(folder) = packages::folder(python, "framework-pytest", &["pytest".to_owned()]) else {
+        println!("pytest can't be had: not tested");
+        return;
+    };
+    let workspace = Workspace::new();
+    let text = "\
+import pytest
+made = []
+
+@pytest.fixture(scope='module')
+def database():
+    made.append(1)
+    return {}
+
+def value():
+    return 1
+
+@pytest.mark.parametrize('wanted', [2])
+def test_value(database, wanted):
+    print('captured output')
+    assert value() == wanted
+
+def test_fixture(database):
+    assert made == [1]
+";
+    workspace.write("test_shop.py", text);
+    let arguments = ["-m", "pytest", "-p", "hotsplice._pytest_plugin", "-p", "no:cacheprovider", "--hotsplice-loop"];
+    let steps = json!([
+        ["captured output", { "test_shop.py": text.replace("return 1", "return 2") }],
+        ["(hold) ", "r"],
+        ["2 passed", null],
+    ]);
+    let folder = folder.display().to_string();
+    at_a_terminal(&workspace, python, &steps, &arguments, &folder).expect(0);
+    workspace.write("test_shop.py", text);
+    let steps = json!([["(hold) ", "c"], ["1 failed, 1 passed", null]]);
+    at_a_terminal(&workspace, python, &steps, &arguments, &folder).expect(1);
+}
