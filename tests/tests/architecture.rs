@@ -63,7 +63,9 @@ fn names_stay_in_their_rooms() {
     }
     for folder in ["server", "agent/channel/src", "tests/src", "xtask/src"] {
         for (path, text) in sources(folder) {
-            assert!(!text.contains("unsafe {"), "{} holds unsafe code", path.display());
+            // Reaching into another process is all that this crate is for.
+            let may = path.starts_with(repository().join("server/attach/src"));
+            assert!(may || !text.contains("unsafe {"), "{} holds unsafe code", path.display());
         }
     }
 }

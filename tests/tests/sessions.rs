@@ -1,6 +1,6 @@
 //! How processes become sessions, and stop being any: on every Python.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use hotsplice_channel::registry;
 use hotsplice_tests::program::{Program, Workspace, wait_for};
@@ -223,35 +223,87 @@ fn a_process_becomes_a_session_by_its_pid() {
         let mut program = Program::start(command);
         program.wait_line("ready");
         let pid = program.pid().to_string();
-        // The agent is taken in at the next line of Python that runs.
-        let attaching = workspace
-            .hotsplice()
-            .args(["attach", &pid])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let attaching = std::thread::spawn(move || attaching.wait_with_output().expect("its output"));
-        while !attaching.is_finished() {
-            program.send("");
-            program.wait_line("said");
-        }
-        let output = attaching.join().expect("it ends");
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        if python.minor < 14 {
-            assert!(errors.contains("HS0015") && errors.contains("this takes CPython 3.14"), "{errors}");
-            assert_eq!(output.status.code(), Some(2), "{errors}");
-        } else if errors.contains("PermissionError") {
+        let attached = workspace.call(&["attach", &pid]);
+        if attached.errors().contains("the system lets nobody trace it") {
             println!("one process may not reach into another here: attaching is not tested");
-        } else {
-            assert!(output.status.success(), "Python {}: {errors}", python.name());
-            workspace.write("app.py", "import sys\nprint('ready', flush=True)\ndef new():\n    pass\nfor line in sys.stdin:\n    print('said', flush=True)\n");
-            let text = workspace.call(&["patch", "app.py"]).expect(0).text();
-            assert!(text.contains("1 edit live"), "{text}");
-            // Once more changes nothing.
-            workspace.call(&["attach", &pid]).expect(0);
+            return;
+        }
+        attached.expect(0);
+        workspace.write("app.py", "import sys\nprint('ready', flush=True)\ndef new():\n    pass\nfor line in sys.stdin:\n    print('said', flush=True)\n");
+        let text = workspace.call(&["patch", "app.py"]).expect(0).text();
+        assert!(text.contains("1 edit live"), "{text}");
+        // Once more changes nothing.
+        workspace.call(&["attach", &pid]).expect(0);
+        program.send("");
+        program.wait_line("said");
+        assert_eq!(program.wait(), Some(0), "{}", program.stderr());
+    }
+}
+
+/// What a program may be doing when it is attached to; each goes on as if nothing had been.
+const STATES: [(&str, &str); 8] = [
+    ("sleeps", "time.sleep(2)"),
+    ("computes", "end = time.time() + 2\nwhile time.time() < end: sum(range(1000))"),
+    ("allocates", "end = time.time() + 2\nwhile time.time() < end: [[bytes(n) for n in range(600)] for _ in range(20)]"),
+    ("waits for a lock", "lock = threading.Lock(); lock.acquire(); print(lock.acquire(timeout=2))"),
+    ("waits in select", "import select; print(select.select([], [], [], 2))"),
+    ("waits for a child", "import subprocess; print(subprocess.run(['sleep', '2']).returncode)"),
+    ("waits in an event loop", "import asyncio; asyncio.run(asyncio.sleep(2))"),
+    (
+        "has many threads",
+        "threads = [threading.Thread(target=time.sleep, args=(2,)) for _ in range(16)]\nfor t in threads: t.start()\nfor t in threads: t.join()",
+    ),
+];
+
+#[test]
+fn a_process_is_attached_to_whatever_it_does() {
+    for python in [&pythons::all()[0], pythons::newest()] {
+        for (state, body) in STATES {
+            let workspace = Workspace::new();
+            let text =
+                format!("import threading, time\nprint('ready', flush=True)\n{body}\nprint('done', flush=True)\n");
+            let path = workspace.write("app.py", &text);
+            let mut command = Command::new(&python.path);
+            command.current_dir(workspace.path()).arg(&path).env_remove("PYTHONPATH");
+            let mut program = Program::start(command);
+            program.wait_line("ready");
+            let attached = workspace.call(&["attach", &program.pid().to_string()]);
+            if attached.errors().contains("the system lets nobody trace it") {
+                println!("one process may not reach into another here: attaching is not tested");
+                return;
+            }
+            assert_eq!(attached.code(), Some(0), "{state} on Python {}: {}", python.name(), attached.errors());
+            program.wait_line("done");
+            assert_eq!(program.wait(), Some(0), "{state} on Python {}: {}", python.name(), program.stderr());
         }
     }
+}
+
+#[test]
+fn a_process_that_can_not_be_attached_to_says_why() {
+    let workspace = Workspace::new();
+    let mut command = Command::new("sleep");
+    command.arg("60");
+    let no_python = Program::start(command);
+    let mut stopped = Command::new(&pythons::newest().path);
+    stopped.args(["-c", "import time; print('ready', flush=True); time.sleep(60)"]);
+    let mut stopped = Program::start(stopped);
+    stopped.wait_line("ready");
+    let pid = stopped.pid().to_string();
+    Command::new("kill").args(["-STOP", &pid]).status().expect("kill");
+    hotsplice_tests::program::wait_for("it to be stopped", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
+        stat.contains(") T ").then_some(())
+    });
+    for (pid, reason) in [
+        (no_python.pid().to_string(), "which is no CPython"),
+        ("4194303".to_owned(), "there is no such process"),
+        (pid.clone(), "it is stopped"),
+    ] {
+        let called = workspace.call(&["attach", &pid, "--wait", "1"]).expect(2);
+        assert!(called.errors().contains("HS0015") && called.errors().contains(reason), "{}", called.errors());
+    }
+    Command::new("kill").args(["-CONT", &pid]).status().expect("kill");
 }
 
 /// A program that calls `listen()` itself executed its own text, and that of its modules, before.

@@ -1,5 +1,10 @@
-//! `hotsplice attach`: makes a process that runs already a session. CPython 3.14 and later take a script from outside
-//! (PEP 768, `sys.remote_exec`); a debugger can evaluate an expression in any of them.
+//! `hotsplice attach`: makes a process that runs already a session.
+//!
+//! | way | works on |
+//! |---|---|
+//! | `sys.remote_exec` (PEP 768) | CPython 3.14 and later, as soon as the main thread runs Python code |
+//! | a thread that is started through ptrace (`hotsplice-attach`) | every version, a process that sleeps too |
+//! | an expression that a debugger evaluates | every version |
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,17 +19,19 @@ use serde_json::json;
 use super::{Failure, output, run};
 
 /// How often it is looked whether the process has registered.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(2);
+
+/// After how long a process that was sent a script counts as one that sleeps.
+const WAKE: Duration = Duration::from_millis(300);
 
 /// Run by the process's own interpreter, isolated from the environment.
 const SEND: &str = "import sys\n\
-    if not hasattr(sys, 'remote_exec'): sys.exit('this takes CPython 3.14, it runs ' + sys.version.split()[0])\n\
     try: sys.remote_exec(int(sys.argv[1]), sys.argv[2])\n\
     except Exception as error: sys.exit(f'{type(error).__name__}: {error}')\n";
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  hotsplice attach 4711          a process of CPython 3.14 or later can be patched from now on\n  hotsplice attach --expression  what any debugger can evaluate in the process, for all other versions"
+    after_help = "Examples:\n  hotsplice attach 4711          the process can be patched from now on\n  hotsplice attach --expression  what any debugger can evaluate in a process, where the system forbids to reach into it"
 )]
 pub struct Arguments {
     /// The process
@@ -33,7 +40,7 @@ pub struct Arguments {
     /// Print an expression that makes a process a session, for a debugger to evaluate in it
     #[arg(long, conflicts_with = "pid")]
     expression: bool,
-    /// How many seconds to wait for the process: it takes the agent in when its main thread next runs Python code
+    /// How many seconds to wait for the process: it takes the agent in as soon as it runs Python code
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     wait: u64,
     /// Print JSON
@@ -84,45 +91,56 @@ fn attach(pid: u32, agent: &Path, patience: Duration) -> Result<Entry, Failure> 
         let way_on = "start it with `hotsplice run`, or debug it from the editor, or call hotsplice.listen() in it";
         Failure::new(codes::NOT_ATTACHED, format!("process {pid}: {reason}; {way_on}"))
     };
-    let interpreter = interpreter(pid).map_err(refused)?;
+    if registry::process_started(pid).is_none() {
+        return Err(refused("there is no such process".to_owned()));
+    }
     let folder = registry::directory();
     registry::ensure(&folder).map_err(|error| refused(error.to_string()))?;
-    let script = folder.join(format!("attach-{pid}.py"));
-    fs::write(&script, expression(agent)?).map_err(|error| refused(format!("{}: {error}", script.display())))?;
-    let sent = Command::new(&interpreter).args(["-I", "-c", SEND, &pid.to_string()]).arg(&script).output();
-    let sent = sent.map_err(|error| refused(format!("{}: {error}", interpreter.display())))?;
-    if !sent.status.success() {
-        let _ = fs::remove_file(&script);
-        let said = String::from_utf8_lossy(&sent.stderr);
-        return Err(refused(said.lines().last().unwrap_or("it can't be reached").to_owned()));
-    }
     let end = Instant::now() + patience;
-    loop {
-        if let Some(entry) = registered(pid) {
+    if let Some(interpreter) = interpreter_that_takes_scripts(pid) {
+        let script = folder.join(format!("attach-{pid}.py"));
+        fs::write(&script, expression(agent)?).map_err(|error| refused(format!("{}: {error}", script.display())))?;
+        let sent = Command::new(&interpreter).args(["-I", "-c", SEND, &pid.to_string()]).arg(&script).output();
+        let found = match sent.is_ok_and(|sent| sent.status.success()) {
+            true => wait(pid, end.min(Instant::now() + WAKE))?,
+            false => None,
+        };
+        if let Some(entry) = found {
             let _ = fs::remove_file(&script);
             return Ok(entry);
+        }
+        // It sleeps, or it takes no scripts. If it comes to this one later, it listens already.
+    }
+    let statement = format!("exec({}, {{'__name__': '__hotsplice__'}})", json!(expression(agent)?));
+    hotsplice_attach::execute(pid, &statement).map_err(|error| refused(error.to_string()))?;
+    wait(pid, end)?.ok_or_else(|| {
+        let message = format!(
+            "process {pid} has not taken the agent in yet: it will when it next runs Python code, unless it said why not \
+             on its standard error"
+        );
+        Failure::new(codes::TIMED_OUT, message)
+    })
+}
+
+/// Waits until the process has registered, for so long.
+fn wait(pid: u32, end: Instant) -> Result<Option<Entry>, Failure> {
+    loop {
+        if let Some(entry) = registered(pid) {
+            return Ok(Some(entry));
         }
         if registry::process_started(pid).is_none() {
             return Err(Failure::new(codes::SESSION_GONE, format!("process {pid} has ended")));
         }
         if Instant::now() > end {
-            // The script stays: the process may still come to it.
-            let message = format!(
-                "process {pid} has not taken the agent in yet: it will when its main thread next runs Python code, unless \
-                 it said why not on its standard error"
-            );
-            return Err(Failure::new(codes::TIMED_OUT, message));
+            return Ok(None);
         }
         std::thread::sleep(LOOK);
     }
 }
 
-/// The program that the process runs, if that is a Python.
-fn interpreter(pid: u32) -> Result<PathBuf, String> {
-    if registry::process_started(pid).is_none() {
-        return Err("there is no such process".to_owned());
-    }
-    let program = fs::read_link(format!("/proc/{pid}/exe")).map_err(|error| error.to_string())?;
-    let is_python = program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python"));
-    if is_python { Ok(program) } else { Err(format!("it runs {}, which is no Python", program.display())) }
+/// The program that the process runs, if that is a Python of 3.14 or later by its name.
+fn interpreter_that_takes_scripts(pid: u32) -> Option<PathBuf> {
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let minor = program.file_name()?.to_str()?.strip_prefix("python3.")?.parse::<u32>().ok()?;
+    (minor >= 14).then_some(program)
 }

@@ -1,0 +1,203 @@
+//! The process's memory, as `/proc` shows it: what is mapped where, and at which address a function stands.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{IoSlice, IoSliceMut};
+
+use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
+use nix::unistd::Pid;
+use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
+
+use crate::AttachError;
+
+/// From this address up to that one.
+pub type Range = std::ops::Range<u64>;
+
+struct Mapping {
+    range: Range,
+    offset: u64,
+    executable: bool,
+    path: String,
+}
+
+/// A file that is mapped: the program, or a library.
+struct Module {
+    /// What is to be added to addresses in the file.
+    bias: u64,
+    content: Vec<u8>,
+}
+
+pub struct Target {
+    pid: u32,
+    program: String,
+    mappings: Vec<Mapping>,
+    modules: HashMap<String, Option<Module>>,
+}
+
+impl Target {
+    pub fn open(pid: u32) -> Result<Self, AttachError> {
+        let failed = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => AttachError::NoProcess,
+            std::io::ErrorKind::PermissionDenied => denied(pid),
+            _ => AttachError::System { what: format!("/proc/{pid}"), source },
+        };
+        let program = fs::read_link(format!("/proc/{pid}/exe")).map_err(failed)?.to_string_lossy().into_owned();
+        let text = fs::read_to_string(format!("/proc/{pid}/maps")).map_err(failed)?;
+        let mappings = text.lines().filter_map(mapping).collect();
+        Ok(Self { pid, program, mappings, modules: HashMap::new() })
+    }
+
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// Every file with code in it, once.
+    pub fn files(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for mapping in self.mappings.iter().filter(|mapping| mapping.executable && mapping.path.starts_with('/')) {
+            if !found.contains(&mapping.path) {
+                found.push(mapping.path.clone());
+            }
+        }
+        found
+    }
+
+    /// Where a file's code is mapped.
+    pub fn code_of(&self, path: &str) -> Vec<Range> {
+        let own = self.mappings.iter().filter(|mapping| mapping.executable && mapping.path == path);
+        own.map(|mapping| mapping.range.clone()).collect()
+    }
+
+    /// The file that holds the interpreter: the program itself or `libpython`.
+    pub fn interpreter(&mut self) -> Option<String> {
+        let program = self.program.clone();
+        let mut files = self.files();
+        files.retain(|path| *path == program || base_name(path).contains("python"));
+        files.sort_by_key(|path| !base_name(path).starts_with("libpython"));
+        files.into_iter().find(|path| {
+            let Some(module) = self.module(path) else { return false };
+            let Ok(file) = object::File::parse(module.content.as_slice()) else { return false };
+            file.section_by_name(".PyRuntime").is_some_and(|section| section.size() > 0)
+                || symbol(&file, "_PyRuntime").is_some()
+        })
+    }
+
+    /// The address of a function that one of these files defines, and the file.
+    pub fn find(
+        &mut self,
+        name: &'static str,
+        is_candidate: impl Fn(&str) -> bool,
+    ) -> Result<(u64, String), AttachError> {
+        for path in self.files() {
+            if is_candidate(base_name(&path)) || path == self.program {
+                if let Some(address) = self.symbol_of(&path, name) {
+                    return Ok((address, path));
+                }
+            }
+        }
+        Err(AttachError::NoSymbol { symbol: name })
+    }
+
+    pub fn symbol_of(&mut self, path: &str, name: &str) -> Option<u64> {
+        let module = self.module(path)?;
+        let file = object::File::parse(module.content.as_slice()).ok()?;
+        Some(symbol(&file, name)? + module.bias)
+    }
+
+    fn module(&mut self, path: &str) -> Option<&Module> {
+        if !self.modules.contains_key(path) {
+            let module = self.read_module(path);
+            self.modules.insert(path.to_owned(), module);
+        }
+        self.modules.get(path)?.as_ref()
+    }
+
+    fn read_module(&self, path: &str) -> Option<Module> {
+        let own: Vec<&Mapping> = self.mappings.iter().filter(|mapping| mapping.path == path).collect();
+        let first = &own.first()?.range;
+        // The mapped file itself, also where it was replaced since or stands in another mount namespace.
+        let mapped = format!("/proc/{}/map_files/{:x}-{:x}", self.pid, first.start, first.end);
+        let elsewhere = format!("/proc/{}/root{}", self.pid, path.trim_end_matches(" (deleted)"));
+        let content = fs::read(mapped).or_else(|_| fs::read(elsewhere)).ok()?;
+        let file = object::File::parse(content.as_slice()).ok()?;
+        let page = |address: u64| address & !0xfff;
+        let bias = file.segments().find_map(|segment| {
+            let (offset, size) = segment.file_range();
+            let mapping = own.iter().find(|mapping| size > 0 && mapping.offset == page(offset))?;
+            Some(mapping.range.start.wrapping_sub(page(segment.address())))
+        })?;
+        drop(file);
+        Some(Module { bias, content })
+    }
+
+    pub fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), AttachError> {
+        let remote = [RemoteIoVec { base: address as usize, len: buffer.len() }];
+        let wanted = buffer.len();
+        let read = process_vm_readv(Pid::from_raw(self.pid as i32), &mut [IoSliceMut::new(buffer)], &remote);
+        checked(read, wanted, "its memory can't be read")
+    }
+
+    pub fn write(&self, address: u64, bytes: &[u8]) -> Result<(), AttachError> {
+        let remote = [RemoteIoVec { base: address as usize, len: bytes.len() }];
+        let written = process_vm_writev(Pid::from_raw(self.pid as i32), &[IoSlice::new(bytes)], &remote);
+        checked(written, bytes.len(), "its memory can't be written")
+    }
+
+    pub fn read_u32(&self, address: u64) -> Result<u32, AttachError> {
+        let mut bytes = [0; 4];
+        self.read(address, &mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+}
+
+/// Why the system says no.
+pub fn denied(pid: u32) -> AttachError {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let number = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u32>().ok()
+    };
+    let own = nix::unistd::geteuid().as_raw();
+    match (number("Uid:"), number("TracerPid:")) {
+        (_, Some(tracer)) if tracer != 0 => return AttachError::Traced { tracer },
+        (Some(uid), _) if uid != own && own != 0 => return AttachError::OtherUser { uid },
+        _ => {}
+    }
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok();
+    match scope.and_then(|scope| scope.trim().parse().ok()) {
+        Some(scope) if scope > 0 => AttachError::PtraceScope { scope },
+        _ => AttachError::NotDumpable,
+    }
+}
+
+fn checked(moved: nix::Result<usize>, wanted: usize, what: &str) -> Result<(), AttachError> {
+    let failed = |source| AttachError::System { what: what.to_owned(), source };
+    match moved {
+        Ok(count) if count == wanted => Ok(()),
+        Ok(_) => Err(failed(std::io::ErrorKind::UnexpectedEof.into())),
+        Err(nix::Error::ESRCH) => Err(AttachError::Ended),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+fn symbol(file: &object::File<'_>, name: &str) -> Option<u64> {
+    let defined =
+        |symbol: &object::Symbol<'_, '_>| symbol.is_definition() && symbol.address() != 0 && symbol.name() == Ok(name);
+    let mut all = file.dynamic_symbols().chain(file.symbols());
+    all.find(defined).map(|symbol| symbol.address())
+}
+
+/// `7f00-7f10 r-xp 00001000 08:01 1234 /usr/lib/libc.so.6`
+fn mapping(line: &str) -> Option<Mapping> {
+    let mut fields = line.splitn(6, ' ');
+    let (start, end) = fields.next()?.split_once('-')?;
+    let rights = fields.next()?;
+    let offset = u64::from_str_radix(fields.next()?, 16).ok()?;
+    let path = fields.nth(2).unwrap_or_default().trim_start().to_owned();
+    let range = u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?;
+    Some(Mapping { range, offset, executable: rights.contains('x'), path })
+}
+
+pub fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
