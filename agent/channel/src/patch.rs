@@ -27,6 +27,9 @@ pub struct Options {
     /// How long the evaluation of one patch may take.
     #[serde(default = "Options::default_time_limit_ms")]
     pub time_limit_ms: u64,
+    /// For tests: the number of an operation of the commit that is to fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_at: Option<usize>,
 }
 
 impl Options {
@@ -37,7 +40,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { run_statements: false, dry_run: false, time_limit_ms: Self::default_time_limit_ms() }
+        Self { run_statements: false, dry_run: false, time_limit_ms: Self::default_time_limit_ms(), fail_at: None }
     }
 }
 

@@ -27,6 +27,9 @@ pub use error::SessionError;
 /// How long a process may take to answer what needs no evaluation. It may be busy in C, holding the GIL.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// For tests: the number of an operation that is to fail in each commit.
+const FAIL_AT: &str = "HOTSPLICE_FAIL_COMMIT_AT";
+
 /// One registered process.
 pub struct Session {
     pub entry: Entry,
@@ -282,9 +285,10 @@ impl Session {
         self.client.request(method::HISTORY, &BaselineRequest { path: path.to_owned() }, PATIENCE)
     }
 
-    pub fn prepare(&self, patch: Patch, commit: bool) -> Result<PrepareAnswer, SessionError> {
+    pub fn prepare(&self, mut patch: Patch, commit: bool) -> Result<PrepareAnswer, SessionError> {
         // A process that has just been stopped does not look it yet: it does not answer.
         self.client.catch_up()?;
+        patch.options.fail_at = std::env::var(FAIL_AT).ok().and_then(|number| number.parse().ok());
         let patience = PATIENCE + Duration::from_millis(patch.options.time_limit_ms);
         self.client.request(method::PREPARE, &PrepareRequest { patch, commit }, patience)
     }
