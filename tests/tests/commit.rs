@@ -16,7 +16,7 @@ def describe(value, seen, depth=0):
         cells = [inner(cell.cell_contents) for cell in value.__closure__ or ()]
         return id(value), id(value.__code__), value.__code__.co_firstlineno, repr(value.__defaults__), repr(value.__kwdefaults__), cells, value.__name__, value.__qualname__, value.__doc__, repr(value.__annotations__), inner(value.__dict__), id(value.__globals__)
     if isinstance(value, type):
-        return id(value), value.__name__, [id(base) for base in value.__bases__], sorted((name, str(inner(item))) for name, item in vars(value).items() if name not in ('__dict__', '__weakref__', '__annotations_cache__'))
+        return id(value), value.__name__, [id(base) for base in value.__bases__], sorted((name, str(inner(item))) for name, item in vars(value).items() if name not in ('__dict__', '__weakref__', '__annotations_cache__', '__annotate_func__'))
     if isinstance(value, dict):
         return id(value), [(str(key) if isinstance(key, str) else id(key), inner(item)) for key, item in value.items()]
     if isinstance(value, (list, tuple)):
@@ -27,8 +27,8 @@ def describe(value, seen, depth=0):
         return id(value), id(kind), inner(getattr(value, '__dict__', {}))
     return repr(value)
 def state():
-    names = {name: item for name, item in vars(subject).items() if name not in ('__builtins__', '__spec__', '__loader__')}
-    return hash(str(describe(names, set())))
+    names = {name: item for name, item in vars(subject).items() if name not in ('__builtins__', '__spec__', '__loader__', '__annotations__')}
+    return hash(str([(name, describe(item, set())) for name, item in names.items()]))
 state()
 print('ready', flush=True)
 for line in sys.stdin:

@@ -98,8 +98,15 @@ def _library_module(name):
             # Some that are written in C put themselves there.
             if before is None and sys.modules.get(name) is module:
                 del sys.modules[name]
-        except BaseException:
-            _own.pop(name, None)
+        except BaseException as error:
+            for loaded in [one for one in _own if one == name or one.startswith(name + ".")]:
+                del _own[loaded]
+            if type(error) is KeyError and error.args == (name,):
+                # A module of the program's, `enum`, looks for it in the program's `sys.modules`: it has to be there.
+                share(name)
+                found = _shared(name)
+                if found is not None:
+                    return found
             raise
         # `sys.modules[__name__] = another`
         module = _own[name] = dict.get(_own_sys.modules, name, module)

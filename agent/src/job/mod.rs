@@ -217,6 +217,8 @@ fn serve(job: &Arc<Job>) -> Result<Value, ResponseError> {
             return Err(ResponseError::refused(codes::TIMED_OUT, message));
         }
         let listed = Listed::enter(py);
+        // The first request loads it, which reads many files. Should that fail, it does so again below.
+        let _ = switching::hurried(py, || engine(py));
         let undisturbed = Undisturbed::enter(py).ok();
         if let Some(limit) = job.request.params.pointer("/patch/options/time_limit_ms").and_then(Value::as_u64) {
             job.deadline.set(job, Duration::from_millis(limit));
@@ -237,7 +239,7 @@ fn call_engine(py: Python<'_>, request: &Request) -> PyResult<Value> {
 }
 
 fn engine(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import("hotsplice._loading")?.getattr("engine")?.call0()
+    finalizing::call(&py.import("hotsplice._loading")?.getattr("engine")?, &PyTuple::empty(py))
 }
 
 /// `EngineError` carries its own code; anything else is our failure, with the traceback for the report.
