@@ -62,6 +62,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(heap::reference_count, module)?,
         wrap_pyfunction!(heap::unaccounted, module)?,
         wrap_pyfunction!(heap::tables_of, module)?,
+        wrap_pyfunction!(cpython::frames::current_frames, module)?,
         wrap_pyfunction!(cpython::can_set_first_line, module)?,
         wrap_pyfunction!(cpython::is_main_interpreter, module)?,
         wrap_pyfunction!(cpython::can_set_line_table, module)?,

@@ -138,3 +138,39 @@ fn a_program_that_has_imported_nothing_but_enum_can_be_patched() {
         assert_eq!(program.line(), "new", "Python {}", python.name());
     }
 }
+
+/// CPython 3.12 and 3.13 abort when anybody asks for all threads' frames then.
+#[test]
+fn a_program_with_an_interpreter_that_has_its_own_gil_can_be_patched() {
+    let script = "\
+import os, sys, threading, subject
+try: import _interpreters as interpreters
+except ImportError: import _xxsubinterpreters as interpreters
+read, write = os.pipe()
+other = interpreters.create()
+code = f'import os\\nos.write({write}, b\".\")\\nwhile True: pass'
+run = getattr(interpreters, 'exec', None) or interpreters.run_string
+threading.Thread(target=lambda: run(other, code), daemon=True).start()
+os.read(read, 1)
+print('ready', flush=True)
+for _ in sys.stdin:
+    print(subject.outer()(), flush=True)
+    os._exit(0)
+";
+    for python in pythons::all() {
+        if python.minor < 12 {
+            continue;
+        }
+        let workspace = Workspace::new();
+        let before = "def outer():\n    def inner(): return 'old'\n    return inner\ndef other(): return 1\n";
+        workspace.write("subject.py", before);
+        let script = workspace.write("main.py", script);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        workspace.sessions(1);
+        workspace.write("subject.py", &before.replace("'old'", "'new'").replace("return 1", "return 2"));
+        workspace.call(&["patch", "subject.py"]).expect(0);
+        program.send("");
+        assert_eq!(program.line(), "new", "Python {}", python.name());
+    }
+}

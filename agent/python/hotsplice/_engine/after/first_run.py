@@ -8,8 +8,8 @@ import weakref
 
 from ..native import native
 
-# Numbers that PEP 669 leaves to whoever comes first.
-_FREE_TOOLS = (4, 3)
+# PEP 669 leaves 3 and 4 to whoever comes first, and a program may count on one; nobody is known to use 5.
+_FREE_TOOLS = (5, 4, 3)
 
 _tool = None
 # id of a code object → (weak reference, path, definition, details of its version). Weak, for references are counted to

@@ -4,7 +4,6 @@ Old code objects are held weakly: nothing here keeps one alive that the end of i
 """
 
 import inspect
-import sys
 import threading
 import weakref
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -79,7 +78,7 @@ def calls_by_code():
     """For each code object that a thread is inside of, by its id: the threads' names and lines, once for each call."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     found = {}
-    for ident, frame in sys._current_frames().items():
+    for ident, frame in native.current_frames().items():
         while frame is not None:
             found.setdefault(id(frame.f_code), []).append(f"{names.get(ident, ident)}, line {frame.f_lineno}")
             frame = frame.f_back
@@ -89,7 +88,7 @@ def calls_by_code():
 def are_inside(codes):
     """Whether a call, or a suspended generator or coroutine, is inside of one of these codes."""
     wanted = set(map(id, codes))
-    for frame in sys._current_frames().values():
+    for frame in native.current_frames().values():
         while frame is not None:
             if id(frame.f_code) in wanted:
                 return True
@@ -106,7 +105,7 @@ def still_running():
         return []
     found = []
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in sys._current_frames().items():
+    for ident, frame in native.current_frames().items():
         while frame is not None:
             _note(found, frame.f_code, frame.f_lineno, f"thread {names.get(ident, ident)}")
             frame = frame.f_back

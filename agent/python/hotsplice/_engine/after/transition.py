@@ -40,7 +40,7 @@ def plan(transaction):
 def _nobody_is_inside(transaction):
     """Whether the program has one thread only, and that is not inside of what is retired."""
     retired = {id(code) for change in transaction.files for code, _ in change.retired}
-    frames = sys._current_frames()
+    frames = native.current_frames()
     frames.pop(threading.get_ident(), None)
     if len(frames) != 1:
         return False
@@ -113,7 +113,7 @@ def _look_later(transition, deadline):
 
 def _is_inside(transition):
     codes = {id(code) for code, _, _ in transition[1]}
-    for frame in sys._current_frames().values():
+    for frame in native.current_frames().values():
         while frame is not None:
             if id(frame.f_code) in codes:
                 return True

@@ -3,7 +3,6 @@
 import gc
 import os
 import re
-import sys
 from types import CodeType, FunctionType, ModuleType
 
 from ..._loaded import absolute, is_installed, loaded_modules, members_of  # noqa: F401
@@ -77,7 +76,7 @@ def running_module_code(path):
 
 def running_module(path):
     """The frame of such a module."""
-    for frame in sys._current_frames().values():
+    for frame in native.current_frames().values():
         while frame is not None:
             code = frame.f_code
             if code.co_name == "<module>" and same_file(code.co_filename, path):

@@ -4,7 +4,6 @@ A code object's hash has its first line in it, from CPython 3.12 on. So where th
 told; where a function gets another code object, its entry moves to that one.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import CodeType, FunctionType
@@ -16,7 +15,7 @@ from ..native import native
 def calls_inside() -> Counter[int]:
     """How many calls are inside of each code object, by its id: each of them refers to it."""
     found: Counter[int] = Counter()
-    for frame in sys._current_frames().values():
+    for frame in native.current_frames().values():
         while frame is not None:
             found[id(frame.f_code)] += 1
             frame = frame.f_back
