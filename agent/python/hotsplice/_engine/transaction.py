@@ -16,7 +16,7 @@ from .journal.plan import EditOutcome, Plan
 from .live import lookup
 from .live.code import compile_excerpt, compile_text, join
 from .live.files import live_file
-from .merge import classes, functions, moves
+from .merge import caches, classes, functions, moves
 from .native import native
 
 # What is reported of a file as a whole.
@@ -163,6 +163,7 @@ class Transaction:
                 evaluation.evaluate(self)
                 frameworks.follow(self)
                 factories.report(self)
+                caches.follow(self)
                 self._lap("evaluate")
         except TimeLimit:
             self._refuse_all("HS0104", f"evaluating the patch took longer than {self._time_limit() / 1000:g} s")

@@ -68,6 +68,13 @@ def namespaces(path):
     return list(found.values())
 
 
+def is_installed_module(name):
+    """Whether a module of this name is of an installed package or the standard library, or built in."""
+    module = sys.modules.get(name)
+    filename = members_of(module).get("__file__") if isinstance(module, ModuleType) else None
+    return isinstance(filename, str) and is_installed(filename) or name == "builtins"
+
+
 def running_module_code(path):
     """The code of a module whose statements are still being executed: the script's, mostly."""
     frame = running_module(path)

@@ -1,6 +1,5 @@
 """New code for live functions: all that share a definition's code get the new one, their cells matched by name."""
 
-import functools
 import inspect
 from collections import Counter
 from types import CellType, FunctionType
@@ -9,7 +8,7 @@ from ..errors import Refusal
 from ..live import lookup, objects
 from ..live.code import compile_text, docstring, functions_by_place, pair
 from ..native import native
-from . import code_tables, defaults
+from . import code_tables, conform, defaults
 
 
 class CodeChange:
@@ -141,7 +140,6 @@ def plan(changes, file_change, plan):
                 else:
                     plan.function(function, **parts)
         if change.replaced:
-            _drop_caches(change, file_change, plan)
             file_change.retired.extend(
                 (old, change.unit) for key, (old, _) in change.pairs.items() if key in change.roots
             )
@@ -152,6 +150,7 @@ def plan(changes, file_change, plan):
             outcome.applied()
         _follow_wrappers(change, plan)
     code_tables.follow(changes, file_change, by_code, plan)
+    conform.follow(changes, plan)
 
 
 def say_lacking(outcome, name, count):
@@ -210,34 +209,6 @@ def _give_defaults(function, new, edit, plan):
         return False
     plan.function(function, defaults=parts[0], kwdefaults=parts[1])
     return True
-
-
-def _drop_caches(change, file_change, plan):
-    """Results of the old code that the standard library keeps: ``lru_cache`` and ``cached_property``."""
-    unit = change.unit
-    value = lookup.bound_value(change.namespace, unit["scope"], unit["name"])
-    if isinstance(value, (staticmethod, classmethod)):
-        value = value.__func__
-    outcomes = [outcome for outcome in file_change.outcomes_of(unit) if outcome.edit["what"] == "function"]
-    if isinstance(value, functools._lru_cache_wrapper) and value.cache_info().currsize:
-        plan.afterwards.append(value.cache_clear)
-        for outcome in outcomes:
-            outcome.caveat(
-                "HS0304", f"the results that {unit['name']} had cached came of the old code: they are dropped"
-            )
-    elif isinstance(value, functools.cached_property) and value.attrname and change.owner is not None:
-        kept = [
-            item
-            for item in native.objects_of_type(*lookup.with_subclasses(change.owner))
-            if value.attrname in objects.attributes(item)
-        ]
-        for item in kept:
-            plan.add("dict-delete", objects.attributes(item), value.attrname)
-        if kept:
-            for outcome in outcomes:
-                outcome.caveat(
-                    "HS0304", f"{len(kept)} instances had cached {unit['name']}: it is computed again when read"
-                )
 
 
 def new_parts(function, old, new, owner):

@@ -1,0 +1,164 @@
+"""Whether a live function leads to something that changes, through what it calls and reads, over modules."""
+
+import dis
+from collections.abc import Iterator
+from functools import partial
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from . import lookup
+from .code import tree
+
+MISSING = object()
+# More functions than these no answer is worth.
+_LIMIT = 2000
+_MAKING = ("__init__", "__new__", "__post_init__")
+_NAMES = ("LOAD_GLOBAL", "LOAD_NAME")
+_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
+_LOCALS = ("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK")
+
+
+class Changes:
+    """What a patch changes, each with the outcome of the edit that does so; asked by ids."""
+
+    def __init__(self) -> None:
+        # id of a function → why
+        self.functions: dict[int, Any] = {}
+        # (id of a module's namespace or of a class, name) → why
+        self.names: dict[tuple[int, str], Any] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.functions or self.names)
+
+
+class Reach:
+    """Answers for many functions, each looked at once."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+
+    def of(self, start: Any, owner: type | None = None) -> Any:
+        """Why a function leads to a change; nothing if it does not."""
+        pending: list[tuple[Any, type | None]] = [(start, owner)]
+        seen: set[int] = set()
+        while pending and len(seen) < _LIMIT:
+            value, owner = pending.pop()
+            for function in _functions(value):
+                if id(function) in seen:
+                    continue
+                seen.add(id(function))
+                why = self._changes.functions.get(id(function), MISSING)
+                if why is not MISSING:
+                    return why
+                if lookup.is_installed(function.__code__.co_filename):
+                    # It imports nothing of the project.
+                    continue
+                for code in tree(function.__code__):
+                    for found in self._in_code(code, function, owner):
+                        if len(found) == 1:
+                            return found[0]
+                        pending.append(found)
+        return None
+
+    def _in_code(self, code: CodeType, function: FunctionType, owner: type | None) -> Iterator[tuple[Any, ...]]:
+        """``(why,)`` of a change that the code reads, and ``(value, class)`` of what it may call."""
+        cells = dict(zip(code.co_freevars, function.__closure__ or ())) if code is function.__code__ else {}
+        first = code.co_varnames[0] if code.co_argcount and owner is not None else None
+        current: Any = MISSING
+        for one in dis.get_instructions(code):
+            name = one.argval
+            if one.opname in _NAMES:
+                why = self._changes.names.get((id(function.__globals__), name), MISSING)
+                if why is not MISSING:
+                    yield (why,)
+                current = function.__globals__.get(name, MISSING)
+                yield from self._of_value(current)
+            elif one.opname in _ATTRIBUTES and current is not MISSING:
+                current = yield from self._attribute(current, name)
+            elif one.opname in _LOCALS and name == first:
+                current = _Instance(owner)
+            elif one.opname == "LOAD_DEREF" and name in cells:
+                current = _content(cells[name])
+                yield from self._of_value(current)
+            elif one.opname not in ("CACHE", "PUSH_NULL", "COPY", "NOP"):
+                current = MISSING
+
+    def _of_value(self, value: Any) -> Iterator[tuple[Any, ...]]:
+        if issubclass(type(value), type):
+            if not lookup.is_installed_module(value.__module__):
+                for name in _MAKING:
+                    yield from self._member(value, name)
+        elif value is not MISSING and type(value) is not ModuleType:
+            yield value, None
+
+    def _attribute(self, value: Any, name: str) -> Any:
+        if isinstance(value, _Instance):
+            return (yield from self._member(value.owner, name))
+        if type(value) is ModuleType:
+            why = self._changes.names.get((id(value.__dict__), name), MISSING)
+            if why is not MISSING:
+                yield (why,)
+            found = value.__dict__.get(name, MISSING)
+            yield from self._of_value(found)
+            return found
+        owner = value if issubclass(type(value), type) else type(value)
+        if owner.__module__ == "builtins":
+            return MISSING
+        return (yield from self._member(owner, name))
+
+    def _member(self, owner: Any, name: str) -> Any:
+        for cls in owner.__mro__:
+            why = self._changes.names.get((id(cls), name), MISSING)
+            if why is not MISSING:
+                yield (why,)
+            if name in cls.__dict__:
+                member = cls.__dict__[name]
+                yield member, owner
+                return member
+        return MISSING
+
+
+class _Instance:
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return MISSING
+
+
+def _functions(value: Any) -> Iterator[FunctionType]:
+    """The functions in a value: under wrappers, descriptors and partials."""
+    pending, seen = [value], 0
+    while pending and seen < 50:
+        one = pending.pop()
+        seen += 1
+        kind = type(one)
+        if kind is FunctionType:
+            yield one
+            if "__wrapped__" in one.__dict__:
+                pending.append(one.__dict__["__wrapped__"])
+        elif kind in (staticmethod, classmethod, MethodType):
+            pending.append(one.__func__)
+        elif kind is property:
+            pending += [part for part in (one.fget, one.fset, one.fdel) if part is not None]
+        elif kind is partial:
+            pending.append(one.func)
+        else:
+            wrapped = wrapped_function(one)
+            if wrapped is not None:
+                pending.append(wrapped)
+
+
+def wrapped_function(value: Any) -> Any:
+    """What an object was made of by a decorator, as far as its own attributes tell."""
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except (AttributeError, TypeError):
+        return None
+    if type(attributes) is not dict:
+        return None
+    return next((attributes[name] for name in ("__wrapped__", "py_func", "func") if name in attributes), None)

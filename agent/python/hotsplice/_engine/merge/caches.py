@@ -1,0 +1,204 @@
+"""Results that the program keeps of code that a patch changes.
+
+Caches and compiled copies of functions that lead to what changes are cleared through their public way once the patch is
+live, and that is reported. A cache without arguments that keeps an object with state of its own is left alone: that
+object is preserved, as one that a name holds would be.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from enum import Enum
+from types import FunctionType, ModuleType
+from typing import Any
+
+from ..live import lookup
+from ..live.reach import Changes, Reach, wrapped_function
+from ..native import native
+
+# What a cache or a compiled copy is cleared by: `functools`, cachetools and others, JAX, Numba.
+_WAYS = ("cache_clear", "clear_cache", "recompile")
+_PLAIN = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    tuple,
+    list,
+    dict,
+    set,
+    frozenset,
+    type(None),
+    FunctionType,
+    type,
+    Enum,
+)
+_SEEN_PARTS = {"docstring", "annotations", "type-parameters"}
+
+
+class Cache:
+    def __init__(self, name: str, value: Any, owner: type | None = None) -> None:
+        self.name, self.value, self.owner = name, value, owner
+
+
+def follow(transaction: Any) -> None:
+    changes = _changes(transaction)
+    if not changes:
+        return
+    _forget_dispatch(transaction)
+    reach = Reach(changes)
+    for cache in _caches(transaction):
+        outcome = reach.of(cache.value, cache.owner)
+        if outcome is None:
+            continue
+        if type(cache.value) is functools.cached_property:
+            _forget_properties(transaction.plan, cache, outcome)
+        else:
+            _clear(transaction.plan, cache, outcome)
+
+
+def _changes(transaction: Any) -> Changes:
+    found = Changes()
+    for change in transaction.files:
+        for namespace in change.namespaces:
+            for code_change in change.code_changes.get(id(namespace), ()):
+                outcomes = change.outcomes_of(code_change.unit)
+                seen = [one for one in outcomes if not one.edit["parts"] or set(one.edit["parts"]) - _SEEN_PARTS]
+                for function in code_change.functions if seen else ():
+                    found.functions[id(function)] = seen[0]
+            for outcome in change.outcomes:
+                edit = outcome.edit
+                keeps_name = edit["what"] in ("function", "docstring", "annotation") or edit.get("offered")
+                is_rebound = edit["change"] == "removed" or "decorators" in edit["parts"]
+                if (keeps_name and not is_rebound) or "<locals>" in edit["scope"]:
+                    continue
+                owner = lookup.find_class(namespace, edit["scope"]) if edit["scope"] else None
+                holder = namespace.globals if not edit["scope"] else owner
+                for name in edit["binds"] if holder is not None else ():
+                    if edit["what"] != "import" and edit["change"] != "added":
+                        found.names[id(holder), lookup.mangled(name, edit["scope"])] = outcome
+    _add_followers(transaction, found)
+    return found
+
+
+def _add_followers(transaction: Any, found: Changes) -> None:
+    """Names that other modules have from these."""
+    for operation in transaction.plan.operations:
+        if operation[0] == "dict-set" and operation[2] != "__builtins__" and "__name__" in operation[1]:
+            source = (outcome for (_, name), outcome in found.names.items() if name == operation[2])
+            outcome = next(source, None)
+            if outcome is not None:
+                found.names.setdefault((id(operation[1]), operation[2]), outcome)
+
+
+def _caches(transaction: Any) -> Iterator[Cache]:
+    """Those that modules and their classes name."""
+    kinds: dict[type, bool] = {}
+    holders = {
+        id(module.__dict__): (module.__name__, module.__dict__)
+        for _, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
+    }
+    for change in transaction.files:
+        for namespace in change.namespaces:
+            holders.setdefault(id(namespace.globals), (namespace.name, namespace.globals))
+    seen: set[int] = set()
+    for module, members in holders.values():
+        for name, value in list(members.items()):
+            if issubclass(type(value), type):
+                if value.__module__ == module and id(value) not in seen:
+                    seen.add(id(value))
+                    yield from _in_class(value, kinds)
+            elif _is_cache(value, kinds) and id(value) not in seen:
+                seen.add(id(value))
+                yield Cache(name, value)
+
+
+def _in_class(owner: type, kinds: dict[type, bool]) -> Iterator[Cache]:
+    for name, member in list(owner.__dict__.items()):
+        if type(member) in (staticmethod, classmethod):
+            member = member.__func__
+        if type(member) is functools.cached_property or _is_cache(member, kinds):
+            yield Cache(f"{owner.__qualname__}.{name}", member, owner)
+
+
+def _is_cache(value: Any, kinds: dict[type, bool]) -> bool:
+    kind = type(value)
+    if kind is FunctionType:
+        return "cache_clear" in value.__dict__
+    if kind not in kinds:
+        names = {name for cls in kind.__mro__ for name in cls.__dict__}
+        kinds[kind] = kind is not ModuleType and not names.isdisjoint(_WAYS)
+    return kinds[kind] and wrapped_function(value) is not None
+
+
+def _forget_dispatch(transaction: Any) -> None:
+    """What `functools.singledispatch` remembers of a registry that an edited decorator fills."""
+    names = {
+        name.partition(".")[0] for outcome in transaction.outcomes() for name in outcome.edit.get("registrars", ())
+    }
+    for change in transaction.files:
+        for namespace in change.namespaces:
+            for name in names:
+                value = namespace.globals.get(name)
+                if type(value) is FunctionType and "_clear_cache" in value.__dict__ and "registry" in value.__dict__:
+                    transaction.plan.afterwards.append(value.__dict__["_clear_cache"])
+
+
+def _way(value: Any) -> Callable[[], Any] | None:
+    if type(value) is FunctionType:
+        way: Callable[[], Any] = value.__dict__["cache_clear"]
+        return way
+    return next((getattr(value, way) for way in _WAYS if hasattr(type(value), way)), None)
+
+
+def _clear(plan: Any, cache: Cache, outcome: Any) -> None:
+    value = cache.value
+    if type(value) is functools._lru_cache_wrapper:
+        if not value.cache_info().currsize:
+            return
+        kept = _kept_object(value)
+        if kept is not None:
+            outcome.caveat(
+                "HS0403",
+                f"{cache.name} keeps {kept} that it made before: it is preserved; {cache.name}.cache_clear() has the "
+                "next call make another",
+            )
+            return
+    way = _way(value)
+    if way is None:
+        return
+    plan.afterwards.append(way)
+    outcome.caveat("HS0304", f"the results that {cache.name} had cached came of the old code: they are dropped")
+
+
+def _kept_object(cache: Any) -> str | None:
+    """The object that a cached function without arguments keeps, in words, if it has state of its own."""
+    wrapped = cache.__wrapped__
+    code = getattr(wrapped, "__code__", None)
+    if code is None or code.co_argcount or code.co_kwonlyargcount or code.co_flags & 0x0C:
+        return None
+    # It is cached: no code runs.
+    kept = cache()
+    kind = type(kept)
+    if issubclass(kind, _PLAIN):
+        return None
+    return f"the {kind.__qualname__}"
+
+
+def _forget_properties(plan: Any, cache: Cache, outcome: Any) -> None:
+    name, owner = cache.value.attrname, cache.owner
+    if not name or owner is None:
+        return
+    kept = []
+    for item in native.objects_of_type(*lookup.with_subclasses(owner)):
+        try:
+            attributes = object.__getattribute__(item, "__dict__")
+        except AttributeError:
+            continue
+        if name in attributes:
+            kept.append(attributes)
+    for attributes in kept:
+        plan.add("dict-delete", attributes, name)
+    if kept:
+        outcome.caveat("HS0304", f"{len(kept)} instances had cached {cache.name}: it is computed again when read")

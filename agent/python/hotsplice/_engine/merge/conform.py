@@ -1,0 +1,54 @@
+"""Objects that depend on a function's code and say how they follow it: ``__conform__(new)``, as jurigged has it.
+
+An object that refers to the code of a function that is edited is given the new code once the patch is live: for what is
+generated from code, or runs a copy of it.
+"""
+
+import gc
+from functools import partial
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+from ..native import native
+
+
+def follow(changes: list[Any], plan: Any) -> None:
+    pairs = {key: new for change in changes if change.shared for key, (old, new) in change.pairs.items() if old != new}
+    codes = [old for change in changes if change.shared for key, (old, _) in change.pairs.items() if key in pairs]
+    if not codes or not _is_used():
+        return
+    own = {id(codes), *(id(pair) for change in changes for pair in change.pairs.values())}
+    for holder in native.referrers(codes):
+        if id(holder) in own or type(holder) in (CodeType, FrameType, FunctionType):
+            continue
+        for owner, held in _held_by(holder, pairs):
+            plan.afterwards.append(partial(type(owner).__conform__, owner, held))
+
+
+def _is_used() -> bool:
+    """Whether any class has such a method: the heap is looked through for nothing else."""
+    return any("__conform__" in cls.__dict__ for cls in native.objects_of_type(type))
+
+
+def _held_by(holder: Any, pairs: dict[int, CodeType]) -> list[tuple[Any, CodeType]]:
+    owners = [holder]
+    if type(holder) is dict:
+        owners = [one for one in native.referrers([holder]) if _attributes(one) is holder]
+    found = []
+    for owner in owners:
+        if not hasattr(type(owner), "__conform__"):
+            continue
+        values = list((_attributes(owner) or {}).values()) if type(holder) is dict else _referents(owner)
+        found += [(owner, pairs[id(value)]) for value in values if id(value) in pairs]
+    return found
+
+
+def _attributes(value: Any) -> Any:
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except (AttributeError, TypeError):
+        return None
+
+
+def _referents(value: Any) -> list[Any]:
+    return gc.get_referents(value)
