@@ -81,6 +81,7 @@ codes! {
     NAME_REMOVED "HS0405" Caveat "the name is gone; references to its value go on";
     IMPORT_REMOVED "HS0406" Information "the import is gone; the name is removed";
     DECORATED_TWICE "HS0407" Caveat "decorators ran again and left more than a registration";
+    NOT_REACHED "HS0413" Caveat "the module's own statements have not come to this line yet";
 
     CLASS_REBUILT "HS0501" Information "the class was built again and its namespace taken over";
     CLASS_LAYOUT "HS0502" Refused "the change needs another memory layout for existing instances";

@@ -16,7 +16,7 @@ from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup, objects
 from .live.code import compile_excerpt, join
-from .merge import instances, lambdas, merging, references
+from .merge import instances, lambdas, merging, references, relocations
 
 
 def evaluate(transaction):
@@ -83,6 +83,7 @@ def evaluate(transaction):
             containers.withdraw()
             for shadow in shadows.values():
                 shadow.forget_helpers()
+        relocations.find(evaluated)
         for merger in evaluated:
             for step in (merger.bind, merger.remove_names, merger.follow_equality):
                 merger.change.first_outcome.attempt(step)
@@ -199,7 +200,7 @@ def _is_to_be_run(outcome, options):
                 "HS0401", "this statement is not run by itself; run it in the process if you want its effect"
             )
         return False
-    return edit.get("run") is not None
+    return edit.get("run") is not None and outcome.code != "HS0413"
 
 
 def _may_run_code(edit):

@@ -4,7 +4,7 @@ from time import monotonic
 
 from .after import running
 from .errors import EngineError
-from .live import lookup
+from .live import importing, lookup
 from .live.files import known, live_file, version
 from .transaction import Transaction
 
@@ -34,6 +34,8 @@ def files(_params):
             # What makes the patch is no part of the program.
             continue
         found.setdefault(path, []).append(name)
+    for path, name in lookup.executed_elsewhere(found):
+        found.setdefault(path, []).append(name)
     return {"files": [{"path": path, "modules": modules, "version": version(path)} for path, modules in found.items()]}
 
 
@@ -62,6 +64,7 @@ def baseline(params):
 def prepare(params):
     global _last_transaction, _current
     _last_transaction += 1
+    importing.wait(params["patch"]["files"])
     transaction = _current = Transaction(_last_transaction, params["patch"])
     try:
         transaction.prepare()

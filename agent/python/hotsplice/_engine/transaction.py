@@ -13,7 +13,7 @@ from .after import first_run, hooks, late, running, transition
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.plan import EditOutcome, Plan
-from .live import lookup
+from .live import importing, lookup
 from .live.code import compile_excerpt, compile_text, join
 from .live.files import live_file
 from .merge import caches, classes, functions, moves
@@ -160,6 +160,11 @@ class Transaction:
         try:
             if self._baselines_fit():
                 self._resolve()
+                unreached = [change for change in self.files if importing.refuse_unreached(change)]
+                if unreached:
+                    return self._end_prepare()
+                for change in self.files:
+                    importing.report_unreached(change)
                 evaluation.evaluate(self)
                 frameworks.follow(self)
                 factories.report(self)
@@ -167,6 +172,9 @@ class Transaction:
                 self._lap("evaluate")
         except TimeLimit:
             self._refuse_all("HS0104", f"evaluating the patch took longer than {self._time_limit() / 1000:g} s")
+        self._end_prepare()
+
+    def _end_prepare(self):
         refused = any(outcome.verdict == "refused" for outcome in self.outcomes())
         if refused:
             for outcome in self.outcomes():
@@ -273,6 +281,8 @@ class Transaction:
         for change, file in files:
             definitions = list(dict.fromkeys(edit["definition"] for edit in change.edits))
             file.replace_text(change.text, self.label, definitions, self.number)
+            # The next patch of the file tries these again.
+            file.differs = [outcome.edit["definition"] for outcome in change.outcomes if outcome.code == "HS0413"]
         self._lap("commit")
         follow = self._following
         if moment is not None:

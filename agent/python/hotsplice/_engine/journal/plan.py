@@ -65,6 +65,10 @@ class EditOutcome:
         elif message and (code, message) not in self.notes:
             self.notes.append((code, message))
 
+    @property
+    def code(self):
+        return self.notes[0][0] if self.notes else None
+
     def applied(self):
         self.note("applied")
 
@@ -93,7 +97,6 @@ class EditOutcome:
             raise Stop from None
 
     def as_message(self):
-        code = self.notes[0][0] if self.notes else None
         message = "; ".join(message for _, message in self.notes) or None
         edit = self.edit
         return {
@@ -103,6 +106,6 @@ class EditOutcome:
             "line": edit["line"],
             "end_line": edit["end_line"],
             "verdict": self.verdict or "applied",
-            "code": code,
+            "code": self.code,
             "message": message,
         }

@@ -6,7 +6,7 @@ from tokenize import detect_encoding
 
 from ..errors import EngineError, Refusal
 from ..native import native
-from . import lookup
+from . import lookup, missing
 from .code import compile_text, fingerprint, outermost_functions
 
 HISTORY_LIMIT = 20
@@ -118,7 +118,7 @@ def _from_import(path):
     if record is not None and (record[0], record[1]) == (status.st_mtime_ns, status.st_size):
         return LiveFile(path, text, executed=executed)
     # Something may have changed that live code does not tell.
-    return LiveFile(path, text, "assumed", differing(path, text), executed)
+    return LiveFile(path, missing.without(path, text), "assumed", differing(path, text), executed)
 
 
 def decode(content, path):

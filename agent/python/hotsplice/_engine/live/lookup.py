@@ -58,6 +58,9 @@ def namespaces(path):
         if loaded == path:
             globals = members_of(module)
             found.setdefault(id(globals), Namespace(globals, module, path))
+    if len(found) > 1:
+        real = {key: one for key, one in found.items() if not _is_placeholder(one)}
+        found = real or found
     # Executed more often than there are modules: by hand, or once more under the same name.
     record = native.loaded(path).get(path) if found else None
     if not found or (record is not None and record[4] > len(found)):
@@ -66,6 +69,28 @@ def namespaces(path):
             if id(globals) not in found and same_file(function.__code__.co_filename, path):
                 found[id(globals)] = Namespace(globals, None, path)
     return list(found.values())
+
+
+def _is_placeholder(namespace):
+    """Whether a module only says that a file is its own: made by hand, for an import hook; nothing was run in it."""
+    members = namespace.globals
+    if members.get("__spec__") is not None or namespace.name == "__main__":
+        return False
+    own = (value for value in list(members.values()) if type(value) is FunctionType)
+    return not any(value.__globals__ is members for value in own)
+
+
+def executed_elsewhere(known):
+    """Yields ``(path, module's name)`` for the project's files that were executed and that no module in `sys.modules`
+    stands for, while functions of theirs live on.
+
+    A module may have put an object in its place or be taken out, and IPython's ``%run`` executes a file in no module.
+    """
+    for path, record in native.loaded().items():
+        if path in known or record[3] is None:
+            continue
+        for namespace in namespaces(path):
+            yield path, namespace.name or ""
 
 
 def is_installed_module(name):

@@ -207,6 +207,8 @@ def takes_on(merger, old, new):
     """
     if old.__globals__ is merger.namespace.globals:
         return old.__qualname__ == new.__qualname__
+    if id(old.__globals__) in merger.moved_from:
+        return old.__qualname__ == new.__qualname__
     before, after = old.__code__, new.__code__
     return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
 

@@ -1,5 +1,6 @@
 """Which loaded modules have a name from which other one, as their texts say: ``from m import X``."""
 
+import linecache
 import re
 import sys
 
@@ -25,6 +26,10 @@ def followers(globals, name, value):
         aliases = [alias for alias, held in list(module.__dict__.items()) if held is value]
         if aliases and module.__dict__ is not globals:
             holding.append((path, module.__dict__, aliases))
+    prompt = _prompt()
+    aliases = [alias for alias, held in list((prompt or {}).items()) if held is value]
+    if prompt is not None and aliases and prompt is not globals:
+        holding.append((None, prompt, aliases))
     sources, found = {(id(globals), name)}, []
     while holding:
         following = []
@@ -37,6 +42,22 @@ def followers(globals, name, value):
         found += following
         sources.update((id(holder), alias) for holder, alias in following)
     return found
+
+
+def _prompt():
+    """The namespace of an interactive session: Python's prompt, IPython, a notebook."""
+    members = getattr(sys.modules.get("__main__"), "__dict__", None)
+    return members if type(members) is dict and "__file__" not in members else None
+
+
+def _typed(holder):
+    """What was typed at the prompt, where the interpreter or IPython keeps it."""
+    cells = holder.get("In")
+    if isinstance(cells, list) and all(isinstance(cell, str) for cell in cells):
+        return "\n".join(cells)
+    kept = [entry for name, entry in list(linecache.cache.items()) if str(name).startswith("<python-input")]
+    lines = ["".join(entry[2]) for entry in kept if len(entry) == 4]
+    return "\n".join(lines) if lines else None
 
 
 def star_source(text, globals):
@@ -61,6 +82,27 @@ def exported(module):
     return [name for name in (members if names is None else names) if name in members and (names or name[0] != "_")]
 
 
+def no_longer_given(text, namespace, sandboxes, plan):
+    """Names that a namespace has from `from module import *` alone, and that the module exports no more."""
+    holder = namespace.globals
+    sources = star_sources(text, holder)
+    given = {name for source in sources for name in _exported_at_commit(source, sandboxes, plan)}
+    return [
+        name
+        for source in sources
+        for name in exported(source)
+        if name not in given and holder.get(name, given) is source.__dict__[name] and not names(text, name)
+    ]
+
+
+def _exported_at_commit(module, sandboxes, plan):
+    sandbox = next((one for one in sandboxes if one.namespace.module is module), None)
+    if sandbox is None:
+        return exported(module)
+    deleted = {one[2] for one in plan.operations if one[0] == "dict-delete" and one[1] is module.__dict__}
+    return [name for name in exported(sandbox.module) if name not in deleted]
+
+
 def names(text, name):
     """Whether a text imports a name by itself."""
     pattern = rf"^[ \t]*(?:from[ \t]+\S+[ \t]+)?import\b[^\n]*\b{re.escape(name)}\b"
@@ -69,9 +111,12 @@ def names(text, name):
 
 def _imports(path, holder, alias, sources):
     try:
-        text = live_file(path).text
+        text = _typed(holder) if path is None else live_file(path).text
     except EngineError:
         return False
+    if text is None:
+        # What was typed is not known: a name that a module has with this value came from there.
+        return any(name == alias for _, name in sources)
     for match in _FROM_IMPORT.finditer(text) if "import" in text else ():
         listed = re.sub(r"#[^\n]*|\\\r?\n", " ", match["listed"] or match["rest"] or "")
         for item in listed.split(","):

@@ -39,6 +39,9 @@ class Merger:
         self.stand_ins = {}
         # What every statement of the patch sees of it, and what tells that one is about to run former code.
         self.world = None
+        # Definitions that came from other files of the patch: name → the live one; ids of those files' namespaces.
+        self.moved = {}
+        self.moved_from = set()
         self.former_code = None
         # (made while evaluating, live object that takes its place), of all files of the patch
         self.replaced = replaced
@@ -352,6 +355,8 @@ class Merger:
     def remove_names(self):
         for outcome in self.change.outcomes:
             edit = outcome.edit
+            if edit["what"] == "import" and "*" in edit["binds"] and edit["change"] in ("changed", "derived"):
+                self._remove_unexported(outcome)
             if edit["change"] != "removed" or "<locals>" in edit["scope"]:
                 continue
             scope = tuple(edit["scope"])
@@ -376,6 +381,15 @@ class Merger:
                 else:
                     self.plan.delete_name(holder, stored)
             self._say_removed(outcome, gone)
+
+    def _remove_unexported(self, outcome):
+        """Names that a `from module import *` gave and does not give any more."""
+        found = imports.no_longer_given(self.change.text, self.namespace, self.world.shadows(), self.plan)
+        gone = [name for name in dict.fromkeys(found) if name not in self.bound]
+        for name in gone:
+            self.plan.delete_name(self.namespace.globals, name)
+        if gone:
+            outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
 
     def _imported_whole(self, edit):
         """Names that a `from module import *` gave which is gone and that nothing else in the text imports."""
@@ -449,6 +463,9 @@ class Merger:
         new = self.stand_ins.get(id(new), new)
         new = self.held_back.get(name, new)
         edit = outcome.edit
+        if name in self.moved:
+            self._take_in_moved(name)
+            return
         if new is MISSING or new is old:
             return
         if isinstance(new, FunctionType) and self.is_own_function(old, new, edit) and self.is_new(new):
@@ -461,6 +478,14 @@ class Merger:
             self.plan.set_name(holder, name, new)
             if old is not MISSING:
                 references.move_binding(self, name, old, new, outcome)
+
+    def _take_in_moved(self, name):
+        live, made = self.moved[name], self.shadow.globals[name]
+        if isinstance(live, type):
+            classes.merge(self, live, made, (name,))
+        else:
+            self.merge_function(live, made, decorators_changed=True)
+        self.plan.set_name(self.namespace.globals, name, live)
 
     def _bind_in_class(self, scope, owner, name, outcome):
         old, new = owner.__dict__.get(name, MISSING), self.shadow.classes[scope][name]
