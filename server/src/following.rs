@@ -28,7 +28,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     for change in &patch.files {
         changed.extend(changed_names(session, change));
     }
-    if changed.is_empty() {
+    if changed.is_empty() && !patch.options.run_statements {
         return;
     }
     let is_asked_for = |path: &str| asked_for.iter().any(|asked| asked.path == path);
@@ -63,6 +63,55 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
             break;
         }
     }
+    if patch.options.run_statements {
+        let is_part = |path: &str| patch.files.iter().any(|known| known.path == path) || is_asked_for(path);
+        let others: Vec<String> = following.into_iter().map(|file| file.path).filter(|path| !is_part(path)).collect();
+        add_callers(session, others, patch);
+    }
+}
+
+/// Adds what calls edited code in other files, at any remove: all statements are to be run.
+fn add_callers(session: &Session, mut others: Vec<String>, patch: &mut Patch) {
+    for _ in 0..ROUNDS {
+        let (called, decorating) = callables(session, &patch.files);
+        let before = others.len();
+        others.retain(|path| match calling(session, path, &called, &decorating) {
+            Some(change) if !change.edits.is_empty() => {
+                patch.files.push(change);
+                false
+            }
+            _ => true,
+        });
+        if others.len() == before {
+            return;
+        }
+    }
+}
+
+/// What a call of runs edited code, by the names of the modules that define it.
+fn callables(session: &Session, patched: &[FilePatch]) -> (HashSet<String>, HashSet<String>) {
+    let (mut called, mut decorating) = (HashSet::new(), HashSet::new());
+    for change in patched {
+        let Ok(live) = session.known_baseline(&change.path) else { continue };
+        for module in &live.baseline.modules {
+            called.extend(change.running.iter().map(|name| format!("{module}.{name}")));
+            decorating.extend(change.decorating.iter().map(|name| format!("{module}.{name}")));
+        }
+    }
+    (called, decorating)
+}
+
+/// What of a file that is not patched calls edited code.
+fn calling(session: &Session, path: &str, called: &HashSet<String>, decorating: &HashSet<String>) -> Option<FilePatch> {
+    let live = session.known_baseline(path).ok()?;
+    let module = live.baseline.modules.first()?;
+    let is_named = |name: &String| name.rsplit('.').next().is_some_and(|last| live.baseline.text.contains(last));
+    if !live.outline.is_valid() || !called.iter().any(is_named) {
+        return None;
+    }
+    let foreign =
+        Foreign { called: called.clone(), decorating: decorating.clone(), ..foreign(path, module, &HashSet::new()) };
+    Some(diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign))
 }
 
 /// `pkg.config.TIMEOUT` for each module-level value that a file's patch gives.
@@ -125,19 +174,16 @@ fn foreign(path: &str, module: &str, changed: &HashSet<String>) -> Foreign {
 
 /// What a file that was not patched had computed, at its import, by calling code that is edited now: said, not done again.
 /// `running` is the line of the file's own statement that is being executed, if one is.
-pub fn computed(session: &Session, path: &str, running: Option<u32>, patched: &[FilePatch]) -> Vec<Verdict> {
-    let Ok(live) = session.known_baseline(path) else { return Vec::new() };
-    let Some(module) = live.baseline.modules.first() else { return Vec::new() };
-    let (mut called, mut decorating) = (HashSet::new(), HashSet::new());
-    for change in patched {
-        let Ok(other) = session.known_baseline(&change.path) else { continue };
-        for module in &other.baseline.modules {
-            called.extend(change.running.iter().map(|name| format!("{module}.{name}")));
-            decorating.extend(change.decorating.iter().map(|name| format!("{module}.{name}")));
-        }
-    }
-    let foreign = Foreign { called, decorating, ..foreign(path, module, &HashSet::new()) };
-    let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
+///
+/// A file whose functions call edited code is one of `patched` for those that use it: the answer has it too.
+pub fn computed(
+    session: &Session,
+    path: &str,
+    running: Option<u32>,
+    patched: &[FilePatch],
+) -> (Vec<Verdict>, Option<FilePatch>) {
+    let (called, decorating) = callables(session, patched);
+    let Some(change) = calling(session, path, &called, &decorating) else { return (Vec::new(), None) };
     let verdict = |edit: &Edit| {
         let (code, message) = match edit.what {
             What::Statement | What::Block => (
@@ -164,7 +210,8 @@ pub fn computed(session: &Session, path: &str, running: Option<u32>, patched: &[
     };
     // A script's own loop calls what is live at each turn.
     let is_running = |edit: &Edit| running.is_some_and(|line| (edit.line..=edit.end_line).contains(&line));
-    change.edits.iter().filter(|edit| edit.offered && !is_running(edit)).map(verdict).collect()
+    let verdicts = change.edits.iter().filter(|edit| edit.offered && !is_running(edit)).map(verdict).collect();
+    (verdicts, Some(change))
 }
 
 fn follow(session: &Session, path: &str, modules: &[String], changed: &HashSet<String>) -> Option<FilePatch> {

@@ -472,11 +472,26 @@ impl Attempt<'_> {
     fn tell_computed(&mut self) {
         let Some(answer) = &self.answer else { return };
         let (users, running) = (answer.users.clone(), answer.running.clone());
-        for path in users {
-            if self.patch.files.iter().any(|change| change.path == path) {
-                continue;
+        let mut known = self.patch.files.clone();
+        let mut pending: Vec<String> = users;
+        pending.retain(|path| !known.iter().any(|change| change.path == *path));
+        let mut found: Vec<(String, Vec<Verdict>)> = Vec::new();
+        // A file may use another one that comes later.
+        for _ in 0..pending.len() {
+            let before = known.iter().map(|change| change.running.len()).sum::<usize>();
+            found.clear();
+            for path in &pending {
+                let running = running.get(path).copied();
+                let (verdicts, change) = following::computed(self.session, path, running, &known);
+                known.retain(|other| other.path != *path);
+                known.extend(change);
+                found.push((path.clone(), verdicts));
             }
-            let verdicts = following::computed(self.session, &path, running.get(&path).copied(), &self.patch.files);
+            if known.iter().map(|change| change.running.len()).sum::<usize>() == before {
+                break;
+            }
+        }
+        for (path, verdicts) in found {
             match self.files.iter_mut().find(|file| file.path == path) {
                 Some(file) => file.verdicts.extend(verdicts),
                 None if verdicts.is_empty() => {}
@@ -491,6 +506,12 @@ impl Attempt<'_> {
                 // What only follows keeps its text; it is asked for again when it is needed.
                 if let Some((former, outline)) = self.outlines.get(&change.path) {
                     self.session.now_live(former, &change.text, outline.clone());
+                }
+                // Some of it is to be tried again: the process says what.
+                let answered = self.answer.iter().flat_map(|answer| &answer.verdicts);
+                let is_unreached = |it: &Verdict| it.code.as_deref() == Some(codes::NOT_REACHED);
+                if answered.filter(|verdict| verdict.path == change.path).any(is_unreached) {
+                    self.session.forget_unless(&change.path, u64::MAX);
                 }
             }
         }

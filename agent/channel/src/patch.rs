@@ -169,6 +169,10 @@ pub struct Edit {
     /// For a statement that calls something: it is offered, not run unasked.
     #[serde(default)]
     pub offered: bool,
+    /// It reads what is so only once the patch is live, and runs then: registries that definitions join or leave, attributes that
+    /// objects have of edited classes.
+    #[serde(default)]
+    pub deferred: bool,
 }
 
 /// What objects or functions which exist lack: an attribute, a default.

@@ -7,7 +7,9 @@
 //! internal crate of Ruff) is named in the folder `parse` only.
 
 mod changed;
+mod depend;
 mod diff;
+mod effects;
 mod lines;
 mod matching;
 mod outline;
@@ -19,7 +21,8 @@ mod text;
 mod tree;
 
 pub use changed::changed_definitions;
-pub use diff::{Foreign, diff, diff_following, run_again};
+pub use depend::foreign::Foreign;
+pub use diff::{diff, diff_following, run_again};
 pub use outline::{Definition, Outline, Problem};
 pub use rest::{Rest, without};
 pub use self_contained::is_self_contained;

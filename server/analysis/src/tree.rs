@@ -5,6 +5,8 @@
 
 use hotsplice_channel::patch::What;
 
+use crate::effects::Effects;
+
 /// A byte range of the text.
 pub(crate) type Span = (usize, usize);
 
@@ -34,6 +36,8 @@ pub(crate) struct Node {
     pub passed: Vec<(String, String)>,
     /// What it assigns besides names: `Settings.debug`, and `TABLE[]` for an item of `TABLE`.
     pub writes: Vec<String>,
+    /// What it does when it runs; of a definition nothing.
+    pub effects: Effects,
     /// There are lambdas in it.
     pub makes_lambdas: bool,
     /// It may be run unasked: imports, assignments, definitions and blocks of only those.
@@ -85,8 +89,8 @@ pub(crate) struct Parts {
     /// Names, kinds and order.
     pub parameters: u64,
     pub defaults: Vec<DefaultValue>,
-    /// Of a function: what its own code calls, without that of the functions inside.
-    pub calls: Vec<String>,
+    /// Of a function: what its own code does, without that of the functions inside.
+    pub inside: Effects,
     /// Of a constructor: what it sets on the object.
     pub attributes: Vec<InstanceAttribute>,
     /// Of a class.

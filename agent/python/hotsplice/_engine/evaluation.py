@@ -165,6 +165,9 @@ def _carry_out(transaction, action):
 def _run_edits(merger, options, done, containers):
     foresight = Foresight(merger.shadow.globals) if options.get("dry_run") else None
     for outcome in merger.change.outcomes:
+        # What registers anew may change what it was computed from.
+        outcome.is_kept = bool(outcome.edit.get("deferred")) and merger.is_kept(outcome)
+    for outcome in merger.change.outcomes:
         if outcome.edit["change"] == "removed":
             changed_values.give_up(merger, outcome)
     for outcome in merger.change.outcomes:

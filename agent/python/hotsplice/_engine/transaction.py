@@ -13,7 +13,7 @@ from .after import first_run, hooks, late, running, transition
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.plan import EditOutcome, Plan
-from .live import importing, lookup
+from .live import importing, lookup, reach
 from .live.code import compile_excerpt, compile_text, join
 from .live.files import live_file
 from .merge import caches, classes, functions, moves
@@ -408,7 +408,8 @@ class Transaction:
         wanted = set()
         for change in self.files:
             for namespace in change.namespaces if change.running else ():
-                wanted.update(id(namespace.globals[name]) for name in change.running if name in namespace.globals)
+                heads = {name.partition(".")[0] for name in change.running}
+                wanted.update(id(namespace.globals[name]) for name in heads if name in namespace.globals)
                 # `import pkg.tables` names the package, and leads to the module.
                 parts = (namespace.name or "").split(".")
                 packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
@@ -416,9 +417,20 @@ class Transaction:
         if not wanted:
             return []
         own = {change.path for change in self.files}
-        loaded = lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
-        named = (path for path, module in loaded if not wanted.isdisjoint(map(id, list(module.__dict__.values()))))
-        return [path for path in dict.fromkeys(named) if path not in own]
+        loaded = list(lookup.loaded_modules(lambda filename: not lookup.is_installed(filename)))
+        found, count = {}, -1
+        # Whose functions use it is used by others in turn.
+        while count != len(found):
+            count = len(found)
+            for path, module in loaded:
+                if path not in own and not wanted.isdisjoint(map(id, list(lookup.members_of(module).values()))):
+                    found.setdefault(path, module)
+            for module in found.values():
+                leading = reach.leading_to(lookup.members_of(module), wanted)
+                wanted.update(map(id, leading))
+                if leading:
+                    wanted.add(id(module))
+        return list(found)
 
     def abort(self):
         self.roll_back()

@@ -4,8 +4,8 @@ use hotsplice_channel::patch::{Change, FilePatch, Kind, Part};
 
 use super::Comparison;
 use super::edits::{definition_edit, statement_edit};
-use super::foreign::Foreign;
 use super::scope::Scope;
+use crate::depend::foreign::Foreign;
 use crate::outline::Outline;
 use crate::tree::Node;
 

@@ -6,41 +6,11 @@ use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
 
 use super::Comparison;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
-use super::reach::running;
 use super::scope::Scope;
+use crate::depend::graph::{Graph, runs_inside};
+use crate::effects::EAGER;
+use crate::outline::Outline;
 use crate::tree::{Node, contents};
-
-/// Functions that call or look at what they are given at once.
-const EAGER: [&str; 28] = [
-    "map",
-    "filter",
-    "sorted",
-    "min",
-    "max",
-    "sum",
-    "any",
-    "all",
-    "reduce",
-    "functools.reduce",
-    "getattr",
-    "hasattr",
-    "vars",
-    "dir",
-    "list",
-    "tuple",
-    "set",
-    "frozenset",
-    "dict",
-    "len",
-    "iter",
-    "next",
-    "str",
-    "repr",
-    "fields",
-    "asdict",
-    "dataclasses.fields",
-    "dataclasses.asdict",
-];
 
 /// Names whose values are other ones now, as far as the walk has come.
 type Dirty = HashSet<String>;
@@ -60,14 +30,67 @@ impl<'a> Comparison<'a> {
                 self.touched.insert(class.name.clone());
             }
         }
-        let called = running(&self.new.file.items, &edited);
+        let new = self.new;
+        let graph = Graph::new(&new.file.items);
+        let changed = self.changed_values(&graph, &edited);
+        let mut called = graph.running(&edited, &changed);
         self.running = called.clone();
-        // As another module's names are called: `tables.build()`.
-        let called = called.into_iter().chain(edited).collect();
+        self.running.extend(graph.through_objects(&called));
+        called.extend(edited);
         let mut dirty = self.removed_names(&[]);
         dirty.extend(self.lost_writes.iter().cloned());
-        let new = self.new;
-        self.derive(&new.file.items, &Scope::default(), &mut dirty, &called);
+        for node in self.gone_definitions() {
+            // What its decorators and bases had registered it in.
+            let contents_of = graph_of_live(self.live).mutated_by(node).into_iter().flat_map(with_contents);
+            let found: Vec<String> = contents_of.collect();
+            self.deferred.extend(found.iter().cloned());
+            dirty.extend(found);
+        }
+        self.derive(&new.file.items, &Scope::default(), &mut dirty, &Callables { graph, called });
+    }
+
+    /// Definitions of the live module that are gone.
+    fn gone_definitions(&self) -> Vec<&'a Node> {
+        let is_gone = |item: &&Node| {
+            item.is_definition()
+                && self.removals.iter().any(|edit| edit.scope.is_empty() && edit.old_line == Some(item.line))
+        };
+        self.live.file.items.iter().filter(is_gone).collect()
+    }
+
+    /// The module's names, and classes' attributes, whose values are others now or may be: what functions read of them.
+    fn changed_values(&self, graph: &Graph<'a>, edited: &HashSet<String>) -> HashSet<String> {
+        let is_value = |edit: &&Edit| {
+            !edit.offered
+                && edit.change != Change::Added
+                && matches!(edit.what, What::Assignment | What::Import | What::Block)
+                && !edit.scope.iter().any(|part| part == "<locals>")
+        };
+        let mut changed: HashSet<String> = HashSet::new();
+        for edit in self.edits.iter().chain(&self.removals).filter(is_value) {
+            let names = if edit.change == Change::Removed { &edit.binds } else { &edit.fresh_names };
+            changed.extend(names.iter().map(|name| match edit.scope.is_empty() {
+                true => name.clone(),
+                false => format!("{}.{name}", edit.scope.join(".")),
+            }));
+        }
+        for import in self.new.file.items.iter().filter(|item| item.what == What::Import) {
+            let (bound, dotted) = self.foreign.through(import);
+            changed.extend(bound.into_iter().chain(dotted));
+        }
+        if changed.is_empty() {
+            return changed;
+        }
+        for node in self.new.file.items.iter().filter(|item| item.what == What::Assignment && item.runs_unasked) {
+            let reads_changed = node.effects.reads.iter().any(|name| {
+                changed.contains(name) || graph.attribute(name).is_some_and(|attribute| changed.contains(&attribute))
+            });
+            // What a call gives stays as it was, and that is reported.
+            if reads_changed && !graph.runs_any(&node.effects, edited) {
+                changed.extend(node.bound_names());
+            }
+        }
+        changed
     }
 
     /// Functions and classes of the module, and methods (`Table.fill`), with any edit in them.
@@ -83,8 +106,16 @@ impl<'a> Comparison<'a> {
             [] => Some(edit.definition.clone()),
             // Of a class's members only functions run.
             [class] if is_class(class) => (edit.what == What::Function).then(|| edit.definition.clone()),
-            [class, method, ..] if is_class(class) => Some(format!("{class}.{method}")),
-            [function, ..] => Some(function.clone()),
+            [class, method, inside @ ..] if is_class(class) => {
+                let class_node = self.new.file.items.iter().find(|item| item.is_class() && item.name == *class)?;
+                let function = class_node.body.iter().find(|item| item.is_function() && item.name == *method)?;
+                runs_inside(function, &inner_path(inside, edit)).then(|| format!("{class}.{method}"))
+            }
+            [function, inside @ ..] => {
+                let node = self.new.file.items.iter().find(|item| item.is_function() && item.name == *function);
+                // A function that it only makes runs the new code by itself.
+                node.is_none_or(|node| runs_inside(node, &inner_path(inside, edit))).then(|| function.clone())
+            }
         };
         self.edits.iter().chain(&self.removals).filter(is_definition).filter_map(name_of).collect()
     }
@@ -105,7 +136,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Walks a scope in text order. Answers the names bound in it that have other values now.
-    fn derive(&mut self, items: &'a [Node], scope: &Scope<'a>, dirty: &mut Dirty, called: &HashSet<String>) -> Dirty {
+    fn derive(&mut self, items: &'a [Node], scope: &Scope<'a>, dirty: &mut Dirty, called: &Callables<'a>) -> Dirty {
         let mut own = Dirty::new();
         for node in items {
             let fresh = match node.what {
@@ -127,6 +158,11 @@ impl<'a> Comparison<'a> {
             }
             own.extend(fresh.iter().cloned());
             dirty.extend(fresh);
+            if node.is_definition() && scope.path.is_empty() && self.registers_anew(node) {
+                let found: Vec<String> = called.graph.mutated_by(node).into_iter().flat_map(with_contents).collect();
+                self.deferred.extend(found.iter().cloned());
+                dirty.extend(found);
+            }
         }
         own
     }
@@ -137,7 +173,7 @@ impl<'a> Comparison<'a> {
         node: &'a Node,
         scope: &Scope<'a>,
         dirty: &mut Dirty,
-        called: &HashSet<String>,
+        called: &Callables<'a>,
     ) -> Vec<String> {
         let (bound, dotted) = self.foreign.through(node);
         let mut fresh = self.derive_statement(node, scope, dirty, called);
@@ -153,15 +189,24 @@ impl<'a> Comparison<'a> {
         fresh
     }
 
+    /// Whether a definition's decorators and bases see it for the first time, or again.
+    fn registers_anew(&mut self, node: &Node) -> bool {
+        self.edit_for(node).is_some_and(|edit| {
+            edit.change == Change::Added
+                || matches!(edit.kind, Kind::Replaced | Kind::ClassHeader)
+                || edit.parts.contains(&Part::Decorators)
+        })
+    }
+
     fn derive_statement(
         &mut self,
         node: &'a Node,
         scope: &Scope<'a>,
         dirty: &Dirty,
-        called: &HashSet<String>,
+        called: &Callables<'a>,
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
-        let is_edited = |name: &String| called.contains(name) || called.contains(head(name));
+        let is_edited = |name: &String| called.called.contains(name);
         // What a function of the file makes of another one is a wrapper, mostly; a class it looks at.
         let is_used = |(by, name): &(String, String)| {
             let is_own = || self.new.file.items.iter().any(|item| item.is_function() && item.name == *by);
@@ -171,8 +216,9 @@ impl<'a> Comparison<'a> {
         let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
         // What a statement did by calling it stays as well.
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
-        let calls_edited = uses_edited || (may_call && node.calls.iter().any(is_edited));
-        let changed_reads = changed_reads(node, dirty);
+        let calls_edited = uses_edited || (may_call && called.graph.runs_any(&node.effects, &called.called));
+        let mut changed_reads = changed_reads(node, dirty);
+        let is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
         if let Some(edit) = self.edit_for(node) {
             edit.changed_reads = changed_reads;
             let fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
@@ -193,6 +239,7 @@ impl<'a> Comparison<'a> {
         let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
         told.kind = Kind::Derived;
         told.changed_reads = changed_reads;
+        told.deferred = is_deferred;
         told.offered |= calls_edited;
         let mut fresh = Vec::new();
         if !told.offered {
@@ -202,6 +249,24 @@ impl<'a> Comparison<'a> {
         self.push(node, told);
         self.rebuild_around(scope);
         fresh
+    }
+
+    /// Attributes that elements and objects have of edited classes, and what definitions are registered in: they are others
+    /// only once the patch is live.
+    fn read_when_live(&self, node: &Node, dirty: &Dirty, graph: &Graph<'a>, changed_reads: &mut Vec<String>) -> bool {
+        let attributes = node.effects.reads.iter().filter_map(|name| graph.attribute(name));
+        let mut found: Vec<String> = attributes.filter(|name| dirty.contains(name)).collect();
+        for element in &node.effects.elements {
+            let of_class = |name: &&String| {
+                name.rsplit_once('.').is_some_and(|(owner, attribute)| attribute == element && graph.is_class(owner))
+            };
+            found.extend(dirty.iter().filter(of_class).cloned());
+        }
+        let is_deferred = !found.is_empty() || changed_reads.iter().any(|name| self.deferred.contains(name));
+        found.retain(|name| !changed_reads.contains(name));
+        found.sort();
+        changed_reads.extend(found);
+        is_deferred
     }
 
     /// A default that reads such a name is evaluated again, the others keep their values; so are annotations. Decorators
@@ -272,7 +337,7 @@ impl<'a> Comparison<'a> {
         node: &'a Node,
         scope: &Scope<'a>,
         dirty: &mut Dirty,
-        called: &HashSet<String>,
+        called: &Callables<'a>,
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let mut fresh = Vec::new();
@@ -337,6 +402,23 @@ fn reads_any(reads: &[String], dirty: &Dirty) -> bool {
     !dirty.is_empty() && reads.iter().any(|name| dirty.contains(name))
 }
 
-fn head(name: &str) -> &str {
-    name.split('.').next().unwrap_or(name)
+/// What a call of runs edited code, and how calls are told.
+struct Callables<'a> {
+    graph: Graph<'a>,
+    called: HashSet<String>,
+}
+
+fn graph_of_live(live: &Outline) -> Graph<'_> {
+    Graph::new(&live.file.items)
+}
+
+/// `REG`, `REG[]`
+fn with_contents(name: String) -> Vec<String> {
+    if name.ends_with("__subclasses__") { vec![name] } else { vec![contents(&name)] }
+}
+
+/// The names of the functions from a module's function to the edited one inside.
+fn inner_path(inside: &[String], edit: &Edit) -> Vec<String> {
+    let last = edit.definition.rsplit('.').next().unwrap_or(&edit.definition).to_owned();
+    inside.iter().cloned().chain([last]).collect()
 }

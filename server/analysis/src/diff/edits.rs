@@ -41,6 +41,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         rebound: false,
         superseded: false,
         offered: false,
+        deferred: false,
     }
 }
 

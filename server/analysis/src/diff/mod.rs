@@ -6,9 +6,7 @@ mod decorated;
 mod derived;
 mod edits;
 mod excerpt;
-mod foreign;
 mod functions;
-mod reach;
 mod scope;
 mod stale;
 mod statements;
@@ -17,11 +15,11 @@ use std::collections::{HashMap, HashSet};
 
 use hotsplice_channel::patch::{ClassUnit, Edit, FilePatch, Unit};
 
+use crate::depend::foreign::Foreign;
 use crate::outline::Outline;
 use crate::tree::Node;
 pub use again::run_again;
 use excerpt::{Range, cut, whole};
-pub use foreign::Foreign;
 use scope::Scope;
 
 /// All edits that lead from `live` to `new`. Definitions named in `stale` get an edit even where the texts agree,
@@ -71,6 +69,9 @@ struct Comparison<'a> {
     classes: Vec<ClassUnit>,
     /// Functions and classes whose call runs edited code, by the module's names.
     running: HashSet<String>,
+    /// Containers whose contents are others once definitions are made or gone, and attributes that objects read of edited
+    /// classes: what reads them is computed once the patch is live.
+    deferred: HashSet<String>,
     /// What statements that are gone had assigned besides names.
     lost_writes: Vec<String>,
     /// Classes with an edit inside.
@@ -102,6 +103,7 @@ impl<'a> Comparison<'a> {
             moves: Vec::new(),
             classes: Vec::new(),
             running: HashSet::new(),
+            deferred: HashSet::new(),
             lost_writes: Vec::new(),
             touched: HashSet::new(),
             decorating: HashSet::new(),

@@ -6,10 +6,11 @@ use ruff_python_ast::visitor::Visitor;
 use ruff_python_ast::{Expr, ModModule, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
-use super::attributes;
 use super::hashing::{self, hash_of};
 use super::names::{Names, dotted};
 use super::tokens::TokenIndex;
+use super::{attributes, effects};
+use crate::effects::Effects;
 use crate::lines::Lines;
 use crate::tree::{Binding, DefaultValue, Node, Parts, Span};
 
@@ -76,6 +77,7 @@ impl<'a> Builder<'a> {
         let line = self.lines.line_of(span.0);
         let mut names = Names::new(self.lazy_annotations);
         names.visit_stmt(statement);
+        let is_definition = matches!(what, What::Function | What::Class);
         Node {
             what,
             name: String::new(),
@@ -89,6 +91,7 @@ impl<'a> Builder<'a> {
             calls: names.calls,
             passed: names.passed,
             writes: names.writes,
+            effects: if is_definition { Effects::default() } else { effects::of_statement(statement) },
             makes_lambdas: names.makes_lambdas,
             runs_unasked: runs_unasked(statement),
             main_guard: is_main_guard(statement),
@@ -172,9 +175,7 @@ impl<'a> Builder<'a> {
         parts.annotation_reads = annotated.reads;
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one)).collect();
-        let mut inside = Names::new(self.lazy_annotations);
-        inside.visit_body(&function.body);
-        parts.calls = inside.calls;
+        parts.inside = effects::of_function(parameters, &function.body);
         parts.attributes = attributes::of(function, &structure.nested, self.text);
         parts.decorator_reads = header.reads.clone();
         parts.header_reads = header.reads;
@@ -379,6 +380,8 @@ fn join(before: &mut Node, node: Node) {
     before.calls.extend(node.calls);
     before.passed.extend(node.passed);
     before.writes.extend(node.writes);
+    before.effects.made.extend(node.effects.made.iter().cloned());
+    before.effects.extend(node.effects);
 }
 
 fn span_of(node: &impl Ranged) -> Span {

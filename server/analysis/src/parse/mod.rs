@@ -2,6 +2,7 @@
 
 mod attributes;
 mod builder;
+mod effects;
 mod hashing;
 mod names;
 mod tokens;

@@ -123,6 +123,22 @@ class _Instance:
         self.owner = owner
 
 
+def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
+    """Functions and classes of a module whose code names one of these objects."""
+    names = {name for name, value in list(members.items()) if id(value) in wanted}
+    found: list[Any] = []
+    for value in list(members.values()) if names else ():
+        if type(value) is FunctionType and value.__globals__ is members:
+            functions = [value]
+        elif issubclass(type(value), type) and value.__module__ == members.get("__name__"):
+            functions = [one for member in list(value.__dict__.values()) for one in _functions(member)]
+        else:
+            continue
+        if any(not names.isdisjoint(code.co_names) for function in functions for code in tree(function.__code__)):
+            found.append(value)
+    return found
+
+
 def _content(cell: CellType) -> Any:
     try:
         return cell.cell_contents

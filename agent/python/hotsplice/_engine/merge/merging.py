@@ -60,7 +60,7 @@ class Merger:
     def take(self, outcome):
         """Runs one edit; raises ``Refusal`` if that fails. What would run former code is deferred or reported."""
         edit = outcome.edit
-        if self.shadow.writes.are_put_off(edit.get("changed_reads", ())):
+        if edit.get("deferred") or self.shadow.writes.are_put_off(edit.get("changed_reads", ())):
             self._put_off(outcome)
             return
         is_assignment = edit["what"] == "assignment" and not edit["scope"]
@@ -123,11 +123,15 @@ class Merger:
         edit = outcome.edit
         if edit["scope"] or edit["what"] not in ("assignment", "block"):
             outcome.caveat("HS0401", "it reads what is assigned once the patch is live; it is not run again by itself")
-        elif not changed_values.is_kept(self, outcome, self.namespace.globals, ()):
+        elif not (outcome.is_kept if edit.get("deferred") else self.is_kept(outcome)):
             code = compile_excerpt(edit["run"], self.namespace.filename)
             names = [*edit["binds"]]
             self.shadow.writes.put_off(names, _run_live, code, self.namespace.globals, names)
             outcome.applied()
+
+    def is_kept(self, outcome):
+        """Whether a module's assignment is left alone, because the program changed its value."""
+        return changed_values.is_kept(self, outcome, self.namespace.globals, ())
 
     def _branches(self, edit):
         """For a compound statement that is run unasked."""

@@ -22,22 +22,22 @@ pub struct Foreign {
 }
 
 impl Foreign {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.called.is_empty()
     }
 
     /// What an import makes of the names that changed: names bound to such values, and dotted names that lead to them.
-    pub(super) fn through(&self, import: &Node) -> (Vec<String>, Vec<String>) {
+    pub(crate) fn through(&self, import: &Node) -> (Vec<String>, Vec<String>) {
         self.known_as(&self.changed, import)
     }
 
     /// How the module calls what runs edited code.
-    pub(super) fn calls(&self, items: &[Node]) -> HashSet<String> {
+    pub(crate) fn calls(&self, items: &[Node]) -> HashSet<String> {
         self.imported(&self.called, items)
     }
 
     /// The decorators among them.
-    pub(super) fn decorators(&self, items: &[Node]) -> HashSet<String> {
+    pub(crate) fn decorators(&self, items: &[Node]) -> HashSet<String> {
         self.imported(&self.decorating, items)
     }
 

@@ -1,0 +1,414 @@
+//! Who calls whom in a file, by names and by the classes of what names hold.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::effects::{EAGER, Effects};
+use crate::tree::{Node, flattened};
+
+/// Methods that run when a class is called.
+const MAKING: [&str; 3] = ["__init__", "__new__", "__post_init__"];
+/// What only hands on the function that it is given.
+const WRAPPERS: [&str; 14] = [
+    "functools.wraps",
+    "wraps",
+    "functools.partial",
+    "partial",
+    "functools.update_wrapper",
+    "update_wrapper",
+    "functools.lru_cache",
+    "lru_cache",
+    "functools.cache",
+    "cache",
+    "staticmethod",
+    "classmethod",
+    "property",
+    "super",
+];
+/// How many classes or results a name is followed through.
+const DEPTH: usize = 8;
+
+struct Class<'a> {
+    methods: HashMap<&'a str, &'a Node>,
+    bases: Vec<&'a str>,
+}
+
+/// The functions and classes of a file. Callables are named `build`, `Table`, `Table.fill`; those of other modules as the file
+/// names them.
+pub(crate) struct Graph<'a> {
+    functions: HashMap<&'a str, &'a Node>,
+    classes: HashMap<&'a str, Class<'a>>,
+    /// The module's names and what gives them their values.
+    made: HashMap<&'a str, &'a str>,
+    /// Names that hold lambdas.
+    lambdas: HashMap<&'a str, &'a Effects>,
+}
+
+/// Where a name is read.
+#[derive(Clone, Copy, Default)]
+struct Context<'a> {
+    class: Option<&'a str>,
+    effects: Option<&'a Effects>,
+}
+
+impl<'a> Graph<'a> {
+    pub fn new(items: &'a [Node]) -> Self {
+        let mut graph =
+            Self { functions: HashMap::new(), classes: HashMap::new(), made: HashMap::new(), lambdas: HashMap::new() };
+        for (node, _) in flattened(items) {
+            let Some(parts) = &node.definition else { continue };
+            if node.is_class() {
+                let methods = flattened(&node.body).into_iter().map(|(method, _)| (method.name.as_str(), method));
+                let decorators = &parts.decorator_reads;
+                let bases = parts.header_reads.iter().filter(|name| !decorators.contains(name));
+                let class = Class { methods: methods.collect(), bases: bases.map(String::as_str).collect() };
+                graph.classes.insert(&node.name, class);
+            } else {
+                graph.functions.insert(&node.name, node);
+            }
+        }
+        for node in items.iter().filter(|node| !node.is_definition()) {
+            graph.made.extend(node.effects.made.iter().map(|(name, by)| (name.as_str(), by.as_str())));
+            if let (Some(lambdas), [binding]) = (node.effects.lambdas.as_deref(), node.binds.as_slice()) {
+                graph.lambdas.insert(&binding.name, lambdas);
+            }
+        }
+        graph
+    }
+
+    /// The callables a call of which runs one of `edited`, or reads one of `changed`; those included.
+    pub fn running(&self, edited: &HashSet<String>, changed: &HashSet<String>) -> HashSet<String> {
+        let mut callers: HashMap<String, Vec<String>> = HashMap::new();
+        let mut reached = edited.clone();
+        let mut note = |caller: &str, class: Option<&'a str>, effects: Vec<&'a Effects>| {
+            for effects in effects {
+                let context = Context { class, effects: Some(effects) };
+                for called in self.callees(effects, context) {
+                    callers.entry(called).or_default().push(caller.to_owned());
+                }
+                if self.reads_any(effects, context, changed) {
+                    reached.insert(caller.to_owned());
+                }
+            }
+        };
+        for (name, node) in &self.functions {
+            note(name, None, run_by(node));
+        }
+        for (name, lambdas) in &self.lambdas {
+            note(name, None, vec![*lambdas]);
+        }
+        for (name, class) in &self.classes {
+            for (method, node) in &class.methods {
+                if node.is_function() {
+                    note(&format!("{name}.{method}"), Some(name), run_by(node));
+                }
+            }
+        }
+        for (name, class) in &self.classes {
+            for made in MAKING.iter().flat_map(|method| self.method(name, method, 0)) {
+                callers.entry(made).or_default().push((*name).to_owned());
+            }
+            // Of a metaclass.
+            let calls = class.bases.iter().filter(|base| self.classes.contains_key(*base)).flat_map(|base| {
+                let own = self.classes.get(base).is_some_and(|class| class.bases.iter().any(|base| is_metaclass(base)));
+                if own { self.method(base, "__call__", 0) } else { Vec::new() }
+            });
+            for call in calls {
+                callers.entry(call).or_default().push((*name).to_owned());
+            }
+        }
+        let mut pending: Vec<String> = reached.iter().cloned().collect();
+        while let Some(name) = pending.pop() {
+            for caller in callers.get(&name).into_iter().flatten() {
+                if reached.insert(caller.clone()) {
+                    pending.push(caller.clone());
+                }
+            }
+        }
+        reached
+    }
+
+    /// What those callables are called by where they are methods of objects that the module's names hold, or inherited.
+    pub fn through_objects(&self, running: &HashSet<String>) -> HashSet<String> {
+        let mut found = HashSet::new();
+        for name in self.made.keys().chain(self.classes.keys()) {
+            let Some(class) = self.type_of(name, Context::default(), 0) else { continue };
+            for callable in running {
+                if let Some((_, method)) = callable.rsplit_once('.')
+                    && self.method(&class, method, 0).iter().any(|known| known == callable)
+                {
+                    found.insert(if method == "__call__" && self.made.contains_key(name) {
+                        (*name).to_owned()
+                    } else {
+                        format!("{name}.{method}")
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether a module's statement runs one of these callables.
+    pub fn runs_any(&self, effects: &'a Effects, running: &HashSet<String>) -> bool {
+        if running.is_empty() {
+            return false;
+        }
+        let context = Context::default();
+        let is_element = |method: &String| running.iter().any(|name| is_method(name, method));
+        self.callees(effects, context).iter().any(|name| running.contains(name))
+            || effects.elements.iter().any(is_element)
+            || self.runs_methods_of_given(effects, running)
+    }
+
+    /// `total(cart)`, where `total` calls a method of its parameter.
+    fn runs_methods_of_given(&self, effects: &Effects, running: &HashSet<String>) -> bool {
+        effects.passed.iter().any(|(by, given)| {
+            let Some(class) = self.type_of(given, Context::default(), 0) else { return false };
+            let Some(inside) = self.functions.get(by.as_str()).and_then(|node| node.definition.as_ref()) else {
+                return false;
+            };
+            inside.inside.calls.iter().any(|called| {
+                let parameters = &inside.inside.locals[..inside.inside.parameters.min(inside.inside.locals.len())];
+                called.split_once('.').is_some_and(|(head, method)| {
+                    parameters.iter().any(|name| name == head)
+                        && self.method(&class, method, 0).iter().any(|name| running.contains(name))
+                })
+            })
+        })
+    }
+
+    /// The attribute of a class that a dotted name means: `Settings.SIZE` for `config.SIZE`.
+    pub fn attribute(&self, name: &str) -> Option<String> {
+        let (holder, attribute) = name.rsplit_once('.')?;
+        let class = self.type_of(holder, Context::default(), 0)?;
+        (class != holder).then(|| format!("{class}.{attribute}"))
+    }
+
+    /// Whether a dotted name is a class's; of other modules the usual spelling tells.
+    pub fn is_class(&self, name: &str) -> bool {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        self.classes.contains_key(name)
+            || (name != last || !self.functions.contains_key(name)) && last.starts_with(char::is_uppercase)
+    }
+
+    /// Containers that making a definition changes: by its decorators, and by the bases of a class.
+    pub fn mutated_by(&self, node: &Node) -> Vec<String> {
+        let Some(parts) = &node.definition else { return Vec::new() };
+        let mut found = Vec::new();
+        for name in &parts.decorator_reads {
+            if let Some(function) = self.functions.get(name.as_str()) {
+                all_effects(function).iter().for_each(|effects| found.extend(effects.mutates.iter().cloned()));
+            }
+        }
+        for base in if node.is_class() { self.ancestors(&node.name) } else { Vec::new() } {
+            found.push(format!("{base}.__subclasses__"));
+            let hook = self.classes.get(base.as_str()).and_then(|class| class.methods.get("__init_subclass__"));
+            for effects in hook.map_or_else(Vec::new, |hook| all_effects(hook)) {
+                let own = |name: &String| name.replacen("cls.", &format!("{base}."), 1);
+                found.extend(effects.mutates.iter().map(own));
+            }
+        }
+        found
+    }
+
+    /// The classes of the file, and the names of others, that a class derives from.
+    fn ancestors(&self, class: &str) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut pending = vec![class.to_owned()];
+        while let Some(name) = pending.pop() {
+            for base in self.classes.get(name.as_str()).map_or(&[][..], |class| &class.bases) {
+                if !found.iter().any(|known| known == base) {
+                    found.push((*base).to_owned());
+                    pending.push((*base).to_owned());
+                }
+            }
+        }
+        found
+    }
+
+    fn callees(&self, effects: &'a Effects, context: Context<'a>) -> Vec<String> {
+        let calls = effects.calls.iter().map(String::as_str);
+        let given = effects.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| name.as_str());
+        calls.chain(given).flat_map(|name| self.called(name, context)).collect()
+    }
+
+    /// The callables that a call of a name runs.
+    fn called(&self, name: &str, context: Context<'a>) -> Vec<String> {
+        if let Some((holder, method)) = name.rsplit_once('.') {
+            if let Some(class) = context.class
+                && (holder == "self" || holder == "cls" || is_first(holder, context))
+            {
+                return self.overridden(class, method);
+            }
+            if let (Some(class), "super()") = (context.class, holder) {
+                let bases = self.classes.get(class).map_or(&[][..], |class| &class.bases);
+                return bases.iter().flat_map(|base| self.method(base, method, 0)).collect();
+            }
+            return match self.type_of(holder, context, 0) {
+                Some(class) => self.method(&class, method, 0),
+                None if is_local(name, context) || holder.contains('(') => Vec::new(),
+                None => vec![name.to_owned()],
+            };
+        }
+        if let (Some(class), "cls") = (context.class, name) {
+            return vec![class.to_owned()];
+        }
+        if !is_local(name, context) && (self.functions.contains_key(name) || self.classes.contains_key(name)) {
+            return vec![name.to_owned()];
+        }
+        match self.type_of(name, context, 0) {
+            Some(class) => self.method(&class, "__call__", 0),
+            None if is_local(name, context) => Vec::new(),
+            None => vec![name.to_owned()],
+        }
+    }
+
+    /// The class of what a name holds, as far as the text tells.
+    fn type_of(&self, name: &str, context: Context<'a>, depth: usize) -> Option<String> {
+        if depth > DEPTH {
+            return None;
+        }
+        if let Some(callee) = name.strip_suffix("()") {
+            return self.result_of(callee, context, depth + 1);
+        }
+        if self.classes.contains_key(name) && !is_local(name, context) {
+            return Some(name.to_owned());
+        }
+        let own = context.effects.and_then(|effects| effects.made.iter().rev().find(|(known, _)| known == name));
+        let by = match own {
+            Some((_, by)) => by.as_str(),
+            None if is_local(name, context) => return None,
+            None => self.made.get(name).copied()?,
+        };
+        match by.strip_prefix('=') {
+            Some(other) if other == name => None,
+            Some(other) => self.type_of(other, context, depth + 1),
+            None => self.result_of(by, context, depth + 1),
+        }
+    }
+
+    /// The class of what a call gives. What is called in another module may be a class.
+    fn result_of(&self, callee: &str, context: Context<'a>, depth: usize) -> Option<String> {
+        if depth > DEPTH {
+            return None;
+        }
+        if self.classes.contains_key(callee) {
+            return Some(callee.to_owned());
+        }
+        let function = match callee.rsplit_once('.') {
+            None => self.functions.get(callee).copied(),
+            Some((holder, method)) => {
+                let class = self.type_of(holder, context, depth + 1);
+                class.as_deref().and_then(|class| self.classes.get(class)?.methods.get(method).copied())
+            }
+        };
+        let Some(function) = function else {
+            let head = callee.split('.').next().unwrap_or(callee);
+            return (!is_local(callee, context) && !self.made.contains_key(head) && !callee.contains('('))
+                .then(|| callee.to_owned());
+        };
+        let inside = &function.definition.as_ref()?.inside;
+        let context = Context { class: None, effects: Some(inside) };
+        inside.returns.iter().find_map(|by| match by.strip_prefix('=') {
+            Some(name) => self.type_of(name, context, depth + 1),
+            None => self.result_of(by, context, depth + 1),
+        })
+    }
+
+    /// The callables that a method's name means on a class; what other modules' classes define is named by them.
+    fn method(&self, class: &str, method: &str, depth: usize) -> Vec<String> {
+        let Some(own) = self.classes.get(class) else { return vec![format!("{class}.{method}")] };
+        if own.methods.contains_key(method) {
+            return vec![format!("{class}.{method}")];
+        }
+        let bases = own.bases.iter().filter(|_| depth < DEPTH);
+        bases.flat_map(|base| self.method(base, method, depth + 1)).collect()
+    }
+
+    /// A method called on `self`, which may be of a class that derives from this one.
+    fn overridden(&self, class: &str, method: &str) -> Vec<String> {
+        let mut found = self.method(class, method, 0);
+        for name in self.classes.keys().filter(|name| **name != class) {
+            let derives = self.ancestors(name).iter().any(|base| base == class);
+            if derives && self.classes[name].methods.contains_key(method) {
+                found.push(format!("{name}.{method}"));
+            }
+        }
+        found
+    }
+
+    fn reads_any(&self, effects: &Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {
+        if changed.is_empty() {
+            return false;
+        }
+        effects.reads.iter().any(|name| {
+            if let (Some(class), Some((holder, attribute))) = (context.class, name.split_once('.'))
+                && (holder == "self" || holder == "cls" || is_first(holder, context))
+            {
+                let attribute = attribute.split('.').next().unwrap_or(attribute);
+                let owners = self.ancestors(class).into_iter().chain([class.to_owned()]);
+                return owners.into_iter().any(|owner| changed.contains(&format!("{owner}.{attribute}")));
+            }
+            !effects.is_local(name) && (changed.contains(name) || changed.contains(&format!("{name}[]")))
+        })
+    }
+}
+
+fn is_metaclass(base: &str) -> bool {
+    ["type", "ABCMeta", "abc.ABCMeta", "EnumMeta", "enum.EnumMeta"].contains(&base)
+}
+
+fn is_method(callable: &str, method: &str) -> bool {
+    callable.rsplit_once('.').is_some_and(|(_, name)| name == method)
+}
+
+fn is_local(name: &str, context: Context) -> bool {
+    context.effects.is_some_and(|effects| effects.is_local(name))
+}
+
+/// Whether a name is a method's first parameter.
+fn is_first(name: &str, context: Context) -> bool {
+    context
+        .effects
+        .is_some_and(|effects| effects.parameters > 0 && effects.locals.first().is_some_and(|own| own == name))
+}
+
+/// What runs when a function is called: its own body, and those of the functions inside that it calls or hands to others.
+fn run_by(function: &Node) -> Vec<&Effects> {
+    let Some(parts) = &function.definition else { return Vec::new() };
+    let mut found = vec![&parts.inside];
+    let nested: Vec<&Node> = flattened(&function.body).into_iter().map(|(node, _)| node).collect();
+    let mut run: Vec<&str> = Vec::new();
+    let mut at = 0;
+    while let Some(effects) = found.get(at).copied() {
+        at += 1;
+        for node in &nested {
+            if !run.contains(&node.name.as_str()) && runs_nested(effects, &node.name) {
+                run.push(&node.name);
+                found.extend(run_by(node));
+            }
+        }
+    }
+    found
+}
+
+fn runs_nested(effects: &Effects, name: &str) -> bool {
+    effects.calls.iter().any(|called| called == name)
+        || effects.passed.iter().any(|(by, given)| given == name && !WRAPPERS.contains(&by.as_str()))
+}
+
+/// Whether a call of a function runs a function inside of it: the path leads from one to the other.
+pub(crate) fn runs_inside(function: &Node, path: &[String]) -> bool {
+    let [name, rest @ ..] = path else { return true };
+    if name == "<locals>" {
+        return runs_inside(function, rest);
+    }
+    let nested = flattened(&function.body).into_iter().map(|(node, _)| node).find(|node| node.name == *name);
+    let Some(nested) = nested else { return true };
+    let is_run = run_by(function).iter().any(|effects| runs_nested(effects, name));
+    is_run && runs_inside(nested, rest)
+}
+
+fn all_effects(function: &Node) -> Vec<&Effects> {
+    let own = function.definition.as_ref().map(|parts| &parts.inside);
+    own.into_iter().chain(function.body.iter().flat_map(all_effects)).collect()
+}

@@ -1,0 +1,91 @@
+//! What a statement, or the body of a function, does when it runs: plain data for the dependency graph.
+
+/// Functions that call or look at what they are given at once.
+pub(crate) const EAGER: [&str; 28] = [
+    "map",
+    "filter",
+    "sorted",
+    "min",
+    "max",
+    "sum",
+    "any",
+    "all",
+    "reduce",
+    "functools.reduce",
+    "getattr",
+    "hasattr",
+    "vars",
+    "dir",
+    "list",
+    "tuple",
+    "set",
+    "frozenset",
+    "dict",
+    "len",
+    "iter",
+    "next",
+    "str",
+    "repr",
+    "fields",
+    "asdict",
+    "dataclasses.fields",
+    "dataclasses.asdict",
+];
+
+/// Methods that change the container that they are called on.
+pub(crate) const MUTATING: [&str; 12] = [
+    "append",
+    "add",
+    "insert",
+    "extend",
+    "update",
+    "setdefault",
+    "pop",
+    "remove",
+    "discard",
+    "clear",
+    "appendleft",
+    "register",
+];
+
+/// Names are dotted as they stand in the text: `table.fill`; `Table().fill` is a method of what a call gives.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Effects {
+    pub calls: Vec<String>,
+    pub reads: Vec<String>,
+    /// Names given to calls: what is called, and the name.
+    pub passed: Vec<(String, String)>,
+    /// Names and what gives them their values: `Table` for `t = Table()` and `t: Table`, `=table` for another name.
+    pub made: Vec<(String, String)>,
+    /// What gives the result, in the same way.
+    pub returns: Vec<String>,
+    /// Attributes that an iteration reads or calls of the elements: `name` in `c.name for c in CLASSES`.
+    pub elements: Vec<String>,
+    /// Containers whose contents change.
+    pub mutates: Vec<String>,
+    /// Names that mean something of its own, parameters first.
+    pub locals: Vec<String>,
+    pub parameters: usize,
+    /// What lambdas do that are called later.
+    pub lambdas: Option<Box<Effects>>,
+}
+
+impl Effects {
+    /// Whether a dotted name begins with a name that means something of its own here.
+    pub fn is_local(&self, name: &str) -> bool {
+        let head = name.split(['.', '[', '(']).next().unwrap_or(name);
+        self.locals.iter().any(|local| local == head)
+    }
+
+    /// Adds what another piece of code does; its names are its own.
+    pub fn extend(&mut self, other: Effects) {
+        self.calls.extend(other.calls);
+        self.reads.extend(other.reads);
+        self.passed.extend(other.passed);
+        self.elements.extend(other.elements);
+        self.mutates.extend(other.mutates);
+        if let Some(lambdas) = other.lambdas {
+            self.lambdas.get_or_insert_default().extend(*lambdas);
+        }
+    }
+}
