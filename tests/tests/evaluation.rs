@@ -341,3 +341,75 @@ fn objects_of_the_program_are_looked_at_without_asking_them() {
         );
     }
 }
+
+#[test]
+fn the_first_import_of_threading_by_an_edit_leaves_the_main_thread_what_it_is() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let mut program = start(&workspace, python, "X = 1\n");
+        assert_eq!(ask(&mut program, "'threading' in sys.modules"), "False", "Python {}", python.name());
+        workspace.write("m.py", "import threading\nX = threading.main_thread().name\n");
+        workspace.call(&["patch", "m.py"]).expect(0);
+        let asked = "m.X, m.threading.main_thread().ident == m.threading.get_ident(), m.threading.current_thread() is m.threading.main_thread(), m.threading.active_count()";
+        assert_eq!(ask(&mut program, asked), "('MainThread', True, True, 1)", "Python {}", python.name());
+        program.close();
+        assert_eq!((program.wait(), program.stderr().as_str()), (Some(0), ""), "Python {}", python.name());
+    }
+}
+
+#[test]
+fn what_belongs_to_a_thread_is_not_made_on_the_agent_s() {
+    let module = "import decimal, sqlite3, threading
+DB = sqlite3.connect(':memory:')
+LOCAL = threading.local()
+LOCAL.user = 'one'
+decimal.getcontext().prec = 20
+def query():
+    return DB.execute('select 1').fetchone()
+";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let mut program = start(&workspace, python, module);
+        workspace.write("m.py", &module.replace("':memory:'", "':memory:', timeout=3"));
+        let text = workspace.call(&["patch", "m.py"]).text();
+        assert!(text.contains("HS0"), "Python {}: {text}", python.name());
+        assert_eq!(ask(&mut program, "m.query()"), "(1,)", "Python {}", python.name());
+        workspace.write("m.py", &module.replace("'one'", "'two'"));
+        let text = workspace.call(&["patch", "m.py"]).text();
+        assert!(text.contains("HS0110"), "Python {}: {text}", python.name());
+        workspace.write("m.py", &module.replace("prec = 20", "prec = 30"));
+        let text = workspace.call(&["patch", "m.py"]).text();
+        assert!(text.contains("HS0110"), "Python {}: {text}", python.name());
+        assert_eq!(ask(&mut program, "m.LOCAL.user, m.decimal.getcontext().prec"), "('one', 20)");
+    }
+}
+
+#[test]
+fn assignments_are_not_seen_before_the_commit_and_a_refused_patch_leaves_none() {
+    let module = "TABLE, LIST = {'a': 1}, [1, 2]
+class Settings:
+    debug = False
+class Item: pass
+item = Item()
+N = 1
+";
+    let more = "TABLE['b'] = 2
+TABLE['b'] += 1
+LIST[0] = 5
+Settings.debug = True
+item.name = 'x'
+del TABLE['a']
+";
+    let asked = "m.TABLE, m.LIST, m.Settings.debug, vars(m.item)";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let mut program = start(&workspace, python, module);
+        workspace.write("m.py", &format!("{module}{more}BROKEN = 1 / 0\n"));
+        workspace.call(&["patch", "m.py"]).expect(1);
+        assert_eq!(ask(&mut program, asked), "({'a': 1}, [1, 2], False, {})", "Python {}", python.name());
+        workspace.write("m.py", &format!("{module}{more}"));
+        let text = workspace.call(&["patch", "m.py"]).expect(0).text();
+        let wanted = "({'b': 3}, [5, 2], True, {'name': 'x'})";
+        assert_eq!(ask(&mut program, asked), wanted, "Python {}: {text}", python.name());
+    }
+}

@@ -10,6 +10,7 @@ A module that is loaded here imports through :func:`_import`, which stands in it
 
 import _frozen_importlib
 import _frozen_importlib_external
+import _thread
 import builtins
 import os
 import sys
@@ -78,8 +79,9 @@ def _library_module(name):
     module = _own.get(name) or _shared(name)
     if module is not None:
         return module
-    if name == "typing":
-        return _stand_ins.setdefault(name, _Typing(name))
+    stand_in = {"typing": _Typing, "threading": _Threading}.get(name)
+    if stand_in is not None:
+        return _stand_ins.setdefault(name, stand_in(name))
     with _frozen_importlib._ModuleLockManager("hotsplice._engine"):
         parent, _, tail = name.rpartition(".")
         outer = _library_module(parent) if parent else None
@@ -246,6 +248,19 @@ class _Typing(_MODULE):
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(builtins.__import__("typing"), name)
+
+
+class _Threading(_MODULE):
+    """``threading`` for a program that has not imported it: whoever imports it first says what the main thread is."""
+
+    get_ident = staticmethod(_thread.get_ident)
+
+    @staticmethod
+    def enumerate():
+        others = [ident for ident in sys._current_frames() if ident != _thread.get_ident()]
+        main = _MODULE("MainThread")
+        main.ident, main.name = others[0] if len(others) == 1 else None, "MainThread"
+        return [main]
 
 
 def _own_view_of_sys():

@@ -1,6 +1,7 @@
 """Starting and stopping the agent in this process."""
 
 import _io
+import _thread
 import atexit
 import os
 import sys
@@ -89,7 +90,9 @@ def listen(directory: "str | os.PathLike[str] | None" = None) -> None:
 
     After ``os.fork`` the child is a session of its own. After ``os.execv`` the new program has to listen itself.
     """
-    global _registered, _directory
+    global _registered, _directory, _main_ident
+    if _thread.get_native_id() == os.getpid():
+        _main_ident = _thread.get_ident()
     reason = _refusal()
     if reason:
         raise UnsupportedPython(f"HS0008: {reason}")
@@ -136,6 +139,25 @@ def _after_fork_in_child():
             transition.end_all()
     except OSError as error:
         sys.stderr.write(f"hotsplice: the forked process {os.getpid()} can't be patched: {error}\n")
+
+
+# The main thread, where it is known.
+_main_ident = None
+
+
+def correct_main_thread():
+    """Code that was run for a patch has imported ``threading``, which takes the thread for the main one, before 3.13."""
+    threading = sys.modules["threading"]
+    main = threading._main_thread
+    if _main_ident is None or sys.version_info >= (3, 13) or main._ident == _main_ident:
+        return
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    threading._shutdown_locks.discard(main._tstate_lock)
+    threading._shutdown_locks.add(lock)
+    threading._active.pop(main._ident, None)
+    main._ident, main._native_id, main._tstate_lock = _main_ident, os.getpid(), lock
+    threading._active[_main_ident] = main
 
 
 # What the main thread of a parent reads: not to be closed with its last reference, since its lock may be held.

@@ -117,8 +117,13 @@ pub fn run_program<'py>(py: Python<'py>, callable: &Bound<'py, PyAny>) -> PyResu
     }
     let is_outermost = deadline.depth.fetch_add(1, Ordering::AcqRel) == 0;
     let signals = is_outermost.then(ProgramSignals::enter);
+    let had_threading = thread::active(py).is_some();
     let result = finalizing::call(callable, &PyTuple::empty(py));
     drop(signals);
+    if !had_threading && thread::active(py).is_some() {
+        // If it fails, the program has a `threading` that is not the standard library's.
+        let _ = py.import("hotsplice._session").and_then(|session| session.call_method0("correct_main_thread"));
+    }
     if IN_FORKED_CHILD.get() {
         end_forked_child(py, result);
     }

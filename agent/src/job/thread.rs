@@ -85,7 +85,7 @@ pub fn ident() -> u64 {
 }
 
 /// The threads that `threading` lists; nothing if the program has not imported it.
-fn active(py: Python<'_>) -> Option<Bound<'_, PyDict>> {
+pub fn active(py: Python<'_>) -> Option<Bound<'_, PyDict>> {
     let modules = py.import("sys").and_then(|sys| sys.getattr("modules")).ok()?;
     let threading = modules.cast_into::<PyDict>().ok()?.get_item("threading").ok()??;
     // A program's own module of that name has no such thing.
