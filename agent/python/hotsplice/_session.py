@@ -146,7 +146,7 @@ _main_ident = None
 
 
 def correct_main_thread():
-    """Code that was run for a patch has imported ``threading``, which takes the thread for the main one, before 3.13."""
+    """Code that a patch has run imported ``threading``: before 3.13 that takes its thread for the main one."""
     threading = sys.modules["threading"]
     main = threading._main_thread
     if _main_ident is None or sys.version_info >= (3, 13) or main._ident == _main_ident:
