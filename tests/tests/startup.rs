@@ -83,3 +83,23 @@ fn the_agent_s_start_imports_nothing() {
         assert!(more.iter().all(|name| ours.contains(&name.as_str())), "Python {}: {more:?}", python.name());
     }
 }
+
+#[test]
+fn the_engine_is_loaded_whatever_of_the_standard_library_the_program_has_imported() {
+    for python in pythons::all() {
+        for imports in ["enum", "dataclasses, enum, functools", "subprocess, multiprocessing", "logging, asyncio"] {
+            let workspace = Workspace::new();
+            workspace.write("m.py", &format!("import {imports}\nX = 1\ndef f(a=1): return a\n"));
+            let script = workspace.write(
+                "main.py",
+                "import sys, m\nprint('ready', flush=True)\nsys.stdin.readline()\nprint(m.X, m.f(), flush=True)\n",
+            );
+            let mut program = workspace.run(python, &[&script.display().to_string()]);
+            program.wait_line("ready");
+            workspace.write("m.py", &format!("import {imports}\nX = 2\ndef f(a=2): return a\n"));
+            workspace.call(&["patch", "m.py"]).expect(0);
+            program.send("");
+            assert_eq!(program.line(), "2 2", "Python {}: {imports}", python.name());
+        }
+    }
+}

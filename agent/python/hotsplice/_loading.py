@@ -24,12 +24,16 @@ _NATIVE_IMPORTERS = (_frozen_importlib.BuiltinImporter, _frozen_importlib.Frozen
 # Modules of the standard library that were loaded for the engine alone, and what it has instead of others.
 _own = {}
 _stand_ins = {}
+# Those that others of them use although the program has them.
+_ALWAYS_OWN = {}
 
 
 def engine():
     """The engine's package, loaded if need be."""
-    _refresh()
-    return _engine_module("hotsplice._engine")
+    # Not while another thread loads something: what that begins with stays what it goes on with.
+    with _frozen_importlib._ModuleLockManager("hotsplice._engine"):
+        _refresh()
+        return _engine_module("hotsplice._engine")
 
 
 def share(name):
@@ -60,7 +64,7 @@ def _import(name, globals=None, locals=None, fromlist=(), level=0, is_library=Fa
     if top == "hotsplice":
         find = _engine_module
     elif is_library or top in sys.stdlib_module_names:
-        find = _library_module
+        find = _module_for_library if is_library else _library_module
     else:
         return builtins.__import__(name, globals, locals, fromlist, 0)
     module = find(name)
@@ -75,9 +79,14 @@ def _import(name, globals=None, locals=None, fromlist=(), level=0, is_library=Fa
     return module
 
 
-def _library_module(name):
-    module = _own.get(name) or _shared(name)
-    if module is not None:
+def _module_for_library(name):
+    """The same for what is loaded here: ``enum.global_enum`` looks for the module that it is used in."""
+    return _library_module(name, _ALWAYS_OWN if name == "enum" else _own)
+
+
+def _library_module(name, own=_own):
+    module = own.get(name) or (_shared(name) if own is _own else None)
+    if module is not None and not getattr(module.__spec__, "_initializing", False):
         return module
     stand_in = {"typing": _Typing, "threading": _Threading}.get(name)
     if stand_in is not None:
@@ -85,7 +94,7 @@ def _library_module(name):
     with _frozen_importlib._ModuleLockManager("hotsplice._engine"):
         parent, _, tail = name.rpartition(".")
         outer = _library_module(parent) if parent else None
-        module = _own.get(name) or _shared(name) or _own_sys.modules.get(name)
+        module = own.get(name) or (_shared(name) or _own_sys.modules.get(name) if own is _own else None)
         if module is not None:
             return module
         spec = _library_spec(name, _PATH if outer is None else outer.__path__)
@@ -94,24 +103,21 @@ def _library_module(name):
         before = sys.modules.get(name)
         module = _frozen_importlib.module_from_spec(spec)
         module.__dict__["__builtins__"] = _LIBRARY_BUILTINS
-        _own[name] = module
+        own[name] = module
         try:
+            spec._initializing = True
             spec.loader.exec_module(module)
             # Some that are written in C put themselves there.
             if before is None and sys.modules.get(name) is module:
                 del sys.modules[name]
-        except BaseException as error:
-            for loaded in [one for one in _own if one == name or one.startswith(name + ".")]:
-                del _own[loaded]
-            if type(error) is KeyError and error.args == (name,):
-                # A module of the program's, `enum`, looks for it in the program's `sys.modules`: it has to be there.
-                share(name)
-                found = _shared(name)
-                if found is not None:
-                    return found
+        except BaseException:
+            for loaded in [one for one in own if one == name or one.startswith(name + ".")]:
+                del own[loaded]
             raise
+        finally:
+            spec._initializing = False
         # `sys.modules[__name__] = another`
-        module = _own[name] = dict.get(_own_sys.modules, name, module)
+        module = own[name] = dict.get(_own_sys.modules, name, module)
         if outer is not None and tail not in outer.__dict__:
             setattr(outer, tail, module)
         return module

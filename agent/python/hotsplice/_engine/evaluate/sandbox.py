@@ -145,7 +145,7 @@ def guarded(action, shadow, what="running this", is_foreseen=False):
         raise Unforeseen
     try:
         return native.run_program(action)
-    except (TimeLimit, MemoryError, FormerCode):
+    except (TimeLimit, MemoryError, FormerCode, Refusal):
         raise
     except BaseException as error:
         raise Refusal("HS0103", describe(error, shadow.namespace, what)) from None

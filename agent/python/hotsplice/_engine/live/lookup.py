@@ -3,6 +3,7 @@
 import gc
 import os
 import re
+import sys
 from types import CodeType, FunctionType, ModuleType
 
 from ..._loaded import absolute, is_installed, loaded_modules, members_of  # noqa: F401
