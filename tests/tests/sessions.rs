@@ -244,7 +244,10 @@ fn a_process_becomes_a_session_by_its_pid() {
 const STATES: [(&str, &str); 8] = [
     ("sleeps", "time.sleep(2)"),
     ("computes", "end = time.time() + 2\nwhile time.time() < end: sum(range(1000))"),
-    ("allocates", "end = time.time() + 2\nwhile time.time() < end: [[bytes(n) for n in range(600)] for _ in range(20)]"),
+    (
+        "allocates",
+        "end = time.time() + 2\nwhile time.time() < end: [[bytes(n) for n in range(600)] for _ in range(20)]",
+    ),
     ("waits for a lock", "lock = threading.Lock(); lock.acquire(); print(lock.acquire(timeout=2))"),
     ("waits in select", "import select; print(select.select([], [], [], 2))"),
     ("waits for a child", "import subprocess; print(subprocess.run(['sleep', '2']).returncode)"),
