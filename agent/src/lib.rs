@@ -8,6 +8,7 @@
 //! | [`session`] | registry entry, start, stop, fork |
 //! | [`executed`] | what files the process executed, with their texts: an audit hook |
 //! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
+//! | [`frames`] | calls that run retired code |
 //! | [`heap`] | finds live objects |
 //! | [`cpython`] | everything of CPython that is not in its limited API |
 //! | [`finalizing`] | calls that may outlive the interpreter |
@@ -19,6 +20,7 @@ mod cpython;
 mod descriptor;
 mod executed;
 mod finalizing;
+mod frames;
 mod heap;
 mod job;
 mod json;
@@ -54,6 +56,10 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(executed::loaded, module)?,
         wrap_pyfunction!(commit::commit, module)?,
         wrap_pyfunction!(commit::sweep_late, module)?,
+        wrap_pyfunction!(frames::can_set_names, module)?,
+        wrap_pyfunction!(frames::set_names, module)?,
+        wrap_pyfunction!(frames::set_name_in_place, module)?,
+        wrap_pyfunction!(frames::look_again, module)?,
         wrap_pyfunction!(heap::functions_of, module)?,
         wrap_pyfunction!(heap::functions_of_file, module)?,
         wrap_pyfunction!(heap::functions_with_globals, module)?,

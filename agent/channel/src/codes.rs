@@ -73,6 +73,8 @@ codes! {
     MONKEYPATCH_KEPT "HS0305" Caveat "the name holds something that the program put there";
     CALLS_STILL_INSIDE "HS0306" Information "calls that began before the patch still run the old code";
     CLOSURE_CLASS "HS0307" Caveat "a class or function made inside a function is new only for later calls";
+    OLD_CALL_MEETS_NEW "HS0308" Caveat "a running call on old code meets something new that may not fit it";
+    CALLS_MOVED "HS0309" Information "running calls were moved to the new code";
 
     STATEMENT_OFFERED "HS0401" Caveat "the statement was not run; it is offered";
     VALUE_KEPT "HS0402" Caveat "the program changed the value since import; it is kept";

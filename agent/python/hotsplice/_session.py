@@ -134,9 +134,6 @@ def _after_fork_in_child():
     try:
         if load().after_fork_in_child():
             _replace_stdin()
-        transition = sys.modules.get("hotsplice._engine.after.transition")
-        if transition is not None:
-            transition.end_all()
     except OSError as error:
         sys.stderr.write(f"hotsplice: the forked process {os.getpid()} can't be patched: {error}\n")
 

@@ -20,6 +20,7 @@ pub struct Layout {
     pub tuple_items: Option<usize>,
     pub code_first_line: Option<usize>,
     pub code_line_table: Option<usize>,
+    pub code_names: Option<usize>,
     pub type_base: Option<usize>,
 }
 
@@ -37,6 +38,7 @@ pub fn layout(py: Python<'_>) -> &'static Layout {
             tuple_items: None,
             code_first_line: None,
             code_line_table: None,
+            code_names: None,
             type_base: None,
         })
     })
@@ -71,6 +73,7 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
         tuple_items: find_pointer(pair.as_any(), globals.as_any(), OBJECT),
         code_first_line: find_first_line(py, &probe_code)?,
         code_line_table: find_pointer(&probe_code, &probe_code.getattr("co_linetable")?, OBJECT),
+        code_names: find_code_names(py)?,
         type_base: find_pointer(&made_class(py, &base)?, &base, TYPE),
     })
 }
@@ -138,6 +141,13 @@ fn words(object: &Bound<'_, PyAny>) -> PyResult<Vec<(usize, u32)>> {
 fn find_word(object: &Bound<'_, PyAny>, wanted: impl Fn(u32) -> bool) -> PyResult<Option<usize>> {
     let found: Vec<usize> = words(object)?.into_iter().filter(|(_, word)| wanted(*word)).map(|(at, _)| at).collect();
     Ok(if let [offset] = found[..] { Some(offset) } else { None })
+}
+
+/// The names and the variables of the code must be different tuples.
+fn find_code_names(py: Python<'_>) -> PyResult<Option<usize>> {
+    let compile = py.import("builtins")?.getattr("compile")?;
+    let code = compile.call1(("probed_name + another_name", "<hotsplice>", "eval"))?;
+    Ok(find_pointer(&code, &code.getattr("co_names")?, OBJECT))
 }
 
 /// How much of an object is searched for a field: the part that `tp_base` of a type lies in is further back.

@@ -9,7 +9,7 @@ from time import perf_counter_ns, time
 
 from .. import _loading
 from . import evaluation, frameworks
-from .after import first_run, hooks, late, running, transition
+from .after import first_run, hooks, late, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.plan import EditOutcome, Plan
@@ -34,6 +34,9 @@ _WHOLE_FILE = {
 }
 
 _FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^)]*\))", re.MULTILINE)
+
+# How many calls are named.
+_PLACES = 4
 
 
 def _is_on_disk(path, text):
@@ -112,6 +115,15 @@ class FileChange:
             before = [unit for unit in units if unit["line"] <= edit["line"]]
             yield from before[-1:] or units
 
+    def outcome_of_old(self, line):
+        """The outcome of the innermost edit around a line of the live text, else of the first one."""
+        around = [
+            o for o in self.outcomes if o.edit.get("old_line") and o.edit["old_line"] <= line <= o.edit["old_end_line"]
+        ]
+        return min(
+            around or self.outcomes[:1], key=lambda o: (o.edit.get("old_end_line") or 0) - (o.edit.get("old_line") or 0)
+        )
+
     def outcome_at(self, line):
         """The outcome of the innermost edit around a line, else of the first one."""
         around = [o for o in self.outcomes if line and o.edit["line"] <= line <= o.edit["end_line"]]
@@ -139,6 +151,8 @@ class Transaction:
         self._following = deque()
         # The step of those that is being done.
         self._step = None
+        # Calls that run what the patch retires.
+        self.old_calls = []
         # Verdicts that came up after the commit.
         self.afterwards = []
         self._started = perf_counter_ns()
@@ -265,17 +279,22 @@ class Transaction:
         for change in self.files:
             if live_file(change.path).version != change.base_version:
                 raise EngineError("HS0203", "the live text was changed since the patch was prepared; try again")
-        moment = transition.plan(self)
+        world = self._prepare_world()
         files = [(change, live_file(change.path)) for change in self.files]
         retired = self._retired()
         try:
             replaced, (_swept, lacking, makes_more) = native.commit(
                 self.plan.operations, retired, self.options.get("fail_at")
             )
+            if world is not None:
+                world.is_live = True
         except native.ProgramChanged as error:
             raise EngineError("HS0203", f"{error}, since that was prepared; try again") from None
         except native.RollbackFailed as error:
             raise EngineError("HS0604", f"the commit failed and left traces: {error}") from None
+        finally:
+            if world is not None and not world.is_live:
+                world.end()
         # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.
         self.is_live = True
         for change, file in files:
@@ -285,8 +304,8 @@ class Transaction:
             file.differs = [outcome.edit["definition"] for outcome in change.outcomes if outcome.code == "HS0413"]
         self._lap("commit")
         follow = self._following
-        if moment is not None:
-            follow.append(partial(transition.begin, moment))
+        if world is not None:
+            follow.append(world.begin)
         if retired is not None:
             follow.append(partial(late.follow, retired))
             if makes_more:
@@ -372,13 +391,12 @@ class Transaction:
                     "patched_at": now,
                     "ran": None,
                 }
-        calls = running.calls_by_code() if change.retired else {}
         for code, unit in change.retired:
             name = ".".join((*unit["scope"], unit["name"]))
             version = file.patched.get(name, {"version": 1})["version"] - 1
             running.remember(code, file.path, name, version)
-            self._say_still_inside(change, unit, calls.get(id(code)))
         change.retired.clear()
+        self._report_old_calls(change)
         for code_change in (item for items in change.code_changes.values() for item in items):
             running.forget(code_change.new_code)
             name = ".".join((*code_change.unit["scope"], code_change.unit["name"]))
@@ -387,11 +405,34 @@ class Transaction:
                     first_run.watch(code, file.path, name, file.patched[name])
         change.code_changes.clear()
 
-    def _say_still_inside(self, change, unit, places):
-        if places:
-            calls = "1 call that began before still runs" if len(places) == 1 else f"{len(places)} calls still run"
-            for outcome in change.outcomes_of(unit):
-                outcome.note("applied", "HS0306", f"{calls} the old code ({', '.join(sorted(set(places)))})")
+    def _report_old_calls(self, change):
+        """Each definition whose former code is still run, with where."""
+        by_edit = {}
+        for call in self.old_calls:
+            if lookup.same_file(call.code.co_filename, change.path):
+                outcome = change.outcome_of_old(call.code.co_firstlineno)
+                by_edit.setdefault(id(outcome), (outcome, []))[1].append(call)
+        for outcome, inside in by_edit.values():
+            calls = "1 call that began before still runs" if len(inside) == 1 else f"{len(inside)} calls still run"
+            places = sorted({str(call) for call in inside})
+            shown = ", ".join(places[:_PLACES]) + (f" and {len(places) - _PLACES} more" if places[_PLACES:] else "")
+            outcome.note("applied", "HS0306", f"{calls} the old code ({shown})")
+        self.old_calls = [call for call in self.old_calls if not lookup.same_file(call.code.co_filename, change.path)]
+
+    def _prepare_world(self):
+        """What calls that run retired code go on seeing; reports what can't be kept for them."""
+        world = world_plan.plan(self)
+        for code, line, name in world.problems if world is not None else ():
+            change = next((one for one in self.files if lookup.same_file(code.co_filename, one.path)), self.files[0])
+            outcome = change.outcome_of_old(code.co_firstlineno)
+            outcome.caveat(
+                "HS0308",
+                f"a call that began before looks up {name} in line {line} and gets the new one, which may not fit it",
+            )
+        if world is not None:
+            # Nothing may keep the code that the end of its last call frees.
+            world.problems.clear()
+        return world
 
     def _show_text(self, change):
         """Tracebacks, debuggers and ``inspect`` read the live text, also where the file on disk says otherwise."""

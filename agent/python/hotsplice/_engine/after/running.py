@@ -3,33 +3,27 @@
 Old code objects are held weakly: nothing here keeps one alive that the end of its last frame should free.
 """
 
-import inspect
-import threading
 import weakref
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from collections.abc import Collection
+from types import CodeType
+from typing import Any
 
 from ..native import native
+from . import calls, worlds
 
 # id of an old code object → (weak reference, path, definition, version)
-_old = {}
+_old: dict[int, tuple[weakref.ref[CodeType], str, str, int]] = {}
 
 # Codes that calls were inside of when it was looked last; nothing while nobody looks.
-_inside = None
+_inside: set[tuple[str, str, int]] | None = None
 FIRST_LOOK, LAST_LOOK = 250, 8000
 
-_KINDS = (
-    (GeneratorType, "gi", "generator"),
-    (CoroutineType, "cr", "coroutine"),
-    (AsyncGeneratorType, "ag", "async generator"),
-)
-_SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
-
-def remember(code, path, definition, version):
+def remember(code: CodeType, path: str, definition: str, version: int) -> None:
     """Notes that ``code`` is not live any more."""
     key = id(code)
 
-    def gone(_reference):
+    def gone(_reference: Any) -> None:
         if _old.pop(key, None) is not None:
             _say_left(path, definition, version)
 
@@ -39,88 +33,61 @@ def remember(code, path, definition, version):
         pass
 
 
-def forget(code):
+def forget(code: CodeType) -> None:
     """``code`` is live again."""
     _old.pop(id(code), None)
 
 
-def _say_left(path, definition, version):
+def old_codes() -> list[CodeType]:
+    return [code for entry in list(_old.values()) if (code := entry[0]()) is not None]
+
+
+def _say_left(path: str, definition: str, version: int) -> None:
     native.notify("code/old-left", {"path": path, "definition": definition, "version": version})
 
 
-def watch():
-    """Tells when the last call has left an old code that something keeps, as a running module does."""
+def watch() -> None:
+    """Reports when the last call has left an old code that something keeps, as a running module does."""
     global _inside
-    calls = _calls()
+    now = _calls()
     if _inside is not None:
-        _inside |= calls
-    elif calls:
-        _inside = calls
+        _inside |= now
+    elif now:
+        _inside = now
         native.call_later(FIRST_LOOK, lambda: _look(FIRST_LOOK))
 
 
-def _calls():
-    return {(call["path"], call["definition"], call["version"]) for call in still_running()}
+def _calls() -> set[tuple[str, str, int]]:
+    """On the stacks alone: what is suspended ends with its code."""
+    return {(call["path"], call["definition"], call["version"]) for call in still_running(heap=False)}
 
 
-def _look(waited):
+def _look(waited: int) -> None:
     global _inside
     now = _calls()
-    for left in _inside - now:
+    for left in (_inside or set()) - now:
         _say_left(*left)
+    worlds.look()
     _inside = now or None
     if _inside:
         wait = min(2 * waited, LAST_LOOK)
         native.call_later(wait, lambda: _look(wait))
 
 
-def calls_by_code():
-    """For each code object that a thread is inside of, by its id: the threads' names and lines, once for each call."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    found = {}
-    for ident, frame in native.current_frames().items():
-        while frame is not None:
-            found.setdefault(id(frame.f_code), []).append(f"{names.get(ident, ident)}, line {frame.f_lineno}")
-            frame = frame.f_back
-    return found
-
-
-def are_inside(codes):
+def are_inside(codes: Collection[CodeType]) -> bool:
     """Whether a call, or a suspended generator or coroutine, is inside of one of these codes."""
-    wanted = set(map(id, codes))
-    for frame in native.current_frames().values():
-        while frame is not None:
-            if id(frame.f_code) in wanted:
-                return True
-            frame = frame.f_back
-    if not any(code.co_flags & _SUSPENDABLE for code in codes):
-        return False
-    frames = (getattr(item, f"{prefix}_frame") for kind, prefix, _ in _KINDS for item in native.objects_of_type(kind))
-    return any(frame is not None and id(frame.f_code) in wanted for frame in frames)
+    return bool(calls.running(codes))
 
 
-def still_running():
+def still_running(heap: bool = True) -> list[dict[str, Any]]:
     """Every call inside old code, with where it is."""
-    if not _old:
-        return []
     found = []
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in native.current_frames().items():
-        while frame is not None:
-            _note(found, frame.f_code, frame.f_lineno, f"thread {names.get(ident, ident)}")
-            frame = frame.f_back
-    if not any(code is not None and code.co_flags & _SUSPENDABLE for code in (entry[0]() for entry in _old.values())):
-        return found
-    for kind, prefix, place in _KINDS:
-        for item in native.objects_of_type(kind):
-            frame = getattr(item, f"{prefix}_frame")
-            if frame is not None and not getattr(item, f"{prefix}_running"):
-                _note(found, frame.f_code, frame.f_lineno, place)
+    for call in calls.running(old_codes(), heap):
+        entry = _old.get(id(call.code))
+        if entry is not None:
+            _, path, definition, version = entry
+            place = f"thread {call.place}" if call.suspended is None else call.place
+            found.append(
+                {"path": path, "definition": definition, "version": version, "line": call.line, "place": place}
+            )
     return found
-
-
-def _note(found, code, line, place):
-    entry = _old.get(id(code))
-    if entry is not None and entry[0]() is code:
-        _, path, definition, version = entry
-        found.append({"path": path, "definition": definition, "version": version, "line": line or 0, "place": place})

@@ -140,9 +140,7 @@ def plan(changes, file_change, plan):
                 else:
                     plan.function(function, **parts)
         if change.replaced:
-            file_change.retired.extend(
-                (old, change.unit) for key, (old, _) in change.pairs.items() if key in change.roots
-            )
+            file_change.retired.extend((old, change.unit) for old, *_ in change.replaced)
         for outcome in file_change.outcomes_of(change.unit):
             for name, count in lacking.items():
                 say_lacking(outcome, name, count)

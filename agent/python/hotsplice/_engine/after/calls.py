@@ -1,0 +1,106 @@
+"""Finding the calls that run given code objects: on a thread's stack, or suspended."""
+
+import inspect
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Collection, Iterator
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
+from typing import Any
+
+from ..live import lookup
+from ..native import native
+
+SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | 0x100
+_SUSPENDED: dict[type, tuple[str, str]] = {
+    GeneratorType: ("gi", "generator"),
+    CoroutineType: ("cr", "coroutine"),
+    AsyncGeneratorType: ("ag", "async generator"),
+}
+
+
+class Call:
+    """A call that runs a code object: where it stands, and how a person finds it."""
+
+    __slots__ = ("builtins", "code", "globals", "line", "offset", "place", "suspended")
+
+    def __init__(self, frame: FrameType, place: str, suspended: Any = None) -> None:
+        self.code: CodeType = frame.f_code
+        self.line: int = frame.f_lineno or frame.f_code.co_firstlineno
+        self.offset: int = frame.f_lasti
+        self.globals: dict[str, Any] = frame.f_globals
+        self.builtins: dict[str, Any] = frame.f_builtins
+        self.place = place
+        # The generator, coroutine or async generator, held weakly.
+        self.suspended = None if suspended is None else weakref.ref(suspended)
+
+    def __str__(self) -> str:
+        return f"{self.place}, line {self.line}"
+
+
+def running(codes: Collection[CodeType], heap: bool = True) -> list[Call]:
+    """Every call that runs one of these code objects. What is suspended costs a pass over the heap, if they can be."""
+    wanted = {id(code) for code in codes}
+    if not wanted:
+        return []
+    found = list(on_stacks(lambda code: id(code) in wanted))
+    if heap and any(code.co_flags & SUSPENDABLE for code in codes):
+        found.extend(_suspended(wanted))
+    return found
+
+
+def on_stacks(wanted: Callable[[CodeType], bool]) -> Iterator[Call]:
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    own = threading.get_ident()
+    for ident, frame in native.current_frames().items():
+        if ident == own:
+            # The agent's thread.
+            continue
+        yield from _on_stack(frame, names.get(ident, str(ident)), wanted)
+
+
+def _on_stack(frame: FrameType | None, place: str, wanted: Callable[[CodeType], bool]) -> Iterator[Call]:
+    while frame is not None:
+        if wanted(frame.f_code):
+            yield Call(frame, place)
+        frame = frame.f_back
+
+
+def _suspended(wanted: set[int]) -> list[Call]:
+    kinds: list[type] = list(_SUSPENDED)
+    task_types = _task_types()
+    greenlets = _greenlet_types()
+    tasks: list[Any] = []
+    items: list[Any] = []
+    found: list[Call] = []
+    for item in native.objects_of_type(*kinds, *task_types, *greenlets):
+        kind = type(item)
+        if kind in task_types:
+            tasks.append(item)
+        elif kind in greenlets:
+            found.extend(_on_stack(item.gr_frame, "greenlet", lambda code: id(code) in wanted))
+        else:
+            prefix, _ = _SUSPENDED[kind]
+            # The frame object of each of ten thousand is made only where it is wanted.
+            code = getattr(item, f"{prefix}_code")
+            if code is not None and id(code) in wanted and not getattr(item, f"{prefix}_running"):
+                items.append(item)
+    names = {id(task.get_coro()): task.get_name() for task in tasks} if items else {}
+    for item in items:
+        prefix, place = _SUSPENDED[type(item)]
+        frame = getattr(item, f"{prefix}_frame")
+        if frame is not None:
+            found.append(Call(frame, f"task {names[id(item)]}" if id(item) in names else place, item))
+    return found
+
+
+def _task_types() -> list[type]:
+    module = sys.modules.get("_asyncio")
+    task = getattr(module, "Task", None)
+    return [task] if isinstance(task, type) else []
+
+
+def _greenlet_types() -> list[type]:
+    module = sys.modules.get("greenlet")
+    base = getattr(module, "greenlet", None)
+    return list(lookup.with_subclasses(base)) if isinstance(base, type) else []

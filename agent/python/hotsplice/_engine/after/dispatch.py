@@ -1,0 +1,99 @@
+"""Attributes of classes and modules that mean one thing to calls that began before a patch and another to all else.
+
+They stand in a class, or in front of a module, only as long as such a call may look one up.
+"""
+
+import sys
+from collections.abc import Callable
+from types import CodeType, ModuleType
+from typing import Any
+
+from . import reach
+
+MISSING: Any = object()
+
+IsRetired = Callable[[CodeType], bool]
+
+
+class Attribute:
+    """What a class has under a name: ``former`` for retired code, ``live`` for all else."""
+
+    def __init__(self, owner: type, name: str, former: Any, live: Any, is_retired: IsRetired, is_copy: bool) -> None:
+        self.owner = owner
+        self.name = name
+        self.former = former
+        self.live = live
+        self.is_retired = is_retired
+        # A copy is for calling only: who keeps or compares what it looks up gets the real one.
+        self.is_copy = is_copy
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return _bound(self._meant(sys._getframe(1)), self, instance, owner)
+
+    def _meant(self, frame: Any) -> Any:
+        if not self.is_retired(frame.f_code):
+            return self.live
+        is_value = self.is_copy and reach.is_method_load(frame.f_code, frame.f_lasti) is False
+        return self.live if is_value and self.live is not MISSING else self.former
+
+
+class DataAttribute(Attribute):
+    """One that takes precedence over what the instance has, as a property does."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        meant = self._meant(sys._getframe(1))
+        if hasattr(type(meant), "__set__"):
+            type(meant).__set__(meant, instance, value)
+        else:
+            instance.__dict__[self.name] = value
+
+    def __delete__(self, instance: Any) -> None:
+        meant = self._meant(sys._getframe(1))
+        if hasattr(type(meant), "__delete__"):
+            type(meant).__delete__(meant, instance)
+        else:
+            del instance.__dict__[self.name]
+
+
+def attribute(owner: type, name: str, former: Any, live: Any, is_retired: IsRetired, is_copy: bool) -> Attribute:
+    is_data = any(value is not MISSING and hasattr(type(value), "__set__") for value in (former, live))
+    return (DataAttribute if is_data else Attribute)(owner, name, former, live, is_retired, is_copy)
+
+
+def _bound(value: Any, place: Attribute, instance: Any, owner: type | None) -> Any:
+    kind = type(instance) if owner is None else owner
+    if isinstance(place, DataAttribute) and (value is MISSING or not hasattr(type(value), "__set__")):
+        members = getattr(instance, "__dict__", {}) if instance is not None else {}
+        if place.name in members:
+            return members[place.name]
+    if value is MISSING:
+        value = _inherited(place, kind)
+    get = getattr(type(value), "__get__", None)
+    return value if get is None else get(value, instance, kind)
+
+
+def _inherited(place: Attribute, kind: type) -> Any:
+    classes = type.__dict__["__mro__"].__get__(kind)
+    following = classes[classes.index(place.owner) + 1 :] if place.owner in classes else ()
+    for base in following:
+        if place.name in base.__dict__:
+            return base.__dict__[place.name]
+    raise AttributeError(f"{kind.__name__!r} object has no attribute {place.name!r}")
+
+
+def module_class(module: ModuleType, formers: dict[str, tuple[Any, bool]], is_retired: IsRetired) -> type:
+    """A class for a module: retired code sees these attributes as they were, (value, whether it is a copy) each."""
+    base = type(module)
+
+    def __getattribute__(self: ModuleType, name: str) -> Any:
+        found = formers.get(name)
+        if found is not None:
+            frame = sys._getframe(1)
+            former, is_copy = found
+            if is_retired(frame.f_code) and not (
+                is_copy and reach.is_method_load(frame.f_code, frame.f_lasti) is False
+            ):
+                return former
+        return base.__getattribute__(self, name)
+
+    return type(base.__name__, (base,), {"__getattribute__": __getattribute__, "__module__": base.__module__})

@@ -1,0 +1,153 @@
+"""Functions as they were before a patch: copies with the former code, for retired code to call.
+
+The functions themselves are updated in place. A copy is made only of what is called by name; nobody gets to keep it.
+"""
+
+import functools
+from collections.abc import Callable
+from types import CellType, CodeType, FunctionType
+from typing import Any
+
+# How far wrappers are followed inwards.
+_DEPTH = 6
+_VARARGS, _VARKEYWORDS = 0x4, 0x8
+# What a call gives: a generator, a coroutine, an async generator.
+_KINDS = 0x20 | 0x80 | 0x100 | 0x200
+
+
+class Formers:
+    """The former of each value; the value itself where no function in it changes."""
+
+    def __init__(
+        self, changed: dict[int, tuple[FunctionType, dict[str, Any]]], rewrite: Callable[..., CodeType]
+    ) -> None:
+        # id of a function that the patch changes → (function, its new parts)
+        self.changed = changed
+        self._rewrite = rewrite
+        self._made: dict[int, tuple[Any, Any]] = {}
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        known = self._made.get(id(value))
+        if known is not None:
+            return known[1]
+        if depth > _DEPTH:
+            return value
+        kind = type(value)
+        if kind is FunctionType:
+            return self._function(value, depth)
+        if kind in (staticmethod, classmethod):
+            inner = self.of(value.__func__, depth + 1)
+            made = value if inner is value.__func__ else kind(inner)
+        elif kind is property:
+            accessors = (value.fget, value.fset, value.fdel)
+            inners = [accessor and self.of(accessor, depth + 1) for accessor in accessors]
+            made = value if all(a is b for a, b in zip(accessors, inners)) else property(*inners, value.__doc__)
+        elif kind is functools.partial:
+            inner = self.of(value.func, depth + 1)
+            made = value if inner is value.func else functools.partial(inner, *value.args, **value.keywords)
+        elif kind is functools._lru_cache_wrapper:
+            inner = self.of(value.__wrapped__, depth + 1)
+            made = value if inner is value.__wrapped__ else functools.lru_cache(**value.cache_parameters())(inner)
+        else:
+            return value
+        self._made[id(value)] = (value, made)
+        return made
+
+    def _function(self, function: FunctionType, depth: int) -> FunctionType:
+        cells = function.__closure__ or ()
+        inners = {}
+        for index, cell in enumerate(cells):
+            try:
+                content = cell.cell_contents
+            except ValueError:
+                continue
+            if type(content) is FunctionType and content is not function:
+                inner = self.of(content, depth + 1)
+                if inner is not content:
+                    inners[index] = CellType(inner)
+        if id(function) not in self.changed and not inners:
+            return function
+        closure = tuple(inners.get(index, cell) for index, cell in enumerate(cells)) or None
+        code, globals = function.__code__, function.__globals__
+        copy = FunctionType(code, globals, function.__name__, function.__defaults__, closure)
+        # Known before its code is made: a recursive function calls its own former.
+        self._made[id(function)] = (function, copy)
+        copy.__kwdefaults__ = function.__kwdefaults__ and dict(function.__kwdefaults__)
+        copy.__qualname__ = function.__qualname__
+        copy.__doc__ = function.__doc__
+        copy.__dict__.update(function.__dict__)
+        copy.__code__ = self._rewrite(code, globals)
+        return copy
+
+    def forget(self) -> None:
+        self._made.clear()
+        self.changed.clear()
+
+    def is_incompatible(self, before: Any, after: Any) -> bool:
+        """Whether what was done with a value before may fail with the one that takes its place."""
+        old, new = innermost(before), innermost(after)
+        if isinstance(old, FunctionType) and isinstance(new, FunctionType):
+            if type(before) is not type(after):
+                return True
+            parts = self.changed[id(new)][1] if id(new) in self.changed else {}
+            return not accepts(_Parameters.of(new, parts), _Parameters.of(old, {}))
+        if type(old) is not type(new):
+            return True
+        if type(old) in (list, tuple, dict, set, frozenset, str, bytes):
+            return len(old) != len(new) or (type(old) is tuple and list(map(type, old)) != list(map(type, new)))
+        return False
+
+
+def innermost(value: Any) -> Any:
+    """The function in plain wrappers."""
+    for _ in range(_DEPTH):
+        kind = type(value)
+        if kind in (staticmethod, classmethod):
+            value = value.__func__
+        elif kind is property:
+            value = value.fget
+        elif kind is functools._lru_cache_wrapper:
+            value = value.__wrapped__
+        elif kind is FunctionType and "__wrapped__" in value.__dict__:
+            value = value.__dict__["__wrapped__"]
+        else:
+            break
+    return value
+
+
+class _Parameters:
+    """What a function can be called with."""
+
+    def __init__(self, code: CodeType, defaults: tuple[Any, ...], keyword_defaults: dict[str, Any]) -> None:
+        names = code.co_varnames
+        self.positional = names[: code.co_argcount]
+        self.only_positional = code.co_posonlyargcount
+        self.keywords = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        self.required = self.positional[: code.co_argcount - len(defaults)]
+        self.required_keywords = {name for name in self.keywords if name not in keyword_defaults}
+        self.has_varargs = bool(code.co_flags & _VARARGS)
+        self.has_varkeywords = bool(code.co_flags & _VARKEYWORDS)
+        self.kind = code.co_flags & _KINDS
+
+    @classmethod
+    def of(cls, function: FunctionType, parts: dict[str, Any]) -> "_Parameters":
+        defaults = parts.get("defaults", function.__defaults__)
+        keyword_defaults = parts.get("kwdefaults", function.__kwdefaults__)
+        return cls(parts.get("code", function.__code__), defaults or (), keyword_defaults or {})
+
+
+def accepts(new: _Parameters, old: _Parameters) -> bool:
+    """Whether every call that fits the old parameters fits the new ones, with each argument under its name."""
+    if new.kind != old.kind or len(new.required) > len(old.required):
+        return False
+    if (old.has_varargs and not new.has_varargs) or (old.has_varkeywords and not new.has_varkeywords):
+        return False
+    common = old.positional[: len(new.positional)]
+    if new.positional[: len(common)] != common or (len(new.positional) < len(old.positional) and not new.has_varargs):
+        return False
+    if new.only_positional > old.only_positional:
+        return False
+    named = {*new.positional, *new.keywords}
+    if not new.has_varkeywords and not {*old.positional[old.only_positional :], *old.keywords} <= named:
+        return False
+    return new.required_keywords <= old.required_keywords

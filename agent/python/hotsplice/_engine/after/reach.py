@@ -1,0 +1,151 @@
+"""What a code object can still look up from where it stands, read from its bytecode."""
+
+import dis
+import sys
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from types import CodeType
+
+from ..live.code import tree
+
+GLOBAL_LOADS = {"LOAD_GLOBAL", "LOAD_NAME"}
+ATTRIBUTE_LOADS = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD", "IMPORT_FROM"}
+_HANDLERS = {"SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH"}
+_ENDS = {
+    *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS"),
+    *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
+}
+_JUMPS = set(dis.hasjrel) | set(dis.hasjabs)
+
+
+class Use:
+    """How one code looks up one name."""
+
+    __slots__ = ("is_called_only", "line", "opnames")
+
+    def __init__(self) -> None:
+        self.opnames: set[str] = set()
+        # Each load is of what is called at once, and nothing else is done with it.
+        self.is_called_only = True
+        self.line = 0
+
+
+def uses(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str, Use]:
+    """The names that a code looks up from these offsets on; from anywhere, if there are none."""
+    found: dict[str, Use] = {}
+    instructions = list(dis.get_instructions(code))
+    reached = None if offsets is None else _reached(code, instructions, offsets)
+    names = set(code.co_names)
+    line = code.co_firstlineno
+    for index, instruction in enumerate(instructions):
+        line = _line(instruction) or line
+        name = instruction.argval
+        if (reached is not None and instruction.offset not in reached) or not isinstance(name, str):
+            continue
+        if name not in names or instruction.opcode not in dis.hasname:
+            continue
+        use = found.setdefault(name, Use())
+        use.line = use.line or line
+        use.opnames.add(instruction.opname)
+        if instruction.opname in GLOBAL_LOADS and not _is_called(instructions, index):
+            use.is_called_only = False
+    return found
+
+
+def attributes(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str, int]:
+    """The attributes that a code and what is nested in it look up, with a line of each."""
+    found: dict[str, int] = {}
+    for one in tree(code):
+        for name, use in uses(one, offsets if one is code else None).items():
+            if use.opnames & ATTRIBUTE_LOADS:
+                found.setdefault(name, use.line)
+    return found
+
+
+def is_method_load(code: CodeType, offset: int) -> bool | None:
+    """Whether an attribute is looked up to be called at once; nothing if no attribute is looked up there."""
+    raw = code.co_code
+    if not 0 <= offset < len(raw) - 1:
+        return None
+    name = dis.opname[raw[offset]]
+    if name not in ATTRIBUTE_LOADS:
+        return None
+    if name in ("LOAD_METHOD", "IMPORT_FROM") or sys.version_info < (3, 11):
+        return name == "LOAD_METHOD"
+    if sys.version_info >= (3, 12) and raw[offset + 1] & 1:
+        return True
+    # Of a name that the module imported: `helpers.word()`.
+    instructions = list(dis.get_instructions(code))
+    index = next(index for index, instruction in enumerate(instructions) if instruction.offset >= offset)
+    if sys.version_info >= (3, 13):
+        return index + 1 < len(instructions) and instructions[index + 1].opname == "PUSH_NULL"
+    while index > 0 and instructions[index].opname in ("LOAD_ATTR", "LOAD_NAME"):
+        index -= 1
+    first = instructions[index]
+    if first.opname == "LOAD_GLOBAL":
+        return bool((first.arg or 0) & 1) or (index > 0 and instructions[index - 1].opname == "PUSH_NULL")
+    return first.opname == "PUSH_NULL"
+
+
+def _line(instruction: dis.Instruction) -> int | None:
+    if sys.version_info >= (3, 13):
+        return instruction.line_number
+    return instruction.starts_line
+
+
+def _reached(code: CodeType, instructions: list[dis.Instruction], offsets: Iterable[int]) -> set[int]:
+    at = {instruction.offset: index for index, instruction in enumerate(instructions)}
+    starts = list(at)
+    # A call into Python code leaves the offset at the end of the instruction, behind its caches.
+    pending = [max(bisect_right(starts, offset) - 1, 0) for offset in offsets]
+    handlers = list(_handlers(code))
+    # Before 3.11 nothing tells which of the handlers that were set up before are in force.
+    pending.extend(at[i.argval] for i in instructions if i.opname in _HANDLERS and i.argval in at)
+    seen: set[int] = set()
+    reached: set[int] = set()
+    while pending:
+        index = pending.pop()
+        while index < len(instructions) and index not in seen:
+            seen.add(index)
+            instruction = instructions[index]
+            reached.add(instruction.offset)
+            if instruction.opcode in _JUMPS and instruction.argval in at:
+                pending.append(at[instruction.argval])
+            for start, end, target in handlers:
+                if start <= instruction.offset < end and target in at and at[target] not in seen:
+                    pending.append(at[target])
+            if instruction.opname in _ENDS:
+                break
+            index += 1
+    return reached
+
+
+def _handlers(code: CodeType) -> Iterator[tuple[int, int, int]]:
+    parse = getattr(dis, "_parse_exception_table", None)
+    for entry in parse(code) if parse is not None and sys.version_info >= (3, 11) else ():
+        yield entry.start, entry.end, entry.target
+
+
+def _is_called(instructions: list[dis.Instruction], index: int) -> bool:
+    if sys.version_info >= (3, 11):
+        instruction = instructions[index]
+        if index + 1 < len(instructions) and instructions[index + 1].opname == "LOAD_ATTR":
+            return False
+        if instruction.opname == "LOAD_GLOBAL" and (instruction.arg or 0) & 1:
+            return True
+        beside = index + 1 if sys.version_info >= (3, 13) else index - 1
+        return 0 <= beside < len(instructions) and instructions[beside].opname == "PUSH_NULL"
+    above = 0
+    for following in instructions[index + 1 :]:
+        consumed = {"CALL_FUNCTION": 0, "CALL_FUNCTION_KW": 1}.get(following.opname)
+        if consumed is not None and above == (following.arg or 0) + consumed:
+            return True
+        if following.opname == "CALL_FUNCTION_EX" and above == 1 + ((following.arg or 0) & 1):
+            return True
+        if following.opcode in _JUMPS:
+            return False
+        has_argument = following.opcode >= dis.HAVE_ARGUMENT
+        above += dis.stack_effect(following.opcode, following.arg if has_argument else None)
+        if above < 0:
+            return False
+    return False

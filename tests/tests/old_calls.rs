@@ -1,0 +1,242 @@
+//! A call that began before a patch goes on in the world that it began in, until it has ended.
+
+use hotsplice_tests::program::{Program, Workspace, wait_for};
+use hotsplice_tests::pythons;
+use serde_json::Value;
+
+/// Each worker runs in a thread of its own and answers once for every line that the program is sent.
+const PROGRAM: &str = "import builtins, queue, sys, threading, worker, helpers
+def serve(work, jobs, answers):
+    try:
+        work(jobs.get, answers.put)
+        answers.put('left')
+    except BaseException as error:
+        answers.put(repr(error))
+def start():
+    found = {}
+    for name, work in list(vars(worker).items()):
+        if name.startswith('work_'):
+            jobs, answers = queue.Queue(), queue.Queue()
+            threading.Thread(target=serve, args=(work, jobs, answers), daemon=True).start()
+            found[name] = jobs, answers
+    return found
+workers = start()
+print('ready', flush=True)
+for line in sys.stdin:
+    if line.strip() == 'start':
+        workers = start()
+    elif line.strip() == 'traces':
+        names = [name for name in dir(builtins) if 'before patch' in name]
+        kinds = [type(value).__name__ for value in vars(worker.Shop).values() if type(value).__module__.startswith('hotsplice')]
+        print(names, kinds, type(helpers).__name__, type(helpers).__mro__[1].__name__, hasattr(worker.Shop, 'name'), flush=True)
+    else:
+        for name, (jobs, answers) in workers.items():
+            jobs.put(line.strip() == 'go')
+            print(name, answers.get(timeout=20), flush=True)
+";
+
+const HELPERS: [&str; 2] = [
+    "LIMIT = 3\ndef word():\n    return 1\ndef scale(x):\n    return x\n",
+    "MAXIMUM = 3\ndef phrase(x):\n    return x\ndef scale(x, factor):\n    return x * factor\n",
+];
+
+/// A name, what the old code does at each iteration and what it gives, what the new code does and what that gives.
+const WORKERS: &[(&str, &str, &str, &str, &str)] = &[
+    ("a_renamed_function", "word()", "1", "phrase()", "101"),
+    ("a_renamed_constant", "LIMIT", "2", "MAXIMUM", "102"),
+    ("a_constant_of_another_type", "COUNT + 1", "4", "COUNT + '1'", "'31'"),
+    ("a_dropped_import", "math.floor(2.5)", "2", "2.5", "2.5"),
+    ("a_dropped_from_import", "floor(3.5)", "3", "3.5", "3.5"),
+    ("a_required_parameter", "total(1)", "1", "total(1, tax=2)", "3"),
+    ("swapped_parameters", "minus(5, 1)", "4", "minus(1, 5)", "4"),
+    ("a_decorated_function", "wrapped(1)", "1", "wrapped(1, 2)", "3"),
+    ("a_cached_function", "cached(1)", "1", "cached(1, 2)", "3"),
+    ("a_recursive_function", "depth(3)", "3", "depth(3, 2)", "6"),
+    ("a_function_that_calls_renamed_ones", "chain()", "7", "chain_of(1)", "8"),
+    ("a_function_handed_on", "list(map(handed, [4]))", "[4]", "list(map(handed_on, [4]))", "[104]"),
+    ("a_closure", "(lambda: word())()", "1", "(lambda: phrase())()", "101"),
+    ("a_comprehension", "[one + word() for one in [1]]", "[2]", "[one + phrase() for one in [1]]", "[102]"),
+    ("a_renamed_method", "shop.name()", "'shop'", "shop.title()", "'title'"),
+    ("a_method_with_a_parameter", "shop.price(1)", "1", "shop.price(1, 2)", "3"),
+    ("a_method_of_methods", "shop.sum(1)", "6", "shop.sum(1, 1)", "52"),
+    ("a_renamed_property", "shop.size", "8", "shop.extent", "9"),
+    ("a_property_made_a_method", "shop.depth + 1", "3", "shop.depth() + 1", "4"),
+    ("a_class_method", "Shop.make(1)", "1", "Shop.make(1, 2)", "3"),
+    ("a_class_attribute", "shop.rate, Shop.rate", "(5, 5)", "shop.quota", "6"),
+    ("an_override_that_goes", "shop.area()", "'shop area'", "shop.area()", "'base area'"),
+    ("a_constructor", "Box(1).x", "1", "Box(1, 2).x", "3"),
+    ("a_renamed_class", "Crate().x", "7", "Chest().x", "8"),
+    ("an_attribute_and_a_global_of_one_name", "(word(), shop.word)", "(1, 'attribute')", "phrase()", "101"),
+    ("a_module_s_attribute", "helpers.word(), helpers.LIMIT", "(1, 3)", "helpers.phrase(1), helpers.MAXIMUM", "(1, 3)"),
+    ("a_module_s_function", "helpers.scale(2)", "2", "helpers.scale(2, 3)", "6"),
+    ("a_coroutine_made_a_function", "finish(later())", "1", "later() + 1", "2"),
+];
+
+const DEFINITIONS: [&str; 2] = [
+    "import math, functools, helpers
+from math import floor
+def passed(function):
+    @functools.wraps(function)
+    def wrapper(*arguments):
+        return function(*arguments)
+    return wrapper
+def finish(coroutine):
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+LIMIT = 2
+COUNT = 3
+STEP = 7
+def word(): return 1
+def total(x): return x
+def minus(a, b): return a - b
+@passed
+def wrapped(x): return x
+@functools.lru_cache
+def cached(x): return x
+def depth(n): return 0 if n == 0 else 1 + depth(n - 1)
+def step(): return STEP
+def chain(): return step()
+def handed(x): return x
+async def later(): return 1
+class Base:
+    def area(self): return 'base area'
+class Shop(Base):
+    rate = 5
+    word = 'attribute'
+    def name(self): return 'shop'
+    def price(self, x): return x
+    def five(self): return 5
+    def sum(self, x): return x + self.five()
+    @property
+    def size(self): return 8
+    @property
+    def depth(self): return 2
+    @classmethod
+    def make(cls, x): return x
+    def area(self): return 'shop area'
+class Box:
+    def __init__(self, x): self.x = x
+class Crate:
+    x = 7
+shop = Shop()
+",
+    "import functools, helpers
+def passed(function):
+    @functools.wraps(function)
+    def wrapper(*arguments):
+        return function(*arguments)
+    return wrapper
+def finish(coroutine):
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+MAXIMUM = 102
+COUNT = '3'
+PACE = 7
+def phrase(): return 101
+def total(x, *, tax): return x + tax
+def minus(b, a): return a - b
+@passed
+def wrapped(x, y): return x + y
+@functools.lru_cache
+def cached(x, y): return x + y
+def depth(n, by): return 0 if n == 0 else by + depth(n - 1, by)
+def pace(): return PACE
+def chain_of(x): return x + pace()
+def handed_on(x): return x + 100
+def later(): return 1
+class Base:
+    def area(self): return 'base area'
+class Shop(Base):
+    quota = 6
+    word = 'attribute'
+    def title(self): return 'title'
+    def price(self, x, y): return x + y
+    def fifty(self): return 50
+    def sum(self, x, y): return x + y + self.fifty()
+    @property
+    def extent(self): return 9
+    def depth(self): return 3
+    @classmethod
+    def make(cls, x, y): return x + y
+class Box:
+    def __init__(self, x, y): self.x = x + y
+class Chest:
+    x = 8
+shop = Shop()
+",
+];
+
+fn text(version: usize) -> String {
+    let mut text = DEFINITIONS[version].to_owned();
+    for (name, old, _, new, _) in WORKERS {
+        let call = if version == 0 { old } else { new };
+        // A loop that ends otherwise is a loop that no call can be moved to.
+        let condition = if version == 0 { "while get():" } else { "for _ in iter(get, False):" };
+        text.push_str(&format!("def work_{name}(get, put):\n    {condition}\n        put(({call}))\n"));
+    }
+    text
+}
+
+fn expect(program: &mut Program, version: usize, context: &str) {
+    for (name, _, old, _, new) in WORKERS {
+        let wanted = if version == 0 { old } else { new };
+        let wanted = format!("work_{name} {}", wanted.trim_matches('\''));
+        assert_eq!(program.line(), wanted, "{context}: {}", program_errors(program));
+    }
+}
+
+fn program_errors(program: &Program) -> String {
+    format!("process {}", program.pid())
+}
+
+#[test]
+fn calls_that_began_before_a_patch_keep_the_names_that_they_began_with() {
+    for python in pythons::all() {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        workspace.write("helpers.py", HELPERS[0]);
+        workspace.write("worker.py", &text(0));
+        let script = workspace.write("main.py", PROGRAM);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        program.send("go");
+        expect(&mut program, 0, &context);
+        workspace.write("helpers.py", HELPERS[1]);
+        workspace.write("worker.py", &text(1));
+        let answer = workspace.call(&["patch", "--json", "helpers.py", "worker.py"]).json();
+        assert_eq!(committed(&answer), vec![true, true], "{context}: {answer:#}");
+        for _ in 0..3 {
+            program.send("go");
+            expect(&mut program, 0, &context);
+        }
+        // Whoever is not an old call sees what a fresh process has.
+        program.send("traces");
+        let line = program.line();
+        assert!(line.ends_with("False"), "{context}: the former name of a method is seen: {line}");
+        program.send("stop");
+        for (name, ..) in WORKERS {
+            assert_eq!(program.line(), format!("work_{name} left"), "{context}");
+        }
+        wait_for("the end of the world", || {
+            program.send("traces");
+            (program.line() == "[] [] module object False").then_some(())
+        });
+        program.send("start");
+        program.send("go");
+        expect(&mut program, 1, &context);
+        let status = workspace.call(&["status", "--json"]).json();
+        assert!(!status.to_string().contains("\"place\""), "{context}: {status:#}");
+    }
+}
+
+fn committed(answer: &Value) -> Vec<bool> {
+    match answer {
+        Value::Array(items) => items.iter().filter_map(|item| item["committed"].as_bool()).collect(),
+        Value::Object(fields) => fields.values().flat_map(committed).collect(),
+        _ => Vec::new(),
+    }
+}
