@@ -73,6 +73,9 @@ pub struct FilePatch {
     /// Those of them that would decorate otherwise now: edits of the wrappers that a decorator made do not count.
     #[serde(default)]
     pub decorating: Vec<String>,
+    /// Where the module's own statements may go on in the new code, while they are executed.
+    #[serde(default)]
+    pub places: Vec<MovedPlace>,
 }
 
 /// An outermost function (a module's function or a method, never one nested in a function), or in
@@ -87,6 +90,26 @@ pub struct Unit {
     #[serde(default)]
     pub old_end_line: u32,
     pub line: u32,
+    /// Where calls that run may go on in the new code.
+    #[serde(default)]
+    pub places: Vec<MovedPlace>,
+}
+
+/// A place in the former text of a function and its counterpart in the new one: first line, column in bytes, last line and column.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MovedPlace {
+    pub what: Moved,
+    pub old: [u32; 4],
+    pub new: [u32; 4],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moved {
+    /// The first statement of a loop's body.
+    Loop,
+    /// An `await`, `yield` or `yield from`.
+    Wait,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

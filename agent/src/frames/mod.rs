@@ -2,8 +2,13 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`layout`] | where things lie in a frame, by CPython version, and views that check what they read |
+//! | [`moves`] | moves calls to other code |
 //! | [`names`] | the names that retired code looks up |
 
+mod layout;
+mod moves;
 mod names;
 
+pub use moves::{arrive, can_move, forget_moves, move_suspended, plan_moves, release_left};
 pub use names::{can_set_names, look_again, set_name_in_place, set_names};

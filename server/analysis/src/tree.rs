@@ -91,6 +91,8 @@ pub(crate) struct Parts {
     pub defaults: Vec<DefaultValue>,
     /// Of a function: what its own code does, without that of the functions inside.
     pub inside: Effects,
+    /// Of a function: where its calls may go on in another version.
+    pub places: Vec<Place>,
     /// Of a constructor: what it sets on the object.
     pub attributes: Vec<InstanceAttribute>,
     /// Of a class.
@@ -100,6 +102,26 @@ pub(crate) struct Parts {
     pub decorator_reads: Vec<String>,
     /// Names that the header reads, defaults left out.
     pub header_reads: Vec<String>,
+}
+
+/// A place at which a call of a function may go on in another version of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub kind: PlaceKind,
+    /// The blocks around it.
+    pub blocks: u64,
+    /// What it is in itself: the header of a loop, a statement that waits.
+    pub like: u64,
+    /// Line, column in bytes, last line and column.
+    pub at: [u32; 4],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlaceKind {
+    /// The first statement of a loop's body.
+    Loop,
+    /// An `await`, `yield` or `yield from`.
+    Wait,
 }
 
 /// The default of one parameter.

@@ -9,7 +9,7 @@ from time import perf_counter_ns, time
 
 from .. import _loading
 from . import evaluation, frameworks
-from .after import first_run, hooks, late, running, world_plan
+from .after import first_run, hooks, late, moves, reports, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.plan import EditOutcome, Plan
@@ -34,9 +34,6 @@ _WHOLE_FILE = {
 }
 
 _FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^)]*\))", re.MULTILINE)
-
-# How many calls are named.
-_PLACES = 4
 
 
 def _is_on_disk(path, text):
@@ -69,6 +66,7 @@ class FileChange:
         self.compile = message.get("compile") or []
         self.moves = message.get("moves") or []
         self.running = message.get("running") or []
+        self.places = message.get("places") or []
         self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
         self.outcomes = [EditOutcome(self.path, edit) for edit in self.edits]
         # The outcomes for which `_outcomes_by_unit` was made.
@@ -313,6 +311,7 @@ class Transaction:
             if lacking:
                 follow.extend(partial(functions.say_swept, change, lacking) for change in self.files)
             del retired
+        follow.append(partial(moves.carry_out, self))
         for change, file in files:
             follow.append(partial(self._note_versions, file, change))
             follow.append(partial(self._show_text, change))
@@ -410,13 +409,15 @@ class Transaction:
         by_edit = {}
         for call in self.old_calls:
             if lookup.same_file(call.code.co_filename, change.path):
-                outcome = change.outcome_of_old(call.code.co_firstlineno)
+                is_module = call.code.co_name == "<module>"
+                outcome = change.outcome_of_old(call.line if is_module else call.code.co_firstlineno)
+                if is_module and call.moved:
+                    # It is not to be executed once more: it is what runs.
+                    outcome.retract("HS0401")
                 by_edit.setdefault(id(outcome), (outcome, []))[1].append(call)
         for outcome, inside in by_edit.values():
-            calls = "1 call that began before still runs" if len(inside) == 1 else f"{len(inside)} calls still run"
-            places = sorted({str(call) for call in inside})
-            shown = ", ".join(places[:_PLACES]) + (f" and {len(places) - _PLACES} more" if places[_PLACES:] else "")
-            outcome.note("applied", "HS0306", f"{calls} the old code ({shown})")
+            for code, message in reports.of_calls(inside):
+                outcome.note("applied", code, message)
         self.old_calls = [call for call in self.old_calls if not lookup.same_file(call.code.co_filename, change.path)]
 
     def _prepare_world(self):

@@ -7,6 +7,7 @@ mod derived;
 mod edits;
 mod excerpt;
 mod functions;
+mod places;
 mod scope;
 mod stale;
 mod statements;
@@ -179,6 +180,7 @@ impl<'a> Comparison<'a> {
             classes,
             running: sorted(self.running),
             decorating: sorted(self.decorating),
+            places: places::pairs(&self.live.file.places, &self.new.file.places),
         }
     }
 }
@@ -240,5 +242,9 @@ fn unit(live: &Node, new: &Node, scope: &Scope) -> Unit {
         old_line: live.line,
         old_end_line: live.end_line,
         line: new.line,
+        places: match (&live.definition, &new.definition) {
+            (Some(live), Some(new)) => places::pairs(&live.places, &new.places),
+            _ => Vec::new(),
+        },
     }
 }

@@ -8,6 +8,7 @@ use ruff_text_size::Ranged;
 
 use super::hashing::{self, hash_of};
 use super::names::{Names, dotted};
+use super::places;
 use super::tokens::TokenIndex;
 use super::{attributes, effects};
 use crate::effects::Effects;
@@ -176,6 +177,7 @@ impl<'a> Builder<'a> {
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one)).collect();
         parts.inside = effects::of_function(parameters, &function.body);
+        parts.places = places::of(&function.body, self.text, self.lines);
         parts.attributes = attributes::of(function, &structure.nested, self.text);
         parts.decorator_reads = header.reads.clone();
         parts.header_reads = header.reads;

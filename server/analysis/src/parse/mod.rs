@@ -5,6 +5,7 @@ mod builder;
 mod effects;
 mod hashing;
 mod names;
+mod places;
 mod tokens;
 
 use ruff_python_ast::PySourceType;
@@ -13,7 +14,7 @@ use ruff_text_size::Ranged;
 
 use crate::lines::Lines;
 use crate::outline::Problem;
-use crate::tree::{Node, Span};
+use crate::tree::{Node, Place, Span};
 use builder::Builder;
 
 /// Everything that the rest of the crate knows of a text.
@@ -29,6 +30,8 @@ pub(crate) struct ParsedFile {
     pub future_lines: Vec<(u32, u32)>,
     /// Structure of the `from __future__` imports: they change how every function is compiled.
     pub future_hash: u64,
+    /// Where the module itself may go on in another version, while its statements are executed.
+    pub places: Vec<Place>,
 }
 
 /// Room for the deepest nesting that [`tokens::is_too_deep`] lets through; only touched pages cost anything.
@@ -79,11 +82,13 @@ fn parse_here(text: &str, lines: &Lines) -> ParsedFile {
     let builder = Builder::new(text, lines, &token_index, parsed.syntax());
     let (future_lines, future_hash) = builder.futures(&parsed.syntax().body);
     let items = builder.scope(&parsed.syntax().body);
+    let places = places::of_module(&parsed.syntax().body, text, lines);
     ParsedFile {
         items,
         problems,
         future_lines,
         future_hash,
+        places,
         identifiers: token_index.identifiers,
         lines_in_strings: token_index.lines_in_strings,
     }

@@ -22,7 +22,7 @@ _SUSPENDED: dict[type, tuple[str, str]] = {
 class Call:
     """A call that runs a code object: where it stands, and how a person finds it."""
 
-    __slots__ = ("builtins", "code", "globals", "line", "offset", "place", "suspended")
+    __slots__ = ("builtins", "code", "globals", "line", "moved", "offset", "place", "reason", "suspended")
 
     def __init__(self, frame: FrameType, place: str, suspended: Any = None) -> None:
         self.code: CodeType = frame.f_code
@@ -33,6 +33,18 @@ class Call:
         self.place = place
         # The generator, coroutine or async generator, held weakly.
         self.suspended = None if suspended is None else weakref.ref(suspended)
+        # What becomes of it: moved `now` or at the `next` iteration of its loop, else the reason why it stays.
+        self.moved: str | None = None
+        self.reason: str | None = None
+
+    def frame(self) -> FrameType | None:
+        """The frame of a suspended call, if it still is one."""
+        item = None if self.suspended is None else self.suspended()
+        if item is None:
+            return None
+        prefix, _ = _SUSPENDED[type(item)]
+        frame: FrameType | None = getattr(item, f"{prefix}_frame")
+        return None if getattr(item, f"{prefix}_running") or frame is None or frame.f_code is not self.code else frame
 
     def __str__(self) -> str:
         return f"{self.place}, line {self.line}"

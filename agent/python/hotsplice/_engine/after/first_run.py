@@ -57,3 +57,16 @@ def _entered(code, _offset):
         details["ran"] = True
         native.notify("code/first-run", {"path": path, "definition": definition, "version": details["version"]})
     return sys.monitoring.DISABLE
+
+
+def watch_lines(code, arrive):
+    """Has ``arrive`` called before each line of a code is executed; answers whether that is possible."""
+    if not _prepare():
+        return False
+    monitoring = sys.monitoring
+    try:
+        monitoring.register_callback(_tool, monitoring.events.LINE, arrive)
+        monitoring.set_local_events(_tool, code, monitoring.events.LINE)
+    except (ValueError, RuntimeError):
+        return False
+    return True

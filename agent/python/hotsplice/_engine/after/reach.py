@@ -34,13 +34,13 @@ def uses(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str, Use]
     """The names that a code looks up from these offsets on; from anywhere, if there are none."""
     found: dict[str, Use] = {}
     instructions = list(dis.get_instructions(code))
-    reached = None if offsets is None else _reached(code, instructions, offsets)
+    wanted = None if offsets is None else reached(code, instructions, offsets)
     names = set(code.co_names)
     line = code.co_firstlineno
     for index, instruction in enumerate(instructions):
         line = _line(instruction) or line
         name = instruction.argval
-        if (reached is not None and instruction.offset not in reached) or not isinstance(name, str):
+        if (wanted is not None and instruction.offset not in wanted) or not isinstance(name, str):
             continue
         if name not in names or instruction.opcode not in dis.hasname:
             continue
@@ -93,7 +93,8 @@ def _line(instruction: dis.Instruction) -> int | None:
     return instruction.starts_line
 
 
-def _reached(code: CodeType, instructions: list[dis.Instruction], offsets: Iterable[int]) -> set[int]:
+def reached(code: CodeType, instructions: list[dis.Instruction], offsets: Iterable[int]) -> set[int]:
+    """The offsets of all instructions that a call can come to from these."""
     at = {instruction.offset: index for index, instruction in enumerate(instructions)}
     starts = list(at)
     # A call into Python code leaves the offset at the end of the instruction, behind its caches.
@@ -102,13 +103,13 @@ def _reached(code: CodeType, instructions: list[dis.Instruction], offsets: Itera
     # Before 3.11 nothing tells which of the handlers that were set up before are in force.
     pending.extend(at[i.argval] for i in instructions if i.opname in _HANDLERS and i.argval in at)
     seen: set[int] = set()
-    reached: set[int] = set()
+    found: set[int] = set()
     while pending:
         index = pending.pop()
         while index < len(instructions) and index not in seen:
             seen.add(index)
             instruction = instructions[index]
-            reached.add(instruction.offset)
+            found.add(instruction.offset)
             if instruction.opcode in _JUMPS and instruction.argval in at:
                 pending.append(at[instruction.argval])
             for start, end, target in handlers:
@@ -117,7 +118,7 @@ def _reached(code: CodeType, instructions: list[dis.Instruction], offsets: Itera
             if instruction.opname in _ENDS:
                 break
             index += 1
-    return reached
+    return found
 
 
 def _handlers(code: CodeType) -> Iterator[tuple[int, int, int]]:

@@ -78,6 +78,7 @@ def plan(transaction: Any) -> World | None:
     inside = calls.running([*changes.retired.values(), *earlier])
     modules = list(_module_calls(transaction))
     transaction.old_calls = [call for call in inside if id(call.code) in changes.retired]
+    transaction.old_calls += [call for change, call in modules if _executing(change, call) is not None]
     if not inside and not modules:
         return None
     world = World(transaction.number, Formers(changes.functions, lambda *given: world.rewritten(*given)), changes.names)
@@ -146,6 +147,16 @@ def _follow_reached(world: World, codes: list[tuple[CodeType, set[int] | None]],
                 names.append((code, world.aliases(code, function.__globals__, None, True)))
 
 
+def _executing(change: Any, call: Call) -> Any:
+    """The outcome of the edited statement of a module that is being executed."""
+    for outcome in change.outcomes:
+        edit = outcome.edit
+        own = edit["change"] == "changed" and edit["what"] in ("statement", "block") and not edit["scope"]
+        if own and edit.get("old_line") and edit["old_line"] <= call.line <= edit["old_end_line"]:
+            return outcome
+    return None
+
+
 def _is_edited(change: Any, call: Call) -> bool:
     """Whether a module's statement that is being executed, or one after it, is edited."""
     return any(
@@ -165,8 +176,12 @@ def _dispatch(world: World, changes: Changes, transaction: Any, codes: list[tupl
                     if isinstance(innermost(value), FunctionType):
                         candidates.setdefault((id(owner), name), (owner, value, value))
     wanted: dict[str, int] = {}
+    named: set[str] = set()
     for code, offsets in codes:
         wanted.update(reach.attributes(code, offsets))
+        named.update(name for one in tree(code) for name in reach.uses(one))
+    # Special methods are looked up without being named: of the classes that are.
+    called = {id(globals[name]) for globals in world.namespaces for name in named if name in globals}
     done: set[tuple[int, str]] = set()
     while True:
         for code in world.take_rewritten():
@@ -174,7 +189,8 @@ def _dispatch(world: World, changes: Changes, transaction: Any, codes: list[tupl
         found = [
             (key, entry)
             for key, entry in candidates.items()
-            if key not in done and (key[1] in wanted or key[1].startswith("__")) and key[1] not in _NOT_DISPATCHED
+            if key not in done and key[1] not in _NOT_DISPATCHED
+            if key[1] in wanted or (key[1].startswith("__") and (key[0] in called or entry[0].__name__ in wanted))
         ]
         if not found:
             break

@@ -84,6 +84,12 @@ class EditOutcome:
     def unforeseen(self):
         self.caveat("HS0109", "a dry run does not run this: what would come of it can't be foreseen")
 
+    def retract(self, code):
+        """What was reported under a code is not so."""
+        self.notes = [note for note in self.notes if note[0] != code]
+        if not self.notes and self.verdict == "caveat":
+            self.verdict = "applied"
+
     def attempt(self, action, *arguments):
         """Does what the edit needs; if that is refused, it is the edit's verdict, and ``Stop`` is raised."""
         try:

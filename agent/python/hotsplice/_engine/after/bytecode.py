@@ -1,0 +1,150 @@
+"""What a call needs to go on in other code, read from the bytecode of both: the stack at a place, and its variables."""
+
+import dis
+from types import CodeType
+
+from . import reach
+
+_JUMPS = set(dis.hasjrel) | set(dis.hasjabs)
+_ENDS = {
+    *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS", "INTERPRETER_EXIT"),
+    *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
+}
+_READS = {"LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "DELETE_FAST", "LOAD_CLOSURE"}
+_READS_TWO = {"LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW"}
+
+
+class Unknown(Exception):
+    """The code has something that is not known here."""
+
+
+class Bytecode:
+    """The instructions of a code object, and what holds before each."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = code
+        self.instructions = list(dis.get_instructions(code))
+        self.at = {instruction.offset: index for index, instruction in enumerate(self.instructions)}
+        parse = getattr(dis, "_parse_exception_table", None)
+        self.handlers = [] if parse is None else list(parse(code))
+        self.depths = self._depths()
+
+    def _depths(self) -> dict[int, int]:
+        """The depth of the stack before each instruction that can be reached, by offset."""
+        depths: dict[int, int] = {}
+        pending = [(0, 0)]
+        pending += [(entry.target, entry.depth + 1 + bool(entry.lasti)) for entry in self.handlers]
+        while pending:
+            offset, depth = pending.pop()
+            index = self.at.get(offset, len(self.instructions))
+            while index < len(self.instructions):
+                instruction = self.instructions[index]
+                if instruction.offset in depths:
+                    break
+                depths[instruction.offset] = depth
+                index += 1
+                if instruction.opname == "RETURN_GENERATOR":
+                    # It leaves something once the generator is begun.
+                    depth += 1
+                    continue
+                argument = instruction.arg if instruction.opcode >= dis.HAVE_ARGUMENT or instruction.arg else None
+                if instruction.opcode in _JUMPS or instruction.opname == "SEND":
+                    jump = dis.stack_effect(instruction.opcode, argument, jump=True)
+                    pending.append((instruction.argval, depth + jump))
+                if instruction.opname in _ENDS:
+                    break
+                depth += dis.stack_effect(instruction.opcode, argument, jump=False)
+        return depths
+
+    def first_in(self, first: int, last: int) -> int | None:
+        """The offset of the first instruction of a statement that stands in these lines."""
+        lines = [positions[0] for positions in self.code.co_positions()]
+        for instruction in self.instructions:
+            line = lines[instruction.offset // 2]
+            if line is not None and first <= line <= last and instruction.offset in self.depths:
+                return instruction.offset
+        return None
+
+    def suspension(self, span: list[int]) -> int | None:
+        """The offset at which a call waits for an expression; nothing if there is not exactly one."""
+        positions = list(self.code.co_positions())
+        line, column, end_line, end_column = span
+        wanted = (line, end_line, column, end_column)
+        found = [
+            instruction.offset
+            for instruction in self.instructions
+            if instruction.opname == "YIELD_VALUE"
+            and positions[instruction.offset // 2] == wanted
+            and instruction.offset in self.depths
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def reached(self, offset: int) -> set[int]:
+        """The offsets that a call can come to from one of them."""
+        return reach.reached(self.code, self.instructions, [offset])
+
+    def needed(self, offset: int) -> set[str]:
+        """Local variables that are read from here on before they are given a value, on one of the ways."""
+        cleared = {i.argval for i in self.instructions if i.opname == "LOAD_FAST_AND_CLEAR"}
+        # What is known to have a value before each instruction, since the start.
+        known: dict[int, frozenset[str]] = {}
+        needed: set[str] = set()
+        pending = [(self.at[offset], frozenset[str]())]
+        while pending:
+            index, given = pending.pop()
+            while index < len(self.instructions):
+                before = known.get(index)
+                if before is not None and before <= given:
+                    break
+                given = given if before is None else given & before
+                known[index] = given
+                instruction = self.instructions[index]
+                for entry in self.handlers:
+                    if entry.start <= instruction.offset < entry.end and entry.target in self.at:
+                        pending.append((self.at[entry.target], given))
+                reads, given = self._effect(index, given, cleared)
+                needed |= reads
+                if instruction.opcode in _JUMPS or instruction.opname == "SEND":
+                    pending.append((self.at[instruction.argval], given))
+                if instruction.opname in _ENDS:
+                    break
+                index += 1
+        return needed
+
+    def _effect(self, index: int, given: frozenset[str], cleared: set[str]) -> tuple[set[str], frozenset[str]]:
+        """Variables that an instruction reads without a value, and those that have one behind it."""
+        instruction = self.instructions[index]
+        name, value = instruction.opname, instruction.argval
+        if name in _READS:
+            after = given - {value} if name == "DELETE_FAST" else given
+            return {value} - given, after
+        if name in _READS_TWO:
+            return set(value) - given, given
+        if name == "STORE_FAST_STORE_FAST":
+            return set(), given | set(value)
+        if name == "STORE_FAST_LOAD_FAST":
+            stored, loaded = value
+            return {loaded} - given - {stored}, given | {stored}
+        if name in ("STORE_FAST", "STORE_FAST_MAYBE_NULL"):
+            # After a comprehension its variables have what they had before, which may be nothing.
+            restores = value in cleared and index > 0 and self.instructions[index - 1].opname == "SWAP"
+            return set(), given - {value} if restores else given | {value}
+        if name == "LOAD_FAST_AND_CLEAR":
+            return set(), given - {value}
+        if "FAST" in name:
+            raise Unknown(name)
+        return set(), given
+
+
+def variables(code: CodeType) -> list[str]:
+    """The names of a code object's variables in the order of its slots."""
+    cells = [name for name in code.co_cellvars if name not in code.co_varnames]
+    return [*code.co_varnames, *cells, *code.co_freevars]
+
+
+def kinds(code: CodeType) -> dict[str, str]:
+    """How each variable is held: alone, or shared with functions inside or around."""
+    found = dict.fromkeys(code.co_varnames, "own")
+    found.update(dict.fromkeys(code.co_cellvars, "inside"))
+    found.update(dict.fromkeys(code.co_freevars, "around"))
+    return found

@@ -1,0 +1,188 @@
+"""Calls that go on in the new code: a suspended one where it waits, one that runs at the next iteration of its loop.
+
+The patch says which place of the former text is which of the new one. Here it is found in the bytecode of both; whether
+the call's own variables and stack fit is checked natively, when it is moved (``agent/src/frames``).
+"""
+
+import sys
+import weakref
+from types import CodeType
+from typing import Any
+
+from ..errors import Refusal
+from ..live.code import compile_text
+from ..native import native
+from . import first_run
+from .bytecode import Bytecode, Unknown, kinds, variables
+from .calls import SUSPENDABLE, Call
+
+
+class Target:
+    """Where a call goes on, as the native half takes it."""
+
+    __slots__ = ("code", "depth", "former_locals", "former_stack", "locals", "needed", "stack", "unit", "units")
+
+    def __init__(self, old: CodeType, new: CodeType, offset: int, depth: int, needed: set[str]) -> None:
+        before, after = variables(old), variables(new)
+        places = {name: index for index, name in enumerate(before)}
+        self.code = new
+        self.unit = offset // 2
+        self.units = len(new.co_code) // 2
+        self.depth = depth
+        self.locals = [places.get(name) for name in after]
+        shared = {*new.co_cellvars, *new.co_freevars}
+        self.needed = [index for index, name in enumerate(after) if name in needed or name in shared]
+        self.former_locals = len(before)
+        self.former_stack = old.co_stacksize
+        self.stack = new.co_stacksize
+
+    def fits(self) -> bool:
+        """Whether a call need not have more room than it has: what is suspended keeps its own."""
+        return len(self.locals) + self.stack <= self.former_locals + self.former_stack
+
+
+class Refused(Exception):
+    """A call stays in the old code; the words say why."""
+
+
+class Moves:
+    """What becomes of the calls that run the code which one patch retires."""
+
+    def __init__(self) -> None:
+        # id of a retired code → (code, the code in its place, the patch's map of places)
+        self._retired: dict[int, tuple[CodeType, CodeType, list[dict[str, Any]]]] = {}
+        self._bytecodes: dict[int, Bytecode] = {}
+        # Code whose running calls are to be moved, with the targets by code unit.
+        self._waiting: dict[int, tuple[CodeType, dict[int, Target]]] = {}
+
+    def add(self, old: CodeType, new: CodeType, places: list[dict[str, Any]]) -> None:
+        self._retired.setdefault(id(old), (old, new, places))
+
+    def move(self, call: Call) -> str | None:
+        """Moves a call, or has it moved when it comes by: ``now`` or ``next``. Else the call says why it stays."""
+        try:
+            return self._move(call)
+        except Refused as refused:
+            call.reason = str(refused)
+        except (Unknown, ValueError, KeyError):
+            call.reason = "its bytecode is not understood"
+        return None
+
+    def _move(self, call: Call) -> str:
+        if not native.can_move():
+            raise Refused(f"calls can't be moved in Python {sys.version_info[0]}.{sys.version_info[1]}")
+        if id(call.code) not in self._retired:
+            raise Refused("its function is gone")
+        old, new, places = self._retired[id(call.code)]
+        _check_variables(old, new)
+        return self._move_suspended(call, places) if call.suspended is not None else self._move_loop(call, places)
+
+    def _bytecode(self, code: CodeType) -> Bytecode:
+        found = self._bytecodes.get(id(code))
+        if found is None:
+            found = self._bytecodes[id(code)] = Bytecode(code)
+        return found
+
+    def _move_suspended(self, call: Call, places: list[dict[str, Any]]) -> str:
+        old, new, _ = self._retired[id(call.code)]
+        before, after = self._bytecode(old), self._bytecode(new)
+        for place in places:
+            here = before.suspension(place["old"]) if place["what"] == "wait" else None
+            if here is None or not here <= call.offset <= here + 4:
+                continue
+            there = after.suspension(place["new"])
+            if there is None or before.depths[here] != after.depths[there]:
+                break
+            # The value that is yielded has left the stack.
+            target = Target(old, new, there, after.depths[there] - 1, after.needed(there))
+            _check_needed(new, target)
+            frame = call.frame()
+            reason = (
+                "it has gone on meanwhile" if frame is None else native.move_suspended(frame, old, here // 2, target)
+            )
+            if reason is not None:
+                raise Refused(reason)
+            return "now"
+        raise Refused(f"line {call.line} has no counterpart in the new code")
+
+    def _move_loop(self, call: Call, places: list[dict[str, Any]]) -> str:
+        old, new, _ = self._retired[id(call.code)]
+        known = self._waiting.get(id(old))
+        if known is None:
+            known = self._waiting[id(old)] = old, self._loops(old, new, places)
+        targets = known[1]
+        if not targets:
+            raise Refused("it is in no loop that the new code has, too")
+        reached = self._bytecode(old).reached(call.offset)
+        found = [unit for unit in targets if 2 * unit in reached]
+        if not found:
+            raise Refused(f"it comes to no further iteration after line {call.line}")
+        _check_needed(new, targets[found[0]])
+        if old.co_flags & SUSPENDABLE and not targets[found[0]].fits():
+            raise Refused("the new code needs more room than a generator or coroutine has")
+        return "next"
+
+    def _loops(self, old: CodeType, new: CodeType, places: list[dict[str, Any]]) -> dict[int, Target]:
+        before, after = self._bytecode(old), self._bytecode(new)
+        targets = {}
+        for place in places:
+            if place["what"] != "loop":
+                continue
+            here = before.first_in(place["old"][0], place["old"][2])
+            there = after.first_in(place["new"][0], place["new"][2])
+            if here is None or there is None or before.depths[here] != after.depths[there]:
+                continue
+            targets[here // 2] = Target(old, new, there, after.depths[there], after.needed(there))
+        return targets
+
+    def begin(self) -> None:
+        """Has the calls that run moved when they come to the next iteration."""
+        for old, targets in self._waiting.values():
+            if targets and first_run.watch_lines(old, native.arrive):
+                native.plan_moves(old, targets)
+                weakref.finalize(old, native.forget_moves, id(old)).atexit = False
+
+
+def carry_out(transaction: Any) -> None:
+    """Right after the commit: what can go on in the new code does."""
+    if not transaction.old_calls:
+        return
+    planned = Moves()
+    for change in transaction.files:
+        for code_change in (item for items in change.code_changes.values() for item in items):
+            places = code_change.unit.get("places") or [] if code_change.namespace.lines_known else []
+            for old, new in code_change.pairs.values():
+                planned.add(old, new, places)
+    for call in transaction.old_calls:
+        if call.code.co_name == "<module>":
+            _add_module(planned, transaction, call)
+        call.moved = planned.move(call)
+    planned.begin()
+
+
+def _add_module(planned: Moves, transaction: Any, call: Call) -> None:
+    """The code of a module's new text, in which its statements go on."""
+    for change in transaction.files:
+        known = any(namespace.globals is call.globals and namespace.lines_known for namespace in change.namespaces)
+        if known and change.places:
+            try:
+                new = compile_text(change.text.removeprefix("\ufeff"), call.code.co_filename)
+            except Refusal:
+                continue
+            planned.add(call.code, new, change.places)
+
+
+def _check_needed(new: CodeType, target: Target) -> None:
+    for index in target.needed:
+        if target.locals[index] is None:
+            raise Refused(f"the new code reads {variables(new)[index]} there, which the old code has given no value")
+
+
+def _check_variables(old: CodeType, new: CodeType) -> None:
+    before, after = kinds(old), kinds(new)
+    for name, kind in after.items():
+        if before.get(name, kind if kind == "own" else None) != kind:
+            raise Refused(f"{name} is shared with other functions in another way")
+    generator = 0x20 | 0x80 | 0x100 | 0x200
+    if (old.co_flags ^ new.co_flags) & generator:
+        raise Refused("what a call gives is another kind of thing now")

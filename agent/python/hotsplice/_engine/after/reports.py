@@ -1,0 +1,37 @@
+"""What is reported of calls that began before a patch."""
+
+from collections.abc import Iterator
+
+from .calls import Call
+
+# How many calls are named.
+_PLACES = 4
+
+
+def of_calls(calls: list[Call]) -> Iterator[tuple[str, str]]:
+    """(code, message) for those that were moved and for those that stay."""
+    now = [call for call in calls if call.moved == "now"]
+    coming = [call for call in calls if call.moved == "next"]
+    if now:
+        yield (
+            "HS0309",
+            f"{_count(now, 'running call was', 'running calls were')} moved to the new code ({_places(now)})",
+        )
+    if coming:
+        text = _count(coming, "running call takes", "running calls take")
+        yield "HS0309", f"{text} the new code at the next iteration ({_places(coming)})"
+    staying = [call for call in calls if call.moved is None]
+    if staying:
+        text = _count(staying, "call that began before still runs", "calls that began before still run")
+        reasons = "; ".join(sorted({call.reason for call in staying if call.reason}))
+        yield "HS0306", f"{text} the old code ({_places(staying)}){': ' if reasons else ''}{reasons}"
+
+
+def _count(calls: list[Call], one: str, many: str) -> str:
+    return f"{len(calls)} {one if len(calls) == 1 else many}"
+
+
+def _places(calls: list[Call]) -> str:
+    places = sorted({str(call) for call in calls})
+    more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
+    return ", ".join(places[:_PLACES]) + more

@@ -1,0 +1,224 @@
+//! Where things lie in the frames of a running interpreter, a table by CPython version, and views that check what they read
+//! against what is known otherwise before anybody writes.
+//!
+//! Read in CPython's headers (`pycore_frame.h`, `pycore_interpframe_structs.h`, `cpython/pystate.h`) of 3.12 to 3.15, builds with the GIL
+//! and without `Py_DEBUG`.
+
+use std::sync::OnceLock;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// Byte offsets in `_PyInterpreterFrame`, `PyFrameObject` and `PyThreadState`.
+pub struct Layout {
+    pub top: Top,
+    pub owner: usize,
+    pub slots: usize,
+    /// `datastack_top` in the thread's state; `datastack_limit` follows it.
+    pub stack_top: usize,
+    /// What stands for no object in a slot.
+    pub null: usize,
+    /// The bit of a reference that the slot does not own.
+    pub borrowed: usize,
+}
+
+/// How a frame that does not run tells how full its stack is.
+#[derive(Clone, Copy)]
+pub enum Top {
+    /// A count from the first slot, an `int`; negative while the frame runs.
+    Count(usize),
+    /// A pointer; null while the frame runs.
+    Pointer(usize),
+}
+
+const EXECUTABLE: usize = 0;
+const GLOBALS: usize = 24;
+const BUILTINS: usize = 32;
+const FRAME_OBJECT: usize = 48;
+const INSTRUCTION: usize = 56;
+/// `f_frame` in a `PyFrameObject`.
+const FRAME_OF_OBJECT: usize = 24;
+const OWNED_BY_THREAD: u8 = 0;
+const OWNED_BY_GENERATOR: u8 = 1;
+
+const V3_12: Layout = Layout { top: Top::Count(64), owner: 70, slots: 72, stack_top: 240, null: 0, borrowed: 0 };
+const V3_14: Layout = Layout { top: Top::Pointer(64), owner: 74, slots: 80, stack_top: 240, null: 1, borrowed: 1 };
+const V3_15: Layout = Layout { stack_top: 264, ..V3_14 };
+
+/// The layout of this interpreter; nothing where moving is not known to be sound.
+pub fn layout(py: Python<'_>) -> Option<&'static Layout> {
+    static FOUND: OnceLock<Option<&'static Layout>> = OnceLock::new();
+    *FOUND.get_or_init(|| find(py).ok().flatten())
+}
+
+fn find(py: Python<'_>) -> PyResult<Option<&'static Layout>> {
+    let sys = py.import("sys")?;
+    let name: String = sys.getattr("implementation")?.getattr("name")?.extract()?;
+    // A build for debugging lays its frames out otherwise.
+    if name != "cpython" || sys.hasattr("gettotalrefcount")? || size_of::<usize>() != 8 {
+        return Ok(None);
+    }
+    let locked = sys.getattr("_is_gil_enabled").map_or(Ok(true), |asked| asked.call0()?.extract())?;
+    let version = py.version_info();
+    Ok(match (version.major, version.minor, locked) {
+        (3, 12 | 13, true) => Some(&V3_12),
+        (3, 14, true) => Some(&V3_14),
+        (3, 15, true) => Some(&V3_15),
+        _ => None,
+    })
+}
+
+/// A frame, checked to be the one that its frame object tells of.
+pub struct Frame {
+    base: *mut u8,
+    layout: &'static Layout,
+}
+
+impl Frame {
+    /// The frame behind a live frame object; nothing unless all that can be compared is as expected.
+    pub fn of(py: Python<'_>, object: *mut ffi::PyObject, code: *mut ffi::PyObject) -> Option<Self> {
+        let layout = layout(py)?;
+        // SAFETY: the object is a live frame object, of a version whose layout is known: the field holds its frame.
+        let base = unsafe { object.cast::<u8>().add(FRAME_OF_OBJECT).cast::<*mut u8>().read() };
+        if base.is_null() || !(base as usize).is_multiple_of(8) {
+            return None;
+        }
+        let frame = Self { base, layout };
+        let known = frame.word(FRAME_OBJECT) == object as usize
+            && frame.word(EXECUTABLE) & !layout.borrowed == code as usize
+            && matches!(frame.owner(), OWNED_BY_THREAD | OWNED_BY_GENERATOR)
+            && frame.has_namespaces(py, object);
+        known.then_some(frame)
+    }
+
+    fn has_namespaces(&self, py: Python<'_>, object: *mut ffi::PyObject) -> bool {
+        // SAFETY: a live object.
+        let object = unsafe { Bound::from_borrowed_ptr(py, object) };
+        [("f_globals", GLOBALS), ("f_builtins", BUILTINS)].into_iter().all(|(name, offset)| {
+            object.getattr(name).is_ok_and(|namespace| self.word(offset) == namespace.as_ptr() as usize)
+        })
+    }
+
+    fn word(&self, offset: usize) -> usize {
+        // SAFETY: offsets of the table lie within a frame.
+        unsafe { self.base.add(offset).cast::<usize>().read() }
+    }
+
+    fn set_word(&self, offset: usize, value: usize) {
+        // SAFETY: as above; the GIL is held, so nobody else reads or writes the frame.
+        unsafe { self.base.add(offset).cast::<usize>().write(value) };
+    }
+
+    fn owner(&self) -> u8 {
+        // SAFETY: as above.
+        unsafe { self.base.add(self.layout.owner).read() }
+    }
+
+    pub fn is_on_a_stack(&self) -> bool {
+        self.owner() == OWNED_BY_THREAD
+    }
+
+    pub fn instruction(&self) -> usize {
+        self.word(INSTRUCTION)
+    }
+
+    pub fn set_instruction(&self, address: usize) {
+        self.set_word(INSTRUCTION, address);
+    }
+
+    /// How many slots are in use, locals and stack together; nothing while the frame runs.
+    pub fn used(&self) -> Option<usize> {
+        match self.layout.top {
+            // SAFETY: as for `word`.
+            Top::Count(offset) => usize::try_from(unsafe { self.base.add(offset).cast::<i32>().read() }).ok(),
+            Top::Pointer(offset) => {
+                let bytes = self.word(offset).checked_sub(self.base as usize + self.layout.slots)?;
+                bytes.is_multiple_of(8).then_some(bytes / 8)
+            }
+        }
+    }
+
+    pub fn set_used(&self, count: usize) {
+        match self.layout.top {
+            // SAFETY: as for `set_word`; a frame has far fewer than 2^31 slots.
+            Top::Count(offset) => unsafe { self.base.add(offset).cast::<i32>().write(count as i32) },
+            Top::Pointer(offset) => self.set_word(offset, self.slot_address(count)),
+        }
+    }
+
+    pub fn slot(&self, index: usize) -> usize {
+        self.word(self.layout.slots + 8 * index)
+    }
+
+    pub fn set_slot(&self, index: usize, value: usize) {
+        self.set_word(self.layout.slots + 8 * index, value);
+    }
+
+    pub fn slot_address(&self, index: usize) -> usize {
+        self.base as usize + self.layout.slots + 8 * index
+    }
+
+    pub fn is_null(&self, slot: usize) -> bool {
+        slot == self.layout.null
+    }
+
+    pub fn null(&self) -> usize {
+        self.layout.null
+    }
+
+    /// A slot with a reference of its own: what is lent, by a caller or by the constants of the former code, may go before the
+    /// call does.
+    pub fn owned(&self, slot: usize) -> usize {
+        let object = slot & !self.layout.borrowed;
+        // The second bit tells an integer from an object.
+        if self.is_null(slot) || object == slot || slot & 2 != 0 || is_immortal(object) {
+            return slot;
+        }
+        // SAFETY: a slot that is no integer and not null holds a live object.
+        unsafe { ffi::Py_INCREF(object as *mut ffi::PyObject) };
+        object
+    }
+
+    /// The reference that a slot owns, given up by it.
+    ///
+    /// # Safety
+    /// The slot is one of this frame, and is overwritten or not looked at any more.
+    pub unsafe fn release<'py>(&self, py: Python<'py>, slot: usize) -> Option<Bound<'py, PyAny>> {
+        if self.is_null(slot) || slot & self.layout.borrowed != 0 {
+            return None;
+        }
+        // SAFETY: an owned reference, by the above and the caller's word.
+        unsafe { Bound::from_owned_ptr_or_opt(py, slot as *mut ffi::PyObject) }
+    }
+
+    /// Exchanges the code, and gives the reference to the former one, if the frame had it.
+    pub fn exchange_code<'py>(&self, code: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        let before = self.word(EXECUTABLE);
+        self.set_word(EXECUTABLE, code.clone().into_ptr() as usize);
+        // SAFETY: the field has just been overwritten.
+        unsafe { self.release(code.py(), before) }
+    }
+
+    /// Makes a frame that is the last on its thread's stack larger by some slots. Answers whether that was possible.
+    pub fn grow(&self, size: usize, more: usize) -> bool {
+        // SAFETY: the calling thread has a state; it is that of the frame's thread, which runs this.
+        let state = unsafe { ffi::PyThreadState_Get() }.cast::<u8>();
+        // SAFETY: the fields of the table lie within the thread's state.
+        let fields = unsafe { state.add(self.layout.stack_top).cast::<usize>() };
+        // SAFETY: as above.
+        let (top, limit) = unsafe { (fields.read(), fields.add(1).read()) };
+        // The end of the frame proves the layout of the thread's state.
+        if top != self.slot_address(size) || limit < top || limit - top <= 8 * more {
+            return false;
+        }
+        // SAFETY: as above; there is room, as `_PyThreadState_HasStackSpace` would say.
+        unsafe { fields.write(top + 8 * more) };
+        true
+    }
+}
+
+/// What is never counted: no slot need own a reference to it.
+fn is_immortal(object: usize) -> bool {
+    // SAFETY: the slots of a frame hold live objects, which begin with their counts.
+    unsafe { *(object as *const u32) >= 1 << 31 }
+}

@@ -1,0 +1,205 @@
+//! Moves calls to other code: a suspended one where it waits, one that runs when it comes to the line that begins the body
+//! of its loop. Whole or not at all: everything is checked before the first field is written.
+//!
+//! The engine plans: which offset of the former code is which of the new one, which local variable goes where, and which
+//! the new code reads before it gives them a value. Here the frame itself has the last word.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::layout::{self, Frame};
+use crate::{job, session};
+
+/// Where a call goes on, and what it takes along.
+#[derive(FromPyObject)]
+pub struct Target {
+    code: Py<PyAny>,
+    /// The code unit to go on at.
+    unit: usize,
+    /// How many objects the call has on its stack, there as here.
+    depth: usize,
+    /// For each local variable of the new code, which one of the former it was.
+    locals: Vec<Option<usize>>,
+    /// Those of the new code that are read before they are given a value.
+    needed: Vec<usize>,
+    former_locals: usize,
+    former_stack: usize,
+    stack: usize,
+    units: usize,
+}
+
+/// The code object's address → code unit → target. A call is moved when it comes by.
+static PLANS: Mutex<Option<HashMap<usize, HashMap<usize, Target>>>> = Mutex::new(None);
+/// Code that a moved call has left, but may still stand in natively.
+static LEFT: Mutex<Vec<Py<PyAny>>> = Mutex::new(Vec::new());
+static IS_RELEASING: AtomicBool = AtomicBool::new(false);
+
+const UNKNOWN: &str = "it is not as it was when it was looked for";
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether calls can be moved in this interpreter.
+#[pyfunction]
+pub fn can_move(py: Python<'_>) -> bool {
+    layout::layout(py).is_some()
+}
+
+/// From now on a call of `code` that comes to one of the units goes on at its target.
+#[pyfunction]
+pub fn plan_moves(py: Python<'_>, code: &Bound<'_, PyAny>, targets: &Bound<'_, PyAny>) -> PyResult<()> {
+    let targets: HashMap<usize, Target> = targets.extract()?;
+    for target in targets.values() {
+        target.check(py)?;
+    }
+    lock(&PLANS).get_or_insert_default().insert(code.as_ptr() as usize, targets);
+    Ok(())
+}
+
+#[pyfunction]
+pub fn forget_moves(code: usize) {
+    let gone = lock(&PLANS).as_mut().and_then(|plans| plans.remove(&code));
+    drop(gone);
+}
+
+/// Called by `sys.monitoring` in the program's own thread, before a line of retired code is executed: no Python frame is above.
+#[pyfunction]
+pub fn arrive(py: Python<'_>, code: &Bound<'_, PyAny>, _line: &Bound<'_, PyAny>) {
+    // SAFETY: the GIL is held; the result is borrowed from the running frame.
+    let object = unsafe { ffi::PyEval_GetFrame() }.cast::<ffi::PyObject>();
+    if object.is_null() {
+        return;
+    }
+    // Kept alive for as long as this is looked at.
+    // SAFETY: a live object.
+    let held = unsafe { Bound::from_borrowed_ptr(py, object) };
+    let Some(frame) = Frame::of(py, held.as_ptr(), code.as_ptr()) else { return };
+    let Some(unit) = unit_of(&frame, code) else { return };
+    let dropped = {
+        let plans = lock(&PLANS);
+        let target = plans.as_ref().and_then(|plans| plans.get(&(code.as_ptr() as usize))?.get(&unit));
+        target.and_then(|target| target.take(py, &frame, code, 0).ok())
+    };
+    // Destructors run with nothing locked.
+    drop(dropped);
+}
+
+/// Moves a suspended call that stands at the code unit, or behind it. Answers why not, if it could not be done.
+#[pyfunction]
+pub fn move_suspended(
+    py: Python<'_>,
+    object: &Bound<'_, PyAny>,
+    code: &Bound<'_, PyAny>,
+    unit: usize,
+    target: Target,
+) -> PyResult<Option<&'static str>> {
+    target.check(py)?;
+    let Some(frame) = Frame::of(py, object.as_ptr(), code.as_ptr()) else { return Ok(Some(UNKNOWN)) };
+    if frame.is_on_a_stack() {
+        return Ok(Some(UNKNOWN));
+    }
+    // The same is true of the new code.
+    let Some(behind) = unit_of(&frame, code).and_then(|at| at.checked_sub(unit)).filter(|behind| *behind <= 2) else {
+        return Ok(Some(UNKNOWN));
+    };
+    match target.take(py, &frame, code, behind) {
+        Ok(dropped) => {
+            drop(dropped);
+            Ok(None)
+        }
+        Err(reason) => Ok(Some(reason)),
+    }
+}
+
+/// Where the bytecode of a code object begins.
+fn bytecode(code: &Bound<'_, PyAny>) -> Option<usize> {
+    let size: usize = code.get_type().getattr("__basicsize__").ok()?.extract().ok()?;
+    Some(code.as_ptr() as usize + size)
+}
+
+fn unit_of(frame: &Frame, code: &Bound<'_, PyAny>) -> Option<usize> {
+    let bytes = frame.instruction().checked_sub(bytecode(code)?)?;
+    bytes.is_multiple_of(2).then_some(bytes / 2)
+}
+
+impl Target {
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        let locals = self.locals.iter().flatten().all(|index| *index < self.former_locals);
+        let needed = self.needed.iter().all(|index| *index < self.locals.len());
+        if !locals || !needed || self.depth > self.stack || self.depth > self.former_stack || self.unit >= self.units {
+            return Err(PyValueError::new_err("this is no place to move a call to"));
+        }
+        bytecode(self.code.bind(py)).map(drop).ok_or_else(|| PyValueError::new_err("this is no code object"))
+    }
+
+    /// Does it, if the frame is as the plan says; gives what the call does not hold any more.
+    fn take<'py>(
+        &self,
+        py: Python<'py>,
+        frame: &Frame,
+        former: &Bound<'py, PyAny>,
+        behind: usize,
+    ) -> Result<Vec<Bound<'py, PyAny>>, &'static str> {
+        let code = self.code.bind(py);
+        let start = bytecode(code).ok_or(UNKNOWN)?;
+        if frame.used() != Some(self.former_locals + self.depth) {
+            return Err(UNKNOWN);
+        }
+        let before: Vec<usize> = (0..self.former_locals + self.depth).map(|index| frame.slot(index)).collect();
+        if self.needed.iter().any(|&new| self.locals[new].is_none_or(|old| frame.is_null(before[old]))) {
+            return Err("the new code reads a variable there that this call has given no value");
+        }
+        let (size, wanted) = (self.former_locals + self.former_stack, self.locals.len() + self.stack);
+        if wanted > size && !(frame.is_on_a_stack() && frame.grow(size, wanted - size)) {
+            return Err("the new code needs more room than the call has");
+        }
+        // From here on nothing fails.
+        let mut is_kept = vec![false; self.former_locals];
+        for (new, old) in self.locals.iter().enumerate() {
+            frame.set_slot(new, old.map_or(frame.null(), |old| frame.owned(before[old])));
+            if let Some(old) = old {
+                is_kept[*old] = true;
+            }
+        }
+        for index in 0..self.depth {
+            frame.set_slot(self.locals.len() + index, frame.owned(before[self.former_locals + index]));
+        }
+        frame.set_used(self.locals.len() + self.depth);
+        let left = frame.exchange_code(code);
+        frame.set_instruction(start + 2 * (self.unit + behind));
+        let mut dropped: Vec<Bound<'py, PyAny>> = Vec::new();
+        for (slot, _) in before.iter().zip(&is_kept).filter(|(_, kept)| !**kept) {
+            // SAFETY: the slot was one of the frame's and is written over.
+            dropped.extend(unsafe { frame.release(py, *slot) });
+        }
+        keep_for_a_while(py, left.unwrap_or_else(|| former.clone()));
+        Ok(dropped)
+    }
+}
+
+/// The interpreter looks at the code that a call has left once more when it comes back from here.
+fn keep_for_a_while(py: Python<'_>, code: Bound<'_, PyAny>) {
+    lock(&LEFT).push(code.unbind());
+    if !IS_RELEASING.swap(true, Ordering::AcqRel)
+        && let Ok(release) = pyo3::wrap_pyfunction!(release_left, py)
+    {
+        session::at(Instant::now() + Duration::from_millis(200), job::Alarm::Call(release.into_any().unbind()));
+    }
+}
+
+/// Gives up the code that moved calls have left.
+#[pyfunction]
+pub fn release_left(py: Python<'_>) -> PyResult<()> {
+    IS_RELEASING.store(false, Ordering::Release);
+    let left = std::mem::take(&mut *lock(&LEFT));
+    drop(PyList::new(py, left)?);
+    Ok(())
+}

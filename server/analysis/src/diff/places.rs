@@ -1,0 +1,46 @@
+//! Which place of a function's former text is which of its new one.
+
+use std::collections::HashMap;
+
+use hotsplice_channel::patch::{Moved, MovedPlace};
+
+use crate::tree::{Place, PlaceKind};
+
+/// Places with the same blocks around them are paired in order if there are as many as before, else those that are alike in
+/// themselves and the only ones of their kind.
+pub(super) fn pairs(live: &[Place], new: &[Place]) -> Vec<MovedPlace> {
+    let (olds, news) = (grouped(live), grouped(new));
+    let mut found = Vec::new();
+    for (key, befores) in &olds {
+        let Some(afters) = news.get(key) else { continue };
+        if befores.len() == afters.len() {
+            found.extend(befores.iter().zip(afters).map(|(before, after)| pair(before, after)));
+            continue;
+        }
+        for before in befores {
+            let alike = |places: &[&Place]| places.iter().filter(|place| place.like == before.like).count() == 1;
+            if alike(befores) && alike(afters) {
+                found.extend(afters.iter().filter(|after| after.like == before.like).map(|after| pair(before, after)));
+            }
+        }
+    }
+    found.sort_by_key(|pair| pair.old);
+    found
+}
+
+type Key = (bool, u64, u64);
+
+/// Loops are alike by the blocks around them alone; what a call waits for has to be the same kind of statement.
+fn grouped(places: &[Place]) -> HashMap<Key, Vec<&Place>> {
+    let mut groups: HashMap<Key, Vec<&Place>> = HashMap::new();
+    for place in places {
+        let is_loop = place.kind == PlaceKind::Loop;
+        groups.entry((is_loop, place.blocks, if is_loop { 0 } else { place.like })).or_default().push(place);
+    }
+    groups
+}
+
+fn pair(before: &Place, after: &Place) -> MovedPlace {
+    let what = if before.kind == PlaceKind::Loop { Moved::Loop } else { Moved::Wait };
+    MovedPlace { what, old: before.at, new: after.at }
+}

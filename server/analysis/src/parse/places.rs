@@ -1,0 +1,174 @@
+//! Where a call of a function may go on in another version of it: the bodies of its loops, and where it waits.
+
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{Expr, Stmt};
+use ruff_text_size::Ranged;
+
+use super::hashing::{self, hash_of};
+use crate::lines::Lines;
+use crate::tree::{Place, PlaceKind};
+
+/// The places in a function's body, in text order, those of nested functions included.
+pub(super) fn of(body: &[Stmt], text: &str, lines: &Lines) -> Vec<Place> {
+    find(body, text, lines, true)
+}
+
+/// The places among a module's own statements.
+pub(super) fn of_module(body: &[Stmt], text: &str, lines: &Lines) -> Vec<Place> {
+    find(body, text, lines, false)
+}
+
+fn find(body: &[Stmt], text: &str, lines: &Lines, enters: bool) -> Vec<Place> {
+    let mut finder = Finder { text, lines, enters, blocks: Vec::new(), found: Vec::new() };
+    finder.suite(body);
+    finder.found
+}
+
+struct Finder<'a> {
+    text: &'a str,
+    lines: &'a Lines,
+    /// Whether definitions inside are looked into.
+    enters: bool,
+    /// What is around a statement and lies on the stack of a call, or decides what happens when it ends.
+    blocks: Vec<String>,
+    found: Vec<Place>,
+}
+
+impl Finder<'_> {
+    fn suite(&mut self, body: &[Stmt]) {
+        for statement in body {
+            self.statement(statement);
+        }
+    }
+
+    fn inside(&mut self, block: impl Into<String>, body: &[Stmt]) {
+        self.blocks.push(block.into());
+        self.suite(body);
+        self.blocks.pop();
+    }
+
+    fn looped(&mut self, block: &str, header: &str, body: &[Stmt], header_start: usize) {
+        self.blocks.push(block.to_owned());
+        if let Some(first) = body.first() {
+            // A decorated definition begins at its decorator.
+            let begins = match first {
+                Stmt::FunctionDef(function) => function.decorator_list.first().map_or(first.start(), Ranged::start),
+                Stmt::ClassDef(class) => class.decorator_list.first().map_or(first.start(), Ranged::start),
+                _ => first.start(),
+            };
+            let line = self.lines.line_of(begins.to_usize());
+            // On the line of the header no iteration begins with a line of its own.
+            if line > self.lines.line_of(header_start) {
+                self.push(PlaceKind::Loop, hash_of(&header), first);
+            }
+        }
+        self.suite(body);
+        self.blocks.pop();
+    }
+
+    fn push(&mut self, kind: PlaceKind, like: u64, at: &impl Ranged) {
+        let (start, end) = (at.start().to_usize(), at.end().to_usize());
+        self.found.push(Place {
+            kind,
+            blocks: hash_of(&self.blocks),
+            like,
+            at: [
+                self.lines.line_of(start),
+                self.lines.column_of(start),
+                self.lines.line_of(end),
+                self.lines.column_of(end),
+            ],
+        });
+    }
+
+    fn statement(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) if !self.enters => {}
+            Stmt::FunctionDef(function) => {
+                let outer = std::mem::take(&mut self.blocks);
+                self.inside(format!("def {}", function.name), &function.body);
+                self.blocks = outer;
+            }
+            Stmt::ClassDef(class) => {
+                let outer = std::mem::take(&mut self.blocks);
+                self.inside(format!("class {}", class.name), &class.body);
+                self.blocks = outer;
+            }
+            Stmt::For(one) => {
+                let block = if one.is_async { "async for" } else { "for" };
+                let header = self.text_of(one.target.as_ref()).to_owned() + " in " + self.text_of(one.iter.as_ref());
+                self.looped(block, &header, &one.body, one.start().to_usize());
+                self.inside("else", &one.orelse);
+            }
+            Stmt::While(one) => {
+                let header = self.text_of(one.test.as_ref()).to_owned();
+                self.looped("while", &header, &one.body, one.start().to_usize());
+                self.inside("else", &one.orelse);
+            }
+            Stmt::With(one) => {
+                let block = if one.is_async { "async with" } else { "with" };
+                self.inside(format!("{block} {}", one.items.len()), &one.body);
+            }
+            Stmt::Try(one) => {
+                let ends = !one.finalbody.is_empty();
+                self.inside(format!("try {ends}"), &one.body);
+                self.inside(format!("try else {ends}"), &one.orelse);
+                // In a handler the call holds exceptions, and a `finally` stands in the bytecode more than once.
+            }
+            Stmt::If(one) => {
+                self.suite(&one.body);
+                for clause in &one.elif_else_clauses {
+                    self.suite(&clause.body);
+                }
+            }
+            Stmt::Match(one) => {
+                for case in &one.cases {
+                    self.suite(&case.body);
+                }
+            }
+            Stmt::Expr(one) => self.waits(statement, Some(&one.value)),
+            Stmt::Assign(one) => self.waits(statement, Some(&one.value)),
+            Stmt::AnnAssign(one) => self.waits(statement, one.value.as_deref()),
+            Stmt::Return(one) => self.waits(statement, one.value.as_deref()),
+            _ => self.waits(statement, None),
+        }
+    }
+
+    /// What a simple statement waits for. Where that is all that it evaluates, nothing of it lies on the stack meanwhile.
+    fn waits(&mut self, statement: &Stmt, whole: Option<&Expr>) {
+        let mut waiting = Waiting::default();
+        waiting.visit_stmt(statement);
+        for (number, expression) in waiting.0.into_iter().enumerate() {
+            let is_whole = whole.is_some_and(|whole| whole.range() == expression.range());
+            let how = match expression {
+                Expr::Await(_) => "await",
+                Expr::Yield(_) => "yield",
+                _ => "yield from",
+            };
+            let like = if is_whole { hash_of(&how) } else { hash_of(&(hashing::statement(statement), number)) };
+            self.push(PlaceKind::Wait, like, expression);
+        }
+    }
+
+    fn text_of(&self, node: &impl Ranged) -> &str {
+        self.text.get(node.start().to_usize()..node.end().to_usize()).unwrap_or_default()
+    }
+}
+
+/// The expressions at which a function is suspended, without those of functions and comprehensions inside.
+#[derive(Default)]
+struct Waiting<'a>(Vec<&'a Expr>);
+
+impl<'a> Visitor<'a> for Waiting<'a> {
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        match expression {
+            Expr::Lambda(_) | Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {}
+            _ => {
+                visitor::walk_expr(self, expression);
+                if matches!(expression, Expr::Await(_) | Expr::Yield(_) | Expr::YieldFrom(_)) {
+                    self.0.push(expression);
+                }
+            }
+        }
+    }
+}
