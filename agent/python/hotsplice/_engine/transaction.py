@@ -9,7 +9,7 @@ from time import perf_counter_ns, time
 
 from .. import _loading
 from . import evaluation, frameworks
-from .after import first_run, hooks, late, moves, reports, running, world_plan
+from .after import first_run, hooks, late, moving, reports, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.plan import EditOutcome, Plan
@@ -311,7 +311,7 @@ class Transaction:
             if lacking:
                 follow.extend(partial(functions.say_swept, change, lacking) for change in self.files)
             del retired
-        follow.append(partial(moves.carry_out, self))
+        follow.append(partial(moving.carry_out, self))
         for change, file in files:
             follow.append(partial(self._note_versions, file, change))
             follow.append(partial(self._show_text, change))
