@@ -150,11 +150,11 @@ def a(): return 'old'
 class C(Base):
     def m(self): return 'old'
 class Key:
-    seen = set()
+    seen, n = set(), 1
     def __hash__(self):
         if 'z' in globals(): Key.seen.add((a(), C().m(), z(), len(TABLE)))
-        return 1
-    def __eq__(self, other): return self is other
+        return id(self)
+    def __eq__(self, other): return self.n == other.n
 TABLE = {Key(): 1}
 K = Key()
 TABLE[K] = 'old'

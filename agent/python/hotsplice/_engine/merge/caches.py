@@ -84,12 +84,15 @@ def _changes(transaction: Any) -> Changes:
 
 def _add_followers(transaction: Any, found: Changes) -> None:
     """Names that other modules have from these."""
+    by_name: dict[str, Any] = {}
+    for (_, name), outcome in found.names.items():
+        by_name.setdefault(name, outcome)
     for operation in transaction.plan.operations:
-        if operation[0] == "dict-set" and operation[2] != "__builtins__" and "__name__" in operation[1]:
-            source = (outcome for (_, name), outcome in found.names.items() if name == operation[2])
-            outcome = next(source, None)
-            if outcome is not None:
-                found.names.setdefault((id(operation[1]), operation[2]), outcome)
+        # A key of the program's own class is never compared.
+        if operation[0] != "dict-set" or type(operation[2]) is not str or operation[2] == "__builtins__":
+            continue
+        if operation[2] in by_name and "__name__" in operation[1]:
+            found.names.setdefault((id(operation[1]), operation[2]), by_name[operation[2]])
 
 
 def _caches(transaction: Any) -> Iterator[Cache]:
