@@ -9,7 +9,7 @@ keeps the old entry, and a patch that is refused leaves it as it was.
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import tree
 from ..native import native
 from . import Gap, LiveOf, entries, filled, readers, registers_anew, registries_of, stores
@@ -330,7 +330,7 @@ class Containers:
         """What a registry counts or gathers under a name stays."""
         if entries.is_state(held, new, set(self._made)):
             return held
-        if type(held) in (int, float) and type(new) in (int, float) and held != new:
+        if objects.is_exactly(held, int, float) and objects.is_exactly(new, int, float) and held != new:
             self._say_left(key)
             return held
         return new

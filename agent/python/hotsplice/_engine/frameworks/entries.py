@@ -6,7 +6,7 @@ from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ..live import lookup
+from ..live import lookup, objects
 from . import stores
 
 # Longer ones are left alone: a registry of functions is short.
@@ -85,11 +85,11 @@ def cells(function: FunctionType) -> list[Any]:
 def is_state(held: Any, given: Any, made: set[int]) -> bool:
     """Whether a value is what the program has made of it since, and not what a decorator computes when it is called."""
     kind = type(held)
-    if kind is not type(given) or kind in _VALUES or kind is FunctionType or issubclass(kind, type):
+    if kind is not type(given) or objects.is_exactly(held, *_VALUES) or kind is FunctionType or issubclass(kind, type):
         return False
-    if kind in _GATHERING:
+    if objects.is_exactly(held, *_GATHERING):
         return not len(given)
-    if kind.__eq__ is not object.__eq__:
+    if objects.of_type(kind, "__eq__") is not object.__eq__:
         return False
     # An object with a state of its own: a lock, a cache, a client.
     return not reaches(given, made)

@@ -83,7 +83,7 @@ class _Resolver:
 
 
 def _unbound(value: Any) -> _Found:
-    if type(value) in (staticmethod, classmethod):
+    if objects.is_exactly(value, staticmethod, classmethod):
         return _Found(value.__func__, type(value) is classmethod)
     return _Found(value)
 

@@ -13,8 +13,7 @@ MISSING = object()
 
 def kind_of(value: Any) -> Any:
     """Which of the interpreter's containers a value is, also by derivation; nothing else asks it."""
-    mro = type(value).__mro__
-    return next((kind for kind in KINDS if kind in mro), None)
+    return next((kind for kind in KINDS if issubclass(type(value), kind)), None)
 
 
 def entries(container: Any) -> list[tuple[Any, Any]]:

@@ -6,7 +6,7 @@ from functools import partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from . import lookup
+from . import lookup, objects
 from .code import tree
 
 MISSING = object()
@@ -157,7 +157,7 @@ def _functions(value: Any) -> Iterator[FunctionType]:
             yield one
             if "__wrapped__" in one.__dict__:
                 pending.append(one.__dict__["__wrapped__"])
-        elif kind in (staticmethod, classmethod, MethodType):
+        elif objects.is_exactly(one, staticmethod, classmethod, MethodType):
             pending.append(one.__func__)
         elif kind is property:
             pending += [part for part in (one.fget, one.fset, one.fdel) if part is not None]

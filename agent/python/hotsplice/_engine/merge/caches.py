@@ -11,7 +11,7 @@ from enum import Enum
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.reach import Changes, Reach, wrapped_function
 from ..native import native
 
@@ -97,7 +97,7 @@ def _add_followers(transaction: Any, found: Changes) -> None:
 
 def _caches(transaction: Any) -> Iterator[Cache]:
     """Those that modules and their classes name."""
-    kinds: dict[type, bool] = {}
+    kinds: dict[int, bool] = {}
     holders = {
         id(module.__dict__): (module.__name__, module.__dict__)
         for _, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
@@ -117,22 +117,23 @@ def _caches(transaction: Any) -> Iterator[Cache]:
                 yield Cache(name, value)
 
 
-def _in_class(owner: type, kinds: dict[type, bool]) -> Iterator[Cache]:
+def _in_class(owner: type, kinds: dict[int, bool]) -> Iterator[Cache]:
     for name, member in list(owner.__dict__.items()):
-        if type(member) in (staticmethod, classmethod):
+        if objects.is_exactly(member, staticmethod, classmethod):
             member = member.__func__
         if type(member) is functools.cached_property or _is_cache(member, kinds):
             yield Cache(f"{owner.__qualname__}.{name}", member, owner)
 
 
-def _is_cache(value: Any, kinds: dict[type, bool]) -> bool:
+def _is_cache(value: Any, kinds: dict[int, bool]) -> bool:
     kind = type(value)
     if kind is FunctionType:
         return "cache_clear" in value.__dict__
-    if kind not in kinds:
+    # By the type's id: a metaclass may compare and hash.
+    if id(kind) not in kinds:
         names = {name for cls in kind.__mro__ for name in cls.__dict__}
-        kinds[kind] = kind is not ModuleType and not names.isdisjoint(_WAYS)
-    return kinds[kind] and wrapped_function(value) is not None
+        kinds[id(kind)] = kind is not ModuleType and not names.isdisjoint(_WAYS)
+    return kinds[id(kind)] and wrapped_function(value) is not None
 
 
 def _forget_dispatch(transaction: Any) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
+from ..live import objects
 from ..native import native
 
 
@@ -19,7 +20,7 @@ def follow(changes: list[Any], plan: Any) -> None:
         return
     own = {id(codes), *(id(pair) for change in changes for pair in change.pairs.values())}
     for holder in native.referrers(codes):
-        if id(holder) in own or type(holder) in (CodeType, FrameType, FunctionType):
+        if id(holder) in own or objects.is_exactly(holder, CodeType, FrameType, FunctionType):
             continue
         for owner, held in _held_by(holder, pairs):
             plan.afterwards.append(partial(type(owner).__conform__, owner, held))

@@ -48,7 +48,12 @@ def attributes(merger: Any, live: FunctionType, made: FunctionType, edit: Any) -
         if type(before) is FunctionType and type(value) is FunctionType and _is_former(merger, before, value):
             # What it wraps, which is merged itself.
             merger.merge_decorated(before, value, edit)
-        elif edit.get("observed") and type(before) in _NUMBERS and type(value) in _NUMBERS and before != value:
+        elif (
+            edit.get("observed")
+            and objects.is_exactly(before, *_NUMBERS)
+            and objects.is_exactly(value, *_NUMBERS)
+            and before != value
+        ):
             counted.append(name)
         elif before is MISSING or not _is_state(before, value, name in stored, merger):
             taken[name] = value
@@ -65,7 +70,7 @@ def merge_descriptor(merger: Any, live: Any, made: Any, edit: Any) -> bool:
     Answers whether that can be: whoever holds them, bound or by another name, follows then.
     """
     kind = type(live)
-    if type(made) is not kind or kind not in (staticmethod, classmethod, property):
+    if type(made) is not kind or not objects.is_exactly(made, staticmethod, classmethod, property):
         return False
     names = ("fget", "fset", "fdel") if kind is property else ("__func__",)
     pairs = [(getattr(live, name), getattr(made, name)) for name in names]

@@ -98,7 +98,8 @@ def _bound_otherwise(merger, old, new):
         f"a {type(holder).__name__}"
         for holder in holders
         # Those by ids are the engine's.
-        if type(holder) in _HOLDERS and not (type(holder) is dict and any(type(key) is int for key in holder))
+        if objects.is_exactly(holder, *_HOLDERS)
+        and not (type(holder) is dict and any(type(key) is int for key in holder))
     ]
 
 
