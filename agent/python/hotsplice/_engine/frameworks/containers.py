@@ -176,6 +176,9 @@ class Containers:
         for one in self._registrations:
             if one.outcome is outcome and outcome.edit["what"] == "function":
                 for container in self._used(one):
+                    if not stores.has_plain_keys(container):
+                        # Its keys run code of the program, which would see a registry without what is in it.
+                        continue
                     held = stores.entries(container)
                     kept = [entry for entry in held if not one.made(*entry)]
                     if len(kept) < len(held):

@@ -2,7 +2,7 @@
 
 import weakref
 from collections import OrderedDict, deque
-from types import MemberDescriptorType
+from types import FunctionType, MemberDescriptorType
 from typing import Any
 
 from ..live import objects
@@ -26,6 +26,22 @@ def entries(container: Any) -> list[tuple[Any, Any]]:
 
 def size(container: Any) -> int:
     return kind_of(container).__len__(container)
+
+
+def has_plain_keys(container: Any) -> bool:
+    """Whether finding an entry runs no code of the program, by the keys' types."""
+    if kind_of(container) is not dict:
+        return True
+    keys = [one for key in dict.keys(container) for one in (key if type(key) is tuple else (key,))]
+    return all(map(_is_plain, {type(key) for key in keys}))
+
+
+def _is_plain(kind: type) -> bool:
+    for name in ("__hash__", "__eq__"):
+        found = next((one.__dict__[name] for one in kind.__mro__ if name in one.__dict__), None)
+        if type(found) is FunctionType and found.__module__ != "enum":
+            return False
+    return True
 
 
 def keep(container: Any, wanted: list[tuple[Any, Any]]) -> None:
