@@ -1,0 +1,321 @@
+"""Random functions, moved to other code at a random point by the engine itself: what they give is compared with the rules.
+
+``python moves.py FIRST COUNT``: the seeds. The rules are a third function, which asks at each change whether it has been moved.
+"""
+
+import random, sys, threading
+from hotsplice import _loading
+from hotsplice._native import load
+
+load()
+engine = _loading.engine()
+from hotsplice._engine.after import calls, moving as moves
+
+
+class Manager:
+    def __init__(self, emit, n):
+        self.emit, self.n = emit, n
+
+    def __enter__(self):
+        self.emit(("enter", self.n))
+        return self.n
+
+    def __exit__(self, *e):
+        self.emit(("exit", self.n, e[0] is None))
+        return False
+
+    async def __aenter__(self):
+        self.emit(("enter", self.n))
+        return self.n
+
+    async def __aexit__(self, *e):
+        self.emit(("exit", self.n, e[0] is None))
+        return False
+
+
+class Generator:
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+        self.kind = self.r.choice(["plain", "plain", "generator", "coroutine"])
+        self.a, self.b, self.o = [], [], []  # lines of the versions, and of the rules
+        self.places = []
+        self.loops = 0
+        self.vars = 0
+        self.budget = self.r.randint(3, 14)
+        self.depth = 0
+        self.waits = 0
+
+    def line(self, indent, a=None, b=None, o=None):
+        for lines, text in ((self.a, a), (self.b, b), (self.o, o)):
+            if text is not None:
+                lines.append("    " * indent + text)
+
+    def same(self, indent, text):
+        self.line(indent, text, text, text)
+
+    def expr(self, names):
+        r = self.r
+        pick = lambda: r.choice(names)
+        return r.choice(
+            [
+                lambda: f"{pick()}",
+                lambda: f"({pick()}, {r.randint(0, 9)})",
+                lambda: f"[{pick()} for _ in range({r.randint(0, 3)})]",
+                lambda: f"len(str({pick()})) + {r.randint(0, 99)}",
+                lambda: f"{{'k': {pick()}, 'l': ({r.randint(0, 9)}, 'x')}}",
+                lambda: f"str({pick()})[:6]",
+                lambda: f"(lambda q: (q, {r.randint(0, 9)}))({r.randint(0, 5)})",
+                lambda: f"({r.randint(0, 9)}, 'const', (1, {r.randint(0, 9)}))",
+                lambda: f"sum(k for k in range({r.randint(0, 4)}))",
+            ]
+        )()
+
+    def change(self, indent, names):
+        """What the two versions do differently; in the rules it depends on whether the call has been moved."""
+        r = self.r
+
+        def stmts(tag):
+            out, known = [], list(names)
+            for _ in range(r.randint(1, 4)):
+                if r.random() < 0.6:
+                    v = f"v{tag}{r.randint(0, 30)}"
+                    out.append(f"{v} = {self.expr(known)}")
+                    known.append(v)
+                else:
+                    out.append(f"emit(('{tag}', {r.randint(0, 999)}, {self.expr(known)}))")
+            return out
+
+        A, B = stmts("a"), stmts("b")
+        for s in A:
+            self.line(indent, a=s)
+        for s in B:
+            self.line(indent, b=s)
+        self.line(indent, o="if not moved():")
+        for s in A:
+            self.line(indent + 1, o=s)
+        self.line(indent, o="else:")
+        for s in B:
+            self.line(indent + 1, o=s)
+
+    def wait(self, indent, names):
+        self.waits += 1
+        n = self.r.randint(0, 99)
+        text = {"generator": f"w = yield ('y', {n})", "coroutine": f"w = await pause({n})"}[self.kind]
+        self.same(indent, f"hook()")
+        col = 4 * indent + 4
+        span = lambda lines: [len(lines) + 1, col, len(lines) + 1, 4 * indent + len(text)]
+        self.places.append(dict(what="wait", old=span(self.a), new=span(self.b)))
+        self.line(indent, text, text, text)
+        self.line(indent, o="arrived('wait')")
+
+    def block(self, indent, names, in_loop):
+        r = self.r
+        first = True
+        for _ in range(r.randint(1, 4)):
+            if self.budget <= 0:
+                break
+            self.budget -= 1
+            c = r.random()
+            if c < 0.35:
+                self.change(indent, names)
+            elif c < 0.45:
+                self.same(indent, "hook()")
+            elif c < 0.55 and self.kind != "plain":
+                self.wait(indent, names)
+            elif c < 0.72 and self.depth < 4:
+                self.loop(indent, names)
+            elif c < 0.82 and self.depth < 4:
+                n = r.randint(0, 9)
+                a = "async " if self.kind == "coroutine" and r.random() < 0.5 else ""
+                self.same(indent, f"{a}with Manager(emit, {n}) as m{n}:")
+                self.depth += 1
+                self.same(indent + 1, "emit('in')")
+                self.block(indent + 1, names, in_loop)
+                self.depth -= 1
+            elif c < 0.92 and self.depth < 4:
+                self.same(indent, "try:")
+                self.depth += 1
+                self.same(indent + 1, "emit('try')")
+                self.block(indent + 1, names, in_loop)
+                self.depth -= 1
+                if r.random() < 0.5:
+                    self.same(indent, "finally:")
+                    self.same(indent + 1, "emit('finally')")
+                else:
+                    self.same(indent, "except KeyError:")
+                    self.same(indent + 1, "emit('never')")
+            else:
+                self.same(indent, f"if tick() % {r.randint(2, 3)}:")
+                self.same(indent + 1, "emit('if')")
+                self.depth += 1
+                self.block(indent + 1, names, in_loop)
+                self.depth -= 1
+            if in_loop and r.random() < 0.06:
+                self.same(indent, f"if tick() % 7 == 0: {r.choice(['break', 'continue'])}")
+        self.same(indent, "hook()")
+
+    def loop(self, indent, names):
+        r = self.r
+        n = self.loops = self.loops + 1
+        k = r.randint(1, 4)
+        how = r.choice(["range", "list", "tuple", "while", "iter"])
+        head = {
+            "range": f"for i{n} in range({k}):",
+            "list": f"for i{n} in [{', '.join(map(str, range(k)))}]:",
+            "tuple": f"for i{n} in ({', '.join(map(str, range(k)))},):",
+            "iter": f"for i{n} in iter('{'abcd'[:k]}'):",
+            "while": f"while i{n} < {k}:",
+        }[how]
+        self.same(indent, f"i{n} = 0")
+        self.same(indent, head)
+        first = f"i{n} = i{n} + 1" if how == "while" else f"emit(('loop', {n}))"
+        place = lambda lines: [len(lines) + 1, 4 * indent + 4, len(lines) + 1, 4 * indent + 4 + len(first)]
+        self.places.append(dict(what="loop", old=place(self.a), new=place(self.b)))
+        self.line(indent + 1, o="arrived('loop')")
+        self.same(indent + 1, first)
+        self.depth += 1
+        self.block(indent + 1, names + [f"i{n}"], True)
+        self.depth -= 1
+
+    def build(self):
+        head = {
+            "plain": "def f(emit, hook, tick, pause, Manager, moved, arrived, p):",
+            "generator": "def f(emit, hook, tick, pause, Manager, moved, arrived, p):",
+            "coroutine": "async def f(emit, hook, tick, pause, Manager, moved, arrived, p):",
+        }[self.kind]
+        self.same(0, head)
+        self.same(1, "base = p")
+        # Closures: variables that are cells.
+        if self.r.random() < 0.3:
+            self.same(1, "g = lambda: (base, p)")
+            self.same(1, "emit(g())")
+        if self.r.random() < 0.5:
+            self.change(1, ["base", "p"])
+        self.loop(1, ["base", "p"])
+        self.block(1, ["base", "p"], False)
+        if self.kind != "plain":
+            self.wait(1, ["base"])
+            self.change(1, ["base"])
+        self.same(1, "return ('end', base)" if self.kind != "generator" else "emit('end')")
+        return tuple("\n".join(lines) + "\n" for lines in (self.a, self.b, self.o))
+
+
+class Pause:
+    def __init__(self, n):
+        self.n = n
+
+    def __await__(self):
+        return (yield self.n)
+
+
+def drive(code, kind, trigger, at, rules):
+    """Runs a version; at the hook numbered `at` the edit comes."""
+    trace = []
+    count = [0]
+    ticks = [0]
+    state = {"wanted": False, "moved": False}
+
+    def emit(x):
+        trace.append(x)
+
+    def tick():
+        ticks[0] += 1
+        return ticks[0]
+
+    def moved():
+        return state["moved"]
+
+    def arrived(where):
+        if state["wanted"] == where:
+            state["moved"] = True
+
+    def hook():
+        count[0] += 1
+        if count[0] == at:
+            if rules:
+                state["wanted"] = rules
+            else:
+                trigger(state)
+
+    names = {}
+    exec(code, names)
+    f = names["f"]
+    state["f"] = f
+    out = f(emit, hook, tick, Pause, Manager, moved, arrived, ("p", 7))
+    if kind == "plain":
+        trace.append(out)
+        return trace, state, count[0]
+    item = out
+    state["item"] = item
+    try:
+        value = None
+        while True:
+            y = item.send(value)
+            trace.append(("out", y))
+            value = ("sent", len(trace))
+            if state.get("suspended"):
+                state["suspended"](item)
+    except StopIteration as e:
+        trace.append(("stop", e.value))
+    return trace, state, count[0]
+
+
+def one(seed):
+    g = Generator(seed)
+    a, b, o = g.build()
+    A, B, O = (compile(t, n, "exec") for t, n in ((a, "<a>"), (b, "<b>"), (o, "<rules>")))
+    plain, _, hooks = drive(A, g.kind, None, 0, "none")
+    at = g.r.randint(1, max(hooks, 1))
+    suspended = g.kind != "plain" and g.r.random() < 0.5
+    new = next(c for c in B.co_consts if hasattr(c, "co_code"))
+    result = {}
+
+    def trigger(state):
+        def go(frame, item):
+            call = calls.Call(frame, "test", item)
+            planned = moves.Moves()
+            planned.add(frame.f_code, new, g.places)
+            call.moved = planned.move(call)
+            planned.begin()
+            result["moved"], result["reason"] = call.moved, call.reason
+
+        if suspended:
+
+            def later(item):
+                state.pop("suspended")
+                fr = getattr(item, "gi_frame", None) or getattr(item, "cr_frame", None)
+                if fr is not None:
+                    go(fr, item)
+
+            state["suspended"] = later
+        else:
+            go(sys._getframe(2), None)
+
+    got = drive(A, g.kind, trigger, at, "")[0]
+    # Where a suspended call is moved, the rules move it as soon as it goes on.
+    if result.get("moved"):
+        want = drive(O, g.kind, None, at, "wait" if suspended else "loop")[0]
+    else:
+        want = plain
+    if suspended and result.get("moved") is None and not result:
+        want = plain
+    if got != want:
+        print("WRONG", seed, g.kind, at, suspended, result)
+        print(a)
+        print(b)
+        print("got ", got)
+        print("want", want)
+        sys.exit(1)
+    return result.get("moved"), result.get("reason")
+
+
+if __name__ == "__main__":
+    first, count = int(sys.argv[1]), int(sys.argv[2])
+    tally = {}
+    for seed in range(first, first + count):
+        m, why = one(seed)
+        key = m or ("stays: " + str(why))
+        tally[key] = tally.get(key, 0) + 1
+    for key, n in sorted(tally.items(), key=lambda x: -x[1])[:12]:
+        print(n, key)
+    print("done", count)
