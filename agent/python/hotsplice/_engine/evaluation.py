@@ -113,7 +113,11 @@ def _leave_out_what_runs(transaction):
 
 def _is_running_as_before(outcome):
     edit = outcome.edit
-    return edit["change"] == "derived" and edit.get("offered") and edit["old_line"] and _is_running(outcome)
+    if edit["change"] != "derived" or not edit.get("offered") or not edit["old_line"]:
+        return False
+    frame = lookup.running_module(outcome.path)
+    # What the module has not come to calls what is live by then.
+    return _is_running(outcome) or (frame is not None and not edit["scope"] and frame.f_lineno < edit["old_line"])
 
 
 def _in_import_order(pending):
