@@ -288,3 +288,4 @@ _LIBRARY_BUILTINS = {**builtins.__dict__, "__import__": _import_in_library}
 # What the native half needs, and would have to import.
 gc = _library_module("gc")
 ordered_dict = _library_module("_collections").OrderedDict
+deque = _library_module("_collections").deque

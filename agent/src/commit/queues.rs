@@ -13,7 +13,7 @@ use super::journal::{Inverse, Journal};
 pub(super) fn deque<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
     static TYPE: OnceLock<Py<PyAny>> = OnceLock::new();
     if TYPE.get().is_none() {
-        let _ = TYPE.set(py.import("_collections")?.getattr("deque")?.unbind());
+        let _ = TYPE.set(py.import("hotsplice._loading")?.getattr("deque")?.unbind());
     }
     TYPE.get().map(|kind| kind.bind(py).clone()).ok_or_else(|| PyValueError::new_err("no deque"))
 }

@@ -70,7 +70,8 @@ fn check(py: Python<'_>) -> PyResult<bool> {
 pub fn can_be_exchanged(dict: &Bound<'_, PyDict>) -> bool {
     static ORDERED: OnceLock<Option<Py<PyAny>>> = OnceLock::new();
     let py = dict.py();
-    let ordered = ORDERED.get_or_init(|| Some(py.import("_collections").ok()?.getattr("OrderedDict").ok()?.unbind()));
+    let ordered =
+        ORDERED.get_or_init(|| Some(py.import("hotsplice._loading").ok()?.getattr("ordered_dict").ok()?.unbind()));
     ordered.as_ref().is_some_and(|ordered| {
         // By the classes alone: no metaclass is asked. SAFETY: both are types, and the layout was checked.
         unsafe {
