@@ -5,6 +5,7 @@
 //! | [`cancel`] | whether what is being done is still wanted |
 //! | [`cli`] | the commands, one file each |
 //! | [`failure`] | what could not be done, with its code |
+//! | [`fitting`] | whether files that are written one after the other fit together by now |
 //! | [`following`] | values in other files that follow from what a patch changes |
 //! | [`lsp`] | the language server: editors |
 //! | [`patching`] | text → baseline → diff → prepare everywhere → commit everywhere |
@@ -18,6 +19,7 @@ mod cancel;
 mod cli;
 mod explanations;
 mod failure;
+mod fitting;
 mod following;
 mod lsp;
 mod patching;

@@ -182,3 +182,34 @@ fn what_other_programs_change_in_an_open_file_is_patched() {
     program.send("");
     assert_eq!(program.line(), "changed");
 }
+
+/// A tool writes the caller, and what it calls a moment later: no call in between fails.
+#[test]
+fn what_does_not_fit_yet_waits_for_what_does() {
+    const CALLEE: &str = "def rate():\n    return 2\n";
+    const CALLER: &str = "import sys, rates\n\ndef price():\n    return rates.rate() * 10\n\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(price(), flush=True)\n";
+    let workspace = Workspace::new();
+    let callee = workspace.write("rates.py", CALLEE);
+    let caller = workspace.write("shop.py", CALLER);
+    let mut program = workspace.run(pythons::newest(), &[&caller.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::with_options(&workspace, json!({ "patchOnExternalChange": true }));
+    editor.wait_sessions(1);
+    let changed = |path: &std::path::Path| json!({ "changes": [{ "uri": uri(path), "type": 2 }] });
+    let mut ask = |wanted: &str| {
+        program.send("");
+        assert_eq!(program.line(), wanted);
+    };
+    workspace.write("shop.py", &CALLER.replace("rate()", "rate('eu')"));
+    editor.notify("workspace/didChangeWatchedFiles", changed(&caller));
+    let waits = |said: &Value| {
+        said["message"].as_str().is_some_and(|text| text.contains("waits for more: __main__ calls rates.rate"))
+    };
+    editor.wait_notification("window/logMessage", waits);
+    ask("20");
+    workspace.write("rates.py", "def rate(where):\n    return 3\n");
+    editor.notify("workspace/didChangeWatchedFiles", changed(&callee));
+    let told = editor.wait_notification("hotsplice/patched", |_| true);
+    assert_eq!(told["files"].as_array().map(Vec::len), Some(2), "{told}");
+    ask("30");
+}

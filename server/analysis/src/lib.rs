@@ -3,7 +3,7 @@
 //! A pure library: texts in, plain data out. It reads no files, talks to no process, knows no editor, and never fails:
 //! any text gives an [`Outline`], with its problems beside it. [`diff`] gives the typed edits that lead from the live
 //! text to the new one, [`splice`] the live text with one definition exchanged, [`without`] the new text without some
-//! edits, [`changed_definitions`] the names of what differs, [`run_again`] what runs a statement once more. The parser (an
+//! edits, [`misfits`] the uses in some files that others of them do not offer, [`changed_definitions`] the names of what differs, [`run_again`] what runs a statement once more. The parser (an
 //! internal crate of Ruff) is named in the folder `parse` only.
 
 mod changed;
@@ -12,6 +12,7 @@ mod diff;
 mod effects;
 mod lines;
 mod matching;
+mod misfits;
 mod outline;
 mod parse;
 mod rest;
@@ -23,6 +24,7 @@ mod tree;
 pub use changed::changed_definitions;
 pub use depend::foreign::Foreign;
 pub use diff::{diff, diff_following, run_again};
+pub use misfits::{Module, misfits};
 pub use outline::{Definition, Outline, Problem};
 pub use rest::{Rest, without};
 pub use self_contained::is_self_contained;

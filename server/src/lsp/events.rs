@@ -41,7 +41,10 @@ pub enum Event {
     /// Look into the registry.
     Look,
     FileChanged(Uri),
+    /// Files that other programs have changed; none: what was held back has waited long enough.
     ExternalChanges(Vec<PathBuf>),
+    /// Whether files that were changed fit together, and if not, why.
+    Fitted(Vec<PathBuf>, Option<String>),
     Connected(String, Result<Arc<Session>, SessionError>),
     /// A process loads a module, from this file.
     ModuleLoaded(String, String),

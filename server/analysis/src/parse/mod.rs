@@ -6,6 +6,7 @@ mod effects;
 mod hashing;
 mod names;
 mod places;
+mod references;
 mod tokens;
 
 use ruff_python_ast::PySourceType;
@@ -13,6 +14,7 @@ use ruff_python_parser::parse_unchecked_source;
 use ruff_text_size::Ranged;
 
 use crate::lines::Lines;
+use crate::misfits::References;
 use crate::outline::Problem;
 use crate::tree::{Node, Place, Span};
 use builder::Builder;
@@ -42,17 +44,30 @@ const SMALL: usize = 1_000;
 
 /// Parses any text. What does not parse is left out or guessed, and told in `problems`.
 pub(crate) fn parse(text: &str, lines: &Lines) -> ParsedFile {
+    with_room(text, || parse_here(text, lines)).unwrap_or_else(|| failed("the text could not be parsed"))
+}
+
+/// What a text uses of other modules, and what it offers to them. Of one that nests too deeply nothing is known.
+pub(crate) fn references(text: &str) -> References {
+    let unknown = || References { is_open: true, ..References::default() };
+    let read = || {
+        let parsed = parse_unchecked_source(text, PySourceType::Python);
+        if tokens::is_too_deep(parsed.tokens()) {
+            std::mem::forget(parsed);
+            return unknown();
+        }
+        references::of(parsed.syntax())
+    };
+    with_room(text, read).unwrap_or_else(unknown)
+}
+
+fn with_room<T: Send>(text: &str, work: impl FnOnce() -> T + Send) -> Option<T> {
     if text.len() < SMALL {
-        return parse_here(text, lines);
+        return Some(work());
     }
     std::thread::scope(|scope| {
-        std::thread::Builder::new()
-            .stack_size(STACK)
-            .spawn_scoped(scope, || parse_here(text, lines))
-            .ok()
-            .and_then(|worker| worker.join().ok())
+        std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).ok()?.join().ok()
     })
-    .unwrap_or_else(|| failed("the text could not be parsed"))
 }
 
 fn failed(message: &str) -> ParsedFile {

@@ -19,7 +19,7 @@ use crate::session::registry_watch;
 
 use super::documents::{Documents, file_path};
 use super::events::Event;
-use super::external_changes::{self, Collector};
+use super::external_changes::{self, Collector, Waiting};
 use super::pool::{self, Pool};
 use super::positions::Encoding;
 use super::settings::{Match, Settings};
@@ -42,6 +42,7 @@ struct State {
     can_watch_files: bool,
     watches_files: bool,
     changes: Collector,
+    waiting: Waiting,
     folders: Vec<PathBuf>,
     workspace: Arc<Workspace>,
     documents: Documents,
@@ -70,6 +71,7 @@ pub fn start(client: Client) -> Sender<Event> {
         can_watch_files: false,
         watches_files: false,
         changes: Collector::start(events.clone()),
+        waiting: Waiting::default(),
         folders: Vec::new(),
         workspace: Arc::default(),
         documents: Documents::default(),
@@ -166,6 +168,7 @@ impl State {
             Event::Look => self.look(),
             Event::FileChanged(uri) => self.file_changed(&uri),
             Event::ExternalChanges(paths) => self.external_changes(paths),
+            Event::Fitted(paths, misfit) => self.fitted(&paths, misfit),
             Event::Connected(id, outcome) => self.connected(&id, outcome),
             Event::CodeLenses(uri, answer) => self.code_lenses(uri, answer),
             Event::Hover(uri, position, answer) => self.hover(uri, position, answer),

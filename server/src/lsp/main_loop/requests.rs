@@ -16,10 +16,12 @@ use tower_lsp::ls_types::{
 use super::State;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
+use crate::fitting;
 use crate::lsp::commands::{self, Command, How, Part};
 use crate::lsp::comparison::Snapshot;
 use crate::lsp::documents::{Document, Documents, file_path};
 use crate::lsp::events::{Asked, Cause, Done, Event};
+use crate::lsp::external_changes::Checked;
 use crate::lsp::settings::Lens;
 use crate::lsp::{code_actions, code_lenses, hover, quick_fixes, status, unloaded};
 use crate::patching::FileResult;
@@ -32,11 +34,40 @@ impl State {
         }
     }
 
-    pub(super) fn external_changes(&mut self, mut paths: Vec<PathBuf>) {
-        paths.retain(|path| !self.is_being_edited(path));
+    pub(super) fn external_changes(&mut self, paths: Vec<PathBuf>) {
+        let Some(paths) = self.waiting.add(paths) else { return };
         self.look();
-        let sessions = self.pool.snapshot();
-        self.work(Cause::OtherProgram, None, move || Ok(commands::patch_changed(&paths, &sessions.settle())));
+        let (sessions, events) = (self.pool.snapshot(), self.events.clone());
+        std::thread::spawn(move || {
+            let check = || fitting::misfit(&paths, &sessions.settle());
+            let misfit = catch_unwind(AssertUnwindSafe(check)).unwrap_or_default();
+            // The loop is gone when the server ends.
+            let _ = events.send(Event::Fitted(paths, misfit));
+        });
+    }
+
+    /// Files that fit go live together. Others wait for more, not for ever.
+    pub(super) fn fitted(&mut self, paths: &[PathBuf], misfit: Option<String>) {
+        match self.waiting.checked(paths, misfit.is_some()) {
+            Checked::Again => self.external_changes(Vec::new()),
+            Checked::Waits { first_time, left } => {
+                if first_time {
+                    let why = misfit.unwrap_or_default();
+                    self.log(MessageType::INFO, format!("What was changed on disk waits for more: {why}"));
+                }
+                let events = self.events.clone();
+                self.runtime.spawn(async move {
+                    tokio::time::sleep(left).await;
+                    // The loop is gone when the server ends.
+                    let _ = events.send(Event::ExternalChanges(Vec::new()));
+                });
+            }
+            Checked::Ready(mut paths) => {
+                paths.retain(|path| !self.is_being_edited(path));
+                let sessions = self.pool.snapshot();
+                self.work(Cause::OtherProgram, None, move || Ok(commands::patch_changed(&paths, &sessions.settle())));
+            }
+        }
     }
 
     /// What the editor shows and has not saved is the user's newer word. An editor that took the change from the disk has
