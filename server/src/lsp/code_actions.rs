@@ -12,6 +12,7 @@ use crate::session::Live;
 use crate::undoing;
 
 const KIND: &str = "refactor.rewrite.hotsplice";
+const LONG_TEXT: usize = 1_000_000;
 
 pub fn wanted_kind(only: Option<&[CodeActionKind]>) -> bool {
     [KIND, quick_fixes::KIND].iter().any(|kind| is_among(kind, only))
@@ -35,22 +36,24 @@ fn is_among(kind: &str, only: Option<&[CodeActionKind]>) -> bool {
 }
 
 pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOrCommand> {
-    let outline = snapshot.document.outline();
     let line = position.line + 1;
     let file = snapshot.file_name();
-    let around = outline.definition_at(line);
     let known = live_texts(&snapshot.document, &snapshot.sessions);
     let lives: Vec<Arc<Live>> = known.into_iter().map(|(_, live)| live).collect();
-    let comparisons = Comparisons::new(lives.iter().cloned(), &outline);
-
     if lives.is_empty() {
         let reason = unloaded::reason(snapshot);
+        // A title is not worth parsing what no process runs, where that takes long.
+        let is_short = snapshot.document.text.len() < LONG_TEXT;
+        let around = if is_short { snapshot.document.outline().definition_at(line) } else { Vec::new() };
         let mut actions: Vec<_> = around.first().map(title).into_iter().collect();
         actions.push(format!("Hot-patch file {file}"));
         // Some editors show what is disabled nowhere: silence would be no answer.
         let why_not = action("Hot-patch: why not?".to_owned(), commands::WHY_NOT, json!({ "uri": snapshot.uri }));
         return actions.into_iter().map(|title| disabled(title, &reason)).chain([why_not]).collect();
     }
+    let outline = snapshot.document.outline();
+    let around = outline.definition_at(line);
+    let comparisons = Comparisons::new(lives.iter().cloned(), &outline);
     let undo = is_undoable(snapshot)
         .then(|| action("Undo hot-patch".to_owned(), commands::UNDO, json!({ "uri": snapshot.uri })));
     if let Some(problem) = outline.problems().first() {

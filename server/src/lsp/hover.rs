@@ -15,6 +15,10 @@ use super::positions::Encoding;
 const LONGEST_DIFFERENCE: usize = 40;
 
 pub fn hover(snapshot: &Snapshot, position: Position, encoding: Encoding) -> Option<Hover> {
+    let known = live_texts(&snapshot.document, &snapshot.sessions);
+    if known.is_empty() {
+        return None;
+    }
     let outline = snapshot.document.outline();
     let offset = encoding.offset(outline.text(), position);
     let column = (offset - outline.text()[..offset].rfind('\n').map_or(0, |end| end + 1)) as u32;
@@ -24,7 +28,6 @@ pub fn hover(snapshot: &Snapshot, position: Position, encoding: Encoding) -> Opt
     };
     let definition = outline.definitions().into_iter().find(is_here)?;
     let name = &definition.qualified_name;
-    let known = live_texts(&snapshot.document, &snapshot.sessions);
     let mut text = String::new();
     let mut differences: Vec<String> = Vec::new();
     for (session, live) in &known {

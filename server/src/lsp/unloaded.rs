@@ -47,7 +47,7 @@ pub fn reason(snapshot: &Snapshot) -> String {
 /// A process that has loaded what looks like the file, under another name; the local folder; and there the file and the folder.
 fn elsewhere(snapshot: &Snapshot) -> Option<(&Arc<Session>, PathBuf, (PathBuf, PathBuf))> {
     let path = &snapshot.document.path;
-    let own = names(&snapshot.document.outline());
+    let own = std::cell::LazyCell::new(|| names(&snapshot.document.outline()));
     let is_installed = |path: &Path| path.components().any(|part| part.as_os_str() == "site-packages");
     for session in snapshot.sessions.iter().chain(&snapshot.strangers) {
         let Ok(files) = session.files() else { continue };
