@@ -83,6 +83,8 @@ codes! {
     NAME_REMOVED "HS0405" Caveat "the name is gone; references to its value go on";
     IMPORT_REMOVED "HS0406" Information "the import is gone; the name is removed";
     DECORATED_TWICE "HS0407" Caveat "decorators ran again and left more than a registration";
+    OBJECT_PRESERVED "HS0408" Caveat "an object with state of its own is preserved, not made again";
+    ORDER_KEPT "HS0409" Caveat "what registers itself was put into another order; what it registered was not";
     NOT_REACHED "HS0413" Caveat "the module's own statements have not come to this line yet";
 
     CLASS_REBUILT "HS0501" Information "the class was built again and its namespace taken over";

@@ -183,9 +183,25 @@ pub struct Edit {
     /// What a constructor sets on each object and did not set before.
     #[serde(default)]
     pub attributes: Vec<NewValue>,
-    /// Other statements of the live text bind its names too: what they hold is not what this one gave them.
+    /// Names that it binds to which the new text gives something else than the live one, whatever statements that is spread over.
     #[serde(default)]
-    pub rebound: bool,
+    pub fresh: Vec<String>,
+    /// Names that it binds whose value depends on what runs: several are written.
+    #[serde(default)]
+    pub several: Vec<String>,
+    /// Lines of the live statements, first and last, that gave the names their values.
+    #[serde(default)]
+    pub former: Vec<(u32, u32)>,
+    /// Where statements in it begin (line, column in bytes) that are not re-executed automatically: it runs up to the first of them.
+    #[serde(default)]
+    pub stops: Vec<(u32, u32)>,
+    /// Names of a statement that does nothing but change what they hold: `x += 1`, `x.append(1)`. It is run where they are
+    /// evaluated again.
+    #[serde(default)]
+    pub updates: Vec<String>,
+    /// It stands in a compound statement that is not run with it.
+    #[serde(default)]
+    pub conditional: bool,
     /// A definition further down takes its name, as the implementation does after overloads.
     #[serde(default)]
     pub superseded: bool,

@@ -25,9 +25,13 @@ pub(crate) struct Node {
     pub hash: u64,
     /// Structure, without the code of the functions inside: what a block does when it runs.
     pub frame: u64,
+    /// Of a block: its structure without the definitions in it, which count by name only.
+    pub shell: u64,
     /// Where each token stands, counted from the first line: what line tables and column tables are made of.
     pub layout: u64,
     pub binds: Vec<Binding>,
+    /// Method calls that change what a name holds: `x.append(1)`. Such a name is not bound.
+    pub updates: Vec<Binding>,
     /// Names loaded when the statement runs; `config.X` gives `config`, `config[]` and `config.X`.
     pub reads: Vec<String>,
     /// Names called when the statement runs.
@@ -40,8 +44,10 @@ pub(crate) struct Node {
     pub effects: Effects,
     /// There are lambdas in it.
     pub makes_lambdas: bool,
-    /// It may be run unasked: imports, assignments, definitions and blocks of only those.
+    /// It may be re-executed automatically: imports, assignments, definitions, and blocks as far as only those are reached.
     pub runs_unasked: bool,
+    /// Where statements begin that may not: line, and column in bytes.
+    pub stops: Vec<(u32, u32)>,
     /// `if __name__ == "__main__":`
     pub main_guard: bool,
     pub definition: Option<Box<Parts>>,
@@ -55,10 +61,18 @@ pub(crate) fn contents(name: &str) -> String {
 }
 
 /// A name that a statement binds. The origin of an import tells whether the name means the same as before.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Binding {
     pub name: String,
     pub origin: Option<String>,
+    /// The structure of what it is bound to: the value's expression and the place in it, whatever the statement around is.
+    pub value: u64,
+    /// What decides in compound statements whether it is bound; 0 where nothing does.
+    pub condition: u64,
+    /// `x += 1`, `x.append(1)`: what the name held before goes on in it.
+    pub updates: bool,
+    /// A display or a call of a plain container type: updates of it are part of what the text gives the name.
+    pub is_container: bool,
 }
 
 /// What a definition consists of.

@@ -98,9 +98,11 @@ fn statements_are_offered() {
         Changed Statement Block `if __name__ == '__main__':` in [] 2-3 (was 2) offered
           run  2| if __name__ == '__main__':
           run  3|     main(1)
+        Changed Constant Assignment `__all__` in [] 4-4 (was 4)
+          run  4| __all__ = []
         Added Statement Statement `__all__ += ['x']` in [] 5-5 (new)
           run  5| __all__ += ['x']
-        Added Statement Block `i` in [] 6-7 (new) offered
+        Added Statement Block `i` in [] 6-7 (new)
           run  6| for i in []:
           run  7|     pass
     "#]]
@@ -159,7 +161,6 @@ fn the_last_of_two_assignments_counts() {
     expect![[r#"
         Changed Constant Assignment `x` in [] 1-1 (was 1)
           run  1| x = 1
-        Removed Constant Assignment `x` in [] 1-1 (was 2)
     "#]]
     .assert_eq(&patch("x = 1\nx = 2\n", "x = 1\n"));
 }

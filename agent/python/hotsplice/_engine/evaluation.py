@@ -6,7 +6,7 @@ import functools
 
 from . import frameworks
 from .errors import Stop
-from .evaluate import changed_values
+from .evaluate import changed_values, order
 from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
 from .evaluate.sandbox import Shadow
@@ -16,13 +16,14 @@ from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup, objects
 from .live.code import compile_excerpt, join
-from .merge import instances, lambdas, merging, references, relocations
+from .merge import bindings, instances, lambdas, merging, references, relocations
 
 
 def evaluate(transaction):
     """Runs the edits that need it, file by file and in the order of the text, and plans what they bind."""
     _leave_out_what_runs(transaction)
     observers.mark(transaction)
+    order.report(transaction)
     configured = [*_configure_again(transaction), *lambdas.follow(transaction)]
     wanted = [
         (change, outcome)
@@ -91,7 +92,10 @@ def evaluate(transaction):
         for merger in evaluated:
             merger.finish()
         registries.settle(transaction, replaced)
-        writes.settle(transaction.plan, frameworks.LiveOf(transaction, replaced, stand_ins))
+        live_of = frameworks.LiveOf(transaction, replaced, stand_ins)
+        for merger in evaluated:
+            bindings.plan_in_place(merger, live_of)
+        writes.settle(transaction.plan, live_of)
         containers.settle(transaction, replaced)
         references.follow(evaluated)
         instances.follow(transaction, shadows)
@@ -174,9 +178,9 @@ def _run_edits(merger, options, done, containers):
     for outcome in merger.change.outcomes:
         if outcome.edit["change"] == "removed":
             changed_values.give_up(merger, outcome)
-    for outcome in merger.change.outcomes:
-        if outcome in done or not _is_to_be_run(outcome, options):
-            continue
+    wanted = [one for one in merger.change.outcomes if one not in done and _is_to_be_run(one, options)]
+    merger.note_later(wanted)
+    for outcome in wanted:
         if foresight is not None and not foresight.may_run(outcome.edit):
             outcome.unforeseen()
             continue
@@ -192,6 +196,9 @@ def _is_to_be_run(outcome, options):
     if edit.get("offered") and not options.get("run_statements"):
         if edit["change"] == "derived" and _is_running(outcome):
             outcome.unneeded(None, "it is what runs now")
+        elif edit.get("updates") and edit.get("run"):
+            # It goes on with what the text gives the name, where that is evaluated again.
+            return True
         elif edit["change"] == "derived" and edit["what"] in ("statement", "block"):
             outcome.caveat(
                 "HS0401",

@@ -3,6 +3,7 @@
 use hotsplice_channel::patch::{Change, FilePatch, Kind, Part};
 
 use super::Comparison;
+use super::bindings::Names;
 use super::edits::{definition_edit, statement_edit};
 use super::scope::Scope;
 use crate::depend::foreign::Foreign;
@@ -19,7 +20,7 @@ pub fn run_again(path: &str, base_version: u64, live: &Outline, shown: &Outline,
     let (node, scope) = same(&live.file.items, &Scope::default(), &scope.path, wanted)?;
     let foreign = Foreign::default();
     let mut comparison = Comparison::new(live, live, &foreign);
-    comparison.adopt(&live.file.items);
+    comparison.adopt(&live.file.items, &mut Vec::new());
     let mut told = if node.is_definition() {
         let mut told = definition_edit(live, Some(node), node, &scope, Kind::Derived, Change::Stale);
         told.parts = vec![Part::Decorators];
@@ -54,10 +55,14 @@ fn same<'a>(items: &'a [Node], scope: &Scope<'a>, path: &[String], wanted: &Node
 
 impl<'a> Comparison<'a> {
     /// Every node is what it was.
-    fn adopt(&mut self, items: &'a [Node]) {
+    fn adopt(&mut self, items: &'a [Node], path: &mut Vec<String>) {
+        let all: Vec<&Node> = items.iter().collect();
+        self.names.insert(path.clone(), Names::compare(&all, &all));
         for node in items {
             self.live_of.insert(node, node);
-            self.adopt(&node.body);
+            path.push(node.name.clone());
+            self.adopt(&node.body, path);
+            path.pop();
         }
     }
 }

@@ -379,12 +379,10 @@ impl<'a> Comparison<'a> {
 
     /// Every class around gets a unit, because something in its body is run.
     pub(super) fn rebuild_around(&mut self, scope: &Scope<'a>) {
-        let mut around = Scope::default();
-        for class in scope.classes() {
+        for (class, around) in scope.enclosing() {
             if let Some(&live) = self.live_of.get(&std::ptr::from_ref(class)) {
                 self.add_class(live, class, &around);
             }
-            around = around.in_class(class);
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use hotsplice_channel::patch::{Change, Edit, Kind, NewValue, Part, What};
 
-use super::excerpt::{bare, cut, whole};
+use super::bindings;
+use super::excerpt::{bare, whole};
 use super::scope::Scope;
 use crate::outline::Outline;
-use crate::tree::{Binding, DefaultValue, Node, Parts, Span};
+use crate::tree::{DefaultValue, Node, Parts, Span};
 
 /// What binds one name is called by it, as a definition is; other statements by their own words.
 fn is_plain_name(name: &str) -> bool {
@@ -32,13 +33,18 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         local_defaults: Vec::new(),
         parts: Vec::new(),
         binds: new.bound_names(),
-        fresh_names: fresh_names(live, new),
+        fresh_names: new.binds.iter().map(|binding| binding.name.clone()).chain(new.writes.iter().cloned()).collect(),
         reads: new.reads.iter().filter(|name| !name.ends_with("[]")).cloned().collect(),
         run: None,
         registrars: registrars(live),
         attributes: new_attributes(live, new),
         changed_reads: Vec::new(),
-        rebound: false,
+        fresh: Vec::new(),
+        several: Vec::new(),
+        former: Vec::new(),
+        stops: Vec::new(),
+        updates: Vec::new(),
+        conditional: scope.is_conditional(),
         superseded: false,
         offered: false,
         deferred: false,
@@ -64,16 +70,6 @@ pub(super) fn local_defaults(new: &Parts, fresh: &[String]) -> Vec<NewValue> {
     new.defaults.iter().map(|one| NewValue { name: one.parameter.clone(), value: value(one) }).collect()
 }
 
-/// Names that a changed statement binds to something else than before, and what else it assigns. An import binds what it did if it imports
-/// the same thing from the same place.
-fn fresh_names(live: Option<&Node>, new: &Node) -> Vec<String> {
-    let same = |binding: &Binding| {
-        binding.origin.is_some() && live.is_some_and(|live| live.what == What::Import && live.binds.contains(binding))
-    };
-    let other = new.binds.iter().filter(|binding| !same(binding));
-    other.map(|binding| binding.name.clone()).chain(new.writes.iter().cloned()).collect()
-}
-
 /// The edit of a statement that is no definition, new or changed.
 pub(super) fn statement_edit(
     outline: &Outline,
@@ -83,8 +79,10 @@ pub(super) fn statement_edit(
     change: Change,
 ) -> Edit {
     let mut edit = edit(live, new, scope, statement_kind(new.what, scope), change);
-    edit.run = Some(cut(outline, &scope.around(whole(new)), &[]));
+    edit.run = Some(scope.cut(outline, whole(new), &[]));
     edit.offered = !new.runs_unasked;
+    edit.stops.clone_from(&new.stops);
+    edit.updates = bindings::updated(new).into_iter().map(str::to_owned).collect();
     edit
 }
 
@@ -110,7 +108,7 @@ pub(super) fn definition_edit(
     let mut edit = edit(live, new, scope, kind, change);
     edit.binds = vec![new.name.clone()];
     if !scope.is_local {
-        edit.run = Some(cut(outline, &scope.around(whole(new)), &[]));
+        edit.run = Some(scope.cut(outline, whole(new), &[]));
     }
     if let Some(parts) = &new.definition {
         edit.fresh_defaults = parts.defaults.iter().map(|one| one.parameter.clone()).collect();
@@ -193,6 +191,6 @@ pub(super) fn header_run(
         definition.defaults.iter().filter(|one| !fresh.contains(&one.parameter)).map(|one| one.span).collect();
     let lines = if decorated { whole(new) } else { bare(new) };
     // A decorator may look at the defaults.
-    let blanked = if scope.block.is_some() || decorated { &[] } else { &*blanked };
-    Some(cut(outline, &scope.around(lines), blanked))
+    let blanked = if decorated { &[] } else { &*blanked };
+    Some(scope.cut(outline, lines, blanked))
 }

@@ -1,12 +1,14 @@
 //! The edits that lead from the live text to the new one.
 
 mod again;
+mod bindings;
 mod classes;
 mod decorated;
 mod derived;
 mod edits;
 mod excerpt;
 mod functions;
+mod order;
 mod places;
 mod scope;
 mod stale;
@@ -14,12 +16,13 @@ mod statements;
 
 use std::collections::{HashMap, HashSet};
 
-use hotsplice_channel::patch::{ClassUnit, Edit, FilePatch, Unit};
+use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, Unit};
 
 use crate::depend::foreign::Foreign;
 use crate::outline::Outline;
 use crate::tree::Node;
 pub use again::run_again;
+use bindings::Names;
 use excerpt::{Range, cut, whole};
 use scope::Scope;
 
@@ -80,8 +83,8 @@ struct Comparison<'a> {
     /// Those of `running` that would decorate otherwise.
     decorating: HashSet<String>,
     class_of: HashSet<Key>,
-    /// Statements of the live text that bind a name which others bind too.
-    rebound: HashSet<Key>,
+    /// What the text gives the names of each scope that was compared.
+    names: HashMap<Vec<String>, Names<'a>>,
     /// Definitions of the new text whose name another one takes.
     superseded: HashSet<Key>,
     /// `from __future__` imports changed: every function is compiled anew.
@@ -109,20 +112,33 @@ impl<'a> Comparison<'a> {
             touched: HashSet::new(),
             decorating: HashSet::new(),
             class_of: HashSet::new(),
-            rebound: rebound(&live.file.items),
+            names: HashMap::new(),
             superseded: superseded(&new.file.items),
             all_units: live.file.future_hash != new.file.future_hash,
         }
     }
 
     fn push(&mut self, new: &Node, mut edit: Edit) {
-        edit.rebound = self
-            .live_of
-            .get(&std::ptr::from_ref(new))
-            .is_some_and(|live| self.rebound.contains(&std::ptr::from_ref(*live)));
         edit.superseded = self.superseded.contains(&std::ptr::from_ref(new));
+        self.tell_names(new, &mut edit);
         self.edit_of.insert(new, self.edits.len());
         self.edits.push(edit);
+    }
+
+    /// Which of the names that an edit binds get another value, and where the live text gave them theirs.
+    fn tell_names(&self, new: &Node, edit: &mut Edit) {
+        let Some(names) = self.names.get(&edit.scope) else { return };
+        let is_fresh = |name: &String| names.fresh.contains(name);
+        if edit.change == Change::Changed || edit.change == Change::Added {
+            edit.fresh_names.retain(|name| is_fresh(name) || new.writes.contains(name));
+        }
+        let touched = new.binds.iter().chain(&new.updates).map(|one| one.name.clone());
+        if !new.is_definition() && !new.binds.is_empty() {
+            edit.superseded = new.binds.iter().all(|binding| names.defined.contains(&binding.name));
+        }
+        edit.fresh = new.bound_names().into_iter().filter(is_fresh).collect();
+        edit.several = new.bound_names().into_iter().filter(|name| names.several.contains(name)).collect();
+        edit.former = names.former_of(touched);
     }
 
     fn edit_for(&mut self, node: &Node) -> Option<&mut Edit> {
@@ -146,13 +162,13 @@ impl<'a> Comparison<'a> {
 
     /// The class may have to be built again.
     fn add_class(&mut self, live: &Node, new: &Node, scope: &Scope) {
-        if scope.block.is_none() && !scope.is_local && self.class_of.insert(new) {
+        if !scope.is_local && self.class_of.insert(new) {
             self.classes.push(ClassUnit {
                 scope: scope.path.clone(),
                 name: new.name.clone(),
                 old_line: live.line,
                 line: new.line,
-                run: cut(self.new, &scope.around(whole(new)), &[]),
+                run: scope.cut(self.new, whole(new), &[]),
             });
         }
     }
@@ -189,25 +205,6 @@ fn sorted(names: HashSet<String>) -> Vec<String> {
     let mut names: Vec<String> = names.into_iter().collect();
     names.sort();
     names
-}
-
-fn rebound(items: &[Node]) -> HashSet<Key> {
-    let mut binders: HashMap<&str, Vec<&Node>> = HashMap::new();
-    for item in items {
-        for binding in &item.binds {
-            let others = binders.entry(&binding.name).or_default();
-            // A name is bound twice by one statement, as in `try` and `except`.
-            if others.last().is_none_or(|last| !std::ptr::eq(*last, item)) {
-                others.push(item);
-            }
-        }
-    }
-    let several = binders.into_values().filter(|nodes| nodes.len() > 1);
-    let mut found: HashSet<Key> = several.flatten().map(std::ptr::from_ref).collect();
-    for item in items.iter().filter(|item| item.is_class()) {
-        found.extend(rebound(&item.body));
-    }
-    found
 }
 
 /// Definitions that are followed by another one of their name in the same scope, which does not read it (as

@@ -1,11 +1,12 @@
 //! The statements of a module or a class, side by side.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
 
 use super::Comparison;
+use super::bindings::{Names, only_binds, updated};
 use super::edits::{definition_edit, edit, header_run, statement_edit, statement_kind};
 use super::scope::Scope;
 use crate::matching::{Matching, bound_names, match_items};
@@ -17,16 +18,26 @@ impl<'a> Comparison<'a> {
         let live: Vec<&Node> = live.iter().collect();
         let new: Vec<&Node> = new.iter().collect();
         let matching = match_items(&live, &new);
+        self.names.insert(scope.path.clone(), Names::compare(&live, &new));
+        let moved = Moved::find(&live, &new, &matching);
         let mut renamed = renamings(&live, &new, &matching);
         let mut changed = false;
         for (index, node) in new.iter().enumerate() {
             changed |= match matching.live_of[index] {
-                Some(partner) => self.compare_pair(live[partner], node, scope),
-                None => self.add(node, scope, renamed.remove(&index).is_some()),
+                Some(partner) => self.compare_pair(live[partner], node, scope, &moved),
+                None => match moved.live_of(node) {
+                    Some(partner) => self.compare_pair(partner, node, scope, &moved),
+                    None => self.add(node, scope, renamed.remove(&index).is_some()),
+                },
             };
+            if node.is_block() {
+                changed |= self.compare_moved(node, scope, &moved);
+            }
         }
         changed |= self.tell_order(&live, &new, &matching, scope);
-        changed |= self.remove_missing(&live, &new, &matching, scope);
+        self.tell_moved_reads(&live, &new, &matching, scope);
+        self.tell_registrations(&live, &new, &matching, scope);
+        changed |= self.remove_missing(&live, &new, &matching, scope, &moved);
         for (node, partner) in new.iter().zip(&matching.live_of) {
             let decorators = |node: &Node| node.definition.as_ref().map(|parts| parts.decorators);
             if let Some(partner) = partner.map(|index| live[index])
@@ -36,33 +47,38 @@ impl<'a> Comparison<'a> {
                 self.extend_properties(partner, &new, scope);
             }
         }
-        changed | self.tell_shadowing(&live, &new, &matching, scope)
+        changed |= self.tell_shadowing(&live, &new, &matching, scope);
+        changed | self.make_names(scope)
     }
 
-    /// Members of enums and fields of dataclasses stand in an order that counts: one that only moved is an edit where a
-    /// metaclass, a base or a decorator may look at it.
-    fn tell_order(&mut self, live: &[&'a Node], new: &[&'a Node], matching: &Matching, scope: &Scope<'a>) -> bool {
-        let is_looked_at =
-            |class: &&Node| class.definition.as_ref().is_some_and(|parts| !parts.header_reads.is_empty());
-        if scope.is_local || scope.classes().last().copied().filter(is_looked_at).is_none() {
-            return false;
+    /// Definitions that came into a compound statement from elsewhere in the scope.
+    fn compare_moved(&mut self, block: &'a Node, scope: &Scope<'a>, moved: &Moved<'a>) -> bool {
+        let inner = scope.in_block(block);
+        let mut changed = false;
+        for node in &block.body {
+            if let Some(partner) = moved.live_of(node) {
+                changed |= self.compare_pair(partner, node, &inner, moved);
+            }
         }
-        let mut furthest = 0;
-        let mut moved = false;
-        for (node, partner) in new.iter().zip(&matching.live_of) {
-            let Some(partner) = *partner else { continue };
-            if !matches!(node.what, What::Assignment | What::Annotation) {
+        changed
+    }
+
+    /// A name that the text gives another value gets it from all of its statements, unedited ones included.
+    fn make_names(&mut self, scope: &Scope<'a>) -> bool {
+        let Some(names) = self.names.get(&scope.path) else { return false };
+        let makers = names.makers.clone();
+        let mut found = false;
+        for node in makers {
+            let may_run = node.runs_unasked || !updated(node).is_empty();
+            if node.is_definition() || !may_run || self.edit_for(node).is_some() {
                 continue;
             }
-            if partner < furthest && self.edit_for(node).is_none() {
-                let mut told = statement_edit(self.new, Some(live[partner]), node, scope, Change::Changed);
-                told.kind = Kind::Lines;
-                self.push(node, told);
-                moved = true;
-            }
-            furthest = furthest.max(partner);
+            let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+            let told = statement_edit(self.new, live, node, scope, Change::Changed);
+            self.push(node, told);
+            found = true;
         }
-        moved
+        found
     }
 
     fn add(&mut self, node: &'a Node, scope: &Scope<'a>, renamed: bool) -> bool {
@@ -76,7 +92,7 @@ impl<'a> Comparison<'a> {
         true
     }
 
-    fn compare_pair(&mut self, live: &'a Node, new: &'a Node, scope: &Scope<'a>) -> bool {
+    fn compare_pair(&mut self, live: &'a Node, new: &'a Node, scope: &Scope<'a>, moved: &Moved<'a>) -> bool {
         self.live_of.insert(new, live);
         match (live.what, new.what) {
             (What::Function, What::Function) => self.compare_function(live, new, scope),
@@ -86,7 +102,7 @@ impl<'a> Comparison<'a> {
                 self.push(new, told);
                 true
             }
-            (What::Block, What::Block) => self.compare_block(live, new, scope),
+            (What::Block, What::Block) => self.compare_block(live, new, scope, moved),
             _ if live.hash == new.hash => {
                 if new.makes_lambdas {
                     self.add_move(live, new, scope);
@@ -101,22 +117,35 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// A block in which only code of functions changed is no edit itself.
-    fn compare_block(&mut self, live: &'a Node, new: &'a Node, scope: &Scope<'a>) -> bool {
-        let changed = live.frame != new.frame;
-        if changed {
-            let told = statement_edit(self.new, Some(live), new, scope, Change::Changed);
-            self.push(new, told);
-        }
+    /// A block in which only definitions changed is no edit itself: each is compared with its own former one. Where several
+    /// of one name stand in the scope, which of them is live is not known, and the block runs as a whole.
+    fn compare_block(&mut self, live: &'a Node, new: &'a Node, scope: &Scope<'a>, moved: &Moved<'a>) -> bool {
         let inner = scope.in_block(new);
         let live_items: Vec<&Node> = live.body.iter().collect();
         let new_items: Vec<&Node> = new.body.iter().collect();
         let matching = match_items(&live_items, &new_items);
+        let mut pairs = Vec::new();
+        let mut changed = live.shell != new.shell;
         for (node, partner) in new_items.iter().zip(&matching.live_of) {
-            let Some(partner) = partner.map(|index| live_items[index]) else {
-                continue;
-            };
+            let Some(partner) = partner.map(|index| live_items[index]) else { continue };
+            if !moved.is_single(node) && partner.frame != node.frame {
+                changed = true;
+                if let Some(names) = self.names.get_mut(&scope.path) {
+                    names.fresh.insert(node.name.clone());
+                }
+            }
+            pairs.push((partner, *node));
+        }
+        if changed {
+            let told = statement_edit(self.new, Some(live), new, scope, Change::Changed);
+            self.push(new, told);
+        }
+        let mut inside = false;
+        for (partner, node) in pairs {
             match (partner.what, node.what) {
+                _ if moved.is_single(node) && partner.what == node.what => {
+                    inside |= self.compare_pair(partner, node, &inner, moved);
+                }
                 (What::Function, What::Function) if partner.frame == node.frame => {
                     self.compare_function(partner, node, &inner);
                 }
@@ -125,17 +154,24 @@ impl<'a> Comparison<'a> {
                 }
                 // The block's own run makes it anew; calls that hold the former function get the new code too.
                 (What::Function, What::Function) => {
-                    self.live_of.insert(*node, partner);
+                    self.live_of.insert(node, partner);
                     self.add_unit(partner, node, &inner);
                 }
                 _ => {}
             }
         }
-        changed
+        changed | inside
     }
 
     /// Tells what is gone: whole statements, and names that a changed statement binds no more.
-    fn remove_missing(&mut self, live: &[&'a Node], new: &[&'a Node], matching: &Matching, scope: &Scope<'a>) -> bool {
+    fn remove_missing(
+        &mut self,
+        live: &[&'a Node],
+        new: &[&'a Node],
+        matching: &Matching,
+        scope: &Scope<'a>,
+        moved: &Moved<'a>,
+    ) -> bool {
         // `x: int` without a value gives the name none.
         let gives_value = |node: &&&Node| node.what != What::Annotation;
         let still_bound = bound_names(new.iter().filter(gives_value).copied());
@@ -160,6 +196,10 @@ impl<'a> Comparison<'a> {
                     }
                     removals.push(told);
                 }
+                None if moved.is_gone_elsewhere(node) => continue,
+                // What it bound is bound by others: the binding is what lives on.
+                None if lost.is_empty() && only_binds(node) => continue,
+                None if updated(node).iter().any(|name| self.is_fresh(scope, name)) => continue,
                 None => {
                     self.extend_properties(node, new, scope);
                     self.lost_writes.extend(node.writes.iter().cloned());
@@ -208,8 +248,8 @@ impl<'a> Comparison<'a> {
             .filter_map(|(name, &index)| {
                 let before = *last_live.get(name)?;
                 let partner = matching.live_of[index]?;
-                let simple = [live[before], new[index]].iter().all(|node| !node.is_block());
-                (partner != before && simple).then_some(index)
+                // Statements' names are followed by what the text gives them.
+                (partner != before && new[index].is_definition() && !live[before].is_block()).then_some(index)
             })
             .collect();
         found.sort_unstable();
@@ -221,14 +261,14 @@ impl<'a> Comparison<'a> {
                 self.run_whole(node, scope);
                 continue;
             }
-            let told = if node.is_definition() {
-                definition_edit(self.new, partner, node, scope, Kind::Replaced, Change::Changed)
-            } else {
-                statement_edit(self.new, partner, node, scope, Change::Changed)
-            };
+            let told = definition_edit(self.new, partner, node, scope, Kind::Replaced, Change::Changed);
             self.push(node, told);
         }
         !found.is_empty()
+    }
+
+    fn is_fresh(&self, scope: &Scope, name: &str) -> bool {
+        self.names.get(&scope.path).is_some_and(|names| names.fresh.contains(name))
     }
 
     /// New code is not enough for a definition whose name something else had: a getter whose setter is gone.
@@ -240,6 +280,55 @@ impl<'a> Comparison<'a> {
             edit.run = header_run(outline, node, scope, &edit.parts, &edit.fresh_defaults);
         }
     }
+}
+
+/// Definitions of a scope that went into a compound statement, or out of one, or from one to another.
+struct Moved<'a> {
+    /// By the new definition.
+    live_of: HashMap<*const Node, &'a Node>,
+    gone: HashSet<*const Node>,
+    /// Definitions whose name no other one has in either text.
+    single: HashSet<*const Node>,
+}
+
+impl<'a> Moved<'a> {
+    fn find(live: &[&'a Node], new: &[&'a Node], matching: &Matching) -> Self {
+        let (before, after) = (single_definitions(live), single_definitions(new));
+        let mut moved = Self { live_of: HashMap::new(), gone: HashSet::new(), single: HashSet::new() };
+        for (name, &(node, place)) in &after {
+            let Some(&(partner, former)) = before.get(name) else { continue };
+            moved.single.insert(node);
+            if matching.live_of[place] != Some(former) && partner.what == node.what {
+                moved.live_of.insert(node, partner);
+                moved.gone.insert(partner);
+            }
+        }
+        moved
+    }
+
+    fn live_of(&self, new: &Node) -> Option<&'a Node> {
+        self.live_of.get(&std::ptr::from_ref(new)).copied()
+    }
+
+    fn is_gone_elsewhere(&self, live: &Node) -> bool {
+        self.gone.contains(&std::ptr::from_ref(live))
+    }
+
+    fn is_single(&self, new: &Node) -> bool {
+        self.single.contains(&std::ptr::from_ref(new))
+    }
+}
+
+/// Definitions whose name is defined once, with the index of the statement that they are or stand in.
+fn single_definitions<'a>(items: &[&'a Node]) -> HashMap<&'a str, (&'a Node, usize)> {
+    let mut found: HashMap<&str, Option<(&Node, usize)>> = HashMap::new();
+    for (index, item) in items.iter().enumerate() {
+        let inside = if item.is_block() { &item.body[..] } else { std::slice::from_ref(*item) };
+        for node in inside.iter().filter(|node| node.is_definition()) {
+            found.entry(&node.name).and_modify(|one| *one = None).or_insert(Some((node, index)));
+        }
+    }
+    found.into_iter().filter_map(|(name, one)| Some((name, one?))).collect()
 }
 
 /// The index of the last statement that binds each name.

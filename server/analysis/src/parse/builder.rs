@@ -79,6 +79,10 @@ impl<'a> Builder<'a> {
         let mut names = Names::new(self.lazy_annotations);
         names.visit_stmt(statement);
         let is_definition = matches!(what, What::Function | What::Class);
+        let mut offsets = Vec::new();
+        find_stops(statement, &mut offsets);
+        let place = |offset: usize| (self.lines.line_of(offset), self.lines.column_of(offset));
+        let (start, stops) = (place(span.0), offsets.into_iter().map(place).collect::<Vec<_>>());
         Node {
             what,
             name: String::new(),
@@ -86,15 +90,18 @@ impl<'a> Builder<'a> {
             end_line: self.last_line(span.0, span.1),
             hash: 0,
             frame: 0,
+            shell: 0,
             layout: self.index.layout(span, line),
             binds: names.binds,
+            updates: names.updates,
             reads: names.reads,
             calls: names.calls,
             passed: names.passed,
             writes: names.writes,
             effects: if is_definition { Effects::default() } else { effects::of_statement(statement) },
             makes_lambdas: names.makes_lambdas,
-            runs_unasked: runs_unasked(statement),
+            runs_unasked: stops.is_empty() || stops[0] != start,
+            stops,
             main_guard: is_main_guard(statement),
             definition: None,
             body: Vec::new(),
@@ -117,6 +124,7 @@ impl<'a> Builder<'a> {
             self.block(statement, &mut parts);
             node.hash = hash_of(&(&parts.shell, parts.hashes(|nested| nested.hash)));
             node.frame = hash_of(&(&parts.shell, parts.hashes(|nested| nested.frame)));
+            node.shell = hash_of(&parts.shell);
             node.body = parts.nested;
         } else {
             node.hash = hashing::statement(statement);
@@ -124,7 +132,7 @@ impl<'a> Builder<'a> {
         }
         if what == What::Docstring {
             "__doc__".clone_into(&mut node.name);
-            node.binds = vec![Binding { name: "__doc__".to_owned(), origin: None }];
+            node.binds = vec![Binding { name: "__doc__".to_owned(), ..Binding::default() }];
         } else {
             node.name = self.short_name(statement, &node);
         }
@@ -363,7 +371,8 @@ fn join(before: &mut Node, node: Node) {
     before.hash = hash_of(&(before.hash, node.hash));
     before.frame = hash_of(&(before.frame, node.frame));
     before.layout = hash_of(&(before.layout, node.layout));
-    before.runs_unasked &= node.runs_unasked;
+    before.runs_unasked |= node.runs_unasked;
+    before.stops.extend(node.stops);
     before.makes_lambdas |= node.makes_lambdas;
     before.what = match (before.what, node.what) {
         // After a syntax error anything may share a line; a definition stays one.
@@ -373,11 +382,8 @@ fn join(before: &mut Node, node: Node) {
         | (What::Assignment, What::Import | What::Annotation) => What::Assignment,
         _ => What::Statement,
     };
-    for binding in node.binds {
-        if !before.binds.contains(&binding) {
-            before.binds.push(binding);
-        }
-    }
+    before.binds.extend(node.binds);
+    before.updates.extend(node.updates);
     before.reads.extend(node.reads);
     before.calls.extend(node.calls);
     before.passed.extend(node.passed);
@@ -438,8 +444,46 @@ fn is_main_guard(statement: &Stmt) -> bool {
     is_name(&comparison.left) || comparison.comparators.iter().any(is_name)
 }
 
-/// Whether running the statement again only gives names their values.
-fn runs_unasked(statement: &Stmt) -> bool {
+/// Where statements begin that do more than give names their values when they run.
+fn find_stops(statement: &Stmt, found: &mut Vec<usize>) {
+    match statement {
+        Stmt::If(branch) if !is_main_guard(statement) => {
+            find_stops_in(&branch.body, found);
+            branch.elif_else_clauses.iter().for_each(|clause| find_stops_in(&clause.body, found));
+        }
+        Stmt::Try(attempt) => {
+            // What is called to see whether it fails: `zip(strict=True)`.
+            let is_probe = |statement: &&Stmt| statement.is_expr_stmt() && !attempt.handlers.is_empty();
+            attempt.body.iter().filter(|one| !is_probe(one)).for_each(|one| find_stops(one, found));
+            for handler in &attempt.handlers {
+                let ruff_python_ast::ExceptHandler::ExceptHandler(handler) = handler;
+                find_stops_in(&handler.body, found);
+            }
+            find_stops_in(&attempt.orelse, found);
+            find_stops_in(&attempt.finalbody, found);
+        }
+        Stmt::Match(choice)
+            if choice.cases.iter().all(|case| !case.guard.as_deref().is_some_and(Expr::is_call_expr)) =>
+        {
+            choice.cases.iter().for_each(|case| find_stops_in(&case.body, found));
+        }
+        Stmt::With(with) if !with.is_async && with.items.iter().all(|item| is_quiet(&item.context_expr)) => {
+            find_stops_in(&with.body, found);
+        }
+        Stmt::For(each) if !each.is_async && is_at_hand(&each.iter) => {
+            find_stops_in(&each.body, found);
+            find_stops_in(&each.orelse, found);
+        }
+        _ if gives_values(statement) => {}
+        _ => found.push(statement.start().to_usize()),
+    }
+}
+
+fn find_stops_in(body: &[Stmt], found: &mut Vec<usize>) {
+    body.iter().for_each(|statement| find_stops(statement, found));
+}
+
+fn gives_values(statement: &Stmt) -> bool {
     match statement {
         Stmt::Import(_)
         | Stmt::ImportFrom(_)
@@ -449,34 +493,22 @@ fn runs_unasked(statement: &Stmt) -> bool {
         | Stmt::FunctionDef(_)
         | Stmt::ClassDef(_)
         | Stmt::Raise(_)
+        | Stmt::Break(_)
+        | Stmt::Continue(_)
         | Stmt::Pass(_) => true,
         Stmt::AugAssign(assignment) => {
             matches!(&*assignment.target, Expr::Name(name) if name.id.as_str() == "__all__")
         }
         Stmt::Expr(_) => is_docstring(statement),
-        Stmt::If(branch) => {
-            !is_main_guard(statement)
-                && all_run_unasked(&branch.body)
-                && branch.elif_else_clauses.iter().all(|clause| all_run_unasked(&clause.body))
-        }
-        Stmt::Try(attempt) => {
-            // What is called to see whether it fails: `zip(strict=True)`.
-            let is_probe = |statement: &Stmt| statement.is_expr_stmt() && !attempt.handlers.is_empty();
-            attempt.body.iter().all(|statement| runs_unasked(statement) || is_probe(statement))
-                && all_run_unasked(&attempt.orelse)
-                && all_run_unasked(&attempt.finalbody)
-                && attempt.handlers.iter().all(|handler| {
-                    let ruff_python_ast::ExceptHandler::ExceptHandler(handler) = handler;
-                    all_run_unasked(&handler.body)
-                })
-        }
-        Stmt::Match(choice) => {
-            let plain = |guard: &Expr| !guard.is_call_expr();
-            choice.cases.iter().all(|case| all_run_unasked(&case.body) && case.guard.as_deref().is_none_or(plain))
-        }
-        Stmt::With(with) => {
-            !with.is_async && with.items.iter().all(|item| is_quiet(&item.context_expr)) && all_run_unasked(&with.body)
-        }
+        _ => false,
+    }
+}
+
+/// Something to iterate over that is there already: iterating reads nothing from elsewhere and ends.
+fn is_at_hand(iterated: &Expr) -> bool {
+    match iterated {
+        Expr::Tuple(_) | Expr::List(_) | Expr::Set(_) => true,
+        Expr::Call(call) => dotted(&call.func).is_some_and(|name| name == "range"),
         _ => false,
     }
 }
@@ -486,8 +518,4 @@ fn is_quiet(context: &Expr) -> bool {
     let Expr::Call(call) = context else { return false };
     let known = ["suppress", "contextlib.suppress", "catch_warnings", "warnings.catch_warnings"];
     dotted(&call.func).is_some_and(|name| known.contains(&name.as_str()))
-}
-
-fn all_run_unasked(body: &[Stmt]) -> bool {
-    body.iter().all(runs_unasked)
 }

@@ -3,12 +3,77 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Comprehension, ExceptHandler, Expr, ExprContext, Pattern, Stmt};
 
+use super::hashing::{self, hash_of};
 use crate::tree::{Binding, contents};
+
+/// Methods that change what they are called on and, of a plain container, run nothing else.
+const UPDATES: [&str; 17] = [
+    "add",
+    "append",
+    "appendleft",
+    "clear",
+    "discard",
+    "extend",
+    "extendleft",
+    "insert",
+    "move_to_end",
+    "pop",
+    "popleft",
+    "remove",
+    "reverse",
+    "rotate",
+    "setdefault",
+    "sort",
+    "update",
+];
+
+/// Types whose call makes a plain container.
+const CONTAINERS: [&str; 12] = [
+    "dict",
+    "list",
+    "set",
+    "bytearray",
+    "OrderedDict",
+    "defaultdict",
+    "deque",
+    "Counter",
+    "collections.OrderedDict",
+    "collections.defaultdict",
+    "collections.deque",
+    "collections.Counter",
+];
+
+fn is_container(value: &Expr) -> bool {
+    match value {
+        Expr::List(_) | Expr::Set(_) | Expr::Dict(_) => true,
+        Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) => true,
+        Expr::Call(call) => dotted(&call.func).is_some_and(|name| CONTAINERS.contains(&name.as_str())),
+        _ => false,
+    }
+}
+
+/// The name of what a call changes.
+fn updated(expression: &Expr) -> Option<&str> {
+    let Expr::Call(call) = expression else { return None };
+    let Expr::Attribute(method) = &*call.func else { return None };
+    let Expr::Name(name) = &*method.value else { return None };
+    UPDATES.contains(&method.attr.as_str()).then_some(name.id.as_str())
+}
+
+fn elements(expression: &Expr) -> &[Expr] {
+    match expression {
+        Expr::Tuple(tuple) => &tuple.elts,
+        Expr::List(list) => &list.elts,
+        _ => &[],
+    }
+}
 
 /// What was found, without duplicates, in order.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub binds: Vec<Binding>,
+    /// Method calls that change what a name holds.
+    pub updates: Vec<Binding>,
     pub reads: Vec<String>,
     pub calls: Vec<String>,
     /// Names given to a call as arguments, with what is called.
@@ -18,6 +83,8 @@ pub(super) struct Names {
     pub makes_lambdas: bool,
     /// Annotations are not evaluated (`from __future__ import annotations`).
     lazy_annotations: bool,
+    /// What decides whether the statement that is being looked at runs.
+    condition: u64,
 }
 
 impl Names {
@@ -25,10 +92,112 @@ impl Names {
         Self { lazy_annotations, ..Self::default() }
     }
 
-    pub fn bind(&mut self, name: &str, origin: Option<String>) {
-        let binding = Binding { name: name.to_owned(), origin };
-        if !self.binds.contains(&binding) {
-            self.binds.push(binding);
+    fn bind(&mut self, name: &str, value: u64) {
+        self.push(Binding { name: name.to_owned(), value, ..Binding::default() });
+    }
+
+    fn bind_import(&mut self, name: &str, origin: String) {
+        let value = hash_of(&origin);
+        self.push(Binding { name: name.to_owned(), origin: Some(origin), value, ..Binding::default() });
+    }
+
+    fn push(&mut self, mut binding: Binding) {
+        binding.condition = self.condition;
+        self.binds.push(binding);
+    }
+
+    /// A target takes a value. Of a tuple that takes a tuple each name has its own part of the text.
+    fn assign(&mut self, target: &Expr, value: Option<&Expr>, whole: u64) {
+        match target {
+            Expr::Name(name) => {
+                let is_container = value.is_some_and(is_container);
+                self.push(Binding { name: name.id.to_string(), value: whole, is_container, ..Binding::default() });
+            }
+            Expr::Tuple(_) | Expr::List(_) => {
+                let targets = elements(target);
+                let values = value.map_or(&[][..], elements);
+                let is_plain = |all: &[Expr]| all.iter().all(|one| !one.is_starred_expr());
+                let are_pairs = values.len() == targets.len() && is_plain(targets) && is_plain(values);
+                for (place, one) in targets.iter().enumerate() {
+                    match are_pairs {
+                        true => self.assign(one, Some(&values[place]), hashing::expression(&values[place])),
+                        false => self.assign(one, None, hash_of(&(whole, place, targets.len()))),
+                    }
+                }
+            }
+            Expr::Starred(starred) => self.assign(&starred.value, None, hash_of(&(whole, "*"))),
+            _ => self.visit_expr(target),
+        }
+    }
+
+    fn visit_under(&mut self, condition: u64, body: &[Stmt]) {
+        let around = self.condition;
+        self.condition = hash_of(&(around, condition));
+        for statement in body {
+            self.visit_stmt(statement);
+        }
+        self.condition = around;
+    }
+
+    /// Branches, with what decides which of them run.
+    fn visit_compound(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::If(branch) => {
+                self.visit_expr(&branch.test);
+                let mut condition = hash_of(&("if", hashing::expression(&branch.test)));
+                self.visit_under(condition, &branch.body);
+                for clause in &branch.elif_else_clauses {
+                    clause.test.iter().for_each(|test| self.visit_expr(test));
+                    condition = hash_of(&(condition, clause.test.as_ref().map(hashing::expression)));
+                    self.visit_under(condition, &clause.body);
+                }
+            }
+            Stmt::For(each) => {
+                self.visit_expr(&each.iter);
+                let iterated = hash_of(&("for", hashing::expression(&each.iter)));
+                self.assign(&each.target, None, iterated);
+                self.visit_under(iterated, &each.body);
+                self.visit_under(iterated, &each.orelse);
+            }
+            Stmt::While(each) => {
+                self.visit_expr(&each.test);
+                let condition = hash_of(&("while", hashing::expression(&each.test)));
+                self.visit_under(condition, &each.body);
+                self.visit_under(condition, &each.orelse);
+            }
+            Stmt::With(with) => {
+                for item in &with.items {
+                    self.visit_expr(&item.context_expr);
+                    if let Some(target) = &item.optional_vars {
+                        self.assign(target, None, hash_of(&("with", hashing::expression(&item.context_expr))));
+                    }
+                }
+                self.visit_body(&with.body);
+            }
+            Stmt::Match(choice) => {
+                self.visit_expr(&choice.subject);
+                let mut condition = hash_of(&("match", hashing::expression(&choice.subject)));
+                for case in &choice.cases {
+                    condition = hash_of(&(condition, hashing::case_header(case)));
+                    self.visit_pattern(&case.pattern);
+                    case.guard.iter().for_each(|guard| self.visit_expr(guard));
+                    self.visit_under(condition, &case.body);
+                }
+            }
+            Stmt::Try(attempt) => {
+                self.visit_body(&attempt.body);
+                // What most attempts fail with: an import, a probe.
+                let is_tried = |one: &&Stmt| matches!(one, Stmt::Import(_) | Stmt::ImportFrom(_) | Stmt::Expr(_));
+                let tried: Vec<u64> = attempt.body.iter().filter(is_tried).map(hashing::statement).collect();
+                for handler in &attempt.handlers {
+                    let ExceptHandler::ExceptHandler(handler) = handler;
+                    handler.type_.iter().for_each(|kind| self.visit_expr(kind));
+                    self.visit_under(hash_of(&(&tried, hashing::handler_header(handler))), &handler.body);
+                }
+                self.visit_under(hash_of(&(&tried, "else")), &attempt.orelse);
+                self.visit_body(&attempt.finalbody);
+            }
+            _ => visitor::walk_stmt(self, statement),
         }
     }
 
@@ -42,8 +211,9 @@ impl Names {
     pub fn extend(&mut self, other: Names) {
         self.makes_lambdas |= other.makes_lambdas;
         for binding in other.binds {
-            self.bind(&binding.name, binding.origin);
+            self.push(binding);
         }
+        self.updates.extend(other.updates);
         for name in other.reads {
             self.read(name);
         }
@@ -85,8 +255,8 @@ impl Names {
                 for alias in &import.names {
                     let full = alias.name.as_str();
                     match &alias.asname {
-                        Some(name) => self.bind(name.as_str(), Some(full.to_owned())),
-                        None => self.bind(full.split('.').next().unwrap_or(full), Some(full.to_owned())),
+                        Some(name) => self.bind_import(name.as_str(), full.to_owned()),
+                        None => self.bind_import(full.split('.').next().unwrap_or(full), full.to_owned()),
                     }
                 }
             }
@@ -95,7 +265,7 @@ impl Names {
                 for alias in &import.names {
                     let bound = alias.asname.as_ref().unwrap_or(&alias.name);
                     let origin = format!("{}{module}:{}", ".".repeat(import.level as usize), alias.name);
-                    self.bind(bound.as_str(), Some(origin));
+                    self.bind_import(bound.as_str(), origin);
                 }
             }
             _ => {}
@@ -127,7 +297,7 @@ impl<'a> Visitor<'a> for Names {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::FunctionDef(function) => {
-                self.bind(function.name.as_str(), None);
+                self.bind(function.name.as_str(), hash_of("def"));
                 for decorator in &function.decorator_list {
                     self.visit_decorator(decorator);
                 }
@@ -137,7 +307,7 @@ impl<'a> Visitor<'a> for Names {
                 }
             }
             Stmt::ClassDef(class) => {
-                self.bind(class.name.as_str(), None);
+                self.bind(class.name.as_str(), hash_of("class"));
                 let mut inside = Names::new(self.lazy_annotations);
                 for decorator in &class.decorator_list {
                     self.visit_decorator(decorator);
@@ -154,20 +324,43 @@ impl<'a> Visitor<'a> for Names {
             Stmt::Import(_) | Stmt::ImportFrom(_) => self.import(statement),
             Stmt::AnnAssign(assignment) => {
                 self.visit_annotation(&assignment.annotation);
+                let whole = assignment.value.as_deref().map_or(0, hashing::expression);
                 if let Some(value) = &assignment.value {
                     self.visit_expr(value);
                 }
-                self.visit_expr(&assignment.target);
+                self.assign(&assignment.target, assignment.value.as_deref(), whole);
+            }
+            Stmt::Assign(assignment) => {
+                self.visit_expr(&assignment.value);
+                for target in &assignment.targets {
+                    self.assign(target, Some(&assignment.value), hashing::expression(&assignment.value));
+                }
             }
             Stmt::AugAssign(assignment) => {
                 if let Some(name) = dotted(&assignment.target) {
                     self.read(name);
                 }
-                visitor::walk_stmt(self, statement);
+                self.visit_expr(&assignment.value);
+                match &*assignment.target {
+                    Expr::Name(name) => {
+                        let value = hashing::statement(statement);
+                        let name = name.id.to_string();
+                        self.push(Binding { name, value, updates: true, ..Binding::default() });
+                    }
+                    target => self.visit_expr(target),
+                }
             }
             // Evaluated only when somebody asks for the value.
-            Stmt::TypeAlias(alias) => self.visit_expr(&alias.name),
-            _ => visitor::walk_stmt(self, statement),
+            Stmt::TypeAlias(alias) => self.assign(&alias.name, None, hashing::statement(statement)),
+            Stmt::Expr(call) => {
+                if let Some(name) = updated(&call.value) {
+                    let (value, condition) = (hashing::statement(statement), self.condition);
+                    let name = name.to_owned();
+                    self.updates.push(Binding { name, value, condition, updates: true, ..Binding::default() });
+                }
+                visitor::walk_stmt(self, statement);
+            }
+            _ => self.visit_compound(statement),
         }
     }
 
@@ -181,7 +374,7 @@ impl<'a> Visitor<'a> for Names {
         match expression {
             Expr::Name(name) => match name.ctx {
                 ExprContext::Load => self.read(name.id.to_string()),
-                ExprContext::Store => self.bind(name.id.as_str(), None),
+                ExprContext::Store => self.bind(name.id.as_str(), 0),
                 _ => {}
             },
             Expr::Attribute(attribute) => {
@@ -242,6 +435,10 @@ impl<'a> Visitor<'a> for Names {
                 }
                 visitor::walk_expr(self, expression);
             }
+            Expr::Named(named) => {
+                self.visit_expr(&named.value);
+                self.assign(&named.target, Some(&named.value), hashing::expression(&named.value));
+            }
             Expr::Lambda(lambda) => {
                 self.makes_lambdas = true;
                 if let Some(parameters) = &lambda.parameters {
@@ -275,7 +472,7 @@ impl<'a> Visitor<'a> for Names {
             _ => None,
         };
         if let Some(name) = bound {
-            self.bind(name.as_str(), None);
+            self.bind(name.as_str(), 0);
         }
         visitor::walk_pattern(self, pattern);
     }

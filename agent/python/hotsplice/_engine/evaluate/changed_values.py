@@ -2,76 +2,33 @@
 
 import ast
 import copy
-import dis
 import re
 import textwrap
-from types import FunctionType
 
 from ..journal import writes
 from ..live import lookup
-from ..live.code import join, tree
+from ..live.code import join
 from ..live.files import live_file
 
 # What makes a statement one that may do more than give a value.
 _CALLS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr)
 
 
-def is_kept(merger, outcome, holder, scope):
-    """Whether an edited assignment is left alone, and said; ``holder`` is the module's or the class's namespace."""
-    edit = outcome.edit
+def has_other_items(merger, edit, holder, scope):
+    """Items and attributes that an edited assignment assigns and that hold something else than its old text gave."""
     if edit["what"] != "assignment" or edit["change"] not in ("changed", "derived"):
-        return False
-    changed = _changed(merger, edit, holder, scope)
-    if not changed:
-        return False
-    say_kept(outcome, changed)
-    return True
+        return []
+    statement = former_statement(merger, edit)
+    if statement is None or calls(statement) or not writes.are_in(compile(statement, "<patch>", "exec")):
+        return []
+    seen = {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
+    assigned = _assigned(merger, statement, seen) or ()
+    others = [key for _, value, action, key, new in assigned if _differs(writes.held(value, action, key), new)]
+    return [key if isinstance(key, str) else repr(key) for key in others]
 
 
 def say_kept(outcome, names):
     outcome.caveat("HS0402", f"the program changed {', '.join(names)} since the import; its value is kept")
-
-
-def _changed(merger, edit, holder, scope):
-    """The targets of an assignment that hold something else than what its old text gave them.
-
-    A statement that calls nothing is run again to compare. For others it counts whether a function of the module
-    assigns the name.
-    """
-    names = [name for name in edit["binds"] if lookup.mangled(name, scope) in holder]
-    if edit.get("rebound") or (edit["binds"] and not names):
-        return []
-    statement = former_statement(merger, edit)
-    if statement is None:
-        return []
-    if calls(statement):
-        return [] if scope else [name for name in names if _is_assigned_by_functions(merger.namespace, name)]
-    made = statement.body[0] if statement.body else None
-    if type(made).__name__ == "TypeAlias" or isinstance(getattr(made, "value", None), ast.GeneratorExp):
-        # Each run makes another one: there is nothing to compare.
-        return []
-    seen = {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
-    assigned = _assigned(merger, statement, seen)
-    if assigned is None:
-        return []
-    own = [name for name in names if _differs(seen.get(name, writes.MISSING), holder[lookup.mangled(name, scope)])]
-    others = [key for _, value, action, key, new in assigned if _differs(writes.held(value, action, key), new)]
-    return own + [key if isinstance(key, str) else repr(key) for key in others]
-
-
-def is_changed(merger, statements, name, holder, scope):
-    """Whether a name holds something else than what any of these former assignments in branches gave it."""
-    stored = lookup.mangled(name, scope)
-    if stored not in holder or not statements:
-        return False
-    if any(map(calls, statements)):
-        return not scope and _is_assigned_by_functions(merger.namespace, name)
-    for statement in statements:
-        seen = {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
-        module = ast.Module([copy.deepcopy(statement)], [])
-        if _assigned(merger, module, seen) is None or not _differs(seen.get(name, writes.MISSING), holder[stored]):
-            return False
-    return True
 
 
 def give_up(merger, outcome):
@@ -174,14 +131,3 @@ def _differs(held, given):
         return type(held) is not type(given) or not bool(held == given)
     except Exception:
         return False
-
-
-def _is_assigned_by_functions(namespace, name):
-    return any(
-        instruction.opname == "STORE_GLOBAL" and instruction.argval == name
-        for function in list(namespace.globals.values())
-        if isinstance(function, FunctionType) and function.__globals__ is namespace.globals
-        for code in tree(function.__code__)
-        if name in code.co_names
-        for instruction in dis.get_instructions(code)
-    )

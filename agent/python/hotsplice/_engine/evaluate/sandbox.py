@@ -13,7 +13,7 @@ from ..errors import FormerCode, Refusal, TimeLimit, Unforeseen
 from ..journal import writes
 from ..live.code import compile_excerpt, find_class_body, join
 from ..native import native
-from . import class_reads
+from . import class_reads, reduction
 from .other_thread import check_bound, check_target, values_before
 
 
@@ -44,6 +44,7 @@ class Shadow:
         """Takes out what statements were given to run with here, and nowhere else."""
         class_reads.forget(self)
         writes.forget(self.globals)
+        reduction.forget(self.globals)
 
     def functions(self):
         """Every live function that was made in the shadow."""

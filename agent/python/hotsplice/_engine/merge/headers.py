@@ -11,8 +11,7 @@ from . import defaults
 def transfer(merger, outcome, made):
     """Takes defaults and annotations from a function that was made for them to the live ones."""
     edit = outcome.edit
-    code_change = merger.code_change(edit)
-    functions = _unchanged_functions(merger, edit) if code_change is None else code_change.functions
+    functions = live_functions(merger, edit)
     if edit["change"] == "derived" and edit["parts"] == ["annotations"] and _same_annotations(functions, made):
         outcome.unneeded(None, "its annotations mean what they did")
         return
@@ -26,6 +25,12 @@ def transfer(merger, outcome, made):
         if proxy is not None:
             proxy.__defaults__, proxy.__kwdefaults__ = parts["defaults"], parts["kwdefaults"]
     outcome.applied()
+
+
+def live_functions(merger, edit):
+    """Live functions of an edited definition."""
+    code_change = merger.code_change(edit)
+    return _unchanged_functions(merger, edit) if code_change is None else code_change.functions
 
 
 def _unchanged_functions(merger, edit):

@@ -3,6 +3,7 @@
 import ast
 
 from ..errors import Refusal
+from ..evaluate import syntax
 from ..live.code import align, children, compile_excerpt, compile_text, fingerprint, join, pair
 from ..live.files import live_file
 from ..native import native
@@ -50,6 +51,10 @@ def _follow(change, outcome, namespace, plan):
     live = _live(namespace, {_key(before) for before, _ in pairs})
     complete = len(befores) == len(afters)
     former = _statements(padded, edit["scope"])
+    names = {name for statement in former for name in syntax.bound(statement)}
+    if edit["what"] == "assignment" and names != set(edit["binds"]):
+        # Which is which is told by the names.
+        return False
     if live and len(befores) < _count(former):
         # One code object serves several.
         outcome.caveat(

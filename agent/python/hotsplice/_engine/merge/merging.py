@@ -8,15 +8,25 @@ from types import FunctionType, ModuleType
 
 from .. import frameworks
 from ..errors import Refusal, Unforeseen
-from ..evaluate import changed_values
-from ..evaluate.branches import Branches
+from ..evaluate.former import Former
+from ..evaluate.policy import MISSING, Decision
 from ..evaluate.sandbox import guarded, run_in_class, run_in_module
-from ..live import lookup
-from ..live.code import compile_excerpt, join
-from ..live.files import live_file
-from . import annotations, classes, decorated, defaults, headers, imports, keepers, references
+from ..live import lookup, removed
+from ..live.code import join
+from . import (
+    annotations,
+    bindings,
+    classes,
+    decorated,
+    defaults,
+    deferred,
+    headers,
+    imports,
+    keepers,
+    references,
+    removals,
+)
 
-MISSING = object()
 # Parts of a function that need its decorators run again.
 DECORATED_PARTS = {"decorators", "async", "type-parameters"}
 UNBOUND = ("__annotations__", "__annotate__", "__conditional_annotations__", "__builtins__")
@@ -52,6 +62,15 @@ class Merger:
         self.merged = set()
         # Name → what a decorator made that goes into the live object of the name.
         self.held_back = {}
+        self.options = transaction.options
+        # Class path → names that the sandbox gave another value, which updates of them go on with
+        self.evaluated = {}
+        # (class path, name) → what becomes of what the name holds
+        self.decisions = {}
+        # (live object, one of its type that says what it is going to hold)
+        self.in_place = []
+        # id of an outcome → names that later ones bind or update, too
+        self.later = {}
         # Those of the statements that are run.
         shadow.globals["__annotations__"] = {}
 
@@ -60,6 +79,9 @@ class Merger:
     def take(self, outcome):
         """Runs one edit; raises ``Refusal`` if that fails. What would run former code is deferred or reported."""
         edit = outcome.edit
+        if edit.get("conditional") and edit["change"] != "added" and not self._is_live(edit):
+            outcome.unneeded("HS0404", f"{edit['definition']} stands in a branch that is not live in this process")
+            return
         if edit.get("deferred") or self.shadow.writes.are_put_off(edit.get("changed_reads", ())):
             self._put_off(outcome)
             return
@@ -88,64 +110,63 @@ class Merger:
             # `def f(x=(y := 1))`
             self.bound.update(dict.fromkeys(edit["binds"][1:], outcome))
             headers.transfer(self, outcome, made)
+        elif bindings.is_statement(edit):
+            bindings.take(self, outcome, None)
         else:
-            if changed_values.is_kept(self, outcome, self.namespace.globals, ()):
-                return
-            changed_values.give_up(self, outcome)
             if edit["what"] == "class" and edit["change"] in ("changed", "derived"):
                 keepers.check(self.namespace.globals.get(edit["binds"][0]))
             before = {name: self.shadow.globals.get(name, MISSING) for name in edit["binds"]}
-            branches = self._branches(edit)
-            with self._bases(edit):
-                run_in_module(edit["run"], self.shadow, branches and branches.reduced)
-            for name in self._kept_in_branches(outcome, branches, self.namespace.globals):
-                self.restore(self.shadow.globals, name, before[name])
+            with self.bases(edit):
+                run_in_module(edit["run"], self.shadow)
             if edit.get("superseded"):
                 # A definition further down, which is live already, has the last word.
                 decorated.take_superseded(self, outcome, edit["binds"])
                 for name, value in before.items():
                     self.restore(self.shadow.globals, name, value)
-            elif edit["what"] != "annotation":
-                self.bound.update(dict.fromkeys(self._names(edit["binds"]), outcome))
+            else:
+                self.bound.update(dict.fromkeys(self.names(edit["binds"]), outcome))
                 decorated.hold_back(self, edit, before)
             if edit["what"] == "class" and edit["change"] != "added":
                 # What stands in it has been run with it.
                 self.rebuilt.add((edit["binds"][0],))
             outcome.applied()
 
-    def _bases(self, edit):
+    def bases(self, edit):
         """What a class statement derives from is live."""
         makes_class = edit["what"] == "class" or (edit["what"] == "block" and "class " in join(edit["run"]))
         return self.world.live_classes(self.shadow) if makes_class else nullcontext()
 
+    def _is_live(self, edit):
+        """Whether a definition in a compound statement is the one that is live."""
+        if edit["what"] == "function":
+            return bool(headers.live_functions(self, edit))
+        return (
+            edit["what"] != "class" or lookup.bound_value(self.namespace, edit["scope"], edit["binds"][0]) is not None
+        )
+
     def _put_off(self, outcome):
-        """What reads that which is assigned after the commit can't run before."""
-        edit = outcome.edit
-        if edit["scope"] or edit["what"] not in ("assignment", "block"):
-            outcome.caveat("HS0401", "it reads what is assigned once the patch is live; it is not run again by itself")
-        elif not (outcome.is_kept if edit.get("deferred") else self.is_kept(outcome)):
-            code = compile_excerpt(edit["run"], self.namespace.filename)
-            names = [*edit["binds"]]
-            self.shadow.writes.put_off(names, _run_live, code, self.namespace.globals, names)
-            outcome.applied()
+        deferred.defer(self, outcome)
 
     def is_kept(self, outcome):
         """Whether a module's assignment is left alone, because the program changed its value."""
-        return changed_values.is_kept(self, outcome, self.namespace.globals, ())
+        return deferred.is_kept(self, outcome)
 
-    def _branches(self, edit):
-        """For a compound statement that is run unasked."""
-        is_told = edit["what"] == "block" and edit["change"] in ("changed", "derived") and not edit.get("offered")
-        return Branches(self, edit) if is_told else None
+    def former(self, edit):
+        """What the live text gives the names of an edit."""
+        scope = edit["scope"]
+        holder = lookup.find_class(self.namespace, scope).__dict__ if scope else self.namespace.globals
+        return Former(self, edit, holder)
 
-    @staticmethod
-    def _kept_in_branches(outcome, branches, holder):
-        kept = branches.changed_by_program(holder) if branches is not None else []
-        if kept:
-            changed_values.say_kept(outcome, kept)
-        return kept
+    def note_later(self, outcomes):
+        """Which names are not done when one of these has been run."""
+        later = {}
+        for outcome in reversed(outcomes):
+            scope = tuple(outcome.edit["scope"])
+            names = later.setdefault(scope, set())
+            self.later[id(outcome)] = set(names)
+            names.update(outcome.edit["binds"], outcome.edit.get("updates", ()))
 
-    def _names(self, binds):
+    def names(self, binds):
         if "*" not in binds:
             return [name for name in binds if name in self.shadow.globals]
         before = self.shadow.before
@@ -204,13 +225,10 @@ class Merger:
                     f"the class can't be made again ({refusal.message}): the annotation is new, what its metaclass or "
                     "its decorators make of annotations is not",
                 )
-        if not self._is_bare(edit) and changed_values.is_kept(self, outcome, owner.__dict__, scope):
+        if bindings.is_statement(edit):
+            bindings.take(self, outcome, owner)
             return
-        changed_values.give_up(self, outcome)
-        branches = self._branches(edit)
-        seen = run_in_class(edit["run"], scope, owner, self.shadow, branches and branches.reduced)
-        for name in self._kept_in_branches(outcome, branches, owner.__dict__):
-            seen.pop(lookup.mangled(name, scope), None)
+        seen = run_in_class(edit["run"], scope, owner, self.shadow)
         names = [lookup.mangled(name, scope) for name in edit["binds"]]
         if self._is_bare(edit):
             headers.transfer(self, outcome, seen.pop(names[0]))
@@ -333,16 +351,15 @@ class Merger:
         """Whether a live function came of the statement that the edit replaces."""
         if not isinstance(value, FunctionType):
             return False
+        if edit["what"] == "block" and value.__name__ != "<lambda>":
+            return value.__globals__ is self.namespace.globals and value.__qualname__ == new.__qualname__
         if edit["what"] == "function":
             own = value.__globals__ is self.namespace.globals or classes.takes_on(self, value, new)
             return edit["change"] != "added" and own
-        first, last = edit.get("old_line"), edit.get("old_end_line")
-        return (
-            value.__name__ == "<lambda>"
-            and self.namespace.reads(value.__code__)
-            and first is not None
-            and first <= value.__code__.co_firstlineno <= last
-        )
+        # A lambda that one of the statements made which gave the name its value.
+        line = value.__code__.co_firstlineno
+        is_there = any(first <= line <= last for first, last in edit.get("former") or ())
+        return value.__name__ == "<lambda>" and self.namespace.reads(value.__code__) and is_there
 
     def is_new(self, value):
         """Whether a value was made while evaluating, as far as the namespace tells."""
@@ -356,59 +373,6 @@ class Merger:
 
     # Binding
 
-    def remove_names(self):
-        for outcome in self.change.outcomes:
-            edit = outcome.edit
-            if edit["what"] == "import" and "*" in edit["binds"] and edit["change"] in ("changed", "derived"):
-                self._remove_unexported(outcome)
-            if edit["change"] != "removed" or "<locals>" in edit["scope"]:
-                continue
-            scope = tuple(edit["scope"])
-            owner = lookup.find_class(self.namespace, scope) if scope else None
-            holder = self.namespace.globals if not scope else getattr(owner, "__dict__", {})
-            gone = []
-            for name in self._imported_whole(edit) if "*" in edit["binds"] else edit["binds"]:
-                stored = lookup.mangled(name, scope)
-                taken = self.bound_in_class.get(scope, {}) if scope else self.bound
-                if stored in taken or stored not in holder:
-                    continue
-                gone.append(name)
-                keeper = frameworks.keeper(owner) if owner is not None else None
-                if keeper is not None and keeper.remove_member(owner, name, outcome):
-                    gone.remove(name)
-                    continue
-                if scope in self.rebuilt:
-                    # The class that was built again says what stays.
-                    continue
-                if scope:
-                    self.plan.delete_class_attribute(owner, stored)
-                else:
-                    self.plan.delete_name(holder, stored)
-            self._say_removed(outcome, gone)
-
-    def _remove_unexported(self, outcome):
-        """Names that a `from module import *` gave and does not give any more."""
-        found = imports.no_longer_given(self.change.text, self.namespace, self.world.shadows(), self.plan)
-        gone = [name for name in dict.fromkeys(found) if name not in self.bound]
-        for name in gone:
-            self.plan.delete_name(self.namespace.globals, name)
-        if gone:
-            outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
-
-    def _imported_whole(self, edit):
-        """Names that a `from module import *` gave which is gone and that nothing else in the text imports."""
-        text = live_file(self.change.path).excerpt(edit["old_line"], edit["old_end_line"])
-        holder = self.namespace.globals
-        module = imports.star_source(text, holder)
-        others = [one for one in imports.star_sources(self.change.text, holder) if one is not module]
-        return [
-            name
-            for name in imports.exported(module)
-            if holder.get(name, MISSING) is module.__dict__[name]
-            and not imports.names(self.change.text, name)
-            and not any(name in imports.exported(other) for other in others)
-        ]
-
     def follow_equality(self):
         """``__hash__`` comes and goes with ``__eq__`` where the class does not define it."""
         edits = [outcome.edit for outcome in self.change.outcomes]
@@ -417,19 +381,8 @@ class Merger:
             if owner is not None and scope not in self.rebuilt:
                 classes.follow_equality(self, owner, scope)
 
-    @staticmethod
-    def _say_removed(outcome, gone):
-        edit = outcome.edit
-        if edit.get("offered"):
-            outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")
-        elif edit["what"] == "annotation":
-            outcome.applied()
-        elif not gone:
-            outcome.unneeded()
-        elif edit["what"] == "import":
-            outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
-        else:
-            outcome.note("applied", "HS0405", f"{', '.join(gone)} is gone; references to it go on")
+    def remove_names(self):
+        removals.remove_names(self)
 
     def bind(self):
         """Plans every binding."""
@@ -472,15 +425,24 @@ class Merger:
             return
         if new is MISSING or new is old:
             return
+        if old is MISSING:
+            old = self._revived((), name, new)
+            if old is not MISSING:
+                self.plan.set_name(holder, name, old)
+                return
         if isinstance(new, FunctionType) and self.is_own_function(old, new, edit) and self.is_new(new):
             self.merge_decorated(old, new, edit)
         elif edit["what"] == "function" and edit["change"] != "added" and decorated.can_be_updated(old, new, self):
             decorated.update(self, old, new, edit)
         elif classes.is_own(old, self.namespace, name) and classes.is_made_here(new, old, self.namespace):
             classes.merge(self, old, new, (name,))
+        elif self._is_done_in_place((), name, old, new):
+            return
         else:
             self.plan.set_name(holder, name, new)
-            if old is not MISSING:
+            if bindings.is_made_again(self, (), name, old):
+                references.move_object(self, name, old, new, outcome)
+            elif old is not MISSING:
                 references.move_binding(self, name, old, new, outcome)
 
     def _take_in_moved(self, name):
@@ -491,6 +453,22 @@ class Merger:
             self.merge_function(live, made, decorators_changed=True)
         self.plan.set_name(self.namespace.globals, name, live)
 
+    def _revived(self, scope, name, new):
+        """The former object of a definition that a patch had taken out and that is back, if somebody holds it."""
+        former = removed.find(self.namespace.globals, (*scope, name))
+        if isinstance(new, FunctionType) and isinstance(former, FunctionType) and classes.takes_on(self, former, new):
+            self.merge_function(former, new)
+        elif isinstance(new, type) and isinstance(former, type) and classes.is_made_here(new, former, self.namespace):
+            classes.merge(self, former, new, (*scope, name))
+        else:
+            return MISSING
+        return former
+
+    def _is_done_in_place(self, scope, name, old, new):
+        decision = self.decisions.get((scope, name))
+        is_same = decision is Decision.IN_PLACE and bindings.have_one_type(self, old, new)
+        return is_same and bindings.is_bound_in_place(self, old, new)
+
     def _bind_in_class(self, scope, owner, name, outcome):
         old, new = owner.__dict__.get(name, MISSING), self.shadow.classes[scope][name]
         if isinstance(new, FunctionType) and name in classes.IMPLICIT:
@@ -498,7 +476,13 @@ class Merger:
         edit = outcome.edit
         if new is old:
             return
-        if isinstance(new, FunctionType) and self.is_own_function(old, new, edit) and edit["change"] != "added":
+        if old is MISSING:
+            revived = self._revived(scope, name, new)
+            if revived is not MISSING:
+                self.plan.set_class_attribute(owner, name, revived)
+                return
+        is_function = isinstance(new, FunctionType) and self.is_own_function(old, new, edit)
+        if is_function and (edit["change"] != "added" or edit["what"] != "function"):
             self.merge_decorated(old, new, edit)
             return
         if edit["what"] == "function" and edit["change"] != "added":
@@ -510,22 +494,16 @@ class Merger:
         if isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__:
             classes.merge(self, old, new, (*scope, name))
             return
+        if self._is_done_in_place(scope, name, old, new):
+            return
         set_name = getattr(type(new), "__set_name__", None)
         if set_name is not None:
             guarded(lambda: set_name(new, owner, name), self.shadow)
         self.plan.set_class_attribute(owner, name, new)
-        if edit["what"] == "function" and edit["change"] == "changed" and old is not MISSING:
+        if bindings.is_made_again(self, scope, name, old):
+            references.move_object(self, name, old, new, outcome)
+        elif edit["what"] == "function" and edit["change"] == "changed" and old is not MISSING:
             references.move_member(self, (*scope, name), old, new, outcome)
-
-
-def _run_live(code, namespace, names):
-    """Runs a statement once the patch is live; other modules' copies of the names that it binds follow."""
-    before = {name: namespace[name] for name in names if name in namespace}
-    exec(code, namespace)
-    for name, value in before.items():
-        if namespace.get(name, value) is not value:
-            for holder, alias in imports.followers(namespace, name, value):
-                holder[alias] = namespace[name]
 
 
 def _is_definition(made, edit):

@@ -62,12 +62,17 @@ def move_binding(merger, name, old, new, outcome):
     # A decorator may have made anything of a function: a command, a task.
     decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
     if ((own and old.__qualname__ == name) or decorated) and not redefined:
-        left = move(merger.plan, [(old, new)], [merger])
-        if left:
-            _say_left(outcome, name, left)
+        move_object(merger, name, old, new, outcome)
         return
     for holder, alias in imports.followers(merger.namespace.globals, name, old):
         merger.plan.set_name(holder, alias, new)
+
+
+def move_object(merger, name, old, new, outcome):
+    """Whoever holds one object is to hold the other; what can't be moved is reported."""
+    left = move(merger.plan, [(old, new)], [merger])
+    if left:
+        _say_left(outcome, name, left)
 
 
 def move_member(merger, path, old, new, outcome):

@@ -1,0 +1,251 @@
+"""What the live text gives a name: its statements are evaluated again, where that does nothing else."""
+
+import ast
+import copy
+import dis
+import sys
+import textwrap
+from types import FunctionType, ModuleType
+from typing import Any
+
+from ..live import lookup
+from ..live.code import tree
+from ..live.files import live_file
+from . import syntax
+from .policy import MISSING, UNKNOWN, Sort, equal, is_record, sort
+
+# Functions and types whose call gives a value and does nothing else, by module.
+_PURE = {
+    "builtins": "dict list set frozenset tuple int float complex str bytes bytearray bool range slice len min max sum "
+    "sorted reversed enumerate zip abs round divmod pow chr ord hex bin oct repr ascii any all isinstance issubclass "
+    "type object",
+    "collections": "OrderedDict defaultdict Counter deque",
+    "re": "compile escape",
+    "pathlib": "Path PurePath PosixPath PurePosixPath",
+    "datetime": "date datetime time timedelta timezone",
+    "decimal": "Decimal",
+    "fractions": "Fraction",
+    "uuid": "UUID",
+    "types": "SimpleNamespace MappingProxyType",
+    "posixpath": "join dirname basename abspath normpath splitext",
+    "operator": "itemgetter attrgetter methodcaller",
+    "array": "array",
+    "string": "Template",
+}
+_METHODS = syntax.UPDATES | {
+    *("copy", "count", "decode", "difference", "encode", "endswith", "format", "get", "index", "intersection", "items"),
+    *("join", "keys", "lower", "lstrip", "replace", "rstrip", "split", "splitlines", "startswith", "strip", "title"),
+    *("union", "upper", "values"),
+}
+
+
+class Former:
+    """The live statements of the names that one edit binds."""
+
+    def __init__(self, merger: Any, edit: dict[str, Any], holder: Any) -> None:
+        self._merger = merger
+        self._scope = tuple(edit["scope"])
+        self._holder = holder
+        self._ranges = edit.get("former") or []
+        # Whether code of the program made the last value that was asked for.
+        self.is_made = False
+        self._statements: list[ast.stmt] | None = None
+
+    def value(self, name: str, live: Any) -> Any:
+        """What the text gives a name, ``UNKNOWN`` where that can't be told, ``MISSING`` if it gives it nothing."""
+        statements = _only(self._parsed(), name)
+        if not statements:
+            return MISSING
+        seen = dict(self._merger.namespace.globals)
+        if self._scope:
+            seen.update((key, value) for key, value in dict(self._holder).items() if not key.startswith("__"))
+        seen.pop(name, None)
+        statements = self._with_what_they_read(statements, name, seen)
+        # What a function of the program made is compared, if it is a plain container, with what it makes again.
+        if not all(is_pure(one, seen, name) for one in statements):
+            is_comparable = not self._merger.shadow.writes.is_dry_run and sort(live) is Sort.CONTAINER
+            is_comparable = is_comparable and _is_single(_only(self._parsed(), name))
+            self.is_made = is_comparable
+            return self._run(statements, seen, name) if is_comparable else UNKNOWN
+        given = [self._run(statements, dict(seen), name) for _ in range(2)]
+        # Each run may make another one (a generator, a sentinel): then there is nothing to compare.
+        return given[0] if equal(*given) else UNKNOWN
+
+    def _with_what_they_read(self, statements: list[ast.stmt], name: str, seen: dict[str, Any]) -> list[ast.stmt]:
+        """In the order of the text, with the statements that gave what these read its value then."""
+        wanted, pending = {name}, list(statements)
+        while pending:
+            for node in syntax.run_at_once(pending.pop()):
+                read = node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) else None
+                if read is None or read in wanted:
+                    continue
+                given = _only(self._parsed(), read)
+                # What is done to an object later is not in its statement.
+                is_given = sort(seen.get(read, MISSING)) in (Sort.VALUE, Sort.CONTAINER)
+                if given and is_given and all(is_pure(one, seen, read) for one in given):
+                    wanted.add(read)
+                    pending += given
+        if len(wanted) == 1:
+            return statements
+        found = {
+            (one.lineno, one.col_offset, ast.dump(one)): one
+            for read in sorted(wanted)
+            for one in _only(self._parsed(), read)
+        }
+        return [found[key] for key in sorted(found, key=lambda key: key[:2])]
+
+    def _run(self, statements: list[ast.stmt], seen: dict[str, Any], name: str) -> Any:
+        try:
+            module = ast.Module(copy.deepcopy(statements), [])
+            code = compile(module, self._merger.namespace.filename, "exec", dont_inherit=True)
+            # Former code is what is asked here.
+            watch = self._merger.former_code.statement(may_stop=False)
+            with watch, self._merger.shadow.writes.withdrawn():
+                exec(code.replace(co_name="<patch>"), seen)
+        except Exception:
+            return UNKNOWN
+        return seen.get(name, MISSING)
+
+    def _parsed(self) -> list[ast.stmt]:
+        if self._statements is None:
+            file = live_file(self._merger.change.path)
+            self._statements = []
+            for first, last in self._ranges:
+                statements = parsed(file.excerpt(first, last))
+                for statement in statements:
+                    ast.increment_lineno(statement, first - 1)
+                self._statements += statements
+        return self._statements
+
+
+def parsed(text: str) -> list[ast.stmt]:
+    """Statements of a live text, wherever they are indented."""
+    try:
+        statements = ast.parse(textwrap.dedent(text)).body
+    except (SyntaxError, ValueError):
+        return []
+    while len(statements) == 1 and isinstance(statements[0], ast.ClassDef) and "\n" not in text.strip():
+        # A class on one line: only its body is meant.
+        statements = statements[0].body
+    return statements
+
+
+def _is_single(statements: list[ast.stmt]) -> bool:
+    """One assignment: it is what the edit runs in its new form."""
+    return len(statements) == 1 and isinstance(statements[0], (ast.Assign, ast.AnnAssign))
+
+
+def _only(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
+    """What statements do to a name, with what decides whether it is done."""
+    found: list[ast.stmt] = []
+    for whole in statements:
+        for statement in syntax.elements(whole):
+            if not _concerns(statement, name) or (isinstance(statement, ast.AnnAssign) and statement.value is None):
+                continue
+            found.append(_reduced(copy.copy(statement), name))
+    return found
+
+
+def _concerns(statement: ast.stmt, name: str) -> bool:
+    if name in syntax.bound(statement) or name in (syntax.updated(statement), syntax.item_owner(statement)):
+        return True
+    return any(_concerns(one, name) for branch in syntax.branches(statement) for one in branch)
+
+
+def _reduced(statement: Any, name: str) -> ast.stmt:
+    if isinstance(statement, ast.If):
+        statement.body = _only(statement.body, name) or [syntax.nothing(statement)]
+        statement.orelse = _only(statement.orelse, name)
+    elif isinstance(statement, ast.Match):
+        statement.cases = [copy.copy(case) for case in statement.cases]
+        for case in statement.cases:
+            case.body = _only(case.body, name) or [syntax.nothing(statement)]
+    elif isinstance(statement, syntax.TRIES):
+        # What may fail decides.
+        tried = (ast.Import, ast.ImportFrom, ast.Expr, ast.Raise)
+        kept = [one for one in statement.body if isinstance(one, tried) or _concerns(one, name)]
+        statement.body = kept or [syntax.nothing(statement)]
+        statement.handlers = [copy.copy(handler) for handler in statement.handlers]
+        for handler in statement.handlers:
+            handler.body = _only(handler.body, name) or [syntax.nothing(statement)]
+        statement.orelse = _only(statement.orelse, name)
+        statement.finalbody = _only(statement.finalbody, name)
+    result: ast.stmt = statement
+    return result
+
+
+def is_pure(statement: ast.AST, seen: dict[str, Any], own: str = "") -> bool:
+    """Whether running a statement does nothing but give values, as far as the objects show that it calls."""
+    for node in syntax.run_at_once(statement):
+        if isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom)):
+            return False
+        if isinstance(node, ast.Call) and not _is_pure_call(node, seen, own):
+            return False
+        if isinstance(node, (*syntax.FUNCTIONS, ast.ClassDef)):
+            return False
+    return True
+
+
+def _is_pure_call(call: ast.Call, seen: dict[str, Any], own: str) -> bool:
+    method = call.func
+    if isinstance(method, ast.Attribute):
+        if isinstance(method.value, (ast.Constant, ast.JoinedStr)):
+            return True
+        if method.attr in _METHODS and isinstance(method.value, ast.Name):
+            held = seen.get(method.value.id, MISSING)
+            return method.value.id == own or (
+                held is not MISSING and type(held) in (dict, list, set, str, bytes, tuple)
+            )
+    called = _resolved(method, seen)
+    if called is MISSING:
+        return False
+    if isinstance(called, type) and is_record(called) and called.__module__ != "builtins":
+        return True
+    try:
+        return called in _pure()
+    except Exception:
+        return False
+
+
+def _resolved(node: ast.AST, seen: dict[str, Any]) -> Any:
+    """What a dotted name means; no property is asked."""
+    if isinstance(node, ast.Name):
+        builtins = seen.get("__builtins__", {})
+        builtins = builtins.__dict__ if type(builtins) is ModuleType else builtins
+        return seen.get(node.id, builtins.get(node.id, MISSING))
+    if isinstance(node, ast.Attribute):
+        owner = _resolved(node.value, seen)
+        if type(owner) is ModuleType:
+            return owner.__dict__.get(node.attr, MISSING)
+        if isinstance(owner, type) and type(owner) is type and owner.__module__ in _PURE:
+            found = getattr(owner, node.attr, MISSING)
+            return owner if node.attr in ("fromkeys", "fromisoformat", "fromtimestamp", "fromhex") else found
+    return MISSING
+
+
+def _pure() -> set[Any]:
+    """Functions and types of loaded modules of the standard library whose call gives a value and nothing else."""
+    found = set()
+    for name, members in _PURE.items():
+        module = sys.modules.get(name)
+        for member in members.split() if module is not None else ():
+            value = module.__dict__.get(member, MISSING)
+            if isinstance(value, type) or callable(value):
+                found.add(value)
+    return found
+
+
+def is_assigned_by_functions(namespace: Any, name: str) -> bool:
+    """Whether a function of the module assigns the name (``global``)."""
+    return any(
+        instruction.opname == "STORE_GLOBAL" and instruction.argval == name
+        for function in list(namespace.globals.values())
+        if type(function) is FunctionType and function.__globals__ is namespace.globals
+        for code in tree(function.__code__)
+        if name in code.co_names
+        for instruction in dis.get_instructions(code)
+    )
+
+
+def held(holder: Any, name: str, scope: tuple[str, ...]) -> Any:
+    return dict.get(holder, name, MISSING) if not scope else holder.get(lookup.mangled(name, scope), MISSING)

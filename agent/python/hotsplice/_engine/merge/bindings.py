@@ -1,0 +1,237 @@
+"""What statements bind: each name is kept, evaluated again or preserved by itself, whatever statement it stands in."""
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from ..evaluate import changed_values, former
+from ..evaluate.policy import MISSING, UNKNOWN, Decision, Sort, attributes, decide, sort
+from ..evaluate.reduction import Reduction
+from ..evaluate.sandbox import run_in_class, run_in_module
+from ..live import lookup
+from ..live.files import live_file
+
+# Keys that can be set without any code of the program.
+_HASHED_IN_C = (str, int, float, bool, bytes, type(None), type)
+_STATEMENTS = ("assignment", "import", "block", "statement", "annotation")
+
+
+def is_statement(edit: dict[str, Any]) -> bool:
+    """Whether an edit is of a statement whose names are decided one by one."""
+    return edit["what"] in _STATEMENTS
+
+
+def take(merger: Any, outcome: Any, owner: Any) -> None:
+    """Runs what an edit of a statement touches, and decides for each name that it binds."""
+    edit = outcome.edit
+    scope = tuple(edit["scope"])
+    holder = owner.__dict__ if scope else merger.namespace.globals
+    others = changed_values.has_other_items(merger, edit, holder, scope)
+    if others:
+        changed_values.say_kept(outcome, others)
+        if not edit["binds"]:
+            return
+    changed_values.give_up(merger, outcome)
+
+    reduction = _reduction(merger, edit, holder)
+    held = reduction.held
+    before = dict(merger.shadow.globals)
+    if scope:
+        seen = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced)
+    else:
+        with merger.bases(edit):
+            run_in_module(edit["run"], merger.shadow, reduction.reduced)
+        seen = merger.shadow.globals
+    if edit.get("superseded"):
+        # A definition further down, which is live already, has the last word.
+        for name in reduction.bound:
+            _put_back(seen, lookup.mangled(name, scope), before.get(name, MISSING) if not scope else MISSING)
+    else:
+        names = merger.names(reduction.bound) if not scope else reduction.bound
+        for name in names:
+            _decide(merger, outcome, name, scope, seen, held(name))
+        if edit["what"] == "assignment":
+            for name in edit["binds"]:
+                _keep(merger, outcome, name, scope, seen, held(name))
+    _report(outcome, reduction)
+
+
+def _reduction(merger: Any, edit: dict[str, Any], holder: Any) -> Reduction:
+    scope = tuple(edit["scope"])
+    things = edit["change"] == "stale" or bool(merger.options.get("run_statements"))
+    return Reduction(merger, edit, _former_text(merger, edit), lambda name: former.held(holder, name, scope), things)
+
+
+def reducer(merger: Any, outcome: Any) -> Callable[[str, str], Any]:
+    """For a statement of a module that runs once the patch is live: the tree of what is to run."""
+
+    def rewritten(text: str, filename: str) -> Any:
+        reduction = _reduction(merger, outcome.edit, merger.namespace.globals)
+        tree = reduction.reduced(ast.parse(text, filename))
+        _report(outcome, reduction)
+        return tree
+
+    return rewritten
+
+
+def have_one_type(merger: Any, live: Any, new: Any) -> bool:
+    """Whether a new object is what the live one is; a class may have a proxy while a patch is evaluated."""
+    return type(live) is type(new) or merger.stand_ins.get(id(type(new))) is type(live)
+
+
+def _former_text(merger: Any, edit: dict[str, Any]) -> str:
+    if not edit.get("old_line"):
+        return ""
+    text: str = live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"])
+    return text
+
+
+def _put_back(seen: Any, name: str, value: Any) -> None:
+    if value is MISSING:
+        seen.pop(name, None)
+    else:
+        seen[name] = value
+
+
+def _keep(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: Any, live: Any) -> None:
+    """A name that the statement binds and that was not evaluated again."""
+    stored = lookup.mangled(name, scope)
+    bound = merger.bound_in_class.setdefault(scope, {}) if scope else merger.bound
+    if live is not MISSING and stored not in bound:
+        bound[stored] = outcome
+        if scope:
+            seen.setdefault(stored, live)
+
+
+def _decide(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: Any, live: Any) -> None:
+    edit = outcome.edit
+    stored = lookup.mangled(name, scope)
+    if dict.get(seen, stored, MISSING) is MISSING:
+        return
+    new = dict.get(seen, stored)
+    is_last = name not in merger.later.get(id(outcome), ())
+    decision = Decision.REPLACE
+    if edit["change"] == "stale":
+        decision = Decision.IN_PLACE if _fits(live, new) else Decision.REPLACE
+    elif live is not MISSING and live is not new and edit["what"] != "annotation":
+        text = merger.former(edit)
+        given = text.value(name, live)
+        is_untold = given is UNKNOWN or given is MISSING
+        by_functions = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
+        decision = decide(live, given, new, have_one_type(merger, live, new), by_functions, text.is_made)
+        if decision is Decision.KEEP and not is_last:
+            decision = Decision.IN_PLACE
+        if decision is Decision.PRESERVE and merger.options.get("run_statements") and sort(live) in _THINGS:
+            decision = Decision.REPLACE
+    if decision in (Decision.KEEP, Decision.PRESERVE):
+        seen[stored] = live
+        merger.evaluated.setdefault(scope, set()).discard(name)
+        if decision is Decision.PRESERVE:
+            report_preserved(outcome, [name], sort(live))
+    else:
+        merger.evaluated.setdefault(scope, set()).add(name)
+    merger.decisions[(scope, stored)] = decision
+    if scope:
+        merger.bound_in_class.setdefault(scope, {})[stored] = outcome
+    elif edit["what"] != "annotation":
+        merger.bound[name] = outcome
+
+
+_THINGS = (Sort.THING, Sort.ACTING, Sort.RECORD)
+
+
+def _fits(live: Any, new: Any) -> bool:
+    return live is not MISSING and type(live) is type(new) and sort(live) is Sort.CONTAINER
+
+
+def report_preserved(outcome: Any, names: list[str], held: Sort, made_again: bool = False) -> None:
+    """What a name holds stays though the text says something else."""
+    if held is Sort.VALUE or (held is Sort.CONTAINER and not made_again):
+        changed_values.say_kept(outcome, names)
+        return
+    what = "something that acts" if held is Sort.ACTING else "an object with state of its own"
+    outcome.caveat(
+        "HS0408", f"{', '.join(names)} holds {what}: it is preserved and was not made again; make it again if you want"
+    )
+
+
+def _report(outcome: Any, reduction: Reduction) -> None:
+    things: dict[Sort, list[str]] = {}
+    for name in reduction.preserved:
+        things.setdefault(sort(reduction.held(name)), []).append(name)
+    for held, names in things.items():
+        report_preserved(outcome, names, held, made_again=True)
+    if reduction.reached:
+        is_whole = reduction.reached[0] == outcome.edit["line"]
+        where = "this statement" if is_whole else f"the statement on line {reduction.reached[0]}"
+        if outcome.edit["change"] == "derived":
+            outcome.caveat(
+                "HS0401", f"what {where} reads or calls is another one now; it is not run again: run it if you want"
+            )
+        else:
+            outcome.caveat("HS0401", f"{where} is not run by itself; run it in the process if you want its effect")
+    elif reduction.is_empty and not things and not outcome.notes:
+        outcome.unneeded(None, "what it binds is what it was")
+    else:
+        outcome.applied()
+
+
+# Into the live objects
+
+
+def is_made_again(merger: Any, scope: tuple[str, ...], name: str, live: Any) -> bool:
+    """Whether an object that others hold as such gives way to a new one: they are to hold that."""
+    decision = merger.decisions.get((scope, name))
+    if live is MISSING or decision is None:
+        return False
+    return decision is Decision.IN_PLACE or sort(live) in _THINGS
+
+
+def is_bound_in_place(merger: Any, live: Any, new: Any) -> bool:
+    """Whether a live object can be given what a new one of its type holds; it is, once all has been evaluated."""
+    kind = type(live)
+    if kind is not list and sort(live) is not Sort.RECORD:
+        if not isinstance(live, dict):
+            return False
+        if not all(type(key) in _HASHED_IN_C for key in (*dict.keys(live), *dict.keys(new))):
+            return False
+        if getattr(live, "default_factory", None) is not getattr(new, "default_factory", None):
+            return False
+    merger.replaced.append((new, live))
+    merger.in_place.append((live, new))
+    return True
+
+
+def plan_in_place(merger: Any, live_of: Callable[[Any], Any]) -> None:
+    """``live_of(value)`` is the live object that a value stands for."""
+    for live, new in merger.in_place:
+        if type(live) is list:
+            merger.plan.add("list-content", live, list(live), [live_of(item) for item in new])
+        elif isinstance(live, dict):
+            _plan_items(merger.plan, live, new, live_of)
+        else:
+            members, stored = _dictionary(live), _dictionary(new)
+            if members is not None and stored is not None:
+                _plan_items(merger.plan, members, stored, live_of)
+            for name, value in attributes(new).items():
+                if name not in (stored or ()):
+                    merger.plan.add("attribute-set", live, name, live_of(value))
+
+
+def _dictionary(value: Any) -> Any:
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+
+
+def _plan_items(plan: Any, live: Any, new: Any, live_of: Callable[[Any], Any]) -> None:
+    kept = [key for key in dict.keys(live) if key in new]
+    in_order = kept == list(dict.keys(new))[: len(kept)]
+    for key in list(dict.keys(live)):
+        if key not in new or not in_order:
+            plan.delete_name(live, key)
+    for key, value in list(dict.items(new)):
+        value = live_of(value)
+        if not in_order or dict.get(live, key, MISSING) is not value:
+            plan.set_name(live, key, value)

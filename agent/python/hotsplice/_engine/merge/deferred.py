@@ -1,0 +1,54 @@
+"""Statements that can't run before the patch is live."""
+
+from typing import Any
+
+from ..evaluate import changed_values
+from ..evaluate.policy import MISSING, UNKNOWN, equal
+from ..live.code import compile_excerpt
+from . import bindings, imports
+
+
+def defer(merger: Any, outcome: Any) -> None:
+    """What reads that which is assigned after the commit can't run before."""
+    edit = outcome.edit
+    if edit["scope"] or edit["what"] not in ("assignment", "block"):
+        outcome.caveat("HS0401", "it reads what is assigned once the patch is live; it is not run again by itself")
+        return
+    if outcome.is_kept if edit.get("deferred") else is_kept(merger, outcome):
+        return
+    rewriter = None if edit.get("stops") else bindings.reducer(merger, outcome)
+    code = compile_excerpt(edit["run"], merger.namespace.filename, rewriter)
+    names = [*edit["binds"]]
+    merger.shadow.writes.put_off(names, _run_live, code, merger.namespace.globals, names)
+    outcome.applied()
+
+
+def is_kept(merger: Any, outcome: Any) -> bool:
+    """Whether an assignment is left alone, because the program changed its value: reported."""
+    changed = _changed_by_program(merger, outcome.edit)
+    if changed:
+        changed_values.say_kept(outcome, changed)
+    return bool(changed)
+
+
+def _changed_by_program(merger: Any, edit: dict[str, Any]) -> list[str]:
+    """Names that hold something else than what the live text gave them, as far as that can be told."""
+    names = [name for name in edit["binds"] if name in merger.namespace.globals]
+    changed = changed_values.has_other_items(merger, edit, merger.namespace.globals, ())
+    for name in names:
+        live = merger.namespace.globals[name]
+        text = merger.former(edit)
+        given = text.value(name, live)
+        if given is not UNKNOWN and given is not MISSING and not equal(given, live, text.is_made):
+            changed.append(name)
+    return changed
+
+
+def _run_live(code: Any, namespace: dict[str, Any], names: list[str]) -> None:
+    """Runs a statement once the patch is live; other modules' copies of the names that it binds follow."""
+    before = {name: namespace[name] for name in names if name in namespace}
+    exec(code, namespace)
+    for name, value in before.items():
+        if namespace.get(name, value) is not value:
+            for holder, alias in imports.followers(namespace, name, value):
+                holder[alias] = namespace[name]

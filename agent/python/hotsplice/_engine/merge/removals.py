@@ -1,0 +1,83 @@
+"""Names that are gone from the text."""
+
+import functools
+from typing import Any
+
+from .. import frameworks
+from ..evaluate.policy import MISSING
+from ..live import lookup, removed
+from ..live.files import live_file
+from . import imports
+
+
+def remove_names(merger: Any) -> None:
+    """Plans to take out what is gone from the text."""
+    for outcome in merger.change.outcomes:
+        edit = outcome.edit
+        if edit["what"] == "import" and "*" in edit["binds"] and edit["change"] in ("changed", "derived"):
+            _remove_unexported(merger, outcome)
+        if edit["change"] != "removed" or "<locals>" in edit["scope"]:
+            continue
+        scope = tuple(edit["scope"])
+        owner = lookup.find_class(merger.namespace, scope) if scope else None
+        holder = merger.namespace.globals if not scope else getattr(owner, "__dict__", {})
+        gone = []
+        for name in _imported_whole(merger, edit) if "*" in edit["binds"] else edit["binds"]:
+            stored = lookup.mangled(name, scope)
+            taken = merger.bound_in_class.get(scope, {}) if scope else merger.bound
+            if stored in taken or stored not in holder:
+                continue
+            gone.append(name)
+            keeper = frameworks.keeper(owner) if owner is not None else None
+            if keeper is not None and keeper.remove_member(owner, name, outcome):
+                gone.remove(name)
+                continue
+            note = functools.partial(removed.note, merger.namespace.globals, (*scope, stored), holder[stored])
+            merger.plan.afterwards.append(note)
+            if scope in merger.rebuilt:
+                # The class that was built again says what stays.
+                continue
+            if scope:
+                merger.plan.delete_class_attribute(owner, stored)
+            else:
+                merger.plan.delete_name(holder, stored)
+        _say_removed(outcome, gone)
+
+
+def _remove_unexported(merger: Any, outcome: Any) -> None:
+    """Names that a `from module import *` gave and does not give any more."""
+    found = imports.no_longer_given(merger.change.text, merger.namespace, merger.world.shadows(), merger.plan)
+    gone = [name for name in dict.fromkeys(found) if name not in merger.bound]
+    for name in gone:
+        merger.plan.delete_name(merger.namespace.globals, name)
+    if gone:
+        outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
+
+
+def _imported_whole(merger: Any, edit: dict[str, Any]) -> list[str]:
+    """Names that a `from module import *` gave which is gone and that nothing else in the text imports."""
+    text = live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"])
+    holder = merger.namespace.globals
+    module = imports.star_source(text, holder)
+    others = [one for one in imports.star_sources(merger.change.text, holder) if one is not module]
+    return [
+        name
+        for name in imports.exported(module)
+        if holder.get(name, MISSING) is module.__dict__[name]
+        and not imports.names(merger.change.text, name)
+        and not any(name in imports.exported(other) for other in others)
+    ]
+
+
+def _say_removed(outcome: Any, gone: list[str]) -> None:
+    edit = outcome.edit
+    if edit.get("offered"):
+        outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")
+    elif edit["what"] == "annotation":
+        outcome.applied()
+    elif not gone:
+        outcome.unneeded()
+    elif edit["what"] == "import":
+        outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
+    else:
+        outcome.note("applied", "HS0405", f"{', '.join(gone)} is gone; references to it go on")

@@ -1,0 +1,183 @@
+//! What a scope's text gives each name, in order, whatever statements that is spread over: state belongs to bindings.
+
+use std::collections::{HashMap, HashSet};
+
+use hotsplice_channel::patch::What;
+
+use crate::tree::{Binding, Node};
+
+/// How many live statements are looked at for the former value of one edit.
+const MOST_FORMER: usize = 200;
+
+/// One thing that happens to a name.
+struct Entry<'a> {
+    node: &'a Node,
+    value: u64,
+    condition: u64,
+    /// What the name held before counts.
+    continues: bool,
+}
+
+/// The names of two versions of one scope.
+#[derive(Debug, Default)]
+pub(super) struct Names<'a> {
+    /// Names to which the new text gives something else than the live one.
+    pub fresh: HashSet<String>,
+    /// Names whose value depends on what runs: several are written.
+    pub several: HashSet<String>,
+    /// The live statements that give a name its value.
+    former: HashMap<String, Vec<&'a Node>>,
+    /// Names that a definition has in the end, whatever statements give them before.
+    pub defined: HashSet<String>,
+    /// Both versions of names that several statements give something.
+    spread: HashMap<String, (Vec<(u32, u64)>, Vec<(u32, u64)>)>,
+    /// Statements of the new text that make up the values of fresh names.
+    pub makers: Vec<&'a Node>,
+}
+
+impl<'a> Names<'a> {
+    pub fn compare(live: &[&'a Node], new: &[&'a Node]) -> Self {
+        let (before, after) = (sequences(live), sequences(new));
+        let mut names = Self::default();
+        for (&name, sequence) in &after {
+            let former = before.get(name);
+            if has_several(sequence) || former.is_some_and(|former| has_several(former)) {
+                names.several.insert(name.to_owned());
+            }
+            if sequence.last().is_some_and(|entry| entry.node.is_definition()) {
+                names.defined.insert(name.to_owned());
+            }
+            if former.is_none_or(|former| values(former) != values(sequence)) {
+                names.fresh.insert(name.to_owned());
+                // Each import of everything binds other names.
+                names.makers.extend(makers(sequence).filter(|_| name != "*"));
+            }
+        }
+        names.reach(&after);
+        let lines = |sequence: &[Entry]| sequence.iter().map(|one| (one.node.line, one.value)).collect::<Vec<_>>();
+        for (&name, sequence) in &after {
+            let former = before.get(name).map_or(&[][..], |former| former);
+            if is_spread(sequence) || former.first().is_some_and(|_| is_spread(former)) {
+                names.spread.insert(name.to_owned(), (lines(former), lines(sequence)));
+            }
+        }
+        for node in live {
+            let own = node.binds.iter().chain(&node.updates).map(|binding| binding.name.clone());
+            let items = node.writes.iter().filter_map(|written| written.strip_suffix("[]").map(str::to_owned));
+            for name in own.chain(items) {
+                let nodes = names.former.entry(name).or_default();
+                if nodes.last().is_none_or(|last| !std::ptr::eq(*last, *node)) {
+                    nodes.push(*node);
+                }
+            }
+        }
+        names
+    }
+
+    /// A name of several statements gets another value if one of them reads such a name.
+    fn reach(&mut self, sequences: &HashMap<&'a str, Vec<Entry<'a>>>) {
+        loop {
+            let is_reached = |name: &str, sequence: &[Entry]| {
+                let reads_fresh = |entry: &Entry| entry.node.reads.iter().any(|read| self.fresh.contains(read));
+                !self.fresh.contains(name) && is_spread(sequence) && sequence.iter().any(reads_fresh)
+            };
+            let reached: Vec<&str> =
+                sequences.iter().filter(|(name, sequence)| is_reached(name, sequence)).map(|(name, _)| *name).collect();
+            if reached.is_empty() {
+                return;
+            }
+            for name in reached {
+                self.fresh.insert(name.to_owned());
+                self.makers.extend(makers(&sequences[name]));
+            }
+        }
+    }
+
+    /// Whether a statement that only moved reads something else than it did, because of what stands before it now.
+    pub fn reads_otherwise(&self, live: &Node, new: &Node) -> bool {
+        let until = |sequence: &[(u32, u64)], line: u32| -> Vec<u64> {
+            sequence.iter().filter(|(at, _)| *at < line).map(|(_, value)| *value).collect()
+        };
+        let named = new.reads.iter().filter_map(|name| self.spread.get(name));
+        named.into_iter().any(|(before, after)| until(before, live.line) != until(after, new.line))
+    }
+
+    /// The lines of the live statements that gave names their values, and of those that gave what these read theirs.
+    pub fn former_of(&self, names: impl Iterator<Item = String>) -> Vec<(u32, u32)> {
+        let mut pending: Vec<String> = names.collect();
+        let mut found: Vec<(u32, u32)> = Vec::new();
+        while let Some(name) = pending.pop() {
+            for node in self.former.get(&name).into_iter().flatten().filter(|node| !node.is_definition()) {
+                if found.len() < MOST_FORMER && !found.contains(&(node.line, node.end_line)) {
+                    found.push((node.line, node.end_line));
+                    pending.extend(node.reads.iter().cloned());
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+fn sequences<'a>(items: &[&'a Node]) -> HashMap<&'a str, Vec<Entry<'a>>> {
+    let mut found: HashMap<&str, Vec<Entry>> = HashMap::new();
+    let entry = |node: &'a Node, binding: &Binding| Entry {
+        node,
+        value: binding.value,
+        condition: binding.condition,
+        continues: binding.updates || (!node.is_definition() && node.reads.contains(&binding.name)),
+    };
+    // Only what the text makes itself is made by what is done to it, too.
+    let mut others: HashSet<&str> = HashSet::new();
+    for node in items {
+        others.extend(node.binds.iter().filter(|one| !one.is_container && !one.updates).map(|one| &*one.name));
+    }
+    for node in items {
+        // `x: int` gives nothing.
+        for binding in node.binds.iter().filter(|one| one.value != 0 || node.what != What::Annotation) {
+            found.entry(&binding.name).or_default().push(entry(node, binding));
+        }
+        for binding in node.updates.iter().filter(|one| !others.contains(&*one.name)) {
+            if let Some(sequence) = found.get_mut(&*binding.name) {
+                sequence.push(entry(node, binding));
+            }
+        }
+    }
+    found
+}
+
+fn has_several(sequence: &[Entry]) -> bool {
+    sequence.iter().any(|entry| entry.continues || entry.value != sequence[0].value)
+}
+
+/// Whether several statements make up what a name holds.
+fn is_spread(sequence: &[Entry]) -> bool {
+    sequence.iter().any(|entry| !std::ptr::eq(entry.node, sequence[0].node))
+}
+
+/// What is compared. Which branch runs counts where that makes a difference.
+fn values(sequence: &[Entry]) -> Vec<(u64, u64)> {
+    if has_several(sequence) {
+        return sequence.iter().map(|entry| (entry.value, entry.condition)).collect();
+    }
+    vec![(sequence[0].value, 0)]
+}
+
+/// The statements from the last one on that gives the name a value of its own in any case.
+fn makers<'a>(sequence: &[Entry<'a>]) -> impl Iterator<Item = &'a Node> {
+    let is_start = |entry: &Entry| !entry.continues && entry.condition == 0 && !entry.node.is_block();
+    let first = sequence.iter().rposition(is_start).unwrap_or(0);
+    sequence[first..].iter().map(|entry| entry.node)
+}
+
+/// Names that a statement does nothing with but change what they hold.
+pub(super) fn updated(node: &Node) -> Vec<&str> {
+    let all = node.binds.iter().chain(&node.updates);
+    let is_update = !node.is_block() && node.writes.is_empty() && all.clone().all(|binding| binding.updates);
+    if is_update { all.map(|binding| &*binding.name).collect() } else { Vec::new() }
+}
+
+/// Whether a statement does nothing but bind names.
+pub(super) fn only_binds(node: &Node) -> bool {
+    matches!(node.what, What::Assignment | What::Import | What::Annotation) && node.writes.is_empty()
+}
