@@ -93,12 +93,13 @@ def evaluate(transaction):
             merger.finish()
         registries.settle(transaction, replaced)
         live_of = frameworks.LiveOf(transaction, replaced, stand_ins)
-        for merger in evaluated:
-            bindings.plan_in_place(merger, live_of)
         writes.settle(transaction.plan, live_of)
         containers.settle(transaction, replaced)
         references.follow(evaluated)
         instances.follow(transaction, shadows)
+        # What the text says is newer than what a constructor gives every instance.
+        for merger in evaluated:
+            bindings.plan_in_place(merger, live_of)
     except Stop:
         return
 
