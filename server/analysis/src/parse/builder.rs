@@ -7,8 +7,9 @@ use ruff_python_ast::{Expr, ModModule, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
 use super::hashing::{self, hash_of};
-use super::names::{Names, dotted};
+use super::names::Names;
 use super::places;
+use super::stops;
 use super::tokens::TokenIndex;
 use super::{attributes, effects};
 use crate::effects::Effects;
@@ -80,7 +81,7 @@ impl<'a> Builder<'a> {
         names.visit_stmt(statement);
         let is_definition = matches!(what, What::Function | What::Class);
         let mut offsets = Vec::new();
-        find_stops(statement, &mut offsets);
+        stops::find(statement, &mut offsets);
         let place = |offset: usize| (self.lines.line_of(offset), self.lines.column_of(offset));
         let (start, stops) = (place(span.0), offsets.into_iter().map(place).collect::<Vec<_>>());
         Node {
@@ -411,7 +412,7 @@ fn future_import(statement: &Stmt) -> Option<&[ruff_python_ast::Alias]> {
     }
 }
 
-fn is_docstring(statement: &Stmt) -> bool {
+pub(super) fn is_docstring(statement: &Stmt) -> bool {
     matches!(statement, Stmt::Expr(expression) if expression.value.is_string_literal_expr())
 }
 
@@ -435,87 +436,11 @@ fn is_filler(statement: &Stmt) -> bool {
         || matches!(statement, Stmt::Expr(expression) if expression.value.is_ellipsis_literal_expr())
 }
 
-fn is_main_guard(statement: &Stmt) -> bool {
+pub(super) fn is_main_guard(statement: &Stmt) -> bool {
     let Stmt::If(branch) = statement else { return false };
     let Expr::Compare(comparison) = &*branch.test else {
         return false;
     };
     let is_name = |expression: &Expr| matches!(expression, Expr::Name(name) if name.id.as_str() == "__name__");
     is_name(&comparison.left) || comparison.comparators.iter().any(is_name)
-}
-
-/// Where statements begin that do more than give names their values when they run.
-fn find_stops(statement: &Stmt, found: &mut Vec<usize>) {
-    match statement {
-        Stmt::If(branch) if !is_main_guard(statement) => {
-            find_stops_in(&branch.body, found);
-            branch.elif_else_clauses.iter().for_each(|clause| find_stops_in(&clause.body, found));
-        }
-        Stmt::Try(attempt) => {
-            // What is called to see whether it fails: `zip(strict=True)`.
-            let is_probe = |statement: &&Stmt| statement.is_expr_stmt() && !attempt.handlers.is_empty();
-            attempt.body.iter().filter(|one| !is_probe(one)).for_each(|one| find_stops(one, found));
-            for handler in &attempt.handlers {
-                let ruff_python_ast::ExceptHandler::ExceptHandler(handler) = handler;
-                find_stops_in(&handler.body, found);
-            }
-            find_stops_in(&attempt.orelse, found);
-            find_stops_in(&attempt.finalbody, found);
-        }
-        Stmt::Match(choice)
-            if choice.cases.iter().all(|case| !case.guard.as_deref().is_some_and(Expr::is_call_expr)) =>
-        {
-            choice.cases.iter().for_each(|case| find_stops_in(&case.body, found));
-        }
-        Stmt::With(with) if !with.is_async && with.items.iter().all(|item| is_quiet(&item.context_expr)) => {
-            find_stops_in(&with.body, found);
-        }
-        Stmt::For(each) if !each.is_async && is_at_hand(&each.iter) => {
-            find_stops_in(&each.body, found);
-            find_stops_in(&each.orelse, found);
-        }
-        _ if gives_values(statement) => {}
-        _ => found.push(statement.start().to_usize()),
-    }
-}
-
-fn find_stops_in(body: &[Stmt], found: &mut Vec<usize>) {
-    body.iter().for_each(|statement| find_stops(statement, found));
-}
-
-fn gives_values(statement: &Stmt) -> bool {
-    match statement {
-        Stmt::Import(_)
-        | Stmt::ImportFrom(_)
-        | Stmt::Assign(_)
-        | Stmt::AnnAssign(_)
-        | Stmt::TypeAlias(_)
-        | Stmt::FunctionDef(_)
-        | Stmt::ClassDef(_)
-        | Stmt::Raise(_)
-        | Stmt::Break(_)
-        | Stmt::Continue(_)
-        | Stmt::Pass(_) => true,
-        Stmt::AugAssign(assignment) => {
-            matches!(&*assignment.target, Expr::Name(name) if name.id.as_str() == "__all__")
-        }
-        Stmt::Expr(_) => is_docstring(statement),
-        _ => false,
-    }
-}
-
-/// Something to iterate over that is there already: iterating reads nothing from elsewhere and ends.
-fn is_at_hand(iterated: &Expr) -> bool {
-    match iterated {
-        Expr::Tuple(_) | Expr::List(_) | Expr::Set(_) => true,
-        Expr::Call(call) => dotted(&call.func).is_some_and(|name| name == "range"),
-        _ => false,
-    }
-}
-
-/// Context managers that only decide what becomes of errors and warnings.
-fn is_quiet(context: &Expr) -> bool {
-    let Expr::Call(call) = context else { return false };
-    let known = ["suppress", "contextlib.suppress", "catch_warnings", "warnings.catch_warnings"];
-    dotted(&call.func).is_some_and(|name| known.contains(&name.as_str()))
 }

@@ -7,6 +7,7 @@ mod hashing;
 mod names;
 mod places;
 mod references;
+mod stops;
 mod tokens;
 
 use ruff_python_ast::PySourceType;
