@@ -80,6 +80,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(cpython::can_set_line_table, module)?,
         wrap_pyfunction!(cpython::can_set_base, module)?,
         wrap_pyfunction!(cpython::is_made_in_python, module)?,
+        wrap_pyfunction!(cpython::types::can_set_layout, module)?,
     ] {
         module.add_function(function)?;
     }

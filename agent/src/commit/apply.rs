@@ -5,7 +5,7 @@ use pyo3::types::{PyDict, PyString};
 
 use super::journal::{Inverse, Journal};
 use super::operation::{FunctionPart, Operation};
-use super::{ProgramChanged, attributes, containers, queues};
+use super::{ProgramChanged, attributes, class_layout, containers, queues};
 use crate::cpython::functions::{self, Part};
 use crate::cpython::{self, layout};
 
@@ -33,6 +33,8 @@ pub fn apply<'py>(operation: &Operation<'py>, journal: &mut Journal<'py>) -> PyR
         Operation::Keys { dict, pairs, in_order } => containers::keys(dict, pairs, *in_order, journal),
         Operation::Body { container, body, expected } => containers::body(container, body, expected, journal),
         Operation::TypeAttribute { class, name, new } => attributes::of_class(class, name, new.as_ref(), journal),
+        Operation::Layouts { classes } => class_layout::layouts(classes, journal),
+        Operation::Metaclass { class, new } => class_layout::metaclass(class, new, journal),
         Operation::Bases { class, bases, first } => attributes::bases(class, bases, first.as_ref(), journal),
         Operation::Attribute { object, name, new } => attributes::of_object(object, name, new.as_ref(), journal),
         Operation::Cell { cell, new } => attributes::cell(cell, new.as_ref(), journal),

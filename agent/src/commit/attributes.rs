@@ -47,8 +47,25 @@ fn namespace<'py>(class: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 
 /// Sets `__bases__`. If `first` is given, it is put in as the first base before: CPython (`type_set_bases` in
 /// Objects/typeobject.c) compares the layouts of the former and the new first base, and says no to any change from or
-/// to `object`. The caller knows that the layout is the same.
+/// to `object`. The caller knows that the layout is the same. A class whose layout was exchanged keeps the carrier of it as
+/// the first base (see [`super::class_layout`]).
 pub fn set_bases(
+    target: &Bound<'_, PyAny>,
+    bases: &Bound<'_, PyAny>,
+    first: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let base_of = |class| get_with_generic(class, &PyString::intern(target.py(), "__base__"));
+    let order = get_with_generic(target, &PyString::intern(target.py(), "__mro__"))?;
+    let carrier = base_of(target)?;
+    if order.cast::<PyTuple>()?.iter().any(|base| base.is(&carrier)) {
+        return set_plain_bases(target, bases, first);
+    }
+    let first = first.map_or_else(|| base_of(&carrier), |first| Ok(first.clone()))?;
+    set_plain_bases(target, bases, Some(&first))?;
+    cpython::replace_field(target, layout(target.py()).type_base, &carrier).map(drop)
+}
+
+fn set_plain_bases(
     target: &Bound<'_, PyAny>,
     bases: &Bound<'_, PyAny>,
     first: Option<&Bound<'_, PyAny>>,

@@ -4,31 +4,100 @@ use std::collections::HashSet;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySet, PyString};
+use pyo3::types::{PyDict, PyList, PySet, PyString, PyType};
 
 use super::operation::Held;
-use super::{attributes, containers, queues};
+use super::{attributes, class_layout, containers, queues};
 use crate::cpython::functions::{self, Part};
+use crate::cpython::types::Word;
 use crate::cpython::{self, bodies};
 
 pub type Setter = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject, *mut ffi::PyObject) -> i32;
 
 /// Takes one change back.
 pub enum Inverse<'py> {
-    Code { function: Bound<'py, PyAny>, code: Bound<'py, PyAny>, closure: Held<'py> },
-    FunctionPart { function: Bound<'py, PyAny>, part: Part, old: Bound<'py, PyAny> },
-    Field { object: Bound<'py, PyAny>, offset: Option<usize>, old: Held<'py> },
-    Attribute { setter: Setter, target: Bound<'py, PyAny>, name: Bound<'py, PyString>, old: Held<'py> },
-    Namespace { class: Bound<'py, PyAny>, name: Bound<'py, PyString>, old: Held<'py> },
-    Bases { class: Bound<'py, PyAny>, bases: Bound<'py, PyAny>, first: Held<'py> },
-    Item { dict: Bound<'py, PyDict>, key: Bound<'py, PyAny>, old: Held<'py> },
-    Body { container: Bound<'py, PyAny>, body: Bound<'py, PyAny> },
-    ListItem { list: Bound<'py, PyList>, index: usize, old: Bound<'py, PyAny> },
-    ListContent { list: Bound<'py, PyList>, old: Bound<'py, PyList> },
-    Member { set: Bound<'py, PySet>, new: Bound<'py, PyAny>, old: Bound<'py, PyAny> },
-    DequeContent { deque: Bound<'py, PyAny>, old: Bound<'py, PyList> },
-    Presence { set: Bound<'py, PySet>, member: Bound<'py, PyAny>, was_in: bool },
-    FirstLine { code: Bound<'py, PyAny>, line: i32 },
+    Code {
+        function: Bound<'py, PyAny>,
+        code: Bound<'py, PyAny>,
+        closure: Held<'py>,
+    },
+    FunctionPart {
+        function: Bound<'py, PyAny>,
+        part: Part,
+        old: Bound<'py, PyAny>,
+    },
+    Field {
+        object: Bound<'py, PyAny>,
+        offset: Option<usize>,
+        old: Held<'py>,
+    },
+    Attribute {
+        setter: Setter,
+        target: Bound<'py, PyAny>,
+        name: Bound<'py, PyString>,
+        old: Held<'py>,
+    },
+    Namespace {
+        class: Bound<'py, PyAny>,
+        name: Bound<'py, PyString>,
+        old: Held<'py>,
+    },
+    Bases {
+        class: Bound<'py, PyAny>,
+        bases: Bound<'py, PyAny>,
+        first: Held<'py>,
+    },
+    Item {
+        dict: Bound<'py, PyDict>,
+        key: Bound<'py, PyAny>,
+        old: Held<'py>,
+    },
+    Body {
+        container: Bound<'py, PyAny>,
+        body: Bound<'py, PyAny>,
+    },
+    ListItem {
+        list: Bound<'py, PyList>,
+        index: usize,
+        old: Bound<'py, PyAny>,
+    },
+    ListContent {
+        list: Bound<'py, PyList>,
+        old: Bound<'py, PyList>,
+    },
+    Member {
+        set: Bound<'py, PySet>,
+        new: Bound<'py, PyAny>,
+        old: Bound<'py, PyAny>,
+    },
+    DequeContent {
+        deque: Bound<'py, PyAny>,
+        old: Bound<'py, PyList>,
+    },
+    Presence {
+        set: Bound<'py, PySet>,
+        member: Bound<'py, PyAny>,
+        was_in: bool,
+    },
+    FirstLine {
+        code: Bound<'py, PyAny>,
+        line: i32,
+    },
+    /// A word of a type or a descriptor that holds no reference.
+    Word {
+        object: Bound<'py, PyAny>,
+        word: Word,
+        old: usize,
+    },
+    /// One that holds a reference.
+    Reference {
+        object: Bound<'py, PyAny>,
+        word: Word,
+        old: Bound<'py, PyAny>,
+    },
+    Modified {
+        class: Bound<'py, PyType>,
+    },
 }
 
 impl Inverse<'_> {
@@ -52,6 +121,18 @@ impl Inverse<'_> {
             Self::Presence { set, member, was_in: true } => set.add(&member),
             Self::Presence { set, member, was_in: false } => set.discard(&member).map(drop),
             Self::FirstLine { code, line } => cpython::set_first_line(&code, line),
+            Self::Word { object, word, old } => {
+                class_layout::exchange(&object, word, old);
+                Ok(())
+            }
+            Self::Reference { object, word, old } => {
+                drop(class_layout::exchange_reference(&object, word, &old));
+                Ok(())
+            }
+            Self::Modified { class } => {
+                class_layout::modified(&class);
+                Ok(())
+            }
         }
     }
 }

@@ -13,6 +13,7 @@
 
 mod apply;
 mod attributes;
+mod class_layout;
 mod containers;
 mod hashed;
 mod journal;

@@ -54,6 +54,14 @@ pub enum Operation<'py> {
         name: Bound<'py, PyString>,
         new: Held<'py>,
     },
+    /// Other layouts for the objects of classes; see [`super::class_layout`].
+    Layouts {
+        classes: Bound<'py, PyList>,
+    },
+    Metaclass {
+        class: Bound<'py, PyType>,
+        new: Bound<'py, PyType>,
+    },
     /// The last is the first base that is put in before; see [`super::attributes::set_bases`].
     Bases {
         class: Bound<'py, PyAny>,
@@ -158,6 +166,8 @@ pub fn parse<'py>(operation: &Bound<'py, PyAny>) -> PyResult<Operation<'py>> {
         }
         "type-set" => type_attribute(target, item(2)?, Some(item(3)?))?,
         "type-delete" => type_attribute(target, item(2)?, None)?,
+        "layouts" => Operation::Layouts { classes: target.cast_into()? },
+        "metaclass" => Operation::Metaclass { class: target.cast_into()?, new: item(2)?.cast_into()? },
         "bases" => {
             let first = item(3)?;
             Operation::Bases { class: target, bases: item(2)?, first: (!first.is_none()).then_some(first) }

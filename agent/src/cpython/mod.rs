@@ -10,6 +10,7 @@ pub mod functions;
 pub mod hashing;
 mod layout;
 pub mod objects;
+pub mod types;
 
 pub use layout::{
     can_set_base, can_set_first_line, can_set_line_table, exchange_field, is_made_in_python, layout, replace_field,

@@ -16,7 +16,7 @@ from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup, objects
 from .live.code import compile_excerpt, join
-from .merge import bindings, instances, lambdas, merging, references, relocations
+from .merge import bindings, instances, lambdas, layouts, lookers, merging, rebuilding, references, relocations
 
 
 def evaluate(transaction):
@@ -33,7 +33,8 @@ def evaluate(transaction):
     ]
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
     shadows, patched_classes, writes = {}, {}, _writes(transaction, wanted)
-    if not wanted and not removed:
+    in_classes = any(change.classes for change in transaction.files)
+    if not (wanted or removed or in_classes):
         instances.follow(transaction, shadows)
         return
     for change in transaction.files:
@@ -48,9 +49,9 @@ def evaluate(transaction):
     registries.forget(transaction)
     containers = Containers(list(shadows.values()), registries.live())
     transaction.undoing.extend((writes.withdraw, containers.withdraw))
-    if any(outcome.edit["what"] in ("function", "class") for _, outcome in wanted) or removed:
+    if any(outcome.edit["what"] in ("function", "class") for _, outcome in wanted) or removed or in_classes:
         containers.note(transaction)
-    evaluated, replaced, superseded = [], [], []
+    evaluated, replaced, superseded, layouts_wanted = [], [], [], layouts.Layouts()
     stand_ins = registries.stand_ins() | {
         id(made): live for shadow in shadows.values() for made, live in ((shadow.module, shadow.namespace.module),)
     }
@@ -64,7 +65,16 @@ def evaluate(transaction):
         for position, (change, namespace) in enumerate(pending):
             if wanted is None or namespace.module is wanted:
                 del pending[position]
-                merger = merging.Merger(transaction, change, namespace, shadows[id(namespace)], replaced, superseded)
+                merger = merging.Merger(
+                    transaction,
+                    change,
+                    namespace,
+                    shadows[id(namespace)],
+                    replaced,
+                    superseded,
+                    layouts_wanted,
+                    containers,
+                )
                 merger.stand_ins, merger.world, merger.former_code = stand_ins, world, watch
                 evaluated.append(merger)
                 _run_edits(merger, transaction.options, configured, containers)
@@ -81,7 +91,7 @@ def evaluate(transaction):
                     evaluate_next()
         finally:
             writes.withdraw()
-            containers.withdraw()
+            containers.withdraw(replaced)
             for shadow in shadows.values():
                 shadow.forget_helpers()
         relocations.find(evaluated)
@@ -96,6 +106,7 @@ def evaluate(transaction):
         writes.settle(transaction.plan, live_of)
         containers.settle(transaction, replaced)
         references.follow(evaluated)
+        evaluated[0].change.first_outcome.attempt(layouts_wanted.settle, transaction.plan, replaced)
         instances.follow(transaction, shadows)
         # What the text says is newer than what a constructor gives every instance.
         for merger in evaluated:
@@ -179,15 +190,23 @@ def _run_edits(merger, options, done, containers):
     for outcome in merger.change.outcomes:
         if outcome.edit["change"] == "removed":
             changed_values.give_up(merger, outcome)
+    rebuilt = rebuilding.wanted(merger)
+    for scope, (owner, outcomes) in rebuilt.items():
+        registrars = lookers.decorators(merger, scope)
+        merger.containers.note_rebuilt(outcomes[0], owner, registrars)
     wanted = [one for one in merger.change.outcomes if one not in done and _is_to_be_run(one, options)]
     merger.note_later(wanted)
     for outcome in wanted:
+        while rebuilt and merger.change.classes[next(iter(rebuilt))]["line"] <= outcome.edit["line"]:
+            scope = next(iter(rebuilt))
+            rebuilding.rebuild(merger, scope, *rebuilt.pop(scope))
         if foresight is not None and not foresight.may_run(outcome.edit):
             outcome.unforeseen()
             continue
         containers.hide(outcome)
         outcome.attempt(merger.take, outcome)
-    merger.change.first_outcome.attempt(merger.rebuild_for_removals)
+    for scope, (owner, outcomes) in rebuilt.items():
+        rebuilding.rebuild(merger, scope, owner, outcomes)
 
 
 def _is_to_be_run(outcome, options):

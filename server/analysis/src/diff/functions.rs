@@ -9,7 +9,8 @@ use crate::matching::match_items;
 use crate::tree::{Node, flattened};
 
 impl<'a> Comparison<'a> {
-    /// Compares a module's function or a method. Answers whether more than code changed.
+    /// Compares a module's function or a method. Answers whether more than code changed, or whether a class would be made
+    /// otherwise with it.
     pub(super) fn compare_function(&mut self, live: &'a Node, new: &'a Node, scope: &Scope<'a>) -> bool {
         self.live_of.insert(new, live);
         let changed = live.hash != new.hash;
@@ -38,6 +39,7 @@ impl<'a> Comparison<'a> {
                 edit.local_defaults = local_defaults(new_parts, &fresh);
             }
             edit.fresh_defaults = fresh;
+            runs |= scope.is_class() && is_looked_at(&new.name, &parts);
             edit.parts = parts;
             self.push(new, edit);
         }
@@ -87,6 +89,12 @@ impl<'a> Comparison<'a> {
         }
         self.compare_nested(&live.body, &new.body, &scope.in_class(new));
     }
+}
+
+/// Whether what makes a class may look at what changed in a method: at its header, or by calling it for each member.
+fn is_looked_at(name: &str, parts: &[Part]) -> bool {
+    let is_called = ["__init__", "__new__", "_generate_next_value_"].contains(&name);
+    is_called || parts.iter().any(|part| matches!(part, Part::Parameters | Part::Docstring))
 }
 
 /// What a class body does apart from the code of its methods.

@@ -111,6 +111,29 @@ class Containers:
                 _Registration(outcome, used, live, entries.called(namespace, edit), self._before)
             )
 
+    def note_rebuilt(self, outcome: Any, cls: type, registrars: list[Any]) -> None:
+        """Notes what a class may be registered in that is made again because of an edit inside of it."""
+        used: set[int] = set()
+        for registrar in registrars:
+            self._note(registrar, _REACH, used)
+            if stores.is_a(registrar, FunctionType):
+                for container in registries_of(registrar):
+                    self._note(container, 1, used)
+        self._note_class(cls, used)
+        self._registrations.append(_Registration(outcome, used, {id(cls)}, set(), self._before))
+
+    def hide_class(self, cls: type) -> bool:
+        """Has what a class is registered in not hold it while the class is made again; answers whether anything did."""
+        found = False
+        for one in self._registrations:
+            for container in self._used(one) if id(cls) in one.live else ():
+                hidden = [entry for entry in stores.entries(container) if one.made(*entry)]
+                if hidden:
+                    self._hidden.setdefault(id(container), []).extend(hidden)
+                    stores.keep(container, [entry for entry in stores.entries(container) if not one.made(*entry)])
+                    found = True
+        return found
+
     def _note_class(self, cls: Any, used: set[int]) -> None:
         """What bases and a metaclass may register a class in when it is made."""
         for base in cls.__mro__[1:]:
@@ -189,12 +212,16 @@ class Containers:
     def _used(self, registration: _Registration) -> list[Any]:
         return [self._before[key][0] for key in registration.used]
 
-    def withdraw(self) -> None:
-        """Takes out what was registered while evaluating; once that is done, it is done."""
+    def withdraw(self, replaced: Any = ()) -> None:
+        """Takes out what was registered while evaluating; once that is done, it is done.
+
+        ``replaced`` are pairs of what was made and what is live.
+        """
         if self._withdrawn:
             return
         self._withdrawn = True
         made: set[int] = set().union(*(shadow.made() for shadow in self._shadows))
+        made.update(id(one) for one, live in replaced if stores.is_a(one, type) and one is not live)
         for key, (container, before) in self._before.items():
             now = stores.entries(container)
             if key not in self._hidden and entries.same(now, before):

@@ -1,5 +1,6 @@
 """From a definition in a text to the live objects that came of it."""
 
+import ast
 import gc
 import os
 import re
@@ -157,6 +158,23 @@ def bound_value(namespace, scope, name, default=None):
         return namespace.globals.get(name, default)
     owner = find_class(namespace, scope)
     return default if owner is None else owner.__dict__.get(mangled(name, scope), default)
+
+
+def members(value):
+    """The attributes that an object has in a dictionary of its own; no code of its class is asked."""
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return dict(found) if type(found) is dict else {}
+
+
+def dotted(namespace, node):
+    """What a dotted name of a syntax tree means in a namespace, without asking properties; None for anything else."""
+    if isinstance(node, ast.Name):
+        return namespace.globals.get(node.id)
+    holder = dotted(namespace, node.value) if isinstance(node, ast.Attribute) else None
+    return holder.__dict__.get(node.attr) if isinstance(holder, (type, ModuleType)) else None
 
 
 def find_unit(namespace, unit):

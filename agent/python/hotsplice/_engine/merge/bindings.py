@@ -10,6 +10,7 @@ from ..evaluate.reduction import Reduction
 from ..evaluate.sandbox import run_in_class, run_in_module
 from ..live import lookup
 from ..live.files import live_file
+from . import classes
 
 # Keys that can be set without any code of the program.
 _HASHED_IN_C = (str, int, float, bool, bytes, type(None), type)
@@ -39,9 +40,13 @@ def take(merger: Any, outcome: Any, owner: Any) -> None:
     if scope:
         seen = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced)
     else:
+        beside = (
+            classes.beside(map(merger.namespace.globals.get, edit["binds"])) if edit["what"] == "assignment" else ()
+        )
         with merger.bases(edit):
             run_in_module(edit["run"], merger.shadow, reduction.reduced)
         seen = merger.shadow.globals
+        merger.given.update(name for name in edit["binds"] if id(seen.get(name)) in beside)
     if edit.get("superseded"):
         # A definition further down, which is live already, has the last word.
         for name in reduction.bound:

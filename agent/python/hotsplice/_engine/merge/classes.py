@@ -7,27 +7,32 @@ import typing
 from functools import partial
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
-from ..errors import Refusal
 from ..evaluate.sandbox import guarded
 from ..live import lookup
 from ..live.code import compile_excerpt, compile_text, find_class_body
 from ..live.files import live_file
 from ..native import native
-from . import dataclass_fields, enums
+from . import dataclass_fields, edited, enums, instances, layouts, replacing, wrapped
 
 MISSING = object()
+REPLACED = object()
 # Parts of a class's namespace that belong to the object itself.
 OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"}
 # What `type.__new__` makes of plain functions with these names.
 IMPLICIT = {"__new__": staticmethod, "__init_subclass__": classmethod, "__class_getitem__": classmethod}
-PLAIN_METACLASSES = (type, abc.ABCMeta)
 
 
 def is_own(value, namespace, name):
     return isinstance(value, type) and value.__module__ == namespace.name and value.__qualname__ == name
 
 
-def is_made_here(new, old, namespace):
+def beside(values):
+    """The classes that have the bases of these, by id."""
+    held = [value for value in values if isinstance(value, type) and native.is_made_in_python(value)]
+    return {id(cls): cls for value in held for base in value.__bases__ for cls in type.__subclasses__(base)}
+
+
+def is_made_here(new, old):
     return (
         isinstance(new, type)
         and new is not old
@@ -36,64 +41,34 @@ def is_made_here(new, old, namespace):
     )
 
 
-def needs_rebuild(owner, edit):
-    """Whether an edit inside a class asks for the whole class statement, with its metaclass and decorators."""
-    if edit["what"] in ("function", "class"):
-        return False
-    if isinstance(owner, enum.EnumMeta) or "__slots__" in edit["binds"]:
-        return True
-    if dataclasses.is_dataclass(owner) and "__dataclass_fields__" in owner.__dict__:
-        return edit["what"] in ("assignment", "annotation")
-    if issubclass(owner, tuple) and hasattr(owner, "_fields"):
-        return edit["what"] in ("assignment", "annotation")
-    if type(owner) in PLAIN_METACLASSES or type(owner).__module__ == "typing" and not _is_typed_dict(owner):
-        return False
-    return edit["what"] in ("assignment", "annotation")
-
-
-def is_collected(owner, value):
-    """Whether what a decorator made is for the class's metaclass to find: a model's validator, a field."""
-    plain = type(owner) in PLAIN_METACLASSES or isinstance(owner, enum.EnumMeta)
-    return not plain and type(value).__module__ not in ("builtins", "functools", "types", "abc")
-
-
-def _is_typed_dict(owner):
-    return typing.is_typeddict(owner)
-
-
 def merge(merger, live, made, scope):
     """Plans to give the live class what a newly built one has. Raises ``Refusal`` where the layout forbids it."""
     plan = merger.plan
     merger.rebuilt.add(scope)
-    if type(live) is not type(made):
-        change = f"the metaclass changed from {type(live).__name__} to {type(made).__name__}"
-        _replace(merger, live, made, scope, change)
-        return
-    if _slots(live) != _slots(made):
-        _replace(merger, live, made, scope, "the __slots__ changed")
-        return
+    other_fields = instances.say_other_fields(live, made)
+    if other_fields is not None:
+        edited.caveat(merger, scope, "HS0503", other_fields)
     bases = tuple(_live_base(merger, base) for base in made.__bases__)
-    problem = None
-    if bases != live.__bases__:
-        problem = _layout_problem(live, made, bases)
-        if problem and not _same_layout(live, made):
-            _replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
-            return
+    problem = _fit(merger, live, made, scope, bases)
+    if problem is REPLACED:
+        return
     if isinstance(live, enum.EnumMeta):
 
         def merge_attribute(name, old, new):
             _merge_attribute(merger, live, scope, name, old, new, True)
 
-        enums.merge(merger, live, made, _edited_names(merger, scope), _removed_names(merger, scope), merge_attribute)
+        enums.merge(
+            merger, live, made, edited.names(merger, scope), edited.removed_names(merger, scope), merge_attribute
+        )
         return
     old, new = dict(live.__dict__), dict(made.__dict__)
-    edited = _edited_names(merger, scope)
+    changed = edited.names(merger, scope)
     written = _written_names(merger, scope)
     for name, value in new.items():
         if name in OWN_KEYS or isinstance(value, (GetSetDescriptorType, MemberDescriptorType)):
             continue
         # What the class statement does not write itself came of its metaclass or of a decorator.
-        is_taken = name in edited or name.startswith("__") or name not in written
+        is_taken = name in changed or name.startswith("__") or name not in written
         _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, is_taken)
     # A field's default that is gone from the text.
     lost = {
@@ -104,10 +79,13 @@ def merge(merger, live, made, scope):
     # A class that a call made (`namedtuple("P", "x y")`) has no statement whose members could be told.
     binding = merger.bound.get(scope[0])
     made_by_call = binding is not None and len(scope) == 1 and binding.edit["what"] == "assignment"
-    gone = {*lost, *_removed_names(merger, scope), *_names_before(merger, binding, scope)}
+    gone = {*lost, *edited.removed_names(merger, scope), *_names_before(merger, binding, scope)}
     for name in old:
         goes = made_by_call or name in gone or _is_generated(name)
-        if goes and name not in new and name not in OWN_KEYS:
+        if goes and name not in new and name == "__type_params__":
+            # `type` lets nobody delete it.
+            plan.set_class_attribute(live, name, ())
+        elif goes and name not in new and name not in OWN_KEYS:
             plan.delete_class_attribute(live, name)
     _point_class_cells(plan, live, made, new)
     if "__abstractmethods__" in new or "__abstractmethods__" in old:
@@ -127,20 +105,33 @@ def _is_generated(name):
     return (name.startswith("__") and name.endswith("__")) or name == "_is_runtime_protocol"
 
 
-def _slots(cls):
-    slots = cls.__dict__.get("__slots__", MISSING)
-    if slots is MISSING:
-        return MISSING
-    return frozenset([slots] if isinstance(slots, str) else slots)
+def _fit(merger, live, made, scope, bases):
+    """Has the live class become of the kind and of the layout of the one that was built anew.
 
-
-def _edited_names(merger, scope):
-    return {
-        lookup.mangled(name, scope)
-        for outcome in merger.change.outcomes
-        if tuple(outcome.edit["scope"]) == scope and outcome.edit["change"] != "removed"
-        for name in outcome.edit["binds"]
-    }
+    Gives what CPython says against the new bases, if anything, or ``REPLACED`` if the new class takes its place.
+    """
+    problem = _layout_problem(live, made, bases) if bases != live.__bases__ else None
+    if problem and layouts.made_in_c(live) is not layouts.made_in_c(made):
+        replacing.replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
+        return REPLACED
+    if type(live) is not type(made):
+        change = f"the metaclass changed from {type(live).__name__} to {type(made).__name__}"
+        if not layouts.can_change_metaclass(live, made):
+            replacing.replace(merger, live, made, scope, change)
+            return REPLACED
+        below = layouts.change_metaclass(merger.plan, live, made)
+        if below:
+            names = ", ".join(sorted(cls.__qualname__ for cls in below))
+            edited.caveat(
+                merger, scope, "HS0403", f"{change}: {names} below it were made before, and are not made again by it"
+            )
+    if layouts.slots(live) == layouts.slots(made) and not problem:
+        return None
+    if native.can_set_base() and layouts.fits(live, made):
+        return problem
+    change = f"CPython can't change the bases in place ({problem})" if problem else "the __slots__ changed"
+    merger.layouts.request(live, made, change)
+    return change
 
 
 def _annotated_names(merger, scope):
@@ -168,24 +159,16 @@ def _names_before(merger, binding, scope):
     return body.co_names if body is not None else ()
 
 
-def _removed_names(merger, scope):
-    return {
-        lookup.mangled(name, scope)
-        for outcome in merger.change.outcomes
-        if tuple(outcome.edit["scope"]) == scope and outcome.edit["change"] == "removed"
-        for name in outcome.edit["binds"]
-    }
-
-
 def _merge_attribute(merger, live, scope, name, old, new, is_taken):
     """Functions keep their identity, values that the edit did not touch keep their state."""
     plan = merger.plan
     if old is new:
         return
+    wrapped.merge(merger, old, new)
     if old is MISSING:
         plan.set_class_attribute(live, name, new)
     elif isinstance(old, FunctionType) and isinstance(new, FunctionType):
-        if takes_on(merger, old, new) or (is_taken and _is_edited(merger, scope, name, old)):
+        if wrapped.takes_on(merger, old, new) or (is_taken and _is_edited(merger, scope, name, old)):
             merger.merge_function(old, new, decorators_changed=is_taken)
         else:
             plan.set_class_attribute(live, name, new)
@@ -201,18 +184,6 @@ def _merge_attribute(merger, live, scope, name, old, new, is_taken):
         plan.set_class_attribute(live, name, new)
 
 
-def takes_on(merger, old, new):
-    """Whether a live function is what the new one was before: no function of another module or of the standard library,
-    which others hold too, and none that another definition made.
-    """
-    if old.__globals__ is merger.namespace.globals:
-        return old.__qualname__ == new.__qualname__
-    if id(old.__globals__) in merger.moved_from:
-        return old.__qualname__ == new.__qualname__
-    before, after = old.__code__, new.__code__
-    return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
-
-
 def _is_edited(merger, scope, name, old):
     """Whether a definition of this name in the class is edited: what its decorators gave may be called anything."""
     edits = (outcome.edit for outcome in merger.change.outcomes)
@@ -223,13 +194,13 @@ def _is_edited(merger, scope, name, old):
 
 def _both_plain(merger, old, new):
     both = isinstance(old.__func__, FunctionType) and isinstance(new.__func__, FunctionType)
-    return both and takes_on(merger, old.__func__, new.__func__)
+    return both and wrapped.takes_on(merger, old.__func__, new.__func__)
 
 
 def _same_accessors(merger, old, new):
     pairs = [(getattr(old, name), getattr(new, name)) for name in ("fget", "fset", "fdel")]
     return all(
-        isinstance(one, FunctionType) and isinstance(other, FunctionType) and takes_on(merger, one, other)
+        isinstance(one, FunctionType) and isinstance(other, FunctionType) and wrapped.takes_on(merger, one, other)
         for one, other in pairs
         if one is not None or other is not None
     )
@@ -280,46 +251,12 @@ def _layout_problem(live, made, bases):
     return None
 
 
-# Flags of a type (Include/object.h): what lies before an object, whether it is collected, what pattern matching and
-# fast checks ask.
-_LAYOUT_FLAGS = (1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 14) | (0xFF << 24)
-
-
-def _same_layout(live, made):
-    """Whether objects of the class and of the one that was built anew lie in memory alike and are freed alike.
-
-    CPython itself compares the first bases only, and never takes ``object`` for another class.
-    """
-    if not native.can_set_base():
-        return False
-    if (live.__flags__ ^ made.__flags__) & _LAYOUT_FLAGS:
-        return False
-    sizes = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
-    if any(getattr(live, size) != getattr(made, size) for size in sizes):
-        return False
-    common = set(live.__mro__) & set(made.__mro__)
-    apart = [cls for cls in (*live.__mro__, *made.__mro__) if cls not in common]
-    if not all(cls is typing.Generic or native.is_made_in_python(cls) for cls in apart):
-        return False
-    return _slots_apart(live, common) == _slots_apart(made, common)
-
-
-def _slots_apart(cls, common):
-    return [
-        (name, value.__objclass__.__qualname__)
-        for base in cls.__mro__
-        if base not in common
-        for name, value in base.__dict__.items()
-        if isinstance(value, MemberDescriptorType)
-    ]
-
-
 def follow_equality(merger, owner, scope):
     """A class that defines ``__eq__`` and no ``__hash__`` has no hash: ``type.__new__`` says so in its namespace."""
     if "__hash__" in _written_names(merger, scope):
         return
-    removed = _removed_names(merger, scope)
-    defines_eq = "__eq__" in _edited_names(merger, scope) or ("__eq__" in owner.__dict__ and "__eq__" not in removed)
+    removed = edited.removed_names(merger, scope)
+    defines_eq = "__eq__" in edited.names(merger, scope) or ("__eq__" in owner.__dict__ and "__eq__" not in removed)
     if defines_eq and (owner.__dict__.get("__hash__", MISSING) is MISSING or "__hash__" in removed):
         merger.plan.set_class_attribute(owner, "__hash__", None)
     elif not defines_eq and owner.__dict__.get("__hash__", MISSING) is None:
@@ -346,66 +283,6 @@ def _update_protocol(owner):
         if callable_only in owner.__dict__:
             names = [name for name in owner.__protocol_attrs__ if not callable(getattr(owner, name, None))]
             setattr(owner, callable_only, not names if callable_only.endswith("only__") else set(names))
-
-
-def _replace(merger, live, made, scope, change):
-    """Where the live class can't be changed in place: the new one takes its instances, subclasses and references.
-
-    Raises ``Refusal`` if existing instances or subclasses can't follow.
-    """
-    plan = merger.plan
-    instances = native.objects_of_type(live)
-    subclasses = [subclass for subclass in type.__subclasses__(live) if subclass is not made]
-    try:
-        if instances or subclasses:
-            # The rule for instances is that for subclasses (`compatible_for_assignment` in Objects/typeobject.c).
-            object.__setattr__(object.__new__(live), "__class__", made)
-    except TypeError as error:
-        followers = f"{len(instances)} instances and {len(subclasses)} subclasses"
-        raise Refusal(
-            "HS0502",
-            f"{change}, and the existing {followers} of {live.__qualname__} can't follow: {error}; "
-            "start the process again",
-        ) from None
-    for subclass in subclasses:
-        bases = tuple(made if base is live else base for base in subclass.__bases__)
-        plan.add("bases", subclass, bases, None)
-    for instance in instances:
-        plan.add("attribute-set", instance, "__class__", made)
-    edited = _edited_names(merger, scope)
-    for name, value in dict(live.__dict__).items():
-        new = made.__dict__.get(name, MISSING)
-        if isinstance(value, FunctionType) and isinstance(new, FunctionType):
-            if value is not new and takes_on(merger, value, new):
-                # Bound methods and other references to the old function follow.
-                merger.merge_function(value, new, decorators_changed=name in edited)
-                plan.set_class_attribute(made, name, value)
-        elif (
-            not name.startswith("__")
-            and name not in edited
-            and name not in _removed_names(merger, scope)
-            and not isinstance(value, (GetSetDescriptorType, MemberDescriptorType))
-            and _is_state(value, new)
-        ):
-            plan.set_class_attribute(made, name, value)
-    merger.superseded.append((live, made))
-    for outcome in merger.change.outcomes:
-        path = (*outcome.edit["scope"], outcome.edit["definition"].rpartition(".")[2])
-        if path[: len(scope)] == scope:
-            outcome.caveat(
-                "HS0505",
-                f"{change}: {live.__qualname__} is a new class now; existing instances, subclasses "
-                "and references were moved to it",
-            )
-            break
-
-
-def _is_state(value, new):
-    """A value that the statement was not edited for: what the program made of it stays."""
-    if isinstance(value, (property, staticmethod, classmethod, type)) or new is value:
-        return False
-    # A field of a named tuple, say, is nothing that the program had put there.
-    return new is MISSING or not hasattr(type(new), "__get__") or hasattr(type(value), "__get__")
 
 
 def _follow_in_dataclasses(merger, live, made):

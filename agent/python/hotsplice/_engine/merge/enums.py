@@ -1,5 +1,6 @@
 """Enum classes: members that stay keep their identity."""
 
+from enum import Flag
 from types import FunctionType
 
 MISSING = object()
@@ -20,7 +21,10 @@ def merge(merger, live, made, edited, removed, merge_attribute):
                 # The value is the object itself (`IntEnum`): another value is another object.
                 merger.superseded.append((kept, member))
             kept = None
-        if kept is not None:
+        if kept is not None and issubclass(made, Flag):
+            # What is evaluated after this combines members of one class: they are exchanged with the commit.
+            merger.replaced.append((member, kept))
+        elif kept is not None:
             # What is evaluated after this gets the member that stays.
             made._member_map_[name] = kept
             if made.__dict__.get(name) is member:
@@ -41,7 +45,10 @@ def merge(merger, live, made, edited, removed, merge_attribute):
     for name in made._member_names_:
         names.append(name)
     for value, member in made._value2member_map_.items():
-        values[value] = members[member._name_]
+        if member._name_ in members:
+            values[value] = members[member._name_]
+    if issubclass(made, Flag):
+        merger.flags.append((live, made, values))
     for name in live._member_map_:
         if name not in members and name in live.__dict__:
             plan.delete_class_attribute(live, name)
@@ -61,6 +68,29 @@ def merge(merger, live, made, edited, removed, merge_attribute):
             plan.delete_class_attribute(live, name)
     merger.replaced.append((made, live))
     plan.discarded.append(made)
+
+
+def finish(merger):
+    """Combinations of a flag's members: those that the program has keep their identity, those that were made join."""
+    for live, made, values in merger.flags:
+        before = {name: member._value_ for name, member in live._member_map_.items()}
+        after = {name: member._value_ for name, member in made._member_map_.items()}
+        is_kept = all(after.get(name) == value for name, value in before.items())
+        former = {
+            value: member
+            for value, member in live._value2member_map_.items()
+            if is_kept and value not in values and member._name_ not in live._member_map_
+        }
+        for value, member in made._value2member_map_.items():
+            if value in former:
+                merger.replaced.append((member, former[value]))
+            elif value not in values:
+                values[value] = member
+        values.update(former)
+        for member in (*live._member_map_.values(), *former.values()):
+            if vars(member).get("_inverted_") is not None:
+                # Other members than before may be outside of it.
+                merger.plan.add("attribute-set", member, "_inverted_", None)
 
 
 def _same_data(made, kept, member):

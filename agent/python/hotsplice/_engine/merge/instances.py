@@ -1,9 +1,12 @@
 """Objects made before a patch are given what their constructor sets now, or it is said what they lack."""
 
+import ast
 import dis
+import textwrap
 from types import FunctionType
 
 from ..live import lookup, objects
+from ..live.files import live_file
 from ..native import native
 
 
@@ -14,12 +17,32 @@ def follow(transaction, shadows):
             if outcome.edit["what"] == "function" and outcome.edit["change"] in ("added", "changed"):
                 for namespace in change.namespaces:
                     _say_made_before(namespace, outcome)
+            if outcome.edit["what"] == "class" and "bases" in outcome.edit["parts"]:
+                for namespace in change.namespaces:
+                    _say_new_bases(transaction.plan, namespace, outcome)
             if not outcome.edit.get("attributes") or "<locals>" in outcome.edit["scope"]:
                 continue
             for namespace in change.namespaces:
                 shadow = shadows.get(id(namespace))
                 names = namespace.globals if shadow is None else shadow.globals
-                _give(transaction.plan, namespace, names, outcome)
+                _give(transaction.plan, change, namespace, names, outcome)
+
+
+def say_other_fields(live, made):
+    """What is to be said of tuples that were made with other fields than their class has now, if there are any."""
+    before, after = getattr(live, "_fields", ()), made.__dict__.get("_fields", ())
+    if not (issubclass(live, tuple) and isinstance(before, tuple) and isinstance(after, tuple)) or before == after:
+        return None
+    moved = any(name in after and after.index(name) != index for index, name in enumerate(before))
+    if len(before) == len(after) and not moved:
+        # The values have other names now, as in a process in which they were made by position.
+        return None
+    count = len(native.objects_of_type(*lookup.with_subclasses(live)))
+    if not count:
+        return None
+    tuples = f"1 existing {live.__qualname__} was" if count == 1 else f"{count} existing {live.__qualname__}s were"
+    given, wanted = ", ".join(before) or "no fields", ", ".join(after) or "no fields"
+    return f"{tuples} made with {given}, and the class has {wanted} now: make them again before they are used"
 
 
 def _say_made_before(namespace, outcome):
@@ -43,7 +66,82 @@ def _say_made_before(namespace, outcome):
         outcome.caveat("HS0403", f"{classes} made before: {name} does not run again for them")
 
 
-def _give(plan, namespace, names, outcome):
+def _say_new_bases(plan, namespace, outcome):
+    """What the constructors of bases that a class had not before set on each object."""
+    owner = lookup.find_class(namespace, (*outcome.edit["scope"], *outcome.edit["binds"]))
+    planned = [one for one in plan.operations if one[0] == "bases" and one[1] is owner]
+    instances = native.objects_of_type(*lookup.with_subclasses(owner)) if planned else []
+    if not instances:
+        return
+    bases = {id(cls): cls for base in planned[-1][2] for cls in base.__mro__}
+    constructors = [
+        cls.__dict__[name]
+        for cls in bases.values()
+        if cls not in owner.__mro__
+        for name in ("__init__", "__post_init__")
+        if isinstance(cls.__dict__.get(name), FunctionType)
+    ]
+    names = {name for constructor in constructors for name in _set_by(constructor.__code__)}
+    inherited = {
+        name for cls in bases.values() for name, value in cls.__dict__.items() if not hasattr(type(value), "__set__")
+    }
+    lacking = {}
+    for name in sorted(names - inherited):
+        count = sum(not (_has(one, name) or _is_described(one, name)) for one in instances)
+        if count:
+            lacking[name] = count
+    _say_lacking(outcome, lacking, "the constructor of a new base")
+
+
+def _set_by(code):
+    """The attributes that a method sets on its first parameter."""
+    own, found, before = code.co_varnames[:1], [], None
+    for one in dis.get_instructions(code):
+        loaded = before[-1:] if isinstance(before, tuple) else (before,)
+        if one.opname == "STORE_ATTR" and loaded == own:
+            found.append(one.argval)
+        before = one.argval
+    return found
+
+
+def _renamed(change, edit):
+    """New name → former name of attributes that a constructor sets to what it had set another one to, which is gone.
+
+    And the names of others that are gone.
+    """
+    if not edit.get("old_line"):
+        return {}, []
+    before = _assigned(live_file(change.path).excerpt(edit["old_line"], edit["old_end_line"]))
+    after = _assigned("\n".join(change.text.split("\n")[edit["line"] - 1 : edit["end_line"]]))
+    lost = [name for name in before if name not in after]
+    found = {}
+    for name in after:
+        like = [one for one in lost if before[one] == after[name]]
+        others = [one for one in after if one not in before and after[one] == after[name]]
+        if name not in before and len(like) == len(others) == 1:
+            found[name] = like[0]
+    return found, [name for name in lost if name not in found.values()]
+
+
+def _assigned(text):
+    """What a constructor's text assigns to attributes of its first parameter: name → value, as text."""
+    try:
+        tree = ast.parse(textwrap.dedent(text))
+    except SyntaxError:
+        return {}
+    found = {}
+    for function in [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)][:1]:
+        own = [*function.args.posonlyargs, *function.args.args][:1]
+        for node in ast.walk(function):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in targets if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None else ():
+                is_attribute = isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)
+                if is_attribute and own and target.value.id == own[0].arg:
+                    found[target.attr] = ast.dump(node.value)
+    return found
+
+
+def _give(plan, change, namespace, names, outcome):
     edit = outcome.edit
     owner = lookup.find_class(namespace, edit["scope"])
     if owner is None:
@@ -52,12 +150,18 @@ def _give(plan, namespace, names, outcome):
     if not instances:
         return
     own, known, unknown = _parameters(plan, owner, edit["binds"][0])
-    given, lacking = {}, {}
+    given, lacking, moved = {}, {}, {}
+    renamed, lost = _renamed(change, edit)
     for attribute in edit["attributes"]:
         name = lookup.mangled(attribute["name"], edit["scope"])
+        former = lookup.mangled(renamed.get(attribute["name"], name), edit["scope"])
         value_of = _compiled(attribute["value"], unknown)
         for instance in instances:
             if _has(instance, name):
+                continue
+            if former != name and _has(instance, former) and not _is_described(instance, name):
+                plan.add("attribute-set", instance, name, _held(instance, former))
+                moved[f"{name} from {former}"] = moved.get(f"{name} from {former}", 0) + 1
                 continue
             try:
                 if value_of is None or _is_described(instance, name):
@@ -72,9 +176,29 @@ def _give(plan, namespace, names, outcome):
     for count, names in _by_count(given):
         objects = "1 existing instance was" if count == 1 else f"{count} existing instances were"
         outcome.note("applied", "HS0506", f"{objects} given {names} as {constructor} sets it now")
+    for count, names in _by_count(moved):
+        objects = "1 existing instance has" if count == 1 else f"{count} existing instances have"
+        outcome.note("applied", "HS0506", f"{objects} {names}, as {constructor} names it now")
+    _say_lacking(outcome, lacking, constructor)
+    left = [lookup.mangled(name, edit["scope"]) for name in lost] if given else []
+    left = [name for name in left if any(_has(instance, name) for instance in instances)]
+    if left:
+        outcome.caveat(
+            "HS0503",
+            f"existing instances still hold {', '.join(left)}, which {constructor} sets no more: nothing of it is in "
+            "what they were given",
+        )
+
+
+def _say_lacking(outcome, lacking, constructor):
     for count, names in _by_count(lacking):
         objects = "1 existing instance lacks" if count == 1 else f"{count} existing instances lack"
         outcome.caveat("HS0503", f"{objects} {names}: {constructor} does not run again for them")
+
+
+def _held(instance, name):
+    own = lookup.members(instance)
+    return own[name] if name in own else _in_class(instance, name).__get__(instance)
 
 
 def _by_count(counts):

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from types import FunctionType, ModuleType
 
 from .. import frameworks
-from ..errors import Refusal, Unforeseen
 from ..evaluate.former import Former
 from ..evaluate.policy import MISSING, Decision
 from ..evaluate.sandbox import guarded, run_in_class, run_in_module
@@ -20,11 +19,15 @@ from . import (
     decorated,
     defaults,
     deferred,
+    enums,
     headers,
     imports,
     keepers,
+    lookers,
+    rebuilding,
     references,
     removals,
+    wrapped,
 )
 
 # Parts of a function that need its decorators run again.
@@ -35,7 +38,7 @@ UNBOUND = ("__annotations__", "__annotate__", "__conditional_annotations__", "__
 class Merger:
     """Runs the edits of one file in one namespace, and plans what becomes of their results."""
 
-    def __init__(self, transaction, change, namespace, shadow, replaced, superseded):
+    def __init__(self, transaction, change, namespace, shadow, replaced, superseded, layouts, containers):
         self.plan = transaction.plan
         self.change = change
         self.namespace = namespace
@@ -71,6 +74,13 @@ class Merger:
         self.in_place = []
         # id of an outcome → names that later ones bind or update, too
         self.later = {}
+        # Names to which an assignment gave a class that was there before.
+        self.given = set()
+        self.containers = containers
+        # Live flag classes, those that were made of them, and what the live ones' members are by value.
+        self.flags = []
+        # Classes that get another layout, of all files of the patch.
+        self.layouts = layouts
         # Those of the statements that are run.
         shadow.globals["__annotations__"] = {}
 
@@ -116,8 +126,10 @@ class Merger:
             if edit["what"] == "class" and edit["change"] in ("changed", "derived"):
                 keepers.check(self.namespace.globals.get(edit["binds"][0]))
             before = {name: self.shadow.globals.get(name, MISSING) for name in edit["binds"]}
+            run = functools.partial(run_in_module, edit["run"], self.shadow)
+            owner = self.namespace.globals.get(edit["binds"][0]) if edit["what"] == "class" else None
             with self.bases(edit):
-                run_in_module(edit["run"], self.shadow)
+                rebuilding.beside(self, owner, run) if isinstance(owner, type) else run()
             if edit.get("superseded"):
                 # A definition further down, which is live already, has the last word.
                 decorated.take_superseded(self, outcome, edit["binds"])
@@ -198,6 +210,10 @@ class Merger:
         if "<locals>" in scope:
             return
         owner = lookup.find_class(self.namespace, scope)
+        if owner is None and any(scope[:depth] in self.rebuilt for depth in range(1, len(scope))):
+            # Who made the class around took it out.
+            outcome.applied()
+            return
         if owner is None:
             if lookup.bound_value(self.namespace, scope[:-1], scope[-1], MISSING) is MISSING:
                 outcome.unneeded("HS0404", f"class {'.'.join(scope)} is not live in this process")
@@ -208,23 +224,12 @@ class Merger:
         if keeper is not None and edit["what"] != "class" and not self._is_bare(edit):
             keepers.take(self, keeper, outcome, scope, owner)
             return
-        if edit["kind"] == "lines" and not classes.needs_rebuild(owner, edit):
+        if scope in self.rebuilt and not self._is_bare(edit):
+            outcome.applied()
+            return
+        if edit["kind"] == "lines":
             outcome.unneeded(None, "only its place in the class is another one")
             return
-        if scope in self.rebuilt or (not self._is_bare(edit) and classes.needs_rebuild(owner, edit)):
-            try:
-                self._rebuild(scope, owner)
-                outcome.applied()
-                return
-            except Refusal as refusal:
-                if edit["what"] != "annotation":
-                    raise
-                self.rebuilt.discard(scope)
-                outcome.caveat(
-                    "HS0403",
-                    f"the class can't be made again ({refusal.message}): the annotation is new, what its metaclass or "
-                    "its decorators make of annotations is not",
-                )
         if bindings.is_statement(edit):
             bindings.take(self, outcome, owner)
             return
@@ -233,9 +238,11 @@ class Merger:
         if self._is_bare(edit):
             headers.transfer(self, outcome, seen.pop(names[0]))
             return
-        if edit["what"] == "function" and classes.is_collected(owner, seen.get(names[0])):
-            del seen[names[0]]
-            self._rebuild(scope, owner)
+        is_collected = edit["what"] == "function" and lookers.is_collected(owner, seen.get(names[0]))
+        if scope in self.change.classes and (is_collected or any(lookers.has_hook(seen.get(name)) for name in names)):
+            for name in names:
+                seen.pop(name, None)
+            rebuilding.run_statement(self, scope, owner)
             outcome.applied()
             return
         if edit.get("superseded"):
@@ -246,35 +253,6 @@ class Merger:
                 self.bound_in_class.setdefault(scope, {})[name] = outcome
         self.world.give(owner, {name: seen[name] for name in names if name in seen})
         outcome.applied()
-
-    def _rebuild(self, scope, owner):
-        """Runs the whole class statement: its metaclass and decorators make what depends on its members."""
-        if scope in self.rebuilt:
-            return
-        if self.shadow.writes.is_dry_run:
-            raise Unforeseen
-        keepers.check(owner)
-        self.rebuilt.add(scope)
-        unit = self.change.classes[scope]
-        if len(scope) == 1:
-            with self.world.live_classes(self.shadow):
-                run_in_module(unit["run"], self.shadow)
-            made = self.shadow.globals[scope[0]]
-        else:
-            outer = lookup.find_class(self.namespace, scope[:-1])
-            seen = run_in_class(unit["run"], scope[:-1], outer, self.shadow)
-            made = seen.pop(lookup.mangled(scope[-1], scope[:-1]))
-        classes.merge(self, owner, made, scope)
-
-    def rebuild_for_removals(self):
-        """What a metaclass or a decorator makes of a class's members is made anew when one of them is gone."""
-        for outcome in self.change.outcomes:
-            edit = outcome.edit
-            scope = tuple(edit["scope"])
-            if edit["change"] == "removed" and scope in self.change.classes:
-                owner = lookup.find_class(self.namespace, scope)
-                if owner is not None and frameworks.keeper(owner) is None and classes.needs_rebuild(owner, edit):
-                    self._rebuild(scope, owner)
 
     def show_others(self, others):
         """Other modules that are evaluated later see what is new here under the names by which they imported it."""
@@ -354,7 +332,7 @@ class Merger:
         if edit["what"] == "block" and value.__name__ != "<lambda>":
             return value.__globals__ is self.namespace.globals and value.__qualname__ == new.__qualname__
         if edit["what"] == "function":
-            own = value.__globals__ is self.namespace.globals or classes.takes_on(self, value, new)
+            own = value.__globals__ is self.namespace.globals or wrapped.takes_on(self, value, new)
             return edit["change"] != "added" and own
         # A lambda that one of the statements made which gave the name its value.
         line = value.__code__.co_firstlineno
@@ -404,6 +382,7 @@ class Merger:
 
     def finish(self):
         """Gives functions made in the shadow their live namespace; last of all."""
+        enums.finish(self)
         if isinstance(self.namespace.module, ModuleType):
             self.replaced.append((self.shadow.module, self.namespace.module))
         builtins = self.namespace.globals.get("__builtins__")
@@ -419,6 +398,7 @@ class Merger:
         old, new = holder.get(name, MISSING), self.shadow.globals.get(name, MISSING)
         new = self.stand_ins.get(id(new), new)
         new = self.held_back.get(name, new)
+        new = next((live for made, live in self.replaced if made is new), new)
         edit = outcome.edit
         if name in self.moved:
             self._take_in_moved(name)
@@ -434,7 +414,7 @@ class Merger:
             self.merge_decorated(old, new, edit)
         elif edit["what"] == "function" and edit["change"] != "added" and decorated.can_be_updated(old, new, self):
             decorated.update(self, old, new, edit)
-        elif classes.is_own(old, self.namespace, name) and classes.is_made_here(new, old, self.namespace):
+        elif self._is_made_for(name, old, edit) and classes.is_made_here(new, old) and name not in self.given:
             classes.merge(self, old, new, (name,))
         elif self._is_done_in_place((), name, old, new):
             return
@@ -456,9 +436,9 @@ class Merger:
     def _revived(self, scope, name, new):
         """The former object of a definition that a patch had taken out and that is back, if somebody holds it."""
         former = removed.find(self.namespace.globals, (*scope, name))
-        if isinstance(new, FunctionType) and isinstance(former, FunctionType) and classes.takes_on(self, former, new):
+        if isinstance(new, FunctionType) and isinstance(former, FunctionType) and wrapped.takes_on(self, former, new):
             self.merge_function(former, new)
-        elif isinstance(new, type) and isinstance(former, type) and classes.is_made_here(new, former, self.namespace):
+        elif isinstance(new, type) and isinstance(former, type) and classes.is_made_here(new, former):
             classes.merge(self, former, new, (*scope, name))
         else:
             return MISSING
@@ -468,6 +448,11 @@ class Merger:
         decision = self.decisions.get((scope, name))
         is_same = decision is Decision.IN_PLACE and bindings.have_one_type(self, old, new)
         return is_same and bindings.is_bound_in_place(self, old, new)
+
+    def _is_made_for(self, name, old, edit):
+        """Whether a class that the name holds came of its statement: what a call made may be called anything."""
+        made_by_call = edit["what"] == "assignment" and isinstance(old, type) and old.__module__ == self.namespace.name
+        return made_by_call or classes.is_own(old, self.namespace, name)
 
     def _bind_in_class(self, scope, owner, name, outcome):
         old, new = owner.__dict__.get(name, MISSING), self.shadow.classes[scope][name]

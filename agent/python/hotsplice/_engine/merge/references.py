@@ -20,8 +20,12 @@ def follow(mergers):
     """What was made while evaluating and has a live counterpart leaves its place to that."""
     first = mergers[0]
     pairs = [(made, live) for made, live in first.replaced if made is not live]
-    _move_instances(first.plan, pairs)
-    move(first.plan, [*pairs, *first.superseded], mergers)
+    layouts = {id(live) for live in first.layouts.classes()}
+    _move_instances(first.plan, pairs, layouts)
+    _move_subclasses(first.plan, pairs)
+    pairs += first.superseded
+    _move_in_plan(first.plan, {id(old): new for old, new in pairs})
+    move(first.plan, pairs, mergers)
 
 
 def _is_name(operation, name):
@@ -29,13 +33,50 @@ def _is_name(operation, name):
     return len(operation) > 2 and type(operation[2]) is str and operation[2] == name
 
 
-def _move_instances(plan, pairs):
+# Where the value stands in an operation.
+_VALUE_AT = {
+    "dict-set": 3,
+    "type-set": 3,
+    "attribute-set": 3,
+    "setattr": 3,
+    "cell": 2,
+    "dict-replace": 4,
+    "list": 3,
+    "tuple": 3,
+    "set-replace": 3,
+}
+
+
+def _move_in_plan(plan, moved):
+    """What the plan puts somewhere may be something that has a live counterpart too."""
+    for position, operation in enumerate(plan.operations):
+        index = _VALUE_AT.get(operation[0])
+        new = operation[index] if index is not None else None
+        if id(new) not in moved:
+            continue
+        while id(new) in moved and moved[id(new)] is not operation[index]:
+            new = moved[id(new)]
+        plan.operations[position] = (*operation[:index], new, *operation[index + 1 :])
+
+
+def _move_subclasses(plan, pairs):
+    """What derives from a class that was only built to lend what it has derives from the live one."""
+    live_of = {id(one): other for one, other in pairs}
+    for made, _ in pairs:
+        for below in type.__subclasses__(made) if isinstance(made, type) else ():
+            if id(below) not in live_of:
+                bases = tuple(live_of.get(id(base), base) for base in below.__bases__)
+                plan.add("bases", below, bases, live_of.get(id(below.__base__)))
+
+
+def _move_instances(plan, pairs, layouts):
     """Objects that were made of a class while evaluating are the live one's."""
     classes = {id(made): (made, live) for made, live in pairs if isinstance(made, type) and isinstance(live, type)}
     moved = {id(operation[1]) for operation in plan.operations if _is_name(operation, "__class__")}
     for instance in native.objects_of_type(*(made for made, _ in classes.values())) if classes else ():
         live = classes[id(type(instance))][1]
-        if id(instance) not in moved and _may_be_of(instance, live):
+        # Another layout is that of the class that was made only when the patch is live.
+        if id(instance) not in moved and (id(live) in layouts or _may_be_of(instance, live)):
             plan.add("attribute-set", instance, "__class__", live)
 
 
@@ -123,6 +164,10 @@ def move(plan, pairs, mergers):
     if not pairs:
         return []
     own = _own_holders(plan, mergers) | {id(pairs), *map(id, pairs)}
+    for one in {id(one): one for pair in pairs for one in pair if isinstance(one, type)}.values():
+        # CPython keeps these itself: `bases` operations exchange them.
+        for cls in lookup.with_subclasses(one):
+            own.update((id(cls.__mro__), id(cls.__bases__)))
     left = []
     # What an edit gives a dictionary is newer than what is found there.
     planned = {

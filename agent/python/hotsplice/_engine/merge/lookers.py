@@ -1,0 +1,162 @@
+"""Who may have looked at a class when it was made: a metaclass, decorators, ``__init_subclass__`` of a base,
+``__set_name__`` of an attribute. Whoever did gets to look again when what it looked at changes: the class is made
+again in place.
+"""
+
+import abc
+import ast
+import dataclasses
+import enum
+import functools
+import sys
+import typing
+from types import FunctionType
+from typing import Any
+
+from ..live import lookup
+from ..live.code import join
+
+# What may be looked at: assignments and annotations, methods with special names that are there or not, all that can be
+# seen of methods, and what an enum calls for each of its members.
+FIELDS, SPECIAL, METHODS, MEMBERS = "fields", "special", "methods", "members"
+_STATEMENTS = ("assignment", "annotation")
+# Parts of a function that can be seen without calling it.
+_HEADER = {"decorators", "async", "type-parameters", "defaults", "annotations", "parameters", "docstring"}
+_MEMBER_MAKERS = ("__init__", "__new__", "_generate_next_value_")
+_PLAIN_METACLASSES = (type, abc.ABCMeta)
+# Metaclasses and bases that look at fields only, or at what their own decorators made of methods, and that keep a list
+# of the classes that they made.
+_OF_FIELDS = ("django.db.models", "sqlalchemy.orm", "sqlalchemy.ext", "pydantic")
+
+
+def is_seen(merger: Any, owner: type, scope: tuple[str, ...], edit: dict[str, Any]) -> bool:
+    """Whether someone who looked at the class may have seen what an edit changes in it."""
+    inside = tuple(edit["scope"])
+    what, binds = edit["what"], edit["binds"]
+    if "__slots__" in binds and inside == scope:
+        return True
+    seen = of_class(merger, owner, scope)
+    if inside != scope:
+        # In a class that stands in this one.
+        return METHODS in seen and not _is_code_only(edit)
+    if what == "function":
+        if METHODS in seen:
+            return not _is_code_only(edit)
+        name = edit["definition"].rpartition(".")[2]
+        if MEMBERS in seen and name in _MEMBER_MAKERS:
+            return True
+        is_there = edit["change"] == "changed" and not {"decorators"} & set(edit["parts"])
+        return SPECIAL in seen and name.startswith("__") and not is_there
+    if what in _STATEMENTS:
+        return FIELDS in seen
+    return METHODS in seen or MEMBERS in seen and what != "class"
+
+
+def _is_code_only(edit: dict[str, Any]) -> bool:
+    if (
+        edit["what"] != "function"
+        or edit["kind"] == "replaced"
+        or edit["change"] not in ("changed", "derived", "stale")
+    ):
+        return False
+    return not _HEADER & set(edit["parts"])
+
+
+def can_do_without(merger: Any, owner: type, scope: tuple[str, ...], edit: dict[str, Any]) -> bool:
+    """Whether an edit can go live in the class itself if the class can't be made again."""
+    if edit["what"] == "annotation":
+        return True
+    if {FIELDS, SPECIAL, MEMBERS} & _of_known_kind(owner):
+        return False
+    return edit["what"] == "function" or not _has_metaclass(owner)
+
+
+def of_class(merger: Any, owner: type, scope: tuple[str, ...]) -> set[str]:
+    """What of a class those may have looked at who were there when it was made."""
+    seen = _of_known_kind(owner)
+    if _has_metaclass(owner):
+        seen |= _fields_or_all(type(owner))
+    for base in owner.__mro__[1:]:
+        hook = base.__dict__.get("__init_subclass__")
+        if isinstance(hook, classmethod) and isinstance(hook.__func__, FunctionType) and not _is_standard(base):
+            seen |= _fields_or_all(base)
+    for decorator in decorators(merger, scope):
+        seen |= _of_decorator(decorator)
+    if any(has_hook(value) for value in owner.__dict__.values()):
+        seen |= {FIELDS, METHODS}
+    return seen
+
+
+def _of_known_kind(owner: type) -> set[str]:
+    if isinstance(owner, enum.EnumMeta):
+        return {FIELDS, MEMBERS}
+    if issubclass(owner, tuple) and "_fields" in owner.__dict__:
+        return {FIELDS}
+    if dataclasses.is_dataclass(owner) and "__dataclass_fields__" in owner.__dict__:
+        return {FIELDS, SPECIAL}
+    return {FIELDS} if typing.is_typeddict(owner) else set()
+
+
+def _has_metaclass(owner: type) -> bool:
+    """Whether code of the program or of a library made the class."""
+    meta = type(owner)
+    is_plain = meta in _PLAIN_METACLASSES or isinstance(owner, enum.EnumMeta) or meta.__module__ == "typing"
+    return not is_plain
+
+
+def _fields_or_all(looker: type) -> set[str]:
+    return {FIELDS} if looker.__module__.startswith(_OF_FIELDS) else {FIELDS, METHODS}
+
+
+def has_hook(value: object) -> bool:
+    """Whether an attribute was told of its class by code of the program or of a library."""
+    kind = type(value)
+    return isinstance(getattr(kind, "__set_name__", None), FunctionType) and not _is_standard(kind)
+
+
+def _is_standard(kind: Any) -> bool:
+    module = getattr(kind, "__module__", None)
+    return isinstance(module, str) and module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _of_decorator(decorator: object) -> set[str]:
+    if any(decorator is one for one in (dataclasses.dataclass, functools.total_ordering)):
+        return {FIELDS, SPECIAL}
+    return set() if _is_standard(decorator) else {FIELDS, METHODS}
+
+
+def decorators(merger: Any, scope: tuple[str, ...]) -> list[object]:
+    """What the decorators of the new class statement mean; the function that makes it, for one that is called."""
+    return [
+        lookup.dotted(merger.namespace, decorator.func if isinstance(decorator, ast.Call) else decorator)
+        for decorator in statement(merger, scope).decorator_list
+    ]
+
+
+def statement(merger: Any, scope: tuple[str, ...]) -> Any:
+    """The syntax tree of the new class statement."""
+    statements: list[Any] = ast.parse(join(merger.change.classes[scope]["run"])).body
+    found: Any = None
+    for name in scope:
+        found = [one for one in statements if isinstance(one, ast.ClassDef) and one.name == name][-1]
+        statements = found.body
+    return found
+
+
+def is_collected(owner: type, value: object) -> bool:
+    """Whether what a decorator made is for the class's metaclass to find: a model's validator, a field."""
+    is_plain = type(owner) in _PLAIN_METACLASSES or isinstance(owner, enum.EnumMeta)
+    return not is_plain and type(value).__module__ not in ("builtins", "functools", "types", "abc")
+
+
+def inner(made: object, owner: type) -> object:
+    """The class in what its decorators made of it."""
+    if isinstance(made, type):
+        return made
+
+    def is_it(item: object) -> bool:
+        return (
+            isinstance(item, type) and item.__qualname__ == owner.__qualname__ and item.__module__ == owner.__module__
+        )
+
+    return lookup.search(made, is_it)

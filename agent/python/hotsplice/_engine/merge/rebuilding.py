@@ -1,0 +1,81 @@
+"""Class statements that are run again as a whole, so that those who looked at the class look again."""
+
+from .. import frameworks
+from ..errors import Refusal, Stop, Unforeseen
+from ..evaluate.sandbox import run_in_class, run_in_module
+from ..live import lookup
+from . import classes, keepers, lookers
+
+
+def run_statement(merger, scope, owner):
+    """Runs the whole class statement: its metaclass and decorators make what depends on its members."""
+    if scope in merger.rebuilt:
+        return
+    if merger.shadow.writes.is_dry_run:
+        raise Unforeseen
+    keepers.check(owner)
+    unit = merger.change.classes[scope]
+    outer = lookup.find_class(merger.namespace, scope[:-1]) if len(scope) > 1 else None
+
+    def run():
+        if outer is None:
+            with merger.world.live_classes(merger.shadow):
+                run_in_module(unit["run"], merger.shadow)
+            return merger.shadow.globals[scope[0]]
+        return run_in_class(unit["run"], scope[:-1], outer, merger.shadow).pop(lookup.mangled(scope[-1], scope[:-1]))
+
+    made = lookers.inner(beside(merger, owner, run), owner)
+    merger.rebuilt.add(scope)
+    if made is None:
+        raise Refusal("HS0103", f"no class was found in what its decorators make of {'.'.join(scope)}")
+    classes.merge(merger, owner, made, scope)
+
+
+def beside(merger, owner, run):
+    """Runs a class statement while the live class exists: a registry may refuse a second one of its name."""
+    try:
+        return run()
+    except Refusal:
+        if not merger.containers.hide_class(owner):
+            raise
+        return run()
+
+
+def wanted(merger):
+    """Classes of which someone saw what is edited, and the edits: the outermost only."""
+    found = {}
+    headers = [outcome.edit for outcome in merger.change.outcomes if outcome.edit["what"] == "class"]
+    # Those are run anyway.
+    whole = {(*edit["scope"], *edit["binds"]) for edit in headers if edit.get("run") and not edit.get("offered")}
+    for outcome in merger.change.outcomes:
+        scope = tuple(outcome.edit["scope"])
+        for depth in range(1, len(scope) + 1):
+            around = scope[:depth]
+            owner = lookup.find_class(merger.namespace, around) if around in merger.change.classes else None
+            if around in whole:
+                break
+            is_made = owner is not None and frameworks.keeper(owner) is None
+            if is_made and lookers.is_seen(merger, owner, around, outcome.edit):
+                found.setdefault(around, (owner, []))[1].append(outcome)
+                break
+    return dict(sorted(found.items(), key=lambda item: merger.change.classes[item[0]]["line"]))
+
+
+def rebuild(merger, scope, owner, outcomes):
+    """Has those who looked at a class look again; where it can't be made again, it is said, or the edit refused."""
+    try:
+        run_statement(merger, scope, owner)
+        for outcome in outcomes:
+            if outcome.edit["change"] != "removed":
+                outcome.applied()
+    except Refusal as refusal:
+        merger.rebuilt.discard(scope)
+        for outcome in outcomes:
+            if refusal.code != "HS0103" or not lookers.can_do_without(merger, owner, scope, outcome.edit):
+                outcome.refused(refusal.code, refusal.message)
+                raise Stop from None
+            outcome.caveat(
+                "HS0403",
+                f"the class can't be made again ({refusal.message}): this is new, what its metaclass, a base or "
+                "its decorators make of it is not",
+            )

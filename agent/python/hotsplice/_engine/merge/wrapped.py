@@ -1,0 +1,52 @@
+"""Functions inside of what decorators made of them."""
+
+from types import FunctionType, ModuleType
+
+from ..live import lookup
+
+
+def takes_on(merger, old, new):
+    """Whether a live function is what the new one was before: no function of another module or of the standard library,
+    which others hold too, and none that another definition made.
+    """
+    if old.__globals__ is merger.namespace.globals:
+        return old.__qualname__ == new.__qualname__
+    if id(old.__globals__) in merger.moved_from:
+        return old.__qualname__ == new.__qualname__
+    before, after = old.__code__, new.__code__
+    return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
+
+
+def merge(merger, old, new, depth=4):
+    """What decorators wrapped keeps its identity too: who holds a function of before has all of the new one."""
+    if depth == 0 or old is new or type(old) is not type(new):
+        return
+    if isinstance(old, FunctionType):
+        pairs = (
+            list(zip(*(_cells(one) for one in (old, new))))
+            if old.__code__.co_freevars == new.__code__.co_freevars
+            else []
+        )
+        pairs.append((old.__dict__.get("__wrapped__"), new.__dict__.get("__wrapped__")))
+    elif isinstance(old, (staticmethod, classmethod)):
+        pairs = [(old.__func__, new.__func__)]
+    elif isinstance(old, (type, ModuleType)) or type(old).__module__ == "builtins":
+        return
+    else:
+        pairs = [(value, lookup.members(new).get(name)) for name, value in lookup.members(old).items()]
+    known = {id(made) for made, _ in merger.replaced}
+    for inner, made in pairs:
+        both = isinstance(inner, FunctionType) and isinstance(made, FunctionType)
+        if both and inner is not made and id(made) not in known and takes_on(merger, inner, made):
+            merger.merge_function(inner, made)
+        merge(merger, inner, made, depth - 1)
+
+
+def _cells(function):
+    found = []
+    for cell in function.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:
+            found.append(None)
+    return found
