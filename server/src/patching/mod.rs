@@ -1,106 +1,21 @@
 //! The one place that makes a patch: text → baseline → diff → prepare everywhere → commit everywhere.
 
+mod changes;
+mod wanted;
+
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
-use hotsplice_channel::message::{BaselineAnswer, PrepareAnswer, Trust};
-use hotsplice_channel::patch::{Change, FilePatch, Kind, Options, Outcome, Patch, Verdict};
+use hotsplice_channel::message::PrepareAnswer;
+use hotsplice_channel::patch::{Options, Outcome, Patch, Verdict};
 
-use serde_json::{Value, json};
-
-use crate::cancel::Cancel;
 use crate::following::{self, AskedFor};
 use crate::session::{Live, Session, SessionError};
-
-/// Texts that are to be live, in the order in which they are to be applied.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    pub label: String,
-    pub files: Vec<WantedFile>,
-    pub options: Options,
-    /// Find out what would become of it, and change nothing.
-    pub dry_run: bool,
-    /// A process that refuses does not hold the others back.
-    pub each: bool,
-    pub cancel: Cancel,
-}
-
-#[derive(Debug, Clone)]
-pub struct WantedFile {
-    pub path: PathBuf,
-    pub text: String,
-    /// Only this definition of it.
-    pub function: Option<String>,
-    /// Nothing of it goes live: what is live at this line of it runs again.
-    pub again: Option<u32>,
-    /// What the text parses to, where that is known already.
-    pub outline: Option<Arc<Outline>>,
-    /// There is no such file any more.
-    pub deleted: bool,
-    /// Every function gets new code, also where the texts agree: a stress test of what must change nothing.
-    pub identity: bool,
-}
-
-impl WantedFile {
-    /// The whole text of a file.
-    pub fn new(path: PathBuf, text: String) -> Self {
-        Self { path, text, function: None, again: None, outline: None, deleted: false, identity: false }
-    }
-
-    /// A file that a process may have loaded and that is gone.
-    pub fn deleted(path: PathBuf) -> Self {
-        Self { deleted: true, ..Self::new(path, String::new()) }
-    }
-}
-
-/// What became of one file in one process.
-#[derive(Debug, Clone)]
-pub struct FileResult {
-    pub session: Arc<str>,
-    pub pid: u32,
-    pub name: String,
-    /// As the process knows it.
-    pub file: String,
-    /// Only this definition of it was wanted.
-    pub function: Option<String>,
-    pub committed: bool,
-    pub verdicts: Vec<Verdict>,
-    /// Microseconds by stage.
-    pub timings: BTreeMap<String, u64>,
-}
-
-impl FileResult {
-    /// As `docs/cli.md` promises it.
-    pub fn to_json(&self) -> Value {
-        let edits: Vec<Value> = self
-            .verdicts
-            .iter()
-            .map(|verdict| {
-                json!({
-                    "definition": verdict.definition,
-                    "kind": verdict.kind,
-                    "line": verdict.line,
-                    "verdict": verdict.verdict,
-                    "code": verdict.code,
-                    "message": verdict.message,
-                })
-            })
-            .collect();
-        json!({
-            "session": &*self.session,
-            "pid": self.pid,
-            "file": self.file,
-            "committed": self.committed,
-            "edits": edits,
-            "timings": self.timings,
-        })
-    }
-}
-
+use changes::{assumed, deleted, failure, file_patch, is_empty, stale};
+pub use wanted::{FileResult, Wanted, WantedFile};
 struct AttemptedFile {
     /// As the process knows it.
     path: String,
@@ -246,103 +161,6 @@ fn attempt<'a>(
         }
     }
     (!attempt.files.is_empty()).then_some(attempt)
-}
-
-fn is_empty(change: &FilePatch) -> bool {
-    change.edits.is_empty() && change.units.is_empty() && change.moves.is_empty()
-}
-
-/// The file had changed before the process could be asked: said once, at the first edit if there is one.
-fn assumed(path: &str, baseline: &BaselineAnswer, change: &FilePatch) -> Vec<Verdict> {
-    if baseline.trust == Trust::Exact {
-        return Vec::new();
-    }
-    let line = change.edits.first().map_or(1, |edit| edit.line);
-    vec![Verdict {
-        path: path.to_owned(),
-        definition: "<module>".to_owned(),
-        kind: Kind::Statement,
-        line,
-        end_line: line,
-        verdict: Outcome::Caveat,
-        code: Some(codes::BASELINE_ASSUMED.to_owned()),
-        message: Some(
-            "the file had changed before this process could be asked for it: functions were compared by their live \
-             code; new functions and module statements that changed before cannot be told"
-                .to_owned(),
-        ),
-    }]
-}
-
-/// The edits, and what the text that they lead to parses to.
-fn file_patch(
-    path: &str,
-    live: &Live,
-    file: &WantedFile,
-    outline: &Arc<Outline>,
-) -> Result<(FilePatch, Arc<Outline>), Box<Verdict>> {
-    if let Some(problem) = outline.problems().first() {
-        return Err(Box::new(refusal(path, problem.line, codes::SYNTAX_ERROR, problem.message.clone())));
-    }
-    let stale = stale(live, file, outline);
-    let Live { baseline, outline: live, .. } = live;
-    if let Some(line) = file.again {
-        let change = hotsplice_analysis::run_again(path, baseline.version, live, outline, line).ok_or_else(|| {
-            let message =
-                "what stands here is not live yet, or it is a definition without decorators: hot-patch it".to_owned();
-            Box::new(refusal(path, line, codes::UNKNOWN_FUNCTION, message))
-        })?;
-        return Ok((change, live.clone()));
-    }
-    if file.identity {
-        let mut change = hotsplice_analysis::diff(path, baseline.version, live, outline, &stale);
-        // New code of the same text: nothing that reads it has another value.
-        change.edits.retain(|edit| edit.change == Change::Stale);
-        change.running.clear();
-        return Ok((change, outline.clone()));
-    }
-    let Some(function) = &file.function else {
-        return Ok((hotsplice_analysis::diff(path, baseline.version, live, outline, &stale), outline.clone()));
-    };
-    let spliced = hotsplice_analysis::splice(live, outline, function).ok_or_else(|| {
-        let message =
-            format!("{path} has no function or class {function}, or it can't be taken by itself: patch the file");
-        Box::new(refusal(path, 1, codes::UNKNOWN_FUNCTION, message))
-    })?;
-    let outline = Arc::new(Outline::parse(&spliced));
-    Ok((hotsplice_analysis::diff(path, baseline.version, live, &outline, &stale), outline))
-}
-
-/// Definitions that are wanted and of which the process runs something else than its text says.
-fn stale(live: &Live, file: &WantedFile, outline: &Outline) -> Vec<String> {
-    if file.identity {
-        let functions = outline.definitions().into_iter().filter(|definition| !definition.is_class);
-        return functions.map(|definition| definition.qualified_name).collect();
-    }
-    let wanted = |name: &&String| file.function.as_ref().is_none_or(|function| *name == function);
-    live.baseline.differs.iter().filter(wanted).cloned().collect()
-}
-
-fn refusal(path: &str, line: u32, code: &str, message: String) -> Verdict {
-    Verdict {
-        path: path.to_owned(),
-        definition: "<module>".to_owned(),
-        kind: Kind::Statement,
-        line,
-        end_line: line,
-        verdict: Outcome::Refused,
-        code: Some(code.to_owned()),
-        message: Some(message),
-    }
-}
-
-fn deleted(path: &str) -> Verdict {
-    let message = "the file is deleted; its module stays loaded, as it was, until the program ends".to_owned();
-    Verdict { verdict: Outcome::Caveat, ..refusal(path, 1, codes::FILE_DELETED, message) }
-}
-
-fn failure(path: &str, error: &SessionError) -> Verdict {
-    refusal(path, 1, error.code(), error.to_string())
 }
 
 /// Nobody wants it any more: what is not live yet never will be.
