@@ -103,6 +103,8 @@ def evaluate(transaction):
             merger.finish()
         registries.settle(transaction, replaced)
         live_of = frameworks.LiveOf(transaction, replaced, stand_ins)
+        for merger in evaluated:
+            bindings.plan_in_place(merger, live_of, are_containers=True)
         writes.settle(transaction.plan, live_of)
         containers.settle(transaction, replaced)
         references.follow(evaluated)
@@ -110,7 +112,7 @@ def evaluate(transaction):
         instances.follow(transaction, shadows)
         # What the text says is newer than what a constructor gives every instance.
         for merger in evaluated:
-            bindings.plan_in_place(merger, live_of)
+            bindings.plan_in_place(merger, live_of, are_containers=False)
     except Stop:
         return
 

@@ -52,6 +52,22 @@ fn is_container(value: &Expr) -> bool {
     }
 }
 
+/// The structure of a value: `dict()` is `{}`.
+fn value_of(value: &Expr) -> u64 {
+    let call = match value {
+        Expr::Dict(dict) if dict.items.is_empty() => return hash_of("{}"),
+        Expr::List(list) if list.elts.is_empty() => return hash_of("[]"),
+        Expr::Call(call) => call,
+        _ => return hashing::expression(value),
+    };
+    let is_empty = call.arguments.args.is_empty() && call.arguments.keywords.is_empty();
+    match (is_empty, dotted(&call.func).as_deref()) {
+        (true, Some("dict")) => hash_of("{}"),
+        (true, Some("list")) => hash_of("[]"),
+        _ => hashing::expression(value),
+    }
+}
+
 /// The name of what a call changes.
 fn updated(expression: &Expr) -> Option<&str> {
     let Expr::Call(call) = expression else { return None };
@@ -120,7 +136,7 @@ impl Names {
                 let are_pairs = values.len() == targets.len() && is_plain(targets) && is_plain(values);
                 for (place, one) in targets.iter().enumerate() {
                     match are_pairs {
-                        true => self.assign(one, Some(&values[place]), hashing::expression(&values[place])),
+                        true => self.assign(one, Some(&values[place]), value_of(&values[place])),
                         false => self.assign(one, None, hash_of(&(whole, place, targets.len()))),
                     }
                 }
@@ -324,7 +340,7 @@ impl<'a> Visitor<'a> for Names {
             Stmt::Import(_) | Stmt::ImportFrom(_) => self.import(statement),
             Stmt::AnnAssign(assignment) => {
                 self.visit_annotation(&assignment.annotation);
-                let whole = assignment.value.as_deref().map_or(0, hashing::expression);
+                let whole = assignment.value.as_deref().map_or(0, value_of);
                 if let Some(value) = &assignment.value {
                     self.visit_expr(value);
                 }
@@ -333,7 +349,7 @@ impl<'a> Visitor<'a> for Names {
             Stmt::Assign(assignment) => {
                 self.visit_expr(&assignment.value);
                 for target in &assignment.targets {
-                    self.assign(target, Some(&assignment.value), hashing::expression(&assignment.value));
+                    self.assign(target, Some(&assignment.value), value_of(&assignment.value));
                 }
             }
             Stmt::AugAssign(assignment) => {

@@ -81,7 +81,7 @@ class Former:
                     continue
                 given = _only(self._parsed(), read)
                 # What is done to an object later is not in its statement.
-                is_given = sort(seen.get(read, MISSING)) in (Sort.VALUE, Sort.CONTAINER)
+                is_given = sort(seen.get(read, MISSING)) is Sort.VALUE
                 if given and is_given and all(is_pure(one, seen, read) for one in given):
                     wanted.add(read)
                     pending += given

@@ -247,8 +247,16 @@ _STORES = {
     "BUILD_LIST", "BUILD_MAP", "BUILD_TUPLE", "BUILD_SET", "BUILD_CONST_KEY_MAP", "LIST_EXTEND", "SET_UPDATE",
     "DICT_UPDATE", "LIST_TO_TUPLE", "UNPACK_SEQUENCE", "RETURN_VALUE", "RETURN_CONST", "NOT_TAKEN",
     "POP_JUMP_IF_NONE", "POP_JUMP_IF_NOT_NONE", "POP_JUMP_FORWARD_IF_NONE", "POP_JUMP_FORWARD_IF_NOT_NONE",
+    "CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_KW", "CALL_FUNCTION_KW", "KW_NAMES", "PRECALL", "LOAD_DEREF",
+    "COPY_FREE_VARS", "BINARY_OP", "BINARY_ADD", "BINARY_SUBTRACT", "BINARY_MULTIPLY", "COMPARE_OP", "TO_BOOL",
     "POP_JUMP_IF_TRUE", "POP_JUMP_IF_FALSE", "JUMP_FORWARD", "IS_OP",
 }  # fmt: skip
+
+
+# What a constructor may call.
+_PLAIN_CALLS = frozenset(
+    ("super", "dict", "list", "set", "tuple", "frozenset", "int", "float", "str", "bytes", "bool", "len")
+)
 
 
 def is_record(kind: type) -> bool:
@@ -257,10 +265,13 @@ def is_record(kind: type) -> bool:
         return False
     if _found(kind, "__del__") is not None or not _is_in_python(kind):
         return False
-    where = _found(kind, "__init__")
-    if where is None or where is object:
-        return True
-    made = where.__dict__["__init__"]
+    constructors = [
+        (cls, cls.__dict__["__init__"]) for cls in kind.__mro__ if cls is not object and "__init__" in cls.__dict__
+    ]
+    return all(_is_plain_constructor(cls, made, kind) for cls, made in constructors)
+
+
+def _is_plain_constructor(where: type, made: Any, kind: type) -> bool:
     if type(made) is not FunctionType:
         return False
     if "__dataclass_fields__" in where.__dict__ and made.__code__.co_filename == "<string>":
@@ -279,15 +290,22 @@ def _has_plain_factories(kind: type) -> bool:
 
 
 def _only_stores(function: FunctionType, kind: type) -> bool:
+    """Whether a constructor calls nothing but those of its bases and plain types, and sets nothing but attributes."""
     for instruction in dis.get_instructions(function):
-        if instruction.opname not in _STORES:
+        name, argument = instruction.opname, instruction.argval
+        if name == "LOAD_GLOBAL":
+            if argument not in _PLAIN_CALLS or argument in function.__globals__:
+                return False
+        elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
+            if argument != "__init__":
+                return False
+        elif name == "STORE_ATTR":
+            where = _found(kind, argument)
+            member = type(where.__dict__[argument]) if where is not None else MemberDescriptorType
+            if hasattr(member, "__set__") and member is not MemberDescriptorType:
+                return False
+        elif name not in _STORES:
             return False
-        if instruction.opname == "STORE_ATTR":
-            where = _found(kind, instruction.argval)
-            if where is not None and hasattr(type(where.__dict__[instruction.argval]), "__set__"):
-                member = type(where.__dict__[instruction.argval])
-                if member is not MemberDescriptorType:
-                    return False
     return True
 
 

@@ -40,6 +40,8 @@ class Reduction:
         # Lines of statements that were reached and not run.
         self.reached: list[int] = []
         self.is_empty = False
+        # What it reads in another way than by name (through an object, a call, a class) is told by no part of it.
+        self._reads_indirectly = False
 
     def reduced(self, tree: ast.Module) -> ast.Module:
         """The tree of the new text without what need not run."""
@@ -51,6 +53,7 @@ class Reduction:
         )
         heading = [one for one, yes in zip(statements, is_heading) if yes]
         inside = _unwrapped([one for one in statements if one not in heading])
+        self._reads_indirectly = self._edit["change"] == "derived" and not self._reads_changed(inside)
         needed = self._needed(inside, self._former)
         self.is_empty = not needed
         if not needed:
@@ -166,7 +169,7 @@ class Reduction:
         return [statement]
 
     def _is_touched(self, statement: ast.stmt, is_known: bool, forced: bool) -> bool:
-        if self._again or self._reads_changed([statement]):
+        if self._again or self._reads_indirectly or self._reads_changed([statement]):
             return True
         if isinstance(statement, (*syntax.FUNCTIONS, ast.ClassDef)) and forced:
             return True

@@ -207,9 +207,11 @@ def is_bound_in_place(merger: Any, live: Any, new: Any) -> bool:
     return True
 
 
-def plan_in_place(merger: Any, live_of: Callable[[Any], Any]) -> None:
-    """``live_of(value)`` is the live object that a value stands for."""
+def plan_in_place(merger: Any, live_of: Callable[[Any], Any], are_containers: bool) -> None:
+    """``live_of(value)`` is the live object that a value stands for. Containers come before their assigned items."""
     for live, new in merger.in_place:
+        if are_containers is not (type(live) is list or isinstance(live, dict)):
+            continue
         if type(live) is list:
             merger.plan.add("list-content", live, list(live), [live_of(item) for item in new])
         elif isinstance(live, dict):
