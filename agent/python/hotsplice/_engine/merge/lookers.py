@@ -135,11 +135,10 @@ def decorators(merger: Any, scope: tuple[str, ...]) -> list[object]:
 
 def statement(merger: Any, scope: tuple[str, ...]) -> Any:
     """The syntax tree of the new class statement."""
-    statements: list[Any] = ast.parse(join(merger.change.classes[scope]["run"])).body
-    found: Any = None
+    found: Any = ast.parse(join(merger.change.classes[scope]["run"]))
     for name in scope:
-        found = [one for one in statements if isinstance(one, ast.ClassDef) and one.name == name][-1]
-        statements = found.body
+        # It may stand in a branch.
+        found = [one for one in ast.walk(found) if isinstance(one, ast.ClassDef) and one.name == name][-1]
     return found
 
 
