@@ -38,6 +38,7 @@ fn calls_of_edited_functions_are_offered() {
           run  5| c = C()
         unit make 1->1
         unit C.__init__ 4->4
+        class [] C 3->3
           compile  1| def make(): return 2
           compile  3| class C:
           compile  4|     def __init__(self): print()

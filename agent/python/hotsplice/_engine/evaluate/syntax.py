@@ -163,3 +163,12 @@ def body_of(tree: ast.Module, scope: tuple[str, ...]) -> list[ast.stmt]:
             return []
         statements = found.body
     return statements
+
+
+def flattened(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Statements as if what stands in compound ones stood outside of them."""
+    found: list[ast.stmt] = []
+    for one in statements:
+        found.append(one)
+        found += flattened([inner for branch in branches(one) for inner in branch])
+    return found

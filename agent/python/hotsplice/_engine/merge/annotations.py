@@ -5,6 +5,7 @@ import sys
 from functools import partial
 
 from ..errors import Refusal
+from ..evaluate import syntax
 from ..evaluate.sandbox import guarded
 from ..live import lookup
 from ..live.code import join
@@ -118,7 +119,8 @@ def _annotated_in_text(merger, scope):
     except SyntaxError:
         return []
     for name in scope:
-        found = [one for one in statements if isinstance(one, ast.ClassDef) and one.name == name]
+        own = syntax.flattened(statements)
+        found = [one for one in own if isinstance(one, ast.ClassDef) and one.name == name]
         statements = found[-1].body if found else []
     names, pending = [], list(statements)
     while pending:
