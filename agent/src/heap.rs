@@ -124,10 +124,10 @@ pub fn unaccounted<'py>(
         let (count, root) = unsafe { (ffi::Py_REFCNT(root) as isize, Bound::from_borrowed_ptr(function.py(), root)) };
         count_constants(&root, &mut known)?;
         let more = known.into_iter().filter_map(|(code, known)| {
-            // SAFETY: code objects among the constants of `root`, which is alive.
             let count = if code == root.as_ptr() as usize {
                 count
             } else {
+                // SAFETY: code objects among the constants of `root`, which is alive.
                 unsafe { ffi::Py_REFCNT(code as *mut ffi::PyObject) as isize }
             };
             (count != known).then_some((code, count - known))
@@ -137,13 +137,16 @@ pub fn unaccounted<'py>(
     Ok(answers)
 }
 
+/// A dictionary or set, and the codes that it has as keys.
+type Table<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>);
+
 /// The dictionaries and sets that have one of these codes as a key, each with those that it has; and codes that are part of a key
 /// of something that can't be told that their hash has changed.
 #[pyfunction]
 pub fn tables_of<'py>(
     py: Python<'py>,
     codes: &Bound<'py, PyList>,
-) -> PyResult<(Vec<(Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>)>, Vec<Bound<'py, PyAny>>)> {
+) -> PyResult<(Vec<Table<'py>>, Vec<Bound<'py, PyAny>>)> {
     let wanted: HashMap<usize, Bound<'py, PyAny>> = codes.iter().map(|code| (code.as_ptr() as usize, code)).collect();
     let (set, frozen) = (py.get_type::<PySet>(), py.get_type::<PyFrozenSet>());
     let mut search = Search { wanted: &wanted, dict: py.get_type::<PyDict>().as_type_ptr(), found: HashSet::new() };

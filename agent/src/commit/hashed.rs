@@ -4,6 +4,7 @@
 //! the commit exchanges the two bodies.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet};
@@ -15,11 +16,14 @@ use super::operation::Operation;
 use crate::cpython::bodies;
 use crate::cpython::hashing::{has_plain_keys, is_plain};
 
+/// A container, the copy of it that takes the changes, and what it held.
+type NewBody<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyList>);
+
 /// Gives each container whose keys run Python code its new body. Done before the commit: nothing of the program is changed, but
 /// its `__hash__` and `__eq__` run here.
 pub fn prepare<'py>(py: Python<'py>, operations: Vec<Operation<'py>>) -> PyResult<Vec<Operation<'py>>> {
     let mut plain: HashMap<usize, bool> = HashMap::new();
-    let mut bodies: HashMap<usize, (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyList>)> = HashMap::new();
+    let mut bodies: HashMap<usize, NewBody<'py>> = HashMap::new();
     let mut left = Vec::with_capacity(operations.len());
     // What the copies lose is dropped here, before the commit: it is still held by the containers themselves.
     let mut journal = Journal::new(py);
@@ -31,20 +35,23 @@ pub fn prepare<'py>(py: Python<'py>, operations: Vec<Operation<'py>>) -> PyResul
         };
         let address = container.as_ptr() as usize;
         let is_plain = *plain.entry(address).or_insert_with(|| has_only_plain(container)) && uses_plain(&operation);
-        if !bodies.contains_key(&address) {
-            if is_plain || !can_be_exchanged(container) {
+        let copy = match bodies.entry(address) {
+            Entry::Occupied(known) => known.get().1.clone(),
+            Entry::Vacant(_) if is_plain || !can_be_exchanged(container) => {
                 left.push(operation);
                 continue;
             }
-            let expected = content(container)?;
-            let copy = match container.cast::<PyDict>() {
-                Ok(dict) => dict.copy()?.into_any(),
-                Err(_) => PySet::new(py, container.cast::<PySet>()?.iter())?.into_any(),
-            };
-            bodies.insert(address, (container.clone(), copy, expected));
-            order.push(address);
-        }
-        elsewhere(&operation, &bodies[&address].1, &mut journal)?;
+            Entry::Vacant(new) => {
+                let expected = content(container)?;
+                let copy = match container.cast::<PyDict>() {
+                    Ok(dict) => dict.copy()?.into_any(),
+                    Err(_) => PySet::new(py, container.cast::<PySet>()?.iter())?.into_any(),
+                };
+                order.push(address);
+                new.insert((container.clone(), copy, expected)).1.clone()
+            }
+        };
+        elsewhere(&operation, &copy, &mut journal)?;
     }
     for address in order {
         if let Some((container, body, expected)) = bodies.remove(&address) {

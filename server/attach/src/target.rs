@@ -89,10 +89,10 @@ impl Target {
         is_candidate: impl Fn(&str) -> bool,
     ) -> Result<(u64, String), AttachError> {
         for path in self.files() {
-            if is_candidate(base_name(&path)) || path == self.program {
-                if let Some(address) = self.symbol_of(&path, name) {
-                    return Ok((address, path));
-                }
+            if (is_candidate(base_name(&path)) || path == self.program)
+                && let Some(address) = self.symbol_of(&path, name)
+            {
+                return Ok((address, path));
             }
         }
         Err(AttachError::NoSymbol { symbol: name })

@@ -192,7 +192,8 @@ mod tests {
         let mut disk = Disk::new(events);
         disk.watch(&HashSet::from([path.clone()]));
         assert!(disk.saved_in(None).is_empty());
-        let mut seen = |what: &str| assert_eq!(disk.saved_in(Some(temporary.path())), [path.clone()], "{what}");
+        let mut seen =
+            |what: &str| assert_eq!(disk.saved_in(Some(temporary.path())), std::slice::from_ref(&path), "{what}");
         fs::write(&path, "x = 2\n").expect("written");
         seen("in place");
         fs::write(&other, "x = 3\n").expect("written");

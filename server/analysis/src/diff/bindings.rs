@@ -18,6 +18,9 @@ struct Entry<'a> {
     continues: bool,
 }
 
+/// What one text gives a name: the lines of the statements, and hashes of what they say.
+type Version = Vec<(u32, u64)>;
+
 /// The names of two versions of one scope.
 #[derive(Debug, Default)]
 pub(super) struct Names<'a> {
@@ -30,7 +33,7 @@ pub(super) struct Names<'a> {
     /// Names that a definition has in the end, whatever statements give them before.
     pub defined: HashSet<String>,
     /// Both versions of names that several statements give something.
-    spread: HashMap<String, (Vec<(u32, u64)>, Vec<(u32, u64)>)>,
+    spread: HashMap<String, (Version, Version)>,
     /// Statements of the new text that make up the values of fresh names.
     pub makers: Vec<&'a Node>,
 }
