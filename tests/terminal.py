@@ -1,6 +1,6 @@
 """Runs a command at a terminal of its own and plays a person there.
 
-``terminal.py STEPS COMMAND…``: STEPS is a JSON list of ``[what must have been shown, what is done then]``; done is a line
+``terminal.py STEPS COMMAND``: STEPS is a JSON list of ``[what must have been shown, what is done then]``: a line
 that is typed, an object of files to be written, or nothing. Ends with the command's exit code; prints what was shown.
 """
 
