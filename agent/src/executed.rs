@@ -36,11 +36,15 @@ struct Executed {
 // Only touched with the GIL held, and never across Python code: a fork can't find it locked.
 static EXECUTED: Mutex<Option<HashMap<PathBuf, Executed>>> = Mutex::new(None);
 static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
 
-/// Begins to watch; a second call does nothing. `library` is the folder of the standard library.
+/// Begins to watch; a second call does nothing. `library` is the folder of the standard library, `package` our own: what makes
+/// the patches is no part of the program.
 #[pyfunction]
-pub fn watch(py: Python<'_>, library: PathBuf) -> PyResult<()> {
+pub fn watch(py: Python<'_>, library: PathBuf, package: PathBuf) -> PyResult<()> {
     let symbols = cpython::required()?;
+    // A second call gives the same.
+    let _ = PACKAGE.set(package);
     if LIBRARY.set(library).is_err() {
         return Ok(());
     }
@@ -101,6 +105,9 @@ fn is_project(path: &Path) -> bool {
 }
 
 fn note(path: PathBuf) {
+    if PACKAGE.get().is_some_and(|package| path.starts_with(package)) {
+        return;
+    }
     let Ok(metadata) = fs::metadata(&path) else { return };
     if !metadata.is_file() {
         return;

@@ -131,7 +131,7 @@ fn misuse_and_no_session_end_with_2() {
     assert!(workspace.call(&["undo", "app.py"]).expect(2).errors().contains("HS0013"));
     assert!(workspace.call(&["patch", "app.py", "--function", "nope"]).expect(1).text().contains("HS0014"));
     workspace.call(&["patch", "app.py", "--pid"]).expect(2);
-    workspace.call(&["run"]).expect(2);
+    workspace.call(&["run", "-m"]).expect(2);
 }
 
 #[test]

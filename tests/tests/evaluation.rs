@@ -28,7 +28,7 @@ fn ask(program: &mut Program, expression: &str) -> String {
 /// A patch as the server sends it, of one assignment that is added to `m.py` and of nothing else.
 fn assignment(path: &Path, version: u64, text: &str, limit_ms: u64) -> Value {
     let edit = json!({ "definition": "X", "kind": "constant", "change": "changed", "what": "assignment", "scope": [],
-        "line": 1, "end_line": 1, "binds": ["X"], "parts": [], "reads": [], "run": [{ "line": 1, "text": text }] });
+        "line": 1, "end_line": 1, "binds": ["X"], "fresh": ["X"], "parts": [], "reads": [], "run": [{ "line": 1, "text": text }] });
     json!({ "commit": true, "patch": { "label": "x", "options": { "time_limit_ms": limit_ms },
         "files": [{ "path": path, "base_version": version, "text": text, "edits": [edit] }] } })
 }

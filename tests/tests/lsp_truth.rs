@@ -205,10 +205,11 @@ fn statements_are_patched_by_themselves() {
         assert!(lenses.iter().any(|(at, title)| *at == line && title.starts_with("○ edited · ")), "{line}: {lenses:?}");
     }
     editor.choose(&path, 2, "Hot-patch `LIMIT`");
-    assert_eq!(ask(&mut program), "2 100 hello 1");
+    // A name is all that its statements give it.
+    assert_eq!(ask(&mut program), "42 100 hello 1");
     let place = json!({ "uri": uri(&path), "position": { "line": 11, "character": 6 } });
     editor.command("hotsplice.patchFunction", json!([place]));
-    assert_eq!(ask(&mut program), "2 100 hello 2");
+    assert_eq!(ask(&mut program), "42 100 hello 2");
     editor.command("hotsplice.undo", json!([{ "uri": uri(&path), "name": "LIMIT" }]));
     assert_eq!(ask(&mut program), "1 100 hello 2");
     workspace.write("app.py", &edited);

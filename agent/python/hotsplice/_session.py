@@ -97,7 +97,7 @@ def listen(directory: "str | os.PathLike[str] | None" = None) -> None:
     if reason:
         raise UnsupportedPython(f"HS0008: {reason}")
     agent = _load()
-    agent.watch(os.path.dirname(os.__file__))
+    agent.watch(os.path.dirname(os.__file__), os.path.dirname(os.path.abspath(__file__)))
 
     about = {
         "command": list(getattr(sys, "orig_argv", sys.argv)),

@@ -255,7 +255,9 @@ class Transaction:
         statements = [outcome for outcome in edits if outcome.edit["what"] not in ("function", "class")]
         for outcome in statements:
             run = outcome.edit["run"]
-            if outcome.edit.get("offered") and not self._compiles(outcome, compile_excerpt, run, namespace, rewriter):
+            # Of a block only what is touched may run.
+            in_part = outcome.edit.get("offered") or outcome.edit["what"] == "block"
+            if in_part and not self._compiles(outcome, compile_excerpt, run, namespace, rewriter):
                 return False
         # `global` comes before the first use of its name, wherever that is; imports from `__future__` come first.
         is_suspect = any("global" in join(outcome.edit["run"]) for outcome in statements)

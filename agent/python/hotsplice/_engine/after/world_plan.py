@@ -112,13 +112,15 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
         entry = positions.setdefault(id(call.code), (call.code, set(), call, _is_edited(change, call)))
         entry[1].add(call.offset)
     names = []
+    old = {*retired, *map(id, running.old_codes())}
     for code, offsets, call, is_edited in positions.values():
         world.note_retired(code)
         world.namespaces.append(call.globals)
-        names.append((code, world.aliases(code, call.globals, offsets, is_edited)))
+        names.append((code, world.aliases(code, call.globals, offsets, is_edited, is_edited or id(code) in old)))
         for nested in list(tree(code))[1:]:
             # What is nested and has not changed is live in functions that were made of it, too.
-            names.append((nested, world.aliases(nested, call.globals, None, id(nested) in retired)))
+            is_old = id(nested) in old
+            names.append((nested, world.aliases(nested, call.globals, None, id(nested) in retired, is_old)))
     codes: list[tuple[CodeType, set[int] | None]] = [(code, offsets) for code, offsets, _, _ in positions.values()]
     _follow_reached(world, codes, names)
     _dispatch(world, changes, transaction, codes)
@@ -241,7 +243,7 @@ def _dispatch_modules(
                 continue
             formers = {}
             for name in wanted.keys() & namespace.globals.keys():
-                kept = world.former(namespace.globals, name, False)
+                kept = world.former(namespace.globals, name, False, True)
                 if kept is not None:
                     formers[name] = kept[0], kept[0] is not kept[1]
             if formers:

@@ -88,8 +88,13 @@ class World:
 
     # Names
 
-    def former(self, globals: dict[str, Any], name: str, is_edited: bool) -> tuple[Any, Any, bool, bool] | None:
-        """(former, the real one, whether the name goes, whether the new one does not fit), if it has to be kept."""
+    def former(
+        self, globals: dict[str, Any], name: str, is_edited: bool, is_old: bool
+    ) -> tuple[Any, Any, bool, bool] | None:
+        """(former, the real one, whether the name goes, whether the new one does not fit), if it has to be kept.
+
+        Code that is not ``is_old`` stands in the new text as it is: what other statements give a name now fits it.
+        """
         changed = self.names.get(id(globals), {}).get(name)
         live = globals.get(name, MISSING)
         before, after = changed if changed is not None else (live, live)
@@ -98,6 +103,8 @@ class World:
         former = self.formers.of(before)
         if after is MISSING:
             return former, before, True, True
+        if not is_old:
+            return None
         if after is before and former is before:
             return None
         does_not_fit = self.formers.is_incompatible(before, after)
@@ -105,14 +112,19 @@ class World:
         return (former, before, False, does_not_fit) if does_not_fit or (is_edited and is_function) else None
 
     def aliases(
-        self, code: CodeType, globals: dict[str, Any], offsets: Iterable[int] | None, is_edited: bool
+        self,
+        code: CodeType,
+        globals: dict[str, Any],
+        offsets: Iterable[int] | None,
+        is_edited: bool,
+        is_old: bool = True,
     ) -> dict[str, str]:
         """The names that a code has to look up by another name, and reports of those for which that can't be done."""
         found = {}
         for name, use in reach.uses(code, offsets).items():
             if not use.opnames & reach.GLOBAL_LOADS:
                 continue
-            kept = self.former(globals, name, is_edited)
+            kept = self.former(globals, name, is_edited, is_old)
             if kept is None:
                 continue
             former, real, is_removed, does_not_fit = kept
