@@ -37,7 +37,7 @@ print(calls > 1000, len(errors), len(mixed), errors[:1], mixed[:1], flush=True)
 #[test]
 fn eight_threads_never_see_half_of_a_patch() {
     for python in pythons::all() {
-        let patches = if python == pythons::newest() { 1000 } else { 20 };
+        let patches = if python == pythons::newest() { 100 } else { 20 };
         let workspace = Workspace::new();
         let subject = workspace.write("subject.py", ODD);
         let script = workspace.write("main.py", PROGRAM);

@@ -196,6 +196,10 @@ impl State {
     }
 
     pub(super) fn connected(&mut self, id: &str, outcome: Result<Arc<Session>, SessionError>) {
+        if let Ok(session) = &outcome {
+            // The folders may have changed while it was connected to.
+            session.set_workspace(self.workspace.clone());
+        }
         match self.pool.connected(id, outcome) {
             Ok(true) => {
                 self.tell_status();

@@ -354,7 +354,11 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
     if kind is FunctionType:
         if loosely:
             return bool(one.__qualname__ == other.__qualname__)
-        return one.__name__ == other.__name__ == "<lambda>" and fingerprint(one.__code__) == fingerprint(other.__code__)
+        is_lambda = one.__name__ == other.__name__ == "<lambda>"
+        if not is_lambda or fingerprint(one.__code__) != fingerprint(other.__code__):
+            return False
+        given, given2 = (one.__defaults__, one.__kwdefaults__), (other.__defaults__, other.__kwdefaults__)
+        return equal(given, given2, loosely, depth + 1)
     if kind in (set, frozenset):
         (atoms, objects), (atoms2, objects2) = _parted(one), _parted(other)
         return atoms == atoms2 and (objects == objects2 or (loosely and len(objects) == len(objects2)))
