@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use hotsplice_channel::patch::What;
 
+use crate::parse;
 use crate::tree::{Binding, Node};
 
 /// How many live statements are looked at for the former value of one edit.
@@ -150,7 +151,9 @@ fn sequences<'a>(items: &[&'a Node]) -> HashMap<&'a str, Vec<Entry<'a>>> {
 }
 
 fn has_several(sequence: &[Entry]) -> bool {
-    sequence.iter().any(|entry| entry.continues || entry.value != sequence[0].value)
+    let is_definition = |entry: &Entry| parse::is_definition(entry.value);
+    let differs = |entry: &Entry| entry.continues || entry.value != sequence[0].value;
+    sequence.iter().any(differs) || (sequence.len() > 1 && sequence.iter().any(is_definition))
 }
 
 /// Whether several statements make up what a name holds.

@@ -20,6 +20,11 @@ use crate::outline::Problem;
 use crate::tree::{Node, Place, Span};
 use builder::Builder;
 
+/// Whether this is what a definition gives its name: that does not tell one definition from another.
+pub(crate) fn is_definition(value: u64) -> bool {
+    value == hashing::hash_of("def") || value == hashing::hash_of("class")
+}
+
 /// Everything that the rest of the crate knows of a text.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ParsedFile {

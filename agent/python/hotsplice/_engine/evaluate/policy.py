@@ -352,10 +352,13 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
     if _is_one_of(kind, {"collections": "deque"}, exactly=True):
         return one.maxlen == other.maxlen and equal(list(one), list(other), loosely, depth + 1)
     if kind is FunctionType:
+        is_lambda = one.__name__ == other.__name__ == "<lambda>"
+        if fingerprint(one.__code__) != fingerprint(other.__code__):
+            # Two definitions of one name, in two branches.
+            return False
         if loosely:
             return bool(one.__qualname__ == other.__qualname__)
-        is_lambda = one.__name__ == other.__name__ == "<lambda>"
-        if not is_lambda or fingerprint(one.__code__) != fingerprint(other.__code__):
+        if not is_lambda:
             return False
         given, given2 = (one.__defaults__, one.__kwdefaults__), (other.__defaults__, other.__kwdefaults__)
         return equal(given, given2, loosely, depth + 1)
