@@ -88,7 +88,7 @@ pub fn is_reachable(arguments: &Arguments) -> bool {
 }
 
 pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
-    shell::run(cargo(&["build", "--quiet", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
+    shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
     let python = match arguments.python {
         Some(minor) => pythons::all().iter().find(|python| python.minor == minor).context("no such Python here")?,
         None => tools::stable_python(),
