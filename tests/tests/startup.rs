@@ -33,7 +33,7 @@ const PROGRAM: &str = "import sys, m
 before = set(sys.modules)
 print('ready', flush=True)
 sys.stdin.readline()
-print(m.X, m.f(), sorted(name for name in set(sys.modules) - before if not name.startswith('hotsplice')), flush=True)
+print(m.X, m.f(), sorted(name for name in set(sys.modules) - before - set(sys.builtin_module_names) if not name.startswith('hotsplice')), flush=True)
 for name in sys.argv[1:]:
     if name not in before and getattr(__import__(name), 'who', None) != name:
         print(name, flush=True)
@@ -101,5 +101,35 @@ fn the_engine_is_loaded_whatever_of_the_standard_library_the_program_has_importe
             program.send("");
             assert_eq!(program.line(), "2 2", "Python {}: {imports}", python.name());
         }
+    }
+}
+
+/// The program's own classes of the standard library are what the engine goes by, whenever it was loaded.
+#[test]
+fn what_the_program_imports_after_the_engine_was_loaded_is_known_for_what_it_is() {
+    let text = "import collections, enum, functools\n\
+        HANDLERS = collections.deque()\nTABLE = collections.OrderedDict()\n\
+        def on(name):\n    def put(f):\n        HANDLERS.append((name, f))\n        TABLE[name] = f\n        return f\n    return put\n\
+        @on('a')\ndef handler(n=1): return n\n\
+        held = functools.partial(handler)\n\
+        class P(enum.Flag):\n    X = 1\n    ALL = X\n\
+        def state(): return [(n, f()) for n, f in HANDLERS], [(n, f()) for n, f in TABLE.items()], held(), P.ALL.value\n";
+    let main = "import sys\nprint('ready', flush=True)\nsys.stdin.readline()\nimport m\nx = m.P.X\nprint('steady', flush=True)\n\
+        sys.stdin.readline()\nprint(m.state(), x is m.P.X, flush=True)\n";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        workspace.write("m.py", text);
+        let script = workspace.write("main.py", main).display().to_string();
+        let mut program = workspace.run(python, &[&script]);
+        program.wait_line("ready");
+        // Loads the engine.
+        workspace.call(&["status"]).expect(0);
+        program.send("");
+        program.wait_line("steady");
+        let edited = text.replace("@on('a')", "@on('b')").replace("n=1", "n=2");
+        workspace.write("m.py", &edited.replace("    ALL = X\n", "    Y = 2\n    ALL = X | Y\n"));
+        workspace.call(&["patch", "m.py"]).expect(0);
+        program.send("");
+        assert_eq!(program.line(), "([('b', 2)], [('b', 2)], 2, 3) True", "Python {}", python.name());
     }
 }

@@ -4,6 +4,8 @@ The engine needs modules of the standard library, such as ``ast``, that the prog
 it has its own (``token.py`` beside the script). What is not there as the standard library has it is loaded for the
 engine alone, from the standard library's own place, whatever ``sys.path`` holds; ``sys.modules`` stays as it was. What
 the program has of the standard library is used as it is, for then an ``enum.Enum`` of the program is the engine's too.
+Modules that are part of the interpreter are imported as usual: nothing of the program's can stand in for them, and a
+second ``_collections`` would have a second ``deque``, which is none to the program.
 
 A module that is loaded here imports through :func:`_import`, which stands in its ``__builtins__``.
 """
@@ -88,6 +90,8 @@ def _library_module(name, own=_own):
     module = own.get(name) or (_shared(name) if own is _own else None)
     if module is not None and not getattr(module.__spec__, "_initializing", False):
         return module
+    if own is _own and name in sys.builtin_module_names and name not in sys.modules:
+        return builtins.__import__(name)
     stand_in = {"typing": _Typing, "threading": _Threading}.get(name)
     if stand_in is not None:
         return _stand_ins.setdefault(name, stand_in(name))

@@ -5,9 +5,9 @@ live, and that is reported. A cache without arguments that keeps an object with 
 object is preserved, as one that a name holds would be.
 """
 
+import enum
 import functools
 from collections.abc import Callable, Iterator
-from enum import Enum
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -32,7 +32,6 @@ _PLAIN = (
     type(None),
     FunctionType,
     type,
-    Enum,
 )
 _SEEN_PARTS = {"docstring", "annotations", "type-parameters"}
 
@@ -185,7 +184,7 @@ def _kept_object(cache: Any) -> str | None:
     # It is cached: no code runs.
     kept = cache()
     kind = type(kept)
-    if issubclass(kind, _PLAIN):
+    if issubclass(kind, (*_PLAIN, enum.Enum)):
         return None
     return f"the {kind.__qualname__}"
 

@@ -1,6 +1,6 @@
 """Enum classes: members that stay keep their identity."""
 
-from enum import Flag
+import enum
 from types import FunctionType
 
 MISSING = object()
@@ -21,7 +21,7 @@ def merge(merger, live, made, edited, removed, merge_attribute):
                 # The value is the object itself (`IntEnum`): another value is another object.
                 merger.superseded.append((kept, member))
             kept = None
-        if kept is not None and issubclass(made, Flag):
+        if kept is not None and issubclass(made, enum.Flag):
             # What is evaluated after this combines members of one class: they are exchanged with the commit.
             merger.replaced.append((member, kept))
         elif kept is not None:
@@ -47,7 +47,7 @@ def merge(merger, live, made, edited, removed, merge_attribute):
     for value, member in made._value2member_map_.items():
         if member._name_ in members:
             values[value] = members[member._name_]
-    if issubclass(made, Flag):
+    if issubclass(made, enum.Flag):
         merger.flags.append((live, made, values))
     for name in live._member_map_:
         if name not in members and name in live.__dict__:
