@@ -16,6 +16,7 @@
 //! | [`json`] | JSON values to Python objects and back |
 
 mod commit;
+mod connection;
 mod cpython;
 mod descriptor;
 mod executed;

@@ -5,38 +5,26 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use hotsplice_channel::message::{
-    Capability, Hello, HelloAnswer, JsonRpc, Notification, Request, Response, ResponseError, event, method,
-};
+use hotsplice_channel::message::{Capability, JsonRpc, Notification, Request, ResponseError, event, method};
 use hotsplice_channel::registry::Entry;
-use hotsplice_channel::{PROTOCOL, codes, framing};
+use hotsplice_channel::{codes, framing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::connection::{Connection, greet, write_some};
 use crate::descriptor::Guarded;
-use crate::job::{self, Alarm};
+use crate::job::{self, Alarm, Progress, Working};
 use crate::mailbox::{Mailbox, Message};
 
-/// More than this many bytes unread by a client and it is cut off.
-const MAX_UNREAD: usize = 2 * hotsplice_channel::MAX_MESSAGE;
 const MAX_CONNECTIONS: usize = 64;
-
-struct Connection {
-    stream: Guarded<UnixStream>,
-    lines: framing::Lines,
-    unsent: Vec<u8>,
-    greeted: bool,
-    /// No more is read; what is unsent is still written.
-    closing: bool,
-}
 
 /// What there is to do: accept, look into the queue, and connections with something to read.
 struct Ready {
@@ -63,10 +51,20 @@ pub struct State {
     inbox: Receiver<Message>,
     mailbox: Mailbox,
     alarms: Vec<(Instant, Alarm)>,
+    /// Requests that are being served.
+    served: Vec<Served>,
     /// How long to wait at most until the descriptors are looked at again.
     look: Duration,
     entry: Entry,
     capabilities: BTreeMap<String, Capability>,
+}
+
+/// A request, who asked, and when to tell that it is worked on.
+struct Served {
+    connection: u64,
+    request: u64,
+    working: Working,
+    look: Instant,
 }
 
 /// When to open new descriptors, and how often that has been tried.
@@ -107,6 +105,7 @@ impl State {
             inbox,
             mailbox,
             alarms: Vec::new(),
+            served: Vec::new(),
             look: FIRST_LOOK,
             entry,
             capabilities,
@@ -162,6 +161,7 @@ impl State {
         self.look = if idle { (self.look * 2).min(LAST_LOOK) } else { FIRST_LOOK };
         let pause = self.take_messages();
         self.ring_alarms();
+        self.tell_progress();
         if accepting {
             self.accept();
         }
@@ -176,7 +176,7 @@ impl State {
     /// Waits for the queue alone until it is time to open new descriptors.
     fn turn_without_descriptors(&mut self) -> Turn {
         let reopen = self.reopen.as_ref().map(|reopen| reopen.when);
-        let next = reopen.into_iter().chain(self.alarms.iter().map(|(when, _)| *when)).min();
+        let next = reopen.into_iter().chain(self.times()).min();
         let wait = next.map_or(Duration::from_secs(3600), |next| next.saturating_duration_since(Instant::now()));
         let pause = match self.inbox.recv_timeout(wait) {
             Ok(message) => self.take(message) | self.take_messages(),
@@ -185,6 +185,7 @@ impl State {
             Err(RecvTimeoutError::Disconnected) => true,
         };
         self.ring_alarms();
+        self.tell_progress();
         if pause {
             return Turn::Pause;
         }
@@ -270,7 +271,7 @@ impl State {
         if !self.mailbox.has_bell() {
             return Ok(None);
         }
-        let times = self.alarms.iter().map(|(when, _)| *when).chain(accept_after);
+        let times = self.times().chain(accept_after);
         let next = times.map(|when| when.saturating_duration_since(Instant::now())).min();
         let timeout = next.map_or(self.look, |next| next.min(self.look));
         match poll(&mut polled, Timespec::try_from(timeout).ok().as_ref()) {
@@ -298,6 +299,35 @@ impl State {
                 self.alarms.push((when, alarm));
             }
         }
+    }
+
+    /// When there is something to do without being asked.
+    fn times(&self) -> impl Iterator<Item = Instant> {
+        self.alarms.iter().map(|(when, _)| *when).chain(self.served.iter().map(|served| served.look))
+    }
+
+    /// Whoever waits for a request that takes long is told that it is worked on.
+    fn tell_progress(&mut self) {
+        let now = Instant::now();
+        let connections = &mut self.connections;
+        self.served.retain_mut(|served| {
+            if served.look > now {
+                return true;
+            }
+            served.look = now + Working::LOOK;
+            match served.working.progress() {
+                Progress::Waits => true,
+                Progress::Over => false,
+                Progress::Works => {
+                    let told = notification(event::WORKING, &serde_json::json!({ "id": served.request }));
+                    let connection = connections.get_mut(&served.connection);
+                    if let (Ok(bytes), Some(connection)) = (told, connection) {
+                        connection.unsent.extend_from_slice(&bytes);
+                    }
+                    true
+                }
+            }
+        });
     }
 
     fn accept(&mut self) {
@@ -412,66 +442,15 @@ impl State {
             return connection.fail(Some(request.id), codes::BAD_MESSAGE, message);
         }
         let mailbox = self.mailbox.clone();
-        job::start(request, move |response| {
+        let number = request.id;
+        let working = job::start(request, move |response| {
             if let Ok(bytes) = framing::encode(&response) {
                 mailbox.send(Message::Reply { connection: id, bytes });
             }
         });
+        let look = Instant::now() + Working::LOOK;
+        self.served.push(Served { connection: id, request: number, working, look });
     }
-}
-
-fn greet(connection: &mut Connection, request: Request, entry: &Entry, capabilities: &BTreeMap<String, Capability>) {
-    let hello: Hello = match serde_json::from_value(request.params) {
-        Ok(hello) => hello,
-        Err(error) => return connection.fail(Some(request.id), codes::BAD_MESSAGE, format!("no hello: {error}")),
-    };
-    if hello.protocol != PROTOCOL {
-        let message = format!(
-            "the agent in process {} speaks protocol {PROTOCOL} (hotsplice {}), {} speaks {}: start the process again \
-             with the same version of Hotsplice",
-            entry.pid, entry.version, hello.client, hello.protocol
-        );
-        return connection.fail(Some(request.id), codes::PROTOCOL_MISMATCH, message);
-    }
-    connection.greeted = true;
-    let answer = HelloAnswer { protocol: PROTOCOL, session: entry.clone(), capabilities: capabilities.clone() };
-    match serde_json::to_value(answer) {
-        Ok(answer) => connection.answer(Some(request.id), Ok(answer)),
-        Err(error) => connection.fail(Some(request.id), codes::INTERNAL, error.to_string()),
-    }
-}
-
-impl Connection {
-    fn answer(&mut self, id: Option<u64>, answer: Result<serde_json::Value, ResponseError>) {
-        let (result, error) = match answer {
-            Ok(result) => (Some(result), None),
-            Err(error) => (None, Some(error)),
-        };
-        if let Ok(bytes) = framing::encode(&Response { jsonrpc: JsonRpc::V2, id, result, error }) {
-            self.unsent.extend_from_slice(&bytes);
-        }
-    }
-
-    /// One clear message, and the connection is closed.
-    fn fail(&mut self, id: Option<u64>, code: &str, message: impl Into<String>) {
-        self.answer(id, Err(ResponseError::refused(code, message)));
-        self.closing = true;
-    }
-}
-
-/// Writes what the client takes now; false if it is gone or does not read.
-fn write_some(connection: &mut Connection) -> bool {
-    while !connection.unsent.is_empty() {
-        let Some(mut stream) = connection.stream.get() else { return true };
-        match stream.write(&connection.unsent) {
-            Ok(0) => return false,
-            Ok(count) => drop(connection.unsent.drain(..count)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return connection.unsent.len() <= MAX_UNREAD,
-            Err(_) => return false,
-        }
-    }
-    true
 }
 
 /// An event as it goes on the wire.

@@ -111,6 +111,31 @@ fn a_patch_that_nobody_waits_for_any_more_does_not_go_live() {
     assert_eq!(ask(&mut program, "m.X"), "1");
 }
 
+#[test]
+fn a_patch_that_is_worked_on_is_waited_for() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace, pythons::newest(), "X = 0\n");
+    let path = workspace.path().join("m.py");
+    let entry = workspace.sessions(1).remove(0);
+    let mut wire = Wire::connect(&entry);
+    wire.hello(1).expect("hello");
+    let slow = assignment(&path, 0, "X = (__import__('time').sleep(6), 1)[1]", 20_000);
+    let request = json!({ "jsonrpc": "2.0", "id": 2, "method": "patch/prepare", "params": slow,
+        "expires": Expiry::after(Duration::from_secs(5)) });
+    wire.send(format!("{request}\n").as_bytes()).expect("it listens");
+    let mut told = 0;
+    let answer = loop {
+        let message = wire.receive().expect("it answers");
+        told += usize::from(message["method"] == "request/working" && message["params"]["id"] == 2);
+        if message["id"] == 2 {
+            break message;
+        }
+    };
+    assert_eq!(answer["result"]["committed"], true, "{answer}");
+    assert!(told > 0);
+    assert_eq!(ask(&mut program, "m.X"), "1");
+}
+
 /// What an edited statement gives, patched into a program that waits for its input.
 fn given(python: &Python, module: &str, edited: &str, asked: &str) -> String {
     let workspace = Workspace::new();

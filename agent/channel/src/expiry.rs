@@ -10,6 +10,15 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+/// How often a process says that it works on a request.
+pub const WORKING_EVERY: Duration = Duration::from_secs(1);
+/// How long after it said so it may still be carried out.
+pub const WORKING_LEASE: Duration = Duration::from_secs(4);
+/// How long it is then waited for: longer, so that the answer to what went live at the last moment is heard.
+pub const WORKING_PATIENCE: Duration = Duration::from_secs(5);
+/// A request on which a process works longer than that is given up.
+pub const WORKING_AT_MOST: Duration = Duration::from_secs(60);
+
 /// A time on the monotonic clock of one machine since its boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {

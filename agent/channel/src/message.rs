@@ -28,6 +28,8 @@ pub mod event {
     pub const FIRST_RUN: &str = "code/first-run";
     pub const OLD_CODE_LEFT: &str = "code/old-left";
     pub const SESSION_ENDED: &str = "session/ended";
+    /// To the connection that asked: the process works on a request, whose number is `id`, and needs more time.
+    pub const WORKING: &str = "request/working";
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,7 +39,7 @@ pub struct Request {
     pub method: String,
     #[serde(default)]
     pub params: Value,
-    /// Nothing of it may go live later than that.
+    /// Nothing of it may go live later than that, unless the process said since that it works on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Expiry>,
 }

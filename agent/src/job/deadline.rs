@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hotsplice_channel::codes;
-use hotsplice_channel::message::ResponseError;
+use hotsplice_channel::message::{Request, ResponseError};
 use pyo3::exceptions::{PyRuntimeError, PySystemExit};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -287,7 +287,8 @@ impl Limit {
 
     /// A job that carries on in the place of the abandoned one.
     fn successor(&self) -> Job {
-        let successor = Job::new(self.job.request.clone(), Box::new(|_| {}));
+        let request = Request { expires: self.job.expiry(), ..self.job.request.clone() };
+        let successor = Job::new(request, Box::new(|_| {}));
         successor.deadline.phase.store(self.job.deadline.phase.load(Ordering::Acquire), Ordering::Release);
         successor
     }

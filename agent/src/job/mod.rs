@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotsplice_channel::codes;
+use hotsplice_channel::expiry::{Expiry, WORKING_AT_MOST, WORKING_EVERY, WORKING_LEASE};
 use hotsplice_channel::message::{JsonRpc, Request, Response, ResponseError, method};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -53,6 +54,10 @@ pub struct Job {
     request: Request,
     /// Taken by the first answer; there is no second one.
     reply: Mutex<Option<Reply>>,
+    /// Until when whoever asked waits for it.
+    expires: Mutex<Option<Expiry>>,
+    /// Python works on it.
+    begun: AtomicBool,
     deadline: Deadline,
 }
 
@@ -61,7 +66,9 @@ type Reply = Box<dyn FnOnce(Response) + Send>;
 impl Job {
     fn new(request: Request, reply: Reply) -> Self {
         let number = LAST.fetch_add(1, Ordering::AcqRel) + 1;
-        Self { number, request, reply: Mutex::new(Some(reply)), deadline: Deadline::default() }
+        let expires = Mutex::new(request.expires.clone());
+        let (reply, begun, deadline) = (Mutex::new(Some(reply)), AtomicBool::new(false), Deadline::default());
+        Self { number, request, reply, expires, begun, deadline }
     }
 
     fn answer(&self, answer: Result<Value, ResponseError>) {
@@ -75,8 +82,29 @@ impl Job {
         }
     }
 
+    fn expiry(&self) -> Option<Expiry> {
+        self.expires.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn is_expired(&self) -> bool {
-        self.request.expires.as_ref().is_some_and(|expires| expires.is_over())
+        self.expiry().is_some_and(|expires| expires.is_over())
+    }
+
+    fn is_answered(&self) -> bool {
+        self.reply.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Whoever asked is about to be told that it is worked on, and waits so much longer. False if nobody waits any more.
+    fn extend(&self) -> bool {
+        let mut expires = self.expires.lock().unwrap_or_else(PoisonError::into_inner);
+        match expires.as_mut() {
+            Some(expires) if expires.is_over() => false,
+            Some(expires) => {
+                *expires = Expiry::after(WORKING_LEASE);
+                true
+            }
+            None => true,
+        }
     }
 
     /// Waits until no other patch is made in this process.
@@ -184,8 +212,8 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     spawned.is_ok()
 }
 
-/// Serves a request on a thread of its own and hands the answer to `reply`.
-pub fn start(request: Request, reply: impl FnOnce(Response) + Send + 'static) {
+/// Serves a request on a thread of its own and hands the answer to `reply`. What it gives tells whether it is worked on.
+pub fn start(request: Request, reply: impl FnOnce(Response) + Send + 'static) -> Working {
     let job = Arc::new(Job::new(request, Box::new(reply)));
     let own = job.clone();
     let started = spawn("hotsplice-job", move || {
@@ -199,6 +227,38 @@ pub fn start(request: Request, reply: impl FnOnce(Response) + Send + 'static) {
     if !started {
         let message = "the process can't start a thread; nothing was changed";
         job.answer(Err(ResponseError::refused(codes::INTERNAL, message)));
+    }
+    Working { job, until: Instant::now() + WORKING_AT_MOST }
+}
+
+/// A request that may take long.
+pub struct Working {
+    job: Arc<Job>,
+    until: Instant,
+}
+
+/// How it stands.
+pub enum Progress {
+    Waits,
+    Works,
+    /// It is answered, or nobody waits for it any more.
+    Over,
+}
+
+impl Working {
+    pub const LOOK: Duration = WORKING_EVERY;
+
+    /// From here on it is waited for as long as is said, if it is worked on.
+    pub fn progress(&self) -> Progress {
+        if self.job.is_answered() || Instant::now() > self.until {
+            Progress::Over
+        } else if !self.job.begun.load(Ordering::Acquire) {
+            Progress::Waits
+        } else if self.job.extend() {
+            Progress::Works
+        } else {
+            Progress::Over
+        }
     }
 }
 
@@ -216,6 +276,7 @@ fn serve(job: &Arc<Job>) -> Result<Value, ResponseError> {
             let message = "whoever asked for the patch does not wait for it any more; nothing was changed";
             return Err(ResponseError::refused(codes::TIMED_OUT, message));
         }
+        job.begun.store(true, Ordering::Release);
         let listed = Listed::enter(py);
         // The first request loads it, which reads many files. Should that fail, it does so again below.
         let _ = switching::hurried(py, || engine(py));

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hotsplice_channel::expiry::Expiry;
+use hotsplice_channel::expiry::{Expiry, WORKING_PATIENCE};
 use hotsplice_channel::message::{Hello, HelloAnswer, JsonRpc, Request, Response, event, method};
 use hotsplice_channel::registry::{self, Entry};
 use hotsplice_channel::{PROTOCOL, codes, framing};
@@ -35,7 +35,14 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Requests that change the process.
 const CHANGING: [&str; 3] = [method::PREPARE, method::COMMIT, method::ABORT];
 
-type Pending = Arc<Mutex<HashMap<u64, Sender<Response>>>>;
+type Pending = Arc<Mutex<HashMap<u64, Sender<Said>>>>;
+
+/// What a process says to a request.
+enum Said {
+    /// It works on it.
+    Working,
+    Answer(Response),
+}
 
 pub struct Client {
     entry: Entry,
@@ -155,7 +162,7 @@ impl Client {
         let received = match written {
             Ok(()) => self.wait(&answer, patience, changes),
             // It may have said why before it closed.
-            Err(_) => answer.recv_timeout(Duration::from_millis(200)).map_err(|_| RecvTimeoutError::Disconnected),
+            Err(_) => self.wait(&answer, Duration::from_millis(200), true).map_err(|_| RecvTimeoutError::Disconnected),
         };
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         let response = received.map_err(|error| match error {
@@ -170,19 +177,17 @@ impl Client {
         serde_json::from_value(response.result.unwrap_or(Value::Null)).map_err(bad)
     }
 
-    /// A question is not waited for longer once the process is stopped; what may have changed something is.
-    fn wait(
-        &self,
-        answer: &Receiver<Response>,
-        patience: Duration,
-        changes: bool,
-    ) -> Result<Response, RecvTimeoutError> {
-        let end = Instant::now() + patience;
+    /// A question is not waited for longer once the process is stopped; what may have changed something is. What the process
+    /// works on is waited for as long as it says so.
+    fn wait(&self, answer: &Receiver<Said>, patience: Duration, changes: bool) -> Result<Response, RecvTimeoutError> {
+        let mut end = Instant::now() + patience;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match answer.recv_timeout(if changes { left } else { left.min(LOOK) }) {
+                Ok(Said::Answer(response)) => return Ok(response),
+                Ok(Said::Working) => end = end.max(Instant::now() + WORKING_PATIENCE),
                 Err(RecvTimeoutError::Timeout) if left > LOOK && !changes && !self.is_stopped() => {}
-                received => return received,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -229,6 +234,13 @@ fn take(line: &[u8], pending: &Pending, on_event: &impl Fn(Event)) -> bool {
             return false;
         }
         let params = message.get("params").cloned().unwrap_or(Value::Null);
+        if method == event::WORKING {
+            let pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(waiting) = params.get("id").and_then(Value::as_u64).and_then(|id| pending.get(&id)) {
+                let _ = waiting.send(Said::Working);
+            }
+            return true;
+        }
         on_event(Event::Notification { method: method.to_owned(), params });
         return true;
     }
@@ -240,13 +252,13 @@ fn take(line: &[u8], pending: &Pending, on_event: &impl Fn(Event)) -> bool {
         Some(id) => {
             if let Some(waiting) = pending.remove(&id) {
                 // It may have given up waiting.
-                let _ = waiting.send(response);
+                let _ = waiting.send(Said::Answer(response));
             }
         }
         // An error that belongs to no request ends the connection: everybody who waits is told.
         None => {
             for (_, waiting) in pending.drain() {
-                let _ = waiting.send(response.clone());
+                let _ = waiting.send(Said::Answer(response.clone()));
             }
         }
     }

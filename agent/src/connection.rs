@@ -1,0 +1,84 @@
+//! One client of the listener: what it has said so far, and what is still to be written to it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+
+use hotsplice_channel::message::{Capability, Hello, HelloAnswer, JsonRpc, Request, Response, ResponseError};
+use hotsplice_channel::registry::Entry;
+use hotsplice_channel::{PROTOCOL, codes, framing};
+
+use crate::descriptor::Guarded;
+
+/// More than this many bytes unread by a client and it is cut off.
+const MAX_UNREAD: usize = 2 * hotsplice_channel::MAX_MESSAGE;
+
+/// A client.
+pub struct Connection {
+    pub stream: Guarded<UnixStream>,
+    pub lines: framing::Lines,
+    pub unsent: Vec<u8>,
+    pub greeted: bool,
+    /// No more is read; what is unsent is still written.
+    pub closing: bool,
+}
+
+impl Connection {
+    pub fn answer(&mut self, id: Option<u64>, answer: Result<serde_json::Value, ResponseError>) {
+        let (result, error) = match answer {
+            Ok(result) => (Some(result), None),
+            Err(error) => (None, Some(error)),
+        };
+        if let Ok(bytes) = framing::encode(&Response { jsonrpc: JsonRpc::V2, id, result, error }) {
+            self.unsent.extend_from_slice(&bytes);
+        }
+    }
+
+    /// One clear message, and the connection is closed.
+    pub fn fail(&mut self, id: Option<u64>, code: &str, message: impl Into<String>) {
+        self.answer(id, Err(ResponseError::refused(code, message)));
+        self.closing = true;
+    }
+}
+
+/// Writes what the client takes now; false if it is gone or does not read.
+pub fn write_some(connection: &mut Connection) -> bool {
+    while !connection.unsent.is_empty() {
+        let Some(mut stream) = connection.stream.get() else { return true };
+        match stream.write(&connection.unsent) {
+            Ok(0) => return false,
+            Ok(count) => drop(connection.unsent.drain(..count)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return connection.unsent.len() <= MAX_UNREAD,
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// The first that a client says.
+pub fn greet(
+    connection: &mut Connection,
+    request: Request,
+    entry: &Entry,
+    capabilities: &BTreeMap<String, Capability>,
+) {
+    let hello: Hello = match serde_json::from_value(request.params) {
+        Ok(hello) => hello,
+        Err(error) => return connection.fail(Some(request.id), codes::BAD_MESSAGE, format!("no hello: {error}")),
+    };
+    if hello.protocol != PROTOCOL {
+        let message = format!(
+            "the agent in process {} speaks protocol {PROTOCOL} (hotsplice {}), {} speaks {}: start the process again \
+             with the same version of Hotsplice",
+            entry.pid, entry.version, hello.client, hello.protocol
+        );
+        return connection.fail(Some(request.id), codes::PROTOCOL_MISMATCH, message);
+    }
+    connection.greeted = true;
+    let answer = HelloAnswer { protocol: PROTOCOL, session: entry.clone(), capabilities: capabilities.clone() };
+    match serde_json::to_value(answer) {
+        Ok(answer) => connection.answer(Some(request.id), Ok(answer)),
+        Err(error) => connection.fail(Some(request.id), codes::INTERNAL, error.to_string()),
+    }
+}
