@@ -271,6 +271,11 @@ def registries_of(decorator):
     return [container for containers in found for container in containers]
 
 
+def kinds_of_fields():
+    """Modules that know classes whose methods are generated from fields, besides those of the standard library."""
+    return [_adapter("attrs")] if "attr._make" in sys.modules else []
+
+
 def keeper(owner):
     """The adapter that adds members to a class which can't be made again."""
     if "sqlalchemy.orm.decl_api" not in sys.modules:

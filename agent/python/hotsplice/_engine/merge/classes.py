@@ -1,18 +1,15 @@
 """A class that was built again lends its namespace to the live one, which keeps its identity and its instances."""
 
 import abc
-import dataclasses
 import enum
 import typing
-from functools import partial
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
-from ..evaluate.sandbox import guarded
 from ..live import lookup
 from ..live.code import compile_excerpt, compile_text, find_class_body
 from ..live.files import live_file
 from ..native import native
-from . import dataclass_fields, edited, enums, instances, layouts, replacing, wrapped
+from . import edited, enums, fields, instances, layouts, replacing, wrapped
 
 MISSING = object()
 REPLACED = object()
@@ -87,15 +84,12 @@ def merge(merger, live, made, scope):
             plan.set_class_attribute(live, name, ())
         elif goes and name not in new and name not in OWN_KEYS:
             plan.delete_class_attribute(live, name)
-    _point_class_cells(plan, live, made, new)
+    point_class_cells(plan, live, made, new)
     if "__abstractmethods__" in new or "__abstractmethods__" in old:
         plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
     if bases != live.__bases__:
         plan.add("bases", live, bases, _live_base(merger, made.__base__) if problem else None)
-    if dataclasses.is_dataclass(made) and "__dataclass_fields__" in new:
-        if dataclass_fields.differ(live, made):
-            _follow_in_dataclasses(merger, live, made)
-        _fill_instances(merger, live, made, scope)
+    fields.follow(merger, live, made, scope, point_class_cells)
     merger.replaced.append((made, live))
     plan.discarded.append(made)
 
@@ -206,7 +200,7 @@ def _same_accessors(merger, old, new):
     )
 
 
-def _point_class_cells(plan, live, made, namespace):
+def point_class_cells(plan, live, made, namespace):
     """``super()`` and ``__class__`` in the new functions mean the live class."""
     seen = set()
     pending = list(namespace.values())
@@ -283,49 +277,6 @@ def _update_protocol(owner):
         if callable_only in owner.__dict__:
             names = [name for name in owner.__protocol_attrs__ if not callable(getattr(owner, name, None))]
             setattr(owner, callable_only, not names if callable_only.endswith("only__") else set(names))
-
-
-def _follow_in_dataclasses(merger, live, made):
-    """Dataclasses below get the fields that their base has now."""
-    plan, instead = merger.plan, {live: made}
-    for below in dataclass_fields.subclasses(live):
-        again = partial(dataclass_fields.made_again, below, instead)
-        helper = guarded(again, merger.shadow, f"making the fields of {below.__qualname__} anew")
-        instead[below] = helper
-        for name, value in dataclass_fields.generated(helper, below):
-            old = below.__dict__.get(name)
-            if old is value:
-                continue
-            if isinstance(old, FunctionType) and isinstance(value, FunctionType):
-                merger.merge_function(old, value)
-            else:
-                plan.set_class_attribute(below, name, value)
-        _point_class_cells(plan, below, helper, dict(helper.__dict__))
-
-
-def _fill_instances(merger, live, made, scope):
-    """Existing instances of a dataclass get the default of a field that is new."""
-    before = live.__dict__.get("__dataclass_fields__", {})
-    for name, field in made.__dataclass_fields__.items():
-        if name in before:
-            continue
-        instances = [
-            instance
-            for instance in native.objects_of_type(*lookup.with_subclasses(live))
-            if name not in getattr(instance, "__dict__", ())
-        ]
-        for instance in instances:
-            if field.default_factory is not dataclasses.MISSING:
-                value = guarded(field.default_factory, merger.shadow, f"the default factory of {name}")
-                merger.plan.add("attribute-set", instance, name, value)
-        if instances and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            for outcome in merger.change.outcomes:
-                if tuple(outcome.edit["scope"]) == scope and name in outcome.edit["binds"]:
-                    outcome.caveat(
-                        "HS0503",
-                        f"{len(instances)} existing instances of {live.__qualname__} lack {name}: "
-                        "the field has no default",
-                    )
 
 
 class _Discarded:

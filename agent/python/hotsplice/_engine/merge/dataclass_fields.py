@@ -6,7 +6,9 @@ the class what was generated.
 """
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from types import FunctionType
+from typing import Any
 
 from ..live import lookup
 
@@ -14,23 +16,25 @@ _GENERATED = (
     *("__init__", "__repr__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"),
     *("__setattr__", "__delattr__", "__match_args__", "__replace__", "__dataclass_fields__"),
 )
+# What constructors call where the class has it.
+HOOKS = ("__post_init__",)
 _OPTIONS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen")
 _FIELD_OPTIONS = ("default", "default_factory", "init", "repr", "hash", "compare", "kw_only")
 
 
-def is_dataclass(cls):
+def is_own(cls: Any) -> bool:
     """Whether the class itself was decorated."""
     return "__dataclass_params__" in cls.__dict__
 
 
 def subclasses(cls):
     """Every dataclass below, each after its bases."""
-    found = [below for below in lookup.with_subclasses(cls) if below is not cls and is_dataclass(below)]
+    found = [below for below in lookup.with_subclasses(cls) if below is not cls and is_own(below)]
     return sorted(found, key=lambda below: len(below.__mro__))
 
 
 def differ(live, made):
-    return _described(live) != _described(made)
+    return _described(live) != _described(made) or hasattr(live, "__post_init__") != hasattr(made, "__post_init__")
 
 
 def _described(cls):
@@ -59,8 +63,10 @@ def made_again(cls, instead):
     for name, value in cls.__dict__.items():
         if isinstance(value, FunctionType) and not _is_generated(value):
             namespace[name] = value
-    if hasattr(cls, "__post_init__"):
-        namespace["__post_init__"] = cls.__post_init__
+    hooks = (instead.get(base, base).__dict__.get("__post_init__") for base in cls.__mro__)
+    hook = next((one for one in hooks if one is not None), None)
+    if hook is not None:
+        namespace["__post_init__"] = hook
     options = {option: getattr(cls.__dataclass_params__, option) for option in _OPTIONS}
     helper = type(cls.__name__, tuple(bases), namespace)
     return dataclasses.dataclass(match_args="__match_args__" in cls.__dict__, **options)(helper)
@@ -76,6 +82,20 @@ def generated(helper, cls):
         own = cls.__dict__.get(name)
         if name in helper.__dict__ and not (isinstance(own, FunctionType) and not _is_generated(own)):
             yield name, helper.__dict__[name]
+
+
+def new_fields(live: Any, made: Any) -> "Iterator[tuple[str, Callable[[Any], Any] | None, bool]]":
+    """Fields that the live class has not, what gives an object its value, and whether the object has to have it.
+
+    A plain default is found in the class.
+    """
+    before = live.__dict__.get("__dataclass_fields__", {})
+    for name, field in made.__dataclass_fields__.items():
+        if name not in before:
+            factory = field.default_factory
+            has_factory = factory is not dataclasses.MISSING
+            needed = has_factory or field.default is dataclasses.MISSING
+            yield name, (lambda _, factory=factory: factory()) if has_factory else None, needed
 
 
 def _is_generated(function):

@@ -94,6 +94,9 @@ def _of_known_kind(owner: type) -> set[str]:
         return {FIELDS}
     if dataclasses.is_dataclass(owner) and "__dataclass_fields__" in owner.__dict__:
         return {FIELDS, SPECIAL}
+    if "__attrs_attrs__" in owner.__dict__:
+        # Validators and defaults may be methods.
+        return {FIELDS, METHODS}
     return {FIELDS} if typing.is_typeddict(owner) else set()
 
 
@@ -120,6 +123,8 @@ def _is_standard(kind: Any) -> bool:
 
 
 def _of_decorator(decorator: object) -> set[str]:
+    while type(decorator) is functools.partial:
+        decorator = decorator.func
     if any(decorator is one for one in (dataclasses.dataclass, functools.total_ordering)):
         return {FIELDS, SPECIAL}
     return set() if _is_standard(decorator) else {FIELDS, METHODS}

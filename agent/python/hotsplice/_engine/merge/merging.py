@@ -20,6 +20,7 @@ from . import (
     defaults,
     deferred,
     enums,
+    fields,
     headers,
     imports,
     keepers,
@@ -375,6 +376,7 @@ class Merger:
                 owner = lookup.find_class(self.namespace, scope)
                 for name, outcome in names.items():
                     outcome.attempt(self._bind_in_class, scope, owner, name, outcome)
+        fields.follow_hooks(self, classes.point_class_cells)
         annotations.follow_future(self)
         for scope in {*self.shadow.classes, *self.change.classes} - self.rebuilt:
             annotations.bind_in_class(self, scope)
