@@ -11,7 +11,7 @@ from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
 from .evaluate.sandbox import Shadow
 from .evaluate.world import World
-from .frameworks import observers
+from .frameworks import arguments, observers
 from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup, objects
@@ -24,7 +24,7 @@ def evaluate(transaction):
     _leave_out_what_runs(transaction)
     observers.mark(transaction)
     order.report(transaction)
-    configured = [*_configure_again(transaction), *lambdas.follow(transaction)]
+    configured = [*_configure_again(transaction), *lambdas.follow(transaction), *arguments.kept(transaction)]
     wanted = [
         (change, outcome)
         for change in transaction.files

@@ -27,15 +27,20 @@ from functools import partial
 from types import FunctionType
 
 from ..live import lookup, objects
+from .observed import Observed
 
 # Adapter → the module that a program has imported if it uses the framework, or several
 _KNOWN: dict[str, str | tuple[str, ...]] = {
     "flask": "flask",
+    "flask_config": "flask",
     # Before those that build on it.
     "pydantic": "pydantic.main",
     "starlette": "starlette.routing",
+    "sqlalchemy": "sqlalchemy.orm.decl_api",
+    "marshmallow": "marshmallow.schema",
     "django": "django.urls",
     "click": "click",
+    "typer": "typer.main",
     "celery": "celery._state",
     "textual": "textual.app",
     "discord": "discord.ext.commands",
@@ -206,63 +211,13 @@ def follow(transaction):
     edits = [outcome.edit for change in transaction.files for outcome in change.outcomes]
     for adapter in adapters:
         if hasattr(adapter, "observe"):
-            _carry_out(transaction, adapter, partial(adapter.observe, Observed(transaction, adapter)))
+            seen = Observed(transaction, partial(_carry_out, transaction, adapter))
+            _carry_out(transaction, adapter, partial(adapter.observe, seen))
         for action in adapter.follow(edits, functions) if hasattr(adapter, "follow") else ():
             transaction.plan.afterwards.append(partial(_carry_out, transaction, adapter, action))
     for name, reason in _UNFIT.items():
         _say_unfit(transaction, name, reason)
     _UNFIT.clear()
-
-
-class Observed:
-    """What an adapter is shown of a patch."""
-
-    def __init__(self, transaction, adapter):
-        self._transaction = transaction
-        self._adapter = adapter
-        # id of a live class → (class, outcomes of the edits in it)
-        self._classes = {}
-        for change in transaction.files:
-            for namespace in change.namespaces:
-                for outcome in change.outcomes:
-                    self._note(namespace, outcome)
-
-    def _note(self, namespace, outcome):
-        edit = outcome.edit
-        scope = [*edit["scope"], edit["definition"].rpartition(".")[2]] if edit["what"] == "class" else edit["scope"]
-        if not scope or "<locals>" in scope or edit["change"] == "derived":
-            return
-        for depth in range(1, len(scope) + 1):
-            cls = lookup.find_class(namespace, scope[:depth])
-            if cls is not None:
-                self._classes.setdefault(id(cls), (cls, []))[1].append(outcome)
-
-    def classes_below(self, base):
-        """Edited classes that derive from a framework's, with the edits in them."""
-        return [(cls, outcomes) for cls, outcomes in self._classes.values() if base in cls.__mro__]
-
-    def registrations(self):
-        """Edits of functions, with the objects that their decorators name."""
-        for change in self._transaction.files:
-            for outcome in change.outcomes:
-                edit = outcome.edit
-                if edit["what"] == "function" and "<locals>" not in edit["scope"]:
-                    heads = {name.partition(".")[0] for name in (*edit["registrars"], *edit["reads"])}
-                    names = (namespace.globals for namespace in change.namespaces)
-                    yield outcome, [one[head] for one in names for head in heads if head in one]
-
-    def bindings(self):
-        """Names of modules that get another value: (module's name, its namespace, name, outcome)."""
-        for change in self._transaction.files:
-            for namespace in change.namespaces:
-                for outcome in change.outcomes:
-                    if not outcome.edit["scope"] and outcome.edit["what"] != "import":
-                        for name in outcome.edit["binds"]:
-                            yield namespace.name, namespace.globals, name, outcome
-
-    def after(self, action):
-        """Has something done once the patch is live."""
-        self._transaction.plan.afterwards.append(partial(_carry_out, self._transaction, self._adapter, action))
 
 
 def registries_of(decorator):

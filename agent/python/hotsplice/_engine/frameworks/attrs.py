@@ -145,6 +145,12 @@ def generated(helper: type, cls: type) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def defaults(cls: type) -> dict[str, Any]:
+    """Plain values that the constructor gives."""
+    given = {field.name: field.default for field in _fields(cls) if field.default is not attr.NOTHING}
+    return {name: value for name, value in given.items() if type(value) is not attr.Factory}
+
+
 def new_fields(live: type, made: type) -> Iterator[tuple[str, "Callable[[Any], Any] | None", bool]]:
     """Fields that the live class has not, what gives an object its value, and that the object has to have it."""
     before = {field.name for field in _fields(live)}

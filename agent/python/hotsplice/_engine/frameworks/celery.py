@@ -8,5 +8,5 @@ from celery import _state
 def registries(decorator: Any) -> list[Any]:
     """What a decorator of the framework registers in, besides what it leads to itself."""
     if getattr(decorator, "__module__", "").startswith("celery."):
-        return [app._tasks for app in _state._get_active_apps()]
+        return [one for app in _state._get_active_apps() for one in (app._tasks, app._pending)]
     return []

@@ -4,11 +4,12 @@ import copy
 from functools import partial
 
 import flask
-from flask.views import MethodView, http_method_funcs
-from werkzeug.routing import Map
+from flask.views import MethodView, View, http_method_funcs
+from werkzeug.routing import BaseConverter, Map
 
 from ..live.lookup import with_subclasses
 from ..native import native
+from . import click as commands
 from . import copied, resolved, without
 
 _REGISTRIES = (
@@ -36,6 +37,17 @@ _HANDED_ON = (
     "error_handler_spec",
 )
 
+# What templates find, kept by the environment.
+_TEMPLATES = ("filters", "tests", "globals")
+
+
+def registries(decorator):
+    """`@app.template_filter()` and its like register in what the application has for templates."""
+    if not decorator.__module__.startswith("flask.") or "template_" not in decorator.__name__:
+        return []
+    apps = native.objects_of_type(*with_subclasses(flask.Flask))
+    return [getattr(app.jinja_env, name) for app in apps if "jinja_env" in vars(app) for name in _TEMPLATES]
+
 
 def stand_in(value):
     if not isinstance(value, (flask.Flask, flask.Blueprint)):
@@ -44,6 +56,7 @@ def stand_in(value):
     for name in _REGISTRIES:
         if name in vars(value):
             vars(twin)[name] = copied(vars(value)[name])
+    twin.cli = commands.stand_in(value.cli)
     if isinstance(value, flask.Flask):
         twin._got_first_request = False
         twin.url_map = _copied_map(value.url_map)
@@ -55,6 +68,7 @@ def stand_in(value):
 
 
 def forget(twin, holds):
+    commands.forget(twin.cli, holds)
     if isinstance(twin, flask.Flask):
         gone = {endpoint for endpoint, view in twin.view_functions.items() if holds(view)}
         if gone:
@@ -76,14 +90,15 @@ def hand_on(live, twin, copy_of):
     if not added and not forgotten and not changed:
         return
     for app in native.objects_of_type(*with_subclasses(flask.Flask)):
-        for name in [name for name, blueprint in app.blueprints.items() if blueprint is live]:
+        names = [name for name, blueprint in app.blueprints.items() if blueprint is live]
+        for name in names:
             copy_of_app = copy_of(app)
             prefix = _prefix(app, live, name)
             for holds in forgotten:
                 forget(copy_of_app, holds)
             outer, _, own = name.rpartition(".")
             options = {"url_prefix": prefix, "name": own, "name_prefix": outer}
-            state = live.make_setup_state(copy_of_app, options, False)
+            state = live.make_setup_state(copy_of_app, options, name == names[0])
             for defer in added:
                 defer(state)
             for registry in changed:
@@ -96,10 +111,21 @@ def settle(live, twin, live_of, plan):
             new = resolved(vars(twin)[name], live_of)
             if new != vars(live)[name]:
                 plan.set_name(vars(live), name, new)
+    commands.settle(live.cli, twin.cli, live_of, plan)
+    if "jinja_env" in vars(twin) and "jinja_env" not in vars(live):
+        # Made for the copy, which the program does not get.
+        plan.afterwards.append(partial(_give_templates, live, twin.jinja_env, live_of))
     if isinstance(live, flask.Blueprint):
         plan.set_name(vars(live), "deferred_functions", twin.deferred_functions)
     elif _rules(twin.url_map) != twin._rules_before:
         plan.set_name(vars(live), "url_map", twin.url_map)
+
+
+def _give_templates(live, made, live_of):
+    for name in _TEMPLATES:
+        held = getattr(live.jinja_env, name)
+        for key, value in getattr(made, name).items():
+            held.setdefault(key, live_of(value))
 
 
 def _prefix(app, blueprint, name):
@@ -162,10 +188,22 @@ def _rules(rules):
 
 def observe(patch):
     """The methods that a class of views answers are noted in its rules; views are looked up at each request."""
+    for _, outcomes in patch.classes_below(View):
+        for outcome in outcomes:
+            if {"decorators", "init_every_request", "provide_automatic_options"} & set(outcome.edit["binds"]):
+                outcome.caveat("HS0403", "as_view() looked at it when the view was registered: register it again")
+    if patch.classes_below(BaseConverter):
+        patch.after(_compile_rules)
     for cls, outcomes in patch.classes_below(MethodView):
         names = {outcome.edit["definition"].rpartition(".")[2] for outcome in outcomes}
         if names & {*http_method_funcs, "methods"}:
             patch.after(partial(_note_methods, cls))
+
+
+def _compile_rules():
+    """A rule has its converters' expressions in its own."""
+    for app in native.objects_of_type(*with_subclasses(flask.Flask)):
+        app.url_map = _copied_map(app.url_map)
 
 
 def _note_methods(cls):

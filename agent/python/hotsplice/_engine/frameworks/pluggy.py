@@ -3,9 +3,59 @@
 from functools import partial
 from typing import Any
 
-from pluggy._hooks import HookImpl, varnames
+from pluggy import PluginManager
+from pluggy._hooks import HookImpl, normalize_hookimpl_opts, varnames
 
+from ..live.lookup import with_subclasses
 from ..native import native
+
+
+def observe(patch: Any) -> None:
+    """A plugin that is registered gets and loses hooks with its class."""
+    edited = {one for cls, _ in patch.classes_below(object) for one in with_subclasses(cls)}
+    for manager in native.objects_of_type(*with_subclasses(PluginManager)) if edited else ():
+        for plugin in manager.get_plugins():
+            if type(plugin) in edited or plugin in edited:
+                patch.after(partial(_register_again, manager, plugin))
+
+
+def _register_again(manager: Any, plugin: Any) -> None:
+    held = {one.name: one for one in manager.get_hookcallers(plugin) or ()}
+    found = _implementations(manager, plugin)
+    for hook, caller in held.items():
+        before = next(one for one in caller.get_hookimpls() if one.plugin is plugin)
+        if hook not in found:
+            caller._remove_plugin(plugin)
+        elif found[hook].opts != before.opts:
+            _exchange(manager, caller, plugin, found[hook])
+    for hook, implementation in found.items():
+        caller = getattr(manager.hook, hook, None)
+        if hook not in held and caller is not None:
+            _exchange(manager, caller, plugin, implementation)
+
+
+def _implementations(manager: Any, plugin: Any) -> dict[str, Any]:
+    found = {}
+    for attribute in dir(plugin):
+        options = manager.parse_hookimpl_opts(plugin, attribute)
+        if options is not None:
+            normalize_hookimpl_opts(options)
+            made = HookImpl(plugin, manager.get_name(plugin), getattr(plugin, attribute), options)
+            found[options.get("specname") or attribute] = made
+    return found
+
+
+def _exchange(manager: Any, caller: Any, plugin: Any, implementation: Any) -> None:
+    """Adds all again in the order in which the plugins were registered: it decides which of them comes first."""
+    by_plugin = {id(one.plugin): one for one in caller.get_hookimpls()}
+    by_plugin[id(plugin)] = implementation
+    if caller.has_spec():
+        manager._verify_hook(caller, implementation)
+    for one in caller.get_hookimpls():
+        caller._remove_plugin(one.plugin)
+    for _, one in manager.list_name_plugin():
+        if id(one) in by_plugin:
+            caller._add_hookimpl(by_plugin[id(one)])
 
 
 def follow(edits: Any, functions: Any) -> Any:

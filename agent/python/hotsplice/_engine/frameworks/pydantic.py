@@ -6,10 +6,12 @@ import sys
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import PydanticUndefined
 
 from ..live.lookup import with_subclasses
 from ..native import native
+from ..merge.fields import report_former
 from . import change_classes
 
 # Models of these packages are made of their own only.
@@ -17,10 +19,44 @@ _OTHERS = ("pydantic.", "fastapi.")
 
 
 def observe(patch: Any) -> None:
-    changed = [cls for cls, _ in patch.classes_below(BaseModel)]
+    edited = patch.classes_below(BaseModel)
+    changed = [cls for cls, _ in edited]
     below = {model for cls in changed for model in with_subclasses(cls)} - set(changed)
     if below:
-        patch.after(partial(_inherit, sorted(below, key=lambda model: len(model.__mro__))))
+        in_order = sorted(below, key=lambda model: len(model.__mro__))
+        patch.after(partial(_inherit, in_order, {cls: dict(cls.model_config) for cls in changed}))
+    for cls, outcomes in edited:
+        patch.after(partial(_fill_new, cls, set(_fields(cls)), set(cls.__private_attributes__)))
+        for outcome in outcomes:
+            _say_lacking(cls, outcome)
+            held = {name: _fields(cls)[name].default for name in outcome.edit["binds"] if name in _fields(cls)}
+            if outcome.edit["change"] == "changed" and held:
+                report_former([outcome], tuple(outcome.edit["scope"]), cls, held, dict.fromkeys(held))
+
+
+def _say_lacking(cls: Any, outcome: Any) -> None:
+    """A field without a default can't be given to objects that exist."""
+    edit = outcome.edit
+    if edit["what"] != "annotation" or edit["change"] != "added":
+        return
+    names = [name for name in edit["binds"] if not name.startswith("_") and "ClassVar" not in edit["reads"]]
+    count = len(native.objects_of_type(*with_subclasses(cls))) if names else 0
+    if count:
+        objects = "1 existing instance lacks" if count == 1 else f"{count} existing instances lack"
+        outcome.caveat("HS0503", f"{objects} {', '.join(names)}: the field has no default")
+
+
+def _fields(model: Any) -> Any:
+    return model.__dict__.get("__pydantic_fields__") or model.__dict__.get("model_fields", {})
+
+
+def _fill_new(cls: Any, before: set[str], private: set[str]) -> None:
+    _fill(cls, {name: info for name, info in _fields(cls).items() if name not in before})
+    added = {name: one for name, one in cls.__private_attributes__.items() if name not in private}
+    for instance in native.objects_of_type(*with_subclasses(cls)) if added else ():
+        given = {name: one.get_default() for name, one in added.items()}
+        held = {name: value for name, value in given.items() if value is not PydanticUndefined}
+        object.__setattr__(instance, "__pydantic_private__", {**held, **(instance.__pydantic_private__ or {})})
 
 
 def follow(edits: Any, functions: Any) -> Any:
@@ -32,15 +68,30 @@ def _rebuild() -> None:
     for model in with_subclasses(BaseModel):
         if model is not BaseModel and not model.__module__.startswith(_OTHERS):
             model.model_rebuild(force=True, raise_errors=False, _types_namespace=_namespace(model))
+    for adapter in native.objects_of_type(*with_subclasses(TypeAdapter)):
+        _rebuild_adapter(adapter)
+
+
+def _rebuild_adapter(adapter: Any) -> None:
+    """An adapter that can't be made again, because it names types that only its maker knows, stays as it was."""
+    if not hasattr(adapter, "rebuild"):
+        return
+    before = dict(vars(adapter))
+    if adapter.rebuild(force=True, raise_errors=False) is False:
+        vars(adapter).update(before)
 
 
 def _namespace(model: Any) -> Any:
     return vars(sys.modules[model.__module__]) if model.__module__ in sys.modules else None
 
 
-def _inherit(models: list[Any]) -> None:
-    """Fields, validators and private attributes of the bases, as a model has them that is made now."""
+def _inherit(models: list[Any], configured: dict[Any, Any]) -> None:
+    """Fields, options, validators and private attributes of the bases, as a model has them that is made now.
+
+    ``configured``: what the options of the edited models were.
+    """
     for model in models:
+        _inherit_options(model, configured)
         key = "__pydantic_fields__" if "__pydantic_fields__" in model.__dict__ else "model_fields"
         own = model.__dict__.get("__annotations__") or getattr(model, "__annotations__", {})
         held = model.__dict__[key]
@@ -53,8 +104,22 @@ def _inherit(models: list[Any]) -> None:
         for base in bases:
             for name, value in base.__private_attributes__.items():
                 model.__private_attributes__.setdefault(name, value)
+        is_plain = model.model_post_init is BaseModel.model_post_init
+        model.__pydantic_post_init__ = None if is_plain else "model_post_init"
         model.model_rebuild(force=True, raise_errors=False, _types_namespace=_namespace(model))
         _fill(model, {name: fields[name] for name in added})
+
+
+def _inherit_options(model: Any, configured: dict[Any, Any]) -> None:
+    options = dict(model.model_config)
+    for base in reversed(model.__mro__[1:]):
+        before = configured.get(base, {})
+        after = base.model_config if before else {}
+        for name in {**before, **after}:
+            if before.get(name) != after.get(name) and options.get(name) == before.get(name):
+                options.pop(name, None)
+                options.update({name: after[name]} if name in after else {})
+    model.model_config = options
 
 
 def _inherit_validators(model: Any) -> None:
@@ -72,3 +137,7 @@ def _fill(model: Any, fields: dict[str, Any]) -> None:
         for name, info in fields.items():
             if name not in instance.__dict__ and not info.is_required():
                 instance.__dict__[name] = info.get_default(call_default_factory=True)
+        # In the order in which a fresh one has them.
+        held = instance.__dict__
+        ordered = {name: held[name] for name in (*_fields(model), *held) if name in held}
+        object.__setattr__(instance, "__dict__", ordered)

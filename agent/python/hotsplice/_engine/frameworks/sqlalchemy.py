@@ -2,12 +2,69 @@
 
 import typing
 from functools import partial
+from types import FunctionType
 from typing import Any
 
-from sqlalchemy import Column, Integer, MetaData
-from sqlalchemy.orm import MapperProperty, RelationshipProperty, registry
+from sqlalchemy import Column, Integer, MetaData, event
+from sqlalchemy.event import registry as events
+from sqlalchemy.orm import MapperProperty, RelationshipProperty, declared_attr, registry
+from sqlalchemy.types import TypeDecorator
 
 from ..errors import Refusal
+from ..live.lookup import with_subclasses
+from ..live.objects import attributes
+from ..native import native
+
+_READ_ONCE = {"__table_args__", "__mapper_args__", "__tablename__"}
+
+
+def observe(patch: Any) -> None:
+    """What was read when a class was mapped, or when a statement was compiled, is not read again."""
+    for cls, outcomes in patch.classes_below(object):
+        mapped = [below.__name__ for below in with_subclasses(cls) if takes_members(below)]
+        for outcome in outcomes if mapped else ():
+            if _was_read(patch, cls, outcome):
+                names = ", ".join(mapped)
+                outcome.caveat("HS0403", f"{names}: mapped as before; start the process again to have it mapped anew")
+    for cls, outcomes in patch.classes_below(TypeDecorator):
+        for outcome in outcomes:
+            if outcome.edit["what"] == "function" and outcome.edit["change"] != "changed":
+                outcome.caveat("HS0403", f"statements that are compiled do without it: {cls.__name__} was looked at")
+    for outcome, functions in patch.functions():
+        # Its decorators have run again: what is registered for the live ones was before.
+        if "decorators" in outcome.edit["parts"]:
+            for key in [key for key in events._key_to_collection if key[2] in functions]:
+                _stop_listening(patch, outcome, key)
+
+
+def _stop_listening(patch: Any, outcome: Any, key: Any) -> None:
+    named = patch.named(outcome)
+    targets = [*named, *(value for one in named for value in attributes(one).values())]
+    target = next((one for one in targets if id(one) == key[0]), None)
+    (function,) = [one for one in native.objects_of_type(FunctionType) if id(one) == key[2]][:1] or [None]
+    if target is None or function is None:
+        outcome.caveat("HS0407", f"it goes on listening for {key[1]} as before, too")
+    else:
+        patch.after(partial(event.remove, target, key[1], function))
+
+
+def _was_read(patch: Any, cls: Any, outcome: Any) -> bool:
+    edit = outcome.edit
+    if _READ_ONCE & set(edit["binds"]):
+        return True
+    if edit["what"] != "function":
+        is_column = edit["what"] in ("assignment", "annotation") and not takes_members(cls)
+        return is_column and any(map(_is_of_library, patch.named(outcome)))
+    # `@declared_attr` runs when a class is mapped, `@validates` is noted then.
+    decorators = [one for one in patch.named(outcome, ("registrars",)) if _is_of_library(one)]
+    is_called = edit["change"] == "changed" and "decorators" not in edit["parts"]
+    return any(one is declared_attr or not is_called for one in decorators)
+
+
+def _is_of_library(value: Any) -> bool:
+    """Whether something of SQLAlchemy's own, but for what its extensions ask for anew each time."""
+    name = getattr(value, "__module__", None) or ""
+    return name.startswith("sqlalchemy.") and not name.startswith("sqlalchemy.ext.")
 
 
 def takes_members(owner: Any) -> bool:

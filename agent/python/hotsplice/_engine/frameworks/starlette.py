@@ -129,6 +129,26 @@ def _forget_schemas():
             app.openapi_schema = None
 
 
+def observe(patch):
+    """What runs when an application starts has run."""
+    apps = [app for app in native.objects_of_type(*with_subclasses(Starlette)) if app.middleware_stack is not None]
+    started = set()
+    for router in (app.router for app in apps):
+        for one in (*getattr(router, "on_startup", ()), *_lifespans(getattr(router, "lifespan_context", None))):
+            started.add(id(inspect.unwrap(one)))
+    for outcome, functions in patch.functions() if started else ():
+        if functions & started:
+            outcome.caveat("HS0403", "it ran when the application started and does not run again: start it again")
+
+
+def _lifespans(found, depth=4):
+    """A lifespan and those that FastAPI has put around it, for routers that were included."""
+    if callable(found) and depth:
+        yield found
+        for cell in getattr(found, "__closure__", None) or ():
+            yield from _lifespans(cell.cell_contents, depth - 1)
+
+
 def follow(edits, functions):
     """A route keeps what it read of its endpoint's signature."""
     models = change_classes(edits)
@@ -139,7 +159,7 @@ def follow(edits, functions):
         if api_route and isinstance(route, api_route):
             if models or _calls(route.dependant, functions):
                 found.append((route, _derived(route)))
-        elif route.endpoint in functions:
+        elif getattr(route.endpoint, "__func__", route.endpoint) in functions:
             yield functools.partial(_adapt, route, _is_async(route.endpoint))
     if found:
         yield lambda: _read_again(found)
@@ -148,6 +168,7 @@ def follow(edits, functions):
 def _calls(dependant, functions):
     """Whether an endpoint or one of its dependencies gets new code."""
     called = inspect.unwrap(dependant.call) if callable(dependant.call) else None
+    called = getattr(called, "__func__", called)
     if inspect.isclass(called):
         called = called.__dict__.get("__init__", called)
     elif not inspect.isroutine(called):

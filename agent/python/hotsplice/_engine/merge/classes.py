@@ -66,6 +66,8 @@ def merge(merger, live, made, scope):
             continue
         # What the class statement does not write itself came of its metaclass or of a decorator.
         is_taken = name in changed or name.startswith("__") or name not in written
+        if name not in written and not name.startswith("__") and type(old.get(name)) is type(value):
+            fields.hand_down(merger, live, scope, name, old[name], value)
         _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, is_taken)
     # A field's default that is gone from the text.
     lost = {

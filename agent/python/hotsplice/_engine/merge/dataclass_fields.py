@@ -98,6 +98,11 @@ def new_fields(live: Any, made: Any) -> "Iterator[tuple[str, Callable[[Any], Any
             yield name, (lambda _, factory=factory: factory()) if has_factory else None, needed
 
 
+def defaults(cls: Any) -> dict[str, Any]:
+    fields = cls.__dict__.get("__dataclass_fields__", {})
+    return {name: field.default for name, field in fields.items() if field.default is not dataclasses.MISSING}
+
+
 def _is_generated(function):
     return function.__code__.co_filename == "<string>" or function.__code__.co_filename.endswith(
         ("dataclasses.py", "reprlib.py")

@@ -3,6 +3,8 @@
 Each kind is a module that tells the class's fields, makes them again and names what was generated.
 """
 
+import copy
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from functools import partial
 from types import FunctionType
@@ -10,9 +12,10 @@ from typing import Any
 
 from .. import frameworks
 from ..evaluate.sandbox import guarded
-from ..live import lookup
+from ..frameworks.entries import equal
+from ..live import lookup, objects
 from ..native import native
-from . import dataclass_fields
+from . import dataclass_fields, edited
 
 
 def follow(merger: Any, live: type, made: type, scope: tuple[str, ...], point_cells: Callable[..., None]) -> None:
@@ -22,6 +25,76 @@ def follow(merger: Any, live: type, made: type, scope: tuple[str, ...], point_ce
             if kind.differ(live, made):
                 _follow_in_subclasses(merger, kind, live, made, point_cells)
             _fill_instances(merger, kind, live, made, scope)
+            report_former(merger.change.outcomes, scope, live, kind.defaults(live), kind.defaults(made))
+
+
+def report_former(outcomes: Any, scope: tuple[str, ...], cls: type, before: dict[str, Any], after: Any) -> None:
+    """Reports which objects of modules hold the former default of a field: a fresh process makes them with the new."""
+    changed = [name for name in before if name in after and not equal(before[name], after[name])]
+    for name in changed if native.objects_of_type(*lookup.with_subclasses(cls)) else ():
+        holders = _holding(cls, name, before[name])
+        for outcome in outcomes if holders else ():
+            if tuple(outcome.edit["scope"]) == scope and name in outcome.edit["binds"]:
+                outcome.caveat(
+                    "HS0403", f"{', '.join(holders)}: made with the former default of {name}; make it again if you want"
+                )
+
+
+def _holding(cls: type, field: str, value: Any) -> list[str]:
+    classes = set(map(id, lookup.with_subclasses(cls)))
+    return [
+        name
+        for _, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
+        for name, held in list(lookup.members_of(module).items())
+        if id(type(held)) in classes and equal(objects.attributes(held).get(field, dataclass_fields), value)
+    ]
+
+
+def hand_down(merger: Any, live: type, scope: tuple[str, ...], name: str, old: Any, new: Any) -> None:
+    """What a metaclass or a base collected of a class, it collected for those below too, with the same entries."""
+    left = []
+    for below in lookup.with_subclasses(live):
+        own = below.__dict__.get(name) if below is not live else None
+        if type(own) is not type(old) or own is old or not issubclass(type(own), (dict, list, tuple, set)):
+            continue
+        wanted = _handed_down(own, old, new)
+        if wanted is None:
+            left.append(below.__qualname__)
+        else:
+            merger.plan.set_class_attribute(below, name, wanted)
+    if left:
+        edited.caveat(merger, scope, "HS0403", f"{', '.join(left)}: {name} is what was collected when the class was made")
+
+
+def _handed_down(own: Any, old: Any, new: Any) -> Any:
+    """What a class below has now; nothing where that can't be told."""
+    kind = type(own)
+    if kind in (list, tuple):
+        begins = len(own) >= len(old) and all(map(equal, own, old))
+        return new + own[len(old) :] if begins else None
+    if kind not in (dict, OrderedDict, defaultdict):
+        return None
+    before, after, held = dict(old), dict(new), dict(own)
+    if not all(key in held for key in before):
+        return None
+    # Entries of the base come first.
+    wanted = {}
+    for key, value in after.items():
+        if key in before and key in held and not equal(held[key], before[key]):
+            gathered = type(value) in (dict, list) and type(held[key]) is type(before[key]) is type(value)
+            value = _handed_down(held[key], before[key], value) if gathered else held[key]
+            if value is None:
+                return None
+        elif key not in before:
+            value = held.get(key, value)
+        wanted[key] = value
+    for key, value in held.items():
+        if key not in wanted and not (key in before and equal(value, before[key])):
+            wanted[key] = value
+    found = copy.copy(own)
+    found.clear()
+    found.update(wanted)
+    return found
 
 
 def follow_hooks(merger: Any, point_cells: Callable[..., None]) -> None:

@@ -1,0 +1,26 @@
+"""marshmallow: a schema's objects have copies of its fields and options, made when they were."""
+
+import copy
+from functools import partial
+from typing import Any
+
+from marshmallow import Schema
+
+from ..live.lookup import with_subclasses
+from ..native import native
+
+
+def observe(patch: Any) -> None:
+    schemas = {one for cls, _ in patch.classes_below(Schema) for one in with_subclasses(cls)}
+    for cls in schemas:
+        patch.after(partial(_look_again, cls, cls.opts))
+
+
+def _look_again(cls: Any, before: Any) -> None:
+    for schema in native.objects_of_type(cls):
+        schema.declared_fields = copy.deepcopy(cls._declared_fields)
+        for name in ("unknown", "many", "context"):
+            own, given = getattr(cls.opts, name, None), getattr(before, name, None)
+            if name in vars(schema) and vars(schema)[name] == given != own:
+                setattr(schema, name, own)
+        schema._init_fields()

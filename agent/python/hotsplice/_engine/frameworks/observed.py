@@ -1,0 +1,82 @@
+"""What an adapter is shown of a patch."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from ..live import lookup
+
+
+class Observed:
+    """The edits of one patch, as far as adapters ask for them; once all has been evaluated, before the commit."""
+
+    def __init__(self, transaction: Any, carry_out: Callable[[Callable[[], Any]], None]):
+        self._transaction = transaction
+        # Runs an action; what goes wrong is reported.
+        self._carry_out = carry_out
+        # id of a live class → (class, outcomes of the edits in it)
+        self._classes: dict[int, tuple[Any, list[Any]]] = {}
+        for change in transaction.files:
+            for namespace in change.namespaces:
+                for outcome in change.outcomes:
+                    self._note(namespace, outcome)
+
+    def _note(self, namespace: Any, outcome: Any) -> None:
+        edit = outcome.edit
+        scope = [*edit["scope"], edit["definition"].rpartition(".")[2]] if edit["what"] == "class" else edit["scope"]
+        if not scope or "<locals>" in scope or edit["change"] == "derived":
+            return
+        for depth in range(1, len(scope) + 1):
+            cls = lookup.find_class(namespace, scope[:depth])
+            if cls is not None:
+                self._classes.setdefault(id(cls), (cls, []))[1].append(outcome)
+
+    def classes_below(self, base: type) -> list[tuple[Any, list[Any]]]:
+        """Edited classes that derive from a framework's, with the edits in them."""
+        return [(cls, outcomes) for cls, outcomes in self._classes.values() if base in cls.__mro__]
+
+    def registrations(self) -> Iterator[tuple[Any, list[Any]]]:
+        """Edits of functions, with the objects that their decorators name."""
+        for change in self._transaction.files:
+            for outcome in change.outcomes:
+                edit = outcome.edit
+                if edit["what"] == "function" and "<locals>" not in edit["scope"]:
+                    yield outcome, list(self._named(change, (*edit["registrars"], *edit["reads"])))
+
+    def functions(self) -> Iterator[tuple[Any, set[int]]]:
+        """Edits of functions, with the ids of the live ones."""
+        for change in self._transaction.files:
+            for code_changes in change.code_changes.values():
+                for code_change in code_changes:
+                    ids = {id(function) for function in code_change.functions}
+                    for outcome in change.outcomes_of(code_change.unit):
+                        yield outcome, ids
+
+    def named(self, outcome: Any, kinds: tuple[str, ...] = ("reads", "registrars")) -> list[Any]:
+        """What the names mean that a statement reads, or the decorators of a function."""
+        change = next(one for one in self._transaction.files if any(outcome is other for other in one.outcomes))
+        return list(self._named(change, [name for kind in kinds for name in outcome.edit.get(kind) or ()]))
+
+    @staticmethod
+    def _named(change: Any, names: Any) -> Iterator[Any]:
+        heads = {name.partition(".")[0] for name in names}
+        for namespace in change.namespaces:
+            yield from (namespace.globals[head] for head in heads if head in namespace.globals)
+
+    def bindings(self) -> Iterator[tuple[str, Any, str, Any]]:
+        """Names of modules that get another value: (module's name, its namespace, name, outcome)."""
+        for change in self._transaction.files:
+            for namespace in change.namespaces:
+                for outcome in change.outcomes:
+                    if not outcome.edit["scope"] and outcome.edit["what"] != "import":
+                        for name in outcome.edit["binds"]:
+                            yield namespace.name, namespace.globals, name, outcome
+
+    def namespaces(self) -> Iterator[Any]:
+        """The namespaces of the modules that are patched."""
+        for change in self._transaction.files:
+            yield from change.namespaces
+
+    def after(self, action: Callable[[], Any]) -> None:
+        """Has something done once the patch is live."""
+        self._transaction.plan.afterwards.append(partial(self._carry_out, action))
