@@ -8,6 +8,7 @@ import click
 from ..live.lookup import with_subclasses
 from ..native import native
 
+
 def stand_in(value):
     if not isinstance(value, click.Group):
         return None

@@ -1,10 +1,12 @@
 """What an adapter is shown of a patch."""
 
+import ast
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from ..live import lookup
+from ..live.code import join
 
 
 class Observed:
@@ -52,10 +54,24 @@ class Observed:
                     for outcome in change.outcomes_of(code_change.unit):
                         yield outcome, ids
 
-    def named(self, outcome: Any, kinds: tuple[str, ...] = ("reads", "registrars")) -> list[Any]:
-        """What the names mean that a statement reads, or the decorators of a function."""
-        change = next(one for one in self._transaction.files if any(outcome is other for other in one.outcomes))
-        return list(self._named(change, [name for kind in kinds for name in outcome.edit.get(kind) or ()]))
+    def named(self, outcome: Any) -> list[Any]:
+        """What the names mean that a statement reads."""
+        return list(self._named(self._change(outcome), outcome.edit["reads"]))
+
+    def decorators(self, outcome: Any) -> list[Any]:
+        """What the decorators of a function mean; for those that are called, what is called."""
+        edit = outcome.edit
+        change = self._change(outcome)
+        if not edit.get("run"):
+            return list(self._named(change, edit.get("registrars") or ()))
+        tree = ast.parse(join(edit["run"]))
+        names = {one.name: one for one in ast.walk(tree) if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        found = names.get(edit["definition"].rpartition(".")[2])
+        nodes = [one.func if isinstance(one, ast.Call) else one for one in found.decorator_list] if found else []
+        return [lookup.dotted(namespace, node) for namespace in change.namespaces for node in nodes]
+
+    def _change(self, outcome: Any) -> Any:
+        return next(one for one in self._transaction.files if any(outcome is other for other in one.outcomes))
 
     @staticmethod
     def _named(change: Any, names: Any) -> Iterator[Any]:

@@ -11,8 +11,8 @@ from pydantic_core import PydanticUndefined
 
 from ..live.lookup import with_subclasses
 from ..native import native
-from ..merge.fields import report_former
 from . import change_classes
+from .former_defaults import report_former
 
 # Models of these packages are made of their own only.
 _OTHERS = ("pydantic.", "fastapi.")
@@ -67,6 +67,9 @@ def follow(edits: Any, functions: Any) -> Any:
 def _rebuild() -> None:
     for model in with_subclasses(BaseModel):
         if model is not BaseModel and not model.__module__.startswith(_OTHERS):
+            if "__hotsplice_written__" in (model.__pydantic_parent_namespace__ or ()):
+                # Where the patch was evaluated: names mean what they mean in the module.
+                model.__pydantic_parent_namespace__ = None
             model.model_rebuild(force=True, raise_errors=False, _types_namespace=_namespace(model))
     for adapter in native.objects_of_type(*with_subclasses(TypeAdapter)):
         _rebuild_adapter(adapter)

@@ -56,7 +56,7 @@ def _was_read(patch: Any, cls: Any, outcome: Any) -> bool:
         is_column = edit["what"] in ("assignment", "annotation") and not takes_members(cls)
         return is_column and any(map(_is_of_library, patch.named(outcome)))
     # `@declared_attr` runs when a class is mapped, `@validates` is noted then.
-    decorators = [one for one in patch.named(outcome, ("registrars",)) if _is_of_library(one)]
+    decorators = [one for one in patch.decorators(outcome) if _is_of_library(one)]
     is_called = edit["change"] == "changed" and "decorators" not in edit["parts"]
     return any(one is declared_attr or not is_called for one in decorators)
 

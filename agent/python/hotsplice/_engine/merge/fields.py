@@ -13,7 +13,8 @@ from typing import Any
 from .. import frameworks
 from ..evaluate.sandbox import guarded
 from ..frameworks.entries import equal
-from ..live import lookup, objects
+from ..frameworks.former_defaults import report_former
+from ..live import lookup
 from ..native import native
 from . import dataclass_fields, edited
 
@@ -26,28 +27,6 @@ def follow(merger: Any, live: type, made: type, scope: tuple[str, ...], point_ce
                 _follow_in_subclasses(merger, kind, live, made, point_cells)
             _fill_instances(merger, kind, live, made, scope)
             report_former(merger.change.outcomes, scope, live, kind.defaults(live), kind.defaults(made))
-
-
-def report_former(outcomes: Any, scope: tuple[str, ...], cls: type, before: dict[str, Any], after: Any) -> None:
-    """Reports which objects of modules hold the former default of a field: a fresh process makes them with the new."""
-    changed = [name for name in before if name in after and not equal(before[name], after[name])]
-    for name in changed if native.objects_of_type(*lookup.with_subclasses(cls)) else ():
-        holders = _holding(cls, name, before[name])
-        for outcome in outcomes if holders else ():
-            if tuple(outcome.edit["scope"]) == scope and name in outcome.edit["binds"]:
-                outcome.caveat(
-                    "HS0403", f"{', '.join(holders)}: made with the former default of {name}; make it again if you want"
-                )
-
-
-def _holding(cls: type, field: str, value: Any) -> list[str]:
-    classes = set(map(id, lookup.with_subclasses(cls)))
-    return [
-        name
-        for _, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
-        for name, held in list(lookup.members_of(module).items())
-        if id(type(held)) in classes and equal(objects.attributes(held).get(field, dataclass_fields), value)
-    ]
 
 
 def hand_down(merger: Any, live: type, scope: tuple[str, ...], name: str, old: Any, new: Any) -> None:
@@ -63,7 +42,8 @@ def hand_down(merger: Any, live: type, scope: tuple[str, ...], name: str, old: A
         else:
             merger.plan.set_class_attribute(below, name, wanted)
     if left:
-        edited.caveat(merger, scope, "HS0403", f"{', '.join(left)}: {name} is what was collected when the class was made")
+        names = ", ".join(left)
+        edited.caveat(merger, scope, "HS0403", f"{names}: {name} is what was collected when the class was made")
 
 
 def _handed_down(own: Any, old: Any, new: Any) -> Any:
@@ -72,6 +52,8 @@ def _handed_down(own: Any, old: Any, new: Any) -> Any:
     if kind in (list, tuple):
         begins = len(own) >= len(old) and all(map(equal, own, old))
         return new + own[len(old) :] if begins else None
+    if kind is set:
+        return (own - old) | new if all(type(one) is str for one in own | old | new) else None
     if kind not in (dict, OrderedDict, defaultdict):
         return None
     before, after, held = dict(old), dict(new), dict(own)
