@@ -181,3 +181,45 @@ fn an_editor_that_dies() {
     editor.die();
     still_works(&workspace, &mut program);
 }
+
+/// What an interpreter looks like is found out by the first who ask: as often as not, an editor asks several things at once.
+#[test]
+fn all_who_ask_at_once_are_answered_from_the_first_moment_on() {
+    for python in pythons::all() {
+        for _ in 0..3 {
+            let workspace = Workspace::new();
+            workspace.write("other.py", "def f(): return 1\n");
+            let script = workspace.write(
+                "main.py",
+                // The functions of a file that no module stands for are looked for.
+                "space = {}\nexec(compile(open('other.py').read(), __file__.replace('main', 'other'), 'exec'), space)\n\
+                print('ready', flush=True)\nfor line in iter(input, 'end'):\n    print(line, flush=True)\n",
+            );
+            let mut program = workspace.run(python, &[&script.display().to_string()]);
+            program.wait_line("ready");
+            let entry = workspace.sessions(1).remove(0);
+            let mut wires: Vec<Wire> = (0..8).map(|_| Wire::connect(&entry)).collect();
+            for wire in &mut wires {
+                wire.hello(hotsplice_channel::PROTOCOL).expect("hello");
+            }
+            for (number, wire) in wires.iter_mut().enumerate() {
+                let (method, params) = match number % 2 {
+                    0 => ("files", json!({})),
+                    _ => ("baseline", json!({ "path": script })),
+                };
+                wire.request(2, method, &params).expect("it listens");
+            }
+            for wire in &mut wires {
+                let answer = loop {
+                    let message = wire.receive().unwrap_or_else(|| panic!("Python {}: no answer", python.name()));
+                    if message.get("id").is_some() {
+                        break message;
+                    }
+                };
+                assert!(answer["result"].is_object(), "Python {}: {answer}", python.name());
+            }
+            program.send("still there");
+            assert_eq!(program.line(), "still there", "Python {}", python.name());
+        }
+    }
+}

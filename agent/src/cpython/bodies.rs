@@ -1,10 +1,9 @@
 //! Exchanging all that two dictionaries, or two sets, hold: no key is hashed or compared, so no Python code runs.
 
-use std::sync::OnceLock;
-
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet};
 
 /// Words of a dictionary: number of items, a tag, the table, the values of a table that instances share.
@@ -23,8 +22,8 @@ fn word(object: *mut ffi::PyObject, index: usize) -> *mut usize {
 
 /// Whether bodies can be exchanged in this interpreter: its dictionaries and sets have the layout that is known.
 pub fn are_known(py: Python<'_>) -> bool {
-    static KNOWN: OnceLock<bool> = OnceLock::new();
-    *KNOWN.get_or_init(|| check(py).unwrap_or(false))
+    static KNOWN: PyOnceLock<bool> = PyOnceLock::new();
+    *KNOWN.get_or_init(py, || check(py).unwrap_or(false))
 }
 
 fn check(py: Python<'_>) -> PyResult<bool> {
@@ -68,10 +67,10 @@ fn check(py: Python<'_>) -> PyResult<bool> {
 
 /// Whether a dictionary's content can be exchanged: not an `OrderedDict`'s, nor one whose keys instances share.
 pub fn can_be_exchanged(dict: &Bound<'_, PyDict>) -> bool {
-    static ORDERED: OnceLock<Option<Py<PyAny>>> = OnceLock::new();
+    static ORDERED: PyOnceLock<Option<Py<PyAny>>> = PyOnceLock::new();
     let py = dict.py();
     let ordered =
-        ORDERED.get_or_init(|| Some(py.import("hotsplice._loading").ok()?.getattr("ordered_dict").ok()?.unbind()));
+        ORDERED.get_or_init(py, || Some(py.import("hotsplice._loading").ok()?.getattr("ordered_dict").ok()?.unbind()));
     ordered.as_ref().is_some_and(|ordered| {
         // By the classes alone: no metaclass is asked. SAFETY: both are types, and the layout was checked.
         unsafe {

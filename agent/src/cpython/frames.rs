@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 use super::symbol;
@@ -73,8 +74,8 @@ const STATE: usize = 256;
 
 /// Where a thread's state has the number that `threading` knows it by: the only place with the current thread's.
 fn ident_field(py: Python<'_>) -> Option<usize> {
-    static FIELD: OnceLock<Option<usize>> = OnceLock::new();
-    *FIELD.get_or_init(|| {
+    static FIELD: PyOnceLock<Option<usize>> = PyOnceLock::new();
+    *FIELD.get_or_init(py, || {
         let own: usize = py.import("_thread").ok()?.call_method0("get_ident").ok()?.extract().ok()?;
         // SAFETY: the GIL is held, so there is a current state; what is read lies within it.
         let found: Vec<usize> = unsafe {

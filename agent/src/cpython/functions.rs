@@ -3,6 +3,7 @@
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
 use super::{Getter, Setter, function_code, layout, replace_field, required};
@@ -31,8 +32,8 @@ pub fn is_function(object: &Bound<'_, PyAny>) -> bool {
 
 /// The type of all functions: never freed, so that its address can be kept.
 pub fn function_type(py: Python<'_>) -> *mut ffi::PyObject {
-    static TYPE: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *TYPE.get_or_init(|| {
+    static TYPE: PyOnceLock<usize> = PyOnceLock::new();
+    *TYPE.get_or_init(py, || {
         // Not from `types`, which a program may have of its own.
         py.eval(c"type(lambda: 0)", None, None).map_or(0, |found| found.into_ptr() as usize)
     }) as *mut ffi::PyObject
@@ -40,10 +41,10 @@ pub fn function_type(py: Python<'_>) -> *mut ffi::PyObject {
 
 /// The type of code objects.
 pub fn code_type(py: Python<'_>) -> *mut ffi::PyObject {
-    static TYPE: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *TYPE
-        .get_or_init(|| py.eval(c"type((lambda: 0).__code__)", None, None).map_or(0, |found| found.into_ptr() as usize))
-        as *mut ffi::PyObject
+    static TYPE: PyOnceLock<usize> = PyOnceLock::new();
+    *TYPE.get_or_init(py, || {
+        py.eval(c"type((lambda: 0).__code__)", None, None).map_or(0, |found| found.into_ptr() as usize)
+    }) as *mut ffi::PyObject
 }
 
 pub fn get<'py>(function: &Bound<'py, PyAny>, part: Part) -> PyResult<Bound<'py, PyAny>> {

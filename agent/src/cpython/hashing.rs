@@ -1,9 +1,8 @@
 //! Which keys are hashed and compared by the interpreter's own code.
 
-use std::sync::OnceLock;
-
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyString, PyTuple, PyType};
 
 /// What a type hashes and compares with.
@@ -20,8 +19,8 @@ fn slots(kind: *mut ffi::PyTypeObject) -> Slots {
 }
 
 fn known(py: Python<'_>) -> &'static [Slots] {
-    static KNOWN: OnceLock<Vec<Slots>> = OnceLock::new();
-    KNOWN.get_or_init(|| {
+    static KNOWN: PyOnceLock<Vec<Slots>> = PyOnceLock::new();
+    KNOWN.get_or_init(py, || {
         let types = [
             py.get_type::<PyAny>(),
             py.get_type::<PyString>(),

@@ -1,11 +1,10 @@
 //! Offsets of struct fields, each found by looking for known values in objects made for the purpose. What is not found as
 //! expected is not used.
 
-use std::sync::OnceLock;
-
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 /// Offsets in bytes of fields that no API sets, each found by a self-test.
@@ -26,8 +25,8 @@ pub struct Layout {
 
 /// Finds the fields, once. Needs the GIL.
 pub fn layout(py: Python<'_>) -> &'static Layout {
-    static LAYOUT: OnceLock<Layout> = OnceLock::new();
-    LAYOUT.get_or_init(|| {
+    static LAYOUT: PyOnceLock<Layout> = PyOnceLock::new();
+    LAYOUT.get_or_init(py, || {
         find_layout(py).unwrap_or(Layout {
             function_globals: None,
             function_builtins: None,

@@ -3,11 +3,11 @@
 //! No object is made and no event is raised, so this can be done in the middle of a commit.
 
 use std::ffi::{c_int, c_void};
-use std::sync::OnceLock;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
 use super::required;
@@ -58,8 +58,8 @@ unsafe fn next(node: usize) -> usize {
 
 /// The heads of the lists before 3.14: three generations and, behind a pointer to the first, what is frozen.
 fn lists(py: Python<'_>) -> PyResult<[usize; 4]> {
-    static LISTS: OnceLock<Option<[usize; 4]>> = OnceLock::new();
-    LISTS.get_or_init(|| find_lists(py)).ok_or_else(unknown)
+    static LISTS: PyOnceLock<Option<[usize; 4]>> = PyOnceLock::new();
+    LISTS.get_or_init(py, || find_lists(py)).ok_or_else(unknown)
 }
 
 fn find_lists(py: Python<'_>) -> Option<[usize; 4]> {

@@ -2,11 +2,10 @@
 //! cpython/object.h, `PyMemberDescrObject` in descrobject.h), which are the same from 3.10 to 3.15. A self-test
 //! compares each with what Python says of classes made for the purpose; where one differs, none is used.
 
-use std::sync::OnceLock;
-
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 /// One word of a type or of a descriptor, by its index.
@@ -81,9 +80,9 @@ impl HeapType {
 
 /// The fields as found on this interpreter, once. Needs the GIL.
 pub fn heap_type(py: Python<'_>) -> PyResult<&'static HeapType> {
-    static FOUND: OnceLock<Option<HeapType>> = OnceLock::new();
+    static FOUND: PyOnceLock<Option<HeapType>> = PyOnceLock::new();
     let unknown = || PyRuntimeError::new_err("this interpreter's classes have an unknown layout");
-    FOUND.get_or_init(|| checked(py).ok().flatten()).as_ref().ok_or_else(unknown)
+    FOUND.get_or_init(py, || checked(py).ok().flatten()).as_ref().ok_or_else(unknown)
 }
 
 /// Whether the layout of a class can be exchanged in this interpreter.

@@ -4,10 +4,9 @@
 //! Read in CPython's headers (`pycore_frame.h`, `pycore_interpframe_structs.h`, `cpython/pystate.h`) of 3.12 to 3.15, builds with the GIL
 //! and without `Py_DEBUG`.
 
-use std::sync::OnceLock;
-
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 /// Byte offsets in `_PyInterpreterFrame`, `PyFrameObject` and `PyThreadState`.
 pub struct Layout {
@@ -47,8 +46,8 @@ const V3_15: Layout = Layout { stack_top: 264, ..V3_14 };
 
 /// The layout of this interpreter; nothing where moving is not known to be sound.
 pub fn layout(py: Python<'_>) -> Option<&'static Layout> {
-    static FOUND: OnceLock<Option<&'static Layout>> = OnceLock::new();
-    *FOUND.get_or_init(|| find(py).ok().flatten())
+    static FOUND: PyOnceLock<Option<&'static Layout>> = PyOnceLock::new();
+    *FOUND.get_or_init(py, || find(py).ok().flatten())
 }
 
 fn find(py: Python<'_>) -> PyResult<Option<&'static Layout>> {

@@ -60,7 +60,9 @@ pub fn plan_moves(py: Python<'_>, code: &Bound<'_, PyAny>, targets: &Bound<'_, P
     for target in targets.values() {
         target.check(py)?;
     }
-    lock(&PLANS).get_or_insert_default().insert(code.as_ptr() as usize, targets);
+    let former = lock(&PLANS).get_or_insert_default().insert(code.as_ptr() as usize, targets);
+    // Not while it is locked: what is freed may run code, and let the GIL go.
+    drop(former);
     Ok(())
 }
 
