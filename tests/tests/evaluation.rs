@@ -80,7 +80,7 @@ fn what_follows_a_commit_is_stopped_too_and_the_rest_of_it_is_done() {
         let entry = workspace.sessions(1).remove(0);
         let mut wire = Wire::connect(&entry);
         wire.hello(1).expect("hello");
-        wire.request(2, "patch/prepare", &assignment(&path, 0, "X = 1", 300)).expect("it listens");
+        wire.request(2, "patch/prepare", &assignment(&path, 0, "X = 1", 2000)).expect("it listens");
         let answer = next_answer(&mut wire);
         let result = &answer["result"];
         assert_eq!(result["committed"], true, "Python {}: {answer}", python.name());
