@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
 import tempfile
-import textwrap
 from collections.abc import Callable
+from tokenize import detect_encoding
 from types import FunctionType, MethodType, TracebackType
 from typing import Any
 
 from ._api import PatchError, Report, live_text, patch
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class Recoder:
@@ -25,17 +28,21 @@ class Recoder:
         self.status = "live"
         # The whole live text that `revert` goes back to, once something was patched.
         self._before: str | None = None
+        # More than the definition was patched.
+        self._is_whole = False
 
     def patch(self, source: str) -> Report:
         """Makes a definition of the same name live: ``def f(x): …``, for a method without its class around it."""
-        return self._apply(_in_its_class(textwrap.dedent(source), self.name), self.name)
+        before = live_text(self.path)
+        return self._apply(before, _in_its_place(source, self.name, before), self.name)
 
     def patch_module(self, source: str) -> Report:
         """Makes a whole text of the module live: imports and helpers may come with it."""
-        return self._apply(source, None)
+        report = self._apply(live_text(self.path), source, None)
+        self._is_whole = True
+        return report
 
-    def _apply(self, text: str, function: str | None) -> Report:
-        before = live_text(self.path)
+    def _apply(self, before: str, text: str, function: str | None) -> Report:
         report = patch(self.path, text, function=function).check()
         if self._before is None:
             self._before = before
@@ -43,11 +50,13 @@ class Recoder:
         return report
 
     def revert(self) -> None:
-        """Makes live what was before the first patch, or what was committed last."""
+        """Makes live what was before the first patch, or what was committed last.
+
+        That is this definition's text alone, or the whole module's where more of it was patched.
+        """
         if self._before is not None:
-            patch(self.path, self._before).check()
-            self._before = None
-        self.status = "live"
+            patch(self.path, self._before, function=None if self._is_whole else self.name).check()
+        self._is_settled("live")
 
     def commit(self) -> None:
         """Writes what is live to the file: only this definition's lines, all else in it stays as it is.
@@ -57,18 +66,26 @@ class Recoder:
         """
         if self._before is None:
             return
-        with open(self.path, encoding="utf-8", newline="") as file:
-            disk = file.read()
+        disk, encoding = _read(self.path)
         live = live_text(self.path)
-        was, now, there = (_lines_of(text, self.name) for text in (self._before, live, disk))
-        if was is None or now is None or there is None or _cut(disk, there) != _cut(self._before, was):
+        was, now, there = (_definition(text, self.name) for text in (self._before, live, disk))
+        if was is None or now is None or there is None or _text(there) != _text(was):
             message = f"{self.name} was changed in {self.path} since it was patched: nothing was written"
             raise PatchError("HS0021", message)
-        lines = disk.splitlines(keepends=True)
-        lines[there[0] : there[1]] = live.splitlines(keepends=True)[now[0] : now[1]]
-        _replace(self.path, "".join(lines))
+        ending = "\r\n" if there.lines[there.first].endswith("\r\n") else "\n"
+        written = [line.rstrip("\r\n") + ending for line in now.lines[now.first : now.end]]
+        text = "".join([*there.lines[: there.first], *written, *there.lines[there.end :]])
+        try:
+            content = text.encode(encoding)
+        except UnicodeEncodeError as error:
+            raise PatchError("HS0021", f"{self.path} is saved as {encoding}: {error}: nothing was written") from None
+        _replace(self.path, content)
+        self._is_settled("committed")
+
+    def _is_settled(self, status: str) -> None:
         self._before = None
-        self.status = "committed"
+        self._is_whole = False
+        self.status = status
 
     def __enter__(self) -> Recoder:
         return self
@@ -81,9 +98,7 @@ class Recoder:
 
 def recoder(target: Callable[..., Any] | type) -> Recoder:
     """A recoder for a function, method or class of a source file; anything else raises :class:`PatchError` (HS0020)."""
-    found: Any = target.__func__ if type(target) is MethodType else target
-    while type(found) is not FunctionType and not isinstance(found, type) and hasattr(found, "__wrapped__"):
-        found = found.__wrapped__
+    found = _innermost(target)
     if type(found) is FunctionType:
         path = found.__code__.co_filename
     elif isinstance(found, type):
@@ -92,48 +107,132 @@ def recoder(target: Callable[..., Any] | type) -> Recoder:
         path = getattr(sys.modules.get(found.__module__), "__file__", None) or ""
     else:
         path = ""
-    name = getattr(found, "__qualname__", "")
+    name = getattr(found, "__qualname__", "") if path else ""
     if not os.path.isfile(path) or "<" in name:
         raise PatchError("HS0020", f"{target!r} is no function or class that stands by its name in a source file")
     return Recoder(os.path.abspath(path), name)
 
 
-def _in_its_class(source: str, name: str) -> str:
-    *scope, _ = name.split(".")
-    text = source
-    for owner in reversed(scope):
-        text = f"class {owner}:\n" + textwrap.indent(text, "    ")
-    return text
+def _innermost(target: Any) -> Any:
+    found: Any = target.__func__ if type(target) is MethodType else target
+    while type(found) is not FunctionType and not issubclass(type(found), type):
+        try:
+            found = found.__wrapped__
+        except Exception:
+            # It has none, or it answers with something else.
+            break
+    return found
 
 
-def _lines_of(text: str, name: str) -> tuple[int, int] | None:
-    """Where a definition stands, decorators included: from this line (from 0) up to that one."""
-    body: list[ast.stmt] = ast.parse(text).body
+class _Definition:
+    """Where a definition stands in a text, decorators included: from this line (from 0) up to that one."""
+
+    def __init__(self, lines: list[str], first: int, end: int) -> None:
+        self.lines = lines
+        self.first = first
+        self.end = end
+
+    @property
+    def indentation(self) -> str:
+        line = self.lines[self.first]
+        return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _definition(text: str, name: str) -> _Definition | None:
+    """Nothing where there is none, or the text does not parse."""
+    try:
+        body: list[ast.stmt] = ast.parse(text.removeprefix("\ufeff")).body
+    except (SyntaxError, ValueError):
+        return None
     found: ast.stmt | None = None
     for part in name.split("."):
-        definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        named = [node for node in body if isinstance(node, definitions) and node.name == part]
+        named = [node for node in _statements(body) if isinstance(node, _DEFINITIONS) and node.name == part]
         if not named:
             return None
         found = named[-1]
-        body = named[-1].body
-    if not isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        body = found.body if isinstance(found, _DEFINITIONS) else []
+    if not isinstance(found, _DEFINITIONS):
         return None
     first = min([found.lineno, *(decorator.lineno for decorator in found.decorator_list)])
-    return first - 1, found.end_lineno or found.lineno
+    return _Definition(_lines(text), first - 1, found.end_lineno or found.lineno)
 
 
-def _cut(text: str, lines: tuple[int, int]) -> list[str]:
-    return [line.rstrip("\r\n") for line in text.splitlines()[lines[0] : lines[1]]]
+def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
+    """A scope's statements, those of its `if`, `try` and `with` included."""
+    found = []
+    for node in body:
+        found.append(node)
+        if not isinstance(node, _DEFINITIONS):
+            for inner in ("body", "orelse", "handlers", "finalbody"):
+                for child in getattr(node, inner, ()):
+                    found += _statements(child.body if isinstance(child, ast.ExceptHandler) else [child])
+    return found
 
 
-def _replace(path: str, text: str) -> None:
+def _lines(text: str) -> list[str]:
+    """As Python counts them; a form feed or a separator in a string ends none."""
+    return list(io.StringIO(text, newline=""))
+
+
+def _text(found: _Definition) -> list[str]:
+    return [line.rstrip("\r\n") for line in found.lines[found.first : found.end]]
+
+
+def _in_its_place(source: str, name: str, live: str) -> str:
+    """A text that has the definition of the source in its classes, as far indented as the live one.
+
+    Raises ``PatchError`` (HS0014) where the source holds anything else than that one definition.
+    """
+    *scope, own = name.split(".")
+    lines = _lines(source)
+    code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    depth = len(code[0]) - len(code[0].lstrip(" \t")) if code else 0
+    opening = "if True:\n" if depth else ""
+    try:
+        parsed: list[ast.stmt] = ast.parse(opening + source).body
+    except (SyntaxError, ValueError):
+        # The process says what is wrong with it.
+        return source
+    body = parsed[0].body if depth and isinstance(parsed[0], ast.If) else parsed
+    if len(body) != 1 or not isinstance(body[0], _DEFINITIONS) or body[0].name != own:
+        message = f"the source is to hold one definition, that of {own}; patch_module takes a whole text"
+        raise PatchError("HS0014", message)
+    found = _definition(live, name)
+    indentation = found.indentation if found else "    " * len(scope)
+    # Inside of a string a line's beginning belongs to the string.
+    within: set[int] = set()
+    for node in ast.walk(body[0]):
+        if isinstance(node, (ast.Constant, ast.JoinedStr)) and node.end_lineno:
+            within.update(range(node.lineno + 1, node.end_lineno + 1))
+    shift = 1 if opening else 0
+    moved = [
+        line if number + shift in within or not line.strip() else indentation + line[depth:]
+        for number, line in enumerate(lines, 1)
+    ]
+    headers = [f"{' ' * level}class {owner}:\n" for level, owner in enumerate(scope)]
+    if not scope and indentation:
+        headers = ["if True:\n"]
+    return "".join(headers) + "".join(moved)
+
+
+def _read(path: str) -> tuple[str, str]:
+    """A file's text and its encoding; raises ``PatchError`` (HS0011)."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+        encoding, _ = detect_encoding(io.BytesIO(content).readline)
+        return content.decode(encoding), encoding
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise PatchError("HS0011", f"{path}: {error}: nothing was written") from None
+
+
+def _replace(path: str, content: bytes) -> None:
     """Writes a file so that whoever reads it sees the former text or the new one, whatever fails."""
     folder = os.path.dirname(os.path.realpath(path))
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".hotsplice-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, os.stat(path).st_mode & 0o7777)
