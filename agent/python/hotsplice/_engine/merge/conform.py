@@ -1,7 +1,8 @@
 """Objects that depend on a function's code and say how they follow it: ``__conform__(new)``, as jurigged has it.
 
 An object that refers to the code of a function that is edited is given the new code once the patch is live: for what is
-generated from code, or runs a copy of it.
+generated from code, or runs a copy of it. A function that has such an attribute of its own is given itself, once
+its new code is live.
 """
 
 import gc
@@ -14,6 +15,10 @@ from ..native import native
 
 
 def follow(changes: list[Any], plan: Any) -> None:
+    for function in (function for change in changes for function in change.functions):
+        own = _attributes(function)
+        if own and "__conform__" in own:
+            plan.afterwards.append(partial(own["__conform__"], function))
     pairs = {key: new for change in changes if change.shared for key, (old, new) in change.pairs.items() if old != new}
     codes = [old for change in changes if change.shared for key, (old, _) in change.pairs.items() if key in pairs]
     if not codes or not _is_used():
