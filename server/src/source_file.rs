@@ -7,14 +7,25 @@ use std::path::Path;
 pub enum SourceError {
     #[error("{path}: {source}")]
     Io { path: String, source: std::io::Error },
+    #[error("{path}: no regular file")]
+    NoFile { path: String },
     #[error("{path}: not valid {encoding}")]
     Invalid { path: String, encoding: String },
     #[error("{path}: the encoding {encoding} is not known to Hotsplice; save the file as UTF-8")]
     UnknownEncoding { path: String, encoding: String },
 }
 
-/// The text of a file, without a byte order mark; line ends are left as they are.
+/// The text of a file, without a byte order mark; line ends are left as they are. What is no regular file is not read: a pipe in
+/// its place would be waited for.
 pub fn read(path: &Path) -> Result<String, SourceError> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(SourceError::NoFile { path: path.display().to_string() }),
+        _ => read_stream(path),
+    }
+}
+
+/// The same for what may be a pipe.
+pub fn read_stream(path: &Path) -> Result<String, SourceError> {
     let shown = path.display().to_string();
     let bytes = fs::read(path).map_err(|source| SourceError::Io { path: shown.clone(), source })?;
     decode(&bytes, &shown)

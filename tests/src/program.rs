@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotsplice_channel::registry::{self, Entry};
@@ -121,7 +122,8 @@ pub struct Program {
     pub child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
-    errors: Option<std::thread::JoinHandle<String>>,
+    written: Arc<Mutex<Vec<u8>>>,
+    errors: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Program {
@@ -142,12 +144,15 @@ impl Program {
                 }
             }
         });
+        let written = Arc::<Mutex<Vec<u8>>>::default();
+        let shared = written.clone();
         let errors = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ = stderr.read_to_end(&mut text);
-            String::from_utf8_lossy(&text).into_owned()
+            let mut block = [0; 4096];
+            while let Ok(count @ 1..) = stderr.read(&mut block) {
+                shared.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&block[..count]);
+            }
         });
-        Self { stdin: child.stdin.take(), child, lines, errors: Some(errors) }
+        Self { stdin: child.stdin.take(), child, lines, written, errors: Some(errors) }
     }
 
     pub fn pid(&self) -> u32 {
@@ -204,7 +209,15 @@ impl Program {
 
     /// What it wrote to standard error; ends with the program.
     pub fn stderr(&mut self) -> String {
-        self.errors.take().map(|errors| errors.join().expect("a reader")).unwrap_or_default()
+        if let Some(errors) = self.errors.take() {
+            errors.join().expect("a reader");
+        }
+        self.errors_so_far()
+    }
+
+    /// What it has written to standard error by now.
+    pub fn errors_so_far(&self) -> String {
+        String::from_utf8_lossy(&self.written.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 }
 

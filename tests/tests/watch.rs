@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hotsplice_tests::program::{PATIENCE, Program, Workspace};
+use hotsplice_tests::program::{PATIENCE, Program, Workspace, wait_for};
 use hotsplice_tests::pythons::{self, Python};
 
 const PROGRAM: &str = "import sys, rates\n\ndef greet():\n    return 'hello'\n\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(eval(line), flush=True)\n";
@@ -141,7 +141,7 @@ fn a_save_that_does_not_parse_is_reported_once_and_waits() {
     assert_eq!(comes(&mut program, "rates.rate()", "1"), "3");
     workspace.write("rates.py", "def rate():\n    return (\n");
     assert_eq!(ask(&mut program, "rates.rate()"), "3");
-    hotsplice_tests::program::wait_for("the file to differ from what is live", || {
+    wait_for("the file to differ from what is live", || {
         workspace.call(&["diff"]).expect(0).text().contains("return (").then_some(())
     });
     workspace.write("rates.py", "def rate():\n    return 4\n");
@@ -149,6 +149,45 @@ fn a_save_that_does_not_parse_is_reported_once_and_waits() {
     assert_eq!(program.wait(), Some(0));
     let reported = program.stderr();
     assert!(reported.matches("HS0101").count() <= 2, "{reported}");
+}
+
+#[test]
+fn what_is_no_file_any_more_holds_nobody_up() {
+    let workspace = Workspace::new();
+    let mut program = watched(&workspace, pythons::newest());
+    let path = workspace.path().join("rates.py");
+    fs::remove_file(&path).expect("removed");
+    // Whoever opened it to read would wait for a writer.
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).expect("a pipe");
+    workspace.write("app.py", &PROGRAM.replace("'hello'", "'welcome'"));
+    assert_eq!(comes(&mut program, "greet()", "hello"), "welcome");
+    assert_eq!(ask(&mut program, "rates.rate()"), "1");
+    fs::remove_file(&path).expect("removed");
+    workspace.write("rates.py", "def rate():\n    return 2\n");
+    assert_eq!(comes(&mut program, "rates.rate()", "1"), "2");
+    // Gone for good: whoever waits for what goes live is told.
+    fs::remove_file(&path).expect("removed");
+    wait_for("the report", || program.errors_so_far().contains("HS0205").then_some(()));
+    assert_eq!(ask(&mut program, "rates.rate()"), "2");
+    assert_eq!(program.wait(), Some(0));
+}
+
+#[test]
+fn a_watch_of_one_process_ends_with_it() {
+    let workspace = Workspace::new();
+    let script = workspace.write("app.py", PROGRAM);
+    workspace.write("rates.py", "def rate():\n    return 1\n");
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    let mut command = workspace.hotsplice();
+    command.args(["watch", "--pid"]).arg(program.pid().to_string());
+    let mut watch = Program::start(command);
+    workspace.write("rates.py", "def rate():\n    return 2\n");
+    assert_eq!(comes(&mut program, "rates.rate()", "1"), "2");
+    assert_eq!(program.wait(), Some(0));
+    // Its standard input stays open meanwhile.
+    let ended = wait_for("the watch to end", || watch.child.try_wait().expect("a child"));
+    assert_eq!(ended.code(), Some(0));
 }
 
 #[test]
@@ -206,6 +245,6 @@ fn without_a_program_it_is_a_prompt_that_can_be_patched() {
     };
     assert_eq!(ask(&mut prompt), "1");
     workspace.write("rates.py", "def rate():\n    return 2\n");
-    hotsplice_tests::program::wait_for("the prompt to have the new code", || (ask(&mut prompt) == "2").then_some(()));
+    wait_for("the prompt to have the new code", || (ask(&mut prompt) == "2").then_some(()));
     assert_eq!(prompt.wait(), Some(0), "{}", prompt.stderr());
 }

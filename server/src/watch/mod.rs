@@ -28,6 +28,9 @@ use sessions::Sessions;
 /// Files that are saved so soon after each other are one patch.
 const QUIET: Duration = Duration::from_millis(150);
 
+/// For how long a file that is gone or empty may be one that is just being saved.
+const UNFINISHED: Duration = Duration::from_secs(2);
+
 /// What the loop is woken by.
 #[derive(Debug)]
 pub enum Event {
@@ -75,6 +78,7 @@ pub fn run(scope: &Scope, run_statements: bool, report: &mut Report, events: &Se
         sessions: Sessions::start(events.clone()),
         batch: BTreeSet::new(),
         waiting: BTreeSet::new(),
+        unfinished: HashMap::new(),
         due: None,
         refused: HashMap::new(),
         report,
@@ -96,6 +100,8 @@ struct Watch<'a> {
     batch: BTreeSet<PathBuf>,
     /// Refused: they go with the next save.
     waiting: BTreeSet<PathBuf>,
+    /// Gone or empty, and since when.
+    unfinished: HashMap<PathBuf, Instant>,
     due: Option<Instant>,
     /// The text of a file that was refused last: the same text is refused in silence.
     refused: HashMap<PathBuf, String>,
@@ -121,12 +127,21 @@ impl Watch<'_> {
                 Err(RecvTimeoutError::Timeout) if self.sessions.is_incomplete => self.look_at_sessions(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            if self.is_over() {
+                return;
+            }
             let saved = self.disk.sweep();
             self.add(saved);
             if self.due.is_some_and(|due| due <= Instant::now()) {
                 self.patch();
             }
         }
+    }
+
+    /// Whether the only process that is watched is gone.
+    fn is_over(&self) -> bool {
+        let is_gone = |pid| registry::process_started(pid).is_none();
+        self.scope.pid.is_some_and(|pid| self.sessions.all().is_empty() && is_gone(pid))
     }
 
     fn look_at_sessions(&mut self) {
@@ -171,6 +186,21 @@ impl Watch<'_> {
         }
     }
 
+    /// Whether a file may be about to be filled, or made again, by whoever saves that way.
+    fn is_unfinished(&mut self, path: &Path, text: Option<&str>, now: Instant) -> bool {
+        let is_whole = text.map_or_else(|| path.exists(), |text| !text.trim().is_empty());
+        if is_whole {
+            self.unfinished.remove(path);
+            return false;
+        }
+        let since = *self.unfinished.entry(path.to_owned()).or_insert(now);
+        let is_over = now.saturating_duration_since(since) >= UNFINISHED;
+        if is_over {
+            self.unfinished.remove(path);
+        }
+        !is_over
+    }
+
     /// Whether the only file that was saved holds nothing that another one could still have to be saved for.
     fn need_not_wait(&self) -> bool {
         let (true, Some(path)) = (self.batch.len() == 1 && self.waiting.is_empty(), self.batch.first()) else {
@@ -195,7 +225,13 @@ impl Watch<'_> {
         let sessions = self.sessions.all();
         let mut files = Vec::new();
         for path in paths {
-            match source_file::read(&path) {
+            let text = source_file::read(&path);
+            if self.is_unfinished(&path, text.as_deref().ok(), started) {
+                self.batch.insert(path);
+                self.due = Some(started + UNFINISHED);
+                continue;
+            }
+            match text {
                 Ok(text) => {
                     if sessions.iter().any(|session| self.is_other(session, &path, &text)) {
                         files.push(WantedFile::new(path, text));
@@ -203,15 +239,14 @@ impl Watch<'_> {
                         self.refused.remove(&path);
                     }
                 }
-                // Removed, or about to be made again by whoever saves that way.
-                Err(_) if !path.exists() => {}
+                Err(_) if !path.exists() => files.push(WantedFile::deleted(path)),
                 Err(error) => self.report.unreadable(&error.to_string()),
             }
         }
         if files.is_empty() {
             return;
         }
-        let broken = |file: &WantedFile| !Outline::parse(&file.text).is_valid();
+        let broken = |file: &WantedFile| !file.deleted && !Outline::parse(&file.text).is_valid();
         let is_known = files.iter().any(broken)
             && files.iter().filter(|file| broken(file)).all(|file| self.refused.get(&file.path) == Some(&file.text));
         let wanted = Wanted {
