@@ -47,12 +47,19 @@ pub enum RegistryError {
     Open { path: PathBuf, mode: u32 },
 }
 
-/// The folder: `$HOTSPLICE_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/hotsplice`, else `/tmp/hotsplice-<uid>`.
+/// The folder: `$HOTSPLICE_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/hotsplice`, else `/tmp/hotsplice-<uid>`. Services, debuggers and
+/// coding agents start programs without the variable: the user's own folder in `/run/user`, which it names, is found without it.
 pub fn directory() -> PathBuf {
     let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let user = rustix::process::getuid().as_raw();
+    let is_own = |folder: &PathBuf| fs::metadata(folder).is_ok_and(|found| found.is_dir() && found.uid() == user);
     named("HOTSPLICE_RUNTIME_DIR")
-        .or_else(|| named("XDG_RUNTIME_DIR").filter(|folder| folder.is_dir()).map(|folder| folder.join("hotsplice")))
-        .unwrap_or_else(|| PathBuf::from(format!("/tmp/hotsplice-{}", rustix::process::getuid().as_raw())))
+        .or_else(|| {
+            let runtime = named("XDG_RUNTIME_DIR").filter(|folder| folder.is_dir());
+            let runtime = runtime.or_else(|| Some(PathBuf::from(format!("/run/user/{user}"))).filter(is_own));
+            runtime.map(|folder| folder.join("hotsplice"))
+        })
+        .unwrap_or_else(|| PathBuf::from(format!("/tmp/hotsplice-{user}")))
 }
 
 /// Makes the folder if need be, and checks that it is ours alone.

@@ -47,6 +47,10 @@ def runtime_directory():
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isdir(runtime):
         return os.path.join(runtime, "hotsplice")
+    # Services, debuggers and coding agents start programs without the variable.
+    own = f"/run/user/{os.getuid()}"
+    if os.path.isdir(own) and os.stat(own).st_uid == os.getuid():
+        return os.path.join(own, "hotsplice")
     return f"/tmp/hotsplice-{os.getuid()}"
 
 

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use hotsplice_channel::codes;
 
 use super::{Failure, output};
 use crate::explanations;
@@ -15,11 +14,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let text = explanations::of(&arguments.code).ok_or_else(|| {
-        let known = codes::ALL.first().zip(codes::ALL.last()).map(|(first, last)| (first.code, last.code));
-        let (first, last) = known.unwrap_or_default();
-        Failure::new(codes::BAD_MESSAGE, format!("there is no code {}; they go from {first} to {last}", arguments.code))
-    })?;
+    let text = explanations::of(&arguments.code).ok_or_else(|| explanations::unknown(&arguments.code))?;
     output::line(text.trim_end());
     Ok(ExitCode::SUCCESS)
 }

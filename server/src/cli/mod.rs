@@ -4,6 +4,7 @@ mod attach;
 mod diff;
 mod env;
 mod explain;
+mod jupyter;
 mod output;
 mod patch;
 mod run;
@@ -18,11 +19,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use hotsplice_channel::codes;
-use hotsplice_channel::registry::Entry;
 
 use crate::failure::Failure;
-use crate::session::{self, Session};
+use crate::requests;
+use crate::session::Session;
 
 /// Exit code when something was refused.
 const REFUSED: u8 = 1;
@@ -60,8 +60,12 @@ enum Command {
     Env(env::Arguments),
     /// Say what a code (HS0103) means, and what to do
     Explain(explain::Arguments),
+    /// Have Jupyter's kernels be patchable from their start
+    Jupyter(jupyter::Arguments),
     /// Serve an editor over stdio (Language Server Protocol)
     Lsp(LspArguments),
+    /// Serve a coding agent over stdio (Model Context Protocol)
+    Mcp,
 }
 
 #[derive(Args)]
@@ -101,7 +105,9 @@ pub fn main() -> ExitCode {
         | Command::Diff(_)
         | Command::Show(_)
         | Command::Explain(_)
-        | Command::Lsp(_) => false,
+        | Command::Jupyter(_)
+        | Command::Lsp(_)
+        | Command::Mcp => false,
     };
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments, program),
@@ -115,7 +121,9 @@ pub fn main() -> ExitCode {
         Command::Attach(arguments) => attach::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Jupyter(arguments) => jupyter::run(&arguments),
         Command::Lsp(_) => crate::lsp::serve(),
+        Command::Mcp => crate::mcp::serve(),
     };
     result.unwrap_or_else(|failure| {
         if json {
@@ -128,27 +136,10 @@ pub fn main() -> ExitCode {
 
 /// The sessions that a command is for; those that can't be talked to are named on standard error.
 fn select(selection: &Selection) -> Result<Vec<Arc<Session>>, Failure> {
-    let wanted = |entry: &Entry| {
-        selection.pid.is_none_or(|wanted| wanted == entry.pid)
-            && selection.session.as_deref().is_none_or(|wanted| wanted == entry.id)
-    };
-    let (sessions, unreachable) =
-        session::connect_all("cli", wanted).map_err(|error| Failure::new(codes::NO_SESSION, error.to_string()))?;
-    if let ([], [only]) = (sessions.as_slice(), unreachable.as_slice()) {
-        return Err(only.into());
-    }
+    let selection = requests::Selection { pid: selection.pid, session: selection.session.clone() };
+    let requests::Selected { sessions, unreachable } = requests::select("cli", &selection)?;
     for error in &unreachable {
         eprintln!("hotsplice: {}: {error}", error.code());
-    }
-    if sessions.is_empty() {
-        let message = match (selection.pid, &selection.session) {
-            (Some(pid), _) => format!("process {pid} is not registered; `hotsplice sessions` lists those that are"),
-            (_, Some(id)) => format!("there is no session {id}; `hotsplice sessions` lists those that there are"),
-            _ => {
-                "no process is registered; start one with `hotsplice run`, or call hotsplice.listen() in it".to_owned()
-            }
-        };
-        return Err(Failure::new(codes::NO_SESSION, message));
     }
     Ok(sessions)
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use hotsplice_channel::patch::Outcome;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::REFUSED;
 use crate::patching::FileResult;
@@ -32,33 +32,18 @@ pub fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
 /// Results of a patch or of an undo, and the exit code that they stand for.
 pub fn results(results: &[FileResult], as_json: bool, dry_run: bool) -> ExitCode {
     if as_json {
-        print_json(&Value::Array(results.iter().map(FileResult::to_json).collect()));
+        print_json(&json!(results.iter().map(FileResult::report).collect::<Vec<_>>()));
     } else {
         line(render(results, dry_run).trim_end());
     }
-    let refused = results.iter().flat_map(|result| &result.verdicts).any(|verdict| verdict.verdict == Outcome::Refused);
+    let refused = results.iter().any(FileResult::is_refused);
     ExitCode::from(if refused { REFUSED } else { 0 })
 }
 
 fn render(results: &[FileResult], dry_run: bool) -> String {
     let mut text = String::new();
     for result in results {
-        let count = |outcome| result.verdicts.iter().filter(|verdict| verdict.verdict == outcome).count();
-        let (applied, caveats) = (count(Outcome::Applied) + count(Outcome::Caveat), count(Outcome::Caveat));
-        let refused = count(Outcome::Refused);
-        let summary = match (dry_run, refused, applied) {
-            (false, 1.., _) if result.committed => format!("{applied} {} live, {refused} left out", edits(applied)),
-            (_, 1.., _) => format!("nothing changed: {refused} refused"),
-            (true, 0, _) => format!("would apply {applied} {}", edits(applied)),
-            (false, 0, 0) => "nothing to change".to_owned(),
-            (false, 0, _) => format!("{applied} {} live", edits(applied)),
-        };
-        let caveats = match caveats {
-            0 => String::new(),
-            1 => ", 1 with a caveat".to_owned(),
-            more => format!(", {more} with caveats"),
-        };
-        text.push_str(&format!("{}: {}: {summary}{caveats}\n", result.name, result.file));
+        text.push_str(&format!("{}\n", result.summary(dry_run)));
         for verdict in &result.verdicts {
             let sign = match verdict.verdict {
                 Outcome::Applied => "+",
@@ -82,10 +67,6 @@ fn render(results: &[FileResult], dry_run: bool) -> String {
         }
     }
     text
-}
-
-fn edits(count: usize) -> &'static str {
-    if count == 1 { "edit" } else { "edits" }
 }
 
 #[cfg(test)]
@@ -153,6 +134,6 @@ mod tests {
     #[test]
     fn for_programs() {
         expect![[r#"{"committed":true,"edits":[{"code":null,"definition":"View.get","kind":"body","line":12,"message":null,"verdict":"applied"}],"file":"/srv/app.py","pid":7,"session":"7-1","timings":{"prepare":250}}"#]]
-            .assert_eq(&sample(Outcome::Applied, None, None).to_json().to_string());
+            .assert_eq(&json!(sample(Outcome::Applied, None, None).report()).to_string());
     }
 }

@@ -1,18 +1,17 @@
 //! `hotsplice patch`: make what is live equal to files as they are on disk.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use hotsplice_channel::codes;
 use hotsplice_channel::patch::Options;
 
-use super::diff::loaded;
 use super::{Failure, Selection, output, select};
 use crate::cancel::Cancel;
 use crate::patching::{self, Wanted, WantedFile};
-use crate::rest;
-use crate::source_file;
+use crate::requests::Asked;
+use crate::source_file::{self, SourceError};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -54,102 +53,24 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.identity {
         return identity(arguments);
     }
-    if arguments.files.is_empty() {
-        return all_that_differ(arguments);
-    }
-    let of_one = [arguments.from.is_some(), arguments.function.is_some(), arguments.again.is_some(), arguments.rest];
-    let single = of_one.contains(&true);
-    if arguments.files.len() > 1 && single {
-        return Err(Failure::new(codes::BAD_MESSAGE, "--from, --function, --again and --rest go with a single FILE"));
-    }
-    let mut files = Vec::new();
-    for path in &arguments.files {
-        let path = std::path::absolute(path)
-            .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", path.display())))?;
-        if !single && matches!(path.try_exists(), Ok(false)) {
-            files.push(WantedFile::deleted(path));
-            continue;
-        }
-        let text = source_file::read(arguments.from.as_deref().unwrap_or(&path))
-            .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
-        files.push(WantedFile {
-            function: arguments.function.clone(),
-            again: arguments.again,
-            ..WantedFile::new(path, text)
-        });
-    }
-    let sessions = select(&arguments.selection)?;
-    // A process that does not answer may have it; the patch then says so.
-    let is_loaded = |file: &WantedFile| !sessions.iter().all(|session| matches!(session.loaded(&file.path), Ok(None)));
-    let named = files.iter().zip(&arguments.files);
-    let unloaded: Vec<String> =
-        named.filter(|(file, _)| !is_loaded(file)).map(|(_, named)| named.display().to_string()).collect();
-    if let Some(missing) = files.iter().find(|file| file.deleted && !is_loaded(file)) {
-        let message = format!("{}: there is no such file, and no process has loaded one", missing.path.display());
-        return Err(Failure::new(codes::UNREADABLE, message));
-    }
-    if !unloaded.is_empty() {
-        // What is asked for together goes live together.
-        let nothing = if unloaded.len() < files.len() { "; nothing was patched" } else { "" };
-        let named = unloaded.join(", ");
-        let message = format!("no registered process has loaded {named}{nothing}; `hotsplice sessions` lists them");
-        return Err(Failure::new(codes::NO_SESSION, message));
-    }
-    let wanted = Wanted {
-        label: match arguments.again {
-            Some(line) => format!("Run line {line} again"),
-            None => label(&files, arguments.function.as_deref()),
-        },
-        files,
-        options: Options { run_statements: arguments.run_statements, ..Options::default() },
+    let unreadable = |error: SourceError| Failure::new(codes::UNREADABLE, error.to_string());
+    let asked = Asked {
+        files: arguments.files.clone(),
+        function: arguments.function.clone(),
+        again: arguments.again,
+        text: arguments.from.as_deref().map(source_file::read_stream).transpose().map_err(unreadable)?,
         dry_run: arguments.dry_run,
         each: arguments.each,
-        cancel: Cancel::default(),
+        rest: arguments.rest,
+        run_statements: arguments.run_statements,
     };
-    let results = match wanted.files.as_slice() {
-        [file] if arguments.rest => rest::patch(&sessions, &wanted, file),
-        _ => patching::patch(&sessions, &wanted),
-    };
-    if results.is_empty() {
-        return Err(Failure::new(codes::SESSION_GONE, "every process that had loaded it has ended meanwhile"));
-    }
-    Ok(output::results(&results, arguments.json, arguments.dry_run))
-}
-
-/// Every loaded file of the project whose text on disk is another one than the live text, as one patch.
-fn all_that_differ(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if arguments.function.is_some() || arguments.again.is_some() || arguments.from.is_some() || arguments.rest {
-        return Err(Failure::new(codes::BAD_MESSAGE, "--from, --function, --again and --rest go with a single FILE"));
-    }
-    let sessions = select(&arguments.selection)?;
-    let mut files: Vec<WantedFile> = Vec::new();
-    for session in &sessions {
-        for path in loaded(session, &[]) {
-            let Ok(Some(known)) = session.loaded(&path) else { continue };
-            // A file that is gone has nothing that could go live.
-            let Ok(text) = source_file::read(&path) else { continue };
-            if session.known_baseline(&known)?.baseline.text != text && !files.iter().any(|file| file.path == path) {
-                files.push(WantedFile::new(path, text));
-            }
-        }
-    }
-    let wanted = Wanted {
-        label: label(&files, None),
-        files,
-        options: Options { run_statements: arguments.run_statements, ..Options::default() },
-        dry_run: arguments.dry_run,
-        each: arguments.each,
-        cancel: Cancel::default(),
-    };
-    if wanted.files.is_empty() {
-        if arguments.json {
-            output::print_json(&serde_json::json!([]));
-        } else {
-            output::line("nothing to change: every loaded file is live as it is on disk");
-        }
+    let ready = asked.read()?;
+    let results = ready.patch(&select(&arguments.selection)?, Cancel::default())?;
+    if results.is_empty() && !arguments.json {
+        output::line("nothing to change: every loaded file is live as it is on disk");
         return Ok(ExitCode::SUCCESS);
     }
-    Ok(output::results(&patching::patch(&sessions, &wanted), arguments.json, arguments.dry_run))
+    Ok(output::results(&results, arguments.json, arguments.dry_run))
 }
 
 /// What is live, once more.
@@ -177,13 +98,4 @@ fn identity(arguments: &Arguments) -> Result<ExitCode, Failure> {
         cancel: Cancel::default(),
     };
     Ok(output::results(&patching::patch(&sessions, &wanted), arguments.json, false))
-}
-
-fn label(files: &[WantedFile], function: Option<&str>) -> String {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match (function, files) {
-        (Some(function), _) => format!("Hot-patch function {function}"),
-        (None, [file]) => format!("Hot-patch file {}", name(&file.path)),
-        (None, files) => format!("Hot-patch {} files", files.len()),
-    }
 }

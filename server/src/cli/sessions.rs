@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Failure, output};
-use crate::session;
+use crate::requests::{self, Listed, Selected};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -16,25 +16,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let (sessions, unreachable) = session::connect_all("cli", |_| true)
-        .map_err(|error| Failure::new(hotsplice_channel::codes::NO_SESSION, error.to_string()))?;
+    let Selected { sessions, unreachable } = requests::sessions("cli")?;
     if arguments.json {
-        let listed: Vec<_> = sessions
-            .iter()
-            .map(|session| {
-                let entry = &session.entry;
-                json!({
-                    "id": entry.id,
-                    "pid": entry.pid,
-                    "name": session.name(),
-                    "command": entry.command,
-                    "cwd": entry.cwd,
-                    "executable": entry.executable,
-                    "python": entry.python,
-                    "parent": entry.parent,
-                })
-            })
-            .collect();
+        let listed: Vec<Listed> = sessions.iter().map(|session| Listed::from(&**session)).collect();
         output::print_json(&json!(listed));
     } else if sessions.is_empty() {
         output::line("no process is registered; start one with `hotsplice run`, or call hotsplice.listen() in it");

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use hotsplice_channel::codes;
 
 use super::{Failure, REFUSED, Selection, output, select};
-use crate::undoing;
+use crate::requests;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -25,25 +24,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let mut files = Vec::new();
-    for path in &arguments.files {
-        let path = std::path::absolute(path)
-            .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", path.display())))?;
-        files.push(path);
-    }
     let sessions = select(&arguments.selection)?;
-    let undone = undoing::undo(&sessions, &files, arguments.function.as_deref());
-    if undone.results.is_empty() {
-        if let Some(error) = undone.failures.first() {
-            return Err(error.into());
-        }
-        let what = match (&arguments.function, files.as_slice()) {
-            (Some(function), _) => format!("{function} was not patched"),
-            (None, []) => "nothing was patched".to_owned(),
-            (None, _) => "the file was not patched in any process".to_owned(),
-        };
-        return Err(Failure::new(codes::NOTHING_TO_UNDO, what));
-    }
+    let undone = requests::undo(&sessions, &arguments.files, arguments.function.as_deref())?;
     for error in &undone.failures {
         eprintln!("hotsplice: {}: {error}", error.code());
     }

@@ -38,16 +38,13 @@ mod verdicts;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hotsplice_channel::codes;
 use tokio::sync::Notify;
 use tower_lsp::LspService;
 
 use crate::failure::Failure;
-
-/// How long a patch that is being made may take when the editor ends: one that is live in half of the processes would be worse.
-const LAST_PATCH: Duration = Duration::from_secs(5);
+use crate::working::Working;
 
 /// Serves one editor over standard input and output until it says goodbye.
 pub fn serve() -> Result<ExitCode, Failure> {
@@ -62,7 +59,7 @@ pub fn serve() -> Result<ExitCode, Failure> {
             .finish();
         transport::serve(service, socket, &gone).await
     });
-    main_loop::Working::wait(LAST_PATCH);
+    Working::wait();
     // A thread may still wait for a process: that is no reason to stay.
     runtime.shutdown_background();
     Ok(match end {

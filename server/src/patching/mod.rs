@@ -15,7 +15,7 @@ use hotsplice_channel::patch::{Options, Outcome, Patch, Verdict};
 use crate::following::{self, AskedFor};
 use crate::session::{Live, Session, SessionError};
 use changes::{assumed, deleted, failure, file_patch, is_empty, stale};
-pub use wanted::{FileResult, Wanted, WantedFile};
+pub use wanted::{FileReport, FileResult, Wanted, WantedFile};
 struct AttemptedFile {
     /// As the process knows it.
     path: String,

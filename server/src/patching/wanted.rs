@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hotsplice_analysis::Outline;
-use hotsplice_channel::patch::{Options, Verdict};
-use serde_json::{Value, json};
+use hotsplice_channel::patch::{Kind, Options, Outcome, Verdict};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cancel::Cancel;
+
 /// Texts that are to be live, in the order in which they are to be applied.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -66,30 +68,81 @@ pub struct FileResult {
     pub timings: BTreeMap<String, u64>,
 }
 
+/// What became of one file in one process, as `docs/cli.md` promises it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FileReport {
+    session: String,
+    pid: u32,
+    /// As the process knows it
+    file: String,
+    /// Whether what the edits say is live
+    committed: bool,
+    edits: Vec<EditReport>,
+    /// Microseconds by stage
+    timings: BTreeMap<String, u64>,
+}
+
+/// What became of one edit.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct EditReport {
+    /// The qualified name of a definition; of a statement what it binds, else its first words
+    definition: String,
+    /// What is edited: body, signature, decorators, added, removed, class-attribute, statement …
+    #[schemars(with = "String")]
+    kind: Kind,
+    /// In the new text, from 1
+    line: u32,
+    /// applied, caveat, refused or unneeded
+    #[schemars(with = "String")]
+    verdict: Outcome,
+    /// The number of a caveat or refusal (HS0103)
+    code: Option<String>,
+    /// Why, in words
+    message: Option<String>,
+}
+
 impl FileResult {
-    /// As `docs/cli.md` promises it.
-    pub fn to_json(&self) -> Value {
-        let edits: Vec<Value> = self
-            .verdicts
-            .iter()
-            .map(|verdict| {
-                json!({
-                    "definition": verdict.definition,
-                    "kind": verdict.kind,
-                    "line": verdict.line,
-                    "verdict": verdict.verdict,
-                    "code": verdict.code,
-                    "message": verdict.message,
-                })
-            })
-            .collect();
-        json!({
-            "session": &*self.session,
-            "pid": self.pid,
-            "file": self.file,
-            "committed": self.committed,
-            "edits": edits,
-            "timings": self.timings,
-        })
+    pub fn report(&self) -> FileReport {
+        let edit = |verdict: &Verdict| EditReport {
+            definition: verdict.definition.clone(),
+            kind: verdict.kind,
+            line: verdict.line,
+            verdict: verdict.verdict,
+            code: verdict.code.clone(),
+            message: verdict.message.clone(),
+        };
+        FileReport {
+            session: self.session.to_string(),
+            pid: self.pid,
+            file: self.file.clone(),
+            committed: self.committed,
+            edits: self.verdicts.iter().map(edit).collect(),
+            timings: self.timings.clone(),
+        }
+    }
+
+    /// What became of it, in a line.
+    pub fn summary(&self, dry_run: bool) -> String {
+        let count = |outcome| self.verdicts.iter().filter(|verdict| verdict.verdict == outcome).count();
+        let (applied, caveats) = (count(Outcome::Applied) + count(Outcome::Caveat), count(Outcome::Caveat));
+        let refused = count(Outcome::Refused);
+        let edits = |count| if count == 1 { "edit" } else { "edits" };
+        let summary = match (dry_run, refused, applied) {
+            (false, 1.., _) if self.committed => format!("{applied} {} live, {refused} left out", edits(applied)),
+            (_, 1.., _) => format!("nothing changed: {refused} refused"),
+            (true, 0, _) => format!("would apply {applied} {}", edits(applied)),
+            (false, 0, 0) => "nothing to change".to_owned(),
+            (false, 0, _) => format!("{applied} {} live", edits(applied)),
+        };
+        let caveats = match caveats {
+            0 => String::new(),
+            1 => ", 1 with a caveat".to_owned(),
+            more => format!(", {more} with caveats"),
+        };
+        format!("{}: {}: {summary}{caveats}", self.name, self.file)
+    }
+
+    pub fn is_refused(&self) -> bool {
+        self.verdicts.iter().any(|verdict| verdict.verdict == Outcome::Refused)
     }
 }

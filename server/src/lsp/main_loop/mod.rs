@@ -7,9 +7,8 @@ mod results;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tower_lsp::Client;
@@ -93,32 +92,6 @@ fn run(mut state: State, inbox: Receiver<Event>) {
         if outcome.is_err() {
             state.log(MessageType::ERROR, "hotsplice failed on a request; the session goes on".to_owned());
         }
-    }
-}
-
-/// Patches that are being made.
-pub struct Working;
-
-static WORKING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
-
-impl Working {
-    fn begin() -> Self {
-        *WORKING.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Self
-    }
-
-    /// Returns when none is being made any more, or at the latest after this time.
-    pub fn wait(patience: Duration) {
-        let count = WORKING.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever waited too long ends what there is.
-        let _ = WORKING.1.wait_timeout_while(count, patience, |count| *count > 0);
-    }
-}
-
-impl Drop for Working {
-    fn drop(&mut self) {
-        *WORKING.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        WORKING.1.notify_all();
     }
 }
 

@@ -26,6 +26,7 @@ use crate::lsp::settings::Lens;
 use crate::lsp::{code_actions, code_lenses, hover, quick_fixes, status, unloaded};
 use crate::patching::FileResult;
 use crate::session::Session;
+use crate::working::Working;
 
 impl State {
     pub(super) fn file_changed(&mut self, uri: &Uri) {
@@ -279,7 +280,7 @@ impl State {
     ) {
         let events = self.events.clone();
         let started = Instant::now();
-        let working = super::Working::begin();
+        let working = Working::begin();
         std::thread::spawn(move || {
             let _working = working;
             let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hotsplice_channel::patch::{Outcome, Verdict};
 use hotsplice_channel::{codes, registry};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower_lsp::ls_types::{MessageType, ShowDocumentParams, Uri};
 
 use super::State;
@@ -96,7 +96,7 @@ impl State {
             Ok(results) => {
                 // Whoever asked is answered first: the new code is live.
                 if let Some(answer) = answer {
-                    let _ = answer.send(Ok(results.iter().map(FileResult::to_json).collect()));
+                    let _ = answer.send(Ok(json!(results.iter().map(FileResult::report).collect::<Vec<_>>())));
                 }
                 self.take(&results, cause);
                 let milliseconds = took.as_secs_f64() * 1000.0;

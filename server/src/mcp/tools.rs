@@ -1,0 +1,217 @@
+//! The tools, one function each.
+
+use hotsplice_channel::codes;
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::handler::server::wrapper::{Json, Parameters};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, Implementation, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_router};
+
+use super::answers::{Differences, Explanation, Patched, Sessions, Status, Statuses, Unserved, reasons};
+use super::questions;
+use crate::cancel::{Cancel, CancelOnDrop};
+use crate::explanations;
+use crate::failure::Failure;
+use crate::requests::{self, Listed, Selected, Selection};
+use crate::working::Working;
+
+/// How processes know whom they talk to.
+const ROLE: &str = "mcp";
+
+const INSTRUCTIONS: &str = "Hotsplice makes edits of Python code live in processes that are running, with their state kept: no \
+    restart, no reload. Edit files as usual, then call `patch` (without arguments: all that differs from the disk). A patch is \
+    whole or not at all: if one edit is refused nothing has changed, and each verdict says why and what to do. `applied` means \
+    the same as after a restart; a `caveat` is live with something to know. `dry_run` foresees, `undo` brings back, `status` \
+    tells whether the new code has run and what still runs old code, `diff` what is on disk and not live. A process takes part \
+    if it was started with `hotsplice run PROGRAM`, called hotsplice.listen(), or was attached to with `hotsplice attach PID`.";
+
+#[derive(Debug, Clone)]
+pub struct Tools {
+    router: ToolRouter<Self>,
+}
+
+#[tool_router(router = router)]
+impl Tools {
+    pub fn new() -> Self {
+        Self { router: Self::router() }
+    }
+
+    /// The running Python processes that can be patched
+    #[tool(annotations(read_only_hint = true, open_world_hint = false))]
+    async fn sessions(
+        &self,
+        _nothing: Parameters<questions::Nothing>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Sessions>, Unserved> {
+        work(context, |_| {
+            let Selected { sessions, unreachable } = requests::sessions(ROLE)?;
+            let note = sessions.is_empty().then(|| {
+                "no process is registered; start one with `hotsplice run`, attach to one with `hotsplice attach PID`, or \
+                 call hotsplice.listen() in it"
+                    .to_owned()
+            });
+            let sessions = sessions.iter().map(|session| Listed::from(&**session)).collect();
+            Ok(Sessions { sessions, unreachable: reasons(&unreachable), note })
+        })
+        .await
+    }
+
+    /// Make running processes have the code that the files hold now, as one patch, with their state kept
+    #[tool(annotations(destructive_hint = false, idempotent_hint = true, open_world_hint = false))]
+    async fn patch(
+        &self,
+        Parameters(question): Parameters<questions::Patch>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Patched>, Unserved> {
+        work(context, |cancel| {
+            let selection = question.selection();
+            let asked = question.asked();
+            let dry_run = asked.dry_run;
+            let ready = asked.read()?;
+            let Selected { sessions, unreachable } = select(&selection)?;
+            let results = ready.patch(&sessions, cancel)?;
+            Patched::new(&results, &unreachable, dry_run).checked()
+        })
+        .await
+    }
+
+    /// What differs between the files on disk and what is live in each process, as unified diffs
+    #[tool(annotations(read_only_hint = true, open_world_hint = false))]
+    async fn diff(
+        &self,
+        Parameters(question): Parameters<questions::Files>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Differences>, Unserved> {
+        work(context, move |_| {
+            let Selected { sessions, unreachable } = select(&question.selection())?;
+            let differences = requests::diff(&sessions, &question.files)?;
+            Ok(Differences { differences, unreachable: reasons(&unreachable) })
+        })
+        .await
+    }
+
+    /// What is patched in each process, whether the new code has run since, and which calls still run old code
+    #[tool(annotations(read_only_hint = true, open_world_hint = false))]
+    async fn status(
+        &self,
+        Parameters(question): Parameters<questions::Which>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Statuses>, Unserved> {
+        work(context, move |_| {
+            let Selected { sessions, mut unreachable } = select(&question.selection())?;
+            let mut statuses = Vec::new();
+            for session in sessions {
+                match session.status() {
+                    Ok(status) => statuses.push(Status {
+                        session: session.entry.id.clone(),
+                        pid: session.entry.pid,
+                        patched: status.patched,
+                        running: status.running,
+                    }),
+                    Err(error) => unreachable.push(error),
+                }
+            }
+            Ok(Statuses { sessions: statuses, unreachable: reasons(&unreachable) })
+        })
+        .await
+    }
+
+    /// Bring back what was live before the latest patch; the files on disk stay as they are
+    #[tool(annotations(destructive_hint = false, open_world_hint = false))]
+    async fn undo(
+        &self,
+        Parameters(question): Parameters<questions::Undo>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Patched>, Unserved> {
+        work(context, move |_| {
+            if question.function.is_some() && question.files.is_empty() {
+                let message = "a function is undone in files: name those";
+                return Err(Failure::new(codes::BAD_MESSAGE, message).into());
+            }
+            let Selected { sessions, mut unreachable } = select(&question.selection())?;
+            let undone = requests::undo(&sessions, &question.files, question.function.as_deref())?;
+            unreachable.extend(undone.failures);
+            Patched::new(&undone.results, &unreachable, false).checked()
+        })
+        .await
+    }
+
+    /// What a code of a verdict (HS0103) means, with an example and what to do
+    #[tool(annotations(read_only_hint = true, open_world_hint = false))]
+    async fn explain(
+        &self,
+        Parameters(question): Parameters<questions::Explain>,
+    ) -> Result<Json<Explanation>, Unserved> {
+        let text = explanations::of(&question.code).ok_or_else(|| explanations::unknown(&question.code))?;
+        Ok(Json(Explanation { code: question.code.to_uppercase(), text }))
+    }
+}
+
+impl ServerHandler for Tools {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new("hotsplice", env!("CARGO_PKG_VERSION")).with_title("Hotsplice"))
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let is_known = self.router.has_route(&request.name);
+        match self.router.call(ToolCallContext::new(self, request, context)).await {
+            // Who mends the arguments is a model: it reads a tool's errors, not the protocol's.
+            Err(error) if is_known && error.code == ErrorCode::INVALID_PARAMS => {
+                Ok(CallToolResult::error(vec![ContentBlock::text(error.message)]).into())
+            }
+            answer => answer,
+        }
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.router.list_all()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.router.get(name).cloned()
+    }
+}
+
+fn select(selection: &Selection) -> Result<Selected, Failure> {
+    requests::select(ROLE, selection)
+}
+
+/// Talks to processes on a thread of its own. A call that the client gives up is cancelled: what is not live yet never will be.
+async fn work<T: Send + 'static>(
+    context: RequestContext<RoleServer>,
+    work: impl FnOnce(Cancel) -> Result<T, Unserved> + Send + 'static,
+) -> Result<Json<T>, Unserved> {
+    let cancel = Cancel::default();
+    let _given_up = CancelOnDrop(cancel.clone());
+    let working = Working::begin();
+    let task = tokio::task::spawn_blocking(move || {
+        let _working = working;
+        work(cancel)
+    });
+    tokio::select! {
+        done = task => match done {
+            Ok(answer) => answer.map(Json),
+            Err(_) => {
+                let message = "hotsplice failed while it served the call; `status` tells what is live";
+                Err(Failure::new(codes::INTERNAL, message).into())
+            }
+        },
+        () = context.ct.cancelled() => {
+            Err(Failure::new(codes::CANCELLED, "the call was cancelled; `status` tells what is live").into())
+        }
+    }
+}

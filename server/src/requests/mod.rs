@@ -1,0 +1,11 @@
+//! What can be asked for without an editor, by the command line and by coding agents alike. How the answers look is theirs.
+
+mod diff;
+mod patch;
+mod select;
+mod undo;
+
+pub use diff::{Difference, diff};
+pub use patch::Asked;
+pub use select::{Listed, Selected, Selection, select, sessions};
+pub use undo::undo;

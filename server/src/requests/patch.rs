@@ -1,0 +1,148 @@
+//! Making what is live equal to texts: those of files as they are on disk, or another one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hotsplice_channel::codes;
+use hotsplice_channel::patch::Options;
+
+use super::diff::loaded;
+use crate::cancel::Cancel;
+use crate::failure::Failure;
+use crate::patching::{self, FileResult, Wanted, WantedFile};
+use crate::rest;
+use crate::session::Session;
+use crate::source_file;
+
+/// What `hotsplice patch` is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// As they were named; without any, every loaded file whose text on disk is another one.
+    pub files: Vec<PathBuf>,
+    pub function: Option<String>,
+    pub again: Option<u32>,
+    /// In place of the file's text on disk.
+    pub text: Option<String>,
+    pub dry_run: bool,
+    pub each: bool,
+    pub rest: bool,
+    pub run_statements: bool,
+}
+
+impl Asked {
+    /// Reads what is to be live, as it is now. What does not go together is a failure.
+    pub fn read(self) -> Result<Ready, Failure> {
+        let single = self.text.is_some() || self.function.is_some() || self.again.is_some() || self.rest;
+        if single && self.files.len() != 1 {
+            let message = "another text, one function, running a line again and leaving out what is refused go with a single \
+                           file: `--from`, `--function`, `--again`, `--rest` with one FILE";
+            return Err(Failure::new(codes::BAD_MESSAGE, message));
+        }
+        let mut files = Vec::new();
+        for path in &self.files {
+            let path = std::path::absolute(path)
+                .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", path.display())))?;
+            if !single && matches!(path.try_exists(), Ok(false)) {
+                files.push(WantedFile::deleted(path));
+                continue;
+            }
+            let text = match &self.text {
+                Some(text) => text.clone(),
+                None => source_file::read(&path).map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?,
+            };
+            files.push(WantedFile {
+                function: self.function.clone(),
+                again: self.again,
+                ..WantedFile::new(path, text)
+            });
+        }
+        Ok(Ready { asked: self, files })
+    }
+}
+
+/// Texts that are to be live.
+pub struct Ready {
+    asked: Asked,
+    files: Vec<WantedFile>,
+}
+
+impl Ready {
+    /// Makes them live in the processes that have loaded the files. No results: nothing differs from the disk.
+    pub fn patch(mut self, sessions: &[Arc<Session>], cancel: Cancel) -> Result<Vec<FileResult>, Failure> {
+        if self.asked.files.is_empty() {
+            self.files = all_that_differ(sessions)?;
+            if self.files.is_empty() {
+                return Ok(Vec::new());
+            }
+        } else {
+            self.check_loaded(sessions)?;
+        }
+        let asked = self.asked;
+        let wanted = Wanted {
+            label: match asked.again {
+                Some(line) => format!("Run line {line} again"),
+                None => label(&self.files, asked.function.as_deref()),
+            },
+            files: self.files,
+            options: Options { run_statements: asked.run_statements, ..Options::default() },
+            dry_run: asked.dry_run,
+            each: asked.each,
+            cancel,
+        };
+        let results = match wanted.files.as_slice() {
+            [file] if asked.rest => rest::patch(sessions, &wanted, file),
+            _ => patching::patch(sessions, &wanted),
+        };
+        if results.is_empty() {
+            return Err(Failure::new(codes::SESSION_GONE, "every process that had loaded it has ended meanwhile"));
+        }
+        Ok(results)
+    }
+
+    /// What is asked for together goes live together: a file that no process has loaded is misuse.
+    fn check_loaded(&self, sessions: &[Arc<Session>]) -> Result<(), Failure> {
+        // A process that does not answer may have it; the patch then says so.
+        let is_loaded =
+            |file: &WantedFile| !sessions.iter().all(|session| matches!(session.loaded(&file.path), Ok(None)));
+        let named = self.files.iter().zip(&self.asked.files);
+        let unloaded: Vec<String> =
+            named.filter(|(file, _)| !is_loaded(file)).map(|(_, named)| named.display().to_string()).collect();
+        if let Some(missing) = self.files.iter().find(|file| file.deleted && !is_loaded(file)) {
+            let message = format!("{}: there is no such file, and no process has loaded one", missing.path.display());
+            return Err(Failure::new(codes::UNREADABLE, message));
+        }
+        if unloaded.is_empty() {
+            return Ok(());
+        }
+        let nothing = if unloaded.len() < self.files.len() { "; nothing was patched" } else { "" };
+        let named = unloaded.join(", ");
+        let message = format!("no registered process has loaded {named}{nothing}; `hotsplice sessions` lists them");
+        Err(Failure::new(codes::NO_SESSION, message))
+    }
+}
+
+/// Every loaded file of the project whose text on disk is another one than the live text.
+fn all_that_differ(sessions: &[Arc<Session>]) -> Result<Vec<WantedFile>, Failure> {
+    let mut files: Vec<WantedFile> = Vec::new();
+    for session in sessions {
+        for path in loaded(session, &[]) {
+            let Ok(Some(known)) = session.loaded(&path) else { continue };
+            // A file that is gone has nothing that could go live.
+            let Ok(text) = source_file::read(&path) else { continue };
+            if session.known_baseline(&known)?.baseline.text != text && !files.iter().any(|file| file.path == path) {
+                files.push(WantedFile::new(path, text));
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// What a person would call the patch.
+fn label(files: &[WantedFile], function: Option<&str>) -> String {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match (function, files) {
+        (Some(function), _) => format!("Hot-patch function {function}"),
+        (None, [file]) => format!("Hot-patch file {}", name(&file.path)),
+        (None, files) => format!("Hot-patch {} files", files.len()),
+    }
+}
