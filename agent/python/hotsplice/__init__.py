@@ -11,7 +11,7 @@ from ._session import UnsupportedPython, __version__, listen, stop
 # What a program that is only to be patched has no use for is imported when it is asked for.
 _LATER = {
     **dict.fromkeys(("Edit", "PatchError", "Report", "Status", "Watching"), "_api"),
-    **dict.fromkeys(("patch", "patching", "status", "undo", "watch"), "_api"),
+    **dict.fromkeys(("patch", "patch_saved", "patching", "status", "undo", "watch"), "_api"),
     **dict.fromkeys(("Recoder", "recoder"), "_recoder"),
     **dict.fromkeys(("is_restarting", "no_wrap", "reload_module"), "_guard"),
     **dict.fromkeys(("wrap", "wrap_class", "wrap_module", "wrap_modules"), "_guard"),
@@ -19,7 +19,7 @@ _LATER = {
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._api import Edit, PatchError, Report, Status, Watching, patch, patching, status, undo, watch
+    from ._api import Edit, PatchError, Report, Status, Watching, patch, patch_saved, patching, status, undo, watch
     from ._guard import is_restarting, no_wrap, reload_module, wrap, wrap_class, wrap_module, wrap_modules
     from ._recoder import Recoder, recoder
 
@@ -37,6 +37,7 @@ __all__ = [
     "no_wrap",
     "on_patch",
     "patch",
+    "patch_saved",
     "patching",
     "recoder",
     "reload_module",

@@ -14,6 +14,8 @@ def find_binary() -> str:
     checkout = os.path.dirname(os.path.dirname(os.path.dirname(package)))
     places = [sysconfig.get_path("scripts"), os.path.dirname(sys.executable)]
     places += [os.path.join(checkout, "target", profile) for profile in ("release", "debug")]
+    # Another Python than the one that it was installed with may have loaded it, from lib/python3.12/site-packages.
+    places.append(os.path.join(os.path.dirname(checkout), "bin"))
     for place in places:
         program = os.path.join(place, "hotsplice")
         if os.access(program, os.X_OK):

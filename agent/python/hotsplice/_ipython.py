@@ -11,8 +11,13 @@ _watching: _api.Watching | None = None
 
 def load(shell: Any) -> None:
     """Makes the shell's process a session, has saved files go live, and adds ``%hotsplice``."""
-    _session.listen()
+    offer(shell)
     _on()
+
+
+def offer(shell: Any) -> None:
+    """Makes the shell's process a session and adds ``%hotsplice``: what a kernel does at its start, once installed."""
+    _session.listen()
     shell.register_magic_function(_magic, "line", "hotsplice")
 
 
