@@ -170,6 +170,7 @@ fn what_is_no_file_any_more_holds_nobody_up() {
     wait_for("the report", || program.errors_so_far().contains("HS0205").then_some(()));
     assert_eq!(ask(&mut program, "rates.rate()"), "2");
     assert_eq!(program.wait(), Some(0));
+    assert!(program.stderr().contains("nothing went live of"), "{}", program.stderr());
 }
 
 #[test]
@@ -188,6 +189,8 @@ fn a_watch_of_one_process_ends_with_it() {
     // Its standard input stays open meanwhile.
     let ended = wait_for("the watch to end", || watch.child.try_wait().expect("a child"));
     assert_eq!(ended.code(), Some(0));
+    let gone = workspace.call(&["watch", "--pid", &program.pid().to_string()]).expect(2);
+    assert!(gone.errors().contains("HS0005: there is no process"), "{}", gone.errors());
 }
 
 #[test]

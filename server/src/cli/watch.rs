@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hotsplice_channel::codes;
+use hotsplice_channel::registry;
 
 use super::Failure;
 use crate::watch::{self, Report, Scope};
@@ -34,6 +35,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let real = path.canonicalize().map_err(|error| unreadable(path, error))?;
         paths.push(std::path::absolute(path).map_err(|error| unreadable(path, error))?);
         paths.push(real);
+    }
+    let is_registered = |pid| {
+        let entries = registry::sessions(&registry::directory()).unwrap_or_default();
+        entries.iter().any(|entry| entry.pid == pid)
+    };
+    if let Some(pid) = arguments.pid
+        && registry::process_started(pid).is_none()
+        && !is_registered(pid)
+    {
+        return Err(Failure::new(codes::NO_SESSION, format!("there is no process {pid}")));
     }
     let scope = Scope { paths, pid: arguments.pid, tree: None };
     let mut report = Report::new(arguments.verbose);

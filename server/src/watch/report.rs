@@ -42,7 +42,7 @@ impl Report {
             let refused = count(Outcome::Refused);
             let is_live = |verdict: &&Verdict| match verdict.verdict {
                 Outcome::Applied => true,
-                Outcome::Caveat => verdict.code.as_deref() != Some(codes::STATEMENT_OFFERED),
+                Outcome::Caveat => !verdict.code.as_deref().is_some_and(codes::leaves_as_it_was),
                 _ => false,
             };
             let live = result.verdicts.iter().filter(is_live).count();
