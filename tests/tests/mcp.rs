@@ -134,28 +134,30 @@ async fn what_is_refused_is_an_error_with_reasons() {
     let agent = Agent::start(&workspace).await;
     let broken = PROGRAM.replace("'hello '", "'welcome '").replace("LIMIT = 5", "LIMIT = absent");
     workspace.write("app.py", &broken);
-    let foreseen = agent.answer("patch", json!({ "dry_run": true })).await;
     let (text, structured) = agent.failure("patch", json!({})).await;
-    let structured = structured.expect("structured");
-    assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), structured);
-    for answer in [&foreseen, &structured] {
-        assert_eq!(answer["results"][0]["committed"], false, "{answer}");
-        let edits = answer["results"][0]["edits"].as_array().expect("edits");
-        let limit = edits.iter().find(|edit| edit["definition"] == "LIMIT").expect("an edit of it");
-        assert_eq!((&limit["verdict"], &limit["code"]), (&json!("refused"), &json!("HS0103")));
-        let advice = answer["advice"].as_array().expect("advice");
-        assert!(advice.iter().any(|it| it["code"] == "HS0103" && it["what_to_do"].is_string()), "{answer}");
-    }
+    let answer = structured.expect("structured");
+    assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), answer);
+    assert_eq!(answer["results"][0]["committed"], false, "{answer}");
+    let edits = answer["results"][0]["edits"].as_array().expect("edits");
+    let limit = edits.iter().find(|edit| edit["definition"] == "LIMIT").expect("an edit of it");
+    assert_eq!((&limit["verdict"], &limit["code"]), (&json!("refused"), &json!("HS0103")));
+    let advice = answer["advice"].as_array().expect("advice");
+    assert!(advice.iter().any(|it| it["code"] == "HS0103" && it["what_to_do"].is_string()), "{answer}");
     assert_eq!(ask(&mut program, "greet('you')"), "hello you");
     let (text, structured) = agent.failure("patch", json!({ "files": ["app.py"], "rest": true })).await;
     assert_eq!(structured.expect("structured")["results"][0]["committed"], true, "{text}");
     assert_eq!(ask(&mut program, "(greet('you'), LIMIT)"), "('welcome you', 5)");
 
+    // What would be refused is an answer.
+    workspace.write("app.py", "def greet(:\n");
+    let foreseen = agent.answer("patch", json!({ "dry_run": true })).await;
+    assert_eq!(foreseen["results"][0]["edits"][0]["code"], "HS0101", "{foreseen}");
+
     for (tool, arguments, said) in [
         ("patch", json!({ "files": ["absent.py"] }), "HS0011: "),
         ("patch", json!({ "files": ["app.py"], "pid": 1 }), "HS0005: process 1 is not registered"),
         ("patch", json!({ "function": "greet" }), "HS0003: "),
-        ("patch", json!({ "files": ["app.py"], "function": "absent" }), "absent"),
+        ("patch", json!({ "files": ["app.py"], "function": "greet" }), "HS0101"),
         ("patch", json!({ "file": "app.py" }), "unknown field `file`"),
         ("patch", json!({ "files": "app.py" }), "invalid type: string"),
         ("undo", json!({ "function": "greet" }), "HS0003: "),
