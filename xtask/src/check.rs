@@ -8,7 +8,7 @@ use crate::shell::{self, cargo};
 use crate::tools;
 
 /// What is typed throughout so far.
-const TYPED: &[&str] = &["_api.py", "_guard.py", "_ipython.py", "_recoder.py"];
+const TYPED: &[&str] = &["_api.py", "_guard.py", "_ipython.py", "_recoder.py", "_repeat.py"];
 
 pub fn run() -> anyhow::Result<()> {
     shell::run(cargo(&["fmt", "--all", "--check"]))?;

@@ -13,6 +13,7 @@ _LATER = {
     **dict.fromkeys(("Edit", "PatchError", "Report", "Status", "Watching"), "_api"),
     **dict.fromkeys(("patch", "patch_saved", "patching", "status", "undo", "watch"), "_api"),
     **dict.fromkeys(("Recoder", "recoder"), "_recoder"),
+    **dict.fromkeys(("Attempt", "repeat"), "_repeat"),
     **dict.fromkeys(("is_restarting", "no_wrap", "reload_module"), "_guard"),
     **dict.fromkeys(("wrap", "wrap_class", "wrap_module", "wrap_modules"), "_guard"),
 }
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from ._api import Edit, PatchError, Report, Status, Watching, patch, patch_saved, patching, status, undo, watch
     from ._guard import is_restarting, no_wrap, reload_module, wrap, wrap_class, wrap_module, wrap_modules
     from ._recoder import Recoder, recoder
+    from ._repeat import Attempt, repeat
 
 __all__ = [
+    "Attempt",
     "Edit",
     "PatchError",
     "Recoder",
@@ -41,6 +44,7 @@ __all__ = [
     "patching",
     "recoder",
     "reload_module",
+    "repeat",
     "status",
     "stop",
     "undo",
