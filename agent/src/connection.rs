@@ -3,15 +3,31 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hotsplice_channel::message::{Capability, Hello, HelloAnswer, JsonRpc, Request, Response, ResponseError};
 use hotsplice_channel::registry::Entry;
 use hotsplice_channel::{PROTOCOL, codes, framing};
+use pyo3::prelude::*;
 
 use crate::descriptor::Guarded;
 
 /// More than this many bytes unread by a client and it is cut off.
 const MAX_UNREAD: usize = 2 * hotsplice_channel::MAX_MESSAGE;
+
+/// How many clients have asked to be told of calls that are held.
+static WATCHERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a client has asked to be told of calls that are held, and is still there.
+#[pyfunction]
+pub fn holds_are_watched() -> bool {
+    WATCHERS.load(Ordering::Acquire) > 0
+}
+
+pub fn count_watchers<'a>(connections: impl Iterator<Item = &'a Connection>) {
+    let watching = connections.filter(|connection| connection.watches_holds && !connection.closing);
+    WATCHERS.store(watching.count(), Ordering::Release);
+}
 
 /// A client.
 pub struct Connection {
@@ -19,6 +35,7 @@ pub struct Connection {
     pub lines: framing::Lines,
     pub unsent: Vec<u8>,
     pub greeted: bool,
+    pub watches_holds: bool,
     /// No more is read; what is unsent is still written.
     pub closing: bool,
 }

@@ -30,7 +30,8 @@ fn is_exactly(object: *mut ffi::PyObject, kind: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::Py_TYPE(object).cast::<ffi::PyObject>() == kind.as_ptr() }
 }
 
-fn functions<'py>(
+/// Every live function that is wanted; nothing is called while they are looked for.
+pub fn functions<'py>(
     py: Python<'py>,
     mut wanted: impl FnMut(&Symbols, *mut ffi::PyObject) -> bool,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {

@@ -9,6 +9,7 @@
 //! | [`executed`] | what files the process executed, with their texts: an audit hook |
 //! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
 //! | [`frames`] | calls that run retired code |
+//! | [`guard`] | functions whose calls may be made again when they fail |
 //! | [`heap`] | finds live objects |
 //! | [`cpython`] | everything of CPython that is not in its limited API |
 //! | [`finalizing`] | calls that may outlive the interpreter |
@@ -22,6 +23,7 @@ mod descriptor;
 mod executed;
 mod finalizing;
 mod frames;
+mod guard;
 mod heap;
 mod job;
 mod json;
@@ -49,6 +51,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(session::prepare_thread_entry, module)?,
         wrap_pyfunction!(job::call_later, module)?,
         wrap_pyfunction!(job::is_working, module)?,
+        wrap_pyfunction!(job::is_job, module)?,
         wrap_pyfunction!(job::limit_time, module)?,
         wrap_pyfunction!(job::park, module)?,
         wrap_pyfunction!(job::run_program, module)?,
@@ -67,6 +70,15 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(frames::release_left, module)?,
         wrap_pyfunction!(frames::set_name_in_place, module)?,
         wrap_pyfunction!(frames::look_again, module)?,
+        wrap_pyfunction!(guard::prepare_guards, module)?,
+        wrap_pyfunction!(guard::guard, module)?,
+        wrap_pyfunction!(guard::guard_again, module)?,
+        wrap_pyfunction!(guard::let_go, module)?,
+        wrap_pyfunction!(guard::guarded_patterns, module)?,
+        wrap_pyfunction!(guard::is_repeating, module)?,
+        wrap_pyfunction!(guard::innermost_guarded, module)?,
+        wrap_pyfunction!(guard::call_unguarded, module)?,
+        wrap_pyfunction!(connection::holds_are_watched, module)?,
         wrap_pyfunction!(heap::functions_of, module)?,
         wrap_pyfunction!(heap::functions_of_file, module)?,
         wrap_pyfunction!(heap::functions_with_globals, module)?,

@@ -19,7 +19,7 @@ use hotsplice_channel::registry::Entry;
 use hotsplice_channel::{codes, framing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::connection::{Connection, greet, write_some};
+use crate::connection::{self, Connection, greet, write_some};
 use crate::descriptor::Guarded;
 use crate::job::{self, Alarm, Progress, Working};
 use crate::mailbox::{Mailbox, Message};
@@ -110,6 +110,7 @@ impl State {
             entry,
             capabilities,
         };
+        state.count_watchers();
         state.open()?;
         Ok(state)
     }
@@ -170,6 +171,7 @@ impl State {
         }
         self.connections
             .retain(|_, connection| write_some(connection) && !(connection.closing && connection.unsent.is_empty()));
+        self.count_watchers();
         Ok(if pause { Turn::Pause } else { Turn::Again })
     }
 
@@ -210,6 +212,7 @@ impl State {
             waited.listener.leave();
             waited.bell.leave();
         }
+        self.count_watchers();
         self.mailbox.leave_bell();
         self.look = FIRST_LOOK;
         self.reopen = Some(Reopen { when: Instant::now() + REST, tries: 0 });
@@ -287,6 +290,10 @@ impl State {
         }))
     }
 
+    fn count_watchers(&self) {
+        connection::count_watchers(self.connections.values());
+    }
+
     fn ring_alarms(&mut self) {
         let now = Instant::now();
         for (when, alarm) in std::mem::take(&mut self.alarms) {
@@ -356,6 +363,7 @@ impl State {
                 lines: framing::Lines::default(),
                 unsent: Vec::new(),
                 greeted: false,
+                watches_holds: false,
                 closing: false,
                 stream,
             };
@@ -440,6 +448,11 @@ impl State {
         if !connection.greeted {
             let message = format!("{} came before hello", request.method);
             return connection.fail(Some(request.id), codes::BAD_MESSAGE, message);
+        }
+        if request.method == method::WATCH_HOLDS {
+            connection.watches_holds = true;
+            connection.answer(Some(request.id), Ok(serde_json::json!({})));
+            return self.count_watchers();
         }
         let mailbox = self.mailbox.clone();
         let number = request.id;

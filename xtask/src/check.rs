@@ -8,7 +8,17 @@ use crate::shell::{self, cargo};
 use crate::tools;
 
 /// What is typed throughout so far.
-const TYPED: &[&str] = &["_api.py", "_guard.py", "_ipython.py", "_recoder.py", "_repeat.py"];
+const TYPED: &[&str] = &[
+    "_api.py",
+    "_guard.py",
+    "_guarding.py",
+    "_handlers.py",
+    "_holds.py",
+    "_ipython.py",
+    "_recoder.py",
+    "_repeat.py",
+    "_terminal.py",
+];
 
 pub fn run() -> anyhow::Result<()> {
     shell::run(cargo(&["fmt", "--all", "--check"]))?;

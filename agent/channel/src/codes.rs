@@ -49,6 +49,9 @@ codes! {
     CANCELLED "HS0016" Error "the patch was cancelled; nothing was changed";
     NOT_RECODABLE "HS0020" Error "a recoder needs a function or class of a source file";
     FILE_CHANGED "HS0021" Error "the file was changed by somebody else: nothing was written";
+    NOT_GUARDED "HS0022" Error "functions of this process can't be guarded from outside";
+    NO_HOLD "HS0023" Error "there is no such call that is held";
+    NO_VALUE "HS0024" Error "what a held call is to return can't be evaluated";
 
     SYNTAX_ERROR "HS0101" Refused "the new text does not parse";
     COMPILE_FAILED "HS0102" Refused "the process's Python does not compile the new text";

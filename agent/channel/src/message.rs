@@ -19,6 +19,12 @@ pub mod method {
     pub const ABORT: &str = "patch/abort";
     pub const HISTORY: &str = "history";
     pub const STATUS: &str = "status";
+    /// Guard functions, or guard them no more.
+    pub const GUARD: &str = "guard";
+    pub const HOLDS: &str = "holds";
+    /// Calls that fail are to be held for as long as this connection lasts.
+    pub const WATCH_HOLDS: &str = "holds/watch";
+    pub const ANSWER_HOLD: &str = "hold/answer";
 }
 
 /// Names of the notifications that an agent sends to every connection that has said hello.
@@ -27,6 +33,8 @@ pub mod event {
     pub const PATCH_APPLIED: &str = "patch/applied";
     pub const FIRST_RUN: &str = "code/first-run";
     pub const OLD_CODE_LEFT: &str = "code/old-left";
+    pub const HOLD_BEGAN: &str = "hold/began";
+    pub const HOLD_ENDED: &str = "hold/ended";
     pub const SESSION_ENDED: &str = "session/ended";
     /// To the connection that asked: the process works on a request, whose number is `id`, and needs more time.
     pub const WORKING: &str = "request/working";
@@ -254,6 +262,68 @@ pub struct StillRunning {
     pub line: u32,
     /// `thread MainThread`, `task Task-3`, `generator`, …
     pub place: String,
+}
+
+/// Guards functions by the names of their modules, or of themselves.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GuardRequest {
+    /// `app.views.index`, `app.views`, `app.*`.
+    pub patterns: Vec<String>,
+    /// Guard them no more.
+    #[serde(default)]
+    pub remove: bool,
+    /// Hold for at most so many seconds, also when nobody watches; 0: only while somebody does; nothing: as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_for: Option<f64>,
+    /// Whether to hold what the program would handle, too; nothing: as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub even_handled: Option<bool>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GuardAnswer {
+    /// Functions that are guarded now and were not (or the other way round).
+    pub functions: Vec<String>,
+    /// Calls of them that run already: they are not guarded themselves.
+    pub running: Vec<String>,
+    pub patterns: Vec<String>,
+}
+
+/// Answer of `holds`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct HoldsAnswer {
+    pub holds: Vec<Hold>,
+}
+
+/// A call that has failed and waits for an answer. Also the parameters of `hold/began`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hold {
+    pub hold: u64,
+    /// The guarded function.
+    pub function: String,
+    /// Where it failed: the innermost place in the program's own files.
+    pub path: String,
+    pub line: u32,
+    /// The exception, as at the end of a traceback.
+    pub error: String,
+    pub thread: String,
+    pub traceback: String,
+    /// The names of the line that failed, with their values in short.
+    pub variables: BTreeMap<String, String>,
+    /// Seconds since the epoch.
+    pub since: f64,
+    /// Nothing else runs in its event loop meanwhile.
+    pub stops_loop: bool,
+}
+
+/// What is to be done with a call that is held: `retry`, `return`, `raise`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HoldAnswer {
+    pub hold: u64,
+    pub answer: String,
+    /// With `return`: what the call is to return.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
 }
 
 /// Parameters of `module/loaded`.

@@ -34,4 +34,8 @@ def attach(directory=None):
         sys.modules["hotsplice"].listen(directory)
     except SubInterpreter:
         # The process is a session all the same.
-        pass
+        return
+    if os.environ.get("HOTSPLICE_GUARD"):
+        from hotsplice import _guarding
+
+        _guarding.guard_from_environment(os.environ)

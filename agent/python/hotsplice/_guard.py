@@ -1,7 +1,7 @@
 """Guarded calls: a call that fails is held, its code is mended, and it is tried again with the same arguments.
 
-The names are those of hot_restart. A guarded function that raises asks at the terminal what to do; the stack above it
-stays alive, what it had called has been unwound. Where nobody sits at a terminal the exception goes its way.
+The names are those of hot_restart. A guarded function that raises is held until it is known what to do; the stack above
+it stays alive, what it had called has been unwound. Where nobody watches the exception goes its way.
 """
 
 from __future__ import annotations
@@ -9,30 +9,19 @@ from __future__ import annotations
 import fnmatch
 import functools
 import inspect
-import os
-import shlex
-import subprocess
 import sys
-import threading
-import traceback
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
-from . import _api, _session
+from . import _api, _holds, _session
 
 Guarded = TypeVar("Guarded", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
 
-_PATCHED_BEFORE_RETRY = "RELOAD_ON_CONTINUE"
-_MARK = "__hotsplice_guard__"
-_HELP = """\
-r             retry with the code as it is now
-v EXPRESSION  return this value
-c             let it raise
-p             debug (post mortem)
-e             edit the line
-"""
+MARK = "__hotsplice_guard__"
 
 # What is executed from now on is known as it was, and can be told from what is saved later.
 try:
@@ -40,19 +29,19 @@ try:
 except _session.UnsupportedPython as _error:
     sys.stderr.write(f"hotsplice: guarded calls can be tried again, but not patched: {_error}\n")
 
-# One question at a time: threads hold for themselves, the terminal is one.
-_asking = threading.Lock()
-_restarting = threading.local()
+# How many guarded calls a thread, or a task, makes for another time.
+_repeated: ContextVar[int] = ContextVar("hotsplice_repeated", default=0)
 
 
 def is_restarting() -> bool:
-    """Whether this thread runs a guarded call for another time."""
-    return getattr(_restarting, "again", False)
+    """Whether this thread or task makes a guarded call for another time."""
+    native = sys.modules.get("hotsplice._agent")
+    return _repeated.get() > 0 or (native is not None and bool(native.is_repeating()))
 
 
 def no_wrap(function: Guarded) -> Guarded:
     """Leaves a function out of ``wrap_class``, ``wrap_module`` and ``wrap_modules``."""
-    function.__dict__[_MARK] = "never"
+    function.__dict__[MARK] = "never"
     return function
 
 
@@ -66,7 +55,7 @@ def wrap(function: Guarded) -> Guarded:
         guarded = _wrap_generator(function)
     else:
         guarded = _wrap_call(function)
-    guarded.__dict__[_MARK] = "guarded"
+    guarded.__dict__[MARK] = "guarded"
     return guarded  # type: ignore[return-value]
 
 
@@ -84,26 +73,39 @@ def _wrap_call(function: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-def _call_again(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> _Answer:
-    _restarting.calls = getattr(_restarting, "calls", 0) + 1
+def _call_again(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> _holds.Answer:
+    with _repeating():
+        try:
+            return _holds.Answer(True, function(*arguments, **named))
+        except Exception as error:
+            return _hold(function, error)
+
+
+@contextmanager
+def _repeating(again: bool = True) -> Iterator[None]:
+    if not again:
+        yield
+        return
+    token = _repeated.set(_repeated.get() + 1)
     try:
-        return _Answer(True, function(*arguments, **named))
-    except Exception as error:
-        return _hold(function, error)
+        yield
     finally:
-        _restarting.calls -= 1
+        _repeated.reset(token)
 
 
 def _wrap_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     async def guarded(*arguments: Any, **named: Any) -> Any:
+        again = False
         while True:
             try:
-                return await function(*arguments, **named)
+                with _repeating(again):
+                    return await function(*arguments, **named)
             except Exception as error:
-                answer = _hold(function, error)
+                answer = await _hold_task(function, error)
                 if answer.is_value:
                     return answer.value
+            again = True
 
     return guarded
 
@@ -131,7 +133,8 @@ def _wrap_async_generator(function: Callable[..., Any]) -> Callable[..., Any]:
                     yield item
                 return
             except Exception as error:
-                if _hold(function, error).is_value:
+                answer = await _hold_task(function, error)
+                if answer.is_value:
                     return
 
     return guarded
@@ -184,94 +187,19 @@ def _caller() -> FrameType:
 
 
 def _is_open(value: object) -> bool:
-    return type(value) is FunctionType and _MARK not in value.__dict__
+    return type(value) is FunctionType and MARK not in value.__dict__
 
 
-class _Answer:
-    """What the person at the terminal chose: a value, or to try again."""
-
-    def __init__(self, is_value: bool, value: Any = None) -> None:
-        self.is_value = is_value
-        self.value = value
-
-
-def _hold(function: Callable[..., Any], error: Exception) -> _Answer:
+def _hold(function: Callable[..., Any], error: Exception) -> _holds.Answer:
     """Asks what to do with a failed call; raises the exception again if that is the answer, or nobody can be asked."""
-    if not _is_watched() or getattr(error, _MARK, None) is True:
-        raise error
-    with _asking:
-        answer = _ask(function, error)
+    answer = _holds.ask(function, error)
     if answer is None:
-        # Guarded callers further up let it pass: it was decided.
-        error.__dict__[_MARK] = True
         raise error
     return answer
 
 
-def _is_watched() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _ask(function: Callable[..., Any], error: Exception) -> _Answer | None:
-    frame, line = _innermost(error)
-    out = sys.stderr
-    red, plain = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[31m", "\x1b[0m")
-    out.write("".join(traceback.format_exception(type(error), error, error.__traceback__)[:-1]))
-    out.write(red + "".join(traceback.format_exception_only(type(error), error)) + plain)
-    out.write(f"hotsplice: {function.__qualname__} is held; r retry, v EXPRESSION, c let it raise, p debug, e edit\n")
-    while True:
-        out.write("(hold) ")
-        out.flush()
-        words = sys.stdin.readline()
-        if not words:
-            return None
-        choice, _, rest = words.strip().partition(" ")
-        if choice == "r":
-            _make_saved_live(out)
-            return _Answer(False)
-        if choice == "c":
-            return None
-        if choice == "v":
-            try:
-                return _Answer(True, eval(rest or "None", frame.f_globals, frame.f_locals))
-            except Exception as failed:
-                out.write(f"{type(failed).__name__}: {failed}\n")
-        elif choice == "p":
-            _debug(error)
-        elif choice == "e":
-            editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-            subprocess.run([*editor, f"+{line}", frame.f_code.co_filename], check=False)
-        elif choice:
-            out.write(_HELP)
-
-
-def _innermost(error: BaseException) -> tuple[FrameType, int]:
-    found = None
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        found = frame, line
-    assert found is not None, "a raised exception has a traceback"
-    return found
-
-
-def _debug(error: BaseException) -> None:
-    debugger = sys.modules.get("debugpy") or sys.modules.get("pydevd")
-    if debugger is not None and hasattr(debugger, "breakpoint"):
-        debugger.breakpoint()
-        return
-    import pdb
-
-    pdb.post_mortem(error.__traceback__)
-
-
-def _make_saved_live(out: Any) -> None:
-    """What was saved since is patched, unless the program said that it does so itself."""
-    import hotsplice
-
-    if not getattr(hotsplice, _PATCHED_BEFORE_RETRY, True):
-        return
-    try:
-        for edit in _api.patch_saved().edits:
-            if edit.verdict == "refused":
-                out.write(f"hotsplice: {edit.path}:{edit.line}: {edit.code}: {edit.message}\n")
-    except _api.PatchError as failed:
-        out.write(f"hotsplice: {failed}\n")
+async def _hold_task(function: Callable[..., Any], error: Exception) -> _holds.Answer:
+    answer = await _holds.ask_in_loop(function, error)
+    if answer is None:
+        raise error
+    return answer

@@ -143,3 +143,12 @@ fn give_version(function: &Bound<'_, PyAny>) -> PyResult<()> {
     }
     Ok(())
 }
+
+/// Takes the version away from a function's code, so that functions made of it later have none: calls of them are not specialised.
+pub fn forget_code_version(py: Python<'_>, function: *mut ffi::PyObject) {
+    if let (Some(field), Ok(symbols)) = (layout(py).code_version, required()) {
+        // SAFETY: the field was found by a self-test on objects of this type; a code without a version is one that came when
+        // CPython had run out of them.
+        unsafe { function_code(symbols, function).cast::<u8>().add(field).cast::<u32>().write(0) };
+    }
+}

@@ -16,6 +16,8 @@ pub struct Layout {
     /// From 3.14.
     pub function_annotate: Option<usize>,
     pub versions: Option<Versions>,
+    /// The version that functions made of a code get, from 3.12.
+    pub code_version: Option<usize>,
     pub tuple_items: Option<usize>,
     pub code_first_line: Option<usize>,
     pub code_line_table: Option<usize>,
@@ -34,6 +36,7 @@ pub fn layout(py: Python<'_>) -> &'static Layout {
             function_annotations: None,
             function_annotate: None,
             versions: None,
+            code_version: None,
             tuple_items: None,
             code_first_line: None,
             code_line_table: None,
@@ -62,13 +65,19 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
     let annotations = PyDict::new(py);
     annotated.setattr("__annotations__", &annotations)?;
     let base = made_class(py, py.get_type::<PyAny>().as_any())?;
+    let versions = find_versions(py)?;
+    let code_version = match &versions {
+        Some(versions) => Some(versions.code),
+        None => find_code_version(py)?,
+    };
     Ok(Layout {
         function_globals: find_pointer(&function, globals.as_any(), OBJECT),
         function_builtins: find_pointer(&function, builtins.as_any(), OBJECT),
         function_code: find_pointer(&function, &probe_code, OBJECT),
         function_annotations: find_pointer(&annotated, annotations.as_any(), OBJECT),
         function_annotate,
-        versions: find_versions(py)?,
+        versions,
+        code_version,
         tuple_items: find_pointer(pair.as_any(), globals.as_any(), OBJECT),
         code_first_line: find_first_line(py, &probe_code)?,
         code_line_table: find_pointer(&probe_code, &probe_code.getattr("co_linetable")?, OBJECT),
@@ -121,6 +130,35 @@ fn find_versions(py: Python<'_>) -> PyResult<Option<Versions>> {
     }
     Ok(match found.as_deref() {
         Some([code]) => Some(Versions { function: offset, code: *code }),
+        _ => None,
+    })
+}
+
+/// The number that CPython 3.12 counts up for each code, and gives to the functions made of it.
+fn find_code_version(py: Python<'_>) -> PyResult<Option<usize>> {
+    if py.version_info() < (3, 12) {
+        return Ok(None);
+    }
+    const COUNT: usize = 8;
+    let text: String = (0..COUNT).map(|number| format!("def probe{number}(): pass\n")).collect();
+    let names = PyDict::new(py);
+    py.import("builtins")?.getattr("exec")?.call1((text, &names))?;
+    let mut places: Option<Vec<(usize, u32)>> = None;
+    for number in 0..COUNT {
+        let function = names.get_item(format!("probe{number}"))?.ok_or_else(|| PyRuntimeError::new_err("no probe"))?;
+        let in_function: Vec<u32> = words(&function)?.into_iter().map(|(_, word)| word).collect();
+        let here = words(&function.getattr("__code__")?)?;
+        let is_next = |(offset, word): &(usize, u32)| match &places {
+            None => true,
+            Some(before) => {
+                before.iter().any(|(place, former)| place == offset && former.checked_add(1) == Some(*word))
+            }
+        };
+        let here = here.into_iter().filter(|place| in_function.contains(&place.1) && is_next(place)).collect();
+        places = Some(here);
+    }
+    Ok(match places.as_deref() {
+        Some([(offset, _)]) => Some(*offset),
         _ => None,
     })
 }

@@ -52,7 +52,8 @@ pub struct Symbols {
     pub add_audit_hook: AddAuditHook,
 }
 
-fn symbol(name: &CStr) -> Option<*mut c_void> {
+/// A function of the interpreter by its name.
+pub fn symbol(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: dlsym with the default handle only looks a name up; the name is a C string.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     (!found.is_null()).then_some(found)

@@ -130,6 +130,7 @@ fn current() -> Option<Arc<Job>> {
 }
 
 /// Whether the current thread serves a request.
+#[pyfunction]
 pub fn is_job() -> bool {
     IS_JOB.get()
 }
@@ -262,10 +263,27 @@ impl Working {
     }
 }
 
+/// An interpreter that still starts, and runs `sitecustomize`, takes no thread yet on CPython 3.15; to try it once would spoil all
+/// later attempts.
+fn wait_for_interpreter() -> Result<(), ResponseError> {
+    static HAS_STARTED: AtomicBool = AtomicBool::new(false);
+    let deadline = Instant::now() + PATCH_LOCK_WAIT;
+    // SAFETY: this may be called at any time.
+    while !HAS_STARTED.load(Ordering::Acquire) && unsafe { ffi::Py_IsInitialized() } == 0 {
+        if Instant::now() > deadline {
+            return Err(ResponseError::refused(codes::TIMED_OUT, "the process is still starting; try again"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    HAS_STARTED.store(true, Ordering::Release);
+    Ok(())
+}
+
 fn serve(job: &Arc<Job>) -> Result<Value, ResponseError> {
     if job.request.method.starts_with("patch/") {
         job.take_patch_lock()?;
     }
+    wait_for_interpreter()?;
     WAITING.fetch_add(1, Ordering::AcqRel);
     if !ASKED.swap(true, Ordering::AcqRel) && !cpython::call_soon(step_aside) {
         ASKED.store(false, Ordering::Release);

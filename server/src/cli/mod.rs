@@ -4,6 +4,8 @@ mod attach;
 mod diff;
 mod env;
 mod explain;
+mod guard;
+mod holds;
 mod jupyter;
 mod output;
 mod patch;
@@ -54,6 +56,16 @@ enum Command {
     Undo(undo::Arguments),
     /// Show what is patched, and what still runs old code
     Status(status::Arguments),
+    /// Hold calls of functions when they fail, to mend them and go on
+    Guard(guard::Arguments),
+    /// List the calls that are held
+    Holds(holds::Arguments),
+    /// Try a held call again with the code as it is now
+    Retry(holds::RetryArguments),
+    /// Have a held call return a value
+    Return(holds::ReturnArguments),
+    /// Let the exception of a held call go its way
+    Raise(holds::RaiseArguments),
     /// Make a process that runs already patchable
     Attach(attach::Arguments),
     /// Print the environment in which every Python that is started can be patched
@@ -100,7 +112,12 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => arguments.json,
         Command::Attach(arguments) => arguments.json,
         Command::Env(arguments) => arguments.json,
+        Command::Guard(arguments) => arguments.json,
+        Command::Holds(arguments) => arguments.json,
         Command::Run(_)
+        | Command::Retry(_)
+        | Command::Return(_)
+        | Command::Raise(_)
         | Command::Watch(_)
         | Command::Diff(_)
         | Command::Show(_)
@@ -120,6 +137,11 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Attach(arguments) => attach::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
+        Command::Guard(arguments) => guard::run(&arguments),
+        Command::Holds(arguments) => holds::run(&arguments),
+        Command::Retry(arguments) => holds::retry(&arguments),
+        Command::Return(arguments) => holds::return_value(&arguments),
+        Command::Raise(arguments) => holds::raise(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Jupyter(arguments) => jupyter::run(&arguments),
         Command::Lsp(_) => crate::lsp::serve(),

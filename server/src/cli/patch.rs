@@ -13,7 +13,7 @@ use crate::patching::{self, Wanted, WantedFile};
 use crate::requests::Asked;
 use crate::source_file::{self, SourceError};
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Arguments {
     /// Python files; given together they go live together. Without any: every loaded file that differs from the disk
     #[arg(value_name = "FILE")]
@@ -71,6 +71,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(output::results(&results, arguments.json, arguments.dry_run))
+}
+
+/// Makes all that was saved live in the processes.
+pub fn saved(selection: &Selection) -> Result<ExitCode, Failure> {
+    run(&Arguments { selection: selection.clone(), ..Arguments::default() })
 }
 
 /// What is live, once more.

@@ -31,6 +31,12 @@ pub struct Arguments {
     /// With --watch: say what went live, in how long; what did not go live is always said
     #[arg(short, long, requires = "watch")]
     verbose: bool,
+    /// Hold calls of these functions when they fail: a module, a function or a pattern ('app.*')
+    #[arg(long, value_name = "NAME")]
+    guard: Vec<String>,
+    /// With --guard: hold a call for at most so many seconds, also while nobody watches
+    #[arg(long, value_name = "SECONDS", requires = "guard")]
+    hold_for: Option<u32>,
 }
 
 /// What is to be run.
@@ -51,6 +57,10 @@ enum Kind {
 /// Our own options that take no value.
 const FLAGS: [&str; 3] = ["--watch", "--verbose", "-v"];
 
+fn is_own(option: &str) -> bool {
+    FLAGS.contains(&option) || ["--python=", "--guard=", "--hold-for="].iter().any(|own| option.starts_with(own))
+}
+
 /// Cuts what is to be run off a command line `hotsplice run …`. Nothing where there is none, or an option that is not
 /// known stands before it.
 pub fn take_program(words: &mut Vec<OsString>) -> Option<Program> {
@@ -61,13 +71,13 @@ pub fn take_program(words: &mut Vec<OsString>) -> Option<Program> {
     loop {
         let word = words.get(index)?.to_string_lossy().into_owned();
         let (kind, skipped) = match word.as_str() {
-            "--python" => {
+            "--python" | "--guard" | "--hold-for" => {
                 index += 2;
                 continue;
             }
             "--" => (Kind::Command, 1),
             "-m" => (Kind::Module, 1),
-            option if option.starts_with("--python=") || FLAGS.contains(&option) => {
+            option if is_own(option) => {
                 index += 1;
                 continue;
             }
@@ -88,6 +98,9 @@ pub fn take_program(words: &mut Vec<OsString>) -> Option<Program> {
 pub fn run(arguments: &Arguments, program: Option<Program>) -> Result<ExitCode, Failure> {
     let mut command = command(arguments, program)?;
     command.envs(environment(&agent_folder(arguments.python.as_deref())?)?);
+    if !arguments.guard.is_empty() {
+        command.envs(super::guard::environment(&arguments.guard, arguments.hold_for)?);
+    }
     let name = command.get_program().to_string_lossy().into_owned();
     if arguments.watch {
         return watched(command, arguments.verbose)

@@ -13,8 +13,8 @@ use std::time::Duration;
 use hotsplice_analysis::Outline;
 
 use hotsplice_channel::message::{
-    BaselineAnswer, BaselineRequest, CommitAnswer, FilesAnswer, HistoryAnswer, LoadedFile, PrepareAnswer,
-    PrepareRequest, StatusAnswer, TransactionRequest, Trust, method,
+    BaselineAnswer, BaselineRequest, CommitAnswer, FilesAnswer, GuardAnswer, GuardRequest, HistoryAnswer, HoldAnswer,
+    HoldsAnswer, LoadedFile, PrepareAnswer, PrepareRequest, StatusAnswer, TransactionRequest, Trust, method,
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
@@ -301,6 +301,23 @@ impl Session {
 
     pub fn abort(&self, transaction: u64) -> Result<(), SessionError> {
         self.client.request::<serde_json::Value>(method::ABORT, &TransactionRequest { transaction }, PATIENCE).map(drop)
+    }
+
+    pub fn guard(&self, wanted: &GuardRequest) -> Result<GuardAnswer, SessionError> {
+        self.client.request(method::GUARD, wanted, PATIENCE)
+    }
+
+    pub fn holds(&self) -> Result<HoldsAnswer, SessionError> {
+        self.client.request(method::HOLDS, &serde_json::json!({}), PATIENCE)
+    }
+
+    /// Calls that fail are held from now on, for as long as this connection lasts.
+    pub fn watch_holds(&self) -> Result<(), SessionError> {
+        self.client.request::<serde_json::Value>(method::WATCH_HOLDS, &serde_json::json!({}), PATIENCE).map(drop)
+    }
+
+    pub fn answer_hold(&self, answer: &HoldAnswer) -> Result<(), SessionError> {
+        self.client.request::<serde_json::Value>(method::ANSWER_HOLD, answer, PATIENCE).map(drop)
     }
 
     pub fn status(&self) -> Result<StatusAnswer, SessionError> {

@@ -1,11 +1,14 @@
 """What the channel may ask of the engine, one function a request."""
 
+import os
+import sys
 from time import monotonic
 
 from .after import running
 from .errors import EngineError
 from .live import importing, lookup
 from .live.files import known, live_file, version
+from .native import native
 from .transaction import Transaction
 
 # Seconds after which a prepared transaction that nobody commits is dropped.
@@ -165,6 +168,62 @@ def status(_params):
     return {"patched": patched, "running": running.still_running()}
 
 
+def guard(params):
+    from .. import _guarding, _holds
+
+    if params.get("hold_for") is not None:
+        _holds.settings.hold_for = params["hold_for"] or None
+    if params.get("even_handled") is not None:
+        _guarding.settings.even_handled = params["even_handled"]
+    try:
+        change = _guarding.let_go if params.get("remove") else _guarding.guard
+        functions = change(params["patterns"])
+    except _guarding.Unsupported as error:
+        raise EngineError("HS0022", str(error)) from None
+    return {
+        "functions": sorted(_full_name(function) for function in functions),
+        "running": [] if params.get("remove") else sorted(_running_calls(functions)),
+        "patterns": native.guarded_patterns(),
+    }
+
+
+def _full_name(function):
+    module = function.__globals__.get("__name__")
+    if module == "__main__":
+        path = function.__globals__.get("__file__")
+        module = os.path.splitext(os.path.basename(path))[0] if type(path) is str else module
+    return f"{module}.{function.__code__.co_qualname}"
+
+
+def _running_calls(functions):
+    """Those of the functions that a thread is in."""
+    names = {function.__code__: _full_name(function) for function in functions}
+    found = set()
+    for frame in native.current_frames().values():
+        while frame is not None:
+            if frame.f_code in names:
+                found.add(names[frame.f_code])
+            frame = frame.f_back
+    return found
+
+
+def holds(_params):
+    loaded = sys.modules.get("hotsplice._holds")
+    return {"holds": [] if loaded is None else loaded.held()}
+
+
+def answer_hold(params):
+    from .. import _holds
+
+    try:
+        known_hold = _holds.answer(params["hold"], params["answer"], params.get("expression"), native.run_program)
+    except Exception as error:
+        raise EngineError("HS0024", f"{type(error).__name__}: {error}") from None
+    if not known_hold:
+        raise EngineError("HS0023", f"no call {params['hold']} is held in this process")
+    return {}
+
+
 _METHODS = {
     "files": files,
     "baseline": baseline,
@@ -173,4 +232,7 @@ _METHODS = {
     "patch/abort": abort,
     "history": history,
     "status": status,
+    "guard": guard,
+    "holds": holds,
+    "hold/answer": answer_hold,
 }

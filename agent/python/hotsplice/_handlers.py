@@ -1,0 +1,228 @@
+"""Whether anybody would handle an exception: the ``except`` clauses around the calls, as their bytecode has them.
+
+A clause of the program's counts if it does not just raise again. Of installed packages and the standard library only
+clauses that name the exception count: what catches everything (a framework's, an event loop's, a test runner's) handles
+nothing. What a ``with`` block may swallow counts where it says so by name (``suppress``, ``raises``).
+"""
+
+from __future__ import annotations
+
+import dis
+import types
+import weakref
+from typing import Any
+
+from . import _holds
+
+_SWALLOWING = {"suppress", "raises", "assertRaises", "assertRaisesRegex"}
+# Protocols of C code that take these as an answer: `getattr(x, "y", None)`, `for item in x`, `hasattr`.
+_ANSWERS = (AttributeError, LookupError, StopIteration, NotImplementedError)
+
+
+def would_handle(error: BaseException, frame: types.FrameType | None, function: types.FunctionType) -> bool:
+    """Whether a frame from this one on outwards would."""
+    name = function.__name__
+    is_special = name.startswith("__") and name.endswith("__") and name != "__init__" and name != "__call__"
+    if (
+        isinstance(error, _ANSWERS)
+        and frame is not None
+        and (is_special or _is_asked_for_attribute(error, frame, name))
+    ):
+        return True
+    if isinstance(error, TypeError) and name in ("__len__", "__length_hint__"):
+        return True
+    while frame is not None:
+        if frame.f_code.co_filename != __file__ and _catches(frame, error):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_asked_for_attribute(error: BaseException, frame: types.FrameType, name: str) -> bool:
+    """A property that raises ``AttributeError`` under ``getattr`` or ``hasattr``, for all that can be told."""
+    if not isinstance(error, AttributeError):
+        return False
+    called = {"getattr", "hasattr"} & set(frame.f_code.co_names)
+    return bool(called) and name in frame.f_code.co_consts
+
+
+def _catches(frame: types.FrameType, error: BaseException) -> bool:
+    code = frame.f_code
+    is_installed = _holds.is_installed(code.co_filename)
+    for clause in _clauses(code, frame.f_lasti):
+        if clause is None:
+            # A bare `except:`, or what can't be read.
+            if not is_installed:
+                return True
+            continue
+        if isinstance(clause, str):
+            # A `with` block that says so.
+            return True
+        kinds = _evaluate(frame, clause)
+        if kinds is None:
+            if not is_installed:
+                return True
+            continue
+        catch_all = (Exception, BaseException)
+        if any(isinstance(error, kind) and not (is_installed and kind in catch_all) for kind in kinds):
+            return True
+    return False
+
+
+# An expression of names and attributes: ("name", "attribute", …), several for a tuple.
+_Clause = tuple[tuple[str, ...], ...]
+
+
+# id of a code object → what was read of it, by instruction. Weak: references to code are counted to tell who runs it.
+_read: dict[int, tuple[weakref.ref[types.CodeType], dict[int, tuple[_Clause | str | None, ...]]]] = {}
+
+
+def _clauses(code: types.CodeType, offset: int) -> tuple[_Clause | str | None, ...]:
+    """The clauses around an instruction that do not just raise again, from within outwards."""
+    if not getattr(code, "co_exceptiontable", b""):
+        return ()
+    key = id(code)
+    known = _read.get(key)
+    if known is None or known[0]() is not code:
+        known = _read[key] = (weakref.ref(code, lambda _gone: _read.pop(key, None)), {})
+    clauses = known[1].get(offset)
+    if clauses is None:
+        clauses = known[1][offset] = _read_clauses(code, offset)
+    return clauses
+
+
+def _read_clauses(code: types.CodeType, offset: int) -> tuple[_Clause | str | None, ...]:
+    instructions = list(dis.get_instructions(code))
+    at = {instruction.offset: index for index, instruction in enumerate(instructions)}
+    entries = list(dis._parse_exception_table(code))  # type: ignore[attr-defined]
+    found: list[_Clause | str | None] = []
+    seen: set[int] = set()
+    target = _target(entries, offset)
+    while target is not None and target not in seen:
+        seen.add(target)
+        index = at[target]
+        outwards = _read_handler(instructions, at, index, found)
+        target = _target(entries, instructions[outwards].offset) if outwards is not None else None
+    return tuple(found)
+
+
+def _target(entries: list[Any], offset: int) -> int | None:
+    return next((entry.target for entry in entries if entry.start <= offset < entry.end), None)
+
+
+def _read_handler(
+    instructions: list[dis.Instruction],
+    at: dict[int, int],
+    index: int,
+    found: list[_Clause | str | None],
+) -> int | None:
+    """Adds the clauses of one handler; gives the instruction by which an exception leaves it, if it does."""
+    names: list[tuple[str, ...]] = []
+    is_first = True
+    while index < len(instructions):
+        instruction = instructions[index]
+        name = instruction.opname
+        if name in ("PUSH_EXC_INFO", "NOP", "COPY", "CACHE", "EXTENDED_ARG", "NOT_TAKEN", "PUSH_NULL", "TO_BOOL"):
+            pass
+        elif name == "WITH_EXCEPT_START":
+            if _SWALLOWING & _names_of_line(instructions, instruction):
+                found.append("with")
+        elif name in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF") or name.startswith("LOAD_FAST"):
+            names.append((str(instruction.argval),))
+        elif name == "LOAD_ATTR" and names:
+            names[-1] = (*names[-1], str(instruction.argval))
+        elif name == "BUILD_TUPLE":
+            pass
+        elif name in ("CHECK_EXC_MATCH", "CHECK_EG_MATCH"):
+            is_first = False
+            jump = next(
+                place for place in range(index, len(instructions)) if instructions[place].opname.startswith("POP_JUMP")
+            )
+            if _is_left(instructions, at, jump + 1):
+                found.append(tuple(names))
+            names = []
+            index = at[instructions[jump].argval]
+            continue
+        elif name == "RERAISE":
+            return index
+        elif name == "POP_TOP" and is_first:
+            if _is_left(instructions, at, index):
+                found.append(None)
+                return None
+            return _reraise(instructions, index)
+        elif name == "RAISE_VARARGS" and instruction.arg == 0:
+            return index
+        elif name in ("RETURN_VALUE", "RETURN_CONST", "POP_EXCEPT") and is_first:
+            found.append(None)
+            return None
+        elif name.startswith("POP_JUMP"):
+            # What a `with` block says about swallowing: it is taken for no.
+            following = _reraise(instructions, index)
+            if following is not None:
+                return following
+        index += 1
+    return None
+
+
+def _reraise(instructions: list[dis.Instruction], index: int) -> int | None:
+    leaving = ("RERAISE", "RAISE_VARARGS")
+    return next((place for place in range(index, len(instructions)) if instructions[place].opname in leaving), None)
+
+
+def _names_of_line(instructions: list[dis.Instruction], handler: dis.Instruction) -> set[str]:
+    line = _line(handler)
+    loads = (instruction for instruction in instructions if instruction.opname.startswith("LOAD_"))
+    return {str(instruction.argval) for instruction in loads if line is not None and _line(instruction) == line}
+
+
+def _line(instruction: dis.Instruction) -> int | None:
+    positions: Any = getattr(instruction, "positions", None)
+    line: int | None = None if positions is None else positions.lineno
+    return line
+
+
+def _is_left(instructions: list[dis.Instruction], at: dict[int, int], start: int) -> bool:
+    """Whether what a clause does may end otherwise than by raising the same exception again."""
+    waiting, seen = [start], set()
+    while waiting:
+        index = waiting.pop()
+        while index < len(instructions) and index not in seen:
+            seen.add(index)
+            instruction = instructions[index]
+            name = instruction.opname
+            if name in ("POP_EXCEPT", "RETURN_VALUE", "RETURN_CONST"):
+                return True
+            if name == "RAISE_VARARGS":
+                if instruction.arg:
+                    # Another one, which has its own chance.
+                    return True
+                break
+            if name == "RERAISE":
+                break
+            if "JUMP" in name and instruction.argval in at:
+                if name.startswith("JUMP"):
+                    index = at[instruction.argval]
+                    continue
+                waiting.append(at[instruction.argval])
+            elif name in ("FOR_ITER", "SEND") and instruction.argval in at:
+                waiting.append(at[instruction.argval])
+            index += 1
+    return False
+
+
+def _evaluate(frame: types.FrameType, clause: _Clause) -> list[type] | None:
+    """The classes that a clause names; nothing if that can't be told."""
+    found: list[type] = []
+    for first, *attributes in clause:
+        value: Any = None
+        for names in (frame.f_locals, frame.f_globals, frame.f_builtins):
+            if first in names:
+                value = names[first]
+                break
+        for attribute in attributes:
+            value = value.__dict__.get(attribute) if isinstance(value, (type, types.ModuleType)) else None
+        for kind in value if type(value) is tuple else (value,):
+            if not isinstance(kind, type):
+                return None
+            found.append(kind)
+    return found or None

@@ -1,0 +1,327 @@
+"""Calls that have failed and wait for an answer: from the terminal, or from a client that watches.
+
+A call is held in its own thread, which lets the GIL go while it waits. Nothing is held that nobody watches, unless it
+was asked to be held for a time. Ctrl-C, the end of that time and the end of the last client end a hold: the exception
+goes its way.
+"""
+
+from __future__ import annotations
+
+import _thread
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from . import _terminal
+
+# What decides about an exception is marked with it: guarded calls further up let it pass.
+_DECIDED = "__hotsplice_decided__"
+# How often it is looked whether anybody still watches, in seconds.
+_LOOK = 0.2
+_MOST_VARIABLES = 30
+
+_LIBRARY = os.path.dirname(os.__file__)
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Answer:
+    """A value that the call is to return, or that it is to be tried again."""
+
+    def __init__(self, is_value: bool, value: Any = None) -> None:
+        self.is_value = is_value
+        self.value = value
+
+
+class Hold:
+    """A call that waits."""
+
+    def __init__(
+        self, number: int, function: Callable[..., Any], error: Exception, frame: FrameType, line: int, shown: str
+    ) -> None:
+        self.number = number
+        self.function = function.__qualname__
+        self.error = error
+        self.frame = frame
+        self.line = line
+        # As a traceback shows it.
+        self.shown = shown
+        self.since = time.time()
+        self.until = self.since + settings.hold_for if settings.hold_for else None
+        self.stops_loop = False
+        self.is_patched = False
+        # Set free by whoever answers.
+        self.answered = _thread.allocate_lock()
+        self.answered.acquire()
+        self.answer: Answer | None = None
+        self.how = "its exception goes its way"
+
+    def decide(self, answer: Answer | None, how: str) -> bool:
+        """The first answer counts; false for any other."""
+        if _held.pop(self.number, None) is None:
+            return False
+        self.answer, self.how = answer, how
+        self.answered.release()
+        return True
+
+    def names(self) -> dict[str, Any]:
+        """What an expression sees."""
+        return {**self.frame.f_globals, **self.frame.f_locals}
+
+    def describe(self) -> dict[str, Any]:
+        error = self.shown.rstrip()
+        return {
+            "hold": self.number,
+            "function": self.function,
+            "path": os.path.abspath(self.frame.f_code.co_filename),
+            "line": self.line,
+            "error": error.splitlines()[-1] if error else type(self.error).__name__,
+            "thread": _thread_name(),
+            "traceback": self.shown,
+            "variables": _variables(self.frame),
+            "since": self.since,
+            "stops_loop": self.stops_loop,
+        }
+
+
+class _Settings:
+    # Seconds for which a call is held also while nobody watches.
+    hold_for: float | None = None
+
+
+settings = _Settings()
+# Number → what waits, and what was told of it.
+_held: dict[int, tuple[Hold, dict[str, Any]]] = {}
+_numbers = itertools.count(1)
+# Threads that look at a failed call: what fails meanwhile in them is not held.
+_busy: set[int] = set()
+
+
+def ask(function: Callable[..., Any], error: Exception, frame: FrameType | None = None) -> Answer | None:
+    """Holds a failed call until it is known what to do; nothing if the exception is to go its way.
+
+    ``frame`` is where it was raised, if the call has not been left yet.
+    """
+    thread = _thread.get_ident()
+    native = sys.modules.get("hotsplice._agent")
+    is_patching = native is not None and native.is_job()
+    if thread in _busy or is_patching or is_decided(error) or not is_watched():
+        return None
+    _busy.add(thread)
+    try:
+        hold = _begin(function, error, frame)
+        hold.stops_loop = _running_loop() is not None
+        return _until_answered(hold)
+    finally:
+        _busy.discard(thread)
+
+
+async def ask_in_loop(function: Callable[..., Any], error: Exception) -> Answer | None:
+    """The same for a task: its event loop goes on where no terminal is to be read."""
+    if _running_loop() is None or _terminal.is_there():
+        return ask(function, error)
+    if is_decided(error) or not is_watched():
+        return None
+    from asyncio import sleep
+
+    hold = _begin(function, error, None)
+    _tell(hold)
+    try:
+        while not hold.answered.acquire(blocking=False):
+            if _is_over(hold):
+                return None
+            await sleep(_LOOK / 4)
+        return hold.answer
+    finally:
+        _end(hold)
+
+
+def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | None) -> Hold:
+    import traceback
+
+    what = traceback.format_exception_only(type(error), error)
+    if frame is None:
+        at, line = failing_place(error)
+        shown = traceback.format_exception(type(error), error, error.__traceback__)
+    else:
+        # The call has not been left: its frames are not in the traceback yet.
+        stack: list[tuple[FrameType, int]] = []
+        step: FrameType | None = frame
+        while step is not None and (not stack or stack[-1][0].f_code is not function.__code__):
+            stack.append((step, step.f_lineno))
+            step = step.f_back
+        at, line = next((place for place in stack if not is_installed(place[0].f_code.co_filename)), stack[0])
+        lines = traceback.StackSummary.extract(iter(stack[::-1])).format()
+        shown = ["Traceback (most recent call last):\n", *lines, *what]
+    return Hold(next(_numbers), function, error, at, line, "".join(shown))
+
+
+def _tell(hold: Hold) -> None:
+    told = hold.describe()
+    _held[hold.number] = (hold, told)
+    _notify("hold/began", told)
+
+
+def _end(hold: Hold) -> None:
+    _held.pop(hold.number, None)
+    if hold.answer is None:
+        _decided(hold.error)
+    _notify("hold/ended", {"hold": hold.number, "how": hold.how})
+
+
+def _until_answered(hold: Hold) -> Answer | None:
+    _tell(hold)
+    question: _terminal.Question | None = None
+    try:
+        while True:
+            if question is None and _terminal.is_there():
+                question = _terminal.begin(hold)
+            if question is not None:
+                if hold.answered.acquire(blocking=False):
+                    question.answered()
+                    break
+                question.read(_LOOK)
+            elif hold.answered.acquire(timeout=_LOOK):
+                break
+            if _is_over(hold):
+                return None
+        if hold.answer is not None and not hold.answer.is_value and not hold.is_patched:
+            make_saved_live(sys.stderr)
+        return hold.answer
+    finally:
+        if question is not None:
+            question.end()
+        _end(hold)
+
+
+def _is_over(hold: Hold) -> bool:
+    if hold.number not in _held:
+        # Answered at this moment.
+        return False
+    if hold.until is not None and time.time() > hold.until:
+        hold.how = "was held for as long as it was asked to be: its exception goes its way"
+        return True
+    if not is_watched():
+        hold.how = "is watched by nobody any more: its exception goes its way"
+        return True
+    return False
+
+
+def is_watched() -> bool:
+    """Whether anybody could answer."""
+    native = sys.modules.get("hotsplice._agent")
+    watched = native is not None and native.holds_are_watched()
+    return watched or bool(settings.hold_for) or _terminal.is_there()
+
+
+def is_decided(error: BaseException) -> bool:
+    """Whether somebody has said that an exception is to go its way, or what is to be done with the call above."""
+    return error.__dict__.get(_DECIDED) is not None
+
+
+def take_decision(error: BaseException, function: object) -> Answer | None:
+    """What was decided for a call of this function before it was left; the same exception may come again."""
+    found = error.__dict__.get(_DECIDED)
+    if type(found) is not tuple or found[0] is not function:
+        return None
+    del error.__dict__[_DECIDED]
+    answer: Answer = found[1]
+    return answer
+
+
+def decide_for(error: BaseException, function: object, answer: Answer) -> None:
+    """What becomes of a call is decided before its frames have been left."""
+    error.__dict__[_DECIDED] = (function, answer)
+
+
+def _decided(error: BaseException) -> None:
+    error.__dict__[_DECIDED] = True
+
+
+def held() -> list[dict[str, Any]]:
+    """What waits now, for clients."""
+    return [told for _, told in list(_held.values())]
+
+
+def answer(number: int, choice: str, expression: str | None, evaluate: Callable[[Callable[[], Any]], Any]) -> bool:
+    """A client's answer; false if nothing of that number waits. Raises what the expression raises."""
+    hold, _ = _held.get(number, (None, None))
+    if hold is None:
+        return False
+    if choice == "retry":
+        # Whoever asks has made live what is to be.
+        hold.is_patched = True
+        return hold.decide(Answer(False), "is tried again")
+    if choice == "return":
+        names = hold.names()
+        value = evaluate(lambda: eval(expression or "None", names))
+        return hold.decide(Answer(True, value), "returns a value")
+    return hold.decide(None, "raises")
+
+
+def failing_place(error: BaseException) -> tuple[FrameType, int]:
+    """The innermost frame in the program's own files, or the innermost one, and its line."""
+    places: list[tuple[FrameType, int]] = []
+    step = error.__traceback__
+    while step is not None:
+        places.append((step.tb_frame, step.tb_lineno))
+        step = step.tb_next
+    own = [place for place in places if not is_installed(place[0].f_code.co_filename)]
+    return (own or places)[-1]
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file is not one of the project's."""
+    installed = "/site-packages/" in path or "/dist-packages/" in path or path.startswith("<")
+    return installed or path.startswith((_LIBRARY + os.sep, _PACKAGE + os.sep))
+
+
+def make_saved_live(out: Any) -> None:
+    """What was saved since is patched, unless the program said that it does so itself."""
+    import hotsplice
+
+    from . import _api
+
+    if not getattr(hotsplice, "RELOAD_ON_CONTINUE", True):
+        return
+    try:
+        for edit in _api.patch_saved().edits:
+            if edit.verdict == "refused":
+                out.write(f"hotsplice: {edit.path}:{edit.line}: {edit.code}: {edit.message}\n")
+    except _api.PatchError as failed:
+        out.write(f"hotsplice: {failed}\n")
+
+
+def _variables(frame: FrameType) -> dict[str, str]:
+    import reprlib
+
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 80
+    found: dict[str, str] = {}
+    for name, value in list(frame.f_locals.items())[:_MOST_VARIABLES]:
+        if name.startswith("__") or frame.f_locals is frame.f_globals:
+            continue
+        try:
+            found[name] = short.repr(value)
+        except Exception as failed:
+            found[name] = f"<{type(value).__name__}: its repr raised {type(failed).__name__}>"
+    return found
+
+
+def _thread_name() -> str:
+    threading = sys.modules.get("threading")
+    return "the main thread" if threading is None else str(threading.current_thread().name)
+
+
+def _running_loop() -> object:
+    events = sys.modules.get("asyncio.events")
+    return None if events is None else events._get_running_loop()
+
+
+def _notify(method: str, params: dict[str, Any]) -> None:
+    native = sys.modules.get("hotsplice._agent")
+    if native is not None:
+        native.notify(method, params)

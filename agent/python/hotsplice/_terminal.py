@@ -1,0 +1,109 @@
+"""The question at the terminal of a program, a call of which is held."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._holds import Hold
+
+_HELP = """\
+r             retry with the code as it is now
+v EXPRESSION  return this value
+c             let it raise
+p             debug (post mortem)
+e             edit the line
+"""
+
+# Threads hold for themselves, the terminal is one.
+_asking = _thread.allocate_lock()
+
+
+def is_there() -> bool:
+    """Whether a person sits before the program: it has a terminal, and is not in the background there."""
+    try:
+        if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        # A background job that reads is stopped by the system.
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def begin(hold: Hold) -> Question | None:
+    """Asks, unless another thread is asking."""
+    return Question(hold) if _asking.acquire(blocking=False) else None
+
+
+class Question:
+    def __init__(self, hold: Hold) -> None:
+        self._hold = hold
+        self._is_answered_here = False
+        self._out = out = sys.stderr
+        red, plain = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[31m", "\x1b[0m")
+        *above, last = hold.shown.rstrip().splitlines(keepends=True)
+        out.write("".join(above) + red + last + plain + "\n")
+        out.write(f"hotsplice: {hold.function} is held; r retry, v EXPRESSION, c let it raise, p debug, e edit\n")
+        self._prompt()
+
+    def _prompt(self) -> None:
+        self._out.write("(hold) ")
+        self._out.flush()
+
+    def read(self, seconds: float) -> None:
+        """Waits so long for a line, and does what it says."""
+        import select
+
+        from ._holds import Answer
+
+        if not select.select([sys.stdin], [], [], seconds)[0]:
+            return
+        line = sys.stdin.readline()
+        choice, _, rest = line.strip().partition(" ")
+        if choice == "r":
+            self._is_answered_here = self._hold.decide(Answer(False), "is tried again")
+        elif choice == "c" or not line:
+            self._is_answered_here = self._hold.decide(None, "raises")
+        elif choice == "v":
+            try:
+                value = eval(rest or "None", self._hold.names())
+            except Exception as failed:
+                self._out.write(f"{type(failed).__name__}: {failed}\n")
+            else:
+                self._is_answered_here = self._hold.decide(Answer(True, value), "returns a value")
+        else:
+            self._help(choice)
+        if self._hold.answered.locked():
+            self._prompt()
+
+    def _help(self, choice: str) -> None:
+        if choice == "p":
+            _debug(self._hold.error)
+        elif choice == "e":
+            import shlex
+            import subprocess
+
+            editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+            subprocess.run([*editor, f"+{self._hold.line}", self._hold.frame.f_code.co_filename], check=False)
+        elif choice:
+            self._out.write(_HELP)
+
+    def answered(self) -> None:
+        if not self._is_answered_here:
+            self._out.write(f"\nhotsplice: {self._hold.function} {self._hold.how}\n")
+
+    def end(self) -> None:
+        _asking.release()
+
+
+def _debug(error: BaseException) -> None:
+    debugger = sys.modules.get("debugpy") or sys.modules.get("pydevd")
+    if debugger is not None and hasattr(debugger, "breakpoint"):
+        debugger.breakpoint()
+        return
+    import pdb
+
+    pdb.post_mortem(error.__traceback__)

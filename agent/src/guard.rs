@@ -1,0 +1,420 @@
+//! Guarded functions: a call of one that fails is put before whoever watches, and may be made again.
+//!
+//! A guarded function has a `vectorcall` of ours (PEP 590), by CPython's public `PyFunction_SetVectorcall`: the function, its code
+//! and all who hold it stay as they are, so that patches reach it as ever. Functions that are made later are guarded when they are made,
+//! by a function watcher. Both come with CPython 3.12.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use pyo3::exceptions::{PyException, PyRuntimeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
+
+use crate::cpython::{self, functions, layout, symbol};
+use crate::{finalizing, heap};
+
+/// It may be unwound by `pthread_exit`, as [`finalizing`] says: what calls it has nothing to drop.
+type Vectorcall = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    usize,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+type SetVectorcall = unsafe extern "C" fn(*mut ffi::PyObject, Vectorcall);
+type GetVectorcall = unsafe extern "C" fn(*mut ffi::PyObject) -> Option<Vectorcall>;
+type Watcher = extern "C" fn(c_int, *mut ffi::PyObject, *mut ffi::PyObject) -> c_int;
+type AddWatcher = unsafe extern "C" fn(Watcher) -> c_int;
+
+/// `PyFunction_EVENT_CREATE`.
+const CREATED: c_int = 0;
+/// `CO_GENERATOR`, `CO_COROUTINE`, `CO_ITERABLE_COROUTINE`, `CO_ASYNC_GENERATOR`.
+const SUSPENDS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
+/// How many guarded calls may lie within each other, as each takes of the thread's own stack, which the interpreter's do not: a function
+/// that is called deeper is not guarded in what it calls. So a recursion is as deep as ever.
+const DEEPEST: usize = 50;
+/// The bit of `nargsf` that is no count (`PY_VECTORCALL_ARGUMENTS_OFFSET`).
+const OFFSET: usize = 1 << (usize::BITS - 1);
+
+struct Api {
+    set: SetVectorcall,
+    get: GetVectorcall,
+    /// What every function has that nobody has changed.
+    plain: Vectorcall,
+    /// What is called when a call has failed: `failed(function, arguments, named, error)`.
+    failed: Py<PyAny>,
+    /// What is called in place of a function that suspends: `suspending(function, arguments, named)`.
+    suspending: Py<PyAny>,
+}
+
+static API: OnceLock<Api> = OnceLock::new();
+static PATTERNS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// How many calls this thread makes for another time.
+    static REPEATED: Cell<usize> = const { Cell::new(0) };
+    /// The guarded functions whose calls this thread is in, the innermost last.
+    static ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+fn patterns() -> MutexGuard<'static, Vec<String>> {
+    PATTERNS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Finds what is needed; `failed` and `suspending` are called as [`Api`] says. Raises where this interpreter lacks something.
+#[pyfunction]
+pub fn prepare_guards(py: Python<'_>, failed: Py<PyAny>, suspending: Py<PyAny>) -> PyResult<()> {
+    if API.get().is_some() {
+        return Ok(());
+    }
+    let lacks = || PyRuntimeError::new_err("functions of this interpreter can't be guarded from outside");
+    if py.version_info() < (3, 12) || layout(py).code_version.is_none() {
+        return Err(lacks());
+    }
+    let probe = py.eval(c"lambda: 0", None, None)?;
+    // SAFETY: each type is that of the function's declaration in funcobject.h and abstract.h, unchanged from 3.12 to 3.15.
+    let (set, get, watch) = unsafe {
+        (
+            std::mem::transmute::<*mut c_void, SetVectorcall>(symbol(c"PyFunction_SetVectorcall").ok_or_else(lacks)?),
+            std::mem::transmute::<*mut c_void, GetVectorcall>(symbol(c"PyVectorcall_Function").ok_or_else(lacks)?),
+            std::mem::transmute::<*mut c_void, AddWatcher>(symbol(c"PyFunction_AddWatcher").ok_or_else(lacks)?),
+        )
+    };
+    // SAFETY: the probe is a live function, and the GIL is held.
+    let plain = unsafe { get(probe.as_ptr()) }.ok_or_else(lacks)?;
+    let _ = API.set(Api { set, get, plain, failed, suspending });
+    // SAFETY: the GIL is held; the watcher lives as long as the process.
+    if unsafe { watch(function_changed) } < 0 {
+        // Without one, functions that are made later are guarded after the next patch only.
+        return Err(PyErr::fetch(py));
+    }
+    Ok(())
+}
+
+/// Guards what fits the pattern from now on; answers with the functions that are guarded now and were not.
+#[pyfunction]
+pub fn guard<'py>(py: Python<'py>, pattern: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let mut known = patterns();
+    if !known.iter().any(|known| known == pattern) {
+        known.push(pattern.to_owned());
+    }
+    drop(known);
+    guard_again(py)
+}
+
+/// Guards what fits the patterns and is not guarded, as far as the program has made it by now.
+#[pyfunction]
+pub fn guard_again(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
+    let Some(api) = API.get() else { return Ok(Vec::new()) };
+    let found = heap::functions(py, |_, function| fits(py, function))?;
+    // Two steps: nothing is called while the heap is walked.
+    Ok(found.into_iter().filter(|function| arm(api, py, function.as_ptr())).collect())
+}
+
+/// Lets functions go that were guarded by this pattern and by no other one; answers with them.
+#[pyfunction]
+pub fn let_go<'py>(py: Python<'py>, pattern: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let Some(api) = API.get() else { return Ok(Vec::new()) };
+    patterns().retain(|known| known != pattern);
+    let found = heap::functions(py, |_, function| is_guarded(api, function) && !fits(py, function))?;
+    for function in &found {
+        // SAFETY: it is a live function, and gets back what it had.
+        unsafe { (api.set)(function.as_ptr(), api.plain) };
+    }
+    Ok(found)
+}
+
+#[pyfunction]
+pub fn guarded_patterns() -> Vec<String> {
+    patterns().clone()
+}
+
+/// Whether this thread makes a guarded call for another time.
+#[pyfunction]
+pub fn is_repeating() -> bool {
+    REPEATED.get() > 0
+}
+
+/// The guarded function whose call is the innermost that this thread is in; none for those that suspend.
+#[pyfunction]
+pub fn innermost_guarded(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let function = ENTERED.with_borrow(|entered| entered.last().copied())?;
+    // SAFETY: who calls a function keeps it until the call has returned.
+    Some(unsafe { Bound::from_borrowed_ptr(py, function as *mut ffi::PyObject) })
+}
+
+/// Calls a guarded function as if it were not.
+#[pyfunction]
+pub fn call_unguarded<'py>(
+    function: &Bound<'py, PyAny>,
+    arguments: &Bound<'py, PyTuple>,
+    named: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = function.py();
+    let api = API.get().ok_or_else(|| PyRuntimeError::new_err("nothing is guarded"))?;
+    if !functions::is_function(function) {
+        return Err(PyRuntimeError::new_err("this is no function"));
+    }
+    let names = PyTuple::new(py, named.keys())?;
+    let given: Vec<*mut ffi::PyObject> =
+        arguments.iter().chain(named.values()).map(|argument| argument.as_ptr()).collect();
+    // SAFETY: `given` holds what the tuple and the dictionary hold, which live until the call ends; the count is that of the
+    // positional ones, and the names are those of the rest.
+    let result = unsafe { (api.plain)(function.as_ptr(), given.as_ptr(), arguments.len(), names.as_ptr()) };
+    // SAFETY: the call gives a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, result) }
+}
+
+fn is_guarded(api: &Api, function: *mut ffi::PyObject) -> bool {
+    // SAFETY: callers pass live functions.
+    let own = unsafe { (api.get)(function) };
+    own.is_some_and(|own| {
+        [guarded_call as Vectorcall, guarded_suspending].iter().any(|ours| *ours as usize == own as usize)
+    })
+}
+
+/// Gives a function our `vectorcall`. False if it has it, or another one than all functions have.
+fn arm(api: &Api, py: Python<'_>, function: *mut ffi::PyObject) -> bool {
+    let Ok(symbols) = cpython::required() else { return false };
+    // SAFETY: the function is alive; its code is borrowed from it.
+    let flags = unsafe { Bound::from_borrowed_ptr(py, cpython::function_code(symbols, function)) }
+        .getattr("co_flags")
+        .and_then(|flags| flags.extract::<u32>());
+    let Ok(flags) = flags else { return false };
+    let wanted: Vectorcall = if flags & SUSPENDS == 0 { guarded_call } else { guarded_suspending };
+    // SAFETY: as above.
+    let own = unsafe { (api.get)(function) };
+    let was_plain = own.is_some_and(|own| own as usize == api.plain as usize);
+    if !was_plain && !is_guarded(api, function) {
+        return false;
+    }
+    // SAFETY: the function is alive. What is specialised for it is invalidated by the call.
+    unsafe { (api.set)(function, wanted) };
+    functions::forget_code_version(py, function);
+    was_plain
+}
+
+/// Called by CPython with the GIL held, when a function was made or changed. Runs no code of the program.
+extern "C" fn function_changed(event: c_int, function: *mut ffi::PyObject, _new: *mut ffi::PyObject) -> c_int {
+    if event == CREATED
+        && let Some(api) = API.get()
+    {
+        // SAFETY: watchers are called with the GIL held.
+        let py = unsafe { Python::assume_attached() };
+        if fits(py, function) {
+            arm(api, py, function);
+        }
+    }
+    0
+}
+
+/// Whether a function is one that is to be guarded, by the names of its module and its own.
+fn fits(py: Python<'_>, function: *mut ffi::PyObject) -> bool {
+    let patterns = patterns();
+    if patterns.is_empty() {
+        return false;
+    }
+    let Ok(symbols) = cpython::required() else { return false };
+    let globals = cpython::function_globals(symbols, function);
+    let text = |key: &str| -> Option<String> {
+        let key = PyString::intern(py, key);
+        // SAFETY: the globals are a live dictionary, borrowed from the function; what is found is borrowed from it.
+        let found = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyDict_GetItemWithError(globals, key.as_ptr())) };
+        // A subclass of `str` runs no code of its own here: its text is read.
+        found?.cast::<PyString>().ok()?.to_str().ok().map(str::to_owned)
+    };
+    let Some(module) = text("__name__") else { return false };
+    // SAFETY: the function is alive; its code is borrowed from it.
+    let code = unsafe { Bound::from_borrowed_ptr(py, cpython::function_code(symbols, function)) };
+    let Some(name) = code.getattr("co_qualname").ok().and_then(|name| name.extract::<String>().ok()) else {
+        return false;
+    };
+    // A lambda is an expression of the function around it.
+    if name.ends_with('>') {
+        return false;
+    }
+    let script = (module == "__main__")
+        .then(|| text("__file__"))
+        .flatten()
+        .and_then(|path| Some(std::path::Path::new(&path).file_stem()?.to_str()?.to_owned()));
+    std::iter::once(module).chain(script).any(|module| {
+        let whole = format!("{module}.{name}");
+        patterns.iter().any(|pattern| matches(pattern, &module) || matches(pattern, &whole))
+    })
+}
+
+/// `*` stands for any text and `?` for a character, as in a shell.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut at, mut read) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while read < text.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, read));
+                at += 1;
+            }
+            Some(&wanted) if wanted == '?' || wanted == text[read] => {
+                at += 1;
+                read += 1;
+            }
+            _ => {
+                let Some((after, from)) = star else { return false };
+                star = Some((after, from + 1));
+                at = after + 1;
+                read = from + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(|rest| *rest == '*')
+}
+
+/// What a guarded function is called through.
+unsafe extern "C-unwind" fn guarded_call(
+    function: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let Some(api) = API.get() else { return std::ptr::null_mut() };
+    // SAFETY: the arguments are those that we were called with.
+    let result = unsafe { entered(api, function, arguments, count, names) };
+    if !result.is_null() {
+        return result;
+    }
+    // SAFETY: as above; an exception is set.
+    unsafe { failed(api, function, arguments, count, names) }
+}
+
+/// Calls a guarded function.
+///
+/// # Safety
+/// The arguments are those of a `vectorcall`.
+unsafe fn entered(
+    api: &Api,
+    function: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let depth = ENTERED.with_borrow_mut(|entered| {
+        entered.push(function as usize);
+        entered.len()
+    });
+    if depth > DEEPEST {
+        // SAFETY: who calls the function keeps it until the call has returned.
+        unsafe { (api.set)(function, api.plain) };
+    }
+    // SAFETY: as the caller says.
+    let result = unsafe { (api.plain)(function, arguments, count, names) };
+    ENTERED.with_borrow_mut(Vec::pop);
+    if depth > DEEPEST {
+        // SAFETY: as above.
+        unsafe { (api.set)(function, guarded_call) };
+    }
+    result
+}
+
+/// What a guarded generator function, or one that makes a coroutine, is called through.
+unsafe extern "C-unwind" fn guarded_suspending(
+    function: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let Some(api) = API.get() else { return std::ptr::null_mut() };
+    // SAFETY: a function is called with the GIL held.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the arguments are those that we were called with.
+    let call = unsafe { taken(py, function, arguments, count, names) };
+    let made = call.and_then(|(function, arguments, named)| {
+        finalizing::call(api.suspending.bind(py), &(function, arguments, named).into_pyobject(py)?)
+    });
+    match made {
+        Ok(made) => made.into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            std::ptr::null_mut()
+        }
+    }
+}
+
+/// Asks what to do about a call that failed until it has not, or is to raise.
+#[cold]
+unsafe fn failed(
+    api: &Api,
+    function: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: a function is called with the GIL held.
+    let py = unsafe { Python::assume_attached() };
+    loop {
+        let error = match PyErr::take(py) {
+            Some(error) if error.is_instance_of::<PyException>(py) => error,
+            other => {
+                if let Some(error) = other {
+                    error.restore(py);
+                }
+                return std::ptr::null_mut();
+            }
+        };
+        // SAFETY: the arguments are borrowed from the caller until we return.
+        let answer =
+            unsafe { taken(py, function, arguments, count, names) }.and_then(|(function, arguments, named)| {
+                finalizing::call(api.failed.bind(py), &(function, arguments, named, error.value(py)).into_pyobject(py)?)
+            });
+        match answer {
+            Ok(answer) if answer.is_none() => error.restore(py),
+            Ok(answer) if answer.is_instance_of::<PyBool>() => {
+                drop((error, answer));
+                REPEATED.set(REPEATED.get() + 1);
+                // SAFETY: as above.
+                let result = unsafe { entered(api, function, arguments, count, names) };
+                REPEATED.set(REPEATED.get() - 1);
+                if result.is_null() {
+                    continue;
+                }
+                return result;
+            }
+            Ok(answer) => match answer.get_item(0) {
+                Ok(value) => return value.into_ptr(),
+                Err(error) => error.restore(py),
+            },
+            // Ctrl-C at the question.
+            Err(error) => error.restore(py),
+        }
+        return std::ptr::null_mut();
+    }
+}
+
+type Taken<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>, Bound<'py, PyDict>);
+
+/// The arguments of a call, as Python passes them on.
+///
+/// # Safety
+/// They are those of a `vectorcall` that has not returned.
+unsafe fn taken<'py>(
+    py: Python<'py>,
+    function: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> PyResult<Taken<'py>> {
+    let count = count & !OFFSET;
+    // SAFETY: there are `count` positional arguments, and one more for each name.
+    let argument = |index: usize| unsafe { Bound::from_borrowed_ptr(py, *arguments.add(index)) };
+    let named = PyDict::new(py);
+    // SAFETY: the names are null, or a tuple of the caller's.
+    if let Some(names) = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) } {
+        for (index, name) in names.cast::<PyTuple>()?.iter().enumerate() {
+            named.set_item(name, argument(count + index))?;
+        }
+    }
+    // SAFETY: the function is the one that is called.
+    let function = unsafe { Bound::from_borrowed_ptr(py, function) };
+    Ok((function, PyTuple::new(py, (0..count).map(argument))?, named))
+}

@@ -1,0 +1,373 @@
+//! Functions that are guarded from outside: their calls are held when they fail, and answered from the command line.
+
+use std::process::Command;
+
+use hotsplice_tests::program::{Program, Workspace, wait_for};
+use hotsplice_tests::pythons::{self, Python};
+use hotsplice_tests::repository;
+use serde_json::Value;
+
+/// Long enough that nothing ends by it.
+const LONG: &str = "300";
+
+const TRAIN: &str = "\
+def batch(n):
+    return list(range(n))
+
+def evaluate(total, n):
+    items = batch(n)
+    return total / len(items)
+
+def main():
+    total = 41
+    for step in range(3):
+        total += 1
+    print('result', evaluate(total, 0), flush=True)
+
+main()
+";
+
+/// The oldest Python whose functions can be guarded from outside, and the newest.
+fn able() -> Vec<&'static Python> {
+    let mut able: Vec<_> = pythons::all().iter().filter(|python| python.minor >= 12).collect();
+    if able.len() > 2 {
+        able.drain(1..able.len() - 1);
+    }
+    able
+}
+
+fn guarded(workspace: &Workspace, python: &Python, text: &str) -> Program {
+    let script = workspace.write("train.py", text);
+    workspace.run(python, &["--guard", "train.*", "--hold-for", LONG, &script.display().to_string()])
+}
+
+fn holds(workspace: &Workspace) -> Vec<Value> {
+    workspace.call(&["holds", "--json"]).json().as_array().cloned().unwrap_or_default()
+}
+
+/// The call that is held, once one is.
+fn held(workspace: &Workspace) -> Value {
+    wait_for("a call that is held", || holds(workspace).pop())
+}
+
+#[test]
+fn a_held_call_is_mended_and_tried_again_from_the_command_line() {
+    for python in able() {
+        let workspace = Workspace::new();
+        let mut program = guarded(&workspace, python, TRAIN);
+        let hold = held(&workspace);
+        assert_eq!(hold["function"], "evaluate");
+        assert_eq!(hold["error"], "ZeroDivisionError: division by zero");
+        assert_eq!(hold["line"], 6);
+        assert_eq!(hold["variables"]["total"], "44");
+        // What is refused leaves it held.
+        workspace.write("train.py", "def evaluate(:\n");
+        workspace.call(&["retry"]).expect(1);
+        assert_eq!(holds(&workspace).len(), 1);
+        workspace.write("train.py", &TRAIN.replace("total / len(items)", "total / (len(items) or 1)"));
+        workspace.call(&["retry"]).expect(0);
+        program.wait_line("result 44.0");
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+#[test]
+fn a_held_call_returns_a_value_or_raises() {
+    let workspace = Workspace::new();
+    let mut program = guarded(&workspace, pythons::newest(), TRAIN);
+    let hold = held(&workspace);
+    let name = hold["hold"].as_str().expect("a name");
+    assert!(workspace.call(&["return", "totl"]).expect(2).errors().contains("HS0024"));
+    assert!(workspace.call(&["raise", "99"]).expect(2).errors().contains("HS0023"));
+    workspace.call(&["return", "[total for _ in items] or -n - 1", "--hold", name]).expect(0);
+    program.wait_line("result -1");
+    assert_eq!(program.wait(), Some(0));
+
+    let mut program = guarded(&workspace, pythons::newest(), TRAIN);
+    held(&workspace);
+    workspace.call(&["raise"]).expect(0);
+    // `main` is guarded, too: what was decided is not asked again.
+    assert_eq!(program.wait(), Some(1));
+    assert!(program.stderr().contains("ZeroDivisionError"));
+    assert!(workspace.call(&["raise"]).expect(2).errors().contains("HS0005"));
+}
+
+#[test]
+fn nothing_is_held_that_nobody_watches_and_a_watcher_that_goes_lets_go() {
+    let workspace = Workspace::new();
+    let script = workspace.write("train.py", TRAIN).display().to_string();
+    let mut program = workspace.run(pythons::newest(), &["--guard", "train", &script]);
+    assert_eq!(program.wait(), Some(1));
+
+    workspace.write("train.py", &TRAIN.replace("\nmain()\n", "\ninput()\nmain()\n"));
+    let mut program = workspace.run(pythons::newest(), &["--guard", "train", &script]);
+    workspace.sessions(1);
+    let mut watcher = Program::start({
+        let mut command = workspace.hotsplice();
+        command.args(["holds", "--follow"]);
+        command
+    });
+    watcher.wait_line("calls that fail are held");
+    program.send("");
+    held(&workspace);
+    watcher.child.kill().expect("it runs");
+    assert_eq!(program.wait(), Some(1));
+    assert!(program.stderr().contains("ZeroDivisionError"));
+}
+
+#[test]
+fn functions_of_a_process_that_runs_are_guarded_also_those_that_come_later() {
+    for python in able() {
+        let workspace = Workspace::new();
+        let text = "\
+import sys
+print('ready', flush=True)
+def make():
+    def later(x):
+        return 1 / x
+    return later
+def work(line):
+    return int(line)
+for line in sys.stdin:
+    print(eval(line), flush=True)
+";
+        let script = workspace.write("serve.py", text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        program.send("work('1')");
+        program.wait_line("1");
+        let pid = program.pid().to_string();
+        let said = workspace.call(&["guard", "serve.*", "--hold-for", LONG, "--pid", &pid]).expect(0).text();
+        assert!(said.contains("serve.work is guarded") && said.contains("serve.make is guarded"), "{said}");
+        program.send("work('x')");
+        assert_eq!(held(&workspace)["function"], "work");
+        workspace.call(&["return", "line * 2"]).expect(0);
+        program.wait_line("xx");
+        program.send("make()(0)");
+        assert_eq!(held(&workspace)["function"], "make.<locals>.later");
+        workspace.call(&["return", "7"]).expect(0);
+        program.wait_line("7");
+        // A function that a patch adds, and one that a patch makes a generator.
+        let text =
+            text.replace("def work(line):\n    return", "def added(x):\n    return x.y\ndef work(line):\n    yield");
+        workspace.write("serve.py", &text);
+        workspace.call(&["patch", "serve.py"]).expect(0);
+        program.send("added(3)");
+        assert_eq!(held(&workspace)["function"], "added");
+        workspace.call(&["return", "x"]).expect(0);
+        program.wait_line("3");
+        program.send("list(work('y'))");
+        assert_eq!(held(&workspace)["function"], "work");
+        workspace.call(&["return", "None"]).expect(0);
+        program.wait_line("[]");
+        workspace.call(&["guard", "serve.*", "--remove", "--pid", &pid]).expect(0);
+        program.send("added(3)");
+        assert_eq!(program.wait(), Some(1));
+    }
+}
+
+#[test]
+fn a_task_is_held_and_its_event_loop_goes_on() {
+    for python in able() {
+        let workspace = Workspace::new();
+        let text = "\
+import asyncio
+async def fetch(x):
+    await asyncio.sleep(0)
+    return 1 / x
+async def count(done):
+    ticks = 0
+    while not done:
+        ticks += 1
+        await asyncio.sleep(0.01)
+    return ticks
+async def main():
+    done = []
+    other = asyncio.create_task(count(done))
+    async def both():
+        value = await fetch(0)
+        done.append(value)
+        return value
+    value, ticks = await asyncio.gather(both(), other)
+    print('done', value, ticks > 1, flush=True)
+asyncio.run(main())
+";
+        let mut program = guarded(&workspace, python, text);
+        let hold = held(&workspace);
+        assert_eq!((&hold["function"], &hold["stops_loop"]), (&Value::from("fetch"), &Value::from(false)));
+        workspace.write("train.py", &text.replace("return 1 / x", "return 'mended'"));
+        workspace.call(&["retry"]).expect(0);
+        program.wait_line("done mended True");
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+#[test]
+fn threads_are_held_for_themselves_and_a_recursion_is_as_deep_as_ever() {
+    for python in able() {
+        let workspace = Workspace::new();
+        let text = "\
+import sys, threading
+sys.setrecursionlimit(30000)
+def depth(n):
+    return 0 if n == 0 else 1 + depth(n - 1)
+print('deep', depth(20000), flush=True)
+def work(name):
+    print(name, fail(name), flush=True)
+def fail(name):
+    raise ValueError(name)
+threads = [threading.Thread(target=work, args=(name,)) for name in 'ab']
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+";
+        let mut program = guarded(&workspace, python, text);
+        program.wait_line("deep 20000");
+        let both = wait_for("two holds", || Some(holds(&workspace)).filter(|holds| holds.len() == 2));
+        assert!(workspace.call(&["retry"]).expect(2).errors().contains("say which one"));
+        for hold in both {
+            workspace.call(&["return", "name * 3", "--hold", hold["hold"].as_str().expect("a name")]).expect(0);
+        }
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+/// Which of the calls are held, each made where nobody else would handle anything.
+const CLAUSES: &str = r"
+import sys, threading
+import hotsplice
+from hotsplice import _guarding, _holds
+
+held = []
+def ask(function, error, frame=None):
+    held.append(function.__qualname__)
+    error.__dict__[_holds._DECIDED] = True
+_holds.ask = ask
+_holds.is_watched = lambda: True
+threading.excepthook = lambda _: None
+names = {'__name__': 'program'}
+exec(compile(open(sys.argv[1]).read(), sys.argv[1], 'exec'), names)
+_guarding.guard(['program.*'])
+for name in [name for name in names if name.startswith(('held_', 'handled_'))]:
+    held.clear()
+    thread = threading.Thread(target=names[name])
+    thread.start()
+    thread.join()
+    print(name, bool(held))
+";
+
+const CALLS: &str = r"
+import contextlib, functools, json
+class Own(Exception): pass
+class Special(Own): pass
+def fail(kind=ValueError): raise kind('x')
+
+def handled_by_its_class():
+    try: fail()
+    except ValueError: pass
+def held_for_another_class():
+    try: fail()
+    except KeyError: pass
+def handled_by_a_tuple():
+    try: fail(Special)
+    except (KeyError, Own): pass
+def handled_by_a_variable():
+    kinds = (ValueError,)
+    try: fail()
+    except kinds: pass
+def handled_bare():
+    try: fail()
+    except: pass
+def held_when_raised_again():
+    try: fail()
+    except: raise
+def held_when_noted_and_raised_again():
+    try: fail()
+    except Exception as error:
+        str(error)
+        raise
+def handled_outside_of_what_raises_again():
+    try:
+        try: fail()
+        except ValueError: raise
+    except Exception: return 3
+def handled_when_translated_and_caught():
+    try:
+        try: fail()
+        except ValueError as error: raise Own from error
+    except Own: pass
+def held_in_finally():
+    try: fail()
+    finally: str(1)
+def held_in_with():
+    with contextlib.nullcontext(): fail()
+def handled_by_suppress():
+    with contextlib.nullcontext(), contextlib.suppress(ValueError): fail()
+def held_in_else():
+    try: pass
+    except ValueError: pass
+    else: fail()
+def held_in_a_handler():
+    try: 1 / 0
+    except ZeroDivisionError: fail()
+def handled_by_continue():
+    for _ in range(3):
+        try: fail()
+        except ValueError: continue
+def handled_by_an_attribute():
+    try: json.loads('{')
+    except json.JSONDecodeError: pass
+def handled_by_a_group():
+    try: fail()
+    except* ValueError: pass
+class Thing:
+    @property
+    def broken(self): return self.missing
+    def __getattr__(self, name): raise AttributeError(name)
+    def __getitem__(self, index):
+        if index > 2: raise IndexError
+    def __len__(self): raise TypeError
+def handled_by_a_default(): getattr(Thing(), 'broken', None)
+def handled_by_a_question(): hasattr(Thing(), 'other')
+def handled_by_iteration(): list(Thing())
+def held_in_a_property(): Thing().broken
+def held_below_c_code(): sorted([1, 2], key=lambda _: fail())
+def held_below_a_cache(): functools.lru_cache(fail)()
+def numbers():
+    yield 1
+    fail()
+def held_in_a_generator(): list(numbers())
+def handled_around_a_generator():
+    try: list(numbers())
+    except ValueError: pass
+";
+
+#[test]
+fn what_the_program_would_handle_is_not_held() {
+    for python in able() {
+        let workspace = Workspace::new();
+        let (script, calls) = (workspace.write("clauses.py", CLAUSES), workspace.write("calls.py", CALLS));
+        let mut command = Command::new(&python.path);
+        command.env("PYTHONPATH", repository().join("agent/python")).arg(script).arg(calls);
+        let output = command.output().expect("the interpreter starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(text.lines().count(), CALLS.matches("def h").count(), "{}", String::from_utf8_lossy(&output.stderr));
+        for line in text.lines() {
+            assert_eq!(line.starts_with("held_"), line.ends_with("True"), "{}: {line}", python.name());
+        }
+    }
+}
+
+#[test]
+fn an_older_python_says_that_it_is_guarded_in_its_source() {
+    let Some(python) = pythons::all().iter().find(|python| python.minor < 12) else { return };
+    let workspace = Workspace::new();
+    let mut program = guarded(&workspace, python, TRAIN);
+    assert_eq!(program.wait(), Some(1));
+    assert!(program.stderr().contains("HS0022"));
+    let script = workspace.write("train.py", "input()\n");
+    let mut program = workspace.run(python, &[&script.display().to_string()]);
+    workspace.sessions(1);
+    assert!(workspace.call(&["guard", "train"]).expect(2).errors().contains("HS0022"));
+    program.send("");
+    assert_eq!(program.wait(), Some(0));
+}
