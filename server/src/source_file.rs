@@ -24,7 +24,18 @@ pub fn read(path: &Path) -> Result<String, SourceError> {
     }
 }
 
-/// The same for what may be a pipe.
+/// The text of a file that a process has loaded; nothing where there is no such file any more. What is there and can't be read is an
+/// error: nobody can tell whether it is what is live.
+pub fn read_if_there(path: &Path) -> Result<Option<String>, SourceError> {
+    match read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(SourceError::NoFile { .. }) => Ok(None),
+        Err(_) if !path.exists() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same as [`read`] for what may be a pipe.
 pub fn read_stream(path: &Path) -> Result<String, SourceError> {
     let shown = path.display().to_string();
     let bytes = fs::read(path).map_err(|source| SourceError::Io { path: shown.clone(), source })?;

@@ -230,6 +230,12 @@ fn a_watch_of_its_own_serves_processes_that_run_already() {
     assert_eq!(all[0]["edits"][0]["definition"], "greet", "every file that differs");
     assert_eq!(ask(&mut program, "greet()"), "welcome");
     assert!(workspace.call(&["patch"]).expect(0).text().contains("nothing to change"));
+    // Nobody can tell whether it differs: that is no "nothing to change".
+    fs::write(workspace.path().join("app.py"), b"# \xff\n").expect("written");
+    for command in ["patch", "diff"] {
+        let unreadable = workspace.call(&[command]).expect(2);
+        assert!(unreadable.errors().contains("HS0011") && unreadable.errors().contains("not valid UTF-8"));
+    }
     watch.child.kill().expect("it ran");
     assert_eq!(program.wait(), Some(0));
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hotsplice_channel::codes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -30,7 +31,9 @@ pub fn diff(sessions: &[Arc<Session>], files: &[PathBuf]) -> Result<Vec<Differen
         for path in loaded(session, &files) {
             let Ok(Some(known)) = session.loaded(&path) else { continue };
             let live = session.known_baseline(&known)?;
-            let disk = source_file::read(&path).unwrap_or_default();
+            let disk = source_file::read_if_there(&path)
+                .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?
+                .unwrap_or_default();
             if disk != live.baseline.text {
                 let diff = similar::TextDiff::from_lines(live.baseline.text.as_str(), disk.as_str());
                 let header = (format!("{known}\tlive in {}", session.name()), format!("{}\ton disk", path.display()));

@@ -128,7 +128,9 @@ fn all_that_differ(sessions: &[Arc<Session>]) -> Result<Vec<WantedFile>, Failure
         for path in loaded(session, &[]) {
             let Ok(Some(known)) = session.loaded(&path) else { continue };
             // A file that is gone has nothing that could go live.
-            let Ok(text) = source_file::read(&path) else { continue };
+            let text = source_file::read_if_there(&path)
+                .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
+            let Some(text) = text else { continue };
             if session.known_baseline(&known)?.baseline.text != text && !files.iter().any(|file| file.path == path) {
                 files.push(WantedFile::new(path, text));
             }
