@@ -6,8 +6,15 @@ from aiohttp import web
 
 from ..native import native
 
+_AT_START = ("on_startup", "cleanup_ctx")
+
 
 def observe(patch: Any) -> None:
+    apps = [app for app in native.objects_of_type(web.Application) if app.frozen]
+    started = {id(one) for app in apps for name in _AT_START for one in getattr(app, name)}
+    for outcome, functions in patch.functions():
+        if functions & started:
+            outcome.caveat("HS0403", "it ran when the application started and does not run again: start it again")
     for outcome, registrars in patch.registrations():
         tables = [one for one in registrars if isinstance(one, web.RouteTableDef)]
         served = tables and native.objects_of_type(web.Application)

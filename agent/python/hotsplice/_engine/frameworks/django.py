@@ -4,6 +4,7 @@ import copy
 import weakref
 from functools import partial
 
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db.models import Model
 from django.dispatch import Signal
@@ -65,6 +66,10 @@ def observe(patch):
             patch.after(partial(_set, namespace, name))
             if name in _READ_AT_START:
                 outcome.caveat("HS0403", f"Django read {name} when it started: start the process again to have it")
+    for _, outcomes in patch.classes_below(AppConfig):
+        for outcome in outcomes:
+            if "ready" in outcome.edit["binds"] and apps.ready:
+                outcome.caveat("HS0403", "it ran when Django was set up and does not run again: start it again")
     for cls, outcomes in patch.classes_below(Model):
         for outcome in outcomes:
             edit = outcome.edit

@@ -1,6 +1,7 @@
 """Objects that modules hold and that were made with a default of a field which is another one now."""
 
-from types import MemberDescriptorType
+from collections.abc import Iterator
+from types import FunctionType, MemberDescriptorType
 from typing import Any
 
 from ..live import lookup, objects
@@ -8,6 +9,8 @@ from ..native import native
 from .entries import equal
 
 _MISSING = object()
+# Where classes keep what they know of their fields.
+_FIELDS = ("__dataclass_fields__", "__pydantic_fields__")
 
 
 def report_former(outcomes: Any, scope: tuple[str, ...], cls: type, before: dict[str, Any], after: Any) -> None:
@@ -24,12 +27,28 @@ def report_former(outcomes: Any, scope: tuple[str, ...], cls: type, before: dict
 
 def _holding(cls: type, field: str, value: Any) -> list[str]:
     classes = set(map(id, lookup.with_subclasses(cls)))
-    return [
+    found = [
         name
         for _, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
-        for name, held in list(lookup.members_of(module).items())
+        for name, held in _kept(module)
         if id(type(held)) in classes and equal(_held(held, field), value)
     ]
+    return list(dict.fromkeys(found))
+
+
+def _kept(module: Any) -> Iterator[tuple[str, Any]]:
+    """What a module made when it was imported and still has: values of names, and defaults of its definitions."""
+    own = lookup.members_of(module).get("__name__")
+    for name, value in list(lookup.members_of(module).items()):
+        yield name, value
+        if type(value) is FunctionType:
+            for one in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
+                yield f"a default of {name}", one
+        elif issubclass(type(value), type) and value.__dict__.get("__module__") == own:
+            for key, one in list(value.__dict__.items()):
+                yield f"{name}.{key}", one
+                for inner, info in list(one.items()) if key in _FIELDS and type(one) is dict else ():
+                    yield f"{name}.{inner}", getattr(info, "default", None)
 
 
 def _held(value: Any, name: str) -> Any:

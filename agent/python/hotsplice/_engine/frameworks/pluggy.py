@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from pluggy import PluginManager
+from pluggy import HookspecMarker, PluginManager
 from pluggy._hooks import HookImpl, normalize_hookimpl_opts, varnames
 
 from ..live.lookup import with_subclasses
@@ -12,11 +12,16 @@ from ..native import native
 
 def observe(patch: Any) -> None:
     """A plugin that is registered gets and loses hooks with its class."""
-    edited = {one for cls, _ in patch.classes_below(object) for one in with_subclasses(cls)}
-    for manager in native.objects_of_type(*with_subclasses(PluginManager)) if edited else ():
+    edited = {id(one) for cls, _ in patch.classes_below(object) for one in with_subclasses(cls)}
+    edited |= {id(namespace.module) for namespace in patch.namespaces()}
+    for manager in native.objects_of_type(*with_subclasses(PluginManager)):
         for plugin in manager.get_plugins():
-            if type(plugin) in edited or plugin in edited:
+            if id(type(plugin)) in edited or id(plugin) in edited:
                 patch.after(partial(_register_again, manager, plugin))
+    for outcome, named in patch.registrations():
+        is_specification = any(type(one) is HookspecMarker for one in named)
+        if is_specification and {"decorators", "parameters"} & set(outcome.edit["parts"]):
+            outcome.caveat("HS0403", "the plugin manager read it when it was given the specifications")
 
 
 def _register_again(manager: Any, plugin: Any) -> None:

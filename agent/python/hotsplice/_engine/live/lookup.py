@@ -5,7 +5,7 @@ import gc
 import os
 import re
 import sys
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 
 from ..._loaded import absolute, is_installed, loaded_modules, members_of  # noqa: F401
 from ..native import native
@@ -200,7 +200,8 @@ def find_unit(namespace, unit):
 def is_displaced(namespace, unit, function):
     """Whether the definition's name holds something that the program put there, and not what came of the function."""
     value = bound_value(namespace, unit["scope"], unit["name"])
-    if value is None or value is function:
+    if value is None or value is function or type(value) is MemberDescriptorType:
+        # A slot: what made the class anew has the function elsewhere (a cached property of attrs).
         return False
     code = function.__code__
     return search(value, lambda item: isinstance(item, FunctionType) and item.__code__ is code) is None
