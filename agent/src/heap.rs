@@ -37,8 +37,12 @@ pub fn functions<'py>(
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let symbols = cpython::required()?;
     let kind = function_type(py);
-    // SAFETY: the objects are alive while they are visited.
-    scan(py, |object| unsafe { ffi::Py_TYPE(object).cast() == kind } && wanted(symbols, object))
+    scan(py, |object| {
+        // SAFETY: the objects are alive while they are visited.
+        let is_function = unsafe { ffi::Py_TYPE(object).cast() == kind };
+        // Before 3.11 a function that the collector is about to free has lost its code, and crashes who asks for it.
+        is_function && !cpython::function_code(symbols, object).is_null() && wanted(symbols, object)
+    })
 }
 
 /// For each code object, every live function that runs it.
@@ -61,12 +65,16 @@ pub fn functions_of<'py>(py: Python<'py>, codes: &Bound<'py, PyList>) -> PyResul
 /// Every live function whose code was compiled from a file of this name.
 #[pyfunction]
 pub fn functions_of_file<'py>(py: Python<'py>, filename: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let symbols = cpython::required()?;
     let all = functions(py, |_, _| true)?;
     Ok(all
         .into_iter()
         .filter(|function| {
-            let name = function.getattr("__code__").and_then(|code| code.getattr("co_filename"));
-            name.is_ok_and(|name| name.extract::<&str>().is_ok_and(|name| name == filename))
+            // SAFETY: the function is alive; the code that it has now is held from here on.
+            let code =
+                unsafe { Bound::from_borrowed_ptr_or_opt(py, cpython::function_code(symbols, function.as_ptr())) };
+            let name = code.and_then(|code| code.getattr("co_filename").ok());
+            name.is_some_and(|name| name.extract::<&str>().is_ok_and(|name| name == filename))
         })
         .collect())
 }

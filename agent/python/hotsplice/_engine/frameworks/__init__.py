@@ -42,6 +42,7 @@ _KNOWN: dict[str, str | tuple[str, ...]] = {
     "click": "click",
     "typer": "typer.main",
     "celery": "celery._state",
+    "mcp": ("mcp.server.mcpserver.tools.base", "mcp.server.fastmcp.tools.base"),
     "textual": "textual.app",
     "discord": "discord.ext.commands",
     "aiohttp": "aiohttp.web",
