@@ -10,6 +10,7 @@ from hotsplice._native import load
 load()
 engine = _loading.engine()
 from hotsplice._engine.after import calls, moving as moves
+from hotsplice._engine.native import native
 
 
 class Manager:
@@ -264,6 +265,7 @@ def one(seed):
     g = Generator(seed)
     a, b, o = g.build()
     A, B, O = (compile(t, n, "exec") for t, n in ((a, "<a>"), (b, "<b>"), (o, "<rules>")))
+    native.reserve_room(A)
     plain, _, hooks = drive(A, g.kind, None, 0, "none")
     at = g.r.randint(1, max(hooks, 1))
     suspended = g.kind != "plain" and g.r.random() < 0.5
@@ -274,6 +276,7 @@ def one(seed):
         def go(frame, item):
             call = calls.Call(frame, "test", item)
             planned = moves.Moves()
+            native.match_room(frame.f_code, new)
             planned.add(frame.f_code, new, g.places)
             call.moved = planned.move(call)
             planned.begin()

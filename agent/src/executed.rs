@@ -20,7 +20,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::{cpython, finalizing, session};
+use crate::{cpython, finalizing, frames, session};
 
 #[derive(Clone)]
 struct Executed {
@@ -48,6 +48,7 @@ pub fn watch(py: Python<'_>, library: PathBuf, package: PathBuf) -> PyResult<()>
     if LIBRARY.set(library).is_err() {
         return Ok(());
     }
+    frames::prepare_room(py);
     // SAFETY: the hook lives as long as the process, which never unloads this library.
     match unsafe { (symbols.add_audit_hook)(hook, std::ptr::null_mut()) } {
         0 => Ok(()),
@@ -65,20 +66,24 @@ unsafe extern "C" fn hook(name: *const c_char, arguments: *mut ffi::PyObject, _d
         let python = Python::assume_attached();
         let arguments = Bound::from_borrowed_ptr(python, arguments);
         // An event is no place to fail: what can't be read is not noted.
-        if let Ok(Some(path)) = module_file(&arguments) {
+        if let Ok(Some((code, path))) = module_code(&arguments) {
+            if is_project(&path) {
+                frames::reserve(&code);
+            }
             note(path);
         }
     });
     0
 }
 
-fn module_file(arguments: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+fn module_code<'py>(arguments: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, PathBuf)>> {
     let code = arguments.get_item(0)?;
     if code.get_type().name()? != "code" || code.getattr("co_name")?.extract::<&str>()? != "<module>" {
         return Ok(None);
     }
     let filename: PathBuf = code.getattr("co_filename")?.extract::<String>()?.into();
-    Ok(Some(normal(&filename)))
+    let path = normal(&filename);
+    Ok(Some((code, path)))
 }
 
 /// As `os.path.abspath` has it: links are left as they are.

@@ -175,7 +175,7 @@ fn words(object: &Bound<'_, PyAny>) -> PyResult<Vec<(usize, u32)>> {
 }
 
 /// The only such word of an object that is wanted.
-fn find_word(object: &Bound<'_, PyAny>, wanted: impl Fn(u32) -> bool) -> PyResult<Option<usize>> {
+pub fn find_word(object: &Bound<'_, PyAny>, wanted: impl Fn(u32) -> bool) -> PyResult<Option<usize>> {
     let found: Vec<usize> = words(object)?.into_iter().filter(|(_, word)| wanted(*word)).map(|(at, _)| at).collect();
     Ok(if let [offset] = found[..] { Some(offset) } else { None })
 }

@@ -13,8 +13,8 @@ pub mod objects;
 pub mod types;
 
 pub use layout::{
-    can_set_base, can_set_first_line, can_set_line_table, exchange_field, is_made_in_python, layout, replace_field,
-    set_first_line,
+    can_set_base, can_set_first_line, can_set_line_table, exchange_field, find_word, is_made_in_python, layout,
+    replace_field, set_first_line,
 };
 
 use std::ffi::{CStr, c_char, c_int, c_void};

@@ -29,6 +29,8 @@ class CodeChange:
         for function in live:
             for old, new in pair(function.__code__, new_code):
                 self.pairs[id(old)] = (old, new)
+                # Before the first call of it: nothing of the patch has been executed.
+                native.match_room(old, new)
         self.roots = {id(function.__code__) for function in live}
         # Every live function that runs the definition itself, filled by `plan`.
         self.functions = []
