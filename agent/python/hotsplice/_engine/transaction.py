@@ -412,7 +412,8 @@ class Transaction:
         for call in self.old_calls:
             if lookup.same_file(call.code.co_filename, change.path):
                 is_module = call.code.co_name == "<module>"
-                outcome = change.outcome_of_old(call.line if is_module else call.code.co_firstlineno)
+                outcome = running.edited(call.code, change) if call.is_earlier else None
+                outcome = outcome or change.outcome_of_old(call.line if is_module else call.code.co_firstlineno)
                 if is_module and call.moved:
                     # It is not to be executed once more: it is what runs.
                     outcome.retract("HS0401")
@@ -425,13 +426,10 @@ class Transaction:
     def _prepare_world(self):
         """What calls that run retired code go on seeing; reports what can't be kept for them."""
         world = world_plan.plan(self)
-        for code, line, name in world.problems if world is not None else ():
+        for code, _line, what in dict.fromkeys(world.problems if world is not None else ()):
             change = next((one for one in self.files if lookup.same_file(code.co_filename, one.path)), self.files[0])
             outcome = change.outcome_of_old(code.co_firstlineno)
-            outcome.caveat(
-                "HS0308",
-                f"a call that began before looks up {name} in line {line} and gets the new one, which may not fit it",
-            )
+            outcome.caveat("HS0308", f"a call that began before {what}, which may not fit it")
         if world is not None:
             # Nothing may keep the code that the end of its last call frees.
             world.problems.clear()

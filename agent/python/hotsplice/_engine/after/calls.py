@@ -22,7 +22,7 @@ _SUSPENDED: dict[type, tuple[str, str]] = {
 class Call:
     """A call that runs a code object: where it stands, and how a person finds it."""
 
-    __slots__ = ("builtins", "code", "globals", "line", "moved", "offset", "place", "reason", "suspended")
+    __slots__ = ("builtins", "code", "globals", "is_earlier", "line", "moved", "offset", "place", "reason", "suspended")
 
     def __init__(self, frame: FrameType, place: str, suspended: Any = None) -> None:
         self.code: CodeType = frame.f_code
@@ -36,6 +36,8 @@ class Call:
         # What becomes of it: moved `now` or at the `next` iteration of its loop, else the reason why it stays.
         self.moved: str | None = None
         self.reason: str | None = None
+        # Whether its code was retired by an earlier patch.
+        self.is_earlier = False
 
     def frame(self) -> FrameType | None:
         """The frame of a suspended call, if it still is one."""

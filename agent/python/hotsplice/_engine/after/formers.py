@@ -5,7 +5,7 @@ The functions themselves are updated in place. A copy is made only of what is ca
 
 import functools
 from collections.abc import Callable
-from types import CellType, CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 # How far wrappers are followed inwards.
@@ -85,13 +85,16 @@ class Formers:
 
     def is_incompatible(self, before: Any, after: Any) -> bool:
         """Whether what was done with a value before may fail with the one that takes its place."""
+        if type(before) is property and type(after) is property:
+            accessors = [(before.fget, after.fget), (before.fset, after.fset), (before.fdel, after.fdel)]
+            return any(old is not None and self.is_incompatible(old, new) for old, new in accessors)
         old, new = innermost(before), innermost(after)
         if isinstance(old, FunctionType) and isinstance(new, FunctionType):
             if type(before) is not type(after):
                 return True
             parts = self.changed[id(new)][1] if id(new) in self.changed else {}
             return not accepts(_Parameters.of(new, parts), _Parameters.of(old, {}))
-        if type(old) is not type(new):
+        if type(old) is not type(new) or (isinstance(old, (ModuleType, type)) and old is not new):
             return True
         if type(old) in (list, tuple, dict, set, frozenset, str, bytes):
             return len(old) != len(new) or (type(old) is tuple and list(map(type, old)) != list(map(type, new)))

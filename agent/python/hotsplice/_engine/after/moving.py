@@ -72,10 +72,11 @@ class Moves:
         if not native.can_move():
             raise Refused(f"calls can't be moved in Python {sys.version_info[0]}.{sys.version_info[1]}")
         if id(call.code) not in self._retired:
-            raise Refused("its function is gone")
+            raise Refused("it runs code from before an earlier patch" if call.is_earlier else "its function is gone")
         old, new, places = self._retired[id(call.code)]
         _check_variables(old, new)
-        return self._move_suspended(call, places) if call.suspended is not None else self._move_loop(call, places)
+        found = None if call.suspended is None else self._waits(call, places)
+        return self._move_loop(call, places) if found is None else self._move_suspended(call, *found)
 
     def _bytecode(self, code: CodeType) -> Bytecode:
         found = self._bytecodes.get(id(code))
@@ -83,27 +84,28 @@ class Moves:
             found = self._bytecodes[id(code)] = Bytecode(code)
         return found
 
-    def _move_suspended(self, call: Call, places: list[dict[str, Any]]) -> str:
+    def _waits(self, call: Call, places: list[dict[str, Any]]) -> "tuple[int, int] | None":
+        """Where a suspended call waits, and the same place of the new code."""
         old, new, _ = self._retired[id(call.code)]
         before, after = self._bytecode(old), self._bytecode(new)
         for place in places:
             here = before.suspension(place["old"]) if place["what"] == "wait" else None
-            if here is None or not here <= call.offset <= here + 4:
-                continue
-            there = after.suspension(place["new"])
-            if there is None or before.depths[here] != after.depths[there]:
-                break
-            # The value that is yielded has left the stack.
-            target = Target(old, new, there, after.depths[there] - 1, after.needed(there))
-            _check_needed(new, target)
-            frame = call.frame()
-            reason = (
-                "it has gone on meanwhile" if frame is None else native.move_suspended(frame, old, here // 2, target)
-            )
-            if reason is not None:
-                raise Refused(reason)
-            return "now"
-        raise Refused(f"line {call.line} has no counterpart in the new code")
+            if here is not None and here <= call.offset <= here + 4:
+                there = after.suspension(place["new"])
+                return None if there is None or before.depths[here] != after.depths[there] else (here, there)
+        return None
+
+    def _move_suspended(self, call: Call, here: int, there: int) -> str:
+        old, new, _ = self._retired[id(call.code)]
+        after = self._bytecode(new)
+        # The value that is yielded has left the stack.
+        target = Target(old, new, there, after.depths[there] - 1, after.needed(there))
+        _check_needed(new, target)
+        frame = call.frame()
+        reason = "it has gone on meanwhile" if frame is None else native.move_suspended(frame, old, here // 2, target)
+        if reason is not None:
+            raise Refused(reason)
+        return "now"
 
     def _move_loop(self, call: Call, places: list[dict[str, Any]]) -> str:
         old, new, _ = self._retired[id(call.code)]
@@ -111,6 +113,8 @@ class Moves:
         if known is None:
             known = self._waiting[id(old)] = old, self._loops(old, new, places)
         targets = known[1]
+        if not targets and call.suspended is not None:
+            raise Refused(f"line {call.line} has no counterpart in the new code")
         if not targets:
             raise Refused("it is in no loop that the new code has, too")
         reached = self._bytecode(old).reached(call.offset)

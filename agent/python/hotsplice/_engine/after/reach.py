@@ -10,6 +10,8 @@ from ..live.code import tree
 
 GLOBAL_LOADS = {"LOAD_GLOBAL", "LOAD_NAME"}
 ATTRIBUTE_LOADS = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD", "IMPORT_FROM"}
+# What looks names and attributes up by a text.
+_BY_TEXT = {"getattr", "hasattr", "attrgetter", "methodcaller", "globals", "vars", "__dict__"}
 _HANDLERS = {"SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH"}
 _ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS"),
@@ -62,6 +64,13 @@ def attributes(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str
     return found
 
 
+def texts(code: CodeType) -> Iterator[str]:
+    """Texts in a code and what is nested in it that may be names, if it looks anything up by such a text."""
+    for one in tree(code):
+        if not _BY_TEXT.isdisjoint(one.co_names):
+            yield from (constant for constant in one.co_consts if type(constant) is str and constant.isidentifier())
+
+
 def is_method_load(code: CodeType, offset: int) -> bool | None:
     """Whether an attribute is looked up to be called at once; nothing if no attribute is looked up there."""
     raw = code.co_code
@@ -70,13 +79,16 @@ def is_method_load(code: CodeType, offset: int) -> bool | None:
     name = dis.opname[raw[offset]]
     if name not in ATTRIBUTE_LOADS:
         return None
-    if name in ("LOAD_METHOD", "IMPORT_FROM") or sys.version_info < (3, 11):
+    if name in ("LOAD_METHOD", "IMPORT_FROM"):
         return name == "LOAD_METHOD"
     if sys.version_info >= (3, 12) and raw[offset + 1] & 1:
         return True
     # Of a name that the module imported: `helpers.word()`.
     instructions = list(dis.get_instructions(code))
     index = next(index for index, instruction in enumerate(instructions) if instruction.offset >= offset)
+    if sys.version_info < (3, 11):
+        # `shop.price(*prices)` loads it as a value.
+        return _is_called(instructions, index)
     if sys.version_info >= (3, 13):
         return index + 1 < len(instructions) and instructions[index + 1].opname == "PUSH_NULL"
     while index > 0 and instructions[index].opname in ("LOAD_ATTR", "LOAD_NAME"):
@@ -84,7 +96,7 @@ def is_method_load(code: CodeType, offset: int) -> bool | None:
     first = instructions[index]
     if first.opname == "LOAD_GLOBAL":
         return bool((first.arg or 0) & 1) or (index > 0 and instructions[index - 1].opname == "PUSH_NULL")
-    return first.opname == "PUSH_NULL"
+    return first.opname == "PUSH_NULL" or (index > 0 and instructions[index - 1].opname == "PUSH_NULL")
 
 
 def _line(instruction: dis.Instruction) -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from types import CodeType
 from typing import Any
 
+from ..live import lookup
 from ..native import native
 from . import calls, worlds
 
@@ -40,6 +41,18 @@ def forget(code: CodeType) -> None:
 
 def old_codes() -> list[CodeType]:
     return [code for entry in list(_old.values()) if (code := entry[0]()) is not None]
+
+
+def edited(code: CodeType, change: Any) -> Any:
+    """The outcome of a patch's edit of the definition that a retired code is a former version of."""
+    entry = _old.get(id(code))
+    if entry is None or not lookup.same_file(entry[1], change.path):
+        return None
+    return next((outcome for outcome in change.outcomes if outcome.edit["definition"] == entry[2]), None)
+
+
+def is_edited(code: CodeType, transaction: Any) -> bool:
+    return any(edited(code, change) is not None for change in transaction.files)
 
 
 def _say_left(path: str, definition: str, version: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..live import lookup
 from ..live.code import fingerprint, pair, tree
-from . import calls, dispatch, reach, running
+from . import calls, dispatch, held, reach, running
 from .calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -35,6 +35,8 @@ class Changes:
         # (id of a class, name) → (class, before, after)
         self.attributes: dict[tuple[int, str], tuple[type, Any, Any]] = {}
         self.retired: dict[int, CodeType] = {}
+        operations = list(operations)
+        self.lost = held.losses(operations)
         for kind, target, *rest in operations:
             if kind == "function":
                 self._function(target, rest[0])
@@ -77,7 +79,10 @@ def plan(transaction: Any) -> World | None:
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
     inside = calls.running([*changes.retired.values(), *earlier])
     modules = list(_module_calls(transaction))
-    transaction.old_calls = [call for call in inside if id(call.code) in changes.retired]
+    for call in inside:
+        call.is_earlier = id(call.code) not in changes.retired
+    # One that an earlier patch has left behind is reported again where its definition is edited again.
+    transaction.old_calls = [call for call in inside if not call.is_earlier or running.is_edited(call.code, transaction)]
     transaction.old_calls += [call for change, call in modules if _executing(change, call) is not None]
     if not inside and not modules:
         return None
@@ -122,9 +127,12 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
             is_old = id(nested) in old
             names.append((nested, world.aliases(nested, call.globals, None, id(nested) in retired, is_old)))
     codes: list[tuple[CodeType, set[int] | None]] = [(code, offsets) for code, offsets, _, _ in positions.values()]
+    edited = [entry for entry in positions.values() if entry[3]]
+    world.problems += held.problems(
+        world.formers, changes.lost, ((code, offsets, call.globals) for code, offsets, call, _ in edited)
+    )
     _follow_reached(world, codes, names)
-    _dispatch(world, changes, transaction, codes)
-    _follow_reached(world, codes, names)
+    _dispatch(world, changes, transaction, codes, names, {id(code) for code, _, _, _ in edited})
     world.watch(code for code, _, _, _ in positions.values())
     world.watch_suspended(call.suspended for call in inside if call.suspended is not None)
     if not world.is_empty(names):
@@ -168,8 +176,18 @@ def _is_edited(change: Any, call: Call) -> bool:
     )
 
 
-def _dispatch(world: World, changes: Changes, transaction: Any, codes: list[tuple[CodeType, set[int] | None]]) -> None:
-    """Attributes of classes and modules that these codes, or the former functions that they call, look up."""
+def _dispatch(
+    world: World,
+    changes: Changes,
+    transaction: Any,
+    codes: list[tuple[CodeType, set[int] | None]],
+    names: list[Any],
+    edited: set[int],
+) -> None:
+    """Attributes of classes and modules that these codes, or the former functions that they call, look up.
+
+    A call of edited code goes on with the former methods, too: what the new ones give or raise is for the new code.
+    """
     candidates = dict(changes.attributes)
     for change in transaction.files:
         for namespace in change.namespaces:
@@ -177,34 +195,66 @@ def _dispatch(world: World, changes: Changes, transaction: Any, codes: list[tupl
                 for name, value in list(owner.__dict__.items()):
                     if isinstance(innermost(value), FunctionType):
                         candidates.setdefault((id(owner), name), (owner, value, value))
-    wanted: dict[str, int] = {}
-    named: set[str] = set()
-    for code, offsets in codes:
-        wanted.update(reach.attributes(code, offsets))
-        named.update(name for one in tree(code) for name in reach.uses(one))
-    # Special methods are looked up without being named: of the classes that are.
-    called = {id(globals[name]) for globals in world.namespaces for name in named if name in globals}
+    look = _Lookups(world, codes, names, edited)
     done: set[tuple[int, str]] = set()
-    while True:
-        for code in world.take_rewritten():
-            wanted.update(reach.attributes(code))
-        found = [
-            (key, entry)
-            for key, entry in candidates.items()
-            if key not in done and key[1] not in _NOT_DISPATCHED
-            if key[1] in wanted or (key[1].startswith("__") and (key[0] in called or entry[0].__name__ in wanted))
-        ]
-        if not found:
-            break
-        for key, (owner, before, after) in found:
-            done.add(key)
-            if after is not MISSING and not world.formers.is_incompatible(before, after):
+    while look.again():
+        for key, (owner, before, after) in list(candidates.items()):
+            if key in done or key[1] in _NOT_DISPATCHED or not look.finds(owner, key[1]):
                 continue
+            done.add(key)
             former = world.formers.of(before)
+            does_not_fit = after is MISSING or world.formers.is_incompatible(before, after)
+            if not does_not_fit and (former is before or key[1] not in look.by_edited):
+                # Whatever edited code looks up is asked for once more when there is more of that.
+                done.discard(key)
+                continue
+            if former is before:
+                world.reach(former)
             # What a property gives is not the copy.
             is_copy = former is not before and not hasattr(type(former), "__set__")
             _put(world, transaction, owner, key[1], former, after, is_copy)
-    _dispatch_modules(world, changes, transaction, wanted, [code for code, _ in codes])
+        _dispatch_modules(world, changes, transaction, look)
+
+
+class _Lookups:
+    """The attributes that retired code looks up, and the former functions that it comes to call."""
+
+    def __init__(self, world: World, codes: list[Any], names: list[Any], edited: set[int]) -> None:
+        self.world = world
+        self.codes = codes
+        self.names = names
+        self.edited = edited
+        self.wanted: set[str] = set()
+        # Those that code edited by this patch looks up.
+        self.by_edited: set[str] = set()
+        self.loads_modules = False
+        self._called: set[int] = set()
+        self._seen = 0
+
+    def again(self) -> bool:
+        """Whether there is code that has not been looked at."""
+        _follow_reached(self.world, self.codes, self.names)
+        rewritten = [(code, None) for code in self.world.take_rewritten()]
+        fresh = [*self.codes[self._seen :], *rewritten]
+        self._seen = len(self.codes)
+        own = {*self.edited, *(id(code) for code, _ in rewritten)}
+        named: set[str] = set()
+        for code, offsets in fresh:
+            found = {*reach.attributes(code, offsets), *reach.texts(code)}
+            self.wanted |= found
+            if id(code) in own:
+                self.by_edited |= found
+            for one in tree(code):
+                uses = reach.uses(one)
+                named.update(uses)
+                self.loads_modules |= any("IMPORT_NAME" in use.opnames for use in uses.values())
+        # Special methods are looked up without being named: of the classes that are.
+        self._called |= {id(globals[name]) for globals in self.world.namespaces for name in named if name in globals}
+        return bool(fresh)
+
+    def finds(self, owner: type, name: str) -> bool:
+        is_special = name.startswith("__") and (id(owner) in self._called or owner.__name__ in self.wanted)
+        return name in self.wanted or is_special
 
 
 def _classes(globals: dict[str, Any], module: str | None) -> Iterator[type]:
@@ -232,20 +282,16 @@ def _put(world: World, transaction: Any, owner: type, name: str, former: Any, li
     world.attributes.append(place)
 
 
-def _dispatch_modules(
-    world: World, changes: Changes, transaction: Any, wanted: dict[str, int], codes: list[CodeType]
-) -> None:
-    loads_modules = any("IMPORT_NAME" in use.opnames for code in codes for use in reach.uses(code).values())
+def _dispatch_modules(world: World, changes: Changes, transaction: Any, look: _Lookups) -> None:
     for change in transaction.files:
         for namespace in change.namespaces:
             module = namespace.module
-            if type(module) is not ModuleType or not (loads_modules or world.is_held(module)):
+            if type(module) is not ModuleType or not (look.loads_modules or world.is_held(module)):
                 continue
             formers = {}
-            for name in wanted.keys() & namespace.globals.keys():
+            for name in look.wanted & namespace.globals.keys():
                 kept = world.former(namespace.globals, name, False, True)
                 if kept is not None:
                     formers[name] = kept[0], kept[0] is not kept[1]
-            if formers:
-                world.modules.append((module, type(module)))
-                module.__class__ = dispatch.module_class(module, formers, world.is_retired)
+                    world.reach(kept[1])
+            world.give_attributes(module, formers)

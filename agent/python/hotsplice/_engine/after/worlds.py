@@ -51,7 +51,7 @@ class World:
         # Those that retired code looks its names up in.
         self.namespaces: list[dict[str, Any]] = []
         self.attributes: list[dispatch.Attribute] = []
-        self.modules: list[tuple[ModuleType, type]] = []
+        self.modules: list[tuple[ModuleType, type, dict[str, tuple[Any, bool]]]] = []
         # Names that can only stay where they are until the world ends: (namespace, name, value).
         self.deferred: list[tuple[dict[str, Any], str, Any]] = []
         # (code, line, what can't be kept for it)
@@ -134,24 +134,41 @@ class World:
                 if is_removed:
                     self.deferred.append((globals, name, real))
                 elif does_not_fit:
-                    self.problems.append((code, use.line, name))
+                    self._report(code, use.line, name)
                 continue
             if former is real and globals.get(name) is real and not is_removed and self._stays(globals, name):
                 # It is handed on or kept, so it has to be the real one, which is updated in place.
                 if does_not_fit:
-                    self.problems.append((code, use.line, name))
+                    self._report(code, use.line, name)
                 continue
             if former is real:
-                self._reach(real)
+                self.reach(real)
             found[name] = self._alias(globals, name, former)
+        for name in reach.texts(code):
+            # `globals()["name"]` finds it where it is.
+            before, after = self.names.get(id(globals), {}).get(name, (MISSING, None))
+            if before is not MISSING and after is MISSING:
+                self.deferred.append((globals, name, before))
         return found
 
-    def _reach(self, value: Any) -> None:
+    def _report(self, code: CodeType, line: int, name: str) -> None:
+        self.problems.append((code, line, f"looks up {name} in line {line} and gets the new one"))
+
+    def reach(self, value: Any) -> None:
         """A function or class that the patch takes the name from goes on as it is, and looks up names of its own."""
         values = list(value.__dict__.values()) if isinstance(value, type) else [value]
         for function in map(innermost, values):
             if isinstance(function, FunctionType):
                 self._reached.setdefault(id(function), function)
+
+    def give_attributes(self, module: ModuleType, formers: dict[str, tuple[Any, bool]]) -> None:
+        """Retired code sees these attributes of a module as they were."""
+        known = next((given for one, _, given in self.modules if one is module), None)
+        if known is not None:
+            known.update(formers)
+        elif formers:
+            self.modules.append((module, type(module), formers))
+            module.__class__ = dispatch.module_class(module, formers, self.is_retired)
 
     def take_reached(self) -> list[FunctionType]:
         """Functions that go on as they are and that were reached since this was asked."""
@@ -204,7 +221,7 @@ class World:
         removed = {index for index, alias in positions.items() if not self._is_live(alias)}
         is_shared = native.reference_count(before) > _OWN_NAMES + 1
         for index in positions.keys() - removed if is_shared else ():
-            self.problems.append((code, code.co_firstlineno, before[index]))
+            self._report(code, code.co_firstlineno, before[index])
         names_before = (*before,)
         for index, alias in positions.items():
             if not is_shared or index in removed:
@@ -268,7 +285,7 @@ class World:
                     native.commit([("type-delete", place.owner, place.name)])
                 else:
                     native.commit([("type-set", place.owner, place.name, place.live)])
-        for module, former in self.modules:
+        for module, former, _ in self.modules:
             ModuleType.__setattr__(module, "__class__", former)
         for globals, name, value in self.deferred:
             if globals.get(name) is value:

@@ -1,0 +1,91 @@
+"""What calls that began before a patch hold otherwise than by a name, and the patch makes unfit for them.
+
+A function that a variable, a registry or an object holds is updated in place, a container that a statement gives loses what the
+new text does not have: the call meets the new one, and that is reported.
+"""
+
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from types import CodeType, FrameType, FunctionType, MethodType
+from typing import Any
+
+from ..live import objects
+from ..native import native
+from . import reach
+from .formers import Formers, innermost
+
+# How many items of a container are looked at, and how far into objects.
+_ITEMS, _DEPTH = 200, 2
+_CONTAINERS = (list, tuple, set, frozenset, deque)
+_OUTGOING = {"dict-delete", "set-discard", "dict-keys"}
+
+
+def losses(operations: Iterable[tuple[Any, ...]]) -> dict[int, Any]:
+    """Containers that are to lose some of their content, by id."""
+    found = {}
+    for kind, target, *rest in operations:
+        shrinks = kind in ("list-content", "deque-content") and len(rest[-1]) < len(target)
+        if (kind in _OUTGOING and "__builtins__" not in target) or shrinks:
+            found[id(target)] = target
+    return found
+
+
+def problems(
+    formers: Formers, lost: dict[int, Any], calls: Iterable[tuple[CodeType, set[int], dict[str, Any]]]
+) -> Iterator[tuple[CodeType, int, str]]:
+    """(code, line, what may not fit) for calls of edited code: (code, offsets, globals) each."""
+    unfit = {key for key, (function, parts) in formers.changed.items() if "code" in parts and _is_unfit(formers, function)}
+    if not unfit and not lost:
+        return
+    calls = list(calls)
+    frames = _frames([code for code, _, _ in calls]) if unfit else {}
+    for code, offsets, globals in calls:
+        for name, use in reach.uses(code, offsets).items():
+            value = globals.get(name) if use.opnames & reach.GLOBAL_LOADS else None
+            if id(value) in lost:
+                yield code, use.line, f"looks up {name} in line {use.line}, which has lost some of its content"
+            elif type(value) in (*_CONTAINERS, dict) and (function := _find(value, unfit)):
+                yield code, use.line, f"may call {function} by way of {name} in line {use.line}, and gets the new one"
+        for frame in frames.get(id(code), ()):
+            for name, value in list(frame.f_locals.items()):
+                if frame.f_locals is not frame.f_globals and (function := _find(value, unfit)):
+                    yield code, frame.f_lineno, f"may call {function} by way of {name}, and gets the new one"
+
+
+def _is_unfit(formers: Formers, function: FunctionType) -> bool:
+    return formers.is_incompatible(function, function)
+
+
+def _frames(codes: list[CodeType]) -> dict[int, list[FrameType]]:
+    wanted = {id(code) for code in codes}
+    found: dict[int, list[FrameType]] = {}
+    for frame in native.current_frames().values():
+        while frame is not None:
+            if id(frame.f_code) in wanted:
+                found.setdefault(id(frame.f_code), []).append(frame)
+            frame = frame.f_back
+    return found
+
+
+def _find(value: Any, unfit: set[int], depth: int = 0) -> str | None:
+    """The name of an unfit function that a value is, or holds."""
+    kind = type(value)
+    if kind is MethodType:
+        value = value.__func__
+    elif kind is functools.partial:
+        value = value.func
+    function = innermost(value)
+    if type(function) is FunctionType:
+        return function.__qualname__ if id(function) in unfit else None
+    if depth == _DEPTH:
+        return None
+    if kind in _CONTAINERS:
+        items = list(value)[:_ITEMS]
+    elif kind is dict:
+        items = list(value.values())[:_ITEMS]
+    elif isinstance(kind, type) and not issubclass(kind, type):
+        items = list((objects.dictionary(value) or {}).values())[:_ITEMS] if depth == 0 else []
+    else:
+        return None
+    return next((found for item in items if (found := _find(item, unfit, depth + 1))), None)
