@@ -101,6 +101,9 @@ pub struct MovedPlace {
     pub what: Moved,
     pub old: [u32; 4],
     pub new: [u32; 4],
+    /// Variables that the new text gives something else before this place.
+    #[serde(default)]
+    pub rebound: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -3,6 +3,8 @@
 //! Nothing here knows the parser. Two hashes are equal when the structure is: comments, layout, parentheses and the
 //! style of quotes do not count, docstrings do.
 
+use std::sync::Arc;
+
 use hotsplice_channel::patch::What;
 
 use crate::effects::Effects;
@@ -126,8 +128,20 @@ pub(crate) struct Place {
     pub blocks: u64,
     /// What it is in itself: the header of a loop, a statement that waits.
     pub like: u64,
+    /// What gives the function's variables their values.
+    pub bindings: Arc<Vec<Rebinding>>,
+    /// The part of the text, in bytes, that an iteration begins with here; what is bound there is bound again.
+    pub repeated: Option<[usize; 2]>,
     /// Line, column in bytes, last line and column.
     pub at: [u32; 4],
+}
+
+/// What gives a variable a value: `how` is equal where that is of the same kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rebinding {
+    pub name: String,
+    pub how: u64,
+    pub at: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

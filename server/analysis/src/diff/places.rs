@@ -1,6 +1,6 @@
 //! Which place of a function's former text is which of its new one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use hotsplice_channel::patch::{Moved, MovedPlace};
 
@@ -42,5 +42,27 @@ fn grouped(places: &[Place]) -> HashMap<Key, Vec<&Place>> {
 
 fn pair(before: &Place, after: &Place) -> MovedPlace {
     let what = if before.kind == PlaceKind::Loop { Moved::Loop } else { Moved::Wait };
-    MovedPlace { what, old: before.at, new: after.at }
+    MovedPlace { what, old: before.at, new: after.at, rebound: rebound(before, after) }
+}
+
+/// Variables that the new text gives something else on the way to a place.
+fn rebound(before: &Place, after: &Place) -> Vec<String> {
+    let (olds, news) = (ways(before), ways(after));
+    let mut found: Vec<String> = olds
+        .iter()
+        .filter(|(name, how)| news.get(*name).is_some_and(|new| new != *how))
+        .map(|it| (*it.0).to_owned())
+        .collect();
+    found.sort();
+    found
+}
+
+fn ways(place: &Place) -> HashMap<&str, BTreeSet<u64>> {
+    let mut found: HashMap<&str, BTreeSet<u64>> = HashMap::new();
+    for binding in place.bindings.iter() {
+        if !place.repeated.is_some_and(|[start, end]| (start..end).contains(&binding.at)) {
+            found.entry(&binding.name).or_default().insert(binding.how);
+        }
+    }
+    found
 }

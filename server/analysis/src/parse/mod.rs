@@ -6,6 +6,7 @@ mod effects;
 mod hashing;
 mod names;
 mod places;
+mod rebinding;
 mod references;
 mod stops;
 mod tokens;

@@ -1,12 +1,15 @@
 //! Where a call of a function may go on in another version of it: the bodies of its loops, and where it waits.
 
+use std::sync::Arc;
+
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::Ranged;
 
 use super::hashing::{self, hash_of};
+use super::rebinding;
 use crate::lines::Lines;
-use crate::tree::{Place, PlaceKind};
+use crate::tree::{Place, PlaceKind, Rebinding};
 
 /// The places in a function's body, in text order, those of nested functions included.
 pub(super) fn of(body: &[Stmt], text: &str, lines: &Lines) -> Vec<Place> {
@@ -19,7 +22,9 @@ pub(super) fn of_module(body: &[Stmt], text: &str, lines: &Lines) -> Vec<Place> 
 }
 
 fn find(body: &[Stmt], text: &str, lines: &Lines, enters: bool) -> Vec<Place> {
-    let mut finder = Finder { text, lines, enters, blocks: Vec::new(), found: Vec::new() };
+    // What a module's statements give goes by what becomes of each.
+    let bindings = Arc::new(if enters { rebinding::of(body) } else { Vec::new() });
+    let mut finder = Finder { text, lines, enters, blocks: Vec::new(), bindings, found: Vec::new() };
     finder.suite(body);
     finder.found
 }
@@ -31,6 +36,8 @@ struct Finder<'a> {
     enters: bool,
     /// What is around a statement and lies on the stack of a call, or decides what happens when it ends.
     blocks: Vec<String>,
+    /// Those of the function around a place.
+    bindings: Arc<Vec<Rebinding>>,
     found: Vec<Place>,
 }
 
@@ -47,6 +54,13 @@ impl Finder<'_> {
         self.blocks.pop();
     }
 
+    fn define(&mut self, block: String, body: &[Stmt]) {
+        let blocks = std::mem::take(&mut self.blocks);
+        let bindings = std::mem::replace(&mut self.bindings, Arc::new(rebinding::of(body)));
+        self.inside(block, body);
+        (self.blocks, self.bindings) = (blocks, bindings);
+    }
+
     fn looped(&mut self, block: &str, header: &str, body: &[Stmt], header_start: usize) {
         self.blocks.push(block.to_owned());
         if let Some(first) = body.first() {
@@ -59,19 +73,22 @@ impl Finder<'_> {
             let line = self.lines.line_of(begins.to_usize());
             // On the line of the header no iteration begins with a line of its own.
             if line > self.lines.line_of(header_start) {
-                self.push(PlaceKind::Loop, hash_of(&header), first);
+                let end = body.last().map_or(first.end(), Ranged::end);
+                self.push(PlaceKind::Loop, hash_of(&header), first, Some([begins.to_usize(), end.to_usize()]));
             }
         }
         self.suite(body);
         self.blocks.pop();
     }
 
-    fn push(&mut self, kind: PlaceKind, like: u64, at: &impl Ranged) {
+    fn push(&mut self, kind: PlaceKind, like: u64, at: &impl Ranged, repeated: Option<[usize; 2]>) {
         let (start, end) = (at.start().to_usize(), at.end().to_usize());
         self.found.push(Place {
             kind,
             blocks: hash_of(&self.blocks),
             like,
+            bindings: Arc::clone(&self.bindings),
+            repeated,
             at: [
                 self.lines.line_of(start),
                 self.lines.column_of(start),
@@ -85,14 +102,10 @@ impl Finder<'_> {
         match statement {
             Stmt::FunctionDef(_) | Stmt::ClassDef(_) if !self.enters => {}
             Stmt::FunctionDef(function) => {
-                let outer = std::mem::take(&mut self.blocks);
-                self.inside(format!("def {}", function.name), &function.body);
-                self.blocks = outer;
+                self.define(format!("def {}", function.name), &function.body);
             }
             Stmt::ClassDef(class) => {
-                let outer = std::mem::take(&mut self.blocks);
-                self.inside(format!("class {}", class.name), &class.body);
-                self.blocks = outer;
+                self.define(format!("class {}", class.name), &class.body);
             }
             Stmt::For(one) => {
                 let block = if one.is_async { "async for" } else { "for" };
@@ -146,7 +159,7 @@ impl Finder<'_> {
                 _ => "yield from",
             };
             let like = if is_whole { hash_of(&how) } else { hash_of(&(hashing::statement(statement), number)) };
-            self.push(PlaceKind::Wait, like, expression);
+            self.push(PlaceKind::Wait, like, expression, None);
         }
     }
 

@@ -20,9 +20,11 @@ from .calls import SUSPENDABLE, Call
 class Target:
     """Where a call goes on, as the native half takes it."""
 
-    __slots__ = ("code", "depth", "former_locals", "former_stack", "locals", "needed", "stack", "unit", "units")
+    __slots__ = ("code", "depth", "former_locals", "former_stack", "locals", "needed", "rebound", "stack", "unit", "units")
 
-    def __init__(self, old: CodeType, new: CodeType, offset: int, depth: int, needed: set[str]) -> None:
+    def __init__(
+        self, old: CodeType, new: CodeType, offset: int, depth: int, needed: set[str], rebound: list[str]
+    ) -> None:
         before, after = variables(old), variables(new)
         places = {name: index for index, name in enumerate(before)}
         self.code = new
@@ -32,6 +34,8 @@ class Target:
         self.locals = [places.get(name) for name in after]
         shared = {*new.co_cellvars, *new.co_freevars}
         self.needed = [index for index, name in enumerate(after) if name in needed or name in shared]
+        # What the new code reads, and has given another value before.
+        self.rebound = sorted(needed.intersection(rebound))
         self.former_locals = len(before)
         self.former_stack = old.co_stacksize
         self.stack = new.co_stacksize
@@ -76,7 +80,16 @@ class Moves:
         old, new, places = self._retired[id(call.code)]
         _check_variables(old, new)
         found = None if call.suspended is None else self._waits(call, places)
-        return self._move_loop(call, places) if found is None else self._move_suspended(call, *found)
+        if found is None:
+            return self._move_loop(call, places)
+        try:
+            return self._move_suspended(call, *found)
+        except Refused as refused:
+            # What it takes along may fit at the next iteration.
+            try:
+                return self._move_loop(call, places)
+            except Refused:
+                raise refused from None
 
     def _bytecode(self, code: CodeType) -> Bytecode:
         found = self._bytecodes.get(id(code))
@@ -84,22 +97,24 @@ class Moves:
             found = self._bytecodes[id(code)] = Bytecode(code)
         return found
 
-    def _waits(self, call: Call, places: list[dict[str, Any]]) -> "tuple[int, int] | None":
-        """Where a suspended call waits, and the same place of the new code."""
+    def _waits(self, call: Call, places: list[dict[str, Any]]) -> tuple[int, Target] | None:
+        """The offset at which a suspended call waits, and its counterpart in the new code."""
         old, new, _ = self._retired[id(call.code)]
         before, after = self._bytecode(old), self._bytecode(new)
         for place in places:
             here = before.suspension(place["old"]) if place["what"] == "wait" else None
-            if here is not None and here <= call.offset <= here + 4:
-                there = after.suspension(place["new"])
-                return None if there is None or before.depths[here] != after.depths[there] else (here, there)
+            if here is None or not here <= call.offset <= here + 4:
+                continue
+            there = after.suspension(place["new"])
+            if there is None or before.depths[here] != after.depths[there]:
+                return None
+            # The value that is yielded has left the stack.
+            depth, needed = after.depths[there] - 1, after.needed(there)
+            return here, Target(old, new, there, depth, needed, place.get("rebound", []))
         return None
 
-    def _move_suspended(self, call: Call, here: int, there: int) -> str:
+    def _move_suspended(self, call: Call, here: int, target: Target) -> str:
         old, new, _ = self._retired[id(call.code)]
-        after = self._bytecode(new)
-        # The value that is yielded has left the stack.
-        target = Target(old, new, there, after.depths[there] - 1, after.needed(there))
         _check_needed(new, target)
         frame = call.frame()
         reason = "it has gone on meanwhile" if frame is None else native.move_suspended(frame, old, here // 2, target)
@@ -136,7 +151,8 @@ class Moves:
             there = after.first_in(place["new"][0], place["new"][2])
             if here is None or there is None or before.depths[here] != after.depths[there]:
                 continue
-            targets[here // 2] = Target(old, new, there, after.depths[there], after.needed(there))
+            needed, rebound = after.needed(there), place.get("rebound", [])
+            targets[here // 2] = Target(old, new, there, after.depths[there], needed, rebound)
         return targets
 
     def begin(self) -> None:
@@ -177,6 +193,8 @@ def _add_module(planned: Moves, transaction: Any, call: Call) -> None:
 
 
 def _check_needed(new: CodeType, target: Target) -> None:
+    if target.rebound:
+        raise Refused(f"the new code gives {target.rebound[0]} something else before it comes there")
     for index in target.needed:
         if target.locals[index] is None:
             raise Refused(f"the new code reads {variables(new)[index]} there, which the old code has given no value")
