@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, Stmt};
+use ruff_python_ast::{Expr, Stmt, WithItem};
 use ruff_text_size::Ranged;
 
 use super::hashing::{self, hash_of};
@@ -108,7 +108,9 @@ impl Finder<'_> {
                 self.define(format!("class {}", class.name), &class.body);
             }
             Stmt::For(one) => {
-                let block = if one.is_async { "async for" } else { "for" };
+                // The call goes on with the iterator that it has: it has to give what the new loop takes.
+                let (kind, gives) = (if one.is_async { "async for" } else { "for" }, rebinding::shape(&one.iter));
+                let block = &format!("{kind} {} in {gives}", rebinding::shape_of_target(&one.target));
                 let header = self.text_of(one.target.as_ref()).to_owned() + " in " + self.text_of(one.iter.as_ref());
                 self.looped(block, &header, &one.body, one.start().to_usize());
                 self.inside("else", &one.orelse);
@@ -120,7 +122,9 @@ impl Finder<'_> {
             }
             Stmt::With(one) => {
                 let block = if one.is_async { "async with" } else { "with" };
-                self.inside(format!("{block} {}", one.items.len()), &one.body);
+                let given = |item: &WithItem| item.optional_vars.as_ref().map(|_| rebinding::shape(&item.context_expr));
+                let items: Vec<Option<u64>> = one.items.iter().map(given).collect();
+                self.inside(format!("{block} {items:?}"), &one.body);
             }
             Stmt::Try(one) => {
                 let ends = !one.finalbody.is_empty();

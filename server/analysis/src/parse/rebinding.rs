@@ -113,6 +113,16 @@ impl<'a> Visitor<'a> for Finder {
     }
 }
 
+/// How a target takes what it is given apart; its names do not count.
+pub(super) fn shape_of_target(target: &Expr) -> String {
+    match target {
+        Expr::Tuple(all) => format!("({})", all.iter().map(shape_of_target).collect::<Vec<_>>().join(", ")),
+        Expr::List(all) => format!("({})", all.iter().map(shape_of_target).collect::<Vec<_>>().join(", ")),
+        Expr::Starred(one) => format!("*{}", shape_of_target(&one.value)),
+        _ => "_".to_owned(),
+    }
+}
+
 #[derive(Default)]
 struct Names(Vec<(String, usize)>);
 
@@ -140,7 +150,7 @@ fn reads(expression: &Expr, name: &str) -> bool {
 }
 
 /// What kind of value an expression gives, as far as its text tells: names and calls count, the values of literals do not.
-fn shape(expression: &Expr) -> u64 {
+pub(super) fn shape(expression: &Expr) -> u64 {
     struct Shape(DefaultHasher);
     impl<'a> Visitor<'a> for Shape {
         fn visit_expr(&mut self, expression: &'a Expr) {

@@ -18,7 +18,18 @@ IsRetired = Callable[[CodeType], bool]
 class Attribute:
     """What a class has under a name: ``former`` for retired code, ``live`` for all else."""
 
-    def __init__(self, owner: type, name: str, former: Any, live: Any, is_retired: IsRetired, is_copy: bool) -> None:
+    def __init__(
+        self,
+        owner: type,
+        name: str,
+        former: Any,
+        live: Any,
+        is_retired: IsRetired,
+        is_copy: bool,
+        earlier: "Attribute | None" = None,
+    ) -> None:
+        # What the class has had under the name since an earlier patch, for the calls that began before that.
+        self.earlier = earlier
         self.owner = owner
         self.name = name
         self.former = former
@@ -30,7 +41,12 @@ class Attribute:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return _bound(self._meant(sys._getframe(1)), self, instance, owner)
 
+    def _knows(self, code: CodeType) -> bool:
+        return self.is_retired(code) or (self.earlier is not None and self.earlier._knows(code))
+
     def _meant(self, frame: Any) -> Any:
+        if self.earlier is not None and self.earlier._knows(frame.f_code):
+            return self.earlier._meant(frame)
         if not self.is_retired(frame.f_code):
             return self.live
         is_value = self.is_copy and reach.is_method_load(frame.f_code, frame.f_lasti) is False
@@ -55,9 +71,18 @@ class DataAttribute(Attribute):
             del instance.__dict__[self.name]
 
 
-def attribute(owner: type, name: str, former: Any, live: Any, is_retired: IsRetired, is_copy: bool) -> Attribute:
+def attribute(
+    owner: type,
+    name: str,
+    former: Any,
+    live: Any,
+    is_retired: IsRetired,
+    is_copy: bool,
+    earlier: Attribute | None = None,
+) -> Attribute:
     is_data = any(value is not MISSING and hasattr(type(value), "__set__") for value in (former, live))
-    return (DataAttribute if is_data else Attribute)(owner, name, former, live, is_retired, is_copy)
+    kind = DataAttribute if is_data or isinstance(earlier, DataAttribute) else Attribute
+    return kind(owner, name, former, live, is_retired, is_copy, earlier)
 
 
 def _bound(value: Any, place: Attribute, instance: Any, owner: type | None) -> Any:

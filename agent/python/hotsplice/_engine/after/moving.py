@@ -157,7 +157,8 @@ class Moves:
 
     def begin(self) -> None:
         """Has the calls that run moved when they come to the next iteration."""
-        for old, targets in self._waiting.values():
+        for old, known in self._waiting.values():
+            targets = {unit: target for unit, target in known.items() if not target.rebound}
             if targets and first_run.watch_lines(old, native.arrive):
                 native.plan_moves(old, targets)
                 weakref.finalize(old, native.forget_moves, id(old)).atexit = False

@@ -64,6 +64,11 @@ def attributes(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str
     return found
 
 
+def stored(code: CodeType) -> set[str]:
+    """The attributes that a code gives a value."""
+    return {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"}
+
+
 def texts(code: CodeType) -> Iterator[str]:
     """Texts in a code and what is nested in it that may be names, if it looks anything up by such a text."""
     for one in tree(code):

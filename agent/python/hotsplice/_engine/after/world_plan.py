@@ -6,7 +6,7 @@ from typing import Any
 
 from ..live import lookup
 from ..live.code import fingerprint, pair, tree
-from . import calls, dispatch, held, reach, running
+from . import calls, dispatch, held, reach, running, worlds
 from .calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -15,6 +15,7 @@ from .worlds import World
 # Special methods that a class keeps elsewhere, or that are asked for by others than the call.
 _NOT_DISPATCHED = {
     "__new__",
+    "__del__",
     "__hash__",
     "__eq__",
     "__class_getitem__",
@@ -193,7 +194,7 @@ def _dispatch(
         for namespace in change.namespaces:
             for owner in _classes(namespace.globals, namespace.name):
                 for name, value in list(owner.__dict__.items()):
-                    if isinstance(innermost(value), FunctionType):
+                    if isinstance(innermost(worlds.live_attribute(value)), FunctionType):
                         candidates.setdefault((id(owner), name), (owner, value, value))
     look = _Lookups(world, codes, names, edited)
     done: set[tuple[int, str]] = set()
@@ -201,18 +202,26 @@ def _dispatch(
         for key, (owner, before, after) in list(candidates.items()):
             if key in done or key[1] in _NOT_DISPATCHED or not look.finds(owner, key[1]):
                 continue
-            done.add(key)
-            former = world.formers.of(before)
-            does_not_fit = after is MISSING or world.formers.is_incompatible(before, after)
-            if not does_not_fit and (former is before or key[1] not in look.by_edited):
-                # Whatever edited code looks up is asked for once more when there is more of that.
-                done.discard(key)
+            earlier = before if isinstance(before, dispatch.Attribute) else None
+            before, after = worlds.live_attribute(before), worlds.live_attribute(after)
+            former = before if before is MISSING else world.formers.of(before)
+            does_not_fit = after is MISSING or before is MISSING or world.formers.is_incompatible(before, after)
+            if key[1] == "__init__":
+                does_not_fit = does_not_fit or look.reads_more(before, after)
+            elif former is not before and look.is_edited(owner, key[1]):
+                does_not_fit = True
+            elif earlier is not None and after is not before:
+                does_not_fit = True
+            if not does_not_fit:
+                # It is asked for once more when more is known of what is looked up.
                 continue
+            done.add(key)
             if former is before:
                 world.reach(former)
             # What a property gives is not the copy.
             is_copy = former is not before and not hasattr(type(former), "__set__")
-            _put(world, transaction, owner, key[1], former, after, is_copy)
+            place = dispatch.attribute(owner, key[1], former, after, world.is_retired, is_copy, earlier)
+            _put(world, transaction, place)
         _dispatch_modules(world, changes, transaction, look)
 
 
@@ -226,7 +235,7 @@ class _Lookups:
         self.edited = edited
         self.wanted: set[str] = set()
         # Those that code edited by this patch looks up.
-        self.by_edited: set[str] = set()
+        self._by_edited: set[str] = set()
         self.loads_modules = False
         self._called: set[int] = set()
         self._seen = 0
@@ -243,7 +252,7 @@ class _Lookups:
             found = {*reach.attributes(code, offsets), *reach.texts(code)}
             self.wanted |= found
             if id(code) in own:
-                self.by_edited |= found
+                self._by_edited |= found
             for one in tree(code):
                 uses = reach.uses(one)
                 named.update(uses)
@@ -253,8 +262,23 @@ class _Lookups:
         return bool(fresh)
 
     def finds(self, owner: type, name: str) -> bool:
-        is_special = name.startswith("__") and (id(owner) in self._called or owner.__name__ in self.wanted)
-        return name in self.wanted or is_special
+        return name in self.wanted or self._is_special(owner, name)
+
+    def is_edited(self, owner: type, name: str) -> bool:
+        """Whether edited code looks the name up in objects of the class, as far as can be seen."""
+        return name in self._by_edited or (bool(self._by_edited or self.edited) and self._is_special(owner, name))
+
+    def reads_more(self, before: Any, after: Any) -> bool:
+        """Whether an attribute is read that the former function gives an object, and the new one does not."""
+        old, new = innermost(before), innermost(after)
+        if type(old) is not FunctionType or type(new) is not FunctionType:
+            return False
+        parts = self.world.formers.changed.get(id(new), (new, {}))[1]
+        gone = reach.stored(old.__code__) - reach.stored(parts.get("code", new.__code__))
+        return not gone.isdisjoint(self.wanted)
+
+    def _is_special(self, owner: type, name: str) -> bool:
+        return name.startswith("__") and (id(owner) in self._called or owner.__name__ in self.wanted)
 
 
 def _classes(globals: dict[str, Any], module: str | None) -> Iterator[type]:
@@ -270,15 +294,16 @@ def _classes(globals: dict[str, Any], module: str | None) -> Iterator[type]:
             pending += [(value, depth + 1) for value in list(owner.__dict__.values()) if isinstance(value, type)]
 
 
-def _put(world: World, transaction: Any, owner: type, name: str, former: Any, live: Any, is_copy: bool) -> None:
-    place = dispatch.attribute(owner, name, former, live, world.is_retired, is_copy)
+def _put(world: World, transaction: Any, place: dispatch.Attribute) -> None:
     operations = transaction.plan.operations
     operations[:] = [
         operation
         for operation in operations
-        if not (operation[0] in ("type-set", "type-delete") and operation[1] is owner and operation[2] == name)
+        if not (
+            operation[0] in ("type-set", "type-delete") and operation[1] is place.owner and operation[2] == place.name
+        )
     ]
-    transaction.plan.set_class_attribute(owner, name, place)
+    transaction.plan.set_class_attribute(place.owner, place.name, place)
     world.attributes.append(place)
 
 
