@@ -8,14 +8,15 @@ from collections.abc import Callable
 from types import CodeType, ModuleType
 from typing import Any
 
+from ..live import objects
 from . import reach
 
-MISSING: Any = object()
+MISSING = objects.MISSING
 
 IsRetired = Callable[[CodeType], bool]
 
 
-class Attribute:
+class Attribute(objects.Dispatched):
     """What a class has under a name: ``former`` for retired code, ``live`` for all else."""
 
     def __init__(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import fingerprint, pair, tree
 from . import calls, dispatch, held, reach, running, worlds
 from .calls import Call
@@ -140,6 +140,7 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
         for code, aliases in names:
             world.give_names(code, aliases)
         world.look_again()
+    worlds.detach(world.formers)
     for globals, name, _ in world.deferred:
         transaction.plan.operations[:] = [
             operation
@@ -194,7 +195,7 @@ def _dispatch(
         for namespace in change.namespaces:
             for owner in _classes(namespace.globals, namespace.name):
                 for name, value in list(owner.__dict__.items()):
-                    if isinstance(innermost(worlds.live_attribute(value)), FunctionType):
+                    if isinstance(innermost(objects.live(value)), FunctionType):
                         candidates.setdefault((id(owner), name), (owner, value, value))
     look = _Lookups(world, codes, names, edited)
     done: set[tuple[int, str]] = set()
@@ -203,7 +204,7 @@ def _dispatch(
             if key in done or key[1] in _NOT_DISPATCHED or not look.finds(owner, key[1]):
                 continue
             earlier = before if isinstance(before, dispatch.Attribute) else None
-            before, after = worlds.live_attribute(before), worlds.live_attribute(after)
+            before, after = objects.live(before), objects.live(after)
             former = before if before is MISSING else world.formers.of(before)
             does_not_fit = after is MISSING or before is MISSING or world.formers.is_incompatible(before, after)
             if key[1] == "__init__":

@@ -194,6 +194,10 @@ class World:
         self._aliases[key if known is None else (id(globals), alias)] = globals, seen, alias
         return alias
 
+    def aliased(self) -> list[tuple[dict[str, Any], dict[str, Any], str]]:
+        """(namespace, what stands for its builtins, alias) of each name that is looked up otherwise."""
+        return list(self._aliases.values())
+
     def rewritten(self, code: CodeType, globals: dict[str, Any]) -> CodeType:
         """A copy of former code that looks names up as the calls of this world do."""
         names = self.aliases(code, globals, None, True)
@@ -236,7 +240,7 @@ class World:
 
     def look_again(self) -> None:
         """Has specialised bytecode look its names up again: a namespace that gains a key makes it."""
-        for globals in {id(globals): globals for globals, _, _ in self._aliases.values()}.values():
+        for globals in {id(globals): globals for globals, _, _ in self.aliased()}.values():
             native.look_again(globals)
 
     # The end
@@ -296,15 +300,25 @@ class World:
             kept.clear()
 
 
+def detach(formers: Formers) -> None:
+    """A function that an earlier patch took away may be live again and be changed now: who goes on with it gets a copy."""
+    for world in _worlds:
+        for place in world.attributes:
+            former = formers.of(place.former)
+            if former is not place.former:
+                place.former, place.is_copy = former, not hasattr(type(former), "__set__")
+        for _, seen, alias in world.aliased():
+            seen[alias] = formers.of(seen.get(alias))
+        for _, _, given in world.modules:
+            for name, (former, is_copy) in given.items():
+                copy = formers.of(former)
+                given[name] = copy, is_copy or copy is not former
+
+
 def look() -> None:
     """Ends the worlds that nobody is inside of, though something keeps their code."""
     for world in list(_worlds):
         world.end_if_nobody_is_inside()
-
-
-def live_attribute(value: Any) -> Any:
-    """What a class has under a name for all but retired code."""
-    return value.live if isinstance(value, dispatch.Attribute) else value
 
 
 def _own_names() -> int:

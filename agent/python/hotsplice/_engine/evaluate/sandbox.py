@@ -11,6 +11,7 @@ from types import CellType, ModuleType
 from .. import frameworks
 from ..errors import FormerCode, Refusal, TimeLimit, Unforeseen
 from ..journal import writes
+from ..live import objects
 from ..live.code import compile_excerpt, find_class_body, join
 from ..native import native
 from . import class_reads, reduction
@@ -71,7 +72,7 @@ class ClassNamespace(dict):
         if name == "__annotations__":
             # Those of the statements that are run, not the live class's own.
             return self.setdefault(name, {})
-        return self.owner.__dict__[name]
+        return objects.own(self.owner)[name]
 
 
 def _compiled(excerpt, shadow, reduced=None):

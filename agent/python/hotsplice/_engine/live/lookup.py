@@ -9,6 +9,7 @@ from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 
 from ..._loaded import absolute, is_installed, loaded_modules, members_of  # noqa: F401
 from ..native import native
+from . import objects
 from .code import tree
 from .objects import with_subclasses  # noqa: F401
 
@@ -157,7 +158,7 @@ def bound_value(namespace, scope, name, default=None):
     if not scope:
         return namespace.globals.get(name, default)
     owner = find_class(namespace, scope)
-    return default if owner is None else owner.__dict__.get(mangled(name, scope), default)
+    return default if owner is None else objects.live(owner.__dict__.get(mangled(name, scope), default), default)
 
 
 def members(value):
@@ -265,6 +266,8 @@ def reachable(start, fits):
             following = [value.__closure__, value.__dict__, value.__defaults__]
         elif isinstance(value, type):
             following = list(value.__dict__.values())
+        elif isinstance(value, objects.Dispatched):
+            following = [value.live]
         else:
             following = gc.get_referents(value)
         for item in following:

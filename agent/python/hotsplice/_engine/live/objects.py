@@ -15,6 +15,25 @@ _members = type.__dict__["__dict__"].__get__
 _module_members = ModuleType.__dict__["__dict__"].__get__
 
 
+class Dispatched:
+    """What a class has under a name while calls that began before a patch find something else there: ``live`` for all others."""
+
+    live: Any
+
+
+def live(value: Any, default: Any = MISSING) -> Any:
+    """What a class has under a name for all but such calls."""
+    if not isinstance(value, Dispatched):
+        return value
+    return default if value.live is MISSING else value.live
+
+
+def own(cls: type) -> dict[str, Any]:
+    """What a class defines itself, as all but such calls see it."""
+    found = {name: live(value) for name, value in _members(cls).items()}
+    return {name: value for name, value in found.items() if value is not MISSING}
+
+
 def is_exactly(value: Any, *kinds: type) -> bool:
     """Whether an object is of one of these types: a metaclass that compares is not asked."""
     kind = type(value)

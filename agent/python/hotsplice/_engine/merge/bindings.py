@@ -8,7 +8,7 @@ from ..evaluate import changed_values, former
 from ..evaluate.policy import MISSING, UNKNOWN, Decision, Sort, attributes, decide, sort
 from ..evaluate.reduction import Reduction
 from ..evaluate.sandbox import run_in_class, run_in_module
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.files import live_file
 from . import classes
 
@@ -26,7 +26,7 @@ def take(merger: Any, outcome: Any, owner: Any) -> None:
     """Runs what an edit of a statement touches, and decides for each name that it binds."""
     edit = outcome.edit
     scope = tuple(edit["scope"])
-    holder = owner.__dict__ if scope else merger.namespace.globals
+    holder = objects.own(owner) if scope else merger.namespace.globals
     others = changed_values.has_other_items(merger, edit, holder, scope)
     if others:
         changed_values.say_kept(outcome, others)

@@ -10,7 +10,7 @@ from .. import frameworks
 from ..evaluate.former import Former
 from ..evaluate.policy import MISSING, Decision
 from ..evaluate.sandbox import guarded, run_in_class, run_in_module
-from ..live import lookup, removed
+from ..live import lookup, objects, removed
 from ..live.code import join
 from . import (
     annotations,
@@ -457,7 +457,7 @@ class Merger:
         return made_by_call or classes.is_own(old, self.namespace, name)
 
     def _bind_in_class(self, scope, owner, name, outcome):
-        old, new = owner.__dict__.get(name, MISSING), self.shadow.classes[scope][name]
+        old, new = objects.live(owner.__dict__.get(name, MISSING), MISSING), self.shadow.classes[scope][name]
         if isinstance(new, FunctionType) and name in classes.IMPLICIT:
             new = classes.IMPLICIT[name](new)
         edit = outcome.edit
