@@ -321,4 +321,5 @@ if __name__ == "__main__":
         tally[key] = tally.get(key, 0) + 1
     for key, n in sorted(tally.items(), key=lambda x: -x[1])[:12]:
         print(n, key)
+    print("without room", sum(n for key, n in tally.items() if "room" in key))
     print("done", count)

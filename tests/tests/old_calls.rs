@@ -36,8 +36,8 @@ for line in sys.stdin:
 ";
 
 const HELPERS: [&str; 2] = [
-    "LIMIT = 3\ndef word():\n    return 1\ndef scale(x):\n    return x\n",
-    "MAXIMUM = 3\ndef phrase(x):\n    return x\ndef scale(x, factor):\n    return x * factor\n",
+    "LIMIT = 3\nBASE = 4\ndef word():\n    return 1\ndef scale(x):\n    return x\ndef low():\n    return BASE\ndef top():\n    return low()\n",
+    "MAXIMUM = 3\nROOT = 5\ndef phrase(x):\n    return x\ndef scale(x, factor):\n    return x * factor\ndef deep():\n    return ROOT\ndef summit():\n    return deep()\n",
 ];
 
 /// A name, what the old code does at each iteration and what it gives, what the new code does and what that gives.
@@ -69,11 +69,24 @@ const WORKERS: &[(&str, &str, &str, &str, &str)] = &[
     ("an_attribute_and_a_global_of_one_name", "(word(), shop.word)", "(1, 'attribute')", "phrase()", "101"),
     ("a_module_s_attribute", "helpers.word(), helpers.LIMIT", "(1, 3)", "helpers.phrase(1), helpers.MAXIMUM", "(1, 3)"),
     ("a_module_s_function", "helpers.scale(2)", "2", "helpers.scale(2, 3)", "6"),
+    ("a_method_that_gives_something_else", "sum(shop.pair())", "3", "shop.pair()['x']", "1"),
+    ("a_class_method_that_gives_something_else", "sum(Shop.two())", "5", "Shop.two()['x']", "4"),
+    ("a_property_that_gives_something_else", "sum(shop.both)", "7", "shop.both['x']", "6"),
+    ("a_method_called_with_a_list", "shop.of(*(1, 2))", "3", "shop.of(all=(1, 2))", "13"),
+    ("a_property_without_its_setter", "setattr(shop, 'held', 4) or shop.held", "4", "shop.held", "0"),
+    ("special_methods", "(Desk()() + 1, Desk()[0] + 1, [*Desk()])", "(2, 3, [3])", "Desk()() + Desk()[0]", "12"),
+    ("an_attribute_looked_up_by_a_text", "getattr(shop, 'by_text')()", "1", "getattr(shop, 'by_word')()", "2"),
+    ("a_global_looked_up_by_a_text", "globals()['BY_TEXT']", "1", "globals()['BY_WORD']", "2"),
+    ("a_method_that_goes_with_what_it_calls", "shop.outer()", "9", "shop.whole()", "10"),
+    ("a_module_s_function_that_goes_with_what_it_calls", "helpers.top()", "4", "helpers.summit()", "5"),
+    ("a_module_under_the_name_of_another", "codec.dumps([1])", "[1]", "codec.floor(1.5)", "1"),
+    ("a_constructor_that_sets_other_attributes", "Tray().total", "1", "Tray().sum", "2"),
     ("a_coroutine_made_a_function", "finish(later())", "1", "later() + 1", "2"),
 ];
 
 const DEFINITIONS: [&str; 2] = [
     "import math, functools, helpers
+import json as codec
 from math import floor
 def passed(function):
     @functools.wraps(function)
@@ -85,6 +98,7 @@ def finish(coroutine):
         coroutine.send(None)
     except StopIteration as stop:
         return stop.value
+BY_TEXT = 1
 LIMIT = 2
 COUNT = 3
 STEP = 7
@@ -116,6 +130,26 @@ class Shop(Base):
     @classmethod
     def make(cls, x): return x
     def area(self): return 'shop area'
+    def pair(self): return 1, 2
+    @classmethod
+    def two(cls): return 2, 3
+    @property
+    def both(self): return 3, 4
+    def of(self, *all): return sum(all)
+    @property
+    def held(self): return self.__dict__.get('_held', 0)
+    @held.setter
+    def held(self, value): self._held = value
+    def by_text(self): return 1
+    span = 9
+    def inner(self): return self.span
+    def outer(self): return self.inner()
+class Desk:
+    def __call__(self): return 1
+    def __getitem__(self, key): return 2
+    def __iter__(self): return iter([3])
+class Tray:
+    def __init__(self): self.total = 1
 class Box:
     def __init__(self, x): self.x = x
 class Crate:
@@ -123,6 +157,7 @@ class Crate:
 shop = Shop()
 ",
     "import functools, helpers
+import math as codec
 def passed(function):
     @functools.wraps(function)
     def wrapper(*arguments):
@@ -133,6 +168,7 @@ def finish(coroutine):
         coroutine.send(None)
     except StopIteration as stop:
         return stop.value
+BY_WORD = 2
 MAXIMUM = 102
 COUNT = '3'
 PACE = 7
@@ -162,6 +198,24 @@ class Shop(Base):
     def depth(self): return 3
     @classmethod
     def make(cls, x, y): return x + y
+    def pair(self): return {'x': 1}
+    @classmethod
+    def two(cls): return {'x': 4}
+    @property
+    def both(self): return {'x': 6}
+    def of(self, *, all): return 10 + sum(all)
+    @property
+    def held(self): return 0
+    def by_word(self): return 2
+    width = 10
+    def core(self): return self.width
+    def whole(self): return self.core()
+class Desk:
+    def __call__(self): return '1'
+    def __getitem__(self, key): return '2'
+    def __iter__(self): return iter(['3'])
+class Tray:
+    def __init__(self): self.sum = 2
 class Box:
     def __init__(self, x, y): self.x = x + y
 class Chest:
@@ -230,6 +284,54 @@ fn calls_that_began_before_a_patch_keep_the_names_that_they_began_with() {
         expect(&mut program, 1, &context);
         let status = workspace.call(&["status", "--json"]).json();
         assert!(!status.to_string().contains("\"place\""), "{context}: {status:#}");
+    }
+}
+
+/// What a method gives in each version, and under which name.
+const VERSIONS: [(&str, &str); 5] = [("a", "1, 2"), ("a", "{'k': 3}"), ("b", "4"), ("a", "'five'"), ("c", "6")];
+
+#[test]
+fn a_call_keeps_what_it_began_with_through_several_patches_and_undos() {
+    let version = |number: usize| {
+        let (name, gives) = VERSIONS[number];
+        let condition = if number == 0 { "while get():" } else { "for _ in iter(get, False):" };
+        let used = if number == 0 { format!("sum(shop.{name}())") } else { format!("[shop.{name}()]") };
+        format!(
+            "class Shop:\n    def {name}(self): return {gives}\n\
+             def work_on(get, put):\n    shop = Shop()\n    {condition}\n        put({used})\n"
+        )
+    };
+    for python in pythons::all() {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        workspace.write("helpers.py", "");
+        workspace.write("worker.py", &(version(0)));
+        let program_text = PROGRAM.replace("elif line.strip() == 'traces'", "elif line.strip() == 'never'");
+        let script = workspace.write("main.py", &program_text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        let expect = |program: &mut Program, when: &str| {
+            program.send("go");
+            assert_eq!(program.line(), "work_on 3", "{context}, {when}");
+        };
+        expect(&mut program, "before");
+        for number in 1..VERSIONS.len() {
+            workspace.write("worker.py", &version(number));
+            let answer = workspace.call(&["patch", "--json", "worker.py"]).json();
+            assert_eq!(committed(&answer), vec![true], "{context}: {answer:#}");
+            // It is reported each time.
+            assert!(answer.to_string().contains("HS0306"), "{context}, patch {number}: {answer:#}");
+            expect(&mut program, &format!("after patch {number}"));
+        }
+        for number in 0..2 {
+            workspace.call(&["undo", "--json", "worker.py"]).json();
+            expect(&mut program, &format!("after undo {number}"));
+        }
+        program.send("stop");
+        assert_eq!(program.line(), "work_on left", "{context}");
+        program.send("start");
+        program.send("go");
+        assert_eq!(program.line(), "work_on [4]", "{context}");
     }
 }
 
