@@ -58,8 +58,11 @@ impl<'a> Visitor<'a> for Finder {
             Stmt::For(one) => self.target(&one.target, &one.iter, "for"),
             Stmt::Import(one) => {
                 for alias in &one.names {
-                    let name = alias.asname.as_ref().map_or_else(|| alias.name.split('.').next(), |name| Some(name));
-                    self.bind(name.unwrap_or_default(), hash_of(alias.name.as_str()), one.start().to_usize());
+                    let name = match &alias.asname {
+                        Some(name) => name.as_str(),
+                        None => alias.name.split('.').next().unwrap_or_default(),
+                    };
+                    self.bind(name, hash_of(alias.name.as_str()), one.start().to_usize());
                 }
             }
             Stmt::ImportFrom(one) => {

@@ -1,7 +1,7 @@
 """What calls that began before a patch hold otherwise than by a name, and the patch makes unfit for them.
 
-A function that a variable, a registry or an object holds is updated in place, a container that a statement gives loses what the
-new text does not have: the call meets the new one, and that is reported.
+A function that a variable, a registry or an object holds is updated in place, a container that a statement gives loses
+what the new text does not have: the call meets the new one, and that is reported.
 """
 
 import functools
@@ -35,7 +35,9 @@ def problems(
     formers: Formers, lost: dict[int, Any], calls: Iterable[tuple[CodeType, set[int], dict[str, Any]]]
 ) -> Iterator[tuple[CodeType, int, str]]:
     """(code, line, what may not fit) for calls of edited code: (code, offsets, globals) each."""
-    unfit = {key for key, (function, parts) in formers.changed.items() if "code" in parts and _is_unfit(formers, function)}
+    unfit = {
+        key for key, (function, parts) in formers.changed.items() if "code" in parts and _is_unfit(formers, function)
+    }
     if not unfit and not lost:
         return
     calls = list(calls)

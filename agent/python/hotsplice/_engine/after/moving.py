@@ -20,7 +20,18 @@ from .calls import SUSPENDABLE, Call
 class Target:
     """Where a call goes on, as the native half takes it."""
 
-    __slots__ = ("code", "depth", "former_locals", "former_stack", "locals", "needed", "rebound", "stack", "unit", "units")
+    __slots__ = (
+        "code",
+        "depth",
+        "former_locals",
+        "former_stack",
+        "locals",
+        "needed",
+        "rebound",
+        "stack",
+        "unit",
+        "units",
+    )
 
     def __init__(
         self, old: CodeType, new: CodeType, offset: int, depth: int, needed: set[str], rebound: list[str]

@@ -83,7 +83,9 @@ def plan(transaction: Any) -> World | None:
     for call in inside:
         call.is_earlier = id(call.code) not in changes.retired
     # One that an earlier patch has left behind is reported again where its definition is edited again.
-    transaction.old_calls = [call for call in inside if not call.is_earlier or running.is_edited(call.code, transaction)]
+    transaction.old_calls = [
+        call for call in inside if not call.is_earlier or running.is_edited(call.code, transaction)
+    ]
     transaction.old_calls += [call for change, call in modules if _executing(change, call) is not None]
     if not inside and not modules:
         return None
@@ -209,9 +211,7 @@ def _dispatch(
             does_not_fit = after is MISSING or before is MISSING or world.formers.is_incompatible(before, after)
             if key[1] == "__init__":
                 does_not_fit = does_not_fit or look.reads_more(before, after)
-            elif former is not before and look.is_edited(owner, key[1]):
-                does_not_fit = True
-            elif earlier is not None and after is not before:
+            elif (former is not before and look.is_edited(owner, key[1])) or (earlier and after is not before):
                 does_not_fit = True
             if not does_not_fit:
                 # It is asked for once more when more is known of what is looked up.

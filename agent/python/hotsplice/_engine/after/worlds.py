@@ -301,7 +301,7 @@ class World:
 
 
 def detach(formers: Formers) -> None:
-    """A function that an earlier patch took away may be live again and be changed now: who goes on with it gets a copy."""
+    """A function that an earlier patch took away may be live again and change now: who goes on with it gets a copy."""
     for world in _worlds:
         for place in world.attributes:
             former = formers.of(place.former)

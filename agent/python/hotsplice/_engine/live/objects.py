@@ -16,7 +16,7 @@ _module_members = ModuleType.__dict__["__dict__"].__get__
 
 
 class Dispatched:
-    """What a class has under a name while calls that began before a patch find something else there: ``live`` for all others."""
+    """What a class has under a name while calls that began before a patch find something else there than all others."""
 
     live: Any
 
