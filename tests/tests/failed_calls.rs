@@ -155,3 +155,46 @@ def test_fixture(database):
     let steps = json!([["(hold) ", "c"], ["1 failed, 1 passed", null]]);
     at_a_terminal(&workspace, python, &steps, &arguments, &folder).expect(1);
 }
+
+/// pytest's own table of plugins leads to every test: it once lost entries when a decorator ran again.
+#[test]
+fn an_edited_mark_counts_when_the_test_runs_again() {
+    let python = pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest());
+    let Some(folder) = packages::folder(python, "framework-pytest", &["pytest".to_owned()]) else {
+        println!("pytest can't be had: not tested");
+        return;
+    };
+    let workspace = Workspace::new();
+    let text = "\
+import pytest
+import unittest
+
+@pytest.mark.parametrize('number', [1, 2])
+@pytest.mark.xfail(strict=True)
+def test_expected(number):
+    pass
+
+class TestUnit(unittest.TestCase):
+    made = []
+    @classmethod
+    def setUpClass(cls):
+        cls.made.append(1)
+    def setUp(self):
+        self.value = 1
+    def test_value(self):
+        self.assertEqual((self.value, self.made), (2, [1]))
+";
+    workspace.write("test_marks.py", text);
+    let mended = text.replace("strict=True", "strict=False");
+    let arguments = ["-m", "pytest", "-p", "hotsplice._pytest_plugin", "-p", "no:cacheprovider", "--hotsplice-loop"];
+    let steps = json!([
+        ["(hold) ", { "test_marks.py": mended }],
+        ["", "r"],
+        // What was collected before has the marks that it had.
+        ["(hold) ", "r"],
+        ["(hold) ", { "test_marks.py": mended.replace("self.value = 1", "self.value = 2") }],
+        ["", "r"],
+        ["1 passed, 2 xpassed", null],
+    ]);
+    at_a_terminal(&workspace, python, &steps, &arguments, &folder.display().to_string()).expect(0);
+}

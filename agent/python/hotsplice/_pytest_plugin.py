@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from _pytest.mark.structures import get_unpacked_marks
 from _pytest.runner import runtestprotocol
 
 from . import _api, _session
@@ -63,9 +64,11 @@ class _Loop:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         while True:
+            marks = _marks(item)
             reports = runtestprotocol(item, log=False, nextitem=_Sibling(item))  # type: ignore[arg-type]
             if not any(report.failed for report in reports) or not self._is_to_be_tried_again(item, reports):
                 break
+            _read_marks(item, marks)
             _forget_results(item)
         item.session._setupstate.teardown_exact(nextitem)
         for report in reports:
@@ -121,6 +124,18 @@ def _patched() -> tuple[_api.Edit, ...]:
         return _api.patch_saved().refused
     except _api.PatchError as error:
         return (_api.Edit("", "", "", 0, "refused", error.code, str(error)),)
+
+
+def _marks(item: pytest.Item) -> list[pytest.Mark]:
+    """Those that stand above the test function itself."""
+    return list(get_unpacked_marks(item.obj)) if isinstance(item, pytest.Function) else []
+
+
+def _read_marks(item: pytest.Item, former: list[pytest.Mark]) -> None:
+    """An edited ``@pytest.mark.xfail`` counts; what plugins, parameters and classes have added stays."""
+    new = _marks(item)
+    item.own_markers[:] = [*new, *(mark for mark in item.own_markers if mark not in former)]
+    item.keywords.update((mark.name, mark) for mark in new)
 
 
 def _forget_results(item: pytest.Item) -> None:

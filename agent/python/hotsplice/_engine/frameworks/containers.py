@@ -17,6 +17,8 @@ from .entries import Entries
 
 # Items in all that are looked through.
 _LIMIT_OF_ALL = 50_000
+# What runs tests knows every one of them, plugins and all: no decorator of theirs fills it.
+_RUNNERS = ("_pytest", "pluggy")
 # How far from a decorator its containers are looked for.
 _REACH = 3
 
@@ -148,7 +150,7 @@ class Containers:
 
     def _note(self, value: Any, depth: int, used: "set[int] | None" = None) -> None:
         """Notes the containers that a value is, or leads to."""
-        if id(value) in self._excluded:
+        if id(value) in self._excluded or str(type(value).__module__).partition(".")[0] in _RUNNERS:
             return
         if stores.kind_of(value) is not None:
             self._note_container(value, used)
