@@ -92,8 +92,8 @@ class Shop:
         raise ValueError
     async def later(self): return 1 / 0
     async def many(self):
-        yield 1
-        raise ValueError
+        got = yield 1
+        raise ValueError(got)
     @hotsplice.no_wrap
     def fail(self): return 1 / 0
 
@@ -103,13 +103,17 @@ hotsplice.wrap_module()
 shop = Shop()
 
 async def all_of():
-    return [item async for item in shop.many()]
+    many = shop.many()
+    items = [await many.__anext__()]
+    try: await many.asend('sent')
+    except StopAsyncIteration: return items
 
 print(shop.plain(), shop.static(), shop.own(), shop.price, list(shop.numbers()), alone(), hotsplice.is_restarting())
 print(asyncio.run(shop.later()), asyncio.run(all_of()))
 ";
     workspace.write("app.py", text);
     let mut steps: Vec<Value> = (0..8).map(|number| json!(["(hold) ", format!("v {number}")])).collect();
+    steps.insert(7, json!(["ValueError: sent", null]));
     steps.insert(6, json!(["0 1 2 3 [1] 5 False", null]));
     at_a_terminal(&workspace, pythons::newest(), &json!(steps), &["app.py"], "").expect(0);
 }

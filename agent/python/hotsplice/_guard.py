@@ -10,7 +10,7 @@ import fnmatch
 import functools
 import inspect
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType, FunctionType, ModuleType
@@ -125,19 +125,10 @@ def _wrap_generator(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _wrap_async_generator(function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    async def guarded(*arguments: Any, **named: Any) -> AsyncGenerator[Any, Any]:
-        while True:
-            try:
-                async for item in function(*arguments, **named):
-                    yield item
-                return
-            except Exception as error:
-                answer = await _hold_task(function, error)
-                if answer.is_value:
-                    return
+    async def decide(error: Exception) -> _holds.Answer | None:
+        return await _holds.ask_in_loop(function, error)
 
-    return guarded
+    return functools.wraps(function)(_holds.async_generator_function(function, decide))
 
 
 def wrap_class(owner: Class) -> Class:

@@ -120,7 +120,7 @@ def _raised(_code: types.CodeType, _offset: int, error: BaseException) -> None:
     frame: types.FrameType | None = sys._getframe(1)
     at = frame
     while at is not None and at.f_code is not function.__code__:
-        if at.f_code in _WRAPPERS:
+        if at.f_code.co_filename in (__file__, _holds.__file__):
             # Of a generator or a coroutine, which is tried again itself.
             return
         at = at.f_back
@@ -195,34 +195,16 @@ def _generator(
         call = native.call_unguarded(function, arguments, named)
 
 
-async def _async_generator(
+def _async_generator(
     call: Any, function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> AsyncGenerator[Any, Any]:
-    while True:
-        try:
-            sent = None
-            while True:
-                try:
-                    item = await call.asend(sent)
-                except StopAsyncIteration:
-                    return
-                try:
-                    sent = yield item
-                except GeneratorExit:
-                    await call.aclose()
-                    raise
-                except Exception as thrown:
-                    # Goes in where it waits, as without us.
-                    sent = yield await call.athrow(thrown)
-        except Exception as error:
-            if not _is_to_be_held(function, error, sys._getframe(1)):
-                raise
-            answer = await _holds.ask_in_loop(function, error)
-            if answer is None:
-                raise
-            if answer.is_value:
-                return
-        call = native.call_unguarded(function, arguments, named)
+    first = [call]
 
+    def begin() -> Any:
+        return first.pop() if first else native.call_unguarded(function, arguments, named)
 
-_WRAPPERS = (_coroutine.__code__, _generator.__code__, _async_generator.__code__)
+    async def decide(error: Exception) -> _holds.Answer | None:
+        is_to_be_held = _is_to_be_held(function, error, sys._getframe(2))
+        return await _holds.ask_in_loop(function, error) if is_to_be_held else None
+
+    return _holds.async_generator_function(begin, decide)()

@@ -12,7 +12,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import FrameType
 from typing import Any
 
@@ -137,6 +137,40 @@ async def ask_in_loop(function: Callable[..., Any], error: Exception) -> Answer 
         return hold.answer
     finally:
         _end(hold)
+
+
+def async_generator_function(
+    begin: Callable[..., Any], decide: Callable[[Exception], Awaitable[Answer | None]]
+) -> Callable[..., AsyncGenerator[Any, Any]]:
+    """One whose generators are begun again as often as that is the answer to their failing."""
+
+    async def guarded(*arguments: Any, **named: Any) -> AsyncGenerator[Any, Any]:
+        while True:
+            try:
+                call = begin(*arguments, **named)
+                step = call.asend(None)
+                while True:
+                    try:
+                        item = await step
+                    except StopAsyncIteration:
+                        return
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        await call.aclose()
+                        raise
+                    except BaseException as thrown:
+                        step = call.athrow(thrown)
+                    else:
+                        step = call.asend(sent)
+            except Exception as error:
+                answer = await decide(error)
+                if answer is None:
+                    raise
+                if answer.is_value:
+                    return
+
+    return guarded
 
 
 def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | None) -> Hold:
