@@ -1,6 +1,6 @@
 //! Whatever a process is busy with, it can be patched: on every Python.
 
-use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::program::{Called, Program, Workspace};
 use hotsplice_tests::pythons;
 
 /// The program prints `ready`, then waits or works until `value()` is the new one, and prints that.
@@ -72,4 +72,88 @@ fn lines_of_the_script_itself() {
         program.send("");
         program.wait_line("11");
     }
+}
+
+const REGISTERS: &str = "\
+import sys, threading
+
+go = threading.Event()
+handlers, table, callbacks = [], {}, []
+
+def register(name):
+    print('registering', name, flush=True)
+    if sys.argv[1] == 'slow' and name == 'second':
+        go.wait()
+    def add(function):
+        handlers.append((name, function))
+        table[name] = function
+        print('registered', name, flush=True)
+        return function
+    return add
+
+@register('first')
+def answer():
+    return 'old'
+
+def shape():
+    return 'function'
+
+callbacks.append(shape)
+
+print('ready', flush=True)
+for line in sys.stdin:
+    exec(line)
+    print('done', flush=True)
+";
+
+/// Starts the program twice, edits it, and tells the one that has prepared to do something before the other one lets the
+/// patch go on.
+fn meanwhile(statement: &str, check: impl Fn(&Called, &mut Program)) {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let script = workspace.write("registers.py", REGISTERS).display().to_string();
+        let mut quick = workspace.run(python, &[&script, "quick"]);
+        let mut slow = workspace.run(python, &[&script, "slow"]);
+        quick.wait_line("ready");
+        slow.wait_line("ready");
+        workspace.sessions(2);
+        let edited = REGISTERS
+            .replace("@register('first')", "@register('second')")
+            .replace("return 'old'", "return 'new'")
+            .replace("def shape():\n    return 'function'", "class shape:\n    kind = 'class'");
+        workspace.write("registers.py", &edited);
+        let called = std::thread::scope(|scope| {
+            let patching = scope.spawn(|| workspace.call(&["patch", "registers.py"]));
+            quick.wait_line("registered second");
+            slow.wait_line("registering second");
+            quick.send(statement);
+            quick.wait_line("done");
+            slow.send("go.set()");
+            patching.join().expect("a result")
+        });
+        check(&called, &mut quick);
+    }
+}
+
+#[test]
+fn what_the_program_registers_while_a_patch_is_prepared_stays() {
+    let statement = "handlers.append(('third', len)); table['third'] = len; callbacks.insert(0, len)";
+    meanwhile(statement, |called, program| {
+        assert_eq!(called.code(), Some(0), "{}{}", called.text(), called.errors());
+        program.send("print([name for name, _ in handlers], handlers[0][1](), sorted(table), flush=True)");
+        program.wait_line("['second', 'third'] new ['second', 'third']");
+        program.send("print(callbacks == [len, shape], flush=True)");
+        program.wait_line("True");
+    });
+}
+
+/// What was prepared does not fit any more, if that was before: then nothing is changed, and it is said.
+#[test]
+fn a_registry_that_the_program_clears_while_a_patch_is_prepared() {
+    meanwhile("handlers.clear()", |called, program| {
+        let refused = called.text().contains("HS0203");
+        assert_eq!(called.code(), Some(i32::from(refused)), "{}{}", called.text(), called.errors());
+        program.send("print(handlers, answer(), sorted(table), flush=True)");
+        program.wait_line(if refused { "[] old ['first']" } else { "[] new ['second']" });
+    });
 }

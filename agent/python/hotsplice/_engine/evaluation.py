@@ -3,12 +3,15 @@
 import ast
 import builtins
 import functools
+from contextlib import contextmanager
 
 from . import frameworks
 from .errors import Stop
 from .evaluate import changed_values, order
+from .evaluate.copies import Copies
 from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
+from .evaluate.quiet import assigns_to_objects, is_quiet
 from .evaluate.sandbox import Shadow
 from .evaluate.world import World
 from .frameworks import arguments, observers
@@ -47,15 +50,19 @@ def evaluate(transaction):
     )
     registries = frameworks.Registries(shadows.values())
     registries.forget(transaction)
-    containers = Containers(list(shadows.values()), registries.live())
+    copies = Copies()
+    containers = Containers(list(shadows.values()), registries.live(), copies)
     transaction.undoing.extend((writes.withdraw, containers.withdraw))
     if any(outcome.edit["what"] in ("function", "class") for _, outcome in wanted) or removed or in_classes:
         containers.note(transaction)
+        copies.make(transaction, list(shadows.values()), *containers.needed())
+        containers.note_copies()
     evaluated, replaced, superseded, layouts_wanted = [], [], [], layouts.Layouts()
     stand_ins = registries.stand_ins() | {
         id(made): live for shadow in shadows.values() for made, live in ((shadow.module, shadow.namespace.module),)
     }
     stand_ins |= {id(proxy): live for live, proxy in world.proxies.values()}
+    stand_ins |= {id(made): live for made, live in copies.pairs()}
     # `globals()["NAME"] = value`
     stand_ins |= {id(shadow.globals): shadow.namespace.globals for shadow in shadows.values()}
     pending = _in_import_order([(change, namespace) for change in transaction.files for namespace in change.namespaces])
@@ -98,7 +105,10 @@ def evaluate(transaction):
         for merger in evaluated:
             for step in (merger.bind, merger.remove_names, merger.follow_equality):
                 merger.change.first_outcome.attempt(step)
-        world.settle(replaced, {id(merger.namespace.globals): set(merger.bound) for merger in evaluated})
+        replaced.extend(copies.pairs())
+        bound = {id(merger.namespace.globals): set(merger.bound) for merger in evaluated}
+        world.settle(replaced, bound)
+        copies.settle(transaction.plan, bound)
         for merger in evaluated:
             merger.finish()
         registries.settle(transaction, replaced)
@@ -118,7 +128,7 @@ def evaluate(transaction):
 
 
 def _writes(transaction, wanted):
-    are_read = any(_may_read(outcome.edit) for _, outcome in wanted)
+    are_read = any(_may_read(outcome.edit, change.namespaces) for change, outcome in wanted)
     return Writes(are_read, bool(transaction.options.get("dry_run")))
 
 
@@ -206,9 +216,24 @@ def _run_edits(merger, options, done, containers):
             outcome.unforeseen()
             continue
         containers.hide(outcome)
-        outcome.attempt(merger.take, outcome)
+        with _undisturbed(merger, outcome, containers):
+            outcome.attempt(merger.take, outcome)
     for scope, (owner, outcomes) in rebuilt.items():
         rebuilding.rebuild(merger, scope, owner, outcomes)
+
+
+@contextmanager
+def _undisturbed(merger, outcome, containers):
+    """What takes its time and looks at nothing of the patch runs while the program sees nothing of that either."""
+    edit = outcome.edit
+    if edit["what"] != "assignment" or not is_quiet(edit, [merger.namespace]):
+        yield
+    elif assigns_to_objects(edit):
+        with containers.suspended():
+            yield
+    else:
+        with containers.suspended(), merger.shadow.writes.withdrawn():
+            yield
 
 
 def _is_to_be_run(outcome, options):
@@ -247,14 +272,15 @@ def _may_run_code(edit):
         return False
 
 
-def _may_read(edit):
+def _may_read(edit, namespaces):
     """Whether running an edit may read what other statements of the patch change, by itself or by what it calls."""
     is_plain = edit["what"] in ("assignment", "function") and not edit.get("changed_reads")
     try:
-        return not is_plain or changed_values.calls(ast.parse(join(edit["run"])))
+        may = not is_plain or changed_values.calls(ast.parse(join(edit["run"])))
     except (SyntaxError, ValueError):
         # It is refused when it is compiled.
         return True
+    return may and not (is_plain and is_quiet(edit, namespaces))
 
 
 def _is_running(outcome):

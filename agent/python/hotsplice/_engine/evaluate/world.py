@@ -9,7 +9,7 @@ import builtins
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import fingerprint, tree
 from . import proxies
 from .sandbox import Shadow
@@ -307,7 +307,7 @@ class LiveClasses:
 
 def _is_class(value: Any) -> bool:
     """By its type alone: an object may say anything of its class."""
-    return issubclass(type(value), type)
+    return objects.is_class(value)
 
 
 def _reads(code: CodeType, names: set[str]) -> bool:

@@ -6,6 +6,9 @@ everything has been run, and goes in with the commit, where the former version s
 keeps the old entry, and a patch that is refused leaves it as it was.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -14,6 +17,7 @@ from ..live.code import tree
 from ..native import native
 from . import Gap, LiveOf, entries, filled, readers, registers_anew, registries_of, stores
 from .entries import Entries
+from .registration import Registration, decorators
 
 # Items in all that are looked through.
 _LIMIT_OF_ALL = 50_000
@@ -23,48 +27,25 @@ _RUNNERS = ("_pytest", "pluggy")
 _REACH = 3
 
 
-class _Registration:
-    """What one definition has registered, and where."""
-
-    def __init__(self, outcome: Any, used: set[int], live: set[int], names: set[str], beside: Any):
-        self.outcome = outcome
-        # Ids of all containers, which lead to what others have registered.
-        self.beside = beside
-        # Ids of the containers that its former decorators use.
-        self.used = used
-        # Ids of the functions and objects that it made, and what an entry may call it.
-        self.live, self.names = live, names
-
-    def made(self, key: Any, value: Any) -> bool:
-        """Whether an entry is what the live definition registered."""
-        if stores.kind_of(value) is None and (self._reaches(value) or self._reaches(key)):
-            return True
-        return self.names_it(key, value)
-
-    def _reaches(self, value: Any) -> bool:
-        return entries.reaches(value, self.live, self.beside)
-
-    def names_it(self, key: Any, value: Any) -> bool:
-        if type(key) is str:
-            return key in self.names
-        if type(value) is str:
-            return value in self.names
-        return type(value) is tuple and any(type(one) is str and one in self.names for one in value)
-
-
 class Containers:
     """What the containers that this patch may register in held before, for one transaction."""
 
-    def __init__(self, shadows: Any, excluded: set[int]):
+    def __init__(self, shadows: Any, excluded: set[int], copies: Any):
         # id → (container, its entries)
         self._before: dict[int, tuple[Any, Entries]] = {}
+        # Ids of those and of the objects that have them: what an entry holds of its registry says nothing of the entry.
+        self._registries: set[int] = set()
         # How many items those have.
         self._noted = 0
         # id → (container, entries that were registered)
         self._taken: dict[int, tuple[Any, Entries]] = {}
-        self._registrations: list[_Registration] = []
+        self._registrations: list[Registration] = []
         # id → entries that are hidden while decorators run again
         self._hidden: dict[int, Entries] = {}
+        # id → what a container was left with once everything had been run
+        self._put_back: dict[int, Entries] = {}
+        # id → what the program took out of a container while that was its own again
+        self._gone: dict[int, Entries] = {}
         # Ids of those that hold nothing once the patch is live.
         self._emptied: set[int] = set()
         # Functions and classes that were made while evaluating, by id.
@@ -73,6 +54,16 @@ class Containers:
         self._caches: list[Any] = []
         self._excluded = excluded
         self._shadows = shadows
+        # What is filled instead of the program's containers, where that can be.
+        self._copies = copies
+        # Ids of containers that are filled by what has no copy to fill.
+        self._others: set[int] = set()
+        # Ids of containers that decorators of classes may use, which may be made again.
+        self._used_by_classes: set[int] = set()
+        # Ids of functions and objects that decorators use, by a name of the module.
+        self._holders: set[int] = set()
+        # id of a container that has a copy → what else became of that: entries that are gone, entries that came
+        self._beside: dict[int, tuple[Entries, Entries]] = {}
         self._withdrawn = False
 
     def note(self, transaction: Any) -> None:
@@ -87,7 +78,9 @@ class Containers:
                 for scope in change.classes:
                     owner = lookup.find_class(namespace, scope)
                     if owner is not None:
-                        self._note_class(owner, set())
+                        self._note_class(owner, self._others)
+                        for name in decorators(change.classes[scope], scope):
+                            self._note_registrar(namespace, {"scope": scope[:-1]}, name, self._used_by_classes)
 
     def _note_edit(self, namespace: Any, outcome: Any) -> None:
         edit = outcome.edit
@@ -100,18 +93,30 @@ class Containers:
         if is_class or registers_anew(edit):
             used: set[int] = set()
             for name in edit["registrars"]:
-                for one in entries.leads_to(namespace, edit, name):
-                    self._note(one, _REACH, used)
-                    if stores.is_a(one, FunctionType):
-                        for container in registries_of(one):
-                            self._note(container, 1, used)
+                self._note_registrar(namespace, edit, name, used)
             value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else "")
             if stores.is_a(value, type) and (is_class or edit["change"] == "removed"):
                 self._note_class(value, used)
+                self._note_class(value, self._others)
             live = entries.live_functions(namespace, edit)
             self._registrations.append(
-                _Registration(outcome, used, live, entries.called(namespace, edit), self._before)
+                Registration(outcome, used, live, entries.called(namespace, edit), self._registries)
             )
+
+    def _note_registrar(self, namespace: Any, edit: dict[str, Any], name: str, used: set[int]) -> None:
+        """Notes what a decorator may register in, and whether it can do that in a copy."""
+        for one in entries.leads_to(namespace, edit, name):
+            self._note(one, _REACH, used)
+            is_named = one is namespace.globals.get(name.partition(".")[0]) and id(one) not in self._excluded
+            if is_named and self._copies.may_have_one(one, namespace):
+                self._holders.add(id(one))
+                self._registries.update({id(one)} if type(one) is not FunctionType else ())
+            else:
+                self._note(one, _REACH, self._others)
+            if stores.is_a(one, FunctionType):
+                for container in registries_of(one):
+                    self._note(container, 1, used)
+                    self._note(container, 1, self._others)
 
     def note_rebuilt(self, outcome: Any, cls: type, registrars: list[Any]) -> None:
         """Notes what a class may be registered in that is made again because of an edit inside of it."""
@@ -122,18 +127,14 @@ class Containers:
                 for container in registries_of(registrar):
                     self._note(container, 1, used)
         self._note_class(cls, used)
-        self._registrations.append(_Registration(outcome, used, {id(cls)}, set(), self._before))
+        self._registrations.append(Registration(outcome, used, {id(cls)}, set(), self._registries))
 
     def hide_class(self, cls: type) -> bool:
         """Has what a class is registered in not hold it while the class is made again; answers whether anything did."""
         found = False
         for one in self._registrations:
             for container in self._used(one) if id(cls) in one.live else ():
-                hidden = [entry for entry in stores.entries(container) if one.made(*entry)]
-                if hidden:
-                    self._hidden.setdefault(id(container), []).extend(hidden)
-                    stores.keep(container, [entry for entry in stores.entries(container) if not one.made(*entry)])
-                    found = True
+                found = self._hide_in(container, one) or found
         return found
 
     def _note_class(self, cls: Any, used: set[int]) -> None:
@@ -172,6 +173,8 @@ class Containers:
                 inner = [one for one in inner if type(one).__name__ != "WeakKeyDictionary"]
         elif stores.is_a(value, MethodType):
             inner = [value.__func__, value.__self__]
+        elif stores.is_a(value, type) and not objects.is_class(value):
+            return
         elif stores.is_a(value, type):
             made = [cls for cls in value.__mro__ if native.is_made_in_python(cls)]
             inner = [one for cls in made for one in cls.__dict__.values() if stores.kind_of(one) is not None]
@@ -190,6 +193,7 @@ class Containers:
             if count > entries.LIMIT or self._noted > _LIMIT_OF_ALL or is_namespace:
                 return
             self._before[id(container)] = (container, stores.entries(container))
+            self._registries.add(id(container))
         if used is not None:
             used.add(id(container))
 
@@ -201,17 +205,68 @@ class Containers:
         for one in self._registrations:
             if one.outcome is outcome and outcome.edit["what"] == "function":
                 for container in self._used(one):
-                    if not stores.has_plain_keys(container):
-                        # Its keys run code of the program, which would see a registry without what is in it.
-                        continue
-                    held = stores.entries(container)
-                    kept = [entry for entry in held if not one.made(*entry)]
-                    if len(kept) < len(held):
-                        hidden = [entry for entry in held if one.made(*entry)]
-                        self._hidden.setdefault(id(container), []).extend(hidden)
-                        stores.keep(container, kept)
+                    # Keys that run code of the program would see a registry without what is in it.
+                    if stores.has_plain_keys(container):
+                        self._hide_in(container, one)
 
-    def _used(self, registration: _Registration) -> list[Any]:
+    def _hide_in(self, container: Any, one: Registration) -> bool:
+        hidden: Entries = []
+
+        def without(held: Entries) -> Entries:
+            hidden[:] = [entry for entry in held if one.made(*entry)]
+            return [entry for entry in held if not one.made(*entry)]
+
+        self._copies.change(container, without)
+        self._hidden.setdefault(id(container), []).extend(hidden)
+        return bool(hidden)
+
+    def note_copies(self) -> None:
+        """A registry's copy is a registry, too."""
+        self._registries.update(id(made) for made, live in self._copies.pairs() if type(live) is not FunctionType)
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """The program's containers hold what is the program's for as long as this lasts."""
+        parked = []
+        for key, (container, before) in self._before.items():
+            now = stores.entries(container)
+            if self._withdrawn or self._copies.is_copied(container) or entries.same(now, before):
+                continue
+            new = [entry for entry in entries.without(now, before) if self._is_own(key, entry)]
+            if not new and key not in self._hidden:
+                # All that is another is so by the program.
+                continue
+            own = self._own_state(key, before, now, new)
+            parked.append((key, container, own, now))
+            stores.exchange(container, partial(_moved, now, own))
+        try:
+            yield
+        finally:
+            for key, container, own, now in parked:
+                self._gone.setdefault(key, []).extend(entries.without(own, stores.entries(container)))
+                stores.exchange(container, partial(_moved, own, now))
+
+    def _is_own(self, key: int, entry: tuple[Any, Any]) -> bool:
+        made: set[int] = set().union(*(shadow.made() for shadow in self._shadows))
+        users = (one for one in self._registrations if key in one.used)
+        return entries.reaches(entry, made, self._registries) or any(one.names_it(*entry) for one in users)
+
+    def _own_state(self, key: int, before: Entries, now: Entries, new: Entries) -> Entries:
+        """What a container holds without what was registered in it, and with what that took the place of."""
+        taken = self._hidden.get(key, [])
+        gone = [
+            entry
+            for entry in entries.without(entries.without(before, taken), now)
+            if entry[0] is None or not any(entries.equal(entry[0], name) for name, _ in new)
+        ]
+        return [*entries.without(before, gone), *entries.without(entries.without(now, before), new)]
+
+    def needed(self) -> tuple[dict[int, tuple[Any, Entries]], set[int], set[int], set[int]]:
+        """What was noted, by id; what of it decorators fill that run again, through what; what is filled otherwise."""
+        used = self._used_by_classes.union(*(one.used for one in self._registrations))
+        return self._before, used, self._holders, self._others
+
+    def _used(self, registration: Registration) -> list[Any]:
         return [self._before[key][0] for key in registration.used]
 
     def withdraw(self, replaced: Any = ()) -> None:
@@ -225,7 +280,11 @@ class Containers:
         made: set[int] = set().union(*(shadow.made() for shadow in self._shadows))
         made.update(id(one) for one, live in replaced if stores.is_a(one, type) and one is not live)
         for key, (container, before) in self._before.items():
-            now = stores.entries(container)
+            is_copied = self._copies.is_copied(container)
+            if is_copied:
+                # The program's own may hold something else by now.
+                before = self._copies.begun(container)
+            now = self._copies.entries(container)
             if key not in self._hidden and entries.same(now, before):
                 continue
             base = entries.without(before, self._hidden.get(key, []))
@@ -238,7 +297,12 @@ class Containers:
                 for entry in entries.without(base, now)
                 if not any(entries.equal(entry[0], name) for name, _ in new if name is not None)
             ]
-            stores.keep(container, [*entries.without(before, gone), *left])
+            if is_copied:
+                self._beside[key] = gone, left
+            elif new or key in self._hidden or key in self._gone:
+                kept = [*entries.without(before, [*gone, *self._gone.get(key, [])]), *left]
+                stores.exchange(container, partial(_moved, now, kept))
+                self._put_back[key] = kept
             if left or gone:
                 self._say_left(key)
 
@@ -247,7 +311,7 @@ class Containers:
         users = [one for one in self._registrations if key in one.used and one.outcome.edit["change"] != "removed"]
         new, left = [], []
         for entry in added:
-            is_own = entries.reaches(entry, made, self._before) or any(one.names_it(*entry) for one in users)
+            is_own = entries.reaches(entry, made, self._registries) or any(one.names_it(*entry) for one in users)
             # Under a key that was there: what one registration exchanges, the new one does.
             is_own = is_own or (users and self._replaces(entry, before))
             if not is_own and users and entry[0] is None and any(entries.equal(entry[1], one) for _, one in before):
@@ -276,7 +340,9 @@ class Containers:
         """Plans what the containers get with the commit."""
         live_of = LiveOf(transaction, replaced, {})
         self._made = {id(made): made for made, _ in replaced}
-        touched = dict(self._taken)
+        touched = dict(self._taken) | {
+            key: (self._before[key][0], []) for key in self._beside.keys() - self._taken.keys()
+        }
         for one in self._registrations:
             for key in one.used:
                 touched.setdefault(key, (self._before[key][0], []))
@@ -286,7 +352,8 @@ class Containers:
         for key, (container, new) in inner_first:
             before = stores.entries(container)
             settle = self._settled_items if stores.kind_of(container) is dict else self._settled
-            wanted = settle(key, before, new, live_of)
+            wanted = settle(key, before, self._expected(key, before, new, live_of), live_of)
+            wanted = entries.with_others(wanted, *self._beside.get(key, ([], [])))
             if stores.plan(transaction.plan, container, before, wanted):
                 observed = (one.outcome.edit for one in self._registrations if key in one.used)
                 found = next((edit["definition"] for edit in observed if edit.get("observed")), None)
@@ -298,12 +365,27 @@ class Containers:
             transaction.plan.afterwards.extend(self._caches)
         readers.report(transaction, changed)
 
+    def _expected(self, key: int, now: Entries, new: Entries, live_of: Any) -> Entries:
+        """Without what the program has taken out of its registry while the patch was prepared: that is not put back."""
+        if not new:
+            return new
+        gone = [*entries.without(self._put_back.get(key, self._before[key][1]), now), *self._gone.get(key, [])]
+        held = [(key, entries.function(value)) for key, value in gone]
+        return [
+            (name, value)
+            for name, value in new
+            if not any(
+                live_of(entries.function(value)) is function if function is not None else entries.equal(name, former)
+                for former, function in held
+            )
+        ]
+
     def _is_former(self, key: int, entry: tuple[Any, Any], new: Entries, live_of: Any) -> bool:
         """Whether an entry is what the former version of something had registered."""
         users = [one for one in self._registrations if key in one.used]
         if any(one.outcome.edit["change"] == "removed" and one.made(*entry) for one in users):
             return True
-        if any(one.made(*entry) and (_is_kept_by_itself(one) or new) for one in users):
+        if any(one.made(*entry) and (one.is_kept_by_itself() or new) for one in users):
             return True
         if id(entry[1]) in self._emptied:
             # A list of the functions for an event goes with the last of them.
@@ -378,12 +460,14 @@ class Containers:
                 self._say_left(key)
 
     @staticmethod
-    def _is_about(one: _Registration, entry: tuple[Any, Any], live_of: Any) -> bool:
+    def _is_about(one: Registration, entry: tuple[Any, Any], live_of: Any) -> bool:
         function = entries.function(entry[1])
         own = function is not None and id(live_of(function)) in one.live
         return own or function is None or one.names_it(*entry)
 
 
-def _is_kept_by_itself(one: _Registration) -> bool:
-    """Whether what a definition registered goes even where nothing is registered instead."""
-    return not one.outcome.edit.get("observed")
+def _moved(seen: Entries, wanted: Entries, held: Entries) -> Entries:
+    """What is wanted in place of what was seen; what came since stays, and what went is gone."""
+    if entries.same(seen, held):
+        return wanted
+    return [*entries.without(wanted, entries.without(seen, held)), *entries.without(held, seen)]

@@ -37,6 +37,24 @@ def without(entries: Entries, others: Entries) -> Entries:
     return left
 
 
+def with_others(wanted: Entries, gone: Entries, came: Entries) -> Entries:
+    """Entries without those that are gone, and with those that came: under a key that was there in its place."""
+    counts: dict[tuple[int, int], int] = {}
+    for entry in gone:
+        counts[identity(entry)] = counts.get(identity(entry), 0) + 1
+    came, found = list(came), []
+    for entry in wanted:
+        if not counts.get(identity(entry), 0):
+            found.append(entry)
+            continue
+        counts[identity(entry)] -= 1
+        instead = next((one for one in came if entry[0] is not None and equal(one[0], entry[0])), None)
+        if instead is not None:
+            came.remove(instead)
+            found.append((entry[0], instead[1]))
+    return [*found, *(one for one in came if one[0] is None or not any(equal(one[0], key) for key, _ in found))]
+
+
 def identity(entry: tuple[Any, Any]) -> tuple[int, int]:
     return id(entry[0]), id(entry[1])
 

@@ -2,13 +2,18 @@
 
 import weakref
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from types import FunctionType, MemberDescriptorType
 from typing import Any
 
+from ..journal.plan import Plan
 from ..live import objects
+from ..native import native
 
 KINDS = (list, dict, set, deque)
 MISSING = object()
+# How often a container is looked at again that the program changes all the time.
+_ATTEMPTS = 100
 
 
 def kind_of(value: Any) -> Any:
@@ -38,7 +43,7 @@ def has_plain_keys(container: Any) -> bool:
 
 def _is_plain(kind: type) -> bool:
     for name in ("__hash__", "__eq__"):
-        found = next((one.__dict__[name] for one in kind.__mro__ if name in one.__dict__), None)
+        found = objects.of_type(kind, name)
         if type(found) is FunctionType and found.__module__ != "enum":
             return False
     return True
@@ -78,6 +83,21 @@ def _keep_items(container: Any, now: list[tuple[Any, Any]], wanted: list[tuple[A
         own.__setitem__(container, key, value)
 
 
+def exchange(container: Any, wanted_of: Callable[[list[tuple[Any, Any]]], list[tuple[Any, Any]]]) -> None:
+    """Gives a container of the program what ``wanted_of`` makes of its entries, and loses none that come meanwhile."""
+    for _ in range(_ATTEMPTS):
+        held = entries(container)
+        changes = Plan()
+        if not plan(changes, container, held, wanted_of(held)):
+            return
+        try:
+            native.commit(changes.operations, None)
+            return
+        except native.ProgramChanged:
+            continue
+    keep(container, wanted_of(entries(container)))
+
+
 def plan(plan: Any, container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> bool:
     """Plans that a container which holds ``before`` is to hold ``wanted``; answers whether that is another content."""
     if len(before) == len(wanted) and all(one[0] is two[0] and one[1] is two[1] for one, two in zip(before, wanted)):
@@ -101,15 +121,12 @@ def plan(plan: Any, container: Any, before: list[tuple[Any, Any]], wanted: list[
 
 def _plan_items(plan: Any, container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> None:
     keys, old = [key for key, _ in wanted], [key for key, _ in before]
-    new = [key for key in keys if key not in old]
     gone = [key for key in old if key not in keys]
+    stays = [key for key in old if key in keys]
     held = dict(before)
-    if keys[: len(keys) - len(new)] == [key for key in old if key in keys]:
-        # What is new stands at the end.
-        again: set[int] = set()
-    else:
-        # What follows the first new one is set once more, behind it.
-        again = {id(key) for key in keys[keys.index(new[0]) :]} if new else set()
+    same = next((index for index, key in enumerate(keys) if index == len(stays) or key != stays[index]), len(keys))
+    # What follows the first one that stands elsewhere is set once more, behind it.
+    again = {id(key) for key in keys[same:]}
     for key in gone:
         plan.delete_name(container, key)
     for key, value in wanted:
@@ -128,9 +145,10 @@ def is_a(value: Any, kinds: Any) -> bool:
 def attributes(value: Any) -> list[Any]:
     """What an object holds in its dictionary and its slots, without asking it."""
     found = list(objects.attributes(value).values())
-    for cls in type(value).__mro__[:-1]:
-        if "__slots__" in cls.__dict__:
-            slots = [one for one in cls.__dict__.values() if type(one) is MemberDescriptorType]
+    for cls in objects.order(type(value))[:-1]:
+        members = objects.members(cls)
+        if "__slots__" in members:
+            slots = [one for one in members.values() if type(one) is MemberDescriptorType]
             for member in slots:
                 try:
                     found.append(member.__get__(value))

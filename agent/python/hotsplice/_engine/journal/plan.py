@@ -20,6 +20,8 @@ class Plan:
         self.discarded = []
         # Names that operations set: the first one says what must stand there, and the commit checks it.
         self._set = set()
+        # How many operations compare all that a list holds: before any other changes an item of it.
+        self._whole = 0
 
     def function(self, function, **parts):
         if "code" in parts:
@@ -45,7 +47,11 @@ class Plan:
         self.operations.append(("type-delete", owner, name))
 
     def add(self, *operation):
-        self.operations.append(operation)
+        if operation[0] in ("list-content", "deque-content"):
+            self.operations.insert(self._whole, operation)
+            self._whole += 1
+        else:
+            self.operations.append(operation)
 
 
 class EditOutcome:

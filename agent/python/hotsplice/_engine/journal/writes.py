@@ -52,6 +52,17 @@ class Writes:
         # What those assign, as statements name what they read: `Settings.debug`, `TABLE[]`, `NAME`
         self._pending = set()
         self._withdrawn = False
+        # id of a dictionary that the program changed meanwhile → what it held before
+        self._preserved = {}
+
+    def preserve(self, holder, then):
+        """What the program put into a dictionary since it held something else stays."""
+        self._preserved[id(holder)] = then
+
+    def _is_preserved(self, place, live_of):
+        holder = live_of(place.owner) if isinstance(place, _Item) else None
+        then = self._preserved.get(id(holder))
+        return then is not None and dict.get(holder, place.key, MISSING) is not then.get(place.key, MISSING)
 
     def target(self, value, text):
         return Target(value, partial(self._assign, text), self._seen)
@@ -124,8 +135,8 @@ class Writes:
             yield
         finally:
             self._withdrawn = False
-            for place, _, new, is_done in self._places.values():
-                if is_done:
+            for place, before, new, is_done in self._places.values():
+                if is_done and (isinstance(place, _Content) or place.held() is before):
                     place.put(new)
 
     def settle(self, plan, live_of):
@@ -133,7 +144,7 @@ class Writes:
         for place, before in self._going:
             place.plan(plan, live_of, before, MISSING)
         for place, before, new, _ in self._places.values():
-            if new is not before:
+            if new is not before and not self._is_preserved(place, live_of):
                 place.plan(plan, live_of, before, live_of(new))
         for action, arguments in self._put_off:
             # A list, because what it holds may be exchanged for something live.

@@ -11,7 +11,7 @@ from ..._loaded import absolute, is_installed, loaded_modules, members_of  # noq
 from ..native import native
 from . import objects
 from .code import tree
-from .objects import with_subclasses  # noqa: F401
+from .objects import is_class, with_subclasses  # noqa: F401
 
 SEARCH_LIMIT = 400
 # Py_TPFLAGS_HEAPTYPE (Include/object.h)
@@ -284,6 +284,8 @@ def reachable(start, fits):
 def has_own_class(value):
     """Whether an object has a class of its own, which no module has: a decorator made one for the function."""
     cls = type(value)
+    if not is_class(cls):
+        return False
     name = cls.__qualname__
     if not cls.__flags__ & _HEAP_TYPE or "." in name:
         return False

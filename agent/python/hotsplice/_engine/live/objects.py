@@ -40,9 +40,20 @@ def is_exactly(value: Any, *kinds: type) -> bool:
     return any(kind is one for one in kinds)
 
 
+def order(cls: type) -> tuple[type, ...]:
+    """The order in which a class's attributes are looked up, whatever its metaclass says."""
+    return _mro(cls)  # type: ignore[no-any-return]
+
+
 def members(cls: type) -> Any:
     """What a class defines itself, whatever its metaclass says."""
     return _members(cls)
+
+
+def is_class(value: Any) -> bool:
+    """Whether an object is a class, and one that answers for itself: not through a metaclass's ``__getattribute__``."""
+    kind = type(value)
+    return issubclass(kind, type) and of_type(kind, "__getattribute__") is type.__getattribute__
 
 
 def of_type(kind: type, name: str, default: Any = None) -> Any:

@@ -84,7 +84,7 @@ class Reach:
                 current = MISSING
 
     def _of_value(self, value: Any) -> Iterator[tuple[Any, ...]]:
-        if issubclass(type(value), type):
+        if objects.is_class(value):
             if not lookup.is_installed_module(value.__module__):
                 for name in _MAKING:
                     yield from self._member(value, name)
@@ -130,7 +130,7 @@ def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
     for value in list(members.values()) if names else ():
         if type(value) is FunctionType and value.__globals__ is members:
             functions = [value]
-        elif issubclass(type(value), type) and value.__module__ == members.get("__name__"):
+        elif objects.is_class(value) and value.__module__ == members.get("__name__"):
             functions = [one for member in list(value.__dict__.values()) for one in _functions(member)]
         else:
             continue

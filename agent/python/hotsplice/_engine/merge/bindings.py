@@ -136,6 +136,8 @@ def _decide(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: 
     else:
         merger.evaluated.setdefault(scope, set()).add(name)
     merger.decisions[(scope, stored)] = decision
+    if decision is Decision.IN_PLACE:
+        merger.held_then.setdefault(id(live), (outcome, name, _entries(live)))
     if scope:
         merger.bound_in_class.setdefault(scope, {})[stored] = outcome
     elif edit["what"] != "annotation":
@@ -209,11 +211,21 @@ def is_bound_in_place(merger: Any, live: Any, new: Any) -> bool:
 
 def plan_in_place(merger: Any, live_of: Callable[[Any], Any], are_containers: bool) -> None:
     """``live_of(value)`` is the live object that a value stands for. Containers come before their assigned items."""
+    moved: dict[int, list[tuple[Any, Any]]] = {}
+    for operation in merger.plan.operations if merger.in_place else ():
+        if operation[0] == "list":
+            moved.setdefault(id(operation[1]), []).append(operation[2:])
     for live, new in merger.in_place:
         if are_containers is not (type(live) is list or isinstance(live, dict)):
             continue
+        if _has_changed_since(merger, live):
+            continue
         if type(live) is list:
-            merger.plan.add("list-content", live, list(live), [live_of(item) for item in new])
+            wanted = [live_of(item) for item in new]
+            held = [_moved(item, moved.get(id(live), [])) for item in live]
+            # Where moving its items is all, the program may go on changing it.
+            if len(held) != len(wanted) or any(one is not other for one, other in zip(held, wanted)):
+                merger.plan.add("list-content", live, list(live), wanted)
         elif isinstance(live, dict):
             _plan_items(merger.plan, live, new, live_of)
         else:
@@ -223,6 +235,30 @@ def plan_in_place(merger: Any, live_of: Callable[[Any], Any], are_containers: bo
             for name, value in attributes(new).items():
                 if name not in (stored or ()):
                     merger.plan.add("attribute-set", live, name, live_of(value))
+
+
+def _entries(container: Any) -> list[Any]:
+    if isinstance(container, dict):
+        return [one for pair in list(dict.items(container)) for one in pair]
+    return list.copy(container) if type(container) is list else []
+
+
+def _has_changed_since(merger: Any, live: Any) -> bool:
+    """Whether the program changed a container while the patch was prepared: it is preserved, and that is reported."""
+    outcome, name, then = merger.held_then.get(id(live), (None, "", []))
+    now = _entries(live)
+    if outcome is None or (len(now) == len(then) and all(one is other for one, other in zip(now, then))):
+        return False
+    changed_values.say_kept(outcome, [name])
+    if isinstance(live, dict):
+        merger.shadow.writes.preserve(live, dict(zip(then[::2], then[1::2])))
+    return True
+
+
+def _moved(item: Any, pairs: list[tuple[Any, Any]]) -> Any:
+    for old, new in pairs:
+        item = new if item is old else item
+    return item
 
 
 def _dictionary(value: Any) -> Any:

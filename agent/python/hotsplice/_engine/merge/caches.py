@@ -107,8 +107,8 @@ def _caches(transaction: Any) -> Iterator[Cache]:
     seen: set[int] = set()
     for module, members in holders.values():
         for name, value in list(members.items()):
-            if issubclass(type(value), type):
-                if value.__module__ == module and id(value) not in seen:
+            if objects.is_class(value):
+                if objects.module_of(value) == module and id(value) not in seen:
                     seen.add(id(value))
                     yield from _in_class(value, kinds)
             elif _is_cache(value, kinds) and id(value) not in seen:
@@ -130,7 +130,7 @@ def _is_cache(value: Any, kinds: dict[int, bool]) -> bool:
         return "cache_clear" in value.__dict__
     # By the type's id: a metaclass may compare and hash.
     if id(kind) not in kinds:
-        names = {name for cls in kind.__mro__ for name in cls.__dict__}
+        names = {name for cls in objects.order(kind) for name in objects.members(cls)}
         kinds[id(kind)] = kind is not ModuleType and not names.isdisjoint(_WAYS)
     return kinds[id(kind)] and wrapped_function(value) is not None
 

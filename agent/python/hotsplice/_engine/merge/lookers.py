@@ -13,7 +13,7 @@ import typing
 from types import FunctionType
 from typing import Any
 
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import join
 
 # What may be looked at: assignments and annotations, methods with special names that are there or not, all that can be
@@ -114,7 +114,7 @@ def _fields_or_all(looker: type) -> set[str]:
 def has_hook(value: object) -> bool:
     """Whether an attribute was told of its class by code of the program or of a library."""
     kind = type(value)
-    return isinstance(getattr(kind, "__set_name__", None), FunctionType) and not _is_standard(kind)
+    return isinstance(objects.of_type(kind, "__set_name__"), FunctionType) and not _is_standard(kind)
 
 
 def _is_standard(kind: Any) -> bool:

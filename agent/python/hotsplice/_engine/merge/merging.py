@@ -73,6 +73,8 @@ class Merger:
         self.decisions = {}
         # (live object, one of its type that says what it is going to hold)
         self.in_place = []
+        # id of a container that is updated in place → (outcome, name, what it held when that was decided)
+        self.held_then = {}
         # id of an outcome → names that later ones bind or update, too
         self.later = {}
         # Names to which an assignment gave a class that was there before.

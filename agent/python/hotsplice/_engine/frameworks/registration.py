@@ -1,0 +1,55 @@
+"""What one definition has registered in containers of the program."""
+
+import ast
+from typing import Any
+
+from ..live.code import join
+from . import entries, stores
+
+
+class Registration:
+    """What one definition has registered, and where."""
+
+    def __init__(self, outcome: Any, used: set[int], live: set[int], names: set[str], beside: Any):
+        self.outcome = outcome
+        # Ids of all registries, which lead to what others have registered.
+        self.beside = beside
+        # Ids of the containers that its former decorators use.
+        self.used = used
+        # Ids of the functions and objects that it made, and what an entry may call it.
+        self.live, self.names = live, names
+
+    def made(self, key: Any, value: Any) -> bool:
+        """Whether an entry is what the live definition registered."""
+        if stores.kind_of(value) is None and (self._reaches(value) or self._reaches(key)):
+            return True
+        return self.names_it(key, value)
+
+    def _reaches(self, value: Any) -> bool:
+        return entries.reaches(value, self.live, self.beside)
+
+    def names_it(self, key: Any, value: Any) -> bool:
+        if type(key) is str:
+            return key in self.names
+        if type(value) is str:
+            return value in self.names
+        return type(value) is tuple and any(type(one) is str and one in self.names for one in value)
+
+    def is_kept_by_itself(self) -> bool:
+        """Whether what a definition registered goes even where nothing is registered instead."""
+        return not self.outcome.edit.get("observed")
+
+
+def decorators(unit: dict[str, Any], scope: tuple[str, ...]) -> list[str]:
+    """Names of what decorates a class in the new text."""
+    try:
+        found: Any = ast.parse(join(unit["run"]))
+    except (SyntaxError, ValueError):
+        return []
+    for name in scope:
+        inside = [one for one in ast.walk(found) if isinstance(one, ast.ClassDef) and one.name == name]
+        if not inside:
+            return []
+        found = inside[-1]
+    called = (one.func if isinstance(one, ast.Call) else one for one in found.decorator_list)
+    return [ast.unparse(one) for one in called if isinstance(one, (ast.Name, ast.Attribute))]
