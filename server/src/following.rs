@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hotsplice_analysis::{Foreign, Outline, diff, diff_following};
 use hotsplice_channel::codes;
+use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Outcome, Patch, Verdict, What};
 
 use crate::session::{Live, Session, is_project};
@@ -28,7 +29,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     for change in &patch.files {
         changed.extend(changed_names(session, change));
     }
-    if changed.is_empty() && !patch.options.run_statements {
+    if changed.is_empty() && !patch.options.run_statements && asked_for.len() < 2 {
         return;
     }
     let is_asked_for = |path: &str| asked_for.iter().any(|asked| asked.path == path);
@@ -40,9 +41,11 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
         loaded.into_iter().filter(|file| is_project(Path::new(&file.path)) && !is_asked_for(&file.path)).collect();
     for _ in 0..ROUNDS {
         let before = changed.len();
+        let direct = callables(session, &patch.files).0.len();
+        let calls = callables_through(session, &patch.files, &following);
         let mut rest = Vec::new();
         for file in following {
-            match follow(session, &file.path, &file.modules, &changed) {
+            match follow(session, &file.path, &file.modules, &changed, &calls) {
                 Some(change) => {
                     changed.extend(changed_names(session, &change));
                     patch.files.push(change);
@@ -52,14 +55,14 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
         }
         following = rest;
         for asked in asked_for {
-            let Some(change) = follow_asked(asked, &changed) else { continue };
+            let Some(change) = follow_asked(asked, &changed, &calls) else { continue };
             changed.extend(changed_names(session, &change));
             match patch.files.iter_mut().find(|known| known.path == change.path) {
                 Some(known) => *known = change,
                 None => patch.files.push(change),
             }
         }
-        if changed.len() == before {
+        if changed.len() == before && callables(session, &patch.files).0.len() == direct {
             break;
         }
     }
@@ -101,6 +104,29 @@ fn callables(session: &Session, patched: &[FilePatch]) -> (HashSet<String>, Hash
     (called, decorating)
 }
 
+/// The same, with what other loaded files make of them in turn.
+fn callables_through(
+    session: &Session,
+    patched: &[FilePatch],
+    others: &[LoadedFile],
+) -> (HashSet<String>, HashSet<String>) {
+    let (mut called, mut decorating) = callables(session, patched);
+    for _ in 0..ROUNDS {
+        let before = called.len();
+        for file in others {
+            let Some(change) = calling(session, &file.path, &called, &decorating) else { continue };
+            for module in &file.modules {
+                called.extend(change.running.iter().map(|name| format!("{module}.{name}")));
+                decorating.extend(change.decorating.iter().map(|name| format!("{module}.{name}")));
+            }
+        }
+        if called.len() == before {
+            break;
+        }
+    }
+    (called, decorating)
+}
+
 /// What of a file that is not patched calls edited code.
 fn calling(session: &Session, path: &str, called: &HashSet<String>, decorating: &HashSet<String>) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
@@ -120,7 +146,10 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
         edit.scope.is_empty() && !edit.offered && matches!(edit.what, What::Assignment | What::Import | What::Block)
     };
     // `TABLE["new"] = 1` gives a table that others have imported another item.
-    let is_fresh = |edit: &Edit, name: &str| edit.change != Change::Added || name.contains(['.', '[']);
+    let live = session.known_baseline(&change.path);
+    let is_known = |name: &str| live.as_ref().is_ok_and(|live| live.outline.binds(name));
+    let is_fresh =
+        |edit: &Edit, name: &str| edit.change != Change::Added || name.contains(['.', '[']) || is_known(name);
     let mut values: Vec<&str> = Vec::new();
     for edit in change.edits.iter().filter(is_value).filter(|edit| edit.change != Change::Removed) {
         values.extend(edit.fresh_names.iter().map(String::as_str).filter(|name| is_fresh(edit, name)));
@@ -152,15 +181,23 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
     if values.is_empty() {
         return Vec::new();
     }
-    let Ok(live) = session.known_baseline(&change.path) else { return Vec::new() };
+    let Ok(live) = live else { return Vec::new() };
     let modules = &live.baseline.modules;
     modules.iter().flat_map(|module| values.iter().map(move |name| format!("{module}.{name}"))).collect()
 }
 
 /// What is asked for, with what follows from other files: nothing if nothing does.
-fn follow_asked(asked: &AskedFor, changed: &HashSet<String>) -> Option<FilePatch> {
+fn follow_asked(
+    asked: &AskedFor,
+    changed: &HashSet<String>,
+    (called, decorating): &(HashSet<String>, HashSet<String>),
+) -> Option<FilePatch> {
     let AskedFor { path, live, outline, stale } = asked;
-    let foreign = foreign(path, live.baseline.modules.first()?, changed);
+    let foreign = Foreign {
+        called: called.clone(),
+        decorating: decorating.clone(),
+        ..foreign(path, live.baseline.modules.first()?, changed)
+    };
     let version = live.baseline.version;
     let alone = diff(path, version, &live.outline, outline, stale);
     let change = diff_following(path, version, &live.outline, outline, stale, &foreign);
@@ -214,7 +251,13 @@ pub fn computed(
     (verdicts, Some(change))
 }
 
-fn follow(session: &Session, path: &str, modules: &[String], changed: &HashSet<String>) -> Option<FilePatch> {
+fn follow(
+    session: &Session,
+    path: &str,
+    modules: &[String],
+    changed: &HashSet<String>,
+    (called, decorating): &(HashSet<String>, HashSet<String>),
+) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
     let last = |name: &String| {
         name.rsplit('.').next().is_some_and(|name| live.baseline.text.contains(name.trim_end_matches("[]")))
@@ -222,7 +265,8 @@ fn follow(session: &Session, path: &str, modules: &[String], changed: &HashSet<S
     if !changed.iter().any(last) || !live.outline.is_valid() {
         return None;
     }
-    let foreign = foreign(path, modules.first()?, changed);
+    let foreign =
+        Foreign { called: called.clone(), decorating: decorating.clone(), ..foreign(path, modules.first()?, changed) };
     let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
     (!change.edits.is_empty()).then_some(change)
 }

@@ -29,6 +29,7 @@ pub fn run() -> anyhow::Result<()> {
         command.current_dir(repository().join("agent")).args(arguments).args([
             "python",
             "../tests/driver.py",
+            "../tests/situations",
             "../tests/terminal.py",
             "../xtask/src",
         ]);

@@ -2,6 +2,8 @@
 //!
 //! *Identity* (after the Dart VM's `--identity-reload` mode): every function of every loaded module gets new code of the
 //! same text, again and again, while CPython's own tests run. Each test must end as it does without.
+//!
+//! *Situations*: modules of a grammar and edits of every kind (`tests/situations`), as many as there is time for.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
+use hotsplice_tests::repository;
 
 use crate::shell::{self, cargo, target};
 
@@ -29,6 +32,18 @@ enum Part {
         /// Modules of the package `test` [default: some 40]
         modules: Vec<String>,
         /// Only on this version (3.12), else on 3.10, 3.12 and 3.13
+        #[arg(long)]
+        python: Option<String>,
+    },
+    /// Random modules and edits of them: what is not reported must be as in a fresh process
+    Situations {
+        /// How many on each Python
+        #[arg(default_value_t = 10_000)]
+        count: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 1_000_000)]
+        first: u64,
+        /// Only on this version (3.12), else on all
         #[arg(long)]
         python: Option<String>,
     },
@@ -90,7 +105,10 @@ const ABOUT_CODE_ITSELF: &[&str] = &[];
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
-    let Part::Identity { modules, python } = &arguments.part;
+    let (modules, python) = match &arguments.part {
+        Part::Identity { modules, python } => (modules, python),
+        Part::Situations { count, first, python } => return situations(*count, *first, python.as_deref()),
+    };
     let named = |found: &&Python| match python {
         Some(wanted) => found.name() == *wanted,
         None => [10, 12, 13].contains(&found.minor),
@@ -112,6 +130,24 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if harmed > 0 {
         bail!("{harmed} tests ended otherwise while their modules were patched with their own text");
+    }
+    Ok(())
+}
+
+/// Every difference is printed, reduced to a smaller situation, and the next one tried.
+fn situations(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
+    let mut failed = Vec::new();
+    for python in pythons::all().iter().filter(|found| version.is_none_or(|version| found.name() == version)) {
+        let mut command = Command::new(&python.path);
+        command.arg(repository().join("tests/situations/run.py")).arg(target().join("release/hotsplice"));
+        command.args([first.to_string(), count.to_string()]).args(["-k", "-v"]);
+        println!("$ {}", shell::show(&command));
+        if !command.status().context("Python does not start")?.success() {
+            failed.push(python.name());
+        }
+    }
+    if !failed.is_empty() {
+        bail!("not as in a fresh process, and not reported, on Python {}", failed.join(", "));
     }
     Ok(())
 }

@@ -66,6 +66,11 @@ impl Outline {
         &self.text
     }
 
+    /// Whether a statement or definition of the module binds a name.
+    pub fn binds(&self, name: &str) -> bool {
+        self.file.items.iter().any(|item| item.binds_name(name))
+    }
+
     /// Every function and class, nested ones too, in text order.
     pub fn definitions(&self) -> Vec<Definition> {
         let mut found = Vec::new();

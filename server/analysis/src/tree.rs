@@ -36,6 +36,8 @@ pub(crate) struct Node {
     pub updates: Vec<Binding>,
     /// Names loaded when the statement runs; `config.X` gives `config`, `config[]` and `config.X`.
     pub reads: Vec<String>,
+    /// Of a block: those that more than the definitions in it read.
+    pub own_reads: Vec<String>,
     /// Names called when the statement runs.
     pub calls: Vec<String>,
     /// Names given to a call as arguments, with what is called.
@@ -159,6 +161,8 @@ pub(crate) struct DefaultValue {
     pub hash: u64,
     pub span: Span,
     pub reads: Vec<String>,
+    /// What it does when it is evaluated.
+    pub effects: Effects,
     /// Its text, if it consists of literals.
     pub literal: Option<String>,
 }

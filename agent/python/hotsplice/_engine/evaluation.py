@@ -253,6 +253,8 @@ def _is_to_be_run(outcome, options):
             )
         elif edit["change"] == "derived":
             how = "decorated by" if edit["what"] in ("function", "class") else "computed by calling"
+            if edit["parts"] == ["defaults"]:
+                how = "given defaults by calling"
             outcome.caveat(
                 "HS0403", f"{edit['definition']} was {how} code that is edited now; it stays as that code made it"
             )

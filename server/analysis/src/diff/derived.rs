@@ -10,7 +10,7 @@ use super::scope::Scope;
 use crate::depend::graph::{Graph, runs_inside};
 use crate::effects::EAGER;
 use crate::outline::Outline;
-use crate::tree::{Node, contents};
+use crate::tree::{Node, contents, flattened};
 
 /// Names whose values are other ones now, as far as the walk has come.
 type Dirty = HashSet<String>;
@@ -46,7 +46,7 @@ impl<'a> Comparison<'a> {
             self.deferred.extend(found.iter().cloned());
             dirty.extend(found);
         }
-        self.derive(&new.file.items, &Scope::default(), &mut dirty, &Callables { graph, called });
+        self.derive(&new.file.items, &Scope::default(), &mut dirty, &mut Callables { graph, called });
     }
 
     /// Definitions of the live module that are gone.
@@ -122,10 +122,14 @@ impl<'a> Comparison<'a> {
 
     /// Whether something else of the live module had the definition's name.
     fn takes_a_name(&mut self, node: &Node, scope: &Scope<'a>) -> bool {
-        let live = self.live;
+        let live: &[Node] = match scope.class() {
+            Some(class) => self.live_of.get(&std::ptr::from_ref(class)).map_or(&[], |class| &class.body),
+            None if scope.path.is_empty() => &self.live.file.items,
+            None => &[],
+        };
         let had = |item: &Node| item.what != node.what && item.binds_name(&node.name);
         self.edit_for(node).is_some_and(|edit| match edit.change {
-            Change::Added => scope.path.is_empty() && live.file.items.iter().any(had),
+            Change::Added => live.iter().any(had),
             _ => edit.kind == Kind::Replaced,
         })
     }
@@ -136,17 +140,18 @@ impl<'a> Comparison<'a> {
     }
 
     /// Walks a scope in text order. Answers the names bound in it that have other values now.
-    fn derive(&mut self, items: &'a [Node], scope: &Scope<'a>, dirty: &mut Dirty, called: &Callables<'a>) -> Dirty {
+    fn derive(&mut self, items: &'a [Node], scope: &Scope<'a>, dirty: &mut Dirty, called: &mut Callables<'a>) -> Dirty {
         let mut own = Dirty::new();
         for node in items {
             let fresh = match node.what {
                 What::Function => {
-                    self.derive_header(node, scope, dirty);
+                    self.derive_function(node, scope, dirty, called);
                     // Where something else had the name before, what was computed from that is computed again.
                     if self.takes_a_name(node, scope) { vec![node.name.clone()] } else { Vec::new() }
                 }
                 What::Class => self.derive_class(node, scope, dirty, called),
                 What::Import if !self.foreign.changed.is_empty() => self.derive_import(node, scope, dirty, called),
+                What::Block => self.derive_block(node, items, scope, dirty, called),
                 _ => self.derive_statement(node, scope, dirty, called),
             };
             if !node.is_block() {
@@ -167,13 +172,67 @@ impl<'a> Comparison<'a> {
         own
     }
 
+    fn derive_function(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty, called: &mut Callables<'a>) {
+        if self.derive_header(node, scope, dirty) && scope.path.is_empty() {
+            // Who calls it gets other defaults.
+            let found = called.graph.running(&HashSet::from([node.name.clone()]), &HashSet::new());
+            self.running.extend(found.iter().cloned());
+            called.called.extend(found);
+        }
+        let Some(parts) = &node.definition else { return };
+        let fresh = self.edit_for(node).map_or_else(Vec::new, |edit| edit.fresh_defaults.clone());
+        let is_new = self.edit_for(node).is_some_and(|edit| matches!(edit.change, Change::Added));
+        let was_computed = parts.defaults.iter().filter(|default| {
+            !fresh.contains(&default.parameter) && called.graph.runs_any(&default.effects, &called.called)
+        });
+        let computed: Vec<String> = was_computed.map(|default| default.parameter.clone()).collect();
+        if !computed.is_empty() && !is_new {
+            // A call is not repeated unasked.
+            let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+            let mut told = edit(live, node, scope, Kind::Derived, Change::Derived);
+            (told.parts, told.offered) = (vec![Part::Defaults], true);
+            told.run = header_run(self.new, node, scope, &told.parts, &computed);
+            told.fresh_defaults = computed;
+            self.edits.push(told);
+        }
+    }
+
+    /// Definitions in a compound statement follow one by one, as those outside of it do, and what else stands there as a
+    /// whole. `items` are those of the scope.
+    fn derive_block(
+        &mut self,
+        node: &'a Node,
+        items: &'a [Node],
+        scope: &Scope<'a>,
+        dirty: &mut Dirty,
+        called: &mut Callables<'a>,
+    ) -> Vec<String> {
+        let mut fresh = self.derive_statement(node, scope, dirty, called);
+        let is_run = self
+            .edit_for(node)
+            .is_some_and(|edit| edit.run.is_some() && !edit.offered && edit.change != Change::Derived);
+        let inner = scope.in_block(node);
+        for one in &node.body {
+            // What comes with the block's own run is not told twice.
+            if !is_single(one, items) || (is_run && fresh.contains(&one.name)) {
+                continue;
+            }
+            match one.what {
+                What::Function => self.derive_function(one, &inner, dirty, called),
+                What::Class => fresh.extend(self.derive_class(one, &inner, dirty, called)),
+                _ => {}
+            }
+        }
+        fresh
+    }
+
     /// An import of a name that has another value now runs again; a module's name leads to such names.
     fn derive_import(
         &mut self,
         node: &'a Node,
         scope: &Scope<'a>,
         dirty: &mut Dirty,
-        called: &Callables<'a>,
+        called: &mut Callables<'a>,
     ) -> Vec<String> {
         let (bound, dotted) = self.foreign.through(node);
         let mut fresh = self.derive_statement(node, scope, dirty, called);
@@ -203,7 +262,7 @@ impl<'a> Comparison<'a> {
         node: &'a Node,
         scope: &Scope<'a>,
         dirty: &Dirty,
-        called: &Callables<'a>,
+        called: &mut Callables<'a>,
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let is_edited = |name: &String| called.called.contains(name);
@@ -217,13 +276,18 @@ impl<'a> Comparison<'a> {
         // What a statement did by calling it stays as well.
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
         let calls_edited = uses_edited || (may_call && called.graph.runs_any(&node.effects, &called.called));
-        let mut changed_reads = changed_reads(node, dirty);
+        let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
         let is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
         if let Some(edit) = self.edit_for(node) {
+            let mut fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
+            if !changed_reads.is_empty() && !edit.offered {
+                fresh.extend(node.bound_names());
+                fresh.extend(node.writes.iter().cloned());
+            }
             edit.changed_reads = changed_reads;
-            let fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
-            if uses_edited && !edit.offered {
-                // It runs before the commit, when the class still has its former attributes.
+            let is_kept = |name: &String| !fresh.contains(name);
+            if (uses_edited || (calls_edited && node.bound_names().iter().any(is_kept))) && !edit.offered {
+                // It runs before the commit, when the class still has its former attributes; what stays of it stays.
                 let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
                 (told.kind, told.offered) = (Kind::Derived, true);
                 self.edits.push(told);
@@ -251,6 +315,17 @@ impl<'a> Comparison<'a> {
         fresh
     }
 
+    /// What a statement reads; of a compound one without what its definitions read, which follow one by one. Where several
+    /// of one name stand in the scope, which of them is live is not known, and the block decides.
+    fn reads_of<'b>(&self, node: &'b Node, scope: &Scope<'a>) -> Vec<&'b String> {
+        if !node.is_block() {
+            return node.reads.iter().collect();
+        }
+        let items = scope.class().map_or(&self.new.file.items, |class| &class.body);
+        let of_several = node.body.iter().filter(|one| one.is_definition() && !is_single(one, items));
+        node.own_reads.iter().chain(of_several.flat_map(|one| &one.reads)).collect()
+    }
+
     /// Attributes that elements and objects have of edited classes, and what definitions are registered in: they are others
     /// only once the patch is live.
     fn read_when_live(&self, node: &Node, dirty: &Dirty, graph: &Graph<'a>, changed_reads: &mut Vec<String>) -> bool {
@@ -271,8 +346,10 @@ impl<'a> Comparison<'a> {
 
     /// A default that reads such a name is evaluated again, the others keep their values; so are annotations. Decorators
     /// that read it decorate anew.
-    fn derive_header(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty) {
-        let Some(parts) = &node.definition else { return };
+    ///
+    /// Answers whether what it does without arguments is another thing now.
+    fn derive_header(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty) -> bool {
+        let Some(parts) = &node.definition else { return false };
         let derived: Vec<String> = parts
             .defaults
             .iter()
@@ -292,8 +369,9 @@ impl<'a> Comparison<'a> {
             told_parts.push(Part::Decorators);
         }
         if told_parts.is_empty() {
-            return;
+            return false;
         }
+        let is_called_otherwise = told_parts.iter().any(|part| matches!(part, Part::Defaults | Part::Decorators));
         let of_defaults = parts.defaults.iter().flat_map(|default| &default.reads);
         let reads = of_defaults.chain(&parts.annotation_reads).chain(&parts.decorator_reads);
         let changed_reads: Vec<String> = reads.filter(|name| dirty.contains(*name)).cloned().collect();
@@ -302,7 +380,7 @@ impl<'a> Comparison<'a> {
         if let Some(edit) = self.edit_for(node) {
             edit.changed_reads = changed_reads;
             if edit.change == Change::Added || edit.kind == Kind::Replaced {
-                return;
+                return false;
             }
             for name in derived {
                 if !edit.fresh_defaults.contains(&name) {
@@ -324,6 +402,7 @@ impl<'a> Comparison<'a> {
             self.push(node, told);
         }
         self.rebuild_around(scope);
+        is_called_otherwise
     }
 
     /// Whether a name is a class's, before and after.
@@ -337,7 +416,7 @@ impl<'a> Comparison<'a> {
         node: &'a Node,
         scope: &Scope<'a>,
         dirty: &mut Dirty,
-        called: &Callables<'a>,
+        called: &mut Callables<'a>,
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let mut fresh = Vec::new();
@@ -388,12 +467,17 @@ impl<'a> Comparison<'a> {
 }
 
 /// What a statement reads that has another value now.
-fn changed_reads(node: &Node, dirty: &Dirty) -> Vec<String> {
+fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
     if dirty.is_empty() {
         return Vec::new();
     }
     let eagerly = node.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| contents(name));
-    node.reads.iter().cloned().chain(eagerly).filter(|name| dirty.contains(name)).collect()
+    reads.iter().copied().cloned().chain(eagerly).filter(|name| dirty.contains(name)).collect()
+}
+
+/// Whether no other definition of the scope has its name.
+fn is_single(node: &Node, items: &[Node]) -> bool {
+    flattened(items).iter().filter(|(other, _)| other.is_definition() && other.name == node.name).count() == 1
 }
 
 fn reads_any(reads: &[String], dirty: &Dirty) -> bool {

@@ -96,6 +96,7 @@ impl<'a> Builder<'a> {
             binds: names.binds,
             updates: names.updates,
             reads: names.reads,
+            own_reads: Vec::new(),
             calls: names.calls,
             passed: names.passed,
             writes: names.writes,
@@ -127,6 +128,9 @@ impl<'a> Builder<'a> {
             node.frame = hash_of(&(&parts.shell, parts.hashes(|nested| nested.frame)));
             node.shell = hash_of(&parts.shell);
             node.body = parts.nested;
+            let mut own = Names::without_definitions(self.lazy_annotations);
+            own.visit_stmt(statement);
+            node.own_reads = own.reads;
         } else {
             node.hash = hashing::statement(statement);
             node.frame = node.hash;
@@ -278,6 +282,7 @@ impl<'a> Builder<'a> {
             hash: hashing::expression(default),
             span: (start, end),
             reads: names.reads,
+            effects: effects::of_expression(default),
             literal: if is_literal(default) { self.text.get(start..end).map(str::to_owned) } else { None },
         })
     }

@@ -16,6 +16,15 @@ pub(super) fn of_statement(statement: &Stmt) -> Effects {
     effects
 }
 
+/// What the default of a parameter does when it is evaluated.
+pub(super) fn of_expression(expression: &Expr) -> Effects {
+    let mut found = Finder::default();
+    found.visit_expr(expression);
+    let mut effects = found.effects;
+    effects.locals.clear();
+    effects
+}
+
 /// What the body of a function does when it is called.
 pub(super) fn of_function(parameters: &Parameters, body: &[Stmt]) -> Effects {
     let mut found = Finder::default();
@@ -218,7 +227,14 @@ impl<'a> Visitor<'a> for Finder {
                     let names = given.iter().filter_map(|one| dotted(one));
                     self.effects.passed.extend(names.map(|one| (name.clone(), one)));
                 }
-                self.visit_expr(&call.func);
+                match &*call.func {
+                    // `(lambda: build())()`
+                    Expr::Lambda(lambda) => {
+                        let inside = self.lambda(lambda, false);
+                        self.effects.extend(inside);
+                    }
+                    function => self.visit_expr(function),
+                }
                 for one in given {
                     match one {
                         Expr::Lambda(lambda) if is_eager => {

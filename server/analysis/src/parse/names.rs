@@ -99,6 +99,8 @@ pub(super) struct Names {
     pub makes_lambdas: bool,
     /// Annotations are not evaluated (`from __future__ import annotations`).
     lazy_annotations: bool,
+    /// Functions and classes are passed over.
+    skips_definitions: bool,
     /// What decides whether the statement that is being looked at runs.
     condition: u64,
 }
@@ -106,6 +108,10 @@ pub(super) struct Names {
 impl Names {
     pub fn new(lazy_annotations: bool) -> Self {
         Self { lazy_annotations, ..Self::default() }
+    }
+
+    pub fn without_definitions(lazy_annotations: bool) -> Self {
+        Self { skips_definitions: true, ..Self::new(lazy_annotations) }
     }
 
     fn bind(&mut self, name: &str, value: u64) {
@@ -312,6 +318,7 @@ pub(super) fn dotted(expression: &Expr) -> Option<String> {
 impl<'a> Visitor<'a> for Names {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) if self.skips_definitions => {}
             Stmt::FunctionDef(function) => {
                 self.bind(function.name.as_str(), hash_of("def"));
                 for decorator in &function.decorator_list {
@@ -463,7 +470,10 @@ impl<'a> Visitor<'a> for Names {
             }
             Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
                 let mut inside = Names::new(self.lazy_annotations);
-                generators(expression).iter().for_each(|generator| inside.read_contents(&generator.iter));
+                for generator in generators(expression) {
+                    inside.read_contents(&generator.iter);
+                    inside.passed.extend(dotted(&generator.iter).map(|name| ("iter".to_owned(), name)));
+                }
                 visitor::walk_expr(&mut inside, expression);
                 let targets = comprehension_targets(expression);
                 inside.reads.retain(|name| !targets.iter().any(|own| head(name) == own));

@@ -142,6 +142,10 @@ def _only(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
         for statement in syntax.elements(whole):
             if not _concerns(statement, name) or (isinstance(statement, ast.AnnAssign) and statement.value is None):
                 continue
+            if isinstance(statement, ast.With) and not any(name in syntax.bound(item) for item in statement.items):
+                # What it enters and leaves gives the name nothing.
+                found += _only(statement.body, name)
+                continue
             found.append(_reduced(copy.copy(statement), name))
     return found
 

@@ -169,9 +169,12 @@ class Reduction:
         return [statement]
 
     def _is_touched(self, statement: ast.stmt, is_known: bool, forced: bool) -> bool:
-        if self._again or self._reads_indirectly or self._reads_changed([statement]):
+        is_definition = isinstance(statement, (*syntax.FUNCTIONS, ast.ClassDef))
+        # A definition follows by itself; where several have its name, the block around decides.
+        follows = is_definition and not self._several.intersection(syntax.bound(statement))
+        if self._again or ((self._reads_indirectly or self._reads_changed([statement])) and not follows):
             return True
-        if isinstance(statement, (*syntax.FUNCTIONS, ast.ClassDef)) and forced:
+        if is_definition and forced:
             return True
         if isinstance(statement, (ast.Import, ast.ImportFrom)) and self._edit["change"] == "derived":
             return True

@@ -114,20 +114,7 @@ def _decide(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: 
     if dict.get(seen, stored, MISSING) is MISSING:
         return
     new = dict.get(seen, stored)
-    is_last = name not in merger.later.get(id(outcome), ())
-    decision = Decision.REPLACE
-    if edit["change"] == "stale":
-        decision = Decision.IN_PLACE if _fits(live, new) else Decision.REPLACE
-    elif live is not MISSING and live is not new and edit["what"] != "annotation":
-        text = merger.former(edit)
-        given = text.value(name, live)
-        is_untold = given is UNKNOWN or given is MISSING
-        by_functions = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
-        decision = decide(live, given, new, have_one_type(merger, live, new), by_functions, text.is_made)
-        if decision is Decision.KEEP and not is_last:
-            decision = Decision.IN_PLACE
-        if decision is Decision.PRESERVE and merger.options.get("run_statements") and sort(live) in _THINGS:
-            decision = Decision.REPLACE
+    decision = _decision(merger, outcome, name, scope, live, new)
     if decision in (Decision.KEEP, Decision.PRESERVE):
         seen[stored] = live
         merger.evaluated.setdefault(scope, set()).discard(name)
@@ -142,6 +129,38 @@ def _decide(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: 
         merger.bound_in_class.setdefault(scope, {})[stored] = outcome
     elif edit["what"] != "annotation":
         merger.bound[name] = outcome
+
+
+def _decision(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], live: Any, new: Any) -> Decision:
+    edit = outcome.edit
+    if edit["change"] == "stale":
+        return Decision.IN_PLACE if _fits(live, new) else Decision.REPLACE
+    if live is MISSING or live is new or edit["what"] == "annotation":
+        return Decision.REPLACE
+    text = merger.former(edit)
+    given = text.value(name, live)
+    is_untold = given is UNKNOWN or given is MISSING
+    by_functions = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
+    decision = decide(live, given, new, have_one_type(merger, live, new), by_functions, text.is_made)
+    is_last = name not in merger.later.get(id(outcome), ())
+    if decision is Decision.KEEP and not is_last:
+        return Decision.IN_PLACE
+    if decision is Decision.PRESERVE and merger.options.get("run_statements") and sort(live) in _THINGS:
+        return Decision.REPLACE
+    return decision
+
+
+def take_member(merger: Any, outcome: Any, scope: tuple[str, ...], name: str, live: Any, new: Any) -> bool:
+    """Decides for a name in a class that was made again; answers whether what the name holds stays there."""
+    if any(hasattr(type(value), hook) for value in (live, new) for hook in ("__get__", "__set_name__")):
+        # A metaclass or a decorator may have made it of what the statement gave.
+        return False
+    decision = _decision(merger, outcome, name, scope, live, new)
+    if decision is Decision.PRESERVE:
+        report_preserved(outcome, [name], sort(live))
+    elif decision is Decision.IN_PLACE:
+        return have_one_type(merger, live, new) and is_bound_in_place(merger, live, new)
+    return decision in (Decision.KEEP, Decision.PRESERVE)
 
 
 _THINGS = (Sort.THING, Sort.ACTING, Sort.RECORD)

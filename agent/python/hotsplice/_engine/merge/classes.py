@@ -5,11 +5,12 @@ import enum
 import typing
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
+from ..evaluate.policy import equal
 from ..live import lookup
 from ..live.code import compile_excerpt, compile_text, find_class_body
 from ..live.files import live_file
 from ..native import native
-from . import edited, enums, fields, instances, layouts, replacing, wrapped
+from . import edited, enums, fields, instances, layouts, lookers, replacing, wrapped
 
 MISSING = object()
 REPLACED = object()
@@ -60,6 +61,9 @@ def merge(merger, live, made, scope):
         return
     old, new = dict(live.__dict__), dict(made.__dict__)
     changed = edited.names(merger, scope)
+    # In another file no statement has a former one: what the program has not changed is what the text says.
+    given = merger.moved_attributes.get(scope[0], {}) if len(scope) == 1 else {}
+    changed |= {name for name, value in given.items() if equal(old.get(name, MISSING), value)}
     written = _written_names(merger, scope)
     for name, value in new.items():
         if name in OWN_KEYS or isinstance(value, (GetSetDescriptorType, MemberDescriptorType)):
@@ -79,6 +83,7 @@ def merge(merger, live, made, scope):
     binding = merger.bound.get(scope[0])
     made_by_call = binding is not None and len(scope) == 1 and binding.edit["what"] == "assignment"
     gone = {*lost, *edited.removed_names(merger, scope), *_names_before(merger, binding, scope)}
+    gone |= lookers.given_by_removed_decorators(merger, scope)
     for name in old:
         goes = made_by_call or name in gone or _is_generated(name)
         if goes and name not in new and name == "__type_params__":
@@ -139,6 +144,8 @@ def _annotated_names(merger, scope):
 def _written_names(merger, scope):
     """Names that the statements of the new class body bind."""
     unit = merger.change.classes.get(scope)
+    if unit is None and scope[0] in merger.moved_attributes:
+        unit = merger.bound[scope[0]].edit
     if unit is None:
         return ()
     body = find_class_body(compile_excerpt(unit["run"], merger.namespace.filename), scope)
@@ -176,7 +183,7 @@ def _merge_attribute(merger, live, scope, name, old, new, is_taken):
         for accessor in ("fget", "fset", "fdel"):
             if getattr(old, accessor) is not None:
                 merger.merge_function(getattr(old, accessor), getattr(new, accessor))
-    elif is_taken:
+    elif is_taken and not merger.take_member(scope, live, name, old, new):
         plan.set_class_attribute(live, name, new)
 
 

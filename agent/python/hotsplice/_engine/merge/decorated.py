@@ -5,6 +5,7 @@ from the function, or from its own arguments, is new.
 """
 
 import dis
+import re
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -62,6 +63,25 @@ def attributes(merger: Any, live: FunctionType, made: FunctionType, edit: Any) -
         names = ", ".join(f"{live.__name__}.{name}" for name in counted)
         outcome.caveat("HS0402", f"{names} holds what the program has counted; its value is kept")
     return taken
+
+
+def assigned(merger: Any) -> frozenset[str]:
+    """Attributes that statements of the module give functions: ``view.hits = 0``. They are no decorator's."""
+    if merger.assigned is None:
+        lines = re.findall(r"^[ \t]*\w+\.(\w+)[ \t]*(?:[-+*/|&]?=[^=]|:)", merger.change.text, re.MULTILINE)
+        merger.assigned = frozenset(lines)
+    found: frozenset[str] = merger.assigned
+    return found
+
+
+def hand_on(merger: Any, old: Any, new: Any) -> None:
+    """What statements of the module gave the former object of a function, the new one has too."""
+    held, given = objects.dictionary(old), objects.dictionary(new)
+    if held is None or given is None or not merger.is_new(new) or isinstance(new, type):
+        return
+    for name in assigned(merger):
+        if name in held and name not in given:
+            merger.plan.set_name(given, name, held[name])
 
 
 def merge_descriptor(merger: Any, live: Any, made: Any, edit: Any) -> bool:

@@ -7,9 +7,21 @@ def names(merger, scope):
     return {
         lookup.mangled(name, scope)
         for outcome in merger.change.outcomes
-        if tuple(outcome.edit["scope"]) == scope and outcome.edit["change"] != "removed"
+        if _is_given(outcome.edit, scope)
         for name in outcome.edit["binds"]
     }
+
+
+def _is_given(edit, scope):
+    """Whether an edit gives names in a class something: a statement that only moved does not."""
+    is_moved = edit["kind"] == "lines" and edit["what"] != "function"
+    return tuple(edit["scope"]) == scope and edit["change"] != "removed" and not is_moved
+
+
+def member(merger, scope, name):
+    """The outcome of the edit that binds a name in a class; the last one, if there are several."""
+    own = (outcome for outcome in reversed(merger.change.outcomes) if _is_given(outcome.edit, scope))
+    return next((one for one in own if name in (lookup.mangled(bound, scope) for bound in one.edit["binds"])), None)
 
 
 def removed_names(merger, scope):

@@ -6,6 +6,7 @@ again in place.
 import abc
 import ast
 import dataclasses
+import dis
 import enum
 import functools
 import sys
@@ -14,7 +15,8 @@ from types import FunctionType
 from typing import Any
 
 from ..live import lookup, objects
-from ..live.code import join
+from ..live.code import join, tree
+from ..live.files import live_file
 
 # What may be looked at: assignments and annotations, methods with special names that are there or not, all that can be
 # seen of methods, and what an enum calls for each of its members.
@@ -145,6 +147,29 @@ def statement(merger: Any, scope: tuple[str, ...]) -> Any:
         # It may stand in a branch.
         found = [one for one in ast.walk(found) if isinstance(one, ast.ClassDef) and one.name == name][-1]
     return found
+
+
+def given_by_removed_decorators(merger: Any, scope: tuple[str, ...]) -> set[str]:
+    """Attributes that decorators set which the class statement no longer has, as far as their code shows."""
+    if scope not in merger.change.classes:
+        return set()
+    found: Any = ast.parse(live_file(merger.change.path).text)
+    for name in scope:
+        statements = [one for one in ast.walk(found) if isinstance(one, ast.ClassDef) and one.name == name]
+        if not statements:
+            return set()
+        found = statements[-1]
+    stay = {ast.dump(one) for one in statement(merger, scope).decorator_list}
+    gone = [one for one in found.decorator_list if ast.dump(one) not in stay]
+    values = [lookup.dotted(merger.namespace, one.func if isinstance(one, ast.Call) else one) for one in gone]
+    functions = [value for value in values if type(value) is FunctionType]
+    return {
+        instruction.argval
+        for function in functions
+        for code in tree(function.__code__)
+        for instruction in dis.get_instructions(code)
+        if instruction.opname == "STORE_ATTR"
+    }
 
 
 def is_collected(owner: type, value: object) -> bool:

@@ -19,6 +19,7 @@ from . import (
     decorated,
     defaults,
     deferred,
+    edited,
     enums,
     fields,
     headers,
@@ -56,6 +57,8 @@ class Merger:
         # Definitions that came from other files of the patch: name → the live one; ids of those files' namespaces.
         self.moved = {}
         self.moved_from = set()
+        # What the former class statement gave the attributes of such a class: name → {attribute: literal}.
+        self.moved_attributes = {}
         self.former_code = None
         # (made while evaluating, live object that takes its place), of all files of the patch
         self.replaced = replaced
@@ -77,6 +80,8 @@ class Merger:
         self.held_then = {}
         # id of an outcome → names that later ones bind or update, too
         self.later = {}
+        # Attributes that the module's statements give functions, once that was asked for.
+        self.assigned = None
         # Names to which an assignment gave a class that was there before.
         self.given = set()
         self.containers = containers
@@ -257,6 +262,16 @@ class Merger:
         self.world.give(owner, {name: seen[name] for name in names if name in seen})
         outcome.applied()
 
+    def take_member(self, scope, owner, name, old, new):
+        """Whether an attribute of a class that was made again stays, or is given what the text says in place."""
+        outcome = edited.member(self, scope, name)
+        edit = outcome.edit if outcome is not None else {"what": None}
+        if bindings.is_statement(edit):
+            return bindings.take_member(self, outcome, scope, name, old, new)
+        if edit["what"] == "function" and edit["change"] in ("changed", "added"):
+            references.move_member(self, (*scope, name), old, new, outcome)
+        return False
+
     def show_others(self, others):
         """Other modules that are evaluated later see what is new here under the names by which they imported it."""
         for name in {*self.bound, *(scope[0] for scope in self.rebuilt)}:
@@ -324,7 +339,7 @@ class Merger:
             if live.__dict__.get(key, MISSING) is not value:
                 self.plan.set_name(live.__dict__, key, value)
         for key in list(live.__dict__):
-            if key not in made.__dict__ and (decorators_changed or key == "__wrapped__"):
+            if key not in {*made.__dict__, *decorated.assigned(self)} and (decorators_changed or key == "__wrapped__"):
                 self.plan.delete_name(live.__dict__, key)
         self.replaced.append((made, live))
 
@@ -423,6 +438,8 @@ class Merger:
         elif self._is_done_in_place((), name, old, new):
             return
         else:
+            if edit["what"] == "function" and old is not MISSING:
+                decorated.hand_on(self, old, new)
             self.plan.set_name(holder, name, new)
             if bindings.is_made_again(self, (), name, old):
                 references.move_object(self, name, old, new, outcome)
@@ -491,7 +508,7 @@ class Merger:
         self.plan.set_class_attribute(owner, name, new)
         if bindings.is_made_again(self, scope, name, old):
             references.move_object(self, name, old, new, outcome)
-        elif edit["what"] == "function" and edit["change"] == "changed" and old is not MISSING:
+        elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:
             references.move_member(self, (*scope, name), old, new, outcome)
 
 

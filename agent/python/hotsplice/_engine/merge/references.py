@@ -118,7 +118,13 @@ def move_object(merger, name, old, new, outcome):
 
 def move_member(merger, path, old, new, outcome):
     """What a decorator made of a method is another object: other names of the former one follow."""
+    if isinstance(old, FunctionType) and old.__qualname__ == ".".join((*path[:-1], "<lambda>")):
+        # A method that was written as an assignment.
+        move_object(merger, path[-1], old, new, outcome)
+        return
     if isinstance(old, _VALUES) or (isinstance(old, (FunctionType, type)) and old.__qualname__ != ".".join(path)):
+        return
+    if outcome.edit["change"] == "added":
         return
     left = move(merger.plan, [(old, new)], [merger])
     if type(old) is not type(new) and {type(old), type(new)} <= {FunctionType, staticmethod, classmethod}:

@@ -1,37 +1,71 @@
 """Definitions that move from one file of a patch to another keep their identity."""
 
+import ast
 from types import FunctionType
 from typing import Any
 
+from ..evaluate.syntax import elements
+from ..live.files import live_file
+
 _OWN = {"__module__", "__dict__", "__weakref__", "__doc__", "__qualname__", "__static_attributes__", "__firstlineno__"}
+
+# In a compound statement, too.
+_DEFINING = ("function", "class", "block")
 
 
 def find(mergers: list[Any]) -> None:
     """Tells each merger which of the definitions that are new in its file are live, in a file that has lost them."""
     gone = [
-        (merger, outcome.edit["definition"], merger.namespace.globals.get(outcome.edit["definition"]))
+        (merger, name, merger.namespace.globals.get(name))
         for merger in mergers
         for outcome in merger.change.outcomes
-        if not outcome.edit["scope"] and outcome.edit["what"] in ("function", "class") and _is_lost(outcome.edit)
+        if not outcome.edit["scope"] and outcome.edit["what"] in _DEFINING and _is_lost(outcome.edit)
+        # It binds what nothing in its file binds any more; an import may.
+        for name in {*outcome.edit["binds"], *outcome.edit["definition"].split(", ")}
     ]
     for merger in mergers if gone else ():
         for name, outcome in merger.bound.items():
             made = merger.shadow.globals.get(name)
-            if outcome.edit["what"] not in ("function", "class") or name in merger.namespace.globals:
+            if outcome.edit["what"] not in _DEFINING:
                 continue
+            # It may have been imported from where it stood.
+            held = merger.namespace.globals.get(name)
             for source, former, live in gone:
-                if former == name and source is not merger and _is_own(live, source.namespace) and _fits(live, made):
+                if former != name or source is merger or (held is not None and held is not live):
+                    continue
+                if made is not live and _is_own(live, source.namespace) and _fits(live, made):
                     merger.moved[name] = live
+                    if not isinstance(live, FunctionType):
+                        merger.moved_attributes[name] = _attributes(live_file(source.change.path).text, name)
                     merger.moved_from.add(id(source.namespace.globals))
                     merger.stand_ins[id(made)] = live
 
 
+def _attributes(text: str, name: str) -> dict[str, Any]:
+    """Literals that a class statement gives its attributes."""
+    found: dict[str, Any] = {}
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.ClassDef) or node.name != name:
+            continue
+        for statement in node.body:
+            for one in elements(statement):
+                targets = one.targets if isinstance(one, ast.Assign) else ()
+                try:
+                    found.update(
+                        (target.id, ast.literal_eval(one.value)) for target in targets if isinstance(target, ast.Name)
+                    )
+                except (ValueError, TypeError):
+                    continue
+    return found
+
+
 def _is_lost(edit: dict[str, Any]) -> bool:
-    return edit["change"] == "removed" or edit["kind"] == "replaced"
+    return bool(edit["change"] == "removed" or edit["kind"] == "replaced")
 
 
 def _is_own(live: Any, namespace: Any) -> bool:
-    return (type(live) is FunctionType or issubclass(type(live), type)) and live.__module__ == namespace.name
+    is_definition = type(live) is FunctionType or issubclass(type(live), type)
+    return is_definition and bool(live.__module__ == namespace.name)
 
 
 def _fits(live: Any, made: Any) -> bool:
