@@ -147,9 +147,11 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
     };
     // `TABLE["new"] = 1` gives a table that others have imported another item.
     let live = session.known_baseline(&change.path);
+    // So does an assignment of a name that another statement had bound.
     let is_known = |name: &str| live.as_ref().is_ok_and(|live| live.outline.binds(name));
-    let is_fresh =
-        |edit: &Edit, name: &str| edit.change != Change::Added || name.contains(['.', '[']) || is_known(name);
+    let is_fresh = |edit: &Edit, name: &str| {
+        edit.change != Change::Added || name.contains(['.', '[']) || (edit.what == What::Assignment && is_known(name))
+    };
     let mut values: Vec<&str> = Vec::new();
     for edit in change.edits.iter().filter(is_value).filter(|edit| edit.change != Change::Removed) {
         values.extend(edit.fresh_names.iter().map(String::as_str).filter(|name| is_fresh(edit, name)));
