@@ -57,8 +57,7 @@ class Merger:
         # Definitions that came from other files of the patch: name → the live one; ids of those files' namespaces.
         self.moved = {}
         self.moved_from = set()
-        # What the former class statement gave the attributes of such a class: name → {attribute: literal}.
-        self.moved_attributes = {}
+        self.moved_attributes = {}  # What the former statement of such a class gave: name → {attribute: literal}.
         self.former_code = None
         # (made while evaluating, live object that takes its place), of all files of the patch
         self.replaced = replaced
@@ -80,8 +79,7 @@ class Merger:
         self.held_then = {}
         # id of an outcome → names that later ones bind or update, too
         self.later = {}
-        # Attributes that the module's statements give functions, once that was asked for.
-        self.assigned = None
+        self.assigned = None  # Attributes that the module's statements give functions, once that was asked for.
         # Names to which an assignment gave a class that was there before.
         self.given = set()
         self.containers = containers
