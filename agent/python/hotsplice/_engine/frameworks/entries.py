@@ -20,12 +20,12 @@ Entries = list[tuple[Any, Any]]
 
 
 def same(one: Entries, other: Entries) -> bool:
-    return len(one) == len(other) and all(a[0] is b[0] and a[1] is b[1] for a, b in zip(one, other))
+    return len(one) == len(other) and all(stores.is_same(a, b) for a, b in zip(one, other))
 
 
 def without(entries: Entries, others: Entries) -> Entries:
     """Entries but for those of others, each as often as it stands there; the last ones stay."""
-    counts: dict[tuple[int, int], int] = {}
+    counts: dict[tuple[int | str, int], int] = {}
     for entry in others:
         counts[identity(entry)] = counts.get(identity(entry), 0) + 1
     left = []
@@ -39,7 +39,7 @@ def without(entries: Entries, others: Entries) -> Entries:
 
 def with_others(wanted: Entries, gone: Entries, came: Entries) -> Entries:
     """Entries without those that are gone, and with those that came: under a key that was there in its place."""
-    counts: dict[tuple[int, int], int] = {}
+    counts: dict[tuple[int | str, int], int] = {}
     for entry in gone:
         counts[identity(entry)] = counts.get(identity(entry), 0) + 1
     came, found = list(came), []
@@ -55,8 +55,10 @@ def with_others(wanted: Entries, gone: Entries, came: Entries) -> Entries:
     return [*found, *(one for one in came if one[0] is None or not any(equal(one[0], key) for key, _ in found))]
 
 
-def identity(entry: tuple[Any, Any]) -> tuple[int, int]:
-    return id(entry[0]), id(entry[1])
+def identity(entry: tuple[Any, Any]) -> "tuple[int | str, int]":
+    """A dictionary keeps the key that it has when it is given an equal one: a text is its text, whichever object that is."""
+    key, value = entry
+    return key if type(key) is str else id(key), id(value)
 
 
 def equal(one: Any, other: Any) -> bool:

@@ -49,11 +49,17 @@ def _is_plain(kind: type) -> bool:
     return True
 
 
+def is_same(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
+    """Whether two entries are the same; a text is its text, whichever object that is."""
+    is_key = one[0] is other[0] or (type(one[0]) is str and type(other[0]) is str and one[0] == other[0])
+    return is_key and one[1] is other[1]
+
+
 def keep(container: Any, wanted: list[tuple[Any, Any]]) -> None:
     """Has a container hold exactly these entries, in this order."""
     kind = kind_of(container)
     now = entries(container)
-    if len(now) == len(wanted) and all(one[0] is two[0] and one[1] is two[1] for one, two in zip(now, wanted)):
+    if len(now) == len(wanted) and all(map(is_same, now, wanted)):
         return
     if kind is dict:
         _keep_items(container, now, wanted)
@@ -100,7 +106,7 @@ def exchange(container: Any, wanted_of: Callable[[list[tuple[Any, Any]]], list[t
 
 def plan(plan: Any, container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> bool:
     """Plans that a container which holds ``before`` is to hold ``wanted``; answers whether that is another content."""
-    if len(before) == len(wanted) and all(one[0] is two[0] and one[1] is two[1] for one, two in zip(before, wanted)):
+    if len(before) == len(wanted) and all(map(is_same, before, wanted)):
         return False
     kind = kind_of(container)
     if kind is dict:
