@@ -56,7 +56,7 @@ def with_others(wanted: Entries, gone: Entries, came: Entries) -> Entries:
 
 
 def identity(entry: tuple[Any, Any]) -> "tuple[int | str, int]":
-    """A dictionary keeps the key that it has when it is given an equal one: a text is its text, whichever object that is."""
+    """A dictionary that is given an equal key keeps the one that it has: a text is its text, whichever object."""
     key, value = entry
     return key if type(key) is str else id(key), id(value)
 
