@@ -4,7 +4,8 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, Stmt, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
-use super::names::{Names, dotted};
+use super::dotted::dotted;
+use super::names::Names;
 use crate::tree::{InstanceAttribute, Node};
 
 /// Functions that run once for each object.

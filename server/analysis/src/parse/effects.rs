@@ -3,7 +3,7 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Comprehension, Expr, ExprContext, Parameters, Stmt};
 
-use super::names::dotted;
+use super::dotted::dotted;
 use crate::effects::{EAGER, Effects, MUTATING};
 
 /// What a statement does when it runs.

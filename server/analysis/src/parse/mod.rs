@@ -2,6 +2,8 @@
 
 mod attributes;
 mod builder;
+mod containers;
+mod dotted;
 mod effects;
 mod hashing;
 mod names;

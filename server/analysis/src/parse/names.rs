@@ -3,78 +3,10 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Comprehension, ExceptHandler, Expr, ExprContext, Pattern, Stmt};
 
+use super::containers::{is_container, updated, value_of};
+use super::dotted::{dotted, head};
 use super::hashing::{self, hash_of};
 use crate::tree::{Binding, contents};
-
-/// Methods that change what they are called on and, of a plain container, run nothing else.
-const UPDATES: [&str; 17] = [
-    "add",
-    "append",
-    "appendleft",
-    "clear",
-    "discard",
-    "extend",
-    "extendleft",
-    "insert",
-    "move_to_end",
-    "pop",
-    "popleft",
-    "remove",
-    "reverse",
-    "rotate",
-    "setdefault",
-    "sort",
-    "update",
-];
-
-/// Types whose call makes a plain container.
-const CONTAINERS: [&str; 12] = [
-    "dict",
-    "list",
-    "set",
-    "bytearray",
-    "OrderedDict",
-    "defaultdict",
-    "deque",
-    "Counter",
-    "collections.OrderedDict",
-    "collections.defaultdict",
-    "collections.deque",
-    "collections.Counter",
-];
-
-fn is_container(value: &Expr) -> bool {
-    match value {
-        Expr::List(_) | Expr::Set(_) | Expr::Dict(_) => true,
-        Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) => true,
-        Expr::Call(call) => dotted(&call.func).is_some_and(|name| CONTAINERS.contains(&name.as_str())),
-        _ => false,
-    }
-}
-
-/// The structure of a value: `dict()` is `{}`.
-fn value_of(value: &Expr) -> u64 {
-    let call = match value {
-        Expr::Dict(dict) if dict.items.is_empty() => return hash_of("{}"),
-        Expr::List(list) if list.elts.is_empty() => return hash_of("[]"),
-        Expr::Call(call) => call,
-        _ => return hashing::expression(value),
-    };
-    let is_empty = call.arguments.args.is_empty() && call.arguments.keywords.is_empty();
-    match (is_empty, dotted(&call.func).as_deref()) {
-        (true, Some("dict")) => hash_of("{}"),
-        (true, Some("list")) => hash_of("[]"),
-        _ => hashing::expression(value),
-    }
-}
-
-/// The name of what a call changes.
-fn updated(expression: &Expr) -> Option<&str> {
-    let Expr::Call(call) = expression else { return None };
-    let Expr::Attribute(method) = &*call.func else { return None };
-    let Expr::Name(name) = &*method.value else { return None };
-    UPDATES.contains(&method.attr.as_str()).then_some(name.id.as_str())
-}
 
 fn elements(expression: &Expr) -> &[Expr] {
     match expression {
@@ -295,26 +227,6 @@ impl Names {
     }
 }
 
-/// `a.b.c` as one dotted name, when it is one.
-pub(super) fn dotted(expression: &Expr) -> Option<String> {
-    let mut parts = Vec::new();
-    let mut current = expression;
-    loop {
-        match current {
-            Expr::Attribute(attribute) => {
-                parts.push(attribute.attr.as_str());
-                current = &attribute.value;
-            }
-            Expr::Name(name) => {
-                parts.push(name.id.as_str());
-                parts.reverse();
-                return Some(parts.join("."));
-            }
-            _ => return None,
-        }
-    }
-}
-
 impl<'a> Visitor<'a> for Names {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
@@ -502,11 +414,6 @@ impl<'a> Visitor<'a> for Names {
         }
         visitor::walk_pattern(self, pattern);
     }
-}
-
-/// The part of a dotted name before the first dot.
-fn head(name: &str) -> &str {
-    name.split(['.', '[']).next().unwrap_or(name)
 }
 
 fn generators(comprehension: &Expr) -> &[Comprehension] {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Arguments, Expr, ModModule, Parameters, Stmt, StmtFunctionDef};
 
-use super::names::dotted;
+use super::dotted::dotted;
 use crate::misfits::{Import, Offer, References, Shape, Use};
 
 pub(super) fn of(module: &ModModule) -> References {

@@ -4,7 +4,7 @@ use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::Ranged;
 
 use super::builder::{is_docstring, is_main_guard};
-use super::names::dotted;
+use super::dotted::dotted;
 
 /// Where statements begin that do more than give names their values when they run.
 pub(super) fn find(statement: &Stmt, found: &mut Vec<usize>) {
