@@ -1,6 +1,7 @@
 """Whether running a statement can look at nothing that a patch changes, however long it takes."""
 
 import ast
+import builtins
 import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -31,8 +32,13 @@ def is_quiet(edit: dict[str, Any], namespaces: list[Any]) -> bool:
         return False
     for namespace in namespaces:
         seen: set[int] = set()
-        if not all(_is_quiet(name, namespace.globals, seen) for name in names):
-            return False
+        for name in names:
+            head = name.rstrip(".")
+            if head not in namespace.globals and head not in builtins.__dict__:
+                # What the patch has just given it.
+                return False
+            if not _is_quiet(name, namespace.globals, seen):
+                return False
     return True
 
 
