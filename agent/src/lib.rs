@@ -39,6 +39,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("UNSET", commit::unset(module.py())?)?;
     module.add("ProgramChanged", module.py().get_type::<commit::ProgramChanged>())?;
+    module.add("CallsWentOn", module.py().get_type::<commit::CallsWentOn>())?;
     module.add("RollbackFailed", module.py().get_type::<commit::RollbackFailed>())?;
     module.add_class::<commit::Retired>()?;
     for function in [

@@ -21,12 +21,13 @@ mod operation;
 mod queues;
 mod sweep;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyDict, PyList};
 
 use crate::cpython::{self, audit, bodies, functions, layout};
 use crate::job;
@@ -39,6 +40,12 @@ pyo3::create_exception!(
     ProgramChanged,
     PyException,
     "What the plan was made for is not so any more."
+);
+pyo3::create_exception!(
+    hotsplice._agent,
+    CallsWentOn,
+    PyException,
+    "Calls of code that the patch retires have begun or gone on since they were looked at."
 );
 pyo3::create_exception!(
     hotsplice._agent,
@@ -58,14 +65,16 @@ pub fn unset(py: Python<'_>) -> PyResult<Py<PyAny>> {
 }
 
 /// Gives what was replaced, and what the sweep found. `retired` says which code goes: (old, new, owner, texts) each, as
-/// [`Retired`] has it. `fail_at` is for tests: the number of an operation that is to fail.
+/// [`Retired`] has it. `fail_at` is for tests: the number of an operation that is to fail. `places` has the code objects by id and
+/// where calls of them may stand (`f_lasti`): with one that stands elsewhere nothing is done, and [`CallsWentOn`] raised.
 #[pyfunction]
-#[pyo3(signature = (operations, retired = None, fail_at = None))]
+#[pyo3(signature = (operations, retired = None, fail_at = None, places = None))]
 pub fn commit<'py>(
     py: Python<'py>,
     operations: &Bound<'py, PyList>,
     retired: Option<&Bound<'py, Retired>>,
     fail_at: Option<usize>,
+    places: Option<HashMap<usize, HashSet<isize>>>,
 ) -> PyResult<(Bound<'py, PyList>, sweep::Found)> {
     // What a first use would look up, import or allocate is done before anything is changed.
     cpython::required()?;
@@ -82,17 +91,37 @@ pub fn commit<'py>(
         audit::find(py)?;
     }
     let operations = hashed::prepare(py, operations)?;
-    job::begin_commit()?;
     // SAFETY: the GIL is held.
     let collecting = unsafe { ffi::PyGC_Disable() } == 1;
     let silence = if is_heard { audit::Silence::begin(py) } else { None };
-    let result = carry_out(py, &operations, retired, fail_at);
+    let result = check_calls(py, places.as_ref())
+        .and_then(|()| job::begin_commit())
+        .and_then(|()| carry_out(py, &operations, retired, fail_at));
     drop(silence);
     if collecting {
         // SAFETY: the GIL is held.
         unsafe { ffi::PyGC_Enable() };
     }
     result
+}
+
+/// Whether every call on a thread's stack stands where it stood when the plan was made.
+fn check_calls(py: Python<'_>, places: Option<&HashMap<usize, HashSet<isize>>>) -> PyResult<()> {
+    let Some(places) = places.filter(|places| !places.is_empty()) else { return Ok(()) };
+    for frame in cpython::frames::current_frames(py)?.cast::<PyDict>()?.values() {
+        let mut next = Some(frame);
+        while let Some(frame) = next.filter(|frame| !frame.is_none()) {
+            // Fields of a frame: no Python code runs.
+            let code = frame.getattr("f_code")?;
+            if let Some(known) = places.get(&(code.as_ptr() as usize))
+                && !known.contains(&frame.getattr("f_lasti")?.extract()?)
+            {
+                return Err(CallsWentOn::new_err("calls have gone on since they were looked at"));
+            }
+            next = Some(frame.getattr("f_back")?);
+        }
+    }
+    Ok(())
 }
 
 fn carry_out<'py>(

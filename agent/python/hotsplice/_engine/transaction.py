@@ -5,7 +5,7 @@ import re
 import sys
 from collections import deque
 from functools import partial
-from time import perf_counter_ns, time
+from time import perf_counter_ns, sleep, time
 
 from .. import _loading
 from . import evaluation, frameworks
@@ -32,6 +32,9 @@ _WHOLE_FILE = {
     "binds": [],
     "reads": [],
 }
+
+# How often the world of a patch is worked out anew because calls went on meanwhile.
+_ATTEMPTS = 10
 
 _FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^)]*\))", re.MULTILINE)
 
@@ -279,22 +282,33 @@ class Transaction:
         for change in self.files:
             if live_file(change.path).version != change.base_version:
                 raise EngineError("HS0203", "the live text was changed since the patch was prepared; try again")
-        world = self._prepare_world()
         files = [(change, live_file(change.path)) for change in self.files]
-        retired = self._retired()
-        try:
-            replaced, (_swept, lacking, makes_more) = native.commit(
-                self.plan.operations, retired, self.options.get("fail_at")
-            )
-            if world is not None:
-                world.is_live = True
-        except native.ProgramChanged as error:
-            raise EngineError("HS0203", f"{error}, since that was prepared; try again") from None
-        except native.RollbackFailed as error:
-            raise EngineError("HS0604", f"the commit failed and left traces: {error}") from None
-        finally:
-            if world is not None and not world.is_live:
-                world.end()
+        operations = list(self.plan.operations)
+        # Calls go on while their world is worked out: then it is not theirs any more.
+        for attempt in range(1, _ATTEMPTS + 1):
+            self.plan.operations[:] = operations
+            world, problems = self._prepare_world()
+            retired = self._retired()
+            places = self.places if attempt < _ATTEMPTS else None
+            try:
+                replaced, (_swept, lacking, makes_more) = native.commit(
+                    self.plan.operations, retired, self.options.get("fail_at"), places
+                )
+                if world is not None:
+                    world.is_live = True
+                break
+            except native.CallsWentOn:
+                sleep(0)
+            except native.ProgramChanged as error:
+                raise EngineError("HS0203", f"{error}, since that was prepared; try again") from None
+            except native.RollbackFailed as error:
+                raise EngineError("HS0604", f"the commit failed and left traces: {error}") from None
+            finally:
+                if world is not None and not world.is_live:
+                    world.abandon()
+        del operations
+        for outcome, what in problems:
+            outcome.caveat("HS0308", f"a call that began before {what}, which may not fit it")
         # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.
         self.is_live = True
         for change, file in files:
@@ -424,16 +438,16 @@ class Transaction:
         self.old_calls = [call for call in self.old_calls if not lookup.same_file(call.code.co_filename, change.path)]
 
     def _prepare_world(self):
-        """What calls that run retired code go on seeing; reports what can't be kept for them."""
+        """What calls that run retired code go on seeing, and what can't be kept for them: (outcome, words) each."""
         world = world_plan.plan(self)
+        problems = []
         for code, _line, what in dict.fromkeys(world.problems if world is not None else ()):
             change = next((one for one in self.files if lookup.same_file(code.co_filename, one.path)), self.files[0])
-            outcome = change.outcome_of_old(code.co_firstlineno)
-            outcome.caveat("HS0308", f"a call that began before {what}, which may not fit it")
+            problems.append((change.outcome_of_old(code.co_firstlineno), what))
         if world is not None:
             # Nothing may keep the code that the end of its last call frees.
             world.problems.clear()
-        return world
+        return world, problems
 
     def _show_text(self, change):
         """Tracebacks, debuggers and ``inspect`` read the live text, also where the file on disk says otherwise."""

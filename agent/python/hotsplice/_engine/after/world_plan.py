@@ -79,6 +79,10 @@ def plan(transaction: Any) -> World | None:
     changes = Changes(transaction.plan.operations)
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
     inside = calls.running([*changes.retired.values(), *earlier])
+    transaction.places = {key: set() for key in changes.retired}
+    for call in inside:
+        if id(call.code) in transaction.places:
+            transaction.places[id(call.code)].add(call.offset)
     modules = list(_module_calls(transaction))
     for call in inside:
         call.is_earlier = id(call.code) not in changes.retired
@@ -93,7 +97,7 @@ def plan(transaction: Any) -> World | None:
     try:
         _complete(world, changes, transaction, inside, modules)
     except BaseException:
-        world.end()
+        world.abandon()
         raise
     return world
 

@@ -266,6 +266,11 @@ class World:
         if not any(native.functions_of(codes)):
             self.end()
 
+    def abandon(self) -> None:
+        """Nothing of the patch goes live: what was deferred until then is not done."""
+        self.deferred.clear()
+        self.end()
+
     def end(self) -> None:
         """Everything deferred is carried out; retired code that is left sees what everybody sees."""
         if self in _worlds:
