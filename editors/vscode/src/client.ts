@@ -7,6 +7,7 @@ import {
   ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
+  type MessageSignature,
   ResponseError,
   type ServerOptions,
 } from "vscode-languageclient/node";
@@ -18,6 +19,24 @@ const MOST_RESTARTS = 4;
 
 /** What our client can do beyond the protocol, as docs/lsp.md names it: it has views of its own for notifications. */
 const EXPERIMENTAL = { hotspliceNotifications: true };
+
+/** Whether the server has shown a failure by itself: what has one of its codes. */
+function isShown(error: unknown): boolean {
+  return error instanceof ResponseError && (error.data as { code?: string } | undefined)?.code !== undefined;
+}
+
+class Client extends LanguageClient {
+  /** Without a second notification, which would only say that a request failed. */
+  override handleFailedRequest<T>(
+    type: MessageSignature,
+    token: vscode.CancellationToken | undefined,
+    error: unknown,
+    defaultValue: T,
+    showNotification = true,
+  ): T {
+    return super.handleFailedRequest(type, token, error, defaultValue, showNotification && !isShown(error));
+  }
+}
 
 export function createClient(program: string, log: vscode.OutputChannel): LanguageClient {
   const server: ServerOptions = { command: program, args: ["lsp"] };
@@ -33,8 +52,7 @@ export function createClient(program: string, log: vscode.OutputChannel): Langua
         try {
           return (await next(command, parameters)) as unknown;
         } catch (error) {
-          // What has a code the server has shown by itself.
-          if (error instanceof ResponseError && (error.data as { code?: string } | undefined)?.code !== undefined) return undefined;
+          if (isShown(error)) return undefined;
           throw error;
         }
       },
@@ -61,7 +79,7 @@ export function createClient(program: string, log: vscode.OutputChannel): Langua
       },
     },
   };
-  const client = new LanguageClient("hotsplice", "Hotsplice", server, options);
+  const client = new Client("hotsplice", "Hotsplice", server, options);
   client.registerFeature({
     fillClientCapabilities: (capabilities) => {
       capabilities.experimental = { ...(capabilities.experimental as object | undefined), ...EXPERIMENTAL };
