@@ -34,6 +34,13 @@ fn assignment(path: &Path, version: u64, text: &str, limit_ms: u64) -> Value {
 }
 
 /// The next answer; news that come before it are left out.
+/// A connection to the one process.
+fn connected(workspace: &Workspace) -> Wire {
+    let mut wire = Wire::connect(&workspace.sessions(1).remove(0));
+    wire.hello(1).expect("hello");
+    wire
+}
+
 fn next_answer(wire: &mut Wire) -> Value {
     loop {
         let message = wire.receive().expect("an answer");
@@ -50,9 +57,7 @@ fn code_that_catches_every_exception_is_abandoned_and_the_next_patch_goes_live()
         let spin = "import time\nTABLE = {}\nTICKS = []\ndef spin():\n    while True:\n        try:\n            TICKS.append(1)\n            time.sleep(0.001)\n        except BaseException:\n            pass\n";
         let mut program = start(&workspace, python, spin);
         let path = workspace.path().join("m.py");
-        let entry = workspace.sessions(1).remove(0);
-        let mut wire = Wire::connect(&entry);
-        wire.hello(1).expect("hello");
+        let mut wire = connected(&workspace);
         wire.request(2, "patch/prepare", &assignment(&path, 0, "TABLE['new'] = 1; X = spin()", 300))
             .expect("it listens");
         let answer = next_answer(&mut wire);
@@ -77,9 +82,7 @@ fn what_follows_a_commit_is_stopped_too_and_the_rest_of_it_is_done() {
         let module = "import hotsplice, time\nDONE = []\n@hotsplice.on_patch\ndef first(patch):\n    while True:\n        try:\n            time.sleep(0.001)\n        except BaseException:\n            pass\n@hotsplice.on_patch\ndef second(patch):\n    DONE.append(1)\n";
         let mut program = start(&workspace, python, module);
         let path = workspace.path().join("m.py");
-        let entry = workspace.sessions(1).remove(0);
-        let mut wire = Wire::connect(&entry);
-        wire.hello(1).expect("hello");
+        let mut wire = connected(&workspace);
         wire.request(2, "patch/prepare", &assignment(&path, 0, "X = 1", 2000)).expect("it listens");
         let answer = next_answer(&mut wire);
         let result = &answer["result"];
@@ -94,9 +97,7 @@ fn a_patch_that_nobody_waits_for_any_more_does_not_go_live() {
     let workspace = Workspace::new();
     let mut program = start(&workspace, pythons::newest(), "X = 0\n");
     let path = workspace.path().join("m.py");
-    let entry = workspace.sessions(1).remove(0);
-    let mut wire = Wire::connect(&entry);
-    wire.hello(1).expect("hello");
+    let mut wire = connected(&workspace);
     let ask_until = |wire: &mut Wire, id: u64, expires: Expiry| {
         let request = json!({ "jsonrpc": "2.0", "id": id, "method": "patch/prepare",
             "params": assignment(&path, 0, "X = 1", 1000), "expires": expires });
@@ -116,9 +117,7 @@ fn a_patch_that_is_worked_on_is_waited_for() {
     let workspace = Workspace::new();
     let mut program = start(&workspace, pythons::newest(), "X = 0\n");
     let path = workspace.path().join("m.py");
-    let entry = workspace.sessions(1).remove(0);
-    let mut wire = Wire::connect(&entry);
-    wire.hello(1).expect("hello");
+    let mut wire = connected(&workspace);
     let slow = assignment(&path, 0, "X = (__import__('time').sleep(6), 1)[1]", 20_000);
     let request = json!({ "jsonrpc": "2.0", "id": 2, "method": "patch/prepare", "params": slow,
         "expires": Expiry::after(Duration::from_secs(5)) });

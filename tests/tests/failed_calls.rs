@@ -1,5 +1,6 @@
 //! A call that fails is held at the terminal, mended, and tried again.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use hotsplice_tests::program::{Called, Workspace};
@@ -118,13 +119,19 @@ print(asyncio.run(shop.later()), asyncio.run(all_of()))
     at_a_terminal(&workspace, pythons::newest(), &json!(steps), &["app.py"], "").expect(0);
 }
 
+/// A Python, and where pytest for it is; nothing where that can't be had.
+fn pytest() -> Option<(&'static Python, PathBuf)> {
+    let python = pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest());
+    let folder = packages::folder(python, "framework-pytest", &["pytest".to_owned()]);
+    if folder.is_none() {
+        println!("pytest can't be had: not tested");
+    }
+    Some((python, folder?))
+}
+
 #[test]
 fn a_failed_test_is_mended_and_run_again_in_the_same_process() {
-    let python = pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest());
-    let Some(folder) = packages::folder(python, "framework-pytest", &["pytest".to_owned()]) else {
-        println!("pytest can't be had: not tested");
-        return;
-    };
+    let Some((python, folder)) = pytest() else { return };
     let workspace = Workspace::new();
     let text = "\
 import pytest
@@ -163,11 +170,7 @@ def test_fixture(database):
 /// pytest's own table of plugins leads to every test: it once lost entries when a decorator ran again.
 #[test]
 fn an_edited_mark_counts_when_the_test_runs_again() {
-    let python = pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest());
-    let Some(folder) = packages::folder(python, "framework-pytest", &["pytest".to_owned()]) else {
-        println!("pytest can't be had: not tested");
-        return;
-    };
+    let Some((python, folder)) = pytest() else { return };
     let workspace = Workspace::new();
     let text = "\
 import pytest

@@ -8,6 +8,9 @@ use serde_json::json;
 /// So often; `HOTSPLICE_PATCHES` asks for more.
 const PATCHES: usize = 1000;
 
+/// Over some tenths of a second.
+const ANSWERS: usize = 40;
+
 /// Says how many blocks of memory the interpreter has handed out, whenever it is asked.
 const PROGRAM: &str = "import gc, sys, subject
 held = subject.work, subject.Shop().price, subject.closure(1)
@@ -39,14 +42,25 @@ fn blocks_after(texts: impl Iterator<Item = String>, bench: &mut Bench) -> i64 {
         let answer = bench.editor.patch_file(&bench.subject);
         assert_eq!(answer[0]["committed"], json!(true), "{answer:#}");
     }
-    bench.program.send("");
-    bench.program.line().parse().expect("a number")
+    bench.blocks()
 }
 
 struct Bench {
     subject: std::path::PathBuf,
     program: hotsplice_tests::program::Program,
     editor: Editor,
+}
+
+impl Bench {
+    /// Retired code is looked after for a moment, in case calls that are still inside make more functions of it: so this is the
+    /// least of many answers.
+    fn blocks(&mut self) -> i64 {
+        let answers = (0..ANSWERS).map(|_| {
+            self.program.send("");
+            self.program.line().parse().expect("a number")
+        });
+        answers.min().expect("some answers")
+    }
 }
 
 #[test]

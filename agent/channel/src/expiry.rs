@@ -45,6 +45,7 @@ fn now() -> u64 {
 
 fn boot() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "no Python is needed for it")]
     BOOT.get_or_init(|| {
         let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         id.trim().to_owned()

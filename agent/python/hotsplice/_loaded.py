@@ -4,6 +4,8 @@ import os
 import sys
 
 _MODULE = type(sys)
+# This package's own folder among them, wherever it was put.
+_INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3", __file__.rpartition("/")[0] + "/")
 _installed = {}
 
 
@@ -42,7 +44,7 @@ def is_installed(path):
     """Whether a file is of an installed package or the standard library, which do not import a project's modules."""
     known = _installed.get(path)
     if known is None:
-        known = any(part in path for part in ("/site-packages/", "/dist-packages/", "/lib/python3"))
+        known = any(part in path for part in _INSTALLED)
         if len(_installed) < 10_000:
             _installed[path] = known
     return known

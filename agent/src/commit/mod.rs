@@ -4,11 +4,12 @@
 //! |---|---|
 //! | parse | the plan's tuples become [`operation::Operation`]s; what a first use would look up or import is looked up |
 //! | prepare | containers whose keys run Python code get new bodies, beside the ones that they have |
+//! | look | every call of retired code stands where it stood, else it is [`CallsWentOn`], and the plan is made anew |
 //! | check | every place still holds what the plan was made for, else it is a [`ProgramChanged`] |
 //! | apply | the operations; each notes how it is taken back |
 //! | sweep | functions that were made from retired code since they were looked for |
 //!
-//! Everything from the check on happens in one hold of the GIL. If something fails, what was done is rolled back; what can't be
+//! Everything from the look on happens in one hold of the GIL. If something fails, what was done is rolled back; what can't be
 //! is reported. Whatever is replaced stays alive until the caller drops the returned list: no destructor runs inside.
 
 mod apply;
@@ -65,16 +66,16 @@ pub fn unset(py: Python<'_>) -> PyResult<Py<PyAny>> {
 }
 
 /// Gives what was replaced, and what the sweep found. `retired` says which code goes: (old, new, owner, texts) each, as
-/// [`Retired`] has it. `fail_at` is for tests: the number of an operation that is to fail. `places` has the code objects by id and
-/// where calls of them may stand (`f_lasti`): with one that stands elsewhere nothing is done, and [`CallsWentOn`] raised.
+/// [`Retired`] has it. `fail_at` is for tests: the number of an operation that is to fail. `calls` has the code objects by id and
+/// where calls of them stand (`f_lasti`): with one that stands elsewhere nothing is done, and [`CallsWentOn`] raised.
 #[pyfunction]
-#[pyo3(signature = (operations, retired = None, fail_at = None, places = None))]
+#[pyo3(signature = (operations, retired = None, fail_at = None, calls = None))]
 pub fn commit<'py>(
     py: Python<'py>,
     operations: &Bound<'py, PyList>,
     retired: Option<&Bound<'py, Retired>>,
     fail_at: Option<usize>,
-    places: Option<HashMap<usize, HashSet<isize>>>,
+    calls: Option<HashMap<usize, HashSet<isize>>>,
 ) -> PyResult<(Bound<'py, PyList>, sweep::Found)> {
     // What a first use would look up, import or allocate is done before anything is changed.
     cpython::required()?;
@@ -94,7 +95,7 @@ pub fn commit<'py>(
     // SAFETY: the GIL is held.
     let collecting = unsafe { ffi::PyGC_Disable() } == 1;
     let silence = if is_heard { audit::Silence::begin(py) } else { None };
-    let result = check_calls(py, places.as_ref())
+    let result = check_calls(py, calls.as_ref())
         .and_then(|()| job::begin_commit())
         .and_then(|()| carry_out(py, &operations, retired, fail_at));
     drop(silence);
@@ -106,14 +107,14 @@ pub fn commit<'py>(
 }
 
 /// Whether every call on a thread's stack stands where it stood when the plan was made.
-fn check_calls(py: Python<'_>, places: Option<&HashMap<usize, HashSet<isize>>>) -> PyResult<()> {
-    let Some(places) = places.filter(|places| !places.is_empty()) else { return Ok(()) };
+fn check_calls(py: Python<'_>, calls: Option<&HashMap<usize, HashSet<isize>>>) -> PyResult<()> {
+    let Some(calls) = calls.filter(|calls| !calls.is_empty()) else { return Ok(()) };
     for frame in cpython::frames::current_frames(py)?.cast::<PyDict>()?.values() {
         let mut next = Some(frame);
         while let Some(frame) = next.filter(|frame| !frame.is_none()) {
             // Fields of a frame: no Python code runs.
             let code = frame.getattr("f_code")?;
-            if let Some(known) = places.get(&(code.as_ptr() as usize))
+            if let Some(known) = calls.get(&(code.as_ptr() as usize))
                 && !known.contains(&frame.getattr("f_lasti")?.extract()?)
             {
                 return Err(CallsWentOn::new_err("calls have gone on since they were looked at"));

@@ -28,6 +28,7 @@ struct Walk {
 fn walk() -> Option<&'static Walk> {
     static WALK: OnceLock<Option<Walk>> = OnceLock::new();
     // SAFETY: each type is that of the function's declaration in pystate.h, unchanged from 3.10 to 3.15.
+    #[expect(clippy::disallowed_methods, reason = "no Python is needed for it")]
     WALK.get_or_init(|| unsafe {
         Some(Walk {
             interpreters: std::mem::transmute::<*mut c_void, Head>(symbol(c"PyInterpreterState_Head")?),

@@ -62,6 +62,7 @@ pub fn symbol(name: &CStr) -> Option<*mut c_void> {
 /// The functions; nothing if this interpreter lacks one that is needed.
 pub fn symbols() -> Option<&'static Symbols> {
     static SYMBOLS: OnceLock<Option<Symbols>> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "no Python is needed for it")]
     SYMBOLS
         .get_or_init(|| {
             // SAFETY: each type is that of the function's declaration in funcobject.h, sysmodule.h, objimpl.h and (the
@@ -99,6 +100,7 @@ static MAIN: OnceLock<Option<usize>> = OnceLock::new();
 
 /// What [`call_soon`] needs; called in the main interpreter, with the GIL held.
 pub fn remember_interpreter(py: Python<'_>) {
+    #[expect(clippy::disallowed_methods, reason = "no Python is needed for it")]
     MAIN.get_or_init(|| {
         if py.version_info() >= (3, 12) {
             return Some(0);

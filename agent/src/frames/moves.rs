@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
@@ -35,8 +35,11 @@ pub struct Target {
     units: usize,
 }
 
-/// The code object's address → code unit → target. A call is moved when it comes by.
-static PLANS: Mutex<Option<HashMap<usize, HashMap<usize, Target>>>> = Mutex::new(None);
+/// Code unit → target.
+type Plan = HashMap<usize, Arc<Target>>;
+
+/// By the code object's address. A call is moved when it comes by.
+static PLANS: Mutex<Option<HashMap<usize, Plan>>> = Mutex::new(None);
 /// Code that a moved call has left, but may still stand in natively.
 static LEFT: Mutex<Vec<Py<PyAny>>> = Mutex::new(Vec::new());
 static IS_RELEASING: AtomicBool = AtomicBool::new(false);
@@ -60,6 +63,7 @@ pub fn plan_moves(py: Python<'_>, code: &Bound<'_, PyAny>, targets: &Bound<'_, P
     for target in targets.values() {
         target.check(py)?;
     }
+    let targets = targets.into_iter().map(|(unit, target)| (unit, Arc::new(target))).collect();
     let former = lock(&PLANS).get_or_insert_default().insert(code.as_ptr() as usize, targets);
     // Not while it is locked: what is freed may run code, and let the GIL go.
     drop(former);
@@ -85,13 +89,11 @@ pub fn arrive(py: Python<'_>, code: &Bound<'_, PyAny>, _line: &Bound<'_, PyAny>)
     let held = unsafe { Bound::from_borrowed_ptr(py, object) };
     let Some(frame) = Frame::of(py, held.as_ptr(), code.as_ptr()) else { return };
     let Some(unit) = unit_of(&frame, code) else { return };
-    let dropped = {
-        let plans = lock(&PLANS);
-        let target = plans.as_ref().and_then(|plans| plans.get(&(code.as_ptr() as usize))?.get(&unit));
-        target.and_then(|target| target.take(py, &frame, code, 0).ok())
-    };
-    // Destructors run with nothing locked.
-    drop(dropped);
+    // Nothing is locked while the call is moved: what is done may let the GIL go.
+    let target = lock(&PLANS).as_ref().and_then(|plans| plans.get(&(code.as_ptr() as usize))?.get(&unit).cloned());
+    if let Some(target) = target {
+        drop(target.take(py, &frame, code, 0));
+    }
 }
 
 /// Moves a suspended call that stands at the code unit, or behind it. Answers why not, if it could not be done.

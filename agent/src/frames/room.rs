@@ -4,11 +4,10 @@
 //! What a code object asks for never exceeds what the calls have that run it. So it is changed only as long as nothing but
 //! its maker knows it, and code that takes the place of other code asks for as much as that did.
 
-use std::sync::OnceLock;
-
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::layout;
@@ -26,8 +25,8 @@ struct Fields {
 }
 
 fn fields(py: Python<'_>) -> Option<&'static Fields> {
-    static FOUND: OnceLock<Option<Fields>> = OnceLock::new();
-    FOUND.get_or_init(|| find(py).ok().flatten()).as_ref()
+    static FOUND: PyOnceLock<Option<Fields>> = PyOnceLock::new();
+    FOUND.get_or_init(py, || find(py).ok().flatten()).as_ref()
 }
 
 fn find(py: Python<'_>) -> PyResult<Option<Fields>> {

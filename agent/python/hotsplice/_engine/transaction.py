@@ -289,10 +289,10 @@ class Transaction:
             self.plan.operations[:] = operations
             world, problems = self._prepare_world()
             retired = self._retired()
-            places = self.places if attempt < _ATTEMPTS else None
+            calls = self.calls_stand_at if attempt < _ATTEMPTS else None
             try:
                 replaced, (_swept, lacking, makes_more) = native.commit(
-                    self.plan.operations, retired, self.options.get("fail_at"), places
+                    self.plan.operations, retired, self.options.get("fail_at"), calls
                 )
                 if world is not None:
                     world.is_live = True

@@ -1,7 +1,7 @@
 //! Names that a statement binds, reads and calls when it runs. Bodies of functions and lambdas run later.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Comprehension, ExceptHandler, Expr, ExprContext, Pattern, Stmt};
+use ruff_python_ast::{Comprehension, ExceptHandler, Expr, ExprContext, Identifier, Pattern, Stmt};
 
 use super::containers::{is_container, updated, value_of};
 use super::dotted::{dotted, head};
@@ -403,16 +403,20 @@ impl<'a> Visitor<'a> for Names {
     }
 
     fn visit_pattern(&mut self, pattern: &'a Pattern) {
-        let bound = match pattern {
-            Pattern::MatchAs(capture) => capture.name.as_ref(),
-            Pattern::MatchStar(star) => star.name.as_ref(),
-            Pattern::MatchMapping(mapping) => mapping.rest.as_ref(),
-            _ => None,
-        };
-        if let Some(name) = bound {
+        if let Some(name) = captured(pattern) {
             self.bind(name.as_str(), 0);
         }
         visitor::walk_pattern(self, pattern);
+    }
+}
+
+/// The name that a pattern gives what it matches; those of the patterns in it are others.
+pub(super) fn captured(pattern: &Pattern) -> Option<&Identifier> {
+    match pattern {
+        Pattern::MatchAs(capture) => capture.name.as_ref(),
+        Pattern::MatchStar(star) => star.name.as_ref(),
+        Pattern::MatchMapping(mapping) => mapping.rest.as_ref(),
+        _ => None,
     }
 }
 

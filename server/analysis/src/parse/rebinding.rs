@@ -9,6 +9,7 @@ use ruff_python_ast::{ExceptHandler, Expr, Number, Pattern, Stmt, WithItem};
 use ruff_text_size::Ranged;
 
 use super::hashing::hash_of;
+use super::names::captured;
 use crate::tree::Rebinding;
 
 /// The bindings of a function's own variables, in text order.
@@ -94,13 +95,7 @@ impl<'a> Visitor<'a> for Finder {
     }
 
     fn visit_pattern(&mut self, pattern: &'a Pattern) {
-        let bound = match pattern {
-            Pattern::MatchAs(capture) => capture.name.as_ref(),
-            Pattern::MatchStar(star) => star.name.as_ref(),
-            Pattern::MatchMapping(mapping) => mapping.rest.as_ref(),
-            _ => None,
-        };
-        if let Some(name) = bound {
+        if let Some(name) = captured(pattern) {
             self.bind(name, hash_of(&("match", self.subject)), pattern.start().to_usize());
         }
         visitor::walk_pattern(self, pattern);

@@ -79,10 +79,10 @@ def plan(transaction: Any) -> World | None:
     changes = Changes(transaction.plan.operations)
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
     inside = calls.running([*changes.retired.values(), *earlier])
-    transaction.places = {key: set() for key in changes.retired}
+    transaction.calls_stand_at = {key: set() for key in changes.retired}
     for call in inside:
-        if id(call.code) in transaction.places:
-            transaction.places[id(call.code)].add(call.offset)
+        if id(call.code) in changes.retired:
+            transaction.calls_stand_at[id(call.code)].add(call.offset)
     modules = list(_module_calls(transaction))
     for call in inside:
         call.is_earlier = id(call.code) not in changes.retired
