@@ -8,7 +8,7 @@ use serde_json::json;
 /// So often; `HOTSPLICE_PATCHES` asks for more.
 const PATCHES: usize = 1000;
 
-/// Over some tenths of a second.
+/// Some tenths of a second in all.
 const ANSWERS: usize = 40;
 
 /// Says how many blocks of memory the interpreter has handed out, whenever it is asked.
@@ -35,14 +35,14 @@ fn built(number: usize) -> String {
     )
 }
 
-/// Patches so often, and gives the blocks of memory in use afterwards.
-fn blocks_after(texts: impl Iterator<Item = String>, bench: &mut Bench) -> i64 {
+/// Patches so often, and gives what the program says afterwards.
+fn answer_after(texts: impl Iterator<Item = String>, bench: &mut Bench) -> i64 {
     for text in texts {
         bench.editor.change(&bench.subject, &text);
         let answer = bench.editor.patch_file(&bench.subject);
         assert_eq!(answer[0]["committed"], json!(true), "{answer:#}");
     }
-    bench.blocks()
+    bench.answer()
 }
 
 struct Bench {
@@ -54,7 +54,7 @@ struct Bench {
 impl Bench {
     /// Retired code is looked after for a moment, in case calls that are still inside make more functions of it: so this is the
     /// least of many answers.
-    fn blocks(&mut self) -> i64 {
+    fn answer(&mut self) -> i64 {
         let answers = (0..ANSWERS).map(|_| {
             self.program.send("");
             self.program.line().parse().expect("a number")
@@ -75,11 +75,39 @@ fn many_patches_leave_no_memory_behind() {
     editor.open(&subject, &built(0));
     let mut bench = Bench { subject, program, editor };
     let patches = std::env::var("HOTSPLICE_PATCHES").ok().and_then(|value| value.parse().ok()).unwrap_or(PATCHES);
-    let warm = blocks_after((1..=100).map(built), &mut bench);
-    let after = blocks_after((101..=100 + patches / 5).map(built), &mut bench);
+    let warm = answer_after((1..=100).map(built), &mut bench);
+    let after = answer_after((101..=100 + patches / 5).map(built), &mut bench);
     // One that is kept for each patch would be as many as there were.
     assert!(after - warm < patches as i64 / 5, "what is built again: {warm} blocks, then {after}");
-    let warm = blocks_after((1..=100).map(code), &mut bench);
-    let after = blocks_after((101..=100 + patches).map(code), &mut bench);
+    let warm = answer_after((1..=100).map(code), &mut bench);
+    let after = answer_after((101..=100 + patches).map(code), &mut bench);
     assert!(after - warm < patches as i64 * 4 / 5, "new code: {warm} blocks, then {after}");
+}
+
+/// Says how many functions run the module's live code, and collects nothing.
+const FUNCTIONS: &str = "import gc, sys, types, subject
+gc.disable()
+print('ready', flush=True)
+for line in sys.stdin:
+    live = [subject.work, subject.closure, subject.Shop.price]
+    codes = {id(function.__code__) for function in live}
+    functions = [item for item in gc.get_objects() if type(item) is types.FunctionType]
+    print(sum(id(function.__code__) in codes for function in functions), flush=True)
+";
+
+/// The next patch would have to look for them in all that the program has.
+#[test]
+fn no_function_of_a_patch_waits_for_the_garbage_collector() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let subject = workspace.write("subject.py", &built(0));
+        let script = workspace.write("main.py", FUNCTIONS);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        editor.open(&subject, &built(0));
+        let mut bench = Bench { subject, program, editor };
+        assert_eq!(answer_after((1..=5).map(built), &mut bench), 3, "{}", python.name());
+    }
 }

@@ -90,13 +90,15 @@ def evaluate(transaction):
 
     watch = FormerCodeWatch(world.former)
     transaction.undoing.append(watch.__exit__)
-    _link(world.shadows(), evaluate_next)
+    imports = _Imports(world.shadows(), evaluate_next) if len(world.shadows()) > 1 else None
     try:
         try:
             with watch:
                 while pending:
                     evaluate_next()
         finally:
+            if imports is not None:
+                imports.forget()
             writes.withdraw()
             containers.withdraw(replaced)
             for shadow in shadows.values():
@@ -151,21 +153,22 @@ def _is_running_as_before(outcome):
 def _in_import_order(pending):
     """Modules that others got names from come first, as far as the live namespaces tell."""
     by_name = {namespace.name: (change, namespace) for change, namespace in pending}
-    ordered, seen = [], set()
-
-    def visit(item):
-        if id(item[1]) in seen:
-            return
-        seen.add(id(item[1]))
-        for value in list(item[1].globals.values()):
-            name = objects.module_of(value)
-            if name is not None and name in by_name and name != item[1].name:
-                visit(by_name[name])
-        ordered.append(item)
-
+    ordered = {}
     for item in pending:
-        visit(item)
-    return ordered
+        _after_sources(item, by_name, ordered, set())
+    return list(ordered.values())
+
+
+def _after_sources(item, by_name, ordered, visited):
+    namespace = item[1]
+    if id(namespace) in ordered or id(namespace) in visited:
+        return
+    visited.add(id(namespace))
+    for value in list(namespace.globals.values()):
+        name = objects.module_of(value)
+        if name is not None and name in by_name and name != namespace.name:
+            _after_sources(by_name[name], by_name, ordered, visited)
+    ordered[id(namespace)] = item
 
 
 def _configure_again(transaction):
@@ -292,31 +295,33 @@ def _is_running(outcome):
     return frame is not None and edit["old_line"] <= frame.f_lineno <= edit["old_end_line"]
 
 
-def _link(shadows, evaluate):
-    """Modules that are patched together see each other's shadows; what one imports from another is evaluated first."""
-    if len(shadows) < 2:
-        return
-    by_module = {id(shadow.namespace.module): shadow for shadow in shadows if shadow.namespace.module is not None}
-    for shadow in shadows:
-        for name, value in list(shadow.globals.items()):
-            other = by_module.get(id(value))
-            if other is not None:
-                shadow.globals[name] = shadow.before[name] = other.module
+class _Imports:
+    """`__import__` for modules that are patched together: what one imports from another is evaluated first."""
 
-    modules = {shadow.namespace.name: shadow for shadow in shadows}
+    def __init__(self, shadows, evaluate):
+        self._by_module = {id(one.namespace.module): one for one in shadows if one.namespace.module is not None}
+        self._by_name = {one.namespace.name: one for one in shadows}
+        self._evaluate = evaluate
+        seen = {**builtins.__dict__, "__import__": self}
+        for shadow in shadows:
+            for name, value in list(shadow.globals.items()):
+                other = self._by_module.get(id(value))
+                if other is not None:
+                    shadow.globals[name] = shadow.before[name] = other.module
+        for shadow in shadows:
+            shadow.globals["__builtins__"] = seen
 
-    def import_shadow(name, globals=None, locals=None, fromlist=(), level=0):
+    def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):
         module = builtins.__import__(name, globals, locals, fromlist, level)
-        for wanted in (f"{module.__name__}.{name}" for name in fromlist or ()) if modules else ():
-            if wanted in modules:
-                evaluate(modules[wanted].namespace.module)
-        other = by_module.get(id(module))
+        for wanted in (f"{module.__name__}.{name}" for name in fromlist or ()) if self._by_name else ():
+            if wanted in self._by_name:
+                self._evaluate(self._by_name[wanted].namespace.module)
+        other = self._by_module.get(id(module))
         if other is None:
             return module
-        evaluate(module)
+        self._evaluate(module)
         return other.module
 
-    seen = dict(builtins.__dict__)
-    seen["__import__"] = import_shadow
-    for shadow in shadows:
-        shadow.globals["__builtins__"] = seen
+    def forget(self):
+        """Imports as everybody's from now on. What it knew would be a cycle that keeps all that a patch has made."""
+        self._by_module, self._by_name, self._evaluate = {}, {}, None
