@@ -450,7 +450,7 @@ impl State {
             return connection.fail(Some(request.id), codes::BAD_MESSAGE, message);
         }
         if request.method == method::WATCH_HOLDS {
-            connection.watches_holds = true;
+            connection.watches_holds = request.params["watch"] != false;
             connection.answer(Some(request.id), Ok(serde_json::json!({})));
             return self.count_watchers();
         }

@@ -74,6 +74,24 @@ fn neovim_does_what_its_users_do() {
     }
 }
 
+/// Fails, writes what `evaluate` gives into the file `answer` and goes on.
+const FAILS: &str = "import os, time\n\ndef evaluate(n):\n    items = []\n    return n / len(items)\n\nn = 0\nwhile True:\n    n += 1\n    result = evaluate(n)\n    with open('answer.new', 'w') as file:\n        print(result, file=file)\n    os.replace('answer.new', 'answer')\n    time.sleep(0.01)\n";
+
+#[test]
+fn neovim_answers_calls_that_are_held() {
+    if pythons::newest().minor < 12 {
+        return;
+    }
+    for nvim in find_all("nvim", "HOTSPLICE_NVIM") {
+        let workspace = Workspace::new();
+        let script = workspace.write("app.py", FAILS).display().to_string();
+        let _program = workspace.run(pythons::newest(), &["--guard", "app.*", "--hold-for", "300", &script]);
+        let mut command = editor(&workspace, &nvim);
+        command.args(["--headless", "--clean", "-l"]).arg(repository().join("tests/editors/neovim_holds.lua"));
+        assert_steps(command, 6);
+    }
+}
+
 #[test]
 fn emacs_does_what_its_page_says() {
     let Some(emacs) = find("emacs", "HOTSPLICE_EMACS") else { return };

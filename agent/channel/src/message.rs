@@ -22,7 +22,7 @@ pub mod method {
     /// Guard functions, or guard them no more.
     pub const GUARD: &str = "guard";
     pub const HOLDS: &str = "holds";
-    /// Calls that fail are to be held for as long as this connection lasts.
+    /// Calls that fail are to be held for as long as this connection lasts; with `{"watch": false}` no more for its sake.
     pub const WATCH_HOLDS: &str = "holds/watch";
     pub const ANSWER_HOLD: &str = "hold/answer";
 }
@@ -35,6 +35,8 @@ pub mod event {
     pub const OLD_CODE_LEFT: &str = "code/old-left";
     pub const HOLD_BEGAN: &str = "hold/began";
     pub const HOLD_ENDED: &str = "hold/ended";
+    /// What is guarded has changed.
+    pub const GUARDS_CHANGED: &str = "guards/changed";
     pub const SESSION_ENDED: &str = "session/ended";
     /// To the connection that asked: the process works on a request, whose number is `id`, and needs more time.
     pub const WORKING: &str = "request/working";
@@ -238,6 +240,9 @@ pub struct FormerVersion {
 pub struct StatusAnswer {
     pub patched: Vec<PatchedDefinition>,
     pub running: Vec<StillRunning>,
+    /// The patterns by which functions are guarded.
+    #[serde(default)]
+    pub guarded: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

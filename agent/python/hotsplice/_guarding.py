@@ -60,7 +60,7 @@ def guard(patterns: list[str]) -> list[Callable[..., Any]]:
 def let_go(patterns: list[str]) -> list[Callable[..., Any]]:
     """Guards no more what fits these patterns alone."""
     found = [function for pattern in patterns for function in native.let_go(pattern)] if _is_prepared else []
-    if not native.guarded_patterns():
+    if _is_prepared and not native.guarded_patterns():
         _watch_raising(False)
     return found
 

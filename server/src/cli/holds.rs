@@ -124,7 +124,7 @@ fn follow(selection: &Selection) -> Result<ExitCode, Failure> {
         let (pid, events) = (session.entry.pid, events.clone());
         let told = move |event| drop(events.send((pid, event)));
         let session = Session::connect(&session.entry, "holds", told)?;
-        session.watch_holds()?;
+        session.watch_holds(true)?;
         for hold in session.holds()?.holds {
             output::line(&describe(pid, &hold));
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use tower_lsp::ls_types::{CodeAction, CodeActionDisabled, CodeActionKind, CodeActionOrCommand, Command, Position};
 
 use super::comparison::{Comparisons, Snapshot, live_texts};
-use super::{commands, quick_fixes, unloaded};
+use super::{commands, guards, quick_fixes, unloaded};
 use crate::session::Live;
 use crate::undoing;
 
@@ -90,7 +90,18 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
         actions.push(action(format!("Hot-patch all {edited} edited files"), commands::PATCH_EDITED, json!({})));
     }
     actions.extend(undo);
+    actions.extend(guard(snapshot, line));
     actions
+}
+
+fn guard(snapshot: &Snapshot, line: u32) -> Option<CodeActionOrCommand> {
+    let (name, is_guarded) = guards::offer(snapshot, line)?;
+    let title = |is_guarded| format!("Guard function `{name}`{}", if is_guarded { " no more" } else { "" });
+    let arguments = |remove| json!({ "uri": snapshot.uri, "name": name, "remove": remove });
+    Some(match is_guarded {
+        Ok(is_guarded) => action(title(is_guarded), commands::GUARD, arguments(is_guarded)),
+        Err(reason) => disabled(title(false), reason),
+    })
 }
 
 /// Whether a patch of the file can be taken back. Asked once for each live text: the history holds whole texts.

@@ -15,6 +15,7 @@ use tower_lsp::ls_types::{CodeLens, Command, DiagnosticSeverity, Position, Range
 
 use super::commands;
 use super::comparison::{Comparisons, Snapshot, changed_statements, live_texts};
+use super::moved::Moved;
 use super::settings::Lens;
 use super::verdicts::severity;
 
@@ -42,38 +43,6 @@ pub fn code_lenses(snapshot: &Snapshot, verdicts: &[Verdict], wanted: Lens) -> V
         None => false,
     });
     lenses
-}
-
-/// Where lines of a former text are now: those before and after what was edited.
-struct Moved {
-    before: usize,
-    after: usize,
-    former: usize,
-    now: usize,
-}
-
-impl Moved {
-    fn new(former: &str, now: &str) -> Self {
-        let (former, now): (Vec<&str>, Vec<&str>) = (former.lines().collect(), now.lines().collect());
-        let before = former.iter().zip(&now).take_while(|(one, other)| one == other).count();
-        let rest = former.len().min(now.len()) - before;
-        let pairs = former.iter().rev().zip(now.iter().rev()).take(rest);
-        let after = pairs.take_while(|(one, other)| one == other).count();
-        Self { before, after, former: former.len(), now: now.len() }
-    }
-
-    fn now(&self, line: u32) -> Option<u32> {
-        let line = line as usize;
-        let moved = if line < self.before {
-            line
-        } else if line + self.after >= self.former {
-            line + self.now - self.former
-        } else {
-            // In what is being edited: as near as can be told.
-            line.min(self.now.checked_sub(self.after + 1)?)
-        };
-        u32::try_from(moved).ok()
-    }
 }
 
 fn lenses_of(snapshot: &Snapshot, verdicts: &[Verdict], wanted: Lens) -> Vec<CodeLens> {
@@ -190,19 +159,4 @@ fn still_running(name: &str, patched: &[(String, Arc<StatusAnswer>)]) -> Vec<Str
 
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_found_again_while_something_is_typed() {
-        let moved = |former: &str, now: &str, line: u32| Moved::new(former, now).now(line);
-        assert_eq!(moved("a\nb\nc\n", "a\nb(\nc\n", 0), Some(0));
-        assert_eq!(moved("a\nb\nc\n", "a\nb(\nc\n", 1), Some(1));
-        assert_eq!(moved("a\nb\nc\n", "a\nb(\nx\ny\nc\n", 2), Some(4));
-        assert_eq!(moved("a\nb\nc\nd", "a\nd", 3), Some(1));
-        assert_eq!(moved("a", "", 0), None);
-    }
 }

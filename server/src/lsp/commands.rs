@@ -29,8 +29,27 @@ pub const KEEP_VALUE: &str = "hotsplice.keepValue";
 pub const EXPLAIN: &str = "hotsplice.explain";
 pub const PATCH_EDITED: &str = "hotsplice.patchEdited";
 pub const WHY_NOT: &str = "hotsplice.whyNot";
-pub const ALL: &[&str] =
-    &[PATCH_FUNCTION, PATCH_FILE, PATCH_EDITED, RUN_AGAIN, UNDO, SESSIONS, KEEP_VALUE, EXPLAIN, WHY_NOT];
+pub const GUARD: &str = "hotsplice.guard";
+pub const HOLDS: &str = "hotsplice.holds";
+pub const RETRY: &str = "hotsplice.retry";
+pub const RETURN: &str = "hotsplice.return";
+pub const RAISE: &str = "hotsplice.raise";
+pub const ALL: &[&str] = &[
+    PATCH_FUNCTION,
+    PATCH_FILE,
+    PATCH_EDITED,
+    RUN_AGAIN,
+    UNDO,
+    SESSIONS,
+    KEEP_VALUE,
+    EXPLAIN,
+    WHY_NOT,
+    GUARD,
+    HOLDS,
+    RETRY,
+    RETURN,
+    RAISE,
+];
 
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -67,6 +86,31 @@ pub enum Command {
     Explain {
         code: String,
     },
+    /// Has calls of a function that fail held, or no more.
+    Guard {
+        uri: Uri,
+        name: Option<String>,
+        position: Option<Position>,
+        remove: bool,
+    },
+    Holds,
+    /// What is to be done with a call that is held: by its name, or that at a place, or the only one.
+    Answer {
+        hold: Option<String>,
+        place: Option<(Uri, Position)>,
+        answer: Answer,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// With what the editor shows of the file in which it failed, unless it is to be tried as it is live.
+    Retry {
+        patch: bool,
+    },
+    /// The value of an expression.
+    Return(String),
+    Raise,
 }
 
 /// How a file is patched.
@@ -90,6 +134,11 @@ struct Arguments {
     name: Option<String>,
     position: Option<Position>,
     code: Option<String>,
+    hold: Option<String>,
+    expression: Option<String>,
+    patch: Option<bool>,
+    #[serde(default)]
+    remove: bool,
     #[serde(flatten)]
     how: How,
 }
@@ -121,6 +170,20 @@ impl Command {
             EXPLAIN => Self::Explain { code: given.code.ok_or_else(|| format!("{name} needs a code"))? },
             UNDO => Self::Undo { uri: file, name: given.name },
             SESSIONS => Self::Sessions,
+            GUARD if given.name.is_none() && given.position.is_none() => {
+                return Err(format!("{name} needs the function's name or a position in it"));
+            }
+            GUARD => Self::Guard { uri: uri?, name: given.name, position: given.position, remove: given.remove },
+            HOLDS => Self::Holds,
+            RETRY | RETURN | RAISE => Self::Answer {
+                hold: given.hold,
+                place: file.zip(given.position),
+                answer: match name {
+                    RETRY => Answer::Retry { patch: given.patch.unwrap_or(true) },
+                    RETURN => Answer::Return(given.expression.ok_or_else(|| format!("{name} needs an expression"))?),
+                    _ => Answer::Raise,
+                },
+            },
             _ => return Err(format!("there is no command {name}")),
         })
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hotsplice_channel::message::Hold;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp::ls_types::{
@@ -50,6 +51,16 @@ pub enum Event {
     ModuleLoaded(String, String),
     /// A patch by whomever: what is live in some files is of another version.
     PatchApplied(String, Value),
+    /// A call of this process has failed and waits for an answer.
+    HoldBegan(String, Hold),
+    /// It waits no more, whoever answered.
+    HoldEnded(String, u64),
+    /// The text in whose lines a failed call was told, where it is known.
+    HoldPlaced(String, u64, Option<Arc<str>>),
+    /// What waited when the process was asked whether something does; nothing where it did not answer.
+    Holds(String, Option<Vec<Hold>>),
+    /// It was to be patched and tried again, and the patch was refused.
+    StaysHeld(String, u64),
     SessionEnded(String),
     /// What had just gone live is no news any more.
     LensesFaded,

@@ -1,4 +1,4 @@
-//! On a definition's name: which processes run which version since when, and what the editor shows otherwise.
+//! At a line that failed: the exception and the values there. On a definition's name: which processes run which version since when, and what the editor shows otherwise.
 
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,12 +9,20 @@ use similar::TextDiff;
 use tower_lsp::ls_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
 
 use super::comparison::{Snapshot, live_texts, text_of};
+use super::holds::{self, Held};
 use super::positions::Encoding;
 
 /// A difference longer than this is cut.
 const LONGEST_DIFFERENCE: usize = 40;
 
-pub fn hover(snapshot: &Snapshot, position: Position, encoding: Encoding) -> Option<Hover> {
+pub fn hover(snapshot: &Snapshot, held: &[Held], position: Position, encoding: Encoding) -> Option<Hover> {
+    let failed = holds::hover(held, &snapshot.document.text, position.line + 1);
+    let texts: Vec<String> = failed.into_iter().chain(of_definition(snapshot, position, encoding)).collect();
+    let contents = MarkupContent { kind: MarkupKind::Markdown, value: texts.join("\n---\n\n") };
+    (!texts.is_empty()).then_some(Hover { contents: HoverContents::Markup(contents), range: None })
+}
+
+fn of_definition(snapshot: &Snapshot, position: Position, encoding: Encoding) -> Option<String> {
     let known = live_texts(&snapshot.document, &snapshot.sessions);
     if known.is_empty() {
         return None;
@@ -55,8 +63,7 @@ pub fn hover(snapshot: &Snapshot, position: Position, encoding: Encoding) -> Opt
     for difference in differences {
         let _ = write!(text, "\nLive → editor:\n```diff\n{difference}```\n");
     }
-    let value = format!("**Hotsplice** `{name}`\n\n{text}");
-    Some(Hover { contents: HoverContents::Markup(MarkupContent { kind: MarkupKind::Markdown, value }), range: None })
+    Some(format!("**Hotsplice** `{name}`\n\n{text}"))
 }
 
 fn version(patched: &PatchedDefinition) -> String {

@@ -12,7 +12,8 @@
 //! | [`pool`] | sessions that come and go |
 //! | [`parent`] | the editor's end |
 //! | [`external_changes`] | files that other programs change |
-//! | [`comparison`] | what the editor shows against what is live |
+//! | [`comparison`], [`moved`] | what the editor shows against what is live, and where lines are now |
+//! | [`guards`], [`holds`] | calls that have failed and wait: at their lines, and what can be done with them |
 //! | [`code_actions`], [`quick_fixes`], [`code_lenses`], [`hover`], [`commands`], [`verdicts`], [`unloaded`] | features: from a snapshot to plain answers |
 //! | [`status`] | what clients are told without asking |
 
@@ -24,8 +25,11 @@ mod comparison;
 mod documents;
 mod events;
 mod external_changes;
+mod guards;
+mod holds;
 mod hover;
 mod main_loop;
+mod moved;
 mod parent;
 mod pool;
 mod positions;

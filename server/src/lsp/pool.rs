@@ -183,8 +183,17 @@ fn tell(events: &Sender<Event>, id: &str, event: session::Event) {
         session::Event::Notification { method, params } if method == event::PATCH_APPLIED => {
             Event::PatchApplied(id.to_owned(), params)
         }
-        session::Event::Notification { method, .. } if [event::FIRST_RUN, event::OLD_CODE_LEFT].contains(&&*method) => {
+        session::Event::Notification { method, .. }
+            if [event::FIRST_RUN, event::OLD_CODE_LEFT, event::GUARDS_CHANGED].contains(&&*method) =>
+        {
             Event::StatusChanged(id.to_owned())
+        }
+        session::Event::Notification { method, params } if method == event::HOLD_BEGAN => {
+            let Ok(hold) = serde_json::from_value(params) else { return };
+            Event::HoldBegan(id.to_owned(), hold)
+        }
+        session::Event::Notification { method, params } if method == event::HOLD_ENDED => {
+            Event::HoldEnded(id.to_owned(), params["hold"].as_u64().unwrap_or_default())
         }
         session::Event::Notification { .. } => return,
     };

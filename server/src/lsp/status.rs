@@ -24,6 +24,7 @@ pub enum Status {}
 pub struct StatusParams {
     sessions: Value,
     verdicts: Value,
+    holds: Value,
     patch_on_save: Value,
     /// Why no process can be found at all.
     trouble: Option<String>,
@@ -42,8 +43,22 @@ impl Notification for Patched {
     const METHOD: &'static str = "hotsplice/patched";
 }
 
+/// `hotsplice/hold`: a call has failed and waits, or something went live while it does.
+pub enum HoldTold {}
+
+impl Notification for HoldTold {
+    type Params = Value;
+    const METHOD: &'static str = "hotsplice/hold";
+}
+
 impl StatusParams {
-    pub fn new(sessions: &[Arc<Session>], trouble: Option<&str>, verdicts: &Verdicts, settings: &Settings) -> Self {
+    pub fn new(
+        sessions: &[Arc<Session>],
+        trouble: Option<&str>,
+        verdicts: &Verdicts,
+        holds: Value,
+        settings: &Settings,
+    ) -> Self {
         let verdicts = verdicts.all().map(|(uri, verdict)| {
             json!({
                 "uri": uri,
@@ -57,6 +72,7 @@ impl StatusParams {
         });
         Self {
             verdicts: Value::Array(verdicts.collect()),
+            holds,
             sessions: listed(sessions),
             patch_on_save: json!(settings.patch_on_save),
             trouble: trouble.map(str::to_owned),
@@ -74,6 +90,7 @@ pub fn listed(sessions: &[Arc<Session>]) -> Value {
             "command": entry.command,
             "cwd": entry.cwd,
             "python": entry.python,
+            "watched": session.watches_holds(),
             "files": patched_files(session),
         })
     });

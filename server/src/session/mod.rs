@@ -7,6 +7,7 @@ pub mod registry_watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub struct Session {
     baselines: Mutex<HashMap<String, Arc<Live>>>,
     observed: Mutex<Observed>,
     window: Mutex<Window>,
+    watches_holds: AtomicBool,
 }
 
 /// The editor's window that asks.
@@ -95,6 +97,7 @@ impl Session {
             baselines: Mutex::default(),
             observed: Mutex::default(),
             window: Mutex::default(),
+            watches_holds: AtomicBool::new(false),
         })
     }
 
@@ -211,6 +214,18 @@ impl Session {
         Ok(find(&self.files()?))
     }
 
+    /// The modules that have loaded a file, as far as is known.
+    pub fn known_modules(&self, path: &str) -> Vec<String> {
+        let files = self.known_files().unwrap_or_default();
+        files.into_iter().find(|file| file.path == path).map(|file| file.modules).unwrap_or_default()
+    }
+
+    /// Whether functions of the process can be guarded from outside: with CPython 3.12 and later.
+    pub fn can_guard(&self) -> bool {
+        let mut numbers = self.entry.python.split('.').map(|number| number.parse::<u32>().unwrap_or_default());
+        (numbers.next(), numbers.next()) >= (Some(3), Some(12))
+    }
+
     /// As [`Self::loaded`], as far as is known: nothing is asked of a process that has answered once. What it loads later is
     /// an event.
     pub fn known_loaded(&self, path: &Path) -> Option<String> {
@@ -311,9 +326,17 @@ impl Session {
         self.client.request(method::HOLDS, &serde_json::json!({}), PATIENCE)
     }
 
-    /// Calls that fail are held from now on, for as long as this connection lasts.
-    pub fn watch_holds(&self) -> Result<(), SessionError> {
-        self.client.request::<serde_json::Value>(method::WATCH_HOLDS, &serde_json::json!({}), PATIENCE).map(drop)
+    /// Calls that fail are held from now on, for as long as this connection lasts; or no more for its sake.
+    pub fn watch_holds(&self, watch: bool) -> Result<(), SessionError> {
+        let wanted = serde_json::json!({ "watch": watch });
+        self.client.request::<serde_json::Value>(method::WATCH_HOLDS, &wanted, PATIENCE)?;
+        self.watches_holds.store(watch, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether calls that fail are held for our sake.
+    pub fn watches_holds(&self) -> bool {
+        self.watches_holds.load(Ordering::Acquire)
     }
 
     pub fn answer_hold(&self, answer: &HoldAnswer) -> Result<(), SessionError> {

@@ -165,7 +165,7 @@ def status(_params):
         for file in known()
         for definition, details in file.patched.items()
     ]
-    return {"patched": patched, "running": running.still_running()}
+    return {"patched": patched, "running": running.still_running(), "guarded": native.guarded_patterns()}
 
 
 def guard(params):
@@ -180,6 +180,7 @@ def guard(params):
         functions = change(params["patterns"])
     except _guarding.Unsupported as error:
         raise EngineError("HS0022", str(error)) from None
+    native.notify("guards/changed", {})
     return {
         "functions": sorted(_full_name(function) for function in functions),
         "running": [] if params.get("remove") else sorted(_running_calls(functions)),

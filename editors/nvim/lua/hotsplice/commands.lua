@@ -32,6 +32,46 @@ local function show(lines)
   vim.api.nvim_echo({ { table.concat(lines, '\n') } }, true, {})
 end
 
+local function lines_of_hold(hold)
+  local place = vim.fn.fnamemodify(hold.path, ':.') .. ':' .. hold.line + 1
+  local lines = { ('⏸ %s %s: %s'):format(hold.hold, place, hold.message) }
+  local names = vim.tbl_keys(hold.variables)
+  table.sort(names)
+  for _, name in ipairs(names) do
+    table.insert(lines, ('    %s = %s'):format(name, hold.variables[name]))
+  end
+  return lines
+end
+
+--- Which call is meant: one by its name, else what is held at the cursor, or the only one.
+local function meant(hold)
+  local line = vim.api.nvim_win_get_cursor(0)[1] - 1
+  return { hold = hold, uri = uri(), position = { line = line, character = 0 } }
+end
+
+--- Whether a word is the name of a call that is held.
+local function is_hold(word)
+  return vim.iter(hotsplice.status.holds):any(function(hold)
+    return hold.hold == word
+  end)
+end
+
+--- Asks for an expression where none is given.
+--- @param which { hold?: string, function?: string, uri?: string, position?: lsp.Position }
+--- @param expression? string
+function M.return_value(which, expression)
+  local answer = function(given)
+    if given and vim.trim(given) ~= '' then
+      execute('hotsplice.return', { hold = which.hold, uri = which.uri, position = which.position, expression = given })
+    end
+  end
+  if expression then
+    answer(expression)
+  else
+    vim.ui.input({ prompt = 'What ' .. (which['function'] or 'the call') .. ' returns: ' }, answer)
+  end
+end
+
 local how_to = {
   'A process can be patched once it is registered. To start one so:',
   '  hotsplice run app.py',
@@ -89,6 +129,28 @@ local commands = {
     end
     show({ 'Patch on save: ' .. (values[value] or hotsplice.status.patchOnSave) })
   end,
+  guard = function()
+    local line = vim.api.nvim_win_get_cursor(0)[1] - 1
+    execute('hotsplice.guard', { uri = uri(), position = { line = line, character = 0 } })
+  end,
+  holds = function()
+    local lines = {}
+    for _, hold in ipairs(hotsplice.status.holds) do
+      vim.list_extend(lines, lines_of_hold(hold))
+    end
+    show(#lines > 0 and lines or { 'No call is held' })
+  end,
+  retry = function(hold)
+    execute('hotsplice.retry', meant(hold))
+  end,
+  ['return'] = function(...)
+    local words = { ... }
+    local hold = is_hold(words[1]) and table.remove(words, 1) or nil
+    M.return_value(meant(hold), #words > 0 and table.concat(words, ' ') or nil)
+  end,
+  raise = function(hold)
+    execute('hotsplice.raise', meant(hold))
+  end,
   status = function()
     local trouble = hotsplice.status.trouble
     local lines = type(trouble) == 'string' and { trouble } or { #hotsplice.status.sessions .. ' processes can be patched; patch on save: ' .. hotsplice.status.patchOnSave }
@@ -113,7 +175,7 @@ function M.run(words)
     vim.notify('Hotsplice: there is no command ' .. name .. '; see :help hotsplice-commands', vim.log.levels.ERROR)
     return
   end
-  commands[name](words[2])
+  commands[name](unpack(words, 2))
 end
 
 function M.complete(lead, line)
@@ -121,7 +183,14 @@ function M.complete(lead, line)
   local second = #words > 2 or (#words == 2 and lead == '')
   local candidates = vim.tbl_keys(commands)
   if second then
-    candidates = words[2] == 'save' and { 'on', 'off' } or {}
+    candidates = {}
+    if words[2] == 'save' then
+      candidates = { 'on', 'off' }
+    elseif vim.tbl_contains({ 'retry', 'return', 'raise' }, words[2]) then
+      for _, hold in ipairs(hotsplice.status.holds) do
+        table.insert(candidates, hold.hold)
+      end
+    end
   end
   table.sort(candidates)
   return vim.tbl_filter(function(candidate)

@@ -5,6 +5,7 @@ local M = {}
 --- @class hotsplice.Status
 --- @field sessions hotsplice.Session[]
 --- @field verdicts hotsplice.Verdict[]
+--- @field holds hotsplice.Hold[]
 --- @field patchOnSave string
 --- @field trouble? string Why no process can be found at all.
 
@@ -25,6 +26,19 @@ local M = {}
 --- @field code? string
 --- @field message? string
 
+--- @class hotsplice.Hold
+--- @field hold string Its name: process and number.
+--- @field process string
+--- @field function string
+--- @field uri? string
+--- @field path string
+--- @field line integer From 0.
+--- @field error string
+--- @field thread string
+--- @field variables table<string, string>
+--- @field patched boolean Something went live since it failed.
+--- @field message string
+
 --- @class hotsplice.Patched
 --- @field message string
 --- @field files { uri: string, ranges: lsp.Range[] }[]
@@ -42,7 +56,7 @@ local options = { cmd = { 'hotsplice', 'lsp' }, settings = {}, signs = true, fla
 
 --- What the server told last, in `hotsplice/status`.
 --- @type hotsplice.Status
-M.status = { sessions = {}, verdicts = {}, patchOnSave = 'never' }
+M.status = { sessions = {}, verdicts = {}, holds = {}, patchOnSave = 'never' }
 
 --- The client's configuration, for `vim.lsp.start`, `vim.lsp.config` and the like.
 function M.config()
@@ -70,6 +84,9 @@ function M.config()
       ['hotsplice/patched'] = function(_, patched)
         require('hotsplice.signs').patched(patched, options.flash)
       end,
+      ['hotsplice/hold'] = function(_, hold)
+        vim.notify('⏸ ' .. hold.message .. '\n:Hotsplice retry | return {expression} | raise', vim.log.levels.WARN)
+      end,
       ['workspace/codeLens/refresh'] = function()
         M.refresh()
         return vim.NIL
@@ -88,10 +105,15 @@ function M.config()
           vim.notify('The Hotsplice server has stopped; see :Hotsplice log', vim.log.levels.ERROR)
         end)
       end
-      M.status = { sessions = {}, verdicts = {}, patchOnSave = M.status.patchOnSave }
+      M.status = { sessions = {}, verdicts = {}, holds = {}, patchOnSave = M.status.patchOnSave }
       vim.schedule(M.refresh)
     end,
   }
+end
+
+-- What code actions and lenses of ours mean that asks for something: the server can't.
+vim.lsp.commands['hotsplice.returnValue'] = function(command)
+  require('hotsplice.commands').return_value(command.arguments[1])
 end
 
 --- Starts the server with Python files. Not needed where `vim.lsp.enable('hotsplice')` is called.
@@ -176,8 +198,8 @@ function M.refresh()
   end
 end
 
---- For a statusline: `⚡2`, with a sign for patch on save and the number of refusals; `⚡✗` where the server has stopped or no
---- process can be found.
+--- For a statusline: `⚡2`, with a sign for patch on save and the numbers of refusals and of calls that are held; `⚡✗` where the
+--- server has stopped or no process can be found.
 --- @return string
 function M.statusline()
   if not M.client() then
@@ -196,6 +218,7 @@ function M.statusline()
     .. #M.status.sessions
     .. (M.status.patchOnSave ~= 'never' and ' on save' or '')
     .. (refused > 0 and ' ▲' .. refused or '')
+    .. (#M.status.holds > 0 and ' ⏸' .. #M.status.holds or '')
 end
 
 return M

@@ -9,6 +9,7 @@ vim.api.nvim_set_hl(0, 'HotspliceLive', { link = 'DiagnosticOk', default = true 
 vim.api.nvim_set_hl(0, 'HotspliceEdited', { link = 'DiagnosticHint', default = true })
 vim.api.nvim_set_hl(0, 'HotspliceRefused', { link = 'DiagnosticError', default = true })
 vim.api.nvim_set_hl(0, 'HotspliceRunning', { link = 'DiagnosticInfo', default = true })
+vim.api.nvim_set_hl(0, 'HotspliceHeld', { link = 'DiagnosticError', default = true })
 vim.api.nvim_set_hl(0, 'HotspliceFlash', { link = 'IncSearch', default = true })
 
 --- The most urgent last: it gives the line its sign.
@@ -16,6 +17,7 @@ local kinds = {
   live = { urgency = 1, sign = '●', highlight = 'HotspliceLive' },
   running = { urgency = 2, sign = '…', highlight = 'HotspliceRunning' },
   edited = { urgency = 3, sign = '○', highlight = 'HotspliceEdited' },
+  held = { urgency = 5, sign = '⏸', highlight = 'HotspliceHeld' },
   refused = { urgency = 4, sign = '▲', highlight = 'HotspliceRefused' },
 }
 
@@ -24,8 +26,11 @@ local function draw(buffer, lenses)
   local lines = {}
   for _, lens in ipairs(lenses or {}) do
     local line = lens.range.start.line
-    lines[line] = lines[line] or {}
-    table.insert(lines[line], lens.data)
+    -- Others are only there to be chosen.
+    if kinds[lens.data.kind] then
+      lines[line] = lines[line] or {}
+      table.insert(lines[line], lens.data)
+    end
   end
   for line, marks in pairs(lines) do
     local urgent, text = kinds.live, {}

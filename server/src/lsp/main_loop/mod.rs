@@ -1,6 +1,7 @@
 //! The one place that owns the server's state. Events come in the order in which the editor sent them; what may take
 //! time runs on a thread of its own, on a snapshot, and comes back as an event.
 
+mod holding;
 mod requests;
 mod results;
 
@@ -19,6 +20,7 @@ use crate::session::registry_watch;
 use super::documents::{Documents, file_path};
 use super::events::Event;
 use super::external_changes::{self, Collector, Waiting};
+use super::holds::Holds;
 use super::pool::{self, Pool};
 use super::positions::Encoding;
 use super::settings::{Match, Settings};
@@ -48,6 +50,7 @@ struct State {
     settings: Settings,
     pool: Pool,
     verdicts: Verdicts,
+    holds: Holds,
     last_save: Option<(Uri, TextDocumentSaveReason)>,
     last_status: Option<StatusParams>,
     /// Names of the sessions that the log says are there, by id.
@@ -77,6 +80,7 @@ pub fn start(client: Client) -> Sender<Event> {
         settings: Settings::default(),
         pool: Pool::default(),
         verdicts: Verdicts::default(),
+        holds: Holds::default(),
         last_save: None,
         last_status: None,
         logged_sessions: HashMap::new(),
@@ -114,7 +118,10 @@ impl State {
                 let events = self.events.clone();
                 registry_watch::start(move || events.send(Event::Look).is_ok());
             }
-            Event::Open(uri, version, text) => self.documents.open(uri, version, text),
+            Event::Open(uri, version, text) => {
+                self.documents.open(uri.clone(), version, text);
+                self.opened(&uri);
+            }
             Event::Change(uri, version, changes) => self.change(&uri, version, changes),
             Event::WillSave(uri, reason) => self.last_save = Some((uri, reason)),
             Event::Saved(uri, asked) => self.saved(&uri, asked),
@@ -157,8 +164,14 @@ impl State {
                 if let Some(session) = self.pool.find(&id) {
                     versions.for_each(|(path, version)| session.forget_unless(path, version));
                 }
+                self.patched_under_holds(&id);
                 self.observe(&id);
             }
+            Event::HoldBegan(id, hold) => self.hold_began(&id, hold),
+            Event::HoldEnded(id, number) => self.hold_ended(&id, number),
+            Event::HoldPlaced(id, number, text) => self.hold_placed(&id, number, text),
+            Event::Holds(id, held) => self.holds_known(&id, held),
+            Event::StaysHeld(id, number) => self.stays_held(&id, number),
             Event::StatusChanged(id) => self.observe(&id),
             Event::Observed(id, asked) => self.observed(&id, Some(asked)),
             Event::NotObserved(id) => self.observed(&id, None),
@@ -226,10 +239,9 @@ impl State {
 
     fn change(&mut self, uri: &Uri, version: i32, changes: Vec<TextDocumentContentChangeEvent>) {
         self.documents.edit(uri, version, changes, self.encoding);
-        if self.verdicts.all().any(|(shown, _)| shown == uri)
-            && let Some(document) = self.documents.get(uri)
-            && self.verdicts.follow(uri, &document.outline())
-        {
+        let moved = self.verdicts.all().any(|(shown, _)| shown == uri)
+            && self.documents.get(uri).is_some_and(|document| self.verdicts.follow(uri, &document.outline()));
+        if moved || !self.holds.of_file(uri).is_empty() {
             self.publish(uri);
             self.tell_status();
         }
@@ -237,7 +249,7 @@ impl State {
 
     fn close(&mut self, uri: &Uri) {
         self.documents.close(uri);
-        if self.verdicts.forget_file(uri) {
+        if self.verdicts.forget_file(uri) || !self.holds.of_file(uri).is_empty() {
             self.publish(uri);
             self.tell_status();
         }

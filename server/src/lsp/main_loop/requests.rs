@@ -23,7 +23,7 @@ use crate::lsp::documents::{Document, Documents, file_path};
 use crate::lsp::events::{Asked, Cause, Done, Event};
 use crate::lsp::external_changes::Checked;
 use crate::lsp::settings::Lens;
-use crate::lsp::{code_actions, code_lenses, hover, quick_fixes, status, unloaded};
+use crate::lsp::{code_actions, code_lenses, holds, hover, quick_fixes, status, unloaded};
 use crate::patching::FileResult;
 use crate::session::Session;
 use crate::working::Working;
@@ -117,9 +117,11 @@ impl State {
         let verdicts: Vec<_> =
             self.verdicts.all().filter(|(shown, _)| **shown == uri).map(|(_, verdict)| verdict.clone()).collect();
         let (position, shows_disabled) = (params.range.start, self.shows_disabled);
+        let (held, asks) = (self.holds.of_file(&uri), self.takes_notifications);
         self.answer(uri, answer, Vec::new(), move |snapshot| {
+            let mut actions = holds::code_actions(snapshot, &held, &shown_there, position, asks);
             let undoable = !verdicts.is_empty() && code_actions::is_undoable(snapshot);
-            let mut actions = quick_fixes::quick_fixes(snapshot, &verdicts, &shown_there, position, undoable);
+            actions.extend(quick_fixes::quick_fixes(snapshot, &verdicts, &shown_there, position, undoable));
             actions.extend(code_actions::code_actions(snapshot, position));
             actions.retain(|action| code_actions::is_wanted(action, only.as_deref()));
             if !shows_disabled {
@@ -155,7 +157,7 @@ impl State {
     }
 
     /// What a document and the sessions show now. Not to be called in the loop, but given to a thread.
-    fn snapshot(&mut self, uri: Uri, document: Document) -> impl FnOnce() -> Snapshot + Send + 'static {
+    pub(super) fn snapshot(&mut self, uri: Uri, document: Document) -> impl FnOnce() -> Snapshot + Send + 'static {
         self.look();
         let (sessions, shown_path) = (self.pool.snapshot(), self.shown_path(&document));
         let documents = self.documents.all();
@@ -174,12 +176,18 @@ impl State {
         }
         let verdicts: Vec<_> =
             self.verdicts.all().filter(|(shown, _)| **shown == uri).map(|(_, verdict)| verdict.clone()).collect();
-        self.answer(uri, answer, Vec::new(), move |snapshot| code_lenses::code_lenses(snapshot, &verdicts, wanted));
+        let (held, asks) = (self.holds.of_file(&uri), self.takes_notifications);
+        self.answer(uri, answer, Vec::new(), move |snapshot| {
+            let mut lenses = holds::code_lenses(&held, &snapshot.document.text, asks);
+            lenses.extend(code_lenses::code_lenses(snapshot, &verdicts, wanted));
+            lenses
+        });
     }
 
     pub(super) fn hover(&mut self, uri: Uri, position: Position, answer: oneshot::Sender<Option<Hover>>) {
         let encoding = self.encoding;
-        self.answer(uri, answer, None, move |snapshot| hover::hover(snapshot, position, encoding));
+        let held = self.holds.of_file(&uri);
+        self.answer(uri, answer, None, move |snapshot| hover::hover(snapshot, &held, position, encoding));
     }
 
     pub(super) fn command(&mut self, command: Command, asked: Asked) {
@@ -227,6 +235,11 @@ impl State {
             Command::Explain { code } => {
                 let _ = asked.answer.send(self.explain(&code).map(|()| Value::Null));
             }
+            Command::Guard { uri, name, position, remove } => {
+                self.guard(uri, name, position.unwrap_or_default(), remove, asked);
+            }
+            Command::Holds => drop(asked.answer.send(Ok(self.holds_to_json()))),
+            Command::Answer { hold, place, answer } => self.answer_hold(hold, place, answer, asked),
             Command::Undo { uri, name } => {
                 let file = uri.as_ref().and_then(file_path);
                 self.work(Cause::Undo, Some(asked.answer), move || {

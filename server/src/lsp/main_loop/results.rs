@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::lsp::code_lenses;
 use crate::lsp::documents::Document;
 use crate::lsp::events::{Cause, Done, Event};
+use crate::lsp::holds;
 use crate::lsp::status::{self, Patched, Status, StatusParams};
 use crate::patching::FileResult;
 use crate::session::{Session, SessionError};
@@ -55,6 +56,8 @@ impl State {
                 self.publish(&uri);
             }
         }
+        // What it has loaded may tell that it is of the window.
+        self.watch_holds(id);
         self.refresh_when_faded(id);
         if self.observing.remove(id) == Some(true) {
             self.observe(id);
@@ -203,6 +206,7 @@ impl State {
         match self.pool.connected(id, outcome) {
             Ok(true) => {
                 self.tell_status();
+                self.watch_holds(id);
                 self.observe_after(id, Duration::ZERO);
                 self.refresh_lenses();
             }
@@ -217,7 +221,7 @@ impl State {
             self.publish(&uri);
         }
         self.observing.remove(id);
-        self.tell_status();
+        self.forget_holds(id);
         self.refresh_lenses();
         self.look_later();
     }
@@ -228,10 +232,12 @@ impl State {
     }
 
     pub(super) fn publish(&self, uri: &Uri) {
-        let document = self.documents.get(uri);
-        let version = document.map(|document| document.version);
-        let text = document.map(|document| document.text.clone()).unwrap_or_default();
-        let diagnostics = self.verdicts.diagnostics(uri, &text, self.encoding);
+        let version = self.documents.get(uri).map(|document| document.version);
+        let held = self.holds.of_file(uri);
+        // What is held is shown also where the file is not open.
+        let text = if version.is_some() || !held.is_empty() { self.text_of(uri) } else { None }.unwrap_or_default();
+        let mut diagnostics = self.verdicts.diagnostics(uri, &text, self.encoding);
+        diagnostics.extend(holds::diagnostics(&held, &text, self.encoding));
         let (client, uri) = (self.client.clone(), uri.clone());
         self.runtime.block_on(async move { client.publish_diagnostics(uri, diagnostics, version).await });
     }
@@ -241,7 +247,8 @@ impl State {
         if !self.takes_notifications {
             return;
         }
-        let status = StatusParams::new(&self.pool.shown(), self.pool.trouble(), &self.verdicts, &self.settings);
+        let holds = self.holds_to_json();
+        let status = StatusParams::new(&self.pool.shown(), self.pool.trouble(), &self.verdicts, holds, &self.settings);
         if self.last_status.as_ref() != Some(&status) {
             self.last_status = Some(status.clone());
             let client = self.client.clone();
@@ -267,7 +274,7 @@ impl State {
         self.say(MessageType::ERROR, message);
     }
 
-    fn say(&self, kind: MessageType, message: String) {
+    pub(super) fn say(&self, kind: MessageType, message: String) {
         let client = self.client.clone();
         self.runtime.spawn(async move { client.show_message(kind, message).await });
     }

@@ -1,0 +1,66 @@
+//! *Guard function*: calls of it that fail are held.
+
+use hotsplice_analysis::{Definition, Outline};
+use hotsplice_channel::codes;
+use hotsplice_channel::message::GuardRequest;
+use tower_lsp::ls_types::Position;
+
+use super::comparison::{Snapshot, live_texts};
+use super::unloaded;
+use crate::failure::Failure;
+use crate::session::{Live, Session};
+
+/// The innermost function around a line (from 1).
+fn function_at(outline: &Outline, line: u32) -> Option<Definition> {
+    outline.definition_at(line).into_iter().find(|definition| !definition.is_class)
+}
+
+/// What a process calls it.
+fn patterns(session: &Session, live: &Live, name: &str) -> Vec<String> {
+    session.known_modules(&live.baseline.path).into_iter().map(|module| format!("{module}.{name}")).collect()
+}
+
+/// What can be done at a line: the function, and whether it is guarded everywhere; or why it can't be.
+pub fn offer(snapshot: &Snapshot, line: u32) -> Option<(String, Result<bool, &'static str>)> {
+    let name = function_at(&snapshot.document.outline(), line)?.qualified_name;
+    let known = live_texts(&snapshot.document, &snapshot.sessions);
+    let mut able = known.iter().filter(|(session, _)| session.can_guard()).peekable();
+    if able.peek().is_none() {
+        return Some((name, Err("it needs CPython 3.12 in the process; guard it in its source, with hotsplice.wrap")));
+    }
+    let is_guarded = able.all(|(session, live)| {
+        let guarded = session.known_status().map(|status| status.guarded.clone()).unwrap_or_default();
+        patterns(session, live, &name).iter().all(|pattern| guarded.contains(pattern))
+    });
+    Some((name, Ok(is_guarded)))
+}
+
+/// Guards a function in every process that has loaded its file, or no more. Gives what a person is told.
+pub fn guard(snapshot: &Snapshot, name: Option<String>, position: Position, remove: bool) -> Result<String, Failure> {
+    let at_place = || function_at(&snapshot.document.outline(), position.line + 1).map(|found| found.qualified_name);
+    let name = name.or_else(at_place);
+    let name = name.ok_or_else(|| Failure::new(codes::UNKNOWN_FUNCTION, "there is no function at this place"))?;
+    let known = live_texts(&snapshot.document, &snapshot.sessions);
+    let (mut guarded, mut running, mut failure) = (0, false, None);
+    for (session, live) in &known {
+        let patterns = patterns(session, live, &name);
+        match session.guard(&GuardRequest { patterns, remove, hold_for: None, even_handled: None }) {
+            Ok(answer) => {
+                guarded += 1;
+                running |= !answer.running.is_empty();
+            }
+            Err(error) => failure = Some(Failure::from(error)),
+        }
+    }
+    if guarded == 0 {
+        let unloaded = || Failure::new(codes::NO_SESSION, unloaded::reason(snapshot));
+        return Err(failure.unwrap_or_else(unloaded));
+    }
+    let processes = if guarded == 1 { "1 process".to_owned() } else { format!("{guarded} processes") };
+    if remove {
+        return Ok(format!("{name} is not guarded any more in {processes}"));
+    }
+    let but = if running { "; the call of it that runs now is not" } else { "" };
+    let not_in = failure.map(|failure| format!("; not in another one: {failure}")).unwrap_or_default();
+    Ok(format!("{name} is guarded in {processes}: a call that fails is held{but}{not_in}"))
+}
