@@ -7,6 +7,7 @@
 //! | [`job`] | one request that needs Python, on a thread of its own |
 //! | [`session`] | registry entry, start, stop, fork |
 //! | [`executed`] | what files the process executed, with their texts: an audit hook |
+//! | [`files`] | reads files at the price of one wait for the GIL |
 //! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
 //! | [`frames`] | calls that run retired code |
 //! | [`guard`] | functions whose calls may be made again when they fail |
@@ -21,6 +22,7 @@ mod connection;
 mod cpython;
 mod descriptor;
 mod executed;
+mod files;
 mod finalizing;
 mod frames;
 mod guard;
@@ -59,6 +61,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(executed::watch, module)?,
         wrap_pyfunction!(executed::adopt, module)?,
         wrap_pyfunction!(executed::loaded, module)?,
+        wrap_pyfunction!(files::read_file, module)?,
         wrap_pyfunction!(commit::commit, module)?,
         wrap_pyfunction!(commit::sweep_late, module)?,
         wrap_pyfunction!(frames::can_set_names, module)?,

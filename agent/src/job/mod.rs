@@ -196,6 +196,25 @@ extern "C" fn step_aside(_argument: *mut std::ffi::c_void) -> std::ffi::c_int {
     0
 }
 
+/// What takes the GIL next counts itself out of `WAITING` when it has it.
+fn ask_for_gil() {
+    WAITING.fetch_add(1, Ordering::AcqRel);
+    if !ASKED.swap(true, Ordering::AcqRel) && !cpython::call_soon(step_aside) {
+        ASKED.store(false, Ordering::Release);
+    }
+}
+
+/// Does something without the GIL and gets it back as quickly as a job does at first. `work` must not panic.
+pub fn step_out<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
+    let result = finalizing::without_gil(py, || {
+        let result = work();
+        ask_for_gil();
+        result
+    });
+    WAITING.fetch_sub(1, Ordering::AcqRel);
+    result
+}
+
 /// Starts a thread of the agent's that takes the GIL. `work` is not called if there is none to spare.
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     RUNNING.fetch_add(1, Ordering::AcqRel);
@@ -284,10 +303,7 @@ fn serve(job: &Arc<Job>) -> Result<Value, ResponseError> {
         job.take_patch_lock()?;
     }
     wait_for_interpreter()?;
-    WAITING.fetch_add(1, Ordering::AcqRel);
-    if !ASKED.swap(true, Ordering::AcqRel) && !cpython::call_soon(step_aside) {
-        ASKED.store(false, Ordering::Release);
-    }
+    ask_for_gil();
     Python::attach(|py| {
         WAITING.fetch_sub(1, Ordering::AcqRel);
         if job.is_expired() && matches!(job.request.method.as_str(), method::PREPARE | method::COMMIT) {

@@ -41,8 +41,7 @@ _FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^
 
 def _is_on_disk(path, text):
     try:
-        with open(path, "rb") as stream:
-            return stream.read() == text.encode()
+        return native.read_file(path)[0] == text.encode()
     except (OSError, UnicodeError):
         return False
 

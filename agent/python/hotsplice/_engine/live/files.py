@@ -1,6 +1,5 @@
 """Which text is live in which file. After an import it is what was executed; after a patch, what the patch says."""
 
-import os
 from time import time
 from tokenize import detect_encoding
 
@@ -108,14 +107,12 @@ def _from_import(path):
         differs = differing(path, text) if record[5] else []
         return LiveFile(path, text, "assumed" if differs else "exact", differs, record[4])
     try:
-        with open(path, "rb") as stream:
-            content = stream.read()
-            status = os.fstat(stream.fileno())
+        content, modified, size = native.read_file(path)
     except OSError as error:
         raise EngineError("HS0011", f"{path}: {error.strerror}") from None
     text = decode(content, path)
     executed = record[4] if record else 0
-    if record is not None and (record[0], record[1]) == (status.st_mtime_ns, status.st_size):
+    if record is not None and (record[0], record[1]) == (modified, size):
         return LiveFile(path, text, executed=executed)
     # Something may have changed that live code does not tell.
     return LiveFile(path, missing.without(path, text), "assumed", differing(path, text), executed)
