@@ -21,6 +21,7 @@ use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
 
 use crate::workspace::Workspace;
+use ports::Ports;
 
 pub use client::{Client, Event};
 pub use error::SessionError;
@@ -41,6 +42,7 @@ pub struct Session {
     /// Live texts that were asked for, with what they parse to. What arrives by event takes them out.
     baselines: Mutex<HashMap<String, Arc<Live>>>,
     observed: Mutex<Observed>,
+    ports: Mutex<Ports>,
     window: Mutex<Window>,
     watches_holds: AtomicBool,
 }
@@ -96,6 +98,7 @@ impl Session {
             answered: Condvar::new(),
             baselines: Mutex::default(),
             observed: Mutex::default(),
+            ports: Mutex::default(),
             window: Mutex::default(),
             watches_holds: AtomicBool::new(false),
         })
@@ -115,10 +118,12 @@ impl Session {
 
     /// Looks at the process: what is patched, what still runs old code, where it listens.
     pub fn observe(&self) -> Result<(), SessionError> {
-        let is_here = registry::is_visible(&self.entry);
-        let (status, ports) = (self.status()?, if is_here { ports::listening(self.entry.pid) } else { Vec::new() });
-        *self.observed.lock().unwrap_or_else(PoisonError::into_inner) =
-            Observed { status: Some(Arc::new(status)), ports };
+        let status = Arc::new(self.status()?);
+        if registry::is_visible(&self.entry) {
+            let found = self.ports.lock().unwrap_or_else(PoisonError::into_inner).listening(self.entry.pid);
+            self.observed.lock().unwrap_or_else(PoisonError::into_inner).ports = found;
+        }
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner).status = Some(status);
         Ok(())
     }
 
