@@ -29,6 +29,7 @@ mod mcp;
 mod patching;
 mod requests;
 mod rest;
+mod restarting;
 mod session;
 mod source_file;
 mod undoing;

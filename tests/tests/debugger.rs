@@ -124,3 +124,54 @@ fn a_program_that_runs_becomes_a_session_by_one_expression() {
         assert_eq!(debugger.evaluate("result", frame), "101", "Python {}", python.name());
     }
 }
+
+#[test]
+fn a_frame_that_debugpy_has_stopped_begins_again_with_the_new_code() {
+    for python in pythons::all() {
+        let Some(debugpy) = debugpy(python) else { continue };
+        let workspace = Workspace::new();
+        let subject = workspace.write("subject.py", OLD);
+        let script =
+            workspace.write("main.py", "import subject\nfor number in range(1000):\n    subject.value(number)\n");
+        let mut command = workspace.hotsplice();
+        command.args(["run", "--"]).arg(&python.path);
+        let mut debugger = Debugger::launch(command, &workspace, &debugpy, &script, (&subject, 6));
+        let thread = debugger.stopped("breakpoint");
+        workspace.write("subject.py", NEW);
+        workspace.call(&["patch", "subject.py"]).expect(0);
+        debugger.set_breakpoint((&subject, 11));
+        let called = workspace.call(&["restart-frame"]);
+        if python.minor < 12 {
+            assert!(called.expect(2).errors().contains("HS0621"), "Python {}", python.name());
+            continue;
+        }
+        let text = called.expect(0).text();
+        let said = "value begins again with the new code when the debugger lets it go on";
+        assert_eq!(text.trim(), said, "Python {}", python.name());
+
+        debugger.go("next", thread);
+        debugger.stopped("step");
+        let (name, line, _) = debugger.frame(thread);
+        assert_eq!((name.as_str(), line), ("value", 10), "Python {}", python.name());
+        debugger.go("continue", thread);
+        debugger.stopped("breakpoint");
+        let (_, line, frame) = debugger.frame(thread);
+        let values = (debugger.evaluate("number", frame), debugger.evaluate("step", frame));
+        assert_eq!((line, values), (11, ("0".into(), "0".into())), "Python {}", python.name());
+
+        // Its caller waits for it: that begins again where its next line does, and calls it once more.
+        debugger.go("stepIn", thread);
+        debugger.stopped("step");
+        assert_eq!(debugger.frame(thread).0, "helper");
+        let text = workspace.call(&["restart-frame", "--frame", "1"]).expect(0).text();
+        let said =
+            "value begins again with the code that it has, which no patch has changed where its next line begins";
+        assert_eq!(text.trim(), said, "Python {}", python.name());
+        debugger.go("continue", thread);
+        debugger.stopped("breakpoint");
+        let (_, line, frame) = debugger.frame(thread);
+        assert_eq!((line, debugger.evaluate("number", frame)), (11, "0".into()), "Python {}", python.name());
+        let called = workspace.call(&["restart-frame", "--thread", "nobody"]).expect(2);
+        assert!(called.errors().contains("HS0620"), "Python {}", python.name());
+    }
+}

@@ -104,6 +104,12 @@ codes! {
     ROLLBACK_INCOMPLETE "HS0604" Refused "the commit failed, and not all of it could be rolled back";
     LINES_STAY "HS0605" Caveat "the lines of a function that moved stay as they were";
     RELOADER "HS0610" Caveat "a reloader of the program's own will start the process again";
+    NOT_STOPPED "HS0620" Error "no such frame is stopped in a debugger";
+    NOT_RESTARTED "HS0621" Error "frames of this process can't be restarted";
+    NO_CALL "HS0622" Error "the frame is no call that can begin again";
+    RESTART_ARGUMENTS "HS0623" Error "the frame does not have the arguments that its function takes now";
+    RESTART_INSIDE "HS0624" Error "the frame stands in a block that it has to leave by itself";
+    RESTART_ROOM "HS0625" Error "the new code does not fit into the frame";
 }
 
 /// Nothing is wrong with such an edit: it waits for another one.

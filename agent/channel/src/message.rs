@@ -25,6 +25,8 @@ pub mod method {
     /// Calls that fail are to be held for as long as this connection lasts; with `{"watch": false}` no more for its sake.
     pub const WATCH_HOLDS: &str = "holds/watch";
     pub const ANSWER_HOLD: &str = "hold/answer";
+    /// A frame that a debugger has stopped is to begin again.
+    pub const RESTART_FRAME: &str = "frame/restart";
 }
 
 /// Names of the notifications that an agent sends to every connection that has said hello.
@@ -329,6 +331,41 @@ pub struct HoldAnswer {
     /// With `return`: what the call is to return.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
+}
+
+/// A frame of a thread that is stopped in a debugger, to begin again. What is not said may be anything.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RestartRequest {
+    /// Its name, or its identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// 0 is the innermost one of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u32>,
+    /// Its function, as a debugger shows it, its file, and the line that it stands at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RestartAnswer {
+    pub function: String,
+    /// Where the code begins that it will run.
+    pub path: String,
+    pub line: u32,
+    pub thread: String,
+    /// When the debugger lets it go on; else where its next line begins.
+    pub at_once: bool,
+    /// Whether it ran other code than is live.
+    pub is_new: bool,
+    /// Arguments that may have another value than the call was made with.
+    pub changed: Vec<String>,
+    /// What a generator has given stays given.
+    pub yielded: bool,
 }
 
 /// Parameters of `module/loaded`.

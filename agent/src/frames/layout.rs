@@ -7,14 +7,21 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+use crate::cpython::functions;
 
 /// Byte offsets in `_PyInterpreterFrame`, `PyFrameObject` and `PyThreadState`.
 pub struct Layout {
     pub top: Top,
     pub owner: usize,
     pub slots: usize,
-    /// `datastack_top` in the thread's state; `datastack_limit` follows it.
+    /// `datastack_top` in the thread's state; `datastack_chunk` is before it, `datastack_limit` behind.
     pub stack_top: usize,
+    /// `tracing` in the thread's state; `what_event` follows it.
+    tracing: usize,
+    /// `thread_id` in the thread's state.
+    thread: usize,
     /// What stands for no object in a slot.
     pub null: usize,
     /// The bit of a reference that the slot does not own.
@@ -31,8 +38,12 @@ pub enum Top {
 }
 
 const EXECUTABLE: usize = 0;
+const FUNCTION: usize = 16;
 const GLOBALS: usize = 24;
 const BUILTINS: usize = 32;
+/// `CO_OPTIMIZED`: the variables are in the frame, and in no namespace.
+const OPTIMIZED: u32 = 1;
+const LOCALS: usize = 40;
 const FRAME_OBJECT: usize = 48;
 const INSTRUCTION: usize = 56;
 /// `f_frame` in a `PyFrameObject`.
@@ -40,9 +51,67 @@ const FRAME_OF_OBJECT: usize = 24;
 const OWNED_BY_THREAD: u8 = 0;
 const OWNED_BY_GENERATOR: u8 = 1;
 
-const V3_12: Layout = Layout { top: Top::Count(64), owner: 70, slots: 72, stack_top: 240, null: 0, borrowed: 0 };
-const V3_14: Layout = Layout { top: Top::Pointer(64), owner: 74, slots: 80, stack_top: 240, null: 1, borrowed: 1 };
-const V3_15: Layout = Layout { stack_top: 264, ..V3_14 };
+const V3_12: Layout = Layout {
+    top: Top::Count(64),
+    owner: 70,
+    slots: 72,
+    stack_top: 240,
+    tracing: 44,
+    thread: 136,
+    null: 0,
+    borrowed: 0,
+};
+const V3_13: Layout = Layout { tracing: 60, thread: 152, ..V3_12 };
+const V3_14: Layout = Layout { top: Top::Pointer(64), owner: 74, slots: 80, null: 1, borrowed: 1, ..V3_13 };
+const V3_15: Layout = Layout { stack_top: 264, tracing: 64, thread: 176, ..V3_14 };
+
+/// `next` in a thread's state; `prev` is at its beginning.
+const NEXT: usize = 8;
+/// `what_event` of a line that is about to be executed.
+const LINE: i32 = 5;
+
+/// What the state of another thread tells of the trace function, or callback, that it is in.
+pub struct Traced {
+    /// Whether a debugger's code runs there, called by the interpreter for an event and not by other such code.
+    pub is_in_event: bool,
+    /// The number of the event.
+    pub event: i32,
+    /// The part of its stack that new frames are put on: where it begins and ends.
+    chunk: (usize, usize),
+}
+
+impl Traced {
+    /// What the thread of this number is in; nothing if there is none, or its state is not as expected.
+    pub fn of(py: Python<'_>, thread: u64) -> Option<Self> {
+        let layout = layout(py)?;
+        // SAFETY: the GIL is held, so that the calling thread has a state, and no thread's state is freed meanwhile.
+        let own = unsafe { ffi::PyThreadState_Get() }.cast::<u8>();
+        let read = |state: *mut u8, offset: usize| {
+            // SAFETY: offsets of the table lie within a thread's state, and the state is one of the list's.
+            unsafe { state.add(offset).cast::<usize>().read() }
+        };
+        let mut first = own;
+        while read(first, 0) != 0 {
+            first = read(first, 0) as *mut u8;
+        }
+        let states = std::iter::successors(Some(first), |state| {
+            let next = read(*state, NEXT) as *mut u8;
+            (!next.is_null()).then_some(next)
+        });
+        let state = states.into_iter().find(|state| read(*state, layout.thread) as u64 == thread)?;
+        // SAFETY: as above; both are an `int`.
+        let (tracing, event) = unsafe {
+            let field = state.add(layout.tracing).cast::<i32>();
+            (field.read(), field.add(1).read())
+        };
+        let chunk = (read(state, layout.stack_top - 8), read(state, layout.stack_top + 8));
+        Some(Self { is_in_event: tracing == 1, event, chunk })
+    }
+
+    pub fn is_at_line(&self) -> bool {
+        self.is_in_event && self.event == LINE
+    }
+}
 
 /// The layout of this interpreter; nothing where moving is not known to be sound.
 pub fn layout(py: Python<'_>) -> Option<&'static Layout> {
@@ -60,7 +129,8 @@ fn find(py: Python<'_>) -> PyResult<Option<&'static Layout>> {
     let locked = sys.getattr("_is_gil_enabled").map_or(Ok(true), |asked| asked.call0()?.extract())?;
     let version = py.version_info();
     Ok(match (version.major, version.minor, locked) {
-        (3, 12 | 13, true) => Some(&V3_12),
+        (3, 12, true) => Some(&V3_12),
+        (3, 13, true) => Some(&V3_13),
         (3, 14, true) => Some(&V3_14),
         (3, 15, true) => Some(&V3_15),
         _ => None,
@@ -115,6 +185,57 @@ impl Frame {
 
     pub fn is_on_a_stack(&self) -> bool {
         self.owner() == OWNED_BY_THREAD
+    }
+
+    /// The function that is called; nothing where what is known of it is not as expected.
+    pub fn function<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let object = (self.word(FUNCTION) & !self.layout.borrowed) as *mut ffi::PyObject;
+        // SAFETY: the field of a frame that has not ended holds an object.
+        let function = unsafe { Bound::from_borrowed_ptr_or_opt(py, object) }?;
+        functions::is_function(&function).then_some(function)
+    }
+
+    /// Empties the dictionary of variables that a debugger, or `locals()`, has had made of a function's before 3.13: it would show
+    /// what the new code does not have.
+    pub fn forget_locals(&self, code: &Bound<'_, PyAny>) {
+        let is_function = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>());
+        if !is_function.is_ok_and(|flags| flags & OPTIMIZED != 0) {
+            return;
+        }
+        let py = code.py();
+        let locals = self.word(LOCALS) as *mut ffi::PyObject;
+        // SAFETY: the field of a frame that has not ended holds an object, or none.
+        if let Some(locals) = unsafe { Bound::from_borrowed_ptr_or_opt(py, locals) }
+            && let Ok(locals) = locals.cast_into_exact::<PyDict>()
+        {
+            locals.clear();
+        }
+    }
+
+    /// Whether a debugger has given the frame a trace function.
+    pub fn is_traced(&self, py: Python<'_>) -> bool {
+        // SAFETY: the frame's object is alive.
+        let object = unsafe { Bound::from_borrowed_ptr(py, self.object_of_frame()) };
+        object.getattr("f_trace").is_ok_and(|function| !function.is_none())
+    }
+
+    pub fn object_of_frame(&self) -> *mut ffi::PyObject {
+        self.word(FRAME_OBJECT) as *mut ffi::PyObject
+    }
+
+    /// Lets go of the frame's object, which the caller holds: the interpreter makes another one when it needs one.
+    pub fn give_up_object(&self) {
+        let object = self.object_of_frame();
+        self.set_word(FRAME_OBJECT, 0);
+        // SAFETY: the frame's own reference. The object refers to the frame, and is freed without looking at it.
+        unsafe { ffi::Py_DECREF(object) };
+    }
+
+    /// Whether the frame could be made so much larger once nothing is above it on its thread's stack.
+    pub fn could_grow(&self, traced: &Traced, size: usize, more: usize) -> bool {
+        let (begin, limit) = traced.chunk;
+        let end = self.slot_address(size);
+        begin < self.base as usize && end <= limit && limit - end > 8 * more
     }
 
     pub fn instruction(&self) -> usize {
@@ -176,6 +297,21 @@ impl Frame {
         // SAFETY: a slot that is no integer and not null holds a live object.
         unsafe { ffi::Py_INCREF(object as *mut ffi::PyObject) };
         object
+    }
+
+    /// What a slot holds for an object that it owns from now on.
+    pub fn holding(&self, object: Bound<'_, PyAny>) -> usize {
+        let object = object.into_ptr() as usize;
+        if is_immortal(object) { object | self.layout.borrowed } else { object }
+    }
+
+    /// The object of a slot.
+    pub fn object<'py>(&self, py: Python<'py>, slot: usize) -> Option<Bound<'py, PyAny>> {
+        if self.is_null(slot) || slot & 2 != 0 {
+            return None;
+        }
+        // SAFETY: the slots of a frame that has not ended hold objects.
+        unsafe { Bound::from_borrowed_ptr_or_opt(py, (slot & !self.layout.borrowed) as *mut ffi::PyObject) }
     }
 
     /// The reference that a slot owns, given up by it.

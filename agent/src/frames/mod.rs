@@ -5,13 +5,18 @@
 //! | [`layout`] | where things lie in a frame, by CPython version, and views that check what they read |
 //! | [`moves`] | moves calls to other code |
 //! | [`names`] | the names that retired code looks up |
+//! | [`object`] | the object that shows a frame to Python, and how many variables it has room for |
+//! | [`restart`] | restarts calls, such as one that a debugger has stopped |
 //! | [`room`] | room for later code in generators and coroutines |
 
 mod layout;
 mod moves;
 mod names;
+mod object;
+mod restart;
 mod room;
 
 pub use moves::{arrive, can_move, forget_moves, move_suspended, plan_moves, release_left};
 pub use names::{can_set_names, look_again, set_name_in_place, set_names};
+pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_restart, started};
 pub use room::{match_room, prepare as prepare_room, reserve, reserve_room};

@@ -15,6 +15,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::layout::{self, Frame};
+use super::object::{Room, Size};
+use super::restart;
 use crate::{job, session};
 
 /// Where a call goes on, and what it takes along.
@@ -44,6 +46,7 @@ static PLANS: Mutex<Option<HashMap<usize, Plan>>> = Mutex::new(None);
 static LEFT: Mutex<Vec<Py<PyAny>>> = Mutex::new(Vec::new());
 static IS_RELEASING: AtomicBool = AtomicBool::new(false);
 
+const HELD: &str = "something holds its frame, which has no room for the variables of the new code";
 const UNKNOWN: &str = "it is not as it was when it was looked for";
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -79,6 +82,9 @@ pub fn forget_moves(code: usize) {
 /// Called by `sys.monitoring` in the program's own thread, before a line of retired code is executed: no Python frame is above.
 #[pyfunction]
 pub fn arrive(py: Python<'_>, code: &Bound<'_, PyAny>, _line: &Bound<'_, PyAny>) {
+    if restart::restart_current(code, restart::is_at_line) {
+        return;
+    }
     // SAFETY: the GIL is held; the result is borrowed from the running frame.
     let object = unsafe { ffi::PyEval_GetFrame() }.cast::<ffi::PyObject>();
     if object.is_null() {
@@ -124,12 +130,12 @@ pub fn move_suspended(
 }
 
 /// Where the bytecode of a code object begins.
-fn bytecode(code: &Bound<'_, PyAny>) -> Option<usize> {
+pub fn bytecode(code: &Bound<'_, PyAny>) -> Option<usize> {
     let size: usize = code.get_type().getattr("__basicsize__").ok()?.extract().ok()?;
     Some(code.as_ptr() as usize + size)
 }
 
-fn unit_of(frame: &Frame, code: &Bound<'_, PyAny>) -> Option<usize> {
+pub fn unit_of(frame: &Frame, code: &Bound<'_, PyAny>) -> Option<usize> {
     let bytes = frame.instruction().checked_sub(bytecode(code)?)?;
     bytes.is_multiple_of(2).then_some(bytes / 2)
 }
@@ -162,6 +168,14 @@ impl Target {
             return Err("the new code reads a variable there that this call has given no value");
         }
         let (size, wanted) = (self.former_locals + self.former_stack, self.locals.len() + self.stack);
+        let (own_before, own_after) = (self.former_locals, self.locals.len());
+        let (before_size, after_size) =
+            (Size { locals: own_before, all: size }, Size { locals: own_after, all: wanted });
+        let room = Room::of(frame, former.as_ptr(), before_size, after_size, Some(1)).ok_or(HELD)?;
+        // A trace function of the frame's own is kept in its object.
+        if matches!(room, Room::AnotherObject) && frame.is_traced(py) {
+            return Err(HELD);
+        }
         if wanted > size && !(frame.is_on_a_stack() && frame.grow(size, wanted - size)) {
             return Err("the new code needs more room than the call has");
         }
@@ -179,18 +193,20 @@ impl Target {
         frame.set_used(self.locals.len() + self.depth);
         let left = frame.exchange_code(code);
         frame.set_instruction(start + 2 * (self.unit + behind));
+        room.take(frame, code);
         let mut dropped: Vec<Bound<'py, PyAny>> = Vec::new();
         for (slot, _) in before.iter().zip(&is_kept).filter(|(_, kept)| !**kept) {
             // SAFETY: the slot was one of the frame's and is written over.
             dropped.extend(unsafe { frame.release(py, *slot) });
         }
         keep_for_a_while(py, left.unwrap_or_else(|| former.clone()));
+        frame.forget_locals(code);
         Ok(dropped)
     }
 }
 
 /// The interpreter looks at the code that a call has left once more when it comes back from here.
-fn keep_for_a_while(py: Python<'_>, code: Bound<'_, PyAny>) {
+pub fn keep_for_a_while(py: Python<'_>, code: Bound<'_, PyAny>) {
     lock(&LEFT).push(code.unbind());
     if !IS_RELEASING.swap(true, Ordering::AcqRel)
         && let Ok(release) = pyo3::wrap_pyfunction!(release_left, py)

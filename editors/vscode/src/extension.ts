@@ -8,6 +8,7 @@ import { checkProgram, ServerMissing, serverProgram } from "./program";
 import { registerPrograms } from "./registering";
 import { type Item, SessionsView } from "./sessions_view";
 import { failed, nothing, type Patched, starting, type Status, statusBarHint, statusBarText } from "./status";
+import { stoppedFrame } from "./stopped_frame";
 
 const NOT_RUNNING = "The Hotsplice server does not run.";
 
@@ -109,6 +110,11 @@ export function activate(context: vscode.ExtensionContext): void {
     if (item === undefined || item.kind === "session") return;
     return ask("hotsplice.undo", { uri: item.file.uri, ...(item.kind === "function" ? { name: item.patched.name } : {}) });
   });
+  context.subscriptions.push(
+    vscode.commands.registerCommand("hotsplice.restartStoppedFrame", (...given: unknown[]) =>
+      ask("hotsplice.restartFrame", stoppedFrame(given)),
+    ),
+  );
   command("hotsplice.showSessions", () => vscode.commands.executeCommand("hotsplice.sessions.focus"));
   command("hotsplice.showLog", () => log.show());
   command("hotsplice.choosePatchOnSave", choosePatchOnSave);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { functionHint, joinPaths, missingMessage, nothing, sessionLabel, statusBarHint, statusBarText, type Session } from "./status";
+import { stoppedFrame } from "./stopped_frame";
 
 const session: Session = { id: "1-2", pid: 1, name: "flask run · pid 1", command: [], cwd: "/", python: "3.12", files: [] };
 
@@ -40,4 +41,11 @@ test("a server that does not run says why, and what to do", () => {
 test("a search path keeps what the user has, once", () => {
   assert.equal(joinPaths("/a", undefined, ":"), "/a");
   assert.equal(joinPaths("/a", "/b:/a:/c", ":"), "/a:/b:/c");
+});
+
+test("the frame of a menu is told by its function, file and line", () => {
+  const frameLocation = { range: { startLineNumber: 7 }, source: { path: "/shop.py" } };
+  assert.deepEqual(stoppedFrame(["file:///shop.py", { frameName: "price", frameLocation }]), { name: "price", line: 7, path: "/shop.py" });
+  assert.deepEqual(stoppedFrame([{ frameName: "price" }]), { name: "price" });
+  assert.deepEqual(stoppedFrame([]), {});
 });

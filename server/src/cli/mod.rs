@@ -9,6 +9,7 @@ mod holds;
 mod jupyter;
 mod output;
 mod patch;
+mod restart_frame;
 mod run;
 mod sessions;
 mod show;
@@ -66,6 +67,8 @@ enum Command {
     Return(holds::ReturnArguments),
     /// Let the exception of a held call go its way
     Raise(holds::RaiseArguments),
+    /// Have a frame that a debugger has stopped begin again, with the code as it is now
+    RestartFrame(restart_frame::Arguments),
     /// Make a process that runs already patchable
     Attach(attach::Arguments),
     /// Print the environment in which every Python that is started can be patched
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Env(arguments) => arguments.json,
         Command::Guard(arguments) => arguments.json,
         Command::Holds(arguments) => arguments.json,
+        Command::RestartFrame(arguments) => arguments.json,
         Command::Run(_)
         | Command::Retry(_)
         | Command::Return(_)
@@ -142,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Retry(arguments) => holds::retry(&arguments),
         Command::Return(arguments) => holds::return_value(&arguments),
         Command::Raise(arguments) => holds::raise(&arguments),
+        Command::RestartFrame(arguments) => restart_frame::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Jupyter(arguments) => jupyter::run(&arguments),
         Command::Lsp(_) => crate::lsp::serve(),

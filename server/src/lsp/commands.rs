@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
+use hotsplice_channel::message::RestartRequest;
 use hotsplice_channel::patch::Options;
 use serde::Deserialize;
 use serde_json::Value;
 use tower_lsp::ls_types::{Position, TextDocumentIdentifier, Uri};
 
 use super::comparison::{Comparisons, Snapshot, Statement, changed_statements, live_texts};
-use super::documents::Document;
+use super::documents::{Document, file_path};
 use super::unloaded;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
@@ -29,6 +30,7 @@ pub const KEEP_VALUE: &str = "hotsplice.keepValue";
 pub const EXPLAIN: &str = "hotsplice.explain";
 pub const PATCH_EDITED: &str = "hotsplice.patchEdited";
 pub const WHY_NOT: &str = "hotsplice.whyNot";
+pub const RESTART_FRAME: &str = "hotsplice.restartFrame";
 pub const GUARD: &str = "hotsplice.guard";
 pub const HOLDS: &str = "hotsplice.holds";
 pub const RETRY: &str = "hotsplice.retry";
@@ -49,6 +51,7 @@ pub const ALL: &[&str] = &[
     RETRY,
     RETURN,
     RAISE,
+    RESTART_FRAME,
 ];
 
 #[derive(Debug, Clone)]
@@ -86,6 +89,8 @@ pub enum Command {
     Explain {
         code: String,
     },
+    /// A frame that a debugger has stopped is to begin again.
+    RestartFrame(RestartRequest),
     /// Has calls of a function that fail held, or no more.
     Guard {
         uri: Uri,
@@ -139,6 +144,11 @@ struct Arguments {
     patch: Option<bool>,
     #[serde(default)]
     remove: bool,
+    frame: Option<u32>,
+    line: Option<u32>,
+    /// As a debugger's front end has it, instead of `uri`.
+    path: Option<String>,
+    thread: Option<String>,
     #[serde(flatten)]
     how: How,
 }
@@ -168,6 +178,12 @@ impl Command {
                 if name == KEEP_VALUE { Self::KeepValue { uri, position } } else { Self::RunAgain { uri, position } }
             }
             EXPLAIN => Self::Explain { code: given.code.ok_or_else(|| format!("{name} needs a code"))? },
+            RESTART_FRAME => {
+                let of_uri = || file.as_ref().and_then(file_path).map(|path| path.to_string_lossy().into_owned());
+                let path = given.path.clone().or_else(of_uri);
+                let Arguments { thread, frame, line, name, .. } = given;
+                Self::RestartFrame(RestartRequest { thread, frame, function: name, path, line })
+            }
             UNDO => Self::Undo { uri: file, name: given.name },
             SESSIONS => Self::Sessions,
             GUARD if given.name.is_none() && given.position.is_none() => {

@@ -15,7 +15,8 @@ use hotsplice_analysis::Outline;
 
 use hotsplice_channel::message::{
     BaselineAnswer, BaselineRequest, CommitAnswer, FilesAnswer, GuardAnswer, GuardRequest, HistoryAnswer, HoldAnswer,
-    HoldsAnswer, LoadedFile, PrepareAnswer, PrepareRequest, StatusAnswer, TransactionRequest, Trust, method,
+    HoldsAnswer, LoadedFile, PrepareAnswer, PrepareRequest, RestartAnswer, RestartRequest, StatusAnswer,
+    TransactionRequest, Trust, method,
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
@@ -346,6 +347,10 @@ impl Session {
 
     pub fn answer_hold(&self, answer: &HoldAnswer) -> Result<(), SessionError> {
         self.client.request::<serde_json::Value>(method::ANSWER_HOLD, answer, PATIENCE).map(drop)
+    }
+
+    pub fn restart_frame(&self, wanted: &RestartRequest) -> Result<RestartAnswer, SessionError> {
+        self.client.request(method::RESTART_FRAME, wanted, PATIENCE)
     }
 
     pub fn status(&self) -> Result<StatusAnswer, SessionError> {

@@ -225,6 +225,12 @@ def answer_hold(params):
     return {}
 
 
+def restart_frame(params):
+    from .after import restarting
+
+    return restarting.restart(params)
+
+
 _METHODS = {
     "files": files,
     "baseline": baseline,
@@ -236,4 +242,5 @@ _METHODS = {
     "guard": guard,
     "holds": holds,
     "hold/answer": answer_hold,
+    "frame/restart": restart_frame,
 }

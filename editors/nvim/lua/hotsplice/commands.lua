@@ -95,6 +95,14 @@ local commands = {
   why = function()
     execute('hotsplice.whyNot', { uri = uri() })
   end,
+  ['restart-frame'] = function()
+    local is_there, dap = pcall(require, 'dap')
+    local session = is_there and dap.session()
+    local frame = session and session.current_frame
+    -- Without nvim-dap, the frame that a debugger stands in.
+    local arguments = frame and { name = frame.name, line = frame.line, path = frame.source and frame.source.path }
+    execute('hotsplice.restartFrame', arguments or vim.empty_dict())
+  end,
   undo = function()
     execute('hotsplice.undo', { uri = uri() })
   end,

@@ -25,6 +25,7 @@ use crate::lsp::external_changes::Checked;
 use crate::lsp::settings::Lens;
 use crate::lsp::{code_actions, code_lenses, holds, hover, quick_fixes, status, unloaded};
 use crate::patching::FileResult;
+use crate::restarting;
 use crate::session::Session;
 use crate::working::Working;
 
@@ -240,6 +241,18 @@ impl State {
             }
             Command::Holds => drop(asked.answer.send(Ok(self.holds_to_json()))),
             Command::Answer { hold, place, answer } => self.answer_hold(hold, place, answer, asked),
+            Command::RestartFrame(wanted) => {
+                let (client, runtime) = (self.client.clone(), self.runtime.clone());
+                std::thread::spawn(move || {
+                    let answer = restarting::restart(&sessions.settle(), &wanted);
+                    let (kind, text) = match &answer {
+                        Ok(answer) => (MessageType::INFO, restarting::describe(answer)),
+                        Err(failure) => (MessageType::ERROR, failure.to_string()),
+                    };
+                    runtime.block_on(client.show_message(kind, text.clone()));
+                    asked.answer.send(answer.map(|_| Value::String(text)))
+                });
+            }
             Command::Undo { uri, name } => {
                 let file = uri.as_ref().and_then(file_path);
                 self.work(Cause::Undo, Some(asked.answer), move || {

@@ -3,8 +3,12 @@
 A local event of ``sys.monitoring`` (PEP 669) costs a function nothing once it has been seen: it is switched off then.
 """
 
+import functools
 import sys
 import weakref
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
 
 from ..native import native
 
@@ -67,6 +71,26 @@ def watch_lines(code, arrive):
     try:
         monitoring.register_callback(_tool, monitoring.events.LINE, arrive)
         monitoring.set_local_events(_tool, code, monitoring.events.LINE)
+    except (ValueError, RuntimeError):
+        return False
+    return True
+
+
+def watch_restart(code: CodeType, event: str, callback: Callable[..., Any]) -> bool:
+    """Has a native callback called for an event of a code, beside what else is called for it."""
+    if not _prepare():
+        return False
+    monitoring = sys.monitoring
+    wanted = getattr(monitoring.events, event)
+    try:
+        if event == "PY_START":
+            # Without a frame of ours, which would be above the one that is restarted.
+            callback = functools.partial(callback, _entered)
+        monitoring.register_callback(_tool, wanted, callback)
+        events = monitoring.get_local_events(_tool, code) | wanted
+        # What was switched off in this code would stay so.
+        monitoring.set_local_events(_tool, code, monitoring.events.NO_EVENTS)
+        monitoring.set_local_events(_tool, code, events)
     except (ValueError, RuntimeError):
         return False
     return True
