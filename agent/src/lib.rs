@@ -106,6 +106,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(cpython::can_set_base, module)?,
         wrap_pyfunction!(cpython::is_made_in_python, module)?,
         wrap_pyfunction!(cpython::types::can_set_layout, module)?,
+        wrap_pyfunction!(cpython::types::dictionary_descriptor, module)?,
     ] {
         module.add_function(function)?;
     }

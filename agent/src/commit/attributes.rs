@@ -125,11 +125,16 @@ pub(super) fn of_class<'py>(
         }
         return set_with(type_setter()?, class, name, new);
     }
+    if text == "__dict__" {
+        // Of the class's objects: the setter would take it for the class's own namespace.
+        journal.undo_with(Inverse::Namespace { class: class.clone(), name: name.clone(), old });
+        return set_in_namespace(class, name, new);
+    }
     change(class, name, old, new, type_setter()?, journal)
 }
 
-/// Puts an item of a class's namespace back.
-pub fn restore_in_namespace(
+/// Puts an item into a class's namespace, or takes it out.
+pub fn set_in_namespace(
     class: &Bound<'_, PyAny>,
     name: &Bound<'_, PyString>,
     old: Option<&Bound<'_, PyAny>>,

@@ -107,7 +107,7 @@ impl Inverse<'_> {
             Self::FunctionPart { function, part, old } => functions::set(&function, part, &old),
             Self::Field { object, offset, old } => cpython::exchange_field(&object, offset, old.as_ref()).map(drop),
             Self::Attribute { setter, target, name, old } => attributes::set_with(setter, &target, &name, old.as_ref()),
-            Self::Namespace { class, name, old } => attributes::restore_in_namespace(&class, &name, old.as_ref()),
+            Self::Namespace { class, name, old } => attributes::set_in_namespace(&class, &name, old.as_ref()),
             Self::Bases { class, bases, first } => attributes::set_bases(&class, &bases, first.as_ref()),
             Self::Item { dict, key, old } => containers::put(&dict, &key, old.as_ref()),
             Self::Body { container, body } => bodies::swap(&container, &body),

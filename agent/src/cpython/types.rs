@@ -177,3 +177,21 @@ fn find_cached_keys(
     let fits = unsafe { read(slotted.as_ptr(), word) == 0 && read(plain.as_ptr(), word) != 0 };
     Ok(fits.then_some(word))
 }
+
+/// What gives objects of a class their `__dict__`, as `type.__new__` makes it for a class whose bases have none.
+#[pyfunction]
+pub fn dictionary_descriptor<'py>(class: &Bound<'py, pyo3::types::PyType>) -> PyResult<Bound<'py, PyAny>> {
+    struct Definition(ffi::PyGetSetDef);
+    // SAFETY: nothing in it is ever written to; its pointers are to constants and functions.
+    unsafe impl Sync for Definition {}
+    static DEFINITION: Definition = Definition(ffi::PyGetSetDef {
+        name: c"__dict__".as_ptr(),
+        get: Some(ffi::PyObject_GenericGetDict),
+        set: Some(ffi::PyObject_GenericSetDict),
+        doc: c"dictionary for instance variables".as_ptr(),
+        closure: std::ptr::null_mut(),
+    });
+    let definition = (&raw const DEFINITION.0).cast_mut();
+    // SAFETY: the class is a type, and the definition lives for ever and is only read; the result is a new reference.
+    unsafe { Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewGetSet(class.as_type_ptr(), definition)) }
+}

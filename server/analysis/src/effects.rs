@@ -59,6 +59,8 @@ pub(crate) struct Effects {
     pub made: Vec<(String, String)>,
     /// What gives the result, in the same way.
     pub returns: Vec<String>,
+    /// Methods that run without being called: what they are methods of, and which of them: `+`, `len(x)`, `x[key]`.
+    pub implied: Vec<(String, &'static [&'static str])>,
     /// Attributes that an iteration reads or calls of the elements: `name` in `c.name for c in CLASSES`.
     pub elements: Vec<String>,
     /// Containers whose contents change.
@@ -82,6 +84,7 @@ impl Effects {
         self.calls.extend(other.calls);
         self.reads.extend(other.reads);
         self.passed.extend(other.passed);
+        self.implied.extend(other.implied);
         self.elements.extend(other.elements);
         self.mutates.extend(other.mutates);
         if let Some(lambdas) = other.lambdas {

@@ -41,6 +41,8 @@ pub(crate) struct Graph<'a> {
     made: HashMap<&'a str, &'a str>,
     /// Names that hold lambdas.
     lambdas: HashMap<&'a str, &'a Effects>,
+    /// Methods that run when they are read, by their own names.
+    properties: HashSet<&'a str>,
 }
 
 /// Where a name is read.
@@ -52,13 +54,19 @@ struct Context<'a> {
 
 impl<'a> Graph<'a> {
     pub fn new(items: &'a [Node]) -> Self {
-        let mut graph =
-            Self { functions: HashMap::new(), classes: HashMap::new(), made: HashMap::new(), lambdas: HashMap::new() };
+        let mut graph = Self {
+            functions: HashMap::new(),
+            classes: HashMap::new(),
+            made: HashMap::new(),
+            lambdas: HashMap::new(),
+            properties: HashSet::new(),
+        };
         for (node, _) in flattened(items) {
             let Some(parts) = &node.definition else { continue };
             if node.is_class() {
                 let methods = flattened(&node.body).into_iter().map(|(method, _)| (method.name.as_str(), method));
                 let decorators = &parts.decorator_reads;
+                graph.properties.extend(methods.clone().filter(|(_, node)| is_property(node)).map(|(name, _)| name));
                 let bases = parts.header_reads.iter().filter(|name| !decorators.contains(name));
                 let class = Class { methods: methods.collect(), bases: bases.map(String::as_str).collect() };
                 graph.classes.insert(&node.name, class);
@@ -228,7 +236,27 @@ impl<'a> Graph<'a> {
     fn callees(&self, effects: &'a Effects, context: Context<'a>) -> Vec<String> {
         let calls = effects.calls.iter().map(String::as_str);
         let given = effects.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| name.as_str());
-        calls.chain(given).flat_map(|name| self.called(name, context)).collect()
+        let mut found: Vec<String> = calls.chain(given).flat_map(|name| self.called(name, context)).collect();
+        for (name, methods) in &effects.implied {
+            let class = match context.class {
+                Some(class) if is_first(name, context) => Some(class.to_owned()),
+                _ => self.type_of(name, context, 0),
+            };
+            let Some(class) = class.or_else(|| (!is_local(name, context)).then(|| name.clone())) else { continue };
+            found.extend(methods.iter().flat_map(|method| self.method(&class, method, 0)));
+        }
+        let reads_property =
+            |name: &&String| name.rsplit_once('.').is_some_and(|(_, attribute)| self.properties.contains(attribute));
+        let read = effects.reads.iter().filter(reads_property).flat_map(|name| self.called(name, context));
+        found.extend(read.filter(|name| self.is_property(name)));
+        found
+    }
+
+    fn is_property(&self, callable: &str) -> bool {
+        callable
+            .rsplit_once('.')
+            .and_then(|(class, method)| self.classes.get(class)?.methods.get(method))
+            .is_some_and(|node| is_property(node))
     }
 
     /// The callables that a call of a name runs.
@@ -351,6 +379,11 @@ impl<'a> Graph<'a> {
             !effects.is_local(name) && (changed.contains(name) || changed.contains(&format!("{name}[]")))
         })
     }
+}
+
+/// Whether reading the attribute runs the function.
+fn is_property(node: &Node) -> bool {
+    node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.iter().any(|name| name.ends_with("property")))
 }
 
 fn is_metaclass(base: &str) -> bool {

@@ -154,6 +154,12 @@ impl<'a> Comparison<'a> {
                 What::Block => self.derive_block(node, items, scope, dirty, called),
                 _ => self.derive_statement(node, scope, dirty, called),
             };
+            let mut fresh = fresh;
+            if let Some(name) = self.documented(node) {
+                // It is another one only once the patch is live.
+                self.deferred.insert([scope.path.as_slice(), &[name.clone()]].concat().join("."));
+                fresh.push(name);
+            }
             if !node.is_block() {
                 // A statement that runs as before gives the name its former value back.
                 for name in node.bound_names() {
@@ -170,6 +176,32 @@ impl<'a> Comparison<'a> {
             }
         }
         own
+    }
+
+    /// The name of a docstring that is another one now.
+    fn documented(&mut self, node: &Node) -> Option<String> {
+        let edit = self.edit_for(node)?;
+        match node.what {
+            What::Docstring => Some("__doc__".to_owned()),
+            What::Function if edit.change == Change::Changed && edit.parts.contains(&Part::Docstring) => {
+                Some(format!("{}.__doc__", node.name))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a module's statement looks through all names of the module, which has others now.
+    fn looks_through_names(&self, node: &Node, scope: &Scope<'a>) -> bool {
+        let looks = |name: &String| {
+            let is_given = node.effects.passed.iter().any(|(by, _)| by == name);
+            matches!(name.as_str(), "globals" | "locals" | "dir" | "vars") && !is_given
+        };
+        node.what == What::Assignment
+            && scope.path.is_empty()
+            && node.writes.is_empty()
+            && node.effects.calls.iter().any(looks)
+            && (self.edits.iter().any(|edit| edit.scope.is_empty() && edit.change == Change::Added && is_binding(edit))
+                || self.removals.iter().any(|edit| edit.scope.is_empty() && is_binding(edit)))
     }
 
     fn derive_function(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty, called: &mut Callables<'a>) {
@@ -277,7 +309,11 @@ impl<'a> Comparison<'a> {
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
         let calls_edited = uses_edited || (may_call && called.graph.runs_any(&node.effects, &called.called));
         let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
-        let is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
+        let mut is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
+        if self.looks_through_names(node, scope) && self.edit_for(node).is_none() {
+            changed_reads.push("globals()".to_owned());
+            is_deferred = true;
+        }
         if let Some(edit) = self.edit_for(node) {
             let mut fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
             if !changed_reads.is_empty() && !edit.offered {
@@ -473,6 +509,10 @@ fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
     }
     let eagerly = node.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| contents(name));
     reads.iter().copied().cloned().chain(eagerly).filter(|name| dirty.contains(name)).collect()
+}
+
+fn is_binding(edit: &Edit) -> bool {
+    matches!(edit.what, What::Function | What::Class | What::Assignment)
 }
 
 /// Whether no other definition of the scope has its name.

@@ -4,6 +4,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Comprehension, Expr, ExprContext, Parameters, Stmt};
 
 use super::dotted::dotted;
+use super::implied;
 use crate::effects::{EAGER, Effects, MUTATING};
 
 /// What a statement does when it runs.
@@ -77,6 +78,11 @@ impl Finder {
         self.effects.reads.push(name);
     }
 
+    fn implies(&mut self, operands: implied::Operands) {
+        let named = operands.into_iter().filter_map(|(value, methods)| Some((operand(value)?, methods)));
+        self.effects.implied.extend(named);
+    }
+
     fn bind(&mut self, target: &Expr, value: Option<&Expr>) {
         if let (Expr::Name(name), Some(origin)) = (target, value.and_then(origin)) {
             self.effects.made.push((name.id.to_string(), origin));
@@ -95,6 +101,14 @@ impl Finder {
         inside.effects.parameters = inside.effects.locals.len();
         inside.visit_expr(&lambda.body);
         without_locals(inside.effects)
+    }
+}
+
+/// What an operation is done to: `table`, `Table()`.
+fn operand(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Call(call) => callee(&call.func).map(|name| format!("{name}()")),
+        _ => dotted(value),
     }
 }
 
@@ -127,6 +141,7 @@ fn without_locals(mut effects: Effects) -> Effects {
     effects.calls.retain(is_outer);
     effects.reads.retain(is_outer);
     effects.mutates.retain(is_outer);
+    effects.implied.retain(|(name, _)| is_outer(name));
     effects.made.clear();
     effects
 }
@@ -153,6 +168,7 @@ fn names_in(target: &Expr, found: &mut Vec<String>) {
 
 impl<'a> Visitor<'a> for Finder {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
+        self.implies(implied::by_statement(statement));
         match statement {
             Stmt::FunctionDef(function) => {
                 self.effects.locals.push(function.name.to_string());
@@ -192,6 +208,7 @@ impl<'a> Visitor<'a> for Finder {
     fn visit_annotation(&mut self, _expression: &'a Expr) {}
 
     fn visit_expr(&mut self, expression: &'a Expr) {
+        self.implies(implied::by_expression(expression));
         match expression {
             Expr::Name(name) => match name.ctx {
                 ExprContext::Load => self.read(name.id.to_string()),

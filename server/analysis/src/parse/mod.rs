@@ -6,6 +6,7 @@ mod containers;
 mod dotted;
 mod effects;
 mod hashing;
+mod implied;
 mod names;
 mod places;
 mod rebinding;

@@ -9,6 +9,8 @@ from ..journal import writes
 from ..live import lookup
 from ..live.code import join
 from ..live.files import live_file
+from .former import is_pure
+from .policy import equal
 
 # What makes a statement one that may do more than give a value.
 _CALLS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr)
@@ -23,8 +25,61 @@ def has_other_items(merger, edit, holder, scope):
         return []
     seen = {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
     assigned = _assigned(merger, statement, seen) or ()
-    others = [key for _, value, action, key, new in assigned if _differs(writes.held(value, action, key), new)]
-    return [key if isinstance(key, str) else repr(key) for key in others]
+    return [_key(one[1:]) for one in assigned if _differs(writes.held(*one[1:4]), one[4])]
+
+
+def given_items(merger, edit, holder, scope):
+    """What the live statement gave each item and attribute that it assigned, where that can be told.
+
+    By place, as the statement's target and the value.
+    """
+    statement = former_statement(merger, edit)
+    seen = {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
+    if statement is None or not is_pure(statement, seen, sets_attributes=True):
+        return {}
+    runs = []
+    # Each run may make another object (a class, a generator): then there is nothing to compare.
+    for _ in range(2):
+        assigned = _assigned(merger, copy.deepcopy(statement), dict(seen)) or ()
+        runs.append({writes.identity(*one[1:4]): one[1:] for one in assigned})
+    return {place: one for place, one in runs[0].items() if place in runs[1] and equal(one[3], runs[1][place][3])}
+
+
+def is_loop(merger, edit):
+    """Whether a statement is and was a loop over things at hand, which runs as a whole."""
+    if edit["what"] != "block":
+        return False
+    statement = former_statement(merger, edit)
+    return (
+        statement is not None
+        and len(statement.body) == 1
+        and isinstance(statement.body[0], ast.For)
+        and (edit["change"] == "removed" or isinstance(_new_statement(edit), ast.For))
+    )
+
+
+def _new_statement(edit):
+    try:
+        return ast.parse(textwrap.dedent(join(edit["run"]))).body[0]
+    except (SyntaxError, ValueError, IndexError):
+        return None
+
+
+def give_up_items(merger, outcome, given):
+    """Items and attributes that a loop had assigned, and that it assigns no more, go; what the program changed stays."""
+    left = [one for one in given if writes.held(*one[:3]) is not writes.MISSING and one[3] is not writes.MISSING]
+    changed = [one for one in left if not equal(one[3], writes.held(*one[:3]))]
+    gone = [one for one in left if not any(one is other for other in changed)]
+    for one in gone:
+        merger.shadow.writes.give_up(*one[:3])
+    if changed:
+        say_kept(outcome, [_key(one) for one in changed])
+    if gone:
+        outcome.note("applied", "HS0405", f"{', '.join(map(_key, gone))} is gone; references to it go on")
+
+
+def _key(one):
+    return one[2] if isinstance(one[2], str) else repr(one[2])
 
 
 def say_kept(outcome, names):
@@ -38,6 +93,9 @@ def give_up(merger, outcome):
     telling what they got would call something.
     """
     edit = outcome.edit
+    if edit["change"] == "removed" and not edit["scope"] and is_loop(merger, edit):
+        give_up_items(merger, outcome, given_items(merger, edit, {}, ()).values())
+        return
     if edit["what"] != "assignment" or edit["change"] not in ("changed", "removed"):
         return
     owner = lookup.find_class(merger.namespace, edit["scope"]) if edit["scope"] else None
@@ -116,7 +174,8 @@ def _assigned(merger, statement, seen):
     statement = writes.rewritten(statement, seen, target)
     try:
         code = compile(statement, merger.namespace.filename, "exec", dont_inherit=True)
-        with merger.shadow.writes.withdrawn():
+        # Former code is what is asked here.
+        with merger.former_code.statement(may_stop=False), merger.shadow.writes.withdrawn():
             exec(code.replace(co_name="<patch>"), seen)
     except Exception:
         return None

@@ -8,6 +8,7 @@ import textwrap
 from types import FunctionType, ModuleType
 from typing import Any
 
+from ..journal.writes import is_setattr
 from ..live import lookup
 from ..live.code import tree
 from ..live.files import live_file
@@ -178,11 +179,16 @@ def _reduced(statement: Any, name: str) -> ast.stmt:
     return result
 
 
-def is_pure(statement: ast.AST, seen: dict[str, Any], own: str = "") -> bool:
-    """Whether running a statement does nothing but give values, as far as the objects show that it calls."""
+def is_pure(statement: ast.AST, seen: dict[str, Any], own: str = "", sets_attributes: bool = False) -> bool:
+    """Whether running a statement does nothing but give values, as far as the objects show that it calls.
+
+    ``sets_attributes``: calls of ``setattr`` are only noted.
+    """
     for node in syntax.run_at_once(statement):
         if isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom)):
             return False
+        if sets_attributes and is_setattr(node):
+            continue
         if isinstance(node, ast.Call) and not _is_pure_call(node, seen, own):
             return False
         if isinstance(node, (*syntax.FUNCTIONS, ast.ClassDef)):
@@ -197,9 +203,10 @@ def _is_pure_call(call: ast.Call, seen: dict[str, Any], own: str) -> bool:
             return True
         if method.attr in _METHODS and isinstance(method.value, ast.Name):
             held = seen.get(method.value.id, MISSING)
-            return method.value.id == own or (
-                held is not MISSING and type(held) in (dict, list, set, str, bytes, tuple)
-            )
+            if method.value.id == own or method.attr in syntax.UPDATES:
+                # What others hold must not be changed in order to compare.
+                return method.value.id == own
+            return held is not MISSING and type(held) in (dict, list, set, str, bytes, tuple)
     called = _resolved(method, seen)
     if called is MISSING:
         return False

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ..journal.writes import sets_attribute
 from . import syntax
 from .former import is_pure, parsed
 from .policy import MISSING, Sort, holds_things, sort
@@ -81,7 +82,7 @@ class Reduction:
             elif isinstance(statement, syntax.LOOPS) or self._is_stop(statement):
                 # Each round builds on the one before.
                 if self._is_touched(statement, is_known, forced):
-                    needed += self._whole(statement)
+                    needed += [self._stop(statement)] if self._acts(statement) else self._whole(statement)
             else:
                 needed += self._compound(statement, partner, forced)
         return needed
@@ -215,6 +216,14 @@ class Reduction:
         self._changed.update(syntax.bound(statement))
 
     # What ends the run
+
+    def _acts(self, loop: ast.stmt) -> bool:
+        """Whether a loop does something else than fill what the text gives anew, or what is written with the commit."""
+        evaluated = {*self._evaluated, *self.bound, *syntax.bound(loop)}
+        return any(
+            self._is_stop(one) and syntax.updated(one) not in evaluated and not sets_attribute(one)
+            for one in syntax.flattened([inner for branch in syntax.branches(loop) for inner in branch])
+        )
 
     def _is_stop(self, statement: ast.stmt) -> bool:
         return (statement.lineno, statement.col_offset) in self._stops

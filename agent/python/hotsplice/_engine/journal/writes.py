@@ -52,6 +52,8 @@ class Writes:
         # What those assign, as statements name what they read: `Settings.debug`, `TABLE[]`, `NAME`
         self._pending = set()
         self._withdrawn = False
+        # Those of the statement that runs.
+        self._touched = {}
         # id of a dictionary that the program changed meanwhile → what it held before
         self._preserved = {}
 
@@ -81,7 +83,7 @@ class Writes:
             name = text if action in (setattr, delattr) else f"{text.rpartition('[')[0]}[]"
             self.put_off([name], action, value, key, *new)
             return
-        entry = self._entry(place)
+        entry = self._touched[place.identity()] = self._entry(place)
         if self._are_read:
             entry[3] = True
             action(value, key, *new)
@@ -138,6 +140,25 @@ class Writes:
             for place, before, new, is_done in self._places.values():
                 if is_done and (isinstance(place, _Content) or place.held() is before):
                     place.put(new)
+
+    def begin(self):
+        """Another statement runs."""
+        self._touched.clear()
+
+    def touched(self):
+        """``(place, what it held, what it is going to hold)`` of each item and attribute that the statement assigned."""
+        return [
+            (place, before, place.held() if is_done else new)
+            for place, before, new, is_done in self._touched.values()
+            if not isinstance(place, _Content)
+        ]
+
+    def keep(self, place):
+        """An item or attribute holds on to what it held."""
+        entry = self._touched[place.identity()]
+        entry[2] = entry[1]
+        if entry[3]:
+            place.put(entry[1])
 
     def settle(self, plan, live_of):
         """Plans the assignments; ``live_of(value)`` is the live object that a value stands for."""
@@ -233,6 +254,31 @@ class _Targets(ast.NodeTransformer):
         return node
 
     visit_Subscript = visit_Attribute = _visit_target
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        if is_setattr(node):
+            text = f"{ast.unparse(node.args[0])}.{ast.unparse(node.args[1])}"
+            call = ast.Call(ast.Name(_NAME, ast.Load()), [node.args[0], ast.Constant(text)], [])
+            node.args[0] = ast.fix_missing_locations(ast.copy_location(call, node.args[0]))
+        return node
+
+
+def sets_attribute(statement):
+    """Whether a statement calls ``setattr``."""
+    return isinstance(statement, ast.Expr) and is_setattr(statement.value)
+
+
+def is_setattr(node):
+    """Whether a node is a call that is carried out as an assignment of an attribute."""
+    is_named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr"
+    return is_named and len(node.args) == 3 and not node.keywords
+
+
+def identity(value, action, key):
+    """Which place takes an assignment, as :meth:`Writes.touched` names it; nothing where none does."""
+    place = _place(value, action, key)
+    return place.identity() if place is not None else None
 
 
 def held(value, action, key):

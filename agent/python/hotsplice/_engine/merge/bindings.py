@@ -22,8 +22,11 @@ def is_statement(edit: dict[str, Any]) -> bool:
     return edit["what"] in _STATEMENTS
 
 
-def take(merger: Any, outcome: Any, owner: Any) -> None:
-    """Runs what an edit of a statement touches, and decides for each name that it binds."""
+def take(merger: Any, outcome: Any, owner: Any) -> bool:
+    """Runs what an edit of a statement touches, and decides for each name that it binds.
+
+    Answers whether anything ran, to its end.
+    """
     edit = outcome.edit
     scope = tuple(edit["scope"])
     holder = objects.own(owner) if scope else merger.namespace.globals
@@ -31,7 +34,7 @@ def take(merger: Any, outcome: Any, owner: Any) -> None:
     if others:
         changed_values.say_kept(outcome, others)
         if not edit["binds"]:
-            return
+            return False
     changed_values.give_up(merger, outcome)
 
     reduction = _reduction(merger, edit, holder)
@@ -59,6 +62,7 @@ def take(merger: Any, outcome: Any, owner: Any) -> None:
             for name in edit["binds"]:
                 _keep(merger, outcome, name, scope, seen, held(name))
     _report(outcome, reduction)
+    return not (reduction.is_empty or reduction.reached)
 
 
 def _reduction(merger: Any, edit: dict[str, Any], holder: Any) -> Reduction:

@@ -96,6 +96,9 @@ def merge(merger, live, made, scope):
         plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
     if bases != live.__bases__:
         plan.add("bases", live, bases, _live_base(merger, made.__base__) if problem else None)
+        if "__dict__" in made.__dict__ and "__dict__" not in live.__dict__:
+            # A base that goes gave it to the class's objects.
+            plan.set_class_attribute(live, "__dict__", native.dictionary_descriptor(live))
     fields.follow(merger, live, made, scope, point_class_cells)
     merger.replaced.append((made, live))
     plan.discarded.append(made)

@@ -49,6 +49,24 @@ def _run_live(code: Any, namespace: dict[str, Any], names: list[str]) -> None:
     before = {name: namespace[name] for name in names if name in namespace}
     exec(code, namespace)
     for name, value in before.items():
-        if namespace.get(name, value) is not value:
-            for holder, alias in imports.followers(namespace, name, value):
-                holder[alias] = namespace[name]
+        new = namespace.get(name, value)
+        if new is value:
+            continue
+        if type(new) is type(value) and type(value) in (dict, list, set):
+            _fill(value, new)
+            namespace[name] = value
+            continue
+        for holder, alias in imports.followers(namespace, name, value):
+            holder[alias] = new
+
+
+def _fill(live: Any, new: Any) -> None:
+    """A plain container gets what another one holds: all holders follow."""
+    if type(live) is list:
+        live[:] = new
+        return
+    for gone in [key for key in live if key not in new]:
+        live.pop(gone) if type(live) is dict else live.discard(gone)
+    if type(live) is dict and list(live) != list(new)[: len(live)]:
+        live.clear()
+    live.update(new)

@@ -24,6 +24,8 @@ def merge(merger, live, made, edited, removed, merge_attribute):
         if kept is not None and issubclass(made, enum.Flag):
             # What is evaluated after this combines members of one class: they are exchanged with the commit.
             merger.replaced.append((member, kept))
+            if name != kept._name_ and name in made.__dict__ and live._member_map_.get(name) is not kept:
+                plan.set_class_attribute(live, name, made.__dict__[name])
         elif kept is not None:
             # What is evaluated after this gets the member that stays.
             made._member_map_[name] = kept

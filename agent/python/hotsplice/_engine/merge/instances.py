@@ -91,6 +91,26 @@ def _say_new_bases(plan, namespace, outcome):
         if count:
             lacking[name] = count
     _say_lacking(outcome, lacking, "the constructor of a new base")
+    _say_left(outcome, owner, bases, instances)
+
+
+def _say_left(outcome, owner, bases, instances):
+    """What the constructors of bases that go had set on each object, and no other one sets."""
+    stay = {**{id(cls): cls for cls in owner.__mro__ if id(cls) in bases or cls is owner}, **bases}
+    gone = [cls for cls in owner.__mro__ if id(cls) not in stay]
+    names = _set_in(gone) - _set_in(stay.values())
+    left = sorted(name for name in names if any(name in objects.attributes(one) for one in instances))
+    if left:
+        outcome.caveat(
+            "HS0503",
+            f"existing instances still hold {', '.join(left)}, which the constructor of a base that is gone had set: "
+            "new ones do not have it",
+        )
+
+
+def _set_in(classes):
+    constructors = (cls.__dict__.get(name) for cls in classes for name in ("__init__", "__post_init__"))
+    return {name for one in constructors if isinstance(one, FunctionType) for name in _set_by(one.__code__)}
 
 
 def _set_by(code):

@@ -24,6 +24,7 @@ from . import (
     fields,
     headers,
     imports,
+    items,
     keepers,
     lookers,
     rebuilding,
@@ -127,7 +128,7 @@ class Merger:
             self.bound.update(dict.fromkeys(edit["binds"][1:], outcome))
             headers.transfer(self, outcome, made)
         elif bindings.is_statement(edit):
-            bindings.take(self, outcome, None)
+            items.take(self, outcome, None)
         else:
             if edit["what"] == "class" and edit["change"] in ("changed", "derived"):
                 keepers.check(self.namespace.globals.get(edit["binds"][0]))
@@ -237,7 +238,7 @@ class Merger:
             outcome.unneeded(None, "only its place in the class is another one")
             return
         if bindings.is_statement(edit):
-            bindings.take(self, outcome, owner)
+            items.take(self, outcome, owner)
             return
         seen = run_in_class(edit["run"], scope, owner, self.shadow)
         names = [lookup.mangled(name, scope) for name in edit["binds"]]

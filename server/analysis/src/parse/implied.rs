@@ -1,0 +1,123 @@
+//! Methods that run without standing in the text: operators, items, iteration, built-in functions.
+
+use ruff_python_ast::{CmpOp, Expr, ExprContext, InterpolatedStringElement, Operator, Stmt, UnaryOp};
+
+use super::dotted::dotted;
+
+type Methods = &'static [&'static str];
+pub(super) type Operands<'a> = Vec<(&'a Expr, Methods)>;
+
+const ITERATION: Methods = &["__iter__", "__next__", "__getitem__", "__len__"];
+const TRUTH: Methods = &["__bool__", "__len__"];
+const TEXT: Methods = &["__format__", "__str__", "__repr__"];
+
+pub(super) fn by_statement(statement: &Stmt) -> Operands<'_> {
+    match statement {
+        Stmt::For(each) => vec![(&each.iter, ITERATION)],
+        Stmt::If(branch) => vec![(&branch.test, TRUTH)],
+        Stmt::With(with) => {
+            with.items.iter().map(|item| (&item.context_expr, &["__enter__", "__exit__"] as Methods)).collect()
+        }
+        Stmt::Assign(assignment) if assignment.targets.iter().any(|one| one.is_tuple_expr() || one.is_list_expr()) => {
+            vec![(&*assignment.value, ITERATION)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
+    match expression {
+        Expr::BinOp(operation) => {
+            let methods = of_operator(operation.op);
+            vec![(&*operation.left, methods), (&*operation.right, methods)]
+        }
+        Expr::UnaryOp(operation) => vec![(&*operation.operand, of_unary(operation.op))],
+        Expr::BoolOp(operation) => operation.values.iter().map(|value| (value, TRUTH)).collect(),
+        Expr::If(choice) => vec![(&*choice.test, TRUTH)],
+        Expr::Compare(comparison) => {
+            let before = std::iter::once(&*comparison.left).chain(&comparison.comparators);
+            let pairs = before.zip(comparison.comparators.iter().zip(&comparison.ops));
+            pairs.flat_map(|(left, (right, op))| [(left, of_comparison(*op)), (right, of_comparison(*op))]).collect()
+        }
+        Expr::Subscript(item) if item.ctx == ExprContext::Load => {
+            vec![(&*item.value, &["__getitem__", "__class_getitem__", "__missing__"])]
+        }
+        Expr::Starred(starred) if starred.ctx == ExprContext::Load => vec![(&*starred.value, ITERATION)],
+        Expr::FString(text) => {
+            let elements = text.value.elements();
+            elements
+                .filter_map(InterpolatedStringElement::as_interpolation)
+                .map(|one| (&*one.expression, TEXT))
+                .collect()
+        }
+        Expr::ListComp(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
+        Expr::SetComp(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
+        Expr::DictComp(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
+        Expr::Generator(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
+        Expr::Call(call) => {
+            let methods = dotted(&call.func).map_or(&[][..], |name| of_function(&name));
+            call.arguments.args.iter().filter(|_| !methods.is_empty()).map(|given| (given, methods)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn of_operator(operator: Operator) -> Methods {
+    match operator {
+        Operator::Add => &["__add__", "__radd__"],
+        Operator::Sub => &["__sub__", "__rsub__"],
+        Operator::Mult => &["__mul__", "__rmul__"],
+        Operator::MatMult => &["__matmul__", "__rmatmul__"],
+        Operator::Div => &["__truediv__", "__rtruediv__"],
+        Operator::FloorDiv => &["__floordiv__", "__rfloordiv__"],
+        Operator::Mod => &["__mod__", "__rmod__"],
+        Operator::Pow => &["__pow__", "__rpow__"],
+        Operator::LShift => &["__lshift__", "__rlshift__"],
+        Operator::RShift => &["__rshift__", "__rrshift__"],
+        Operator::BitOr => &["__or__", "__ror__"],
+        Operator::BitAnd => &["__and__", "__rand__"],
+        Operator::BitXor => &["__xor__", "__rxor__"],
+    }
+}
+
+fn of_unary(operator: UnaryOp) -> Methods {
+    match operator {
+        UnaryOp::Not => TRUTH,
+        UnaryOp::USub => &["__neg__"],
+        UnaryOp::UAdd => &["__pos__"],
+        UnaryOp::Invert => &["__invert__"],
+    }
+}
+
+fn of_comparison(operator: CmpOp) -> Methods {
+    match operator {
+        CmpOp::Eq => &["__eq__"],
+        CmpOp::NotEq => &["__ne__", "__eq__"],
+        CmpOp::Lt | CmpOp::Gt => &["__lt__", "__gt__"],
+        CmpOp::LtE | CmpOp::GtE => &["__le__", "__ge__"],
+        CmpOp::In | CmpOp::NotIn => &["__contains__", "__iter__"],
+        CmpOp::Is | CmpOp::IsNot => &[],
+    }
+}
+
+fn of_function(name: &str) -> Methods {
+    match name {
+        "len" => &["__len__"],
+        "str" | "format" | "print" => TEXT,
+        "repr" | "ascii" => &["__repr__"],
+        "bool" | "any" | "all" => TRUTH,
+        "int" | "hex" | "bin" | "oct" => &["__int__", "__index__", "__trunc__"],
+        "float" => &["__float__", "__index__"],
+        "complex" => &["__complex__", "__float__"],
+        "bytes" => &["__bytes__", "__iter__"],
+        "abs" => &["__abs__"],
+        "round" => &["__round__"],
+        "hash" => &["__hash__"],
+        "next" => &["__next__"],
+        "reversed" => &["__reversed__", "__getitem__", "__len__"],
+        "min" | "max" | "sorted" => &["__iter__", "__next__", "__getitem__", "__lt__", "__gt__"],
+        "dict" => &["keys", "__getitem__", "__iter__", "__next__"],
+        "list" | "tuple" | "set" | "frozenset" | "sum" | "iter" | "enumerate" | "zip" | "map" | "filter" => ITERATION,
+        _ => &[],
+    }
+}
