@@ -16,7 +16,7 @@ from .journal.plan import EditOutcome, Plan
 from .live import importing, lookup, reach
 from .live.code import compile_excerpt, compile_text, join
 from .live.files import live_file
-from .merge import caches, classes, functions, moves
+from .merge import caches, classes, functions, hashes, moves
 from .native import native
 
 # What is reported of a file as a whole.
@@ -183,6 +183,7 @@ class Transaction:
                 frameworks.follow(self)
                 factories.report(self)
                 caches.follow(self)
+                hashes.follow(self)
                 self._lap("evaluate")
         except TimeLimit:
             self._refuse_all("HS0104", f"evaluating the patch took longer than {self._time_limit() / 1000:g} s")

@@ -237,16 +237,21 @@ impl<'a> Graph<'a> {
         let calls = effects.calls.iter().map(String::as_str);
         let given = effects.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| name.as_str());
         let mut found: Vec<String> = calls.chain(given).flat_map(|name| self.called(name, context)).collect();
+        // Of a class itself, and not of its objects.
+        let is_class = |name: &str| self.classes.contains_key(name) && !is_local(name, context);
         for (name, methods) in &effects.implied {
             let class = match context.class {
                 Some(class) if is_first(name, context) => Some(class.to_owned()),
                 _ => self.type_of(name, context, 0),
             };
             let Some(class) = class.or_else(|| (!is_local(name, context)).then(|| name.clone())) else { continue };
-            found.extend(methods.iter().flat_map(|method| self.method(&class, method, 0)));
+            let own = methods.iter().filter(|method| !is_class(name) || **method == "__class_getitem__");
+            found.extend(own.flat_map(|method| self.method(&class, method, 0)));
         }
-        let reads_property =
-            |name: &&String| name.rsplit_once('.').is_some_and(|(_, attribute)| self.properties.contains(attribute));
+        let reads_property = |name: &&String| {
+            name.rsplit_once('.')
+                .is_some_and(|(holder, attribute)| self.properties.contains(attribute) && !is_class(holder))
+        };
         let read = effects.reads.iter().filter(reads_property).flat_map(|name| self.called(name, context));
         found.extend(read.filter(|name| self.is_property(name)));
         found

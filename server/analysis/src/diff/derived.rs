@@ -178,6 +178,15 @@ impl<'a> Comparison<'a> {
         own
     }
 
+    /// Whether what can be seen of a function without calling it is something else now.
+    fn has_other_header(&self, name: &str) -> bool {
+        let is_seen =
+            |part: &Part| matches!(part, Part::Parameters | Part::Defaults | Part::Annotations | Part::Docstring);
+        let is_it =
+            |edit: &&Edit| edit.definition == name && edit.what == What::Function && edit.change == Change::Changed;
+        self.edits.iter().filter(is_it).any(|edit| edit.parts.iter().any(is_seen))
+    }
+
     /// The name of a docstring that is another one now.
     fn documented(&mut self, node: &Node) -> Option<String> {
         let edit = self.edit_for(node)?;
@@ -302,7 +311,9 @@ impl<'a> Comparison<'a> {
         let is_used = |(by, name): &(String, String)| {
             let is_own = || self.new.file.items.iter().any(|item| item.is_function() && item.name == *by);
             let is_touched = self.touched.contains(name);
-            (EAGER.contains(&by.as_str()) && (is_touched || is_edited(name))) || (is_touched && is_own())
+            (EAGER.contains(&by.as_str()) && (is_touched || is_edited(name)))
+                || (is_touched && is_own())
+                || (reads_headers(by) && self.has_other_header(name))
         };
         let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
         // What a statement did by calling it stays as well.
@@ -509,6 +520,12 @@ fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
     }
     let eagerly = node.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| contents(name));
     reads.iter().copied().cloned().chain(eagerly).filter(|name| dirty.contains(name)).collect()
+}
+
+/// Functions that look at a function, and do not call it.
+fn reads_headers(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    ["signature", "get_type_hints", "getdoc", "getfullargspec"].contains(&last)
 }
 
 fn is_binding(edit: &Edit) -> bool {

@@ -8,6 +8,8 @@ import ast
 import sys
 from types import ModuleType
 
+from .syntax import bound
+
 # PEP 649: what is read later must read the class itself.
 _LAZY_ANNOTATIONS = sys.version_info >= (3, 14)
 _NAME = "__hotsplice_class_reads__"
@@ -26,6 +28,17 @@ def forget(shadow):
 class _Reads(ast.NodeTransformer):
     def __init__(self, shadow):
         self._shadow = shadow
+        # The live classes around, and what their bodies in the tree bind.
+        self._around = []
+
+    def visit_ClassDef(self, node):
+        node.decorator_list = [self.visit(one) for one in node.decorator_list]
+        node.bases = [self.visit(one) for one in node.bases]
+        node.keywords = [self.visit(one) for one in node.keywords]
+        self._around.append((self._named(node.name), {name for one in node.body for name in bound(one)}))
+        node.body = [self.visit(one) for one in node.body]
+        self._around.pop()
+        return node
 
     def visit_FunctionDef(self, node):
         node.decorator_list = [self.visit(one) for one in node.decorator_list]
@@ -75,12 +88,21 @@ class _Reads(ast.NodeTransformer):
     def _value(self, node):
         """What a dotted name means; no property is asked."""
         if isinstance(node, ast.Name):
-            return self._shadow.globals.get(node.id)
+            own = self._around[-1][1] if self._around else ()
+            return self._shadow.globals.get(node.id) if node.id in own else self._named(node.id)
         if isinstance(node, ast.Attribute):
             holder = self._value(node.value)
             if isinstance(holder, (type, ModuleType)):
                 return holder.__dict__.get(node.attr)
         return None
+
+    def _named(self, name):
+        around = self._around[-1][0] if self._around else None
+        # A proxy of the class has it from the class itself.
+        for cls in around.__mro__ if isinstance(around, type) else ():
+            if name in cls.__dict__:
+                return cls.__dict__[name]
+        return self._shadow.globals.get(name)
 
 
 def _read(key, node):

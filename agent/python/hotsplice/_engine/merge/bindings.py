@@ -1,6 +1,7 @@
 """What statements bind: each name is kept, evaluated again or preserved by itself, whatever statement it stands in."""
 
 import ast
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,9 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
     edit = outcome.edit
     scope = tuple(edit["scope"])
     holder = objects.own(owner) if scope else merger.namespace.globals
+    if _is_about_preserved(merger, edit, scope):
+        outcome.unneeded(None, "what it is done to is what it was")
+        return False
     others = changed_values.has_other_items(merger, edit, holder, scope)
     if others:
         changed_values.say_kept(outcome, others)
@@ -37,6 +41,7 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
             return False
     changed_values.give_up(merger, outcome)
 
+    merger.deleted.provide(merger, edit)
     reduction = _reduction(merger, edit, holder)
     held = reduction.held
     before = dict(merger.shadow.globals)
@@ -56,13 +61,24 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
             _put_back(seen, lookup.mangled(name, scope), before.get(name, MISSING) if not scope else MISSING)
     else:
         names = merger.names(reduction.bound) if not scope else reduction.bound
+        goes = merger.deleted.goes if not scope else lambda _name, _line: False
         for name in names:
+            if held(name) is MISSING and goes(name, edit["line"]):
+                continue
             _decide(merger, outcome, name, scope, seen, held(name))
         if edit["what"] == "assignment":
             for name in edit["binds"]:
                 _keep(merger, outcome, name, scope, seen, held(name))
+    merger.preserved.update((scope, name) for name in reduction.preserved)
     _report(outcome, reduction)
     return not (reduction.is_empty or reduction.reached)
+
+
+def _is_about_preserved(merger: Any, edit: dict[str, Any], scope: tuple[str, ...]) -> bool:
+    """Whether a statement that stands as it did is done to objects that stay: `worker.paused = False`."""
+    names = {re.split(r"[.\[]", name)[0] for name in edit.get("changed_reads", ())}
+    is_derived = edit["change"] == "derived" and edit["what"] == "assignment" and not edit["binds"]
+    return is_derived and bool(names) and all((scope, name) in merger.preserved for name in names)
 
 
 def _reduction(merger: Any, edit: dict[str, Any], holder: Any) -> Reduction:
@@ -123,6 +139,7 @@ def _decide(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: 
         seen[stored] = live
         merger.evaluated.setdefault(scope, set()).discard(name)
         if decision is Decision.PRESERVE:
+            merger.preserved.add((scope, name))
             report_preserved(outcome, [name], sort(live))
     else:
         merger.evaluated.setdefault(scope, set()).add(name)

@@ -5,6 +5,7 @@ import enum
 import typing
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 
+from ..errors import Refusal
 from ..evaluate.policy import equal
 from ..live import lookup
 from ..live.code import compile_excerpt, compile_text, find_class_body
@@ -114,6 +115,14 @@ def _fit(merger, live, made, scope, bases):
 
     Gives what CPython says against the new bases, if anything, or ``REPLACED`` if the new class takes its place.
     """
+    if layouts.has_other_fields(live, made):
+        if native.objects_of_type(*lookup.with_subclasses(live)) or type.__subclasses__(live):
+            raise Refusal(
+                "HS0502",
+                f"the _fields_ changed, and what exists of {live.__qualname__} can't follow; start the process again",
+            )
+        replacing.replace(merger, live, made, scope, "the _fields_ changed")
+        return REPLACED
     problem = _layout_problem(live, made, bases) if bases != live.__bases__ else None
     if problem and layouts.made_in_c(live) is not layouts.made_in_c(made):
         replacing.replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")

@@ -20,6 +20,8 @@ def follow(transaction, shadows):
             if outcome.edit["what"] == "class" and "bases" in outcome.edit["parts"]:
                 for namespace in change.namespaces:
                     _say_new_bases(transaction.plan, namespace, outcome)
+            for namespace in change.namespaces if outcome.edit["change"] == "added" else ():
+                _say_hidden(change, namespace, outcome)
             if not outcome.edit.get("attributes") or "<locals>" in outcome.edit["scope"]:
                 continue
             for namespace in change.namespaces:
@@ -64,6 +66,27 @@ def _say_made_before(namespace, outcome):
     if made:
         classes = "1 existing class was" if made == 1 else f"{made} existing classes were"
         outcome.caveat("HS0403", f"{classes} made before: {name} does not run again for them")
+
+
+def _say_hidden(change, namespace, outcome):
+    """An attribute that the constructor had set and that the class has now: objects that exist have their own."""
+    edit = outcome.edit
+    if edit["what"] != "assignment" or not edit["scope"] or "<locals>" in edit["scope"]:
+        return
+    constructors = [
+        one.edit
+        for one in change.outcomes
+        if one.edit["scope"] == edit["scope"] and one.edit["binds"] == ["__init__"] and one.edit["what"] == "function"
+    ]
+    lost = {name for one in constructors for name in _renamed(change, one)[1]} & set(edit["binds"])
+    owner = lookup.find_class(namespace, edit["scope"]) if lost else None
+    instances = native.objects_of_type(*lookup.with_subclasses(owner)) if owner is not None else []
+    held = sorted(name for name in lost if any(name in objects.attributes(one) for one in instances))
+    if held:
+        outcome.caveat(
+            "HS0503",
+            f"existing instances still hold {', '.join(held)} of their own, as the constructor set it: that comes first",
+        )
 
 
 def _say_new_bases(plan, namespace, outcome):

@@ -55,6 +55,20 @@ def fits(live: type, made: type) -> bool:
     return made_in_c(live) is made_in_c(made) and _all_slots(live) == _all_slots(made)
 
 
+def has_other_fields(live: type, made: type) -> bool:
+    """Whether objects of a class of ``ctypes`` lie in memory otherwise: its fields are read wherever they point to."""
+    if type(live).__module__ != "_ctypes":
+        return False
+    return any(_fields(live, name) != _fields(made, name) for name in ("_fields_", "_pack_", "_anonymous_"))
+
+
+def _fields(cls: type, name: str) -> Any:
+    held = cls.__dict__.get(name, ())
+    return [tuple(part if type(part) in (str, int) else id(part) for part in field) for field in held] if (
+        name == "_fields_"
+    ) else held
+
+
 def _all_slots(cls: type) -> list[tuple[str, str]]:
     return [
         (name, base.__qualname__)

@@ -80,8 +80,9 @@ def of_class(merger: Any, owner: type, scope: tuple[str, ...]) -> set[str]:
         seen |= _fields_or_all(type(owner))
     for base in owner.__mro__[1:]:
         hook = base.__dict__.get("__init_subclass__")
-        if isinstance(hook, classmethod) and isinstance(hook.__func__, FunctionType) and not _is_standard(base):
-            seen |= _fields_or_all(base)
+        if isinstance(hook, classmethod) and isinstance(hook.__func__, FunctionType):
+            # `string.Template` makes its pattern of them.
+            seen |= _fields_or_all(base) if not _is_standard(base) else _of_standard(base)
     for decorator in decorators(merger, scope):
         seen |= _of_decorator(decorator)
     if any(has_hook(value) for value in owner.__dict__.values()):
@@ -122,6 +123,10 @@ def has_hook(value: object) -> bool:
 def _is_standard(kind: Any) -> bool:
     module = getattr(kind, "__module__", None)
     return isinstance(module, str) and module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _of_standard(base: type) -> set[str]:
+    return set() if base.__module__ in ("typing", "abc", "enum") else {FIELDS}
 
 
 def _of_decorator(decorator: object) -> set[str]:

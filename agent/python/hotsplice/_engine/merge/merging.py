@@ -32,6 +32,7 @@ from . import (
     removals,
     wrapped,
 )
+from .deleted import Deleted
 
 # Parts of a function that need its decorators run again.
 DECORATED_PARTS = {"decorators", "async", "type-parameters"}
@@ -74,6 +75,9 @@ class Merger:
         self.evaluated = {}
         # (class path, name) → what becomes of what the name holds
         self.decisions = {}
+        # (class path, name) of what holds on to what it held though the text says something else
+        self.preserved = set()
+        self.deleted = Deleted(change.text)
         # (live object, one of its type that says what it is going to hold)
         self.in_place = []
         # id of a container that is updated in place → (outcome, name, what it held when that was decided)
