@@ -157,7 +157,7 @@ impl<'a> Comparison<'a> {
             let mut fresh = fresh;
             if let Some(name) = self.documented(node) {
                 // It is another one only once the patch is live.
-                self.deferred.insert([scope.path.as_slice(), &[name.clone()]].concat().join("."));
+                self.deferred.insert([scope.path.as_slice(), std::slice::from_ref(&name)].concat().join("."));
                 fresh.push(name);
             }
             if !node.is_block() {

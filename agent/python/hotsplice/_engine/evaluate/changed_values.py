@@ -66,7 +66,7 @@ def _new_statement(edit):
 
 
 def give_up_items(merger, outcome, given):
-    """Items and attributes that a loop had assigned, and that it assigns no more, go; what the program changed stays."""
+    """Items and attributes that a loop had assigned and assigns no more go; what the program changed stays."""
     left = [one for one in given if writes.held(*one[:3]) is not writes.MISSING and one[3] is not writes.MISSING]
     changed = [one for one in left if not equal(one[3], writes.held(*one[:3]))]
     gone = [one for one in left if not any(one is other for other in changed)]

@@ -146,7 +146,7 @@ class Writes:
         self._touched.clear()
 
     def touched(self):
-        """``(place, what it held, what it is going to hold)`` of each item and attribute that the statement assigned."""
+        """``(place, what it held, what it is going to hold)`` of what the statement assigned besides names."""
         return [
             (place, before, place.held() if is_done else new)
             for place, before, new, is_done in self._touched.values()

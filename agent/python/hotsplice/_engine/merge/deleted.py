@@ -1,4 +1,4 @@
-"""Names that a module's text binds and deletes again: helpers, imports that are needed for a moment, targets of loops."""
+"""Names that a module's text binds and deletes again: helpers, imports for a moment, targets of loops."""
 
 import ast
 from typing import Any

@@ -85,7 +85,7 @@ def _say_hidden(change, namespace, outcome):
     if held:
         outcome.caveat(
             "HS0503",
-            f"existing instances still hold {', '.join(held)} of their own, as the constructor set it: that comes first",
+            f"existing instances still hold {', '.join(held)} of their own, as the constructor set it: it comes first",
         )
 
 

@@ -64,9 +64,11 @@ def has_other_fields(live: type, made: type) -> bool:
 
 def _fields(cls: type, name: str) -> Any:
     held = cls.__dict__.get(name, ())
-    return [tuple(part if type(part) in (str, int) else id(part) for part in field) for field in held] if (
-        name == "_fields_"
-    ) else held
+    return (
+        [tuple(part if type(part) in (str, int) else id(part) for part in field) for field in held]
+        if (name == "_fields_")
+        else held
+    )
 
 
 def _all_slots(cls: type) -> list[tuple[str, str]]:
