@@ -171,6 +171,16 @@ fn a_frame_that_debugpy_has_stopped_begins_again_with_the_new_code() {
         debugger.stopped("breakpoint");
         let (_, line, frame) = debugger.frame(thread);
         assert_eq!((line, debugger.evaluate("number", frame)), (11, "0".into()), "Python {}", python.name());
+        // As an editor asks, by what its debugger shows of the frame.
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        let shown = json!([{ "name": "value", "path": subject, "line": 11 }]);
+        let text = editor.command("hotsplice.restartFrame", shown);
+        assert!(text.to_string().contains("value begins again"), "Python {}: {text}", python.name());
+        editor.wait_notification("window/showMessage", |message| message["message"] == text);
+        debugger.go("next", thread);
+        debugger.stopped("step");
+        assert_eq!(debugger.frame(thread).1, 10, "Python {}", python.name());
         let called = workspace.call(&["restart-frame", "--thread", "nobody"]).expect(2);
         assert!(called.errors().contains("HS0620"), "Python {}", python.name());
     }

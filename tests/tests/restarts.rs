@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::{built, pythons, repository};
 
 #[test]
@@ -18,6 +19,41 @@ fn a_frame_that_pdb_has_stopped_begins_again() {
                 .expect("Python starts");
             let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success() && text.contains("done"), "Python {}: {text}", python.name());
+        }
+    }
+}
+
+/// When a call ends while something holds its frame, its variables are copied into the frame's object, whose size is that of the
+/// code that it ran first.
+#[test]
+fn a_loop_whose_frame_is_held_is_not_moved_to_more_variables_than_fit() {
+    const MAIN: &str = "import gc, sys, work\nprint('ready', flush=True)\nwork.run(len(sys.argv) > 1)\ngc.collect()\n\
+        print('ended', len(work.held), flush=True)\nwork.held.clear()\n";
+    const OLD: &str = "import sys\nheld = []\ndef run(hold):\n    if hold:\n        held.append(sys._getframe())\n\
+        \x20   for line in iter(sys.stdin.readline, 'end\\n'):\n        print('old', flush=True)\n";
+    let many: String = (0..40).map(|number| format!("        name_{number} = [line, {number}]\n")).collect();
+    let new = OLD.replace("        print('old'", &format!("{many}        print('new'"));
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+        for (is_held, word) in [(false, "new"), (true, "old")] {
+            let workspace = Workspace::new();
+            let file = workspace.write("work.py", OLD);
+            workspace.write("main.py", MAIN);
+            let mut command = workspace.hotsplice();
+            command.env("PYTHONMALLOC", "debug").arg("run").arg("--python").arg(&python.path).arg("main.py");
+            if is_held {
+                command.arg("hold");
+            }
+            let mut program = Program::start(command);
+            program.wait_line("ready");
+            program.send("go");
+            program.wait_line("old");
+            std::fs::write(&file, &new).expect("a file");
+            workspace.call(&["patch", "work.py"]).expect(0);
+            program.send("go");
+            assert_eq!(program.line(), word, "Python {}", python.name());
+            program.send("end");
+            program.wait_line(&format!("ended {}", usize::from(is_held)));
+            assert_eq!(program.wait(), Some(0), "Python {}: {}", python.name(), program.stderr());
         }
     }
 }

@@ -171,11 +171,9 @@ impl Target {
         let (own_before, own_after) = (self.former_locals, self.locals.len());
         let (before_size, after_size) =
             (Size { locals: own_before, all: size }, Size { locals: own_after, all: wanted });
-        let room = Room::of(frame, former.as_ptr(), before_size, after_size, Some(1)).ok_or(HELD)?;
-        // A trace function of the frame's own is kept in its object.
-        if matches!(room, Room::AnotherObject) && frame.is_traced(py) {
-            return Err(HELD);
-        }
+        // A trace function of the frame's own is kept in its object; else who moves the call has the only reference to it.
+        let own = (!frame.is_traced(py)).then_some(1);
+        let room = Room::of(frame, former.as_ptr(), before_size, after_size, own).ok_or(HELD)?;
         if wanted > size && !(frame.is_on_a_stack() && frame.grow(size, wanted - size)) {
             return Err("the new code needs more room than the call has");
         }
