@@ -18,7 +18,7 @@ export { State } from "vscode-languageclient/node";
 const MOST_RESTARTS = 4;
 
 /** What our client can do beyond the protocol, as docs/lsp.md names it: it has views of its own for notifications. */
-const EXPERIMENTAL = { hotspliceNotifications: true };
+const EXPERIMENTAL = { hotspliceNotifications: true, hotspliceWaysIn: true };
 
 /** Whether the server has shown a failure by itself: what has one of its codes. */
 function isShown(error: unknown): boolean {

@@ -9,6 +9,7 @@ import { registerPrograms } from "./registering";
 import { type Item, SessionsView } from "./sessions_view";
 import { failed, nothing, type Patched, starting, type Status, statusBarHint, statusBarText } from "./status";
 import { stoppedFrame } from "./stopped_frame";
+import { offerWays, registerWays, ways } from "./ways";
 
 const NOT_RUNNING = "The Hotsplice server does not run.";
 
@@ -24,7 +25,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const flash = new Flash();
   context.subscriptions.push(log, bar, flash, view);
 
+  let hasProcess = false;
   const show = (status: Status) => {
+    hasProcess = status.sessions.length > 0;
     bar.text = statusBarText(status);
     bar.tooltip = statusBarHint(status);
     bar.show();
@@ -56,6 +59,7 @@ export function activate(context: vscode.ExtensionContext): void {
       flash.show(patched);
       vscode.window.setStatusBarMessage(`$(zap) ${patched.message}`, 4000);
     });
+    created.onNotification("hotsplice/noProcess", ({ message }: { message: string }) => void offerWays(message));
     created.onDidChangeState(() => {
       if (!created.isRunning()) showWithout(created.state === State.Starting ? starting : failed(NOT_RUNNING));
     });
@@ -119,14 +123,14 @@ export function activate(context: vscode.ExtensionContext): void {
   command("hotsplice.showLog", () => log.show());
   command("hotsplice.choosePatchOnSave", choosePatchOnSave);
   command("hotsplice.restart", restart);
-  command("hotsplice.menu", menu);
+  command("hotsplice.menu", () => menu(hasProcess));
 
   context.subscriptions.push(
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("hotsplice.server.path")) void restart();
     }),
   );
-  registerPrograms(context, log);
+  registerWays(context, registerPrograms(context, log));
   void restart();
 }
 
@@ -140,8 +144,9 @@ async function stop(): Promise<void> {
   client = undefined;
 }
 
-async function menu(): Promise<void> {
-  const entries: (vscode.QuickPickItem & { command: string })[] = [
+async function menu(hasProcess: boolean): Promise<void> {
+  const toAProcess = ways().map(({ title, icon, command }) => ({ label: `$(${icon}) ${title}`, command }));
+  const withOne = [
     { label: "$(zap) Hot-patch this file", command: "hotsplice.patchThisFile" },
     { label: "$(zap) Hot-patch all edited files", command: "hotsplice.patchAllEdited" },
     { label: "$(save) Patch on save…", command: "hotsplice.choosePatchOnSave" },
@@ -149,6 +154,7 @@ async function menu(): Promise<void> {
     { label: "$(discard) Undo the latest hot-patch of every process", command: "hotsplice.undoAll" },
     { label: "$(output) Log", command: "hotsplice.showLog" },
   ];
+  const entries = hasProcess ? [...withOne, ...toAProcess] : [...toAProcess, ...withOne];
   const choice = await vscode.window.showQuickPick(entries, { title: "Hotsplice" });
   if (choice !== undefined) await vscode.commands.executeCommand(choice.command);
 }

@@ -5,7 +5,7 @@ import * as path from "node:path";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
 
-import { missingMessage } from "./status";
+import { missingMessage, type Process } from "./status";
 
 export class ServerMissing extends Error {}
 
@@ -34,6 +34,22 @@ export async function registeringEnvironment(context: vscode.ExtensionContext): 
   delete env["PYTHONPATH"];
   const { stdout } = await run(serverProgram(context), ["env", "--json"], { env });
   return JSON.parse(stdout) as Record<string, string>;
+}
+
+/** Python processes that run already and can't be patched yet. */
+export async function pythonProcesses(context: vscode.ExtensionContext): Promise<Process[]> {
+  const { stdout } = await run(serverProgram(context), ["attach", "--list", "--json"]);
+  return JSON.parse(stdout) as Process[];
+}
+
+/** Makes such a process a session; throws what the program says of it if that can't be done. */
+export async function attachTo(context: vscode.ExtensionContext, pid: number): Promise<void> {
+  try {
+    await run(serverProgram(context), ["attach", String(pid), "--json"]);
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr?.trim().replace(/^hotsplice: /, "");
+    throw said ? new Error(said) : error;
+  }
 }
 
 /** What a debugger evaluates in a process to make it a session. */

@@ -5,6 +5,7 @@ import * as vscode from "vscode";
 
 import { attachExpression, registeringEnvironment, serverProgram } from "./program";
 import { joinPaths } from "./status";
+import { isSetInTerminals, type TerminalSettings } from "./terminals";
 
 function wanted(setting: string): boolean {
   return vscode.workspace.isTrusted && vscode.workspace.getConfiguration("hotsplice").get<boolean>(setting, false);
@@ -65,6 +66,12 @@ class AttachedProcesses implements vscode.DebugAdapterTrackerFactory {
 
 async function setTerminalEnvironment(context: vscode.ExtensionContext, log: vscode.OutputChannel): Promise<void> {
   const collection = context.environmentVariableCollection;
+  let variables: Record<string, string> = {};
+  try {
+    if (wanted("terminal.register")) variables = await registeringEnvironment(context);
+  } catch (error) {
+    log.appendLine(`Programs in terminals can't be patched: ${String(error)}`);
+  }
   collection.clear();
   if (!vscode.workspace.isTrusted) return;
   collection.persistent = false;
@@ -72,34 +79,38 @@ async function setTerminalEnvironment(context: vscode.ExtensionContext, log: vsc
   // Last: a hotsplice of the user's own comes first.
   const program = path.delimiter + path.dirname(serverProgram(context));
   collection.append("PATH", program, { applyAtProcessCreation: true, applyAtShellIntegration: true });
-  if (!wanted("terminal.register")) return;
+  if (Object.keys(variables).length === 0) return;
   collection.description = "Every Python that is started here can be patched by Hotsplice";
-  const own = vscode.workspace.getConfiguration("terminal.integrated.env").get<Record<string, string | null>>("linux", {});
-  const known = "PYTHONPATH" in own ? own["PYTHONPATH"] : process.env["PYTHONPATH"];
-  try {
-    for (const [name, value] of Object.entries(await registeringEnvironment(context))) {
-      // A separator with nothing behind it would be the current folder.
-      if (name === "PYTHONPATH" && known) collection.prepend(name, value + path.delimiter);
-      else collection.replace(name, value);
-    }
-  } catch (error) {
-    log.appendLine(`Programs in terminals can't be patched: ${String(error)}`);
+  const settings = vscode.workspace.getConfiguration("terminal.integrated");
+  const known: TerminalSettings = {
+    inheritEnv: settings.get("inheritEnv", true),
+    env: settings.get("env.linux", {}),
+    profiles: settings.get("profiles.linux", {}),
+  };
+  for (const [name, value] of Object.entries(variables)) {
+    if (name === "PYTHONPATH" && isSetInTerminals(name, known, process.env)) collection.prepend(name, value + path.delimiter);
+    else collection.replace(name, value);
   }
 }
 
-export function registerPrograms(context: vscode.ExtensionContext, log: vscode.OutputChannel): void {
+/** Gives what sets the environment of terminals anew, and says when it is set. */
+export function registerPrograms(context: vscode.ExtensionContext, log: vscode.OutputChannel): () => Promise<void> {
   const launched = new DebugEnvironment(context, log);
   const attached = new AttachedProcesses(context, log);
-  const update = () => void setTerminalEnvironment(context, log);
+  // One after the other: the latest settings are what stays.
+  let updated = Promise.resolve();
+  const update = () => (updated = updated.then(() => setTerminalEnvironment(context, log)));
   context.subscriptions.push(
     ...["debugpy", "python"].flatMap((type) => [
       vscode.debug.registerDebugConfigurationProvider(type, launched),
       vscode.debug.registerDebugAdapterTrackerFactory(type, attached),
     ]),
-    vscode.workspace.onDidGrantWorkspaceTrust(update),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void update()),
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (["hotsplice.terminal", "hotsplice.server.path"].some((name) => event.affectsConfiguration(name))) update();
+      const about = ["hotsplice.terminal", "hotsplice.server.path", "terminal.integrated"];
+      if (about.some((name) => event.affectsConfiguration(name))) void update();
     }),
   );
-  update();
+  void update();
+  return update;
 }

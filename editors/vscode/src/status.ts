@@ -45,6 +45,15 @@ export interface Status {
   trouble: string | null;
 }
 
+/** A Python process that runs already and can't be patched yet, as `hotsplice attach --list` gives it. */
+export interface Process {
+  pid: number;
+  command: string[];
+  cwd: string;
+  /** Why it can't be attached to, as far as is known. */
+  obstacle: string | null;
+}
+
 /** A patch that went live; a file without ranges had nothing to change. */
 export interface Patched {
   /** What a person is told. */
@@ -85,6 +94,7 @@ export function statusBarHint(status: Status): string {
   if (status.trouble !== null) return `Hotsplice finds no process: ${status.trouble}`;
   const lines = [`Hotsplice: ${counted(status.sessions.length, "process", "processes")} can be patched`];
   lines.push(...status.sessions.map((session) => `• ${session.name}`));
+  if (status.sessions.length === 0) lines.push("Click to see how a program becomes one");
   lines.push(status.patchOnSave === "never" ? "Saving patches nothing" : `Patch on save: ${status.patchOnSave}`);
   return lines.join("\n");
 }
@@ -98,6 +108,23 @@ export function sessionLabel(session: Session): { label: string; description: st
   const [command = "", ports = ""] = session.name.split(pid);
   const label = command.length > LONGEST_LABEL ? `${command.slice(0, LONGEST_LABEL - 1)}…` : command;
   return { label, description: `pid ${session.pid}${ports}` };
+}
+
+/** What a process does, without the path of its Python. */
+export function processLabel({ command }: Process): string {
+  const [program = "", ...others] = command;
+  const name = program.slice(program.lastIndexOf("/") + 1);
+  return [name, ...others].join(" ").replace(/\s+/g, " ").trim();
+}
+
+/** Processes as they are offered: those of the workspace first. */
+export function groups(processes: Process[], folders: string[]): { name: string; processes: (Process & { label: string })[] }[] {
+  const isHere = ({ cwd }: Process) => folders.some((folder) => cwd === folder || cwd.startsWith(`${folder}/`));
+  const all = processes.map((process) => ({ ...process, label: processLabel(process) }));
+  return [
+    { name: "in this workspace", processes: all.filter(isHere) },
+    { name: "elsewhere", processes: all.filter((process) => !isHere(process)) },
+  ].filter((group) => group.processes.length > 0);
 }
 
 export function functionHint(patched: PatchedFunction): string {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { functionHint, joinPaths, missingMessage, nothing, sessionLabel, statusBarHint, statusBarText, type Session } from "./status";
+import { functionHint, groups, joinPaths, missingMessage, nothing, sessionLabel, statusBarHint, statusBarText, type Session } from "./status";
 import { stoppedFrame } from "./stopped_frame";
+import { isSetInTerminals, runLine } from "./terminals";
 
 const session: Session = { id: "1-2", pid: 1, name: "flask run · pid 1", command: [], cwd: "/", python: "3.12", files: [] };
 
@@ -48,4 +49,31 @@ test("the frame of a menu is told by its function, file and line", () => {
   assert.deepEqual(stoppedFrame(["file:///shop.py", { frameName: "price", frameLocation }]), { name: "price", line: 7, path: "/shop.py" });
   assert.deepEqual(stoppedFrame([{ frameName: "price" }]), { name: "price" });
   assert.deepEqual(stoppedFrame([]), {});
+});
+
+test("terminals have a variable before us if anything sets it", () => {
+  const isSet = (settings: object, inherited = {}) =>
+    isSetInTerminals("PYTHONPATH", { inheritEnv: true, env: {}, profiles: {}, ...settings }, inherited);
+  assert.equal(isSet({}), false);
+  assert.equal(isSet({}, { PYTHONPATH: "" }), false);
+  assert.equal(isSet({}, { PYTHONPATH: "/a" }), true);
+  assert.equal(isSet({ inheritEnv: false }, { PYTHONPATH: "/a" }), false);
+  assert.equal(isSet({ env: { PYTHONPATH: null } }, { PYTHONPATH: "/a" }), false);
+  assert.equal(isSet({ env: { PYTHONPATH: "${env:PYTHONPATH}" } }), false);
+  assert.equal(isSet({ env: { PYTHONPATH: "${workspaceFolder}" } }), true);
+  assert.equal(isSet({ profiles: { bash: null, own: { env: { PYTHONPATH: "/a" } } } }), true);
+});
+
+test("a script is started by a line that every shell takes", () => {
+  assert.equal(runLine("hotsplice", undefined, "src/app.py"), "hotsplice run src/app.py");
+  assert.equal(runLine("hotsplice", "/my env/bin/python", "it's.py"), "hotsplice run --python '/my env/bin/python' 'it'\\''s.py'");
+  assert.equal(runLine("hotsplice", undefined, "-c.py"), "hotsplice run ./-c.py");
+});
+
+test("processes of the workspace are offered first", () => {
+  const process = (pid: number, cwd: string) => ({ pid, cwd, command: ["/usr/bin/python3", "-m", "flask", "run"], obstacle: null });
+  const found = groups([process(1, "/shop2"), process(2, "/shop/src"), process(3, "/shop")], ["/shop"]);
+  assert.deepEqual(found.map(({ processes }) => processes.map(({ pid }) => pid)), [[2, 3], [1]]);
+  assert.equal(found[0]?.processes[0]?.label, "python3 -m flask run");
+  assert.deepEqual(groups([], ["/shop"]), []);
 });

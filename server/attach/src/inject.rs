@@ -7,7 +7,7 @@ use libc::user_regs_struct;
 
 use crate::AttachError;
 use crate::stub::{self, Functions};
-use crate::target::{Range, Target, base_name};
+use crate::target::{self, Range, Target, base_name};
 use crate::tracee::Tracee;
 
 /// How long a thread is looked for.
@@ -17,12 +17,18 @@ const SEARCH: Duration = Duration::from_secs(5);
 const MMAP: u64 = 9;
 const MPROTECT: u64 = 10;
 
-pub fn execute(pid: u32, statement: &str) -> Result<(), AttachError> {
-    let mut target = Target::open(pid)?;
-    check_state(pid)?;
-    if statement.len() > stub::LONGEST {
-        return Err(AttachError::NoThread("the statement is too long".to_owned()));
+/// Whether [`execute`] would find what it needs, as far as can be seen without touching the process.
+pub fn check(pid: u32) -> Result<(), AttachError> {
+    interpreter(&mut Target::open(pid)?).map(drop)?;
+    // Only the attempt shows who has the right in spite of it.
+    match target::ptrace_scope() {
+        Some(scope) if scope > 0 && !nix::unistd::geteuid().is_root() => Err(AttachError::PtraceScope { scope }),
+        _ => Ok(()),
     }
+}
+
+fn interpreter(target: &mut Target) -> Result<String, AttachError> {
+    check_state(target.pid())?;
     let Some(interpreter) = target.interpreter() else {
         return Err(AttachError::NotPython { program: target.program().to_owned() });
     };
@@ -31,6 +37,15 @@ pub fn execute(pid: u32, statement: &str) -> Result<(), AttachError> {
     {
         return Err(AttachError::FreeThreaded);
     }
+    Ok(interpreter)
+}
+
+pub fn execute(pid: u32, statement: &str) -> Result<(), AttachError> {
+    let mut target = Target::open(pid)?;
+    if statement.len() > stub::LONGEST {
+        return Err(AttachError::NoThread("the statement is too long".to_owned()));
+    }
+    let interpreter = interpreter(&mut target)?;
     let own = interpreter.clone();
     let python = move |name: &str| base_name(&own) == name;
     let library = |name: &str| {

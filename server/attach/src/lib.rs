@@ -29,3 +29,15 @@ pub fn execute(pid: u32, statement: &str) -> Result<(), AttachError> {
 pub fn execute(_pid: u32, _statement: &str) -> Result<(), AttachError> {
     Err(AttachError::Platform)
 }
+
+/// Why a process can't be reached, as far as can be seen without touching it.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub fn check(pid: u32) -> Result<(), AttachError> {
+    inject::check(pid)
+}
+
+/// Not on this machine.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub fn check(_pid: u32) -> Result<(), AttachError> {
+    Err(AttachError::Platform)
+}

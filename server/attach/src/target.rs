@@ -47,6 +47,10 @@ impl Target {
         Ok(Self { pid, program, mappings, modules: HashMap::new() })
     }
 
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     pub fn program(&self) -> &str {
         &self.program
     }
@@ -163,11 +167,15 @@ pub fn denied(pid: u32) -> AttachError {
         (Some(uid), _) if uid != own && own != 0 => return AttachError::OtherUser { uid },
         _ => {}
     }
-    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok();
-    match scope.and_then(|scope| scope.trim().parse().ok()) {
+    match ptrace_scope() {
         Some(scope) if scope > 0 => AttachError::PtraceScope { scope },
         _ => AttachError::NotDumpable,
     }
+}
+
+/// How far the system restricts tracing, where it can.
+pub fn ptrace_scope() -> Option<u32> {
+    fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?.trim().parse().ok()
 }
 
 fn checked(moved: nix::Result<usize>, wanted: usize, what: &str) -> Result<(), AttachError> {

@@ -16,7 +16,7 @@ use hotsplice_channel::codes;
 use hotsplice_channel::registry::{self, Entry};
 use serde_json::json;
 
-use super::{Failure, output, run};
+use super::{Failure, output, processes, run};
 
 /// How often it is looked whether the process has registered.
 const LOOK: Duration = Duration::from_millis(2);
@@ -31,12 +31,15 @@ const SEND: &str = "import sys\n\
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  hotsplice attach 4711          the process can be patched from now on\n  hotsplice attach --expression  what any debugger can evaluate in a process, where the system forbids to reach into it"
+    after_help = "Examples:\n  hotsplice attach 4711          the process can be patched from now on\n  hotsplice attach --list        which processes there are\n  hotsplice attach --expression  what any debugger can evaluate in a process, where the system forbids to reach into it"
 )]
 pub struct Arguments {
     /// The process
-    #[arg(required_unless_present = "expression")]
+    #[arg(required_unless_present_any = ["expression", "list"])]
     pid: Option<u32>,
+    /// List the Python processes that run already and can't be patched yet
+    #[arg(long, conflicts_with_all = ["pid", "expression"])]
+    list: bool,
     /// Print an expression that makes a process a session, for a debugger to evaluate in it
     #[arg(long, conflicts_with = "pid")]
     expression: bool,
@@ -49,6 +52,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.list {
+        list(arguments.json);
+        return Ok(ExitCode::SUCCESS);
+    }
     let agent = run::agent_folder(None)?;
     let Some(pid) = arguments.pid else {
         output::line(&expression(&agent)?);
@@ -64,6 +71,22 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         output::line(&format!("process {pid} (Python {}) can be patched", entry.python));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn list(as_json: bool) {
+    let found = processes::candidates();
+    if as_json {
+        return output::print_json(&json!(found));
+    }
+    if found.is_empty() {
+        return output::line("no Python process of yours runs that can't be patched already");
+    }
+    let mut rows = vec![["PID", "COMMAND", "FOLDER", ""].map(str::to_owned)];
+    rows.extend(found.into_iter().map(|process| {
+        let obstacle = process.obstacle.unwrap_or_default();
+        [process.pid.to_string(), process.command.join(" "), process.cwd, obstacle]
+    }));
+    output::line(&output::table(&rows));
 }
 
 /// One line of Python; gives `None`.

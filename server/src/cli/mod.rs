@@ -9,6 +9,7 @@ mod holds;
 mod jupyter;
 mod output;
 mod patch;
+mod processes;
 mod restart_frame;
 mod run;
 mod sessions;

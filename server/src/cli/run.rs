@@ -22,7 +22,7 @@ use crate::watch::{self, Report, Scope};
     after_help = "Examples:\n  hotsplice run app.py --port 8000\n  hotsplice run -m flask --app shop run\n  hotsplice run --watch -v train.py\n  hotsplice run -- sh -c 'python worker.py & python web.py'\n\nWithout a program it is Python's own prompt, which can be patched like a program."
 )]
 pub struct Arguments {
-    /// The Python to run it with; by default the one beside this program, the active virtual environment's, or python3
+    /// The Python to run it with; by default the active virtual environment's, the one beside this program, or python3
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
     /// Make every file live when it is saved
@@ -172,18 +172,15 @@ pub fn environment(agent: &Path) -> Result<[(&'static str, OsString); 2], Failur
     Ok([("PYTHONPATH", joined), ("HOTSPLICE_AGENT_DIR", agent.into())])
 }
 
+/// As `python` means it to the user: the active environment's before that of the environment which this program is in.
 fn default_python() -> PathBuf {
+    let named = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    // Conda's own is active in every shell of some people: no choice of theirs.
+    let conda = named("CONDA_PREFIX").filter(|_| named("CONDA_DEFAULT_ENV").is_some_and(|active| active != "base"));
+    let environments = [named("VIRTUAL_ENV"), conda].into_iter().flatten();
+    let active = environments.map(|environment| Path::new(&environment).join("bin/python"));
     let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.join("python")));
-    if let Some(python) = beside.filter(|python| python.exists()) {
-        return python;
-    }
-    if let Some(environment) = env::var_os("VIRTUAL_ENV") {
-        let python = Path::new(&environment).join("bin/python");
-        if python.exists() {
-            return python;
-        }
-    }
-    PathBuf::from("python3")
+    active.chain(beside).find(|python| python.exists()).unwrap_or_else(|| PathBuf::from("python3"))
 }
 
 /// The folder of the Python package that belongs to this program.

@@ -41,15 +41,13 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     let known = live_texts(&snapshot.document, &snapshot.sessions);
     let lives: Vec<Arc<Live>> = known.into_iter().map(|(_, live)| live).collect();
     if lives.is_empty() {
-        let reason = unloaded::reason(snapshot);
+        let reason = unloaded::failure(snapshot).message;
         // A title is not worth parsing what no process runs, where that takes long.
         let is_short = snapshot.document.text.len() < LONG_TEXT;
         let around = if is_short { snapshot.document.outline().definition_at(line) } else { Vec::new() };
         let mut actions: Vec<_> = around.first().map(title).into_iter().collect();
         actions.push(format!("Hot-patch file {file}"));
-        // Some editors show what is disabled nowhere: silence would be no answer.
-        let why_not = action("Hot-patch: why not?".to_owned(), commands::WHY_NOT, json!({ "uri": snapshot.uri }));
-        return actions.into_iter().map(|title| disabled(title, &reason)).chain([why_not]).collect();
+        return actions.into_iter().map(|title| disabled(title, &reason)).chain([why_not(snapshot)]).collect();
     }
     let outline = snapshot.document.outline();
     let around = outline.definition_at(line);
@@ -57,8 +55,9 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     let undo = is_undoable(snapshot)
         .then(|| action("Undo hot-patch".to_owned(), commands::UNDO, json!({ "uri": snapshot.uri })));
     if let Some(problem) = outline.problems().first() {
-        let reason = format!("{} does not parse: line {}: {}", snapshot.shown_path, problem.line, problem.message);
-        return [disabled(format!("Hot-patch file {file}"), &reason)].into_iter().chain(undo).collect();
+        let reason = unloaded::does_not_parse(snapshot, problem.line, &problem.message);
+        let patch = disabled(format!("Hot-patch file {file}"), &reason);
+        return [patch, why_not(snapshot)].into_iter().chain(undo).collect();
     }
     let mut actions = Vec::new();
     if let Some(statement) = commands::statement_at(&lives, &outline, line) {
@@ -78,7 +77,7 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
             actions.push(found);
         }
     }
-    let changed = lives.iter().any(|live| live.outline.text() != outline.text() || !live.baseline.differs.is_empty());
+    let changed = !lives.iter().all(|live| unloaded::is_as_live(live, &outline));
     let title = format!("Hot-patch file {file}");
     actions.push(if changed {
         action(title, commands::PATCH_FILE, json!({ "uri": snapshot.uri }))
@@ -142,6 +141,11 @@ fn action(title: String, command: &str, arguments: serde_json::Value) -> CodeAct
         command: Some(Command { title, command: command.to_owned(), arguments: Some(vec![arguments]) }),
         ..CodeAction::default()
     })
+}
+
+/// Some editors show what is disabled nowhere: silence would be no answer.
+fn why_not(snapshot: &Snapshot) -> CodeActionOrCommand {
+    action("Hot-patch: why not?".to_owned(), commands::WHY_NOT, json!({ "uri": snapshot.uri }))
 }
 
 fn disabled(title: String, reason: &str) -> CodeActionOrCommand {

@@ -54,36 +54,46 @@ pub const ALL: &[&str] = &[
     RESTART_FRAME,
 ];
 
+/// Which file a command is about.
+#[derive(Debug, Clone)]
+pub enum File {
+    Named(Uri),
+    /// By its path or the end of it: some editors can put no more than that into a command.
+    Path(PathBuf),
+    /// The one that is meant if there is only one.
+    Unnamed,
+}
+
 #[derive(Debug, Clone)]
 pub enum Command {
     PatchFunction {
-        uri: Uri,
+        file: File,
         name: Option<String>,
         position: Option<Position>,
         how: How,
     },
     PatchFile {
-        uri: Uri,
+        file: File,
         how: How,
     },
     /// Every open file that differs from what is live, as one patch.
     PatchEdited,
     /// Says why a file can't be patched.
     WhyNot {
-        uri: Uri,
+        file: File,
     },
     RunAgain {
-        uri: Uri,
+        file: File,
         position: Position,
     },
     Undo {
-        uri: Option<Uri>,
+        file: File,
         name: Option<String>,
     },
     Sessions,
     /// The process's value is the one that the user wants: no more is said of it.
     KeepValue {
-        uri: Uri,
+        file: File,
         position: Position,
     },
     Explain {
@@ -93,7 +103,7 @@ pub enum Command {
     RestartFrame(RestartRequest),
     /// Has calls of a function that fail held, or no more.
     Guard {
-        uri: Uri,
+        file: File,
         name: Option<String>,
         position: Option<Position>,
         remove: bool,
@@ -102,7 +112,7 @@ pub enum Command {
     /// What is to be done with a call that is held: by its name, or that at a place, or the only one.
     Answer {
         hold: Option<String>,
-        place: Option<(Uri, Position)>,
+        place: Option<(File, Position)>,
         answer: Answer,
     },
 }
@@ -136,6 +146,9 @@ struct Arguments {
     uri: Option<Uri>,
     /// As the protocol's own requests name a place: some editors can't put it otherwise.
     text_document: Option<TextDocumentIdentifier>,
+    path: Option<PathBuf>,
+    /// From 1, in place of a position.
+    line: Option<u32>,
     name: Option<String>,
     position: Option<Position>,
     code: Option<String>,
@@ -145,9 +158,6 @@ struct Arguments {
     #[serde(default)]
     remove: bool,
     frame: Option<u32>,
-    line: Option<u32>,
-    /// As a debugger's front end has it, instead of `uri`.
-    path: Option<String>,
     thread: Option<String>,
     #[serde(flatten)]
     how: How,
@@ -160,40 +170,43 @@ impl Command {
         let given: Arguments =
             serde_json::from_value(first).map_err(|error| format!("the arguments of {name} can't be read: {error}"))?;
         let of_document = given.text_document.map(|document| document.uri);
-        let file = given.uri.or(of_document);
-        let uri = file.clone().ok_or_else(|| format!("{name} needs the file's uri"));
+        let file = match (given.uri.or(of_document), given.path.clone()) {
+            (Some(uri), _) => File::Named(uri),
+            (None, Some(path)) => File::Path(path),
+            (None, None) => File::Unnamed,
+        };
+        let at_line = given.line.map(|line| Position::new(line.saturating_sub(1), 0));
+        let position = given.position.or(at_line);
         Ok(match name {
-            PATCH_FUNCTION if given.name.is_none() && given.position.is_none() => {
-                return Err(format!("{name} needs the function's name or a position in it"));
+            PATCH_FUNCTION if given.name.is_none() && position.is_none() => {
+                return Err(format!("{name} needs the function's name, or a position or line in it"));
             }
-            PATCH_FUNCTION => {
-                Self::PatchFunction { uri: uri?, name: given.name, position: given.position, how: given.how }
-            }
+            PATCH_FUNCTION => Self::PatchFunction { file, name: given.name, position, how: given.how },
             PATCH_EDITED => Self::PatchEdited,
-            WHY_NOT => Self::WhyNot { uri: uri? },
-            PATCH_FILE => Self::PatchFile { uri: uri?, how: given.how },
+            WHY_NOT => Self::WhyNot { file },
+            PATCH_FILE => Self::PatchFile { file, how: given.how },
             RUN_AGAIN | KEEP_VALUE => {
-                let position = given.position.ok_or_else(|| format!("{name} needs the position of a statement"))?;
-                let uri = uri?;
-                if name == KEEP_VALUE { Self::KeepValue { uri, position } } else { Self::RunAgain { uri, position } }
+                let position = position.ok_or_else(|| format!("{name} needs the position of a statement"))?;
+                if name == KEEP_VALUE { Self::KeepValue { file, position } } else { Self::RunAgain { file, position } }
             }
             EXPLAIN => Self::Explain { code: given.code.ok_or_else(|| format!("{name} needs a code"))? },
             RESTART_FRAME => {
-                let of_uri = || file.as_ref().and_then(file_path).map(|path| path.to_string_lossy().into_owned());
-                let path = given.path.clone().or_else(of_uri);
+                // As a debugger's front end has it, before `uri`.
+                let of_uri = || if let File::Named(uri) = &file { file_path(uri) } else { None };
+                let path = given.path.clone().or_else(of_uri).map(|path| path.to_string_lossy().into_owned());
                 let Arguments { thread, frame, line, name, .. } = given;
                 Self::RestartFrame(RestartRequest { thread, frame, function: name, path, line })
             }
-            UNDO => Self::Undo { uri: file, name: given.name },
+            UNDO => Self::Undo { file, name: given.name },
             SESSIONS => Self::Sessions,
-            GUARD if given.name.is_none() && given.position.is_none() => {
-                return Err(format!("{name} needs the function's name or a position in it"));
+            GUARD if given.name.is_none() && position.is_none() => {
+                return Err(format!("{name} needs the function's name, or a position or line in it"));
             }
-            GUARD => Self::Guard { uri: uri?, name: given.name, position: given.position, remove: given.remove },
+            GUARD => Self::Guard { file, name: given.name, position, remove: given.remove },
             HOLDS => Self::Holds,
             RETRY | RETURN | RAISE => Self::Answer {
                 hold: given.hold,
-                place: file.zip(given.position),
+                place: position.map(|position| (file, position)).filter(|(file, _)| !matches!(file, File::Unnamed)),
                 answer: match name {
                     RETRY => Answer::Retry { patch: given.patch.unwrap_or(true) },
                     RETURN => Answer::Return(given.expression.ok_or_else(|| format!("{name} needs an expression"))?),
@@ -202,6 +215,23 @@ impl Command {
             },
             _ => return Err(format!("there is no command {name}")),
         })
+    }
+}
+
+impl Command {
+    /// The file that it is about.
+    pub fn file(&self) -> Option<&File> {
+        match self {
+            Self::PatchFunction { file, .. }
+            | Self::PatchFile { file, .. }
+            | Self::WhyNot { file }
+            | Self::RunAgain { file, .. }
+            | Self::Undo { file, .. }
+            | Self::KeepValue { file, .. }
+            | Self::Guard { file, .. } => Some(file),
+            Self::Answer { place, .. } => place.as_ref().map(|(file, _)| file),
+            Self::RestartFrame(_) | Self::Holds | Self::PatchEdited | Self::Sessions | Self::Explain { .. } => None,
+        }
     }
 }
 
@@ -243,7 +273,7 @@ pub fn patch(snapshot: &Snapshot, part: Part, cancel: &Cancel) -> Result<Vec<Fil
         _ => patching::patch(sessions, &wanted),
     };
     if results.is_empty() {
-        return Err(Failure::new(codes::NO_SESSION, unloaded::reason(snapshot)));
+        return Err(unloaded::failure(snapshot));
     }
     Ok(results)
 }
@@ -269,6 +299,10 @@ pub fn patch_edited(
     };
     let files: Vec<WantedFile> = edited(documents, sessions).into_iter().map(of_document).collect();
     if files.is_empty() {
+        if documents.iter().all(|document| live_texts(document, sessions).is_empty()) {
+            let message = format!("no registered process has loaded any of the open files: {}", unloaded::HOW);
+            return Err(Failure::no_process(message));
+        }
         let message = "no open file that a process has loaded differs from what is live";
         return Err(Failure::new(codes::NO_SESSION, message));
     }

@@ -51,6 +51,14 @@ impl Notification for HoldTold {
     const METHOD: &'static str = "hotsplice/hold";
 }
 
+/// `hotsplice/noProcess`: what was asked for needs a process that has the code, and none can be patched.
+pub enum NoProcess {}
+
+impl Notification for NoProcess {
+    type Params = Value;
+    const METHOD: &'static str = "hotsplice/noProcess";
+}
+
 impl StatusParams {
     pub fn new(
         sessions: &[Arc<Session>],

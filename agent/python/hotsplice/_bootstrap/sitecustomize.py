@@ -35,7 +35,23 @@ def _is_here(entry):
     return os.path.abspath(entry) == _here
 
 
+def _drop_empty_entry():
+    """Whoever puts us in front of no PYTHONPATH at all may leave a separator, and behind it nothing: the current folder,
+    which would come before the standard library."""
+    if os.environ.get("PYTHONPATH") != _here + os.pathsep:
+        return
+    os.environ["PYTHONPATH"] = _here
+    try:
+        current = os.getcwd()
+    except OSError:
+        return  # It is gone: nothing can be found there.
+    behind = [at + 1 for at, entry in enumerate(sys.path[:-1]) if _is_here(entry)]
+    if behind and sys.path[behind[0]] in ("", current):
+        del sys.path[behind[0]]
+
+
 _here = os.path.dirname(os.path.abspath(__file__))
+_drop_empty_entry()
 sys.path[:] = [entry for entry in sys.path if not _is_here(entry)]
 try:
     _start()

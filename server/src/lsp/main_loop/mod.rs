@@ -37,6 +37,8 @@ struct State {
     shows_documents: bool,
     /// The client has views of its own for what goes beyond the protocol.
     takes_notifications: bool,
+    /// It shows by itself how a program becomes one that can be patched.
+    shows_ways_in: bool,
     refreshes_lenses: bool,
     /// Sessions that are being looked at, and whether they are to be looked at once more after that.
     observing: HashMap<String, bool>,
@@ -68,6 +70,7 @@ pub fn start(client: Client) -> Sender<Event> {
         shows_disabled: false,
         shows_documents: false,
         takes_notifications: false,
+        shows_ways_in: false,
         refreshes_lenses: false,
         observing: HashMap::new(),
         can_watch_files: false,
@@ -189,6 +192,7 @@ impl State {
         self.shows_documents = documents.is_some_and(|documents| documents.support);
         let experimental = params.capabilities.experimental.as_ref();
         self.takes_notifications = experimental.is_some_and(|own| own["hotspliceNotifications"] == true);
+        self.shows_ways_in = experimental.is_some_and(|own| own["hotspliceWaysIn"] == true);
         let workspace = params.capabilities.workspace.as_ref();
         let lenses = workspace.and_then(|workspace| workspace.code_lens.as_ref());
         self.refreshes_lenses = lenses.is_some_and(|lenses| lenses.refresh_support.unwrap_or(false));

@@ -17,7 +17,7 @@ use super::State;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
 use crate::fitting;
-use crate::lsp::commands::{self, Command, How, Part};
+use crate::lsp::commands::{self, Command, File, How, Part};
 use crate::lsp::comparison::Snapshot;
 use crate::lsp::documents::{Document, Documents, file_path};
 use crate::lsp::events::{Asked, Cause, Done, Event};
@@ -194,54 +194,68 @@ impl State {
     pub(super) fn command(&mut self, command: Command, asked: Asked) {
         self.look();
         let sessions = self.pool.snapshot();
-        match command {
-            Command::Sessions => {
-                std::thread::spawn(move || asked.answer.send(Ok(status::listed(&sessions.settle()))));
-            }
-            Command::PatchFile { uri, how } => {
+        let file = match &command {
+            // All that was patched last, whichever files it is.
+            Command::Undo { file: File::Unnamed, .. } => None,
+            command => match command.file().map(|file| self.file(file)).transpose() {
+                Ok(file) => file,
+                Err(failure) => return self.work(Cause::Command, Some(asked.answer), move || Err(failure)),
+            },
+        };
+        match (command, file) {
+            (Command::PatchFile { how, .. }, Some(uri)) => {
                 self.patch(uri, asked, move |snapshot, cancel| commands::patch(snapshot, Part::File(how), cancel));
             }
-            Command::PatchEdited => {
+            (Command::WhyNot { .. }, Some(uri)) => match self.document(&uri) {
+                Ok(document) => {
+                    let (snapshot, speaker) = (self.snapshot(uri, document), self.speaker());
+                    std::thread::spawn(move || {
+                        let why = unloaded::why_not(&snapshot());
+                        speaker.show(MessageType::INFO, &why, why.message.clone());
+                        asked.answer.send(Ok(Value::String(why.message)))
+                    });
+                }
+                Err(failure) => drop(asked.answer.send(Err(failure))),
+            },
+            (Command::RunAgain { position, .. }, Some(uri)) => {
+                let part = Part::Again(position.line + 1);
+                self.patch(uri, asked, move |snapshot, cancel| commands::patch(snapshot, part, cancel));
+            }
+            (Command::PatchFunction { name, position, how, .. }, Some(uri)) => {
+                self.patch(uri, asked, move |snapshot, cancel| {
+                    let at_place = || commands::name_at(snapshot, position.unwrap_or_default());
+                    let (name, how) = name.map_or_else(at_place, |name| Ok((name, how)))?;
+                    commands::patch(snapshot, Part::Function(name, how), cancel)
+                });
+            }
+            (Command::KeepValue { position, .. }, Some(uri)) => {
+                self.keep_value(&uri, position.line + 1);
+                let _ = asked.answer.send(Ok(Value::Null));
+            }
+            (Command::Undo { name, .. }, uri) => {
+                let file = uri.as_ref().and_then(file_path);
+                self.work(Cause::Undo, Some(asked.answer), move || {
+                    commands::undo(&sessions.settle(), file, name.as_deref())
+                });
+            }
+            (Command::Explain { code }, _) => {
+                let _ = asked.answer.send(self.explain(&code).map(|()| Value::Null));
+            }
+            (Command::Sessions, _) => {
+                std::thread::spawn(move || asked.answer.send(Ok(status::listed(&sessions.settle()))));
+            }
+            (Command::PatchEdited, _) => {
                 let documents = self.documents.all();
                 let Asked { answer, cancel } = asked;
                 self.work(Cause::Command, Some(answer), move || {
                     commands::patch_edited(&documents, &sessions.settle(), &cancel)
                 });
             }
-            Command::WhyNot { uri } => match self.document(&uri) {
-                Ok(document) => {
-                    let (snapshot, client, runtime) =
-                        (self.snapshot(uri, document), self.client.clone(), self.runtime.clone());
-                    std::thread::spawn(move || {
-                        let reason = unloaded::reason(&snapshot());
-                        runtime.block_on(client.show_message(MessageType::INFO, reason.clone()));
-                        asked.answer.send(Ok(Value::String(reason)))
-                    });
-                }
-                Err(failure) => drop(asked.answer.send(Err(failure))),
-            },
-            Command::RunAgain { uri, position } => {
-                let part = Part::Again(position.line + 1);
-                self.patch(uri, asked, move |snapshot, cancel| commands::patch(snapshot, part, cancel));
-            }
-            Command::PatchFunction { uri, name, position, how } => self.patch(uri, asked, move |snapshot, cancel| {
-                let at_place = || commands::name_at(snapshot, position.unwrap_or_default());
-                let (name, how) = name.map_or_else(at_place, |name| Ok((name, how)))?;
-                commands::patch(snapshot, Part::Function(name, how), cancel)
-            }),
-            Command::KeepValue { uri, position } => {
-                self.keep_value(&uri, position.line + 1);
-                let _ = asked.answer.send(Ok(Value::Null));
-            }
-            Command::Explain { code } => {
-                let _ = asked.answer.send(self.explain(&code).map(|()| Value::Null));
-            }
-            Command::Guard { uri, name, position, remove } => {
+            (Command::Guard { name, position, remove, .. }, Some(uri)) => {
                 self.guard(uri, name, position.unwrap_or_default(), remove, asked);
             }
-            Command::Holds => drop(asked.answer.send(Ok(self.holds_to_json()))),
-            Command::Answer { hold, place, answer } => self.answer_hold(hold, place, answer, asked),
-            Command::RestartFrame(wanted) => {
+            (Command::Holds, _) => drop(asked.answer.send(Ok(self.holds_to_json()))),
+            (Command::RestartFrame(wanted), _) => {
                 let (client, runtime) = (self.client.clone(), self.runtime.clone());
                 std::thread::spawn(move || {
                     let answer = restarting::restart(&sessions.settle(), &wanted);
@@ -253,13 +267,47 @@ impl State {
                     asked.answer.send(answer.map(|_| Value::String(text)))
                 });
             }
-            Command::Undo { uri, name } => {
-                let file = uri.as_ref().and_then(file_path);
-                self.work(Cause::Undo, Some(asked.answer), move || {
-                    commands::undo(&sessions.settle(), file, name.as_deref())
-                });
+            (Command::Answer { hold, place, answer }, uri) => {
+                self.answer_hold(hold, uri.zip(place.map(|(_, position)| position)), answer, asked);
             }
+            // Those that are about a file have one by now.
+            (_, None) => drop(asked.answer.send(Ok(Value::Null))),
         }
+    }
+
+    /// The file that a command is about.
+    fn file(&self, file: &File) -> Result<Uri, Failure> {
+        let open = self.documents.all();
+        let (candidates, called) = match file {
+            File::Named(uri) => return Ok(uri.clone()),
+            File::Path(path) => {
+                let folders = self.folders.iter().map(|folder| folder.join(path)).filter(|path| path.is_file());
+                let on_disk = folders.chain(Some(path.clone()).filter(|path| path.is_absolute())).next();
+                let ending: Vec<&Document> = open.iter().filter(|document| document.path.ends_with(path)).collect();
+                if let (false, Some(path)) = (ending.len() == 1, on_disk) {
+                    let uri = self.documents.uri_of(&path).or_else(|| Uri::from_file_path(&path));
+                    return uri.ok_or_else(|| Failure::new(codes::UNREADABLE, format!("{} is no file", path.display())));
+                }
+                (ending, format!("is called {}", path.display()))
+            }
+            File::Unnamed => {
+                let edited: Vec<&Document> = open.iter().filter(|document| document.dirty).collect();
+                (if edited.len() == 1 { edited } else { open.iter().collect() }, "is open".to_owned())
+            }
+        };
+        match candidates.as_slice() {
+            [only] => self.documents.uri_of(&only.path),
+            _ => None,
+        }
+        .ok_or_else(|| {
+            let mut names: Vec<String> = candidates.iter().map(|document| self.shown_path(document)).collect();
+            names.sort();
+            let message = match names.is_empty() {
+                true => format!("no file {called}: give the file's uri or path"),
+                false => format!("more than one file {called} ({}): give the file's uri or path", names.join(", ")),
+            };
+            Failure::new(codes::BAD_MESSAGE, message)
+        })
     }
 
     /// Patches what is wanted of a document.
@@ -283,7 +331,7 @@ impl State {
         if let Some(document) = self.documents.get(uri) {
             return Ok(document.clone());
         }
-        let unreadable = |message: String| Failure { code: codes::UNREADABLE.to_owned(), message };
+        let unreadable = |message: String| Failure::new(codes::UNREADABLE, message);
         let no_file = || {
             unreadable(match uri.as_str().strip_prefix("untitled:") {
                 Some(name) => format!("{name} was never saved: no process can have loaded it"),
@@ -311,7 +359,7 @@ impl State {
             let _working = working;
             let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 let message = "hotsplice failed while it made the patch; nothing was changed".to_owned();
-                Err(Failure { code: codes::INTERNAL.to_owned(), message })
+                Err(Failure::new(codes::INTERNAL, message))
             });
             let _ = events.send(Event::Patched(Done { outcome, took: started.elapsed(), cause, answer }));
         });

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use hotsplice_channel::patch::{Outcome, Verdict};
 use hotsplice_channel::{codes, registry};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use tower_lsp::Client;
 use tower_lsp::ls_types::{MessageType, ShowDocumentParams, Uri};
 
 use super::State;
@@ -17,7 +19,7 @@ use crate::lsp::code_lenses;
 use crate::lsp::documents::Document;
 use crate::lsp::events::{Cause, Done, Event};
 use crate::lsp::holds;
-use crate::lsp::status::{self, Patched, Status, StatusParams};
+use crate::lsp::status::{self, NoProcess, Patched, Status, StatusParams};
 use crate::patching::FileResult;
 use crate::session::{Session, SessionError};
 
@@ -91,7 +93,8 @@ impl State {
     pub(super) fn patched(&mut self, Done { outcome, took, cause, answer }: Done) {
         match outcome {
             Err(failure) => {
-                self.show(failure.to_string());
+                self.log(MessageType::ERROR, failure.to_string());
+                self.speaker().show(MessageType::ERROR, &failure, failure.to_string());
                 if let Some(answer) = answer {
                     let _ = answer.send(Err(failure));
                 }
@@ -274,6 +277,11 @@ impl State {
         self.say(MessageType::ERROR, message);
     }
 
+    /// For threads that have something to show.
+    pub(super) fn speaker(&self) -> Speaker {
+        Speaker { client: self.client.clone(), runtime: self.runtime.clone(), shows_ways_in: self.shows_ways_in }
+    }
+
     pub(super) fn say(&self, kind: MessageType, message: String) {
         let client = self.client.clone();
         self.runtime.spawn(async move { client.show_message(kind, message).await });
@@ -283,6 +291,28 @@ impl State {
     pub(super) fn log(&self, kind: MessageType, message: String) {
         let client = self.client.clone();
         self.runtime.block_on(async move { client.log_message(kind, message).await });
+    }
+}
+
+/// Shows what can't be done.
+pub(super) struct Speaker {
+    client: Client,
+    runtime: Handle,
+    shows_ways_in: bool,
+}
+
+impl Speaker {
+    /// Where a process is missing, the client shows it with ways to one, if it can.
+    pub(super) fn show(self, kind: MessageType, failure: &Failure, message: String) {
+        let Self { client, runtime, shows_ways_in } = self;
+        let with_ways = failure.needs_process && shows_ways_in;
+        runtime.spawn(async move {
+            if with_ways {
+                client.send_notification::<NoProcess>(json!({ "message": message })).await;
+            } else {
+                client.show_message(kind, message).await;
+            }
+        });
     }
 }
 
