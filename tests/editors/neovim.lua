@@ -132,7 +132,7 @@ local steps = {
     vim.cmd('bwipeout')
     assert(vim.deep_equal(vim.fn.getcompletion('Hotsplice sa', 'cmdline'), { 'save' }))
     assert(vim.deep_equal(vim.fn.getcompletion('Hotsplice save o', 'cmdline'), { 'off', 'on' }))
-    for _, name in ipairs({ 'sessions', 'attach', 'status' }) do
+    for _, name in ipairs({ 'sessions', 'status' }) do
       vim.cmd('silent Hotsplice ' .. name)
     end
     wait('the list of sessions', function()
@@ -154,6 +154,25 @@ local steps = {
     wait('the expression', function()
       return asked and asked:find('^evaluate __import__.*_attach.py') ~= nil
     end)
+    local child = vim.system({ vim.env.HOTSPLICE_TEST_PYTHON, '-c', 'import time; time.sleep(600)', 'of a test' })
+    local offered
+    vim.ui.select = function(processes, how, choose)
+      offered = vim.tbl_map(how.format_item, processes)
+      choose()
+    end
+    wait('the list of processes', function()
+      -- It may not be a Python yet.
+      vim.cmd('silent Hotsplice attach')
+      vim.wait(500, function()
+        return offered ~= nil
+      end, 20)
+      return vim.iter(offered or {}):any(function(line)
+        return line:find('time.sleep(600) of a test · pid ' .. child.pid, 1, true) ~= nil
+      end)
+    end)
+    child:kill('sigkill')
+    config = require('hotsplice.dap').with_environment({ type = 'python', request = 'launch', env = { PYTHONPATH = '' } })
+    assert(not vim.endswith(config.env.PYTHONPATH, ':'), vim.inspect(config))
     -- A process that is no Python says so.
     vim.cmd('silent Hotsplice attach ' .. vim.uv.os_getpid())
     wait('the refusal', function()

@@ -58,6 +58,7 @@ fn editor(workspace: &Workspace, program: &std::path::Path) -> Command {
     command.env("XDG_DATA_HOME", home.join("data")).env("XDG_CACHE_HOME", home.join("cache"));
     command.env("PATH", path.expect("folders")).env("HOTSPLICE_PROGRAM", built("hotsplice"));
     command.env("HOTSPLICE_NVIM_PLUGIN", repository().join("editors/nvim"));
+    command.env("HOTSPLICE_TEST_PYTHON", &pythons::newest().path);
     command
 }
 
@@ -199,8 +200,11 @@ fn helix_patches_by_a_code_action() {
     let _program = start(&workspace);
     // The configuration is the one that the page gives.
     let page = std::fs::read_to_string(repository().join("docs/editors/helix.md")).expect("the page");
-    let config = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of TOML");
-    workspace.write("home/config/helix/languages.toml", config);
+    let block = |number: usize| {
+        page.split("```toml\n").nth(number).and_then(|rest| rest.split("```").next()).expect("a block of TOML")
+    };
+    workspace.write("home/config/helix/languages.toml", block(1));
+    workspace.write("home/config/helix/config.toml", block(2));
     let mut command = editor(&workspace, &helix);
     command.arg("app.py:4");
     let terminal = Terminal::start(&workspace, &command);
@@ -224,5 +228,23 @@ fn helix_patches_by_a_code_action() {
     let came = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_for("the code action", offered)));
     assert!(came.is_ok(), "{}", terminal.screen());
     terminal.keys(&["Down", "Enter"]);
-    wait_for("the new answer", || answer(&workspace).filter(|answer| answer == "welcome"));
+    let answers = |wanted: &str| wait_for(wanted, || answer(&workspace).filter(|answer| answer == wanted));
+    answers("welcome");
+    // The page's keys.
+    let replace = |former: &str, now: &str| {
+        terminal.keys(&[&format!("/{former}"), "Enter", "c", now, "Escape"]);
+        terminal.wait_for(&format!("return '{now}'"));
+        terminal.wait_for(" NOR ");
+    };
+    replace("welcome", "by function");
+    terminal.keys(&["Space", "H", "p"]);
+    answers("by function");
+    replace("by function", "by file");
+    terminal.keys(&["Space", "H", "f"]);
+    answers("by file");
+    replace("by file", "by name");
+    terminal.keys(&[":lsp-workspace-command hotsplice.patchFile", "Enter"]);
+    answers("by name");
+    terminal.keys(&["Space", "H", "u"]);
+    answers("by file");
 }

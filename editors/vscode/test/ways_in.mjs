@@ -36,11 +36,12 @@ while True:
     time.sleep(0.05)
 `;
 
+const tasks = { version: "2.0.0", tasks: [{ label: "Loop", type: "shell", command: "python loop.py", problemMatcher: [] }] };
 const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
 const code = await VSCode.start({
   launcher, browser, vsix,
-  files: { "app.py": APP, "loop.py": LOOP },
+  files: { "app.py": APP, "loop.py": LOOP, ".vscode/tasks.json": JSON.stringify(tasks) },
   settings: {
     "workbench.colorTheme": "Default Light Modern",
     // VS Code gives terminals the path of the user's own shell, not its own.
@@ -150,9 +151,16 @@ try {
     await clear();
   });
 
-  await step("the status bar's menu takes it back, and runs a file", async () => {
+  await step("tasks register too", async () => {
     await code.page.locator(".terminal-wrapper.active").click();
     await killTerminal();
+    await code.choose("the task", { open: () => code.press("Control+p"), text: "task Loop", row: code.row("Loop") });
+    await code.processes(1);
+    await code.command("Tasks: Terminate Task");
+    await code.processes(0);
+  });
+
+  await step("the status bar's menu takes it back, and runs a file", async () => {
     await code.menu("Disable in terminals");
     await code.toast("Programs in new terminals are left alone again").waitFor();
     const settings = JSON.parse(fs.readFileSync(path.join(code.folder, ".vscode/settings.json"), "utf8"));

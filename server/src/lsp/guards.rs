@@ -53,8 +53,7 @@ pub fn guard(snapshot: &Snapshot, name: Option<String>, position: Position, remo
         }
     }
     if guarded == 0 {
-        let unloaded = || Failure::new(codes::NO_SESSION, unloaded::reason(snapshot));
-        return Err(failure.unwrap_or_else(unloaded));
+        return Err(failure.unwrap_or_else(|| unloaded::failure(snapshot)));
     }
     let processes = if guarded == 1 { "1 process".to_owned() } else { format!("{guarded} processes") };
     if remove {

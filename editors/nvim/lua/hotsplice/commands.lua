@@ -78,8 +78,41 @@ local how_to = {
   '  hotsplice run -m flask --app shop run',
   '  hotsplice run -- any command (every Python that it starts is registered)',
   'or call hotsplice.listen() in the program. Sessions of nvim-dap register by themselves.',
-  'One of Python 3.14 or later that runs already: :Hotsplice attach PID',
+  'One that runs already: :Hotsplice attach',
 }
+
+local function run(words, answer)
+  local command = vim.list_extend({ hotsplice.program() }, words)
+  vim.system(command, { text = true }, vim.schedule_wrap(function(result)
+    if result.code ~= 0 then
+      return vim.notify(vim.trim(result.stderr), vim.log.levels.ERROR)
+    end
+    answer(vim.trim(result.stdout))
+  end))
+end
+
+local function attach(pid)
+  run({ 'attach', tostring(pid) }, vim.notify)
+end
+
+--- A list of the processes that run already; where there is none, how to start one.
+local function choose_process()
+  run({ 'attach', '--list', '--json' }, function(printed)
+    local processes = vim.json.decode(printed, { luanil = { object = true } })
+    if #processes == 0 then
+      return show(how_to)
+    end
+    local function words(process)
+      local obstacle = process.obstacle and ' (' .. process.obstacle .. ')' or ''
+      return ('%s · pid %d · %s%s'):format(table.concat(process.command, ' '), process.pid, process.cwd, obstacle)
+    end
+    vim.ui.select(processes, { prompt = 'Attach to a process', format_item = words }, function(process)
+      if process then
+        attach(process.pid)
+      end
+    end)
+  end)
+end
 
 local commands = {
   patch = function()
@@ -116,15 +149,11 @@ local commands = {
     end)
   end,
   attach = function(pid)
-    if not pid then
-      return show(how_to)
+    if pid then
+      attach(pid)
+    else
+      choose_process()
     end
-    vim.system({ hotsplice.program(), 'attach', pid }, { text = true }, function(result)
-      vim.schedule(function()
-        local said = vim.trim(result.stdout .. result.stderr)
-        vim.notify(said, result.code == 0 and vim.log.levels.INFO or vim.log.levels.ERROR)
-      end)
-    end)
   end,
   save = function(value)
     local values = { on = 'manual', off = 'never' }

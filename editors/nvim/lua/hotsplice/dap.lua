@@ -30,7 +30,8 @@ function M.with_environment(config)
   config = vim.deepcopy(config)
   local env = config.env or {}
   for name, value in pairs(environment()) do
-    if name == 'PYTHONPATH' and env.PYTHONPATH then
+    -- Nothing behind the separator would be the current folder.
+    if name == 'PYTHONPATH' and (env.PYTHONPATH or '') ~= '' then
       value = value .. ':' .. env.PYTHONPATH
     end
     env[name] = value
