@@ -91,7 +91,9 @@ local steps = {
       return found and found.code == 'HS0103' and found.lnum == 2
     end)
     wait('its sign', shows('3▲'))
-    assert(hotsplice.statusline():find('▲1', 1, true), hotsplice.statusline())
+    wait('its number in the statusline', function()
+      return hotsplice.statusline():find('▲1', 1, true) ~= nil
+    end)
     vim.api.nvim_win_set_cursor(0, { 3, 0 })
     vim.lsp.buf.code_action({
       apply = true,

@@ -156,7 +156,7 @@ try {
     await killTerminal();
     await code.choose("the task", { open: () => code.press("Control+p"), text: "task Loop", row: code.row("Loop") });
     await code.processes(1);
-    await code.command("Tasks: Terminate Task");
+    await code.command("Terminal: Kill the Active Terminal Instance");
     await code.processes(0);
   });
 
