@@ -76,7 +76,7 @@ fn what_can_not_be_done_says_why() {
     editor.wait_sessions(1);
     editor.change(&path, &TEXT.replace("def greet(name):", "def greet(name"));
     let broken = editor.actions(&path, 3);
-    assert!(enabled(&broken).is_empty(), "{broken:?}");
+    assert_eq!(enabled(&broken), ["Hot-patch: why not?"]);
     assert!(
         broken[0].1.as_deref().is_some_and(|reason| reason.starts_with("app.py does not parse: line 3")),
         "{broken:?}"
@@ -98,7 +98,7 @@ fn what_can_not_be_done_says_why() {
     editor.wait_notification("window/showMessage", |_| true);
     assert!(
         editor
-            .try_request("workspace/executeCommand", json!({ "command": "hotsplice.patchFile", "arguments": [] }))
+            .try_request("workspace/executeCommand", json!({ "command": "hotsplice.patchFile", "arguments": [1] }))
             .is_err()
     );
     assert_eq!(ask(&mut program), "hello a view");

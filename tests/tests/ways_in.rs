@@ -9,8 +9,7 @@ use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::{built, pythons, repository};
 use serde_json::json;
 
-const APP: &str =
-    "import sys\n\ndef greet():\n    return 'hello'\n\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(greet(), flush=True)\n";
+const APP: &str = "import sys\n\ndef greet():\n    return 'hello'\n\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(greet(), flush=True)\n";
 
 fn start(workspace: &Workspace, name: &str) -> (Program, std::path::PathBuf) {
     let path = workspace.write(name, APP);

@@ -36,8 +36,8 @@ def _is_here(entry):
 
 
 def _drop_empty_entry():
-    """Whoever puts us in front of no PYTHONPATH at all may leave a separator, and behind it nothing: the current folder,
-    which would come before the standard library."""
+    """Whoever puts us in front of no PYTHONPATH at all may leave a separator, and behind it nothing: the current
+    folder, which would come before the standard library."""
     if os.environ.get("PYTHONPATH") != _here + os.pathsep:
         return
     os.environ["PYTHONPATH"] = _here

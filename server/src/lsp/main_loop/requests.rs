@@ -286,7 +286,8 @@ impl State {
                 let ending: Vec<&Document> = open.iter().filter(|document| document.path.ends_with(path)).collect();
                 if let (false, Some(path)) = (ending.len() == 1, on_disk) {
                     let uri = self.documents.uri_of(&path).or_else(|| Uri::from_file_path(&path));
-                    return uri.ok_or_else(|| Failure::new(codes::UNREADABLE, format!("{} is no file", path.display())));
+                    return uri
+                        .ok_or_else(|| Failure::new(codes::UNREADABLE, format!("{} is no file", path.display())));
                 }
                 (ending, format!("is called {}", path.display()))
             }
