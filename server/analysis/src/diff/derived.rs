@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
 
 use super::Comparison;
+use super::derived_headers::reads_any;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
 use super::scope::Scope;
 use crate::depend::graph::{Graph, runs_inside};
@@ -13,7 +14,7 @@ use crate::outline::Outline;
 use crate::tree::{Node, contents, flattened};
 
 /// Names whose values are other ones now, as far as the walk has come.
-type Dirty = HashSet<String>;
+pub(super) type Dirty = HashSet<String>;
 
 impl<'a> Comparison<'a> {
     pub(super) fn add_derived(&mut self) {
@@ -391,73 +392,6 @@ impl<'a> Comparison<'a> {
         is_deferred
     }
 
-    /// A default that reads such a name is evaluated again, the others keep their values; so are annotations. Decorators
-    /// that read it decorate anew.
-    ///
-    /// Answers whether what it does without arguments is another thing now.
-    fn derive_header(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty) -> bool {
-        let Some(parts) = &node.definition else { return false };
-        let derived: Vec<String> = parts
-            .defaults
-            .iter()
-            .filter(|default| reads_any(&default.reads, dirty))
-            .map(|default| default.parameter.clone())
-            .collect();
-        // A class that is edited is the same object as before.
-        let reads_value = |reads: &[String]| reads.iter().any(|name| dirty.contains(name) && !self.is_class(name));
-        let mut told_parts = Vec::new();
-        if !derived.is_empty() {
-            told_parts.push(Part::Defaults);
-        }
-        if reads_value(&parts.annotation_reads) {
-            told_parts.push(Part::Annotations);
-        }
-        if reads_value(&parts.decorator_reads) {
-            told_parts.push(Part::Decorators);
-        }
-        if told_parts.is_empty() {
-            return false;
-        }
-        let is_called_otherwise = told_parts.iter().any(|part| matches!(part, Part::Defaults | Part::Decorators));
-        let of_defaults = parts.defaults.iter().flat_map(|default| &default.reads);
-        let reads = of_defaults.chain(&parts.annotation_reads).chain(&parts.decorator_reads);
-        let changed_reads: Vec<String> = reads.filter(|name| dirty.contains(*name)).cloned().collect();
-        let outline = self.new;
-        let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
-        if let Some(edit) = self.edit_for(node) {
-            edit.changed_reads = changed_reads;
-            if edit.change == Change::Added || edit.kind == Kind::Replaced {
-                return false;
-            }
-            for name in derived {
-                if !edit.fresh_defaults.contains(&name) {
-                    edit.fresh_defaults.push(name);
-                }
-            }
-            for part in told_parts {
-                if !edit.parts.contains(&part) {
-                    edit.parts.push(part);
-                }
-            }
-            edit.run = header_run(outline, node, scope, &edit.parts, &edit.fresh_defaults);
-        } else {
-            let mut told = edit(live, node, scope, Kind::Derived, Change::Derived);
-            told.parts = told_parts;
-            told.changed_reads = changed_reads;
-            told.run = header_run(outline, node, scope, &told.parts, &derived);
-            told.fresh_defaults = derived;
-            self.push(node, told);
-        }
-        self.rebuild_around(scope);
-        is_called_otherwise
-    }
-
-    /// Whether a name is a class's, before and after.
-    fn is_class(&self, name: &str) -> bool {
-        let has = |items: &[Node]| items.iter().any(|item| item.is_class() && item.name == name);
-        has(&self.live.file.items) && has(&self.new.file.items)
-    }
-
     fn derive_class(
         &mut self,
         node: &'a Node,
@@ -502,15 +436,6 @@ impl<'a> Comparison<'a> {
         fresh.extend(gone.iter().map(|name| format!("{}.{name}", node.name)));
         fresh
     }
-
-    /// Every class around gets a unit, because something in its body is run.
-    pub(super) fn rebuild_around(&mut self, scope: &Scope<'a>) {
-        for (class, around) in scope.enclosing() {
-            if let Some(&live) = self.live_of.get(&std::ptr::from_ref(class)) {
-                self.add_class(live, class, &around);
-            }
-        }
-    }
 }
 
 /// What a statement reads that has another value now.
@@ -535,10 +460,6 @@ fn is_binding(edit: &Edit) -> bool {
 /// Whether no other definition of the scope has its name.
 fn is_single(node: &Node, items: &[Node]) -> bool {
     flattened(items).iter().filter(|(other, _)| other.is_definition() && other.name == node.name).count() == 1
-}
-
-fn reads_any(reads: &[String], dirty: &Dirty) -> bool {
-    !dirty.is_empty() && reads.iter().any(|name| dirty.contains(name))
 }
 
 /// What a call of runs edited code, and how calls are told.

@@ -5,6 +5,7 @@ mod bindings;
 mod classes;
 mod decorated;
 mod derived;
+mod derived_headers;
 mod edits;
 mod excerpt;
 mod functions;

@@ -21,6 +21,13 @@ def of_statements(seen):
     return notes
 
 
+def of_function(made):
+    """What carries the annotations of a function into another one."""
+    if sys.version_info >= (3, 14):
+        return {"annotate": made.__annotate__}
+    return {"annotations": made.__annotations__}
+
+
 def bind_in_module(merger):
     added, gone = merger.shadow.globals.get("__annotations__") or {}, _no_longer_annotated(merger, ())
     added = {**added, **_evaluated(merger.shadow.annotates)}

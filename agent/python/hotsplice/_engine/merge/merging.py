@@ -330,7 +330,7 @@ class Merger:
             "name": made.__name__,
             "qualname": made.__qualname__,
             "module": made.__module__,
-            **_annotations(made),
+            **annotations.of_function(made),
             **(kept or {}),
         }
         if globals is not live.__globals__:
@@ -517,9 +517,3 @@ class Merger:
 
 def _is_definition(made, edit):
     return made.__code__.co_firstlineno == edit["line"] and made.__code__.co_name == made.__name__
-
-
-def _annotations(made):
-    if sys.version_info >= (3, 14):
-        return {"annotate": made.__annotate__}
-    return {"annotations": made.__annotations__}
