@@ -143,6 +143,9 @@ def blocks():
                     raise
             return "old"
     """
+    # Sent elsewhere by the debugger since: it executes that line, and begins again at the next one.
+    got = debug(old, BIGGER, "stop", ["c", GO, "j 3", "c"])
+    check("jump", got, (("new", 12, 12), [(0, 1), "freed held", "freed held"], NOW))
     check("loops", debug(old, BIGGER, "stop", ["c", GO, "c"]), (("new", 12, 12), [(0, 1), "freed held"], NOW))
     old = """
         def call(a, b):
@@ -306,6 +309,17 @@ def threads():
         thread.join()
 
 
+def watched():
+    """What was watched costs nothing once nothing is to be restarted."""
+    plain()
+    codes = list(restarting._watched)
+    restarting._look()
+    tool = restarting.first_run._tool
+    assert codes and not restarting._watched
+    assert not any(sys.monitoring.get_local_events(tool, code) & sys.monitoring.events.LINE for code in codes)
+    print("watched")
+
+
 def nothing_stopped():
     del answers[:]
     again()
@@ -313,7 +327,7 @@ def nothing_stopped():
     print("nothing stopped")
 
 
-for situation in (plain, blocks, arguments, closures, callers, suspended, breakpoint_call, threads, nothing_stopped):
+for situation in (plain, blocks, arguments, closures, callers, suspended, breakpoint_call, threads, watched, nothing_stopped):
     situation()
     gc.collect()
 print("done")

@@ -71,6 +71,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(frames::plan_moves, module)?,
         wrap_pyfunction!(frames::reserve_room, module)?,
         wrap_pyfunction!(frames::forget_moves, module)?,
+        wrap_pyfunction!(frames::has_moves, module)?,
         wrap_pyfunction!(frames::arrive, module)?,
         wrap_pyfunction!(frames::move_suspended, module)?,
         wrap_pyfunction!(frames::release_left, module)?,

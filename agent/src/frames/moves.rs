@@ -73,6 +73,12 @@ pub fn plan_moves(py: Python<'_>, code: &Bound<'_, PyAny>, targets: &Bound<'_, P
     Ok(())
 }
 
+/// Whether calls of a code are to be moved when they come by.
+#[pyfunction]
+pub fn has_moves(code: &Bound<'_, PyAny>) -> bool {
+    lock(&PLANS).as_ref().is_some_and(|plans| plans.contains_key(&(code.as_ptr() as usize)))
+}
+
 #[pyfunction]
 pub fn forget_moves(code: usize) {
     let gone = lock(&PLANS).as_mut().and_then(|plans| plans.remove(&code));

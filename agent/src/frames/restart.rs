@@ -188,9 +188,10 @@ pub fn restart_current(code: &Bound<'_, PyAny>, is_here: impl Fn(&Planned, usize
     true
 }
 
-/// Whether a plan is for a line that begins at a code unit.
+/// Whether a call is to be restarted at a line that begins at a code unit. One that has been sent to its beginning comes to a line
+/// only if a debugger has sent it elsewhere since: the stack that it has is not the one of that place.
 pub fn is_at_line(plan: &Planned, unit: usize) -> bool {
-    plan.begins.is_none() && plan.lines.contains(&unit)
+    plan.begins.is_some() || plan.lines.contains(&unit)
 }
 
 fn code_of<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -94,3 +94,11 @@ def watch_restart(code: CodeType, event: str, callback: Callable[..., Any]) -> b
     except (ValueError, RuntimeError):
         return False
     return True
+
+
+def unwatch_restart(code: CodeType) -> None:
+    """The lines of a code cost nothing again, unless its calls are to be moved."""
+    monitoring = sys.monitoring
+    if monitoring.get_tool(_tool) == "hotsplice" and not native.has_moves(code):
+        events = monitoring.get_local_events(_tool, code) & ~monitoring.events.LINE
+        monitoring.set_local_events(_tool, code, events)

@@ -30,6 +30,8 @@ _LEAVING = ("PY_RETURN", "PY_YIELD", "PY_UNWIND")
 _LOOK = 1000
 
 _is_looking = False
+# Code whose lines are watched.
+_watched: list[CodeType] = []
 
 
 class Stop:
@@ -97,17 +99,19 @@ def _plan(stop: Stop, frame: FrameType, is_now: bool, lines: set[int]) -> None:
         text = "was not restarted with the new code: it has ended, or does not fit it any more"
         sys.stderr.write(f"hotsplice: {name} {text}\n")
 
-    event = "PY_START" if is_now else "LINE"
-    if not first_run.watch_restart(code, event, native.started if is_now else native.arrive):
+    # A line, too, where a debugger sends elsewhere what has been sent to its beginning.
+    is_watched = first_run.watch_restart(code, "LINE", native.arrive)
+    if not is_watched or is_now and not first_run.watch_restart(code, "PY_START", native.started):
         raise EngineError("HS0621", "a frame can't be restarted: every tool number of sys.monitoring is taken")
+    _watched.append(code)
     reason = native.plan_restart(
         frame, code, stop.ident, is_now, frame.f_lasti // 2, lines, dis.opmap["RESUME"], failed
     )
-    if reason is not None:
-        raise EngineError("HS0625", f"{name} can't be restarted: {reason}")
     if not _is_looking:
         _is_looking = True
         native.call_later(_LOOK, _look)
+    if reason is not None:
+        raise EngineError("HS0625", f"{name} can't be restarted: {reason}")
 
 
 def _look() -> None:
@@ -117,6 +121,9 @@ def _look() -> None:
         failed()
     if _is_looking:
         native.call_later(_LOOK, _look)
+        return
+    while _watched:
+        first_run.unwatch_restart(_watched.pop())
 
 
 def _find(params: dict[str, Any]) -> tuple[Stop, FrameType]:
