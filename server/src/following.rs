@@ -131,7 +131,11 @@ fn callables_through(
 fn calling(session: &Session, path: &str, called: &HashSet<String>, decorating: &HashSet<String>) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
     let module = live.baseline.modules.first()?;
-    let is_named = |name: &String| name.rsplit('.').next().is_some_and(|last| live.baseline.text.contains(last));
+    let is_named = |name: &String| {
+        // `unit + 1` names the object, and not the method that it runs.
+        let mut parts = name.rsplit('.').skip_while(|part| part.starts_with("__"));
+        parts.next().is_some_and(|last| live.baseline.text.contains(last))
+    };
     if !live.outline.is_valid() || !called.iter().any(is_named) {
         return None;
     }

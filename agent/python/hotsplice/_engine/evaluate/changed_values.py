@@ -33,49 +33,61 @@ def given_items(merger, edit, holder, scope):
 
     By place, as the statement's target and the value.
     """
-    statement = former_statement(merger, edit)
-    seen = {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
+    return _given(merger, former_statement(merger, edit), _seen(merger, holder, scope)) or {}
+
+
+def _seen(merger, holder, scope):
+    return {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
+
+
+def _given(merger, statement, seen):
     if statement is None or not is_pure(statement, seen, sets_attributes=True):
-        return {}
+        return None
     runs = []
     # Each run may make another object (a class, a generator): then there is nothing to compare.
     for _ in range(2):
         assigned = _assigned(merger, copy.deepcopy(statement), dict(seen)) or ()
-        runs.append({writes.identity(*one[1:4]): one[1:] for one in assigned})
+        # Items of a list stand where others do, too; what other code takes is not ours to tell.
+        places = {writes.identity(*one[1:4]): one[1:] for one in assigned if not isinstance(one[1], list)}
+        runs.append({place: one for place, one in places.items() if place is not None})
     return {place: one for place, one in runs[0].items() if place in runs[1] and equal(one[3], runs[1][place][3])}
 
 
-def is_loop(merger, edit):
-    """Whether a statement is and was a loop over things at hand, which runs as a whole."""
-    if edit["what"] != "block":
-        return False
-    statement = former_statement(merger, edit)
-    return (
-        statement is not None
-        and len(statement.body) == 1
-        and isinstance(statement.body[0], ast.For)
-        and (edit["change"] == "removed" or isinstance(_new_statement(edit), ast.For))
-    )
-
-
-def _new_statement(edit):
-    try:
-        return ast.parse(textwrap.dedent(join(edit["run"]))).body[0]
-    except (SyntaxError, ValueError, IndexError):
-        return None
-
-
-def give_up_items(merger, outcome, given):
-    """Items and attributes that a loop had assigned and assigns no more go; what the program changed stays."""
-    left = [one for one in given if writes.held(*one[:3]) is not writes.MISSING and one[3] is not writes.MISSING]
+def give_up_items(merger, outcome, holder, scope):
+    """Items and attributes that a block had assigned and assigns no more go; what the program changed stays."""
+    edit = outcome.edit
+    given = given_items(merger, edit, holder, scope)
+    if edit["change"] == "changed":
+        try:
+            statement = ast.parse(textwrap.dedent(join(edit["run"])))
+        except (SyntaxError, ValueError):
+            return
+        again = _given(merger, statement, {**_seen(merger, holder, scope), **merger.shadow.globals})
+        given = {} if again is None else {place: one for place, one in given.items() if place not in again}
+    # What the text makes in another way now is not taken out of what it made.
+    edits = (one.edit for one in merger.change.outcomes if not one.edit["scope"])
+    names = {name for one in edits if one["change"] in ("changed", "added") for name in one["binds"]}
+    made = {id(merger.namespace.globals.get(name)) for name in names}
+    left = [one for one in given.values() if id(one[0]) not in made and one[3] is not writes.MISSING]
+    left = [one for one in left if writes.held(*one[:3]) is not writes.MISSING]
     changed = [one for one in left if not equal(one[3], writes.held(*one[:3]))]
-    gone = [one for one in left if not any(one is other for other in changed)]
+    same = [one for one in left if not any(one is other for other in changed)]
+    gone = [one for one in same if not _is_named(merger, one[2])]
     for one in gone:
         merger.shadow.writes.give_up(*one[:3])
     if changed:
         say_kept(outcome, [_key(one) for one in changed])
+    if len(gone) < len(same):
+        # Another statement may give it.
+        outcome.caveat("HS0401", "the statement assigns less than it did; what it did when it ran is not undone")
     if gone:
         outcome.note("applied", "HS0405", f"{', '.join(map(_key, gone))} is gone; references to it go on")
+
+
+def _is_named(merger, key):
+    """Whether the new text names a key, wherever that is."""
+    text = key if isinstance(key, str) else repr(key)
+    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", merger.change.text) is not None
 
 
 def _key(one):
@@ -93,8 +105,8 @@ def give_up(merger, outcome):
     telling what they got would call something.
     """
     edit = outcome.edit
-    if edit["change"] == "removed" and not edit["scope"] and is_loop(merger, edit):
-        give_up_items(merger, outcome, given_items(merger, edit, {}, ()).values())
+    if edit["what"] == "block" and edit["change"] == "removed" and not edit["scope"]:
+        give_up_items(merger, outcome, {}, ())
         return
     if edit["what"] != "assignment" or edit["change"] not in ("changed", "removed"):
         return
@@ -120,7 +132,7 @@ def give_up(merger, outcome):
 
 
 def _is_untouched(merger, value, action, key, new):
-    if not isinstance(key, str) or re.search(rf"\b{re.escape(key)}\b", merger.change.text):
+    if not isinstance(key, str) or _is_named(merger, key):
         return False
     held = writes.held(value, action, key)
     return held is not writes.MISSING and new is not writes.MISSING and not _differs(held, new)

@@ -26,7 +26,7 @@ def is_statement(edit: dict[str, Any]) -> bool:
 def take(merger: Any, outcome: Any, owner: Any) -> bool:
     """Runs what an edit of a statement touches, and decides for each name that it binds.
 
-    Answers whether anything ran, to its end.
+    Answers whether all of it ran that is to run.
     """
     edit = outcome.edit
     scope = tuple(edit["scope"])
@@ -71,7 +71,7 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
                 _keep(merger, outcome, name, scope, seen, held(name))
     merger.preserved.update((scope, name) for name in reduction.preserved)
     _report(outcome, reduction)
-    return not (reduction.is_empty or reduction.reached)
+    return not reduction.reached
 
 
 def _is_about_preserved(merger: Any, edit: dict[str, Any], scope: tuple[str, ...]) -> bool:

@@ -17,14 +17,13 @@ def take(merger: Any, outcome: Any, owner: Any) -> None:
     if edit["change"] == "stale" or merger.options.get("run_statements"):
         return
     touched = written.touched()
-    # Of other blocks only parts run.
-    is_loop = has_run and edit["change"] == "changed" and changed_values.is_loop(merger, edit)
-    if not touched and not is_loop:
-        return
     scope = tuple(edit["scope"])
-    given = changed_values.given_items(merger, edit, objects.own(owner) if scope else merger.namespace.globals, scope)
+    holder = objects.own(owner) if scope else merger.namespace.globals
+    if has_run and edit["what"] == "block" and edit["change"] == "changed":
+        changed_values.give_up_items(merger, outcome, holder, scope)
+    given = changed_values.given_items(merger, edit, holder, scope) if touched else {}
     for place, held, new in touched:
-        former = given.pop(place.identity(), (UNKNOWN,))[-1]
+        former = given.get(place.identity(), (UNKNOWN,))[-1]
         if held is MISSING or new is MISSING or held is new:
             continue
         decision = decide(held, former, new, bindings.have_one_type(merger, held, new))
@@ -35,5 +34,3 @@ def take(merger: Any, outcome: Any, owner: Any) -> None:
                 bindings.report_preserved(outcome, [name], sort(held))
         elif decision is Decision.IN_PLACE:
             bindings.is_bound_in_place(merger, held, new)
-    if is_loop:
-        changed_values.give_up_items(merger, outcome, given.values())
