@@ -50,7 +50,7 @@ local steps = {
     local namespace = vim.api.nvim_get_namespaces().hotsplice
     wait('its sign', function()
       local mark = vim.api.nvim_buf_get_extmarks(0, namespace, { 4, 0 }, { 4, -1 }, { details = true })[1]
-      return mark and vim.trim(mark[4].sign_text) == '⏸' and mark[4].virt_text[1][1]:find('evaluate is held', 1, true)
+      return mark and vim.trim(mark[4].sign_text) == '■' and mark[4].virt_text[1][1]:find('evaluate is held', 1, true)
     end)
     local params = { textDocument = vim.lsp.util.make_text_document_params(0), position = { line = 4, character = 5 } }
     local shown = ''
@@ -60,11 +60,11 @@ local steps = {
       end, 0)
       return shown:find('items = []', 1, true) ~= nil
     end)
-    assert(hotsplice.statusline():find('⏸1', 1, true), hotsplice.statusline())
+    assert(hotsplice.statusline():find('■1', 1, true), hotsplice.statusline())
   end,
   ['2 it is listed, and its name is completed'] = function()
     local listed = vim.fn.execute('Hotsplice holds')
-    assert(listed:find('⏸ ' .. last .. ' app.py:5: ZeroDivisionError', 1, true), listed)
+    assert(listed:find('■ ' .. last .. ' app.py:5: ZeroDivisionError', 1, true), listed)
     for _, name in ipairs({ 'retry', 'return', 'raise' }) do
       assert(vim.deep_equal(vim.fn.getcompletion('Hotsplice ' .. name .. ' ', 'cmdline'), { last }), name)
     end

@@ -5,7 +5,8 @@ use std::process::Command;
 use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::repository;
-use serde_json::Value;
+use hotsplice_tests::wire::Wire;
+use serde_json::{Value, json};
 
 /// Long enough that nothing ends by it.
 const LONG: &str = "300";
@@ -90,6 +91,25 @@ fn a_held_call_returns_a_value_or_raises() {
     assert_eq!(program.wait(), Some(1));
     assert!(program.stderr().contains("ZeroDivisionError"));
     assert!(workspace.call(&["raise"]).expect(2).errors().contains("HS0005"));
+}
+
+#[test]
+fn an_expression_that_does_not_end_leaves_the_call_held() {
+    for python in able() {
+        let workspace = Workspace::new();
+        let mut program = guarded(&workspace, python, TRAIN);
+        held(&workspace);
+        let mut wire = Wire::connect(&workspace.sessions(1)[0]);
+        wire.hello(hotsplice_channel::PROTOCOL).expect("an answer");
+        let endless = "[0 for _ in iter(int, 1) if False]";
+        let asked = json!({ "hold": 1, "answer": "return", "expression": endless, "time_limit_ms": 200 });
+        wire.request(2, "hold/answer", &asked).expect("it is read");
+        let answer = wait_for("the answer", || wire.receive().filter(|message| message["id"] == 2));
+        assert_eq!(answer["error"]["data"]["code"], "HS0024", "{answer}");
+        assert_eq!(holds(&workspace).len(), 1);
+        workspace.call(&["return", "'after it'"]).expect(0);
+        program.wait_line("result after it");
+    }
 }
 
 #[test]

@@ -76,13 +76,13 @@ fn a_call_that_fails_is_shown_at_its_line_mended_and_tried_again() {
         let shown = wait_shown(&mut editor, &path, &[FAILS]);
         assert_eq!((&shown[0]["severity"], &shown[0]["source"]), (&json!(1), &json!("hotsplice")));
         let message = shown[0]["message"].as_str().unwrap_or_default();
-        let begins = "ZeroDivisionError: division by zero: evaluate is held (in ";
+        let begins = "ZeroDivisionError: division by zero · evaluate is held in ";
         assert!(message.starts_with(begins) && message.contains("train.py · pid"), "{message}");
         assert!(shown[0]["range"]["end"]["character"].as_u64().is_some_and(|end| end > 10), "{}", shown[0]);
         let hover = editor.hover(&path, FAILS, 6);
         assert!(hover.contains("division by zero") && hover.contains("items = []\nn = 0\ntotal = 44"), "{hover}");
         let lenses = editor.lenses(&path);
-        let lens = "⏸ evaluate is held: ZeroDivisionError: division by zero · Retry".to_owned();
+        let lens = "■ evaluate is held: ZeroDivisionError: division by zero · Retry".to_owned();
         assert_eq!(lenses[0], (u64::from(FAILS), lens), "{lenses:?}");
         assert_eq!(
             titles(&mut editor, &path, FAILS)[..3],

@@ -20,7 +20,7 @@ pub struct Arguments {
 }
 
 /// What is done in a real VS Code, each beginning with a new one.
-const SCENARIOS: [&str; 5] = ["first_steps", "ways_in", "everyday", "debugging", "trouble"];
+const SCENARIOS: [&str; 6] = ["first_steps", "ways_in", "everyday", "held", "debugging", "trouble"];
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut count = Count::default();

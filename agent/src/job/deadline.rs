@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hotsplice_channel::codes;
-use hotsplice_channel::message::{Request, ResponseError};
+use hotsplice_channel::message::{Request, ResponseError, method};
 use pyo3::exceptions::{PyRuntimeError, PySystemExit};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -294,9 +294,13 @@ impl Limit {
     }
 }
 
-/// The answer to a patch whose time is over, made without Python.
+/// The answer to a request whose time is over, made without Python.
 fn refusal(job: &Job) -> Result<Value, ResponseError> {
     let limit = job.deadline.limit_ms.load(Ordering::Acquire) as f64 / 1000.0;
+    if job.request.method == method::ANSWER_HOLD {
+        let message = format!("it took longer than {limit} s; the call stays held");
+        return Err(ResponseError::refused(codes::NO_VALUE, message));
+    }
     let message = format!("evaluating the patch took longer than {limit} s");
     let files = job.request.params.pointer("/patch/files").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let verdicts: Vec<Value> = files

@@ -4,10 +4,11 @@ import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 
 import { Flash } from "./flash";
+import { HeldCalls } from "./held";
 import { checkProgram, ServerMissing, serverProgram } from "./program";
 import { registerPrograms } from "./registering";
 import { type Item, SessionsView } from "./sessions_view";
-import { failed, nothing, type Patched, starting, type Status, statusBarHint, statusBarText } from "./status";
+import { failed, type Hold, nothing, type Patched, starting, type Status, statusBarHint, statusBarText } from "./status";
 import { stoppedFrame } from "./stopped_frame";
 import { offerWays, registerWays, ways } from "./ways";
 
@@ -25,9 +26,11 @@ export function activate(context: vscode.ExtensionContext): void {
   const flash = new Flash();
   context.subscriptions.push(log, bar, flash, view);
 
+  const held = new HeldCalls((name, ...parameters) => ask(name, ...parameters));
   let hasProcess = false;
   const show = (status: Status) => {
     hasProcess = status.sessions.length > 0;
+    held.update(status.holds);
     bar.text = statusBarText(status);
     bar.tooltip = statusBarHint(status);
     bar.show();
@@ -60,6 +63,7 @@ export function activate(context: vscode.ExtensionContext): void {
       vscode.window.setStatusBarMessage(`$(zap) ${patched.message}`, 4000);
     });
     created.onNotification("hotsplice/noProcess", ({ message }: { message: string }) => void offerWays(message));
+    created.onNotification("hotsplice/hold", (hold: Hold) => void held.tell(hold));
     created.onDidChangeState(() => {
       if (!created.isRunning()) showWithout(created.state === State.Starting ? starting : failed(NOT_RUNNING));
     });
@@ -119,6 +123,16 @@ export function activate(context: vscode.ExtensionContext): void {
       ask("hotsplice.restartFrame", stoppedFrame(given)),
     ),
   );
+  command("hotsplice.guardFunctionHere", () => {
+    const editor = here();
+    if (editor === undefined) return;
+    return ask("hotsplice.guard", { uri: editor.document.uri.toString(), position: { line: editor.selection.active.line, character: 0 } });
+  });
+  command("hotsplice.showHolds", () => held.choose());
+  // Code actions and lenses of the server's ask for it.
+  context.subscriptions.push(
+    vscode.commands.registerCommand("hotsplice.returnValue", (hold: Hold) => held.returnValue(hold)),
+  );
   command("hotsplice.showSessions", () => vscode.commands.executeCommand("hotsplice.sessions.focus"));
   command("hotsplice.showLog", () => log.show());
   command("hotsplice.choosePatchOnSave", choosePatchOnSave);
@@ -150,6 +164,7 @@ async function menu(hasProcess: boolean): Promise<void> {
     { label: "$(zap) Hot-patch this file", command: "hotsplice.patchThisFile" },
     { label: "$(zap) Hot-patch all edited files", command: "hotsplice.patchAllEdited" },
     { label: "$(save) Patch on save…", command: "hotsplice.choosePatchOnSave" },
+    { label: "$(debug-pause) Calls that are held…", command: "hotsplice.showHolds" },
     { label: "$(server-process) Processes", command: "hotsplice.showSessions" },
     { label: "$(discard) Undo the latest hot-patch of every process", command: "hotsplice.undoAll" },
     { label: "$(output) Log", command: "hotsplice.showLog" },

@@ -37,9 +37,24 @@ export interface Verdict {
   message: string | null;
 }
 
+/** A call that has failed and waits for an answer. */
+export interface Hold {
+  /** Its name. */
+  hold: string;
+  function: string;
+  uri: string | null;
+  /** From 0. */
+  line: number;
+  /** Something went live since it failed. */
+  patched: boolean;
+  /** What a person is told. */
+  message: string;
+}
+
 export interface Status {
   sessions: Session[];
   verdicts: Verdict[];
+  holds: Hold[];
   patchOnSave: string;
   /** Why no process can be found at all. */
   trouble: string | null;
@@ -67,7 +82,7 @@ export interface Patched {
   sessions: number;
 }
 
-export const nothing: Status = { sessions: [], verdicts: [], patchOnSave: "never", trouble: null };
+export const nothing: Status = { sessions: [], verdicts: [], holds: [], patchOnSave: "never", trouble: null };
 
 /** The status bar before the server has told anything: a number would be a guess. */
 export const starting = { text: "$(zap) $(loading~spin)", hint: "Hotsplice: the server starts" };
@@ -87,7 +102,8 @@ export function statusBarText(status: Status): string {
   // What only waits for another edit is nothing to warn of.
   const refused = status.verdicts.filter((verdict) => verdict.severity === 1).length;
   const saving = status.patchOnSave === "never" ? "" : " $(save)";
-  return `$(zap) ${status.sessions.length}${saving}${refused > 0 ? ` $(warning) ${refused}` : ""}`;
+  const held = status.holds.length > 0 ? ` $(debug-pause) ${status.holds.length}` : "";
+  return `$(zap) ${status.sessions.length}${saving}${refused > 0 ? ` $(warning) ${refused}` : ""}${held}`;
 }
 
 export function statusBarHint(status: Status): string {
@@ -95,6 +111,7 @@ export function statusBarHint(status: Status): string {
   const lines = [`Hotsplice: ${counted(status.sessions.length, "process", "processes")} can be patched`];
   lines.push(...status.sessions.map((session) => `• ${session.name}`));
   if (status.sessions.length === 0) lines.push("Click to see how a program becomes one");
+  lines.push(...status.holds.map((hold) => `■ ${hold.message}`));
   lines.push(status.patchOnSave === "never" ? "Saving patches nothing" : `Patch on save: ${status.patchOnSave}`);
   return lines.join("\n");
 }

@@ -12,9 +12,12 @@ test("the status bar counts processes, and warns of refusals", () => {
   const refused = { uri: "file:///a.py", definition: "f", line: 1, verdict: "refused", severity: 1, code: "HS0103", message: "" } as const;
   const waiting = { ...refused, severity: 4, code: "HS0105" } as const;
   assert.equal(
-    statusBarText({ sessions: [session, session], verdicts: [refused, waiting], patchOnSave: "manual", trouble: null }),
+    statusBarText({ sessions: [session, session], verdicts: [refused, waiting], holds: [], patchOnSave: "manual", trouble: null }),
     "$(zap) 2 $(save) $(warning) 1",
   );
+  const hold = { hold: "1.1", function: "f", uri: null, line: 3, patched: false, message: "KeyError: 1 · f is held" };
+  assert.equal(statusBarText({ ...nothing, sessions: [session], holds: [hold] }), "$(zap) 1 $(debug-pause) 1");
+  assert.match(statusBarHint({ ...nothing, holds: [hold] }), /\n■ KeyError: 1 · f is held\n/);
   assert.match(statusBarHint({ ...nothing, trouble: "the folder is open to others" }), /finds no process: the folder is open/);
   assert.match(statusBarHint({ ...nothing, sessions: [session] }), /1 process can be patched\n• flask run · pid 1\nSaving/);
 });

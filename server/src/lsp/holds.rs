@@ -34,8 +34,10 @@ pub struct Held {
     pub hold: Hold,
     /// The editor's name of the file in which it failed.
     pub uri: Option<Uri>,
-    /// The text in whose lines it is told.
+    /// The text in whose lines it is told, where the process knows it.
     pub text: Option<Arc<str>>,
+    /// The process was asked for it; before that nobody is shown where the call failed.
+    pub is_placed: bool,
     /// Something went live since: what was wrong may be mended.
     pub is_patched: bool,
     /// Somebody has answered: it is as good as over.
@@ -89,10 +91,9 @@ impl Held {
     /// In one line, as a person is told.
     pub fn message(&self) -> String {
         let Hold { function, error, thread, .. } = &self.hold;
-        let place = format!("in {thread}, {}", self.session.name());
-        let what = if self.is_patched { "is held, and was patched since" } else { "is held" };
+        let what = if self.is_patched { "is held, and was patched since," } else { "is held" };
         let stands = if self.hold.stops_loop { "; its event loop stands still" } else { "" };
-        format!("{error}: {function} {what} ({place}){stands}")
+        format!("{error} · {function} {what} in {thread} ({}){stands}", self.session.name())
     }
 }
 
@@ -119,7 +120,15 @@ impl Holds {
         if is_over || !self.watched.contains(id) || self.held.iter().any(|held| held.is(id, hold.hold)) {
             return false;
         }
-        self.held.push(Held { session, hold, uri, text: None, is_patched: false, is_answered: false });
+        self.held.push(Held {
+            session,
+            hold,
+            uri,
+            text: None,
+            is_placed: false,
+            is_patched: false,
+            is_answered: false,
+        });
         true
     }
 
@@ -144,9 +153,9 @@ impl Holds {
         self.held.iter_mut().find(|held| held.is(session, number))
     }
 
-    /// Those that still wait for somebody.
+    /// Those that are shown: they wait for somebody.
     pub fn all(&self) -> impl Iterator<Item = &Held> {
-        self.held.iter().filter(|held| !held.is_answered)
+        self.held.iter().filter(|held| held.is_placed && !held.is_answered)
     }
 
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Held> {
@@ -309,7 +318,7 @@ pub fn code_lenses(held: &[Held], text: &str, asks: bool) -> Vec<CodeLens> {
         let hold = held.name();
         let patched = if held.is_patched { ", patched since" } else { "" };
         let short: String = error.chars().take(60).collect();
-        let text = format!("⏸ {function} is held{patched}: {short}");
+        let text = format!("■ {function} is held{patched}: {short}");
         add("held", text.clone(), format!("{text} · Retry"), commands::RETRY, json!({ "hold": hold }));
         // Who draws by itself draws the first one only.
         if asks {

@@ -5,7 +5,7 @@ import sys
 from time import monotonic
 
 from .after import running
-from .errors import EngineError
+from .errors import EngineError, TimeLimit
 from .live import importing, lookup
 from .live.files import known, live_file, version
 from .native import native
@@ -13,6 +13,8 @@ from .transaction import Transaction
 
 # Seconds after which a prepared transaction that nobody commits is dropped.
 _ABANDONED_AFTER = 60
+# What a held call is to return is evaluated within so many milliseconds.
+_RETURN_LIMIT = 10_000
 
 # Number → (transaction, when it was prepared)
 _transactions = {}
@@ -216,10 +218,15 @@ def holds(_params):
 def answer_hold(params):
     from .. import _holds
 
+    native.limit_time(params.get("time_limit_ms") or _RETURN_LIMIT)
     try:
         known_hold = _holds.answer(params["hold"], params["answer"], params.get("expression"), native.run_program)
+    except TimeLimit:
+        raise EngineError("HS0024", "it took too long; the call stays held") from None
     except Exception as error:
         raise EngineError("HS0024", f"{type(error).__name__}: {error}") from None
+    finally:
+        native.limit_time(0)
     if not known_hold:
         raise EngineError("HS0023", f"no call {params['hold']} is held in this process")
     return {}

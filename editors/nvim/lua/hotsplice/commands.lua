@@ -34,7 +34,7 @@ end
 
 local function lines_of_hold(hold)
   local place = vim.fn.fnamemodify(hold.path, ':.') .. ':' .. hold.line + 1
-  local lines = { ('⏸ %s %s: %s'):format(hold.hold, place, hold.message) }
+  local lines = { ('■ %s %s: %s'):format(hold.hold, place, hold.message) }
   local names = vim.tbl_keys(hold.variables)
   table.sort(names)
   for _, name in ipairs(names) do

@@ -85,7 +85,7 @@ function M.config()
         require('hotsplice.signs').patched(patched, options.flash)
       end,
       ['hotsplice/hold'] = function(_, hold)
-        vim.notify('⏸ ' .. hold.message .. '\n:Hotsplice retry | return {expression} | raise', vim.log.levels.WARN)
+        vim.notify('■ ' .. hold.message .. '\n:Hotsplice retry | return {expression} | raise', vim.log.levels.WARN)
       end,
       ['workspace/codeLens/refresh'] = function()
         M.refresh()
@@ -218,7 +218,7 @@ function M.statusline()
     .. #M.status.sessions
     .. (M.status.patchOnSave ~= 'never' and ' on save' or '')
     .. (refused > 0 and ' ▲' .. refused or '')
-    .. (#M.status.holds > 0 and ' ⏸' .. #M.status.holds or '')
+    .. (#M.status.holds > 0 and ' ■' .. #M.status.holds or '')
 end
 
 return M

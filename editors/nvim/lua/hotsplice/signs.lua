@@ -17,7 +17,7 @@ local kinds = {
   live = { urgency = 1, sign = '●', highlight = 'HotspliceLive' },
   running = { urgency = 2, sign = '…', highlight = 'HotspliceRunning' },
   edited = { urgency = 3, sign = '○', highlight = 'HotspliceEdited' },
-  held = { urgency = 5, sign = '⏸', highlight = 'HotspliceHeld' },
+  held = { urgency = 5, sign = '■', highlight = 'HotspliceHeld' },
   refused = { urgency = 4, sign = '▲', highlight = 'HotspliceRefused' },
 }
 

@@ -49,7 +49,8 @@ impl State {
     pub(super) fn hold_began(&mut self, id: &str, hold: Hold) {
         let Some(session) = self.pool.find(id).cloned() else { return };
         let (number, path) = (hold.hold, hold.path.clone());
-        let uri = self.uri_of(&path);
+        // What was executed from a string is in no file.
+        let uri = self.uri_of(&path).filter(|uri| self.document(uri).is_ok());
         if !self.holds.begin(session.clone(), hold, uri) {
             return;
         }
@@ -65,7 +66,7 @@ impl State {
     pub(super) fn hold_placed(&mut self, id: &str, number: u64, text: Option<Arc<str>>) {
         // It may be over by now.
         let Some(held) = self.holds.find(id, number) else { return };
-        held.text = text;
+        (held.text, held.is_placed) = (text, true);
         let held = held.clone();
         self.show_hold(&held);
         self.log(
@@ -95,7 +96,7 @@ impl State {
             held.is_patched = true;
             mended.push(held.clone());
         }
-        for held in mended.into_iter().filter(|held| !held.is_answered) {
+        for held in mended.into_iter().filter(|held| held.is_placed && !held.is_answered) {
             self.show_hold(&held);
             self.tell_hold(&held);
         }

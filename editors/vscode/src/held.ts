@@ -1,0 +1,71 @@
+/** Calls that have failed and wait for an answer: a notification for each, and a list to choose from. */
+
+import * as vscode from "vscode";
+
+import type { Hold } from "./status";
+
+const RETRY = "Retry";
+const RETURN = "Return a value…";
+const RAISE = "Let it raise";
+const SHOW = "Show";
+
+/** Runs a command of the server's. */
+type Ask = (name: string, ...parameters: object[]) => Promise<unknown>;
+
+export class HeldCalls {
+  private holds: readonly Hold[] = [];
+
+  constructor(private readonly ask: Ask) {}
+
+  /** What the server told last. */
+  update(holds: readonly Hold[]): void {
+    this.holds = holds;
+  }
+
+  /** A call has failed, or something went live while it waits. */
+  async tell(hold: Hold): Promise<void> {
+    const choice = hold.patched
+      ? await vscode.window.showInformationMessage(hold.message, RETRY, RETURN, RAISE, SHOW)
+      : await vscode.window.showErrorMessage(hold.message, RETRY, RETURN, RAISE, SHOW);
+    await this.answer(hold, choice);
+  }
+
+  /** One of those that wait, then what is to be done with it. */
+  async choose(): Promise<void> {
+    const entries = this.holds.map((hold) => ({ label: hold.function, description: hold.hold, detail: hold.message, hold }));
+    if (entries.length === 0) {
+      void vscode.window.showInformationMessage("No call is held.");
+      return;
+    }
+    const title = "Calls that are held";
+    const chosen = entries.length === 1 ? entries[0] : await vscode.window.showQuickPick(entries, { title });
+    if (chosen === undefined) return;
+    await this.answer(chosen.hold, await vscode.window.showQuickPick([RETRY, RETURN, RAISE, SHOW], { title: chosen.detail }));
+  }
+
+  /** Asks for an expression, and has the call return its value. */
+  async returnValue(hold: { hold: string; function: string }): Promise<void> {
+    const expression = await vscode.window.showInputBox({
+      title: `What ${hold.function} returns`,
+      prompt: "An expression; it sees the names of the line that failed",
+      ignoreFocusOut: true,
+    });
+    if (expression?.trim()) await this.ask("hotsplice.return", { hold: hold.hold, expression });
+  }
+
+  private async answer(hold: Hold, choice: string | undefined): Promise<void> {
+    if (choice === RETRY) await this.ask("hotsplice.retry", { hold: hold.hold });
+    if (choice === RETURN) await this.returnValue(hold);
+    if (choice === RAISE) await this.ask("hotsplice.raise", { hold: hold.hold });
+    if (choice === SHOW) await this.show(hold);
+  }
+
+  private async show(told: Hold): Promise<void> {
+    // Its line may be another one by now.
+    const hold = this.holds.find((known) => known.hold === told.hold) ?? told;
+    if (hold.uri === null) return;
+    const selection = new vscode.Range(hold.line, 0, hold.line, 0);
+    await vscode.window.showTextDocument(vscode.Uri.parse(hold.uri), { selection });
+    await vscode.commands.executeCommand("editor.action.showHover");
+  }
+}
