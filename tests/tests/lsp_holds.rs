@@ -272,14 +272,18 @@ fn a_call_that_waits_already_is_shown_to_who_comes_later_whatever_they_can_show(
     program.wait_line("ready");
     program.send("44");
     wait_for("the hold", || workspace.call(&["holds", "--json"]).json().get(0).cloned());
+    // Its line is that of the text that was live when it failed.
+    let moved = format!("# one\n{TRAIN}");
+    workspace.write("train.py", &moved);
+    workspace.call(&["patch"]).expect(0);
     // An editor that knows only the protocol, and has not opened the file.
     let mut editor = Editor::with_parameters(&workspace, json!({}), json!({ "capabilities": {} }));
-    wait_shown(&mut editor, &script, &[FAILS]);
+    wait_shown(&mut editor, &script, &[FAILS + 1]);
     let told = editor.wait_notification("window/showMessage", |_| true);
-    assert!(told["message"].as_str().is_some_and(|text| text.contains("train.py:8")), "{told}");
-    editor.open(&script, TRAIN);
-    let offered = titles(&mut editor, &script, FAILS);
+    assert!(told["message"].as_str().is_some_and(|text| text.contains("train.py:9")), "{told}");
+    editor.open(&script, &moved);
+    let offered = titles(&mut editor, &script, FAILS + 1);
     assert_eq!(offered[..3], ["Retry `evaluate`", "Have `evaluate` return None", "Let `evaluate` raise"]);
-    editor.choose(&script, FAILS, "Have `evaluate` return None");
+    editor.choose(&script, FAILS + 1, "Have `evaluate` return None");
     program.wait_line("result None");
 }

@@ -152,6 +152,9 @@ def _read_handler(
             return _reraise(instructions, index)
         elif name == "RAISE_VARARGS" and instruction.arg == 0:
             return index
+        elif name == "POP_EXCEPT" and _is(instructions, index + 1, "RERAISE"):
+            # The compiler's own, behind every `finally`, `except` and `with` that is left by an exception.
+            return index + 1
         elif name in ("RETURN_VALUE", "RETURN_CONST", "POP_EXCEPT") and is_first:
             found.append(None)
             return None
@@ -162,6 +165,10 @@ def _read_handler(
                 return following
         index += 1
     return None
+
+
+def _is(instructions: list[dis.Instruction], index: int, name: str) -> bool:
+    return index < len(instructions) and instructions[index].opname == name
 
 
 def _reraise(instructions: list[dis.Instruction], index: int) -> int | None:

@@ -40,6 +40,11 @@ pub fn guard(snapshot: &Snapshot, name: Option<String>, position: Position, remo
     let at_place = || function_at(&snapshot.document.outline(), position.line + 1).map(|found| found.qualified_name);
     let name = name.or_else(at_place);
     let name = name.ok_or_else(|| Failure::new(codes::UNKNOWN_FUNCTION, "there is no function at this place"))?;
+    let is_it = |definition: &Definition| !definition.is_class && definition.qualified_name == name;
+    if !remove && !snapshot.document.outline().definitions().iter().any(is_it) {
+        let message = format!("{} has no function {name}", snapshot.shown_path);
+        return Err(Failure::new(codes::UNKNOWN_FUNCTION, message));
+    }
     let known = live_texts(&snapshot.document, &snapshot.sessions);
     let (mut guarded, mut running, mut failure) = (0, false, None);
     for (session, live) in &known {

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::lsp::commands::{self, Answer, How, Part};
 use crate::lsp::events::{Asked, Cause, Done, Event};
 use crate::lsp::guards;
-use crate::lsp::holds::Held;
+use crate::lsp::holds::{self, Held};
 use crate::lsp::status::HoldTold;
 
 impl State {
@@ -48,7 +48,7 @@ impl State {
 
     pub(super) fn hold_began(&mut self, id: &str, hold: Hold) {
         let Some(session) = self.pool.find(id).cloned() else { return };
-        let (number, path) = (hold.hold, hold.path.clone());
+        let (number, path, since) = (hold.hold, hold.path.clone(), hold.since);
         // What was executed from a string is in no file.
         let uri = self.uri_of(&path).filter(|uri| self.document(uri).is_ok());
         if !self.holds.begin(session.clone(), hold, uri) {
@@ -56,9 +56,8 @@ impl State {
         }
         let (events, id) = (self.events.clone(), id.to_owned());
         std::thread::spawn(move || {
-            let text = catch_unwind(AssertUnwindSafe(|| session.known_baseline(&path)));
-            let text = text.ok().and_then(Result::ok).map(|live| Arc::from(live.baseline.text.as_str()));
-            let _ = events.send(Event::HoldPlaced(id, number, text));
+            let text = catch_unwind(AssertUnwindSafe(|| holds::text_at(&session, &path, since)));
+            let _ = events.send(Event::HoldPlaced(id, number, text.unwrap_or_default()));
         });
     }
 
@@ -132,11 +131,11 @@ impl State {
     }
 
     fn tell_hold(&self, held: &Held) {
+        let told = self.hold_to_json(held);
         if !self.takes_notifications {
-            let place = format!("{}:{}", held.hold.path, held.hold.line);
+            let place = format!("{}:{}", held.hold.path, told["line"].as_u64().unwrap_or_default() + 1);
             return self.say(MessageType::WARNING, format!("{}; code actions at {place} answer it", held.message()));
         }
-        let told = self.hold_to_json(held);
         let client = self.client.clone();
         self.runtime.block_on(async move { client.send_notification::<HoldTold>(told).await });
     }
