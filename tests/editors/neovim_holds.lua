@@ -60,7 +60,9 @@ local steps = {
       end, 0)
       return shown:find('items = []', 1, true) ~= nil
     end)
-    assert(hotsplice.statusline():find('■1', 1, true), hotsplice.statusline())
+    wait('the statusline', function()
+      return hotsplice.statusline():find('■1', 1, true)
+    end)
   end,
   ['2 it is listed, and its name is completed'] = function()
     local listed = vim.fn.execute('Hotsplice holds')
