@@ -32,7 +32,9 @@ pub fn apply<'py>(operation: &Operation<'py>, journal: &mut Journal<'py>) -> PyR
         }
         Operation::Keys { dict, pairs, in_order } => containers::keys(dict, pairs, *in_order, journal),
         Operation::Body { container, body, expected } => containers::body(container, body, expected, journal),
-        Operation::TypeAttribute { class, name, new } => attributes::of_class(class, name, new.as_ref(), journal),
+        Operation::TypeAttribute { class, name, new, instead_of } => {
+            attributes::of_class(class, name, new.as_ref(), instead_of.as_ref(), journal)
+        }
         Operation::Layouts { classes } => class_layout::layouts(classes, journal),
         Operation::Metaclass { class, new } => class_layout::metaclass(class, new, journal),
         Operation::Bases { class, bases, first } => attributes::bases(class, bases, first.as_ref(), journal),

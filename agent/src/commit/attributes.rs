@@ -105,10 +105,16 @@ pub(super) fn of_class<'py>(
     class: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,
     new: Option<&Bound<'py, PyAny>>,
+    instead_of: Option<&Bound<'py, PyAny>>,
     journal: &mut Journal<'py>,
 ) -> PyResult<()> {
     let (class, text) = (class.as_any(), name.to_str()?);
     let own = namespace(class)?;
+    if let Some(wanted) = instead_of
+        && !own.get_item(name).is_ok_and(|now| now.is(wanted))
+    {
+        return Ok(());
+    }
     let old = match FIELDS.contains(&text) {
         true => Some(get_with_generic(class, name)?),
         false => own.get_item(name).ok(),

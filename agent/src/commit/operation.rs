@@ -53,6 +53,8 @@ pub enum Operation<'py> {
         class: Bound<'py, PyType>,
         name: Bound<'py, PyString>,
         new: Held<'py>,
+        /// Only if the class's own attribute is this.
+        instead_of: Held<'py>,
     },
     /// Other layouts for the objects of classes; see [`super::class_layout`].
     Layouts {
@@ -164,8 +166,9 @@ pub fn parse<'py>(operation: &Bound<'py, PyAny>) -> PyResult<Operation<'py>> {
             let pairs = pairs.into_iter().map(|(old, new)| (old.as_ptr() as usize, new)).collect();
             Operation::Keys { dict: target.cast_into()?, pairs, in_order: item(3)?.extract()? }
         }
-        "type-set" => type_attribute(target, item(2)?, Some(item(3)?))?,
-        "type-delete" => type_attribute(target, item(2)?, None)?,
+        "type-set" => type_attribute(target, item(2)?, Some(item(3)?), None)?,
+        "type-replace" => type_attribute(target, item(2)?, Some(item(4)?), Some(item(3)?))?,
+        "type-delete" => type_attribute(target, item(2)?, None, None)?,
         "layouts" => Operation::Layouts { classes: target.cast_into()? },
         "metaclass" => Operation::Metaclass { class: target.cast_into()?, new: item(2)?.cast_into()? },
         "bases" => {
@@ -173,7 +176,7 @@ pub fn parse<'py>(operation: &Bound<'py, PyAny>) -> PyResult<Operation<'py>> {
             Operation::Bases { class: target, bases: item(2)?, first: (!first.is_none()).then_some(first) }
         }
         "attribute-set" | "setattr" if target.cast::<PyType>().is_ok() => {
-            type_attribute(target, item(2)?, Some(item(3)?))?
+            type_attribute(target, item(2)?, Some(item(3)?), None)?
         }
         "attribute-set" | "setattr" => {
             Operation::Attribute { object: target, name: item(2)?.cast_into()?, new: Some(item(3)?) }
@@ -214,8 +217,13 @@ fn held(value: Bound<'_, PyAny>) -> PyResult<Held<'_>> {
     Ok((!value.is(&nothing)).then_some(value))
 }
 
-fn type_attribute<'py>(class: Bound<'py, PyAny>, name: Bound<'py, PyAny>, new: Held<'py>) -> PyResult<Operation<'py>> {
-    Ok(Operation::TypeAttribute { class: class.cast_into()?, name: name.cast_into()?, new })
+fn type_attribute<'py>(
+    class: Bound<'py, PyAny>,
+    name: Bound<'py, PyAny>,
+    new: Held<'py>,
+    instead_of: Held<'py>,
+) -> PyResult<Operation<'py>> {
+    Ok(Operation::TypeAttribute { class: class.cast_into()?, name: name.cast_into()?, new, instead_of })
 }
 
 fn parse_function<'py>(

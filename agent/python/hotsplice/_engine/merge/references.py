@@ -1,6 +1,7 @@
 """Moving references: what points to one object is made to point to another, where that can be done."""
 
 import functools
+import gc
 from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
 
 from ..live import lookup, objects
@@ -23,9 +24,49 @@ def follow(mergers):
     layouts = {id(live) for live in first.layouts.classes()}
     _move_instances(first.plan, pairs, layouts)
     _move_subclasses(first.plan, pairs)
+    fresh = {id(made) for made, _ in pairs}
     pairs += first.superseded
-    _move_in_plan(first.plan, {id(old): new for old, new in pairs})
-    move(first.plan, pairs, mergers)
+    while pairs:
+        _move_in_plan(first.plan, {id(old): new for old, new in pairs})
+        remade = _Remade(fresh)
+        move(first.plan, pairs, mergers, remade)
+        pairs = remade.pairs
+        fresh = {id(old) for old, _ in pairs}
+
+
+class _Remade:
+    """What holds something that was made while evaluating, and can't be made to hold another: it is as new as that, and is made anew."""
+
+    def __init__(self, fresh):
+        self._fresh = fresh
+        # (what was made, the same of what is live)
+        self.pairs = []
+
+    def take(self, holder, moved):
+        """Whether it is one of those."""
+
+        def other(value):
+            return moved[id(value)] if id(value) in self._fresh else value
+
+        if type(holder) is MethodType:
+            parts = (holder.__func__, holder.__self__)
+            make = MethodType
+        elif type(holder) is functools.partial:
+            parts = (holder.func, *holder.args, *holder.keywords.values())
+            make = functools.partial(_partial, holder)
+        else:
+            return False
+        if not any(id(part) in self._fresh for part in parts):
+            return False
+        self.pairs.append((holder, make(*map(other, parts))))
+        return True
+
+
+def _partial(former, function, *values):
+    count = len(former.args)
+    made = functools.partial(function, *values[:count], **dict(zip(former.keywords, values[count:])))
+    made.__dict__.update(former.__dict__)
+    return made
 
 
 def _is_name(operation, name):
@@ -37,6 +78,7 @@ def _is_name(operation, name):
 _VALUE_AT = {
     "dict-set": 3,
     "type-set": 3,
+    "type-replace": 4,
     "attribute-set": 3,
     "setattr": 3,
     "cell": 2,
@@ -162,10 +204,10 @@ def _say_left(outcome, name, left):
     )
 
 
-def move(plan, pairs, mergers):
+def move(plan, pairs, mergers, remade=None):
     """Plans to replace every reference to the first of each pair by the second, in one pass over the heap.
 
-    Returns what still refers to one, in words.
+    Returns what still refers to one, in words. What has to be made anew for it is left to ``remade``.
     """
     if not pairs:
         return []
@@ -185,11 +227,27 @@ def move(plan, pairs, mergers):
     # What takes a place may leave it to another one in turn.
     moved = {old: moved.get(id(new), new) for old, new in moved.items()}
     targets = [old for old, _ in pairs]
-    for holder in native.referrers(targets):
-        if id(holder) in own or holder is targets or isinstance(holder, FrameType):
+    holders = [one for one in native.referrers(targets) if id(one) not in own and one is not targets]
+    classes = _classes_of(holders)
+    for holder in holders:
+        if isinstance(holder, FrameType) or (remade is not None and remade.take(holder, moved)):
             continue
-        _move_in(plan, holder, moved, left, planned)
+        _move_in(plan, classes.get(id(holder), holder), moved, left, planned)
     return left
+
+
+def _classes_of(holders):
+    """id of a namespace → the class that it is the namespace of: CPython has to know what is changed there."""
+    namespaces = [one for one in holders if type(one) is dict and "__module__" in one]
+    known = {id(one) for one in namespaces}
+    classes = native.referrers(namespaces) if namespaces else ()
+    return {
+        id(namespace): cls
+        for cls in classes
+        if issubclass(type(cls), type)
+        for namespace in gc.get_referents(cls)
+        if id(namespace) in known
+    }
 
 
 def _own_holders(plan, mergers):
@@ -237,7 +295,7 @@ def _move_in(plan, holder, moved, left, planned):
     elif isinstance(holder, type):
         for name, value in list(holder.__dict__.items()):
             if id(value) in moved:
-                plan.set_class_attribute(holder, name, moved[id(value)])
+                plan.add("type-replace", holder, name, value, moved[id(value)])
     elif isinstance(holder, (MethodType, BuiltinFunctionType, functools.partial, property, staticmethod, classmethod)):
         left.append(f"a {type(holder).__name__}")
     elif isinstance(holder, (FunctionType, ModuleType, type(FunctionType.__code__))):
