@@ -37,6 +37,7 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// The job that prepares or commits a patch, which is done one at a time; 0 while none does.
 static PATCHING: AtomicU64 = AtomicU64::new(0);
 static LAST: AtomicU64 = AtomicU64::new(0);
+static IS_ENGINE_LOADED: AtomicBool = AtomicBool::new(false);
 /// How long a patch waits for another one. Less than a client waits, so that it is told why.
 const PATCH_LOCK_WAIT: Duration = Duration::from_secs(4);
 
@@ -313,7 +314,9 @@ fn serve(job: &Arc<Job>) -> Result<Value, ResponseError> {
         job.begun.store(true, Ordering::Release);
         let listed = Listed::enter(py);
         // The first request loads it, which reads many files. Should that fail, it does so again below.
-        let _ = switching::hurried(py, || engine(py));
+        if !IS_ENGINE_LOADED.load(Ordering::Acquire) {
+            IS_ENGINE_LOADED.store(switching::hurried(py, || engine(py)).is_ok(), Ordering::Release);
+        }
         let undisturbed = Undisturbed::enter(py).ok();
         if let Some(limit) = job.request.params.pointer("/patch/options/time_limit_ms").and_then(Value::as_u64) {
             job.deadline.set(job, Duration::from_millis(limit));
