@@ -35,7 +35,7 @@ def follow(mergers):
 
 
 class _Remade:
-    """What holds something that was made while evaluating, and can't be made to hold another: it is as new as that, and is made anew."""
+    """What holds something that was made while evaluating and can't hold another: it is as new, and is made anew."""
 
     def __init__(self, fresh):
         self._fresh = fresh
