@@ -39,11 +39,14 @@ def functions(text):
     import linecache
 
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    exec(compile(text, file, "exec"), names)
+    compiled = compile(text, file, "exec")
+    # What the engine knows of a code object's frames goes by its address: none of these is to get that of another.
+    functions.kept.append(compiled)
+    exec(compiled, names)
     return names
 
 
-functions.texts = {}
+functions.texts, functions.kept = {}, []
 
 
 def again(new=None, **params):
