@@ -1,14 +1,16 @@
 //! One client of the listener: what it has said so far, and what is still to be written to it.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use hotsplice_channel::message::{Capability, Hello, HelloAnswer, JsonRpc, Request, Response, ResponseError};
 use hotsplice_channel::registry::Entry;
 use hotsplice_channel::{PROTOCOL, codes, framing};
 use pyo3::prelude::*;
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 
 use crate::descriptor::Guarded;
 
@@ -31,9 +33,12 @@ pub fn count_watchers<'a>(connections: impl Iterator<Item = &'a Connection>) {
 
 /// A client.
 pub struct Connection {
-    pub stream: Guarded<UnixStream>,
+    /// A socket.
+    pub stream: Guarded<OwnedFd>,
     pub lines: framing::Lines,
     pub unsent: Vec<u8>,
+    /// It came by the door, and has to say the token until then.
+    pub waiting: Option<Instant>,
     pub greeted: bool,
     pub watches_holds: bool,
     /// No more is read; what is unsent is still written.
@@ -41,6 +46,18 @@ pub struct Connection {
 }
 
 impl Connection {
+    pub fn new(stream: Guarded<OwnedFd>) -> Self {
+        Self {
+            lines: framing::Lines::default(),
+            unsent: Vec::new(),
+            waiting: None,
+            greeted: false,
+            watches_holds: false,
+            closing: false,
+            stream,
+        }
+    }
+
     pub fn answer(&mut self, id: Option<u64>, answer: Result<serde_json::Value, ResponseError>) {
         let (result, error) = match answer {
             Ok(result) => (Some(result), None),
@@ -61,12 +78,13 @@ impl Connection {
 /// Writes what the client takes now; false if it is gone or does not read.
 pub fn write_some(connection: &mut Connection) -> bool {
     while !connection.unsent.is_empty() {
-        let Some(mut stream) = connection.stream.get() else { return true };
-        match stream.write(&connection.unsent) {
+        let Some(stream) = connection.stream.get() else { return true };
+        // The program may want to know of closed pipes by a signal.
+        match send(stream, &connection.unsent, SendFlags::NOSIGNAL) {
             Ok(0) => return false,
             Ok(count) => drop(connection.unsent.drain(..count)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return connection.unsent.len() <= MAX_UNREAD,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return connection.unsent.len() <= MAX_UNREAD,
             Err(_) => return false,
         }
     }

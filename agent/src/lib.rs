@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`listener`] | the thread that waits for editors; never takes the GIL |
+//! | [`door`] | who comes by TCP, with a token |
 //! | [`mailbox`], [`descriptor`] | how it is told things; descriptors that the program may close |
 //! | [`job`] | one request that needs Python, on a thread of its own |
 //! | [`session`] | registry entry, start, stop, fork |
@@ -21,6 +22,7 @@ mod commit;
 mod connection;
 mod cpython;
 mod descriptor;
+mod door;
 mod executed;
 mod files;
 mod finalizing;
@@ -46,6 +48,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<commit::Retired>()?;
     for function in [
         wrap_pyfunction!(session::start, module)?,
+        wrap_pyfunction!(session::open_door, module)?,
         wrap_pyfunction!(session::stop, module)?,
         wrap_pyfunction!(session::before_fork, module)?,
         wrap_pyfunction!(session::after_fork_in_parent, module)?,

@@ -3,10 +3,11 @@
 //! It never takes the GIL. Requests that need Python become jobs; `hello` is answered here, so that a client is greeted
 //! while Python is busy, blocked or stopped at a breakpoint.
 
+mod entering;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{self, Read};
-use std::net::Shutdown;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -18,9 +19,12 @@ use hotsplice_channel::message::{Capability, JsonRpc, Notification, Request, Res
 use hotsplice_channel::registry::Entry;
 use hotsplice_channel::{codes, framing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 
 use crate::connection::{self, Connection, greet, write_some};
 use crate::descriptor::Guarded;
+use crate::door::Door;
 use crate::job::{self, Alarm, Progress, Working};
 use crate::mailbox::{Mailbox, Message};
 
@@ -29,6 +33,7 @@ const MAX_CONNECTIONS: usize = 64;
 /// What there is to do: accept, look into the queue, and connections with something to read.
 struct Ready {
     accepting: bool,
+    entering: bool,
     ringing: bool,
     connections: Vec<u64>,
 }
@@ -43,6 +48,7 @@ struct Waited {
 pub struct State {
     /// None after the program has closed our descriptors, until new ones are opened.
     waited: Option<Waited>,
+    door: Option<Box<Door>>,
     reopen: Option<Reopen>,
     /// Clients wait until then: the process is out of descriptors.
     accept_after: Option<Instant>,
@@ -98,6 +104,7 @@ impl State {
     ) -> io::Result<Self> {
         let mut state = Self {
             waited: None,
+            door: None,
             reopen: None,
             accept_after: None,
             connections: HashMap::new(),
@@ -123,6 +130,10 @@ impl State {
         listener.set_nonblocking(true)?;
         fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
         self.waited = Some(Waited { listener: Guarded::new(listener)?, bell: self.mailbox.new_bell()? });
+        if let Some(door) = &mut self.door {
+            // The program may have given the port to something of its own: then there is no door any more.
+            let _ = door.reopen();
+        }
         Ok(())
     }
 
@@ -151,14 +162,16 @@ impl State {
 
     fn turn(&mut self) -> io::Result<Turn> {
         let Some(waited) = &self.waited else { return Ok(self.turn_without_descriptors()) };
-        let Some(Ready { accepting, ringing, connections }) = self.wait(waited)? else { return Ok(Turn::Lost) };
+        let Some(Ready { accepting, entering, ringing, connections }) = self.wait(waited)? else {
+            return Ok(Turn::Lost);
+        };
         if !self.owns_descriptors(waited) {
             return Ok(Turn::Lost);
         }
         if ringing && let Some(bell) = waited.bell.get() {
             let _ = rustix::io::read(bell, &mut [0u8; 64]);
         }
-        let idle = !accepting && !ringing && connections.is_empty();
+        let idle = !accepting && !entering && !ringing && connections.is_empty();
         self.look = if idle { (self.look * 2).min(LAST_LOOK) } else { FIRST_LOOK };
         let pause = self.take_messages();
         self.ring_alarms();
@@ -166,9 +179,13 @@ impl State {
         if accepting {
             self.accept();
         }
+        if entering {
+            self.enter();
+        }
         for id in connections {
             self.read(id);
         }
+        self.turn_away();
         self.connections
             .retain(|_, connection| write_some(connection) && !(connection.closing && connection.unsent.is_empty()));
         self.count_watchers();
@@ -204,13 +221,16 @@ impl State {
     fn give_up_descriptors(&mut self) {
         for (_, connection) in self.connections.drain() {
             if let Some(stream) = connection.stream.get() {
-                let _ = stream.shutdown(Shutdown::Both);
+                let _ = shutdown(stream, Shutdown::Both);
             }
             connection.stream.leave();
         }
         if let Some(waited) = self.waited.take() {
             waited.listener.leave();
             waited.bell.leave();
+        }
+        if let Some(door) = &mut self.door {
+            door.leave();
         }
         self.count_watchers();
         self.mailbox.leave_bell();
@@ -222,6 +242,7 @@ impl State {
         waited.listener.is_ours()
             && waited.bell.is_ours()
             && self.mailbox.has_bell()
+            && self.door.as_ref().is_none_or(|door| door.is_ours())
             && self.connections.values().all(|connection| connection.stream.is_ours())
     }
 
@@ -247,6 +268,7 @@ impl State {
                 }
             }
             Message::Alarm(when, alarm) => self.alarms.push((when, alarm)),
+            Message::Door(door) => self.door = Some(door),
             Message::Pause => return true,
         }
         false
@@ -259,7 +281,11 @@ impl State {
         let accepting = if accept_after.is_some() { PollFlags::empty() } else { PollFlags::IN };
         let mut polled = vec![PollFd::new(listener, accepting), PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
         let mut ids = Vec::with_capacity(self.connections.len());
+        let shut = self.door.as_ref().and_then(|door| door.shut());
         for (id, connection) in &self.connections {
+            if shut.is_some() && connection.waiting.is_some() {
+                continue;
+            }
             let Some(stream) = connection.stream.get() else { return Ok(None) };
             let mut flags = PollFlags::empty();
             if !connection.closing {
@@ -274,7 +300,9 @@ impl State {
         if !self.mailbox.has_bell() {
             return Ok(None);
         }
-        let times = self.times().chain(accept_after);
+        let door = self.door.as_ref().filter(|_| accept_after.is_none() && shut.is_none());
+        polled.extend(door.and_then(|door| door.listener()).map(|listener| PollFd::new(listener, PollFlags::IN)));
+        let times = self.times().chain(accept_after).chain(shut);
         let next = times.map(|when| when.saturating_duration_since(Instant::now())).min();
         let timeout = next.map_or(self.look, |next| next.min(self.look));
         match poll(&mut polled, Timespec::try_from(timeout).ok().as_ref()) {
@@ -282,10 +310,11 @@ impl State {
             Err(error) => return Err(error.into()),
         }
         let connections =
-            ids.into_iter().zip(&polled[2..]).filter(|(_, fd)| !fd.revents().is_empty()).map(|(id, _)| id);
+            ids.iter().copied().zip(&polled[2..]).filter(|(_, fd)| !fd.revents().is_empty()).map(|(id, _)| id);
         Ok(Some(Ready {
             connections: connections.collect(),
             accepting: !polled[0].revents().is_empty(),
+            entering: polled.get(2 + ids.len()).is_some_and(|fd| !fd.revents().is_empty()),
             ringing: !polled[1].revents().is_empty(),
         }))
     }
@@ -310,7 +339,9 @@ impl State {
 
     /// When there is something to do without being asked.
     fn times(&self) -> impl Iterator<Item = Instant> {
-        self.alarms.iter().map(|(when, _)| *when).chain(self.served.iter().map(|served| served.look))
+        let waiting = self.connections.values().filter(|connection| !connection.closing);
+        let alarms = self.alarms.iter().map(|(when, _)| *when);
+        alarms.chain(self.served.iter().map(|served| served.look)).chain(waiting.filter_map(|one| one.waiting))
     }
 
     /// Whoever waits for a request that takes long is told that it is worked on.
@@ -358,23 +389,20 @@ impl State {
                 continue;
             }
             let peer = rustix::net::sockopt::socket_peercred(&stream);
-            let Ok(stream) = Guarded::new(stream) else { continue };
-            let mut connection = Connection {
-                lines: framing::Lines::default(),
-                unsent: Vec::new(),
-                greeted: false,
-                watches_holds: false,
-                closing: false,
-                stream,
-            };
+            let Ok(stream) = Guarded::new(OwnedFd::from(stream)) else { continue };
+            let mut connection = Connection::new(stream);
             let ours = rustix::process::getuid();
             match peer {
                 Ok(peer) if peer.uid == ours => {}
                 _ => connection.fail(None, codes::OTHER_USER, "this process belongs to another user"),
             }
-            self.last_connection += 1;
-            self.connections.insert(self.last_connection, connection);
+            self.add(connection);
         }
+    }
+
+    fn add(&mut self, connection: Connection) {
+        self.last_connection += 1;
+        self.connections.insert(self.last_connection, connection);
     }
 
     fn read(&mut self, id: u64) {
@@ -382,10 +410,13 @@ impl State {
         if connection.closing {
             return;
         }
+        if connection.waiting.is_some() && self.door.as_ref().is_none_or(|door| door.shut().is_some()) {
+            return;
+        }
         let mut block = [0u8; 64 * 1024];
         // Lost ones are given up at the next turn.
-        while let Some(mut stream) = connection.stream.get() {
-            match stream.read(&mut block) {
+        while let Some(stream) = connection.stream.get() {
+            match recv(stream, &mut block, RecvFlags::empty()).map(|(count, _)| count) {
                 Ok(0) => {
                     connection.closing = true;
                     break;
@@ -407,8 +438,8 @@ impl State {
                     }
                     return;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
                 Err(_) => {
                     connection.closing = true;
                     connection.unsent.clear();
@@ -434,6 +465,9 @@ impl State {
 
     fn serve(&mut self, id: u64, line: &[u8]) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.waiting.is_some() {
+            return self.authenticate(id, line);
+        }
         let request: Request = match serde_json::from_slice(line) {
             Ok(request) => request,
             Err(error) => {

@@ -9,6 +9,7 @@ use std::time::Instant;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::descriptor::Guarded;
+use crate::door::Door;
 use crate::job::Alarm;
 
 pub enum Message {
@@ -18,6 +19,8 @@ pub enum Message {
     },
     Broadcast(Vec<u8>),
     Alarm(Instant, Alarm),
+    /// Somebody may come by TCP.
+    Door(Box<Door>),
     /// Hand the state over and end.
     Pause,
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,10 +16,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hotsplice_channel::message::Capability;
 use hotsplice_channel::registry::{self, Entry};
 use hotsplice_channel::{PROTOCOL, codes};
-use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::door::{Door, DoorError, Token};
 use crate::listener::{State, notification};
 use crate::mailbox::{Mailbox, Message};
 use crate::{cpython, job, json};
@@ -32,6 +34,8 @@ struct Session {
     thread: Thread,
     /// Forks that are under way: several threads may fork at once, the listener comes back after the last.
     forks: usize,
+    /// Where it listens by TCP, and for whom.
+    door: Option<(SocketAddr, Token)>,
 }
 
 enum Thread {
@@ -93,7 +97,7 @@ pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>) -> P
         .ok_or_else(|| PyRuntimeError::new_err("this process can't read its own start time in /proc"))?;
     let entry = Entry {
         protocol: PROTOCOL,
-        id: format!("{pid}-{started}"),
+        id: registry::session_id(pid, started, registry::pid_namespace()),
         pid,
         parent: rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get().cast_unsigned()),
         started,
@@ -105,8 +109,33 @@ pub fn start(py: Python<'_>, directory: PathBuf, about: &Bound<'_, PyDict>) -> P
         python: text("python")?,
         socket: String::new(),
         version: text("version")?,
+        via: None,
     };
     begin(py, directory, entry, None).map_err(|error| PyOSError::new_err(error.to_string()))
+}
+
+/// Has this process, which is a session, listen by TCP too. Gives the address. Once more gives it again.
+#[pyfunction]
+pub fn open_door(address: &str, token: &str, exposed: bool) -> PyResult<String> {
+    let refused = |error: DoorError| match error {
+        DoorError::Io { .. } => PyOSError::new_err(error.to_string()),
+        _ => PyValueError::new_err(error.to_string()),
+    };
+    let mut session = session();
+    let Some(session) = own(&mut session) else { return Err(PyRuntimeError::new_err("this process is no session")) };
+    if let Some((known, its)) = &session.door {
+        if its.is(token) {
+            return Ok(known.to_string());
+        }
+        let message =
+            format!("this process listens at {known} already, with another token: hotsplice.stop() ends that");
+        return Err(PyValueError::new_err(message));
+    }
+    let door = Door::open(address, Token::new(token).map_err(refused)?, exposed).map_err(refused)?;
+    let opened = door.address;
+    session.door = Some((opened, door.token.clone()));
+    session.mailbox.send(Message::Door(Box::new(door)));
+    Ok(opened.to_string())
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -145,7 +174,15 @@ fn begin(
     let text = serde_json::to_vec_pretty(&entry).map_err(io::Error::from)?;
     fs::write(&draft, text).map_err(at(&draft))?;
     fs::rename(&draft, &file).map_err(at(&file))?;
-    *session() = Some(Session { mailbox, entry, directory, thread_entry, thread: Thread::Running(thread), forks: 0 });
+    *session() = Some(Session {
+        mailbox,
+        entry,
+        directory,
+        thread_entry,
+        thread: Thread::Running(thread),
+        forks: 0,
+        door: None,
+    });
     Ok(())
 }
 
@@ -336,7 +373,7 @@ pub fn after_fork_in_child(py: Python<'_>) -> PyResult<bool> {
     let pid = std::process::id();
     let Some(started) = registry::process_started(pid) else { return Ok(forked) };
     let entry = Entry {
-        id: format!("{pid}-{started}"),
+        id: registry::session_id(pid, started, registry::pid_namespace()),
         pid,
         parent: inherited.entry.pid,
         started,

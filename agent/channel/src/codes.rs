@@ -110,6 +110,8 @@ codes! {
     RESTART_ARGUMENTS "HS0623" Error "the frame does not have the arguments that its function takes now";
     RESTART_INSIDE "HS0624" Error "the frame stands in a block that it has to leave by itself";
     RESTART_ROOM "HS0625" Error "the new code does not fit into the frame";
+    WRONG_TOKEN "HS0670" Error "the token is not the one that the process was given";
+    NOT_CONNECTED "HS0671" Error "the address of a process elsewhere can't be used";
 }
 
 /// Nothing is wrong with such an edit: it waits for another one.

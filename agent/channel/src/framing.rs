@@ -6,19 +6,36 @@ use crate::MAX_MESSAGE;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum FramingError {
-    #[error("a message is longer than {MAX_MESSAGE} bytes")]
-    TooLong,
+    #[error("a message is longer than {limit} bytes")]
+    TooLong { limit: usize },
 }
 
 /// Collects bytes until a line is whole.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lines {
     buffer: Vec<u8>,
     /// How much of `buffer` is known to hold no newline.
     searched: usize,
+    /// How long a line may be.
+    limit: usize,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::of_at_most(MAX_MESSAGE)
+    }
 }
 
 impl Lines {
+    /// For somebody who may not yet say much.
+    pub fn of_at_most(limit: usize) -> Self {
+        Self { buffer: Vec::new(), searched: 0, limit }
+    }
+
+    pub fn allow(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Takes what was read. After an error the connection is of no use any more.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
@@ -29,8 +46,8 @@ impl Lines {
         match self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
             Some(offset) => {
                 let end = self.searched + offset;
-                if end >= MAX_MESSAGE {
-                    return Err(FramingError::TooLong);
+                if end >= self.limit {
+                    return Err(FramingError::TooLong { limit: self.limit });
                 }
                 let rest = self.buffer.split_off(end + 1);
                 let mut line = std::mem::replace(&mut self.buffer, rest);
@@ -40,8 +57,8 @@ impl Lines {
             }
             None => {
                 self.searched = self.buffer.len();
-                if self.buffer.len() >= MAX_MESSAGE {
-                    return Err(FramingError::TooLong);
+                if self.buffer.len() >= self.limit {
+                    return Err(FramingError::TooLong { limit: self.limit });
                 }
                 Ok(None)
             }
@@ -82,6 +99,6 @@ mod tests {
             lines.push(&block);
             result = lines.next_line();
         }
-        assert_eq!(result, Err(FramingError::TooLong));
+        assert_eq!(result, Err(FramingError::TooLong { limit: MAX_MESSAGE }));
     }
 }

@@ -11,6 +11,8 @@ use crate::registry::Entry;
 
 /// Names of the methods that an agent answers.
 pub mod method {
+    /// The first that is said at a TCP door; see [`Authenticate`](super::Authenticate).
+    pub const AUTHENTICATE: &str = "authenticate";
     pub const HELLO: &str = "hello";
     pub const FILES: &str = "files";
     pub const BASELINE: &str = "baseline";
@@ -103,6 +105,12 @@ impl ResponseError {
     pub fn refused(code: &str, message: impl Into<String>) -> Self {
         Self { code: -32000, message: message.into(), data: Some(ErrorData { code: code.to_owned() }) }
     }
+}
+
+/// Who comes by TCP says this before the greeting, and is answered only if the token is right.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Authenticate {
+    pub token: String,
 }
 
 /// The first request on a connection; anything else before it is refused.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub protocol: u32,
-    /// `<pid>-<start time>`: unique on a machine even when process ids come round again.
+    /// See [`session_id`]: unique on a machine even when process ids come round again.
     pub id: String,
     pub pid: u32,
     /// The parent process's id.
@@ -32,6 +32,20 @@ pub struct Entry {
     pub socket: String,
     /// The agent's own version.
     pub version: String,
+    /// Who passes on what is said, where the process itself is on another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
+}
+
+/// A `hotsplice connect` of this machine, which holds a connection to a process elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Via {
+    /// Where the process listens: `build.example:5005`.
+    pub address: String,
+    pub pid: u32,
+    pub started: u64,
+    /// As [`Entry::namespace`], of the one that passes on.
+    pub namespace: Option<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -101,9 +115,10 @@ pub fn sessions(directory: &Path) -> Result<Vec<Entry>, RegistryError> {
         let Some(entry) = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok()) else {
             continue;
         };
-        if !is_visible(&entry) {
+        let owner = owner(&entry);
+        if !is_counted_here(owner.namespace) {
             found.extend(reachable(entry, directory));
-        } else if is_alive(&entry) {
+        } else if process_started(owner.pid) == Some(owner.started) {
             found.push(entry);
         } else {
             // Gone already is as good as removed.
@@ -112,15 +127,47 @@ pub fn sessions(directory: &Path) -> Result<Vec<Entry>, RegistryError> {
         }
     }
     found.sort_by(|a, b| (a.registered, &a.id).cmp(&(b.registered, &b.id)));
+    // A process of this machine that was connected to as well is one session.
+    let direct: Vec<String> = found.iter().filter(|entry| entry.via.is_none()).map(|entry| entry.id.clone()).collect();
+    found.retain(|entry| entry.via.is_none() || !direct.contains(&entry.id));
     Ok(found)
+}
+
+/// The process with which an entry ends.
+struct Owner {
+    pid: u32,
+    started: u64,
+    namespace: Option<u64>,
+}
+
+fn owner(entry: &Entry) -> Owner {
+    match &entry.via {
+        Some(via) => Owner { pid: via.pid, started: via.started, namespace: via.namespace },
+        None => Owner { pid: entry.pid, started: entry.started, namespace: entry.namespace },
+    }
 }
 
 /// Whether the process of an entry would be seen here if it ran: its id is counted as ours are.
 pub fn is_visible(entry: &Entry) -> bool {
+    entry.via.is_none() && is_counted_here(entry.namespace)
+}
+
+fn is_counted_here(namespace: Option<u64>) -> bool {
     // `/proc` may not be mounted, or be that of another namespace.
     let own = fs::read_link("/proc/self").ok();
     let sees_itself = own.and_then(|own| own.to_str()?.parse().ok()) == Some(std::process::id());
-    sees_itself && (entry.namespace.is_none() || entry.namespace == pid_namespace())
+    sees_itself && (namespace.is_none() || namespace == pid_namespace())
+}
+
+/// A session's id. Process ids of containers are small and their start times near each other: they are told apart by the
+/// namespace in which they are counted, but for that of the machine.
+pub fn session_id(pid: u32, started: u64, namespace: Option<u64>) -> String {
+    /// `PROC_PID_INIT_INO` of `include/uapi/linux/nsfs.h` and `proc_ns.h`: the same on every Linux.
+    const INITIAL: u64 = 0xEFFF_FFFC;
+    match namespace {
+        Some(namespace) if namespace != INITIAL => format!("{pid}-{started}-{namespace}"),
+        _ => format!("{pid}-{started}"),
+    }
 }
 
 /// The inode of this process's pid namespace.
@@ -149,6 +196,10 @@ pub fn is_alive(entry: &Entry) -> bool {
 
 /// When a process was started, in seconds since the epoch, rounded down. Linux: `btime` of `/proc/stat`.
 pub fn started_at(entry: &Entry) -> Option<u64> {
+    if entry.via.is_some() {
+        // Another machine was started at another time.
+        return None;
+    }
     let stat = fs::read_to_string("/proc/stat").ok()?;
     let boot: u64 = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
     Some(boot + entry.started / rustix::param::clock_ticks_per_second())

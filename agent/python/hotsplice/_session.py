@@ -86,15 +86,32 @@ def registry_directory() -> str:
     return _directory or runtime_directory()
 
 
-def listen(directory: "str | os.PathLike[str] | None" = None) -> None:
+def listen(
+    directory: "str | os.PathLike[str] | None" = None,
+    *,
+    tcp: "str | None" = None,
+    token: "str | None" = None,
+    exposed: bool = False,
+) -> "str | None":
     """Makes this process a session that editors and ``hotsplice patch`` find.
 
     ``directory`` is the registry's folder, by default the one that ``hotsplice`` looks in. Raises
     ``UnsupportedPython`` where the interpreter can't be patched. Calling it again does nothing.
 
-    After ``os.fork`` the child is a session of its own. After ``os.execv`` the new program has to listen itself.
+    With ``tcp="127.0.0.1:0"`` (any free port) it listens there too, for ``hotsplice connect`` elsewhere, and gives the
+    address. ``token``, or ``HOTSPLICE_TOKEN``, is what has to be known there. Nothing is encrypted: an address that other
+    machines reach needs ``exposed=True`` (docs/security.md).
+
+    After ``os.fork`` the child is a session of its own, without that door. After ``os.execv`` the new program has to
+    listen itself.
     """
     global _registered, _directory, _main_ident
+    if tcp is None and (token is not None or exposed):
+        raise ValueError("token and exposed are for who comes by TCP: say where to listen, tcp=\"127.0.0.1:0\"")
+    if tcp is not None:
+        token = token or os.environ.get("HOTSPLICE_TOKEN")
+        if not token:
+            raise ValueError("who comes by TCP needs a token: give one, or set HOTSPLICE_TOKEN")
     if _thread.get_native_id() == os.getpid():
         _main_ident = _thread.get_ident()
     reason = _refusal()
@@ -125,6 +142,7 @@ def listen(directory: "str | os.PathLike[str] | None" = None) -> None:
             after_in_parent=agent.after_fork_in_parent,
             after_in_child=_after_fork_in_child,
         )
+    return agent.open_door(tcp, token, exposed) if tcp is not None else None
 
 
 def stop():

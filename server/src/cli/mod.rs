@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how it ends. `docs/cli.md` is the contract.
 
 mod attach;
+mod connect;
 mod diff;
 mod env;
 mod explain;
@@ -72,6 +73,8 @@ enum Command {
     RestartFrame(restart_frame::Arguments),
     /// Make a process that runs already patchable
     Attach(attach::Arguments),
+    /// Have a process elsewhere, which listens by TCP, be a session here
+    Connect(connect::Arguments),
     /// Print the environment in which every Python that is started can be patched
     Env(env::Arguments),
     /// Say what a code (HS0103) means, and what to do
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Holds(arguments) => arguments.json,
         Command::RestartFrame(arguments) => arguments.json,
         Command::Run(_)
+        | Command::Connect(_)
         | Command::Retry(_)
         | Command::Return(_)
         | Command::Raise(_)
@@ -141,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Undo(arguments) => undo::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Attach(arguments) => attach::run(&arguments),
+        Command::Connect(arguments) => connect::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Guard(arguments) => guard::run(&arguments),
         Command::Holds(arguments) => holds::run(&arguments),

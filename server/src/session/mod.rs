@@ -113,7 +113,11 @@ impl Session {
     pub fn name(&self) -> String {
         let observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
         let ports: String = observed.ports.iter().take(2).map(|port| format!(" · :{port}")).collect();
-        let place = if registry::is_visible(&self.entry) { "" } else { " · in a container" };
+        let place = match &self.entry.via {
+            Some(via) => format!(" · at {}", via.address),
+            None if registry::is_visible(&self.entry) => String::new(),
+            None => " · in a container".to_owned(),
+        };
         format!("{} · pid {}{ports}{place}", short_command(&self.entry.command), self.entry.pid)
     }
 
