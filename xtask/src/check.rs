@@ -10,11 +10,13 @@ use crate::tools;
 /// What is typed throughout so far.
 const TYPED: &[&str] = &[
     "_api.py",
+    "_forwarding.py",
     "_guard.py",
     "_guarding.py",
     "_handlers.py",
     "_holds.py",
     "_ipython.py",
+    "_overlay.py",
     "_recoder.py",
     "_repeat.py",
     "_terminal.py",

@@ -110,6 +110,8 @@ codes! {
     RESTART_ARGUMENTS "HS0623" Error "the frame does not have the arguments that its function takes now";
     RESTART_INSIDE "HS0624" Error "the frame stands in a block that it has to leave by itself";
     RESTART_ROOM "HS0625" Error "the new code does not fit into the frame";
+    OVERLAY_OF_NOTHING "HS0660" Error "an overlay stands in for nothing";
+    NOT_STOOD_IN_FOR "HS0661" Error "a function can't be stood in for";
     WRONG_TOKEN "HS0670" Error "the token is not the one that the process was given";
     NOT_CONNECTED "HS0671" Error "the address of a process elsewhere can't be used";
 }

@@ -12,6 +12,7 @@ from ._session import UnsupportedPython, __version__, listen, stop
 _LATER = {
     **dict.fromkeys(("Edit", "PatchError", "Report", "Status", "Watching"), "_api"),
     **dict.fromkeys(("patch", "patch_saved", "patching", "status", "undo", "watch"), "_api"),
+    **dict.fromkeys(("Overlay", "overlay"), "_overlay"),
     **dict.fromkeys(("Recoder", "recoder"), "_recoder"),
     **dict.fromkeys(("Attempt", "repeat"), "_repeat"),
     **dict.fromkeys(("is_restarting", "no_wrap", "reload_module"), "_guard"),
@@ -22,12 +23,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._api import Edit, PatchError, Report, Status, Watching, patch, patch_saved, patching, status, undo, watch
     from ._guard import is_restarting, no_wrap, reload_module, wrap, wrap_class, wrap_module, wrap_modules
+    from ._overlay import Overlay, overlay
     from ._recoder import Recoder, recoder
     from ._repeat import Attempt, repeat
 
 __all__ = [
     "Attempt",
     "Edit",
+    "Overlay",
     "PatchError",
     "Recoder",
     "Report",
@@ -39,6 +42,7 @@ __all__ = [
     "listen",
     "no_wrap",
     "on_patch",
+    "overlay",
     "patch",
     "patch_saved",
     "patching",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
@@ -99,13 +99,23 @@ def patch(
         arguments.append("--dry-run")
     if run_statements:
         arguments.append("--run-statements")
-    return _report(_call(arguments, text))
+    return _put_back(_report(_call(arguments, text)))
+
+
+# What a patch takes away with the rest of a former text is put back by these before it counts as done: overlays.
+putting_back: list[Callable[[], None]] = []
+
+
+def _put_back(report: Report) -> Report:
+    for put_back in putting_back:
+        put_back()
+    return report
 
 
 def patch_saved() -> Report:
     """Makes every loaded file that differs from the disk live, as one patch. True as well if there is none."""
     files = _call(["patch"])
-    return _report(files) if files else Report(True, ())
+    return _put_back(_report(files)) if files else Report(True, ())
 
 
 def undo(target: str | os.PathLike[str] | ModuleType | None = None, *, function: str | None = None) -> Report:
@@ -115,7 +125,7 @@ def undo(target: str | os.PathLike[str] | ModuleType | None = None, *, function:
         arguments.append(path_of(target))
     if function is not None:
         arguments += ["--function", function]
-    return _report(_call(arguments))
+    return _put_back(_report(_call(arguments)))
 
 
 def status() -> Status:
@@ -181,7 +191,7 @@ def watch(*paths: str | os.PathLike[str], run_statements: bool = False, verbose:
 
 def path_of(target: str | os.PathLike[str] | ModuleType) -> str:
     """The source file of a module, or the path itself."""
-    if type(target) is not ModuleType:
+    if not isinstance(target, ModuleType):
         return os.path.abspath(os.fspath(target))
     path = target.__dict__.get("__file__")
     if not isinstance(path, str):

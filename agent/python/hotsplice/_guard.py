@@ -162,7 +162,7 @@ def wrap_modules(pattern: str) -> list[str]:
     fitting = [name for name in list(sys.modules) if fnmatch.fnmatchcase(name, pattern)]
     for name in fitting:
         module = sys.modules[name]
-        if type(module) is ModuleType:
+        if issubclass(type(module), ModuleType):
             wrap_module(module)
     return fitting
 

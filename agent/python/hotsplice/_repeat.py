@@ -95,6 +95,8 @@ def repeat(
             # Those that came meanwhile count.
             while not attempt.is_touched_by(patches.get()):
                 pass
+            for put_back in _api.putting_back:
+                put_back()
     finally:
         _hooks.updating.remove(note)
         if watching is not None:
