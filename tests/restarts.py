@@ -39,14 +39,11 @@ def functions(text):
     import linecache
 
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    compiled = compile(text, file, "exec")
-    # What the engine knows of a code object's frames goes by its address: none of these is to get that of another.
-    functions.kept.append(compiled)
-    exec(compiled, names)
+    exec(compile(text, file, "exec"), names)
     return names
 
 
-functions.texts, functions.kept = {}, []
+functions.texts = {}
 
 
 def again(new=None, **params):

@@ -179,7 +179,7 @@ impl Target {
             (Size { locals: own_before, all: size }, Size { locals: own_after, all: wanted });
         // A trace function of the frame's own is kept in its object; else who moves the call has the only reference to it.
         let own = (!frame.is_traced(py)).then_some(1);
-        let room = Room::of(frame, former.as_ptr(), before_size, after_size, own).ok_or(HELD)?;
+        let room = Room::of(frame, former, code, before_size, after_size, own).ok_or(HELD)?;
         if wanted > size && !(frame.is_on_a_stack() && frame.grow(size, wanted - size)) {
             return Err("the new code needs more room than the call has");
         }

@@ -1,11 +1,12 @@
 //! The object that shows a frame to Python. When the call ends while somebody holds it, the frame's variables are copied into it: it
 //! has room for as many slots as the code had that the frame ran when it was made, and is told nowhere how many those are.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::layout::Frame;
 
@@ -16,18 +17,30 @@ pub struct Size {
     pub all: usize,
 }
 
-/// By address: code that a frame runs whose object was made for less than that has. It has room for its variables.
-static LARGER: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
+/// By address: code that a frame runs whose object was made for less than that has. It has room for its variables. Weak, for
+/// other code may come to lie where such a code was.
+static LARGER: Mutex<Option<HashMap<usize, Py<PyWeakrefReference>>>> = Mutex::new(None);
 
-fn larger() -> MutexGuard<'static, Option<HashSet<usize>>> {
-    LARGER.lock().unwrap_or_else(PoisonError::into_inner)
+fn is_larger(code: &Bound<'_, PyAny>) -> bool {
+    let known = LARGER.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known.as_ref().and_then(|known| known.get(&(code.as_ptr() as usize)));
+    found.and_then(|known| known.bind(code.py()).upgrade()).is_some_and(|known| known.is(code))
+}
+
+/// Those of which the code has gone are forgotten.
+fn note_larger(code: &Bound<'_, PyAny>, reference: Py<PyWeakrefReference>) {
+    let mut known = LARGER.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    // Nothing refers to a reference but this table: freeing it runs no code.
+    known.retain(|_, reference| reference.bind(code.py()).upgrade().is_some());
+    known.insert(code.as_ptr() as usize, reference);
 }
 
 /// What is to be done before a frame runs other code.
 pub enum Room {
     Enough,
     /// There is enough for its variables, and less than the code would have.
-    ForVariables,
+    ForVariables(Py<PyWeakrefReference>),
     /// Nobody holds the object: another one is made when one is wanted.
     AnotherObject,
 }
@@ -37,13 +50,13 @@ impl Room {
     /// for held.
     pub fn of(
         frame: &Frame,
-        former: *mut ffi::PyObject,
+        former: &Bound<'_, PyAny>,
+        new: &Bound<'_, PyAny>,
         before: Size,
         after: Size,
         own: Option<isize>,
     ) -> Option<Self> {
-        let is_larger = larger().as_ref().is_some_and(|known| known.contains(&(former as usize)));
-        let room = if is_larger { before.locals } else { before.all };
+        let room = if is_larger(former) { before.locals } else { before.all };
         if after.all <= room {
             return Some(Self::Enough);
         }
@@ -52,16 +65,15 @@ impl Room {
         if own.is_some_and(|own| references == own + 1) {
             return Some(Self::AnotherObject);
         }
-        (after.locals <= room).then_some(Self::ForVariables)
+        let reference = PyWeakrefReference::new(new).ok()?;
+        (after.locals <= room).then(|| Self::ForVariables(reference.unbind()))
     }
 
     /// Does it, where nothing can fail any more.
     pub fn take(self, frame: &Frame, code: &Bound<'_, PyAny>) {
         match self {
             Self::Enough => {}
-            Self::ForVariables => {
-                larger().get_or_insert_default().insert(code.as_ptr() as usize);
-            }
+            Self::ForVariables(reference) => note_larger(code, reference),
             Self::AnotherObject => frame.give_up_object(),
         }
     }

@@ -90,13 +90,14 @@ pub fn plan_restart(
         return Ok(Some(GONE));
     }
     let Some(function) = found.function(py) else { return Ok(Some(GONE)) };
-    let (former, new) = (Shape::of(code, resume)?, Shape::of(&code_of(&function)?, resume)?);
+    let live = code_of(&function)?;
+    let (former, new) = (Shape::of(code, resume)?, Shape::of(&live, resume)?);
     if !former.takes_the_same(&new) {
         return Ok(Some(ARGUMENTS));
     }
     let more = new.size().saturating_sub(former.size());
     // Debuggers hold the frames that they have stopped.
-    let is_room = Room::of(&found, code.as_ptr(), former.sizes(), new.sizes(), None).is_some();
+    let is_room = Room::of(&found, code, &live, former.sizes(), new.sizes(), None).is_some();
     if !is_room || more > 0 && !(found.is_on_a_stack() && found.could_grow(&traced, former.size(), more)) {
         return Ok(Some(NO_ROOM));
     }
@@ -314,7 +315,7 @@ fn restart<'py>(
         }
     }
     // The plan has a reference, and who restarts it.
-    let room = Room::of(frame, former.as_ptr(), before.sizes(), after.sizes(), Some(2)).ok_or(NO_ROOM)?;
+    let room = Room::of(frame, former, new, before.sizes(), after.sizes(), Some(2)).ok_or(NO_ROOM)?;
     let more = after.size().saturating_sub(before.size());
     if more > 0 && !(frame.is_on_a_stack() && frame.grow(before.size(), more)) {
         return Err(NO_ROOM);
