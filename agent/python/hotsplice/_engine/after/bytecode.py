@@ -5,7 +5,6 @@ from types import CodeType
 
 from . import reach
 
-_JUMPS = set(dis.hasjrel) | set(dis.hasjabs)
 _ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS", "INTERPRETER_EXIT"),
     *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
@@ -48,7 +47,7 @@ class Bytecode:
                     depth += 1
                     continue
                 argument = instruction.arg if instruction.opcode >= dis.HAVE_ARGUMENT or instruction.arg else None
-                if instruction.opcode in _JUMPS or instruction.opname == "SEND":
+                if instruction.opcode in reach.JUMPS or instruction.opname == "SEND":
                     jump = dis.stack_effect(instruction.opcode, argument, jump=True)
                     pending.append((instruction.argval, depth + jump))
                 if instruction.opname in _ENDS:
@@ -104,7 +103,7 @@ class Bytecode:
                         pending.append((self.at[entry.target], given))
                 reads, given = self._effect(index, given, cleared)
                 needed |= reads
-                if instruction.opcode in _JUMPS or instruction.opname == "SEND":
+                if instruction.opcode in reach.JUMPS or instruction.opname == "SEND":
                     pending.append((self.at[instruction.argval], given))
                 if instruction.opname in _ENDS:
                     break

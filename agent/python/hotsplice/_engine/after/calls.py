@@ -46,7 +46,7 @@ class Call:
             return None
         prefix, _ = _SUSPENDED[type(item)]
         frame: FrameType | None = getattr(item, f"{prefix}_frame")
-        return None if getattr(item, f"{prefix}_running") or frame is None or frame.f_code is not self.code else frame
+        return None if _runs(item) or frame is None or frame.f_code is not self.code else frame
 
     def __str__(self) -> str:
         return f"{self.place}, line {self.line}"
@@ -57,30 +57,41 @@ def running(codes: Collection[CodeType], heap: bool = True) -> list[Call]:
     wanted = {id(code) for code in codes}
     if not wanted:
         return []
-    found = list(on_stacks(lambda code: id(code) in wanted))
+    frames: set[int] = set()
+    found = list(on_stacks(lambda code: id(code) in wanted, frames))
     if heap and any(code.co_flags & SUSPENDABLE for code in codes):
-        found.extend(_suspended(wanted))
+        found.extend(_suspended(wanted, frames))
     return found
 
 
-def on_stacks(wanted: Callable[[CodeType], bool]) -> Iterator[Call]:
+def _runs(item: Any) -> bool:
+    # An async generator says so until it gives its next value, also while it awaits something.
+    return type(item) is not AsyncGeneratorType and bool(getattr(item, f"{_SUSPENDED[type(item)][0]}_running"))
+
+
+def on_stacks(wanted: Callable[[CodeType], bool], frames: set[int] | None = None) -> Iterator[Call]:
+    """Those that threads run; their frames' ids are put into the set."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     own = threading.get_ident()
     for ident, frame in native.current_frames().items():
         if ident == own:
             # The agent's thread.
             continue
-        yield from _on_stack(frame, names.get(ident, str(ident)), wanted)
+        yield from _on_stack(frame, names.get(ident, str(ident)), wanted, frames)
 
 
-def _on_stack(frame: FrameType | None, place: str, wanted: Callable[[CodeType], bool]) -> Iterator[Call]:
+def _on_stack(
+    frame: FrameType | None, place: str, wanted: Callable[[CodeType], bool], frames: set[int] | None = None
+) -> Iterator[Call]:
     while frame is not None:
         if wanted(frame.f_code):
+            if frames is not None:
+                frames.add(id(frame))
             yield Call(frame, place)
         frame = frame.f_back
 
 
-def _suspended(wanted: set[int]) -> list[Call]:
+def _suspended(wanted: set[int], frames: set[int]) -> list[Call]:
     kinds: list[type] = list(_SUSPENDED)
     task_types = _task_types()
     greenlets = _greenlet_types()
@@ -97,13 +108,13 @@ def _suspended(wanted: set[int]) -> list[Call]:
             prefix, _ = _SUSPENDED[kind]
             # The frame object of each of ten thousand is made only where it is wanted.
             code = getattr(item, f"{prefix}_code")
-            if code is not None and id(code) in wanted and not getattr(item, f"{prefix}_running"):
+            if code is not None and id(code) in wanted and not _runs(item):
                 items.append(item)
     names = {id(task.get_coro()): task.get_name() for task in tasks} if items else {}
     for item in items:
         prefix, place = _SUSPENDED[type(item)]
         frame = getattr(item, f"{prefix}_frame")
-        if frame is not None:
+        if frame is not None and id(frame) not in frames:
             found.append(Call(frame, f"task {names[id(item)]}" if id(item) in names else place, item))
     return found
 

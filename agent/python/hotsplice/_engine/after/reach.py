@@ -17,7 +17,8 @@ _ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS"),
     *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
 }
-_JUMPS = set(dis.hasjrel) | set(dis.hasjabs)
+# From 3.14 on the end of an `async for` names the place that it belongs to, and goes on behind itself.
+JUMPS = {*dis.hasjrel, *dis.hasjabs} - {dis.opmap.get("END_ASYNC_FOR")}
 
 
 class Use:
@@ -104,6 +105,12 @@ def is_method_load(code: CodeType, offset: int) -> bool | None:
     return first.opname == "PUSH_NULL" or (index > 0 and instructions[index - 1].opname == "PUSH_NULL")
 
 
+def gives_all(code: CodeType, offset: int) -> bool:
+    """Whether a call hands on a sequence of arguments as a whole: ``function(*arguments)``."""
+    raw = code.co_code
+    return 0 <= offset < len(raw) and dis.opname[raw[offset]] == "CALL_FUNCTION_EX"
+
+
 def _line(instruction: dis.Instruction) -> int | None:
     if sys.version_info >= (3, 13):
         return instruction.line_number
@@ -127,7 +134,7 @@ def reached(code: CodeType, instructions: list[dis.Instruction], offsets: Iterab
             seen.add(index)
             instruction = instructions[index]
             found.add(instruction.offset)
-            if instruction.opcode in _JUMPS and instruction.argval in at:
+            if instruction.opcode in JUMPS and instruction.argval in at:
                 pending.append(at[instruction.argval])
             for start, end, target in handlers:
                 if start <= instruction.offset < end and target in at and at[target] not in seen:
@@ -160,7 +167,7 @@ def _is_called(instructions: list[dis.Instruction], index: int) -> bool:
             return True
         if following.opname == "CALL_FUNCTION_EX" and above == 1 + ((following.arg or 0) & 1):
             return True
-        if following.opcode in _JUMPS:
+        if following.opcode in JUMPS:
             return False
         has_argument = following.opcode >= dis.HAVE_ARGUMENT
         above += dis.stack_effect(following.opcode, following.arg if has_argument else None)

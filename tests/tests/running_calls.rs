@@ -1,0 +1,84 @@
+//! Calls that run while a patch comes go on in the new code, or as they were.
+
+use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::pythons;
+
+/// Each runs in a thread of its own, in a loop that can be moved: what it gives in a call on the old code, and in a moved one.
+const MOVED: &[(&str, &str, &str, [&str; 2])] = &[
+    (
+        "an_async_generator_that_awaits",
+        "import asyncio\ndef shown(x): return x\nasync def all(get):\n    while await asyncio.to_thread(get):\n        yield shown(1)\n\
+         async def main(get, put):\n    async for one in all(get):\n        put(one)\ndef run(get, put): asyncio.run(main(get, put))\n",
+        "import asyncio\ndef named(x): return x + 1\nasync def all(get):\n    while await asyncio.to_thread(get):\n        yield named(1)\n\
+         async def main(get, put):\n    async for one in all(get):\n        more = 5\n        put(one + more)\n\
+         def run(get, put): asyncio.run(main(get, put))\n",
+        ["1", "7"],
+    ),
+    (
+        "an_async_for",
+        "import asyncio\nasync def all(get):\n    while await asyncio.to_thread(get):\n        yield 1\n\
+         async def main(get, put):\n    async with asyncio.Lock():\n        async for one in all(get):\n            try:\n                put(one)\n\
+         \x20           finally:\n                await asyncio.sleep(0)\ndef run(get, put): asyncio.run(main(get, put))\n",
+        "import asyncio\nasync def all(get):\n    while await asyncio.to_thread(get):\n        yield 1\n\
+         async def main(get, put):\n    async with asyncio.Lock():\n        async for one in all(get):\n            try:\n                two = [one]\n                put(two)\n\
+         \x20           finally:\n                await asyncio.sleep(0)\ndef run(get, put): asyncio.run(main(get, put))\n",
+        ["1", "[1]"],
+    ),
+];
+
+const MOVED_PROGRAM: &str = "import importlib, queue, sys, threading
+found = {}
+def serve(name, jobs, answers):
+    try:
+        importlib.import_module(name).run(jobs.get, answers.put)
+        answers.put('left')
+    except BaseException as error:
+        answers.put(repr(error))
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    found[name] = jobs, answers = queue.Queue(), queue.Queue()
+    threading.Thread(target=serve, args=(name, jobs, answers), daemon=True).start()
+print('ready', flush=True)
+for line in sys.stdin:
+    for name, (jobs, answers) in found.items():
+        jobs.put(line.strip() == 'go')
+        print(name, answers.get(timeout=20), flush=True)
+";
+
+#[test]
+fn loops_over_what_is_awaited_go_on_in_the_new_code_or_as_they_were() {
+    for python in pythons::all() {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        let files: Vec<String> = MOVED.iter().map(|(name, ..)| format!("{name}.py")).collect();
+        for (file, (_, old, ..)) in files.iter().zip(MOVED) {
+            workspace.write(file, old);
+        }
+        let mut arguments = vec![workspace.write("main.py", MOVED_PROGRAM).display().to_string()];
+        arguments.extend(MOVED.iter().map(|(name, ..)| (*name).to_owned()));
+        let mut program = workspace.run(python, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        program.wait_line("ready");
+        let step = |program: &mut Program, wanted: &dyn Fn(&[&'static str; 2]) -> &'static str| {
+            program.send("go");
+            for (name, _, _, gives) in MOVED {
+                assert_eq!(program.line(), format!("{name} {}", wanted(gives)), "{context}");
+            }
+        };
+        step(&mut program, &|gives| gives[0]);
+        for (file, (_, _, new, _)) in files.iter().zip(MOVED) {
+            workspace.write(file, new);
+        }
+        let patch: Vec<&str> = ["patch", "--json"].into_iter().chain(files.iter().map(String::as_str)).collect();
+        let answer = workspace.call(&patch).json();
+        assert!(!answer.to_string().contains("HS0603"), "{context}: {answer:#}");
+        let live = answer.to_string().matches("\"committed\":true").count();
+        assert_eq!(live, MOVED.len(), "{context}: {answer:#}");
+        for _ in 0..3 {
+            step(&mut program, &|gives| gives[usize::from(python.minor >= 12)]);
+        }
+        program.send("end");
+        for (name, ..) in MOVED {
+            assert_eq!(program.line(), format!("{name} left"), "{context}");
+        }
+    }
+}
