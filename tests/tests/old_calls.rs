@@ -81,11 +81,18 @@ const WORKERS: &[(&str, &str, &str, &str, &str)] = &[
     ("a_module_s_function_that_goes_with_what_it_calls", "helpers.top()", "4", "helpers.summit()", "5"),
     ("a_module_under_the_name_of_another", "codec.dumps([1])", "[1]", "codec.floor(1.5)", "1"),
     ("a_constructor_that_sets_other_attributes", "Tray().total", "1", "Tray().sum", "2"),
+    ("a_function_in_a_registry", "handlers['add'](1)", "1", "handlers['add'](1, 2)", "3"),
+    ("a_renamed_key", "routes['one'](1)", "1", "routes['two'](1)", "1"),
+    ("a_function_that_another_calls", "bus.fire(1)", "[1]", "bus.fire(1, 2)", "[3]"),
+    ("a_method_that_an_object_holds", "till.pay(1)", "1", "till.pay(1, 2)", "3"),
+    ("a_function_that_sorts", "sorted([2, 1], key=by)", "[1, 2]", "sorted([2, 1], key=lambda x: by(x, -1))", "[2, 1]"),
+    ("a_function_for_another_thread", "pool.submit(task, 1).result()", "1", "pool.submit(task, 1, 2).result()", "3"),
+    ("a_named_tuple", "sum(Point(1, 2))", "3", "sum(Point(1, 2, 3))", "6"),
     ("a_coroutine_made_a_function", "finish(later())", "1", "later() + 1", "2"),
 ];
 
 const DEFINITIONS: [&str; 2] = [
-    "import math, functools, helpers
+    "import math, functools, helpers, collections, concurrent.futures
 import json as codec
 from math import floor
 def passed(function):
@@ -155,8 +162,29 @@ class Box:
 class Crate:
     x = 7
 shop = Shop()
+class Bus:
+    def __init__(self): self.all = []
+    def on(self, function):
+        self.all.append(function)
+        return function
+    def fire(self, *arguments): return [function(*arguments) for function in self.all]
+bus = Bus()
+pool = concurrent.futures.ThreadPoolExecutor(1)
+@bus.on
+def heard(x): return x
+def on_add(x): return x
+handlers = {'add': on_add}
+def on_one(x): return x
+routes = {'one': on_one}
+class Till:
+    def __init__(self): self.pay = self.take
+    def take(self, x): return x
+till = Till()
+def by(x): return x
+def task(x): return x
+Point = collections.namedtuple('Point', 'x y')
 ",
-    "import functools, helpers
+    "import functools, helpers, collections, concurrent.futures
 import math as codec
 def passed(function):
     @functools.wraps(function)
@@ -221,6 +249,27 @@ class Box:
 class Chest:
     x = 8
 shop = Shop()
+class Bus:
+    def __init__(self): self.all = []
+    def on(self, function):
+        self.all.append(function)
+        return function
+    def fire(self, *arguments): return [function(*arguments) for function in self.all]
+bus = Bus()
+pool = concurrent.futures.ThreadPoolExecutor(1)
+@bus.on
+def heard(x, y): return x + y
+def on_add(x, y): return x + y
+handlers = {'add': on_add}
+def on_one(x): return x
+routes = {'two': on_one}
+class Till:
+    def __init__(self): self.pay = self.take
+    def take(self, x, y): return x + y
+till = Till()
+def by(x, sign): return x * sign
+def task(x, y): return x + y
+Point = collections.namedtuple('Point', 'x y z')
 ",
 ];
 

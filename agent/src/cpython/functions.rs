@@ -111,7 +111,7 @@ pub fn set_code(
 }
 
 /// Whether the function has the version of its code, as one that was just made.
-fn has_version(function: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub fn has_version(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     let Some(versions) = layout(function.py()).versions else { return Ok(false) };
     let code = code(function)?;
     // SAFETY: both fields were found by a self-test on objects of these types.
@@ -129,7 +129,7 @@ fn is_version(version: u32) -> bool {
     version > 1
 }
 
-fn give_version(function: &Bound<'_, PyAny>) -> PyResult<()> {
+pub fn give_version(function: &Bound<'_, PyAny>) -> PyResult<()> {
     let (Some(versions), Some(set_version)) = (layout(function.py()).versions, required()?.function_set_version) else {
         return Ok(());
     };

@@ -307,8 +307,8 @@ class Transaction:
                 if world is not None and not world.is_live:
                     world.abandon()
         del operations
-        for outcome, what in problems:
-            outcome.caveat("HS0308", f"a call that began before {what}, which may not fit it")
+        for outcome, code, what in problems:
+            outcome.caveat(code, what)
         # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.
         self.is_live = True
         for change, file in files:
@@ -438,12 +438,12 @@ class Transaction:
         self.old_calls = [call for call in self.old_calls if not lookup.same_file(call.code.co_filename, change.path)]
 
     def _prepare_world(self):
-        """What calls that run retired code go on seeing, and what can't be kept for them: (outcome, words) each."""
+        """What calls in retired code go on seeing, and what can't be kept for them: (outcome, code, words) each."""
         world = world_plan.plan(self)
         problems = []
-        for code, _line, what in dict.fromkeys(world.problems if world is not None else ()):
+        for code, number, what in dict.fromkeys(world.problems if world is not None else ()):
             change = next((one for one in self.files if lookup.same_file(code.co_filename, one.path)), self.files[0])
-            problems.append((change.outcome_of_old(code.co_firstlineno), what))
+            problems.append((change.outcome_of_old(code.co_firstlineno), number, what))
         if world is not None:
             # Nothing may keep the code that the end of its last call frees.
             world.problems.clear()

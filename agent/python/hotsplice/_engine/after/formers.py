@@ -93,7 +93,7 @@ class Formers:
             if type(before) is not type(after):
                 return True
             parts = self.changed[id(new)][1] if id(new) in self.changed else {}
-            return not accepts(_Parameters.of(new, parts), _Parameters.of(old, {}))
+            return not accepts(Parameters.of(new, parts), Parameters.of(old, {}))
         if type(old) is not type(new) or (isinstance(old, (ModuleType, type)) and old is not new):
             return True
         if type(old) in (list, tuple, dict, set, frozenset, str, bytes):
@@ -118,7 +118,7 @@ def innermost(value: Any) -> Any:
     return value
 
 
-class _Parameters:
+class Parameters:
     """What a function can be called with."""
 
     def __init__(self, code: CodeType, defaults: tuple[Any, ...], keyword_defaults: dict[str, Any]) -> None:
@@ -133,13 +133,23 @@ class _Parameters:
         self.kind = code.co_flags & _KINDS
 
     @classmethod
-    def of(cls, function: FunctionType, parts: dict[str, Any]) -> "_Parameters":
+    def of(cls, function: FunctionType, parts: dict[str, Any]) -> "Parameters":
         defaults = parts.get("defaults", function.__defaults__)
         keyword_defaults = parts.get("kwdefaults", function.__kwdefaults__)
         return cls(parts.get("code", function.__code__), defaults or (), keyword_defaults or {})
 
+    def take(self, count: int, keywords: tuple[str, ...]) -> bool:
+        """Whether a call with so many positional arguments and these others fits."""
+        if count > len(self.positional) and not self.has_varargs:
+            return False
+        given = {*self.positional[:count], *keywords}
+        named = {*self.positional[self.only_positional :], *self.keywords}.difference(self.positional[:count])
+        if not self.has_varkeywords and not named.issuperset(keywords):
+            return False
+        return given.issuperset(self.required) and given.issuperset(self.required_keywords)
 
-def accepts(new: _Parameters, old: _Parameters) -> bool:
+
+def accepts(new: Parameters, old: Parameters) -> bool:
     """Whether every call that fits the old parameters fits the new ones, with each argument under its name."""
     if new.kind != old.kind or len(new.required) > len(old.required):
         return False

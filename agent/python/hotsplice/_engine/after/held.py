@@ -7,18 +7,51 @@ what the new text does not have: the call meets the new one, and that is reporte
 import functools
 from collections import deque
 from collections.abc import Iterable, Iterator
-from types import CodeType, FrameType, FunctionType, MethodType
+from types import CodeType, FrameType, FunctionType, MemberDescriptorType, MethodType
 from typing import Any
 
 from ..live import objects
 from ..native import native
 from . import reach
+from .callers import Callers
 from .formers import Formers, innermost
 
 # How many items of a container are looked at, and how far into objects.
 _ITEMS, _DEPTH = 200, 2
 _CONTAINERS = (list, tuple, set, frozenset, deque)
 _OUTGOING = {"dict-delete", "set-discard", "dict-keys"}
+
+
+def keep_keys(
+    operations: list[tuple[Any, ...]], codes: Iterable[CodeType]
+) -> Iterator[tuple[dict[Any, Any], str, CodeType]]:
+    """Takes out of the operations what would take a key away that one of these codes names: (dictionary, key, code)."""
+    named: dict[str, CodeType] = {}
+    for code in codes:
+        for constant in code.co_consts:
+            if type(constant) is str:
+                named.setdefault(constant, code)
+    last: dict[tuple[int, str], int] = {}
+    for index, (kind, target, *rest) in enumerate(operations):
+        if kind.startswith("dict-") and rest and type(rest[0]) is str:
+            last[id(target), rest[0]] = index
+    kept = []
+    for (_, key), index in last.items():
+        kind, target = operations[index][:2]
+        if kind == "dict-delete" and "__builtins__" not in target and key in named and dict.__contains__(target, key):
+            kept.append(index)
+            yield target, key, named[key]
+    for index in sorted(kept, reverse=True):
+        del operations[index]
+
+
+def lost_slots(operations: Iterable[tuple[Any, ...]]) -> Iterator[tuple[type, str]]:
+    """(class, name) of each slot for which the new layout of a class has no place."""
+    for kind, target, *_ in operations:
+        for cls, carrier, *_ in target if kind == "layouts" else ():
+            for name, value in objects.members(cls).items():
+                if type(value) is MemberDescriptorType and name not in objects.members(carrier):
+                    yield cls, name
 
 
 def losses(operations: Iterable[tuple[Any, ...]]) -> dict[int, Any]:
@@ -32,11 +65,16 @@ def losses(operations: Iterable[tuple[Any, ...]]) -> dict[int, Any]:
 
 
 def problems(
-    formers: Formers, lost: dict[int, Any], calls: Iterable[tuple[CodeType, set[int], dict[str, Any]]]
-) -> Iterator[tuple[CodeType, int, str]]:
-    """(code, line, what may not fit) for calls of edited code: (code, offsets, globals) each."""
+    formers: Formers,
+    callers: Callers,
+    lost: dict[int, Any],
+    calls: Iterable[tuple[CodeType, set[int], dict[str, Any]]],
+) -> Iterator[tuple[CodeType, str]]:
+    """(code, what may not fit) for calls of edited code: (code, offsets, globals) each."""
     unfit = {
-        key for key, (function, parts) in formers.changed.items() if "code" in parts and _is_unfit(formers, function)
+        key
+        for key, (function, parts) in formers.changed.items()
+        if "code" in parts and not callers.asks(function) and formers.is_incompatible(function, function)
     }
     if not unfit and not lost:
         return
@@ -46,17 +84,13 @@ def problems(
         for name, use in reach.uses(code, offsets).items():
             value = globals.get(name) if use.opnames & reach.GLOBAL_LOADS else None
             if id(value) in lost:
-                yield code, use.line, f"looks up {name} in line {use.line}, which has lost some of its content"
+                yield code, f"looks up {name} in line {use.line}, which has lost some of its content"
             elif type(value) in (*_CONTAINERS, dict) and (function := _find(value, unfit)):
-                yield code, use.line, f"may call {function} by way of {name} in line {use.line}, and gets the new one"
+                yield code, f"may call {function} by way of {name} in line {use.line}, and gets the new one"
         for frame in frames.get(id(code), ()):
             for name, value in list(frame.f_locals.items()):
                 if frame.f_locals is not frame.f_globals and (function := _find(value, unfit)):
-                    yield code, frame.f_lineno, f"may call {function} by way of {name}, and gets the new one"
-
-
-def _is_unfit(formers: Formers, function: FunctionType) -> bool:
-    return formers.is_incompatible(function, function)
+                    yield code, f"may call {function} by way of {name}, and gets the new one"
 
 
 def _frames(codes: list[CodeType]) -> dict[int, list[FrameType]]:

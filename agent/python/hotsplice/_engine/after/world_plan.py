@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from ..errors import EngineError
 from ..live import lookup, objects
 from ..live.code import fingerprint, pair, tree
+from ..native import native
 from . import calls, dispatch, held, reach, running, worlds
 from .calls import Call
 from .dispatch import MISSING
@@ -36,8 +38,6 @@ class Changes:
         # (id of a class, name) → (class, before, after)
         self.attributes: dict[tuple[int, str], tuple[type, Any, Any]] = {}
         self.retired: dict[int, CodeType] = {}
-        operations = list(operations)
-        self.lost = held.losses(operations)
         for kind, target, *rest in operations:
             if kind == "function":
                 self._function(target, rest[0])
@@ -116,6 +116,7 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
     retired = changes.retired
     for code in retired.values():
         world.note_retired(code, keep=False)
+    _ask_callers(world, changes)
     positions: dict[int, tuple[CodeType, set[int], Call, bool]] = {}
     for call in inside:
         entry = positions.setdefault(id(call.code), (call.code, set(), call, id(call.code) in retired))
@@ -133,11 +134,19 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
             # What is nested and has not changed is live in functions that were made of it, too.
             is_old = id(nested) in old
             names.append((nested, world.aliases(nested, call.globals, None, id(nested) in retired, is_old)))
+    world.callers.unedited.update(
+        id(code) for code, _, _, edited in positions.values() if not edited and id(code) not in old
+    )
     codes: list[tuple[CodeType, set[int] | None]] = [(code, offsets) for code, offsets, _, _ in positions.values()]
     edited = [entry for entry in positions.values() if entry[3]]
-    world.problems += held.problems(
-        world.formers, changes.lost, ((code, offsets, call.globals) for code, offsets, call, _ in edited)
-    )
+    if edited:
+        _check_slots(world, transaction, [*retired.values(), *(code for code, _, _, _ in edited)])
+        _keep_keys(world, transaction, [*retired.values(), *(code for code, _, _, _ in edited)])
+    losses = held.losses(transaction.plan.operations)
+    stand = ((code, offsets, call.globals) for code, offsets, call, _ in edited)
+    world.problems += [
+        worlds.met(code, what) for code, what in held.problems(world.formers, world.callers, losses, stand)
+    ]
     _follow_reached(world, codes, names)
     _dispatch(world, changes, transaction, codes, names, {id(code) for code, _, _, _ in edited})
     world.watch(code for code, _, _, _ in positions.values())
@@ -153,6 +162,42 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
             for operation in transaction.plan.operations
             if not (operation[0] == "dict-delete" and operation[1] is globals and operation[2] == name)
         ]
+
+
+def _ask_callers(world: World, changes: Changes) -> None:
+    """Functions that do not fit the calls that run any more, however these come by them."""
+    formers = world.formers
+    for function, parts in list(changes.functions.values()):
+        former = formers.of(function) if formers.is_incompatible(function, function) else function
+        if former is not function:
+            world.callers.ask(function, former, parts)
+    # What a class keeps elsewhere than where it can be told who looks it up.
+    for _, before, after in changes.attributes.values():
+        old, new = innermost(before), innermost(after)
+        are_functions = type(old) is FunctionType and type(new) is FunctionType and old is not new
+        if are_functions and formers.is_incompatible(before, after):
+            world.callers.ask(new, formers.of(old), {})
+
+
+def _check_slots(world: World, transaction: Any, codes: list[CodeType]) -> None:
+    """What such calls keep in an object must have a place in it."""
+    for cls, name in held.lost_slots(transaction.plan.operations):
+        users = (code for code in codes if name in reach.attributes(code) or name in reach.stored(code))
+        for code in users:
+            what = f"uses {name} in {code.co_qualname if hasattr(code, 'co_qualname') else code.co_name}"
+            if not native.can_move():
+                message = f"a running call {what}, for which objects of {cls.__qualname__} would have no place any more"
+                raise EngineError("HS0627", f"{message}: let it end, or start the process again")
+            world.problems.append(worlds.met(code, f"{what}, for which {cls.__qualname__} has no place any more"))
+            break
+
+
+def _keep_keys(world: World, transaction: Any, codes: list[CodeType]) -> None:
+    """Keys that such calls may ask a dictionary for stay in it until they have ended."""
+    for target, key, code in held.keep_keys(transaction.plan.operations, codes):
+        world.deferred.append((target, key, dict.__getitem__(target, key)))
+        what = f"{key!r} stays in a dictionary until the calls have ended that ask for it"
+        world.problems.append((code, "HS0626", what))
 
 
 def _follow_reached(world: World, codes: list[tuple[CodeType, set[int] | None]], names: list[Any]) -> None:

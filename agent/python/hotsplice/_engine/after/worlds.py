@@ -19,12 +19,18 @@ from typing import Any
 from ..live.code import tree
 from ..native import native
 from . import calls, dispatch, reach
+from .callers import Callers
 from .dispatch import MISSING
 from .formers import Formers, innermost
 
 _STORES = {"STORE_GLOBAL", "STORE_NAME", "DELETE_GLOBAL", "DELETE_NAME"}
 
 _worlds: list["World"] = []
+
+
+def met(code: CodeType, what: str) -> tuple[CodeType, str, str]:
+    """A problem: what a call that runs a code meets."""
+    return code, "HS0308", f"a call that began before {what}, which may not fit it"
 
 
 class World:
@@ -51,11 +57,12 @@ class World:
         # Those that retired code looks its names up in.
         self.namespaces: list[dict[str, Any]] = []
         self.attributes: list[dispatch.Attribute] = []
+        self.callers = Callers(self.is_retired)
         self.modules: list[tuple[ModuleType, type, dict[str, tuple[Any, bool]]]] = []
         # Names that can only stay where they are until the world ends: (namespace, name, value).
         self.deferred: list[tuple[dict[str, Any], str, Any]] = []
-        # (code, line, what can't be kept for it)
-        self.problems: list[tuple[CodeType, int, str]] = []
+        # (code, the code of a caveat, its words)
+        self.problems: list[tuple[CodeType, str, str]] = []
 
     def is_retired(self, code: CodeType) -> bool:
         found = self._retired.get(id(code))
@@ -133,12 +140,12 @@ class World:
             if not use.opnames <= reach.GLOBAL_LOADS | (_STORES if is_removed else set()):
                 if is_removed:
                     self.deferred.append((globals, name, real))
-                elif does_not_fit:
+                elif does_not_fit and not self.callers.asks(innermost(real)):
                     self._report(code, use.line, name)
                 continue
             if former is real and globals.get(name) is real and not is_removed and self._stays(globals, name):
                 # It is handed on or kept, so it has to be the real one, which is updated in place.
-                if does_not_fit:
+                if does_not_fit and not self.callers.asks(innermost(real)):
                     self._report(code, use.line, name)
                 continue
             if former is real:
@@ -152,7 +159,7 @@ class World:
         return found
 
     def _report(self, code: CodeType, line: int, name: str) -> None:
-        self.problems.append((code, line, f"looks up {name} in line {line} and gets the new one"))
+        self.problems.append(met(code, f"looks up {name} in line {line} and gets the new one"))
 
     def reach(self, value: Any) -> None:
         """A function or class that the patch takes the name from goes on as it is, and looks up names of its own."""
@@ -285,6 +292,7 @@ class World:
                 for index in positions:
                     native.set_name_in_place(code.co_names, index, before[index])
         self._renamed.clear()
+        self.callers.end()
         for globals, seen, alias in self._aliases.values():
             seen.pop(alias, None)
             globals.pop(alias, None)
@@ -297,7 +305,7 @@ class World:
         for module, former, _ in self.modules:
             ModuleType.__setattr__(module, "__class__", former)
         for globals, name, value in self.deferred:
-            if globals.get(name) is value:
+            if dict.get(globals, name) is value:
                 native.commit([("dict-delete", globals, name)])
         # What is left would be a cycle of functions, each of which knows its world.
         self.formers.forget()

@@ -1,0 +1,69 @@
+"""Functions that a patch makes unfit for calls which began before it: for these they are as they were, however reached.
+
+Natively such a function asks here who calls it (``agent/src/frames/callers.rs``), for as long as such calls run. A call
+in retired code gets the former function, and so does one that such a call is behind, or that hands on what it was
+given, if the arguments fit the former only. Any other call meets the new one, as in a fresh process.
+"""
+
+import os
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+from ..native import native
+from . import dispatch, reach
+from .formers import Parameters
+
+_LIBRARY = os.path.dirname(os.__file__)
+
+
+class Callers:
+    """The functions that ask, for one world."""
+
+    def __init__(self, is_retired: dispatch.IsRetired) -> None:
+        self._is_retired = is_retired
+        self._asking: dict[int, FunctionType] = {}
+        # Code of running calls that stands in the new text as it is, by id: kept alive by those calls.
+        self.unedited: set[int] = set()
+
+    def asks(self, function: Any) -> bool:
+        return id(function) in self._asking
+
+    def ask(self, function: FunctionType, former: FunctionType, parts: dict[str, Any]) -> None:
+        """Has a function, which is to have these parts, ask whether a call is for the former."""
+        if not native.can_ask_callers():
+            return
+        new, old = Parameters.of(function, parts), Parameters.of(former, {})
+
+        def decide(frame: FrameType, count: int, names: tuple[str, ...] | None) -> bool:
+            if not old.take(count, names or ()):
+                return False
+            if self._is_retired(frame.f_code) and id(frame.f_code) not in self.unedited:
+                return True
+            return not new.take(count, names or ()) and (_hands_on(frame) or self._is_behind(frame))
+
+        if native.ask_callers(function, former, decide):
+            self._asking[id(function)] = function
+
+    def _is_behind(self, frame: FrameType) -> bool:
+        step: FrameType | None = frame
+        while step is not None:
+            if self._is_retired(step.f_code):
+                return True
+            step = step.f_back
+        return False
+
+    def end(self) -> None:
+        asking, self._asking = self._asking, {}
+        for function in asking.values():
+            native.ask_no_more(function)
+        self.unedited.clear()
+
+
+def _hands_on(frame: FrameType) -> bool:
+    """Whether what a call gives is likely not its own: it is in a library, or gives what it has as a whole."""
+    return _is_library(frame.f_code) or reach.gives_all(frame.f_code, frame.f_lasti)
+
+
+def _is_library(code: CodeType) -> bool:
+    path = code.co_filename
+    return path.startswith((_LIBRARY, "<frozen")) or f"{os.sep}site-packages{os.sep}" in path
