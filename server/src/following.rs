@@ -1,6 +1,6 @@
 //! Values in other files that follow from what a patch changes: `TIMEOUT = config.BASE * 2` when `config.BASE` does.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub struct AskedFor {
 
 /// Adds what follows to a patch, file by file, in the order in which the values lead from one to the other.
 pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
-    let mut changed: HashSet<String> = HashSet::new();
+    let mut changed: HashSet<String> = HashSet::default();
     for change in &patch.files {
         changed.extend(changed_names(session, change));
     }
@@ -93,7 +93,7 @@ fn add_callers(session: &Session, mut others: Vec<String>, patch: &mut Patch) {
 
 /// What a call of runs edited code, by the names of the modules that define it.
 fn callables(session: &Session, patched: &[FilePatch]) -> (HashSet<String>, HashSet<String>) {
-    let (mut called, mut decorating) = (HashSet::new(), HashSet::new());
+    let (mut called, mut decorating) = (HashSet::default(), HashSet::default());
     for change in patched {
         let Ok(live) = session.known_baseline(&change.path) else { continue };
         for module in &live.baseline.modules {
@@ -139,8 +139,11 @@ fn calling(session: &Session, path: &str, called: &HashSet<String>, decorating: 
     if !live.outline.is_valid() || !called.iter().any(is_named) {
         return None;
     }
-    let foreign =
-        Foreign { called: called.clone(), decorating: decorating.clone(), ..foreign(path, module, &HashSet::new()) };
+    let foreign = Foreign {
+        called: called.clone(),
+        decorating: decorating.clone(),
+        ..foreign(path, module, &HashSet::default())
+    };
     Some(diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign))
 }
 

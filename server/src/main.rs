@@ -26,6 +26,7 @@ mod fitting;
 mod following;
 mod lsp;
 mod mcp;
+mod outlines;
 mod patching;
 mod requests;
 mod rest;

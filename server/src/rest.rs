@@ -8,6 +8,7 @@ use hotsplice_analysis::{Outline, Rest, without};
 use hotsplice_channel::codes;
 use hotsplice_channel::patch::{Outcome, Verdict};
 
+use crate::outlines;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
 use crate::session::Session;
 
@@ -35,7 +36,7 @@ fn run_different_texts(sessions: &[Arc<Session>], file: &WantedFile) -> bool {
 }
 
 fn patch_together(sessions: &[Arc<Session>], wanted: &Wanted, file: &WantedFile) -> Vec<FileResult> {
-    let shown = file.outline.clone().unwrap_or_else(|| Arc::new(Outline::parse(&file.text)));
+    let shown = file.outline.clone().unwrap_or_else(|| outlines::parse(sessions, &file.path, &file.text));
     let mut left_out: Vec<(FileResult, Verdict)> = Vec::new();
     let mut rest = Rest::whole(&shown);
     let mut rounds = 0;

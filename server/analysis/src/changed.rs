@@ -9,7 +9,7 @@ use crate::tree::{Node, flattened};
 pub fn changed_definitions(live: &Outline, new: &Outline) -> Vec<String> {
     let mut names = Vec::new();
     compare(&live.file.items, &new.file.items, "", &mut names);
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = rustc_hash::FxHashSet::default();
     names.retain(|name| seen.insert(name.clone()));
     names
 }

@@ -1,6 +1,7 @@
 //! Which statement of the new text is which of the live text, within one scope.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+use std::collections::VecDeque;
 
 use hotsplice_channel::patch::What;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -58,7 +59,7 @@ fn match_by_key<'a, K: std::hash::Hash + Eq>(
     new: &[&'a Node],
     key: impl Fn(&'a Node) -> Option<K>,
 ) {
-    let mut waiting: HashMap<K, VecDeque<usize>> = HashMap::new();
+    let mut waiting: HashMap<K, VecDeque<usize>> = HashMap::default();
     for (index, node) in live.iter().enumerate() {
         if matching.new_of[index].is_none()
             && let Some(key) = key(node)
@@ -81,7 +82,7 @@ fn match_by_key<'a, K: std::hash::Hash + Eq>(
 
 /// Pairs statements of one kind that share a name, the first such.
 fn match_by_bindings(matching: &mut Matching, live: &[&Node], new: &[&Node]) {
-    let mut waiting: HashMap<(What, &str), VecDeque<usize>> = HashMap::new();
+    let mut waiting: HashMap<(What, &str), VecDeque<usize>> = HashMap::default();
     for (index, node) in live.iter().enumerate() {
         if matching.new_of[index].is_none() && !node.is_definition() {
             for binding in &node.binds {
@@ -127,7 +128,7 @@ fn match_by_place(matching: &mut Matching, live: &[&Node], new: &[&Node]) {
         What::Assignment => node.binds.is_empty(),
         _ => false,
     };
-    let mut waiting: HashMap<(What, Option<usize>), VecDeque<usize>> = HashMap::new();
+    let mut waiting: HashMap<(What, Option<usize>), VecDeque<usize>> = HashMap::default();
     let mut before = None;
     for (index, node) in live.iter().enumerate() {
         match matching.new_of[index] {

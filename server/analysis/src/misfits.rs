@@ -3,7 +3,7 @@
 //! Only what the texts tell for sure counts: what is decorated, bound twice, imported by a star or hidden by a local
 //! variable fits everything.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::parse;
 
@@ -82,7 +82,7 @@ impl Shape {
 /// Every use that does not fit, in words; a module that is not among these fits everything.
 pub fn misfits(modules: &[Module<'_>]) -> Vec<String> {
     let parsed: Vec<References> = modules.iter().map(|module| parse::references(module.text)).collect();
-    let mut by_name: HashMap<&str, usize> = HashMap::new();
+    let mut by_name: HashMap<&str, usize> = HashMap::default();
     for (index, module) in modules.iter().enumerate() {
         by_name.extend(module.names.iter().map(|name| (name.as_str(), index)));
     }

@@ -1,6 +1,6 @@
 //! The outline of a text: what is defined where, and what does not parse.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use hotsplice_channel::patch::What;
 
@@ -53,6 +53,14 @@ impl Outline {
         Self { text: text.to_owned(), lines, file }
     }
 
+    /// Parses a text of which another version is known, anew only where the two differ.
+    pub fn parse_from(known: &Self, text: &str) -> Self {
+        let lines = Lines::new(text);
+        let known = (known.text.as_str(), &known.lines, &known.file);
+        let file = parse::incremental::parse(known, text, &lines).unwrap_or_else(|| parse::parse(text, &lines));
+        Self { text: text.to_owned(), lines, file }
+    }
+
     /// Syntax errors, in text order.
     pub fn problems(&self) -> &[Problem] {
         &self.file.problems
@@ -75,7 +83,7 @@ impl Outline {
     pub fn definitions(&self) -> Vec<Definition> {
         let mut found = Vec::new();
         self.collect(&self.file.items, "", &mut found);
-        let mut seen: HashMap<String, u32> = HashMap::new();
+        let mut seen: HashMap<String, u32> = HashMap::default();
         for definition in &mut found {
             let count = seen.entry(definition.qualified_name.clone()).or_default();
             definition.occurrence = *count;

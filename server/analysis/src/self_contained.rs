@@ -1,6 +1,6 @@
 //! Whether an edit can go live before other files are saved.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use crate::outline::Outline;
 
@@ -75,7 +75,7 @@ pub fn is_self_contained(live: &Outline, new: &Outline) -> bool {
 
 /// Names that import statements at the top of the module bind, as words of their lines.
 fn imported(outline: &Outline) -> HashSet<&str> {
-    let mut found = HashSet::new();
+    let mut found = HashSet::default();
     let mut open = false;
     for line in outline.text.lines() {
         let line = line.trim_start();

@@ -16,6 +16,7 @@ use super::documents::{Document, file_path};
 use super::unloaded;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
+use crate::outlines;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
 use crate::rest;
 use crate::session::{Live, Session};
@@ -319,7 +320,7 @@ pub fn patch_changed(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Vec<FileRe
             return Some(WantedFile::deleted(path.clone()));
         }
         let text = crate::source_file::read(path).ok()?;
-        let outline = Arc::new(Outline::parse(&text));
+        let outline = outlines::parse(sessions, path, &text);
         outline.is_valid().then(|| WantedFile { outline: Some(outline), ..WantedFile::new(path.clone(), text) })
     };
     let is_loaded = |path: &&PathBuf| sessions.iter().any(|session| matches!(session.loaded(path), Ok(Some(_))));

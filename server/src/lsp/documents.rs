@@ -35,7 +35,12 @@ impl Document {
     }
 
     pub fn outline(&self) -> Arc<Outline> {
-        self.outline.get_or_init(|| Arc::new(Outline::parse(&self.text))).clone()
+        let known = || self.former.iter().filter_map(|former| former.outline.get()).find(|known| known.is_valid());
+        let parse = || match known() {
+            Some(known) => Outline::parse_from(known, &self.text),
+            None => Outline::parse(&self.text),
+        };
+        self.outline.get_or_init(|| Arc::new(parse())).clone()
     }
 
     /// The document as it was when it parsed last, as far as that is known.

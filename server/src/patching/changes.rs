@@ -70,7 +70,7 @@ pub(super) fn file_patch(
             format!("{path} has no function or class {function}, or it can't be taken by itself: patch the file");
         Box::new(refusal(path, 1, codes::UNKNOWN_FUNCTION, message))
     })?;
-    let outline = Arc::new(Outline::parse(&spliced));
+    let outline = Arc::new(Outline::parse_from(live, &spliced));
     Ok((hotsplice_analysis::diff(path, baseline.version, live, &outline, &stale), outline))
 }
 

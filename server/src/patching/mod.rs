@@ -13,6 +13,7 @@ use hotsplice_channel::message::PrepareAnswer;
 use hotsplice_channel::patch::{Options, Outcome, Patch, Verdict};
 
 use crate::following::{self, AskedFor};
+use crate::outlines;
 use crate::session::{Live, Session, SessionError};
 use changes::{assumed, deleted, failure, file_patch, is_empty, stale};
 pub use wanted::{FileReport, FileResult, Wanted, WantedFile};
@@ -53,7 +54,8 @@ pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
 }
 
 fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
-    let outline = |file: &WantedFile| file.outline.clone().unwrap_or_else(|| Arc::new(Outline::parse(&file.text)));
+    let outline =
+        |file: &WantedFile| file.outline.clone().unwrap_or_else(|| outlines::parse(sessions, &file.path, &file.text));
     let outlines: Vec<Arc<Outline>> = wanted.files.iter().map(outline).collect();
     let mut attempts: Vec<Attempt<'_>> =
         sessions.iter().filter_map(|session| attempt(session, wanted, &outlines, sessions.len() == 1)).collect();

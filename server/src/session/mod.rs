@@ -273,6 +273,14 @@ impl Session {
         known.map_or_else(|| self.baseline(path), Ok)
     }
 
+    /// What is live in a file, if that is known.
+    pub fn live_outline(&self, path: &Path) -> Option<Arc<Outline>> {
+        let files = self.known_files()?;
+        let path = self.workspace().to_process(path).iter().find_map(|name| Self::find(name, &files))?;
+        let baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&baselines.get(&path)?.outline))
+    }
+
     /// A patch of ours was committed: what is live now is known.
     pub fn now_live(&self, former: &Live, text: &str, outline: Arc<Outline>) {
         let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,11 +13,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use hotsplice_analysis::{Outline, is_self_contained};
+use hotsplice_analysis::is_self_contained;
 use hotsplice_channel::patch::{Options, Outcome};
 use hotsplice_channel::registry;
 
 use crate::cancel::Cancel;
+use crate::outlines;
 use crate::patching::{self, Wanted, WantedFile};
 use crate::session::Session;
 use crate::source_file;
@@ -207,7 +208,7 @@ impl Watch<'_> {
             return false;
         };
         let Ok(text) = source_file::read(path) else { return false };
-        let outline = Outline::parse(&text);
+        let outline = outlines::parse(&self.sessions.all(), path, &text);
         self.sessions.all().iter().all(|session| match session.loaded(path) {
             Ok(Some(known)) => {
                 session.known_baseline(&known).is_ok_and(|live| is_self_contained(&live.outline, &outline))
@@ -234,7 +235,8 @@ impl Watch<'_> {
             match text {
                 Ok(text) => {
                     if sessions.iter().any(|session| self.is_other(session, &path, &text)) {
-                        files.push(WantedFile::new(path, text));
+                        let outline = Some(outlines::parse(&sessions, &path, &text));
+                        files.push(WantedFile { outline, ..WantedFile::new(path, text) });
                     } else {
                         self.refused.remove(&path);
                     }
@@ -246,7 +248,7 @@ impl Watch<'_> {
         if files.is_empty() {
             return;
         }
-        let broken = |file: &WantedFile| !file.deleted && !Outline::parse(&file.text).is_valid();
+        let broken = |file: &WantedFile| file.outline.as_ref().is_some_and(|outline| !outline.is_valid());
         let is_known = files.iter().any(broken)
             && files.iter().filter(|file| broken(file)).all(|file| self.refused.get(&file.path) == Some(&file.text));
         let wanted = Wanted {

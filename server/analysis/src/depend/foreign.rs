@@ -1,6 +1,6 @@
 //! Names of other modules that have other values now, as the imports of this module know them.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use hotsplice_channel::patch::What;
 

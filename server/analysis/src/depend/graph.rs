@@ -1,6 +1,6 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::effects::{EAGER, Effects};
 use crate::tree::{Node, flattened};
@@ -55,11 +55,11 @@ struct Context<'a> {
 impl<'a> Graph<'a> {
     pub fn new(items: &'a [Node]) -> Self {
         let mut graph = Self {
-            functions: HashMap::new(),
-            classes: HashMap::new(),
-            made: HashMap::new(),
-            lambdas: HashMap::new(),
-            properties: HashSet::new(),
+            functions: HashMap::default(),
+            classes: HashMap::default(),
+            made: HashMap::default(),
+            lambdas: HashMap::default(),
+            properties: HashSet::default(),
         };
         for (node, _) in flattened(items) {
             let Some(parts) = &node.definition else { continue };
@@ -85,7 +85,7 @@ impl<'a> Graph<'a> {
 
     /// The callables a call of which runs one of `edited`, or reads one of `changed`; those included.
     pub fn running(&self, edited: &HashSet<String>, changed: &HashSet<String>) -> HashSet<String> {
-        let mut callers: HashMap<String, Vec<String>> = HashMap::new();
+        let mut callers: HashMap<String, Vec<String>> = HashMap::default();
         let mut reached = edited.clone();
         let mut note = |caller: &str, class: Option<&'a str>, effects: Vec<&'a Effects>| {
             for effects in effects {
@@ -137,7 +137,7 @@ impl<'a> Graph<'a> {
 
     /// What those callables are called by where they are methods of objects that the module's names hold, or inherited.
     pub fn through_objects(&self, running: &HashSet<String>) -> HashSet<String> {
-        let mut found = HashSet::new();
+        let mut found = HashSet::default();
         for name in self.made.keys().chain(self.classes.keys()) {
             let Some(class) = self.type_of(name, Context::default(), 0) else { continue };
             for callable in running {

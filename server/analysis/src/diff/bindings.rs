@@ -1,6 +1,6 @@
 //! What a scope's text gives each name, in order, whatever statements that is spread over: state belongs to bindings.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use hotsplice_channel::patch::What;
 
@@ -124,7 +124,7 @@ impl<'a> Names<'a> {
 }
 
 fn sequences<'a>(items: &[&'a Node]) -> HashMap<&'a str, Vec<Entry<'a>>> {
-    let mut found: HashMap<&str, Vec<Entry>> = HashMap::new();
+    let mut found: HashMap<&str, Vec<Entry>> = HashMap::default();
     let entry = |node: &'a Node, binding: &Binding| Entry {
         node,
         value: binding.value,
@@ -132,7 +132,7 @@ fn sequences<'a>(items: &[&'a Node]) -> HashMap<&'a str, Vec<Entry<'a>>> {
         continues: binding.updates || (!node.is_definition() && node.reads.contains(&binding.name)),
     };
     // Only what the text makes itself is made by what is done to it, too.
-    let mut others: HashSet<&str> = HashSet::new();
+    let mut others: HashSet<&str> = HashSet::default();
     for node in items {
         others.extend(node.binds.iter().filter(|one| !one.is_container && !one.updates).map(|one| &*one.name));
     }

@@ -1,7 +1,7 @@
 //! What was decorated by code that is edited now. New code of the wrappers that a decorator made is live everywhere; what
 //! the decorator itself did, when it was called, is not done again unasked: it is told.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use hotsplice_channel::patch::{Change, Kind, Part};
 

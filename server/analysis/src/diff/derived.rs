@@ -1,6 +1,6 @@
 //! What did not change itself but was computed from something that did.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
 
@@ -67,7 +67,7 @@ impl<'a> Comparison<'a> {
                 && matches!(edit.what, What::Assignment | What::Import | What::Block)
                 && !edit.scope.iter().any(|part| part == "<locals>")
         };
-        let mut changed: HashSet<String> = HashSet::new();
+        let mut changed: HashSet<String> = HashSet::default();
         for edit in self.edits.iter().chain(&self.removals).filter(is_value) {
             let names = if edit.change == Change::Removed { &edit.binds } else { &edit.fresh_names };
             changed.extend(names.iter().map(|name| match edit.scope.is_empty() {
@@ -142,7 +142,7 @@ impl<'a> Comparison<'a> {
 
     /// Walks a scope in text order. Answers the names bound in it that have other values now.
     fn derive(&mut self, items: &'a [Node], scope: &Scope<'a>, dirty: &mut Dirty, called: &mut Callables<'a>) -> Dirty {
-        let mut own = Dirty::new();
+        let mut own = Dirty::default();
         for node in items {
             let fresh = match node.what {
                 What::Function => {
@@ -217,7 +217,7 @@ impl<'a> Comparison<'a> {
     fn derive_function(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty, called: &mut Callables<'a>) {
         if self.derive_header(node, scope, dirty) && scope.path.is_empty() {
             // Who calls it gets other defaults.
-            let found = called.graph.running(&HashSet::from([node.name.clone()]), &HashSet::new());
+            let found = called.graph.running(&HashSet::from_iter([node.name.clone()]), &HashSet::default());
             self.running.extend(found.iter().cloned());
             called.called.extend(found);
         }

@@ -15,7 +15,7 @@ mod scope;
 mod stale;
 mod statements;
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, Unit};
 
@@ -100,20 +100,20 @@ impl<'a> Comparison<'a> {
             foreign,
             edits: Vec::new(),
             removals: Vec::new(),
-            edit_of: HashMap::new(),
-            live_of: HashMap::new(),
+            edit_of: HashMap::default(),
+            live_of: HashMap::default(),
             units: Vec::new(),
-            unit_of: HashSet::new(),
+            unit_of: HashSet::default(),
             compiled: Vec::new(),
             moves: Vec::new(),
             classes: Vec::new(),
-            running: HashSet::new(),
-            deferred: HashSet::new(),
+            running: HashSet::default(),
+            deferred: HashSet::default(),
             lost_writes: Vec::new(),
-            touched: HashSet::new(),
-            decorating: HashSet::new(),
-            class_of: HashSet::new(),
-            names: HashMap::new(),
+            touched: HashSet::default(),
+            decorating: HashSet::default(),
+            class_of: HashSet::default(),
+            names: HashMap::default(),
             superseded: superseded(&new.file.items),
             all_units: live.file.future_hash != new.file.future_hash,
         }
@@ -211,8 +211,8 @@ fn sorted(names: HashSet<String>) -> Vec<String> {
 /// Definitions that are followed by another one of their name in the same scope, which does not read it (as
 /// `@value.setter` does).
 fn superseded(items: &[Node]) -> HashSet<Key> {
-    let mut found = HashSet::new();
-    let mut last: HashMap<&str, &Node> = HashMap::new();
+    let mut found = HashSet::default();
+    let mut last: HashMap<&str, &Node> = HashMap::default();
     for item in items {
         let Some(parts) = &item.definition else { continue };
         if let Some(before) = last.insert(&item.name, item) {

@@ -1,6 +1,7 @@
 //! Which place of a function's former text is which of its new one.
 
-use std::collections::{BTreeSet, HashMap};
+use rustc_hash::FxHashMap as HashMap;
+use std::collections::BTreeSet;
 
 use hotsplice_channel::patch::{Moved, MovedPlace};
 
@@ -32,7 +33,7 @@ type Key = (bool, u64, u64);
 
 /// Loops are alike by the blocks around them alone; what a call waits for has to be the same kind of statement.
 fn grouped(places: &[Place]) -> HashMap<Key, Vec<&Place>> {
-    let mut groups: HashMap<Key, Vec<&Place>> = HashMap::new();
+    let mut groups: HashMap<Key, Vec<&Place>> = HashMap::default();
     for place in places {
         let is_loop = place.kind == PlaceKind::Loop;
         groups.entry((is_loop, place.blocks, if is_loop { 0 } else { place.like })).or_default().push(place);
@@ -58,7 +59,7 @@ fn rebound(before: &Place, after: &Place) -> Vec<String> {
 }
 
 fn ways(place: &Place) -> HashMap<&str, BTreeSet<u64>> {
-    let mut found: HashMap<&str, BTreeSet<u64>> = HashMap::new();
+    let mut found: HashMap<&str, BTreeSet<u64>> = HashMap::default();
     for binding in place.bindings.iter() {
         if !place.repeated.is_some_and(|[start, end]| (start..end).contains(&binding.at)) {
             found.entry(&binding.name).or_default().insert(binding.how);

@@ -1,6 +1,6 @@
 //! The statements of a module or a class, side by side.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
@@ -294,7 +294,7 @@ struct Moved<'a> {
 impl<'a> Moved<'a> {
     fn find(live: &[&'a Node], new: &[&'a Node], matching: &Matching) -> Self {
         let (before, after) = (single_definitions(live), single_definitions(new));
-        let mut moved = Self { live_of: HashMap::new(), gone: HashSet::new(), single: HashSet::new() };
+        let mut moved = Self { live_of: HashMap::default(), gone: HashSet::default(), single: HashSet::default() };
         for (name, &(node, place)) in &after {
             let Some(&(partner, former)) = before.get(name) else { continue };
             moved.single.insert(node);
@@ -321,7 +321,7 @@ impl<'a> Moved<'a> {
 
 /// Definitions whose name is defined once, with the index of the statement that they are or stand in.
 fn single_definitions<'a>(items: &[&'a Node]) -> HashMap<&'a str, (&'a Node, usize)> {
-    let mut found: HashMap<&str, Option<(&Node, usize)>> = HashMap::new();
+    let mut found: HashMap<&str, Option<(&Node, usize)>> = HashMap::default();
     for (index, item) in items.iter().enumerate() {
         let inside = if item.is_block() { &item.body[..] } else { std::slice::from_ref(*item) };
         for node in inside.iter().filter(|node| node.is_definition()) {
@@ -333,7 +333,7 @@ fn single_definitions<'a>(items: &[&'a Node]) -> HashMap<&'a str, (&'a Node, usi
 
 /// The index of the last statement that binds each name.
 fn last_binders<'a>(items: &[&'a Node]) -> HashMap<&'a str, usize> {
-    let mut last = HashMap::new();
+    let mut last = HashMap::default();
     for (index, item) in items.iter().enumerate() {
         for binding in &item.binds {
             last.insert(binding.name.as_str(), index);
@@ -344,7 +344,7 @@ fn last_binders<'a>(items: &[&'a Node]) -> HashMap<&'a str, usize> {
 
 /// New definitions (by index) whose content is that of one that is gone.
 fn renamings(live: &[&Node], new: &[&Node], matching: &Matching) -> HashMap<usize, usize> {
-    let mut gone: HashMap<u64, Vec<usize>> = HashMap::new();
+    let mut gone: HashMap<u64, Vec<usize>> = HashMap::default();
     for (index, node) in live.iter().enumerate().rev() {
         if matching.new_of[index].is_none()
             && let Some(content) = content(node)
@@ -352,7 +352,7 @@ fn renamings(live: &[&Node], new: &[&Node], matching: &Matching) -> HashMap<usiz
             gone.entry(content).or_default().push(index);
         }
     }
-    let mut found = HashMap::new();
+    let mut found = HashMap::default();
     for (index, node) in new.iter().enumerate() {
         if matching.live_of[index].is_none()
             && let Some(content) = content(node)

@@ -3,7 +3,7 @@
 use hotsplice_channel::patch::What;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::Visitor;
-use ruff_python_ast::{Expr, ModModule, Stmt, StmtClassDef, StmtFunctionDef};
+use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
 use super::hashing::{self, hash_of};
@@ -27,10 +27,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub fn new(text: &'a str, lines: &'a Lines, index: &'a TokenIndex, module: &ModModule) -> Self {
-        let lazy_annotations = module.body.iter().any(|statement| {
-            future_import(statement).is_some_and(|names| names.iter().any(|alias| alias.name.as_str() == "annotations"))
-        });
+    pub fn new(text: &'a str, lines: &'a Lines, index: &'a TokenIndex, lazy_annotations: bool) -> Self {
         Self { text, lines, index, lazy_annotations }
     }
 
@@ -50,14 +47,23 @@ impl<'a> Builder<'a> {
         (found, hash_of(&names))
     }
 
-    /// The statements of a module or a class.
-    pub fn scope(&self, body: &[Stmt]) -> Vec<Node> {
+    /// The statements of a module. Those that are not its first have no docstring among them.
+    pub fn module(&self, body: &[Stmt], are_first: bool) -> Vec<Node> {
+        self.statements(body, are_first)
+    }
+
+    /// The statements of a class.
+    fn scope(&self, body: &[Stmt]) -> Vec<Node> {
+        self.statements(body, true)
+    }
+
+    fn statements(&self, body: &[Stmt], are_first: bool) -> Vec<Node> {
         let mut nodes: Vec<Node> = Vec::with_capacity(body.len());
         for (position, statement) in body.iter().enumerate() {
             if is_filler(statement) {
                 continue;
             }
-            let node = self.statement(statement, position == 0);
+            let node = self.statement(statement, are_first && position == 0);
             match nodes.last_mut() {
                 Some(before) if node.line <= before.end_line => join(before, node),
                 _ => nodes.push(node),
@@ -404,6 +410,11 @@ fn span_of(node: &impl Ranged) -> Span {
 
 fn what_names_itself(what: What) -> bool {
     matches!(what, What::Import | What::Assignment | What::Annotation | What::Block)
+}
+
+/// Whether annotations are not evaluated in a module (`from __future__ import annotations`).
+pub(super) fn are_annotations_lazy(body: &[Stmt]) -> bool {
+    body.iter().filter_map(future_import).flatten().any(|alias| alias.name.as_str() == "annotations")
 }
 
 fn future_import(statement: &Stmt) -> Option<&[ruff_python_ast::Alias]> {

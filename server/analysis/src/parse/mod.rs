@@ -7,6 +7,7 @@ mod dotted;
 mod effects;
 mod hashing;
 mod implied;
+pub(crate) mod incremental;
 mod names;
 mod places;
 mod rebinding;
@@ -42,6 +43,8 @@ pub(crate) struct ParsedFile {
     pub future_lines: Vec<(u32, u32)>,
     /// Structure of the `from __future__` imports: they change how every function is compiled.
     pub future_hash: u64,
+    /// `from __future__ import annotations`: annotations are not evaluated.
+    pub lazy_annotations: bool,
     /// Where the module itself may go on in another version, while its statements are executed.
     pub places: Vec<Place>,
 }
@@ -85,6 +88,17 @@ fn failed(message: &str) -> ParsedFile {
 }
 
 fn parse_here(text: &str, lines: &Lines) -> ParsedFile {
+    parse_with(text, lines, None, true)
+}
+
+/// Statements from the middle of a text, or from its beginning if they are the first.
+fn parse_part(text: &str, lazy_annotations: bool, are_first: bool) -> Option<ParsedFile> {
+    let lines = Lines::new(text);
+    with_room(text, || parse_with(text, &lines, Some(lazy_annotations), are_first))
+}
+
+/// `lazy_annotations`: whether annotations are evaluated, where the text itself does not tell.
+fn parse_with(text: &str, lines: &Lines, lazy_annotations: Option<bool>, are_first: bool) -> ParsedFile {
     if u32::try_from(text.len()).is_err() {
         return failed("the text is longer than 4 GB");
     }
@@ -104,15 +118,18 @@ fn parse_here(text: &str, lines: &Lines) -> ParsedFile {
         })
         .collect();
     let token_index = tokens::TokenIndex::new(text, parsed.tokens(), lines);
-    let builder = Builder::new(text, lines, &token_index, parsed.syntax());
-    let (future_lines, future_hash) = builder.futures(&parsed.syntax().body);
-    let items = builder.scope(&parsed.syntax().body);
-    let places = places::of_module(&parsed.syntax().body, text, lines);
+    let body = &parsed.syntax().body;
+    let lazy_annotations = lazy_annotations.unwrap_or_else(|| builder::are_annotations_lazy(body));
+    let builder = Builder::new(text, lines, &token_index, lazy_annotations);
+    let (future_lines, future_hash) = builder.futures(body);
+    let items = builder.module(body, are_first);
+    let places = places::of_module(body, text, lines);
     ParsedFile {
         items,
         problems,
         future_lines,
         future_hash,
+        lazy_annotations,
         places,
         identifiers: token_index.identifiers,
         lines_in_strings: token_index.lines_in_strings,

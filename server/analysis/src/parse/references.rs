@@ -1,6 +1,6 @@
 //! What a file uses of other modules and what it offers to them, by name: for [`crate::misfits`].
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Arguments, Expr, ModModule, Parameters, Stmt, StmtFunctionDef};

@@ -21,7 +21,7 @@ pub fn splice(live: &Outline, new: &Outline, qualified_name: &str) -> Option<Str
         splicing.exchange(name)?;
         splicing.add_needed();
         let text = splicing.changes.apply(live);
-        let broken = live.is_valid() && new.is_valid() && !Outline::parse(&text).is_valid();
+        let broken = live.is_valid() && new.is_valid() && !Outline::parse_from(live, &text).is_valid();
         // Where indentation does not let a definition stand alone, the one around it is exchanged.
         match parent_name(name) {
             Some(parent) if broken => name = parent,

@@ -1,6 +1,6 @@
 //! What a definition needs to find beside itself: new names of the module that it reads, and what those need.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use super::Splicing;
 use crate::matching::bound_names;
