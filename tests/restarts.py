@@ -149,6 +149,25 @@ def blocks():
     check("loops", debug(old, BIGGER, "stop", ["c", GO, "c"]), (("new", 12, 12), [(0, 1), "freed held"], NOW))
     old = """
         def call(a, b):
+            for i in (1, 2):
+                for k in (3, 4):
+                    emit((i, k))  # stop
+            emit(max(a, b, 1, 2, 3, 4, 5, 6, 7, 8, 9))
+            with noted():
+                emit("inside")
+            return "old"
+        @contextlib.contextmanager
+        def noted():
+            emit("entered")
+            yield
+            emit("left")
+    """
+    # What was on the stack is not on it any more: a debugger does not go into a loop, and what is entered there is left.
+    for line, seen in ((5, []), (6, [9]), (7, ["entered", "inside", "left"])):
+        got = debug(old, BIGGER, "stop", [GO, f"j {line}", "c"])
+        check(f"jump to line {line}", got, (("new", 12, 12), seen, NOW))
+    old = """
+        def call(a, b):
             with contextlib.ExitStack() as stack:
                 stack.callback(emit, "left")
                 emit(a)  # inside
@@ -167,6 +186,25 @@ def blocks():
             emit("end")  # end
             return "old"
     """
+    inside = """
+        def call(a, b):
+            try:
+                emit(a)
+            finally:
+                emit("first")
+                emit("second")  # in finally
+            with noted():
+                emit("inside")  # in with
+            return "old"
+        @contextlib.contextmanager
+        def noted():
+            emit("entered")
+            yield
+            emit("left")
+    """
+    seen = [3, "first", "second", "entered", "inside", "left"]
+    check("refused in finally", debug(inside, BIGGER, "in finally", [GO, "c"]), ("old", seen, "HS0624"))
+    check("refused at the end of with", debug(inside, BIGGER, "in with", ["n", GO, "c"]), ("old", seen, "HS0624"))
     steps = [3, "left", 4, "finally", "handled", "nested", "end"]
     for stop in ("inside", "in finally", "handled", "nested"):
         check(f"refused {stop}", debug(old, BIGGER, stop, [GO, "c"]), ("old", steps, "HS0624"))

@@ -34,8 +34,10 @@ pub struct Planned {
     begins: Option<usize>,
     /// The number of the instruction that code begins with.
     resume: u8,
-    /// Code units at which lines begin where it may be restarted, if it has not been sent anywhere.
+    /// Code units at which lines begin where it may be restarted, if it has not been sent anywhere or a debugger has sent it elsewhere.
     lines: HashSet<usize>,
+    /// What was on its stack when it was sent to its beginning: freed in its own thread.
+    left: Vec<Py<PyAny>>,
     /// Called on the agent's thread if it could not be restarted with new code.
     failed: Py<PyAny>,
 }
@@ -101,7 +103,12 @@ pub fn plan_restart(
     if !is_room || more > 0 && !(found.is_on_a_stack() && found.could_grow(&traced, former.size(), more)) {
         return Ok(Some(NO_ROOM));
     }
+    let used = found.used().unwrap_or(0);
+    if jump && used < former.locals() {
+        return Ok(Some(GONE));
+    }
     let plan = Planned {
+        left: Vec::new(),
         frame: frame.clone().unbind(),
         code: code.clone().unbind(),
         begins: jump.then_some(former.begins),
@@ -117,12 +124,19 @@ pub fn plan_restart(
     let earlier =
         all.iter().position(|known| known.frame.as_ptr() == frame.as_ptr()).map(|index| all.swap_remove(index));
     all.push(plan);
+    if jump {
+        // As a debugger's jump does: the interpreter comes back with the stack and the instruction that the frame tells of.
+        let held: Vec<usize> = (former.locals()..used).map(|index| found.slot(index)).collect();
+        found.set_used(former.locals());
+        found.set_instruction(start + 2 * former.begins);
+        // SAFETY: the slots were the frame's and are not looked at any more.
+        let left = held.iter().filter_map(|slot| unsafe { found.release(py, *slot) }).map(Bound::unbind).collect();
+        if let Some(plan) = all.last_mut() {
+            plan.left = left;
+        }
+    }
     ARE_PLANNED.store(true, Ordering::Release);
     drop(all);
-    if jump {
-        // As a debugger's jump does; the stack is as it was until the event comes.
-        found.set_instruction(start + 2 * former.begins);
-    }
     drop(earlier);
     Ok(None)
 }
@@ -182,7 +196,7 @@ pub fn restart_current(code: &Bound<'_, PyAny>, is_here: impl Fn(&Planned, usize
         .and_then(|new| restart(&frame, code, &new, plan.resume));
     let dropped = restarted.or_else(|_| {
         session::at(Instant::now(), job::Alarm::Call(plan.failed.clone_ref(py)));
-        // It has been sent to its beginning: the stack that it had there is not its own.
+        // It has been sent to its beginning.
         if plan.begins.is_some() { restart(&frame, code, code, plan.resume) } else { Ok(Vec::new()) }
     });
     drop((dropped, plan, held));
@@ -190,9 +204,9 @@ pub fn restart_current(code: &Bound<'_, PyAny>, is_here: impl Fn(&Planned, usize
 }
 
 /// Whether a call is to be restarted at a line that begins at a code unit. One that has been sent to its beginning comes to a line
-/// only if a debugger has sent it elsewhere since: the stack that it has is not the one of that place.
+/// only if a debugger has sent it elsewhere since.
 pub fn is_at_line(plan: &Planned, unit: usize) -> bool {
-    plan.begins.is_some() || plan.lines.contains(&unit)
+    plan.lines.contains(&unit)
 }
 
 fn code_of<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -13,7 +13,7 @@ ATTRIBUTE_LOADS = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_ME
 # What looks names and attributes up by a text.
 _BY_TEXT = {"getattr", "hasattr", "attrgetter", "methodcaller", "globals", "vars", "__dict__"}
 _HANDLERS = {"SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH"}
-_ENDS = {
+ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS"),
     *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
 }
@@ -139,7 +139,7 @@ def reached(code: CodeType, instructions: list[dis.Instruction], offsets: Iterab
             for start, end, target in handlers:
                 if start <= instruction.offset < end and target in at and at[target] not in seen:
                     pending.append(at[target])
-            if instruction.opname in _ENDS:
+            if instruction.opname in ENDS:
                 break
             index += 1
     return found
