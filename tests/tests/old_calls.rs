@@ -83,6 +83,7 @@ const WORKERS: &[(&str, &str, &str, &str, &str)] = &[
     ("a_constructor_that_sets_other_attributes", "Tray().total", "1", "Tray().sum", "2"),
     ("a_function_in_a_registry", "handlers['add'](1)", "1", "handlers['add'](1, 2)", "3"),
     ("a_renamed_key", "routes['one'](1)", "1", "routes['two'](1)", "1"),
+    ("a_renamed_attribute_of_an_object", "held.rate", "2", "held.speed", "2"),
     ("a_function_that_another_calls", "bus.fire(1)", "[1]", "bus.fire(1, 2)", "[3]"),
     ("a_method_that_an_object_holds", "till.pay(1)", "1", "till.pay(1, 2)", "3"),
     ("a_function_that_sorts", "sorted([2, 1], key=by)", "[1, 2]", "sorted([2, 1], key=lambda x: by(x, -1))", "[2, 1]"),
@@ -176,6 +177,9 @@ def on_add(x): return x
 handlers = {'add': on_add}
 def on_one(x): return x
 routes = {'one': on_one}
+class Held: pass
+held = Held()
+held.rate = 2
 class Till:
     def __init__(self): self.pay = self.take
     def take(self, x): return x
@@ -263,6 +267,9 @@ def on_add(x, y): return x + y
 handlers = {'add': on_add}
 def on_one(x): return x
 routes = {'two': on_one}
+class Held: pass
+held = Held()
+held.speed = 2
 class Till:
     def __init__(self): self.pay = self.take
     def take(self, x, y): return x + y

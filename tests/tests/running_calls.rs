@@ -82,3 +82,64 @@ fn loops_over_what_is_awaited_go_on_in_the_new_code_or_as_they_were() {
         }
     }
 }
+
+const MANY: &str = "import queue
+answers = queue.Queue()
+def worker(gate):
+    while gate.get():
+        answers.put('old')
+async def task(event):
+    await event.wait()
+    return 'old'
+";
+
+const MANY_PROGRAM: &str = "import asyncio, collections, queue, sys, threading, work
+gates = [queue.Queue() for _ in range(64)]
+threads = [threading.Thread(target=work.worker, args=(gate,)) for gate in gates]
+for thread in threads:
+    thread.start()
+def step(wanted):
+    for gate in gates:
+        gate.put(wanted)
+    if wanted:
+        print(*collections.Counter(work.answers.get(timeout=60) for _ in gates).items(), flush=True)
+async def main():
+    event = asyncio.Event()
+    tasks = [asyncio.create_task(work.task(event)) for _ in range(10000)]
+    await asyncio.sleep(0)
+    print('ready', flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    event.set()
+    print(*collections.Counter(await asyncio.gather(*tasks)).items(), flush=True)
+step(True)
+asyncio.run(main())
+step(True)
+step(True)
+step(False)
+print('left', flush=True)
+";
+
+#[test]
+fn every_one_of_many_threads_and_tasks_goes_on_in_the_new_code() {
+    for python in pythons::all() {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        workspace.write("work.py", MANY);
+        let script = workspace.write("main.py", MANY_PROGRAM);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        assert_eq!(program.line(), "('old', 64)", "{context}");
+        program.wait_line("ready");
+        workspace.write("work.py", &MANY.replace("'old'", "'new'"));
+        workspace.call(&["patch", "work.py"]).expect(0);
+        let word = if python.minor >= 12 { "new" } else { "old" };
+        program.send("go");
+        for wanted in [10000, 64, 64] {
+            // A thread that waits in its loop takes the new code when it comes to the next iteration.
+            let line = program.line();
+            let is_right = line == format!("('{word}', {wanted})");
+            assert!(is_right, "{context}: {line}");
+        }
+        program.wait_line("left");
+        assert_eq!(program.wait(), Some(0), "{context}: {}", program.stderr());
+    }
+}

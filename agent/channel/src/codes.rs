@@ -110,7 +110,7 @@ codes! {
     RESTART_ARGUMENTS "HS0623" Error "the frame does not have the arguments that its function takes now";
     RESTART_INSIDE "HS0624" Error "the frame stands in a block that it has to leave by itself";
     RESTART_ROOM "HS0625" Error "the new code does not fit into the frame";
-    KEY_STAYS "HS0626" Caveat "a key stays in a dictionary until the calls have ended that ask for it";
+    KEY_STAYS "HS0626" Caveat "a key or an attribute stays until the calls have ended that ask for it";
     NO_PLACE "HS0627" Error "a running call uses an attribute that the new layout of the class has no place for";
     OVERLAY_OF_NOTHING "HS0660" Error "an overlay stands in for nothing";
     NOT_STOOD_IN_FOR "HS0661" Error "a function can't be stood in for";

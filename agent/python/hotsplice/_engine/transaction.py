@@ -422,20 +422,25 @@ class Transaction:
 
     def _report_old_calls(self, change):
         """Each definition whose former code is still run, with where."""
-        by_edit = {}
+        by_edit, by_code, others = {}, {}, []
         for call in self.old_calls:
-            if lookup.same_file(call.code.co_filename, change.path):
-                is_module = call.code.co_name == "<module>"
-                outcome = running.edited(call.code, change) if call.is_earlier else None
-                outcome = outcome or change.outcome_of_old(call.line if is_module else call.code.co_firstlineno)
-                if is_module and call.moved:
-                    # It is not to be executed once more: it is what runs.
-                    outcome.retract("HS0401")
-                by_edit.setdefault(id(outcome), (outcome, []))[1].append(call)
+            by_code.setdefault(id(call.code), []).append(call)
+        for calls in by_code.values():
+            code = calls[0].code
+            if not lookup.same_file(code.co_filename, change.path):
+                others += calls
+                continue
+            is_module = code.co_name == "<module>"
+            outcome = running.edited(code, change) if calls[0].is_earlier else None
+            outcome = outcome or change.outcome_of_old(calls[0].line if is_module else code.co_firstlineno)
+            if is_module and calls[0].moved:
+                # It is not to be executed once more: it is what runs.
+                outcome.retract("HS0401")
+            by_edit.setdefault(id(outcome), (outcome, []))[1].extend(calls)
         for outcome, inside in by_edit.values():
             for code, message in reports.of_calls(inside):
                 outcome.note("applied", code, message)
-        self.old_calls = [call for call in self.old_calls if not lookup.same_file(call.code.co_filename, change.path)]
+        self.old_calls = others
 
     def _prepare_world(self):
         """What calls in retired code go on seeing, and what can't be kept for them: (outcome, code, words) each."""

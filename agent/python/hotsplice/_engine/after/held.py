@@ -22,15 +22,12 @@ _CONTAINERS = (list, tuple, set, frozenset, deque)
 _OUTGOING = {"dict-delete", "set-discard", "dict-keys"}
 
 
-def keep_keys(
-    operations: list[tuple[Any, ...]], codes: Iterable[CodeType]
-) -> Iterator[tuple[dict[Any, Any], str, CodeType]]:
-    """Takes out of the operations what would take a key away that one of these codes names: (dictionary, key, code)."""
+def keep(operations: list[tuple[Any, ...]], codes: Iterable[CodeType]) -> Iterator[tuple[dict[Any, Any], str, CodeType]]:
+    """Takes out what would take away a key that one of these codes names, or an attribute: (dictionary, key, code)."""
     named: dict[str, CodeType] = {}
     for code in codes:
-        for constant in code.co_consts:
-            if type(constant) is str:
-                named.setdefault(constant, code)
+        named.update((constant, code) for constant in code.co_consts if type(constant) is str)
+        named.update((name, code) for name in reach.attributes(code))
     last: dict[tuple[int, str], int] = {}
     for index, (kind, target, *rest) in enumerate(operations):
         if kind.startswith("dict-") and rest and type(rest[0]) is str:

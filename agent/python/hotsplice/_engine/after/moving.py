@@ -67,6 +67,9 @@ class Moves:
         # id of a retired code → (code, the code in its place, the patch's map of places)
         self._retired: dict[int, tuple[CodeType, CodeType, list[dict[str, Any]]]] = {}
         self._bytecodes: dict[int, Bytecode] = {}
+        # (id of a retired code, offset) → where a call waits that stands there, and its counterpart: there may be thousands.
+        self._waiting_at: dict[tuple[int, int], tuple[int, Target] | None] = {}
+        self._refusals: dict[int, str | None] = {}
         # Code whose running calls are to be moved, with the targets by code unit.
         self._waiting: dict[int, tuple[CodeType, dict[int, Target]]] = {}
 
@@ -89,7 +92,10 @@ class Moves:
         if id(call.code) not in self._retired:
             raise Refused("it runs code from before an earlier patch" if call.is_earlier else "its function is gone")
         old, new, places = self._retired[id(call.code)]
-        _check_variables(old, new)
+        if id(old) not in self._refusals:
+            self._refusals[id(old)] = _refusal(old, new)
+        if (refusal := self._refusals[id(old)]) is not None:
+            raise Refused(refusal)
         found = None if call.suspended is None else self._waits(call, places)
         if found is None:
             return self._move_loop(call, places)
@@ -110,6 +116,12 @@ class Moves:
 
     def _waits(self, call: Call, places: list[dict[str, Any]]) -> tuple[int, Target] | None:
         """The offset at which a suspended call waits, and its counterpart in the new code."""
+        key = id(call.code), call.offset
+        if key not in self._waiting_at:
+            self._waiting_at[key] = self._wait_at(call, places)
+        return self._waiting_at[key]
+
+    def _wait_at(self, call: Call, places: list[dict[str, Any]]) -> tuple[int, Target] | None:
         old, new, _ = self._retired[id(call.code)]
         before, after = self._bytecode(old), self._bytecode(new)
         for place in places:
@@ -212,11 +224,13 @@ def _check_needed(new: CodeType, target: Target) -> None:
             raise Refused(f"the new code reads {variables(new)[index]} there, which the old code has given no value")
 
 
-def _check_variables(old: CodeType, new: CodeType) -> None:
+def _refusal(old: CodeType, new: CodeType) -> str | None:
+    """Why no call of a code can go on in another."""
     before, after = kinds(old), kinds(new)
     for name, kind in after.items():
         if before.get(name, kind if kind == "own" else None) != kind:
-            raise Refused(f"{name} is shared with other functions in another way")
+            return f"{name} is shared with other functions in another way"
     generator = 0x20 | 0x80 | 0x100 | 0x200
     if (old.co_flags ^ new.co_flags) & generator:
-        raise Refused("what a call gives is another kind of thing now")
+        return "what a call gives is another kind of thing now"
+    return None

@@ -32,6 +32,6 @@ def _count(calls: list[Call], one: str, many: str) -> str:
 
 
 def _places(calls: list[Call]) -> str:
-    places = sorted({str(call) for call in calls})
+    places = {(call.place, call.line): call for call in calls}
     more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
-    return ", ".join(places[:_PLACES]) + more
+    return ", ".join(str(places[key]) for key in sorted(places)[:_PLACES]) + more

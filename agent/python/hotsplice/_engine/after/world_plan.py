@@ -141,7 +141,7 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
     edited = [entry for entry in positions.values() if entry[3]]
     if edited:
         _check_slots(world, transaction, [*retired.values(), *(code for code, _, _, _ in edited)])
-        _keep_keys(world, transaction, [*retired.values(), *(code for code, _, _, _ in edited)])
+        _keep(world, transaction, [*retired.values(), *(code for code, _, _, _ in edited)])
     losses = held.losses(transaction.plan.operations)
     stand = ((code, offsets, call.globals) for code, offsets, call, _ in edited)
     world.problems += [
@@ -192,11 +192,11 @@ def _check_slots(world: World, transaction: Any, codes: list[CodeType]) -> None:
             break
 
 
-def _keep_keys(world: World, transaction: Any, codes: list[CodeType]) -> None:
-    """Keys that such calls may ask a dictionary for stay in it until they have ended."""
-    for target, key, code in held.keep_keys(transaction.plan.operations, codes):
+def _keep(world: World, transaction: Any, codes: list[CodeType]) -> None:
+    """Keys and attributes that such calls may ask for stay where they are until they have ended."""
+    for target, key, code in held.keep(transaction.plan.operations, codes):
         world.deferred.append((target, key, dict.__getitem__(target, key)))
-        what = f"{key!r} stays in a dictionary until the calls have ended that ask for it"
+        what = f"{key!r} stays in a dictionary, or an object, until the calls have ended that ask for it"
         world.problems.append((code, "HS0626", what))
 
 
