@@ -37,7 +37,7 @@ class Manager:
 class Generator:
     def __init__(self, seed):
         self.r = random.Random(seed)
-        self.kind = self.r.choice(["plain", "plain", "generator", "coroutine"])
+        self.kind = self.r.choice(["plain", "plain", "generator", "coroutine", "async generator"])
         self.a, self.b, self.o = [], [], []  # lines of the versions, and of the rules
         self.places = []
         self.loops = 0
@@ -45,6 +45,9 @@ class Generator:
         self.budget = self.r.randint(3, 14)
         self.depth = 0
         self.waits = 0
+
+    def is_async(self):
+        return self.kind in ("coroutine", "async generator")
 
     def line(self, indent, a=None, b=None, o=None):
         for lines, text in ((self.a, a), (self.b, b), (self.o, o)):
@@ -101,7 +104,9 @@ class Generator:
     def wait(self, indent, names):
         self.waits += 1
         n = self.r.randint(0, 99)
-        text = {"generator": f"w = yield ('y', {n})", "coroutine": f"w = await pause({n})"}[self.kind]
+        texts = [f"w = yield ('y', {n})"] if "generator" in self.kind else []
+        texts += [f"w = await pause({n})"] if self.kind != "generator" else []
+        text = self.r.choice(texts)
         self.same(indent, f"hook()")
         col = 4 * indent + 4
         span = lambda lines: [len(lines) + 1, col, len(lines) + 1, 4 * indent + len(text)]
@@ -127,12 +132,20 @@ class Generator:
                 self.loop(indent, names)
             elif c < 0.82 and self.depth < 4:
                 n = r.randint(0, 9)
-                a = "async " if self.kind == "coroutine" and r.random() < 0.5 else ""
+                a = "async " if self.is_async() and r.random() < 0.5 else ""
                 self.same(indent, f"{a}with Manager(emit, {n}) as m{n}:")
                 self.depth += 1
                 self.same(indent + 1, "emit('in')")
                 self.block(indent + 1, names, in_loop)
                 self.depth -= 1
+            elif c < 0.86 and self.depth < 4:
+                self.same(indent, f"match tick() % {r.randint(2, 3)}:")
+                self.depth += 2
+                for case in ("0", "_"):
+                    self.same(indent + 1, f"case {case}:")
+                    self.same(indent + 2, f"emit('case {case}')")
+                    self.block(indent + 2, names, in_loop)
+                self.depth -= 2
             elif c < 0.92 and self.depth < 4:
                 self.same(indent, "try:")
                 self.depth += 1
@@ -159,13 +172,14 @@ class Generator:
         r = self.r
         n = self.loops = self.loops + 1
         k = r.randint(1, 4)
-        how = r.choice(["range", "list", "tuple", "while", "iter"])
+        how = r.choice(["range", "list", "tuple", "while", "iter"] + ["async"] * 2 * self.is_async())
         head = {
             "range": f"for i{n} in range({k}):",
             "list": f"for i{n} in [{', '.join(map(str, range(k)))}]:",
             "tuple": f"for i{n} in ({', '.join(map(str, range(k)))},):",
             "iter": f"for i{n} in iter('{'abcd'[:k]}'):",
             "while": f"while i{n} < {k}:",
+            "async": f"async for i{n} in pause.all({k}):",
         }[how]
         self.same(indent, f"i{n} = 0")
         self.same(indent, head)
@@ -183,6 +197,7 @@ class Generator:
             "plain": "def f(emit, hook, tick, pause, Manager, moved, arrived, p):",
             "generator": "def f(emit, hook, tick, pause, Manager, moved, arrived, p):",
             "coroutine": "async def f(emit, hook, tick, pause, Manager, moved, arrived, p):",
+            "async generator": "async def f(emit, hook, tick, pause, Manager, moved, arrived, p):",
         }[self.kind]
         self.same(0, head)
         self.same(1, "base = p")
@@ -196,8 +211,11 @@ class Generator:
         self.block(1, ["base", "p"], False)
         if self.kind != "plain":
             self.wait(1, ["base"])
+            if self.kind == "async generator":
+                # Without one it would be a coroutine.
+                self.same(1, "yield 'last'")
             self.change(1, ["base"])
-        self.same(1, "return ('end', base)" if self.kind != "generator" else "emit('end')")
+        self.same(1, "emit('end')" if "generator" in self.kind else "return ('end', base)")
         return tuple("\n".join(lines) + "\n" for lines in (self.a, self.b, self.o))
 
 
@@ -208,9 +226,15 @@ class Pause:
     def __await__(self):
         return (yield self.n)
 
+    @classmethod
+    async def all(cls, count):
+        for n in range(count):
+            await cls(n)
+            yield n
 
-def drive(code, kind, trigger, at, rules):
-    """Runs a version; at the hook numbered `at` the edit comes."""
+
+def drive(code, kind, trigger, at, rules, suspended=False):
+    """Runs a version; at the hook numbered `at` the edit comes, or where the call is suspended after that."""
     trace = []
     count = [0]
     ticks = [0]
@@ -230,35 +254,58 @@ def drive(code, kind, trigger, at, rules):
         if state["wanted"] == where:
             state["moved"] = True
 
+    def comes(item):
+        if trigger is None:
+            state["wanted"] = rules
+        else:
+            trigger(item)
+
     def hook():
         count[0] += 1
-        if count[0] == at:
-            if rules:
-                state["wanted"] = rules
-            else:
-                trigger(state)
+        if count[0] == at and at and suspended:
+            state["comes"] = True
+        elif count[0] == at and at:
+            comes(None)
 
     names = {}
     exec(code, names)
-    f = names["f"]
-    state["f"] = f
-    out = f(emit, hook, tick, Pause, Manager, moved, arrived, ("p", 7))
+    item = names["f"](emit, hook, tick, Pause, Manager, moved, arrived, ("p", 7))
     if kind == "plain":
-        trace.append(out)
-        return trace, state, count[0]
-    item = out
-    state["item"] = item
+        trace.append(item)
+        return trace, count[0]
+    for given in (steps_of_all if kind == "async generator" else steps)(item, lambda: ("sent", len(trace))):
+        trace.append(given)
+        if state.pop("comes", False):
+            comes(item)
+    return trace, count[0]
+
+
+def steps(item, sent):
+    """What a generator or coroutine gives each time that it is suspended, and in the end."""
+    value = None
     try:
-        value = None
         while True:
-            y = item.send(value)
-            trace.append(("out", y))
-            value = ("sent", len(trace))
-            if state.get("suspended"):
-                state["suspended"](item)
-    except StopIteration as e:
-        trace.append(("stop", e.value))
-    return trace, state, count[0]
+            yield "out", item.send(value)
+            value = sent()
+    except StopIteration as end:
+        yield "stop", end.value
+
+
+def steps_of_all(items, sent):
+    """What an async generator awaits and gives."""
+    value = None
+    while True:
+        try:
+            for kind, given in steps(items.asend(value), sent):
+                yield kind, given
+        except StopAsyncIteration:
+            yield "end", None
+            return
+        value = sent()
+
+
+def frame_of(item):
+    return next(getattr(item, name) for name in ("gi_frame", "cr_frame", "ag_frame") if hasattr(item, name))
 
 
 def one(seed):
@@ -266,42 +313,28 @@ def one(seed):
     a, b, o = g.build()
     A, B, O = (compile(t, n, "exec") for t, n in ((a, "<a>"), (b, "<b>"), (o, "<rules>")))
     native.reserve_room(A)
-    plain, _, hooks = drive(A, g.kind, None, 0, "none")
+    plain, hooks = drive(A, g.kind, None, 0, "none")
     at = g.r.randint(1, max(hooks, 1))
     suspended = g.kind != "plain" and g.r.random() < 0.5
     new = next(c for c in B.co_consts if hasattr(c, "co_code"))
     result = {}
 
-    def trigger(state):
-        def go(frame, item):
-            call = calls.Call(frame, "test", item)
-            planned = moves.Moves()
-            native.match_room(frame.f_code, new)
-            planned.add(frame.f_code, new, g.places)
-            call.moved = planned.move(call)
-            planned.begin()
-            result["moved"], result["reason"] = call.moved, call.reason
+    def trigger(item):
+        frame = sys._getframe(3) if item is None else frame_of(item)
+        if frame is None:
+            return
+        call = calls.Call(frame, "test", item)
+        planned = moves.Moves()
+        native.match_room(frame.f_code, new)
+        planned.add(frame.f_code, new, g.places)
+        call.moved = planned.move(call)
+        planned.begin()
+        result["moved"], result["reason"] = call.moved, call.reason
 
-        if suspended:
-
-            def later(item):
-                state.pop("suspended")
-                fr = getattr(item, "gi_frame", None) or getattr(item, "cr_frame", None)
-                if fr is not None:
-                    go(fr, item)
-
-            state["suspended"] = later
-        else:
-            go(sys._getframe(2), None)
-
-    got = drive(A, g.kind, trigger, at, "")[0]
-    # Where a suspended call is moved, the rules move it as soon as it goes on.
-    if result.get("moved"):
-        want = drive(O, g.kind, None, at, "wait" if suspended else "loop")[0]
-    else:
-        want = plain
-    if suspended and result.get("moved") is None and not result:
-        want = plain
+    got, _ = drive(A, g.kind, trigger, at, "", suspended)
+    # A suspended call that is moved at once goes on in the new code as soon as it goes on.
+    rules = {"now": "wait", "next": "loop"}.get(result.get("moved"))
+    want = plain if rules is None else drive(O, g.kind, None, at, rules, suspended)[0]
     if got != want:
         print("WRONG", seed, g.kind, at, suspended, result)
         print(a)

@@ -9,6 +9,7 @@
 //! | [`generate`] | random modules and edits |
 //! | [`cases`] | behaviour cases in Markdown |
 //! | [`packages`] | packages that a test's process imports |
+//! | [`script`] | a script that loads the agent into its own process |
 //! | [`debugger`] | a debugger's front end |
 //! | [`what_works`] | the page made of the cases |
 //! | [`wire`] | a bare connection to an agent |
@@ -21,6 +22,7 @@ pub mod lsp;
 pub mod packages;
 pub mod program;
 pub mod pythons;
+pub mod script;
 pub mod what_works;
 pub mod wire;
 

@@ -3,6 +3,8 @@
 //! *Identity* (after the Dart VM's `--identity-reload` mode): every function of every loaded module gets new code of the
 //! same text, again and again, while CPython's own tests run. Each test must end as it does without.
 //!
+//! *Moves*: random functions that go on in other code at a random point (`tests/moves.py`).
+//!
 //! *Situations*: modules of a grammar and edits of every kind (`tests/situations`), as many as there is time for.
 
 use std::collections::BTreeMap;
@@ -15,7 +17,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
-use hotsplice_tests::repository;
+use hotsplice_tests::{repository, script};
 
 use crate::shell::{self, cargo, target};
 
@@ -32,6 +34,18 @@ enum Part {
         /// Modules of the package `test` [default: some 40]
         modules: Vec<String>,
         /// Only on this version (3.12), else on 3.10, 3.12 and 3.13
+        #[arg(long)]
+        python: Option<String>,
+    },
+    /// Random functions that go on in other code while they run: each gives what the rules say
+    Moves {
+        /// How many on each Python
+        #[arg(default_value_t = 100_000)]
+        count: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 1_000_000)]
+        first: u64,
+        /// Only on this version (3.12), else on all from 3.12 on
         #[arg(long)]
         python: Option<String>,
     },
@@ -107,6 +121,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
     let (modules, python) = match &arguments.part {
         Part::Identity { modules, python } => (modules, python),
+        Part::Moves { count, first, python } => return moves(*count, *first, python.as_deref()),
         Part::Situations { count, first, python } => return situations(*count, *first, python.as_deref()),
     };
     let named = |found: &&Python| match python {
@@ -130,6 +145,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if harmed > 0 {
         bail!("{harmed} tests ended otherwise while their modules were patched with their own text");
+    }
+    Ok(())
+}
+
+/// A tenth of them with the allocator that finds what is written where it should not be.
+fn moves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
+    let wanted = |found: &&Python| found.minor >= 12 && version.is_none_or(|version| found.name() == version);
+    for python in pythons::all().iter().filter(wanted) {
+        for (allocator, count) in [("default", count), ("debug", count / 10)] {
+            let agent = target().join("release/lib_agent.so");
+            let mut command = script::command(python, "moves.py", &agent, allocator);
+            command.args([first.to_string(), count.to_string()]);
+            shell::run(command)?;
+        }
     }
     Ok(())
 }

@@ -22,7 +22,9 @@ _CONTAINERS = (list, tuple, set, frozenset, deque)
 _OUTGOING = {"dict-delete", "set-discard", "dict-keys"}
 
 
-def keep(operations: list[tuple[Any, ...]], codes: Iterable[CodeType]) -> Iterator[tuple[dict[Any, Any], str, CodeType]]:
+def keep(
+    operations: list[tuple[Any, ...]], codes: Iterable[CodeType]
+) -> Iterator[tuple[dict[Any, Any], str, CodeType]]:
     """Takes out what would take away a key that one of these codes names, or an attribute: (dictionary, key, code)."""
     named: dict[str, CodeType] = {}
     for code in codes:

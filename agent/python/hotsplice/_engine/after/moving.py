@@ -67,7 +67,7 @@ class Moves:
         # id of a retired code → (code, the code in its place, the patch's map of places)
         self._retired: dict[int, tuple[CodeType, CodeType, list[dict[str, Any]]]] = {}
         self._bytecodes: dict[int, Bytecode] = {}
-        # (id of a retired code, offset) → where a call waits that stands there, and its counterpart: there may be thousands.
+        # (id of a retired code, offset) → where a call waits that stands there, and its counterpart: for all that do.
         self._waiting_at: dict[tuple[int, int], tuple[int, Target] | None] = {}
         self._refusals: dict[int, str | None] = {}
         # Code whose running calls are to be moved, with the targets by code unit.
