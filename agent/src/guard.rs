@@ -1,11 +1,15 @@
 //! Guarded functions: a call of one that fails is put before whoever watches, and may be made again.
 //!
-//! A guarded function has a `vectorcall` of ours (PEP 590), by CPython's public `PyFunction_SetVectorcall`: the function, its code
+//! Most functions are guarded by their code alone: it is known when something is raised below a call of it ([`crate::raising`]), and
+//! the call begins again in its own frame ([`crate::frames::again`]). Functions that give their arguments other values, and those that
+//! suspend, have a `vectorcall` of ours (PEP 590), by CPython's public `PyFunction_SetVectorcall`. Either way the function, its code
 //! and all who hold it stay as they are, so that patches reach it as ever. Functions that are made later are guarded when they are made,
-//! by a function watcher. Both come with CPython 3.12.
+//! by a function watcher. All of it comes with CPython 3.12.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::exceptions::{PyException, PyRuntimeError};
@@ -14,7 +18,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 
 use crate::cpython::{self, functions, layout, symbol};
-use crate::{finalizing, heap};
+use crate::rebinding::Stores;
+use crate::{finalizing, frames, heap, raising};
 
 /// It may be unwound by `pthread_exit`, as [`finalizing`] says: what calls it has nothing to drop.
 type Vectorcall = unsafe extern "C-unwind" fn(
@@ -47,25 +52,34 @@ struct Api {
     failed: Py<PyAny>,
     /// What is called in place of a function that suspends: `suspending(function, arguments, named)`.
     suspending: Py<PyAny>,
+    stores: Stores,
 }
 
 static API: OnceLock<Api> = OnceLock::new();
+/// Whether functions are guarded by their code where that can be: exceptions are seen where they are raised.
+static BY_CODE: AtomicBool = AtomicBool::new(false);
 static PATTERNS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 thread_local! {
     /// How many calls this thread makes for another time.
     static REPEATED: Cell<usize> = const { Cell::new(0) };
-    /// The guarded functions whose calls this thread is in, the innermost last.
-    static ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// How many calls that go through us this thread is in.
+    static ENTERED: Cell<usize> = const { Cell::new(0) };
 }
 
 fn patterns() -> MutexGuard<'static, Vec<String>> {
     PATTERNS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Finds what is needed; `failed` and `suspending` are called as [`Api`] says. Raises where this interpreter lacks something.
+/// Finds what is needed; `failed` and `suspending` are called as [`Api`] says, `opcodes` is `opcode.opmap`. Raises where this interpreter
+/// lacks something.
 #[pyfunction]
-pub fn prepare_guards(py: Python<'_>, failed: Py<PyAny>, suspending: Py<PyAny>) -> PyResult<()> {
+pub fn prepare_guards(
+    py: Python<'_>,
+    failed: Py<PyAny>,
+    suspending: Py<PyAny>,
+    opcodes: HashMap<String, u32>,
+) -> PyResult<()> {
     if API.get().is_some() {
         return Ok(());
     }
@@ -84,13 +98,35 @@ pub fn prepare_guards(py: Python<'_>, failed: Py<PyAny>, suspending: Py<PyAny>) 
     };
     // SAFETY: the probe is a live function, and the GIL is held.
     let plain = unsafe { get(probe.as_ptr()) }.ok_or_else(lacks)?;
-    let _ = API.set(Api { set, get, plain, failed, suspending });
+    let _ = API.set(Api { set, get, plain, failed, suspending, stores: Stores::new(&opcodes) });
     // SAFETY: the GIL is held; the watcher lives as long as the process.
     if unsafe { watch(function_changed) } < 0 {
         // Without one, functions that are made later are guarded after the next patch only.
         return Err(PyErr::fetch(py));
     }
     Ok(())
+}
+
+/// Whether exceptions are seen where they are raised; else every guarded call goes through us.
+#[pyfunction]
+pub fn guard_by_code(py: Python<'_>, on: bool) {
+    BY_CODE.store(on && frames::again::is_possible(py), Ordering::Release);
+}
+
+/// The function that a frame is a call of, if that is guarded.
+#[pyfunction]
+pub fn guarded_function<'py>(frame: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = frame.py();
+    if !raising::is_known(frame.getattr("f_code")?.as_ptr() as usize) {
+        return Ok(None);
+    }
+    Ok(frames::function_of(frame)?.filter(|function| fits(py, function.as_ptr())))
+}
+
+/// Whether calls of a function go through us, with the arguments that they began with.
+#[pyfunction]
+pub fn goes_through_guard(function: &Bound<'_, PyAny>) -> bool {
+    functions::is_function(function) && API.get().is_some_and(|api| is_guarded(api, function.as_ptr()))
 }
 
 /// Guards what fits the pattern from now on; answers with the functions that are guarded now and were not.
@@ -118,11 +154,16 @@ pub fn guard_again(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
 pub fn let_go<'py>(py: Python<'py>, pattern: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let Some(api) = API.get() else { return Ok(Vec::new()) };
     patterns().retain(|known| known != pattern);
-    let found = heap::functions(py, |_, function| is_guarded(api, function) && !fits(py, function))?;
-    for function in &found {
+    let was_known = raising::forget_all();
+    let found = heap::functions(py, |symbols, function| {
+        let is_ours = is_guarded(api, function) || was_known(cpython::function_code(symbols, function) as usize);
+        is_ours && !fits(py, function)
+    })?;
+    for function in found.iter().filter(|function| is_guarded(api, function.as_ptr())) {
         // SAFETY: it is a live function, and gets back what it had.
         unsafe { (api.set)(function.as_ptr(), api.plain) };
     }
+    guard_again(py)?;
     Ok(found)
 }
 
@@ -133,16 +174,8 @@ pub fn guarded_patterns() -> Vec<String> {
 
 /// Whether this thread makes a guarded call for another time.
 #[pyfunction]
-pub fn is_repeating() -> bool {
-    REPEATED.get() > 0
-}
-
-/// The guarded function whose call is the innermost that this thread is in; none for those that suspend.
-#[pyfunction]
-pub fn innermost_guarded(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
-    let function = ENTERED.with_borrow(|entered| entered.last().copied())?;
-    // SAFETY: who calls a function keeps it until the call has returned.
-    Some(unsafe { Bound::from_borrowed_ptr(py, function as *mut ffi::PyObject) })
+pub fn is_repeating(py: Python<'_>) -> bool {
+    REPEATED.get() > 0 || frames::again::is_in_one(py)
 }
 
 /// Calls a guarded function as if it were not.
@@ -179,16 +212,25 @@ fn is_guarded(api: &Api, function: *mut ffi::PyObject) -> bool {
 fn arm(api: &Api, py: Python<'_>, function: *mut ffi::PyObject) -> bool {
     let Ok(symbols) = cpython::required() else { return false };
     // SAFETY: the function is alive; its code is borrowed from it.
-    let flags = unsafe { Bound::from_borrowed_ptr(py, cpython::function_code(symbols, function)) }
-        .getattr("co_flags")
-        .and_then(|flags| flags.extract::<u32>());
-    let Ok(flags) = flags else { return false };
-    let wanted: Vectorcall = if flags & SUSPENDS == 0 { guarded_call } else { guarded_suspending };
+    let code = unsafe { Bound::from_borrowed_ptr(py, cpython::function_code(symbols, function)) };
+    let Ok(flags) = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>()) else { return false };
+    let suspends = flags & SUSPENDS != 0;
+    let wanted: Vectorcall = if suspends { guarded_suspending } else { guarded_call };
     // SAFETY: as above.
     let own = unsafe { (api.get)(function) };
     let was_plain = own.is_some_and(|own| own as usize == api.plain as usize);
     if !was_plain && !is_guarded(api, function) {
         return false;
+    }
+    let is_new = !suspends && raising::add(code.as_ptr() as usize);
+    // What can't be read is taken for the worse.
+    if !suspends && BY_CODE.load(Ordering::Acquire) && !api.stores.rebind(&code).unwrap_or(true) {
+        if !was_plain {
+            // SAFETY: the function is alive, and gets back what it had.
+            unsafe { (api.set)(function, api.plain) };
+            functions::forget_code_version(py, function);
+        }
+        return is_new && was_plain;
     }
     // SAFETY: the function is alive. What is specialised for it is invalidated by the call.
     unsafe { (api.set)(function, wanted) };
@@ -299,17 +341,15 @@ unsafe fn entered(
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let depth = ENTERED.with_borrow_mut(|entered| {
-        entered.push(function as usize);
-        entered.len()
-    });
+    let depth = ENTERED.get() + 1;
+    ENTERED.set(depth);
     if depth > DEEPEST {
         // SAFETY: who calls the function keeps it until the call has returned.
         unsafe { (api.set)(function, api.plain) };
     }
     // SAFETY: as the caller says.
     let result = unsafe { (api.plain)(function, arguments, count, names) };
-    ENTERED.with_borrow_mut(Vec::pop);
+    ENTERED.set(depth - 1);
     if depth > DEEPEST {
         // SAFETY: as above.
         unsafe { (api.set)(function, guarded_call) };

@@ -12,6 +12,7 @@
 //! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
 //! | [`frames`] | calls that run retired code |
 //! | [`guard`] | functions whose calls may be made again when they fail |
+//! | [`raising`], [`rebinding`] | what is raised below their calls; functions that give their arguments other values |
 //! | [`heap`] | finds live objects |
 //! | [`cpython`] | everything of CPython that is not in its limited API |
 //! | [`finalizing`] | calls that may outlive the interpreter |
@@ -33,6 +34,8 @@ mod job;
 mod json;
 mod listener;
 mod mailbox;
+mod raising;
+mod rebinding;
 mod session;
 mod switching;
 
@@ -95,7 +98,18 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(guard::let_go, module)?,
         wrap_pyfunction!(guard::guarded_patterns, module)?,
         wrap_pyfunction!(guard::is_repeating, module)?,
-        wrap_pyfunction!(guard::innermost_guarded, module)?,
+        wrap_pyfunction!(guard::guard_by_code, module)?,
+        wrap_pyfunction!(guard::guarded_function, module)?,
+        wrap_pyfunction!(guard::goes_through_guard, module)?,
+        wrap_pyfunction!(raising::prepare_raising, module)?,
+        wrap_pyfunction!(raising::expect_watchers, module)?,
+        wrap_pyfunction!(raising::expect_exception, module)?,
+        wrap_pyfunction!(raising::raised, module)?,
+        wrap_pyfunction!(raising::reraised, module)?,
+        wrap_pyfunction!(raising::begun, module)?,
+        wrap_pyfunction!(raising::remember_handled, module)?,
+        wrap_pyfunction!(raising::forget_handled, module)?,
+        wrap_pyfunction!(frames::again::begin_again, module)?,
         wrap_pyfunction!(guard::call_unguarded, module)?,
         wrap_pyfunction!(connection::holds_are_watched, module)?,
         wrap_pyfunction!(heap::functions_of, module)?,

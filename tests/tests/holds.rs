@@ -263,11 +263,13 @@ def ask(function, error, frame=None):
     error.__dict__[_holds._DECIDED] = True
 _holds.ask = ask
 _holds.is_watched = lambda: True
+_guarding.set_hold_for(300)
 threading.excepthook = lambda _: None
 names = {'__name__': 'program'}
 exec(compile(open(sys.argv[1]).read(), sys.argv[1], 'exec'), names)
 _guarding.guard(['program.*'])
-for name in [name for name in names if name.startswith(('held_', 'handled_'))]:
+# What was found out is remembered: the second time it is the same.
+for name in [name for name in names if name.startswith(('held_', 'handled_'))] * 2:
     held.clear()
     thread = threading.Thread(target=names[name])
     thread.start()
@@ -391,7 +393,12 @@ fn what_the_program_would_handle_is_not_held() {
         command.env("PYTHONPATH", repository().join("agent/python")).arg(script).arg(calls);
         let output = command.output().expect("the interpreter starts");
         let text = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(text.lines().count(), CALLS.matches("def h").count(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            text.lines().count(),
+            2 * CALLS.matches("def h").count(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         for line in text.lines() {
             // Where it fails, and not when what lies between has been left.
             let (name, held) = line.split_once(' ').unwrap_or((line, ""));
@@ -401,6 +408,137 @@ fn what_the_program_would_handle_is_not_held() {
                 _ => "",
             };
             assert_eq!(held, wanted, "{}: {line}", python.name());
+        }
+    }
+}
+
+/// What calls give that fail, are mended and begin again: all kinds of functions, and the same for a call further up.
+const KINDS: &str = r"
+import gc, sys, threading
+import hotsplice
+from hotsplice import _guarding, _holds
+
+names = {'__name__': 'program', '__file__': 'program.py'}
+exec(compile(open(sys.argv[1]).read(), 'program.py', 'exec'), names)
+broken = names['divide'].__code__
+choices = []
+def ask(function, error, frame=None):
+    held.append(function.__qualname__)
+    # With variables that its frame has no room for.
+    exec('def divide(x):\n a = b = c = d = e = f = g = [x]\n return hotsplice.is_restarting(), sum(a + b + c + d + e + f + g)', mended)
+    names['divide'].__code__ = mended['divide'].__code__
+    at = frame
+    while choice not in ('divide', at.f_code.co_name):
+        at = at.f_back
+    return _holds.Answer(False, None, None if choice == 'divide' else at)
+mended = {'hotsplice': hotsplice}
+names['hotsplice'] = hotsplice
+_holds.ask = ask
+_holds.is_watched = lambda: True
+_guarding.set_hold_for(300)
+_guarding.guard(['program.*'])
+for choice in ('divide', 'caller'):
+    for name in [name for name in names if name.startswith('kind_')]:
+        for _ in range(20):
+            held = []
+            names['divide'].__code__ = broken
+            _guarding.native.guard_again()
+            result = []
+            thread = threading.Thread(target=lambda: result.append(names[name]()))
+            thread.start()
+            thread.join()
+            gc.collect(0)
+            print(choice, name, held, *result)
+            assert names['hotsplice'].is_restarting() is False
+";
+
+const KIND_CALLS: &str = r"
+import contextlib, functools
+left = []
+def divide(x): return 1 / x
+def rebinding(x):
+    x = x + 0
+    return 1 / x
+def caller(x=0):
+    return divide(x)[1]
+def kind_plain(): return caller()
+def kind_method():
+    class Thing:
+        def caller(self, x): return divide(x)[1]
+    return Thing().caller(0)
+def kind_property():
+    class Thing:
+        @property
+        def caller(self): return divide(0)[1]
+    return Thing().caller
+def kind_constructor():
+    class Base:
+        def __init__(self, x): self.x = divide(x)[1]
+    class Thing(Base):
+        def __init__(self):
+            def caller(): super(Thing, self).__init__(0)
+            caller()
+    return Thing().x
+def kind_closure():
+    outer = [0]
+    def caller():
+        inner = outer
+        return (lambda: inner)() and divide(outer[0])[1]
+    return caller()
+def kind_star():
+    def caller(a, /, b, *rest, c, **more): return divide(a)[1] + b + len(rest) + c + more['d']
+    return caller(0, 0, c=0, d=0)
+def kind_callback():
+    def caller(x): return divide(x)[1]
+    return sorted([0], key=caller)[0]
+def kind_cached():
+    @functools.lru_cache
+    def caller(x): return divide(x)[1]
+    return caller(0)
+def kind_recursion():
+    def caller(n): return divide(0)[1] if n == 0 else caller(n - 1)
+    return caller(5)
+def kind_generator():
+    def numbers(): yield divide(0)[1]
+    def caller(): return sum(numbers())
+    return caller()
+def kind_blocks():
+    left.clear()
+    @contextlib.contextmanager
+    def leaving():
+        try: yield
+        finally: left.append('with')
+    def caller():
+        try:
+            with leaving():
+                try: return divide(0)[1]
+                except KeyError: pass
+        finally:
+            left.append('finally')
+    return caller() * 0 + len(left) * 0
+def kind_handler():
+    def caller():
+        try: {}[0]
+        except KeyError: return divide(0)[1]
+    return caller()
+def kind_comprehension():
+    def caller(): return sum(divide(x)[1] for x in [0]) + sum([divide(x)[1] for x in [0]])
+    return caller()
+";
+
+#[test]
+fn calls_of_every_kind_begin_again_in_their_own_frame() {
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+        let workspace = Workspace::new();
+        let (script, calls) = (workspace.write("kinds.py", KINDS), workspace.write("kind_calls.py", KIND_CALLS));
+        let mut command = Command::new(&python.path);
+        command.env("PYTHONPATH", repository().join("agent/python")).env("PYTHONMALLOC", "debug");
+        let output = command.arg(script).arg(calls).output().expect("the interpreter starts");
+        let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{}: {text}{errors}", python.name());
+        assert_eq!(text.lines().count(), 2 * 20 * KIND_CALLS.matches("def kind").count(), "{text}{errors}");
+        for line in text.lines() {
+            assert!(line.ends_with(" ['divide'] 0"), "{}: {line}\n{errors}", python.name());
         }
     }
 }

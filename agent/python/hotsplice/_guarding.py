@@ -1,24 +1,29 @@
 """Guards for functions of a running program, without a word in its source.
 
-The native half calls these functions in another way (``guard.rs``), which costs a call that does not fail some tens of
-nanoseconds: what fails is put before :func:`failed`. Held is what nobody in the program would handle.
+What is raised below a guarded call is put before :func:`_raised` where it is raised; a call that does not fail costs nothing.
+Functions that give their arguments other values, and those that suspend, are called in another way (``guard.rs``): what
+fails there is put before :func:`failed`. Held is what nobody in the program would handle.
 """
 
 from __future__ import annotations
 
 import sys
 import types
+import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from . import _holds, _hooks
+from . import _again, _holds, _hooks, _terminal
 from ._native import load
 
 _MARK = "__hotsplice_guard__"
+# An exception that a special method may have raised for an answer.
+_ANSWERED = "__hotsplice_answered__"
 _GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
 _OLDEST = (3, 12)
 # What PEP 669 leaves to whoever comes first; a patch uses another one.
 _TOOLS = (4, 3, 5)
+_OWN = (__file__, _holds.__file__)
 
 native: Any = load()  # type: ignore[no-untyped-call]
 
@@ -47,7 +52,9 @@ def guard(patterns: list[str]) -> list[Callable[..., Any]]:
             "hotsplice.wrap or hotsplice.wrap_modules"
         )
     try:
-        native.prepare_guards(failed, suspending)
+        from opcode import opmap
+
+        native.prepare_guards(failed, suspending, dict(opmap))
     except RuntimeError as error:
         raise Unsupported(str(error)) from None
     if not _is_prepared:
@@ -80,7 +87,8 @@ def guard_from_environment(environment: Any) -> None:
 
 
 def _patched(_patch: Any) -> None:
-    """After a patch a function may be of another kind: one that suspends, or none."""
+    """After a patch a function may be of another kind: one that suspends, or none; and has other code."""
+    _forget_handled()
     native.guard_again()
 
 
@@ -98,44 +106,123 @@ def _watch_raising(on: bool) -> None:
     """Has a call held where it fails, before anything of it is left. Else it is held when it has been left."""
     global _tool
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
+    events = monitoring.events
     if on and _tool is None:
         _tool = next((number for number in _TOOLS if monitoring.get_tool(number) is None), None)
         if _tool is None:
             return
         monitoring.use_tool_id(_tool, "hotsplice-guard")
-        monitoring.register_callback(_tool, monitoring.events.RAISE, _raised)
-    if _tool is not None and monitoring.get_tool(_tool) == "hotsplice-guard":
-        monitoring.set_events(_tool, monitoring.events.RAISE if on else monitoring.events.NO_EVENTS)
+        native.prepare_raising(_raised, monitoring.DISABLE)
+        # Native ones: most exceptions are none of ours.
+        monitoring.register_callback(_tool, events.RAISE, native.raised)
+        monitoring.register_callback(_tool, events.RERAISE, native.reraised)
+        monitoring.register_callback(_tool, events.PY_START, native.begun)
+    is_ours = _tool is not None and monitoring.get_tool(_tool) == "hotsplice-guard"
+    if is_ours:
+        monitoring.set_events(_tool, events.RAISE | events.RERAISE if on else events.NO_EVENTS)
+    native.guard_by_code(on and is_ours)
+    _look_for_watchers()
 
 
-def _raised(_code: types.CodeType, _offset: int, error: BaseException) -> None:
-    """Something was raised in a frame, or has come to it."""
-    function = native.innermost_guarded()
-    if function is None or not isinstance(error, Exception):
+def _look_for_watchers() -> None:
+    native.expect_watchers(bool(_holds.settings.hold_for) or _terminal.may_be_there())
+
+
+def set_hold_for(seconds: float | None) -> None:
+    """For how long a call is held also while nobody watches."""
+    _holds.settings.hold_for = seconds
+    _look_for_watchers()
+
+
+def set_even_handled(on: bool) -> None:
+    """Whether what the program would handle is held, too."""
+    settings.even_handled = on
+    _forget_handled()
+
+
+def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
+    """Something was raised in a frame, or has come to it; not called for most of what is not held."""
+    if not isinstance(error, Exception):
+        return
+    frame = sys._getframe(1)
+    decision = _holds.decision_for_frame(error)
+    if decision is not None:
+        if decision[0] is frame:
+            _arrive(frame, code, offset, error, decision[1])
         return
     step = error.__traceback__
-    if step is not None and step.tb_next is not None:
+    has_come = step is not None and step.tb_next is not None and step.tb_next.tb_frame.f_back is frame
+    if has_come and error.__dict__.pop(_ANSWERED, None) is None:
         # It was looked at where it was raised.
         return
-    frame: types.FrameType | None = sys._getframe(1)
-    at = frame
-    while at is not None and at.f_code is not function.__code__:
-        if at.f_code.co_filename in (__file__, _holds.__file__):
-            # Of a generator or a coroutine, which is tried again itself.
-            return
-        at = at.f_back
-    if at is None or not _is_to_be_held(function, error, frame):
+    found = _guarded_call(frame)
+    if found is None:
+        return
+    from . import _handlers
+
+    at, function = found
+    if _handlers.is_answer(error, frame.f_back, code.co_name):
+        # If nobody takes it for one it comes to the caller.
+        error.__dict__[_ANSWERED] = True
+        return
+    if not _is_to_be_held(function, error, frame, offset):
         return
     answer = _holds.ask(function, error, frame)
-    if answer is not None:
+    if answer is None:
+        return
+    target = answer.frame or at
+    if target is at and native.goes_through_guard(function):
         _holds.decide_for(error, function, answer)
+        return
+    _holds.decide_for(error, target, answer)
+    native.expect_exception(True)
+    if target is frame:
+        _arrive(frame, code, offset, error, answer)
+
+
+def _guarded_call(frame: types.FrameType) -> tuple[types.FrameType, types.FunctionType] | None:
+    """The innermost guarded call."""
+    at: types.FrameType | None = frame
+    while at is not None:
+        if at.f_code.co_filename in _OWN:
+            # Of a generator or a coroutine, which is tried again itself.
+            return None
+        function = native.guarded_function(at)
+        if function is not None:
+            return at, function
+        at = at.f_back
+    return None
+
+
+def _arrive(
+    frame: types.FrameType, code: types.CodeType, offset: int, error: BaseException, answer: _holds.Answer
+) -> None:
+    """The exception has come to the call that is to begin again, or to give a value."""
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
+    try:
+        # What was switched off in this code would stay so.
+        monitoring.set_local_events(_tool, code, monitoring.events.NO_EVENTS)
+        monitoring.set_local_events(_tool, code, monitoring.events.PY_START)
+        if not _again.begin(frame, offset, (answer.value,) if answer.is_value else None):
+            return
+        function = native.function_of(frame)
+        if function is not None and function.__code__ is not code:
+            monitoring.set_local_events(_tool, function.__code__, monitoring.events.PY_START)
+    except (RuntimeError, ValueError) as failed:
+        sys.stderr.write(f"hotsplice: {code.co_qualname} can't begin again: {failed}; its exception goes its way\n")
+        _holds.decide_to_raise(error)
+    else:
+        _holds.settled(error)
+    native.expect_exception(False)
 
 
 def _ask(function: types.FunctionType, error: Exception) -> _holds.Answer | None:
     return _holds.ask(function, error) if _is_to_be_held(function, error, sys._getframe(2)) else None
 
 
-def _is_to_be_held(function: types.FunctionType, error: Exception, caller: types.FrameType | None) -> bool:
+def _is_to_be_held(
+    function: types.FunctionType, error: Exception, caller: types.FrameType | None, offset: int | None = None
+) -> bool:
     if function.__dict__.get(_MARK) is not None or type(error) in (StopIteration, StopAsyncIteration):
         return False
     if _holds.is_decided(error) or not _holds.is_watched():
@@ -143,7 +230,36 @@ def _is_to_be_held(function: types.FunctionType, error: Exception, caller: types
     # Once a call has failed, not at every start.
     from . import _handlers
 
-    return settings.even_handled or not _handlers.would_handle(error, caller, function)
+    if settings.even_handled:
+        return True
+    if offset is None and _handlers.is_answer(error, caller, function.__name__):
+        return False
+    handled = _handlers.would_handle(error, caller)
+    if handled is not None and handled >= 0 and caller is not None and offset is not None:
+        _remember_handled(caller, offset, type(error), handled)
+    return handled is None
+
+
+# What native code is told of by address, for as long as it is there.
+_remembered: dict[int, weakref.ref[Any]] = {}
+
+
+def _remember_handled(frame: types.FrameType, offset: int, kind: type, depth: int) -> None:
+    """From now on it costs nothing to find out."""
+    native.remember_handled(frame, offset, kind, depth)
+    step: types.FrameType | None = frame
+    concerned: list[Any] = [kind]
+    while step is not None and depth >= 0:
+        concerned.append(step.f_code)
+        step, depth = step.f_back, depth - 1
+    for thing in concerned:
+        if id(thing) not in _remembered:
+            _remembered[id(thing)] = weakref.ref(thing, _forget_handled)
+
+
+def _forget_handled(_gone: object = None) -> None:
+    native.forget_handled()
+    _remembered.clear()
 
 
 def suspending(function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:

@@ -19,23 +19,28 @@ _SWALLOWING = {"suppress", "raises", "assertRaises", "assertRaisesRegex"}
 _ANSWERS = (AttributeError, LookupError, StopIteration, NotImplementedError)
 
 
-def would_handle(error: BaseException, frame: types.FrameType | None, function: types.FunctionType) -> bool:
-    """Whether a frame from this one on outwards would."""
-    name = function.__name__
+def is_answer(error: BaseException, caller: types.FrameType | None, name: str) -> bool:
+    """Whether a function of this name raises what C code that calls it may take for an answer."""
     is_special = name.startswith("__") and name.endswith("__") and name != "__init__" and name != "__call__"
-    if (
-        isinstance(error, _ANSWERS)
-        and frame is not None
-        and (is_special or _is_asked_for_attribute(error, frame, name))
-    ):
-        return True
-    if isinstance(error, TypeError) and name in ("__len__", "__length_hint__"):
-        return True
+    if isinstance(error, _ANSWERS) and caller is not None:
+        return is_special or _is_asked_for_attribute(error, caller, name)
+    return isinstance(error, TypeError) and name in ("__len__", "__length_hint__")
+
+
+def would_handle(error: BaseException, frame: types.FrameType | None) -> int | None:
+    """How many calls further up an exception would be handled that was raised in this frame; nothing if it would not.
+
+    Less than 0 if that need not be so the next time.
+    """
+    depth = 0
     while frame is not None:
-        if frame.f_code.co_filename != __file__ and _catches(frame, error):
-            return True
+        if frame.f_code.co_filename != __file__:
+            found = _catches(frame, error)
+            if found is not None:
+                return depth if found else -1
         frame = frame.f_back
-    return False
+        depth += 1
+    return None
 
 
 def _is_asked_for_attribute(error: BaseException, frame: types.FrameType, name: str) -> bool:
@@ -46,7 +51,8 @@ def _is_asked_for_attribute(error: BaseException, frame: types.FrameType, name: 
     return bool(called) and name in frame.f_code.co_consts
 
 
-def _catches(frame: types.FrameType, error: BaseException) -> bool:
+def _catches(frame: types.FrameType, error: BaseException) -> bool | None:
+    """Nothing if it does not; else whether it does as often as it comes there."""
     code = frame.f_code
     is_installed = _holds.is_installed(code.co_filename)
     for clause in _clauses(code, frame.f_lasti):
@@ -59,14 +65,15 @@ def _catches(frame: types.FrameType, error: BaseException) -> bool:
             # A `with` block that says so.
             return True
         kinds = _evaluate(frame, clause)
+        is_lasting = not any(names[0] in code.co_varnames for names in clause)
         if kinds is None:
             if not is_installed:
-                return True
+                return is_lasting
             continue
         catch_all = (Exception, BaseException)
         if any(isinstance(error, kind) and not (is_installed and kind in catch_all) for kind in kinds):
-            return True
-    return False
+            return is_lasting
+    return None
 
 
 # An expression of names and attributes: ("name", "attribute", …), several for a tuple.

@@ -29,11 +29,12 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Answer:
-    """A value that the call is to return, or that it is to be tried again."""
+    """A value that the call is to return, or that it is to be tried again: the guarded one, or another one above it."""
 
-    def __init__(self, is_value: bool, value: Any = None) -> None:
+    def __init__(self, is_value: bool, value: Any = None, frame: FrameType | None = None) -> None:
         self.is_value = is_value
         self.value = value
+        self.frame = frame
 
 
 class Hold:
@@ -202,7 +203,7 @@ def _tell(hold: Hold) -> None:
 def _end(hold: Hold) -> None:
     _held.pop(hold.number, None)
     if hold.answer is None:
-        _decided(hold.error)
+        decide_to_raise(hold.error)
     _notify("hold/ended", {"hold": hold.number, "how": hold.how})
 
 
@@ -266,12 +267,24 @@ def take_decision(error: BaseException, function: object) -> Answer | None:
     return answer
 
 
-def decide_for(error: BaseException, function: object, answer: Answer) -> None:
-    """What becomes of a call is decided before its frames have been left."""
-    error.__dict__[_DECIDED] = (function, answer)
+def decide_for(error: BaseException, call: object, answer: Answer) -> None:
+    """What becomes of a call, by its function or its frame, is decided before its frames have been left."""
+    error.__dict__[_DECIDED] = (call, answer)
 
 
-def _decided(error: BaseException) -> None:
+def decision_for_frame(error: BaseException) -> tuple[FrameType, Answer] | None:
+    """What was decided for a call that is to begin again in its own frame."""
+    found = error.__dict__.get(_DECIDED)
+    return found if type(found) is tuple and type(found[0]) is FrameType else None
+
+
+def settled(error: BaseException) -> None:
+    """It has come about; the same exception may come again."""
+    error.__dict__.pop(_DECIDED, None)
+
+
+def decide_to_raise(error: BaseException) -> None:
+    """An exception is to go its way."""
     error.__dict__[_DECIDED] = True
 
 

@@ -33,6 +33,14 @@ def is_there() -> bool:
         return False
 
 
+def may_be_there() -> bool:
+    """Whether a person may come to sit before the program: what is cheap to know, and does not change."""
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
 def begin(hold: Hold) -> Question | None:
     """Asks, unless another thread is asking."""
     return Question(hold) if _asking.acquire(blocking=False) else None

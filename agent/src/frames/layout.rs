@@ -38,6 +38,8 @@ pub enum Top {
 }
 
 const EXECUTABLE: usize = 0;
+/// The frame of the caller.
+const PREVIOUS: usize = 8;
 const FUNCTION: usize = 16;
 const GLOBALS: usize = 24;
 const BUILTINS: usize = 32;
@@ -137,6 +139,48 @@ fn find(py: Python<'_>) -> PyResult<Option<&'static Layout>> {
     })
 }
 
+/// What can be read of a frame without an object of it.
+#[derive(Clone, Copy)]
+pub struct Caller {
+    pub address: usize,
+    pub code: usize,
+    pub function: usize,
+    pub instruction: usize,
+}
+
+/// The running frame and those that called it.
+pub fn callers(py: Python<'_>) -> impl Iterator<Item = Caller> {
+    // SAFETY: the GIL is held; the result is borrowed from the running frame.
+    callers_of(py, unsafe { ffi::PyEval_GetFrame() }.cast())
+}
+
+/// A frame that has not ended, by its object, and those that called it.
+pub fn callers_of(py: Python<'_>, object: *mut ffi::PyObject) -> impl Iterator<Item = Caller> {
+    let known = layout(py).filter(|_| !object.is_null());
+    // SAFETY: a live frame object, of a version whose layout is known: the field holds its frame.
+    let first = known.map(|_| unsafe { object.cast::<u8>().add(FRAME_OF_OBJECT).cast::<usize>().read() });
+    let (borrowed, owner) = known.map_or((0, 0), |layout| (layout.borrowed, layout.owner));
+    let word = move |frame: usize, offset: usize| {
+        // SAFETY: frames that have not ended lead to their callers' only, and offsets of the table lie within one.
+        unsafe { (frame as *const u8).add(offset).cast::<usize>().read() }
+    };
+    std::iter::successors(first.filter(|frame| *frame != 0), move |frame| {
+        Some(word(*frame, PREVIOUS)).filter(|previous| *previous != 0)
+    })
+    // Between calls into C lie frames of the interpreter's own, which nobody else is shown.
+    .filter(move |frame| {
+        // SAFETY: as above.
+        let owner = unsafe { (*frame as *const u8).add(owner).read() };
+        matches!(owner, OWNED_BY_THREAD | OWNED_BY_GENERATOR)
+    })
+    .map(move |frame| Caller {
+        address: frame,
+        code: word(frame, EXECUTABLE) & !borrowed,
+        function: word(frame, FUNCTION) & !borrowed,
+        instruction: word(frame, INSTRUCTION),
+    })
+}
+
 /// A frame, checked to be the one that its frame object tells of.
 pub struct Frame {
     base: *mut u8,
@@ -176,6 +220,15 @@ impl Frame {
     fn set_word(&self, offset: usize, value: usize) {
         // SAFETY: as above; the GIL is held, so nobody else reads or writes the frame.
         unsafe { self.base.add(offset).cast::<usize>().write(value) };
+    }
+
+    pub fn address(&self) -> usize {
+        self.base as usize
+    }
+
+    /// The address of the code object that it runs.
+    pub fn code(&self) -> usize {
+        self.word(EXECUTABLE) & !self.layout.borrowed
     }
 
     fn owner(&self) -> u8 {

@@ -2,6 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`again`] | calls that an exception is about to leave begin again |
 //! | [`callers`] | functions that mean one thing to such calls and another to all others |
 //! | [`layout`] | where things lie in a frame, by CPython version, and views that check what they read |
 //! | [`moves`] | moves calls to other code |
@@ -10,6 +11,7 @@
 //! | [`restart`] | restarts calls, such as one that a debugger has stopped |
 //! | [`room`] | room for later code in generators and coroutines |
 
+pub mod again;
 mod callers;
 mod layout;
 mod moves;
@@ -19,6 +21,7 @@ mod restart;
 mod room;
 
 pub use callers::{ask_callers, ask_no_more, can_ask_callers};
+pub use layout::callers_of;
 pub use moves::{arrive, can_move, forget_moves, has_moves, move_suspended, plan_moves, release_left};
 pub use names::{can_set_names, look_again, set_name_in_place, set_names};
 pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_restart, started};

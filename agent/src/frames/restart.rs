@@ -22,7 +22,7 @@ use crate::{cpython, job, session};
 /// `CO_GENERATOR`, `CO_COROUTINE`, `CO_ITERABLE_COROUTINE`, `CO_ASYNC_GENERATOR`.
 const SUSPENDS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
 
-const GONE: &str = "the frame has gone on meanwhile";
+pub const GONE: &str = "the frame has gone on meanwhile";
 const NO_ROOM: &str = "the new code needs more room than the frame has";
 const ARGUMENTS: &str = "the new code takes other arguments";
 
@@ -209,14 +209,14 @@ pub fn is_at_line(plan: &Planned, unit: usize) -> bool {
     plan.lines.contains(&unit)
 }
 
-fn code_of<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub fn code_of<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let symbols = cpython::required()?;
     // SAFETY: callers pass functions; the code is borrowed from one.
     Ok(unsafe { Bound::from_borrowed_ptr(function.py(), cpython::function_code(symbols, function.as_ptr())) })
 }
 
 /// What a code object's frames look like.
-struct Shape {
+pub struct Shape {
     arguments: Vec<String>,
     /// By slot: the local variables, the cells that are none of those, the free variables.
     own: usize,
@@ -225,11 +225,11 @@ struct Shape {
     flags: u32,
     stack: usize,
     /// The code unit at which a call begins: behind what makes the generator, where it is one.
-    begins: usize,
+    pub begins: usize,
 }
 
 impl Shape {
-    fn of(code: &Bound<'_, PyAny>, resume: u8) -> PyResult<Self> {
+    pub fn of(code: &Bound<'_, PyAny>, resume: u8) -> PyResult<Self> {
         let names = |name: &str| code.getattr(name)?.extract::<Vec<String>>();
         let number = |name: &str| code.getattr(name)?.extract::<u32>();
         let (flags, locals) = (number("co_flags")?, names("co_varnames")?);
@@ -283,10 +283,10 @@ fn new_cell<'py>(py: Python<'py>, value: Option<&Bound<'py, PyAny>>) -> Option<B
 }
 
 /// What a frame owned and does not hold any more.
-type Dropped<'py> = Vec<Bound<'py, PyAny>>;
+pub type Dropped<'py> = Vec<Bound<'py, PyAny>>;
 
 /// Puts a running call back to the beginning, of the same code or of other code. Whole or not at all.
-fn restart<'py>(
+pub fn restart<'py>(
     frame: &Frame,
     former: &Bound<'py, PyAny>,
     new: &Bound<'py, PyAny>,

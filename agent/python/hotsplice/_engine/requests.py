@@ -171,12 +171,12 @@ def status(_params):
 
 
 def guard(params):
-    from .. import _guarding, _holds
+    from .. import _guarding
 
     if params.get("hold_for") is not None:
-        _holds.settings.hold_for = params["hold_for"] or None
+        _guarding.set_hold_for(params["hold_for"] or None)
     if params.get("even_handled") is not None:
-        _guarding.settings.even_handled = params["even_handled"]
+        _guarding.set_even_handled(params["even_handled"])
     try:
         change = _guarding.let_go if params.get("remove") else _guarding.guard
         functions = change(params["patterns"])
@@ -199,8 +199,10 @@ def _full_name(function):
 
 
 def _running_calls(functions):
-    """Those of the functions that a thread is in."""
-    names = {function.__code__: _full_name(function) for function in functions}
+    """Those of the functions that a thread is in, and whose calls are guarded from their beginning only."""
+    names = {
+        function.__code__: _full_name(function) for function in functions if native.goes_through_guard(function)
+    }
     found = set()
     for frame in native.current_frames().values():
         while frame is not None:

@@ -1,0 +1,95 @@
+"""Has a held call begin again, or return a value, in its own frame: what is above it stays as it is."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+from ._native import load
+
+_MARKER = "hotsplice's outcome"
+_VARIADIC = 0x4 | 0x8
+
+native: Any = load()  # type: ignore[no-untyped-call]
+
+
+class Outcome:
+    """What a call gives that does not begin again in its own frame."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+
+    @property
+    def result(self) -> Any:
+        return self._call()
+
+
+def _template() -> Any:
+    return "hotsplice's outcome".result  # type: ignore[attr-defined]
+
+
+def arguments(frame: types.FrameType) -> tuple[list[Any], dict[str, Any]]:
+    """What a call has for its arguments now; raises ``KeyError`` for one that it has deleted."""
+    code, values = frame.f_code, frame.f_locals
+    names = code.co_varnames
+    given = [values[name] for name in names[: code.co_argcount]]
+    at = code.co_argcount + code.co_kwonlyargcount
+    named = {name: values[name] for name in names[code.co_argcount : at]}
+    if code.co_flags & 0x4:
+        given += values[names[at]]
+        at += 1
+    if code.co_flags & 0x8:
+        named.update(values[names[at]])
+    return given, named
+
+
+def _code_that_gives(code: types.CodeType, outcome: Outcome) -> types.CodeType:
+    """Code of the same arguments, a call of which gives the outcome."""
+    known = _template.__code__
+    count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x4) + bool(code.co_flags & 0x8)
+    return known.replace(
+        co_name=code.co_name,
+        co_filename=code.co_filename,
+        co_firstlineno=code.co_firstlineno,
+        co_argcount=code.co_argcount,
+        co_posonlyargcount=code.co_posonlyargcount,
+        co_kwonlyargcount=code.co_kwonlyargcount,
+        co_flags=known.co_flags | code.co_flags & _VARIADIC,
+        co_nlocals=count,
+        co_varnames=code.co_varnames[:count],
+        co_consts=tuple(outcome if constant == _MARKER else constant for constant in known.co_consts),
+    )
+
+
+def begin(frame: types.FrameType, offset: int, value: tuple[Any] | None) -> bool:
+    """Has a call to which an exception has come begin again, or give the value.
+
+    Answers whether that is done; else the call has blocks to leave before. Raises ``RuntimeError`` where it can't be done.
+    """
+    import dis
+
+    function: Any = native.function_of(frame)
+    if value is not None:
+        outcome = Outcome(lambda: value[0])
+    elif function is None:
+        raise RuntimeError("what is called can't be told")
+    else:
+        try:
+            given, named = arguments(frame)
+        except KeyError as missing:
+            raise RuntimeError(f"it has deleted its argument {missing}") from None
+        # Where the code does not fit into the frame: other arguments, more variables.
+        outcome = Outcome(functools.partial(function, *given, **named))
+    begun: bool = native.begin_again(
+        frame, offset, dis.opmap["RESUME"], value is None, _code_that_gives(frame.f_code, outcome)
+    )
+    return begun
+
+
+def may_begin(frame: types.FrameType) -> bool:
+    """Whether a frame is a call of a plain function: one that can begin again in its own frame."""
+    suspends = 0x20 | 0x80 | 0x100 | 0x200
+    code = frame.f_code
+    return code.co_flags & 0x3 == 0x3 and not code.co_flags & suspends and native.function_of(frame) is not None
