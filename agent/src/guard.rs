@@ -9,15 +9,16 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyTuple};
 
 use crate::cpython::{self, functions, layout, symbol};
+use crate::patterns::{self, fits};
 use crate::rebinding::Stores;
 use crate::{finalizing, frames, heap, raising};
 
@@ -58,17 +59,12 @@ struct Api {
 static API: OnceLock<Api> = OnceLock::new();
 /// Whether functions are guarded by their code where that can be: exceptions are seen where they are raised.
 static BY_CODE: AtomicBool = AtomicBool::new(false);
-static PATTERNS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 thread_local! {
     /// How many calls this thread makes for another time.
     static REPEATED: Cell<usize> = const { Cell::new(0) };
     /// How many calls that go through us this thread is in.
     static ENTERED: Cell<usize> = const { Cell::new(0) };
-}
-
-fn patterns() -> MutexGuard<'static, Vec<String>> {
-    PATTERNS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Finds what is needed; `failed` and `suspending` are called as [`Api`] says, `opcodes` is `opcode.opmap`. Raises where this interpreter
@@ -132,11 +128,7 @@ pub fn goes_through_guard(function: &Bound<'_, PyAny>) -> bool {
 /// Guards what fits the pattern from now on; answers with the functions that are guarded now and were not.
 #[pyfunction]
 pub fn guard<'py>(py: Python<'py>, pattern: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let mut known = patterns();
-    if !known.iter().any(|known| known == pattern) {
-        known.push(pattern.to_owned());
-    }
-    drop(known);
+    patterns::add(pattern);
     guard_again(py)
 }
 
@@ -153,7 +145,7 @@ pub fn guard_again(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
 #[pyfunction]
 pub fn let_go<'py>(py: Python<'py>, pattern: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let Some(api) = API.get() else { return Ok(Vec::new()) };
-    patterns().retain(|known| known != pattern);
+    patterns::remove(pattern);
     let was_known = raising::forget_all();
     let found = heap::functions(py, |symbols, function| {
         let is_ours = is_guarded(api, function) || was_known(cpython::function_code(symbols, function) as usize);
@@ -169,7 +161,7 @@ pub fn let_go<'py>(py: Python<'py>, pattern: &str) -> PyResult<Vec<Bound<'py, Py
 
 #[pyfunction]
 pub fn guarded_patterns() -> Vec<String> {
-    patterns().clone()
+    patterns::all()
 }
 
 /// Whether this thread makes a guarded call for another time.
@@ -250,67 +242,6 @@ extern "C" fn function_changed(event: c_int, function: *mut ffi::PyObject, _new:
         }
     }
     0
-}
-
-/// Whether a function is one that is to be guarded, by the names of its module and its own.
-fn fits(py: Python<'_>, function: *mut ffi::PyObject) -> bool {
-    let patterns = patterns();
-    if patterns.is_empty() {
-        return false;
-    }
-    let Ok(symbols) = cpython::required() else { return false };
-    let globals = cpython::function_globals(symbols, function);
-    let text = |key: &str| -> Option<String> {
-        let key = PyString::intern(py, key);
-        // SAFETY: the globals are a live dictionary, borrowed from the function; what is found is borrowed from it.
-        let found = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyDict_GetItemWithError(globals, key.as_ptr())) };
-        // A subclass of `str` runs no code of its own here: its text is read.
-        found?.cast::<PyString>().ok()?.to_str().ok().map(str::to_owned)
-    };
-    let Some(module) = text("__name__") else { return false };
-    // SAFETY: the function is alive; its code is borrowed from it.
-    let code = unsafe { Bound::from_borrowed_ptr(py, cpython::function_code(symbols, function)) };
-    let Some(name) = code.getattr("co_qualname").ok().and_then(|name| name.extract::<String>().ok()) else {
-        return false;
-    };
-    // A lambda is an expression of the function around it.
-    if name.ends_with('>') {
-        return false;
-    }
-    let script = (module == "__main__")
-        .then(|| text("__file__"))
-        .flatten()
-        .and_then(|path| Some(std::path::Path::new(&path).file_stem()?.to_str()?.to_owned()));
-    std::iter::once(module).chain(script).any(|module| {
-        let whole = format!("{module}.{name}");
-        patterns.iter().any(|pattern| matches(pattern, &module) || matches(pattern, &whole))
-    })
-}
-
-/// `*` stands for any text and `?` for a character, as in a shell.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut at, mut read) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while read < text.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, read));
-                at += 1;
-            }
-            Some(&wanted) if wanted == '?' || wanted == text[read] => {
-                at += 1;
-                read += 1;
-            }
-            _ => {
-                let Some((after, from)) = star else { return false };
-                star = Some((after, from + 1));
-                at = after + 1;
-                read = from + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|rest| *rest == '*')
 }
 
 /// What a guarded function is called through.

@@ -12,7 +12,7 @@
 //! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
 //! | [`frames`] | calls that run retired code |
 //! | [`guard`] | functions whose calls may be made again when they fail |
-//! | [`raising`], [`rebinding`] | what is raised below their calls; functions that give their arguments other values |
+//! | [`patterns`], [`raising`], [`rebinding`] | which those are; what is raised below their calls; functions that give their arguments other values |
 //! | [`heap`] | finds live objects |
 //! | [`cpython`] | everything of CPython that is not in its limited API |
 //! | [`finalizing`] | calls that may outlive the interpreter |
@@ -34,6 +34,7 @@ mod job;
 mod json;
 mod listener;
 mod mailbox;
+mod patterns;
 mod raising;
 mod rebinding;
 mod session;

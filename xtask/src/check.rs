@@ -10,6 +10,7 @@ use crate::tools;
 /// What is typed throughout so far.
 const TYPED: &[&str] = &[
     "_api.py",
+    "_again.py",
     "_forwarding.py",
     "_guard.py",
     "_guarding.py",

@@ -66,7 +66,8 @@ def _code_that_gives(code: types.CodeType, outcome: Outcome) -> types.CodeType:
 def begin(frame: types.FrameType, offset: int, value: tuple[Any] | None) -> bool:
     """Has a call to which an exception has come begin again, or give the value.
 
-    Answers whether that is done; else the call has blocks to leave before. Raises ``RuntimeError`` where it can't be done.
+    Answers whether that is done; else the call has blocks to leave before. Raises ``RuntimeError`` where it can't be
+    done.
     """
     import dis
 

@@ -1,7 +1,7 @@
 """Guards for functions of a running program, without a word in its source.
 
-What is raised below a guarded call is put before :func:`_raised` where it is raised; a call that does not fail costs nothing.
-Functions that give their arguments other values, and those that suspend, are called in another way (``guard.rs``): what
+What is raised below a guarded call is put before :func:`_raised` where it is raised; a call that does not fail costs
+nothing. Functions that give their arguments other values, and those that suspend, are called in another way (``guard.rs``): what
 fails there is put before :func:`failed`. Held is what nobody in the program would handle.
 """
 
@@ -209,7 +209,7 @@ def _arrive(
         if function is not None and function.__code__ is not code:
             monitoring.set_local_events(_tool, function.__code__, monitoring.events.PY_START)
     except (RuntimeError, ValueError) as failed:
-        sys.stderr.write(f"hotsplice: {code.co_qualname} can't begin again: {failed}; its exception goes its way\n")
+        sys.stderr.write(f"hotsplice: {code.co_name} can't begin again: {failed}; its exception goes its way\n")
         _holds.decide_to_raise(error)
     else:
         _holds.settled(error)

@@ -4,11 +4,12 @@
 //! the code as what handles it. The interpreter drops what the call has on its stack, goes there, and asks for an event as at the
 //! start of any call; there the frame is put back to its beginning, as of a call that a debugger has stopped ([`super::restart`]).
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
 use super::layout::{self, Frame};
@@ -62,8 +63,8 @@ pub fn is_possible(py: Python<'_>) -> bool {
 
 /// `co_exceptiontable` in a code object: found in one whose table is no other's.
 fn table_field(py: Python<'_>) -> Option<usize> {
-    static FIELD: OnceLock<Option<usize>> = OnceLock::new();
-    *FIELD.get_or_init(|| {
+    static FIELD: PyOnceLock<Option<usize>> = PyOnceLock::new();
+    *FIELD.get_or_init(py, || {
         let probe = py.eval(c"compile('try:\\n a\\nexcept b:\\n c', '', 'exec')", None, None).ok()?;
         let table = probe.getattr("co_exceptiontable").ok()?;
         let words = probe.get_type().getattr("__basicsize__").ok()?.extract::<usize>().ok()? / size_of::<usize>();

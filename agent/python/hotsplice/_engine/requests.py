@@ -200,9 +200,7 @@ def _full_name(function):
 
 def _running_calls(functions):
     """Those of the functions that a thread is in, and whose calls are guarded from their beginning only."""
-    names = {
-        function.__code__: _full_name(function) for function in functions if native.goes_through_guard(function)
-    }
+    names = {function.__code__: _full_name(function) for function in functions if native.goes_through_guard(function)}
     found = set()
     for frame in native.current_frames().values():
         while frame is not None:
