@@ -18,17 +18,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyTuple};
 
 use crate::cpython::{self, functions, layout, symbol};
+use crate::frames::Vectorcall;
 use crate::patterns::{self, fits};
 use crate::rebinding::Stores;
 use crate::{finalizing, frames, heap, raising};
 
-/// It may be unwound by `pthread_exit`, as [`finalizing`] says: what calls it has nothing to drop.
-type Vectorcall = unsafe extern "C-unwind" fn(
-    *mut ffi::PyObject,
-    *const *mut ffi::PyObject,
-    usize,
-    *mut ffi::PyObject,
-) -> *mut ffi::PyObject;
 type SetVectorcall = unsafe extern "C" fn(*mut ffi::PyObject, Vectorcall);
 type GetVectorcall = unsafe extern "C" fn(*mut ffi::PyObject) -> Option<Vectorcall>;
 type Watcher = extern "C" fn(c_int, *mut ffi::PyObject, *mut ffi::PyObject) -> c_int;
@@ -54,6 +48,26 @@ struct Api {
     /// What is called in place of a function that suspends: `suspending(function, arguments, named)`.
     suspending: Py<PyAny>,
     stores: Stores,
+}
+
+impl Api {
+    /// What a function is called through, but for what a patch puts before it for a while.
+    ///
+    /// # Safety
+    /// It is a live function.
+    unsafe fn own(&self, function: *mut ffi::PyObject) -> Option<Vectorcall> {
+        // SAFETY: by the caller's word.
+        frames::beneath(function).or_else(|| unsafe { (self.get)(function) })
+    }
+
+    /// # Safety
+    /// It is a live function.
+    unsafe fn call_through(&self, function: *mut ffi::PyObject, wanted: Vectorcall) {
+        if !frames::exchange_beneath(function, wanted) {
+            // SAFETY: by the caller's word. What is specialised for the function is invalidated.
+            unsafe { (self.set)(function, wanted) };
+        }
+    }
 }
 
 static API: OnceLock<Api> = OnceLock::new();
@@ -153,7 +167,7 @@ pub fn let_go<'py>(py: Python<'py>, pattern: &str) -> PyResult<Vec<Bound<'py, Py
     })?;
     for function in found.iter().filter(|function| is_guarded(api, function.as_ptr())) {
         // SAFETY: it is a live function, and gets back what it had.
-        unsafe { (api.set)(function.as_ptr(), api.plain) };
+        unsafe { api.call_through(function.as_ptr(), api.plain) };
     }
     guard_again(py)?;
     Ok(found)
@@ -194,7 +208,7 @@ pub fn call_unguarded<'py>(
 
 fn is_guarded(api: &Api, function: *mut ffi::PyObject) -> bool {
     // SAFETY: callers pass live functions.
-    let own = unsafe { (api.get)(function) };
+    let own = unsafe { api.own(function) };
     own.is_some_and(|own| {
         [guarded_call as Vectorcall, guarded_suspending].iter().any(|ours| *ours as usize == own as usize)
     })
@@ -209,23 +223,24 @@ fn arm(api: &Api, py: Python<'_>, function: *mut ffi::PyObject) -> bool {
     let suspends = flags & SUSPENDS != 0;
     let wanted: Vectorcall = if suspends { guarded_suspending } else { guarded_call };
     // SAFETY: as above.
-    let own = unsafe { (api.get)(function) };
+    let own = unsafe { api.own(function) };
     let was_plain = own.is_some_and(|own| own as usize == api.plain as usize);
-    if !was_plain && !is_guarded(api, function) {
-        return false;
-    }
     let is_new = !suspends && raising::add(code.as_ptr() as usize);
     // What can't be read is taken for the worse.
     if !suspends && BY_CODE.load(Ordering::Acquire) && !api.stores.rebind(&code).unwrap_or(true) {
-        if !was_plain {
+        if is_guarded(api, function) {
             // SAFETY: the function is alive, and gets back what it had.
-            unsafe { (api.set)(function, api.plain) };
+            unsafe { api.call_through(function, api.plain) };
             functions::forget_code_version(py, function);
         }
-        return is_new && was_plain;
+        return is_new;
+    }
+    if !was_plain && !is_guarded(api, function) {
+        // Somebody else calls it in a way of their own.
+        return false;
     }
     // SAFETY: the function is alive. What is specialised for it is invalidated by the call.
-    unsafe { (api.set)(function, wanted) };
+    unsafe { api.call_through(function, wanted) };
     functions::forget_code_version(py, function);
     was_plain
 }
@@ -276,14 +291,14 @@ unsafe fn entered(
     ENTERED.set(depth);
     if depth > DEEPEST {
         // SAFETY: who calls the function keeps it until the call has returned.
-        unsafe { (api.set)(function, api.plain) };
+        unsafe { api.call_through(function, api.plain) };
     }
     // SAFETY: as the caller says.
     let result = unsafe { (api.plain)(function, arguments, count, names) };
     ENTERED.set(depth - 1);
     if depth > DEEPEST {
         // SAFETY: as above.
-        unsafe { (api.set)(function, guarded_call) };
+        unsafe { api.call_through(function, guarded_call) };
     }
     result
 }

@@ -1,8 +1,8 @@
 """Guards for functions of a running program, without a word in its source.
 
 What is raised below a guarded call is put before :func:`_raised` where it is raised; a call that does not fail costs
-nothing. Functions that give their arguments other values, and those that suspend, are called in another way (``guard.rs``): what
-fails there is put before :func:`failed`. Held is what nobody in the program would handle.
+nothing. Functions that give their arguments other values, and those that suspend, are called in another way
+(``guard.rs``): what fails there is put before :func:`failed`. Held is what nobody in the program would handle.
 """
 
 from __future__ import annotations

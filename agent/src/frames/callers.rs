@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use crate::cpython::{functions, symbol};
 
 /// It may be unwound by `pthread_exit`: what calls it has nothing to drop.
-type Vectorcall = unsafe extern "C-unwind" fn(
+pub type Vectorcall = unsafe extern "C-unwind" fn(
     *mut ffi::PyObject,
     *const *mut ffi::PyObject,
     usize,
@@ -218,6 +218,19 @@ pub fn ask_no_more(function: &Bound<'_, PyAny>) -> PyResult<()> {
     // Not while it is locked: what is freed may run code.
     drop(entry);
     Ok(())
+}
+
+/// What a function that asks is called through otherwise; nothing for one that does not.
+pub fn beneath(function: *mut ffi::PyObject) -> Option<Vectorcall> {
+    asked().as_ref().and_then(|known| known.get(&(function as usize))).map(|entry| entry.before)
+}
+
+/// Has a function that asks called through something else otherwise. False for one that does not.
+pub fn exchange_beneath(function: *mut ffi::PyObject, wanted: Vectorcall) -> bool {
+    let mut known = asked();
+    let Some(entry) = known.as_mut().and_then(|known| known.get_mut(&(function as usize))) else { return false };
+    entry.before = wanted;
+    true
 }
 
 unsafe extern "C-unwind" fn choose(
