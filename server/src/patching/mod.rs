@@ -68,23 +68,26 @@ fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
         return attempts.into_iter().flat_map(Attempt::results).collect();
     }
     let at_once = !wanted.dry_run && (attempts.len() == 1 || wanted.each);
-    std::thread::scope(|scope| {
-        for attempt in &mut attempts {
-            scope.spawn(move || attempt.prepare(at_once));
-        }
-    });
+    at_the_same_time(&mut attempts, |attempt| attempt.prepare(at_once));
     if attempts.iter().any(Attempt::is_refused) && !wanted.each {
         hold_back(&mut attempts);
     }
     if wanted.cancel.is_cancelled() {
         cancel(&mut attempts);
     }
-    std::thread::scope(|scope| {
-        for attempt in &mut attempts {
-            scope.spawn(move || attempt.finish(wanted.dry_run));
-        }
-    });
+    at_the_same_time(&mut attempts, |attempt| attempt.finish(wanted.dry_run));
     attempts.into_iter().flat_map(Attempt::results).collect()
+}
+
+/// No process waits for another one.
+fn at_the_same_time<'a>(attempts: &mut [Attempt<'a>], work: impl Fn(&mut Attempt<'a>) + Sync) {
+    let Some((first, others)) = attempts.split_first_mut() else { return };
+    std::thread::scope(|scope| {
+        for attempt in others {
+            scope.spawn(|| work(attempt));
+        }
+        work(first);
+    });
 }
 
 /// What one process has to change; nothing if it has loaded none of the files.
