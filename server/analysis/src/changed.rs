@@ -2,8 +2,7 @@
 
 use crate::matching::match_items;
 use crate::outline::{Outline, inner_prefix};
-use crate::tree::{Node, flattened};
-
+use crate::tree::{Node, Nodes, flattened};
 /// Qualified names of definitions that differ in structure, innermost ones: a changed nested function is named, the
 /// function around it only if it changed too. Added definitions are named, removed ones are not.
 pub fn changed_definitions(live: &Outline, new: &Outline) -> Vec<String> {
@@ -15,7 +14,7 @@ pub fn changed_definitions(live: &Outline, new: &Outline) -> Vec<String> {
 }
 
 /// Answers whether a definition is gone.
-fn compare(live: &[Node], new: &[Node], prefix: &str, names: &mut Vec<String>) -> bool {
+fn compare(live: &Nodes, new: &Nodes, prefix: &str, names: &mut Vec<String>) -> bool {
     let definitions = |items| flattened(items).into_iter().map(|(node, _)| node).collect::<Vec<_>>();
     let (live, new) = (definitions(live), definitions(new));
     let matching = match_items(&live, &new);

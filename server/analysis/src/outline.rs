@@ -1,13 +1,12 @@
 //! The outline of a text: what is defined where, and what does not parse.
 
-use rustc_hash::FxHashMap as HashMap;
-
 use hotsplice_channel::patch::What;
+use rustc_hash::FxHashMap as HashMap;
 
 use crate::lines::Lines;
 use crate::parse::{self, ParsedFile};
 use crate::splice::find;
-use crate::tree::Node;
+use crate::tree::Nodes;
 
 /// A parsed text. Parsing never fails: what does not parse is told by [`Outline::problems`].
 #[derive(Debug, Clone)]
@@ -105,7 +104,7 @@ impl Outline {
         found
     }
 
-    fn collect(&self, items: &[Node], prefix: &str, found: &mut Vec<Definition>) {
+    fn collect(&self, items: &Nodes, prefix: &str, found: &mut Vec<Definition>) {
         for item in items {
             let Some(parts) = &item.definition else {
                 self.collect(&item.body, prefix, found);
@@ -119,8 +118,8 @@ impl Outline {
                 is_async: parts.is_async,
                 line: item.line,
                 name_line: parts.header_line,
-                name_start_column: self.lines.column_of(parts.name_span.0),
-                name_end_column: self.lines.column_of(parts.name_span.1),
+                name_start_column: parts.name_columns.0,
+                name_end_column: parts.name_columns.1,
                 end_line: item.end_line,
                 occurrence: 0,
             });

@@ -14,6 +14,7 @@ pub(crate) type Span = (usize, usize);
 
 /// One statement of a module, a class or (definitions only) a function or a compound statement.
 ///
+/// Nothing in it counts from the beginning of the text but lines: versions of a text share the nodes of what did not move.
 /// Simple statements that share a physical line are one node, because only whole lines are ever cut out.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -56,7 +57,53 @@ pub(crate) struct Node {
     pub main_guard: bool,
     pub definition: Option<Box<Parts>>,
     /// Of a class its statements, of a function or a block the definitions in it.
-    pub body: Vec<Node>,
+    pub body: Nodes,
+}
+
+/// Statements in text order. Versions of a text share those that are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Nodes(Vec<Arc<Node>>);
+
+/// One after the other.
+pub(crate) type NodesIter<'a> = std::iter::Map<std::slice::Iter<'a, Arc<Node>>, fn(&'a Arc<Node>) -> &'a Node>;
+
+impl Nodes {
+    pub fn iter(&self) -> NodesIter<'_> {
+        self.0.iter().map(Arc::as_ref)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn shared(&self) -> &[Arc<Node>] {
+        &self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Nodes {
+    type Item = &'a Node;
+    type IntoIter = NodesIter<'a>;
+
+    fn into_iter(self) -> NodesIter<'a> {
+        self.iter()
+    }
+}
+
+impl FromIterator<Arc<Node>> for Nodes {
+    fn from_iter<T: IntoIterator<Item = Arc<Node>>>(nodes: T) -> Self {
+        Self(nodes.into_iter().collect())
+    }
+}
+
+impl FromIterator<Node> for Nodes {
+    fn from_iter<T: IntoIterator<Item = Node>>(nodes: T) -> Self {
+        nodes.into_iter().map(Arc::new).collect()
+    }
 }
 
 /// How the items of something are named among what statements read and write.
@@ -83,8 +130,8 @@ pub(crate) struct Binding {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parts {
     pub is_async: bool,
-    /// Bytes of the name in the text.
-    pub name_span: Span,
+    /// Where the name begins and ends on its line, in bytes.
+    pub name_columns: (u32, u32),
     /// The line of `def` or `class`.
     pub name_line: u32,
     /// The line of the name itself (another one only after a backslash).
@@ -132,7 +179,7 @@ pub(crate) struct Place {
     pub like: u64,
     /// What gives the function's variables their values.
     pub bindings: Arc<Vec<Rebinding>>,
-    /// The part of the text, in bytes, that an iteration begins with here; what is bound there is bound again.
+    /// The part of the text, in bytes from the beginning of the definition, that an iteration begins with here; what is bound there is bound again.
     pub repeated: Option<[usize; 2]>,
     /// Line, column in bytes, last line and column.
     pub at: [u32; 4],
@@ -143,6 +190,7 @@ pub(crate) struct Place {
 pub(crate) struct Rebinding {
     pub name: String,
     pub how: u64,
+    /// In bytes from the beginning of the definition.
     pub at: usize,
 }
 
@@ -159,6 +207,7 @@ pub(crate) enum PlaceKind {
 pub(crate) struct DefaultValue {
     pub parameter: String,
     pub hash: u64,
+    /// Bytes, from the beginning of the definition's first line.
     pub span: Span,
     pub reads: Vec<String>,
     /// What it does when it is evaluated.
@@ -208,7 +257,7 @@ impl Node {
 }
 
 /// Definitions of a scope in text order, those in blocks too, each with the block that it stands in.
-pub(crate) fn flattened(items: &[Node]) -> Vec<(&Node, Option<&Node>)> {
+pub(crate) fn flattened(items: &Nodes) -> Vec<(&Node, Option<&Node>)> {
     let mut found = Vec::new();
     for item in items {
         if item.is_definition() {

@@ -1,10 +1,9 @@
 //! Names of other modules that have other values now, as the imports of this module know them.
 
+use hotsplice_channel::patch::What;
 use rustc_hash::FxHashSet as HashSet;
 
-use hotsplice_channel::patch::What;
-
-use crate::tree::Node;
+use crate::tree::{Node, Nodes};
 
 /// Which module a text is, and what changed elsewhere.
 #[derive(Debug, Clone, Default)]
@@ -32,16 +31,16 @@ impl Foreign {
     }
 
     /// How the module calls what runs edited code.
-    pub(crate) fn calls(&self, items: &[Node]) -> HashSet<String> {
+    pub(crate) fn calls(&self, items: &Nodes) -> HashSet<String> {
         self.imported(&self.called, items)
     }
 
     /// The decorators among them.
-    pub(crate) fn decorators(&self, items: &[Node]) -> HashSet<String> {
+    pub(crate) fn decorators(&self, items: &Nodes) -> HashSet<String> {
         self.imported(&self.decorating, items)
     }
 
-    fn imported(&self, names: &HashSet<String>, items: &[Node]) -> HashSet<String> {
+    fn imported(&self, names: &HashSet<String>, items: &Nodes) -> HashSet<String> {
         let imports = items.iter().filter(|item| item.what == What::Import);
         imports
             .map(|import| self.known_as(names, import))

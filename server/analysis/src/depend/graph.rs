@@ -1,9 +1,8 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
-use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
-
 use crate::effects::{EAGER, Effects};
-use crate::tree::{Node, flattened};
+use crate::tree::{Node, Nodes, flattened};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// Methods that run when a class is called.
 const MAKING: [&str; 3] = ["__init__", "__new__", "__post_init__"];
@@ -53,7 +52,7 @@ struct Context<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub fn new(items: &'a [Node]) -> Self {
+    pub fn new(items: &'a Nodes) -> Self {
         let mut graph = Self {
             functions: HashMap::default(),
             classes: HashMap::default(),

@@ -1,14 +1,13 @@
 //! A statement, or a definition with its decorators, that is run again because somebody asks for it.
 
-use hotsplice_channel::patch::{Change, FilePatch, Kind, Part};
-
 use super::Comparison;
 use super::bindings::Names;
 use super::edits::{definition_edit, statement_edit};
 use super::scope::Scope;
 use crate::depend::foreign::Foreign;
 use crate::outline::Outline;
-use crate::tree::Node;
+use crate::tree::{Node, Nodes};
+use hotsplice_channel::patch::{Change, FilePatch, Kind, Part};
 
 /// Runs again what stands at a line of `shown`, a text that an editor shows, with all that follows from it. Nothing if it is not
 /// in the live text, or nothing to run: a definition without decorators.
@@ -37,14 +36,14 @@ pub fn run_again(path: &str, base_version: u64, live: &Outline, shown: &Outline,
 }
 
 /// The statement of a module or class around a line: of a class the statement in it, or the class itself at its header.
-fn node_at<'a>(items: &'a [Node], scope: &Scope<'a>, line: u32) -> Option<(&'a Node, Scope<'a>)> {
+fn node_at<'a>(items: &'a Nodes, scope: &Scope<'a>, line: u32) -> Option<(&'a Node, Scope<'a>)> {
     let node = items.iter().find(|item| (item.line..=item.end_line).contains(&line))?;
     let inner = node.is_class().then(|| node_at(&node.body, &scope.in_class(node), line)).flatten();
     Some(inner.unwrap_or_else(|| (node, scope.clone())))
 }
 
 /// The nearest statement of the same structure in the classes of these names.
-fn same<'a>(items: &'a [Node], scope: &Scope<'a>, path: &[String], wanted: &Node) -> Option<(&'a Node, Scope<'a>)> {
+fn same<'a>(items: &'a Nodes, scope: &Scope<'a>, path: &[String], wanted: &Node) -> Option<(&'a Node, Scope<'a>)> {
     if let Some((name, rest)) = path.split_first() {
         let mut classes = items.iter().filter(|item| item.is_class() && item.name == *name);
         return classes.find_map(|class| same(&class.body, &scope.in_class(class), rest, wanted));
@@ -55,7 +54,7 @@ fn same<'a>(items: &'a [Node], scope: &Scope<'a>, path: &[String], wanted: &Node
 
 impl<'a> Comparison<'a> {
     /// Every node is what it was.
-    fn adopt(&mut self, items: &'a [Node], path: &mut Vec<String>) {
+    fn adopt(&mut self, items: &'a Nodes, path: &mut Vec<String>) {
         let all: Vec<&Node> = items.iter().collect();
         self.names.insert(path.clone(), Names::compare(&all, &all));
         for node in items {

@@ -1,14 +1,13 @@
 //! What was decorated by code that is edited now. New code of the wrappers that a decorator made is live everywhere; what
 //! the decorator itself did, when it was called, is not done again unasked: it is told.
 
-use rustc_hash::FxHashSet as HashSet;
-
 use hotsplice_channel::patch::{Change, Kind, Part};
+use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
 use super::edits::definition_edit;
 use super::scope::Scope;
-use crate::tree::Node;
+use crate::tree::{Node, Nodes};
 
 impl<'a> Comparison<'a> {
     pub(super) fn tell_decorated(&mut self) {
@@ -45,7 +44,7 @@ impl<'a> Comparison<'a> {
         self.edit_for(node).is_some_and(|edit| edit.change == Change::Changed && edit.parts.contains(&Part::Body))
     }
 
-    fn tell_decorated_by(&mut self, items: &'a [Node], scope: &Scope<'a>, edited: &HashSet<String>) {
+    fn tell_decorated_by(&mut self, items: &'a Nodes, scope: &Scope<'a>, edited: &HashSet<String>) {
         for node in items {
             let Some(parts) = &node.definition else { continue };
             // What is decorated anew anyway needs no word.

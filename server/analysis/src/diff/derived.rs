@@ -1,8 +1,7 @@
 //! What did not change itself but was computed from something that did.
 
-use rustc_hash::FxHashSet as HashSet;
-
 use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
+use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
 use super::derived_headers::reads_any;
@@ -11,7 +10,7 @@ use super::scope::Scope;
 use crate::depend::graph::{Graph, runs_inside};
 use crate::effects::EAGER;
 use crate::outline::Outline;
-use crate::tree::{Node, contents, flattened};
+use crate::tree::{Node, Nodes, contents, flattened};
 
 /// Names whose values are other ones now, as far as the walk has come.
 pub(super) type Dirty = HashSet<String>;
@@ -123,14 +122,13 @@ impl<'a> Comparison<'a> {
 
     /// Whether something else of the live module had the definition's name.
     fn takes_a_name(&mut self, node: &Node, scope: &Scope<'a>) -> bool {
-        let live: &[Node] = match scope.class() {
-            Some(class) => self.live_of.get(&std::ptr::from_ref(class)).map_or(&[], |class| &class.body),
-            None if scope.path.is_empty() => &self.live.file.items,
-            None => &[],
+        let live: Option<&Nodes> = match scope.class() {
+            Some(class) => self.live_of.get(&std::ptr::from_ref(class)).map(|class| &class.body),
+            None => scope.path.is_empty().then_some(&self.live.file.items),
         };
         let had = |item: &Node| item.what != node.what && item.binds_name(&node.name);
         self.edit_for(node).is_some_and(|edit| match edit.change {
-            Change::Added => live.iter().any(had),
+            Change::Added => live.into_iter().flatten().any(had),
             _ => edit.kind == Kind::Replaced,
         })
     }
@@ -141,7 +139,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Walks a scope in text order. Answers the names bound in it that have other values now.
-    fn derive(&mut self, items: &'a [Node], scope: &Scope<'a>, dirty: &mut Dirty, called: &mut Callables<'a>) -> Dirty {
+    fn derive(&mut self, items: &'a Nodes, scope: &Scope<'a>, dirty: &mut Dirty, called: &mut Callables<'a>) -> Dirty {
         let mut own = Dirty::default();
         for node in items {
             let fresh = match node.what {
@@ -244,7 +242,7 @@ impl<'a> Comparison<'a> {
     fn derive_block(
         &mut self,
         node: &'a Node,
-        items: &'a [Node],
+        items: &'a Nodes,
         scope: &Scope<'a>,
         dirty: &mut Dirty,
         called: &mut Callables<'a>,
@@ -458,7 +456,7 @@ fn is_binding(edit: &Edit) -> bool {
 }
 
 /// Whether no other definition of the scope has its name.
-fn is_single(node: &Node, items: &[Node]) -> bool {
+fn is_single(node: &Node, items: &Nodes) -> bool {
     flattened(items).iter().filter(|(other, _)| other.is_definition() && other.name == node.name).count() == 1
 }
 

@@ -1,12 +1,11 @@
 //! Headers that were computed from something that changed: defaults, annotations, decorators.
 
-use hotsplice_channel::patch::{Change, Kind, Part};
-
 use super::Comparison;
 use super::derived::Dirty;
 use super::edits::{edit, header_run};
 use super::scope::Scope;
-use crate::tree::Node;
+use crate::tree::{Node, Nodes};
+use hotsplice_channel::patch::{Change, Kind, Part};
 
 impl<'a> Comparison<'a> {
     /// A default that reads such a name is evaluated again, the others keep their values; so are annotations. Decorators
@@ -72,7 +71,7 @@ impl<'a> Comparison<'a> {
 
     /// Whether a name is a class's, before and after.
     pub(super) fn is_class(&self, name: &str) -> bool {
-        let has = |items: &[Node]| items.iter().any(|item| item.is_class() && item.name == name);
+        let has = |items: &Nodes| items.iter().any(|item| item.is_class() && item.name == name);
         has(&self.live.file.items) && has(&self.new.file.items)
     }
 

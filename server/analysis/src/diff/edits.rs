@@ -187,8 +187,9 @@ pub(super) fn header_run(
 ) -> Option<hotsplice_channel::patch::Excerpt> {
     let definition = new.definition.as_ref()?;
     let decorated = parts.iter().any(|part| matches!(part, Part::Decorators | Part::Async));
-    let blanked: Vec<Span> =
-        definition.defaults.iter().filter(|one| !fresh.contains(&one.parameter)).map(|one| one.span).collect();
+    let begin = outline.lines.start_of(new.line);
+    let known = definition.defaults.iter().filter(|one| !fresh.contains(&one.parameter));
+    let blanked: Vec<Span> = known.map(|one| (begin + one.span.0, begin + one.span.1)).collect();
     let lines = if decorated { whole(new) } else { bare(new) };
     // A decorator may look at the defaults.
     let blanked = if decorated { &[] } else { &*blanked };

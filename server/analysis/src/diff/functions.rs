@@ -1,12 +1,11 @@
 //! Two versions of one function.
 
-use hotsplice_channel::patch::{Change, Kind, Part};
-
 use super::Comparison;
 use super::edits::{class_parts, edit, function_kind, function_parts, header_run, local_defaults, needs_run};
 use super::scope::Scope;
 use crate::matching::match_items;
-use crate::tree::{Node, flattened};
+use crate::tree::{Node, Nodes, flattened};
+use hotsplice_channel::patch::{Change, Kind, Part};
 
 impl<'a> Comparison<'a> {
     /// Compares a module's function or a method. Answers whether more than code changed, or whether a class would be made
@@ -48,9 +47,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares definitions inside of a function. One that came or went is a change of the function around it.
-    fn compare_nested(&mut self, live: &'a [Node], new: &'a [Node], scope: &Scope<'a>) {
+    fn compare_nested(&mut self, live: &'a Nodes, new: &'a Nodes, scope: &Scope<'a>) {
         let definitions =
-            |items: &'a [Node]| -> Vec<&'a Node> { flattened(items).into_iter().map(|(node, _)| node).collect() };
+            |items: &'a Nodes| -> Vec<&'a Node> { flattened(items).into_iter().map(|(node, _)| node).collect() };
         let (live, new) = (definitions(live), definitions(new));
         let matching = match_items(&live, &new);
         for (node, partner) in new.iter().zip(matching.live_of) {

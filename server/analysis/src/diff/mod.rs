@@ -15,13 +15,12 @@ mod scope;
 mod stale;
 mod statements;
 
-use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
-
 use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, Unit};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::depend::foreign::Foreign;
 use crate::outline::Outline;
-use crate::tree::Node;
+use crate::tree::{Node, Nodes};
 pub use again::run_again;
 use bindings::Names;
 use excerpt::{Range, cut, whole};
@@ -210,7 +209,7 @@ fn sorted(names: HashSet<String>) -> Vec<String> {
 
 /// Definitions that are followed by another one of their name in the same scope, which does not read it (as
 /// `@value.setter` does).
-fn superseded(items: &[Node]) -> HashSet<Key> {
+fn superseded(items: &Nodes) -> HashSet<Key> {
     let mut found = HashSet::default();
     let mut last: HashMap<&str, &Node> = HashMap::default();
     for item in items {

@@ -1,11 +1,10 @@
 //! Definitions whose live code is known to differ from what the live text says.
 
-use hotsplice_channel::patch::{Change, Kind};
-
 use super::Comparison;
 use super::edits::edit;
 use super::scope::Scope;
-use crate::tree::Node;
+use crate::tree::{Node, Nodes};
+use hotsplice_channel::patch::{Change, Kind};
 
 impl<'a> Comparison<'a> {
     pub(super) fn add_stale(&mut self, names: &[String]) {
@@ -19,7 +18,7 @@ impl<'a> Comparison<'a> {
     /// `unit` is the outermost function around, which is what gets compiled.
     fn mark_stale(
         &mut self,
-        items: &'a [Node],
+        items: &'a Nodes,
         scope: &Scope<'a>,
         names: &[String],
         unit: Option<(&'a Node, &Scope<'a>)>,

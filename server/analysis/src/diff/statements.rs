@@ -1,20 +1,19 @@
 //! The statements of a module or a class, side by side.
 
+use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-
-use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
 
 use super::Comparison;
 use super::bindings::{Names, only_binds, updated};
 use super::edits::{definition_edit, edit, header_run, statement_edit, statement_kind};
 use super::scope::Scope;
 use crate::matching::{Matching, bound_names, match_items};
-use crate::tree::Node;
+use crate::tree::{Node, Nodes};
 
 impl<'a> Comparison<'a> {
     /// Compares all statements of one scope. Answers whether more than code of functions changed.
-    pub(super) fn compare_scope(&mut self, live: &'a [Node], new: &'a [Node], scope: &Scope<'a>) -> bool {
+    pub(super) fn compare_scope(&mut self, live: &'a Nodes, new: &'a Nodes, scope: &Scope<'a>) -> bool {
         let live: Vec<&Node> = live.iter().collect();
         let new: Vec<&Node> = new.iter().collect();
         let matching = match_items(&live, &new);
@@ -323,8 +322,9 @@ impl<'a> Moved<'a> {
 fn single_definitions<'a>(items: &[&'a Node]) -> HashMap<&'a str, (&'a Node, usize)> {
     let mut found: HashMap<&str, Option<(&Node, usize)>> = HashMap::default();
     for (index, item) in items.iter().enumerate() {
-        let inside = if item.is_block() { &item.body[..] } else { std::slice::from_ref(*item) };
-        for node in inside.iter().filter(|node| node.is_definition()) {
+        let inside = item.is_block().then_some(&item.body).into_iter().flatten();
+        let own = std::iter::once(*item).filter(|item| !item.is_block());
+        for node in own.chain(inside).filter(|node| node.is_definition()) {
             found.entry(&node.name).and_modify(|one| *one = None).or_insert(Some((node, index)));
         }
     }

@@ -1,12 +1,11 @@
 //! What a constructor gives to each new object: objects that exist lack what it did not give before.
 
-use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, Stmt, StmtFunctionDef};
-use ruff_text_size::Ranged;
-
 use super::dotted::dotted;
 use super::names::Names;
 use crate::tree::{InstanceAttribute, Node};
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{Expr, Stmt, StmtFunctionDef};
+use ruff_text_size::Ranged;
 
 /// Functions that run once for each object.
 const CONSTRUCTORS: [&str; 3] = ["__init__", "__post_init__", "__attrs_post_init__"];

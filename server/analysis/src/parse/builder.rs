@@ -1,11 +1,5 @@
 //! Makes the plain tree of a scope out of the parser's.
 
-use hotsplice_channel::patch::What;
-use ruff_python_ast::token::TokenKind;
-use ruff_python_ast::visitor::Visitor;
-use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtFunctionDef};
-use ruff_text_size::Ranged;
-
 use super::hashing::{self, hash_of};
 use super::names::Names;
 use super::places;
@@ -14,7 +8,12 @@ use super::tokens::TokenIndex;
 use super::{attributes, effects};
 use crate::effects::Effects;
 use crate::lines::Lines;
-use crate::tree::{Binding, DefaultValue, Node, Parts, Span};
+use crate::tree::{Binding, DefaultValue, Node, Nodes, Parts, Span};
+use hotsplice_channel::patch::What;
+use ruff_python_ast::token::TokenKind;
+use ruff_python_ast::visitor::Visitor;
+use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtFunctionDef};
+use ruff_text_size::Ranged;
 
 /// How long a statement's short name may be, in characters.
 const SHORT_NAME: usize = 40;
@@ -48,16 +47,16 @@ impl<'a> Builder<'a> {
     }
 
     /// The statements of a module. Those that are not its first have no docstring among them.
-    pub fn module(&self, body: &[Stmt], are_first: bool) -> Vec<Node> {
+    pub fn module(&self, body: &[Stmt], are_first: bool) -> Nodes {
         self.statements(body, are_first)
     }
 
     /// The statements of a class.
-    fn scope(&self, body: &[Stmt]) -> Vec<Node> {
+    fn scope(&self, body: &[Stmt]) -> Nodes {
         self.statements(body, true)
     }
 
-    fn statements(&self, body: &[Stmt], are_first: bool) -> Vec<Node> {
+    fn statements(&self, body: &[Stmt], are_first: bool) -> Nodes {
         let mut nodes: Vec<Node> = Vec::with_capacity(body.len());
         for (position, statement) in body.iter().enumerate() {
             if is_filler(statement) {
@@ -69,7 +68,7 @@ impl<'a> Builder<'a> {
                 _ => nodes.push(node),
             }
         }
-        nodes
+        nodes.into_iter().collect()
     }
 
     fn statement(&self, statement: &Stmt, is_first: bool) -> Node {
@@ -112,7 +111,7 @@ impl<'a> Builder<'a> {
             stops,
             main_guard: is_main_guard(statement),
             definition: None,
-            body: Vec::new(),
+            body: Nodes::default(),
         }
     }
 
@@ -133,7 +132,7 @@ impl<'a> Builder<'a> {
             node.hash = hash_of(&(&parts.shell, parts.hashes(|nested| nested.hash)));
             node.frame = hash_of(&(&parts.shell, parts.hashes(|nested| nested.frame)));
             node.shell = hash_of(&parts.shell);
-            node.body = parts.nested;
+            node.body = parts.nested.into_iter().collect();
             let mut own = Names::without_definitions(self.lazy_annotations);
             own.visit_stmt(statement);
             node.own_reads = own.reads;
@@ -165,6 +164,7 @@ impl<'a> Builder<'a> {
 
     fn function(&self, function: &StmtFunctionDef, statement: &Stmt) -> Node {
         let mut node = self.node(statement, What::Function);
+        let begin = self.lines.start_of(node.line);
         let mut structure = Structure::default();
         let docstring = function.body.first().filter(|first| is_docstring(first));
         self.suite(&function.body[usize::from(docstring.is_some())..], &mut structure);
@@ -194,9 +194,9 @@ impl<'a> Builder<'a> {
         annotations.chain(returns).for_each(|annotation| annotated.visit_annotation(annotation));
         parts.annotation_reads = annotated.reads;
         parts.parameters = hashing::parameters(parameters);
-        parts.defaults = parameters.iter().filter_map(|one| self.default(&one)).collect();
+        parts.defaults = parameters.iter().filter_map(|one| self.default(&one, begin)).collect();
         parts.inside = effects::of_function(parameters, &function.body);
-        parts.places = places::of(&function.body, self.text, self.lines);
+        parts.places = places::of(&function.body, self.text, self.lines, begin);
         parts.attributes = attributes::of(function, &structure.nested, self.text);
         parts.decorator_reads = header.reads.clone();
         parts.header_reads = header.reads;
@@ -216,7 +216,7 @@ impl<'a> Builder<'a> {
         node.hash =
             hash_of(&(&shared, parts.parameters, parts.docstring, parts.body, structure.hashes(|nested| nested.hash)));
         node.name = function.name.to_string();
-        node.body = structure.nested;
+        node.body = structure.nested.into_iter().collect();
         node.definition = Some(Box::new(parts));
         node
     }
@@ -265,7 +265,7 @@ impl<'a> Builder<'a> {
         Parts {
             name_line: self.lines.line_of(keyword_at),
             header_line: self.lines.line_of(name_span.0),
-            name_span,
+            name_columns: (self.lines.column_of(name_span.0), self.lines.column_of(name_span.1)),
             ..Parts::default()
         }
     }
@@ -278,7 +278,8 @@ impl<'a> Builder<'a> {
         parts.header_end_line = if parts.one_line { end_line } else { colon_line };
     }
 
-    fn default(&self, parameter: &ruff_python_ast::AnyParameterRef) -> Option<DefaultValue> {
+    /// Of a definition that begins at `begin`.
+    fn default(&self, parameter: &ruff_python_ast::AnyParameterRef, begin: usize) -> Option<DefaultValue> {
         let default: &Expr = parameter.default()?;
         let mut names = Names::new(self.lazy_annotations);
         names.visit_expr(default);
@@ -286,7 +287,7 @@ impl<'a> Builder<'a> {
         Some(DefaultValue {
             parameter: parameter.name().to_string(),
             hash: hashing::expression(default),
-            span: (start, end),
+            span: (start - begin, end - begin),
             reads: names.reads,
             effects: effects::of_expression(default),
             literal: if is_literal(default) { self.text.get(start..end).map(str::to_owned) } else { None },

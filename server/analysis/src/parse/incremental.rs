@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{ParsedFile, parse_part};
 use crate::lines::Lines;
-use crate::tree::{Node, Parts, Place, Rebinding, Span};
+use crate::tree::{Node, Place, Span};
 
 /// What a text parses to, given another one that parses.
 pub(crate) fn parse(known: (&str, &Lines, &ParsedFile), text: &str, lines: &Lines) -> Option<ParsedFile> {
@@ -16,7 +16,7 @@ pub(crate) fn parse(known: (&str, &Lines, &ParsedFile), text: &str, lines: &Line
     if !file.problems.is_empty() {
         return None;
     }
-    let cut = Cut::find(known_text, known_lines, &file.items, text)?;
+    let cut = Cut::find(known_text, known_lines, file.items.shared(), text)?;
     let (known_part, part) = (known_text.get(cut.start..cut.known_end)?, text.get(cut.start..cut.end)?);
     let start_line = lines.line_of(cut.start);
     let touches_future = known_part.contains("__future__")
@@ -36,10 +36,10 @@ pub(crate) fn parse(known: (&str, &Lines, &ParsedFile), text: &str, lines: &Line
         bytes: signed(cut.end) - signed(cut.known_end),
     };
     let (end_line, known_end_line) = (start_line, known_lines.line_of(cut.known_end));
-    let mut items = Vec::with_capacity(file.items.len() + inner.items.len());
-    items.extend_from_slice(&file.items[..cut.first]);
-    items.extend(inner.items.into_iter().map(|item| into.node(item)));
-    items.extend(file.items[cut.last..].iter().map(|item| after.node(item.clone())));
+    let known = file.items.shared();
+    let before = known[..cut.first].iter().cloned();
+    let inside = inner.items.shared().iter().map(|item| into.node(item));
+    let items = before.chain(inside).chain(known[cut.last..].iter().map(|item| after.node(item))).collect();
     Some(ParsedFile {
         items,
         problems: Vec::new(),
@@ -58,8 +58,8 @@ pub(crate) fn parse(known: (&str, &Lines, &ParsedFile), text: &str, lines: &Line
         lazy_annotations: file.lazy_annotations,
         places: joined(
             (&file.places, |place: &Place| place.at[0] < end_line, |place: &Place| place.at[0] < known_end_line),
-            into.places(inner.places).into_iter(),
-            |place| after.places(vec![place.clone()]).remove(0),
+            inner.places.into_iter().map(|place| into.moved(place)),
+            |place| after.moved(place.clone()),
         ),
     })
 }
@@ -76,12 +76,12 @@ struct Cut {
 }
 
 impl Cut {
-    fn find(known: &str, known_lines: &Lines, items: &[Node], text: &str) -> Option<Self> {
+    fn find(known: &str, known_lines: &Lines, items: &[Arc<Node>], text: &str) -> Option<Self> {
         let (old, new) = (known.as_bytes(), text.as_bytes());
         let same_before = common(old.iter().zip(new));
         let room = old.len().min(new.len()) - same_before;
         let same_after = common(old.iter().rev().zip(new.iter().rev())).min(room);
-        let begins = |item: &Node| known_lines.start_of(item.line);
+        let begins = |item: &Arc<Node>| known_lines.start_of(item.line);
         // The last statement before the difference may go on in it, and the next one's beginning decides whether it does.
         let whole = items.partition_point(|item| begins(item) <= same_before);
         let first = whole.saturating_sub(2);
@@ -130,49 +130,35 @@ struct Shift {
 }
 
 impl Shift {
-    fn node(self, mut node: Node) -> Node {
-        node.line = self.line(node.line);
-        node.end_line = self.line(node.end_line);
-        for (line, _) in &mut node.stops {
+    /// What stands on the same lines is shared.
+    fn node(self, node: &Arc<Node>) -> Arc<Node> {
+        if self.lines == 0 {
+            return Arc::clone(node);
+        }
+        let mut moved = Node::clone(node);
+        moved.line = self.line(node.line);
+        moved.end_line = self.line(node.end_line);
+        for (line, _) in &mut moved.stops {
             *line = self.line(*line);
         }
-        if let Some(parts) = &mut node.definition {
-            self.parts(parts);
+        if let Some(parts) = &mut moved.definition {
+            parts.name_line = self.line(parts.name_line);
+            parts.header_line = self.line(parts.header_line);
+            parts.header_end_line = self.line(parts.header_end_line);
+            parts.places.iter_mut().for_each(|place| self.place(place));
         }
-        node.body = node.body.into_iter().map(|inner| self.node(inner)).collect();
-        node
+        moved.body = node.body.shared().iter().map(|inner| self.node(inner)).collect();
+        Arc::new(moved)
     }
 
-    fn parts(self, parts: &mut Parts) {
-        parts.name_span = self.span(parts.name_span);
-        parts.name_line = self.line(parts.name_line);
-        parts.header_line = self.line(parts.header_line);
-        parts.header_end_line = self.line(parts.header_end_line);
-        for default in &mut parts.defaults {
-            default.span = self.span(default.span);
-        }
-        parts.places = self.places(std::mem::take(&mut parts.places));
+    fn moved(self, mut place: Place) -> Place {
+        self.place(&mut place);
+        place
     }
 
-    fn places(self, mut places: Vec<Place>) -> Vec<Place> {
-        // Those of one function share its bindings.
-        let mut shared: Vec<(Arc<Vec<Rebinding>>, Arc<Vec<Rebinding>>)> = Vec::new();
-        for place in &mut places {
-            place.at = [self.line(place.at[0]), place.at[1], self.line(place.at[2]), place.at[3]];
-            place.repeated = place.repeated.map(|[start, end]| [self.offset(start), self.offset(end)]);
-            let known = shared.iter().find(|(before, _)| Arc::ptr_eq(before, &place.bindings));
-            let moved = match known {
-                Some((_, moved)) => Arc::clone(moved),
-                None => {
-                    let moved = |one: &Rebinding| Rebinding { at: self.offset(one.at), ..one.clone() };
-                    let moved = Arc::new(place.bindings.iter().map(moved).collect());
-                    shared.push((Arc::clone(&place.bindings), Arc::clone(&moved)));
-                    moved
-                }
-            };
-            place.bindings = moved;
-        }
-        places
+    fn place(self, place: &mut Place) {
+        place.at[0] = self.line(place.at[0]);
+        place.at[2] = self.line(place.at[2]);
     }
 
     fn span(self, (start, end): Span) -> Span {

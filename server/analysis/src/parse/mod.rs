@@ -22,7 +22,7 @@ use ruff_text_size::Ranged;
 use crate::lines::Lines;
 use crate::misfits::References;
 use crate::outline::Problem;
-use crate::tree::{Node, Place, Span};
+use crate::tree::{Nodes, Place, Span};
 use builder::Builder;
 
 /// Whether this is what a definition gives its name: that does not tell one definition from another.
@@ -33,7 +33,7 @@ pub(crate) fn is_definition(value: u64) -> bool {
 /// Everything that the rest of the crate knows of a text.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ParsedFile {
-    pub items: Vec<Node>,
+    pub items: Nodes,
     pub problems: Vec<Problem>,
     /// Identifiers that are not attributes, in text order.
     pub identifiers: Vec<Span>,

@@ -12,26 +12,30 @@ use crate::lines::Lines;
 use crate::tree::{Place, PlaceKind, Rebinding};
 
 /// The places in a function's body, in text order, those of nested functions included.
-pub(super) fn of(body: &[Stmt], text: &str, lines: &Lines) -> Vec<Place> {
-    find(body, text, lines, true)
+pub(super) fn of(body: &[Stmt], text: &str, lines: &Lines, begin: usize) -> Vec<Place> {
+    let bindings = Arc::new(rebinding::of(body, begin));
+    let mut finder = Finder { text, lines, begin, enters: true, blocks: Vec::new(), bindings, found: Vec::new() };
+    finder.suite(body);
+    finder.found
 }
 
 /// The places among a module's own statements.
 pub(super) fn of_module(body: &[Stmt], text: &str, lines: &Lines) -> Vec<Place> {
-    find(body, text, lines, false)
-}
-
-fn find(body: &[Stmt], text: &str, lines: &Lines, enters: bool) -> Vec<Place> {
     // What a module's statements give goes by what becomes of each.
-    let bindings = Arc::new(if enters { rebinding::of(body) } else { Vec::new() });
-    let mut finder = Finder { text, lines, enters, blocks: Vec::new(), bindings, found: Vec::new() };
-    finder.suite(body);
+    let bindings = Arc::default();
+    let mut finder = Finder { text, lines, begin: 0, enters: false, blocks: Vec::new(), bindings, found: Vec::new() };
+    for statement in body {
+        finder.begin = statement.start().to_usize();
+        finder.statement(statement);
+    }
     finder.found
 }
 
 struct Finder<'a> {
     text: &'a str,
     lines: &'a Lines,
+    /// Where the definition, or the statement of a module, begins.
+    begin: usize,
     /// Whether definitions inside are looked into.
     enters: bool,
     /// What is around a statement and lies on the stack of a call, or decides what happens when it ends.
@@ -56,7 +60,7 @@ impl Finder<'_> {
 
     fn define(&mut self, block: String, body: &[Stmt]) {
         let blocks = std::mem::take(&mut self.blocks);
-        let bindings = std::mem::replace(&mut self.bindings, Arc::new(rebinding::of(body)));
+        let bindings = std::mem::replace(&mut self.bindings, Arc::new(rebinding::of(body, self.begin)));
         self.inside(block, body);
         (self.blocks, self.bindings) = (blocks, bindings);
     }
@@ -88,7 +92,7 @@ impl Finder<'_> {
             blocks: hash_of(&self.blocks),
             like,
             bindings: Arc::clone(&self.bindings),
-            repeated,
+            repeated: repeated.map(|[start, end]| [start - self.begin, end - self.begin]),
             at: [
                 self.lines.line_of(start),
                 self.lines.column_of(start),

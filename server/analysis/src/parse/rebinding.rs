@@ -13,8 +13,8 @@ use super::names::captured;
 use crate::tree::Rebinding;
 
 /// The bindings of a function's own variables, in text order.
-pub(super) fn of(body: &[Stmt]) -> Vec<Rebinding> {
-    let mut finder = Finder { found: Vec::new(), subject: 0 };
+pub(super) fn of(body: &[Stmt], begin: usize) -> Vec<Rebinding> {
+    let mut finder = Finder { found: Vec::new(), subject: 0, begin };
     finder.visit_body(body);
     finder.found
 }
@@ -23,11 +23,13 @@ struct Finder {
     found: Vec<Rebinding>,
     /// What the cases of the `match` around are compared with.
     subject: u64,
+    /// Where the definition begins.
+    begin: usize,
 }
 
 impl Finder {
     fn bind(&mut self, name: &str, how: u64, at: usize) {
-        self.found.push(Rebinding { name: name.to_owned(), how, at });
+        self.found.push(Rebinding { name: name.to_owned(), how, at: at - self.begin });
     }
 
     /// The names in a target; each by its place in it.

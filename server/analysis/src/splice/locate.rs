@@ -1,8 +1,7 @@
 //! Finds definitions and statements by qualified name, with what stands around them.
 
 use crate::outline::{Outline, inner_prefix};
-use crate::tree::Node;
-
+use crate::tree::{Node, Nodes};
 /// A definition or a statement where it stands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -21,7 +20,7 @@ pub(crate) fn find<'a>(outline: &'a Outline, qualified_name: &str) -> Vec<Place<
 }
 
 fn search<'a>(
-    items: &'a [Node],
+    items: &'a Nodes,
     prefix: &str,
     parent: Option<&'a Node>,
     block: Option<&'a Node>,

@@ -7,10 +7,9 @@ use crate::lines::newline_of;
 use crate::matching::match_items;
 use crate::outline::Outline;
 use crate::text::{Changes, blank_lines_before, indentation, indented};
-use crate::tree::Node;
+use crate::tree::{Node, Nodes};
 pub(crate) use locate::find;
 use locate::{Place, parent_name};
-
 /// The live text with one definition (or one statement of a module or class, by what it binds) replaced by that of the new text, added from it, or removed if the new text
 /// lacks it. What a new definition needs to find beside itself (new imports, functions, classes and constants that
 /// it reads) comes along. Nothing when neither text has the definition.
@@ -103,7 +102,7 @@ impl<'a> Splicing<'a> {
 
     /// Puts a statement of the new text where it stands there, as seen from its neighbours. One that stands for a
     /// live statement and binds all that this binds takes its place.
-    fn insert(&mut self, item: &'a Node, live: &'a [Node], new: &'a [Node], class: Option<&Node>) {
+    fn insert(&mut self, item: &'a Node, live: &'a Nodes, new: &'a Nodes, class: Option<&Node>) {
         self.taken.push(item);
         let live: Vec<&Node> = live.iter().collect();
         let new: Vec<&Node> = new.iter().collect();
