@@ -26,15 +26,15 @@ type Version = Vec<(u32, u64)>;
 #[derive(Debug, Default)]
 pub(super) struct Names<'a> {
     /// Names to which the new text gives something else than the live one.
-    pub fresh: HashSet<String>,
+    pub fresh: HashSet<&'a str>,
     /// Names whose value depends on what runs: several are written.
-    pub several: HashSet<String>,
+    pub several: HashSet<&'a str>,
     /// The live statements that give a name its value.
-    former: HashMap<String, Vec<&'a Node>>,
+    former: HashMap<&'a str, Vec<&'a Node>>,
     /// Names that a definition has in the end, whatever statements give them before.
-    pub defined: HashSet<String>,
+    pub defined: HashSet<&'a str>,
     /// Both versions of names that several statements give something.
-    spread: HashMap<String, (Version, Version)>,
+    spread: HashMap<&'a str, (Version, Version)>,
     /// Statements of the new text that make up the values of fresh names.
     pub makers: Vec<&'a Node>,
 }
@@ -46,13 +46,13 @@ impl<'a> Names<'a> {
         for (&name, sequence) in &after {
             let former = before.get(name);
             if has_several(sequence) || former.is_some_and(|former| has_several(former)) {
-                names.several.insert(name.to_owned());
+                names.several.insert(name);
             }
             if sequence.last().is_some_and(|entry| entry.node.is_definition()) {
-                names.defined.insert(name.to_owned());
+                names.defined.insert(name);
             }
             if former.is_none_or(|former| values(former) != values(sequence)) {
-                names.fresh.insert(name.to_owned());
+                names.fresh.insert(name);
                 // Each import of everything binds other names.
                 names.makers.extend(makers(sequence).filter(|_| name != "*"));
             }
@@ -62,12 +62,12 @@ impl<'a> Names<'a> {
         for (&name, sequence) in &after {
             let former = before.get(name).map_or(&[][..], |former| former);
             if is_spread(sequence) || former.first().is_some_and(|_| is_spread(former)) {
-                names.spread.insert(name.to_owned(), (lines(former), lines(sequence)));
+                names.spread.insert(name, (lines(former), lines(sequence)));
             }
         }
         for node in live {
-            let own = node.binds.iter().chain(&node.updates).map(|binding| binding.name.clone());
-            let items = node.writes.iter().filter_map(|written| written.strip_suffix("[]").map(str::to_owned));
+            let own = node.binds.iter().chain(&node.updates).map(|binding| binding.name.as_str());
+            let items = node.writes.iter().filter_map(|written| written.strip_suffix("[]"));
             for name in own.chain(items) {
                 let nodes = names.former.entry(name).or_default();
                 if nodes.last().is_none_or(|last| !std::ptr::eq(*last, *node)) {
@@ -82,16 +82,17 @@ impl<'a> Names<'a> {
     fn reach(&mut self, sequences: &HashMap<&'a str, Vec<Entry<'a>>>) {
         loop {
             let is_reached = |name: &str, sequence: &[Entry]| {
-                let reads_fresh = |entry: &Entry| entry.node.reads.iter().any(|read| self.fresh.contains(read));
+                let reads_fresh =
+                    |entry: &Entry| entry.node.reads.iter().any(|read| self.fresh.contains(read.as_str()));
                 !self.fresh.contains(name) && is_spread(sequence) && sequence.iter().any(reads_fresh)
             };
-            let reached: Vec<&str> =
+            let reached: Vec<&'a str> =
                 sequences.iter().filter(|(name, sequence)| is_reached(name, sequence)).map(|(name, _)| *name).collect();
             if reached.is_empty() {
                 return;
             }
             for name in reached {
-                self.fresh.insert(name.to_owned());
+                self.fresh.insert(name);
                 self.makers.extend(makers(&sequences[name]));
             }
         }
@@ -102,19 +103,19 @@ impl<'a> Names<'a> {
         let until = |sequence: &[(u32, u64)], line: u32| -> Vec<u64> {
             sequence.iter().filter(|(at, _)| *at < line).map(|(_, value)| *value).collect()
         };
-        let named = new.reads.iter().filter_map(|name| self.spread.get(name));
+        let named = new.reads.iter().filter_map(|name| self.spread.get(name.as_str()));
         named.into_iter().any(|(before, after)| until(before, live.line) != until(after, new.line))
     }
 
     /// The lines of the live statements that gave names their values, and of those that gave what these read theirs.
-    pub fn former_of(&self, names: impl Iterator<Item = String>) -> Vec<(u32, u32)> {
-        let mut pending: Vec<String> = names.collect();
+    pub fn former_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<(u32, u32)> {
+        let mut pending: Vec<&str> = names.filter_map(|name| Some(*self.former.get_key_value(name)?.0)).collect();
         let mut found: Vec<(u32, u32)> = Vec::new();
         while let Some(name) = pending.pop() {
-            for node in self.former.get(&name).into_iter().flatten().filter(|node| !node.is_definition()) {
+            for node in self.former.get(name).into_iter().flatten().filter(|node| !node.is_definition()) {
                 if found.len() < MOST_FORMER && !found.contains(&(node.line, node.end_line)) {
                     found.push((node.line, node.end_line));
-                    pending.extend(node.reads.iter().cloned());
+                    pending.extend(node.reads.iter().map(String::as_str));
                 }
             }
         }

@@ -128,16 +128,16 @@ impl<'a> Comparison<'a> {
     /// Which of the names that an edit binds get another value, and where the live text gave them theirs.
     fn tell_names(&self, new: &Node, edit: &mut Edit) {
         let Some(names) = self.names.get(&edit.scope) else { return };
-        let is_fresh = |name: &String| names.fresh.contains(name);
+        let is_fresh = |name: &String| names.fresh.contains(name.as_str());
         if edit.change == Change::Changed || edit.change == Change::Added {
             edit.fresh_names.retain(|name| is_fresh(name) || new.writes.contains(name));
         }
-        let touched = new.binds.iter().chain(&new.updates).map(|one| one.name.clone());
+        let touched = new.binds.iter().chain(&new.updates).map(|one| one.name.as_str());
         if !new.is_definition() && !new.binds.is_empty() {
-            edit.superseded = new.binds.iter().all(|binding| names.defined.contains(&binding.name));
+            edit.superseded = new.binds.iter().all(|binding| names.defined.contains(binding.name.as_str()));
         }
         edit.fresh = new.bound_names().into_iter().filter(is_fresh).collect();
-        edit.several = new.bound_names().into_iter().filter(|name| names.several.contains(name)).collect();
+        edit.several = new.bound_names().into_iter().filter(|name| names.several.contains(name.as_str())).collect();
         edit.former = names.former_of(touched);
     }
 

@@ -56,7 +56,7 @@ impl<'a> Comparison<'a> {
             if node.what != What::Assignment || !names.reads_otherwise(partner, node) {
                 continue;
             }
-            names.fresh.extend(node.bound_names());
+            names.fresh.extend(node.binds.iter().map(|binding| binding.name.as_str()));
             if self.edit_for(node).is_none() {
                 let told = statement_edit(self.new, Some(partner), node, scope, Change::Changed);
                 self.push(node, told);

@@ -130,7 +130,7 @@ impl<'a> Comparison<'a> {
             if !moved.is_single(node) && partner.frame != node.frame {
                 changed = true;
                 if let Some(names) = self.names.get_mut(&scope.path) {
-                    names.fresh.insert(node.name.clone());
+                    names.fresh.insert(node.name.as_str());
                 }
             }
             pairs.push((partner, *node));
