@@ -47,12 +47,12 @@ pub mod event {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Request {
+pub struct Request<P = Value> {
     pub jsonrpc: JsonRpc,
     pub id: u64,
     pub method: String,
     #[serde(default)]
-    pub params: Value,
+    pub params: P,
     /// Nothing of it may go live later than that, unless the process said since that it works on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Expiry>,

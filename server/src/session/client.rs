@@ -134,7 +134,6 @@ impl Client {
     ) -> Result<T, SessionError> {
         let bad = |error: serde_json::Error| SessionError::BadMessage { pid: self.pid, detail: error.to_string() };
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let params = serde_json::to_value(params).map_err(bad)?;
         let method = method.to_owned();
         // Earlier than it is waited for: the answer to what goes live at the last moment is on its way then.
         let expires = Some(Expiry::after(patience * 4 / 5));
