@@ -5,6 +5,7 @@ import re
 import sys
 from collections import deque
 from functools import partial
+from io import StringIO
 from time import perf_counter_ns, sleep, time
 
 from .. import _loading
@@ -456,8 +457,9 @@ class Transaction:
 
     def _show_text(self, change):
         """Tracebacks, debuggers and ``inspect`` read the live text, also where the file on disk says otherwise."""
-        lines = change.text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        lines = [line + "\n" for line in (lines if lines[-1] else lines[:-1])]
+        lines = StringIO(change.text.removeprefix("\ufeff"), newline=None).readlines()
+        if lines and not lines[-1].endswith("\n"):
+            lines[-1] += "\n"
         if "linecache" not in sys.modules and not _is_on_disk(change.path, change.text):
             # What is shown otherwise is read from there.
             _loading.share("linecache")
