@@ -53,14 +53,19 @@ class Call:
 
 
 def running(codes: Collection[CodeType], heap: bool = True) -> list[Call]:
-    """Every call that runs one of these code objects. What is suspended costs a pass over the heap, if they can be."""
+    """Every call that runs one of these code objects. What is suspended costs a pass over the heap, if they can be.
+
+    A greenlet stands on no thread's stack while others run, whatever it calls: they are looked at always.
+    """
     wanted = {id(code) for code in codes}
     if not wanted:
         return []
     frames: set[int] = set()
     found = list(on_stacks(lambda code: id(code) in wanted, frames))
-    if heap and any(code.co_flags & SUSPENDABLE for code in codes):
-        found.extend(_suspended(wanted, frames))
+    kinds = list(_SUSPENDED) if heap and any(code.co_flags & SUSPENDABLE for code in codes) else []
+    greenlets = _greenlet_types()
+    if kinds or greenlets:
+        found.extend(_suspended(wanted, frames, kinds, greenlets))
     return found
 
 
@@ -91,10 +96,8 @@ def _on_stack(
         frame = frame.f_back
 
 
-def _suspended(wanted: set[int], frames: set[int]) -> list[Call]:
-    kinds: list[type] = list(_SUSPENDED)
-    task_types = _task_types()
-    greenlets = _greenlet_types()
+def _suspended(wanted: set[int], frames: set[int], kinds: list[type], greenlets: list[type]) -> list[Call]:
+    task_types = _task_types() if kinds else []
     tasks: list[Any] = []
     items: list[Any] = []
     found: list[Call] = []
