@@ -139,6 +139,12 @@ pub fn goes_through_guard(function: &Bound<'_, PyAny>) -> bool {
     functions::is_function(function) && API.get().is_some_and(|api| is_guarded(api, function.as_ptr()))
 }
 
+/// Whether calls of a code may give their arguments other values.
+#[pyfunction]
+pub fn rebinds_arguments(code: &Bound<'_, PyAny>) -> bool {
+    API.get().is_none_or(|api| api.stores.rebind(code).unwrap_or(true))
+}
+
 /// Guards what fits the pattern from now on; answers with the functions that are guarded now and were not.
 #[pyfunction]
 pub fn guard<'py>(py: Python<'py>, pattern: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {

@@ -102,6 +102,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(guard::guard_by_code, module)?,
         wrap_pyfunction!(guard::guarded_function, module)?,
         wrap_pyfunction!(guard::goes_through_guard, module)?,
+        wrap_pyfunction!(guard::rebinds_arguments, module)?,
         wrap_pyfunction!(raising::prepare_raising, module)?,
         wrap_pyfunction!(raising::expect_watchers, module)?,
         wrap_pyfunction!(raising::expect_exception, module)?,

@@ -73,6 +73,23 @@ fn a_held_call_is_mended_and_tried_again_from_the_command_line() {
 }
 
 #[test]
+fn a_call_further_up_begins_again() {
+    let workspace = Workspace::new();
+    let mut program = guarded(&workspace, pythons::newest(), TRAIN);
+    let hold = held(&workspace);
+    let frames = hold["frames"].as_array().expect("calls");
+    let names: Vec<_> = frames.iter().filter_map(|frame| frame["function"].as_str()).collect();
+    assert_eq!(names, ["evaluate", "main"]);
+    assert_eq!((&frames[0]["guarded"], &frames[1]["line"]), (&json!(true), &json!(12)));
+    assert!(workspace.call(&["holds"]).expect(0).text().contains("\n    1 main ("));
+    assert!(workspace.call(&["retry", "--frame", "2"]).expect(2).errors().contains("HS0023"));
+    workspace.write("train.py", &TRAIN.replace("evaluate(total, 0)", "evaluate(total, 4)"));
+    workspace.call(&["retry", "--frame", "1"]).expect(0);
+    program.wait_line("result 11.0");
+    assert_eq!(program.wait(), Some(0));
+}
+
+#[test]
 fn a_held_call_returns_a_value_or_raises() {
     let workspace = Workspace::new();
     let mut program = guarded(&workspace, pythons::newest(), TRAIN);
@@ -258,7 +275,7 @@ import hotsplice
 from hotsplice import _guarding, _holds
 
 held = []
-def ask(function, error, frame=None):
+def ask(function, error, frame=None, guarded=None):
     held.append(function.__qualname__)
     error.__dict__[_holds._DECIDED] = True
 _holds.ask = ask
@@ -422,7 +439,7 @@ names = {'__name__': 'program', '__file__': 'program.py'}
 exec(compile(open(sys.argv[1]).read(), 'program.py', 'exec'), names)
 broken = names['divide'].__code__
 choices = []
-def ask(function, error, frame=None):
+def ask(function, error, frame=None, guarded=None):
     held.append(function.__qualname__)
     # With variables that its frame has no room for.
     exec('def divide(x):\n a = b = c = d = e = f = g = [x]\n return hotsplice.is_restarting(), sum(a + b + c + d + e + f + g)', mended)

@@ -88,6 +88,8 @@ fn a_call_that_fails_is_shown_at_its_line_mended_and_tried_again() {
             titles(&mut editor, &path, FAILS)[..3],
             ["Retry `evaluate`", "Return a value from `evaluate`…", "Let `evaluate` raise"]
         );
+        // One that lies in no other function can't begin again from further up.
+        assert!(!titles(&mut editor, &path, FAILS).iter().any(|title| title.starts_with("Retry from")));
         // Its line moves with what is typed above it.
         let moved = format!("# one\n\n{}", TRAIN.replace("def evaluate(", "# three\ndef evaluate("));
         editor.change(&path, &moved);
@@ -154,6 +156,23 @@ fn a_patch_offers_to_retry_and_one_that_is_refused_leaves_the_call_held() {
     assert!(told["message"].as_str().is_some_and(|text| text.contains("was patched since")), "{told}");
     editor.choose(&path, FAILS, "Retry `evaluate`");
     program.wait_line("result 44.0");
+}
+
+#[test]
+fn a_call_further_up_begins_again() {
+    let workspace = Workspace::new();
+    let text = TRAIN
+        .replace("print('ready'", "def step(line):\n    return evaluate(int(line), 0)\n\nprint('ready'")
+        .replace("evaluate(int(line), 0), flush", "step(line), flush");
+    let (mut program, path) = start(&workspace, pythons::newest(), &text);
+    let mut editor = open(&workspace, &path, &text);
+    program.send("44");
+    wait_shown(&mut editor, &path, &[FAILS]);
+    assert_eq!(titles(&mut editor, &path, FAILS)[..2], ["Retry `evaluate`", "Retry from `step`"]);
+    editor.change(&path, &text.replace("int(line), 0)", "int(line), 4)"));
+    editor.choose(&path, FAILS, "Retry from `step`");
+    program.wait_line("result 11.0");
+    wait_shown(&mut editor, &path, &[]);
 }
 
 #[test]

@@ -175,6 +175,44 @@ async fn what_is_refused_is_an_error_with_reasons() {
     assert_eq!(agent.hang_up().await, Some(0));
 }
 
+#[tokio::test]
+async fn an_agent_mends_a_call_that_is_held() {
+    let workspace = Workspace::new();
+    let script = workspace.write("app.py", PROGRAM).display().to_string();
+    let arguments = ["--guard", "app.greet", "--hold-for", "300", &script];
+    let mut program = workspace.run(pythons::all().iter().rfind(|python| python.minor >= 12).expect("one"), &arguments);
+    program.wait_line("ready");
+    workspace.sessions(1);
+    let agent = Agent::start(&workspace).await;
+    let none = agent.answer("holds", json!({})).await;
+    assert!(none["note"].as_str().is_some_and(|note| note.contains("hotsplice guard")), "{none}");
+    assert!(agent.failure("retry", json!({})).await.0.contains("HS0023"));
+
+    program.send("greet(7)");
+    wait_for("the hold", || workspace.call(&["holds", "--json"]).json().get(0).cloned());
+    let held = agent.answer("holds", json!({})).await["holds"][0].clone();
+    assert_eq!(
+        (&held["function"], &held["line"], &held["variables"]["name"]),
+        (&json!("greet"), &json!(6), &json!("7"))
+    );
+    assert_eq!(held["frames"][0]["function"], "greet");
+    assert!(agent.failure("return", json!({ "expression": "nam" })).await.0.contains("HS0024"));
+    assert!(agent.failure("retry", json!({ "frame": 9 })).await.0.contains("HS0023"));
+    workspace.write("app.py", &PROGRAM.replace("+ name", "+ str(name)").replace("LIMIT = 5", "LIMIT = 1 / 0"));
+    agent.failure("retry", json!({})).await;
+    workspace.write("app.py", &PROGRAM.replace("+ name", "+ str(name)"));
+    let answered = agent.answer("retry", json!({ "hold": held["hold"] })).await;
+    assert_eq!(
+        (&answered["function"], &answered["patched"]["results"][0]["committed"]),
+        (&json!("greet"), &json!(true))
+    );
+    program.wait_line("hello 7");
+
+    program.send("greet(*[])");
+    wait_for("nothing but the end", || program.child.try_wait().ok().flatten());
+    agent.hang_up().await;
+}
+
 /// Lines as they come, beside any client.
 #[test]
 fn what_is_no_message_harms_nothing() {
@@ -197,7 +235,8 @@ fn what_is_no_message_harms_nothing() {
     server.send(&json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" }).to_string());
     wait_for("the list of tools", || {
         let answer: Value = serde_json::from_str(&server.line()).expect("JSON");
-        (answer["id"] == 2).then(|| assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(6), "{answer}"))
+        (answer["id"] == 2)
+            .then(|| assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(10), "{answer}"))
     });
     assert_eq!(server.wait(), Some(0), "{}", server.stderr());
 }

@@ -329,6 +329,19 @@ pub struct Hold {
     pub since: f64,
     /// Nothing else runs in its event loop meanwhile.
     pub stops_loop: bool,
+    /// The calls that can begin again, the innermost first.
+    #[serde(default)]
+    pub frames: Vec<HeldFrame>,
+}
+
+/// A call that a held one lies in, or itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeldFrame {
+    pub function: String,
+    pub path: String,
+    pub line: u32,
+    /// It is what begins again if nothing else is said.
+    pub guarded: bool,
 }
 
 /// What is to be done with a call that is held: `retry`, `return`, `raise`.
@@ -339,6 +352,9 @@ pub struct HoldAnswer {
     /// With `return`: what the call is to return.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
+    /// Which of its `frames` is meant; nothing: the guarded one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u32>,
 }
 
 /// A frame of a thread that is stopped in a debugger, to begin again. What is not said may be anything.

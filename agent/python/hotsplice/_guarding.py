@@ -167,7 +167,7 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
         return
     if not _is_to_be_held(function, error, frame, offset):
         return
-    answer = _holds.ask(function, error, frame)
+    answer = _holds.ask(function, error, frame, at)
     if answer is None:
         return
     target = answer.frame or at

@@ -59,6 +59,9 @@ class Hold:
         self.answered.acquire()
         self.answer: Answer | None = None
         self.how = "its exception goes its way"
+        # The calls that can begin again, the innermost first, and the guarded one.
+        self.frames: list[FrameType] = []
+        self.guarded: FrameType | None = None
 
     def decide(self, answer: Answer | None, how: str) -> bool:
         """The first answer counts; false for any other."""
@@ -67,6 +70,16 @@ class Hold:
         self.answer, self.how = answer, how
         self.answered.release()
         return True
+
+    def call(self, which: int) -> FrameType:
+        """One of the calls that can begin again."""
+        if not 0 <= which < len(self.frames):
+            raise IndexError(f"{self.function} lies in {len(self.frames)} calls that can begin again, from 0")
+        return self.frames[which]
+
+    def tried_again(self, frame: FrameType | None) -> str:
+        other = frame is not None and frame is not self.guarded
+        return f"is tried again from {frame.f_code.co_name}" if frame is not None and other else "is tried again"
 
     def names(self) -> dict[str, Any]:
         """What an expression sees."""
@@ -85,6 +98,15 @@ class Hold:
             "variables": _variables(self.frame),
             "since": self.since,
             "stops_loop": self.stops_loop,
+            "frames": [
+                {
+                    "function": getattr(frame.f_code, "co_qualname", frame.f_code.co_name),
+                    "path": os.path.abspath(frame.f_code.co_filename),
+                    "line": frame.f_lineno,
+                    "guarded": frame is self.guarded,
+                }
+                for frame in self.frames
+            ],
         }
 
 
@@ -101,10 +123,12 @@ _numbers = itertools.count(1)
 _busy: set[int] = set()
 
 
-def ask(function: Callable[..., Any], error: Exception, frame: FrameType | None = None) -> Answer | None:
+def ask(
+    function: Callable[..., Any], error: Exception, frame: FrameType | None = None, guarded: FrameType | None = None
+) -> Answer | None:
     """Holds a failed call until it is known what to do; nothing if the exception is to go its way.
 
-    ``frame`` is where it was raised, if the call has not been left yet.
+    ``frame`` is where it was raised, if the call has not been left yet, and ``guarded`` the call itself.
     """
     thread = _thread.get_ident()
     native = sys.modules.get("hotsplice._agent")
@@ -115,6 +139,10 @@ def ask(function: Callable[..., Any], error: Exception, frame: FrameType | None 
     try:
         hold = _begin(function, error, frame)
         hold.stops_loop = _running_loop() is not None
+        if frame is not None and guarded is not None:
+            from . import _again
+
+            hold.guarded, hold.frames = guarded, _again.calls_that_may_begin(frame, guarded)
         return _until_answered(hold)
     finally:
         _busy.discard(thread)
@@ -293,19 +321,29 @@ def held() -> list[dict[str, Any]]:
     return [told for _, told in list(_held.values())]
 
 
-def answer(number: int, choice: str, expression: str | None, evaluate: Callable[[Callable[[], Any]], Any]) -> bool:
-    """A client's answer; false if nothing of that number waits. Raises what the expression raises."""
+def answer(
+    number: int,
+    choice: str,
+    expression: str | None,
+    evaluate: Callable[[Callable[[], Any]], Any],
+    which: int | None = None,
+) -> bool:
+    """A client's answer; false if nothing of that number waits. Raises what the expression raises.
+
+    ``which`` of its calls is meant: the guarded one if nothing is said. Raises ``IndexError`` if there is none.
+    """
     hold, _ = _held.get(number, (None, None))
     if hold is None:
         return False
+    frame = None if which is None else hold.call(which)
     if choice == "retry":
         # Whoever asks has made live what is to be.
         hold.is_patched = True
-        return hold.decide(Answer(False), "is tried again")
+        return hold.decide(Answer(False, None, frame), hold.tried_again(frame))
     if choice == "return":
         names = hold.names()
         value = evaluate(lambda: eval(expression or "None", names))
-        return hold.decide(Answer(True, value), "returns a value")
+        return hold.decide(Answer(True, value, frame), "returns a value")
     return hold.decide(None, "raises")
 
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from ._holds import Hold
 
 _HELP = """\
-r             retry with the code as it is now
+r [N]         retry with the code as it is now; N: from a call further up, as `u` numbers them
+u             list the calls further up
 v EXPRESSION  return this value
 c             let it raise
 p             debug (post mortem)
@@ -72,7 +73,12 @@ class Question:
         line = sys.stdin.readline()
         choice, _, rest = line.strip().partition(" ")
         if choice == "r":
-            self._is_answered_here = self._hold.decide(Answer(False), "is tried again")
+            try:
+                frame = self._hold.call(int(rest)) if rest else None
+            except (ValueError, IndexError) as failed:
+                self._out.write(f"{failed}\n")
+            else:
+                self._is_answered_here = self._hold.decide(Answer(False, None, frame), self._hold.tried_again(frame))
         elif choice == "c" or not line:
             self._is_answered_here = self._hold.decide(None, "raises")
         elif choice == "v":
@@ -90,6 +96,11 @@ class Question:
     def _help(self, choice: str) -> None:
         if choice == "p":
             _debug(self._hold.error)
+        elif choice == "u":
+            for number, frame in enumerate(self._hold.frames):
+                name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
+                here = "  (guarded)" if frame is self._hold.guarded else ""
+                self._out.write(f"{number}  {name}, {frame.f_code.co_filename}:{frame.f_lineno}{here}\n")
         elif choice == "e":
             import shlex
             import subprocess

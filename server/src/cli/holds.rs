@@ -1,15 +1,14 @@
 //! `hotsplice holds`, `retry`, `return`, `raise`: calls that have failed and wait for an answer.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use clap::Args;
-use hotsplice_channel::codes;
-use hotsplice_channel::message::{Hold, HoldAnswer, event};
+use hotsplice_channel::message::{Hold, event};
 use serde_json::json;
 
-use super::{Failure, Selection, output, patch, select};
+use super::{Failure, ROLE, Selection, output, patch, select};
+use crate::requests::{self, Held};
 use crate::session::{Event, Session};
 
 #[derive(Args)]
@@ -29,7 +28,7 @@ pub struct Arguments {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  hotsplice retry               the only call that is held\n  hotsplice retry 4711.2"
+    after_help = "Examples:\n  hotsplice retry               the only call that is held\n  hotsplice retry 4711.2\n  hotsplice retry --frame 1     from the caller of what failed"
 )]
 pub struct RetryArguments {
     /// The call, as `hotsplice holds` shows it; may be left out if only one is held
@@ -37,6 +36,9 @@ pub struct RetryArguments {
     /// Do not make live first what was saved
     #[arg(long)]
     no_patch: bool,
+    /// From a call further up, by its number in `hotsplice holds`
+    #[arg(long, value_name = "N")]
+    frame: Option<u32>,
 }
 
 #[derive(Args)]
@@ -62,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let held = all(&arguments.selection);
     if arguments.json {
-        let listed: Vec<_> = held?.iter().map(|(session, hold)| to_json(session, hold)).collect();
+        let listed: Vec<_> = held?.iter().map(Held::to_json).collect();
         output::print_json(&json!(listed));
         return Ok(ExitCode::SUCCESS);
     }
@@ -70,18 +72,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if held.is_empty() {
         output::line("no call is held");
     }
-    for (session, hold) in &held {
+    for Held { session, hold } in &held {
         output::line(&describe(session.entry.pid, hold));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn to_json(session: &Session, hold: &Hold) -> serde_json::Value {
-    let mut value = json!(hold);
-    value["hold"] = json!(name(session.entry.pid, hold.hold));
-    value["session"] = json!(session.entry.id);
-    value["pid"] = json!(session.entry.pid);
-    value
 }
 
 fn name(pid: u32, number: u64) -> String {
@@ -97,6 +91,13 @@ fn describe(pid: u32, hold: &Hold) -> String {
     for (variable, value) in &hold.variables {
         text.push_str(&format!("\n    {variable} = {value}"));
     }
+    if hold.frames.len() > 1 {
+        text.push_str("\n  from (--frame N):");
+        for (index, frame) in hold.frames.iter().enumerate() {
+            let guarded = if frame.guarded { ", guarded" } else { "" };
+            text.push_str(&format!("\n    {index} {} ({}:{}{guarded})", frame.function, frame.path, frame.line));
+        }
+    }
     if hold.stops_loop {
         text.push_str("\n  its event loop stands still meanwhile");
     }
@@ -104,14 +105,9 @@ fn describe(pid: u32, hold: &Hold) -> String {
     text
 }
 
-fn all(selection: &Selection) -> Result<Vec<(Arc<Session>, Hold)>, Failure> {
-    let mut held = Vec::new();
-    for session in select(selection)? {
-        match session.holds() {
-            Ok(answer) => held.extend(answer.holds.into_iter().map(|hold| (session.clone(), hold))),
-            Err(error) => eprintln!("hotsplice: {}: {error}", error.code()),
-        }
-    }
+fn all(selection: &Selection) -> Result<Vec<Held>, Failure> {
+    let (held, unreachable) = requests::holds(ROLE, &selection.wanted())?;
+    unreachable.iter().for_each(|error| eprintln!("hotsplice: {}: {error}", error.code()));
     Ok(held)
 }
 
@@ -155,39 +151,22 @@ fn follow(selection: &Selection) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The call that is meant: by its process and number, its number, or because it is the only one.
-fn find(wanted: Option<&str>) -> Result<(Arc<Session>, Hold), Failure> {
-    let misuse = |message: String| Failure::new(codes::NO_HOLD, message);
-    let (pid, number) = match wanted.map(|wanted| wanted.split_once('.').unwrap_or(("", wanted))) {
-        None => (None, None),
-        Some((pid, number)) => {
-            let unknown =
-                || misuse(format!("{} is no number of a call; `hotsplice holds` lists them", wanted.unwrap_or("")));
-            let pid = if pid.is_empty() { None } else { Some(pid.parse::<u32>().map_err(|_| unknown())?) };
-            (pid, Some(number.parse::<u64>().map_err(|_| unknown())?))
-        }
-    };
-    let mut held = all(&Selection { pid, ..Selection::default() })?;
-    held.retain(|(_, hold)| number.is_none_or(|number| number == hold.hold));
-    if held.len() > 1 {
-        let names: Vec<_> = held.iter().map(|(session, hold)| name(session.entry.pid, hold.hold)).collect();
-        return Err(misuse(format!("several calls are held: say which one ({})", names.join(", "))));
-    }
-    held.pop().ok_or_else(|| match wanted {
-        Some(wanted) => misuse(format!("no call {wanted} is held; `hotsplice holds` lists those that are")),
-        None => misuse("no call is held".to_owned()),
+/// The call that is meant.
+fn find(wanted: Option<&str>) -> Result<Held, Failure> {
+    requests::held(ROLE, wanted).map_err(|(failure, unreachable)| {
+        unreachable.iter().for_each(|error| eprintln!("hotsplice: {}: {error}", error.code()));
+        failure
     })
 }
 
-fn answer(found: &(Arc<Session>, Hold), answer: &str, expression: Option<String>) -> Result<ExitCode, Failure> {
-    let (session, hold) = found;
-    session.answer_hold(&HoldAnswer { hold: hold.hold, answer: answer.to_owned(), expression })?;
+fn answer(held: &Held, answer: &str, expression: Option<String>, frame: Option<u32>) -> Result<ExitCode, Failure> {
+    held.answer(answer, expression, frame)?;
     let what = match answer {
         "retry" => "is tried again",
         "return" => "returns that",
         _ => "raises",
     };
-    output::line(&format!("{} {what}", hold.function));
+    output::line(&format!("{} {what}", held.hold.function));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -195,23 +174,23 @@ fn answer(found: &(Arc<Session>, Hold), answer: &str, expression: Option<String>
 pub fn retry(arguments: &RetryArguments) -> Result<ExitCode, Failure> {
     let found = find(arguments.hold.as_deref())?;
     if !arguments.no_patch {
-        let selection = Selection { pid: Some(found.0.entry.pid), ..Selection::default() };
+        let selection = Selection { pid: Some(found.session.entry.pid), ..Selection::default() };
         let code = patch::saved(&selection)?;
         if code != ExitCode::SUCCESS {
             output::line(&format!(
                 "{} stays held; `hotsplice retry --no-patch` tries it again all the same",
-                found.1.function
+                found.hold.function
             ));
             return Ok(code);
         }
     }
-    answer(&found, "retry", None)
+    answer(&found, "retry", None, arguments.frame)
 }
 
 pub fn return_value(arguments: &ReturnArguments) -> Result<ExitCode, Failure> {
-    answer(&find(arguments.hold.as_deref())?, "return", Some(arguments.expression.clone()))
+    answer(&find(arguments.hold.as_deref())?, "return", Some(arguments.expression.clone()), None)
 }
 
 pub fn raise(arguments: &RaiseArguments) -> Result<ExitCode, Failure> {
-    answer(&find(arguments.hold.as_deref())?, "raise", None)
+    answer(&find(arguments.hold.as_deref())?, "raise", None, None)
 }

@@ -94,6 +94,9 @@ struct LspArguments {
     stdio: bool,
 }
 
+/// How processes know whom they talk to.
+const ROLE: &str = "cli";
+
 /// Which processes a command is for.
 #[derive(Args, Clone, Default)]
 struct Selection {
@@ -103,9 +106,15 @@ struct Selection {
     /// Only the session with this id, as `hotsplice sessions` shows it
     #[arg(long, value_name = "ID", conflicts_with = "all")]
     session: Option<String>,
-    /// Every session that has loaded the file (this is the default)
+    /// Every session that this is about: those that have loaded the file, or all (this is the default)
     #[arg(long)]
     all: bool,
+}
+
+impl Selection {
+    fn wanted(&self) -> requests::Selection {
+        requests::Selection { pid: self.pid, session: self.session.clone() }
+    }
 }
 
 pub fn main() -> ExitCode {
@@ -169,8 +178,7 @@ pub fn main() -> ExitCode {
 
 /// The sessions that a command is for; those that can't be talked to are named on standard error.
 fn select(selection: &Selection) -> Result<Vec<Arc<Session>>, Failure> {
-    let selection = requests::Selection { pid: selection.pid, session: selection.session.clone() };
-    let requests::Selected { sessions, unreachable } = requests::select("cli", &selection)?;
+    let requests::Selected { sessions, unreachable } = requests::select(ROLE, &selection.wanted())?;
     for error in &unreachable {
         eprintln!("hotsplice: {}: {error}", error.code());
     }

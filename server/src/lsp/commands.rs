@@ -123,6 +123,8 @@ pub enum Answer {
     /// With what the editor shows of the file in which it failed, unless it is to be tried as it is live.
     Retry {
         patch: bool,
+        /// Which of its calls begins again, in place of the guarded one.
+        frame: Option<u32>,
     },
     /// The value of an expression.
     Return(String),
@@ -209,7 +211,7 @@ impl Command {
                 hold: given.hold,
                 place: position.map(|position| (file, position)).filter(|(file, _)| !matches!(file, File::Unnamed)),
                 answer: match name {
-                    RETRY => Answer::Retry { patch: given.patch.unwrap_or(true) },
+                    RETRY => Answer::Retry { patch: given.patch.unwrap_or(true), frame: given.frame },
                     RETURN => Answer::Return(given.expression.ok_or_else(|| format!("{name} needs an expression"))?),
                     _ => Answer::Raise,
                 },

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
-use hotsplice_channel::message::{Hold, HoldAnswer};
+use hotsplice_channel::message::{HeldFrame, Hold, HoldAnswer};
 use serde_json::{Value, json};
 use tower_lsp::ls_types::{
     CodeAction, CodeActionKind, CodeActionOrCommand, CodeDescription, CodeLens, Command, Diagnostic,
@@ -26,6 +26,9 @@ use crate::session::Session;
 const EXPLANATION: &str = "https://github.com/hotsplice/hotsplice/blob/main/docs/failed-calls.md";
 /// Clients that can ask for an expression do it by a command of their own, of this name.
 const ASK_FOR_VALUE: &str = "hotsplice.returnValue";
+
+/// How many calls further up are offered.
+const MOST_ABOVE: usize = 3;
 
 /// A call that waits.
 #[derive(Clone)]
@@ -61,8 +64,9 @@ impl Held {
         moved.unwrap_or(former) + 1
     }
 
-    pub fn answer(&self, answer: &str, expression: Option<String>) -> Result<(), Failure> {
-        Ok(self.session.answer_hold(&HoldAnswer { hold: self.hold.hold, answer: answer.to_owned(), expression })?)
+    pub fn answer(&self, answer: &str, expression: Option<String>, frame: Option<u32>) -> Result<(), Failure> {
+        let answer = HoldAnswer { hold: self.hold.hold, answer: answer.to_owned(), expression, frame };
+        Ok(self.session.answer_hold(&answer)?)
     }
 
     /// For clients: `text` is what the file shows now.
@@ -83,6 +87,7 @@ impl Held {
             "variables": hold.variables,
             "since": (hold.since * 1000.0) as u64,
             "stopsLoop": hold.stops_loop,
+            "frames": hold.frames,
             "patched": self.is_patched,
             "message": self.message(),
         })
@@ -251,6 +256,12 @@ fn fenced(text: &str) -> String {
     format!("{fence}python\n{text}\n{fence}")
 }
 
+/// Calls further up than the guarded one.
+fn hold_frames_above(held: &Held) -> impl Iterator<Item = (usize, &HeldFrame)> {
+    let frames = held.hold.frames.iter().enumerate();
+    frames.skip_while(|(_, frame)| !frame.guarded).skip(1).take(MOST_ABOVE)
+}
+
 /// At the line that failed, and all over the function that it stands in, and the guarded one.
 fn is_at(held: &Held, outline: &Outline, line: u32) -> bool {
     let failed = held.line(outline.text());
@@ -298,6 +309,10 @@ pub fn code_actions(
             );
         } else {
             add(format!("Retry `{name}`{which}"), commands::RETRY, json!({ "hold": hold }));
+        }
+        for (index, frame) in hold_frames_above(held) {
+            let title = format!("Retry from `{}`{which}", frame.function);
+            add(title, commands::RETRY, json!({ "hold": hold, "frame": index }));
         }
         if asks {
             let title = format!("Return a value from `{name}`…{which}");

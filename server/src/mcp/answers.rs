@@ -73,6 +73,27 @@ pub struct Status {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+pub struct Holds {
+    /// Each with hold (its name), function, path, line, error, thread, traceback, variables and frames (the calls that can begin
+    /// again, the innermost first)
+    #[schemars(with = "Vec<Map<String, Value>>")]
+    pub holds: Vec<Value>,
+    /// Processes that did not answer, and why
+    pub unreachable: Vec<String>,
+    /// What to do where there is none
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Answered {
+    /// The call that was answered
+    pub hold: String,
+    pub function: String,
+    /// What went live before it
+    pub patched: Option<Patched>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Explanation {
     pub code: String,
     /// Markdown

@@ -115,6 +115,34 @@ impl Undo {
     }
 }
 
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// The call, as `holds` names it (4711.1). Without it: the only one that is held
+    pub hold: Option<String>,
+    /// Begin again from a call further up: its number among the call's `frames`, from 0. Without it: the guarded one
+    pub frame: Option<u32>,
+    /// Leave what is live as it is. Otherwise what differs on disk goes live first, in the process of the call
+    #[serde(default)]
+    pub no_patch: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Return {
+    /// A Python expression: its value is what the call returns. It sees the names of the line that failed
+    pub expression: String,
+    /// The call, as `holds` names it (4711.1). Without it: the only one that is held
+    pub hold: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Raise {
+    /// The call, as `holds` names it (4711.1). Without it: the only one that is held
+    pub hold: Option<String>,
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Explain {

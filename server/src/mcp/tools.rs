@@ -11,12 +11,14 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_router};
 
-use super::answers::{Differences, Explanation, Patched, Sessions, Status, Statuses, Unserved, reasons};
+use super::answers::{
+    Answered, Differences, Explanation, Holds, Patched, Sessions, Status, Statuses, Unserved, reasons,
+};
 use super::questions;
 use crate::cancel::{Cancel, CancelOnDrop};
 use crate::explanations;
 use crate::failure::Failure;
-use crate::requests::{self, Listed, Selected, Selection};
+use crate::requests::{self, Asked, Held, Listed, Selected, Selection};
 use crate::working::Working;
 
 /// How processes know whom they talk to.
@@ -26,7 +28,8 @@ const INSTRUCTIONS: &str = "Hotsplice makes edits of Python code live in process
     restart, no reload. Edit files as usual, then call `patch` (without arguments: all that differs from the disk). A patch is \
     whole or not at all: if one edit is refused nothing has changed, and each verdict says why and what to do. `applied` means \
     the same as after a restart; a `caveat` is live with something to know. `dry_run` foresees, `undo` brings back, `status` \
-    tells whether the new code has run and what still runs old code, `diff` what is on disk and not live. A process takes part \
+    tells whether the new code has run and what still runs old code, `diff` what is on disk and not live. A guarded call that \
+    fails waits: `holds` lists such calls, `retry` makes one again with the mended code. A process takes part \
     if it was started with `hotsplice run PROGRAM`, called hotsplice.listen(), or was attached to with `hotsplice attach PID`.";
 
 #[derive(Debug, Clone)]
@@ -140,6 +143,80 @@ impl Tools {
         .await
     }
 
+    /// Calls of guarded functions that have failed and wait, with the exception, where it was raised and the values there. Mend the
+    /// code and call `retry`, or `return` a value in its place, or let it `raise`
+    #[tool(annotations(read_only_hint = true, open_world_hint = false))]
+    async fn holds(
+        &self,
+        Parameters(question): Parameters<questions::Which>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Holds>, Unserved> {
+        work(context, move |_| {
+            let (held, unreachable) = requests::holds(ROLE, &question.selection())?;
+            let note = held.is_empty().then(|| {
+                "no call is held; functions are guarded with `hotsplice guard NAME --hold-for SECONDS` or `hotsplice run --guard NAME \
+                 --hold-for SECONDS PROGRAM`"
+                    .to_owned()
+            });
+            let listed = held.iter().map(Held::to_json).collect();
+            Ok(Holds { holds: listed, unreachable: reasons(&unreachable), note })
+        })
+        .await
+    }
+
+    /// Have a call that is held begin again with its arguments, after what differs on disk has gone live; a patch that is refused leaves
+    /// it held
+    #[tool(annotations(destructive_hint = false, open_world_hint = false))]
+    async fn retry(
+        &self,
+        Parameters(question): Parameters<questions::Retry>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Answered>, Unserved> {
+        work(context, move |cancel| {
+            let held = held(question.hold.as_deref())?;
+            let patched = if question.no_patch {
+                None
+            } else {
+                let sessions = [held.session.clone()];
+                let results = Asked::default().read()?.patch(&sessions, cancel)?;
+                Some(Patched::new(&results, &[], false).checked()?)
+            };
+            held.answer("retry", None, question.frame)?;
+            Ok(Answered { hold: held.name(), function: held.hold.function, patched })
+        })
+        .await
+    }
+
+    /// Have a call that is held return the value of an expression
+    #[tool(name = "return", annotations(destructive_hint = false, open_world_hint = false))]
+    async fn return_value(
+        &self,
+        Parameters(question): Parameters<questions::Return>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Answered>, Unserved> {
+        work(context, move |_| {
+            let held = held(question.hold.as_deref())?;
+            held.answer("return", Some(question.expression), None)?;
+            Ok(Answered { hold: held.name(), function: held.hold.function, patched: None })
+        })
+        .await
+    }
+
+    /// Let the exception of a call that is held go its way
+    #[tool(annotations(destructive_hint = true, open_world_hint = false))]
+    async fn raise(
+        &self,
+        Parameters(question): Parameters<questions::Raise>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Answered>, Unserved> {
+        work(context, move |_| {
+            let held = held(question.hold.as_deref())?;
+            held.answer("raise", None, None)?;
+            Ok(Answered { hold: held.name(), function: held.hold.function, patched: None })
+        })
+        .await
+    }
+
     /// What a code of a verdict (HS0103) means, with an example and what to do
     #[tool(annotations(read_only_hint = true, open_world_hint = false))]
     async fn explain(
@@ -188,6 +265,10 @@ impl ServerHandler for Tools {
 
 fn select(selection: &Selection) -> Result<Selected, Failure> {
     requests::select(ROLE, selection)
+}
+
+fn held(name: Option<&str>) -> Result<Held, Failure> {
+    requests::held(ROLE, name).map_err(|(failure, _)| failure)
 }
 
 /// Talks to processes on a thread of its own. A call that the client gives up is cancelled: what is not live yet never will be.

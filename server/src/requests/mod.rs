@@ -1,11 +1,13 @@
 //! What can be asked for without an editor, by the command line and by coding agents alike. How the answers look is theirs.
 
 mod diff;
+mod holds;
 mod patch;
 mod select;
 mod undo;
 
 pub use diff::{Difference, diff};
+pub use holds::{Held, held, holds};
 pub use patch::Asked;
 pub use select::{Listed, Selected, Selection, select, sessions};
 pub use undo::undo;

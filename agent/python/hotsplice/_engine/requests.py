@@ -220,7 +220,11 @@ def answer_hold(params):
 
     native.limit_time(params.get("time_limit_ms") or _RETURN_LIMIT)
     try:
-        known_hold = _holds.answer(params["hold"], params["answer"], params.get("expression"), native.run_program)
+        known_hold = _holds.answer(
+            params["hold"], params["answer"], params.get("expression"), native.run_program, params.get("frame")
+        )
+    except IndexError as error:
+        raise EngineError("HS0023", str(error)) from None
     except TimeLimit:
         raise EngineError("HS0024", "it took too long; the call stays held") from None
     except Exception as error:

@@ -170,13 +170,13 @@ impl State {
         match answer {
             Answer::Return(expression) => {
                 self.work(Cause::Command, Some(asked), move || {
-                    held.answer("return", Some(expression)).map(|()| Vec::new())
+                    held.answer("return", Some(expression), None).map(|()| Vec::new())
                 });
             }
             Answer::Raise => {
-                self.work(Cause::Command, Some(asked), move || held.answer("raise", None).map(|()| Vec::new()));
+                self.work(Cause::Command, Some(asked), move || held.answer("raise", None, None).map(|()| Vec::new()));
             }
-            Answer::Retry { patch } => {
+            Answer::Retry { patch, frame } => {
                 let document = held.uri.as_ref().filter(|_| patch).and_then(|uri| self.document(uri).ok());
                 let (id, number) = (held.session.entry.id.clone(), held.hold.hold);
                 if let Some(known) = self.holds.find(&id, number) {
@@ -198,7 +198,7 @@ impl State {
                         },
                     );
                     let is_live = patched.as_ref().is_ok_and(|results| results.iter().all(|result| result.committed));
-                    let outcome = if is_live { held.answer("retry", None) } else { Ok(()) };
+                    let outcome = if is_live { held.answer("retry", None, frame) } else { Ok(()) };
                     if !is_live || outcome.is_err() {
                         let _ = events.send(Event::StaysHeld(id, number));
                     }
