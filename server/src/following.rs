@@ -37,8 +37,9 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     // A module that was just imported may follow, and the news of it be on its way.
     session.forget_files();
     let Ok(loaded) = session.files() else { return };
-    let mut following: Vec<_> =
-        loaded.into_iter().filter(|file| is_project(Path::new(&file.path)) && !is_asked_for(&file.path)).collect();
+    // What a cell computed is computed again when it is run.
+    let mut following: Vec<_> = loaded.into_iter().filter(|file| file.cell.is_none()).collect();
+    following.retain(|file| is_project(Path::new(&file.path)) && !is_asked_for(&file.path));
     for _ in 0..ROUNDS {
         let before = changed.len();
         let direct = callables(session, &patch.files).0.len();

@@ -112,6 +112,7 @@ codes! {
     RESTART_ROOM "HS0625" Error "the new code does not fit into the frame";
     KEY_STAYS "HS0626" Caveat "a key or an attribute stays until the calls have ended that ask for it";
     NO_PLACE "HS0627" Error "a running call uses an attribute that the new layout of the class has no place for";
+    CELL_ANEW "HS0650" Caveat "what a cell defines again could not be patched in place: it is a new one";
     OVERLAY_OF_NOTHING "HS0660" Error "an overlay stands in for nothing";
     NOT_STOOD_IN_FOR "HS0661" Error "a function can't be stood in for";
     WRONG_TOKEN "HS0670" Error "the token is not the one that the process was given";

@@ -148,6 +148,20 @@ pub struct LoadedFile {
     pub modules: Vec<String>,
     /// 0 as imported; one more with each patch.
     pub version: u64,
+    /// It is no file, but a cell of a notebook, or an input of a prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<Cell>,
+}
+
+/// What was run in a notebook or at a prompt, of which definitions are live.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// What the client calls the cell; nothing where it does not say.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Those of its functions and classes that are live.
+    #[serde(default)]
+    pub definitions: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -112,6 +112,11 @@ def _put_back(report: Report) -> Report:
     return report
 
 
+def patch_anew(path: str, text: str) -> Report:
+    """For a cell that runs: what its definitions read when they are made is evaluated again, whatever the texts say."""
+    return _report(_call(["patch", path, "--from", "/dev/stdin", "--anew"], text))
+
+
 def patch_saved() -> Report:
     """Makes every loaded file that differs from the disk live, as one patch. True as well if there is none."""
     files = _call(["patch"])

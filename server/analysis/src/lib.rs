@@ -23,7 +23,7 @@ mod tree;
 
 pub use changed::changed_definitions;
 pub use depend::foreign::Foreign;
-pub use diff::{diff, diff_following, run_again};
+pub use diff::{diff, diff_anew, diff_following, run_again};
 pub use misfits::{Module, misfits};
 pub use outline::{Definition, Outline, Problem};
 pub use rest::{Rest, without};

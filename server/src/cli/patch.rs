@@ -44,6 +44,9 @@ pub struct Arguments {
     /// For tests: give every function new code of the same text; without FILE in all that is loaded
     #[arg(long, hide = true)]
     identity: bool,
+    /// For cells that run: what the definitions of the text read when they are made is evaluated again
+    #[arg(long, hide = true)]
+    anew: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -63,6 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         each: arguments.each,
         rest: arguments.rest,
         run_statements: arguments.run_statements,
+        anew: arguments.anew,
     };
     let ready = asked.read()?;
     let results = ready.patch(&select(&arguments.selection)?, Cancel::default())?;

@@ -114,7 +114,7 @@ fn command(arguments: &Arguments, program: Option<Program>) -> Result<Command, F
     let mut python = Command::new(arguments.python.clone().unwrap_or_else(default_python));
     let Some(Program { kind, words }) = program else {
         // A prompt, also where the input is no terminal.
-        python.arg("-i");
+        python.args(["-c", PROMPT]);
         return Ok(python);
     };
     let Some((first, rest)) = words.split_first() else {
@@ -136,6 +136,10 @@ fn command(arguments: &Arguments, program: Option<Program>) -> Result<Command, F
     python.args(rest);
     Ok(python)
 }
+
+/// Python's own prompt, whose definitions are live; without them where this Python can't be patched, which has been said.
+const PROMPT: &str = "import sys; __import__('hotsplice._console', fromlist=['main']).main() \
+if 'hotsplice._agent' in sys.modules else __import__('code').interact('', exitmsg='')";
 
 /// Imports a module and calls a function of it, as the scripts do that installers make for `module:function`.
 const CALL: &str = "import sys; from importlib import import_module; _module, _function = sys.argv[1:3]; \

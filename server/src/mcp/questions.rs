@@ -91,6 +91,7 @@ impl Patch {
             each: self.each,
             rest: self.rest,
             run_statements: self.run_statements,
+            anew: false,
         }
     }
 }

@@ -62,6 +62,9 @@ pub(super) fn file_patch(
         change.running.clear();
         return Ok((change, outline.clone()));
     }
+    if file.anew {
+        return Ok((hotsplice_analysis::diff_anew(path, baseline.version, live, outline), outline.clone()));
+    }
     let Some(function) = &file.function else {
         return Ok((hotsplice_analysis::diff(path, baseline.version, live, outline, &stale), outline.clone()));
     };

@@ -146,7 +146,9 @@ fn attempt<'a>(
                         }
                         attempt.outlines.insert(path.clone(), (live.clone(), outline.clone()));
                         let stale = stale(&live, file, &outline);
-                        asked_for.push(AskedFor { path: path.clone(), live: live.clone(), outline, stale });
+                        if !file.anew {
+                            asked_for.push(AskedFor { path: path.clone(), live: live.clone(), outline, stale });
+                        }
                         caveat
                     }
                     Err(verdict) => vec![*verdict],

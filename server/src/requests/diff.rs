@@ -55,5 +55,6 @@ pub fn loaded(session: &Session, wanted: &[PathBuf]) -> Vec<PathBuf> {
         return wanted.to_vec();
     }
     let files = session.files().unwrap_or_default();
-    files.into_iter().map(|file| PathBuf::from(file.path)).filter(|path| !is_installed(Path::new(path))).collect()
+    let files = files.into_iter().filter(|file| file.cell.is_none());
+    files.map(|file| PathBuf::from(file.path)).filter(|path| !is_installed(Path::new(path))).collect()
 }

@@ -27,6 +27,7 @@ pub struct Asked {
     pub each: bool,
     pub rest: bool,
     pub run_statements: bool,
+    pub anew: bool,
 }
 
 impl Asked {
@@ -53,6 +54,7 @@ impl Asked {
             files.push(WantedFile {
                 function: self.function.clone(),
                 again: self.again,
+                anew: self.anew,
                 ..WantedFile::new(path, text)
             });
         }

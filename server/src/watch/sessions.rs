@@ -84,7 +84,8 @@ impl Sessions {
         let mut found = HashSet::new();
         for session in self.all() {
             session.forget_files();
-            found.extend(session.files().unwrap_or_default().into_iter().map(|file| PathBuf::from(file.path)));
+            let files = session.files().unwrap_or_default().into_iter().filter(|file| file.cell.is_none());
+            found.extend(files.map(|file| PathBuf::from(file.path)));
         }
         found
     }

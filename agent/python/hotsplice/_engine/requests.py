@@ -6,7 +6,7 @@ from time import monotonic
 
 from .after import running
 from .errors import EngineError, TimeLimit
-from .live import importing, lookup
+from .live import cells, importing, lookup
 from .live.files import known, live_file, version
 from .native import native
 from .transaction import Transaction
@@ -41,7 +41,22 @@ def files(_params):
         found.setdefault(path, []).append(name)
     for path, name in lookup.executed_elsewhere(found):
         found.setdefault(path, []).append(name)
-    return {"files": [{"path": path, "modules": modules, "version": version(path)} for path, modules in found.items()]}
+    of_cells = {cell.path: cell for cell in cells.all_of_them()}
+    loaded = [
+        {"path": path, "modules": modules, "version": version(path)}
+        for path, modules in found.items()
+        if path not in of_cells
+    ]
+    loaded += [
+        {
+            "path": path,
+            "modules": [str(cell.namespace.get("__name__", ""))],
+            "version": version(path),
+            "cell": {"id": cell.name, "definitions": cell.definitions()},
+        }
+        for path, cell in of_cells.items()
+    ]
+    return {"files": loaded}
 
 
 def _loaded(path):

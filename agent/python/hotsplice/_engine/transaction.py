@@ -14,7 +14,7 @@ from .after import first_run, hooks, late, moving, reports, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.plan import EditOutcome, Plan
-from .live import importing, lookup, reach
+from .live import cells, importing, lookup, reach
 from .live.code import compile_excerpt, compile_text, join
 from .live.files import live_file
 from .merge import caches, classes, functions, hashes, moves
@@ -457,6 +457,9 @@ class Transaction:
 
     def _show_text(self, change):
         """Tracebacks, debuggers and ``inspect`` read the live text, also where the file on disk says otherwise."""
+        if cells.is_redefinition(change.path):
+            # The cell that it goes to has its own text.
+            return
         lines = StringIO(change.text.removeprefix("\ufeff"), newline=None).readlines()
         if lines and not lines[-1].endswith("\n"):
             lines[-1] += "\n"

@@ -1,6 +1,7 @@
 //! The edits that lead from the live text to the new one.
 
 mod again;
+mod anew;
 mod bindings;
 mod classes;
 mod decorated;
@@ -22,6 +23,7 @@ use crate::depend::foreign::Foreign;
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes};
 pub use again::run_again;
+pub use anew::diff_anew;
 use bindings::Names;
 use excerpt::{Range, cut, whole};
 use scope::Scope;

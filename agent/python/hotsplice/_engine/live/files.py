@@ -5,7 +5,7 @@ from tokenize import detect_encoding
 
 from ..errors import EngineError, Refusal
 from ..native import native
-from . import lookup, missing
+from . import cells, lookup, missing
 from .code import compile_text, fingerprint, outermost_functions
 
 HISTORY_LIMIT = 20
@@ -52,6 +52,7 @@ class LiveFile:
         del self.history[HISTORY_LIMIT:]
         self.text = text
         self.version += 1
+        cells.is_replaced(self.path, text)
         self.trust = "exact"
         self.differs = []
         self.reloaded = False
@@ -71,6 +72,9 @@ def version(path):
 
 def live_file(path):
     """The live text of a loaded file; raises ``EngineError`` if it is not loaded or can't be read."""
+    cell = cells.find(path)
+    if cell is not None:
+        return _of_cell(cell)
     executed = _executions(path)
     file = _files.get(path)
     if file is not None and file.executed == executed:
@@ -83,6 +87,20 @@ def live_file(path):
         fresh.reloaded = file.reloaded or file.version > 0
     _files[path] = fresh
     return fresh
+
+
+def _of_cell(cell):
+    """A cell's text is what was run of it. Running another one is no reload."""
+    if cells.is_redefinition(cell.path):
+        cell.live = cell.live or LiveFile(cell.path, cell.text)
+        return cell.live
+    file = _files.get(cell.path)
+    if file is None or file.executed != cell.executed:
+        fresh = LiveFile(cell.path, cell.live_text(), executed=cell.executed)
+        if file is not None:
+            fresh.version, fresh.history = file.version + 1, file.history
+        _files[cell.path] = file = fresh
+    return file
 
 
 def _record(path):

@@ -9,7 +9,7 @@ from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 
 from ..._loaded import absolute, is_installed, loaded_modules, members_of  # noqa: F401
 from ..native import native
-from . import objects
+from . import cells, objects
 from .code import tree
 from .objects import is_class, with_subclasses  # noqa: F401
 
@@ -23,12 +23,14 @@ _NAMES = 4
 class Namespace:
     """One live namespace that a file was executed in: a module's, or one given to ``exec``."""
 
-    def __init__(self, globals, module, path):
+    def __init__(self, globals, module, path, filenames=()):
         self.globals = globals
         self.module = module
         self.name = globals.get("__name__")
         self.path = path
-        self.filename = self._filename()
+        # The names of the files that live code may have; new code gets the first.
+        self.filenames = filenames or (self._filename(),)
+        self.filename = self.filenames[0]
         # Whether the lines of the known text are those of the live code.
         self.lines_known = True
 
@@ -49,12 +51,17 @@ class Namespace:
 
 
 def same_file(filename, path):
-    return filename == path or absolute(filename) == path
+    return filename == path or absolute(filename) == path or cells.is_of(filename, path)
 
 
 def namespaces(path):
     """Every live namespace of a file; a file given to ``exec`` by hand has no module but functions."""
     found = {}
+    cell = cells.find(path)
+    if cell is not None:
+        module = sys.modules.get(cell.namespace.get("__name__"))
+        is_its = isinstance(module, ModuleType) and members_of(module) is cell.namespace
+        return [Namespace(cell.namespace, module if is_its else None, path, cells.names(cell))]
     name = os.path.basename(path)
     # Making paths absolute costs more than all the rest.
     for loaded, module in loaded_modules(lambda filename: filename.endswith(name)):
@@ -110,7 +117,9 @@ def running_module_code(path):
 
 
 def running_module(path):
-    """The frame of such a module."""
+    """The frame of such a module. The cell that runs is not the one whose definition is patched to its text."""
+    if cells.is_redefinition(path):
+        return None
     for frame in native.current_frames().values():
         while frame is not None:
             code = frame.f_code
@@ -192,9 +201,10 @@ def find_unit(namespace, unit):
     if found is not None:
         return [found]
     codes = {}
-    for function in native.functions_of_file(namespace.filename):
-        if function.__globals__ is namespace.globals and fits(function):
-            codes.setdefault(id(function.__code__), function)
+    for filename in namespace.filenames:
+        for function in native.functions_of_file(filename):
+            if function.__globals__ is namespace.globals and fits(function):
+                codes.setdefault(id(function.__code__), function)
     return list(codes.values()) or ([] if namespace.lines_known else _by_name(namespace, scope, name))
 
 

@@ -89,7 +89,8 @@ def _lambdas(code):
 def _live(namespace, wanted):
     """Live lambdas by place and what they do."""
     found = {}
-    for function in native.functions_of_file(namespace.filename):
+    functions = [one for filename in namespace.filenames for one in native.functions_of_file(filename)]
+    for function in functions:
         code = function.__code__
         if function.__globals__ is namespace.globals and code.co_name == "<lambda>":
             key = _key(code)
