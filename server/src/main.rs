@@ -19,6 +19,7 @@
 //! | [`workspace`] | what an editor's window is about, and which processes belong to it |
 
 mod cancel;
+mod cells;
 mod cli;
 mod explanations;
 mod failure;

@@ -1,8 +1,11 @@
 //! What an editor's window is about: its folders, how processes elsewhere name them, and which processes belong to it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
+
+use crate::cells::Cells;
 
 /// A folder as the editor knows it, and as processes know it (in a container, say).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -19,6 +22,8 @@ pub struct Workspace {
     pub mappings: Vec<PathMapping>,
     /// Processes of other projects belong to it too.
     pub takes_all: bool,
+    /// Of the notebooks that are open.
+    pub cells: Arc<Cells>,
 }
 
 impl Workspace {
@@ -58,7 +63,8 @@ mod tests {
     #[test]
     fn paths_are_mapped_both_ways() {
         let mapping = PathMapping { local_root: "/home/me/shop".into(), remote_root: "/app".into() };
-        let workspace = Workspace { folders: vec!["/home/me/shop".into()], mappings: vec![mapping], takes_all: false };
+        let workspace =
+            Workspace { folders: vec!["/home/me/shop".into()], mappings: vec![mapping], ..Workspace::default() };
         let local = Path::new("/home/me/shop/views/cart.py");
         assert_eq!(workspace.to_process(local), [local, Path::new("/app/views/cart.py")]);
         assert_eq!(workspace.to_editor(Path::new("/app/views/cart.py")), local);

@@ -1,6 +1,6 @@
 //! `docs/api.md` and `docs/coming-from.md` are run: their examples are programs.
 
-use hotsplice_tests::program::{Called, Program, Workspace};
+use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::{packages, pythons, repository};
 
 /// The code blocks of a page: the file that a block is for, if it says one, and its text.
@@ -126,99 +126,6 @@ print(note.status, flush=True)
         String::from_utf8_lossy(&std::fs::read(path).expect("there")),
         String::from_utf8_lossy(&latin(&committed))
     );
-}
-
-/// What a client of Jupyter sees of a kernel that it starts itself.
-const KERNEL: &str = "\
-import os, sys
-sys.path.insert(0, sys.argv[1])
-from jupyter_client.manager import KernelManager
-manager = KernelManager(kernel_cmd=[sys.executable, '-m', 'ipykernel_launcher', '-f', '{connection_file}'])
-environment = {**os.environ, 'PYTHONPATH': sys.argv[1]}
-def start():
-    global client
-    client = manager.client()
-    client.start_channels()
-    client.wait_for_ready(timeout=60)
-def run(code):
-    output = []
-    def take(message):
-        if message['msg_type'] == 'stream':
-            output.append(message['content']['text'])
-    client.execute_interactive(code, timeout=60, output_hook=take)
-    return ''.join(output).strip()
-manager.start_kernel(env=environment)
-start()
-print('ready', flush=True)
-for line in sys.stdin:
-    if line.strip() == 'restart':
-        client.stop_channels()
-        manager.restart_kernel(now=True, env=environment)
-        start()
-        print('restarted', flush=True)
-    else:
-        print(repr(run(line)), flush=True)
-client.stop_channels()
-manager.shutdown_kernel(now=True)
-";
-
-#[test]
-fn a_kernel_can_be_patched_without_a_cell_being_run_for_it() {
-    let python = pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest());
-    let wanted = ["ipykernel".to_owned(), "jupyter_client".to_owned()];
-    let Some(packages) = packages::folder(python, "ipykernel", &wanted) else {
-        println!("ipykernel can't be had: not tested");
-        return;
-    };
-    let workspace = Workspace::new();
-    let folder = workspace.path().join("ipython");
-    let jupyter = |action: &str| {
-        let mut command = workspace.hotsplice();
-        Called(command.env("IPYTHONDIR", &folder).args(["jupyter", action]).output().expect("hotsplice starts"))
-    };
-    assert!(jupyter("status").expect(0).text().starts_with("not installed"));
-    let startup = folder.join("profile_default/startup/05-hotsplice.py");
-    for _ in 0..2 {
-        jupyter("install").expect(0);
-        assert!(jupyter("status").expect(0).text().starts_with("installed: "));
-    }
-    workspace.write("shop.py", "RATE = 1\ndef price():\n    return RATE\n");
-    let script = workspace.write("client.py", KERNEL);
-    let mut command = std::process::Command::new(&python.path);
-    command.current_dir(workspace.path()).env("HOTSPLICE_RUNTIME_DIR", workspace.registry()).env("IPYTHONDIR", &folder);
-    let mut client = Program::start({
-        command.arg(script).arg(packages);
-        command
-    });
-    client.wait_line("ready");
-    for _ in 0..2 {
-        workspace.sessions(1);
-        client.send("import shop; print(shop.price(), '_hotsplice' in globals())");
-        assert_eq!(client.line(), "'1 False'");
-        workspace.write("shop.py", "RATE = 1\ndef price():\n    return 2\n");
-        workspace.call(&["patch", "shop.py"]).expect(0);
-        client.send("print(shop.price())");
-        assert_eq!(client.line(), "'2'");
-        client.send("%hotsplice status");
-        let status = client.line();
-        assert!(status.contains("by themselves: no") && status.contains("price is live in version 1"), "{status}");
-        workspace.write("shop.py", "RATE = 1\ndef price():\n    return RATE\n");
-        // Another process: it has nothing of the former but what is on disk.
-        client.send("restart");
-        client.wait_line("restarted");
-    }
-    jupyter("remove").expect(0);
-    assert!(!startup.exists());
-    client.send("restart");
-    client.wait_line("restarted");
-    workspace.sessions(0);
-    assert_eq!(client.wait(), Some(0));
-    // What somebody else has put there is nobody's business.
-    std::fs::write(&startup, "print('mine')\n").expect("written");
-    for action in ["install", "remove", "status"] {
-        assert!(jupyter(action).expect(2).errors().contains("was not written by this command"));
-    }
-    assert_eq!(std::fs::read_to_string(&startup).expect("there"), "print('mine')\n");
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::tools;
 const TYPED: &[&str] = &[
     "_api.py",
     "_again.py",
+    "_cells.py",
+    "_console.py",
     "_forwarding.py",
     "_guard.py",
     "_guarding.py",
@@ -32,6 +34,7 @@ pub fn run() -> anyhow::Result<()> {
         command.current_dir(repository().join("agent")).args(arguments).args([
             "python",
             "../tests/driver.py",
+            "../tests/kernel.py",
             "../tests/situations",
             "../tests/terminal.py",
             "../xtask/src",

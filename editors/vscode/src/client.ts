@@ -43,7 +43,11 @@ export function createClient(program: string, log: vscode.OutputChannel): Langua
   let crashes = 0;
   let lastCrash = 0;
   const options: LanguageClientOptions = {
-    documentSelector: [{ scheme: "file", language: "python" }],
+    documentSelector: [
+      { scheme: "file", language: "python" },
+      // Cells of notebooks, saved or not.
+      { scheme: "vscode-notebook-cell", language: "python" },
+    ],
     outputChannel: log,
     initializationOptions: vscode.workspace.getConfiguration("hotsplice"),
     synchronize: { configurationSection: "hotsplice" },

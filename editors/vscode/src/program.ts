@@ -36,6 +36,22 @@ export async function registeringEnvironment(context: vscode.ExtensionContext): 
   return JSON.parse(stdout) as Record<string, string>;
 }
 
+/** Has the kernels that Jupyter and VS Code start from now on register, or not (`hotsplice jupyter`); answers what was said of it. */
+export async function setInNotebooks(context: vscode.ExtensionContext, wanted: boolean): Promise<string> {
+  try {
+    const { stdout } = await run(serverProgram(context), ["jupyter", wanted ? "install" : "remove"]);
+    return stdout.trim();
+  } catch (error) {
+    throw saidBy(error);
+  }
+}
+
+/** What the program said when it failed. */
+function saidBy(error: unknown): Error {
+  const said = (error as { stderr?: string }).stderr?.trim().replace(/^hotsplice: /, "");
+  return new Error(said || String(error));
+}
+
 /** Python processes that run already and can't be patched yet. */
 export async function pythonProcesses(context: vscode.ExtensionContext): Promise<Process[]> {
   const { stdout } = await run(serverProgram(context), ["attach", "--list", "--json"]);
@@ -47,8 +63,7 @@ export async function attachTo(context: vscode.ExtensionContext, pid: number): P
   try {
     await run(serverProgram(context), ["attach", String(pid), "--json"]);
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim().replace(/^hotsplice: /, "");
-    throw said ? new Error(said) : error;
+    throw saidBy(error);
   }
 }
 

@@ -3,7 +3,7 @@
 import * as path from "node:path";
 import * as vscode from "vscode";
 
-import { attachTo, pythonProcesses, serverProgram } from "./program";
+import { attachTo, pythonProcesses, serverProgram, setInNotebooks } from "./program";
 import { groups } from "./status";
 import { runLine } from "./terminals";
 
@@ -22,7 +22,9 @@ export function ways(): Way[] {
   const terminals = inTerminals()
     ? { title: "Disable in terminals", button: "Disable in terminals", icon: "terminal", command: "hotsplice.disableTerminals" }
     : { title: "Enable in terminals", button: "Enable in terminals", icon: "terminal", command: "hotsplice.enableTerminals" };
+  const inNotebook = vscode.window.activeNotebookEditor !== undefined;
   return [
+    ...(inNotebook ? [{ title: "Enable in notebooks", button: "Enable in notebooks", icon: "notebook", command: "hotsplice.enableNotebooks" }] : []),
     terminals,
     { title: "Run this file so that it can be patched", button: "Run this file", icon: "play", command: "hotsplice.runThisFile" },
     { title: "Attach to a process…", button: "Attach…", icon: "plug", command: "hotsplice.attach" },
@@ -43,6 +45,10 @@ export function registerWays(context: vscode.ExtensionContext, update: () => Pro
   const command = (name: string, run: () => unknown) => context.subscriptions.push(vscode.commands.registerCommand(name, run));
   command("hotsplice.enableTerminals", () => setInTerminals(true, update));
   command("hotsplice.disableTerminals", () => setInTerminals(false, update));
+  command("hotsplice.enableNotebooks", () => changeNotebooks(context, true));
+  command("hotsplice.disableNotebooks", () => changeNotebooks(context, false));
+  // The package that kernels load is in this extension, whose folder changes with its version.
+  if (context.globalState.get(IN_NOTEBOOKS) === true) void setInNotebooks(context, true).catch(() => undefined);
   command("hotsplice.runThisFile", () => runThisFile(context));
   command("hotsplice.attach", () => attach(context));
   command("hotsplice.how", () => vscode.commands.executeCommand("workbench.action.openWalkthrough", "hotsplice.hotsplice#start"));
@@ -50,6 +56,25 @@ export function registerWays(context: vscode.ExtensionContext, update: () => Pro
 
 function inTerminals(): boolean {
   return vscode.workspace.getConfiguration("hotsplice").get<boolean>("terminal.register", false);
+}
+
+/** That kernels register was wished here. */
+const IN_NOTEBOOKS = "notebooks";
+
+async function changeNotebooks(context: vscode.ExtensionContext, wanted: boolean): Promise<void> {
+  if (wanted && !(await isTrusted())) return;
+  try {
+    await setInNotebooks(context, wanted);
+    await context.globalState.update(IN_NOTEBOOKS, wanted ? true : undefined);
+  } catch (error) {
+    await vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
+    return;
+  }
+  await vscode.window.showInformationMessage(
+    wanted
+      ? "Kernels that start from now on can be patched: restart one that runs. In a cell, %hotsplice on has saved files and cells go live by themselves."
+      : "Kernels that start from now on are left alone again.",
+  );
 }
 
 async function isTrusted(): Promise<boolean> {

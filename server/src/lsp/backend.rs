@@ -11,11 +11,12 @@ use tokio::sync::{Notify, oneshot};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
     CodeActionKind, CodeActionOptions, CodeActionParams, CodeActionProviderCapability, CodeActionResponse, CodeLens,
-    CodeLensOptions, CodeLensParams, DidChangeConfigurationParams, DidChangeTextDocumentParams,
-    DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
+    CodeLensOptions, CodeLensParams, DidChangeConfigurationParams, DidChangeNotebookDocumentParams,
+    DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams,
+    DidCloseNotebookDocumentParams, DidCloseTextDocumentParams, DidOpenNotebookDocumentParams,
     DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandOptions, ExecuteCommandParams, Hover,
     HoverParams, HoverProviderCapability, InitializeParams, InitializeResult, InitializedParams, NumberOrString, OneOf,
-    ProgressToken, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
+    ProgressToken, ServerCapabilities, ServerInfo, TextDocumentItem, TextDocumentSyncCapability, TextDocumentSyncKind,
     TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WillSaveTextDocumentParams,
     WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
@@ -24,7 +25,7 @@ use tower_lsp::{Client, LanguageServer};
 use super::commands::{self, Command};
 use super::events::{Asked, Event};
 use super::positions::Encoding;
-use super::{main_loop, parent};
+use super::{main_loop, notebooks, parent};
 use crate::cancel::{Cancel, CancelOnDrop};
 use crate::failure::Failure;
 
@@ -61,6 +62,12 @@ impl Backend {
     fn send(&self, event: Event) {
         // The loop only ends with the server.
         let _ = self.events.send(event);
+    }
+
+    fn open_cells(&self, cells: Vec<TextDocumentItem>) {
+        for cell in cells.into_iter().filter(notebooks::is_python) {
+            self.send(Event::OpenCell(cell.uri, cell.version, cell.text));
+        }
     }
 
     async fn ask<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T> {
@@ -151,6 +158,29 @@ impl LanguageServer for Backend {
         self.send(Event::Close(params.text_document.uri));
     }
 
+    async fn notebook_did_open(&self, params: DidOpenNotebookDocumentParams) {
+        self.open_cells(params.cell_text_documents);
+    }
+
+    async fn notebook_did_change(&self, params: DidChangeNotebookDocumentParams) {
+        let Some(cells) = params.change.cells else { return };
+        if let Some(structure) = cells.structure {
+            for closed in structure.did_close.unwrap_or_default() {
+                self.send(Event::Close(closed.uri));
+            }
+            self.open_cells(structure.did_open.unwrap_or_default());
+        }
+        for change in cells.text_content.unwrap_or_default() {
+            self.send(Event::Change(change.document.uri, change.document.version, change.changes));
+        }
+    }
+
+    async fn notebook_did_close(&self, params: DidCloseNotebookDocumentParams) {
+        for cell in params.cell_text_documents {
+            self.send(Event::Close(cell.uri));
+        }
+    }
+
     async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
         self.send(Event::Settings(params.settings));
     }
@@ -198,6 +228,7 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
             will_save_wait_until: None,
             save: Some(TextDocumentSyncSaveOptions::Supported(true)),
         })),
+        notebook_document_sync: Some(OneOf::Left(notebooks::wanted())),
         code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
             code_action_kinds: Some(vec![CodeActionKind::REFACTOR_REWRITE, CodeActionKind::QUICKFIX]),
             ..CodeActionOptions::default()

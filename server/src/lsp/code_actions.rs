@@ -46,7 +46,9 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
         let is_short = snapshot.document.text.len() < LONG_TEXT;
         let around = if is_short { snapshot.document.outline().definition_at(line) } else { Vec::new() };
         let mut actions: Vec<_> = around.first().map(title).into_iter().collect();
-        actions.push(format!("Hot-patch file {file}"));
+        if !snapshot.document.is_cell {
+            actions.push(format!("Hot-patch file {file}"));
+        }
         return actions.into_iter().map(|title| disabled(title, &reason)).chain([why_not(snapshot)]).collect();
     }
     let outline = snapshot.document.outline();
@@ -60,7 +62,9 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
         return [patch, why_not(snapshot)].into_iter().chain(undo).collect();
     }
     let mut actions = Vec::new();
-    if let Some(statement) = commands::statement_at(&lives, &outline, line) {
+    // What a cell does besides defining something, running it does.
+    let is_cell = snapshot.document.is_cell;
+    if let Some(statement) = commands::statement_at(&lives, &outline, line).filter(|_| !is_cell) {
         let name = &statement.qualified_name;
         let (title, arguments) = match statement.is_offered {
             true => (
@@ -79,11 +83,13 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     }
     let changed = !lives.iter().all(|live| unloaded::is_as_live(live, &outline));
     let title = format!("Hot-patch file {file}");
-    actions.push(if changed {
-        action(title, commands::PATCH_FILE, json!({ "uri": snapshot.uri }))
-    } else {
-        disabled(title, "what is live is what the editor shows")
-    });
+    if !is_cell {
+        actions.push(if changed {
+            action(title, commands::PATCH_FILE, json!({ "uri": snapshot.uri }))
+        } else {
+            disabled(title, "what is live is what the editor shows")
+        });
+    }
     let edited = commands::edited(&snapshot.documents, &snapshot.sessions).len();
     if edited > 1 {
         actions.push(action(format!("Hot-patch all {edited} edited files"), commands::PATCH_EDITED, json!({})));

@@ -56,12 +56,15 @@ fn lenses_of(snapshot: &Snapshot, verdicts: &[Verdict], wanted: Lens) -> Vec<Cod
         .collect();
     // By line: the names there, and what they say of an edit.
     let mut places: BTreeMap<(u32, String), Option<(&str, bool)>> = BTreeMap::new();
+    // What a cell does besides, and what it defines for the first time, running it does.
+    let is_cell = snapshot.document.is_cell;
     for definition in outline.definitions() {
         let name = &definition.qualified_name;
-        let is_edited = comparisons.is_changed(name) || !comparisons.is_defined(name);
+        let is_edited = comparisons.is_changed(name) || (!is_cell && !comparisons.is_defined(name));
         places.insert((definition.line, name.clone()), is_edited.then_some(("Hot-patch", false)));
     }
-    for statement in changed_statements(&lives, &outline) {
+    let statements = if is_cell { Vec::new() } else { changed_statements(&lives, &outline) };
+    for statement in statements {
         let title = if statement.is_offered { "Run it" } else { "Hot-patch" };
         places.insert((statement.line, statement.qualified_name), Some((title, statement.is_offered)));
     }

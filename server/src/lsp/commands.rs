@@ -287,7 +287,8 @@ pub fn edited<'a>(documents: &'a [Document], sessions: &[Arc<Session>]) -> Vec<&
         let lives = live_texts(document, sessions);
         lives.iter().any(|(_, live)| *live.outline.text() != *document.text || !live.baseline.differs.is_empty())
     };
-    documents.iter().filter(differs).collect()
+    // A cell goes live by being run, or one definition at a time.
+    documents.iter().filter(|document| !document.is_cell).filter(differs).collect()
 }
 
 /// Makes every open file live that differs from what is: all of them or none.

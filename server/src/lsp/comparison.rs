@@ -29,7 +29,12 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub fn file_name(&self) -> String {
-        self.document.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        let name = self.document.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match name.split_once('#') {
+            // A cell by its notebook.
+            Some((notebook, _)) if self.document.is_cell => notebook.to_owned(),
+            _ => name,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use hotsplice_analysis::Outline;
 use tower_lsp::ls_types::{TextDocumentContentChangeEvent, Uri};
 
+use super::notebooks;
 use super::positions::Encoding;
 
 /// One version of an open file.
@@ -18,6 +19,10 @@ pub struct Document {
     pub version: i32,
     /// Edited since it was opened or saved.
     pub dirty: bool,
+    /// A cell of a notebook. Its path is its URI.
+    pub is_cell: bool,
+    /// As the editor shows it, magics included.
+    shown: Arc<str>,
     outline: Arc<OnceLock<Arc<Outline>>>,
     /// The texts before, that parse or may parse: the latest, and one that is known to.
     former: Vec<Arc<Former>>,
@@ -31,7 +36,14 @@ struct Former {
 
 impl Document {
     fn new(path: PathBuf, version: i32, text: String) -> Self {
-        Self { path, text: text.into(), version, dirty: false, outline: Arc::default(), former: Vec::new() }
+        let text: Arc<str> = text.into();
+        let (shown, outline, former) = (text.clone(), Arc::default(), Vec::new());
+        Self { path, text, version, dirty: false, is_cell: false, shown, outline, former }
+    }
+
+    fn cell(uri: &Uri, version: i32, text: String) -> Self {
+        let python: Arc<str> = notebooks::python(&text).into();
+        Self { is_cell: true, text: python, ..Self::new(uri.as_str().into(), version, text) }
     }
 
     pub fn outline(&self) -> Arc<Outline> {
@@ -60,7 +72,8 @@ impl Document {
                 self.former.insert(0, Arc::new(latest));
             }
         }
-        self.text = text.into();
+        self.shown = text.into();
+        self.text = if self.is_cell { notebooks::python(&self.shown).into() } else { self.shown.clone() };
         self.dirty = true;
         self.outline = Arc::default();
     }
@@ -77,6 +90,10 @@ impl Documents {
         if let Some(path) = file_path(&uri) {
             self.open.insert(uri, Document::new(path, version, text));
         }
+    }
+
+    pub fn open_cell(&mut self, uri: Uri, version: i32, text: String) {
+        self.open.insert(uri.clone(), Document::cell(&uri, version, text));
     }
 
     pub fn close(&mut self, uri: &Uri) {
@@ -108,7 +125,7 @@ impl Documents {
 
     pub fn edit(&mut self, uri: &Uri, version: i32, changes: Vec<TextDocumentContentChangeEvent>, encoding: Encoding) {
         let Some(document) = self.open.get_mut(uri) else { return };
-        let mut text = document.text.to_string();
+        let mut text = document.shown.to_string();
         for change in changes {
             match change.range {
                 None => text = change.text,
@@ -122,6 +139,11 @@ impl Documents {
         document.replace(text);
         document.version = version;
     }
+}
+
+/// What the editor calls a file, or a cell.
+pub fn uri_for(path: &Path) -> Option<Uri> {
+    if path.is_absolute() { Uri::from_file_path(path) } else { path.to_str()?.parse().ok() }
 }
 
 /// The file that a URI names; nothing for other schemes.

@@ -29,6 +29,8 @@ pub enum Event {
     Initialize(Box<InitializeParams>, Encoding),
     Initialized,
     Open(Uri, i32, String),
+    /// A cell of a notebook, in Python.
+    OpenCell(Uri, i32, String),
     Change(Uri, i32, Vec<TextDocumentContentChangeEvent>),
     WillSave(Uri, TextDocumentSaveReason),
     Saved(Uri, Asked),

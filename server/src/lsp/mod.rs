@@ -30,6 +30,7 @@ mod holds;
 mod hover;
 mod main_loop;
 mod moved;
+mod notebooks;
 mod parent;
 mod pool;
 mod positions;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tower_lsp::ls_types::Uri;
 use tower_lsp::ls_types::notification::Notification;
 
+use super::documents;
 use super::events::Cause;
 use super::settings::Settings;
 use super::verdicts::{Verdicts, severity};
@@ -122,7 +123,7 @@ fn patched_files(session: &Session) -> Vec<Value> {
                 "ran": definition.ran,
             })
         });
-        json!({ "uri": Uri::from_file_path(session.editor_path(path)), "functions": functions.collect::<Vec<_>>() })
+        json!({ "uri": documents::uri_for(&session.editor_path(path)), "functions": functions.collect::<Vec<_>>() })
     };
     paths.into_iter().map(file).collect()
 }

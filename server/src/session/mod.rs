@@ -14,8 +14,8 @@ use std::time::Duration;
 use hotsplice_analysis::Outline;
 
 use hotsplice_channel::message::{
-    BaselineAnswer, BaselineRequest, CommitAnswer, FilesAnswer, GuardAnswer, GuardRequest, HistoryAnswer, HoldAnswer,
-    HoldsAnswer, LoadedFile, PrepareAnswer, PrepareRequest, RestartAnswer, RestartRequest, StatusAnswer,
+    BaselineAnswer, BaselineRequest, Cell, CommitAnswer, FilesAnswer, GuardAnswer, GuardRequest, HistoryAnswer,
+    HoldAnswer, HoldsAnswer, LoadedFile, PrepareAnswer, PrepareRequest, RestartAnswer, RestartRequest, StatusAnswer,
     TransactionRequest, Trust, method,
 };
 use hotsplice_channel::patch::Patch;
@@ -148,7 +148,15 @@ impl Session {
 
     /// The editor's name of one of the process's files.
     pub fn editor_path(&self, path: &str) -> PathBuf {
-        self.workspace().to_editor(Path::new(path))
+        let workspace = self.workspace();
+        let cell = self.known_cell(path).and_then(|cell| workspace.cells.shown(&cell));
+        cell.unwrap_or_else(|| workspace.to_editor(Path::new(path)))
+    }
+
+    /// What is known of an input that is no file.
+    pub fn known_cell(&self, path: &str) -> Option<Cell> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.known.iter().flatten().find(|file| file.path == path)?.cell.clone()
     }
 
     /// Whether the process belongs to the workspace: it runs there, or has loaded files of it. Does not ask the process.
@@ -207,8 +215,11 @@ impl Session {
 
     /// The file as the process knows it, if it has loaded it; links are followed on both sides.
     pub fn loaded(&self, path: &Path) -> Result<Option<String>, SessionError> {
-        let names = self.workspace().to_process(path);
-        let find = |files: &[LoadedFile]| names.iter().find_map(|name| Self::find(name, files));
+        let workspace = self.workspace();
+        let names = workspace.to_process(path);
+        let find = |files: &[LoadedFile]| {
+            workspace.cells.loaded(path, files).or_else(|| names.iter().find_map(|name| Self::find(name, files)))
+        };
         if let (Some(known), true) = (self.known_files(), self.client.is_stopped()) {
             // It loads nothing now.
             return Ok(find(&known));
@@ -240,7 +251,9 @@ impl Session {
     /// an event.
     pub fn known_loaded(&self, path: &Path) -> Option<String> {
         let files = self.known_files().or_else(|| self.files().ok())?;
-        self.workspace().to_process(path).iter().find_map(|name| Self::find(name, &files))
+        let workspace = self.workspace();
+        let cell = workspace.cells.loaded(path, &files);
+        cell.or_else(|| workspace.to_process(path).iter().find_map(|name| Self::find(name, &files)))
     }
 
     fn find(path: &Path, files: &[LoadedFile]) -> Option<String> {

@@ -125,6 +125,11 @@ impl State {
                 self.documents.open(uri.clone(), version, text);
                 self.opened(&uri);
             }
+            Event::OpenCell(uri, version, text) => {
+                self.documents.open_cell(uri.clone(), version, text);
+                self.cell_defines(&uri);
+                self.opened(&uri);
+            }
             Event::Change(uri, version, changes) => self.change(&uri, version, changes),
             Event::WillSave(uri, reason) => self.last_save = Some((uri, reason)),
             Event::Saved(uri, asked) => self.saved(&uri, asked),
@@ -215,6 +220,7 @@ impl State {
             folders: self.folders.clone(),
             mappings: self.settings.path_mappings.clone(),
             takes_all: self.settings.sessions.matching == Match::All,
+            cells: self.workspace.cells.clone(),
         });
         self.pool.set_workspace(&self.workspace);
         let ids: Vec<String> = self.pool.sessions.iter().map(|session| session.entry.id.clone()).collect();
@@ -243,6 +249,7 @@ impl State {
 
     fn change(&mut self, uri: &Uri, version: i32, changes: Vec<TextDocumentContentChangeEvent>) {
         self.documents.edit(uri, version, changes, self.encoding);
+        self.cell_defines(uri);
         let moved = self.verdicts.all().any(|(shown, _)| shown == uri)
             && self.documents.get(uri).is_some_and(|document| self.verdicts.follow(uri, &document.outline()));
         if moved || !self.holds.of_file(uri).is_empty() {
@@ -251,7 +258,20 @@ impl State {
         }
     }
 
+    /// By what it defines, a cell is found in a kernel that does not know its name.
+    fn cell_defines(&self, uri: &Uri) {
+        let Some(cell) = self.documents.get(uri).filter(|document| document.is_cell) else { return };
+        let outline = cell.outline();
+        if outline.is_valid() {
+            let outermost = outline.definitions().into_iter().filter(|one| !one.qualified_name.contains('.'));
+            self.workspace.cells.define(&cell.path, outermost.map(|one| one.qualified_name).collect());
+        }
+    }
+
     fn close(&mut self, uri: &Uri) {
+        if let Some(cell) = self.documents.get(uri).filter(|document| document.is_cell) {
+            self.workspace.cells.forget(&cell.path);
+        }
         self.documents.close(uri);
         if self.verdicts.forget_file(uri) || !self.holds.of_file(uri).is_empty() {
             self.publish(uri);

@@ -197,6 +197,10 @@ impl State {
 
     /// The editor's name of a process's file.
     pub(super) fn uri_of(&self, file: &str) -> Option<Uri> {
+        let cell = self.pool.sessions.iter().find_map(|session| session.known_cell(file));
+        if let Some(shown) = cell.and_then(|cell| self.workspace.cells.shown(&cell)) {
+            return self.documents.uri_of(&shown);
+        }
         let path = self.workspace.to_editor(Path::new(file));
         self.documents.uri_of(&path).or_else(|| Uri::from_file_path(path))
     }
