@@ -9,6 +9,7 @@ mod history;
 mod package;
 mod peers;
 mod shell;
+mod site;
 mod subject;
 mod test;
 mod tools;
@@ -39,6 +40,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Writes docs/what-works.md from the behaviour cases
     Docs,
+    /// The documentation as a site, under target/
+    Site,
     /// Slow stress tests, which rarely find anything
     Torture(torture::Arguments),
     /// The wheel with the server in it, and the extension for VS Code, under target/
@@ -57,6 +60,7 @@ fn main() -> anyhow::Result<()> {
             let page = hotsplice_tests::repository().join("docs/what-works.md");
             Ok(std::fs::write(page, hotsplice_tests::what_works::page())?)
         }
+        Chore::Site => site::run(),
         Chore::Torture(arguments) => torture::run(&arguments),
         Chore::Package => {
             let wheel = package::run()?;
