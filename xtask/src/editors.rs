@@ -20,7 +20,8 @@ pub struct Arguments {
 }
 
 /// What is done in a real VS Code, each beginning with a new one.
-const SCENARIOS: [&str; 6] = ["first_steps", "ways_in", "everyday", "held", "debugging", "trouble"];
+const SCENARIOS: [&str; 7] = ["first_steps", "ways_in", "everyday", "held", "debugging", "trouble", NOTEBOOK];
+const NOTEBOOK: &str = "notebook";
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut count = Count::default();
@@ -55,6 +56,10 @@ pub fn vscode(pictures: Option<&Path>, count: &mut Count) -> anyhow::Result<()> 
     };
     let mut outcome = Ok(());
     for scenario in SCENARIOS {
+        let python = match scenario {
+            NOTEBOOK => tools::environment("tools/notebook", &["ipykernel<7", "jupyter_client"])?.join("bin/python"),
+            _ => python.clone(),
+        };
         let mut test = Command::new("node");
         test.arg(format!("test/{scenario}.mjs")).args([&launcher, &browser, &extension, &python, &pictures]);
         // The others are tried all the same.
