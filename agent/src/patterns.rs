@@ -1,12 +1,13 @@
-//! Which functions are to be guarded: patterns of the names of their modules, and of their own.
+//! Which functions are to be guarded: patterns of the names of their modules, and of their own, and folders of their files.
 
+use std::path::{Component, Path};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::cpython;
+use crate::cpython::{self, functions};
 
 static PATTERNS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -29,39 +30,72 @@ pub fn all() -> Vec<String> {
     patterns().clone()
 }
 
-/// Whether a function is one that is to be guarded, by the names of its module and its own.
+/// Whether a function is one that is to be guarded, by the names of its module and its own, or by its file's folder.
 pub fn fits(py: Python<'_>, function: *mut ffi::PyObject) -> bool {
     let patterns = patterns();
-    if patterns.is_empty() {
-        return false;
+    !patterns.is_empty() && Names::of(py, function).is_some_and(|names| patterns.iter().any(|it| names.fit(it)))
+}
+
+/// The patterns that a function fits.
+#[pyfunction]
+pub fn fitting_patterns(function: &Bound<'_, PyAny>) -> Vec<String> {
+    let names = functions::is_function(function).then(|| Names::of(function.py(), function.as_ptr())).flatten();
+    let Some(names) = names else { return Vec::new() };
+    all().into_iter().filter(|pattern| names.fit(pattern)).collect()
+}
+
+/// What a function is called.
+struct Names {
+    /// Its module's name, and that of its file where it is the program's script.
+    modules: Vec<String>,
+    name: String,
+    file: Option<String>,
+}
+
+impl Names {
+    fn of(py: Python<'_>, function: *mut ffi::PyObject) -> Option<Self> {
+        let symbols = cpython::required().ok()?;
+        let globals = cpython::function_globals(symbols, function);
+        let text = |key: &str| -> Option<String> {
+            let key = PyString::intern(py, key);
+            // SAFETY: the globals are a live dictionary, borrowed from the function; what is found is borrowed from it.
+            let found =
+                unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyDict_GetItemWithError(globals, key.as_ptr())) };
+            // A subclass of `str` runs no code of its own here: its text is read.
+            found?.cast::<PyString>().ok()?.to_str().ok().map(str::to_owned)
+        };
+        let module = text("__name__")?;
+        // SAFETY: the function is alive; its code is borrowed from it.
+        let code = unsafe { Bound::from_borrowed_ptr(py, cpython::function_code(symbols, function)) };
+        let name: String = code.getattr("co_qualname").ok()?.extract().ok()?;
+        // A lambda is an expression of the function around it.
+        if name.ends_with('>') {
+            return None;
+        }
+        let file = text("__file__");
+        let mut modules = vec![module];
+        if modules[0] == "__main__" {
+            let stem = file.as_ref().and_then(|path| Path::new(path).file_stem()?.to_str().map(str::to_owned));
+            modules.extend(stem);
+        }
+        Some(Self { modules, name, file })
     }
-    let Ok(symbols) = cpython::required() else { return false };
-    let globals = cpython::function_globals(symbols, function);
-    let text = |key: &str| -> Option<String> {
-        let key = PyString::intern(py, key);
-        // SAFETY: the globals are a live dictionary, borrowed from the function; what is found is borrowed from it.
-        let found = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyDict_GetItemWithError(globals, key.as_ptr())) };
-        // A subclass of `str` runs no code of its own here: its text is read.
-        found?.cast::<PyString>().ok()?.to_str().ok().map(str::to_owned)
-    };
-    let Some(module) = text("__name__") else { return false };
-    // SAFETY: the function is alive; its code is borrowed from it.
-    let code = unsafe { Bound::from_borrowed_ptr(py, cpython::function_code(symbols, function)) };
-    let Some(name) = code.getattr("co_qualname").ok().and_then(|name| name.extract::<String>().ok()) else {
-        return false;
-    };
-    // A lambda is an expression of the function around it.
-    if name.ends_with('>') {
-        return false;
+
+    fn fit(&self, pattern: &str) -> bool {
+        if pattern.starts_with('/') {
+            return self.file.as_ref().is_some_and(|file| is_of_project(Path::new(file), Path::new(pattern)));
+        }
+        self.modules
+            .iter()
+            .any(|module| matches(pattern, module) || matches(pattern, &format!("{module}.{}", self.name)))
     }
-    let script = (module == "__main__")
-        .then(|| text("__file__"))
-        .flatten()
-        .and_then(|path| Some(std::path::Path::new(&path).file_stem()?.to_str()?.to_owned()));
-    std::iter::once(module).chain(script).any(|module| {
-        let whole = format!("{module}.{name}");
-        patterns.iter().any(|pattern| matches(pattern, &module) || matches(pattern, &whole))
-    })
+}
+
+/// Whether a file lies in a folder, and in no environment there.
+fn is_of_project(file: &Path, folder: &Path) -> bool {
+    let is_environment =
+        |part: Component<'_>| ["site-packages", "dist-packages"].iter().any(|it| part.as_os_str() == *it);
+    file.strip_prefix(folder).is_ok_and(|rest| !rest.components().any(is_environment))
 }
 
 /// `*` stands for any text and `?` for a character, as in a shell.

@@ -222,6 +222,53 @@ fn a_function_is_guarded_from_the_editor() {
     assert_eq!(program.wait(), Some(1));
 }
 
+const SERVED: &str = "\
+import os, sys
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'site-packages'))
+import framework
+
+def work():
+    return 1 / 0
+
+print('ready', flush=True)
+for line in sys.stdin:
+    print('result', framework.serve(work) if line.strip() == 'served' else work(), flush=True)
+";
+
+#[test]
+fn a_setting_guards_the_functions_of_the_workspace() {
+    for setting in ["uncaught", "workspace"] {
+        let workspace = Workspace::new();
+        let serve = "def serve(call):\n    try: return call()\n    except Exception: return 'handled'\n";
+        workspace.write("site-packages/framework.py", serve);
+        let script = workspace.write("app.py", SERVED);
+        let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+        program.wait_line("ready");
+        let mut editor = Editor::with_options(&workspace, json!({ "guard": setting }));
+        editor.open(&script, SERVED);
+        editor.wait_notification("hotsplice/status", |status| status["sessions"][0]["watched"] == true);
+        program.send("served");
+        if setting == "workspace" {
+            assert_eq!(wait_told(&mut editor)["function"], "work");
+            editor.command("hotsplice.return", json!([{ "expression": "2" }]));
+            program.wait_line("result 2");
+        } else {
+            program.wait_line("result handled");
+        }
+        program.send("alone");
+        assert_eq!(wait_told(&mut editor)["function"], "work");
+        editor.command("hotsplice.return", json!([{ "expression": "3" }]));
+        program.wait_line("result 3");
+        editor.notify("workspace/didChangeConfiguration", json!({ "settings": { "hotsplice": { "guard": "off" } } }));
+        wait_for("the end of the guard", || {
+            let guarded = workspace.call(&["guard", "other", "--json"]).json();
+            (guarded[0]["patterns"] == json!(["other"])).then_some(())
+        });
+        program.send("alone");
+        assert_eq!(program.wait(), Some(1));
+    }
+}
+
 #[test]
 fn an_older_python_says_why_its_functions_can_not_be_guarded() {
     let Some(python) = pythons::all().iter().find(|python| python.minor < 12) else { return };

@@ -296,7 +296,7 @@ pub struct StillRunning {
 /// Guards functions by the names of their modules, or of themselves.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GuardRequest {
-    /// `app.views.index`, `app.views`, `app.*`.
+    /// `app.views.index`, `app.views`, `app.*`; `/srv/app`: what is defined in files of that folder.
     pub patterns: Vec<String>,
     /// Guard them no more.
     #[serde(default)]
@@ -307,6 +307,9 @@ pub struct GuardRequest {
     /// Whether to hold what the program would handle, too; nothing: as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub even_handled: Option<bool>,
+    /// Hold by these patterns only what nobody would handle, a framework neither.
+    #[serde(default)]
+    pub only_uncaught: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -36,13 +36,17 @@ class _Settings:
     # Whether what the program would handle is held, too.
     even_handled = False
 
+    def __init__(self) -> None:
+        # Patterns by which is held only what nobody would handle, a framework neither.
+        self.only_uncaught: set[str] = set()
+
 
 settings = _Settings()
 _is_prepared = False
 _tool: int | None = None
 
 
-def guard(patterns: list[str]) -> list[Callable[..., Any]]:
+def guard(patterns: list[str], only_uncaught: bool = False) -> list[Callable[..., Any]]:
     """Guards what fits, now and later; gives the functions that were not guarded before."""
     global _is_prepared
     if sys.version_info < _OLDEST:
@@ -61,11 +65,16 @@ def guard(patterns: list[str]) -> list[Callable[..., Any]]:
         _is_prepared = True
         _hooks.updating.append(_patched)
     _watch_raising(True)
+    (settings.only_uncaught.update if only_uncaught else settings.only_uncaught.difference_update)(patterns)
+    _forget_handled()
     return [function for pattern in patterns for function in native.guard(pattern)]
 
 
 def let_go(patterns: list[str]) -> list[Callable[..., Any]]:
     """Guards no more what fits these patterns alone."""
+    settings.only_uncaught.difference_update(patterns)
+    if _is_prepared:
+        _forget_handled()
     found = [function for pattern in patterns for function in native.let_go(pattern)] if _is_prepared else []
     if _is_prepared and not native.guarded_patterns():
         _watch_raising(False)
@@ -234,7 +243,10 @@ def _is_to_be_held(
         return True
     if offset is None and _handlers.is_answer(error, caller, function.__name__):
         return False
-    handled = _handlers.would_handle(error, caller)
+    only_uncaught = bool(settings.only_uncaught) and settings.only_uncaught.issuperset(
+        native.fitting_patterns(function)
+    )
+    handled = _handlers.would_handle(error, caller, only_uncaught)
     if handled is not None and handled >= 0 and caller is not None and offset is not None:
         _remember_handled(caller, offset, type(error), handled)
     return handled is None

@@ -8,12 +8,15 @@ nothing. What a ``with`` block may swallow counts where it says so by name (``su
 from __future__ import annotations
 
 import dis
+import os
 import types
 import weakref
 from typing import Any
 
 from . import _holds
 
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+_THREADING = os.path.join(os.path.dirname(os.__file__), "threading.py")
 _SWALLOWING = {"suppress", "raises", "assertRaises", "assertRaisesRegex"}
 # Protocols of C code that take these as an answer: `getattr(x, "y", None)`, `for item in x`, `hasattr`.
 _ANSWERS = (AttributeError, LookupError, StopIteration, NotImplementedError)
@@ -27,15 +30,15 @@ def is_answer(error: BaseException, caller: types.FrameType | None, name: str) -
     return isinstance(error, TypeError) and name in ("__len__", "__length_hint__")
 
 
-def would_handle(error: BaseException, frame: types.FrameType | None) -> int | None:
+def would_handle(error: BaseException, frame: types.FrameType | None, by_anybody: bool = False) -> int | None:
     """How many calls further up an exception would be handled that was raised in this frame; nothing if it would not.
 
-    Less than 0 if that need not be so the next time.
+    Less than 0 if that need not be so the next time. ``by_anybody``: what catches everything counts of frameworks, too.
     """
     depth = 0
     while frame is not None:
         if frame.f_code.co_filename != __file__:
-            found = _catches(frame, error)
+            found = _catches(frame, error, by_anybody)
             if found is not None:
                 return depth if found else -1
         frame = frame.f_back
@@ -51,10 +54,15 @@ def _is_asked_for_attribute(error: BaseException, frame: types.FrameType, name: 
     return bool(called) and name in frame.f_code.co_consts
 
 
-def _catches(frame: types.FrameType, error: BaseException) -> bool | None:
+def _decides(path: str) -> bool:
+    """Whether what catches everything in an installed file is a handler, and not just the end of a thread."""
+    return not (path.startswith((_PACKAGE, "<")) or path == _THREADING)
+
+
+def _catches(frame: types.FrameType, error: BaseException, by_anybody: bool) -> bool | None:
     """Nothing if it does not; else whether it does as often as it comes there."""
     code = frame.f_code
-    is_installed = _holds.is_installed(code.co_filename)
+    is_installed = _holds.is_installed(code.co_filename) and not (by_anybody and _decides(code.co_filename))
     for clause in _clauses(code, frame.f_lasti):
         if clause is None:
             # A bare `except:`, or what can't be read.

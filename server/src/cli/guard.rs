@@ -39,6 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         remove: arguments.remove,
         hold_for: arguments.hold_for.map(f64::from),
         even_handled: arguments.even_handled.then_some(true),
+        only_uncaught: false,
     };
     let mut answers = Vec::new();
     let mut last = None;

@@ -1,14 +1,18 @@
 //! *Guard function*: calls of it that fail are held.
 
+use std::path::PathBuf;
+
 use hotsplice_analysis::{Definition, Outline};
 use hotsplice_channel::codes;
 use hotsplice_channel::message::GuardRequest;
 use tower_lsp::ls_types::Position;
 
 use super::comparison::{Snapshot, live_texts};
+use super::settings::Guard;
 use super::unloaded;
 use crate::failure::Failure;
 use crate::session::{Live, Session};
+use crate::workspace::Workspace;
 
 /// The innermost function around a line (from 1).
 fn function_at(outline: &Outline, line: u32) -> Option<Definition> {
@@ -18,6 +22,39 @@ fn function_at(outline: &Outline, line: u32) -> Option<Definition> {
 /// What a process calls it.
 fn patterns(session: &Session, live: &Live, name: &str) -> Vec<String> {
     session.known_modules(&live.baseline.path).into_iter().map(|module| format!("{module}.{name}")).collect()
+}
+
+/// What a process calls the folders of the window, for `hotsplice.guard`.
+pub fn folders(workspace: &Workspace) -> Vec<String> {
+    let real = |folder: &PathBuf| folder.canonicalize().ok();
+    let own = workspace.folders.iter().flat_map(|folder| [Some(folder.clone()), real(folder)]).flatten();
+    let mut all: Vec<PathBuf> = own.flat_map(|folder| workspace.to_process(&folder)).collect();
+    // Of mapped folders that lie further down, too.
+    let below = |root: &PathBuf| workspace.folders.iter().any(|folder| root.starts_with(folder));
+    all.extend(workspace.mappings.iter().filter(|it| below(&it.local_root)).map(|it| it.remote_root.clone()));
+    let mut names: Vec<String> = all.iter().filter_map(|path| path.to_str().map(str::to_owned)).collect();
+    names.retain(|name| name.starts_with('/') && name.len() > 1);
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Guards what lies in folders of the window as the setting says, and no more as it said before.
+pub fn guard_folders(session: &Session, former: &[String], wanted: &[String], guard: Guard) -> Result<(), Failure> {
+    let request = |patterns: &[String], remove: bool| GuardRequest {
+        patterns: patterns.to_vec(),
+        remove,
+        hold_for: None,
+        even_handled: None,
+        only_uncaught: guard == Guard::Uncaught,
+    };
+    if !former.is_empty() {
+        session.guard(&request(former, true))?;
+    }
+    if guard != Guard::Off && !wanted.is_empty() {
+        session.guard(&request(wanted, false))?;
+    }
+    Ok(())
 }
 
 /// What can be done at a line: the function, and whether it is guarded everywhere; or why it can't be.
@@ -49,7 +86,13 @@ pub fn guard(snapshot: &Snapshot, name: Option<String>, position: Position, remo
     let (mut guarded, mut running, mut failure) = (0, false, None);
     for (session, live) in &known {
         let patterns = patterns(session, live, &name);
-        match session.guard(&GuardRequest { patterns, remove, hold_for: None, even_handled: None }) {
+        match session.guard(&GuardRequest {
+            patterns,
+            remove,
+            hold_for: None,
+            even_handled: None,
+            only_uncaught: false,
+        }) {
             Ok(answer) => {
                 guarded += 1;
                 running |= !answer.running.is_empty();

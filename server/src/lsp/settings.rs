@@ -30,6 +30,19 @@ pub struct Settings {
     pub patch_on_external_change: bool,
     pub path_mappings: Vec<PathMapping>,
     pub sessions: Sessions,
+    pub guard: Guard,
+}
+
+/// Which calls that fail are held in the processes of the window, beside those of functions that were guarded by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Guard {
+    #[default]
+    Off,
+    /// Of functions of the window's folders, if nobody would handle it: it ends a thread, or the program.
+    Uncaught,
+    /// The same, also where a framework would handle it.
+    Workspace,
 }
 
 /// When a line stands over a definition.
@@ -45,7 +58,8 @@ pub enum Lens {
 }
 
 /// As users write them.
-const NAMES: [&str; 6] = ["patchOnSave", "codeLens", "lens", "patchOnExternalChange", "pathMappings", "sessions"];
+const NAMES: [&str; 7] =
+    ["patchOnSave", "codeLens", "lens", "patchOnExternalChange", "pathMappings", "sessions", "guard"];
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -72,6 +86,7 @@ impl Default for Settings {
             patch_on_external_change: false,
             path_mappings: Vec::new(),
             sessions: Sessions::default(),
+            guard: Guard::default(),
         }
     }
 }

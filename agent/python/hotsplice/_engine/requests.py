@@ -193,8 +193,10 @@ def guard(params):
     if params.get("even_handled") is not None:
         _guarding.set_even_handled(params["even_handled"])
     try:
-        change = _guarding.let_go if params.get("remove") else _guarding.guard
-        functions = change(params["patterns"])
+        if params.get("remove"):
+            functions = _guarding.let_go(params["patterns"])
+        else:
+            functions = _guarding.guard(params["patterns"], bool(params.get("only_uncaught")))
     except _guarding.Unsupported as error:
         raise EngineError("HS0022", str(error)) from None
     native.notify("guards/changed", {})

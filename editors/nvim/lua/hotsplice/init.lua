@@ -45,7 +45,7 @@ local M = {}
 
 --- @class hotsplice.Options
 --- @field cmd? string[] How to start the server.
---- @field settings? table What docs/lsp.md lists: patchOnSave, lens, patchOnExternalChange, pathMappings, sessions.
+--- @field settings? table What docs/lsp.md lists: patchOnSave, lens, guard, patchOnExternalChange, pathMappings, sessions.
 --- @field signs? boolean Signs and virtual text for what is live, edited, refused, still running.
 --- @field flash? boolean Lines that just went live light up once.
 

@@ -14,6 +14,7 @@ use crate::lsp::commands::{self, Answer, How, Part};
 use crate::lsp::events::{Asked, Cause, Done, Event};
 use crate::lsp::guards;
 use crate::lsp::holds::{self, Held};
+use crate::lsp::settings::Guard;
 use crate::lsp::status::HoldTold;
 
 impl State {
@@ -28,13 +29,40 @@ impl State {
             self.forget_holds(id);
         }
         let (events, id) = (self.events.clone(), id.to_owned());
+        let ((folders, guard), client, runtime) = (self.guarded_folders(), self.client.clone(), self.runtime.clone());
         std::thread::spawn(move || {
+            if wanted && let Err(failure) = guards::guard_folders(&session, &[], &folders, guard) {
+                runtime.block_on(client.log_message(MessageType::WARNING, failure.to_string()));
+            }
             let held = session
                 .watch_holds(wanted)
                 .and_then(|()| if wanted { session.holds() } else { Ok(Default::default()) });
             // The loop is gone when the server ends.
             let _ = events.send(Event::Holds(id, held.ok().map(|answer| answer.holds)));
         });
+    }
+
+    /// What `hotsplice.guard` is about, and what it says.
+    pub(super) fn guarded_folders(&self) -> (Vec<String>, Guard) {
+        let guard = self.settings.guard;
+        if guard == Guard::Off { (Vec::new(), guard) } else { (guards::folders(&self.workspace), guard) }
+    }
+
+    /// The setting, or the window's folders, were others before.
+    pub(super) fn guard_folders(&self, former: &(Vec<String>, Guard)) {
+        let wanted = self.guarded_folders();
+        if wanted == *former {
+            return;
+        }
+        for session in self.pool.sessions.iter().filter(|session| session.watches_holds()).cloned() {
+            let (client, runtime, (former, _), (folders, guard)) =
+                (self.client.clone(), self.runtime.clone(), former.clone(), wanted.clone());
+            std::thread::spawn(move || {
+                if let Err(failure) = guards::guard_folders(&session, &former, &folders, guard) {
+                    runtime.block_on(client.log_message(MessageType::WARNING, failure.to_string()));
+                }
+            });
+        }
     }
 
     /// What waited already, or that the process is to be asked again.

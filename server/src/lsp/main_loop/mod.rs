@@ -135,10 +135,12 @@ impl State {
             Event::Saved(uri, asked) => self.saved(&uri, asked),
             Event::Close(uri) => self.close(&uri),
             Event::Settings(value) => {
+                let former = self.guarded_folders();
                 if let Err(message) = self.settings.update(&value) {
                     self.show(message);
                 }
                 self.set_workspace();
+                self.guard_folders(&former);
                 self.watch_files();
                 self.tell_status();
                 self.refresh_lenses();
@@ -146,10 +148,12 @@ impl State {
             Event::CodeActions(params, answer) => self.code_actions(*params, answer),
             Event::Command(command, asked) => self.command(command, asked),
             Event::Folders(change) => {
+                let former = self.guarded_folders();
                 let removed: Vec<PathBuf> = change.removed.iter().filter_map(|folder| file_path(&folder.uri)).collect();
                 self.folders.retain(|folder| !removed.contains(folder));
                 self.folders.extend(change.added.iter().filter_map(|folder| file_path(&folder.uri)));
                 self.set_workspace();
+                self.guard_folders(&former);
                 self.tell_status();
                 self.refresh_lenses();
             }
