@@ -1,5 +1,6 @@
 //! Patching a program that is stopped at a breakpoint of the real debugger: on every Python that debugpy can be had for.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hotsplice_tests::debugger::{Debugger, debugpy};
@@ -33,6 +34,14 @@ def value(number):
     return result
 ";
 
+/// A program that calls `value` again and again, and stops in its line 6 each time.
+fn launch(command: Command, workspace: &Workspace, debugpy: &Path) -> (Debugger, PathBuf) {
+    let subject = workspace.write("subject.py", OLD);
+    let text = "import subject\nfor number in range(1000):\n    subject.value(number)\n";
+    let script = workspace.write("main.py", text);
+    (Debugger::launch(command, workspace, debugpy, &script, (&subject, 6)), subject)
+}
+
 #[test]
 fn breakpoints_and_steps_are_right_after_a_patch() {
     let mut tried = 0;
@@ -43,12 +52,9 @@ fn breakpoints_and_steps_are_right_after_a_patch() {
         };
         tried += 1;
         let workspace = Workspace::new();
-        let subject = workspace.write("subject.py", OLD);
-        let script =
-            workspace.write("main.py", "import subject\nfor number in range(1000):\n    subject.value(number)\n");
         let mut command = workspace.hotsplice();
         command.args(["run", "--"]).arg(&python.path);
-        let mut debugger = Debugger::launch(command, &workspace, &debugpy, &script, (&subject, 6));
+        let (mut debugger, subject) = launch(command, &workspace, &debugpy);
         let thread = debugger.stopped("breakpoint");
         let (name, line, frame) = debugger.frame(thread);
         assert_eq!((name.as_str(), line), ("value", 6), "Python {}", python.name());
@@ -99,10 +105,7 @@ fn a_program_that_runs_becomes_a_session_by_one_expression() {
     for python in pythons::all() {
         let Some(debugpy) = debugpy(python) else { continue };
         let workspace = Workspace::new();
-        let subject = workspace.write("subject.py", OLD);
-        let script =
-            workspace.write("main.py", "import subject\nfor number in range(1000):\n    subject.value(number)\n");
-        let mut debugger = Debugger::launch(Command::new(&python.path), &workspace, &debugpy, &script, (&subject, 6));
+        let (mut debugger, subject) = launch(Command::new(&python.path), &workspace, &debugpy);
         let thread = debugger.stopped("breakpoint");
         let mut editor = Editor::start(&workspace);
         editor.wait_notification("hotsplice/status", |status| status["sessions"].as_array().is_some_and(Vec::is_empty));
@@ -130,12 +133,9 @@ fn a_frame_that_debugpy_has_stopped_begins_again_with_the_new_code() {
     for python in pythons::all() {
         let Some(debugpy) = debugpy(python) else { continue };
         let workspace = Workspace::new();
-        let subject = workspace.write("subject.py", OLD);
-        let script =
-            workspace.write("main.py", "import subject\nfor number in range(1000):\n    subject.value(number)\n");
         let mut command = workspace.hotsplice();
         command.args(["run", "--"]).arg(&python.path);
-        let mut debugger = Debugger::launch(command, &workspace, &debugpy, &script, (&subject, 6));
+        let (mut debugger, subject) = launch(command, &workspace, &debugpy);
         let thread = debugger.stopped("breakpoint");
         workspace.write("subject.py", NEW);
         workspace.call(&["patch", "subject.py"]).expect(0);

@@ -143,3 +143,32 @@ fn every_one_of_many_threads_and_tasks_goes_on_in_the_new_code() {
         assert_eq!(program.wait(), Some(0), "{context}: {}", program.stderr());
     }
 }
+
+#[test]
+fn a_generator_that_was_moved_is_not_reported_as_what_the_former_code_made() {
+    const OLD: &str = "def start(): return 1\ndef count(first):\n    while True:\n        yield first\nnumbers = count(start())\n\
+        def run(read):\n    while read() != 'end\\n':\n        print(next(numbers), flush=True)\n";
+    let all = OLD.replace("yield first", "yield first + 1");
+    // What else it was made of is edited, too.
+    let more = OLD.replace("yield first", "yield first + 2").replace("return 1", "return 5");
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        workspace.write("work.py", OLD);
+        let text = "import sys, work\nprint('ready', flush=True)\nwork.run(sys.stdin.readline)\n";
+        let script = workspace.write("main.py", text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        program.send("go");
+        assert_eq!(program.line(), "1");
+        for (new, gives, is_reported) in [(&all, ["1", "2"], [true, false]), (&more, ["1", "3"], [true, true])] {
+            workspace.write("work.py", new);
+            let answer = workspace.call(&["patch", "--json", "work.py"]).json().to_string();
+            let can_move = usize::from(python.minor >= 12);
+            assert_eq!(answer.contains("HS0403"), is_reported[can_move], "Python {}: {answer}", python.name());
+            program.send("go");
+            assert_eq!(program.line(), gives[can_move], "Python {}", python.name());
+        }
+        program.send("end");
+        assert_eq!(program.wait(), Some(0), "Python {}: {}", python.name(), program.stderr());
+    }
+}

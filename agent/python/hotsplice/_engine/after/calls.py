@@ -128,6 +128,11 @@ def _task_types() -> list[type]:
     return [task] if isinstance(task, type) else []
 
 
+def coroutine_of(value: Any) -> Any:
+    """What a task runs; the value itself where it is none."""
+    return value.get_coro() if type(value) in _task_types() else value
+
+
 def _greenlet_types() -> list[type]:
     module = sys.modules.get("greenlet")
     base = getattr(module, "greenlet", None)

@@ -14,7 +14,7 @@ from ..live.code import compile_text
 from ..native import native
 from . import first_run
 from .bytecode import Bytecode, Unknown, kinds, variables
-from .calls import SUSPENDABLE, Call
+from .calls import SUSPENDABLE, Call, coroutine_of
 
 
 class Target:
@@ -202,6 +202,27 @@ def carry_out(transaction: Any) -> None:
             _add_module(planned, transaction, call)
         call.moved = planned.move(call)
     planned.begin()
+    _retract(transaction)
+
+
+def _retract(transaction: Any) -> None:
+    """What a name holds is not as the former code made it where that goes on in the new code: a generator, a task."""
+    moved: dict[int, CodeType] = {}
+    for call in transaction.old_calls:
+        if call.moved == "now" and call.suspended is not None:
+            moved[id(call.suspended())] = call.code
+    edited = {outcome.edit["definition"] for change in transaction.files for outcome in change.outcomes}
+    for change in transaction.files if moved else ():
+        for outcome in change.outcomes:
+            edit = outcome.edit
+            if edit["change"] != "derived" or edit["scope"] or edit.get("changed_reads"):
+                continue
+            values = [namespace.globals.get(edit["definition"]) for namespace in change.namespaces]
+            codes = [moved.get(id(coroutine_of(value))) for value in values]
+            # Only if nothing else that it was made of is edited.
+            made_of = edited.intersection(edit.get("reads", ()))
+            if codes and all(code is not None and made_of == {code.co_name} for code in codes):
+                outcome.retract("HS0403")
 
 
 def _add_module(planned: Moves, transaction: Any, call: Call) -> None:
