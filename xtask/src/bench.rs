@@ -10,13 +10,16 @@ use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 
 use crate::shell::{self, cargo, target};
-use crate::{peers, subject, tools};
+use crate::{peers, saves, subject, tools};
 
 #[derive(Args)]
 pub struct Arguments {
     /// Edits to measure in each setting
     #[arg(long, default_value_t = 100)]
     edits: usize,
+    /// Only the ways to save
+    #[arg(long)]
+    saves: bool,
     /// Minor version of the Python to measure (12 for 3.12)
     #[arg(long)]
     python: Option<u32>,
@@ -28,6 +31,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(minor) => pythons::all().iter().find(|python| python.minor == minor).context("no such Python here")?,
         None => tools::stable_python(),
     };
+    if arguments.saves {
+        return saves::compare(python);
+    }
     println!("Python {}, {} edits of one function each, times in ms (stages: p50)\n", python.name(), arguments.edits);
     println!("{:<7} {:>7} {:>9} {:>7} {:>7}   stages", "program", "lines", "objects", "p50", "p95");
     let mut idle = Vec::new();
@@ -39,7 +45,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
         }
     }
-    peers::compare(python, arguments.edits, &idle)
+    peers::compare(python, arguments.edits, &idle)?;
+    saves::compare(python)
 }
 
 /// Prints a row; gives the p50 in milliseconds.

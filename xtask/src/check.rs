@@ -19,6 +19,7 @@ const TYPED: &[&str] = &[
     "_handlers.py",
     "_holds.py",
     "_ipython.py",
+    "_output.py",
     "_overlay.py",
     "_recoder.py",
     "_repeat.py",

@@ -8,6 +8,7 @@ mod editors;
 mod history;
 mod package;
 mod peers;
+mod saves;
 mod shell;
 mod site;
 mod subject;

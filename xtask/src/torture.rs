@@ -5,6 +5,8 @@
 //!
 //! *Moves*: random functions that go on in other code at a random point (`tests/moves.py`).
 //!
+//! *Saves*: an hour's worth of them and more, none of which may be missed, and nothing left behind (`tests/soak.py`).
+//!
 //! *Situations*: modules of a grammar and edits of every kind (`tests/situations`), as many as there is time for.
 
 use std::collections::BTreeMap;
@@ -46,6 +48,18 @@ enum Part {
         #[arg(long, default_value_t = 1_000_000)]
         first: u64,
         /// Only on this version (3.12), else on all from 3.12 on
+        #[arg(long)]
+        python: Option<String>,
+    },
+    /// Saves of all kinds under `hotsplice run --watch`: edits, errors, renames, branch switches, files that are deleted
+    Saves {
+        /// How many on each Python
+        #[arg(default_value_t = 2_000)]
+        count: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        first: u64,
+        /// Only on this version (3.12), else on the oldest and the newest
         #[arg(long)]
         python: Option<String>,
     },
@@ -122,6 +136,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (modules, python) = match &arguments.part {
         Part::Identity { modules, python } => (modules, python),
         Part::Moves { count, first, python } => return moves(*count, *first, python.as_deref()),
+        Part::Saves { count, first, python } => return saves(*count, *first, python.as_deref()),
         Part::Situations { count, first, python } => return situations(*count, *first, python.as_deref()),
     };
     let named = |found: &&Python| match python {
@@ -159,6 +174,47 @@ fn moves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
             command.args([first.to_string(), count.to_string()]);
             shell::run(command)?;
         }
+    }
+    Ok(())
+}
+
+/// How much more of each may be there at the end than after a third of the saves.
+const ROOM: &[(&str, i64)] = &[
+    ("blocks", 20_000),
+    ("resident", 16_384),
+    ("watching", 16_384),
+    ("threads", 0),
+    ("tasks", 1),
+    ("open", 0),
+    ("open there", 2),
+];
+
+fn saves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
+    let (oldest, newest) = (&pythons::all()[0], pythons::newest());
+    let mut seed = first;
+    for python in pythons::all().iter().filter(|found| match version {
+        Some(version) => found.name() == version,
+        None => *found == oldest || *found == newest,
+    }) {
+        let workspace = Workspace::with_program(target().join("release/hotsplice"));
+        let mut command = workspace.hotsplice();
+        command.args(["run", "--watch", "--python"]).arg(&python.path).arg(repository().join("tests/soak.py"));
+        command.args([count.to_string(), seed.to_string()]).stdin(Stdio::null()).stderr(Stdio::null());
+        println!("$ {}", shell::show(&command));
+        let output = command.output().context("Python does not start")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let Some(line) = text.lines().find_map(|line| line.strip_prefix("done ")) else {
+            bail!("Python {}: a save was missed, or the program harmed ({}): {text}", python.name(), output.status);
+        };
+        println!("Python {}: {line}", python.name());
+        let measured: serde_json::Value = serde_json::from_str(line)?;
+        for (what, room) in ROOM {
+            let number = |when: &str| measured[when][what].as_i64().unwrap_or_default();
+            if number("end") > number("warm") + room {
+                bail!("Python {}: {what} grew from {} to {}", python.name(), number("warm"), number("end"));
+            }
+        }
+        seed += 1;
     }
     Ok(())
 }

@@ -29,6 +29,9 @@ use sessions::Sessions;
 /// Files that are saved so soon after each other are one patch.
 const QUIET: Duration = Duration::from_millis(150);
 
+/// Of more files that were saved at once it is not worked out whether they belong together.
+const FEW: usize = 4;
+
 /// For how long a file that is gone or empty may be one that is just being saved.
 const UNFINISHED: Duration = Duration::from_secs(2);
 
@@ -204,10 +207,16 @@ impl Watch<'_> {
 
     /// Whether the only file that was saved holds nothing that another one could still have to be saved for.
     fn need_not_wait(&self) -> bool {
-        let (true, Some(path)) = (self.batch.len() == 1 && self.waiting.is_empty(), self.batch.first()) else {
+        if self.batch.len() > FEW || !self.waiting.is_empty() {
             return false;
-        };
-        let Ok(text) = source_file::read(path) else { return false };
+        }
+        // What was touched and is live as it is does not count.
+        let texts = self.batch.iter().map(|path| (path, source_file::read(path)));
+        let mut differing = texts.filter(|(path, text)| {
+            let is_other = |text: &String| self.sessions.all().iter().any(|session| self.is_other(session, path, text));
+            text.as_ref().map_or(true, is_other)
+        });
+        let (Some((path, Ok(text))), None) = (differing.next(), differing.next()) else { return false };
         let outline = outlines::parse(&self.sessions.all(), path, &text);
         self.sessions.all().iter().all(|session| match session.loaded(path) {
             Ok(Some(known)) => {
