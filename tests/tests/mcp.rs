@@ -128,6 +128,58 @@ async fn an_agent_patches_foresees_and_undoes() {
 }
 
 #[tokio::test]
+async fn an_agent_reads_what_the_program_printed_and_raised_since() {
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        let text = PROGRAM.replace("import sys", "import sys, io, contextlib").replace(
+            "print(eval(line), flush=True)",
+            "\n    try:\n        print(eval(line), flush=True)\n    except Exception as error:\n        print(repr(error), flush=True)",
+        );
+        let script = workspace.write("app.py", &text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        workspace.sessions(1);
+        let agent = Agent::start(&workspace).await;
+        let before = agent.answer("output", json!({})).await;
+        assert_eq!(before["sessions"][0]["printed"], json!([]), "{before}");
+        assert_eq!(ask(&mut program, "'before the patch'"), "before the patch");
+        workspace.write("app.py", &text.replace("'hello ' + name", "'welcome ' + name.strip()"));
+        agent.answer("patch", json!({})).await;
+        assert_eq!(ask(&mut program, "greet('you')"), "welcome you");
+        assert!(ask(&mut program, "greet(7)").starts_with("AttributeError"));
+        assert_eq!(ask(&mut program, "sys.stderr.write('to the terminal')"), "15");
+        // Its own streams are no business of whoever watches.
+        let own = "contextlib.redirect_stdout(io.StringIO()).__enter__().write('own')";
+        program.send(own);
+        program.send("sys.__stdout__.write('none of it\\n')");
+        assert_eq!(program.line(), "none of it");
+        let output = agent.answer("output", json!({ "pid": program.child.id() })).await;
+        let session = &output["sessions"][0];
+        let printed = |stream: &str| -> String {
+            let all = session["printed"].as_array().expect("a list").iter().filter(|it| it["stream"] == stream);
+            all.filter_map(|it| it["text"].as_str()).collect()
+        };
+        assert!(printed("stdout").starts_with("welcome you\nAttributeError("), "{output}");
+        assert!(!printed("stdout").contains("own") && printed("stderr") == "to the terminal", "{output}");
+        assert!(session["patched_at"].is_number() && session["missing"] == json!([]), "{output}");
+        match python.minor {
+            ..12 => assert_eq!(session["raised"], Value::Null),
+            _ => {
+                let raised = &session["raised"][0];
+                assert_eq!((&raised["exception"], &raised["line"]), (&json!("AttributeError"), &json!(6)), "{output}");
+                assert_eq!(session["raised"].as_array().map(Vec::len), Some(1), "{output}");
+                assert_eq!(raised["definition"], "greet");
+            }
+        }
+        let all = agent.answer("output", json!({ "all": true })).await;
+        let first = all["sessions"][0]["printed"][0]["text"].as_str().expect("a text");
+        assert!(first.starts_with("before the patch\nwelcome you\n"), "{all}");
+        assert_eq!(agent.hang_up().await, Some(0));
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+#[tokio::test]
 async fn what_is_refused_is_an_error_with_reasons() {
     let workspace = Workspace::new();
     let mut program = program(&workspace);
@@ -236,7 +288,7 @@ fn what_is_no_message_harms_nothing() {
     wait_for("the list of tools", || {
         let answer: Value = serde_json::from_str(&server.line()).expect("JSON");
         (answer["id"] == 2)
-            .then(|| assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(10), "{answer}"))
+            .then(|| assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(11), "{answer}"))
     });
     assert_eq!(server.wait(), Some(0), "{}", server.stderr());
 }

@@ -1,7 +1,7 @@
 //! What the tools answer: the same as the command line with `--json`, with what to do beside the reasons.
 
 use hotsplice_channel::codes;
-use hotsplice_channel::message::{PatchedDefinition, StillRunning};
+use hotsplice_channel::message::{PatchedDefinition, Printed, Raised, StillRunning};
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
@@ -91,6 +91,34 @@ pub struct Answered {
     pub function: String,
     /// What went live before it
     pub patched: Option<Patched>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Outputs {
+    pub sessions: Vec<Output>,
+    /// Processes that did not answer, and why
+    pub unreachable: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Output {
+    pub session: String,
+    pub pid: u32,
+    /// What it printed, each with stream (stdout or stderr), text and at (seconds since the epoch)
+    #[schemars(with = "Vec<Map<String, Value>>")]
+    pub printed: Vec<Printed>,
+    /// Exceptions that were raised in patched files or came to them, handled or not, each with exception, message, path, line,
+    /// definition and at; null where the Python is too old to observe that (before 3.12)
+    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
+    pub raised: Option<Vec<Raised>>,
+    /// Since when it is recorded (seconds since the epoch): what came before is not known
+    pub recorded_since: f64,
+    /// When the last patch went live; null where there was none since
+    pub patched_at: Option<f64>,
+    /// Older characters and exceptions that were given up for want of room
+    pub dropped: u64,
+    /// What is not recorded, and why
+    pub missing: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -144,6 +144,24 @@ pub struct Raise {
     pub hold: Option<String>,
 }
 
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Everything that was recorded, not only what came since the last patch
+    #[serde(default)]
+    pub all: bool,
+    /// Only the process with this id
+    pid: Option<u32>,
+    /// Only the session with this id, as `sessions` lists it
+    session: Option<String>,
+}
+
+impl Output {
+    pub fn selection(&self) -> Selection {
+        Selection { pid: self.pid, session: self.session.clone() }
+    }
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Explain {

@@ -1,6 +1,9 @@
 //! The tools, one function each.
 
+use std::sync::Arc;
+
 use hotsplice_channel::codes;
+use hotsplice_channel::message::OutputRequest;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::handler::server::wrapper::{Json, Parameters};
@@ -12,13 +15,14 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_router};
 
 use super::answers::{
-    Answered, Differences, Explanation, Holds, Patched, Sessions, Status, Statuses, Unserved, reasons,
+    Answered, Differences, Explanation, Holds, Output, Outputs, Patched, Sessions, Status, Statuses, Unserved, reasons,
 };
 use super::questions;
 use crate::cancel::{Cancel, CancelOnDrop};
 use crate::explanations;
 use crate::failure::Failure;
 use crate::requests::{self, Asked, Held, Listed, Selected, Selection};
+use crate::session::Session;
 use crate::working::Working;
 
 /// How processes know whom they talk to.
@@ -28,7 +32,8 @@ const INSTRUCTIONS: &str = "Hotsplice makes edits of Python code live in process
     restart, no reload. Edit files as usual, then call `patch` (without arguments: all that differs from the disk). A patch is \
     whole or not at all: if one edit is refused nothing has changed, and each verdict says why and what to do. `applied` means \
     the same as after a restart; a `caveat` is live with something to know. `dry_run` foresees, `undo` brings back, `status` \
-    tells whether the new code has run and what still runs old code, `diff` what is on disk and not live. A guarded call that \
+    tells whether the new code has run and what still runs old code, `output` what the program printed and raised since, \
+    `diff` what is on disk and not live. A guarded call that \
     fails waits: `holds` lists such calls, `retry` makes one again with the mended code. A process takes part \
     if it was started with `hotsplice run PROGRAM`, called hotsplice.listen(), or was attached to with `hotsplice attach PID`.";
 
@@ -76,6 +81,9 @@ impl Tools {
             let dry_run = asked.dry_run;
             let ready = asked.read()?;
             let Selected { sessions, unreachable } = select(&selection)?;
+            if !dry_run {
+                record(&sessions);
+            }
             let results = ready.patch(&sessions, cancel)?;
             Patched::new(&results, &unreachable, dry_run).checked()
         })
@@ -123,6 +131,36 @@ impl Tools {
         .await
     }
 
+    /// What each process printed to standard output and error, and which exceptions patched code raised, since the last patch
+    #[tool(annotations(read_only_hint = true, open_world_hint = false))]
+    async fn output(
+        &self,
+        Parameters(question): Parameters<questions::Output>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Outputs>, Unserved> {
+        work(context, move |_| {
+            let Selected { sessions, mut unreachable } = select(&question.selection())?;
+            let mut outputs = Vec::new();
+            for session in sessions {
+                match session.output(OutputRequest { all: question.all }) {
+                    Ok(output) => outputs.push(Output {
+                        session: session.entry.id.clone(),
+                        pid: session.entry.pid,
+                        printed: output.printed,
+                        raised: output.raised,
+                        recorded_since: output.recorded_since,
+                        patched_at: output.patched_at,
+                        dropped: output.dropped,
+                        missing: output.missing,
+                    }),
+                    Err(error) => unreachable.push(error),
+                }
+            }
+            Ok(Outputs { sessions: outputs, unreachable: reasons(&unreachable) })
+        })
+        .await
+    }
+
     /// Bring back what was live before the latest patch; the files on disk stay as they are
     #[tool(annotations(destructive_hint = false, open_world_hint = false))]
     async fn undo(
@@ -136,6 +174,7 @@ impl Tools {
                 return Err(Failure::new(codes::BAD_MESSAGE, message).into());
             }
             let Selected { sessions, mut unreachable } = select(&question.selection())?;
+            record(&sessions);
             let undone = requests::undo(&sessions, &question.files, question.function.as_deref())?;
             unreachable.extend(undone.failures);
             Patched::new(&undone.results, &unreachable, false).checked()
@@ -260,6 +299,13 @@ impl ServerHandler for Tools {
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
         self.router.get(name).cloned()
+    }
+}
+
+/// From the first patch on, so that what follows it can be asked for. That it can't be recorded keeps no patch from being made.
+fn record(sessions: &[Arc<Session>]) {
+    for session in sessions {
+        let _ = session.output(OutputRequest::default());
     }
 }
 

@@ -15,8 +15,8 @@ use hotsplice_analysis::Outline;
 
 use hotsplice_channel::message::{
     BaselineAnswer, BaselineRequest, Cell, CommitAnswer, FilesAnswer, GuardAnswer, GuardRequest, HistoryAnswer,
-    HoldAnswer, HoldsAnswer, LoadedFile, PrepareAnswer, PrepareRequest, RestartAnswer, RestartRequest, StatusAnswer,
-    TransactionRequest, Trust, method,
+    HoldAnswer, HoldsAnswer, LoadedFile, OutputAnswer, OutputRequest, PrepareAnswer, PrepareRequest, RestartAnswer,
+    RestartRequest, StatusAnswer, TransactionRequest, Trust, method,
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
@@ -376,6 +376,11 @@ impl Session {
 
     pub fn restart_frame(&self, wanted: &RestartRequest) -> Result<RestartAnswer, SessionError> {
         self.client.request(method::RESTART_FRAME, wanted, PATIENCE)
+    }
+
+    /// What the program has printed and raised; it is recorded from now on.
+    pub fn output(&self, wanted: OutputRequest) -> Result<OutputAnswer, SessionError> {
+        self.client.request(method::OUTPUT, &wanted, PATIENCE)
     }
 
     pub fn status(&self) -> Result<StatusAnswer, SessionError> {

@@ -185,6 +185,12 @@ def status(_params):
     return {"patched": patched, "running": running.still_running(), "guarded": native.guarded_patterns()}
 
 
+def output(params):
+    from .. import _output
+
+    return _output.since_patch([file.path for file in known()], bool(params.get("all")))
+
+
 def guard(params):
     from .. import _guarding
 
@@ -267,6 +273,7 @@ _METHODS = {
     "patch/abort": abort,
     "history": history,
     "status": status,
+    "output": output,
     "guard": guard,
     "holds": holds,
     "hold/answer": answer_hold,
