@@ -25,7 +25,11 @@ fn commands(page: &str) -> Vec<String> {
             (Some(_), Some(_)) => block = None,
             (None, Some(language)) => block = Some(language.trim().to_owned()),
             (Some(language), None) => {
-                let is_shell = ["sh", "console"].contains(&language.as_str());
+                // What is set in is what a command prints.
+                let is_shell = match language.as_str() {
+                    "sh" | "console" => true,
+                    language => language == "text" && !line.starts_with(' '),
+                };
                 let line = line.trim_start().trim_start_matches("$ ");
                 if is_shell && line.starts_with("hotsplice ") {
                     found.push(line.split(" #").next().unwrap_or(line).to_owned());
