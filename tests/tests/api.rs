@@ -133,7 +133,7 @@ fn what_cannot_be_recoded_or_written_is_refused_in_words() {
     let workspace = Workspace::new();
     let path = workspace.write("shop.py", "def price():\n    return 1\n");
     let text = "\
-import hotsplice, shop, sys
+import hotsplice, resource, shop, sys
 def fails(action):
     try:
         action()
@@ -144,6 +144,12 @@ for bad in (len, lambda: 1, 5):
 recoder = hotsplice.recoder(shop.price)
 print(fails(lambda: recoder.patch('def price(:')))
 recoder.patch('def price():\\n    return 2\\n')
+# A disk that is full.
+limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4, limit[1]))
+full = fails(recoder.commit)
+resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+print(full, open(shop.__file__).read() == 'def price():\\n    return 1\\n', __import__('os').listdir())
 open(shop.__file__, 'w').write('def price():\\n    return 9\\n')
 print(fails(recoder.commit), shop.price())
 recoder.revert()
@@ -151,8 +157,9 @@ print(shop.price(), fails(lambda: hotsplice.patch('missing.py')), flush=True)
 ";
     let script = workspace.write("app.py", text);
     let mut program: Program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
-    let lines: Vec<String> = (0..6).map(|_| program.line()).collect();
-    assert_eq!(lines, ["HS0020", "HS0020", "HS0020", "HS0101", "HS0021 2", "1 HS0011"]);
+    let lines: Vec<String> = (0..7).map(|_| program.line()).collect();
+    assert!(lines[4].starts_with("HS0011 True ") && !lines[4].contains(".hotsplice-"), "{lines:?}");
+    assert_eq!([&lines[..4], &lines[5..]].concat(), ["HS0020", "HS0020", "HS0020", "HS0101", "HS0021 2", "1 HS0011"]);
     assert_eq!(program.wait(), Some(0));
     assert_eq!(std::fs::read_to_string(path).expect("the file"), "def price():\n    return 9\n");
 }

@@ -79,7 +79,10 @@ class Recoder:
             content = text.encode(encoding)
         except UnicodeEncodeError as error:
             raise PatchError("HS0021", f"{self.path} is saved as {encoding}: {error}: nothing was written") from None
-        _replace(self.path, content)
+        try:
+            _replace(self.path, content)
+        except OSError as error:
+            raise PatchError("HS0011", f"{self.path}: {error}: nothing was written") from None
         self._is_settled("committed")
 
     def _is_settled(self, status: str) -> None:
