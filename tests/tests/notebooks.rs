@@ -293,6 +293,18 @@ fn a_cells_function_is_patched_from_an_editor() {
     assert_eq!(kernel.client.wait(), Some(0));
 }
 
+#[test]
+fn what_was_made_of_a_definition_follows_when_it_is_run_again() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let mut program = workspace.run(python, &[&repository().join("tests/cells.py").display().to_string()]);
+        let lines: Vec<String> =
+            std::iter::from_fn(|| Some(program.line())).take_while(|line| !line.ends_with(" cases")).collect();
+        assert!(lines.is_empty(), "{}: {}", python.name(), lines.join("\n"));
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
 const PROMPT: [&str; 6] = [
     "def greet(name='you'):\n    return 'hello ' + name\n",
     "class View:\n    def get(self):\n        return greet()\n",
