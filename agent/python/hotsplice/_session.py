@@ -99,15 +99,15 @@ def listen(
     ``UnsupportedPython`` where the interpreter can't be patched. Calling it again does nothing.
 
     With ``tcp="127.0.0.1:0"`` (any free port) it listens there too, for ``hotsplice connect`` elsewhere, and gives the
-    address. ``token``, or ``HOTSPLICE_TOKEN``, is what has to be known there. Nothing is encrypted: an address that other
-    machines reach needs ``exposed=True`` (docs/security.md).
+    address. ``token``, or ``HOTSPLICE_TOKEN``, is what has to be known there. Nothing is encrypted: an address that
+    other machines reach needs ``exposed=True`` (docs/security.md).
 
     After ``os.fork`` the child is a session of its own, without that door. After ``os.execv`` the new program has to
     listen itself.
     """
     global _registered, _directory, _main_ident
     if tcp is None and (token is not None or exposed):
-        raise ValueError("token and exposed are for who comes by TCP: say where to listen, tcp=\"127.0.0.1:0\"")
+        raise ValueError('token and exposed are for who comes by TCP: say where to listen, tcp="127.0.0.1:0"')
     if tcp is not None:
         token = token or os.environ.get("HOTSPLICE_TOKEN")
         if not token:
