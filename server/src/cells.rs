@@ -28,7 +28,7 @@ impl Cells {
         let definitions = known.get(path)?;
         let inputs = || files.iter().filter_map(|file| Some((file, file.cell.as_ref()?)));
         // The latest comes last.
-        let named = inputs().filter(|(_, cell)| cell.id.as_deref().map(Path::new) == Some(path)).last();
+        let named = inputs().rfind(|(_, cell)| cell.id.as_deref().map(Path::new) == Some(path));
         let unnamed = || {
             let is_open = |cell: &Cell| cell.id.as_deref().is_some_and(|id| known.contains_key(Path::new(id)));
             let others = inputs().filter(|(_, cell)| !is_open(cell) && shared(cell, definitions) > 0);
