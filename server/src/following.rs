@@ -42,7 +42,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     following.retain(|file| is_project(Path::new(&file.path)) && !is_asked_for(&file.path));
     for _ in 0..ROUNDS {
         let before = changed.len();
-        let direct = callables(session, &patch.files).0.len();
+        let direct = callables(session, &patch.files).called.len();
         let calls = callables_through(session, &patch.files, &following);
         let mut rest = Vec::new();
         for file in following {
@@ -63,7 +63,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
                 None => patch.files.push(change),
             }
         }
-        if changed.len() == before && callables(session, &patch.files).0.len() == direct {
+        if changed.len() == before && callables(session, &patch.files).called.len() == direct {
             break;
         }
     }
@@ -77,9 +77,9 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
 /// Adds what calls edited code in other files, at any remove: all statements are to be run.
 fn add_callers(session: &Session, mut others: Vec<String>, patch: &mut Patch) {
     for _ in 0..ROUNDS {
-        let (called, decorating) = callables(session, &patch.files);
+        let calls = callables(session, &patch.files);
         let before = others.len();
-        others.retain(|path| match calling(session, path, &called, &decorating) {
+        others.retain(|path| match calling(session, path, &calls) {
             Some(change) if !change.edits.is_empty() => {
                 patch.files.push(change);
                 false
@@ -93,43 +93,43 @@ fn add_callers(session: &Session, mut others: Vec<String>, patch: &mut Patch) {
 }
 
 /// What a call of runs edited code, by the names of the modules that define it.
-fn callables(session: &Session, patched: &[FilePatch]) -> (HashSet<String>, HashSet<String>) {
-    let (mut called, mut decorating) = (HashSet::default(), HashSet::default());
+fn callables(session: &Session, patched: &[FilePatch]) -> Foreign {
+    let mut found = Foreign::default();
     for change in patched {
         let Ok(live) = session.known_baseline(&change.path) else { continue };
-        for module in &live.baseline.modules {
-            called.extend(change.running.iter().map(|name| format!("{module}.{name}")));
-            decorating.extend(change.decorating.iter().map(|name| format!("{module}.{name}")));
-        }
+        note_callables(&mut found, &live.baseline.modules, change);
     }
-    (called, decorating)
+    found
+}
+
+fn note_callables(found: &mut Foreign, modules: &[String], change: &FilePatch) {
+    for module in modules {
+        let named = |names: &[String]| names.iter().map(|name| format!("{module}.{name}")).collect::<Vec<_>>();
+        found.called.extend(named(&change.running));
+        found.decorating.extend(named(&change.decorating));
+        found.properties.extend(named(&change.properties));
+        found.late.extend(named(&change.late));
+    }
 }
 
 /// The same, with what other loaded files make of them in turn.
-fn callables_through(
-    session: &Session,
-    patched: &[FilePatch],
-    others: &[LoadedFile],
-) -> (HashSet<String>, HashSet<String>) {
-    let (mut called, mut decorating) = callables(session, patched);
+fn callables_through(session: &Session, patched: &[FilePatch], others: &[LoadedFile]) -> Foreign {
+    let mut found = callables(session, patched);
     for _ in 0..ROUNDS {
-        let before = called.len();
+        let before = found.called.len();
         for file in others {
-            let Some(change) = calling(session, &file.path, &called, &decorating) else { continue };
-            for module in &file.modules {
-                called.extend(change.running.iter().map(|name| format!("{module}.{name}")));
-                decorating.extend(change.decorating.iter().map(|name| format!("{module}.{name}")));
-            }
+            let Some(change) = calling(session, &file.path, &found) else { continue };
+            note_callables(&mut found, &file.modules, &change);
         }
-        if called.len() == before {
+        if found.called.len() == before {
             break;
         }
     }
-    (called, decorating)
+    found
 }
 
 /// What of a file that is not patched calls edited code.
-fn calling(session: &Session, path: &str, called: &HashSet<String>, decorating: &HashSet<String>) -> Option<FilePatch> {
+fn calling(session: &Session, path: &str, calls: &Foreign) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
     let module = live.baseline.modules.first()?;
     let is_named = |name: &String| {
@@ -137,14 +137,10 @@ fn calling(session: &Session, path: &str, called: &HashSet<String>, decorating: 
         let mut parts = name.rsplit('.').skip_while(|part| part.starts_with("__"));
         parts.next().is_some_and(|last| live.baseline.text.contains(last))
     };
-    if !live.outline.is_valid() || !called.iter().any(is_named) {
+    if !live.outline.is_valid() || !calls.called.iter().any(is_named) {
         return None;
     }
-    let foreign = Foreign {
-        called: called.clone(),
-        decorating: decorating.clone(),
-        ..foreign(path, module, &HashSet::default())
-    };
+    let foreign = foreign(path, module, &HashSet::default(), calls);
     Some(diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign))
 }
 
@@ -183,7 +179,7 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
         .filter(is_class_value)
         .flat_map(|edit| edit.binds.iter().map(|name| format!("{}.{name}", edit.scope.join("."))))
         .collect();
-    values.extend(of_classes.iter().map(String::as_str));
+    values.extend(of_classes.iter().chain(&change.late).map(String::as_str));
     // What `from module import *` gives.
     if change.edits.iter().any(comes_or_goes) || values.contains(&"__all__") {
         values.push("*");
@@ -197,26 +193,19 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
 }
 
 /// What is asked for, with what follows from other files: nothing if nothing does.
-fn follow_asked(
-    asked: &AskedFor,
-    changed: &HashSet<String>,
-    (called, decorating): &(HashSet<String>, HashSet<String>),
-) -> Option<FilePatch> {
+fn follow_asked(asked: &AskedFor, changed: &HashSet<String>, calls: &Foreign) -> Option<FilePatch> {
     let AskedFor { path, live, outline, stale } = asked;
-    let foreign = Foreign {
-        called: called.clone(),
-        decorating: decorating.clone(),
-        ..foreign(path, live.baseline.modules.first()?, changed)
-    };
+    let foreign = foreign(path, live.baseline.modules.first()?, changed, calls);
     let version = live.baseline.version;
     let alone = diff(path, version, &live.outline, outline, stale);
     let change = diff_following(path, version, &live.outline, outline, stale, &foreign);
     (change.edits != alone.edits).then_some(change)
 }
 
-fn foreign(path: &str, module: &str, changed: &HashSet<String>) -> Foreign {
+fn foreign(path: &str, module: &str, changed: &HashSet<String>, calls: &Foreign) -> Foreign {
     let is_package = path.ends_with("/__init__.py");
-    Foreign { module: module.to_owned(), is_package, changed: changed.clone(), ..Foreign::default() }
+    let changed = changed.clone();
+    Foreign { module: module.to_owned(), is_package, changed, ..calls.clone() }
 }
 
 /// What a file that was not patched had computed, at its import, by calling code that is edited now: said, not done again.
@@ -229,8 +218,8 @@ pub fn computed(
     running: Option<u32>,
     patched: &[FilePatch],
 ) -> (Vec<Verdict>, Option<FilePatch>) {
-    let (called, decorating) = callables(session, patched);
-    let Some(change) = calling(session, path, &called, &decorating) else { return (Vec::new(), None) };
+    let calls = callables(session, patched);
+    let Some(change) = calling(session, path, &calls) else { return (Vec::new(), None) };
     let verdict = |edit: &Edit| {
         let (code, message) = match edit.what {
             What::Statement | What::Block => (
@@ -266,7 +255,7 @@ fn follow(
     path: &str,
     modules: &[String],
     changed: &HashSet<String>,
-    (called, decorating): &(HashSet<String>, HashSet<String>),
+    calls: &Foreign,
 ) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
     let last = |name: &String| {
@@ -275,8 +264,7 @@ fn follow(
     if !changed.iter().any(last) || !live.outline.is_valid() {
         return None;
     }
-    let foreign =
-        Foreign { called: called.clone(), decorating: decorating.clone(), ..foreign(path, modules.first()?, changed) };
+    let foreign = foreign(path, modules.first()?, changed, calls);
     let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
     (!change.edits.is_empty()).then_some(change)
 }

@@ -90,6 +90,7 @@ codes! {
     OBJECT_PRESERVED "HS0408" Caveat "an object with state of its own is preserved, not made again";
     ORDER_KEPT "HS0409" Caveat "what registers itself was put into another order; what it registered was not";
     NOT_REACHED "HS0413" Caveat "the module's own statements have not come to this line yet";
+    RESULTS_KEPT "HS0414" Caveat "what the program's own cache holds came of the old code; it stays";
 
     CLASS_REBUILT "HS0501" Information "the class was built again and its namespace taken over";
     CLASS_LAYOUT "HS0502" Refused "the change needs another memory layout for existing instances";

@@ -73,6 +73,13 @@ pub struct FilePatch {
     /// Those of them that would decorate otherwise now: edits of the wrappers that a decorator made do not count.
     #[serde(default)]
     pub decorating: Vec<String>,
+    /// Those of `running` that run where they are read: `Table.size`.
+    #[serde(skip)]
+    pub properties: Vec<String>,
+    /// Attributes of the module's functions and classes that are others only once the patch is live: `Table.limit` where a base
+    /// has it, `build.__defaults__`.
+    #[serde(skip)]
+    pub late: Vec<String>,
     /// Where the module's own statements may go on in the new code, while they are executed.
     #[serde(default)]
     pub places: Vec<MovedPlace>,

@@ -47,6 +47,8 @@ pub(crate) struct Node {
     pub writes: Vec<String>,
     /// What it does when it runs; of a definition nothing.
     pub effects: Effects,
+    /// What gives names their values, of those that several parts of the statement give theirs.
+    pub parts: Vec<(Vec<String>, Effects)>,
     /// There are lambdas in it.
     pub makes_lambdas: bool,
     /// It may be re-executed automatically: imports, assignments, definitions, and blocks as far as only those are reached.

@@ -148,6 +148,8 @@ class Transaction:
         self.is_live = False
         # What undoes what was done while evaluating; each may be called more than once.
         self.undoing = []
+        # Code of lambdas that get new code.
+        self.retired_lambdas = []
         # What is still to be done after the commit.
         self._following = deque()
         # The step of those that is being done.

@@ -18,6 +18,10 @@ pub struct Foreign {
     pub called: HashSet<String>,
     /// Those of them that would decorate otherwise now.
     pub decorating: HashSet<String>,
+    /// Those of them that run where they are read.
+    pub properties: HashSet<String>,
+    /// Those of `changed` that are others only once the patch is live.
+    pub late: HashSet<String>,
 }
 
 impl Foreign {
@@ -33,6 +37,15 @@ impl Foreign {
     /// How the module calls what runs edited code.
     pub(crate) fn calls(&self, items: &Nodes) -> HashSet<String> {
         self.imported(&self.called, items)
+    }
+
+    pub(crate) fn properties(&self, items: &[Node]) -> HashSet<String> {
+        self.imported(&self.properties, items)
+    }
+
+    /// What is to be read only once the patch is live.
+    pub(crate) fn late(&self, items: &[Node]) -> HashSet<String> {
+        self.imported(&self.late, items)
     }
 
     /// The decorators among them.

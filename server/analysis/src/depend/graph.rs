@@ -28,6 +28,8 @@ const DEPTH: usize = 8;
 
 struct Class<'a> {
     methods: HashMap<&'a str, &'a Node>,
+    /// Second names of its methods.
+    aliases: HashMap<&'a str, &'a str>,
     bases: Vec<&'a str>,
 }
 
@@ -40,8 +42,12 @@ pub(crate) struct Graph<'a> {
     made: HashMap<&'a str, &'a str>,
     /// Names that hold lambdas.
     lambdas: HashMap<&'a str, &'a Effects>,
+    /// What names hand on to others that they were made of: `call = partial(build, 1)`.
+    handed: HashMap<&'a str, Vec<&'a str>>,
     /// Methods that run when they are read, by their own names.
     properties: HashSet<&'a str>,
+    /// Those of other modules' classes, as the file names them.
+    foreign_properties: HashSet<String>,
 }
 
 /// Where a name is read.
@@ -52,13 +58,15 @@ struct Context<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub fn new(items: &'a Nodes) -> Self {
+    pub fn new(items: &'a Nodes, foreign_properties: HashSet<String>) -> Self {
         let mut graph = Self {
             functions: HashMap::default(),
             classes: HashMap::default(),
             made: HashMap::default(),
             lambdas: HashMap::default(),
+            handed: HashMap::default(),
             properties: HashSet::default(),
+            foreign_properties,
         };
         for (node, _) in flattened(items) {
             let Some(parts) = &node.definition else { continue };
@@ -67,7 +75,12 @@ impl<'a> Graph<'a> {
                 let decorators = &parts.decorator_reads;
                 graph.properties.extend(methods.clone().filter(|(_, node)| is_property(node)).map(|(name, _)| name));
                 let bases = parts.header_reads.iter().filter(|name| !decorators.contains(name));
-                let class = Class { methods: methods.collect(), bases: bases.map(String::as_str).collect() };
+                let made = node.body.iter().filter(|item| !item.is_definition()).flat_map(|item| &item.effects.made);
+                let class = Class {
+                    methods: methods.collect(),
+                    aliases: made.filter_map(|(name, by)| Some((&**name, by.strip_prefix('=')?))).collect(),
+                    bases: bases.map(String::as_str).collect(),
+                };
                 graph.classes.insert(&node.name, class);
             } else {
                 graph.functions.insert(&node.name, node);
@@ -77,6 +90,12 @@ impl<'a> Graph<'a> {
             graph.made.extend(node.effects.made.iter().map(|(name, by)| (name.as_str(), by.as_str())));
             if let (Some(lambdas), [binding]) = (node.effects.lambdas.as_deref(), node.binds.as_slice()) {
                 graph.lambdas.insert(&binding.name, lambdas);
+            }
+            if let [(name, by)] = node.effects.made.as_slice()
+                && WRAPPERS.contains(&by.as_str())
+            {
+                let given = node.effects.passed.iter().filter(|(called, _)| called == by);
+                graph.handed.insert(name, given.map(|(_, name)| name.as_str()).collect());
             }
         }
         graph
@@ -193,8 +212,8 @@ impl<'a> Graph<'a> {
     /// Whether a dotted name is a class's; of other modules the usual spelling tells.
     pub fn is_class(&self, name: &str) -> bool {
         let last = name.rsplit('.').next().unwrap_or(name);
-        self.classes.contains_key(name)
-            || (name != last || !self.functions.contains_key(name)) && last.starts_with(char::is_uppercase)
+        let is_spelled = (name != last || !self.functions.contains_key(name)) && last.starts_with(char::is_uppercase);
+        !name.ends_with(')') && (self.classes.contains_key(name) || is_spelled)
     }
 
     /// Containers that making a definition changes: by its decorators, and by the bases of a class.
@@ -253,14 +272,23 @@ impl<'a> Graph<'a> {
         };
         let read = effects.reads.iter().filter(reads_property).flat_map(|name| self.called(name, context));
         found.extend(read.filter(|name| self.is_property(name)));
+        if !self.foreign_properties.is_empty() {
+            let of_objects = effects.reads.iter().filter_map(|name| {
+                let (holder, attribute) = name.rsplit_once('.')?;
+                let class = self.type_of(holder, context, 0).filter(|class| class != holder)?;
+                Some(self.method(&class, attribute, 0))
+            });
+            found.extend(of_objects.flatten().filter(|name| self.foreign_properties.contains(name)));
+        }
         found
     }
 
-    fn is_property(&self, callable: &str) -> bool {
+    pub fn is_property(&self, callable: &str) -> bool {
         callable
             .rsplit_once('.')
             .and_then(|(class, method)| self.classes.get(class)?.methods.get(method))
             .is_some_and(|node| is_property(node))
+            || self.foreign_properties.contains(callable)
     }
 
     /// The callables that a call of a name runs.
@@ -286,6 +314,18 @@ impl<'a> Graph<'a> {
         }
         if !is_local(name, context) && (self.functions.contains_key(name) || self.classes.contains_key(name)) {
             return vec![name.to_owned()];
+        }
+        if !is_local(name, context) {
+            if let Some(handed) = self.handed.get(name) {
+                return handed.iter().filter(|one| **one != name).flat_map(|one| self.called(one, context)).collect();
+            }
+            // `total = Table.total`
+            if let Some(other) = self.made.get(name).and_then(|by| by.strip_prefix('='))
+                && other.contains('.')
+                && !other.starts_with(&format!("{name}."))
+            {
+                return self.called(other, context);
+            }
         }
         match self.type_of(name, context, 0) {
             Some(class) => self.method(&class, "__call__", 0),
@@ -352,6 +392,12 @@ impl<'a> Graph<'a> {
         if own.methods.contains_key(method) {
             return vec![format!("{class}.{method}")];
         }
+        if let Some(other) = own.aliases.get(method).filter(|other| **other != method && depth < DEPTH) {
+            return match other.rsplit_once('.') {
+                Some((class, method)) => self.method(class, method, depth + 1),
+                None => self.method(class, other, depth + 1),
+            };
+        }
         let bases = own.bases.iter().filter(|_| depth < DEPTH);
         bases.flat_map(|base| self.method(base, method, depth + 1)).collect()
     }
@@ -380,7 +426,9 @@ impl<'a> Graph<'a> {
                 let owners = self.ancestors(class).into_iter().chain([class.to_owned()]);
                 return owners.into_iter().any(|owner| changed.contains(&format!("{owner}.{attribute}")));
             }
-            !effects.is_local(name) && (changed.contains(name) || changed.contains(&format!("{name}[]")))
+            let is_attribute = |name: &String| self.attribute(name).is_some_and(|name| changed.contains(&name));
+            !effects.is_local(name)
+                && (changed.contains(name) || changed.contains(&format!("{name}[]")) || is_attribute(name))
         })
     }
 }

@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet as HashSet;
 use super::Comparison;
 use super::derived_headers::reads_any;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
+use super::looked_at::reads_headers;
 use super::scope::Scope;
 use crate::depend::graph::{Graph, runs_inside};
 use crate::effects::EAGER;
@@ -31,11 +32,13 @@ impl<'a> Comparison<'a> {
             }
         }
         let new = self.new;
-        let graph = Graph::new(&new.file.items);
+        let graph = Graph::new(&new.file.items, self.foreign.properties(&new.file.items));
         let changed = self.changed_values(&graph, &edited);
         let mut called = graph.running(&edited, &changed);
         self.running = called.clone();
         self.running.extend(graph.through_objects(&called));
+        self.properties = self.running.iter().filter(|name| graph.is_property(name)).cloned().collect();
+        self.deferred.extend(self.foreign.late(&new.file.items));
         called.extend(edited);
         let mut dirty = self.removed_names(&[]);
         dirty.extend(self.lost_writes.iter().cloned());
@@ -46,7 +49,8 @@ impl<'a> Comparison<'a> {
             self.deferred.extend(found.iter().cloned());
             dirty.extend(found);
         }
-        self.derive(&new.file.items, &Scope::default(), &mut dirty, &mut Callables { graph, called });
+        let own = self.derive(&new.file.items, &Scope::default(), &mut dirty, &mut Callables { graph, called });
+        self.note_late(&own);
     }
 
     /// Definitions of the live module that are gone.
@@ -154,7 +158,7 @@ impl<'a> Comparison<'a> {
                 _ => self.derive_statement(node, scope, dirty, called),
             };
             let mut fresh = fresh;
-            if let Some(name) = self.documented(node) {
+            for name in self.seen_otherwise(node) {
                 // It is another one only once the patch is live.
                 self.deferred.insert([scope.path.as_slice(), std::slice::from_ref(&name)].concat().join("."));
                 fresh.push(name);
@@ -175,41 +179,6 @@ impl<'a> Comparison<'a> {
             }
         }
         own
-    }
-
-    /// Whether what can be seen of a function without calling it is something else now.
-    fn has_other_header(&self, name: &str) -> bool {
-        let is_seen =
-            |part: &Part| matches!(part, Part::Parameters | Part::Defaults | Part::Annotations | Part::Docstring);
-        let is_it =
-            |edit: &&Edit| edit.definition == name && edit.what == What::Function && edit.change == Change::Changed;
-        self.edits.iter().filter(is_it).any(|edit| edit.parts.iter().any(is_seen))
-    }
-
-    /// The name of a docstring that is another one now.
-    fn documented(&mut self, node: &Node) -> Option<String> {
-        let edit = self.edit_for(node)?;
-        match node.what {
-            What::Docstring => Some("__doc__".to_owned()),
-            What::Function if edit.change == Change::Changed && edit.parts.contains(&Part::Docstring) => {
-                Some(format!("{}.__doc__", node.name))
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether a module's statement looks through all names of the module, which has others now.
-    fn looks_through_names(&self, node: &Node, scope: &Scope<'a>) -> bool {
-        let looks = |name: &String| {
-            let is_given = node.effects.passed.iter().any(|(by, _)| by == name);
-            matches!(name.as_str(), "globals" | "locals" | "dir" | "vars") && !is_given
-        };
-        node.what == What::Assignment
-            && scope.path.is_empty()
-            && node.writes.is_empty()
-            && node.effects.calls.iter().any(looks)
-            && (self.edits.iter().any(|edit| edit.scope.is_empty() && edit.change == Change::Added && is_binding(edit))
-                || self.removals.iter().any(|edit| edit.scope.is_empty() && is_binding(edit)))
     }
 
     fn derive_function(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty, called: &mut Callables<'a>) {
@@ -306,6 +275,7 @@ impl<'a> Comparison<'a> {
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let is_edited = |name: &String| called.called.contains(name);
+        let keeps_calls = self.keeps_what_calls_gave(node, &called.graph, &called.called, dirty);
         // What a function of the file makes of another one is a wrapper, mostly; a class it looks at.
         let is_used = |(by, name): &(String, String)| {
             let is_own = || self.new.file.items.iter().any(|item| item.is_function() && item.name == *by);
@@ -332,7 +302,8 @@ impl<'a> Comparison<'a> {
             }
             edit.changed_reads = changed_reads;
             let is_kept = |name: &String| !fresh.contains(name);
-            if (uses_edited || (calls_edited && node.bound_names().iter().any(is_kept))) && !edit.offered {
+            let is_kept = keeps_calls || (calls_edited && node.bound_names().iter().any(is_kept));
+            if (uses_edited || is_kept) && !edit.offered {
                 // It runs before the commit, when the class still has its former attributes; what stays of it stays.
                 let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
                 (told.kind, told.offered) = (Kind::Derived, true);
@@ -445,16 +416,6 @@ fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
     reads.iter().copied().cloned().chain(eagerly).filter(|name| dirty.contains(name)).collect()
 }
 
-/// Functions that look at a function, and do not call it.
-fn reads_headers(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    ["signature", "get_type_hints", "getdoc", "getfullargspec"].contains(&last)
-}
-
-fn is_binding(edit: &Edit) -> bool {
-    matches!(edit.what, What::Function | What::Class | What::Assignment)
-}
-
 /// Whether no other definition of the scope has its name.
 fn is_single(node: &Node, items: &Nodes) -> bool {
     flattened(items).iter().filter(|(other, _)| other.is_definition() && other.name == node.name).count() == 1
@@ -467,7 +428,7 @@ struct Callables<'a> {
 }
 
 fn graph_of_live(live: &Outline) -> Graph<'_> {
-    Graph::new(&live.file.items)
+    Graph::new(&live.file.items, HashSet::default())
 }
 
 /// `REG`, `REG[]`

@@ -10,6 +10,7 @@ mod derived_headers;
 mod edits;
 mod excerpt;
 mod functions;
+mod looked_at;
 mod order;
 mod places;
 mod scope;
@@ -84,6 +85,10 @@ struct Comparison<'a> {
     touched: HashSet<String>,
     /// Those of `running` that would decorate otherwise.
     decorating: HashSet<String>,
+    /// Those of `running` that run where they are read.
+    properties: HashSet<String>,
+    /// Attributes of the module's definitions that are others once the patch is live.
+    late: HashSet<String>,
     class_of: HashSet<Key>,
     /// What the text gives the names of each scope that was compared.
     names: HashMap<Vec<String>, Names<'a>>,
@@ -113,6 +118,8 @@ impl<'a> Comparison<'a> {
             lost_writes: Vec::new(),
             touched: HashSet::default(),
             decorating: HashSet::default(),
+            properties: HashSet::default(),
+            late: HashSet::default(),
             class_of: HashSet::default(),
             names: HashMap::default(),
             superseded: superseded(&new.file.items),
@@ -198,6 +205,8 @@ impl<'a> Comparison<'a> {
             classes,
             running: sorted(self.running),
             decorating: sorted(self.decorating),
+            properties: sorted(self.properties),
+            late: sorted(self.late),
             places: places::pairs(&self.live.file.places, &self.new.file.places),
         }
     }

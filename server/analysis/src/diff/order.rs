@@ -78,10 +78,21 @@ impl<'a> Comparison<'a> {
         }
         let pairs: Vec<(&'a Node, usize)> =
             new.iter().zip(&matching.live_of).filter_map(|(node, partner)| Some((*node, (*partner)?))).collect();
-        let registering: Vec<(&'a Node, usize)> = pairs.into_iter().filter(|(node, _)| may_register(node)).collect();
-        let places: Vec<usize> = registering.iter().map(|(_, place)| *place).collect();
+        let registering: Vec<_> = pairs.iter().filter(|(node, _)| may_register(node)).copied().collect();
+        self.tell_out_of_order(&registering, live, scope);
+        let mut containers: Vec<&String> = pairs.iter().filter_map(|(node, _)| filled(node)).collect();
+        containers.sort_unstable();
+        containers.dedup();
+        for container in containers {
+            let filling: Vec<_> = pairs.iter().filter(|(node, _)| filled(node) == Some(container)).copied().collect();
+            self.tell_out_of_order(&filling, live, scope);
+        }
+    }
+
+    fn tell_out_of_order(&mut self, pairs: &[(&'a Node, usize)], live: &[&'a Node], scope: &Scope<'a>) {
+        let places: Vec<usize> = pairs.iter().map(|(_, place)| *place).collect();
         let in_order = longest_rising(&places);
-        for (index, (node, partner)) in registering.iter().enumerate() {
+        for (index, (node, partner)) in pairs.iter().enumerate() {
             if !in_order.contains(&index) && self.edit_for(node).is_none() {
                 let told = edit(Some(live[*partner]), node, scope, Kind::Lines, Change::Changed);
                 self.push(node, told);
@@ -94,6 +105,14 @@ fn may_register(node: &Node) -> bool {
     match &node.definition {
         Some(parts) => !parts.decorator_reads.is_empty(),
         None => node.what == What::Statement && !node.runs_unasked && updated(node).is_empty() && !node.main_guard,
+    }
+}
+
+/// The container that an assignment does nothing but put an item into: `TABLE["a"] = 1`.
+fn filled(node: &Node) -> Option<&String> {
+    match (node.what, node.writes.as_slice()) {
+        (What::Assignment, [container]) if node.binds.is_empty() && container.ends_with("[]") => Some(container),
+        _ => None,
     }
 }
 

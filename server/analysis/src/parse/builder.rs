@@ -106,6 +106,7 @@ impl<'a> Builder<'a> {
             passed: names.passed,
             writes: names.writes,
             effects: if is_definition { Effects::default() } else { effects::of_statement(statement) },
+            parts: effects::of_parts(statement),
             makes_lambdas: names.makes_lambdas,
             runs_unasked: stops.is_empty() || stops[0] != start,
             stops,
@@ -379,6 +380,13 @@ impl Structure {
 
 /// Two statements on one line become one node.
 fn join(before: &mut Node, node: Node) {
+    if before.parts.is_empty() {
+        before.parts.push((before.bound_names(), before.effects.clone()));
+    }
+    if node.parts.is_empty() {
+        before.parts.push((node.bound_names(), node.effects.clone()));
+    }
+    before.parts.extend(node.parts.iter().cloned());
     before.name = format!("{}; {}", before.name, node.name);
     before.end_line = before.end_line.max(node.end_line);
     before.hash = hash_of(&(before.hash, node.hash));

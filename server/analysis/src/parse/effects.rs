@@ -1,7 +1,7 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Comprehension, Expr, ExprContext, Parameters, Stmt};
+use ruff_python_ast::{Comprehension, Expr, ExprAttribute, ExprContext, Parameters, Stmt};
 
 use super::dotted::dotted;
 use super::implied;
@@ -15,6 +15,32 @@ pub(super) fn of_statement(statement: &Stmt) -> Effects {
     // At module level every name is the module's.
     effects.locals.clear();
     effects
+}
+
+/// What gives each name, or group of names, of an assignment its value, where several have their own: `a, b = f(), g()`.
+pub(super) fn of_parts(statement: &Stmt) -> Vec<(Vec<String>, Effects)> {
+    let Stmt::Assign(assignment) = statement else { return Vec::new() };
+    let Some(values) = items(&assignment.value) else { return Vec::new() };
+    let targets: Option<Vec<&[Expr]>> = assignment.targets.iter().map(items).collect();
+    let Some(targets) = targets.filter(|all| all.iter().all(|one| one.len() == values.len())) else {
+        return Vec::new();
+    };
+    let part = |(place, value): (usize, &Expr)| {
+        let mut names = Vec::new();
+        targets.iter().for_each(|target| names_in(&target[place], &mut names));
+        (names, of_expression(value))
+    };
+    values.iter().enumerate().map(part).collect()
+}
+
+/// The items of a display, none of which is starred.
+fn items(expression: &Expr) -> Option<&[Expr]> {
+    let items = match expression {
+        Expr::Tuple(tuple) => &tuple.elts,
+        Expr::List(list) => &list.elts,
+        _ => return None,
+    };
+    items.iter().all(|one| !one.is_starred_expr()).then_some(items)
 }
 
 /// What the default of a parameter does when it is evaluated.
@@ -121,12 +147,20 @@ fn origin(value: &Expr) -> Option<String> {
     }
 }
 
-/// `build`, `table.fill`, `Table().fill`, `Table.of().fill`
+/// `build`, `table.fill`, `Table().fill`, `Table.of().fill`; `Table().__call__` for `Table()()`
 fn callee(function: &Expr) -> Option<String> {
     if let Some(name) = dotted(function) {
         return Some(name);
     }
-    let Expr::Attribute(attribute) = function else { return None };
+    match function {
+        Expr::Attribute(attribute) => of_result(attribute),
+        Expr::Call(call) => Some(format!("{}().__call__", callee(&call.func)?)),
+        _ => None,
+    }
+}
+
+/// `Table().size`
+fn of_result(attribute: &ExprAttribute) -> Option<String> {
     let Expr::Call(call) = &*attribute.value else { return None };
     Some(format!("{}().{}", callee(&call.func)?, attribute.attr))
 }
@@ -222,7 +256,10 @@ impl<'a> Visitor<'a> for Finder {
                     }
                     self.read(name);
                 }
-                None => visitor::walk_expr(self, expression),
+                None => {
+                    self.effects.reads.extend(of_result(attribute));
+                    visitor::walk_expr(self, expression);
+                }
             },
             Expr::Subscript(item) => {
                 if item.ctx != ExprContext::Load {

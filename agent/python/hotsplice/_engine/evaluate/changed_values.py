@@ -36,6 +36,15 @@ def given_items(merger, edit, holder, scope):
     return _given(merger, former_statement(merger, edit), _seen(merger, holder, scope)) or {}
 
 
+def former_items(merger, edit, holder, scope):
+    """The same, where each run makes another object: what one run gives."""
+    statement, seen = former_statement(merger, edit), _seen(merger, holder, scope)
+    if statement is None or not is_pure(statement, seen, sets_attributes=True):
+        return {}
+    assigned = _assigned(merger, statement, seen) or ()
+    return {writes.identity(*one[1:4]): one[4] for one in assigned}
+
+
 def _seen(merger, holder, scope):
     return {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
 

@@ -72,6 +72,14 @@ class Former:
         # Each run may make another one (a generator, a sentinel): then there is nothing to compare.
         return given[0] if equal(*given) else UNKNOWN
 
+    def once(self, name: str, live: Any) -> Any:
+        """What one run of the text gives a name, where each run makes other objects."""
+        statements = _only(self._parsed(), name)
+        seen = {**self._merger.namespace.globals, **(dict(self._holder) if self._scope else {})}
+        statements = self._with_what_they_read(statements, name, seen)
+        is_known = bool(statements) and all(is_pure(one, seen, name) for one in statements)
+        return self._run(statements, seen, name) if is_known else UNKNOWN
+
     def _with_what_they_read(self, statements: list[ast.stmt], name: str, seen: dict[str, Any]) -> list[ast.stmt]:
         """In the order of the text, with the statements that gave what these read its value then."""
         wanted, pending = {name}, list(statements)

@@ -84,6 +84,9 @@ def _compiled(excerpt, shadow, reduced=None):
             return code
 
     def target(value, text):
+        if isinstance(value, ClassNamespace):
+            # `locals()[name] = …` binds a name.
+            return value
         check_target(value, text)
         return shadow.writes.target(value, text)
 

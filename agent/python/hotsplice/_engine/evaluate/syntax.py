@@ -55,6 +55,13 @@ def bound(statement: ast.AST) -> list[str]:
     return [name for name in dict.fromkeys(found) if name]
 
 
+def targets(node: ast.AST) -> list[ast.expr]:
+    """What an assignment gives its value."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, (ast.AnnAssign, ast.NamedExpr)) else []
+
+
 def updated(statement: ast.AST) -> str | None:
     """The name that a simple statement does nothing with but change what it holds: `x += 1`, `x.append(1)`."""
     if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):

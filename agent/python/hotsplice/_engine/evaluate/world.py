@@ -48,6 +48,7 @@ class World:
     # What changes
 
     def _note_changes(self) -> None:
+        self.former.update((id(code), code) for code in self._transaction.retired_lambdas)
         for change in self._transaction.files:
             for namespace in change.namespaces:
                 key = id(namespace.globals)

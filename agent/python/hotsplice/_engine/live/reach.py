@@ -43,7 +43,7 @@ class Reach:
         seen: set[int] = set()
         while pending and len(seen) < _LIMIT:
             value, owner = pending.pop()
-            for function in _functions(value):
+            for function in functions_in(value):
                 if id(function) in seen:
                     continue
                 seen.add(id(function))
@@ -131,7 +131,7 @@ def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
         if type(value) is FunctionType and value.__globals__ is members:
             functions = [value]
         elif objects.is_class(value) and value.__module__ == members.get("__name__"):
-            functions = [one for member in list(value.__dict__.values()) for one in _functions(member)]
+            functions = [one for member in list(value.__dict__.values()) for one in functions_in(member)]
         else:
             continue
         if any(not names.isdisjoint(code.co_names) for function in functions for code in tree(function.__code__)):
@@ -146,7 +146,7 @@ def _content(cell: CellType) -> Any:
         return MISSING
 
 
-def _functions(value: Any) -> Iterator[FunctionType]:
+def functions_in(value: Any) -> Iterator[FunctionType]:
     """The functions in a value: under wrappers, descriptors and partials."""
     pending, seen = [value], 0
     while pending and seen < 50:

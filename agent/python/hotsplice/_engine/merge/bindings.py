@@ -11,7 +11,7 @@ from ..evaluate.reduction import Reduction
 from ..evaluate.sandbox import run_in_class, run_in_module
 from ..live import lookup, objects
 from ..live.files import live_file
-from . import classes
+from . import classes, made_classes
 
 # Keys that can be set without any code of the program.
 _HASHED_IN_C = (str, int, float, bool, bytes, type(None), type)
@@ -41,12 +41,14 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
             return False
     changed_values.give_up(merger, outcome)
 
-    merger.deleted.provide(merger, edit)
+    merger.deleted.provide(merger, edit, owner)
     reduction = _reduction(merger, edit, holder)
     held = reduction.held
     before = dict(merger.shadow.globals)
+    known = set(merger.shadow.classes.get(scope, ()))
     if scope:
         seen = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced)
+        known.update(name for name in seen if name.startswith("__"))
     else:
         beside = (
             classes.beside(map(merger.namespace.globals.get, edit["binds"])) if edit["what"] == "assignment" else ()
@@ -60,10 +62,11 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
         for name in reduction.bound:
             _put_back(seen, lookup.mangled(name, scope), before.get(name, MISSING) if not scope else MISSING)
     else:
-        names = merger.names(reduction.bound) if not scope else reduction.bound
-        goes = merger.deleted.goes if not scope else lambda _name, _line: False
+        # `locals()[name] = …` in a class.
+        dynamic = [name for name in seen if name not in known and name not in reduction.bound] if scope else []
+        names = merger.names(reduction.bound) if not scope else [*reduction.bound, *dynamic]
         for name in names:
-            if held(name) is MISSING and goes(name, edit["line"]):
+            if held(name) is MISSING and merger.deleted.goes(scope, name, edit["line"]):
                 continue
             _decide(merger, outcome, name, scope, seen, held(name))
         if edit["what"] == "assignment":
@@ -145,7 +148,8 @@ def _decide(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: 
         merger.evaluated.setdefault(scope, set()).add(name)
     merger.decisions[(scope, stored)] = decision
     if decision is Decision.IN_PLACE:
-        merger.held_then.setdefault(id(live), (outcome, name, _entries(live)))
+        given = merger.former(edit).once(name, live) if _holds_classes(live) else MISSING
+        merger.held_then.setdefault(id(live), (outcome, name, _entries(live), given))
     if scope:
         merger.bound_in_class.setdefault(scope, {})[stored] = outcome
     elif edit["what"] != "annotation":
@@ -244,6 +248,9 @@ def is_bound_in_place(merger: Any, live: Any, new: Any) -> bool:
             return False
         if getattr(live, "default_factory", None) is not getattr(new, "default_factory", None):
             return False
+    outcome, _, _, former_content = merger.held_then.get(id(live), (None, "", [], MISSING))
+    if outcome is not None:
+        made_classes.note_inside(merger, outcome, live, new, former_content)
     merger.replaced.append((new, live))
     merger.in_place.append((live, new))
     return True
@@ -277,6 +284,10 @@ def plan_in_place(merger: Any, live_of: Callable[[Any], Any], are_containers: bo
                     merger.plan.add("attribute-set", live, name, live_of(value))
 
 
+def _holds_classes(container: Any) -> bool:
+    return any(isinstance(item, type) for item in _entries(container))
+
+
 def _entries(container: Any) -> list[Any]:
     if isinstance(container, dict):
         return [one for pair in list(dict.items(container)) for one in pair]
@@ -285,7 +296,7 @@ def _entries(container: Any) -> list[Any]:
 
 def _has_changed_since(merger: Any, live: Any) -> bool:
     """Whether the program changed a container while the patch was prepared: it is preserved, and that is reported."""
-    outcome, name, then = merger.held_then.get(id(live), (None, "", []))
+    outcome, name, then, _ = merger.held_then.get(id(live), (None, "", [], MISSING))
     now = _entries(live)
     if outcome is None or (len(now) == len(then) and all(one is other for one, other in zip(now, then))):
         return False

@@ -14,6 +14,7 @@ from typing import Any
 from ..live import lookup, objects
 from ..live.reach import Changes, Reach, wrapped_function
 from ..native import native
+from . import own_caches
 
 # What a cache or a compiled copy is cleared by: `functools`, cachetools and others, JAX, Numba.
 _WAYS = ("cache_clear", "clear_cache", "recompile")
@@ -47,7 +48,9 @@ def follow(transaction: Any) -> None:
         return
     _forget_dispatch(transaction)
     reach = Reach(changes)
-    for cache in _caches(transaction):
+    holders = _holders(transaction)
+    own_caches.follow(reach, holders, {change.path: change.text for change in transaction.files})
+    for cache in _caches(holders):
         outcome = reach.of(cache.value, cache.owner)
         if outcome is None:
             continue
@@ -94,9 +97,8 @@ def _add_followers(transaction: Any, found: Changes) -> None:
             found.names.setdefault((id(operation[1]), operation[2]), by_name[operation[2]])
 
 
-def _caches(transaction: Any) -> Iterator[Cache]:
-    """Those that modules and their classes name."""
-    kinds: dict[int, bool] = {}
+def _holders(transaction: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The project's modules and what they name."""
     holders = {
         id(module.__dict__): (module.__name__, module.__dict__)
         for _, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
@@ -104,8 +106,14 @@ def _caches(transaction: Any) -> Iterator[Cache]:
     for change in transaction.files:
         for namespace in change.namespaces:
             holders.setdefault(id(namespace.globals), (namespace.name, namespace.globals))
+    return list(holders.values())
+
+
+def _caches(holders: list[tuple[str, dict[str, Any]]]) -> Iterator[Cache]:
+    """Those that modules and their classes name."""
+    kinds: dict[int, bool] = {}
     seen: set[int] = set()
-    for module, members in holders.values():
+    for module, members in holders:
         for name, value in list(members.items()):
             if objects.is_class(value):
                 if objects.module_of(value) == module and id(value) not in seen:

@@ -11,7 +11,7 @@ from ..live import lookup
 from ..live.code import compile_excerpt, compile_text, find_class_body
 from ..live.files import live_file
 from ..native import native
-from . import edited, enums, fields, instances, layouts, lookers, replacing, wrapped
+from . import edited, enums, fields, instances, layouts, lookers, replacing, virtual, wrapped
 
 MISSING = object()
 REPLACED = object()
@@ -40,7 +40,7 @@ def is_made_here(new, old):
     )
 
 
-def merge(merger, live, made, scope):
+def merge(merger, live, made, scope, made_by_call=False):
     """Plans to give the live class what a newly built one has. Raises ``Refusal`` where the layout forbids it."""
     plan = merger.plan
     merger.rebuilt.add(scope)
@@ -82,7 +82,8 @@ def merge(merger, live, made, scope):
     }
     # A class that a call made (`namedtuple("P", "x y")`) has no statement whose members could be told.
     binding = merger.bound.get(scope[0])
-    made_by_call = binding is not None and len(scope) == 1 and binding.edit["what"] == "assignment"
+    is_bound = binding is not None and len(scope) == 1 and binding.edit["what"] == "assignment"
+    made_by_call = made_by_call or is_bound
     gone = {*lost, *edited.removed_names(merger, scope), *_names_before(merger, binding, scope)}
     gone |= lookers.given_by_removed_decorators(merger, scope)
     for name in old:
@@ -101,6 +102,7 @@ def merge(merger, live, made, scope):
             # A base that goes gave it to the class's objects.
             plan.set_class_attribute(live, "__dict__", native.dictionary_descriptor(live))
     fields.follow(merger, live, made, scope, point_class_cells)
+    virtual.follow(merger, live, scope)
     merger.replaced.append((made, live))
     plan.discarded.append(made)
 

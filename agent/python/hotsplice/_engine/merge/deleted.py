@@ -1,11 +1,12 @@
-"""Names that a module's text binds and deletes again: helpers, imports for a moment, targets of loops."""
+"""Names that a module's or a class's text binds and deletes again: helpers, imports for a moment, targets of loops."""
 
 import ast
+import textwrap
 from typing import Any
 
 from ..evaluate import syntax
 from ..evaluate.former import is_pure
-from ..evaluate.sandbox import run_in_module
+from ..evaluate.sandbox import run_in_class, run_in_module
 from ..live.code import join
 
 _DEFINITIONS = (ast.Import, ast.ImportFrom, *syntax.FUNCTIONS)
@@ -15,45 +16,56 @@ class Deleted:
     """Those of one patched file, by the line that deletes them."""
 
     def __init__(self, text: str) -> None:
-        self._lines: dict[str, int] = {}
-        self._statements: list[ast.stmt] = []
+        # (class path, name) → line
+        self._lines: dict[tuple[tuple[str, ...], str], int] = {}
+        self._statements: dict[tuple[str, ...], list[ast.stmt]] = {}
         self._text = text.split("\n")
         if "del " in text:
-            self._read(text)
+            try:
+                self._read(ast.parse(text).body, ())
+            except (SyntaxError, ValueError):
+                return
 
-    def _read(self, text: str) -> None:
-        try:
-            self._statements = ast.parse(text).body
-        except (SyntaxError, ValueError):
-            return
-        for statement in self._statements:
+    def _read(self, statements: list[ast.stmt], scope: tuple[str, ...]) -> None:
+        self._statements[scope] = statements
+        for statement in statements:
             gone = statement.targets if isinstance(statement, ast.Delete) else []
-            self._lines.update({one.id: statement.lineno for one in gone if isinstance(one, ast.Name)})
+            self._lines.update({(scope, one.id): statement.lineno for one in gone if isinstance(one, ast.Name)})
             for name in syntax.bound(statement) if self._lines else ():
-                self._lines.pop(name, None)
+                self._lines.pop((scope, name), None)
+            if isinstance(statement, ast.ClassDef):
+                self._read(statement.body, (*scope, statement.name))
 
-    def goes(self, name: str, line: int) -> bool:
-        return self._lines.get(name, 0) > line
+    def goes(self, scope: tuple[str, ...], name: str, line: int) -> bool:
+        return self._lines.get((scope, name), 0) > line
 
-    def provide(self, merger: Any, edit: dict[str, Any]) -> None:
+    def provide(self, merger: Any, edit: dict[str, Any], owner: Any) -> None:
         """Has the sandbox hold what a statement reads and what is deleted further down, as it was when that ran."""
-        if not self._lines or edit["scope"]:
+        scope = tuple(edit["scope"])
+        if not any(known == scope for known, _ in self._lines):
             return
-        seen = merger.shadow.globals
-        nodes = [node for one in _parsed(edit["run"]) for node in syntax.run_at_once(one)]
+        seen = merger.shadow.globals if not scope else {**merger.shadow.globals, **owner.__dict__}
+        seen = {**seen, **merger.shadow.classes.get(scope, {})} if scope else seen
+        nodes = [node for one in _parsed(edit["run"], scope) for node in syntax.run_at_once(one)]
         read = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         for name in sorted(read):
-            if name in seen or not self.goes(name, edit["line"]):
+            if name in seen or not self.goes(scope, name, edit["line"]):
                 continue
-            for one in self._statements:
+            for one in self._statements[scope]:
                 may_run = isinstance(one, _DEFINITIONS) or (isinstance(one, ast.Assign) and is_pure(one, seen))
-                if one.lineno < edit["line"] and name in syntax.bound(one) and may_run:
-                    lines = self._text[one.lineno - 1 : one.end_lineno]
+                if one.lineno >= edit["line"] or name not in syntax.bound(one) or not may_run:
+                    continue
+                lines = self._text[one.lineno - 1 : one.end_lineno]
+                if not scope:
                     run_in_module([{"line": one.lineno, "text": "\n".join(lines)}], merger.shadow)
+                    continue
+                headers = [{"line": place + 1, "text": " " * place + f"class {part}:"} for place, part in enumerate(scope)]
+                indented = textwrap.indent(textwrap.dedent("\n".join(lines)), " " * len(scope))
+                run_in_class([*headers, {"line": one.lineno, "text": indented}], scope, owner, merger.shadow)
 
 
-def _parsed(excerpt: Any) -> list[ast.stmt]:
+def _parsed(excerpt: Any, scope: tuple[str, ...]) -> list[ast.stmt]:
     try:
-        return ast.parse(join(excerpt)).body
+        return syntax.body_of(ast.parse(join(excerpt)), scope)
     except (SyntaxError, ValueError):
         return []

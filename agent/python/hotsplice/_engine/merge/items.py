@@ -6,7 +6,7 @@ from ..evaluate import changed_values
 from ..evaluate.policy import UNKNOWN, Decision, decide, sort
 from ..journal.writes import MISSING
 from ..live import objects
-from . import bindings
+from . import bindings, made_classes
 
 
 def take(merger: Any, outcome: Any, owner: Any) -> None:
@@ -22,10 +22,16 @@ def take(merger: Any, outcome: Any, owner: Any) -> None:
     if has_run and edit["what"] == "block" and edit["change"] == "changed":
         changed_values.give_up_items(merger, outcome, holder, scope)
     given = changed_values.given_items(merger, edit, holder, scope) if touched else {}
+    made: Any = None
     for place, held, new in touched:
         former = given.get(place.identity(), (UNKNOWN,))[-1]
         if held is MISSING or new is MISSING or held is new:
             continue
+        if isinstance(held, type) and isinstance(new, type):
+            made = changed_values.former_items(merger, edit, holder, scope) if made is None else made
+            if made_classes.note(merger, outcome, held, new, made.get(place.identity(), MISSING)):
+                written.keep(place)
+                continue
         decision = decide(held, former, new, bindings.have_one_type(merger, held, new))
         if decision in (Decision.KEEP, Decision.PRESERVE):
             written.keep(place)

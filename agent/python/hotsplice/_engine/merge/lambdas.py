@@ -23,14 +23,15 @@ def follow(transaction):
             is_statement = edit["what"] in ("assignment", "statement", "block") and edit["change"] == "changed"
             if not is_statement or not edit.get("run") or not edit.get("old_line"):
                 continue
-            completed = [_follow(change, outcome, namespace, transaction.plan) for namespace in change.namespaces]
+            plan, retired = transaction.plan, transaction.retired_lambdas
+            completed = [_follow(change, outcome, namespace, plan, retired) for namespace in change.namespaces]
             if completed and all(completed):
                 outcome.applied()
                 done.append(outcome)
     return done
 
 
-def _follow(change, outcome, namespace, plan):
+def _follow(change, outcome, namespace, plan, retired):
     edit = outcome.edit
     new_text = join(edit["run"])
     old_text = live_file(change.path).excerpt(edit["old_line"], edit["old_end_line"])
@@ -69,8 +70,10 @@ def _follow(change, outcome, namespace, plan):
             parts, missing = functions.new_parts(function, function.__code__, after, None)
             if missing:
                 complete = False
-            else:
-                plan.function(function, **parts)
+                continue
+            plan.function(function, **parts)
+            if fingerprint(before) != fingerprint(after):
+                retired.append(function.__code__)
     # What a call made of them may be more than what it was given.
     outside = _outside(former)
     is_kept = edit.get("offered") or not (edit.get("changed_reads", ()) or _calls(outside))

@@ -154,16 +154,22 @@ def statement(merger: Any, scope: tuple[str, ...]) -> Any:
     return found
 
 
-def given_by_removed_decorators(merger: Any, scope: tuple[str, ...]) -> set[str]:
-    """Attributes that decorators set which the class statement no longer has, as far as their code shows."""
-    if scope not in merger.change.classes:
-        return set()
+def former_statement(merger: Any, scope: tuple[str, ...]) -> Any:
+    """The syntax tree of the live class statement, if there is one."""
     found: Any = ast.parse(live_file(merger.change.path).text)
     for name in scope:
         statements = [one for one in ast.walk(found) if isinstance(one, ast.ClassDef) and one.name == name]
         if not statements:
-            return set()
+            return None
         found = statements[-1]
+    return found
+
+
+def given_by_removed_decorators(merger: Any, scope: tuple[str, ...]) -> set[str]:
+    """Attributes that decorators set which the class statement no longer has, as far as their code shows."""
+    found = former_statement(merger, scope) if scope in merger.change.classes else None
+    if found is None:
+        return set()
     stay = {ast.dump(one) for one in statement(merger, scope).decorator_list}
     gone = [one for one in found.decorator_list if ast.dump(one) not in stay]
     values = [lookup.dotted(merger.namespace, one.func if isinstance(one, ast.Call) else one) for one in gone]

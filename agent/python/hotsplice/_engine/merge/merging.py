@@ -9,7 +9,7 @@ from types import FunctionType, ModuleType
 from .. import frameworks
 from ..evaluate.former import Former
 from ..evaluate.policy import MISSING, Decision
-from ..evaluate.sandbox import guarded, run_in_class, run_in_module
+from ..evaluate.sandbox import guarded, run_in_module
 from ..live import lookup, objects, removed
 from ..live.code import join
 from . import (
@@ -26,7 +26,8 @@ from . import (
     imports,
     items,
     keepers,
-    lookers,
+    made_classes,
+    members,
     rebuilding,
     references,
     removals,
@@ -80,6 +81,8 @@ class Merger:
         self.deleted = Deleted(change.text)
         # (live object, one of its type that says what it is going to hold)
         self.in_place = []
+        # Of classes that calls made: (live one, one made while evaluating, what the former text gives if that is known)
+        self.made_classes = []
         # id of a container that is updated in place → (outcome, name, what it held when that was decided)
         self.held_then = {}
         # id of an outcome → names that later ones bind or update, too
@@ -121,8 +124,8 @@ class Merger:
     def _take(self, outcome):
         edit = outcome.edit
         if edit["scope"]:
-            self._take_in_class(outcome)
-        elif self._is_bare(edit):
+            members.take(self, outcome)
+        elif self.is_bare(edit):
             name = edit["binds"][0]
             before = self.shadow.globals.get(name, MISSING)
             run_in_module(edit["run"], self.shadow)
@@ -200,7 +203,7 @@ class Merger:
         ]
 
     @staticmethod
-    def _is_bare(edit):
+    def is_bare(edit):
         return (
             edit["what"] == "function"
             and edit["change"] in ("changed", "derived", "stale")
@@ -214,56 +217,6 @@ class Merger:
             namespace.pop(name, None)
         else:
             namespace[name] = before
-
-    def _take_in_class(self, outcome):
-        edit = outcome.edit
-        scope = tuple(edit["scope"])
-        if "<locals>" in scope:
-            return
-        owner = lookup.find_class(self.namespace, scope)
-        if owner is None and any(scope[:depth] in self.rebuilt for depth in range(1, len(scope))):
-            # Who made the class around took it out.
-            outcome.applied()
-            return
-        if owner is None:
-            if lookup.bound_value(self.namespace, scope[:-1], scope[-1], MISSING) is MISSING:
-                outcome.unneeded("HS0404", f"class {'.'.join(scope)} is not live in this process")
-            else:
-                outcome.caveat("HS0107", f"{'.'.join(scope)} holds no class of this file: its members are left alone")
-            return
-        keeper = frameworks.keeper(owner)
-        if keeper is not None and edit["what"] != "class" and not self._is_bare(edit):
-            keepers.take(self, keeper, outcome, scope, owner)
-            return
-        if scope in self.rebuilt and not self._is_bare(edit):
-            outcome.applied()
-            return
-        if edit["kind"] == "lines":
-            outcome.unneeded(None, "only its place in the class is another one")
-            return
-        if bindings.is_statement(edit):
-            items.take(self, outcome, owner)
-            return
-        seen = run_in_class(edit["run"], scope, owner, self.shadow)
-        names = [lookup.mangled(name, scope) for name in edit["binds"]]
-        if self._is_bare(edit):
-            headers.transfer(self, outcome, seen.pop(names[0]))
-            return
-        is_collected = edit["what"] == "function" and lookers.is_collected(owner, seen.get(names[0]))
-        if scope in self.change.classes and (is_collected or any(lookers.has_hook(seen.get(name)) for name in names)):
-            for name in names:
-                seen.pop(name, None)
-            rebuilding.run_statement(self, scope, owner)
-            outcome.applied()
-            return
-        if edit.get("superseded"):
-            for name in names:
-                seen.pop(name, None)
-        for name in names:
-            if name in seen:
-                self.bound_in_class.setdefault(scope, {})[name] = outcome
-        self.world.give(owner, {name: seen[name] for name in names if name in seen})
-        outcome.applied()
 
     def take_member(self, scope, owner, name, old, new):
         """Whether an attribute of a class that was made again stays, or is given what the text says in place."""
@@ -391,6 +344,7 @@ class Merger:
             owner = lookup.find_class(self.namespace, scope)
             if isinstance(owner, abc.ABCMeta):
                 self.plan.afterwards.append(functools.partial(classes.update_abstract, owner))
+        made_classes.bind(self)
         for scope, names in self.bound_in_class.items():
             if scope not in self.rebuilt:
                 owner = lookup.find_class(self.namespace, scope)

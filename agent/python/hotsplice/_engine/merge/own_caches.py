@@ -1,0 +1,203 @@
+"""Results that functions of the program keep themselves: `if n not in CACHE: CACHE[n] = compute(n)`.
+
+Nobody but the program can tell whether what such a container holds is a cache or its state, so it stays: but where it came
+of code that a patch changes, that is reported.
+"""
+
+import ast
+import dis
+import textwrap
+from collections.abc import Iterator
+from types import FunctionType
+from typing import Any
+
+from ..evaluate import syntax
+from ..live import lookup, objects
+from ..live.files import live_file
+from ..live.reach import MISSING, Reach, functions_in
+from ..native import native
+
+_STORES = {dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap}
+_EMPTY = (ast.List, ast.Dict, ast.Set, ast.Tuple)
+
+
+class Kept:
+    """A place in which a function keeps what it has computed, as its text names it."""
+
+    def __init__(self, place: ast.expr, value: ast.expr) -> None:
+        self.place, self.text, self.value = place, ast.unparse(place), value
+
+
+def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[str, str]) -> None:
+    """Reports what keeps results of what changes."""
+    seen: set[int] = set()
+    for module, members in holders:
+        for value in list(members.values()):
+            owner = value if objects.is_class(value) and objects.module_of(value) == module else None
+            for one in [value] if owner is None else list(owner.__dict__.values()):
+                for function in functions_in(one):
+                    if id(function) not in seen:
+                        seen.add(id(function))
+                        _report(reach, function, owner, texts)
+
+
+def _report(reach: Reach, function: FunctionType, owner: Any, texts: dict[str, str]) -> None:
+    code = function.__code__
+    if _STORES.isdisjoint(code.co_code[::2]) or lookup.is_installed(code.co_filename):
+        return
+    outcome = reach.of(function, owner)
+    if outcome is None:
+        return
+    text = live_file(code.co_filename).excerpt(code.co_firstlineno, _last_line(code))
+    for kept in _kept(text):
+        if _holds_results(kept, function, owner) and not _is_as_before(kept, outcome, function, texts):
+            outcome.caveat(
+                "HS0414",
+                f"{function.__qualname__} keeps what it has computed in {kept.text}: what is there came of the old code and "
+                "stays; empty it if you want it computed again",
+            )
+
+
+def _last_line(code: Any) -> int:
+    lines = [line for _, _, line in code.co_lines() if line is not None]
+    return max(lines, default=code.co_firstlineno)
+
+
+def _is_as_before(kept: Kept, outcome: Any, function: FunctionType, texts: dict[str, str]) -> bool:
+    """Whether the function itself is edited, and computes what it keeps as it did."""
+    edit = outcome.edit
+    if edit["what"] != "function" or edit["definition"] != function.__qualname__ or isinstance(kept.value, ast.Name):
+        return False
+    lines = texts[outcome.path].split("\n")
+    new = [one for one in _kept("\n".join(lines[edit["line"] - 1 : edit["end_line"]])) if one.text == kept.text]
+    return any(ast.dump(one.value) == ast.dump(kept.value) for one in new)
+
+
+def _kept(text: str) -> list[Kept]:
+    """Places that a function's text tests, fills and gives the contents of."""
+    try:
+        function = ast.parse(textwrap.dedent(text)).body[0]
+    except (SyntaxError, ValueError, IndexError):
+        return []
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    nodes = [node for statement in function.body for node in _own(statement)]
+    arguments = function.args
+    parameters = {one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    outer = {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    results = [node.value for node in nodes if isinstance(node, ast.Return) and node.value is not None]
+    found: list[Kept] = []
+    for node in nodes:
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        for target in syntax.targets(node) if value is not None else ():
+            place = target.value if isinstance(target, ast.Subscript) else target
+            is_outer = isinstance(place, ast.Attribute) or isinstance(target, ast.Subscript)
+            if not (is_outer or (isinstance(place, ast.Name) and place.id in outer)):
+                continue
+            text = ast.unparse(place)
+            if value is None or not _is_computed(value, parameters) or _mentions(value, text):
+                continue
+            stored = {ast.unparse(one) for one in syntax.targets(node) if isinstance(one, ast.Name)}
+            stored |= {value.id} if isinstance(value, ast.Name) else set()
+            is_given = any(_mentions(one, text) or any(_mentions(one, name) for name in stored) for one in results)
+            if is_given and _is_tested(nodes, text) and not any(text == known.text for known in found):
+                found.append(Kept(place, value))
+    return found
+
+
+def _own(statement: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a statement, without those of functions inside."""
+    pending = [statement]
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, (*syntax.FUNCTIONS, ast.ClassDef, ast.Lambda)):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def _is_computed(value: ast.expr, parameters: set[str]) -> bool:
+    """Whether more than something empty, a constant or an argument is stored."""
+    if isinstance(value, _EMPTY) and not any(True for _ in ast.iter_child_nodes(value) if isinstance(_, ast.expr)):
+        return False
+    is_empty_call = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and not value.args
+    if is_empty_call and value.func.id in ("list", "dict", "set", "deque", "Counter", "OrderedDict"):  # type: ignore[attr-defined]
+        return False
+    return not isinstance(value, ast.Constant) and not (isinstance(value, ast.Name) and value.id in parameters)
+
+
+def _mentions(node: ast.AST, text: str) -> bool:
+    return any(isinstance(one, ast.Name | ast.Attribute) and ast.unparse(one) == text for one in ast.walk(node))
+
+
+def _is_tested(nodes: list[ast.AST], text: str) -> bool:
+    """Whether it depends on what the place holds what is done."""
+    looked_up: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Assign | ast.NamedExpr) and node.value is not None and _mentions(node.value, text):
+            looked_up |= {one.id for one in syntax.targets(node) if isinstance(one, ast.Name)}
+    for node in nodes:
+        if isinstance(node, ast.If | ast.IfExp | ast.While):
+            is_asked = isinstance(node.test, ast.Call) and text.endswith(f".{_asked_for(node.test)}")
+            if _mentions(node.test, text) or is_asked or any(_mentions(node.test, name) for name in looked_up):
+                return True
+            inside = node.test.operand if isinstance(node.test, ast.UnaryOp) else None
+            if isinstance(inside, ast.Call) and text.endswith(f".{_asked_for(inside)}"):
+                return True
+        if isinstance(node, syntax.TRIES) and any(_mentions(one, text) for one in node.body):
+            return True
+    return False
+
+
+def _asked_for(call: ast.Call) -> str:
+    """`hasattr(self, "_items")`"""
+    is_hasattr = isinstance(call.func, ast.Name) and call.func.id == "hasattr" and len(call.args) == 2
+    name = call.args[1] if is_hasattr else None
+    return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else " "
+
+
+def _holds_results(kept: Kept, function: FunctionType, owner: Any) -> bool:
+    place = kept.place
+    if isinstance(place, ast.Name):
+        return _is_filled(_of_name(place.id, function))
+    if not isinstance(place, ast.Attribute) or not isinstance(place.value, ast.Name):
+        return False
+    code = function.__code__
+    if owner is None or not code.co_argcount or code.co_varnames[0] != place.value.id:
+        holder = _of_name(place.value.id, function)
+        members = holder.__dict__ if objects.is_class(holder) or type(holder) in (FunctionType, type(ast)) else {}
+        return _is_filled(members.get(place.attr, MISSING))
+    name = lookup.mangled(place.attr, (owner.__name__,))
+    if _is_filled(next((cls.__dict__[name] for cls in owner.__mro__ if name in cls.__dict__), MISSING)):
+        return True
+    instances = native.objects_of_type(*lookup.with_subclasses(owner))
+    return any(_is_filled((objects.dictionary(one) or {}).get(name, MISSING)) for one in instances)
+
+
+def _of_name(name: str, function: FunctionType) -> Any:
+    code = function.__code__
+    if name in code.co_freevars:
+        try:
+            return (function.__closure__ or ())[code.co_freevars.index(name)].cell_contents
+        except (ValueError, IndexError):
+            return MISSING
+    if name in code.co_varnames:
+        return _default(name, function)
+    return function.__globals__.get(name, MISSING)
+
+
+def _default(name: str, function: FunctionType) -> Any:
+    code = function.__code__
+    values = function.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount]
+    given = dict(zip(names[len(names) - len(values) :], values))
+    return {**given, **(function.__kwdefaults__ or {})}.get(name, MISSING)
+
+
+def _is_filled(value: Any) -> bool:
+    """Whether a place holds anything; a scalar counts where it is not ``None``."""
+    if value is MISSING or value is None:
+        return False
+    for kind in (dict, list, set):
+        if isinstance(value, kind):
+            return bool(kind.__len__(value))
+    return True
