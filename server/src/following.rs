@@ -44,24 +44,17 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
         let before = changed.len();
         let direct = callables(session, &patch.files).called.len();
         let calls = callables_through(session, &patch.files, &following);
-        let mut rest = Vec::new();
-        for file in following {
-            match follow(session, &file.path, &file.modules, &changed, &calls) {
-                Some(change) => {
-                    changed.extend(changed_names(session, &change));
-                    patch.files.push(change);
-                }
-                None => rest.push(file),
+        // What follows from what was found meanwhile takes the place of what was known before.
+        for file in &following {
+            if let Some(change) = follow(session, &file.path, &file.modules, &changed, &calls) {
+                changed.extend(changed_names(session, &change));
+                put(patch, change);
             }
         }
-        following = rest;
         for asked in asked_for {
             let Some(change) = follow_asked(asked, &changed, &calls) else { continue };
             changed.extend(changed_names(session, &change));
-            match patch.files.iter_mut().find(|known| known.path == change.path) {
-                Some(known) => *known = change,
-                None => patch.files.push(change),
-            }
+            put(patch, change);
         }
         if changed.len() == before && callables(session, &patch.files).called.len() == direct {
             break;
@@ -71,6 +64,13 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
         let is_part = |path: &str| patch.files.iter().any(|known| known.path == path) || is_asked_for(path);
         let others: Vec<String> = following.into_iter().map(|file| file.path).filter(|path| !is_part(path)).collect();
         add_callers(session, others, patch);
+    }
+}
+
+fn put(patch: &mut Patch, change: FilePatch) {
+    match patch.files.iter_mut().find(|known| known.path == change.path) {
+        Some(known) => *known = change,
+        None => patch.files.push(change),
     }
 }
 
@@ -244,9 +244,9 @@ pub fn computed(
             message: Some(message),
         }
     };
-    // A script's own loop calls what is live at each turn.
-    let is_running = |edit: &Edit| running.is_some_and(|line| (edit.line..=edit.end_line).contains(&line));
-    let verdicts = change.edits.iter().filter(|edit| edit.offered && !is_running(edit)).map(verdict).collect();
+    // A script's own loop calls what is live at each turn, and so does what the script has not come to.
+    let is_to_come = |edit: &Edit| running.is_some_and(|line| edit.scope.is_empty() && edit.end_line >= line);
+    let verdicts = change.edits.iter().filter(|edit| edit.offered && !is_to_come(edit)).map(verdict).collect();
     (verdicts, Some(change))
 }
 

@@ -39,12 +39,12 @@ impl Foreign {
         self.imported(&self.called, items)
     }
 
-    pub(crate) fn properties(&self, items: &[Node]) -> HashSet<String> {
+    pub(crate) fn properties(&self, items: &Nodes) -> HashSet<String> {
         self.imported(&self.properties, items)
     }
 
     /// What is to be read only once the patch is live.
-    pub(crate) fn late(&self, items: &[Node]) -> HashSet<String> {
+    pub(crate) fn late(&self, items: &Nodes) -> HashSet<String> {
         self.imported(&self.late, items)
     }
 

@@ -34,7 +34,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn seen_otherwise(&mut self, node: &Node) -> Vec<String> {
         let is_class = node.is_class() && self.looks_otherwise(&node.name);
         if is_class {
-            let seen = ["__annotations__", "__dict__", "__dataclass_fields__", "__members__", "__slots__"];
+            let seen = ["__annotations__", "__dataclass_fields__", "__members__", "__slots__"];
             return seen.iter().map(|seen| format!("{}.{seen}", node.name)).collect();
         }
         let Some(edit) = self.edit_for(node) else { return Vec::new() };

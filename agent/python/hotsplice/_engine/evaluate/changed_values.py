@@ -45,6 +45,21 @@ def former_items(merger, edit, holder, scope):
     return {writes.identity(*one[1:4]): one[4] for one in assigned}
 
 
+def bound_before(merger, edit, holder, scope):
+    """Names that the live statement binds when it runs, whatever its text calls them: `locals()[name] = …`."""
+    statement, before = former_statement(merger, edit), _seen(merger, holder, scope)
+    if statement is None or not is_pure(statement, before):
+        return []
+    seen = dict(before)
+    code = compile(statement, merger.namespace.filename, "exec", dont_inherit=True)
+    try:
+        with merger.former_code.statement(may_stop=False), merger.shadow.writes.withdrawn():
+            exec(code.replace(co_name="<patch>"), seen)
+    except Exception:
+        return []
+    return [name for name, value in seen.items() if name[:2] != "__" and before.get(name, writes.MISSING) is not value]
+
+
 def _seen(merger, holder, scope):
     return {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
 

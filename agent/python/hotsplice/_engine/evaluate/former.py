@@ -19,7 +19,7 @@ from .policy import MISSING, UNKNOWN, Sort, equal, is_record, sort
 _PURE = {
     "builtins": "dict list set frozenset tuple int float complex str bytes bytearray bool range slice len min max sum "
     "sorted reversed enumerate zip abs round divmod pow chr ord hex bin oct repr ascii any all isinstance issubclass "
-    "type object",
+    "type object locals",
     "collections": "OrderedDict defaultdict Counter deque",
     "re": "compile escape",
     "pathlib": "Path PurePath PosixPath PurePosixPath",
@@ -176,7 +176,8 @@ def _reduced(statement: Any, name: str) -> ast.stmt:
     elif isinstance(statement, syntax.TRIES):
         # What may fail decides.
         tried = (ast.Import, ast.ImportFrom, ast.Expr, ast.Raise)
-        kept = [one for one in statement.body if isinstance(one, tried) or _concerns(one, name)]
+        body = [[one] if isinstance(one, tried) else _only([one], name) for one in statement.body]
+        kept = [one for several in body for one in several]
         statement.body = kept or [syntax.nothing(statement)]
         statement.handlers = [copy.copy(handler) for handler in statement.handlers]
         for handler in statement.handlers:

@@ -35,7 +35,7 @@ class Reach:
     """Answers for many functions, each looked at once."""
 
     def __init__(self, changes: Changes) -> None:
-        self._changes = changes
+        self.changes = changes
 
     def of(self, start: Any, owner: type | None = None) -> Any:
         """Why a function leads to a change; nothing if it does not."""
@@ -47,7 +47,7 @@ class Reach:
                 if id(function) in seen:
                     continue
                 seen.add(id(function))
-                why = self._changes.functions.get(id(function), MISSING)
+                why = self.changes.functions.get(id(function), MISSING)
                 if why is not MISSING:
                     return why
                 if lookup.is_installed(function.__code__.co_filename):
@@ -68,7 +68,7 @@ class Reach:
         for one in dis.get_instructions(code):
             name = one.argval
             if one.opname in _NAMES:
-                why = self._changes.names.get((id(function.__globals__), name), MISSING)
+                why = self.changes.names.get((id(function.__globals__), name), MISSING)
                 if why is not MISSING:
                     yield (why,)
                 current = function.__globals__.get(name, MISSING)
@@ -95,7 +95,7 @@ class Reach:
         if isinstance(value, _Instance):
             return (yield from self._member(value.owner, name))
         if type(value) is ModuleType:
-            why = self._changes.names.get((id(value.__dict__), name), MISSING)
+            why = self.changes.names.get((id(value.__dict__), name), MISSING)
             if why is not MISSING:
                 yield (why,)
             found = value.__dict__.get(name, MISSING)
@@ -108,7 +108,7 @@ class Reach:
 
     def _member(self, owner: Any, name: str) -> Any:
         for cls in owner.__mro__:
-            why = self._changes.names.get((id(cls), name), MISSING)
+            why = self.changes.names.get((id(cls), name), MISSING)
             if why is not MISSING:
                 yield (why,)
             if name in cls.__dict__:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from ..evaluate import changed_values, former
@@ -65,6 +66,8 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
         # `locals()[name] = …` in a class.
         dynamic = [name for name in seen if name not in known and name not in reduction.bound] if scope else []
         names = merger.names(reduction.bound) if not scope else [*reduction.bound, *dynamic]
+        if scope and "locals()" in _former_text(merger, edit):
+            _give_up_dynamic(merger, outcome, owner, set(seen))
         for name in names:
             if held(name) is MISSING and merger.deleted.goes(scope, name, edit["line"]):
                 continue
@@ -75,6 +78,16 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
     merger.preserved.update((scope, name) for name in reduction.preserved)
     _report(outcome, reduction)
     return not reduction.reached
+
+
+def _give_up_dynamic(merger: Any, outcome: Any, owner: Any, now: set[str]) -> None:
+    """Names that a statement in a class bound by other means than its text, and binds no more."""
+    before = changed_values.bound_before(merger, outcome.edit, objects.own(owner), tuple(outcome.edit["scope"]))
+    gone = [name for name in before if name not in now and name in owner.__dict__]
+    for name in gone:
+        merger.plan.delete_class_attribute(owner, name)
+    if gone:
+        outcome.note("applied", "HS0405", f"{', '.join(gone)} is gone; references to it go on")
 
 
 def _is_about_preserved(merger: Any, edit: dict[str, Any], scope: tuple[str, ...]) -> bool:
@@ -162,7 +175,7 @@ def _decision(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], live
         return Decision.IN_PLACE if _fits(live, new) else Decision.REPLACE
     if live is MISSING or live is new or edit["what"] == "annotation":
         return Decision.REPLACE
-    text = merger.former(edit)
+    text = (_where_it_stood(merger, name, live) if not scope else None) or merger.former(edit)
     given = text.value(name, live)
     is_untold = given is UNKNOWN or given is MISSING
     by_functions = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
@@ -173,6 +186,21 @@ def _decision(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], live
     if decision is Decision.PRESERVE and merger.options.get("run_statements") and sort(live) in _THINGS:
         return Decision.REPLACE
     return decision
+
+
+def _where_it_stood(merger: Any, name: str, live: Any) -> former.Former | None:
+    """The live text of a binding that comes from another file of the patch, which has it no more."""
+    for change in merger.files:
+        for edit in (one.edit for one in change.outcomes if change is not merger.change):
+            is_gone = edit["change"] == "removed" and not edit["scope"] and name in edit["binds"]
+            for namespace in change.namespaces if is_gone and edit.get("old_line") else ():
+                if namespace.globals.get(name, MISSING) is live:
+                    beside = SimpleNamespace(
+                        namespace=namespace, change=change, shadow=merger.shadow, former_code=merger.former_code
+                    )
+                    ranges = [(edit["old_line"], edit["old_end_line"])]
+                    return former.Former(beside, {"scope": [], "former": ranges}, namespace.globals)
+    return None
 
 
 def take_member(merger: Any, outcome: Any, scope: tuple[str, ...], name: str, live: Any, new: Any) -> bool:

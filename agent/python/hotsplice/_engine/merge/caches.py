@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ..live import lookup, objects
-from ..live.reach import Changes, Reach, wrapped_function
+from ..live.reach import Changes, Reach, functions_in, wrapped_function
 from ..native import native
 from . import own_caches
 
@@ -49,7 +49,8 @@ def follow(transaction: Any) -> None:
     _forget_dispatch(transaction)
     reach = Reach(changes)
     holders = _holders(transaction)
-    own_caches.follow(reach, holders, {change.path: change.text for change in transaction.files})
+    files: dict[str, str | None] = {path: None for path, _ in lookup.loaded_modules(_is_of_project)}
+    own_caches.follow(reach, holders, files | {change.path: change.text for change in transaction.files})
     for cache in _caches(holders):
         outcome = reach.of(cache.value, cache.owner)
         if outcome is None:
@@ -71,6 +72,10 @@ def _changes(transaction: Any) -> Changes:
                     found.functions[id(function)] = seen[0]
             for outcome in change.outcomes:
                 edit = outcome.edit
+                if edit["what"] == "function" and edit["change"] == "derived" and "defaults" in edit["parts"]:
+                    held = lookup.bound_value(namespace, edit["scope"], edit["binds"][0]) if edit["binds"] else None
+                    for function in functions_in(held):
+                        found.functions.setdefault(id(function), outcome)
                 keeps_name = edit["what"] in ("function", "docstring", "annotation") or edit.get("offered")
                 is_rebound = edit["change"] == "removed" or "decorators" in edit["parts"]
                 if (keeps_name and not is_rebound) or "<locals>" in edit["scope"]:
@@ -97,11 +102,15 @@ def _add_followers(transaction: Any, found: Changes) -> None:
             found.names.setdefault((id(operation[1]), operation[2]), by_name[operation[2]])
 
 
+def _is_of_project(filename: str) -> bool:
+    return not lookup.is_installed(filename)
+
+
 def _holders(transaction: Any) -> list[tuple[str, dict[str, Any]]]:
     """The project's modules and what they name."""
     holders = {
         id(module.__dict__): (module.__name__, module.__dict__)
-        for _, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
+        for _, module in lookup.loaded_modules(_is_of_project)
     }
     for change in transaction.files:
         for namespace in change.namespaces:

@@ -11,7 +11,7 @@ from ..live import lookup
 from ..live.code import compile_excerpt, compile_text, find_class_body
 from ..live.files import live_file
 from ..native import native
-from . import edited, enums, fields, instances, layouts, lookers, replacing, virtual, wrapped
+from . import blocks, edited, enums, fields, instances, layouts, lookers, references, replacing, virtual, wrapped
 
 MISSING = object()
 REPLACED = object()
@@ -65,6 +65,7 @@ def merge(merger, live, made, scope, made_by_call=False):
     # In another file no statement has a former one: what the program has not changed is what the text says.
     given = merger.moved_attributes.get(scope[0], {}) if len(scope) == 1 else {}
     changed |= {name for name, value in given.items() if equal(old.get(name, MISSING), value)}
+    changed |= blocks.changed_members(merger, scope)
     written = _written_names(merger, scope)
     for name, value in new.items():
         if name in OWN_KEYS or isinstance(value, (GetSetDescriptorType, MemberDescriptorType)):
@@ -86,6 +87,7 @@ def merge(merger, live, made, scope, made_by_call=False):
     made_by_call = made_by_call or is_bound
     gone = {*lost, *edited.removed_names(merger, scope), *_names_before(merger, binding, scope)}
     gone |= lookers.given_by_removed_decorators(merger, scope)
+    gone |= merger.moved_names.get(scope[0], set()) if len(scope) == 1 else set()
     for name in old:
         goes = made_by_call or name in gone or _is_generated(name)
         if goes and name not in new and name == "__type_params__":
@@ -158,7 +160,7 @@ def _annotated_names(merger, scope):
 def _written_names(merger, scope):
     """Names that the statements of the new class body bind."""
     unit = merger.change.classes.get(scope)
-    if unit is None and scope[0] in merger.moved_attributes:
+    if unit is None and (scope[0] in merger.moved_attributes or blocks.makes(merger, scope)):
         unit = merger.bound[scope[0]].edit
     if unit is None:
         return ()
@@ -189,6 +191,10 @@ def _merge_attribute(merger, live, scope, name, old, new, is_taken):
             merger.merge_function(old, new, decorators_changed=is_taken)
         else:
             plan.set_class_attribute(live, name, new)
+            outcome = edited.member(merger, scope, name)
+            if outcome is not None:
+                # A wrapper of another module's decorator: bound methods hold it.
+                references.move_member(merger, (*scope, name), old, new, outcome)
     elif isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__:
         merge(merger, old, new, (*scope, name))
     elif type(old) is type(new) and isinstance(old, (staticmethod, classmethod)) and _both_plain(merger, old, new):

@@ -60,6 +60,7 @@ class Merger:
         # Definitions that came from other files of the patch: name → the live one; ids of those files' namespaces.
         self.moved = {}
         self.moved_from = set()
+        self.moved_names = {}  # What the former statement of such a class gave.
         self.moved_attributes = {}  # What the former statement of such a class gave: name → {attribute: literal}.
         self.former_code = None
         # (made while evaluating, live object that takes its place), of all files of the patch
@@ -72,6 +73,8 @@ class Merger:
         # Name → what a decorator made that goes into the live object of the name.
         self.held_back = {}
         self.options = transaction.options
+        # All files of the patch.
+        self.files = transaction.files
         # Class path → names that the sandbox gave another value, which updates of them go on with
         self.evaluated = {}
         # (class path, name) → what becomes of what the name holds
@@ -106,6 +109,9 @@ class Merger:
         if edit.get("conditional") and edit["change"] != "added" and not self._is_live(edit):
             outcome.unneeded("HS0404", f"{edit['definition']} stands in a branch that is not live in this process")
             return
+        if self._reads_what_was_kept(edit):
+            outcome.unneeded(None, "what it reads is what it was")
+            return
         if edit.get("deferred") or self.shadow.writes.are_put_off(edit.get("changed_reads", ())):
             self._put_off(outcome)
             return
@@ -120,6 +126,12 @@ class Merger:
             self._put_off(outcome)
         elif ran:
             outcome.caveat("HS0403", f"evaluating it ran {', '.join(ran)} as it was before the patch")
+
+    def _reads_what_was_kept(self, edit):
+        """Whether the text gives all that it reads what it did: what the program made of that since is not its business."""
+        read = edit.get("changed_reads") or ()
+        is_derived = edit["change"] == "derived" and not edit.get("offered")
+        return is_derived and bool(read) and all(self.decisions.get(((), name)) is Decision.KEEP for name in read)
 
     def _take(self, outcome):
         edit = outcome.edit
@@ -429,7 +441,9 @@ class Merger:
 
     def _is_made_for(self, name, old, edit):
         """Whether a class that the name holds came of its statement: what a call made may be called anything."""
-        made_by_call = edit["what"] == "assignment" and isinstance(old, type) and old.__module__ == self.namespace.name
+        # Before 3.12 what `make_dataclass` makes is said to be of `types`.
+        modules = (self.namespace.name, "types")
+        made_by_call = edit["what"] == "assignment" and isinstance(old, type) and old.__module__ in modules
         return made_by_call or classes.is_own(old, self.namespace, name)
 
     def _bind_in_class(self, scope, owner, name, outcome):

@@ -13,8 +13,9 @@ from typing import Any
 
 from ..evaluate import syntax
 from ..live import lookup, objects
+from ..live.code import tree
 from ..live.files import live_file
-from ..live.reach import MISSING, Reach, functions_in
+from ..live.reach import MISSING, Changes, Reach, functions_in
 from ..native import native
 
 _STORES = {dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap}
@@ -28,29 +29,61 @@ class Kept:
         self.place, self.text, self.value = place, ast.unparse(place), value
 
 
-def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[str, str]) -> None:
-    """Reports what keeps results of what changes."""
-    seen: set[int] = set()
+def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[str, str | None]) -> None:
+    """Reports what keeps results of what changes. ``texts``: the project's files, and the new texts of those that are patched."""
+    found: dict[int, tuple[FunctionType, Any]] = {}
     for module, members in holders:
         for value in list(members.values()):
             owner = value if objects.is_class(value) and objects.module_of(value) == module else None
             for one in [value] if owner is None else list(owner.__dict__.values()):
                 for function in functions_in(one):
-                    if id(function) not in seen:
-                        seen.add(id(function))
-                        _report(reach, function, owner, texts)
+                    if function.__code__.co_filename in texts:
+                        found.setdefault(id(function), (function, owner))
+    names = _leading(reach.changes, list(found.values()))
+    for function, owner in found.values():
+        if not _STORES.isdisjoint(function.__code__.co_code[::2]) and not names.isdisjoint(_named_by(function)):
+            _report(reach, function, owner, texts)
 
 
-def _report(reach: Reach, function: FunctionType, owner: Any, texts: dict[str, str]) -> None:
+def _leading(changes: Changes, functions: list[tuple[FunctionType, Any]]) -> set[str]:
+    """Names of all that may lead to what changes, so that few functions are looked at closely."""
+    found = {name for _, name in changes.names}
+    for outcome in changes.functions.values():
+        found.update(outcome.edit["definition"].split("."))
+    pending = [({function.__name__, getattr(owner, "__name__", function.__name__)}, _named_by(function))
+               for function, owner in functions]
+    count = -1
+    while count != len(found):
+        count = len(found)
+        rest = []
+        for own, named in pending:
+            if found.isdisjoint(named):
+                rest.append((own, named))
+            else:
+                found |= own
+        pending = rest
+    return found
+
+
+def _named_by(function: FunctionType) -> set[str]:
+    """Its own name, and those in its code and of the functions that it has from around it."""
+    found = {function.__name__, *(name for code in tree(function.__code__) for name in code.co_names)}
+    for cell in function.__closure__ or ():
+        try:
+            content = cell.cell_contents
+        except ValueError:
+            continue
+        found.update(one.__name__ for one in functions_in(content))
+    return found
+
+
+def _report(reach: Reach, function: FunctionType, owner: Any, texts: dict[str, str | None]) -> None:
     code = function.__code__
-    if _STORES.isdisjoint(code.co_code[::2]) or lookup.is_installed(code.co_filename):
-        return
-    outcome = reach.of(function, owner)
-    if outcome is None:
-        return
-    text = live_file(code.co_filename).excerpt(code.co_firstlineno, _last_line(code))
-    for kept in _kept(text):
-        if _holds_results(kept, function, owner) and not _is_as_before(kept, outcome, function, texts):
+    kept_places = _kept(live_file(code.co_filename).excerpt(code.co_firstlineno, _last_line(code)))
+    filled = [kept for kept in kept_places if _holds_results(kept, function, owner)]
+    outcome = reach.of(function, owner) if filled else None
+    for kept in filled if outcome is not None else ():
+        if not _is_as_before(kept, outcome, function, texts):
             outcome.caveat(
                 "HS0414",
                 f"{function.__qualname__} keeps what it has computed in {kept.text}: what is there came of the old code and "
@@ -63,12 +96,12 @@ def _last_line(code: Any) -> int:
     return max(lines, default=code.co_firstlineno)
 
 
-def _is_as_before(kept: Kept, outcome: Any, function: FunctionType, texts: dict[str, str]) -> bool:
+def _is_as_before(kept: Kept, outcome: Any, function: FunctionType, texts: dict[str, str | None]) -> bool:
     """Whether the function itself is edited, and computes what it keeps as it did."""
     edit = outcome.edit
     if edit["what"] != "function" or edit["definition"] != function.__qualname__ or isinstance(kept.value, ast.Name):
         return False
-    lines = texts[outcome.path].split("\n")
+    lines = (texts[outcome.path] or "").split("\n")
     new = [one for one in _kept("\n".join(lines[edit["line"] - 1 : edit["end_line"]])) if one.text == kept.text]
     return any(ast.dump(one.value) == ast.dump(kept.value) for one in new)
 

@@ -259,6 +259,7 @@ def _own_holders(plan, mergers):
         own.update((id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(merger.superseded)))
         own.update(id(pair) for pair in (*merger.replaced, *merger.superseded))
         own.update(id(seen) for seen in merger.shadow.classes.values())
+        own.update((id(merger.made_classes), *map(id, merger.made_classes), *map(id, merger.held_then.values())))
     return own
 
 

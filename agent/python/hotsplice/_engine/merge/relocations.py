@@ -1,10 +1,11 @@
 """Definitions that move from one file of a patch to another keep their identity."""
 
 import ast
+import enum
 from types import FunctionType
 from typing import Any
 
-from ..evaluate.syntax import elements
+from ..evaluate import syntax
 from ..live.files import live_file
 
 _OWN = {"__module__", "__dict__", "__weakref__", "__doc__", "__qualname__", "__static_attributes__", "__firstlineno__"}
@@ -36,9 +37,22 @@ def find(mergers: list[Any]) -> None:
                 if made is not live and _is_own(live, source.namespace) and _fits(live, made):
                     merger.moved[name] = live
                     if not isinstance(live, FunctionType):
-                        merger.moved_attributes[name] = _attributes(live_file(source.change.path).text, name)
+                        text = live_file(source.change.path).text
+                        merger.moved_attributes[name] = _attributes(text, name)
+                        merger.moved_names[name] = names_given(text, name)
                     merger.moved_from.add(id(source.namespace.globals))
                     merger.stand_ins[id(made)] = live
+                    if isinstance(live, enum.EnumMeta) and isinstance(made, enum.EnumMeta):
+                        known = live.__members__
+                        merger.stand_ins.update(
+                            (id(member), known[key]) for key, member in made.__members__.items() if key in known
+                        )
+
+
+def names_given(text: str, name: str) -> set[str]:
+    """What the body of a class statement binds."""
+    found = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.ClassDef) and one.name == name]
+    return {bound for one in found for statement in one.body for bound in syntax.bound(statement)}
 
 
 def _attributes(text: str, name: str) -> dict[str, Any]:
@@ -48,7 +62,7 @@ def _attributes(text: str, name: str) -> dict[str, Any]:
         if not isinstance(node, ast.ClassDef) or node.name != name:
             continue
         for statement in node.body:
-            for one in elements(statement):
+            for one in syntax.elements(statement):
                 targets = one.targets if isinstance(one, ast.Assign) else ()
                 try:
                     found.update(
