@@ -86,8 +86,10 @@ impl<'a> Comparison<'a> {
                 !edit.scope.is_empty() && edit.binds.iter().any(|one| format!("{}.{one}", edit.scope.join(".")) == name)
             })
         };
-        let is_definition = |name: &str| self.new.file.items.iter().any(|item| item.is_definition() && item.name == name);
-        let of_definitions = own.iter().filter(|name| name.split_once('.').is_some_and(|(head, _)| is_definition(head)));
+        let is_definition =
+            |name: &str| self.new.file.items.iter().any(|item| item.is_definition() && item.name == name);
+        let of_definitions =
+            own.iter().filter(|name| name.split_once('.').is_some_and(|(head, _)| is_definition(head)));
         self.late = of_definitions.filter(|name| !is_value(name)).cloned().collect();
     }
 

@@ -22,7 +22,9 @@ def report(transaction: Any) -> None:
             edit = outcome.edit
             if edit["kind"] != "lines" or edit["scope"] or edit.get("run") is not None:
                 continue
-            if edit["what"] in ("statement", "assignment") or any(_registers(edit, namespace) for namespace in change.namespaces):
+            if edit["what"] in ("statement", "assignment") or any(
+                _registers(edit, namespace) for namespace in change.namespaces
+            ):
                 outcome.caveat(
                     "HS0409",
                     "only its place is another one: what it registered when it ran keeps its former order",

@@ -109,8 +109,7 @@ def _is_of_project(filename: str) -> bool:
 def _holders(transaction: Any) -> list[tuple[str, dict[str, Any]]]:
     """The project's modules and what they name."""
     holders = {
-        id(module.__dict__): (module.__name__, module.__dict__)
-        for _, module in lookup.loaded_modules(_is_of_project)
+        id(module.__dict__): (module.__name__, module.__dict__) for _, module in lookup.loaded_modules(_is_of_project)
     }
     for change in transaction.files:
         for namespace in change.namespaces:

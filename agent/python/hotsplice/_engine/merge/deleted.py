@@ -59,7 +59,9 @@ class Deleted:
                 if not scope:
                     run_in_module([{"line": one.lineno, "text": "\n".join(lines)}], merger.shadow)
                     continue
-                headers = [{"line": place + 1, "text": " " * place + f"class {part}:"} for place, part in enumerate(scope)]
+                headers = [
+                    {"line": place + 1, "text": " " * place + f"class {part}:"} for place, part in enumerate(scope)
+                ]
                 indented = textwrap.indent(textwrap.dedent("\n".join(lines)), " " * len(scope))
                 run_in_class([*headers, {"line": one.lineno, "text": indented}], scope, owner, merger.shadow)
 

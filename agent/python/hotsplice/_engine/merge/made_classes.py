@@ -1,4 +1,4 @@
-"""Classes that calls made and that items hold, `TABLE[name] = type(name, (), {...})`: each keeps its identity, as one of a name does."""
+"""Classes that calls made and that items hold keep their identity: `TABLE[name] = type(name, (), {...})`."""
 
 from types import FunctionType
 from typing import Any
@@ -42,7 +42,7 @@ def bind(merger: Any) -> None:
 
 
 def _keep_changed(live: type, new: type, former: Any) -> list[str]:
-    """Has the new class hold what the program gave the live one since it was made; answers what the text says otherwise."""
+    """Has the new class hold what the program gave the live one since; answers what the text says otherwise."""
     kept = []
     for name, value in list(live.__dict__.items()):
         is_own = name in _OWN or isinstance(value, (FunctionType, staticmethod, classmethod, property, type))
@@ -55,4 +55,3 @@ def _keep_changed(live: type, new: type, former: Any) -> list[str]:
             kept.append(name)
         type.__setattr__(new, name, value)
     return kept
-

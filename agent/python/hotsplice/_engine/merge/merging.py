@@ -6,7 +6,6 @@ import sys
 from contextlib import nullcontext
 from types import FunctionType, ModuleType
 
-from .. import frameworks
 from ..evaluate.former import Former
 from ..evaluate.policy import MISSING, Decision
 from ..evaluate.sandbox import guarded, run_in_module
@@ -128,7 +127,7 @@ class Merger:
             outcome.caveat("HS0403", f"evaluating it ran {', '.join(ran)} as it was before the patch")
 
     def _reads_what_was_kept(self, edit):
-        """Whether the text gives all that it reads what it did: what the program made of that since is not its business."""
+        """Whether the text gives all that it reads what it did, whatever the program made of that since."""
         read = edit.get("changed_reads") or ()
         is_derived = edit["change"] == "derived" and not edit.get("offered")
         return is_derived and bool(read) and all(self.decisions.get(((), name)) is Decision.KEEP for name in read)

@@ -1,7 +1,7 @@
 """Results that functions of the program keep themselves: `if n not in CACHE: CACHE[n] = compute(n)`.
 
-Nobody but the program can tell whether what such a container holds is a cache or its state, so it stays: but where it came
-of code that a patch changes, that is reported.
+Nobody but the program can tell whether what such a container holds is a cache or its state, so it stays: but where it
+came of code that a patch changes, that is reported.
 """
 
 import ast
@@ -18,7 +18,9 @@ from ..live.files import live_file
 from ..live.reach import MISSING, Changes, Reach, functions_in
 from ..native import native
 
-_STORES = {dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap}
+_STORES = {
+    dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap
+}
 _EMPTY = (ast.List, ast.Dict, ast.Set, ast.Tuple)
 
 
@@ -30,7 +32,7 @@ class Kept:
 
 
 def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[str, str | None]) -> None:
-    """Reports what keeps results of what changes. ``texts``: the project's files, and the new texts of those that are patched."""
+    """Reports what keeps results of what changes. ``texts``: the project's files, and new texts of those patched."""
     found: dict[int, tuple[FunctionType, Any]] = {}
     for module, members in holders:
         for value in list(members.values()):
@@ -50,8 +52,10 @@ def _leading(changes: Changes, functions: list[tuple[FunctionType, Any]]) -> set
     found = {name for _, name in changes.names}
     for outcome in changes.functions.values():
         found.update(outcome.edit["definition"].split("."))
-    pending = [({function.__name__, getattr(owner, "__name__", function.__name__)}, _named_by(function))
-               for function, owner in functions]
+    pending = [
+        ({function.__name__, getattr(owner, "__name__", function.__name__)}, _named_by(function))
+        for function, owner in functions
+    ]
     count = -1
     while count != len(found):
         count = len(found)
@@ -86,8 +90,8 @@ def _report(reach: Reach, function: FunctionType, owner: Any, texts: dict[str, s
         if not _is_as_before(kept, outcome, function, texts):
             outcome.caveat(
                 "HS0414",
-                f"{function.__qualname__} keeps what it has computed in {kept.text}: what is there came of the old code and "
-                "stays; empty it if you want it computed again",
+                f"{function.__qualname__} keeps what it has computed in {kept.text}: what is there is of the old code "
+                "and stays; empty it if you want it computed again",
             )
 
 

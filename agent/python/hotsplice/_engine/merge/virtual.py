@@ -10,7 +10,6 @@ from ..live import lookup
 from . import edited, lookers
 
 
-
 def follow(merger: Any, live: type, scope: tuple[str, ...]) -> None:
     """Registers a class that was made again where its decorators now say so, and no more where they did."""
     if scope not in merger.change.classes:
@@ -26,7 +25,10 @@ def follow(merger: Any, live: type, scope: tuple[str, ...]) -> None:
         known = [one() for one in _abc._get_dump(base)[0]]
         if [one for one in known if one is not None and one is not live]:
             edited.caveat(
-                merger, scope, "HS0401", f"{live.__qualname__} stays registered with {base.__qualname__}: that can't be undone"
+                merger,
+                scope,
+                "HS0401",
+                f"{live.__qualname__} stays registered with {base.__qualname__}: that can't be undone",
             )
         else:
             merger.plan.afterwards += [base._abc_registry_clear, base._abc_caches_clear]
