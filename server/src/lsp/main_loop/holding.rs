@@ -54,7 +54,8 @@ impl State {
         if wanted == *former {
             return;
         }
-        for session in self.pool.sessions.iter().filter(|session| session.watches_holds()).cloned() {
+        for session in self.pool.sessions.iter().filter(|session| session.watches_holds()) {
+            let session = session.clone();
             let (client, runtime, (former, _), (folders, guard)) =
                 (self.client.clone(), self.runtime.clone(), former.clone(), wanted.clone());
             std::thread::spawn(move || {
