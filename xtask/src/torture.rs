@@ -191,11 +191,11 @@ const ROOM: &[(&str, i64)] = &[
 
 fn saves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
     let (oldest, newest) = (&pythons::all()[0], pythons::newest());
-    let mut seed = first;
-    for python in pythons::all().iter().filter(|found| match version {
+    let wanted = pythons::all().iter().filter(|found| match version {
         Some(version) => found.name() == version,
         None => *found == oldest || *found == newest,
-    }) {
+    });
+    for (seed, python) in (first..).zip(wanted) {
         let workspace = Workspace::with_program(target().join("release/hotsplice"));
         let mut command = workspace.hotsplice();
         command.args(["run", "--watch", "--python"]).arg(&python.path).arg(repository().join("tests/soak.py"));
@@ -214,7 +214,6 @@ fn saves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
                 bail!("Python {}: {what} grew from {} to {}", python.name(), number("warm"), number("end"));
             }
         }
-        seed += 1;
     }
     Ok(())
 }
