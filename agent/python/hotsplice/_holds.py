@@ -374,7 +374,7 @@ def make_saved_live(out: Any) -> None:
         return
     try:
         for edit in _api.patch_saved().edits:
-            if edit.verdict == "refused":
+            if edit.verdict in ("refused", "caveat"):
                 out.write(f"hotsplice: {edit.path}:{edit.line}: {edit.code}: {edit.message}\n")
     except _api.PatchError as failed:
         out.write(f"hotsplice: {failed}\n")
