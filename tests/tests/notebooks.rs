@@ -24,6 +24,11 @@ impl Kernel {
             println!("ipykernel can't be had: not tested");
             return None;
         };
+        // Installed packages, as in life: elsewhere they would be the program's own files.
+        let installed = workspace.path().join("environment/site-packages");
+        std::fs::create_dir_all(installed.parent().expect("in the workspace")).expect("a folder");
+        std::os::unix::fs::symlink(packages, &installed).expect("a link");
+        let packages = installed;
         let mut command = std::process::Command::new(&python.path);
         command.current_dir(workspace.path()).arg(repository().join("tests/kernel.py"));
         command.env("PYTHONPATH", packages).env("IPYTHONDIR", ipython(workspace));
