@@ -103,15 +103,14 @@ fn is_magic(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::python;
 
     #[test]
     fn magics_are_comments_at_their_places() {
         let cell = "%load_ext x\nfiles = !ls\nprint?\na = b % c\nif a != 1:\n    x = 1\nd == '?'\n";
-        let python = super::python(cell);
-        assert_eq!(python, "#load_ext x\n#iles = !ls\n#rint?\na = b % c\nif a != 1:\n    x = 1\nd == '?'\n");
+        assert_eq!(python(cell), "#load_ext x\n#iles = !ls\n#rint?\na = b % c\nif a != 1:\n    x = 1\nd == '?'\n");
         let strings = "a = '''\n%x\n'''\n!ls it's\nb = (1\n% 2)\nc = 5 \\\n% 3\n'%' # (\n%y\n";
-        assert_eq!(super::python(strings), strings.replace("!ls", "#ls").replace("\n%y", "\n#y"));
-        assert_eq!(super::python("\n%%time\ndef f(): pass\n"), "\n#%time\n#ef f(): pass\n");
+        assert_eq!(python(strings), strings.replace("!ls", "#ls").replace("\n%y", "\n#y"));
+        assert_eq!(python("\n%%time\ndef f(): pass\n"), "\n#%time\n#ef f(): pass\n");
     }
 }
