@@ -8,12 +8,14 @@
 //! | [`driver`] | a process that imports and runs what a test tells it |
 //! | [`generate`] | random modules and edits |
 //! | [`cases`] | behaviour cases in Markdown |
+//! | [`attaching`] | what a program may be doing when somebody attaches to it |
 //! | [`packages`] | packages that a test's process imports |
 //! | [`script`] | a script that loads the agent into its own process |
 //! | [`debugger`] | a debugger's front end |
 //! | [`what_works`] | the page made of the cases |
 //! | [`wire`] | a bare connection to an agent |
 
+pub mod attaching;
 pub mod cases;
 pub mod debugger;
 pub mod driver;

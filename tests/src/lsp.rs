@@ -17,6 +17,8 @@ pub struct Editor {
     messages: Receiver<Value>,
     last: u64,
     notifications: VecDeque<Value>,
+    /// Answers that came before they were waited for.
+    early: HashMap<u64, Value>,
     versions: HashMap<String, i64>,
     /// What the server answered to `initialize`.
     pub capabilities: Value,
@@ -49,6 +51,7 @@ impl Editor {
             messages,
             last: 0,
             notifications: VecDeque::new(),
+            early: HashMap::new(),
             versions: HashMap::new(),
             capabilities: Value::Null,
         };
@@ -87,20 +90,53 @@ impl Editor {
     }
 
     pub fn try_request(&mut self, method: &str, params: Value) -> Result<Value, Value> {
+        let id = self.begin(method, params);
+        self.answer(id)
+    }
+
+    /// Sends a request and does not wait; gives its number.
+    pub fn begin(&mut self, method: &str, params: Value) -> u64 {
         self.last += 1;
         let id = self.last;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        id
+    }
+
+    /// The answer to the request of this number, which may have come.
+    pub fn answer(&mut self, id: u64) -> Result<Value, Value> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let message = self.next(deadline).unwrap_or_else(|| panic!("no answer to {method}"));
+            let message = match self.early.remove(&id) {
+                Some(message) => message,
+                None => self.next(deadline).unwrap_or_else(|| panic!("no answer to request {id}")),
+            };
             if message.get("method").is_none() && message["id"] == json!(id) {
                 return match message.get("error") {
                     Some(error) => Err(error.clone()),
                     None => Ok(message["result"].clone()),
                 };
             }
-            self.keep(message);
+            match message["id"].as_u64().filter(|other| message.get("method").is_none() && *other <= self.last) {
+                Some(other) => drop(self.early.insert(other, message)),
+                None => self.keep(message),
+            }
         }
+    }
+
+    /// A line of `/proc/<pid>/status` of the server: `VmHWM` is the most memory that it had, in KiB.
+    pub fn memory(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
+        line.split_whitespace().nth(1).and_then(|size| size.parse().ok()).expect("a number")
+    }
+
+    /// How long the server has worked so far.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        // utime and stime of proc_pid_stat(5), in hundredths of a second.
+        let fields: Vec<&str> = stat[stat.rfind(')').expect("a name")..].split_whitespace().collect();
+        let spent: u64 = fields[12..14].iter().map(|field| field.parse::<u64>().expect("a number")).sum();
+        Duration::from_millis(spent * 10)
     }
 
     fn keep(&mut self, message: Value) {

@@ -17,6 +17,11 @@ impl Dice {
     }
 }
 
+/// `cargo xtask torture client`.
+fn whole() -> bool {
+    std::env::var_os("HOTSPLICE_TORTURE").is_some()
+}
+
 fn framed(header: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("{header}: {}\r\n\r\n", body.len()).into_bytes();
     bytes.extend_from_slice(body);
@@ -82,7 +87,7 @@ fn thousands_of_random_bytes_are_survived() {
     let mut editor = Editor::start(&workspace);
     let mut dice = Dice(1);
     let sample = br#"{"jsonrpc": "2.0", "id": 7, "method": "textDocument/hover", "params": {"textDocument": {"uri": "file:///a.py"}}}"#;
-    for _ in 0..5000 {
+    for _ in 0..if whole() { 10_000 } else { 2000 } {
         let mut body = sample.to_vec();
         for _ in 0..=dice.roll(4) {
             let at = dice.roll(body.len());
@@ -127,7 +132,7 @@ fn random_edits_leave_the_server_with_the_editor_s_text() {
         };
         let mut inner: Vec<char> = vec!['\n'];
         let mut dice = Dice(encoding.len() as u64 * 7 + width('é') as u64);
-        for _ in 0..1500 {
+        for _ in 0..if whole() { 5000 } else { 1500 } {
             let (one, other) = (dice.roll(inner.len() + 1), dice.roll(inner.len() + 1));
             let (from, to) = (one.min(other), one.max(other).min(one.min(other) + 3));
             let position = |index: usize| {

@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use hotsplice_channel::registry;
+use hotsplice_tests::attaching::{self, STATES};
 use hotsplice_tests::program::{Program, Workspace, wait_for};
-use hotsplice_tests::pythons;
+use hotsplice_tests::pythons::{self, Python};
 
 fn leaves_nothing(workspace: &Workspace) {
     workspace.sessions(0);
@@ -240,46 +241,31 @@ fn a_process_becomes_a_session_by_its_pid() {
     }
 }
 
-/// What a program may be doing when it is attached to; each goes on as if nothing had been.
-const STATES: [(&str, &str); 8] = [
-    ("sleeps", "time.sleep(2)"),
-    ("computes", "end = time.time() + 2\nwhile time.time() < end: sum(range(1000))"),
-    (
-        "allocates",
-        "end = time.time() + 2\nwhile time.time() < end: [[bytes(n) for n in range(600)] for _ in range(20)]",
-    ),
-    ("waits for a lock", "lock = threading.Lock(); lock.acquire(); print(lock.acquire(timeout=2))"),
-    ("waits in select", "import select; print(select.select([], [], [], 2))"),
-    ("waits for a child", "import subprocess; print(subprocess.run(['sleep', '2']).returncode)"),
-    ("waits in an event loop", "import asyncio; asyncio.run(asyncio.sleep(2))"),
-    (
-        "has many threads",
-        "threads = [threading.Thread(target=time.sleep, args=(2,)) for _ in range(16)]\nfor t in threads: t.start()\nfor t in threads: t.join()",
-    ),
-];
-
+/// Whatever it does, it goes on as if nothing had been. More often: `cargo xtask torture attach`.
 #[test]
 fn a_process_is_attached_to_whatever_it_does() {
     for python in [&pythons::all()[0], pythons::newest()] {
-        for (state, body) in STATES {
-            let workspace = Workspace::new();
-            let text =
-                format!("import threading, time\nprint('ready', flush=True)\n{body}\nprint('done', flush=True)\n");
-            let path = workspace.write("app.py", &text);
-            let mut command = Command::new(&python.path);
-            command.current_dir(workspace.path()).arg(&path).env_remove("PYTHONPATH");
-            let mut program = Program::start(command);
-            program.wait_line("ready");
-            let attached = workspace.call(&["attach", &program.pid().to_string()]);
-            if attached.errors().contains("the system lets nobody trace it") {
-                println!("one process may not reach into another here: attaching is not tested");
-                return;
-            }
-            assert_eq!(attached.code(), Some(0), "{state} on Python {}: {}", python.name(), attached.errors());
-            program.wait_line("done");
-            assert_eq!(program.wait(), Some(0), "{state} on Python {}: {}", python.name(), program.stderr());
+        // They wait most of the time.
+        for states in STATES.chunks(4) {
+            std::thread::scope(|scope| {
+                for (state, body) in states {
+                    scope.spawn(|| attach_to(python, state, body));
+                }
+            });
         }
     }
+}
+
+fn attach_to(python: &Python, state: &str, body: &str) {
+    let workspace = Workspace::new();
+    let mut program = attaching::start(&workspace, python, body, 2);
+    let attached = workspace.call(&["attach", &program.pid().to_string()]);
+    if attached.errors().contains("the system lets nobody trace it") {
+        return println!("one process may not reach into another here: attaching is not tested");
+    }
+    assert_eq!(attached.code(), Some(0), "{state} on Python {}: {}", python.name(), attached.errors());
+    program.wait_line("done");
+    assert_eq!(program.wait(), Some(0), "{state} on Python {}: {}", python.name(), program.stderr());
 }
 
 #[test]

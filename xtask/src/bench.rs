@@ -10,7 +10,7 @@ use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 
 use crate::shell::{self, cargo, target};
-use crate::{peers, saves, subject, tools};
+use crate::{attaching, peers, saves, subject, tools};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -45,6 +45,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
         }
     }
+    attaching::measure()?;
     peers::compare(python, arguments.edits, &idle)?;
     saves::compare(python)
 }

@@ -1,5 +1,6 @@
 //! Every chore of the project, one file each. Nothing has to be set up first: what a chore needs it makes under `target/`.
 
+mod attaching;
 mod bench;
 mod check;
 mod count;

@@ -4,6 +4,7 @@
 //! same text, again and again, while CPython's own tests run. Each test must end as it does without.
 //!
 //! *Moves*: random functions that go on in other code at a random point (`tests/moves.py`).
+//! *Attach*: twelve states of a program, each injected into again and again.
 //!
 //! *Saves*: an hour's worth of them and more, none of which may be missed, and nothing left behind (`tests/soak.py`).
 //!
@@ -21,6 +22,7 @@ use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::{repository, script};
 
+use crate::attaching;
 use crate::shell::{self, cargo, target};
 
 #[derive(Args)]
@@ -60,6 +62,17 @@ enum Part {
         #[arg(long, default_value_t = 1)]
         first: u64,
         /// Only on this version (3.12), else on the oldest and the newest
+        #[arg(long)]
+        python: Option<String>,
+    },
+    /// The language server with a client that is careless, and with much to do
+    Client,
+    /// Attaching to programs that do all sorts of things, again and again
+    Attach {
+        /// How often into each state on each Python
+        #[arg(default_value_t = 200)]
+        count: usize,
+        /// Only on this version (3.12), else on all
         #[arg(long)]
         python: Option<String>,
     },
@@ -137,6 +150,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Part::Identity { modules, python } => (modules, python),
         Part::Moves { count, first, python } => return moves(*count, *first, python.as_deref()),
         Part::Saves { count, first, python } => return saves(*count, *first, python.as_deref()),
+        Part::Client => return client(),
+        Part::Attach { count, python } => return attaching::torture(*count, python.as_deref()),
         Part::Situations { count, first, python } => return situations(*count, *first, python.as_deref()),
     };
     let named = |found: &&Python| match python {
@@ -216,6 +231,14 @@ fn saves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The tests of the language server's protocol, as much of each as a long life has.
+fn client() -> anyhow::Result<()> {
+    let tests = ["lsp_load", "lsp_protocol"].iter().flat_map(|test| ["--test", test]);
+    let mut command = cargo(&["test", "--release", "-p", "hotsplice-tests"]);
+    command.args(tests).args(["--", "--nocapture"]).env("HOTSPLICE_TORTURE", "1");
+    shell::run(command)
 }
 
 /// Every difference is printed, reduced to a smaller situation, and the next one tried.

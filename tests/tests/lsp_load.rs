@@ -1,0 +1,99 @@
+//! The language server under much to do: large files, many files, many processes.
+//!
+//! With `HOTSPLICE_TORTURE` set (`cargo xtask torture client`) as much as a large project has.
+
+use hotsplice_tests::lsp::Editor;
+use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::pythons;
+use serde_json::{Value, json};
+
+fn whole() -> bool {
+    std::env::var_os("HOTSPLICE_TORTURE").is_some()
+}
+
+const PROGRAM: &str = "\
+import os, sys
+LIMIT = 1
+def greet():
+    return 'old'
+print('ready', flush=True)
+for line in sys.stdin:
+    print(eval(line) if line.strip() else greet(), flush=True)
+";
+
+fn start(workspace: &Workspace, name: &str) -> (Program, std::path::PathBuf) {
+    let path = workspace.write(name, PROGRAM);
+    let mut program = workspace.run(pythons::newest(), &[&path.display().to_string()]);
+    program.wait_line("ready");
+    (program, path)
+}
+
+#[test]
+fn a_file_of_twelve_megabytes_costs_less_than_600_mib() {
+    let workspace = Workspace::new();
+    let mut text = String::from("def first():\n    return 1\n\nROWS = [\n");
+    while text.len() < 12_000_000 {
+        text.push_str("    {'name': 'somebody', 'place': 'somewhere', 'amounts': [1, 2, 3, 4], 'note': None},\n");
+    }
+    text.push_str("]\n\ndef last():\n    return 2\n");
+    let path = workspace.write("rows.py", &text);
+    let (_program, _) = start(&workspace, "app.py");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&path, &text);
+    for number in 0..20 {
+        let place = json!({ "line": 1, "character": 11 });
+        editor.change_parts(&path, json!([{ "range": { "start": place, "end": place }, "text": number.to_string() }]));
+    }
+    editor.lenses(&path);
+    editor.actions(&path, 1);
+    let peak = editor.memory("VmHWM");
+    assert!(peak < 600 << 10, "the server took {} MiB", peak >> 10);
+}
+
+/// Of many processes each is connected to once, and of many files each is kept once.
+#[test]
+fn many_files_and_processes_cost_little() {
+    let (files, processes) = if whole() { (500, 20) } else { (100, 4) };
+    let workspace = Workspace::new();
+    let text = |number: usize, round: usize| {
+        let functions = (0..40)
+            .map(|at| format!("def f{at}(x):\n    if x > {round}:\n        return x + {number}\n    return {at}\n\n"));
+        functions.collect::<String>()
+    };
+    let paths: Vec<_> = (0..files).map(|number| workspace.write(&format!("m{number}.py"), &text(number, 0))).collect();
+    let imports = (0..files).map(|number| format!("import m{number}\n")).collect::<String>();
+    let script =
+        workspace.write("main.py", &format!("{imports}import sys\nprint('ready', flush=True)\nsys.stdin.read()\n"));
+    let programs: Vec<Program> = (0..processes)
+        .map(|_| {
+            let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+            program.wait_line("ready");
+            program
+        })
+        .collect();
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(processes);
+    for (number, path) in paths.iter().enumerate() {
+        editor.open(path, &text(number, 0));
+        editor.change(path, &text(number, 1));
+        editor.lenses(path);
+    }
+    let answer: Value = editor.patch_file(&paths[0]);
+    let committed = answer.as_array().into_iter().flatten().filter(|result| result["committed"] == true).count();
+    assert_eq!(committed, processes, "{answer:#}");
+    editor.command("hotsplice.patchEdited", json!([]));
+    assert_eq!(editor.lenses(&paths[files - 1]).iter().filter(|(_, title)| title.contains("Hot-patch")).count(), 0);
+    let (peak, before) = (editor.memory("VmHWM"), editor.processor_time());
+    println!("{files} files in {processes} processes: {} MiB", peak >> 10);
+    assert!(peak < 600 << 10, "the server took {} MiB", peak >> 10);
+    if whole() {
+        // Nothing is to do: nothing is done.
+        std::thread::sleep(std::time::Duration::from_secs(10));
+        let spent = editor.processor_time() - before;
+        println!("the server spent {spent:?} in ten seconds of rest");
+        assert!(spent < std::time::Duration::from_secs(1), "{spent:?}");
+    }
+    drop(editor);
+    drop(programs);
+}
