@@ -1,7 +1,9 @@
 //! One client of the listener: what it has said so far, and what is still to be written to it.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -73,6 +75,21 @@ impl Connection {
         self.answer(id, Err(ResponseError::refused(code, message)));
         self.closing = true;
     }
+}
+
+/// Whose process connected, as the kernel knows. `rustix` has no answer where that is of another pid namespace, as one
+/// outside of our container is: its id is 0 here.
+pub fn peer_user(stream: &UnixStream) -> io::Result<u32> {
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `size` bytes, which `peer` has.
+    let failed = unsafe {
+        libc::getsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, (&raw mut peer).cast(), &raw mut size)
+    };
+    if failed != 0 || size as usize != size_of::<libc::ucred>() {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(peer.uid)
 }
 
 /// Writes what the client takes now; false if it is gone or does not read.

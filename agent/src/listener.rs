@@ -21,6 +21,7 @@ use hotsplice_channel::{codes, framing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
+use rustix::process::Uid;
 
 use crate::connection::{self, Connection, greet, write_some};
 use crate::descriptor::Guarded;
@@ -61,6 +62,8 @@ pub struct State {
     served: Vec<Served>,
     /// How long to wait at most until the descriptors are looked at again.
     look: Duration,
+    /// Whose process it was when it registered.
+    user: Uid,
     entry: Entry,
     capabilities: BTreeMap<String, Capability>,
 }
@@ -114,6 +117,7 @@ impl State {
             alarms: Vec::new(),
             served: Vec::new(),
             look: FIRST_LOOK,
+            user: rustix::process::getuid(),
             entry,
             capabilities,
         };
@@ -388,12 +392,22 @@ impl State {
             if self.connections.len() >= MAX_CONNECTIONS || stream.set_nonblocking(true).is_err() {
                 continue;
             }
-            let peer = rustix::net::sockopt::socket_peercred(&stream);
+            let peer = connection::peer_user(&stream);
             let Ok(stream) = Guarded::new(OwnedFd::from(stream)) else { continue };
             let mut connection = Connection::new(stream);
             let ours = rustix::process::getuid();
             match peer {
-                Ok(peer) if peer.uid == ours => {}
+                Ok(peer) if peer == ours.as_raw() => {}
+                Ok(_) if ours != self.user => {
+                    let message = format!(
+                        "process {} has changed its user (from {} to {}) since it registered: have it call hotsplice.stop() \
+                         and hotsplice.listen() after that, and patch it as that user",
+                        self.entry.pid,
+                        self.user.as_raw(),
+                        ours.as_raw()
+                    );
+                    connection.fail(None, codes::OTHER_USER, message);
+                }
                 _ => connection.fail(None, codes::OTHER_USER, "this process belongs to another user"),
             }
             self.add(connection);

@@ -118,6 +118,7 @@ codes! {
     NOT_STOOD_IN_FOR "HS0661" Error "a function can't be stood in for";
     WRONG_TOKEN "HS0670" Error "the token is not the one that the process was given";
     NOT_CONNECTED "HS0671" Error "the address of a process elsewhere can't be used";
+    REPLACED "HS0672" Error "the process runs another program now";
 }
 
 /// Nothing is wrong with such an edit: it waits for another one.

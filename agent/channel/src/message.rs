@@ -150,6 +150,11 @@ pub struct LoadedFile {
     pub modules: Vec<String>,
     /// 0 as imported; one more with each patch.
     pub version: u64,
+    /// Which file that is, for whoever has another name for it. Nothing for installed packages.
+    #[serde(default)]
+    pub device: Option<u64>,
+    #[serde(default)]
+    pub inode: Option<u64>,
     /// It is no file, but a cell of a notebook, or an input of a prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cell: Option<Cell>,

@@ -194,6 +194,17 @@ pub fn is_alive(entry: &Entry) -> bool {
     process_started(entry.pid) == Some(entry.started)
 }
 
+/// What a process runs that has become another program (`exec`) since it registered, as a person would type it.
+pub fn replaced_by(entry: &Entry) -> Option<String> {
+    if !is_visible(entry) || !is_alive(entry) {
+        return None;
+    }
+    let words = fs::read(format!("/proc/{}/cmdline", entry.pid)).ok()?;
+    let words = words.strip_suffix(b"\0").unwrap_or(&words);
+    let words: Vec<String> = words.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into()).collect();
+    (words != entry.command).then(|| words.join(" "))
+}
+
 /// When a process was started, in seconds since the epoch, rounded down. Linux: `btime` of `/proc/stat`.
 pub fn started_at(entry: &Entry) -> Option<u64> {
     if entry.via.is_some() {

@@ -55,6 +55,6 @@ pub fn loaded(session: &Session, wanted: &[PathBuf]) -> Vec<PathBuf> {
         return wanted.to_vec();
     }
     let files = session.files().unwrap_or_default();
-    let files = files.into_iter().filter(|file| file.cell.is_none());
-    files.map(|file| PathBuf::from(file.path)).filter(|path| !is_installed(Path::new(path))).collect()
+    let files = files.into_iter().filter(|file| file.cell.is_none() && !is_installed(Path::new(&file.path)));
+    files.map(|file| session.editor_path(&file.path)).collect()
 }

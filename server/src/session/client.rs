@@ -59,7 +59,10 @@ pub struct Client {
 impl Client {
     pub fn connect(entry: &Entry, role: &str, on_event: impl Fn(Event) + Send + 'static) -> Result<Self, SessionError> {
         let gone = |_| SessionError::Gone { pid: entry.pid };
-        let stream = UnixStream::connect(&entry.socket).map_err(gone)?;
+        let stream = UnixStream::connect(&entry.socket).map_err(|_| match registry::replaced_by(entry) {
+            Some(command) => SessionError::Replaced { pid: entry.pid, command },
+            None => SessionError::Gone { pid: entry.pid },
+        })?;
         stream.set_write_timeout(Some(Duration::from_secs(10))).map_err(gone)?;
         let reading = stream.try_clone().map_err(gone)?;
         let pending = Pending::default();

@@ -6,6 +6,11 @@ use hotsplice_channel::codes;
 pub enum SessionError {
     #[error("process {pid} ended or closed the connection; nothing was lost: patch again once it runs")]
     Gone { pid: u32 },
+    #[error(
+        "process {pid} runs another program now ({command}), which has not registered: start that with `hotsplice run`, or \
+         call hotsplice.listen() in it, or `hotsplice attach {pid}`"
+    )]
+    Replaced { pid: u32, command: String },
     #[error("process {pid} did not answer in {seconds} s: it may be stopped, or in C code that keeps the GIL")]
     TimedOut { pid: u32, seconds: u64 },
     #[error(
@@ -23,6 +28,7 @@ impl SessionError {
     pub fn code(&self) -> &str {
         match self {
             Self::Gone { .. } => codes::SESSION_GONE,
+            Self::Replaced { .. } => codes::REPLACED,
             Self::TimedOut { .. } | Self::Stopped { .. } => codes::TIMED_OUT,
             Self::Refused { code, .. } => code,
             Self::BadMessage { .. } => codes::BAD_MESSAGE,

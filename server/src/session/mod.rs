@@ -2,6 +2,7 @@
 
 mod client;
 mod error;
+mod places;
 mod ports;
 pub mod registry_watch;
 
@@ -22,6 +23,7 @@ use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
 
 use crate::workspace::Workspace;
+use places::Places;
 use ports::Ports;
 
 pub use client::{Client, Event};
@@ -44,6 +46,9 @@ pub struct Session {
     baselines: Mutex<HashMap<String, Arc<Live>>>,
     observed: Mutex<Observed>,
     ports: Mutex<Ports>,
+    /// Whether it may call files otherwise than we do, and what was found out about that.
+    is_elsewhere: bool,
+    places: Mutex<Places>,
     window: Mutex<Window>,
     watches_holds: AtomicBool,
 }
@@ -100,6 +105,8 @@ impl Session {
             baselines: Mutex::default(),
             observed: Mutex::default(),
             ports: Mutex::default(),
+            is_elsewhere: places::is_elsewhere(entry),
+            places: Mutex::default(),
             window: Mutex::default(),
             watches_holds: AtomicBool::new(false),
         })
@@ -150,13 +157,58 @@ impl Session {
     pub fn editor_path(&self, path: &str) -> PathBuf {
         let workspace = self.workspace();
         let cell = self.known_cell(path).and_then(|cell| workspace.cells.shown(&cell));
-        cell.unwrap_or_else(|| workspace.to_editor(Path::new(path)))
+        cell.or_else(|| self.own_name(path)).unwrap_or_else(|| workspace.to_editor(Path::new(path)))
     }
 
     /// What is known of an input that is no file.
     pub fn known_cell(&self, path: &str) -> Option<Cell> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.known.iter().flatten().find(|file| file.path == path)?.cell.clone()
+    }
+
+    /// Our name of a file that the process calls otherwise, if that was found out and not set.
+    pub fn own_name(&self, path: &str) -> Option<PathBuf> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).to_editor(Path::new(path))
+    }
+
+    /// Every name that the process may have for a file, the editor's own first.
+    fn process_names(&self, path: &Path) -> Vec<PathBuf> {
+        let mut names = self.workspace().to_process(path);
+        names.extend(self.places.lock().unwrap_or_else(PoisonError::into_inner).to_process(path));
+        names
+    }
+
+    /// Finds out whether one of the files that the process has loaded is this one, under another name.
+    fn find_place(&self, path: &Path, files: &[LoadedFile]) -> Option<String> {
+        let known = self.places.lock().unwrap_or_else(PoisonError::into_inner).is_in_vain(path);
+        if !self.is_elsewhere || known {
+            return None;
+        }
+        let live = |path: &str| Some(self.known_baseline(path).ok()?.baseline.text.clone());
+        let found = places::find(path, &self.entry, files, live);
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.found(path, found);
+        let names = places.to_process(path);
+        drop(places);
+        names.iter().find_map(|name| Self::find(name, files))
+    }
+
+    /// Finds out how the process calls a folder of ours, if it runs elsewhere.
+    fn find_folder(&self, folder: &Path, files: &[LoadedFile]) {
+        let is_known = |path: &PathBuf| {
+            let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            !places.to_process(path).is_empty()
+        };
+        if self.is_elsewhere {
+            let namesakes = places::namesakes(folder, files);
+            // A file that has the same name for both needs no other.
+            let by_name = |path: &&PathBuf| files.iter().any(|file| Path::new(&file.path) == path.as_path());
+            for path in namesakes.iter().filter(|path| !by_name(path)) {
+                if is_known(path) || self.find_place(path, files).is_some() {
+                    return;
+                }
+            }
+        }
     }
 
     /// Whether the process belongs to the workspace: it runs there, or has loaded files of it. Does not ask the process.
@@ -169,7 +221,7 @@ impl Session {
             return true;
         }
         let files = &self.files.lock().unwrap_or_else(PoisonError::into_inner).known;
-        let holds = |file: &LoadedFile| workspace.holds(Path::new(&file.path));
+        let holds = |file: &LoadedFile| workspace.holds(&self.editor_path(&file.path));
         let belongs =
             workspace.holds(Path::new(&self.entry.cwd)) || files.as_ref().is_some_and(|files| files.iter().any(holds));
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
@@ -189,6 +241,17 @@ impl Session {
             now
         };
         let answer: FilesAnswer = self.client.request(method::FILES, &serde_json::json!({}), PATIENCE)?;
+        if self.is_elsewhere {
+            self.places.lock().unwrap_or_else(PoisonError::into_inner).look_again();
+            let mut folders = self.workspace().folders.clone();
+            if folders.is_empty() {
+                // Of the command line.
+                folders.extend(std::env::current_dir());
+            }
+            for folder in &folders {
+                self.find_folder(folder, &answer.files);
+            }
+        }
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         (files.known, files.as_of) = (Some(answer.files.clone()), Some(as_of));
         self.answered.notify_all();
@@ -216,7 +279,7 @@ impl Session {
     /// The file as the process knows it, if it has loaded it; links are followed on both sides.
     pub fn loaded(&self, path: &Path) -> Result<Option<String>, SessionError> {
         let workspace = self.workspace();
-        let names = workspace.to_process(path);
+        let names = self.process_names(path);
         let find = |files: &[LoadedFile]| {
             workspace.cells.loaded(path, files).or_else(|| names.iter().find_map(|name| Self::find(name, files)))
         };
@@ -232,7 +295,8 @@ impl Session {
         if names.iter().any(|name| !is_project(name)) {
             self.forget_files();
         }
-        Ok(find(&self.files()?))
+        let files = self.files()?;
+        Ok(find(&files).or_else(|| self.find_place(path, &files)))
     }
 
     /// The modules that have loaded a file, as far as is known.
@@ -253,7 +317,8 @@ impl Session {
         let files = self.known_files().or_else(|| self.files().ok())?;
         let workspace = self.workspace();
         let cell = workspace.cells.loaded(path, &files);
-        cell.or_else(|| workspace.to_process(path).iter().find_map(|name| Self::find(name, &files)))
+        cell.or_else(|| self.process_names(path).iter().find_map(|name| Self::find(name, &files)))
+            .or_else(|| self.find_place(path, &files))
     }
 
     fn find(path: &Path, files: &[LoadedFile]) -> Option<String> {
@@ -289,7 +354,7 @@ impl Session {
     /// What is live in a file, if that is known.
     pub fn live_outline(&self, path: &Path) -> Option<Arc<Outline>> {
         let files = self.known_files()?;
-        let path = self.workspace().to_process(path).iter().find_map(|name| Self::find(name, &files))?;
+        let path = self.process_names(path).iter().find_map(|name| Self::find(name, &files))?;
         let baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Arc::clone(&baselines.get(&path)?.outline))
     }

@@ -154,7 +154,7 @@ impl Watch<'_> {
         let added = self.disk.watch(&files);
         for session in &came {
             let own = session.files().unwrap_or_default();
-            let count = own.iter().filter(|file| self.scope.holds(Path::new(&file.path))).count();
+            let count = own.iter().filter(|file| self.scope.holds(&session.editor_path(&file.path))).count();
             self.report.watches(&session.name(), count);
         }
         if let Some(reason) = self.disk.without_notification.take() {

@@ -85,7 +85,7 @@ impl Sessions {
         for session in self.all() {
             session.forget_files();
             let files = session.files().unwrap_or_default().into_iter().filter(|file| file.cell.is_none());
-            found.extend(files.map(|file| PathBuf::from(file.path)));
+            found.extend(files.map(|file| session.editor_path(&file.path)));
         }
         found
     }

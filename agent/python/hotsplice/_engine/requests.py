@@ -31,6 +31,9 @@ def handle(method, params):
     return serve(params)
 
 
+_INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3")
+
+
 def files(_params):
     found = {}
     for path, module in lookup.loaded_modules():
@@ -56,6 +59,13 @@ def files(_params):
         }
         for path, cell in of_cells.items()
     ]
+    for file in loaded:
+        if not any(part in file["path"] for part in _INSTALLED):
+            try:
+                known = os.stat(file["path"])
+            except OSError:
+                continue
+            file["device"], file["inode"] = known.st_dev, known.st_ino
     return {"files": loaded}
 
 

@@ -201,7 +201,8 @@ impl State {
         if let Some(shown) = cell.and_then(|cell| self.workspace.cells.shown(&cell)) {
             return self.documents.uri_of(&shown);
         }
-        let path = self.workspace.to_editor(Path::new(file));
+        let found = self.pool.sessions.iter().find_map(|session| session.own_name(file));
+        let path = found.unwrap_or_else(|| self.workspace.to_editor(Path::new(file)));
         self.documents.uri_of(&path).or_else(|| Uri::from_file_path(path))
     }
 
