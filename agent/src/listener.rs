@@ -396,19 +396,8 @@ impl State {
             let Ok(stream) = Guarded::new(OwnedFd::from(stream)) else { continue };
             let mut connection = Connection::new(stream);
             let ours = rustix::process::getuid();
-            match peer {
-                Ok(peer) if peer == ours.as_raw() => {}
-                Ok(_) if ours != self.user => {
-                    let message = format!(
-                        "process {} has changed its user (from {} to {}) since it registered: have it call hotsplice.stop() \
-                         and hotsplice.listen() after that, and patch it as that user",
-                        self.entry.pid,
-                        self.user.as_raw(),
-                        ours.as_raw()
-                    );
-                    connection.fail(None, codes::OTHER_USER, message);
-                }
-                _ => connection.fail(None, codes::OTHER_USER, "this process belongs to another user"),
+            if !matches!(peer, Ok(peer) if peer == ours.as_raw()) {
+                connection.fail(None, codes::OTHER_USER, self.other_user(ours));
             }
             self.add(connection);
         }

@@ -1,4 +1,4 @@
-//! The language server under much to do: large files, many files, many processes.
+//! The language server under much to do: large files, many files, many processes, and work that nobody wants any more.
 //!
 //! With `HOTSPLICE_TORTURE` set (`cargo xtask torture client`) as much as a large project has.
 
@@ -13,6 +13,7 @@ fn whole() -> bool {
 
 const PROGRAM: &str = "\
 import os, sys
+GO = os.pipe()
 LIMIT = 1
 def greet():
     return 'old'
@@ -26,6 +27,55 @@ fn start(workspace: &Workspace, name: &str) -> (Program, std::path::PathBuf) {
     let mut program = workspace.run(pythons::newest(), &[&path.display().to_string()]);
     program.wait_line("ready");
     (program, path)
+}
+
+fn ask(program: &mut Program, line: &str) -> String {
+    program.send(line);
+    program.line()
+}
+
+/// By the request's number, and by the progress that is shown with it.
+#[test]
+fn a_patch_that_nobody_wants_any_more_changes_nothing() {
+    for by_progress in [false, true] {
+        let workspace = Workspace::new();
+        let (mut program, path) = start(&workspace, "app.py");
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        editor.open(&path, PROGRAM);
+        let slow = "LIMIT = 2\nWAITED = os.write(1, b'reached\\n') and os.read(GO[0], 1)\n";
+        editor.change(&path, &PROGRAM.replace("LIMIT = 1\n", slow).replace("'old'", "'new'"));
+        let file = json!([{ "uri": hotsplice_tests::lsp::uri(&path) }]);
+        let asked = json!({ "command": "hotsplice.patchFile", "arguments": file });
+        let id = editor.begin("workspace/executeCommand", asked);
+        program.wait_line("reached");
+        match by_progress {
+            false => editor.notify("$/cancelRequest", json!({ "id": id })),
+            true => {
+                // It is shown once it takes long.
+                let shown = editor.wait_notification("$/progress", |shown| shown["value"]["kind"] == "begin");
+                assert_eq!(shown["value"]["cancellable"], true, "{shown}");
+                editor.notify("window/workDoneProgress/cancel", json!({ "token": shown["token"] }));
+            }
+        }
+        // A request that comes afterwards is read after it.
+        editor.request("textDocument/codeLens", json!({ "textDocument": file[0] }));
+        assert_eq!(ask(&mut program, "os.write(GO[1], b'x')"), "1");
+        let answer = editor.answer(id);
+        let live = match &answer {
+            Ok(results) => results[0]["committed"] == true,
+            Err(error) => {
+                assert!([json!(-32800), json!(-32803)].contains(&error["code"]), "{error}");
+                false
+            }
+        };
+        assert!(!live, "by progress: {by_progress}: {answer:#?}");
+        assert_eq!(ask(&mut program, "greet(), LIMIT, 'WAITED' in globals()"), "('old', 1, False)");
+        // What is wanted afterwards is done.
+        editor.change(&path, &PROGRAM.replace("'old'", "'newer'"));
+        assert_eq!(editor.patch_file(&path)[0]["committed"], true);
+        assert_eq!(ask(&mut program, ""), "newer");
+    }
 }
 
 #[test]

@@ -1,16 +1,31 @@
-//! Who comes by TCP ([`crate::door`]), until the token was right.
+//! Who may not come in: other users, and who comes by TCP ([`crate::door`]), until the token was right.
 
 use std::io;
 use std::time::Instant;
 
 use hotsplice_channel::message::{Authenticate, Request, method};
 use hotsplice_channel::{codes, framing};
+use rustix::process::Uid;
 
 use super::{MAX_CONNECTIONS, REST, State};
 use crate::connection::Connection;
 use crate::door;
 
 impl State {
+    /// What somebody is told whose process this is not, now that it is a user's.
+    pub(super) fn other_user(&self, now: Uid) -> String {
+        if now == self.user {
+            return "this process belongs to another user".to_owned();
+        }
+        format!(
+            "process {} has changed its user (from {} to {}) since it registered: have it call hotsplice.stop() and \
+             hotsplice.listen() after that, and patch it as that user",
+            self.entry.pid,
+            self.user.as_raw(),
+            now.as_raw()
+        )
+    }
+
     /// Who comes by TCP.
     pub(super) fn enter(&mut self) {
         while let Some(entered) = self.door.as_ref().and_then(|door| door.accept()) {
