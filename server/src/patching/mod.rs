@@ -68,7 +68,7 @@ fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
         return attempts.into_iter().flat_map(Attempt::results).collect();
     }
     let at_once = !wanted.dry_run && (attempts.len() == 1 || wanted.each);
-    at_the_same_time(&mut attempts, |attempt| attempt.prepare(at_once));
+    at_the_same_time(&mut attempts, |attempt| attempt.prepare(at_once && attempt.is_quick()));
     if attempts.iter().any(Attempt::is_refused) && !wanted.each {
         hold_back(&mut attempts);
     }
@@ -201,6 +201,11 @@ impl Attempt<'_> {
         let mut own = self.files.iter().flat_map(|file| &file.verdicts);
         own.any(|verdict| verdict.verdict == Outcome::Refused)
             || self.answer.as_ref().is_some_and(|answer| !answer.ready)
+    }
+
+    /// Nothing is evaluated: it is live before anybody could want it no more. What takes long is asked about once more.
+    fn is_quick(&self) -> bool {
+        self.patch.files.iter().flat_map(|file| &file.edits).all(|edit| edit.run.is_none())
     }
 
     fn abort(&mut self) {

@@ -222,7 +222,7 @@ impl Session {
         if known || workspace.takes_all || workspace.folders.is_empty() {
             return true;
         }
-        let files = &self.files.lock().unwrap_or_else(PoisonError::into_inner).known;
+        let files = self.known_files();
         let holds = |file: &LoadedFile| workspace.holds(&self.editor_path(&file.path));
         let belongs =
             workspace.holds(Path::new(&self.entry.cwd)) || files.as_ref().is_some_and(|files| files.iter().any(holds));
