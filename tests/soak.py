@@ -94,7 +94,8 @@ class Soak:
 
     def refused(self):
         index = self.some(1)[0]
-        self.write(index, text_of(index, -1).replace("NUMBER = -1", "NUMBER = absent_name"))
+        text = self.path(index).read_text()
+        self.write(index, text.replace("NUMBER = ", "NUMBER = absent_name + ").replace("return NUMBER", "return -1"))
         time.sleep(self.random.choice([0, 0.02, 0.3]))
         self.see_all()
         self.write(index)
