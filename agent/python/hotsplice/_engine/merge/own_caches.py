@@ -7,9 +7,11 @@ came of code that a patch changes, that is reported.
 import ast
 import dis
 import textwrap
-from collections.abc import Iterator
-from types import FunctionType
+from collections.abc import Iterable, Iterator
+from functools import partial
+from types import CodeType, FunctionType
 from typing import Any
+from weakref import ref
 
 from ..evaluate import syntax
 from ..live import lookup, objects
@@ -31,6 +33,29 @@ class Kept:
         self.place, self.text, self.value = place, ast.unparse(place), value
 
 
+class _Read:
+    """What a function's code tells, read once: there are many, and most are the same at the next patch."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.stores = not _STORES.isdisjoint(code.co_code[::2])
+        self.names = frozenset(name for one in tree(code) for name in one.co_names)
+        self.code = ref(code, partial(_forget, id(code)))
+
+
+_reads: dict[int, _Read] = {}
+
+
+def _forget(key: int, _reference: Any) -> None:
+    _reads.pop(key, None)
+
+
+def _read(code: CodeType) -> _Read:
+    known = _reads.get(id(code))
+    if known is None or known.code() is not code:
+        known = _reads[id(code)] = _Read(code)
+    return known
+
+
 def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[str, str | None]) -> None:
     """Reports what keeps results of what changes. ``texts``: the project's files, and new texts of those patched."""
     found: dict[int, tuple[FunctionType, Any]] = {}
@@ -38,12 +63,15 @@ def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[
         for value in list(members.values()):
             owner = value if objects.is_class(value) and objects.module_of(value) == module else None
             for one in [value] if owner is None else list(owner.__dict__.values()):
-                for function in functions_in(one):
+                is_plain = type(one) is FunctionType and "__wrapped__" not in one.__dict__
+                functions: Iterable[FunctionType] = (one,) if is_plain else functions_in(one)
+                for function in functions:
                     if function.__code__.co_filename in texts:
                         found.setdefault(id(function), (function, owner))
-    names = _leading(reach.changes, list(found.values()))
-    for function, owner in found.values():
-        if not _STORES.isdisjoint(function.__code__.co_code[::2]) and not names.isdisjoint(_named_by(function)):
+    storing = [(function, owner) for function, owner in found.values() if _read(function.__code__).stores]
+    names = _leading(reach.changes, list(found.values())) if storing else set()
+    for function, owner in storing:
+        if not names.isdisjoint(_named_by(function)):
             _report(reach, function, owner, texts)
 
 
@@ -71,7 +99,7 @@ def _leading(changes: Changes, functions: list[tuple[FunctionType, Any]]) -> set
 
 def _named_by(function: FunctionType) -> set[str]:
     """Its own name, and those in its code and of the functions that it has from around it."""
-    found = {function.__name__, *(name for code in tree(function.__code__) for name in code.co_names)}
+    found = {function.__name__, *_read(function.__code__).names}
     for cell in function.__closure__ or ():
         try:
             content = cell.cell_contents
