@@ -31,7 +31,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::cpython::{self, audit, bodies, functions, layout};
-use crate::job;
+use crate::{frames, job};
 use journal::Journal;
 use operation::Operation;
 pub use sweep::{Retired, sweep_late};
@@ -97,6 +97,7 @@ pub fn commit<'py>(
     let silence = if is_heard { audit::Silence::begin(py) } else { None };
     let result = check_calls(py, calls.as_ref())
         .and_then(|()| job::begin_commit())
+        .inspect(|()| frames::note_commit())
         .and_then(|()| carry_out(py, &operations, retired, fail_at));
     drop(silence);
     if collecting {

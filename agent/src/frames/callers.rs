@@ -5,8 +5,9 @@
 //! CPython 3.11 looks at it only where somebody evaluates frames otherwise (PEP 523): meanwhile we do, by what it does itself.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
@@ -86,14 +87,27 @@ unsafe extern "C-unwind" fn evaluate(thread: *mut c_void, frame: *mut c_void, th
 
 static DEFAULT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
+/// Whether a call gets the former function: `decide(frame, count, names)`.
+struct Decider {
+    former: Py<PyAny>,
+    decide: Py<PyAny>,
+}
+
 struct Asked {
     function: Py<PyAny>,
-    former: Py<PyAny>,
-    /// Whether a call gets the former: `decide(frame, count, names)`.
-    decide: Py<PyAny>,
+    /// Of each patch whose calls still run, the oldest first.
+    deciders: Vec<Decider>,
     /// What the function had before.
     before: Vectorcall,
     had_version: bool,
+}
+
+/// How many commits there were: what was decided before one does not hold after it.
+static COMMITS: AtomicU64 = AtomicU64::new(0);
+
+/// A commit begins, with the GIL held until it is done.
+pub fn note_commit() {
+    COMMITS.fetch_add(1, Ordering::AcqRel);
 }
 
 /// By the function's address; each is kept alive by its entry.
@@ -170,11 +184,7 @@ pub fn can_ask_callers(py: Python<'_>) -> bool {
 
 /// Has calls of a function ask from now on whether they are to be calls of the former one.
 #[pyfunction]
-pub fn ask_callers(
-    function: &Bound<'_, PyAny>,
-    former: &Bound<'_, PyAny>,
-    decide: &Bound<'_, PyAny>,
-) -> PyResult<bool> {
+pub fn ask_callers(function: &Bound<'_, PyAny>, former: &Bound<'_, PyAny>, decide: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = function.py();
     let api =
         api(py).ok_or_else(|| PyRuntimeError::new_err("functions of this interpreter can't ask who calls them"))?;
@@ -182,41 +192,50 @@ pub fn ask_callers(
         return Err(PyTypeError::new_err("this takes two functions"));
     }
     let key = function.as_ptr() as usize;
-    if asked().as_ref().is_some_and(|known| known.contains_key(&key)) {
-        return Ok(false);
-    }
+    let decider = Decider { former: former.clone().unbind(), decide: decide.clone().unbind() };
     let had_version = functions::has_version(function)?;
-    let entry = Asked {
-        function: function.clone().unbind(),
-        former: former.clone().unbind(),
-        decide: decide.clone().unbind(),
-        before: api.exchange(function, choose),
-        had_version,
-    };
-    let before = asked().get_or_insert_default().insert(key, entry);
-    drop(before);
+    let mut known = asked();
+    match known.get_or_insert_default().entry(key) {
+        Entry::Occupied(mut entry) => entry.get_mut().deciders.push(decider),
+        Entry::Vacant(place) => {
+            place.insert(Asked {
+                function: function.clone().unbind(),
+                deciders: vec![decider],
+                before: api.exchange(function, choose),
+                had_version,
+            });
+        }
+    }
+    drop(known);
     if let Some(evaluation) = &api.evaluation {
         evaluation.exchange(evaluation.default, evaluate);
     }
-    Ok(true)
+    Ok(())
 }
 
-/// Calls of a function are calls of it again.
+/// Calls of a function do not ask for one patch any more; once for none, they are calls of it again.
 #[pyfunction]
-pub fn ask_no_more(function: &Bound<'_, PyAny>) -> PyResult<()> {
-    let entry = asked().as_mut().and_then(|known| known.remove(&(function.as_ptr() as usize)));
+pub fn ask_no_more(function: &Bound<'_, PyAny>, decide: &Bound<'_, PyAny>) -> PyResult<()> {
+    let key = function.as_ptr() as usize;
+    let mut known = asked();
+    let Some(entry) = known.as_mut().and_then(|known| known.get_mut(&key)) else { return Ok(()) };
+    let place = entry.deciders.iter().position(|decider| decider.decide.is(decide));
+    let decider = place.map(|place| entry.deciders.remove(place));
+    let is_last = entry.deciders.is_empty();
+    let entry = known.as_mut().filter(|_| is_last).and_then(|known| known.remove(&key));
+    let are_left = known.as_ref().is_some_and(|known| !known.is_empty());
+    // Not while it is locked: what is freed may run code.
+    drop(known);
     if let (Some(entry), Some(api)) = (&entry, api(function.py())) {
         api.exchange(entry.function.bind(function.py()), entry.before);
         if entry.had_version {
             functions::give_version(function)?;
         }
-        let is_last = asked().as_ref().is_none_or(HashMap::is_empty);
-        if let Some(evaluation) = api.evaluation.as_ref().filter(|_| is_last) {
+        if let Some(evaluation) = api.evaluation.as_ref().filter(|_| !are_left) {
             evaluation.exchange(evaluate, evaluation.default);
         }
     }
-    // Not while it is locked: what is freed may run code.
-    drop(entry);
+    drop((entry, decider));
     Ok(())
 }
 
@@ -248,22 +267,31 @@ unsafe extern "C-unwind" fn choose(
 fn chosen(function: *mut ffi::PyObject, count: usize, names: *mut ffi::PyObject) -> (*mut ffi::PyObject, Vectorcall) {
     // SAFETY: CPython calls functions with the GIL held.
     let py = unsafe { Python::assume_attached() };
-    let known = asked().as_ref().and_then(|known| {
-        let entry = known.get(&(function as usize))?;
-        Some((entry.former.clone_ref(py), entry.decide.clone_ref(py), entry.before))
-    });
-    let Some((former, decide, before)) = known else {
-        // It was let go while the call was on its way.
-        return (function, api(py).map_or(choose as Vectorcall, |api| api.plain));
-    };
+    let plain = api(py).map_or(choose as Vectorcall, |api| api.plain);
     // SAFETY: the GIL is held; the result is borrowed from the running frame, or null.
     let frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetFrame().cast()) };
     // SAFETY: a tuple that the caller holds, or null.
     let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) };
-    let wanted = frame.and_then(|frame| decide.call1(py, (frame, count, names)).ok());
-    if wanted.is_some_and(|wanted| wanted.is_truthy(py).unwrap_or(false)) {
+    loop {
+        let commits = COMMITS.load(Ordering::Acquire);
+        let known = asked().as_ref().and_then(|known| {
+            let entry = known.get(&(function as usize))?;
+            let deciders = entry.deciders.iter();
+            let deciders = deciders.map(|one| (one.former.clone_ref(py), one.decide.clone_ref(py)));
+            Some((deciders.collect::<Vec<_>>(), entry.before))
+        });
+        // It may have been let go while the call was on its way.
+        let Some((deciders, before)) = known else { return (function, plain) };
+        let wanted = deciders.iter().find(|(_, decide)| {
+            let decided = frame.as_ref().and_then(|frame| decide.call1(py, (frame, count, names.as_ref())).ok());
+            decided.is_some_and(|decided| decided.is_truthy(py).unwrap_or(false))
+        });
         // The engine keeps it for as long as it is asked.
-        return (former.as_ptr(), api(py).map_or(before, |api| api.plain));
+        let chosen = wanted.map_or((function, before), |(former, _)| (former.as_ptr(), plain));
+        drop(deciders);
+        // Other threads may have run meanwhile. From here on none does until the call has its code.
+        if COMMITS.load(Ordering::Acquire) == commits {
+            return chosen;
+        }
     }
-    (function, before)
 }

@@ -6,6 +6,7 @@ given, if the arguments fit the former only. Any other call meets the new one, a
 """
 
 import os
+from collections.abc import Callable
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
@@ -21,28 +22,30 @@ class Callers:
 
     def __init__(self, is_retired: dispatch.IsRetired) -> None:
         self._is_retired = is_retired
-        self._asking: dict[int, FunctionType] = {}
+        self._asking: dict[int, tuple[FunctionType, Callable[..., bool]]] = {}
         # Code of running calls that stands in the new text as it is, by id: kept alive by those calls.
         self.unedited: set[int] = set()
 
     def asks(self, function: Any) -> bool:
         return id(function) in self._asking
 
-    def ask(self, function: FunctionType, former: FunctionType, parts: dict[str, Any]) -> None:
-        """Has a function, which is to have these parts, ask whether a call is for the former."""
+    def ask(self, function: FunctionType, former: FunctionType) -> None:
+        """Has a function ask whether a call is for the former."""
         if not native.can_ask_callers():
             return
-        new, old = Parameters.of(function, parts), Parameters.of(former, {})
+        old = Parameters.of(former, {})
 
         def decide(frame: FrameType, count: int, names: tuple[str, ...] | None) -> bool:
             if not old.take(count, names or ()):
                 return False
             if self._is_retired(frame.f_code) and id(frame.f_code) not in self.unedited:
                 return True
-            return not new.take(count, names or ()) and (_hands_on(frame) or self._is_behind(frame))
+            # As it is now: a later patch may have changed it, too.
+            takes = Parameters.of(function, {}).take(count, names or ())
+            return not takes and (_hands_on(frame) or self._is_behind(frame))
 
-        if native.ask_callers(function, former, decide):
-            self._asking[id(function)] = function
+        native.ask_callers(function, former, decide)
+        self._asking[id(function)] = function, decide
 
     def _is_behind(self, frame: FrameType) -> bool:
         step: FrameType | None = frame
@@ -54,8 +57,8 @@ class Callers:
 
     def end(self) -> None:
         asking, self._asking = self._asking, {}
-        for function in asking.values():
-            native.ask_no_more(function)
+        for function, decide in asking.values():
+            native.ask_no_more(function, decide)
         self.unedited.clear()
 
 

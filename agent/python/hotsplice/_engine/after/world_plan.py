@@ -167,16 +167,16 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
 def _ask_callers(world: World, changes: Changes) -> None:
     """Functions that do not fit the calls that run any more, however these come by them."""
     formers = world.formers
-    for function, parts in list(changes.functions.values()):
+    for function, _ in list(changes.functions.values()):
         former = formers.of(function) if formers.is_incompatible(function, function) else function
         if former is not function:
-            world.callers.ask(function, former, parts)
+            world.callers.ask(function, former)
     # What a class keeps elsewhere than where it can be told who looks it up.
     for _, before, after in changes.attributes.values():
         old, new = innermost(before), innermost(after)
         are_functions = type(old) is FunctionType and type(new) is FunctionType and old is not new
         if are_functions and formers.is_incompatible(before, after):
-            world.callers.ask(new, formers.of(old), {})
+            world.callers.ask(new, formers.of(old))
 
 
 def _check_slots(world: World, transaction: Any, codes: list[CodeType]) -> None:
