@@ -196,6 +196,9 @@ pub struct Edit {
     /// Names that it binds to which the new text gives something else than the live one, whatever statements that is spread over.
     #[serde(default)]
     pub fresh: Vec<String>,
+    /// The name that what it binds had before: the text was given another name for it everywhere, and what the name held goes on.
+    #[serde(default)]
+    pub renamed_from: Option<String>,
     /// Names that it binds whose value depends on what runs: several are written.
     #[serde(default)]
     pub several: Vec<String>,

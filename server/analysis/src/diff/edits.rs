@@ -40,6 +40,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         attributes: new_attributes(live, new),
         changed_reads: Vec::new(),
         fresh: Vec::new(),
+        renamed_from: None,
         several: Vec::new(),
         former: Vec::new(),
         stops: Vec::new(),

@@ -13,6 +13,7 @@ mod functions;
 mod looked_at;
 mod order;
 mod places;
+mod renamed_values;
 mod scope;
 mod stale;
 mod statements;

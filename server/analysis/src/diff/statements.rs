@@ -20,13 +20,21 @@ impl<'a> Comparison<'a> {
         self.names.insert(scope.path.clone(), Names::compare(&live, &new));
         let moved = Moved::find(&live, &new, &matching);
         let mut renamed = renamings(&live, &new, &matching);
+        let values =
+            if scope.path.is_empty() { self.renamed_values(&live, &new, &matching) } else { HashMap::default() };
         let mut changed = false;
         for (index, node) in new.iter().enumerate() {
             changed |= match matching.live_of[index] {
                 Some(partner) => self.compare_pair(live[partner], node, scope, &moved),
                 None => match moved.live_of(node) {
                     Some(partner) => self.compare_pair(partner, node, scope, &moved),
-                    None => self.add(node, scope, renamed.remove(&index).is_some()),
+                    None => {
+                        let added = self.add(node, scope, renamed.remove(&index).is_some());
+                        if let (Some(former), Some(told)) = (values.get(&index), self.edit_for(node)) {
+                            told.renamed_from = Some((*former).to_owned());
+                        }
+                        added
+                    }
                 },
             };
             if node.is_block() {

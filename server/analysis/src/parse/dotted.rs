@@ -23,6 +23,6 @@ pub(super) fn dotted(expression: &Expr) -> Option<String> {
 }
 
 /// The part of a dotted name before the first dot.
-pub(super) fn head(name: &str) -> &str {
+pub(crate) fn head(name: &str) -> &str {
     name.split(['.', '[']).next().unwrap_or(name)
 }

@@ -3,7 +3,7 @@
 mod attributes;
 mod builder;
 mod containers;
-mod dotted;
+pub(crate) mod dotted;
 mod effects;
 mod hashing;
 mod implied;

@@ -42,6 +42,8 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
             return False
     changed_values.give_up(merger, outcome)
 
+    if _goes_on(merger, outcome):
+        return True
     merger.deleted.provide(merger, edit, owner)
     reduction = _reduction(merger, edit, holder)
     held = reduction.held
@@ -78,6 +80,30 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
     merger.preserved.update((scope, name) for name in reduction.preserved)
     _report(outcome, reduction)
     return not reduction.reached
+
+
+def _goes_on(merger: Any, outcome: Any) -> bool:
+    """What a name held that has another one in the whole text now goes on as that; only its annotation is evaluated."""
+    name, former_name = outcome.edit["binds"], outcome.edit.get("renamed_from")
+    held = merger.namespace.globals.get(former_name, MISSING) if former_name is not None else MISSING
+    if held is MISSING or name[0] in merger.namespace.globals:
+        return False
+    run_in_module(outcome.edit["run"], merger.shadow, _only_annotated)
+    merger.shadow.globals[name[0]] = held
+    merger.evaluated.setdefault((), set()).add(name[0])
+    merger.bound[name[0]] = outcome
+    outcome.applied()
+    return True
+
+
+def _only_annotated(tree: Any) -> Any:
+    """Statements without what they give a value."""
+    tree.body = [ast.copy_location(_bare(one), one) for one in tree.body if isinstance(one, ast.AnnAssign)]
+    return tree
+
+
+def _bare(statement: ast.AnnAssign) -> ast.AnnAssign:
+    return ast.AnnAssign(statement.target, statement.annotation, None, statement.simple)
 
 
 def _give_up_dynamic(merger: Any, outcome: Any, owner: Any, now: set[str]) -> None:
