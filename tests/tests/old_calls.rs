@@ -318,7 +318,9 @@ fn calls_that_began_before_a_patch_keep_the_names_that_they_began_with() {
         workspace.write("helpers.py", HELPERS[1]);
         workspace.write("worker.py", &text(1));
         let answer = workspace.call(&["patch", "--json", "helpers.py", "worker.py"]).json();
-        assert_eq!(committed(&answer), vec![true, true], "{context}: {answer:#}");
+        // The program's own file may be told of, too.
+        let committed = committed(&answer);
+        assert!(committed.len() >= 2 && !committed.contains(&false), "{context}: {answer:#}");
         for _ in 0..3 {
             program.send("go");
             expect(&mut program, 0, &context);

@@ -4,7 +4,6 @@ import ast
 import builtins
 import functools
 from contextlib import contextmanager
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
 from . import frameworks
 from .errors import Stop
@@ -21,8 +20,6 @@ from .journal.writes import Writes
 from .live import lookup, objects
 from .live.code import compile_excerpt, join
 from .merge import bindings, instances, lambdas, layouts, lookers, merging, rebuilding, references, relocations
-
-_FRAMES = {GeneratorType: ("gi_frame",), CoroutineType: ("cr_frame",), AsyncGeneratorType: ("ag_frame",)}
 
 
 def evaluate(transaction):
@@ -257,8 +254,6 @@ def _is_to_be_run(outcome, options):
                 "HS0401",
                 "what this statement reads or calls is another one now; it is not run again: run it if you want",
             )
-        elif edit["change"] == "derived" and _holds_calls(outcome):
-            outcome.unneeded(None, "what becomes of a call that runs is reported at its function")
         elif edit["change"] == "derived":
             how = "decorated by" if edit["what"] in ("function", "class") else "computed by calling"
             if edit["parts"] == ["defaults"]:
@@ -272,23 +267,6 @@ def _is_to_be_run(outcome, options):
             )
         return False
     return edit.get("run") is not None and outcome.code != "HS0413"
-
-
-def _holds_calls(outcome):
-    """Whether all that a module's statement gave its names are calls that wait: they are moved, or reported as such."""
-    edit = outcome.edit
-    if edit["what"] != "assignment" or edit["scope"] or not edit["binds"]:
-        return False
-    values = [one.globals.get(name) for one in lookup.namespaces(outcome.path) for name in edit["binds"]]
-    return bool(values) and all(map(_is_call_that_waits, values))
-
-
-def _is_call_that_waits(value):
-    kind = type(value)
-    if kind.__name__ == "Task" and kind.__module__ in ("_asyncio", "asyncio.tasks"):
-        value = kind.get_coro(value)
-    frame = next((getattr(value, name) for name in _FRAMES.get(type(value), ())), None)
-    return frame is not None
 
 
 def _may_run_code(edit):

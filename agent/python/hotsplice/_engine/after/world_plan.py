@@ -105,7 +105,8 @@ def plan(transaction: Any) -> World | None:
 def _module_calls(transaction: Any) -> Iterator[tuple[Any, Call]]:
     """Modules of the patch whose own statements are being executed."""
     for change in transaction.files:
-        if not change.edits:
+        # What only follows from other files runs the text that it did.
+        if all(edit["change"] == "derived" for edit in change.edits):
             continue
         for call in calls.on_stacks(lambda code: code.co_name == "<module>"):
             if lookup.same_file(call.code.co_filename, change.path):

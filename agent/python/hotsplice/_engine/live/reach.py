@@ -171,10 +171,7 @@ def functions_in(value: Any) -> Iterator[FunctionType]:
 
 def wrapped_function(value: Any) -> Any:
     """What an object was made of by a decorator, as far as its own attributes tell."""
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except (AttributeError, TypeError):
-        return None
+    attributes = objects.dictionary(value)
     if type(attributes) is not dict:
         return None
     return next((attributes[name] for name in ("__wrapped__", "py_func", "func") if name in attributes), None)

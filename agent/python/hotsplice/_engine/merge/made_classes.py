@@ -13,7 +13,9 @@ _OWN = ("__dict__", "__weakref__", "__module__", "__qualname__", "__doc__")
 
 def note(merger: Any, outcome: Any, live: Any, new: Any, former: Any = MISSING) -> bool:
     """Whether two values are a class and the one that the new text makes in its place."""
-    is_pair = isinstance(live, type) and live.__module__ == merger.namespace.name and classes.is_made_here(new, live)
+    is_made = isinstance(live, type) and live.__module__ == merger.namespace.name and classes.is_made_here(new, live)
+    # A class of the text has a proxy while it is evaluated.
+    is_pair = is_made and merger.stand_ins.get(id(new)) is not live
     if is_pair and not any(live is known for _, known, _, _ in merger.made_classes):
         merger.made_classes.append((outcome, live, new, former if isinstance(former, type) else MISSING))
     return is_pair
