@@ -283,14 +283,19 @@ fn a_process_that_became_another_is_reported() {
         command.env("HOTSPLICE_RUNTIME_DIR", workspace.registry());
         let mut program = Program::start(command);
         program.wait_line("ready");
+        // What is not registered yet can't have become another one.
+        workspace.sessions(1);
+        program.send("go");
+        program.wait_line("another");
         program
     };
     let became = run(
         "app.py",
-        "import hotsplice, os\nhotsplice.listen()\nos.execv('/bin/sh', ['sh', '-c', 'echo ready; read line'])\n",
+        "import hotsplice, os\nhotsplice.listen()\nprint('ready', flush=True)\ninput()\n\
+         os.execv('/bin/sh', ['sh', '-c', 'echo another; read line'])\n",
     );
     let told = workspace.call(&["sessions"]).expect(0).errors();
-    let expected = format!("HS0672: process {} runs another program now (sh -c echo ready; read line)", became.pid());
+    let expected = format!("HS0672: process {} runs another program now (sh -c echo another; read line)", became.pid());
     assert!(told.contains(&expected), "{told}");
     drop(became);
     if !is_root() {
@@ -300,7 +305,8 @@ fn a_process_that_became_another_is_reported() {
     std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("ours");
     let changed = run(
         "app.py",
-        "import hotsplice, os\nhotsplice.listen()\nos.setuid(65534)\nprint('ready', flush=True)\ninput()\n",
+        "import hotsplice, os\nhotsplice.listen()\nprint('ready', flush=True)\ninput()\n\
+         os.setuid(65534)\nprint('another', flush=True)\ninput()\n",
     );
     let told = workspace.call(&["sessions"]).expect(0).errors();
     let expected = format!("HS0007: process {} has changed its user (from 0 to 65534)", changed.pid());

@@ -35,7 +35,15 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Requests that change the process.
 const CHANGING: [&str; 3] = [method::PREPARE, method::COMMIT, method::ABORT];
 
-type Pending = Arc<Mutex<HashMap<u64, Sender<Said>>>>;
+type Pending = Arc<Mutex<Waiting>>;
+
+/// Who waits for an answer.
+#[derive(Default)]
+struct Waiting {
+    asked: HashMap<u64, Sender<Said>>,
+    /// Why the connection ends, where that was said before anything was asked.
+    refusal: Option<Response>,
+}
 
 /// What a process says to a request.
 enum Said {
@@ -90,7 +98,7 @@ impl Client {
                 read(reading, &pending, &on_message);
                 closed.store(true, Ordering::Release);
                 // Whoever waits learns that nothing will come.
-                pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                pending.lock().unwrap_or_else(PoisonError::into_inner).asked.clear();
                 on_event(Event::Closed);
             })
             .map_err(gone)?;
@@ -151,10 +159,16 @@ impl Client {
             return Err(SessionError::Stopped { pid: self.pid });
         }
         let (sender, answer) = channel();
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        {
+            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            match &pending.refusal {
+                Some(refusal) => drop(sender.send(Said::Answer(refusal.clone()))),
+                None => drop(pending.asked.insert(id, sender)),
+            }
+        }
         if self.is_closed() {
             // Nobody is left to read an answer.
-            self.pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.pending.lock().unwrap_or_else(PoisonError::into_inner).asked.clear();
         }
         let written = {
             let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,7 +180,7 @@ impl Client {
             // It may have said why before it closed.
             Err(_) => self.wait(&answer, Duration::from_millis(200), true).map_err(|_| RecvTimeoutError::Disconnected),
         };
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).asked.remove(&id);
         let response = received.map_err(|error| match error {
             RecvTimeoutError::Timeout if !changes && self.is_stopped() => SessionError::Stopped { pid: self.pid },
             RecvTimeoutError::Timeout => SessionError::TimedOut { pid: self.pid, seconds: patience.as_secs() },
@@ -238,7 +252,7 @@ fn take(line: &[u8], pending: &Pending, on_event: &impl Fn(Event)) -> bool {
         let params = message.get("params").cloned().unwrap_or(Value::Null);
         if method == event::WORKING {
             let pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(waiting) = params.get("id").and_then(Value::as_u64).and_then(|id| pending.get(&id)) {
+            if let Some(waiting) = params.get("id").and_then(Value::as_u64).and_then(|id| pending.asked.get(&id)) {
                 let _ = waiting.send(Said::Working);
             }
             return true;
@@ -252,14 +266,17 @@ fn take(line: &[u8], pending: &Pending, on_event: &impl Fn(Event)) -> bool {
     let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
     match response.id {
         Some(id) => {
-            if let Some(waiting) = pending.remove(&id) {
+            if let Some(waiting) = pending.asked.remove(&id) {
                 // It may have given up waiting.
                 let _ = waiting.send(Said::Answer(response));
             }
         }
         // An error that belongs to no request ends the connection: everybody who waits is told.
         None => {
-            for (_, waiting) in pending.drain() {
+            if pending.asked.is_empty() {
+                pending.refusal = Some(response.clone());
+            }
+            for (_, waiting) in pending.asked.drain() {
                 let _ = waiting.send(Said::Answer(response.clone()));
             }
         }
