@@ -34,6 +34,14 @@ impl Foreign {
         self.known_as(&self.changed, import)
     }
 
+    /// Whether an import gives anything that is another one now, or runs edited code.
+    pub(crate) fn reaches(&self, import: &Node) -> bool {
+        [&self.changed, &self.called, &self.properties].into_iter().any(|names| {
+            let (bound, dotted) = self.known_as(names, import);
+            !bound.is_empty() || !dotted.is_empty()
+        })
+    }
+
     /// How the module calls what runs edited code.
     pub(crate) fn calls(&self, items: &Nodes) -> HashSet<String> {
         self.imported(&self.called, items)

@@ -36,12 +36,48 @@ impl<'a> Comparison<'a> {
         for (value, indexes) in &come {
             let (Some([before]), [after]) = (gone.get(value).map(Vec::as_slice), indexes.as_slice()) else { continue };
             let (former, name) = (live[*before].binds[0].name.as_str(), new[*after].binds[0].name.as_str());
-            if is_renamed(self.live, self.new, former, name) && rests_on_unchanged(new[*after], live, new, matching) {
+            if is_renamed(self.live, self.new, former, name)
+                && self.rests_on_unchanged(new[*after], live, new, matching)
+            {
                 found.insert(*after, former);
             }
         }
         found
     }
+
+    /// Whether nothing that a statement's value comes of is edited, here or in another file.
+    fn rests_on_unchanged(&self, node: &Node, live: &[&Node], new: &[&Node], matching: &Matching) -> bool {
+        let mut seen: HashSet<&str> = HashSet::default();
+        let mut pending: Vec<&str> = node.reads.iter().map(|name| head(name)).collect();
+        while let Some(name) = pending.pop() {
+            if !seen.insert(name) {
+                continue;
+            }
+            let mut gone = live.iter().zip(&matching.new_of).filter(|(_, partner)| partner.is_none());
+            if gone.any(|(item, _)| gives(item, name)) {
+                return false;
+            }
+            for (index, item) in new.iter().enumerate().filter(|(_, item)| gives(item, name)) {
+                let is_edited = matching.live_of[index].is_none_or(|partner| live[partner].hash != item.hash);
+                if is_edited || (item.what == What::Import && self.foreign.reaches(item)) {
+                    return false;
+                }
+                pending.extend(item.reads.iter().map(|name| head(name)));
+                if let Some(parts) = &item.definition {
+                    let inside = parts.inside.calls.iter().chain(&parts.inside.reads);
+                    pending.extend(inside.map(|name| head(name)));
+                }
+            }
+        }
+        true
+    }
+}
+
+/// Whether a statement binds a name, or changes what it holds: `Settings.debug = True`, `TABLE[key] = 1`, `NAMES.append(1)`.
+fn gives(item: &Node, name: &str) -> bool {
+    item.binds_name(name)
+        || item.updates.iter().any(|update| update.name == name)
+        || item.writes.iter().any(|written| head(written) == name)
 }
 
 /// The value of a statement that does nothing but give one name one.
@@ -63,26 +99,4 @@ fn is_renamed(live: &Outline, new: &Outline, former: &str, name: &str) -> bool {
     };
     let uses = count(live, former);
     uses > 1 && uses == count(new, name) && count(new, former) == 0 && count(live, name) == 0
-}
-
-/// Whether nothing that a statement's value comes of is edited.
-fn rests_on_unchanged(node: &Node, live: &[&Node], new: &[&Node], matching: &Matching) -> bool {
-    let mut seen: HashSet<&str> = HashSet::default();
-    let mut pending: Vec<&str> = node.reads.iter().map(|name| head(name)).collect();
-    while let Some(name) = pending.pop() {
-        if !seen.insert(name) {
-            continue;
-        }
-        for (index, item) in new.iter().enumerate().filter(|(_, item)| item.binds_name(name)) {
-            if matching.live_of[index].is_none_or(|partner| live[partner].hash != item.hash) {
-                return false;
-            }
-            pending.extend(item.reads.iter().map(|name| head(name)));
-            if let Some(parts) = &item.definition {
-                let inside = parts.inside.calls.iter().chain(&parts.inside.reads);
-                pending.extend(inside.map(|name| head(name)));
-            }
-        }
-    }
-    true
 }
