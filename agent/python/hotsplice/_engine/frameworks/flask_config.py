@@ -13,9 +13,11 @@ from .entries import equal
 
 
 def observe(patch: Any) -> None:
-    for app in native.objects_of_type(*with_subclasses(flask.Flask)):
-        for source in _sources(patch):
-            before = _settings(source)
+    sources = [(source, _settings(source)) for source in _sources(patch)]
+    sources = [(source, before) for source, before in sources if before]
+    # Looking for applications is a pass over the heap.
+    for app in native.objects_of_type(*with_subclasses(flask.Flask)) if sources else ():
+        for source, before in sources:
             if _was_loaded(app, before):
                 patch.after(partial(_load_again, app, source, before))
 
