@@ -98,8 +98,22 @@ fn callables(session: &Session, patched: &[FilePatch]) -> Foreign {
     for change in patched {
         let Ok(live) = session.known_baseline(&change.path) else { continue };
         note_callables(&mut found, &live.baseline.modules, change);
+        if change.running.iter().any(|name| name == "__getattr__") {
+            note_dynamic(&mut found, session, &live);
+        }
     }
     found
+}
+
+/// A module's `__getattr__` gives the names that the module does not have.
+fn note_dynamic(found: &mut Foreign, session: &Session, live: &Live) {
+    let loaded = session.files().unwrap_or_default();
+    for module in &live.baseline.modules {
+        let submodules =
+            loaded.iter().flat_map(|file| &file.modules).filter_map(|name| name.strip_prefix(&format!("{module}.")));
+        let submodules = submodules.filter_map(|rest| rest.split('.').next()).map(str::to_owned);
+        found.dynamic.insert(module.clone(), live.outline.bound_names().chain(submodules).collect());
+    }
 }
 
 fn note_callables(found: &mut Foreign, modules: &[String], change: &FilePatch) {
@@ -135,7 +149,7 @@ fn calling(session: &Session, path: &str, calls: &Foreign) -> Option<FilePatch> 
     let is_named = |name: &String| {
         // `unit + 1` names the object, and not the method that it runs.
         let mut parts = name.rsplit('.').skip_while(|part| part.starts_with("__"));
-        parts.next().is_some_and(|last| live.baseline.text.contains(last))
+        parts.next().is_some_and(|last| live.baseline.text.contains(last.trim_end_matches("[]")))
     };
     if !live.outline.is_valid() || !calls.called.iter().any(is_named) {
         return None;

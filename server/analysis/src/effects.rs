@@ -48,7 +48,11 @@ pub(crate) const MUTATING: [&str; 12] = [
     "register",
 ];
 
-/// Names are dotted as they stand in the text: `table.fill`; `Table().fill` is a method of what a call gives.
+/// Functions whose result reads or calls an attribute, by its name, of what it is called with.
+pub(crate) const GETTERS: [&str; 4] = ["attrgetter", "operator.attrgetter", "methodcaller", "operator.methodcaller"];
+
+/// Names are dotted as they stand in the text: `table.fill`; `Table().fill` is a method of what a call gives, `TABLE[].fill` one of what
+/// is in a container.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Effects {
     pub calls: Vec<String>,
@@ -63,6 +67,8 @@ pub(crate) struct Effects {
     pub implied: Vec<(String, &'static [&'static str])>,
     /// Attributes that an iteration reads or calls of the elements: `name` in `c.name for c in CLASSES`.
     pub elements: Vec<String>,
+    /// What is put into containers, by their names: `build` and `Table()` in `TABLE = {"a": build, "b": Table()}`.
+    pub holds: Vec<(String, String)>,
     /// Containers whose contents change.
     pub mutates: Vec<String>,
     /// Names that mean something of its own, parameters first.
@@ -86,6 +92,7 @@ impl Effects {
         self.passed.extend(other.passed);
         self.implied.extend(other.implied);
         self.elements.extend(other.elements);
+        self.holds.extend(other.holds);
         self.mutates.extend(other.mutates);
         if let Some(lambdas) = other.lambdas {
             self.lambdas.get_or_insert_default().extend(*lambdas);

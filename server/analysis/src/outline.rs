@@ -78,6 +78,11 @@ impl Outline {
         self.file.items.iter().any(|item| item.binds_name(name))
     }
 
+    /// What it binds, imports and all.
+    pub fn bound_names(&self) -> impl Iterator<Item = String> + '_ {
+        self.file.items.iter().flat_map(|item| item.bound_names())
+    }
+
     /// Every function and class, nested ones too, in text order.
     pub fn definitions(&self) -> Vec<Definition> {
         let mut found = Vec::new();

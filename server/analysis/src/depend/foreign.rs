@@ -1,7 +1,7 @@
 //! Names of other modules that have other values now, as the imports of this module know them.
 
 use hotsplice_channel::patch::What;
-use rustc_hash::FxHashSet as HashSet;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::tree::{Node, Nodes};
 
@@ -20,6 +20,8 @@ pub struct Foreign {
     pub decorating: HashSet<String>,
     /// Those of them that run where they are read.
     pub properties: HashSet<String>,
+    /// Modules with a `__getattr__` among them, each with the names that it has besides.
+    pub dynamic: HashMap<String, HashSet<String>>,
     /// Those of `changed` that are others only once the patch is live.
     pub late: HashSet<String>,
 }
@@ -36,10 +38,11 @@ impl Foreign {
 
     /// Whether an import gives anything that is another one now, or runs edited code.
     pub(crate) fn reaches(&self, import: &Node) -> bool {
-        [&self.changed, &self.called, &self.properties].into_iter().any(|names| {
-            let (bound, dotted) = self.known_as(names, import);
-            !bound.is_empty() || !dotted.is_empty()
-        })
+        self.takes_dynamic(import)
+            || [&self.changed, &self.called, &self.properties].into_iter().any(|names| {
+                let (bound, dotted) = self.known_as(names, import);
+                !bound.is_empty() || !dotted.is_empty()
+            })
     }
 
     /// How the module calls what runs edited code.
@@ -49,6 +52,36 @@ impl Foreign {
 
     pub(crate) fn properties(&self, items: &Nodes) -> HashSet<String> {
         self.imported(&self.properties, items)
+    }
+
+    /// How the module calls others whose `__getattr__` runs edited code; a name that it imports from one stands for itself.
+    pub(crate) fn dynamic(&self, items: &Nodes) -> HashMap<String, HashSet<String>> {
+        let mut found = HashMap::default();
+        for binding in items.iter().filter(|item| item.what == What::Import).flat_map(|item| &item.binds) {
+            let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
+            for (module, has) in &self.dynamic {
+                // `import pkg.tables` binds `pkg`, and the name is read as a whole.
+                let root = origin.split('.').next() == Some(&binding.name);
+                if root && (origin == *module || origin.starts_with(&format!("{module}."))) {
+                    found.insert(module.clone(), has.clone());
+                } else if origin == *module {
+                    found.insert(binding.name.clone(), has.clone());
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether an import takes a name from another module's `__getattr__` that runs edited code.
+    pub(crate) fn takes_dynamic(&self, import: &Node) -> bool {
+        let origins = import.binds.iter().filter_map(|binding| binding.origin.as_deref());
+        origins.filter_map(|origin| self.absolute(origin)).any(|origin| {
+            origin.rsplit_once('.').is_some_and(|(module, name)| {
+                self.dynamic
+                    .get(module)
+                    .is_some_and(|has| !has.contains(name) && !name.starts_with("__") && name != "*")
+            })
+        })
     }
 
     /// What is to be read only once the patch is live.

@@ -1,117 +1,76 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
+use super::inside::{all_effects, run_by};
 use crate::effects::{EAGER, Effects};
-use crate::tree::{Node, Nodes, flattened};
+use crate::tree::{Node, contents};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// Methods that run when a class is called.
 const MAKING: [&str; 3] = ["__init__", "__new__", "__post_init__"];
-/// What only hands on the function that it is given.
-const WRAPPERS: [&str; 14] = [
-    "functools.wraps",
-    "wraps",
-    "functools.partial",
-    "partial",
-    "functools.update_wrapper",
-    "update_wrapper",
-    "functools.lru_cache",
-    "lru_cache",
-    "functools.cache",
-    "cache",
-    "staticmethod",
-    "classmethod",
-    "property",
-    "super",
-];
 /// How many classes or results a name is followed through.
-const DEPTH: usize = 8;
+pub(super) const DEPTH: usize = 8;
 
-struct Class<'a> {
-    methods: HashMap<&'a str, &'a Node>,
-    /// Second names of its methods.
-    aliases: HashMap<&'a str, &'a str>,
-    bases: Vec<&'a str>,
+pub(super) struct Class<'a> {
+    pub(super) methods: HashMap<&'a str, &'a Node>,
+    /// Lambdas of its attributes.
+    pub(super) lambdas: HashMap<&'a str, &'a Effects>,
+    /// Second names of its methods, and what else stands for a function: `price = staticmethod(build)`.
+    pub(super) aliases: HashMap<&'a str, Vec<&'a str>>,
+    /// What makes the values of its fields: `field(default_factory=build)`.
+    pub(super) makers: Vec<String>,
+    pub(super) bases: Vec<&'a str>,
 }
 
 /// The functions and classes of a file. Callables are named `build`, `Table`, `Table.fill`; those of other modules as the file
 /// names them.
 pub(crate) struct Graph<'a> {
-    functions: HashMap<&'a str, &'a Node>,
-    classes: HashMap<&'a str, Class<'a>>,
+    pub(super) functions: HashMap<&'a str, &'a Node>,
+    pub(super) classes: HashMap<&'a str, Class<'a>>,
     /// The module's names and what gives them their values.
-    made: HashMap<&'a str, &'a str>,
+    pub(super) made: HashMap<&'a str, &'a str>,
     /// Names that hold lambdas.
-    lambdas: HashMap<&'a str, &'a Effects>,
+    pub(super) lambdas: HashMap<&'a str, &'a Effects>,
     /// What names hand on to others that they were made of: `call = partial(build, 1)`.
-    handed: HashMap<&'a str, Vec<&'a str>>,
+    pub(super) handed: HashMap<&'a str, Vec<&'a str>>,
+    /// What containers and attributes hold: `TABLE`, `Table.rows`.
+    pub(super) contents: HashMap<String, Vec<String>>,
     /// Methods that run when they are read, by their own names.
-    properties: HashSet<&'a str>,
+    pub(super) properties: HashSet<&'a str>,
     /// Those of other modules' classes, as the file names them.
-    foreign_properties: HashSet<String>,
+    pub(super) foreign_properties: HashSet<String>,
+    /// Other modules with a `__getattr__` that runs edited code, as the file names them, each with the names that it has besides.
+    pub(crate) dynamic: HashMap<String, HashSet<String>>,
 }
 
 /// Where a name is read.
 #[derive(Clone, Copy, Default)]
-struct Context<'a> {
-    class: Option<&'a str>,
-    effects: Option<&'a Effects>,
+pub(super) struct Context<'a> {
+    pub(super) class: Option<&'a str>,
+    pub(super) effects: Option<&'a Effects>,
+    /// How many names one was followed through.
+    pub(super) depth: usize,
+}
+
+impl Context<'_> {
+    pub(super) fn deeper(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
 }
 
 impl<'a> Graph<'a> {
-    pub fn new(items: &'a Nodes, foreign_properties: HashSet<String>) -> Self {
-        let mut graph = Self {
-            functions: HashMap::default(),
-            classes: HashMap::default(),
-            made: HashMap::default(),
-            lambdas: HashMap::default(),
-            handed: HashMap::default(),
-            properties: HashSet::default(),
-            foreign_properties,
-        };
-        for (node, _) in flattened(items) {
-            let Some(parts) = &node.definition else { continue };
-            if node.is_class() {
-                let methods = flattened(&node.body).into_iter().map(|(method, _)| (method.name.as_str(), method));
-                let decorators = &parts.decorator_reads;
-                graph.properties.extend(methods.clone().filter(|(_, node)| is_property(node)).map(|(name, _)| name));
-                let bases = parts.header_reads.iter().filter(|name| !decorators.contains(name));
-                let made = node.body.iter().filter(|item| !item.is_definition()).flat_map(|item| &item.effects.made);
-                let class = Class {
-                    methods: methods.collect(),
-                    aliases: made.filter_map(|(name, by)| Some((&**name, by.strip_prefix('=')?))).collect(),
-                    bases: bases.map(String::as_str).collect(),
-                };
-                graph.classes.insert(&node.name, class);
-            } else {
-                graph.functions.insert(&node.name, node);
-            }
-        }
-        for node in items.iter().filter(|node| !node.is_definition()) {
-            graph.made.extend(node.effects.made.iter().map(|(name, by)| (name.as_str(), by.as_str())));
-            if let (Some(lambdas), [binding]) = (node.effects.lambdas.as_deref(), node.binds.as_slice()) {
-                graph.lambdas.insert(&binding.name, lambdas);
-            }
-            if let [(name, by)] = node.effects.made.as_slice()
-                && WRAPPERS.contains(&by.as_str())
-            {
-                let given = node.effects.passed.iter().filter(|(called, _)| called == by);
-                graph.handed.insert(name, given.map(|(_, name)| name.as_str()).collect());
-            }
-        }
-        graph
-    }
-
     /// The callables a call of which runs one of `edited`, or reads one of `changed`; those included.
     pub fn running(&self, edited: &HashSet<String>, changed: &HashSet<String>) -> HashSet<String> {
         let mut callers: HashMap<String, Vec<String>> = HashMap::default();
         let mut reached = edited.clone();
         let mut note = |caller: &str, class: Option<&'a str>, effects: Vec<&'a Effects>| {
             for effects in effects {
-                let context = Context { class, effects: Some(effects) };
-                for called in self.callees(effects, context) {
+                let context = Context { class, effects: Some(effects), depth: 0 };
+                let of_elements = effects.elements.iter().map(|method| of_element(method));
+                for called in self.callees(effects, context).into_iter().chain(of_elements) {
                     callers.entry(called).or_default().push(caller.to_owned());
                 }
-                if self.reads_any(effects, context, changed) {
+                let is_given = |name: &String| !effects.is_local(name) && self.is_dynamic(name);
+                if self.reads_any(effects, context, changed) || effects.reads.iter().any(is_given) {
                     reached.insert(caller.to_owned());
                 }
             }
@@ -121,6 +80,7 @@ impl<'a> Graph<'a> {
         }
         for (name, lambdas) in &self.lambdas {
             note(name, None, vec![*lambdas]);
+            note(&contents(name), None, vec![*lambdas]);
         }
         for (name, class) in &self.classes {
             for (method, node) in &class.methods {
@@ -128,9 +88,18 @@ impl<'a> Graph<'a> {
                     note(&format!("{name}.{method}"), Some(name), run_by(node));
                 }
             }
+            for (attribute, lambdas) in &class.lambdas {
+                note(&format!("{name}.{attribute}"), None, vec![*lambdas]);
+            }
+        }
+        for (container, items) in &self.contents {
+            for called in items.iter().flat_map(|item| self.called(item, Context::default())) {
+                callers.entry(called).or_default().push(contents(container));
+            }
         }
         for (name, class) in &self.classes {
-            for made in MAKING.iter().flat_map(|method| self.method(name, method, 0)) {
+            let makers = self.makers(name).into_iter().flat_map(|maker| self.called(maker, Context::default()));
+            for made in MAKING.iter().flat_map(|method| self.method(name, method, 0)).chain(makers) {
                 callers.entry(made).or_default().push((*name).to_owned());
             }
             // Of a metaclass.
@@ -144,7 +113,8 @@ impl<'a> Graph<'a> {
         }
         let mut pending: Vec<String> = reached.iter().cloned().collect();
         while let Some(name) = pending.pop() {
-            for caller in callers.get(&name).into_iter().flatten() {
+            let as_element = name.rsplit_once('.').and_then(|(_, method)| callers.get(&of_element(method)));
+            for caller in callers.get(&name).into_iter().chain(as_element).flatten() {
                 if reached.insert(caller.clone()) {
                     pending.push(caller.clone());
                 }
@@ -179,6 +149,9 @@ impl<'a> Graph<'a> {
             return false;
         }
         let context = Context::default();
+        if effects.reads.iter().any(|name| self.is_dynamic(name)) {
+            return true;
+        }
         let is_element = |method: &String| running.iter().any(|name| is_method(name, method));
         self.callees(effects, context).iter().any(|name| running.contains(name))
             || effects.elements.iter().any(is_element)
@@ -237,7 +210,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The classes of the file, and the names of others, that a class derives from.
-    fn ancestors(&self, class: &str) -> Vec<String> {
+    pub(super) fn ancestors(&self, class: &str) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         let mut pending = vec![class.to_owned()];
         while let Some(name) = pending.pop() {
@@ -283,21 +256,39 @@ impl<'a> Graph<'a> {
         found
     }
 
+    /// What makes the values of a class's fields, inherited ones too.
+    fn makers(&self, class: &str) -> Vec<&str> {
+        let all = self.ancestors(class).into_iter().chain([class.to_owned()]);
+        all.filter_map(|name| self.classes.get(name.as_str()))
+            .flat_map(|class| &class.makers)
+            .map(String::as_str)
+            .collect()
+    }
+
     pub fn is_property(&self, callable: &str) -> bool {
-        callable
-            .rsplit_once('.')
-            .and_then(|(class, method)| self.classes.get(class)?.methods.get(method))
-            .is_some_and(|node| is_property(node))
-            || self.foreign_properties.contains(callable)
+        callable.rsplit_once('.').and_then(|(class, method)| Some((self.classes.get(class)?, method))).is_some_and(
+            |(class, method)| match class.methods.get(method) {
+                Some(node) => is_property(node),
+                None => class.lambdas.contains_key(method) && self.properties.contains(method),
+            },
+        ) || self.foreign_properties.contains(callable)
     }
 
     /// The callables that a call of a name runs.
-    fn called(&self, name: &str, context: Context<'a>) -> Vec<String> {
+    pub(super) fn called(&self, name: &str, context: Context<'a>) -> Vec<String> {
+        if context.depth > DEPTH {
+            return Vec::new();
+        }
+        if let Some(found) = self.called_of_contents(name, context) {
+            return found;
+        }
         if let Some((holder, method)) = name.rsplit_once('.') {
             if let Some(class) = context.class
                 && (holder == "self" || holder == "cls" || is_first(holder, context))
             {
-                return self.overridden(class, method);
+                let mut found = self.overridden(class, method);
+                found.extend(self.called_in(name, "", context));
+                return found;
             }
             if let (Some(class), "super()") = (context.class, holder) {
                 let bases = self.classes.get(class).map_or(&[][..], |class| &class.bases);
@@ -316,16 +307,31 @@ impl<'a> Graph<'a> {
             return vec![name.to_owned()];
         }
         if !is_local(name, context) {
+            if self.lambdas.contains_key(name) {
+                return vec![name.to_owned()];
+            }
             if let Some(handed) = self.handed.get(name) {
                 return handed.iter().filter(|one| **one != name).flat_map(|one| self.called(one, context)).collect();
             }
-            // `total = Table.total`
-            if let Some(other) = self.made.get(name).and_then(|by| by.strip_prefix('='))
-                && other.contains('.')
-                && !other.starts_with(&format!("{name}."))
-            {
-                return self.called(other, context);
-            }
+        }
+        // `total = Table.total`, `first = TABLE["a"]`
+        let own = context.effects.and_then(|effects| effects.made.iter().rev().find(|(known, _)| known == name));
+        let by = match own {
+            Some((_, by)) => Some(by.as_str()),
+            None if is_local(name, context) => None,
+            None => self.made.get(name).copied(),
+        };
+        if let Some(other) = by.and_then(|by| by.strip_prefix('='))
+            && other != name
+            && (other.contains(['.', '[']) || self.functions.contains_key(other) || self.lambdas.contains_key(other))
+            && !other.starts_with(&format!("{name}."))
+        {
+            return self.called(other, context.deeper());
+        }
+        // `f = TABLE.get("a")`
+        let taken = by.filter(|by| !by.starts_with('=')).map(|by| format!("{by}().__call__"));
+        if let Some(found) = taken.and_then(|taken| self.called_of_contents(&taken, context.deeper())) {
+            return found;
         }
         match self.type_of(name, context, 0) {
             Some(class) => self.method(&class, "__call__", 0),
@@ -335,7 +341,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The class of what a name holds, as far as the text tells.
-    fn type_of(&self, name: &str, context: Context<'a>, depth: usize) -> Option<String> {
+    pub(super) fn type_of(&self, name: &str, context: Context<'a>, depth: usize) -> Option<String> {
         if depth > DEPTH {
             return None;
         }
@@ -379,7 +385,7 @@ impl<'a> Graph<'a> {
                 .then(|| callee.to_owned());
         };
         let inside = &function.definition.as_ref()?.inside;
-        let context = Context { class: None, effects: Some(inside) };
+        let context = Context { class: None, effects: Some(inside), depth: 0 };
         inside.returns.iter().find_map(|by| match by.strip_prefix('=') {
             Some(name) => self.type_of(name, context, depth + 1),
             None => self.result_of(by, context, depth + 1),
@@ -387,16 +393,20 @@ impl<'a> Graph<'a> {
     }
 
     /// The callables that a method's name means on a class; what other modules' classes define is named by them.
-    fn method(&self, class: &str, method: &str, depth: usize) -> Vec<String> {
+    pub(super) fn method(&self, class: &str, method: &str, depth: usize) -> Vec<String> {
         let Some(own) = self.classes.get(class) else { return vec![format!("{class}.{method}")] };
-        if own.methods.contains_key(method) {
+        if own.methods.contains_key(method) || own.lambdas.contains_key(method) {
             return vec![format!("{class}.{method}")];
         }
-        if let Some(other) = own.aliases.get(method).filter(|other| **other != method && depth < DEPTH) {
-            return match other.rsplit_once('.') {
-                Some((class, method)) => self.method(class, method, depth + 1),
-                None => self.method(class, other, depth + 1),
-            };
+        if let Some(others) = own.aliases.get(method).filter(|_| depth < DEPTH) {
+            let others = others.iter().filter(|other| **other != method);
+            return others
+                .flat_map(|other| match other.rsplit_once('.') {
+                    Some((class, method)) => self.method(class, method, depth + 1),
+                    None if self.functions.contains_key(other) => vec![(*other).to_owned()],
+                    None => self.method(class, other, depth + 1),
+                })
+                .collect();
         }
         let bases = own.bases.iter().filter(|_| depth < DEPTH);
         bases.flat_map(|base| self.method(base, method, depth + 1)).collect()
@@ -418,6 +428,14 @@ impl<'a> Graph<'a> {
         if changed.is_empty() {
             return false;
         }
+        let is_of_element = |name: &String| {
+            name.rsplit_once('.').is_some_and(|(owner, attribute)| {
+                self.classes.contains_key(owner) && effects.elements.iter().any(|element| element == attribute)
+            })
+        };
+        if changed.iter().any(is_of_element) {
+            return true;
+        }
         effects.reads.iter().any(|name| {
             if let (Some(class), Some((holder, attribute))) = (context.class, name.split_once('.'))
                 && (holder == "self" || holder == "cls" || is_first(holder, context))
@@ -434,7 +452,7 @@ impl<'a> Graph<'a> {
 }
 
 /// Whether reading the attribute runs the function.
-fn is_property(node: &Node) -> bool {
+pub(super) fn is_property(node: &Node) -> bool {
     node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.iter().any(|name| name.ends_with("property")))
 }
 
@@ -446,7 +464,12 @@ fn is_method(callable: &str, method: &str) -> bool {
     callable.rsplit_once('.').is_some_and(|(_, name)| name == method)
 }
 
-fn is_local(name: &str, context: Context) -> bool {
+/// What runs a method of whatever it iterates over.
+fn of_element(method: &str) -> String {
+    format!("[].{method}")
+}
+
+pub(super) fn is_local(name: &str, context: Context) -> bool {
     context.effects.is_some_and(|effects| effects.is_local(name))
 }
 
@@ -455,45 +478,4 @@ fn is_first(name: &str, context: Context) -> bool {
     context
         .effects
         .is_some_and(|effects| effects.parameters > 0 && effects.locals.first().is_some_and(|own| own == name))
-}
-
-/// What runs when a function is called: its own body, and those of the functions inside that it calls or hands to others.
-fn run_by(function: &Node) -> Vec<&Effects> {
-    let Some(parts) = &function.definition else { return Vec::new() };
-    let mut found = vec![&parts.inside];
-    let nested: Vec<&Node> = flattened(&function.body).into_iter().map(|(node, _)| node).collect();
-    let mut run: Vec<&str> = Vec::new();
-    let mut at = 0;
-    while let Some(effects) = found.get(at).copied() {
-        at += 1;
-        for node in &nested {
-            if !run.contains(&node.name.as_str()) && runs_nested(effects, &node.name) {
-                run.push(&node.name);
-                found.extend(run_by(node));
-            }
-        }
-    }
-    found
-}
-
-fn runs_nested(effects: &Effects, name: &str) -> bool {
-    effects.calls.iter().any(|called| called == name)
-        || effects.passed.iter().any(|(by, given)| given == name && !WRAPPERS.contains(&by.as_str()))
-}
-
-/// Whether a call of a function runs a function inside of it: the path leads from one to the other.
-pub(crate) fn runs_inside(function: &Node, path: &[String]) -> bool {
-    let [name, rest @ ..] = path else { return true };
-    if name == "<locals>" {
-        return runs_inside(function, rest);
-    }
-    let nested = flattened(&function.body).into_iter().map(|(node, _)| node).find(|node| node.name == *name);
-    let Some(nested) = nested else { return true };
-    let is_run = run_by(function).iter().any(|effects| runs_nested(effects, name));
-    is_run && runs_inside(nested, rest)
-}
-
-fn all_effects(function: &Node) -> Vec<&Effects> {
-    let own = function.definition.as_ref().map(|parts| &parts.inside);
-    own.into_iter().chain(function.body.iter().flat_map(all_effects)).collect()
 }

@@ -1,4 +1,7 @@
 //! What depends on what: calls and reads within a file, and names of other modules as this one knows them. Facts only.
 
+mod build;
+mod contents;
 pub(crate) mod foreign;
 pub(crate) mod graph;
+pub(crate) mod inside;

@@ -8,7 +8,8 @@ use super::derived_headers::reads_any;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
 use super::looked_at::reads_headers;
 use super::scope::Scope;
-use crate::depend::graph::{Graph, runs_inside};
+use crate::depend::graph::Graph;
+use crate::depend::inside::runs_inside;
 use crate::effects::EAGER;
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes, contents, flattened};
@@ -32,7 +33,8 @@ impl<'a> Comparison<'a> {
             }
         }
         let new = self.new;
-        let graph = Graph::new(&new.file.items, self.foreign.properties(&new.file.items));
+        let mut graph = Graph::new(&new.file.items, self.foreign.properties(&new.file.items));
+        graph.dynamic = self.foreign.dynamic(&new.file.items);
         let changed = self.changed_values(&graph, &edited);
         let mut called = graph.running(&edited, &changed);
         self.running = called.clone();
@@ -287,7 +289,9 @@ impl<'a> Comparison<'a> {
         let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
         // What a statement did by calling it stays as well.
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
-        let calls_edited = uses_edited || (may_call && called.graph.runs_any(&node.effects, &called.called));
+        let calls_edited = uses_edited
+            || (may_call && called.graph.runs_any(&node.effects, &called.called))
+            || (node.what == What::Import && self.foreign.takes_dynamic(node));
         let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
         let mut is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
         if self.looks_through_names(node, scope) && self.edit_for(node).is_none() {

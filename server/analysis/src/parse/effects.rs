@@ -1,9 +1,11 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Comprehension, Expr, ExprAttribute, ExprContext, Parameters, Stmt};
+use ruff_python_ast::{Comprehension, Expr, ExprContext, Parameters, Stmt};
 
+use super::callee::{callee, got, named, of_result, operand, origin};
 use super::dotted::dotted;
+use super::held::{held, sources};
 use super::implied;
 use crate::effects::{EAGER, Effects, MUTATING};
 
@@ -69,6 +71,8 @@ struct Finder {
     globals: Vec<String>,
     /// Targets of loops: what they hold came out of a container.
     elements: Vec<String>,
+    /// Out of which, where that has a name, or what stands in its place.
+    sources: Vec<(String, String)>,
 }
 
 impl Finder {
@@ -88,10 +92,21 @@ impl Finder {
                 self.effects.elements.push(method.to_owned());
             }
             if MUTATING.contains(&method) && !holder.ends_with(')') {
-                self.effects.mutates.push(holder.to_owned());
+                self.effects.mutates.push(holder.trim_end_matches("[]").to_owned());
             }
         }
+        let of_element = self.sources.iter().filter(|(element, _)| *element == name);
+        self.effects.calls.extend(of_element.map(|(_, source)| source.clone()));
         self.effects.calls.push(name);
+    }
+
+    /// What a loop goes through.
+    fn take_elements(&mut self, target: &Expr, iterated: &Expr) {
+        let mut names = Vec::new();
+        names_in(target, &mut names);
+        let sources = sources(iterated);
+        self.sources.extend(names.iter().flat_map(|name| sources.iter().map(|one| (name.clone(), one.clone()))));
+        self.elements.extend(names);
     }
 
     fn read(&mut self, name: String) {
@@ -113,6 +128,20 @@ impl Finder {
         if let (Expr::Name(name), Some(origin)) = (target, value.and_then(origin)) {
             self.effects.made.push((name.id.to_string(), origin));
         }
+        let Some(value) = value else { return };
+        match target {
+            // `TABLE["a"] = build`
+            Expr::Subscript(item) => self.put(dotted(&item.value), value),
+            // `self.call = call`
+            Expr::Attribute(_) if dotted(value).is_some() => self.put(dotted(target), value),
+            _ => held(value).into_iter().for_each(|one| self.put(dotted(target), one)),
+        }
+    }
+
+    fn put(&mut self, container: Option<String>, value: &Expr) {
+        let Some(container) = container else { return };
+        let container = container.trim_end_matches("[]");
+        self.effects.holds.extend(named(value).into_iter().map(|name| (container.to_owned(), name)));
     }
 
     /// What a lambda does; its parameters may be elements that what it is given to iterates over.
@@ -130,41 +159,6 @@ impl Finder {
     }
 }
 
-/// What an operation is done to: `table`, `Table()`.
-fn operand(value: &Expr) -> Option<String> {
-    match value {
-        Expr::Call(call) => callee(&call.func).map(|name| format!("{name}()")),
-        _ => dotted(value),
-    }
-}
-
-/// What gives a value its type: what is called, or the name that it is taken from.
-fn origin(value: &Expr) -> Option<String> {
-    match value {
-        Expr::Call(call) => callee(&call.func),
-        Expr::Await(awaited) => origin(&awaited.value),
-        _ => dotted(value).map(|name| format!("={name}")),
-    }
-}
-
-/// `build`, `table.fill`, `Table().fill`, `Table.of().fill`; `Table().__call__` for `Table()()`
-fn callee(function: &Expr) -> Option<String> {
-    if let Some(name) = dotted(function) {
-        return Some(name);
-    }
-    match function {
-        Expr::Attribute(attribute) => of_result(attribute),
-        Expr::Call(call) => Some(format!("{}().__call__", callee(&call.func)?)),
-        _ => None,
-    }
-}
-
-/// `Table().size`
-fn of_result(attribute: &ExprAttribute) -> Option<String> {
-    let Expr::Call(call) = &*attribute.value else { return None };
-    Some(format!("{}().{}", callee(&call.func)?, attribute.attr))
-}
-
 /// Only what is said of names around it.
 fn without_locals(mut effects: Effects) -> Effects {
     let locals = std::mem::take(&mut effects.locals);
@@ -176,6 +170,7 @@ fn without_locals(mut effects: Effects) -> Effects {
     effects.reads.retain(is_outer);
     effects.mutates.retain(is_outer);
     effects.implied.retain(|(name, _)| is_outer(name));
+    effects.holds.retain(|(container, _)| is_outer(container));
     effects.made.clear();
     effects
 }
@@ -225,8 +220,12 @@ impl<'a> Visitor<'a> for Finder {
                 assignment.targets.iter().for_each(|target| self.bind(target, Some(&assignment.value)));
             }
             Stmt::AnnAssign(assignment) => self.bind(&assignment.target, assignment.value.as_deref()),
+            // `TABLE |= {"a": build}`
+            Stmt::AugAssign(assignment) => {
+                held(&assignment.value).into_iter().for_each(|one| self.put(dotted(&assignment.target), one));
+            }
             Stmt::Return(result) => self.effects.returns.extend(result.value.as_deref().and_then(origin)),
-            Stmt::For(each) => names_in(&each.target, &mut self.elements),
+            Stmt::For(each) => self.take_elements(&each.target, &each.iter),
             Stmt::With(with) => {
                 for item in &with.items {
                     if let Some(target) = &item.optional_vars {
@@ -280,6 +279,16 @@ impl<'a> Visitor<'a> for Finder {
                     self.call(name.clone());
                     let names = given.iter().filter_map(|one| dotted(one));
                     self.effects.passed.extend(names.map(|one| (name.clone(), one)));
+                    if let Some((holder, method)) = name.rsplit_once('.')
+                        && MUTATING.contains(&method)
+                    {
+                        let contents = given.iter().flat_map(|one| [vec![*one], held(one)].concat());
+                        contents.for_each(|one| self.put(Some(holder.to_owned()), one));
+                    }
+                }
+                let getters = got(expression);
+                if !getters.is_empty() {
+                    self.effects.lambdas.get_or_insert_default().elements.extend(getters);
                 }
                 match &*call.func {
                     // `(lambda: build())()`
@@ -295,9 +304,16 @@ impl<'a> Visitor<'a> for Finder {
                             let inside = self.lambda(lambda, true);
                             self.effects.extend(inside);
                         }
-                        _ => self.visit_expr(one),
+                        _ => {
+                            if is_eager {
+                                self.effects.elements.extend(got(one));
+                            }
+                            self.visit_expr(one);
+                        }
                     }
                 }
+                // `attrgetter("size")(table)`
+                self.effects.elements.extend(got(&call.func));
             }
             Expr::Lambda(lambda) => {
                 let inside = self.lambda(lambda, false);
@@ -306,7 +322,7 @@ impl<'a> Visitor<'a> for Finder {
             Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
                 let mut inside = Finder::default();
                 for generator in generators(expression) {
-                    names_in(&generator.target, &mut inside.elements);
+                    inside.take_elements(&generator.target, &generator.iter);
                 }
                 visitor::walk_expr(&mut inside, expression);
                 self.effects.extend(without_locals(inside.effects));

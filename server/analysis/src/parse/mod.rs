@@ -2,10 +2,12 @@
 
 mod attributes;
 mod builder;
+mod callee;
 mod containers;
 pub(crate) mod dotted;
 mod effects;
 mod hashing;
+mod held;
 mod implied;
 pub(crate) mod incremental;
 mod names;

@@ -1,0 +1,93 @@
+//! Makes the graph of a file: its functions and classes, what its names were made of, and what its containers hold.
+
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+
+use super::contents::Storing;
+use super::graph::{Class, Graph, is_property};
+use super::inside::WRAPPERS;
+use crate::effects::Effects;
+use crate::tree::{Node, Nodes, flattened};
+
+impl<'a> Graph<'a> {
+    pub fn new(items: &'a Nodes, foreign_properties: HashSet<String>) -> Self {
+        let mut graph = Self {
+            functions: HashMap::default(),
+            classes: HashMap::default(),
+            made: HashMap::default(),
+            lambdas: HashMap::default(),
+            handed: HashMap::default(),
+            contents: HashMap::default(),
+            properties: HashSet::default(),
+            foreign_properties,
+            dynamic: HashMap::default(),
+        };
+        for (node, _) in flattened(items) {
+            if node.is_class() {
+                graph.add_class(node);
+            } else if node.is_definition() {
+                graph.functions.insert(&node.name, node);
+            }
+        }
+        for node in items.iter().filter(|node| !node.is_definition()) {
+            graph.made.extend(node.effects.made.iter().map(|(name, by)| (name.as_str(), by.as_str())));
+            if let Some((name, lambdas)) = lambdas_of(node) {
+                graph.lambdas.insert(name, lambdas);
+            }
+            if let Some((name, given)) = handed_of(node) {
+                graph.handed.insert(name, given);
+            }
+        }
+        let storing = Storing::new(&graph, items);
+        graph.contents = storing.contents();
+        graph
+    }
+
+    fn add_class(&mut self, node: &'a Node) {
+        let Some(parts) = &node.definition else { return };
+        let methods = flattened(&node.body).into_iter().map(|(method, _)| (method.name.as_str(), method));
+        let decorators = &parts.decorator_reads;
+        self.properties.extend(methods.clone().filter(|(_, node)| is_property(node)).map(|(name, _)| name));
+        let bases = parts.header_reads.iter().filter(|name| !decorators.contains(name));
+        let mut class = Class {
+            methods: methods.collect(),
+            lambdas: HashMap::default(),
+            aliases: HashMap::default(),
+            makers: Vec::new(),
+            bases: bases.map(String::as_str).collect(),
+        };
+        for item in node.body.iter().filter(|item| !item.is_definition()) {
+            let made = item.effects.made.iter();
+            class.aliases.extend(made.filter_map(|(name, by)| Some((&**name, vec![by.strip_prefix('=')?]))));
+            class.aliases.extend(handed_of(item));
+            if let Some((name, lambdas)) = lambdas_of(item) {
+                class.lambdas.insert(name, lambdas);
+                if item.effects.made.iter().any(|(_, by)| by.ends_with("property")) {
+                    self.properties.insert(name);
+                }
+                if !item.effects.calls.is_empty() {
+                    class.makers.push(format!("{}.{name}", node.name));
+                }
+            }
+            // What a field is given: `field(default_factory=build)`.
+            if handed_of(item).is_none() && !item.effects.made.is_empty() {
+                class.makers.extend(item.effects.passed.iter().map(|(_, given)| given.clone()));
+            }
+        }
+        self.classes.insert(&node.name, class);
+    }
+}
+
+/// The one name that a statement gives lambdas to.
+fn lambdas_of(node: &Node) -> Option<(&str, &Effects)> {
+    match (node.effects.lambdas.as_deref(), node.binds.as_slice()) {
+        (Some(lambdas), [binding]) => Some((&binding.name, lambdas)),
+        _ => None,
+    }
+}
+
+/// `call = partial(build, 1)`
+fn handed_of(node: &Node) -> Option<(&str, Vec<&str>)> {
+    let [(name, by)] = node.effects.made.as_slice() else { return None };
+    let given = node.effects.passed.iter().filter(|(called, _)| called == by);
+    WRAPPERS.contains(&by.as_str()).then(|| (name.as_str(), given.map(|(_, name)| name.as_str()).collect()))
+}

@@ -1,0 +1,200 @@
+//! What containers and attributes of objects hold, as far as the text tells, and what runs when something in them is called.
+
+use rustc_hash::FxHashMap as HashMap;
+
+use super::graph::{Context, DEPTH, Graph, is_local};
+use super::inside::all_effects;
+use crate::effects::Effects;
+use crate::tree::{Node, Nodes, flattened};
+
+/// Methods that give what is in a container.
+const TAKING: [&str; 5] = [".get()", ".pop()", ".popleft()", ".setdefault()", ".__getitem__()"];
+
+impl<'a> Graph<'a> {
+    /// What a call of something that was taken out of a container runs: `TABLE[]`, `TABLE[].fill`, `TABLE[]().fill`.
+    pub(super) fn called_of_contents(&self, name: &str, context: Context<'a>) -> Option<Vec<String>> {
+        if let Some((container, rest)) = name.split_once("[]") {
+            let mut found = self.called_in(container, rest, context);
+            if !is_local(container, context) {
+                found.push(name.to_owned());
+            }
+            return Some(found);
+        }
+        let taken = TAKING.iter().find_map(|taking| name.split_once(taking));
+        let (container, rest) = taken?;
+        let found = self.called_in(container, rest.strip_prefix(".__call__").unwrap_or(rest), context);
+        (!found.is_empty()).then_some(found)
+    }
+
+    /// The same, of a container by its name; `rest` is what is done with what comes out of it.
+    pub(super) fn called_in(&self, container: &str, rest: &str, context: Context<'a>) -> Vec<String> {
+        let rest = rest.trim_start_matches("[]");
+        let call = |item: &String| match item.strip_suffix("()") {
+            Some(_) if rest.is_empty() => format!("{item}.__call__"),
+            _ => format!("{item}{rest}"),
+        };
+        let items = self.held_in(container, context);
+        items.iter().flat_map(|item| self.called(&call(item), context.deeper())).collect()
+    }
+
+    fn held_in(&self, container: &str, context: Context<'a>) -> Vec<String> {
+        if context.depth > DEPTH {
+            return Vec::new();
+        }
+        let own = context.effects.into_iter().filter(|_| is_local(container, context));
+        let mut found: Vec<String> = own
+            .flat_map(|effects| &effects.holds)
+            .filter(|(name, _)| name == container)
+            .map(|(_, item)| item.clone())
+            .collect();
+        let mut known: Vec<String> = Vec::new();
+        if let Some((holder, attribute)) = container.rsplit_once('.') {
+            let is_own = matches!(holder, "self" | "cls");
+            let class = if is_own { context.class.map(str::to_owned) } else { self.type_of(holder, context, 0) };
+            for class in class.iter().flat_map(|class| self.ancestors(class).into_iter().chain([class.clone()])) {
+                known.push(format!("{class}.{attribute}"));
+            }
+        }
+        if !is_local(container, context) {
+            known.push(container.to_owned());
+        }
+        found.extend(known.iter().filter_map(|name| self.contents.get(name)).flatten().cloned());
+        // Another name of it, and what is unpacked into it.
+        let made = context.effects.filter(|_| is_local(container, context)).map_or_else(
+            || self.made.get(container).copied(),
+            |effects| effects.made.iter().rev().find(|(name, _)| name == container).map(|(_, by)| by.as_str()),
+        );
+        let others = made.and_then(|by| by.strip_prefix('=')).map(|by| by.trim_end_matches("[]").to_owned());
+        let inner = found.iter().filter(|item| self.contents.contains_key(*item)).cloned();
+        let others: Vec<String> = others.into_iter().chain(inner).filter(|other| other != container).collect();
+        for other in others {
+            found.extend(self.held_in(&other, context.deeper()));
+        }
+        found
+    }
+
+    /// Whether a name is one that another module's `__getattr__` gives, which runs edited code.
+    pub(super) fn is_dynamic(&self, name: &str) -> bool {
+        self.dynamic.iter().any(|(module, has)| {
+            name.strip_prefix(module.as_str())
+                .and_then(|rest| rest.strip_prefix('.'))
+                .and_then(|rest| rest.split(['.', '[', '(']).next())
+                .is_some_and(|attribute| !has.contains(attribute) && !attribute.starts_with("__"))
+        })
+    }
+}
+
+/// Collects what a file puts where.
+pub(super) struct Storing<'g, 'a> {
+    graph: &'g Graph<'a>,
+    found: HashMap<String, Vec<String>>,
+}
+
+impl<'g, 'a> Storing<'g, 'a> {
+    pub fn new(graph: &'g Graph<'a>, items: &'a Nodes) -> Self {
+        let mut storing = Self { graph, found: HashMap::default() };
+        for node in items.iter().filter(|node| !node.is_definition()) {
+            storing.take_statement(&node.effects);
+        }
+        for (node, _) in flattened(items) {
+            storing.take_decorated(node);
+            if !node.is_class() {
+                storing.take_function(node, None);
+                continue;
+            }
+            for item in &node.body {
+                if item.is_function() {
+                    storing.take_function(item, Some(&node.name));
+                    storing.take_decorated(item);
+                }
+                for (container, held) in &item.effects.holds {
+                    let is_method = node.body.iter().any(|one| one.is_definition() && one.name == *held);
+                    let held = if is_method { format!("{}.{held}", node.name) } else { held.clone() };
+                    storing.put(format!("{}.{container}", node.name), held);
+                }
+            }
+        }
+        storing
+    }
+
+    pub fn contents(self) -> HashMap<String, Vec<String>> {
+        self.found
+    }
+
+    fn put(&mut self, container: String, held: String) {
+        let items = self.found.entry(container).or_default();
+        if !items.contains(&held) {
+            items.push(held);
+        }
+    }
+
+    /// What a statement of the module puts somewhere itself, and what it gives to functions that do: `hook(build)`.
+    fn take_statement(&mut self, effects: &Effects) {
+        for (container, held) in &effects.holds {
+            self.put(container.clone(), held.clone());
+            if let Some(attribute) = self.graph.attribute(container) {
+                self.put(attribute, held.clone());
+            }
+        }
+        for (by, given) in &effects.passed {
+            for container in self.stored_by(by) {
+                self.put(container, given.clone());
+            }
+        }
+    }
+
+    /// What a function puts somewhere whenever it is called.
+    fn take_function(&mut self, node: &'a Node, class: Option<&str>) {
+        for effects in all_effects(node) {
+            for (container, held) in effects.holds.iter().filter(|(_, held)| !effects.is_local(held)) {
+                self.put(named(container, class), held.clone());
+            }
+        }
+    }
+
+    /// What a definition's decorators put it into.
+    fn take_decorated(&mut self, node: &'a Node) {
+        let Some(parts) = &node.definition else { return };
+        for name in &parts.decorator_reads {
+            for container in self.stored_by(name) {
+                self.put(container, node.name.clone());
+            }
+        }
+    }
+
+    /// Where a function puts what it is given.
+    fn stored_by(&self, name: &str) -> Vec<String> {
+        let function = self.graph.functions.get(name).map(|node| (*node, None));
+        let of_class = || {
+            let class = self.graph.type_of(name, Context::default(), 0)?;
+            self.graph.method(&class, "__init__", 0).pop()
+        };
+        let method = || match name.rsplit_once('.') {
+            Some((holder, method)) => {
+                let class = self.graph.type_of(holder, Context::default(), 0)?;
+                self.graph.method(&class, method, 0).pop()
+            }
+            None => of_class(),
+        };
+        let found = function.or_else(|| {
+            let method = method()?;
+            let (class, method) = method.rsplit_once('.')?;
+            let (class, known) = self.graph.classes.get_key_value(class)?;
+            Some((*known.methods.get(method)?, Some(*class)))
+        });
+        let Some((node, class)) = found else { return Vec::new() };
+        let all = all_effects(node);
+        let is_given = |held: &String| all.iter().any(|effects| effects.is_local(held));
+        let stored = all.iter().flat_map(|effects| &effects.holds).filter(|(_, held)| is_given(held));
+        stored.map(|(container, _)| named(container, class)).collect()
+    }
+}
+
+/// `Table.rows` for `self.rows` in the class.
+fn named(container: &str, class: Option<&str>) -> String {
+    let own = ["self.", "cls."].iter().find_map(|first| container.strip_prefix(first));
+    match (own, class) {
+        (Some(attribute), Some(class)) => format!("{class}.{attribute}"),
+        _ => container.to_owned(),
+    }
+}

@@ -1,0 +1,90 @@
+//! How what is called, made and held is named: `build`, `table.fill`, `Table().fill`, `TABLE[].fill`.
+
+use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprSubscript};
+
+use super::dotted::dotted;
+use crate::effects::GETTERS;
+use crate::tree::contents;
+
+/// What something in a container is known by; of a call also what is given to it: `partial(build, 1)`.
+pub(super) fn named(value: &Expr) -> Vec<String> {
+    let given = match value {
+        Expr::Call(call) => &*call.arguments.args,
+        _ => &[],
+    };
+    operand(value).into_iter().chain(given.iter().filter_map(dotted)).collect()
+}
+
+/// What an operation is done to: `table`, `Table()`.
+pub(super) fn operand(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Call(call) => callee(&call.func).map(|name| format!("{name}()")),
+        _ => dotted(value),
+    }
+}
+
+/// What gives a value its type: what is called, or the name that it is taken from.
+pub(super) fn origin(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Call(call) => callee(&call.func),
+        Expr::Await(awaited) => origin(&awaited.value),
+        Expr::Subscript(item) => of_container(item).map(|name| format!("={name}")),
+        _ => dotted(value).map(|name| format!("={name}")),
+    }
+}
+
+/// `build`, `table.fill`, `Table().fill`, `Table.of().fill`; `Table().__call__` for `Table()()`; `TABLE[]` for `TABLE[key]()`
+pub(super) fn callee(function: &Expr) -> Option<String> {
+    if let Some(name) = dotted(function) {
+        return Some(name);
+    }
+    match function {
+        Expr::Attribute(attribute) => of_result(attribute),
+        Expr::Subscript(item) => of_container(item),
+        Expr::Call(call) => by_text(call).or_else(|| Some(format!("{}().__call__", callee(&call.func)?))),
+        _ => None,
+    }
+}
+
+/// `Table().size`, `TABLE[].size`
+pub(super) fn of_result(attribute: &ExprAttribute) -> Option<String> {
+    let holder = match &*attribute.value {
+        Expr::Call(call) => format!("{}()", callee(&call.func)?),
+        Expr::Subscript(item) => of_container(item)?,
+        _ => return None,
+    };
+    Some(format!("{holder}.{}", attribute.attr))
+}
+
+/// `TABLE[]`, also of tables in tables; `build` for `globals()["build"]`
+fn of_container(item: &ExprSubscript) -> Option<String> {
+    match (&*item.value, &*item.slice) {
+        (Expr::Subscript(outer), _) => of_container(outer),
+        (Expr::Call(call), Expr::StringLiteral(name)) if is_namespace(call) => Some(name.value.to_string()),
+        (value, _) => dotted(value).map(|name| contents(&name)),
+    }
+}
+
+fn is_namespace(call: &ExprCall) -> bool {
+    matches!(dotted(&call.func).as_deref(), Some("globals" | "vars" | "locals")) && call.arguments.is_empty()
+}
+
+/// `Table().fill` for `getattr(Table(), "fill")`
+fn by_text(call: &ExprCall) -> Option<String> {
+    match &*call.arguments.args {
+        [holder, Expr::StringLiteral(name), ..] if dotted(&call.func).as_deref() == Some("getattr") => {
+            Some(format!("{}.{}", operand(holder)?, name.value.to_str()))
+        }
+        _ => None,
+    }
+}
+
+/// `size` of `attrgetter("size")`
+pub(super) fn got(expression: &Expr) -> Vec<String> {
+    let Expr::Call(call) = expression else { return Vec::new() };
+    if !dotted(&call.func).is_some_and(|name| GETTERS.contains(&name.as_str())) {
+        return Vec::new();
+    }
+    let names = call.arguments.args.iter().filter_map(|one| Some(one.as_string_literal_expr()?.value.to_str()));
+    names.flat_map(|name| name.split('.')).map(str::to_owned).collect()
+}
