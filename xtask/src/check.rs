@@ -24,6 +24,7 @@ const TYPED: &[&str] = &[
     "_recoder.py",
     "_repeat.py",
     "_terminal.py",
+    "dask.py",
 ];
 
 pub fn run() -> anyhow::Result<()> {

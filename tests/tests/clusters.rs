@@ -1,0 +1,115 @@
+//! The workers of a Dask cluster: `docs/clusters.md`.
+
+use std::path::Path;
+use std::process::Command;
+
+use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::pythons::{self, Python};
+use hotsplice_tests::{packages, repository};
+
+const WORK: &str = "LIMIT = 1\ndef work(x):\n    return ('old', x)\n";
+
+/// A program that has work done by a cluster. Its workers' sessions are in another registry, as on another machine.
+const APP: &str = "\
+import sys
+import hotsplice, hotsplice.dask
+from distributed import Client, LocalCluster
+import work
+
+def shipped(x):
+    return ('first', x)
+
+def main():
+    hotsplice.listen()
+    options = {'env': {'HOTSPLICE_RUNTIME_DIR': sys.argv[1]}} if len(sys.argv) > 1 else {}
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, **options)
+    client = Client(cluster)
+    client.wait_for_workers(2)
+    workers = hotsplice.dask.Workers(client)
+    everywhere = lambda function: sorted(client.run(function, 1).values())
+    print('ready', flush=True)
+    for line in sys.stdin:
+        print(eval(line, {**globals(), **locals()}), flush=True)
+    workers.close()
+    client.close()
+    cluster.close()
+
+if __name__ == '__main__':
+    main()
+";
+
+/// Those for which the packages can be had: there is a network, and something that fits.
+fn able() -> Vec<(&'static Python, std::path::PathBuf)> {
+    let requirements = ["distributed".to_owned()];
+    let first_and_last = [&pythons::all()[0], pythons::newest()];
+    first_and_last
+        .into_iter()
+        .filter_map(|python| Some((python, packages::folder(python, "cluster-dask", &requirements)?)))
+        .collect()
+}
+
+fn start(workspace: &Workspace, python: &Python, installed: &Path, elsewhere: Option<&Path>) -> Program {
+    workspace.write("work.py", WORK);
+    let script = workspace.write("app.py", APP);
+    // What is installed is named so: then it is none of the project's.
+    let site = workspace.registry().parent().expect("a folder").join("site-packages");
+    std::os::unix::fs::symlink(installed, &site).expect("a link");
+    let path = [repository().join("agent/python"), site, workspace.path()];
+    let mut command = Command::new(&python.path);
+    command.arg(script).args(elsewhere).current_dir(workspace.path());
+    command.env("PYTHONPATH", std::env::join_paths(path).expect("paths")).env("PYTHONUNBUFFERED", "1");
+    command
+        .env("HOTSPLICE_RUNTIME_DIR", workspace.registry())
+        .env("HOTSPLICE_BINARY", hotsplice_tests::built("hotsplice"));
+    let mut program = Program::start(command);
+    program.wait_line("ready");
+    program
+}
+
+fn ask(program: &mut Program, line: &str) -> String {
+    program.send(line);
+    program.line()
+}
+
+#[test]
+fn workers_of_a_cluster_are_patched_as_one() {
+    for (python, installed) in able() {
+        for is_far in [false, true] {
+            let workspace = Workspace::new();
+            let far = tempfile::Builder::new().prefix("hs-").tempdir_in("/tmp").expect("a folder");
+            let elsewhere = is_far.then(|| far.path().join("r"));
+            let mut program = start(&workspace, python, &installed, elsewhere.as_deref());
+            let name = format!("Python {}, far: {is_far}", python.name());
+            assert_eq!(ask(&mut program, "everywhere(work.work)"), "[('old', 1), ('old', 1)]", "{name}");
+            // The program itself and two workers.
+            let sessions = workspace.sessions(3);
+            assert_eq!(sessions.iter().filter(|entry| entry.via.is_some()).count(), if is_far { 2 } else { 0 });
+            workspace.write("work.py", &WORK.replace("'old'", "'new'"));
+            let patched = workspace.call(&["patch", "work.py"]).expect(0).text();
+            assert_eq!(patched.matches("1 edit live").count(), 3, "{name}: {patched}");
+            assert_eq!(ask(&mut program, "everywhere(work.work)"), "[('new', 1), ('new', 1)]", "{name}");
+            // What one of them refuses is live in none.
+            let refusing = "import os\nLIMIT = 1 // (os.getpid() % 0 if os.environ.get('DASK_WORKER') else 1)\n";
+            let marked = "client.run(lambda: __import__('os').environ.update(DASK_WORKER='1')) and 1";
+            assert_eq!(ask(&mut program, marked), "1");
+            workspace.write("work.py", &WORK.replace("'old'", "'never'").replace("LIMIT = 1\n", refusing));
+            let refused = workspace.call(&["patch", "work.py"]).expect(1).text();
+            assert!(refused.contains("HS0108"), "{name}: {refused}");
+            assert_eq!(ask(&mut program, "everywhere(work.work)"), "[('new', 1), ('new', 1)]", "{name}");
+            // One that joins begins with what is live, not with what is on disk.
+            let joined = "cluster.scale(3) or client.wait_for_workers(3) or everywhere(work.work)";
+            assert_eq!(ask(&mut program, joined), "[('new', 1), ('new', 1), ('new', 1)]", "{name}");
+            workspace.sessions(4);
+            // What is shipped with a task is what the program runs when it is sent.
+            // Its result is kept, and is of another function's then.
+            let kept = "sys.__dict__.setdefault('kept', client.submit(shipped, 1)).result()";
+            assert_eq!(ask(&mut program, kept), "('first', 1)");
+            workspace.write("app.py", &APP.replace("'first'", "'second'"));
+            workspace.call(&["patch", "app.py", "--pid", &program.pid().to_string()]).expect(0);
+            assert_eq!(ask(&mut program, "client.submit(shipped, 1).result()"), "('second', 1)", "{name}");
+            let gone = "cluster.scale(1) or workers.close()";
+            assert_eq!(ask(&mut program, gone), "None");
+            assert_eq!(program.wait(), Some(0), "{name}: {}", program.stderr());
+        }
+    }
+}
