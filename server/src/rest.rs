@@ -43,7 +43,7 @@ fn patch_together(sessions: &[Arc<Session>], wanted: &Wanted, file: &WantedFile)
     loop {
         rounds += 1;
         let files = vec![WantedFile::new(file.path.clone(), rest.text.clone())];
-        let mut results = patching::patch(sessions, &Wanted { files, ..wanted.clone() });
+        let mut results = patching::patch_in_silence(sessions, &Wanted { files, ..wanted.clone() });
         let (of_file, elsewhere): (Vec<_>, Vec<_>) = results.iter_mut().partition(|it| is_of(sessions, it, file));
         // What follows in other files can't be left out.
         let is_refused_elsewhere = elsewhere.iter().any(|result| result.verdicts.iter().any(is_cause));

@@ -53,6 +53,48 @@ fn examples_hold(page: &str) {
     }
 }
 
+/// What is logged where logging is configured stands in `docs/api.md`.
+#[test]
+fn a_program_without_logging_has_nothing_logged() {
+    let text = "\
+import sys, hotsplice, shop
+text = open(shop.__file__).read()
+print('logging' in sys.modules)
+hotsplice.patch(shop, text + 'def (')
+hotsplice.patch(shop, text.replace('1', '2')).check()
+print('logging' in sys.modules)
+import logging
+hotsplice.patch(shop, text + 'def (')
+hotsplice.patch(shop, text.replace('1', '3')).check()
+print(logging.getLogger('hotsplice').handlers, logging.getLogger().handlers)
+class Failing(logging.Handler):
+    def emit(self, record):
+        raise RuntimeError('it fails')
+logging.getLogger('hotsplice').addHandler(Failing())
+logging.getLogger('hotsplice').addFilter(lambda record: 1 / 0)
+logging.getLogger('hotsplice').setLevel('INFO')
+hotsplice.patch(shop, text + 'def (')
+report = hotsplice.patch(shop, text.replace('1', '4'))
+print(bool(report), shop.price(), [edit.code for edit in report.caveats])
+# Whoever is asked before may take no longer than the patch, and a refusal leaves no trace.
+hotsplice.on_patch(before=lambda patch: exec('while waits: pass'))
+waits = False
+print(bool(hotsplice.patch(shop, text.replace('1', '5'), dry_run=True)), shop.price())
+print(bool(hotsplice.patch(shop, text.replace('1', '5'))), shop.price(), flush=True)
+";
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        workspace.write("shop.py", "def price():\n    return 1\n");
+        let script = workspace.write("app.py", text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        let lines: Vec<String> = (0..6).map(|_| program.line()).collect();
+        let wanted = ["False", "False", "[] []", "True 4 ['HS0603']", "False 4", "True 5"];
+        assert_eq!(lines, wanted, "Python {}: {}", python.name(), program.errors_so_far());
+        assert_eq!(program.wait(), Some(0));
+        assert!(!program.stderr().contains("Hot-patch file"), "{}", program.stderr());
+    }
+}
+
 #[test]
 fn modules_follow_their_files_in_ipython() {
     let python = pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest());

@@ -119,6 +119,7 @@ codes! {
     WRONG_TOKEN "HS0670" Error "the token is not the one that the process was given";
     NOT_CONNECTED "HS0671" Error "the address of a process elsewhere can't be used";
     REPLACED "HS0672" Error "the process runs another program now";
+    HELD_BACK_BY_PROGRAM "HS0680" Refused "the program holds the patch back";
 }
 
 /// Nothing is wrong with such an edit: it waits for another one.

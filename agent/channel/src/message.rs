@@ -19,6 +19,8 @@ pub mod method {
     pub const PREPARE: &str = "patch/prepare";
     pub const COMMIT: &str = "patch/commit";
     pub const ABORT: &str = "patch/abort";
+    /// A patch was refused, by this process, another one or before any was asked: for the program's `logging`.
+    pub const REFUSED: &str = "refused";
     pub const HISTORY: &str = "history";
     pub const STATUS: &str = "status";
     /// What the program has printed and raised; from the first time that it is asked on, that is recorded.
@@ -229,6 +231,13 @@ pub struct PrepareAnswer {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TransactionRequest {
     pub transaction: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RefusedNotice {
+    /// The patch's.
+    pub label: String,
+    pub verdicts: Vec<Verdict>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
-use hotsplice_channel::message::PrepareAnswer;
+use hotsplice_channel::message::{PrepareAnswer, RefusedNotice};
 use hotsplice_channel::patch::{Options, Outcome, Patch, Verdict};
 
 use crate::following::{self, AskedFor};
@@ -39,6 +39,28 @@ struct Attempt<'a> {
 
 /// Makes the texts live in the sessions that have loaded them. Sessions that have none of the files are left out.
 pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
+    let results = patch_in_silence(sessions, wanted);
+    log_refused(sessions, wanted, &results);
+    results
+}
+
+/// Has programs log what was refused and why. What goes live they log themselves.
+pub fn log_refused(sessions: &[Arc<Session>], wanted: &Wanted, results: &[FileResult]) {
+    if wanted.dry_run {
+        return;
+    }
+    for session in sessions {
+        let own = results.iter().filter(|result| *result.session == *session.entry.id);
+        let refused = own.flat_map(|result| &result.verdicts).filter(|verdict| verdict.verdict == Outcome::Refused);
+        let verdicts: Vec<Verdict> = refused.cloned().collect();
+        if !verdicts.is_empty() {
+            session.note_refused(&RefusedNotice { label: wanted.label.clone(), verdicts });
+        }
+    }
+}
+
+/// The same, with nothing for the programs' `logging` where it is refused: it has been tried before, or is tried again otherwise.
+pub fn patch_in_silence(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
     let results = patch_once(sessions, wanted);
     let outdated = |verdict: &Verdict| verdict.code.as_deref() == Some(codes::PATCHED_MEANWHILE);
     let again = results.iter().all(|result| !result.committed)

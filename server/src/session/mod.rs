@@ -17,8 +17,8 @@ use hotsplice_analysis::Outline;
 
 use hotsplice_channel::message::{
     BaselineAnswer, BaselineRequest, Cell, CommitAnswer, FilesAnswer, GuardAnswer, GuardRequest, HistoryAnswer,
-    HoldAnswer, HoldsAnswer, LoadedFile, OutputAnswer, OutputRequest, PrepareAnswer, PrepareRequest, RestartAnswer,
-    RestartRequest, StatusAnswer, TransactionRequest, Trust, method,
+    HoldAnswer, HoldsAnswer, LoadedFile, OutputAnswer, OutputRequest, PrepareAnswer, PrepareRequest, RefusedNotice,
+    RestartAnswer, RestartRequest, StatusAnswer, TransactionRequest, Trust, method,
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
@@ -414,6 +414,11 @@ impl Session {
 
     pub fn abort(&self, transaction: u64) -> Result<(), SessionError> {
         self.client.request::<serde_json::Value>(method::ABORT, &TransactionRequest { transaction }, PATIENCE).map(drop)
+    }
+
+    /// For the program's `logging`. A process that is busy goes without.
+    pub fn note_refused(&self, notice: &RefusedNotice) {
+        let _ = self.client.request::<serde_json::Value>(method::REFUSED, notice, Duration::from_secs(1));
     }
 
     pub fn guard(&self, wanted: &GuardRequest) -> Result<GuardAnswer, SessionError> {

@@ -4,7 +4,7 @@ import os
 import sys
 from time import monotonic
 
-from .after import running
+from .after import events, running
 from .errors import EngineError, TimeLimit
 from .live import cells, importing, lookup
 from .live.files import known, live_file, version
@@ -15,6 +15,8 @@ from .transaction import Transaction
 _ABANDONED_AFTER = 60
 # What a held call is to return is evaluated within so many milliseconds.
 _RETURN_LIMIT = 10_000
+# The program's logging has so many for a patch that was refused.
+_LOGGING_LIMIT = 2_000
 
 # Number → (transaction, when it was prepared)
 _transactions = {}
@@ -168,6 +170,18 @@ def abort(params):
     return {}
 
 
+def refused(params):
+    """What was refused for whatever reason, also one that no process was asked for: a text that does not parse."""
+    native.limit_time(_LOGGING_LIMIT)
+    try:
+        events.log_refused(params["label"], params["verdicts"])
+    except TimeLimit:
+        pass
+    finally:
+        native.limit_time(0)
+    return {}
+
+
 def history(params):
     path = params["path"]
     _loaded(path)
@@ -281,6 +295,7 @@ _METHODS = {
     "patch/prepare": prepare,
     "patch/commit": commit,
     "patch/abort": abort,
+    "refused": refused,
     "history": history,
     "status": status,
     "output": output,

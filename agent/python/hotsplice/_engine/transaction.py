@@ -10,7 +10,7 @@ from time import perf_counter_ns, sleep, time
 
 from .. import _loading
 from . import evaluation, frameworks
-from .after import first_run, hooks, late, moving, reports, running, world_plan
+from .after import events, first_run, hooks, late, moving, reports, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.plan import EditOutcome, Plan
@@ -192,8 +192,16 @@ class Transaction:
             self._refuse_all("HS0104", f"evaluating the patch took longer than {self._time_limit() / 1000:g} s")
         self._end_prepare()
 
+    def _is_refused(self):
+        return any(outcome.verdict == "refused" for outcome in self.outcomes())
+
     def _end_prepare(self):
-        refused = any(outcome.verdict == "refused" for outcome in self.outcomes())
+        if not self.options.get("dry_run") and not self._is_refused():
+            try:
+                hooks.ask(self)
+            except TimeLimit:
+                self._refuse_all("HS0104", "what the program has called before a patch took too long")
+        refused = self._is_refused()
         if refused:
             for outcome in self.outcomes():
                 if outcome.verdict != "refused":
@@ -342,6 +350,7 @@ class Transaction:
         versions = [{"path": file.path, "version": file.version} for _, file in files]
         follow.append(replaced.clear)
         follow.append(partial(native.notify, "patch/applied", {"files": versions}))
+        follow.append(lambda: events.log_live(self.label, self.verdicts()))
         self._follow_up()
         self._lap("after")
 

@@ -1,4 +1,5 @@
-"""What runs once a patch is live: first all that clear, then all that update. A hook that fails is only reported."""
+"""What a program wants called: before a patch, where an exception refuses it; once it is live, first all that clear,
+then all that update. Of those a failure is only reported."""
 
 import traceback
 from types import SimpleNamespace
@@ -8,15 +9,40 @@ from ..live import lookup
 from ..native import native
 
 
-def of(transaction):
-    """The program's hooks that a patch calls, each with what it is given and the file that it stands for."""
-    patch = SimpleNamespace(
+def _patch(transaction):
+    """What a hook is given."""
+    return SimpleNamespace(
         label=transaction.label,
         files={
             change.path: list(dict.fromkeys(edit["definition"] for edit in change.edits))
             for change in transaction.files
         },
     )
+
+
+def ask(transaction):
+    """Calls what is to be called before; the first that raises refuses the patch."""
+    for hook in _hooks.before_patches:
+        patch = _patch(transaction)
+        try:
+            native.run_program(lambda hook=hook, patch=patch: hook(patch))
+        except Exception as error:
+            text = _last_line(error)
+            transaction.files[0].first_outcome.refused("HS0680", f"{_name(hook)} held the patch back: {text}")
+            return
+
+
+def _name(hook):
+    return getattr(hook, "__qualname__", repr(hook))
+
+
+def _last_line(error):
+    return "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
+
+
+def of(transaction):
+    """The program's hooks that a patch calls, each with what it is given and the file that it stands for."""
+    patch = _patch(transaction)
     found = [(hook, patch, transaction.files[0]) for hook in (*_hooks.clearing, *_hooks.updating)]
     for change in transaction.files:
         for namespace in change.namespaces:
@@ -43,8 +69,7 @@ def call(transaction, hook, patch, change):
     try:
         native.run_program(lambda: hook(patch))
     except Exception as error:
-        name = getattr(hook, "__qualname__", repr(hook))
-        text = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
+        name, text = _name(hook), _last_line(error)
         code = getattr(hook, "__code__", None)
         line = code.co_firstlineno if code is not None and lookup.same_file(code.co_filename, change.path) else 1
         transaction.afterwards.append(
