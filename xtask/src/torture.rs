@@ -6,6 +6,8 @@
 //! *Moves*: random functions that go on in other code at a random point (`tests/moves.py`).
 //! *Attach*: twelve states of a program, each injected into again and again.
 //!
+//! *Folder*: a watch of one with 200,000 files.
+//!
 //! *Saves*: an hour's worth of them and more, none of which may be missed, and nothing left behind (`tests/soak.py`).
 //!
 //! *Situations*: modules of a grammar and edits of every kind (`tests/situations`), as many as there is time for.
@@ -65,6 +67,8 @@ enum Part {
         #[arg(long)]
         python: Option<String>,
     },
+    /// A watch of a folder with 200,000 files, most of which nobody has loaded
+    Folder,
     /// The language server with a client that is careless, and with much to do
     Client,
     /// Attaching to programs that do all sorts of things, again and again
@@ -150,7 +154,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Part::Identity { modules, python } => (modules, python),
         Part::Moves { count, first, python } => return moves(*count, *first, python.as_deref()),
         Part::Saves { count, first, python } => return saves(*count, *first, python.as_deref()),
-        Part::Client => return client(),
+        Part::Client => return tests(&["lsp_load", "lsp_protocol"]),
+        Part::Folder => return tests(&["watch_trouble"]),
         Part::Attach { count, python } => return attaching::torture(*count, python.as_deref()),
         Part::Situations { count, first, python } => return situations(*count, *first, python.as_deref()),
     };
@@ -233,11 +238,13 @@ fn saves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The tests of the language server's protocol, as much of each as a long life has.
-fn client() -> anyhow::Result<()> {
-    let tests = ["lsp_load", "lsp_protocol"].iter().flat_map(|test| ["--test", test]);
+/// Tests with as much of each as a long life has.
+fn tests(names: &[&str]) -> anyhow::Result<()> {
     let mut command = cargo(&["test", "--release", "-p", "hotsplice-tests"]);
-    command.args(tests).args(["--", "--nocapture"]).env("HOTSPLICE_TORTURE", "1");
+    command
+        .args(names.iter().flat_map(|name| ["--test", *name]))
+        .args(["--", "--nocapture"])
+        .env("HOTSPLICE_TORTURE", "1");
     shell::run(command)
 }
 

@@ -13,7 +13,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::Event;
 
@@ -41,8 +41,10 @@ struct WatchedFile {
 pub struct Disk {
     watcher: Option<RecommendedWatcher>,
     folders: HashSet<PathBuf>,
-    /// Why the system gives no notifications of some folder; files in there are seen a little later.
-    pub without_notification: Option<String>,
+    /// Why the system gives no notifications, of some folder or of any; files in there are seen a little later. Each reason once.
+    pub without_notification: Vec<String>,
+    /// Those that were given once.
+    known_reasons: HashSet<String>,
     files: HashMap<PathBuf, WatchedFile>,
     next_sweep: Instant,
 }
@@ -55,14 +57,24 @@ impl Disk {
                 let _ = events.send(Event::Touched(touched));
             }
         });
-        let without_notification = watcher.as_ref().err().map(ToString::to_string);
-        Self {
-            watcher: watcher.ok(),
+        let mut disk = Self {
+            watcher: None,
             folders: HashSet::new(),
-            without_notification,
+            without_notification: Vec::new(),
+            known_reasons: HashSet::new(),
             files: HashMap::new(),
             next_sweep: Instant::now(),
+        };
+        match watcher {
+            Ok(watcher) => disk.watcher = Some(watcher),
+            Err(error) => disk.lacks(reason(&error, None)),
         }
+        disk
+    }
+
+    fn lacks(&mut self, reason: Option<String>) {
+        let new = reason.filter(|reason| self.known_reasons.insert(reason.clone()));
+        self.without_notification.extend(new);
     }
 
     /// From now on these files are watched, and no others; gives those that were not before.
@@ -79,15 +91,17 @@ impl Disk {
             let _ = watcher.unwatch(folder);
         }
         let mut watched: HashSet<PathBuf> = self.folders.intersection(&wanted).cloned().collect();
+        let mut reasons = Vec::new();
         for folder in wanted {
             if !watched.contains(&folder) {
                 match watcher.watch(&folder, RecursiveMode::NonRecursive) {
                     Ok(()) => drop(watched.insert(folder)),
-                    Err(error) => self.without_notification = Some(error.to_string()),
+                    Err(error) => reasons.push(reason(&error, Some(&folder))),
                 }
             }
         }
         self.folders = watched;
+        reasons.into_iter().for_each(|reason| self.lacks(reason));
         added
     }
 
@@ -131,6 +145,29 @@ impl Disk {
     pub fn next_sweep(&self) -> Instant {
         self.next_sweep
     }
+}
+
+/// Why there are no notifications, in words, and what to do. Nothing for a folder that is gone: its files are, too.
+fn reason(error: &notify::Error, folder: Option<&Path>) -> Option<String> {
+    let limit = |name: &str, what: &str| {
+        let value = fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).unwrap_or_default();
+        let raise = format!("`sysctl fs.inotify.{name}=N` raises it");
+        Some(format!("the system's limit of {what} is reached, fs.inotify.{name} = {}; {raise}", value.trim()))
+    };
+    match (&error.kind, folder) {
+        (ErrorKind::MaxFilesWatch, _) => limit("max_user_watches", "watched folders"),
+        (ErrorKind::Io(error), None) if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+            limit("max_user_instances", "watching programs")
+        }
+        (ErrorKind::PathNotFound, _) => None,
+        (_, Some(folder)) if !folder.is_dir() => None,
+        (ErrorKind::Io(error), folder) => Some(in_folder(&error.to_string(), folder)),
+        (_, folder) => Some(in_folder(&error.to_string(), folder)),
+    }
+}
+
+fn in_folder(what: &str, folder: Option<&Path>) -> String {
+    folder.map_or_else(|| what.to_owned(), |folder| format!("{}: {what}", folder.display()))
 }
 
 fn touched(event: notify::Result<notify::Event>) -> Vec<Touched> {

@@ -85,6 +85,7 @@ pub fn run(scope: &Scope, run_statements: bool, report: &mut Report, events: &Se
         unfinished: HashMap::new(),
         due: None,
         refused: HashMap::new(),
+        waits_for: None,
         report,
     }
     .run(inbox);
@@ -109,6 +110,8 @@ struct Watch<'a> {
     due: Option<Instant>,
     /// The text of a file that was refused last: the same text is refused in silence.
     refused: HashMap<PathBuf, String>,
+    /// Why there is nothing to watch, if that has been reported.
+    waits_for: Option<String>,
     report: &'a mut Report,
 }
 
@@ -157,12 +160,38 @@ impl Watch<'_> {
             let count = own.iter().filter(|file| self.scope.holds(&session.editor_path(&file.path))).count();
             self.report.watches(&session.name(), count);
         }
-        if let Some(reason) = self.disk.without_notification.take() {
+        for reason in self.disk.without_notification.drain(..) {
             self.report.polls(&reason);
         }
+        self.report_waiting(files.is_empty());
         // What was saved before it was watched: between its import and now.
         let changed = self.differing(&added);
         self.add(changed);
+    }
+
+    /// Whoever waits in vain is told what for. A program that `run` has just started is about to come.
+    fn report_waiting(&mut self, without_files: bool) {
+        let waits_for = match self.scope {
+            Scope { tree: Some(_), .. } => None,
+            Scope { pid: Some(pid), .. } if self.sessions.all().is_empty() => Some(format!(
+                "process {pid} is no session: it has to call hotsplice.listen(), or `hotsplice attach {pid}`"
+            )),
+            _ if self.sessions.all().is_empty() => Some(
+                "no process can be patched yet: `hotsplice run` starts one, `hotsplice attach` reaches others"
+                    .to_owned(),
+            ),
+            Scope { paths, .. } if without_files && !paths.is_empty() => {
+                let named: BTreeSet<String> = paths.iter().map(|path| path.display().to_string()).collect();
+                Some(format!("no process has loaded a file of {}", named.into_iter().collect::<Vec<_>>().join(", ")))
+            }
+            _ => None,
+        };
+        if waits_for != self.waits_for {
+            if let Some(reason) = &waits_for {
+                self.report.waits(reason);
+            }
+            self.waits_for = waits_for;
+        }
     }
 
     fn differing(&self, files: &[PathBuf]) -> Vec<PathBuf> {
@@ -271,11 +300,12 @@ impl Watch<'_> {
             each: false,
             cancel: Cancel::default(),
         };
-        let results = patching::patch(&sessions, &wanted);
+        let results = patching::patch_in_silence(&sessions, &wanted);
         let is_refused =
             results.iter().flat_map(|result| &result.verdicts).any(|verdict| verdict.verdict == Outcome::Refused);
         if !is_known {
             self.report.patched(&results, started.elapsed());
+            patching::log_refused(&sessions, &wanted, &results);
         }
         for file in wanted.files {
             if is_refused {

@@ -28,6 +28,10 @@ impl Report {
         }
     }
 
+    pub fn waits(&self, reason: &str) {
+        self.line(&format!("waiting: {reason}"));
+    }
+
     pub fn polls(&self, reason: &str) {
         self.line(&format!("no notifications from the system ({reason}): saves are seen within a second"));
     }
