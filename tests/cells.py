@@ -16,12 +16,14 @@ NAMESPACE = sys.modules["__main__"].__dict__
 count = 0
 
 
-def run(text):
+def run(cell):
+    """A text, or what a client calls the cell and its text."""
     global count
     count += 1
+    named, text = cell if isinstance(cell, tuple) else (None, cell)
     name = f"<cell-{count}>"
     tree = ast.parse(text)
-    _cells.weave(_cells.begin(text, name, NAMESPACE), tree.body)
+    _cells.weave(_cells.begin(text, name, NAMESPACE, named), tree.body)
     exec(compile(tree, name, "exec"), NAMESPACE)
 
 
@@ -43,7 +45,11 @@ case(
 )
 case(
     "enum member added",
-    ["import enum\nclass E1(enum.Enum):\n    A=1\n", "e=E1.A", "class E1(enum.Enum):\n    A=1\n    B=2\n"],
+    [
+        "import enum\nclass E1(enum.Enum):\n    A=1\n",
+        "e=E1.A",
+        "class E1(enum.Enum):\n    A=1\n    B=2\n",
+    ],
     "e is E1.A and E1.B.value==2",
 )
 case(
@@ -110,11 +116,23 @@ case(
     "r7.a()==3 and not hasattr(r7,'b')",
 )
 case("class to function", ["class K8: pass", "k8=K8", "def K8(): return 7"], "K8()==7")
-case("function to class", ["def K9(): return 7", "k9=K9", "class K9: pass"], "isinstance(K9(),K9)")
-case("what a class attribute holds", ["class S10:\n    n=0\n", "S10.n=5", "class S10:\n    n=0\n"], "S10.n==5")
+case(
+    "function to class",
+    ["def K9(): return 7", "k9=K9", "class K9: pass"],
+    "isinstance(K9(),K9)",
+)
+case(
+    "what a class attribute holds",
+    ["class S10:\n    n=0\n", "S10.n=5", "class S10:\n    n=0\n"],
+    "S10.n==5",
+)
 case(
     "two defs one name in a cell",
-    ["def f11(): return 1\ndef f11(): return 2\n", "h11=f11", "def f11(): return 3\ndef f11(): return 4\n"],
+    [
+        "def f11(): return 1\ndef f11(): return 2\n",
+        "h11=f11",
+        "def f11(): return 3\ndef f11(): return 4\n",
+    ],
     "f11()==4 and h11()==4",
 )
 case(
@@ -134,16 +152,32 @@ case(
 )
 case(
     "bound method held",
-    ["class M14:\n    def go(self): return 1\n", "b14=M14().go", "class M14:\n    def go(self): return 2\n"],
+    [
+        "class M14:\n    def go(self): return 1\n",
+        "b14=M14().go",
+        "class M14:\n    def go(self): return 2\n",
+    ],
     "b14()==2",
 )
 case(
     "default changed by state",
-    ["S15=1\ndef f15(x=S15): return x\n", "h15=f15;S15=9", "def f15(x=S15): return x\n"],
+    [
+        "S15=1\ndef f15(x=S15): return x\n",
+        "h15=f15;S15=9",
+        "def f15(x=S15): return x\n",
+    ],
     "h15()==9",
 )
-case("rebound name", ["def f16(): return 1\n", "f16=lambda: 5", "def f16(): return 2"], "f16()==2")
-case("deleted name", ["def f17(): return 1\n", "h17=f17\ndel f17", "def f17(): return 2"], "f17()==2 and h17()==1")
+case(
+    "rebound name",
+    ["def f16(): return 1\n", "f16=lambda: 5", "def f16(): return 2"],
+    "f16()==2",
+)
+case(
+    "deleted name",
+    ["def f17(): return 1\n", "h17=f17\ndel f17", "def f17(): return 2"],
+    "f17()==2 and h17()==1",
+)
 case(
     "decorated callback dict",
     [
@@ -200,7 +234,11 @@ case(
 )
 case(
     "recursion",
-    ["def f23(n): return 0 if n==0 else 1+f23(n-1)", "h23=f23", "def f23(n): return 0 if n==0 else 2+f23(n-1)"],
+    [
+        "def f23(n): return 0 if n==0 else 1+f23(n-1)",
+        "h23=f23",
+        "def f23(n): return 0 if n==0 else 2+f23(n-1)",
+    ],
     "h23(3)==6",
 )
 case(
@@ -215,7 +253,11 @@ case(
 )
 case(
     "class attr computed",
-    ["K25=1\nclass A25:\n    v=K25*2\n", "a25=A25();K25=5", "class A25:\n    v=K25*2\n"],
+    [
+        "K25=1\nclass A25:\n    v=K25*2\n",
+        "a25=A25();K25=5",
+        "class A25:\n    v=K25*2\n",
+    ],
     "a25.v==10",
 )
 case(
@@ -303,13 +345,25 @@ case(
 )
 case(
     "global name only in new",
-    ["def f34(): return 1", "h34=f34", "import math as m34\ndef f34(): return m34.floor(2.5)"],
+    [
+        "def f34(): return 1",
+        "h34=f34",
+        "import math as m34\ndef f34(): return m34.floor(2.5)",
+    ],
     "h34()==2",
 )
-case("call in the same cell", ["def f35(): return 1\nr35=f35()\n", "def f35(): return 2\nr35=f35()\n"], "r35==2")
+case(
+    "call in the same cell",
+    ["def f35(): return 1\nr35=f35()\n", "def f35(): return 2\nr35=f35()\n"],
+    "r35==2",
+)
 case(
     "pickle",
-    ["class P36:\n    x=1\n", "import pickle\ns36=pickle.dumps(P36())", "class P36:\n    x=2\n"],
+    [
+        "class P36:\n    x=1\n",
+        "import pickle\ns36=pickle.dumps(P36())",
+        "class P36:\n    x=2\n",
+    ],
     "pickle.loads(s36).x==2",
 )
 case(
@@ -325,15 +379,159 @@ case(
     "g37.m()==2",
 )
 
+# What only has the name of another: it registers beside that one.
+case(
+    "underscores of two cells",
+    [
+        "import functools\n@functools.singledispatch\ndef f38(x): return 'o'\n",
+        "@f38.register\ndef _(x: int): return 'i'\n",
+        "@f38.register\ndef _(x: str): return 's'\n",
+    ],
+    "(f38(1),f38(''),f38(1.0))==('i','s','o')",
+)
+case(
+    "underscores of one cell that is run again",
+    [
+        "import functools\n@functools.singledispatch\ndef f39(x): return 'o'\n",
+        "@f39.register\ndef _(x: int): return 'i'\n@f39.register\ndef _(x: str): return 's'\n",
+        "@f39.register\ndef _(x: int): return 'I'\n@f39.register\ndef _(x: str): return 'S'\n",
+    ],
+    "(f39(1),f39(''))==('I','S')",
+)
+DISPATCH = (
+    "class Dispatch40:\n    def __init__(self): self.by={}\n    def __call__(self,x): return self.by[type(x)](x)\n"
+    "all40={}\ndef on40(kind):\n    def d(f):\n        made=all40.setdefault(f.__name__,Dispatch40())\n"
+    "        made.by[kind]=f\n        return made\n    return d\n"
+)
+case(
+    "one name for several in a cell",
+    [
+        DISPATCH,
+        "@on40(int)\ndef f40(x): return 'i'\n@on40(str)\ndef f40(x): return 's'\nh40=f40\n",
+        "@on40(int)\ndef f40(x): return 'I'\n@on40(str)\ndef f40(x): return 'S'\n",
+    ],
+    "(f40(1),f40(''),h40 is f40)==('I','S',True)",
+)
+case(
+    "overloads",
+    [
+        (
+            "from typing import overload\n@overload\ndef f41(x: int)->int: ...\n@overload\ndef f41(x: str)->str: ...\n"
+            "def f41(x): return x\n"
+        ),
+        "h41=f41",
+        "@overload\ndef f41(x: int)->int: ...\n@overload\ndef f41(x: str)->str: ...\ndef f41(x): return [x]\n",
+    ],
+    "h41 is f41 and h41(1)==[1]",
+)
+# Where definitions stand.
+case(
+    "branches",
+    [
+        "if True:\n    def f42(): return 1\nelse:\n    def f42(): return 2\n",
+        "h42=f42",
+        "if False:\n    def f42(): return 1\nelse:\n    def f42(): return 4\n",
+        "if True:\n    def f42(): return 5\nelse:\n    def f42(): return 6\n",
+    ],
+    "h42 is f42 and h42()==5",
+)
+WITH_AND_TRY = (
+    "import contextlib\nwith contextlib.suppress(OSError):\n    def f43(): return 1\n"
+    "try:\n    import absent43\nexcept ImportError:\n    class C43:\n        def m(self): return '''a\n b'''\n"
+)
+case(
+    "with and try",
+    [
+        WITH_AND_TRY,
+        "h43,o43=f43,C43()",
+        WITH_AND_TRY.replace("return 1", "return 2").replace("'a", "'c"),
+    ],
+    "h43()==2 and f43 is h43 and type(o43) is C43 and o43.m()=='c\\n b'",
+)
+case(
+    "from a block to the module, and back",
+    [
+        "if True:\n    def f44(): return 1\n",
+        "h44=f44",
+        "def f44(): return 2\n",
+        "if 1:\n  with open('/dev/null'):\n        def f44(): return f'''{3}\n x'''\n",
+    ],
+    "h44 is f44 and h44()=='3\\n x'",
+)
+case(
+    "in a loop each is another one",
+    [
+        "made45=[]\nfor i45 in range(3):\n    def f45(i=i45): return i\n    made45.append(f45)\n"
+    ]
+    * 2,
+    "[f() for f in made45]==[0,1,2]",
+)
+case(
+    "in a function",
+    [
+        "def mk46():\n    def f46(): return 1\n    return f46\ng46=mk46()\n",
+        "def f46(): return 2\n",
+    ],
+    "g46()==1 and f46()==2",
+)
+# As notebooks call their cells.
+case(
+    "an edit of the cell that registers",
+    [("a", DISPATCH.replace("40", "47")), ("b", "@on47(int)\ndef f47(x): return 'i'\n")]
+    + [("b", "@on47(int)\ndef f47(x): return 'I'\n")],
+    "f47(1)=='I'",
+)
+case(
+    "a decorated function of one name moves to another cell",
+    [
+        "import functools",
+        ("a", "@functools.lru_cache\ndef f48(x): return 1\n"),
+        "h48=f48",
+    ]
+    + [("b", "@functools.lru_cache\ndef f48(x): return 2\n")],
+    "h48 is f48 and h48(1)==2",
+)
+UNDONE = [
+    "def f49(): return 1\nclass C49:\n    def m(self): return 1\n",
+    "h49,o49=f49,C49()\nimport hotsplice\ndef seen49(): return h49(), f49 is h49, o49.m(), type(o49) is C49\n",
+    "def f49(): return 2\nif True:\n    class C49:\n        def m(self): return '''a\n b'''\n",
+    "def f49(): return 3\n",
+    "s49=[seen49()]\nfor _ in range(3): hotsplice.undo().check(); s49.append(seen49())\n",
+    "class C49:\n    def m(self): return 7\n",
+]
+case(
+    "undo of a cell that defines several",
+    [
+        "def f50(): return 1\ndef g50(): return 1\n",
+        "import hotsplice\nh50=f50,g50",
+        "def f50(): return 2\ndef g50(): return 2\n",
+        "hotsplice.undo().check()",
+    ],
+    "[f() for f in h50]==[1,1] and h50==(f50,g50)",
+)
+case(
+    "undo",
+    UNDONE,
+    "s49==[(3,True,'a\\n b',True),(2,True,'a\\n b',True),(2,True,1,True),(1,True,1,True)] and o49.m()==7",
+)
+
 for title, cells, check in CASES:
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
             for text in cells:
                 run(text)
-        held = eval(check, NAMESPACE) if not check.startswith("RAISES") else "it did not raise"
+        held = (
+            eval(check, NAMESPACE)
+            if not check.startswith("RAISES")
+            else "it did not raise"
+        )
     except BaseException as error:
-        held = True if check == f"RAISES {type(error).__name__}" else traceback.format_exc()
+        held = (
+            True
+            if check == f"RAISES {type(error).__name__}"
+            else traceback.format_exc()
+        )
     if held is not True:
         print(f"{title}: {held!r} {errors.getvalue()}")
     elif "HS0650" in errors.getvalue():

@@ -132,6 +132,51 @@ fn what_a_cell_defines_again_is_patched_in_place() {
 }
 
 #[test]
+fn what_stands_in_blocks_and_after_magics_is_patched_and_undone() {
+    let workspace = Workspace::new();
+    jupyter(&workspace, "install").expect(0);
+    let Some(mut kernel) = Kernel::start(&workspace, python()) else { return };
+    assert!(kernel.run("%hotsplice on").contains("in place: yes"));
+    kernel.run("%%time\ndef greet():\n    return 1\nclass View:\n    def get(self):\n        return 1");
+    assert_eq!(kernel.run("held, view = greet, View()"), "");
+    let mut seen = |code: &str| {
+        let printed = kernel.run(code);
+        assert!(!printed.contains("HS0"), "{code}: {printed}");
+        kernel.run("print(held(), held is greet, view.get(), type(view) is View)")
+    };
+    let class = "class View:\n    def get(self):\n        return 2";
+    assert_eq!(seen(&format!("%%time\nx = 5\ndef greet():\n    return 2\n{class}")), "2 True 2 True");
+    assert_eq!(seen("%%capture printed\ndef greet():\n    return 3\nprint('hidden')"), "3 True 2 True");
+    // What it times is nobody else's.
+    assert_eq!(seen("%%timeit -n1 -r1\ndef greet():\n    return 4"), "3 True 2 True");
+    assert_eq!(
+        seen("if x:\n    def greet():\n        return 5\nelse:\n    def greet():\n        return 6"),
+        "5 True 2 True"
+    );
+    assert_eq!(
+        seen("try:\n    class View:\n        def get(self):\n            return 7\nfinally:\n    pass"),
+        "5 True 7 True"
+    );
+    // From within, and from elsewhere.
+    assert_eq!(seen("import hotsplice; hotsplice.undo().check()"), "5 True 2 True");
+    workspace.call(&["undo"]).expect(0);
+    assert_eq!(seen(""), "3 True 2 True");
+    workspace.call(&["undo"]).expect(0);
+    assert_eq!(seen(""), "2 True 2 True");
+    assert_eq!(seen("def greet():\n    return 8"), "8 True 2 True");
+    // Beside that of another cell.
+    let registry = "handlers = {}\ndef on(kind):\n    return lambda function: handlers.setdefault(kind, function)";
+    assert_eq!(kernel.run_cell("cell:0", registry), "");
+    assert_eq!(kernel.run_cell("cell:1", "@on(int)\ndef handle(x):\n    return 'int'"), "");
+    let report = kernel.run_cell("cell:2", "@on(str)\ndef handle(x):\n    return 'str'");
+    assert!(report.contains("HS0650: handle is a new one"), "{report}");
+    assert_eq!(kernel.run("print(handlers[int](1), handlers[str](1))"), "int str");
+    assert_eq!(kernel.run_cell("cell:2", "@on(str)\ndef handle(x):\n    return 'STR'"), "");
+    assert_eq!(kernel.run("print(handlers[int](1), handlers[str](1))"), "int STR");
+    assert_eq!(kernel.client.wait(), Some(0));
+}
+
+#[test]
 fn a_kernel_can_be_patched_without_a_cell_being_run_for_it() {
     let workspace = Workspace::new();
     assert!(jupyter(&workspace, "status").expect(0).text().starts_with("not installed"));

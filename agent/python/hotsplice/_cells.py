@@ -9,15 +9,25 @@ Python makes it, and reported.
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import sys
 import weakref
 from typing import Any
 
 from . import _api
+from ._celltext import (
+    DEFINITIONS,
+    Definition,
+    alone,
+    bodies,
+    by_name,
+    definitions_of,
+    own_lines,
+    with_definitions,
+    without_magics,
+)
 
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _MISSING = object()
 # A definition is not where the former text says: it is made as if nothing had been there.
 _NOT_THERE = ("HS0107", "HS0404")
@@ -29,25 +39,59 @@ class Cell:
     def __init__(self, source: str, filename: str, namespace: dict[str, Any], name: str | None) -> None:
         self.path = os.path.abspath(filename)
         self.filename = filename
-        self.text = _without_magics(source)
+        self.text = without_magics(source)
         self.namespace = namespace
         # What the client calls it.
         self.name = name
         # Changes whenever the text does, as if a file had been executed again.
-        self.executed = 1
+        self.executed = next(_executions)
+        # What stood in the place of its definitions before they were patched, latest first: by name, for undo.
+        self.formers: dict[str, list[Former]] = {}
+
+    def node(self, name: str) -> Definition | None:
+        """The definition of a name that was made last: of several, as in the branches of an `if`, the one that ran."""
+        found = definitions_of(self.text).get(name, [])
+        known = _live.get((id(self.namespace), name))
+        place = known.place if known is not None and known.cell is self else -1
+        return found[place if place < len(found) else -1] if found else None
+
+    def _others(self) -> dict[Definition, str | None]:
+        """Definitions that are not live, or live elsewhere by now."""
+        found = definitions_of(self.text).items()
+        return {node: None for name, nodes in found if _owner(self.namespace, name) is not self for node in nodes}
 
     def live_text(self) -> str:
-        """The text without the definitions that are not live, or live elsewhere by now."""
-        lines = self.text.split("\n")
-        for node in _definitions(self.text):
-            if _owner(self.namespace, node.name) is not self:
-                first, end = _lines(node)
-                lines[first - 1 : end] = [""] * (end - first + 1)
-        return "\n".join(lines)
+        """The text without the definitions that are not live."""
+        return with_definitions(self.text, self._others())
+
+    def former_texts(self) -> list[tuple[str, Former]]:
+        """What its live text was before each patch that it made, latest first, and the latest change of each."""
+        found = []
+        chains = {name: chain for name, chain in self.formers.items() if _owner(self.namespace, name) is self}
+        nodes = {name: node for name in chains if (node := self.node(name)) is not None}
+        for level in range(max((len(chains[name]) for name in nodes), default=0)):
+            formers = {name: chains[name][min(level, len(chains[name]) - 1)] for name in nodes if chains[name]}
+            latest = max(
+                (chains[name][level] for name in nodes if level < len(chains[name])),
+                key=lambda former: former.transaction,
+            )
+            changes: dict[Definition, str | None] = {nodes[name]: former.text for name, former in formers.items()}
+            found.append((with_definitions(self.text, changes | self._others()), latest))
+        return found
 
     def definitions(self) -> list[str]:
         """Names of its functions and classes that are live."""
-        return [node.name for node in _definitions(self.text) if _owner(self.namespace, node.name) is self]
+        return [name for name in definitions_of(self.text) if _owner(self.namespace, name) is self]
+
+
+class Former:
+    """A definition that was live until a cell's patch, as whole lines, and that patch as the engine recorded it."""
+
+    def __init__(self, text: str, record: Any) -> None:
+        self.text = text
+        self.label: str = record.label
+        self.transaction: int = record.transaction
+        self.replaced_at: float = record.replaced_at
 
 
 class Redefinition:
@@ -55,7 +99,8 @@ class Redefinition:
 
     def __init__(self, name: str, former: Cell, cell: Cell) -> None:
         self.path = f"{former.path}#{name}"
-        self.text = _alone(former.text, name)
+        node = former.node(name)
+        self.text = "" if node is None else alone(former.text, node)
         self.namespace = cell.namespace
         # New code is of the new cell.
         self.filename = cell.filename
@@ -71,8 +116,12 @@ class Redefinition:
 class _Live:
     """Where a definition was made last, and what came of it."""
 
-    def __init__(self, cell: Cell, value: Any) -> None:
+    def __init__(self, cell: Cell, value: Any, place: int) -> None:
         self.cell = cell
+        # Which of the cell's definitions of the name it is.
+        self.place = place
+        # What it is, and what an earlier definition of an input that runs has put in the place of the name.
+        self.covered: tuple[Any, Any] | None = None
         try:
             self._reference: Any = weakref.ref(value)
         except TypeError:
@@ -82,6 +131,18 @@ class _Live:
 
     def is_bound_to(self, value: Any) -> bool:
         return id(value) == self._identity if self._reference is None else self._reference() is value
+
+
+class _Statement:
+    """A definition of an input that runs: which cell had made the live one, whether it is the last of its name."""
+
+    def __init__(self, cell: Cell, node: Definition, former: Cell | None, is_last: bool, place: int) -> None:
+        self.cell = cell
+        self.node = node
+        self.former = former
+        self.is_last = is_last
+        # Which of the cell's definitions of the name it is.
+        self.place = place
 
 
 class _Settings:
@@ -97,9 +158,12 @@ cells: dict[str, Cell] = {}
 redefinitions: dict[str, Redefinition] = {}
 # By the namespace's id and the name.
 _live: dict[tuple[int, str], _Live] = {}
-# Statements of inputs that run: (cell, definition, the cell that had made it).
-_statements: dict[int, tuple[Cell, Definition, Cell | None]] = {}
+# Statements of inputs that run.
+_statements: dict[int, _Statement] = {}
 _count = 0
+_executions = itertools.count(1)
+# So many former texts of a definition are kept, as of a file.
+_FORMERS = 20
 # Statements that were never reached, or raised, are forgotten.
 _STATEMENTS = 1000
 
@@ -111,18 +175,30 @@ def begin(source: str, filename: str, namespace: dict[str, Any], name: str | Non
 
 def weave(cell: Cell, body: list[ast.stmt]) -> None:
     """Has the definitions among an input's statements ask before they run, and say when they have."""
+    _weave(cell, body, set(), {node: place for nodes in by_name(body).values() for place, node in enumerate(nodes)})
+
+
+def _weave(cell: Cell, body: list[ast.stmt], later: set[str], places: dict[Definition, int]) -> set[str]:
+    """`later` are names that the input defines again afterwards; gives those that it defines from here on."""
     global _count
-    for index, node in enumerate(body):
-        if not isinstance(node, _DEFINITIONS):
+    for index in reversed(range(len(body))):
+        node = body[index]
+        # The branches of an `if` are followed by the same.
+        later = later.union(*(_weave(cell, inner, later, places) for inner in bodies(node)))
+        # `_` is what nobody asks for by that name: each is another one.
+        if not isinstance(node, DEFINITIONS) or not node.name.strip("_"):
             continue
         _count += 1
         known = _live.get((id(cell.namespace), node.name))
         if len(_statements) >= _STATEMENTS:
             del _statements[next(iter(_statements))]
-        _statements[_count] = (cell, node, known.cell if known is not None else None)
+        former = known.cell if known is not None else None
+        _statements[_count] = _Statement(cell, node, former, node.name not in later, places[node])
+        later = later | {node.name}
         made = ast.Expr(_call("made", _count, node))
         woven = ast.If(ast.UnaryOp(ast.Not(), _call("is_patched", _count, node)), [node, made], [])
         body[index] = ast.fix_missing_locations(ast.copy_location(woven, node))
+    return later
 
 
 def _call(function: str, number: int, node: ast.stmt) -> ast.expr:
@@ -137,19 +213,50 @@ def _call(function: str, number: int, node: ast.stmt) -> ast.expr:
 
 def is_patched(number: int) -> bool:
     """Patches the live definition to the statement that is about to run. If that can't be, the statement runs."""
-    cell, node, former = _statements.get(number, (None, None, None))
-    if cell is None or node is None or former is None or not settings.patches:
+    statement = _statements.get(number)
+    if statement is None or statement.former is None or not settings.patches:
         return False
+    cell, node, former = statement.cell, statement.node, statement.former
     known = _live.get((id(cell.namespace), node.name))
     value = cell.namespace.get(node.name, _MISSING)
-    if known is None or not known.is_bound_to(value):
+    if known is None:
+        return False
+    earlier = value
+    if not known.is_bound_to(value):
+        # An earlier definition of the cell has the name, as overloads have until the implementation comes.
+        if known.covered is None or known.covered[1] is not value:
+            return False
+        value = known.covered[0]
+    if not statement.is_last:
+        # It is the last that the name stands for. What this one is made for, it is made for again.
+        known.covered = (value, _MISSING)
+        return False
+    if known.covered is not None and node.decorator_list:
+        # Several of one name that register somewhere, with each its own place there: they have done so again.
+        return False
+    if _is_another(former, cell, node):
+        _report(node.name, None, "the one of another cell has other decorators or parameters")
         return False
     change = Redefinition(node.name, former, cell)
     if not change.text:
         return False
+    cell.namespace[node.name] = value
+    if not _patch(change, cell, node):
+        cell.namespace[node.name] = earlier
+        return False
+    chain = former.formers.get(node.name, [])
+    if change.live is not None and change.live.history:
+        chain = [Former(own_lines(change.text), change.live.history[0]), *chain][:_FORMERS]
+    cell.formers[node.name] = chain
+    _is_live_in(statement, number)
+    return True
+
+
+def _patch(change: Redefinition, cell: Cell, node: Definition) -> bool:
+    """Whether the live definition has the new text now. If not, that is reported."""
     redefinitions[change.path] = change
     try:
-        report = _api.patch_anew(change.path, _alone(cell.text, node.name))
+        report = _api.patch_anew(change.path, alone(cell.text, node))
     except _api.PatchError as error:
         _report(node.name, error.code, str(error).partition(": ")[2])
         return False
@@ -163,23 +270,42 @@ def is_patched(number: int) -> bool:
         return False
     for edit in report.caveats:
         sys.stderr.write(f"hotsplice: {edit.definition}: {edit.code}: {edit.message}\n")
-    _is_live_in(cell, node, number)
     return True
+
+
+def _is_another(former: Cell, cell: Cell, node: Definition) -> bool:
+    """Whether it only has the name of one in another cell of the notebook, beside which it registers."""
+    if not node.decorator_list or None in (former.name, cell.name) or former.name == cell.name:
+        return False
+    known = former.node(node.name)
+    return known is None or _signature(known) != _signature(node)
+
+
+def _signature(node: Definition) -> list[str]:
+    arguments = [] if isinstance(node, ast.ClassDef) else [node.args]
+    return [ast.dump(part) for part in (*node.decorator_list, *arguments)]
 
 
 def made(number: int) -> None:
     """A statement has run."""
-    if number not in _statements:
+    statement = _statements.get(number)
+    if statement is None:
         return
-    cell, node, _ = _statements[number]
-    _is_live_in(cell, node, number)
+    cell, node = statement.cell, statement.node
+    known = _live.get((id(cell.namespace), node.name))
+    if known is not None and known.covered is not None and not statement.is_last:
+        known.covered = (known.covered[0], cell.namespace.get(node.name))
+        del _statements[number]
+        return
+    _is_live_in(statement, number)
 
 
-def _is_live_in(cell: Cell, node: Definition, number: int) -> None:
+def _is_live_in(statement: _Statement, number: int) -> None:
     del _statements[number]
+    cell, node = statement.cell, statement.node
     key = (id(cell.namespace), node.name)
     former = _live.get(key)
-    _live[key] = _Live(cell, cell.namespace.get(node.name))
+    _live[key] = _Live(cell, cell.namespace.get(node.name), statement.place)
     # The latest comes last.
     cells.pop(cell.path, None)
     cells[cell.path] = cell
@@ -190,7 +316,7 @@ def _is_live_in(cell: Cell, node: Definition, number: int) -> None:
 
 def _has_changed(cell: Cell) -> None:
     """What is known of its text elsewhere is not so any more."""
-    cell.executed += 1
+    cell.executed = next(_executions)
     if not cell.definitions() and cells.get(cell.path) is cell:
         del cells[cell.path]
     sys.modules["hotsplice._agent"].notify("module/loaded", {"path": cell.path})
@@ -202,57 +328,18 @@ def is_replaced(path: str, text: str) -> None:
     if cell is None:
         return
     cell.text = text
-    for node in _definitions(text):
-        if node.name in cell.namespace and _owner(cell.namespace, node.name) in (None, cell):
-            _live[id(cell.namespace), node.name] = _Live(cell, cell.namespace[node.name])
+    for name in definitions_of(text):
+        if name in cell.namespace and _owner(cell.namespace, name) in (None, cell):
+            known = _live.get((id(cell.namespace), name))
+            place = -1 if known is None else known.place
+            _live[id(cell.namespace), name] = _Live(cell, cell.namespace[name], place)
 
 
 def _report(name: str, code: str | None, message: str | None) -> None:
-    sys.stderr.write(
-        f"hotsplice: HS0650: {name} is a new one, what was made of the former stays with it: {code}: {message}\n"
-    )
+    reason = message if code is None else f"{code}: {message}"
+    sys.stderr.write(f"hotsplice: HS0650: {name} is a new one, what was made of the former stays with it: {reason}\n")
 
 
 def _owner(namespace: dict[str, Any], name: str) -> Cell | None:
     known = _live.get((id(namespace), name))
     return known.cell if known is not None else None
-
-
-def _definitions(text: str) -> list[Definition]:
-    """The definitions of a cell, each by the last statement of its name."""
-    try:
-        body = ast.parse(text).body
-    except (SyntaxError, ValueError):
-        return []
-    return list({node.name: node for node in body if isinstance(node, _DEFINITIONS)}.values())
-
-
-def _lines(node: Definition) -> tuple[int, int]:
-    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    return first, node.end_lineno or node.lineno
-
-
-def _alone(text: str, name: str) -> str:
-    """One definition at its own lines, and nothing else; nothing where there is none."""
-    found = [node for node in _definitions(text) if node.name == name]
-    if not found:
-        return ""
-    first, end = _lines(found[-1])
-    return "\n" * (first - 1) + "\n".join(text.split("\n")[first - 1 : end]) + "\n"
-
-
-def _without_magics(source: str) -> str:
-    """IPython has made calls of magics: nothing that could be patched, and in an editor they look different."""
-    if "get_ipython" not in source:
-        return source
-    lines = source.split("\n")
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError):
-        return source
-    for node in body:
-        names = (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
-        if not isinstance(node, _DEFINITIONS) and "get_ipython" in names:
-            for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                lines[number - 1] = "#"
-    return "\n".join(lines)

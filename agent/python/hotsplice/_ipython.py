@@ -17,31 +17,65 @@ class _Inputs:
         self._shell = shell
         # What the client calls the cell that is about to run; nothing for what a client runs for itself.
         self._cell: tuple[str | None] | None = None
-        self._compiled: tuple[str, str] | None = None
-        self._cache = shell.compile.cache
-        shell.compile.cache = self._note
+        # The magic that the cell begins with, where that runs the rest of the cell as if it stood alone.
+        self._magic: str | None = None
+        self._name = ""
+        self._source = ""
+        compiler = shell.compile
+        self._cache, self._parse = compiler.cache, compiler.ast_parse
+        compiler.cache, compiler.ast_parse = self._note_name, self._note_source
         shell.events.register("pre_run_cell", self._begin)
         shell.ast_transformers.append(self)
 
     def remove(self) -> None:
         self._shell.ast_transformers.remove(self)
         self._shell.events.unregister("pre_run_cell", self._begin)
-        self._shell.compile.cache = self._cache
+        self._shell.compile.cache, self._shell.compile.ast_parse = self._cache, self._parse
 
     def _begin(self, info: Any) -> None:
+        if self._magic == "capture":
+            # It runs the rest of the cell as a cell of its own.
+            self._magic = None
+            return
+        self._magic = None
         self._cell = (getattr(info, "cell_id", None),) if info.store_history and not info.silent else None
 
-    def _note(self, source: str, *arguments: Any, **options: Any) -> Any:
+    def _note_name(self, source: str, *arguments: Any, **options: Any) -> Any:
         name = self._cache(source, *arguments, **options)
-        self._compiled = (source, name)
+        self._name = name
         return name
 
+    def _note_source(self, source: str, *arguments: Any, **options: Any) -> Any:
+        self._source = source
+        return self._parse(source, *arguments, **options)
+
     def visit(self, tree: ast.AST) -> ast.AST:
-        # What magics like `%%time` compile comes after the cell itself.
-        cell, compiled, self._cell, self._compiled = self._cell, self._compiled, None, None
-        if cell is not None and compiled is not None and isinstance(tree, ast.Module):
-            _cells.weave(_cells.begin(*compiled, self._shell.user_ns, cell[0]), tree.body)
+        cell, name = self._cell, self._name
+        if cell is None or not isinstance(tree, ast.Module):
+            return tree
+        if self._magic == "time":
+            name = _TIMED
+        self._magic = _magic_of(tree)
+        if self._magic is None:
+            # What else is compiled meanwhile is no input.
+            self._cell = None
+            _cells.weave(_cells.begin(self._source, name, self._shell.user_ns, cell[0]), tree.body)
         return tree
+
+
+# What `%%time` compiles is of this name.
+_TIMED = "<timed exec>"
+
+
+def _magic_of(tree: ast.Module) -> str | None:
+    """The magic of a cell that begins with `%%time` or `%%capture`."""
+    for node in tree.body[:1]:
+        call = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "run_cell_magic":
+            first = call.args[0]
+            if isinstance(first, ast.Constant) and first.value in ("time", "capture"):
+                return str(first.value)
+    return None
 
 
 _inputs: _Inputs | None = None

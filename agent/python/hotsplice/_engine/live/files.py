@@ -14,13 +14,13 @@ HISTORY_LIMIT = 20
 class FormerVersion:
     """A text that was live, for undo. Texts only: no code object is kept alive by the history."""
 
-    def __init__(self, version, text, label, definitions, transaction):
+    def __init__(self, version, text, label, definitions, transaction, replaced_at=None):
         self.version = version
         self.text = text
         self.label = label
         self.definitions = definitions
         self.transaction = transaction
-        self.replaced_at = time()
+        self.replaced_at = time() if replaced_at is None else replaced_at
 
 
 class LiveFile:
@@ -66,7 +66,8 @@ def known():
 
 
 def version(path):
-    file = _files.get(path)
+    cell = cells.find(path)
+    file = _files.get(path) if cell is None else _of_cell(cell)
     return file.version if file else 0
 
 
@@ -99,6 +100,13 @@ def _of_cell(cell):
         fresh = LiveFile(cell.path, cell.live_text(), executed=cell.executed)
         if file is not None:
             fresh.version, fresh.history = file.version + 1, file.history
+        # What the cell has patched when it was run can be undone.
+        formers = [
+            FormerVersion(0, text, former.label, sorted(cell.formers), former.transaction, former.replaced_at)
+            for text, former in cell.former_texts()
+        ]
+        if formers:
+            fresh.version, fresh.history = max(fresh.version, 1), formers[:HISTORY_LIMIT]
         _files[cell.path] = file = fresh
     return file
 
