@@ -460,10 +460,7 @@ case(
 )
 case(
     "in a loop each is another one",
-    [
-        "made45=[]\nfor i45 in range(3):\n    def f45(i=i45): return i\n    made45.append(f45)\n"
-    ]
-    * 2,
+    ["made45=[]\nfor i45 in range(3):\n    def f45(i=i45): return i\n    made45.append(f45)\n"] * 2,
     "[f() for f in made45]==[0,1,2]",
 )
 case(
@@ -521,17 +518,9 @@ for title, cells, check in CASES:
         with contextlib.redirect_stderr(errors):
             for text in cells:
                 run(text)
-        held = (
-            eval(check, NAMESPACE)
-            if not check.startswith("RAISES")
-            else "it did not raise"
-        )
+        held = eval(check, NAMESPACE) if not check.startswith("RAISES") else "it did not raise"
     except BaseException as error:
-        held = (
-            True
-            if check == f"RAISES {type(error).__name__}"
-            else traceback.format_exc()
-        )
+        held = True if check == f"RAISES {type(error).__name__}" else traceback.format_exc()
     if held is not True:
         print(f"{title}: {held!r} {errors.getvalue()}")
     elif "HS0650" in errors.getvalue():

@@ -35,6 +35,25 @@ pub fn environment_of(base: &pythons::Python, name: &str, packages: &[&str]) -> 
     Ok(folder)
 }
 
+/// Where pyright's program is, installed if need be. None where there is no npm.
+pub fn pyright() -> anyhow::Result<Option<PathBuf>> {
+    const WANTED: &str = "pyright@1.1.414";
+    let folder = shell::target().join("tools/pyright");
+    let (program, marker) = (folder.join("node_modules/pyright/index.js"), folder.join("installed.txt"));
+    if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == WANTED) && program.exists() {
+        return Ok(Some(program));
+    }
+    if !Command::new("npm").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return Ok(None);
+    }
+    std::fs::create_dir_all(&folder)?;
+    let mut command = Command::new("npm");
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder).arg(WANTED);
+    shell::run_quietly(command)?;
+    std::fs::write(marker, WANTED)?;
+    Ok(Some(program))
+}
+
 /// The newest Python that packages on the index are made for.
 pub fn stable_python() -> &'static pythons::Python {
     pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest())

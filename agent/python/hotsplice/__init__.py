@@ -21,6 +21,8 @@ _LATER = {
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._api import Edit, PatchError, Report, Status, Watching, patch, patch_saved, patching, status, undo, watch
     from ._guard import is_restarting, no_wrap, reload_module, wrap, wrap_class, wrap_module, wrap_modules
     from ._overlay import Overlay, overlay
@@ -63,7 +65,7 @@ __all__ = [
 RELOAD_ON_CONTINUE = True
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> "Any":
     module = _LATER.get(name)
     if module is None:
         raise AttributeError(f"module 'hotsplice' has no attribute {name!r}")
@@ -72,14 +74,14 @@ def __getattr__(name):
     return getattr(import_module(f"hotsplice.{module}"), name)
 
 
-def load_ipython_extension(shell):
+def load_ipython_extension(shell: "Any") -> None:
     """``%load_ext hotsplice``."""
     from ._ipython import load
 
     load(shell)
 
 
-def unload_ipython_extension(shell):
+def unload_ipython_extension(shell: "Any") -> None:
     """``%unload_ext hotsplice``."""
     from ._ipython import unload
 

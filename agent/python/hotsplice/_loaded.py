@@ -3,18 +3,27 @@
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+    from typing import Any
+
 _MODULE = type(sys)
 # This package's own folder among them, wherever it was put.
 _INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3", __file__.rpartition("/")[0] + "/")
-_installed = {}
+_installed: "dict[str, bool]" = {}
 
 
-def members_of(module):
+def members_of(module: "ModuleType") -> "dict[str, Any]":
     """A module's own namespace: asking a lazy module in the ordinary way would load it."""
-    return _MODULE.__dict__["__dict__"].__get__(module)
+    members: dict[str, Any] = _MODULE.__dict__["__dict__"].__get__(module)  # type: ignore[index]
+    return members
 
 
-def loaded_modules(is_wanted=lambda filename: True):
+def loaded_modules(
+    is_wanted: "Callable[[str], bool]" = lambda filename: True,
+) -> "Iterator[tuple[str, ModuleType]]":
     """Yields ``(path, module)`` for each module that was loaded from a source file of a wanted name.
 
     What stands in ``sys.modules`` need not be a module, whatever it says of itself.
@@ -30,7 +39,7 @@ def loaded_modules(is_wanted=lambda filename: True):
             yield absolute(filename), module
 
 
-def absolute(filename):
+def absolute(filename: str) -> str:
     """As ``os.path.abspath``, also where the working directory is gone."""
     if filename.startswith("/"):
         return os.path.normpath(filename)
@@ -40,7 +49,7 @@ def absolute(filename):
         return filename
 
 
-def is_installed(path):
+def is_installed(path: str) -> bool:
     """Whether a file is of an installed package or the standard library, which do not import a project's modules."""
     known = _installed.get(path)
     if known is None:
@@ -50,6 +59,6 @@ def is_installed(path):
     return known
 
 
-def project_files():
+def project_files() -> "list[str]":
     """Paths of the files that are the program's own."""
     return [path for path, _ in loaded_modules() if not is_installed(path)]

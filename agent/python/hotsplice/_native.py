@@ -7,10 +7,15 @@ import sys
 from _frozen_importlib import module_from_spec
 from _frozen_importlib_external import ExtensionFileLoader, spec_from_file_location
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
 NAME = "hotsplice._agent"
 
 
-def candidates():
+def candidates() -> "Iterator[str]":
     """Where the library may be, best first."""
     given = os.environ.get("HOTSPLICE_AGENT_LIBRARY")
     if given:
@@ -23,7 +28,7 @@ def candidates():
     yield from sorted(filter(os.path.exists, built), key=os.path.getmtime, reverse=True)
 
 
-def load():
+def load() -> "Any":
     """The native module; ``ImportError`` says where it was looked for."""
     loaded = sys.modules.get(NAME)
     if loaded is not None:
@@ -33,7 +38,7 @@ def load():
         looked.append(path)
         if not os.path.exists(path):
             continue
-        spec = spec_from_file_location(NAME, path, loader=ExtensionFileLoader(NAME, path))
+        spec: Any = spec_from_file_location(NAME, path, loader=ExtensionFileLoader(NAME, path))
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
         sys.modules[NAME] = module

@@ -51,7 +51,7 @@ class Overlay:
         self.names: tuple[str, ...] = ()
         self.waiting: tuple[str, ...] = ()
         self.error: _api.PatchError | None = None
-        self.is_on = True
+        self.is_on: bool = True
         self._target = target
         self._patches = patches
         self._renamed = names

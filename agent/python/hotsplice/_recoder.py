@@ -25,7 +25,7 @@ class Recoder:
     def __init__(self, path: str, name: str) -> None:
         self.path = path
         self.name = name
-        self.status = "live"
+        self.status: str = "live"
         # The whole live text that `revert` goes back to, once something was patched.
         self._before: str | None = None
         # More than the definition was patched.

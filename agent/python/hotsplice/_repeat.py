@@ -21,7 +21,7 @@ class Attempt:
         # What the block raised.
         self.error: Exception | None = None
         # Whether there is to be no other round.
-        self.is_last = False
+        self.is_last: bool = False
         self._on_exception = on_exception
         # Files whose code ran; nothing where a profiler is at work, which sees to the same calls.
         self.used: set[str] | None = None

@@ -10,6 +10,11 @@ import time
 from . import _loaded
 from ._native import load
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from typing import Any
+
 __version__ = "0.1.0"
 
 OLDEST, NEWEST = (3, 10), (3, 15)
@@ -22,11 +27,11 @@ class UnsupportedPython(RuntimeError):
 class SubInterpreter(UnsupportedPython):
     """A sub-interpreter of a process: the session is the main one's."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("HS0008: Hotsplice works in the main interpreter of a process, this is a sub-interpreter")
 
 
-def _refusal():
+def _refusal() -> "str | None":
     version = ".".join(map(str, sys.version_info[:2]))
     if sys.implementation.name != "cpython":
         return f"Hotsplice works on CPython, this is {sys.implementation.name}"
@@ -39,7 +44,7 @@ def _refusal():
     return None
 
 
-def runtime_directory():
+def runtime_directory() -> str:
     """The folder of the registry, as the server looks for it."""
     given = os.environ.get("HOTSPLICE_RUNTIME_DIR")
     if given:
@@ -54,7 +59,7 @@ def runtime_directory():
     return f"/tmp/hotsplice-{os.getuid()}"
 
 
-def _load():
+def _load() -> "Any":
     """The native module, in the main interpreter only: what a sub-interpreter registered would end with it."""
     try:
         agent = load()
@@ -68,7 +73,7 @@ def _load():
     return agent
 
 
-def _working_directory():
+def _working_directory() -> str:
     try:
         return os.getcwd()
     except OSError:
@@ -78,7 +83,7 @@ def _working_directory():
 
 _registered = False
 # The registry's folder, once there is a session.
-_directory = None
+_directory: "str | None" = None
 
 
 def registry_directory() -> str:
@@ -145,14 +150,14 @@ def listen(
     return agent.open_door(tcp, token, exposed) if tcp is not None else None
 
 
-def stop():
+def stop() -> None:
     """Ends the session; ``listen`` can start another one."""
     global _directory
     load().stop()
     _directory = None
 
 
-def _after_fork_in_child():
+def _after_fork_in_child() -> None:
     try:
         if load().after_fork_in_child():
             _replace_stdin()
@@ -161,12 +166,12 @@ def _after_fork_in_child():
 
 
 # The main thread, where it is known.
-_main_ident = None
+_main_ident: "int | None" = None
 
 
-def correct_main_thread():
+def correct_main_thread() -> None:
     """Code that a patch has run imported ``threading``: before 3.13 that takes its thread for the main one."""
-    threading = sys.modules["threading"]
+    threading: Any = sys.modules["threading"]
     main = threading._main_thread
     if _main_ident is None or sys.version_info >= (3, 13) or main._ident == _main_ident:
         return
@@ -180,10 +185,10 @@ def correct_main_thread():
 
 
 # What the main thread of a parent reads: not to be closed with its last reference, since its lock may be held.
-_unused_stdin = []
+_unused_stdin: "list[Any]" = []
 
 
-def _replace_stdin():
+def _replace_stdin() -> None:
     """The agent's thread forked: the main thread, which is not here, may hold a lock of what it read from."""
     held = sys.stdin
     if type(held) is not _io.TextIOWrapper or held is not sys.__stdin__:
@@ -191,27 +196,27 @@ def _replace_stdin():
     try:
         _unused_stdin.append(held)
         stream = _io.open(0, encoding=held.encoding, errors=held.errors, closefd=False)
-        sys.stdin = sys.__stdin__ = stream
+        sys.stdin = sys.__stdin__ = stream  # type: ignore[misc]
     except (OSError, ValueError):
         pass
 
 
-def thread_entry():
+def thread_entry() -> "threading.Thread":
     """A thread object that stands for the agent's threads in ``threading``.
 
     Debuggers leave threads with its attributes alone, and who joins every thread that is listed waits for the patch.
     """
-    threading = sys.modules["threading"]
+    threads: Any = sys.modules["threading"]
     agent = load()
 
-    class AgentThread(threading.Thread):
+    class AgentThread(threads.Thread):  # type: ignore[misc]
         is_pydev_daemon_thread = True
         pydev_do_not_trace = True
 
-        def is_alive(self):
-            return agent.is_working()
+        def is_alive(self) -> bool:
+            return bool(agent.is_working())
 
-        def join(self, timeout=None):
+        def join(self, timeout: "float | None" = None) -> None:
             deadline = None if timeout is None else time.monotonic() + timeout
             while agent.is_working() and (deadline is None or time.monotonic() < deadline):
                 time.sleep(0.002)
@@ -219,5 +224,5 @@ def thread_entry():
     # What is started while a patch is evaluated inherits this: it is what it is in the main thread.
     entry = AgentThread(name="hotsplice", daemon=False)
     entry._started.set()
-    threading._dangling.discard(entry)
+    threads._dangling.discard(entry)
     return entry
