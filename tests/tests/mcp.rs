@@ -293,6 +293,53 @@ fn what_is_no_message_harms_nothing() {
     assert_eq!(server.wait(), Some(0), "{}", server.stderr());
 }
 
+/// What it has asked for is brought to its end.
+#[test]
+fn a_client_that_hangs_up_in_the_middle_of_a_patch_harms_nothing() {
+    let workspace = Workspace::new();
+    let text = PROGRAM.replace("import sys\n", "import os, sys, time\n").replace(
+        "\nLIMIT = 5\n",
+        "\ndef wait():\n    open('begun', 'w').close()\n    while not os.path.exists('on'):\n        time.sleep(0.01)\n    return 7\n\nLIMIT = 5\n",
+    );
+    let script = workspace.write("app.py", &text);
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    workspace.sessions(1);
+    let mut command = workspace.hotsplice();
+    command.arg("mcp").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = command.spawn().expect("hotsplice starts");
+    let mut input = server.stdin.take().expect("piped");
+    let edited = text.replace("LIMIT = 5", "LIMIT = wait()").replace("'hello '", "'welcome '");
+    let call = json!({ "name": "patch", "arguments": { "files": ["app.py"], "text": edited, "run_statements": true } });
+    for message in [
+        json!({
+            "jsonrpc": "2.0", "id": 1, "method": "initialize",
+            "params": { "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "test", "version": "0" } },
+        }),
+        json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
+        json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call }),
+    ] {
+        writeln!(input, "{message}").expect("it reads");
+    }
+    wait_for("the patch to be evaluated", || workspace.path().join("begun").exists().then_some(()));
+    drop(input);
+    drop(server.stdout.take());
+    workspace.write("on", "");
+    let ended = wait_for("the server's end", || server.try_wait().expect("a child"));
+    assert!(ended.code().is_some(), "{ended}");
+    let seen = wait_for("the patch to be over", || {
+        let status = workspace.call(&["status", "--json"]).expect(0).json();
+        let seen = ask(&mut program, "(greet('you'), LIMIT)");
+        (status[0]["patched"] != json!([]) || seen.contains("hello")).then_some(seen)
+    });
+    // Whole, or not at all.
+    assert!(["('welcome you', 7)", "('hello you', 5)"].contains(&seen.as_str()), "{seen}");
+    workspace.write("app.py", &text.replace("'hello '", "'good day '"));
+    workspace.call(&["patch", "app.py"]).expect(0);
+    assert_eq!(ask(&mut program, "greet('you')"), "good day you");
+    assert_eq!(program.wait(), Some(0));
+}
+
 #[test]
 fn a_client_that_never_greets_leaves_no_server() {
     let workspace = Workspace::new();

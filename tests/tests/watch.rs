@@ -131,6 +131,60 @@ fn files_that_are_saved_together_are_one_patch() {
 }
 
 #[test]
+fn a_branch_switch_of_many_files_is_one_patch() {
+    const COUNT: usize = 200;
+    let workspace = Workspace::new();
+    // Each calls the next one with what that takes on its branch.
+    let write = |branch: usize| {
+        for number in 0..COUNT {
+            let next = (number + 1) % COUNT;
+            let values: String = (0..branch).map(|value| format!(", {value}")).collect();
+            let names: String = (0..branch).map(|value| format!(", x{value}")).collect();
+            let text = format!(
+                "def count(left{names}):\n    import part{next} as following\n    return {branch} if left == 0 else following.count(left - 1{values})\n"
+            );
+            workspace.write(&format!("part{number}.py"), &text);
+        }
+    };
+    write(1);
+    let mut program = watched(&workspace, pythons::newest());
+    let imported =
+        format!("[__import__(f'part{{n}}') for n in range({COUNT})] and __import__('part0').count({COUNT}, 0)");
+    assert_eq!(ask(&mut program, &imported), "1");
+    let noted = "(labels := sys.__dict__.setdefault('labels', [])) or __import__('hotsplice').on_patch(lambda patch: sys.labels.append(patch.label))";
+    ask(&mut program, noted);
+    write(2);
+    assert_eq!(comes(&mut program, "sys.modules['part0'].count.__code__.co_argcount", "2"), "3");
+    assert_eq!(ask(&mut program, &format!("sys.modules['part0'].count({COUNT}, 0, 0)")), "2");
+    assert_eq!(comes(&mut program, "sys.labels", "[]"), format!("['Saved {COUNT} files']"));
+    assert_eq!(program.wait(), Some(0));
+}
+
+#[test]
+fn what_went_live_is_told_in_colour_on_a_terminal() {
+    for (colour, wanted) in [(None, "\u{1b}[32mlive:\u{1b}[0m"), (Some("1"), "hotsplice: live: ")] {
+        let workspace = Workspace::new();
+        let script = workspace.write("app.py", PROGRAM);
+        workspace.write("rates.py", "def rate():\n    return 1\n");
+        let steps = serde_json::json!([
+            ["watching", { "rates.py": "def rate():\n    return 2\n" }],
+            ["rate in app.py", { "rates.py": "def rate(:\n" }],
+            ["def rate(:", "sys.exit(5)"],
+        ]);
+        let hotsplice = workspace.hotsplice();
+        let mut command = std::process::Command::new(&pythons::newest().path);
+        command.envs(hotsplice.get_envs().filter_map(|(name, value)| Some((name, value?)))).env_remove("NO_COLOR");
+        command.envs(colour.map(|value| ("NO_COLOR", value)));
+        command.current_dir(workspace.path()).arg(hotsplice_tests::repository().join("tests/terminal.py"));
+        command.arg(steps.to_string()).arg(hotsplice.get_program()).args(["run", "--watch", "-v", "--python"]);
+        command.arg(&pythons::newest().path).arg(script);
+        let called = hotsplice_tests::program::Called(command.output().expect("the interpreter starts")).expect(5);
+        assert!(called.text().contains(wanted), "{}", called.text());
+        assert_eq!(called.text().contains("\u{1b}[31m"), colour.is_none(), "{}", called.text());
+    }
+}
+
+#[test]
 fn a_save_that_does_not_parse_is_reported_once_and_waits() {
     let workspace = Workspace::new();
     let mut program = watched(&workspace, pythons::newest());
