@@ -8,6 +8,8 @@
 //!
 //! *Folder*: a watch of one with 200,000 files.
 //!
+//! *Kernel*: notebooks with the newest ipykernel.
+//!
 //! *Saves*: an hour's worth of them and more, none of which may be missed, and nothing left behind (`tests/soak.py`).
 //!
 //! *Situations*: modules of a grammar and edits of every kind (`tests/situations`), as many as there is time for.
@@ -67,6 +69,8 @@ enum Part {
         #[arg(long)]
         python: Option<String>,
     },
+    /// Notebooks with the newest kernel of IPython, again and again
+    Kernel,
     /// A watch of a folder with 200,000 files, most of which nobody has loaded
     Folder,
     /// The language server with a client that is careless, and with much to do
@@ -155,6 +159,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Part::Moves { count, first, python } => return moves(*count, *first, python.as_deref()),
         Part::Saves { count, first, python } => return saves(*count, *first, python.as_deref()),
         Part::Client => return tests(&["lsp_load", "lsp_protocol"]),
+        Part::Kernel => {
+            for _ in 0..5 {
+                tests(&["notebooks"])?;
+            }
+            return Ok(());
+        }
         Part::Folder => return tests(&["watch_trouble"]),
         Part::Attach { count, python } => return attaching::torture(*count, python.as_deref()),
         Part::Situations { count, first, python } => return situations(*count, *first, python.as_deref()),
