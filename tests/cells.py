@@ -497,6 +497,31 @@ UNDONE = [
     "class C49:\n    def m(self): return 7\n",
 ]
 case(
+    "once more in a branch",
+    [
+        "d51=False\ndef f51(): return 1\n",
+        "h51=f51",
+        "def f51(): return 2\nif d51:\n    def f51(): return 1\n",
+        "s51=[h51(),f51 is h51];d51=True",
+        "def f51(): return 2\nif d51:\n    def f51(): return 1\n",
+        "s51+=[h51(),f51 is h51]",
+        "if d51:\n    def f51(): return 5\nelse:\n    def f51(): return 6\ndef f51(): return 7\n",
+    ],
+    "s51==[2,True,1,True] and h51()==7 and f51 is h51",
+)
+case(
+    "edited after it was run as it was, in other lines",
+    [
+        "def f52(): return 1\nclass C52:\n    def m(self): return 1\n",
+        "h52,o52=f52,C52()",
+        "def f52(): return 1\nclass C52:\n    def m(self): return 1\n",
+        "\n\nx52=1\ndef f52(): return 1\nclass C52:\n\n    def m(self): return 1\n",
+        "def f52(): return 1\nclass C52:\n    def m(self): return 1\n",
+        "def f52(): return 2\nclass C52:\n    def m(self): return 2\n",
+    ],
+    "h52() == 2 and h52 is f52 and o52.m() == 2 and type(o52) is C52",
+)
+case(
     "undo of a cell that defines several",
     [
         "def f50(): return 1\ndef g50(): return 1\n",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hotsplice_tests::lsp::Editor;
 use hotsplice_tests::program::{Called, Program, Workspace, wait_for};
 use hotsplice_tests::pythons::Python;
-use hotsplice_tests::{packages, pythons, repository};
+use hotsplice_tests::{built, packages, pythons, repository};
 use serde_json::{Value, json};
 
 /// A kernel takes its time to start.
@@ -40,6 +40,18 @@ impl Kernel {
         let mut client = Program::start(command);
         assert_eq!(client.line_within(PATIENCE), "ready", "{}", client.errors_so_far());
         Some(Self { client })
+    }
+
+    /// For a kernel in which nothing of Hotsplice is installed.
+    fn take_package(&mut self) {
+        let package = repository().join("agent/python");
+        let (package, program) = (package.display(), built("hotsplice"));
+        let path = format!(
+            "import sys, os; sys.path.append({:?}); os.environ['HOTSPLICE_BINARY'] = {:?}",
+            package.to_string(),
+            program
+        );
+        assert_eq!(self.run(&path), "");
     }
 
     fn ask(&mut self, request: &Value) -> String {
@@ -99,7 +111,7 @@ fn what_a_cell_defines_again_is_patched_in_place() {
     jupyter(&workspace, "install").expect(0);
     let Some(mut kernel) = Kernel::start(&workspace, python()) else { return };
     for _ in 0..2 {
-        workspace.write("shop.py", "def price():\n    return 1\n");
+        workspace.write("shop.py", "RATE = 1\ndef price():\n    return 1\n");
         workspace.write("tool.py", "def helped():\n    return 'old'\n");
         assert_eq!(kernel.run(ORDER), "");
         assert_eq!(
@@ -118,9 +130,12 @@ fn what_a_cell_defines_again_is_patched_in_place() {
         let seen = "print(first.describe(), type(first) is Order, held(1), bound is total, callbacks['total'] is held)";
         assert_eq!(kernel.run(seen), "order 1 True 6 True True");
         // A file of a module, and one that was run.
-        workspace.write("shop.py", "def price():\n    return 2\n");
+        assert_eq!(kernel.run("from shop import *\nfrom shop import RATE as rate"), "");
+        workspace.write("shop.py", "RATE = 2\n_own = 3\nADDED, TOO = 4, 5\ndef price():\n    return 2\n");
         workspace.write("tool.py", "def helped():\n    return 'new'\n");
         wait_for("the saved files", || (kernel.run("print(shop.price(), helped())") == "2 new").then_some(()));
+        let names = "print(RATE, rate, price(), *[globals().get(name) for name in ('_own', 'ADDED', 'TOO')])";
+        wait_for("new names", || (kernel.run(names) == "2 2 2 None 4 5").then_some(()));
         // What can't be is reported, and made as Python makes it; what raises, raises.
         assert_eq!(kernel.run("class Point:\n    __slots__ = ('x',)\npoint = Point()"), "");
         let report = kernel.run("class Point:\n    __slots__ = ('x', 'y')\nprint(type(point) is Point)");
@@ -177,6 +192,42 @@ fn what_stands_in_blocks_and_after_magics_is_patched_and_undone() {
     assert_eq!(kernel.run("print(handlers[int](1), handlers[str](1))"), "int str");
     assert_eq!(kernel.run_cell("cell:2", "@on(str)\ndef handle(x):\n    return 'STR'"), "");
     assert_eq!(kernel.run("print(handlers[int](1), handlers[str](1))"), "int STR");
+    assert_eq!(kernel.client.wait(), Some(0));
+}
+
+#[test]
+fn the_cells_of_the_page_about_notebooks_hold() {
+    let page = std::fs::read_to_string(repository().join("docs/notebooks.md")).expect("the page");
+    let cells: Vec<&str> =
+        page.split("```python\n").skip(1).filter_map(|block| Some(block.split_once("\n```")?.0)).collect();
+    assert!(cells.len() >= 2 && cells.concat().contains("assert "), "{cells:?}");
+    let workspace = Workspace::new();
+    let Some(mut kernel) = Kernel::start(&workspace, python()) else { return };
+    kernel.take_package();
+    for cell in cells {
+        assert_eq!(kernel.run(cell), "", "{cell}");
+    }
+    assert_eq!(kernel.client.wait(), Some(0));
+}
+
+#[test]
+fn cells_that_ran_before_the_extension_was_loaded_count() {
+    let workspace = Workspace::new();
+    let Some(mut kernel) = Kernel::start(&workspace, python()) else { return };
+    kernel.take_package();
+    let before = "import functools\ndef plain():\n    return 1\n@functools.lru_cache\ndef cached():\n    return 1\nclass Empty:\n    x = 1\nclass Order:\n    def total(self):\n        return 1\n";
+    assert_eq!(kernel.run(before), "");
+    assert_eq!(kernel.run("held, kept, empty, order = plain, cached, Empty(), Order()\nother = lambda: 1"), "");
+    assert_eq!(
+        kernel.run("%load_ext hotsplice\ndef same():\n    return 1\ndef other():\n    return 2\nother = held"),
+        ""
+    );
+    assert_eq!(kernel.run("beside = same"), "");
+    let edited = before.replace('1', "3") + "def same():\n    return 3\ndef other():\n    return 3\n";
+    let seen = "print(held(), held is plain, kept(), kept is cached, empty.x, type(empty) is Empty, order.total(), type(order) is Order, beside(), other is held)";
+    assert_eq!(kernel.run(&edited), "");
+    assert_eq!(kernel.run(seen), "3 True 3 True 3 True 3 True 3 False");
+    assert_eq!(kernel.run(&format!("import hotsplice; hotsplice.undo().check()\n{seen}")).split(' ').next(), Some("1"));
     assert_eq!(kernel.client.wait(), Some(0));
 }
 

@@ -263,6 +263,31 @@ fn a_watched_program_ends_as_it_would_alone() {
 }
 
 #[test]
+fn programs_are_watched_however_they_are_started() {
+    let python = pythons::newest().path.display().to_string();
+    let quoted = format!("'{python}' -m shop.app word");
+    let ways: [&[&str]; 4] = [
+        &["--python", &python, "shop/app.py", "word"],
+        &["--python", &python, "-m", "shop.app", "word"],
+        &["--python", &python, "-m", "shop.app:main", "word"],
+        &["--", "sh", "-c", &quoted],
+    ];
+    for way in ways {
+        let workspace = Workspace::new();
+        let text = "import sys\n\ndef greet():\n    return 'hello'\n\ndef main():\n    print(sys.argv[1:], flush=True)\n    for line in sys.stdin:\n        print(eval(line), flush=True)\n    return 3\n\nif __name__ == '__main__':\n    sys.exit(main())\n";
+        workspace.write("shop/__init__.py", "");
+        workspace.write("shop/app.py", text);
+        let mut command = workspace.hotsplice();
+        command.args(["run", "--watch"]).args(way);
+        let mut program = Program::start(command);
+        program.wait_line("['word']");
+        workspace.write("shop/app.py", &text.replace("'hello'", "'welcome'"));
+        assert_eq!(comes(&mut program, "greet()", "hello"), "welcome", "{way:?}");
+        assert_eq!(program.wait(), Some(3), "{way:?}: {}", program.stderr());
+    }
+}
+
+#[test]
 fn a_watch_of_its_own_serves_processes_that_run_already() {
     let workspace = Workspace::new();
     let script = workspace.write("app.py", PROGRAM);

@@ -22,6 +22,7 @@ from ._celltext import (
     alone,
     bodies,
     by_name,
+    certain,
     definitions_of,
     own_lines,
     with_definitions,
@@ -29,7 +30,7 @@ from ._celltext import (
 )
 
 _MISSING = object()
-# A definition is not where the former text says: it is made as if nothing had been there.
+# What was made of the definition is not found: it is made as if nothing had been there.
 _NOT_THERE = ("HS0107", "HS0404")
 
 
@@ -47,6 +48,13 @@ class Cell:
         self.executed = next(_executions)
         # What stood in the place of its definitions before they were patched, latest first: by name, for undo.
         self.formers: dict[str, list[Former]] = {}
+        # Files of cells before it whose code its definitions may still run: what a patch left as it was.
+        self.origins: dict[str, tuple[str, ...]] = {}
+
+    def filenames(self) -> tuple[str, ...]:
+        """All under which code of its live definitions may have been compiled."""
+        origins = [filename for name in self.definitions() for filename in self.origins.get(name, ())]
+        return (self.filename, *origins)
 
     def node(self, name: str) -> Definition | None:
         """The definition of a name that was made last: of several, as in the branches of an `if`, the one that ran."""
@@ -104,13 +112,16 @@ class Redefinition:
         self.namespace = cell.namespace
         # New code is of the new cell.
         self.filename = cell.filename
-        self.former = former.filename
+        self.origins = (former.filename, *former.origins.get(name, ()))[:_ORIGINS]
         self.name = None
         # The engine's own record of it.
         self.live: Any = None
 
     def definitions(self) -> list[str]:
         return []
+
+    def filenames(self) -> tuple[str, ...]:
+        return (self.filename, *self.origins)
 
 
 class _Live:
@@ -134,12 +145,12 @@ class _Live:
 
 
 class _Statement:
-    """A definition of an input that runs: which cell had made the live one, whether it is the last of its name."""
+    """A definition of an input that runs: whether one was known before, and whether it is the last of its name."""
 
-    def __init__(self, cell: Cell, node: Definition, former: Cell | None, is_last: bool, place: int) -> None:
+    def __init__(self, cell: Cell, node: Definition, is_again: bool, is_last: bool, place: int) -> None:
         self.cell = cell
         self.node = node
-        self.former = former
+        self.is_again = is_again
         self.is_last = is_last
         # Which of the cell's definitions of the name it is.
         self.place = place
@@ -162,6 +173,8 @@ _live: dict[tuple[int, str], _Live] = {}
 _statements: dict[int, _Statement] = {}
 _count = 0
 _executions = itertools.count(1)
+# In so many other texts a cell may have been run with a definition that stays as it is.
+_ORIGINS = 200
 # So many former texts of a definition are kept, as of a file.
 _FORMERS = 20
 # Statements that were never reached, or raised, are forgotten.
@@ -175,16 +188,21 @@ def begin(source: str, filename: str, namespace: dict[str, Any], name: str | Non
 
 def weave(cell: Cell, body: list[ast.stmt]) -> None:
     """Has the definitions among an input's statements ask before they run, and say when they have."""
+    if any(isinstance(node, ast.ImportFrom) for node in body):
+        from . import _stars
+
+        _stars.note(body, cell.namespace)
     _weave(cell, body, set(), {node: place for nodes in by_name(body).values() for place, node in enumerate(nodes)})
 
 
 def _weave(cell: Cell, body: list[ast.stmt], later: set[str], places: dict[Definition, int]) -> set[str]:
-    """`later` are names that the input defines again afterwards; gives those that it defines from here on."""
+    """`later` are names that the input surely defines again afterwards; gives those that it does from here on."""
     global _count
     for index in reversed(range(len(body))):
         node = body[index]
         # The branches of an `if` are followed by the same.
-        later = later.union(*(_weave(cell, inner, later, places) for inner in bodies(node)))
+        within = [_weave(cell, inner, later, places) for inner in bodies(node)]
+        later = later | certain(node, within)
         # `_` is what nobody asks for by that name: each is another one.
         if not isinstance(node, DEFINITIONS) or not node.name.strip("_"):
             continue
@@ -192,8 +210,7 @@ def _weave(cell: Cell, body: list[ast.stmt], later: set[str], places: dict[Defin
         known = _live.get((id(cell.namespace), node.name))
         if len(_statements) >= _STATEMENTS:
             del _statements[next(iter(_statements))]
-        former = known.cell if known is not None else None
-        _statements[_count] = _Statement(cell, node, former, node.name not in later, places[node])
+        _statements[_count] = _Statement(cell, node, known is not None, node.name not in later, places[node])
         later = later | {node.name}
         made = ast.Expr(_call("made", _count, node))
         woven = ast.If(ast.UnaryOp(ast.Not(), _call("is_patched", _count, node)), [node, made], [])
@@ -214,13 +231,14 @@ def _call(function: str, number: int, node: ast.stmt) -> ast.expr:
 def is_patched(number: int) -> bool:
     """Patches the live definition to the statement that is about to run. If that can't be, the statement runs."""
     statement = _statements.get(number)
-    if statement is None or statement.former is None or not settings.patches:
+    if statement is None or not statement.is_again or not settings.patches:
         return False
-    cell, node, former = statement.cell, statement.node, statement.former
+    cell, node = statement.cell, statement.node
     known = _live.get((id(cell.namespace), node.name))
     value = cell.namespace.get(node.name, _MISSING)
     if known is None:
         return False
+    former = known.cell
     earlier = value
     if not known.is_bound_to(value):
         # An earlier definition of the cell has the name, as overloads have until the implementation comes.
@@ -248,6 +266,7 @@ def is_patched(number: int) -> bool:
     if change.live is not None and change.live.history:
         chain = [Former(own_lines(change.text), change.live.history[0]), *chain][:_FORMERS]
     cell.formers[node.name] = chain
+    cell.origins[node.name] = tuple(dict.fromkeys(change.origins))
     _is_live_in(statement, number)
     return True
 
@@ -262,8 +281,9 @@ def _patch(change: Redefinition, cell: Cell, node: Definition) -> bool:
         return False
     finally:
         del redefinitions[change.path]
-    if not report or any(edit.code in _NOT_THERE for edit in report.edits):
-        for edit in [one for one in report.refused if one.code not in (None, "HS0105")][:1]:
+    lost = [edit for edit in report.edits if edit.code in _NOT_THERE]
+    if not report or lost:
+        for edit in [one for one in (*report.refused, *lost) if one.code not in (None, "HS0105")][:1]:
             # What raises raises once more when the statement runs.
             if edit.code != "HS0103":
                 _report(node.name, edit.code, edit.message)
@@ -320,6 +340,14 @@ def _has_changed(cell: Cell) -> None:
     if not cell.definitions() and cells.get(cell.path) is cell:
         del cells[cell.path]
     sys.modules["hotsplice._agent"].notify("module/loaded", {"path": cell.path})
+
+
+def take_for_live(cell: Cell, name: str, place: int) -> None:
+    """A cell that ran before anybody noted it has made what the name holds."""
+    key = (id(cell.namespace), name)
+    if key not in _live:
+        _live[key] = _Live(cell, cell.namespace[name], place)
+        cells[cell.path] = cell
 
 
 def is_replaced(path: str, text: str) -> None:

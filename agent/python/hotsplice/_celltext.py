@@ -33,6 +33,14 @@ def bodies(node: ast.stmt) -> list[list[ast.stmt]]:
     return [block for block in blocks if block]
 
 
+def certain(node: ast.stmt, within: list[set[str]]) -> set[str]:
+    """Names that a statement surely defines, if its blocks define those."""
+    if isinstance(node, ast.If) and node.orelse:
+        return within[0] & within[1]
+    # Whatever else happens, the body of the others begins.
+    return within[0] if within and not isinstance(node, ast.If | ast.Match) else set()
+
+
 def _nested(body: list[ast.stmt]) -> Iterator[Definition]:
     for node in body:
         if isinstance(node, DEFINITIONS):
@@ -41,14 +49,14 @@ def _nested(body: list[ast.stmt]) -> Iterator[Definition]:
             yield from _nested(inner)
 
 
-def _lines(node: Definition) -> tuple[int, int]:
+def lines_of(node: Definition) -> tuple[int, int]:
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return first, node.end_lineno or node.lineno
 
 
 def alone(text: str, node: Definition) -> str:
     """One definition at its own lines and indentation, and nothing else."""
-    first, end = _lines(node)
+    first, end = lines_of(node)
     before = "\n" * (first - 1) if not node.col_offset else "\n" * (first - 2) + "if True:\n"
     return before + "\n".join(text.split("\n")[first - 1 : end]) + "\n"
 
@@ -61,7 +69,7 @@ def with_definitions(text: str, changes: dict[Definition, str | None]) -> str:
     """A text with other definitions in the place of some, or with nothing."""
     lines = text.split("\n")
     for node in sorted(changes, key=lambda node: node.lineno, reverse=True):
-        first, end = _lines(node)
+        first, end = lines_of(node)
         new = changes[node]
         indentation = " " * node.col_offset
         if new is None:

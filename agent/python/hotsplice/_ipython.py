@@ -33,11 +33,10 @@ class _Inputs:
         self._shell.compile.cache, self._shell.compile.ast_parse = self._cache, self._parse
 
     def _begin(self, info: Any) -> None:
-        if self._magic == "capture":
+        magic, self._magic = self._magic, None
+        if magic == "capture" and not info.store_history:
             # It runs the rest of the cell as a cell of its own.
-            self._magic = None
             return
-        self._magic = None
         self._cell = (getattr(info, "cell_id", None),) if info.store_history and not info.silent else None
 
     def _note_name(self, source: str, *arguments: Any, **options: Any) -> Any:
@@ -94,6 +93,19 @@ def offer(shell: Any) -> None:
     shell.register_magic_function(_magic, "line", "hotsplice")
     if _inputs is None:
         _inputs = _Inputs(shell)
+        _adopt(shell)
+
+
+def _adopt(shell: Any) -> None:
+    """Cells that ran before, and the one that runs now, are as good as those that come."""
+    from . import _earlier
+
+    def at_the_end(_result: Any) -> None:
+        shell.events.unregister("post_run_cell", at_the_end)
+        _earlier.adopt(shell)
+
+    _earlier.adopt(shell)
+    shell.events.register("post_run_cell", at_the_end)
 
 
 def unload(shell: Any) -> None:

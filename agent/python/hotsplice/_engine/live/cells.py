@@ -23,7 +23,8 @@ def is_redefinition(path: str) -> bool:
 
 def names(cell: Any) -> tuple[str, ...]:
     """The names under which code of it may have been compiled."""
-    return (cell.filename, *filter(None, (getattr(cell, "former", None),)))
+    found: tuple[str, ...] = cell.filenames()
+    return found
 
 
 def is_of(filename: str, path: str) -> bool:
