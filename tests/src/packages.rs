@@ -1,6 +1,6 @@
 //! Packages that a test's process imports: installed once for each Python, by a pip that is found.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
@@ -25,4 +25,11 @@ pub fn folder(python: &Python, name: &str, requirements: &[String]) -> Option<Pa
         command.output().is_ok_and(|output| output.status.success())
     });
     (installed && std::fs::write(marker, wanted).is_ok()).then_some(folder)
+}
+
+/// The same folder under a name, in `folder`, by which it is known for what is installed: none of it is the project's.
+pub fn as_installed(packages: &Path, folder: &Path) -> PathBuf {
+    let site = folder.join("site-packages");
+    std::os::unix::fs::symlink(packages, &site).expect("a link");
+    site
 }

@@ -51,9 +51,7 @@ fn able() -> Vec<(&'static Python, std::path::PathBuf)> {
 fn start(workspace: &Workspace, python: &Python, installed: &Path, elsewhere: Option<&Path>) -> Program {
     workspace.write("work.py", WORK);
     let script = workspace.write("app.py", APP);
-    // What is installed is named so: then it is none of the project's.
-    let site = workspace.registry().parent().expect("a folder").join("site-packages");
-    std::os::unix::fs::symlink(installed, &site).expect("a link");
+    let site = packages::as_installed(installed, workspace.registry().parent().expect("a folder"));
     let path = [repository().join("agent/python"), site, workspace.path()];
     let mut command = Command::new(&python.path);
     command.arg(script).args(elsewhere).current_dir(workspace.path());
