@@ -98,7 +98,6 @@ try {
     await until("the new answer", async () => (await get(url)).startsWith("Welcome back"));
     assert.ok(Number((await get(url)).match(/\d+/)[0]) > before, "the counter went on");
     await code.lens("● live v1 · 1 process").waitFor();
-    await code.picture(path.join(pictures, "live.png"));
     assert.equal(await code.page.locator(".notification-toast").filter({ hasText: "is live" }).count(), 0, "only failures notify");
     assert.equal(await until("lines that are lit no more", litLines), 5, "the lines of the function light up once");
     assert.equal(fs.readFileSync(path.join(code.folder, "app.py"), "utf8"), APP, "nothing was saved");

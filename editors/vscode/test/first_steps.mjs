@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
+import { moving } from "./moving.mjs";
 import { freePort, get, given, Steps, until, VSCode } from "./vscode.mjs";
 
 const { launcher, browser, vsix, python, pictures } = given();
@@ -37,6 +38,22 @@ const code = await VSCode.start({
 const steps = new Steps(code, pictures);
 const answer = () => get(`http://127.0.0.1:${port}/`);
 
+const frames = [];
+/** Adds to the moving picture what is seen now, under what the application answers at this moment. */
+async function frame(seconds) {
+  const said = await answer();
+  await code.page.evaluate((text) => {
+    const line = document.createElement("div");
+    line.id = "caption";
+    line.textContent = text;
+    line.style.cssText =
+      "position:fixed;right:24px;bottom:48px;z-index:99999;padding:10px 16px;border-radius:6px;background:#1f2328;color:#fff;font:16px monospace;white-space:pre";
+    document.body.append(line);
+  }, `$ curl localhost:${port}\n${said}`);
+  frames.push({ picture: await code.page.screenshot({ animations: "disabled" }), seconds });
+  await code.page.evaluate(() => document.getElementById("caption").remove());
+}
+
 try {
   await steps.step("nothing of ours is there until a Python file is open", async () => {
     const servers = () => spawnSync("pgrep", ["-f", `${code.home}/.*hotsplice lsp`]).stdout.toString();
@@ -57,20 +74,38 @@ try {
     assert.equal(await until("its answer", answer), "Hello, visitor 1!");
     await code.processes(1);
     await code.picture(path.join(pictures, "first-running.png"));
+    await frame(2);
   });
 
   await steps.step("edit, Ctrl+., Hot-patch function", async () => {
     await code.replaceLine("app.py", LINE, '    return f"Welcome back, visitor {visits}!"');
     await code.lens("○ edited · Hot-patch").waitFor();
+    await frame(2);
     await code.codeAction("Hot-patch function `index`");
     await code.picture(path.join(pictures, "first-edited.png"));
+    await frame(2.5);
     const before = Number((await answer()).match(/\d+/)[0]);
     await code.press("Enter");
     const now = await until("the new answer", async () => (await answer()).match(/^Welcome back, visitor (\d+)!$/));
     assert.ok(Number(now[1]) > before, "the counter went on");
     await code.lens("● live v1 · 1 process").waitFor();
     await code.picture(path.join(pictures, "first-live.png"));
+    await frame(4);
     assert.equal(fs.readFileSync(path.join(code.folder, "app.py"), "utf8"), APP, "nothing was saved");
+  });
+
+  await steps.step("a moving picture shows it", async () => {
+    const picture = moving(frames);
+    fs.writeFileSync(path.join(pictures, "live.png"), picture);
+    const seen = await code.page.evaluate(async (text) => {
+      const data = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+      const decoder = new ImageDecoder({ data, type: "image/png" });
+      await decoder.tracks.ready;
+      const { frameCount } = decoder.tracks.selectedTrack;
+      const last = await decoder.decode({ frameIndex: frameCount - 1 });
+      return [frameCount, last.image.displayWidth, last.image.displayHeight];
+    }, picture.toString("base64"));
+    assert.deepEqual(seen, [4, 1280, 800]);
   });
 
   await steps.step("the lens and the key do it too", async () => {

@@ -148,6 +148,7 @@ try {
     await code.press("Control+Alt+Enter");
     await until("the new answer", async () => (await get(url)) === "by the terminal");
     await code.lens("● live v1 · 1 process").waitFor();
+    await code.picture(path.join(pictures, "terminal-live.png"));
     await clear();
   });
 
