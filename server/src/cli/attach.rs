@@ -2,7 +2,7 @@
 //!
 //! | way | works on |
 //! |---|---|
-//! | `sys.remote_exec` (PEP 768) | CPython 3.14 and later, as soon as the main thread runs Python code |
+//! | `sys.remote_exec` (PEP 768) | CPython 3.14 and later, as soon as the main thread runs Python code: first where it does not wait for something |
 //! | a thread that is started through ptrace (`hotsplice-attach`) | every version, a process that sleeps too |
 //! | an expression that a debugger evaluates | every version |
 
@@ -120,22 +120,36 @@ fn attach(pid: u32, agent: &Path, patience: Duration) -> Result<Entry, Failure> 
     let folder = registry::directory();
     registry::ensure(&folder).map_err(|error| refused(error.to_string()))?;
     let end = Instant::now() + patience;
-    if let Some(interpreter) = interpreter_that_takes_scripts(pid) {
+    let interpreter = interpreter_that_takes_scripts(pid);
+    let sleeps = sleeps(pid);
+    let send = |interpreter: &Path, end: Instant| {
         let script = folder.join(format!("attach-{pid}.py"));
         fs::write(&script, expression(agent)?).map_err(|error| refused(format!("{}: {error}", script.display())))?;
-        let sent = Command::new(&interpreter).args(["-I", "-c", SEND, &pid.to_string()]).arg(&script).output();
+        let sent = Command::new(interpreter).args(["-I", "-c", SEND, &pid.to_string()]).arg(&script).output();
         let found = match sent.is_ok_and(|sent| sent.status.success()) {
-            true => wait(pid, end.min(Instant::now() + WAKE))?,
+            true => wait(pid, end)?,
             false => None,
         };
-        if let Some(entry) = found {
+        if found.is_some() {
             let _ = fs::remove_file(&script);
-            return Ok(entry);
         }
-        // It sleeps, or it takes no scripts. If it comes to this one later, it listens already.
+        // If it comes to the script later, it listens already.
+        Ok::<_, Failure>(found)
+    };
+    if let Some(interpreter) = interpreter.as_deref().filter(|_| !sleeps)
+        && let Some(entry) = send(interpreter, end.min(Instant::now() + WAKE))?
+    {
+        return Ok(entry);
     }
     let statement = format!("exec({}, {{'__name__': '__hotsplice__'}})", json!(expression(agent)?));
-    hotsplice_attach::execute(pid, &statement).map_err(|error| refused(error.to_string()))?;
+    if let Err(error) = hotsplice_attach::execute(pid, &statement) {
+        // It may be let in by the other way, as soon as it wakes.
+        let found = match interpreter.as_deref().filter(|_| sleeps) {
+            Some(interpreter) => send(interpreter, end)?,
+            None => None,
+        };
+        return found.ok_or_else(|| refused(error.to_string()));
+    }
     wait(pid, end)?.ok_or_else(|| {
         let message = format!(
             "process {pid} has not taken the agent in yet: it will when it next runs Python code, unless it said why not \
@@ -159,6 +173,14 @@ fn wait(pid: u32, end: Instant) -> Result<Option<Entry>, Failure> {
         }
         std::thread::sleep(LOOK);
     }
+}
+
+/// Whether its main thread waits for something: a script that was sent to it would wait too.
+fn sleeps(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // Its name may have spaces and parentheses.
+    let state = stat.rsplit_once(')').and_then(|(_, fields)| fields.trim_start().chars().next());
+    matches!(state, Some('S' | 'D'))
 }
 
 /// The program that the process runs, if that is a Python of 3.14 or later by its name.

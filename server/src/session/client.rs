@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::SessionError;
+use super::naming::shorten;
 
 /// What a process tells without being asked.
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ impl Client {
     pub fn connect(entry: &Entry, role: &str, on_event: impl Fn(Event) + Send + 'static) -> Result<Self, SessionError> {
         let gone = |_| SessionError::Gone { pid: entry.pid };
         let stream = UnixStream::connect(&entry.socket).map_err(|_| match registry::replaced_by(entry) {
-            Some(command) => SessionError::Replaced { pid: entry.pid, command },
+            Some(command) => SessionError::Replaced { pid: entry.pid, command: shorten(&command) },
             None => SessionError::Gone { pid: entry.pid },
         })?;
         stream.set_write_timeout(Some(Duration::from_secs(10))).map_err(gone)?;

@@ -1,7 +1,21 @@
 //! What a person would call a process, by its command line.
 
+/// Some programs are started with kilobytes of options: nobody reads those in a list.
+const LONGEST: usize = 80;
+
+pub fn shorten(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
 /// The interpreter and its options are no news: `python -m flask run` is `flask run`.
 pub fn short_command(command: &[String]) -> String {
+    shorten(&whole_command(command))
+}
+
+fn whole_command(command: &[String]) -> String {
     let mut words: Vec<&str> = command.iter().map(String::as_str).collect();
     if words.first().is_some_and(|word| base_name(word).starts_with("python")) {
         words.remove(0);
@@ -55,6 +69,9 @@ mod tests {
         assert_eq!(name(&["python", "-u", "-W", "error", "/srv/app/main.py", "--port", "80"]), "main.py --port 80");
         assert_eq!(name(&["/venv/bin/python3", "/venv/bin/flask", "run"]), "flask run");
         assert_eq!(name(&["python3"]), "python");
+        let long = name(&["python3", "worker.py", &"--öption=1 ".repeat(200)]);
+        assert!(long.starts_with("worker.py --öption=1 ") && long.ends_with('…'), "{long}");
+        assert!(long.chars().count() <= 81, "{long}");
         let debugpy = "/x/debugpy/launcher/../../debugpy";
         let options = ["python", debugpy, "--connect", "127.0.0.1:1", "--configure-qt", "none", "--wait-for-client"];
         assert_eq!(name(&[&options[..], &["/srv/app.py", "-x"]].concat()), "app.py -x");
