@@ -2,13 +2,14 @@
 
 import inspect
 from collections import Counter
+from functools import partial
 from types import CellType, FunctionType
 
 from ..errors import Refusal
 from ..live import lookup, objects
 from ..live.code import compile_text, docstring, functions_by_place, pair
 from ..native import native
-from . import code_tables, conform, defaults
+from . import code_tables, conform, defaults, left_behind
 
 
 class CodeChange:
@@ -130,17 +131,25 @@ def plan(changes, file_change, plan):
             functions = by_code.get(key, ())
             if key in change.roots:
                 change.functions.extend(functions)
+            # Closures that an earlier patch did not fit.
+            former = left_behind.of(old)
             if old == new:
+                plan.afterwards.append(partial(left_behind.keep, new, former))
                 continue
-            texts = docstring(old), docstring(new)
-            change.replaced.append((old, new, owner, None if texts[0] == texts[1] else texts))
-            for function in functions:
-                parts, missing = new_parts(function, old, new, owner)
+            staying = []
+            for code in (old, *former):
+                texts = docstring(code), docstring(new)
+                change.replaced.append((code, new, owner, None if texts[0] == texts[1] else texts))
+            for function in (*functions, *(one for found in native.functions_of(former) for one in found)):
+                parts, missing = new_parts(function, function.__code__, new, owner)
                 if missing:
+                    staying.append(function.__code__)
                     for name in missing:
                         lacking[name] = lacking.get(name, 0) + 1
                 else:
                     plan.function(function, **parts)
+            if staying:
+                plan.afterwards.append(partial(left_behind.keep, new, staying))
         if change.replaced:
             file_change.retired.extend((old, change.unit) for old, *_ in change.replaced)
         for outcome in file_change.outcomes_of(change.unit):

@@ -1,12 +1,13 @@
 """Right line numbers for definitions that only moved: their code stays, its first line changes in place."""
 
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
 from ..live import lookup
 from ..live.code import pair, tree
 from ..native import native
-from . import code_tables
+from . import code_tables, left_behind
 
 
 def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
@@ -62,6 +63,8 @@ def _exchange(moved: list[tuple[FunctionType, int]], tables: Any, plan: Any) -> 
     for (_, new), functions in zip(pairs, native.functions_of([old for old, _ in pairs])):
         for function in functions:
             plan.function(function, code=new)
+    for old, new in pairs:
+        plan.afterwards.append(partial(left_behind.keep, new, left_behind.of(old)))
     code_tables.move(tables, {id(old): new for old, new in pairs}, plan)
 
 

@@ -2,11 +2,16 @@
 
 import ast
 import enum
+from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
 from ..evaluate import syntax
+from ..live.code import fingerprint
 from ..live.files import live_file
+
+# The merger of a file, a name that is new in it, a merger that has lost the name with what it held, and what the new text made of it.
+_Candidate = tuple[Any, str, tuple[Any, Any], Any]
 
 _OWN = {"__module__", "__dict__", "__weakref__", "__doc__", "__qualname__", "__static_attributes__", "__firstlineno__"}
 
@@ -24,29 +29,57 @@ def find(mergers: list[Any]) -> None:
         # It binds what nothing in its file binds any more; an import may.
         for name in {*outcome.edit["binds"], *outcome.edit["definition"].split(", ")}
     ]
-    for merger in mergers if gone else ():
-        for name, outcome in merger.bound.items():
-            made = merger.shadow.globals.get(name)
-            if outcome.edit["what"] not in _DEFINING:
+    found = [one for merger in mergers if gone for one in _candidates(merger, gone)]
+    for merger, name, (source, live), made in _paired(found):
+        merger.moved[name] = live
+        if not isinstance(live, FunctionType):
+            text = live_file(source.change.path).text
+            merger.moved_attributes[name] = _attributes(text, name)
+            merger.moved_names[name] = names_given(text, name)
+        merger.moved_from.add(id(source.namespace.globals))
+        merger.stand_ins[id(made)] = live
+        if isinstance(live, enum.EnumMeta) and isinstance(made, enum.EnumMeta):
+            known = live.__members__
+            merger.stand_ins.update(
+                (id(member), known[key]) for key, member in made.__members__.items() if key in known
+            )
+
+
+def _candidates(merger: Any, gone: list[Any]) -> Iterator[_Candidate]:
+    """What is new in a file, with each definition that it may have been elsewhere."""
+    for name, outcome in merger.bound.items():
+        made = merger.shadow.globals.get(name)
+        if outcome.edit["what"] not in _DEFINING:
+            continue
+        # It may have been imported from where it stood.
+        held = merger.namespace.globals.get(name)
+        for source, former, live in gone:
+            if former != name or source is merger or (held is not None and held is not live):
                 continue
-            # It may have been imported from where it stood.
-            held = merger.namespace.globals.get(name)
-            for source, former, live in gone:
-                if former != name or source is merger or (held is not None and held is not live):
-                    continue
-                if made is not live and _is_own(live, source.namespace) and _fits(live, made):
-                    merger.moved[name] = live
-                    if not isinstance(live, FunctionType):
-                        text = live_file(source.change.path).text
-                        merger.moved_attributes[name] = _attributes(text, name)
-                        merger.moved_names[name] = names_given(text, name)
-                    merger.moved_from.add(id(source.namespace.globals))
-                    merger.stand_ins[id(made)] = live
-                    if isinstance(live, enum.EnumMeta) and isinstance(made, enum.EnumMeta):
-                        known = live.__members__
-                        merger.stand_ins.update(
-                            (id(member), known[key]) for key, member in made.__members__.items() if key in known
-                        )
+            if made is not live and _is_own(live, source.namespace) and _fits(live, made):
+                yield merger, name, (source, live), made
+
+
+def _paired(found: list[_Candidate]) -> Iterator[_Candidate]:
+    """A definition has gone to one place only: where several files lose and gain one of a name, what they consist of tells them apart."""
+    remaining = sorted(found, key=lambda one: -_likeness(one[2][1], one[3]))
+    while remaining:
+        one = remaining[0]
+        merger, name, (_, live), made = one
+        rivals = [other for other in remaining if (other[0] is merger and other[1] == name) or other[2][1] is live]
+        remaining = [other for other in remaining if not any(other is rival for rival in rivals)]
+        if len(rivals) == 1 or _likeness(live, made):
+            yield one
+
+
+def _likeness(live: Any, made: Any) -> int:
+    """How many functions two definitions have in common, and which attributes."""
+    if type(live) is FunctionType:
+        return int(fingerprint(live.__code__) == fingerprint(made.__code__))
+    before, after = live.__dict__, made.__dict__
+    common = [name for name in after if name in before and name not in _OWN]
+    functions = [name for name in common if type(before[name]) is type(after[name]) is FunctionType]
+    return len(common) + sum(fingerprint(before[one].__code__) == fingerprint(after[one].__code__) for one in functions)
 
 
 def names_given(text: str, name: str) -> set[str]:
