@@ -100,7 +100,7 @@ class Bench:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def judge(self, one: Situation) -> tuple[str, str]:
-        """What became of it, and how: same, reported, refused, no measure, different, failed."""
+        """What became of it, and how: same, reported, false alarm, refused, no measure, different, failed."""
         self.used += 1
         name = f"s{self.used}"
         before, after = one.versions()
@@ -135,7 +135,8 @@ class Bench:
         reported = owners_told(one, after, edits)
         # What is new is used as the rest was.
         if failed := self.live.ask("drive", name=name, source=after.added):
-            return "different", f"{failed} ({shown})"
+            new = {unit.number for unit in one.units if unit.before is None}
+            return "reported" if reported & {*new, -1} else "different", f"{failed} ({shown})"
         got = self.live.ask("probe", name=name, probes=[probe for _, probe in asked])
         differing = [
             (number, f"{probe} is {new}, should be {old}")
@@ -145,8 +146,12 @@ class Bench:
         for number, difference in differing:
             if number not in reported and -1 not in reported:
                 return "different", f"{difference} ({shown})"
-        if reported:
-            return "reported" if differing else "false alarm", ", ".join(sorted(c for c in codes - INFORMATION if c))
+        if differing:
+            return "reported", ", ".join(sorted(code for code in codes - INFORMATION if code))
+        # A name that is gone, and nothing else: what is said of it is no caveat.
+        caveats = [edit for edit in edits if edit["verdict"] == "caveat" and edit["code"] not in INFORMATION]
+        if caveats:
+            return "false alarm", ", ".join(sorted({f"{edit['code']} {edit['kind']}" for edit in caveats}))
         return "same", ""
 
 
@@ -177,7 +182,7 @@ def owners_told(one: Situation, after: Version, edits: list[dict[str, Any]]) -> 
 
 def kind_of(how: str) -> str:
     """A difference without its numbers: what is to be counted together."""
-    return re.sub(r"\d+", "#", how)[:60]
+    return re.sub(r"(?<!HS)\b\d+|(?<=[a-z])\d+", "#", how)[:60]
 
 
 class Run:
@@ -254,7 +259,9 @@ def main() -> int:
                 reasons[f"{outcome}: {kind_of(how)}"] += 1
     finally:
         run.close()
-        print(f"done {sum(outcomes.values())}: {dict(outcomes)}")
+        alike = outcomes["same"] + outcomes["false alarm"]
+        share = f"{outcomes['false alarm']} of {alike} that are as in a fresh process were reported"
+        print(f"done {sum(outcomes.values())}: {dict(outcomes)}; {share} ({outcomes['false alarm'] / (alike or 1):.0%})")
         if given.v:
             for reason, count in reasons.most_common(60):
                 print(f"{count:5} {reason}")

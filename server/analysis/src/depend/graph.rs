@@ -99,7 +99,7 @@ impl<'a> Graph<'a> {
         }
         for (name, class) in &self.classes {
             let makers = self.makers(name).into_iter().flat_map(|maker| self.called(maker, Context::default()));
-            for made in MAKING.iter().flat_map(|method| self.method(name, method, 0)).chain(makers) {
+            for made in self.made_by(name).into_iter().chain(makers) {
                 callers.entry(made).or_default().push((*name).to_owned());
             }
             // Of a metaclass.
@@ -254,6 +254,11 @@ impl<'a> Graph<'a> {
             found.extend(of_objects.flatten().filter(|name| self.foreign_properties.contains(name)));
         }
         found
+    }
+
+    /// What runs when a class is called.
+    pub fn made_by(&self, class: &str) -> Vec<String> {
+        MAKING.iter().flat_map(|method| self.method(class, method, 0)).collect()
     }
 
     /// What makes the values of a class's fields, inherited ones too.

@@ -26,7 +26,7 @@ impl<'a> Comparison<'a> {
         edited.extend(self.foreign.calls(&self.new.file.items));
         let in_classes = self.edits.iter().chain(&self.removals).filter_map(|edit| edit.scope.first());
         self.touched = in_classes.filter(|name| self.is_class(name)).cloned().collect();
-        for class in self.new.file.items.iter().filter(|item| item.is_class()) {
+        for class in self.definitions().filter(|item| item.is_class()) {
             let bases = class.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);
             if bases.iter().any(|base| self.touched.contains(base)) {
                 self.touched.insert(class.name.clone());
@@ -35,6 +35,10 @@ impl<'a> Comparison<'a> {
         let new = self.new;
         let mut graph = Graph::new(&new.file.items, self.foreign.properties(&new.file.items));
         graph.dynamic = self.foreign.dynamic(&new.file.items);
+        if edited.iter().any(|name| self.is_class(name)) {
+            let live = graph_of_live(self.live);
+            edited.retain(|name| !self.is_made_alike(name, &graph, &live));
+        }
         let changed = self.changed_values(&graph, &edited);
         let mut called = graph.running(&edited, &changed);
         self.running = called.clone();
@@ -99,6 +103,23 @@ impl<'a> Comparison<'a> {
         changed
     }
 
+    /// Those of the module, in blocks too.
+    fn definitions(&self) -> impl Iterator<Item = &'a Node> + use<'a> {
+        flattened(&self.new.file.items).into_iter().map(|(node, _)| node)
+    }
+
+    /// Whether calling a class makes what it made before: only its bases are others, and they are made in the same way.
+    fn is_made_alike(&self, class: &str, graph: &Graph<'a>, live: &Graph<'a>) -> bool {
+        let of_class = |edit: &&Edit| edit.scope.is_empty() && edit.definition == class;
+        let headers: Vec<&Edit> = self.edits.iter().filter(of_class).collect();
+        let Some(node) = self.definitions().find(|item| item.is_class() && item.name == class) else { return false };
+        let is_decorated = node.definition.as_ref().is_none_or(|parts| !parts.decorator_reads.is_empty());
+        !is_decorated
+            && !headers.is_empty()
+            && headers.iter().all(|edit| edit.kind == Kind::ClassHeader && edit.parts == [Part::Bases])
+            && graph.made_by(class) == live.made_by(class)
+    }
+
     /// Functions and classes of the module, and methods (`Table.fill`), with any edit in them.
     fn edited_definitions(&self) -> HashSet<String> {
         let is_definition = |edit: &&Edit| {
@@ -107,18 +128,18 @@ impl<'a> Comparison<'a> {
                 && (matches!(edit.what, What::Function | What::Class) || !edit.scope.is_empty())
                 && (edit.parts.is_empty() || edit.parts.iter().any(is_seen))
         };
-        let is_class = |name: &str| self.new.file.items.iter().any(|item| item.is_class() && item.name == name);
+        let class_of = |name: &str| self.definitions().find(|item| item.is_class() && item.name == name);
+        let is_class = |name: &str| class_of(name).is_some();
         let name_of = |edit: &Edit| match edit.scope.as_slice() {
             [] => Some(edit.definition.clone()),
             // Of a class's members only functions run.
             [class] if is_class(class) => (edit.what == What::Function).then(|| edit.definition.clone()),
             [class, method, inside @ ..] if is_class(class) => {
-                let class_node = self.new.file.items.iter().find(|item| item.is_class() && item.name == *class)?;
-                let function = class_node.body.iter().find(|item| item.is_function() && item.name == *method)?;
+                let function = class_of(class)?.body.iter().find(|item| item.is_function() && item.name == *method)?;
                 runs_inside(function, &inner_path(inside, edit)).then(|| format!("{class}.{method}"))
             }
             [function, inside @ ..] => {
-                let node = self.new.file.items.iter().find(|item| item.is_function() && item.name == *function);
+                let node = self.definitions().find(|item| item.is_function() && item.name == *function);
                 // A function that it only makes runs the new code by itself.
                 node.is_none_or(|node| runs_inside(node, &inner_path(inside, edit))).then(|| function.clone())
             }
@@ -280,7 +301,7 @@ impl<'a> Comparison<'a> {
         let keeps_calls = self.keeps_what_calls_gave(node, &called.graph, &called.called, dirty);
         // What a function of the file makes of another one is a wrapper, mostly; a class it looks at.
         let is_used = |(by, name): &(String, String)| {
-            let is_own = || self.new.file.items.iter().any(|item| item.is_function() && item.name == *by);
+            let is_own = || self.definitions().any(|item| item.is_function() && item.name == *by);
             let is_touched = self.touched.contains(name);
             (EAGER.contains(&by.as_str()) && (is_touched || is_edited(name)))
                 || (is_touched && is_own())

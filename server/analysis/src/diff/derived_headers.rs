@@ -4,7 +4,7 @@ use super::Comparison;
 use super::derived::Dirty;
 use super::edits::{edit, header_run};
 use super::scope::Scope;
-use crate::tree::{Node, Nodes};
+use crate::tree::{Node, Nodes, flattened};
 use hotsplice_channel::patch::{Change, Kind, Part};
 
 impl<'a> Comparison<'a> {
@@ -71,7 +71,7 @@ impl<'a> Comparison<'a> {
 
     /// Whether a name is a class's, before and after.
     pub(super) fn is_class(&self, name: &str) -> bool {
-        let has = |items: &Nodes| items.iter().any(|item| item.is_class() && item.name == name);
+        let has = |items: &Nodes| flattened(items).iter().any(|(item, _)| item.is_class() && item.name == name);
         has(&self.live.file.items) && has(&self.new.file.items)
     }
 
