@@ -159,6 +159,23 @@ def _only(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
     return found
 
 
+def _without_contexts(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Of a loop, which is evaluated as a whole: what is entered and left in it gives no name anything."""
+    found: list[ast.stmt] = []
+    for statement in statements:
+        if isinstance(statement, ast.With) and not any(syntax.bound(item) for item in statement.items):
+            found += _without_contexts(statement.body)
+        else:
+            found.append(_loop(copy.copy(statement)))
+    return found
+
+
+def _loop(statement: Any) -> Any:
+    if isinstance(statement, (ast.For, ast.While)):
+        statement.body, statement.orelse = _without_contexts(statement.body), _without_contexts(statement.orelse)
+    return statement
+
+
 def _concerns(statement: ast.stmt, name: str) -> bool:
     if name in syntax.bound(statement) or name in (syntax.updated(statement), syntax.item_owner(statement)):
         return True
@@ -184,7 +201,7 @@ def _reduced(statement: Any, name: str) -> ast.stmt:
             handler.body = _only(handler.body, name) or [syntax.nothing(statement)]
         statement.orelse = _only(statement.orelse, name)
         statement.finalbody = _only(statement.finalbody, name)
-    result: ast.stmt = statement
+    result: ast.stmt = _loop(statement)
     return result
 
 
