@@ -237,6 +237,7 @@ class Merger:
             return bindings.take_member(self, outcome, scope, name, old, new)
         if edit["what"] == "function" and edit["change"] in ("changed", "added"):
             references.move_member(self, (*scope, name), old, new, outcome)
+            wrapped.merge_definition(self, edit, new)
         return False
 
     def show_others(self, others):
@@ -413,6 +414,7 @@ class Merger:
                 references.move_object(self, name, old, new, outcome)
             elif old is not MISSING:
                 references.move_binding(self, name, old, new, outcome)
+                wrapped.merge_definition(self, edit, new)
 
     def _take_in_moved(self, name):
         live, made = self.moved[name], self.shadow.globals[name]
@@ -480,6 +482,7 @@ class Merger:
             references.move_object(self, name, old, new, outcome)
         elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:
             references.move_member(self, (*scope, name), old, new, outcome)
+            wrapped.merge_definition(self, edit, new)
 
 
 def _is_definition(made, edit):
