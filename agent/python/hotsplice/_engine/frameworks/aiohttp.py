@@ -10,9 +10,11 @@ _AT_START = ("on_startup", "cleanup_ctx")
 
 
 def observe(patch: Any) -> None:
-    apps = [app for app in native.objects_of_type(web.Application) if app.frozen]
+    edited = patch.taking(1)
+    # Looking for applications is a pass over the heap.
+    apps = [app for app in native.objects_of_type(web.Application) if app.frozen] if edited else []
     started = {id(one) for app in apps for name in _AT_START for one in getattr(app, name)}
-    for outcome, functions in patch.functions():
+    for outcome, functions in edited:
         if functions & started:
             outcome.caveat("HS0403", "it ran when the application started and does not run again: start it again")
     for outcome, registrars in patch.registrations():

@@ -8,12 +8,16 @@ from ..native import native
 
 
 def observe(patch: Any) -> None:
-    if not any(app._got_first_request.get("setup_server") for app in native.objects_of_type(Dash)):
-        return
-    for outcome, registrars in patch.registrations():
-        is_callback = any(isinstance(one, Dash) for one in registrars) or "callback" in outcome.edit["reads"]
-        if is_callback and (outcome.edit["change"] in ("added", "removed") or "decorators" in outcome.edit["parts"]):
-            outcome.caveat(
-                "HS0403",
-                "the application has given its callbacks to browsers: start it again, and load its pages again",
-            )
+    edited = [outcome for outcome, registrars in patch.registrations() if _is_callback(outcome.edit, registrars)]
+    # Looking for applications is a pass over the heap.
+    apps = native.objects_of_type(Dash) if edited else []
+    for outcome in edited if any(app._got_first_request.get("setup_server") for app in apps) else ():
+        outcome.caveat(
+            "HS0403",
+            "the application has given its callbacks to browsers: start it again, and load its pages again",
+        )
+
+
+def _is_callback(edit: Any, registrars: Any) -> bool:
+    is_callback = any(isinstance(one, Dash) for one in registrars) or "callback" in edit["reads"]
+    return is_callback and (edit["change"] in ("added", "removed") or "decorators" in edit["parts"])

@@ -3,10 +3,13 @@
 import ast
 from collections.abc import Callable, Iterator
 from functools import partial
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from typing import Any
 
 from ..live import lookup
 from ..live.code import join
+
+_GENERATORS = CO_GENERATOR | CO_ASYNC_GENERATOR
 
 
 class Observed:
@@ -53,6 +56,23 @@ class Observed:
                     ids = {id(function) for function in code_change.functions}
                     for outcome in change.outcomes_of(code_change.unit):
                         yield outcome, ids
+
+    def taking(self, *counts: int) -> list[tuple[Any, set[int]]]:
+        """Those of functions that take so many arguments, and of generators: what may run at the start."""
+        found = []
+        for change in self._transaction.files:
+            for code_changes in change.code_changes.values():
+                for code_change in code_changes:
+                    codes = [function.__code__ for function in code_change.functions]
+                    if any(code.co_argcount in counts or code.co_flags & _GENERATORS for code in codes):
+                        ids = {id(function) for function in code_change.functions}
+                        found += [(outcome, ids) for outcome in change.outcomes_of(code_change.unit)]
+        return found
+
+    def is_of_bodies(self) -> bool:
+        """Whether nothing but functions have other bodies."""
+        edits = [outcome.edit for change in self._transaction.files for outcome in change.outcomes]
+        return all(edit["change"] == "changed" and set(edit["parts"]) == {"body"} for edit in edits)
 
     def named(self, outcome: Any) -> list[Any]:
         """What the names mean that a statement reads."""

@@ -14,7 +14,9 @@ def observe(patch: Any) -> None:
     """A plugin that is registered gets and loses hooks with its class."""
     edited = {id(one) for cls, _ in patch.classes_below(object) for one in with_subclasses(cls)}
     edited |= {id(namespace.module) for namespace in patch.namespaces()}
-    for manager in native.objects_of_type(*with_subclasses(PluginManager)):
+    # A pass over the heap; other bodies are no other hooks.
+    managers = [] if patch.is_of_bodies() else native.objects_of_type(*with_subclasses(PluginManager))
+    for manager in managers:
         for plugin in manager.get_plugins():
             if id(type(plugin)) in edited or id(plugin) in edited:
                 patch.after(partial(_register_again, manager, plugin))

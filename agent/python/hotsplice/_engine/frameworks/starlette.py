@@ -131,12 +131,16 @@ def _forget_schemas():
 
 def observe(patch):
     """What runs when an application starts has run."""
+    edited = patch.taking(0)
+    # Looking for applications is a pass over the heap.
+    if not edited:
+        return
     apps = [app for app in native.objects_of_type(*with_subclasses(Starlette)) if app.middleware_stack is not None]
     started = set()
     for router in (app.router for app in apps):
         for one in (*getattr(router, "on_startup", ()), *_lifespans(getattr(router, "lifespan_context", None))):
             started.add(id(inspect.unwrap(one)))
-    for outcome, functions in patch.functions() if started else ():
+    for outcome, functions in edited if started else ():
         if functions & started:
             outcome.caveat("HS0403", "it ran when the application started and does not run again: start it again")
 
