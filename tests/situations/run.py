@@ -261,7 +261,9 @@ def main() -> int:
         run.close()
         alike = outcomes["same"] + outcomes["false alarm"]
         share = f"{outcomes['false alarm']} of {alike} that are as in a fresh process were reported"
-        print(f"done {sum(outcomes.values())}: {dict(outcomes)}; {share} ({outcomes['false alarm'] / (alike or 1):.0%})")
+        print(
+            f"done {sum(outcomes.values())}: {dict(outcomes)}; {share} ({outcomes['false alarm'] / (alike or 1):.0%})"
+        )
         if given.v:
             for reason, count in reasons.most_common(60):
                 print(f"{count:5} {reason}")

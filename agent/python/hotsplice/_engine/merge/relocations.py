@@ -10,7 +10,7 @@ from ..evaluate import syntax
 from ..live.code import fingerprint
 from ..live.files import live_file
 
-# The merger of a file, a name that is new in it, a merger that has lost the name with what it held, and what the new text made of it.
+# A file that has gained a name, the name, a file that has lost it with what it held, and what the new text made.
 _Candidate = tuple[Any, str, tuple[Any, Any], Any]
 
 _OWN = {"__module__", "__dict__", "__weakref__", "__doc__", "__qualname__", "__static_attributes__", "__firstlineno__"}
@@ -61,7 +61,7 @@ def _candidates(merger: Any, gone: list[Any]) -> Iterator[_Candidate]:
 
 
 def _paired(found: list[_Candidate]) -> Iterator[_Candidate]:
-    """A definition has gone to one place only: where several files lose and gain one of a name, what they consist of tells them apart."""
+    """A definition has gone to one place only: of several of one name, what they consist of tells which."""
     remaining = sorted(found, key=lambda one: -_likeness(one[2][1], one[3]))
     while remaining:
         one = remaining[0]
