@@ -97,6 +97,66 @@ fn computed_values_and_decorators_run_again_when_that_is_chosen() {
     }
 }
 
+const FIELDS: &str = "\
+import sys
+from dataclasses import dataclass, field
+
+@dataclass
+class Options:
+    size: int = 1
+    name: str = 'a'
+
+@dataclass
+class Wide(Options):
+    size: int = 1
+
+@dataclass(frozen=True)
+class Point:
+    x: int = 0
+
+options, other, wide, point = Options(), Options(7), Wide(), Point()
+print('ready', flush=True)
+for line in sys.stdin:
+    print(options, other, wide, point, Options(), flush=True)
+";
+
+#[test]
+fn objects_take_the_new_default_of_a_field_when_that_is_chosen() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let path = workspace.write("app.py", FIELDS);
+        let mut program = workspace.run(python, &[&path.display().to_string()]);
+        program.wait_line("ready");
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        editor.open(&path, FIELDS);
+        let edited = FIELDS.replacen("size: int = 1", "size: int = 2", 1).replace("x: int = 0", "x: int = 5");
+        editor.change(&path, &edited);
+        editor.patch_file(&path);
+        let wanted = [(5, "HS0410".to_owned()), (14, "HS0410".to_owned())];
+        editor.wait_notification("textDocument/publishDiagnostics", |shown| codes(shown) == wanted);
+        program.send("");
+        assert_eq!(
+            program.line(),
+            "Options(size=1, name='a') Options(size=7, name='a') Wide(size=1, name='a') Point(x=0) Options(size=2, name='a')"
+        );
+        editor.choose(&path, 5, "Give existing objects the new default");
+        editor.wait_notification("textDocument/publishDiagnostics", |shown| !codes(shown).contains(&wanted[0]));
+        program.send("");
+        assert_eq!(
+            program.line(),
+            "Options(size=2, name='a') Options(size=7, name='a') Wide(size=1, name='a') Point(x=0) Options(size=2, name='a')"
+        );
+
+        // From the command line, by the line of the field.
+        workspace.write("app.py", &edited);
+        let taken = workspace.call(&["patch", "app.py", "--again", "15"]).expect(0);
+        assert!(taken.text().contains("HS0411"), "{}", taken.text());
+        program.send("");
+        assert!(program.line().contains("Point(x=5)"));
+    }
+}
+
 #[test]
 fn a_kept_value_is_given_up_when_that_is_chosen() {
     let workspace = Workspace::new();

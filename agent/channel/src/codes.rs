@@ -89,6 +89,8 @@ codes! {
     DECORATED_TWICE "HS0407" Caveat "decorators ran again and left more than a registration";
     OBJECT_PRESERVED "HS0408" Caveat "an object with state of its own is preserved, not made again";
     ORDER_KEPT "HS0409" Caveat "what registers itself was put into another order; what it registered was not";
+    DEFAULTS_FORMER "HS0410" Caveat "objects hold the former default of a field; they can take the new one";
+    DEFAULTS_TAKEN "HS0411" Information "objects were given the new default of a field";
     NOT_REACHED "HS0413" Caveat "the module's own statements have not come to this line yet";
     RESULTS_KEPT "HS0414" Caveat "what the program's own cache holds came of the old code; it stays";
 

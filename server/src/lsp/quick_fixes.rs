@@ -66,6 +66,9 @@ fn ways_on(
         codes::OBJECT_PRESERVED => {
             ways.push((format!("Make `{name}` again in the process"), commands::RUN_AGAIN, place));
         }
+        codes::DEFAULTS_FORMER => {
+            ways.push(("Give existing objects the new default".to_owned(), commands::RUN_AGAIN, place));
+        }
         codes::VALUE_KEPT => {
             ways.push((format!("Keep the process's value of `{name}`"), commands::KEEP_VALUE, place.clone()));
             ways.push((format!("Give `{name}` the value of the text"), commands::RUN_AGAIN, place));

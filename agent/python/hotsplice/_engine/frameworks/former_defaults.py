@@ -1,6 +1,8 @@
-"""Objects that modules hold and that were made with a default of a field which is another one now."""
+"""Objects that were made with a default of a field which is another one now: those of modules are reported."""
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import FunctionType, MemberDescriptorType
 from typing import Any
 
@@ -13,16 +15,68 @@ _MISSING = object()
 _FIELDS = ("__dataclass_fields__", "__pydantic_fields__")
 
 
-def report_former(outcomes: Any, scope: tuple[str, ...], cls: type, before: dict[str, Any], after: Any) -> None:
-    """Reports which objects of modules hold the former default of a field: a fresh process makes them with the new."""
+# (id of a class, field) → the class, and defaults that the field had before: what objects that exist may hold.
+_former: dict[tuple[int, str], "tuple[weakref.ref[type], list[Any]]"] = {}
+
+
+def report_former(
+    outcomes: Any, scope: tuple[str, ...], cls: type, before: dict[str, Any], after: Any, later: Callable[[Any], None]
+) -> None:
+    """Reports which objects of modules hold the former default of a field: a fresh process makes them with the new.
+
+    ``later`` takes what is to be done once the patch is live.
+    """
     changed = [name for name in before if name in after and not equal(before[name], after[name])]
     for name in changed if native.objects_of_type(*lookup.with_subclasses(cls)) else ():
+        later(partial(_remember, cls, name, before[name]))
         holders = _holding(cls, name, before[name])
         for outcome in outcomes if holders else ():
             if tuple(outcome.edit["scope"]) == scope and name in outcome.edit["binds"]:
                 outcome.caveat(
-                    "HS0403", f"{', '.join(holders)}: made with the former default of {name}; make it again if you want"
+                    "HS0410",
+                    f"{', '.join(holders)}: made with the former default of {name}; "
+                    "give existing objects the new one if you want",
                 )
+
+
+def take_new(
+    outcomes: Any,
+    scope: tuple[str, ...],
+    cls: type,
+    defaults: Callable[[Any], dict[str, Any]],
+    give: Callable[[Any, str, Any], None],
+    later: Callable[[Any], None],
+) -> None:
+    """Where a field is asked to be run again: objects that hold a former default of it get the one that it has now."""
+    for outcome in outcomes:
+        if outcome.edit["change"] != "stale" or tuple(outcome.edit["scope"]) != scope:
+            continue
+        for name in outcome.edit["binds"]:
+            known, former = _former.get((id(cls), name), (None, []))
+            now = defaults(cls).get(name, _MISSING)
+            if known is None or known() is not cls or now is _MISSING:
+                continue
+            # One that is derived may have a default of its own.
+            found = [
+                one
+                for one in native.objects_of_type(*lookup.with_subclasses(cls))
+                if equal(defaults(type(one)).get(name, _MISSING), now)
+                and any(equal(_held(one, name), value) for value in former)
+            ]
+            for one in found:
+                give(one, name, now)
+            later(partial(_former.pop, (id(cls), name), None))
+            objects = "1 object was" if len(found) == 1 else f"{len(found)} objects were"
+            outcome.note("applied", "HS0411", f"{objects} given the new default of {name}")
+
+
+def _remember(cls: type, name: str, value: Any) -> None:
+    key = (id(cls), name)
+    known, former = _former.get(key, (None, []))
+    if known is None or known() is not cls:
+        _former[key] = (weakref.ref(cls, lambda _: _former.pop(key, None)), [value])
+    elif not any(equal(value, one) for one in former):
+        former.append(value)
 
 
 def _holding(cls: type, field: str, value: Any) -> list[str]:

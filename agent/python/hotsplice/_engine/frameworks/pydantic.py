@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 from ..live.lookup import with_subclasses
 from ..native import native
 from . import change_classes
-from .former_defaults import report_former
+from .former_defaults import report_former, take_new
 
 # Models of these packages are made of their own only.
 _OTHERS = ("pydantic.", "fastapi.")
@@ -31,7 +31,17 @@ def observe(patch: Any) -> None:
             _say_lacking(cls, outcome)
             held = {name: _fields(cls)[name].default for name in outcome.edit["binds"] if name in _fields(cls)}
             if outcome.edit["change"] == "changed" and held:
-                report_former([outcome], tuple(outcome.edit["scope"]), cls, held, dict.fromkeys(held))
+                report_former([outcome], tuple(outcome.edit["scope"]), cls, held, dict.fromkeys(held), patch.after)
+            give = partial(_give_later, patch)
+            take_new([outcome], tuple(outcome.edit["scope"]), cls, _defaults, give, patch.after)
+
+
+def _defaults(model: Any) -> dict[str, Any]:
+    return {name: info.default for name, info in _fields(model).items() if info.default is not PydanticUndefined}
+
+
+def _give_later(patch: Any, instance: Any, name: str, value: Any) -> None:
+    patch.after(partial(instance.__dict__.__setitem__, name, value))
 
 
 def _say_lacking(cls: Any, outcome: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from .. import frameworks
 from ..evaluate.sandbox import guarded
 from ..frameworks.entries import equal
-from ..frameworks.former_defaults import report_former
+from ..frameworks.former_defaults import report_former, take_new
 from ..live import lookup
 from ..native import native
 from . import dataclass_fields, edited
@@ -26,7 +26,9 @@ def follow(merger: Any, live: type, made: type, scope: tuple[str, ...], point_ce
             if kind.differ(live, made):
                 _follow_in_subclasses(merger, kind, live, made, point_cells)
             _fill_instances(merger, kind, live, made, scope)
-            report_former(merger.change.outcomes, scope, live, kind.defaults(live), kind.defaults(made))
+            outcomes, plan = merger.change.outcomes, merger.plan
+            report_former(outcomes, scope, live, kind.defaults(live), kind.defaults(made), plan.afterwards.append)
+            take_new(outcomes, scope, live, kind.defaults, partial(plan.add, "attribute-set"), plan.afterwards.append)
 
 
 def hand_down(merger: Any, live: type, scope: tuple[str, ...], name: str, old: Any, new: Any) -> None:
