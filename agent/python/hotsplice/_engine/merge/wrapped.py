@@ -43,7 +43,7 @@ def merge(merger, old, new, depth=4):
 
 
 def merge_definition(merger, edit, new):
-    """Where a wrapper does not show what it wraps: the definition's own function has all of the new one all the same."""
+    """Where a wrapper does not show what it wraps, the definition's own function has all of the new one too."""
     code_change = merger.code_change(edit) if edit["what"] == "function" else None
     if code_change is None or len(code_change.live) != 1 or not _SEEN & set(edit["parts"]):
         return
