@@ -228,6 +228,13 @@ fn cells_that_ran_before_the_extension_was_loaded_count() {
     assert_eq!(kernel.run(&edited), "");
     assert_eq!(kernel.run(seen), "3 True 3 True 3 True 3 True 3 False");
     assert_eq!(kernel.run(&format!("import hotsplice; hotsplice.undo().check()\n{seen}")).split(' ').next(), Some("1"));
+    // Recoders know cells, which are no files.
+    let recoded = "with hotsplice.recoder(Order.total) as recoder:\n    recoder.patch('def total(self): return 9')\n    print(order.total())\n    try:\n        recoder.commit()\n    except hotsplice.PatchError as error:\n        print(error.code)\nprint(order.total())";
+    assert_eq!(kernel.run(recoded), "9\nHS0011\n1");
+    // What was defined while it was away counts once it is back.
+    assert_eq!(kernel.run("%unload_ext hotsplice\ndef plain():\n    return 5"), "");
+    assert_eq!(kernel.run("held = plain\n%load_ext hotsplice"), "");
+    assert_eq!(kernel.run("def plain():\n    return 6\nprint(held(), held is plain)"), "6 True");
     assert_eq!(kernel.client.wait(), Some(0));
 }
 

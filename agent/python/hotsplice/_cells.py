@@ -345,9 +345,16 @@ def _has_changed(cell: Cell) -> None:
 def take_for_live(cell: Cell, name: str, place: int) -> None:
     """A cell that ran before anybody noted it has made what the name holds."""
     key = (id(cell.namespace), name)
-    if key not in _live:
+    known = _live.get(key)
+    if known is None or not known.is_bound_to(cell.namespace[name]):
         _live[key] = _Live(cell, cell.namespace[name], place)
         cells[cell.path] = cell
+
+
+def path_of(namespace: dict[str, Any], name: str) -> str | None:
+    """The cell that has the live definition of a name."""
+    cell = _owner(namespace, name)
+    return cell.path if cell is not None and cells.get(cell.path) is cell else None
 
 
 def is_replaced(path: str, text: str) -> None:

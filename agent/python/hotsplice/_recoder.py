@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from tokenize import detect_encoding
@@ -22,8 +23,9 @@ class Recoder:
     ``status`` is ``"live"`` (as it was, or as committed), ``"patched"`` or ``"committed"``.
     """
 
-    def __init__(self, path: str, name: str) -> None:
+    def __init__(self, path: str, name: str, is_of_cell: bool = False) -> None:
         self.path = path
+        self.is_of_cell: bool = is_of_cell
         self.name = name
         self.status: str = "live"
         # The whole live text that `revert` goes back to, once something was patched.
@@ -66,6 +68,8 @@ class Recoder:
         """
         if self._before is None:
             return
+        if self.is_of_cell:
+            raise PatchError("HS0011", f"{self.name} is of a cell, which is no file: nothing was written")
         disk, encoding = _read(self.path)
         live = live_text(self.path)
         was, now, there = (_definition(text, self.name) for text in (self._before, live, disk))
@@ -100,17 +104,24 @@ class Recoder:
 
 
 def recoder(target: Callable[..., Any] | type) -> Recoder:
-    """A recoder for a function, method or class of a source file; anything else raises :class:`PatchError` (HS0020)."""
-    found = _innermost(target)
-    if type(found) is FunctionType:
-        path = found.__code__.co_filename
-    elif isinstance(found, type):
-        import sys
+    """A recoder for a function, method or class of a source file or a notebook's cell.
 
-        path = getattr(sys.modules.get(found.__module__), "__file__", None) or ""
+    Anything else raises :class:`PatchError` (HS0020).
+    """
+    found = _innermost(target)
+    namespace: dict[str, Any] = {}
+    if type(found) is FunctionType:
+        path, namespace = found.__code__.co_filename, found.__globals__
+    elif isinstance(found, type):
+        module = sys.modules.get(found.__module__)
+        path, namespace = getattr(module, "__file__", None) or "", getattr(module, "__dict__", {})
     else:
         path = ""
-    name = getattr(found, "__qualname__", "") if path else ""
+    name = getattr(found, "__qualname__", "")
+    known = sys.modules.get("hotsplice._cells")
+    cell = known.path_of(namespace, name.partition(".")[0]) if known is not None else None
+    if cell is not None and "<" not in name:
+        return Recoder(cell, name, is_of_cell=True)
     if not os.path.isfile(path) or "<" in name:
         raise PatchError("HS0020", f"{target!r} is no function or class that stands by its name in a source file")
     return Recoder(os.path.abspath(path), name)
