@@ -95,6 +95,36 @@ print(bool(hotsplice.patch(shop, text.replace('1', '5'))), shop.price(), flush=T
     }
 }
 
+/// As for those who come from jurigged: one line in the program, and nothing else.
+#[test]
+fn a_program_that_was_started_as_always_can_watch() {
+    let text = "\
+import hotsplice, shop
+try:
+    hotsplice.watch('absent.py')
+except hotsplice.PatchError as error:
+    print(error.code, flush=True)
+with hotsplice.watch() as watching:
+    open(shop.__file__, 'w').write('def price():\\n    return 2\\n')
+    while shop.price() != 2:
+        pass
+    print(watching.is_active)
+print(watching.is_active, flush=True)
+";
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        workspace.write("shop.py", "def price():\n    return 1\n");
+        let mut command = std::process::Command::new(&python.path);
+        command.arg(workspace.write("app.py", text)).env("PYTHONPATH", repository().join("agent/python"));
+        command.env("HOTSPLICE_RUNTIME_DIR", workspace.registry()).current_dir(workspace.path());
+        let mut program = Program::start(command);
+        let lines: Vec<String> = (0..3).map(|_| program.line()).collect();
+        assert_eq!(lines, ["HS0011", "True", "False"], "{}", program.errors_so_far());
+        assert_eq!(program.wait(), Some(0));
+        assert!(!program.stderr().contains("waiting"), "{}", program.stderr());
+    }
+}
+
 #[test]
 fn modules_follow_their_files_in_ipython() {
     let python = pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest());

@@ -183,8 +183,13 @@ class Watching:
 def watch(*paths: str | os.PathLike[str], run_statements: bool = False, verbose: bool = False) -> Watching:
     """Has every file that this process loads go live when it is saved: those in ``paths``, or all not installed.
 
-    What does not go live is reported on standard error; with ``verbose`` what does, too.
+    What does not go live is reported on standard error; with ``verbose`` what does, too. Raises :class:`PatchError` for
+    a path that is not there.
     """
+    _session.listen()
+    for path in paths:
+        if not os.path.exists(path):
+            raise PatchError("HS0011", f"{os.fspath(path)}: there is no such file or folder")
     arguments = ["watch", *(os.fspath(path) for path in paths), "--pid", str(os.getpid())]
     if run_statements:
         arguments.append("--run-statements")
