@@ -522,6 +522,17 @@ case(
     "h52() == 2 and h52 is f52 and o52.m() == 2 and type(o52) is C52",
 )
 case(
+    "undo leaves what the cell has left",
+    [
+        "def f53(): return 1\ndef g53(a=1): return a\n",
+        "import hotsplice\nh53=f53,g53\ns53=[]\ndef seen53(): s53.append([f() for f in h53]+[h53==(f53,g53)])\n",
+        "def f53(): return 2\ndef g53(a=1): return a\n",
+        "def f53(): return 2\ndef g53(a=1): return a+1\nseen53()\n",
+        "for _ in range(2): hotsplice.undo().check(); seen53()\n",
+    ],
+    "s53==[[2,2,True],[2,1,True],[1,1,True]]",
+)
+case(
     "undo of a cell that defines several",
     [
         "def f50(): return 1\ndef g50(): return 1\n",

@@ -45,7 +45,7 @@ class Cell:
         # What the client calls it.
         self.name = name
         # Changes whenever the text does, as if a file had been executed again.
-        self.executed = next(_executions)
+        self.executed = self.number = next(_executions)
         # What stood in the place of its definitions before they were patched, latest first: by name, for undo.
         self.formers: dict[str, list[Former]] = {}
         # Files of cells before it whose code its definitions may still run: what a patch left as it was.
@@ -73,18 +73,16 @@ class Cell:
         return with_definitions(self.text, self._others())
 
     def former_texts(self) -> list[tuple[str, Former]]:
-        """What its live text was before each patch that it made, latest first, and the latest change of each."""
+        """What its live text was before each run that patched its definitions, latest first, with the last patch."""
+        nodes = {name: node for name in self.definitions() if (node := self.node(name)) is not None}
+        chains = {name: self.formers.get(name, []) for name in nodes}
+        changes = self._others()
         found = []
-        chains = {name: chain for name, chain in self.formers.items() if _owner(self.namespace, name) is self}
-        nodes = {name: node for name in chains if (node := self.node(name)) is not None}
-        for level in range(max((len(chains[name]) for name in nodes), default=0)):
-            formers = {name: chains[name][min(level, len(chains[name]) - 1)] for name in nodes if chains[name]}
-            latest = max(
-                (chains[name][level] for name in nodes if level < len(chains[name])),
-                key=lambda former: former.transaction,
-            )
-            changes: dict[Definition, str | None] = {nodes[name]: former.text for name, former in formers.items()}
-            found.append((with_definitions(self.text, changes | self._others()), latest))
+        for run in sorted({former.run for chain in chains.values() for former in chain}, reverse=True):
+            there = [(name, former) for name, chain in chains.items() for former in chain if former.run == run]
+            changes |= {nodes[name]: former.text for name, former in there}
+            latest = max((former for _, former in there), key=lambda former: former.transaction)
+            found.append((with_definitions(self.text, changes), latest))
         return found
 
     def definitions(self) -> list[str]:
@@ -95,8 +93,10 @@ class Cell:
 class Former:
     """A definition that was live until a cell's patch, as whole lines, and that patch as the engine recorded it."""
 
-    def __init__(self, text: str, record: Any) -> None:
+    def __init__(self, text: str, record: Any, run: int) -> None:
         self.text = text
+        # What patched it, in the order in which cells ran.
+        self.run = run
         self.label: str = record.label
         self.transaction: int = record.transaction
         self.replaced_at: float = record.replaced_at
@@ -259,12 +259,12 @@ def is_patched(number: int) -> bool:
     if not change.text:
         return False
     cell.namespace[node.name] = value
-    if not _patch(change, cell, node):
+    if not _stays(former, node) and not _patch(change, cell, node):
         cell.namespace[node.name] = earlier
         return False
     chain = former.formers.get(node.name, [])
     if change.live is not None and change.live.history:
-        chain = [Former(own_lines(change.text), change.live.history[0]), *chain][:_FORMERS]
+        chain = [Former(own_lines(change.text), change.live.history[0], cell.number), *chain][:_FORMERS]
     cell.formers[node.name] = chain
     cell.origins[node.name] = tuple(dict.fromkeys(change.origins))
     _is_live_in(statement, number)
@@ -291,6 +291,18 @@ def _patch(change: Redefinition, cell: Cell, node: Definition) -> bool:
     for edit in report.caveats:
         sys.stderr.write(f"hotsplice: {edit.definition}: {edit.code}: {edit.message}\n")
     return True
+
+
+def _stays(former: Cell, node: Definition) -> bool:
+    """Whether it is a function of the same text, of which nothing is evaluated when it is made."""
+    known = former.node(node.name)
+    if isinstance(node, ast.ClassDef) or node.decorator_list or getattr(node, "type_params", None) or known is None:
+        return False
+    arguments = node.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    evaluated = [*arguments.defaults, *arguments.kw_defaults, node.returns]
+    evaluated += [argument.annotation for argument in every if argument is not None]
+    return not any(evaluated) and ast.dump(known) == ast.dump(node)
 
 
 def _is_another(former: Cell, cell: Cell, node: Definition) -> bool:
