@@ -12,7 +12,7 @@ from ._native import load
 _MARKER = "hotsplice's outcome"
 _VARIADIC = 0x4 | 0x8
 
-native: Any = load()  # type: ignore[no-untyped-call]
+native: Any = load()
 
 
 class Outcome:

@@ -25,7 +25,7 @@ _OLDEST = (3, 12)
 _TOOLS = (4, 3, 5)
 _OWN = (__file__, _holds.__file__)
 
-native: Any = load()  # type: ignore[no-untyped-call]
+native: Any = load()
 
 
 class Unsupported(RuntimeError):

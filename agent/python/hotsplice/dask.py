@@ -245,7 +245,7 @@ class Workers:
         self._closed = threading.Event()
         client.register_plugin(_Plugin({}), name=_NAME)
         # What is shipped by value is kept pickled, by the function that it was.
-        _hooks.on_patch(_forget_pickled, clear=True)  # type: ignore[no-untyped-call]
+        _hooks.on_patch(_forget_pickled, clear=True)
         self._look()
         _start(self._watch)
 
