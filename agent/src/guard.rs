@@ -251,6 +251,18 @@ fn arm(api: &Api, py: Python<'_>, function: *mut ffi::PyObject) -> bool {
     was_plain
 }
 
+/// A function has other code from now on: if it was guarded it stays so, also if it is called before anybody has looked. What suspends is
+/// guarded in another way. Runs no code of the program.
+pub fn recoded(former: &Bound<'_, PyAny>, code: &Bound<'_, PyAny>) {
+    if !raising::is_known(former.as_ptr() as usize) {
+        return;
+    }
+    let flags = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>());
+    if flags.is_ok_and(|flags| flags & SUSPENDS == 0) {
+        raising::add(code.as_ptr() as usize);
+    }
+}
+
 /// Called by CPython with the GIL held, when a function was made or changed. Runs no code of the program.
 extern "C" fn function_changed(event: c_int, function: *mut ffi::PyObject, _new: *mut ffi::PyObject) -> c_int {
     if event == CREATED

@@ -204,6 +204,29 @@ for line in sys.stdin:
 }
 
 #[test]
+fn what_fails_at_once_after_it_was_patched_is_held() {
+    let workspace = Workspace::new();
+    let text = "\
+def work(n):
+    return n
+n = 0
+while True:
+    n = work(n) + 1
+";
+    let program = guarded(&workspace, pythons::newest(), text);
+    workspace.sessions(1);
+    // Whoever calls it all the time comes before anything that looks again at what is guarded.
+    for _ in 0..6 {
+        workspace.write("train.py", &text.replace("return n", "return n / 0"));
+        wait_for("the patch", || (workspace.call(&["patch", "train.py"]).code() == Some(0)).then_some(()));
+        held(&workspace);
+        workspace.write("train.py", text);
+        workspace.call(&["retry"]).expect(0);
+    }
+    drop(program);
+}
+
+#[test]
 fn a_task_is_held_and_its_event_loop_goes_on() {
     for python in able() {
         let workspace = Workspace::new();

@@ -8,6 +8,7 @@ use super::operation::{FunctionPart, Operation};
 use super::{ProgramChanged, attributes, class_layout, containers, queues};
 use crate::cpython::functions::{self, Part};
 use crate::cpython::{self, layout};
+use crate::guard;
 
 /// Whether what the operation changes is still what the plan was made for.
 pub fn is_as_expected(operation: &Operation<'_>) -> PyResult<bool> {
@@ -125,6 +126,7 @@ pub fn set_code<'py>(
     journal.keep(&old)?;
     journal.keep(&cells)?;
     functions::set_code(function, code, closure)?;
+    guard::recoded(&old, code);
     let closure = closure.is_some().then_some(cells);
     journal.undo_with(Inverse::Code { function: function.clone(), code: old, closure });
     Ok(())
