@@ -67,7 +67,7 @@ local steps = {
   ['2 it is listed, and its name is completed'] = function()
     local listed = vim.fn.execute('Hotsplice holds')
     assert(listed:find('■ ' .. last .. ' app.py:5: ZeroDivisionError', 1, true), listed)
-    for _, name in ipairs({ 'retry', 'return', 'raise' }) do
+    for _, name in ipairs({ 'retry', 'return', 'raise', 'debug' }) do
       assert(vim.deep_equal(vim.fn.getcompletion('Hotsplice ' .. name .. ' ', 'cmdline'), { last }), name)
     end
   end,
@@ -86,7 +86,54 @@ local steps = {
     choose('Return a value from `evaluate`…')
     wait_answer('asked for')
   end,
-  ['5 it is mended and tried again'] = function()
+  ['5 pdb stands there in a terminal, and the call stays held'] = function()
+    local hold = held()
+    vim.cmd('Hotsplice debug')
+    local function shown(text)
+      return table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\n'):find(text, 1, true) ~= nil
+    end
+    wait('the prompt', function()
+      return vim.bo.buftype == 'terminal' and shown('(Pdb)')
+    end)
+    vim.api.nvim_chan_send(vim.bo.channel, "p 'items are', items\n")
+    wait('the value', function()
+      return shown("('items are', [])")
+    end)
+    vim.api.nvim_chan_send(vim.bo.channel, 'q\n')
+    wait('what comes next', function()
+      return shown('is still held')
+    end)
+    vim.cmd('bwipeout!')
+    assert(hotsplice.status.holds[1].hold == hold)
+    last = ''
+  end,
+  ['6 nvim-dap is attached where it is there'] = function()
+    held()
+    local asked
+    package.loaded.dap = {
+      adapters = { python = {} },
+      listeners = {},
+      run = function(config)
+        asked = config
+      end,
+    }
+    choose('Debug `evaluate` where it failed')
+    if vim.env.HOTSPLICE_TEST_DEBUGPY == '1' then
+      wait('its configuration', function()
+        return asked ~= nil
+      end)
+      assert(asked.request == 'attach' and asked.type == 'python' and asked.connect.port > 0, vim.inspect(asked))
+    else
+      -- Without debugpy it says so, and pdb is what there is.
+      wait('the prompt', function()
+        return vim.bo.buftype == 'terminal'
+      end)
+      vim.cmd('bwipeout!')
+    end
+    package.loaded.dap = nil
+    last = ''
+  end,
+  ['7 it is mended and tried again'] = function()
     held()
     vim.fn.setline(5, "    return 'mended'")
     vim.cmd('Hotsplice retry')
@@ -95,7 +142,7 @@ local steps = {
       return #vim.diagnostic.get(0) == 0
     end)
   end,
-  ['6 it raises'] = function()
+  ['8 it raises'] = function()
     vim.fn.setline(5, '    return n / len(items)')
     vim.cmd('Hotsplice file')
     held()

@@ -19,6 +19,7 @@ pub mod attaching;
 pub mod cases;
 pub mod debugger;
 pub mod driver;
+pub mod failing;
 pub mod generate;
 pub mod lsp;
 pub mod packages;

@@ -8,10 +8,19 @@ use crate::pythons::{self, Python};
 
 /// A folder with these requirements. None where they can't be had: no network, or nothing that fits this Python.
 pub fn folder(python: &Python, name: &str, requirements: &[String]) -> Option<PathBuf> {
+    install(python, format!("{name}-{}", python.name()), requirements)
+}
+
+/// The same with the name by which installed packages are known.
+pub fn site(python: &Python, name: &str, requirements: &[String]) -> Option<PathBuf> {
+    install(python, format!("{name}-{}/site-packages", python.name()), requirements)
+}
+
+fn install(python: &Python, name: String, requirements: &[String]) -> Option<PathBuf> {
     // Tests of one program run side by side, and some want the same.
     static INSTALLING: Mutex<()> = Mutex::new(());
     let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = crate::repository().join("target/tools").join(format!("{name}-{}", python.name()));
+    let folder = crate::repository().join("target/tools").join(name);
     let marker = folder.join("installed.txt");
     let wanted = requirements.join("\n");
     if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use hotsplice_tests::program::{Program, Workspace, wait_for};
-use hotsplice_tests::{built, pythons, repository};
+use hotsplice_tests::{built, failing, pythons, repository};
 
 /// Writes what `greet()` gives into the file `answer`, whole at once, as long as it runs.
 const APP: &str = "import os, time\n\ndef greet():\n    return 'hello'\n\nwhile True:\n    with open('answer.new', 'w') as file:\n        print(greet(), file=file)\n    os.replace('answer.new', 'answer')\n    time.sleep(0.01)\n";
@@ -86,10 +86,42 @@ fn neovim_answers_calls_that_are_held() {
     for nvim in find_all("nvim", "HOTSPLICE_NVIM") {
         let workspace = Workspace::new();
         let script = workspace.write("app.py", FAILS).display().to_string();
-        let _program = workspace.run(pythons::newest(), &["--guard", "app.*", "--hold-for", "300", &script]);
+        // Where debugpy can be had for a Python, that one runs it.
+        let debugged = failing::python();
+        let python = debugged.as_ref().map_or(pythons::newest(), |(python, _)| python);
+        let mut command = workspace.hotsplice();
+        command.envs(debugged.as_ref().map(|(_, site)| ("PYTHONPATH", site)));
+        command.args(["run", "--python"]).arg(&python.path).args(["--guard", "app.*", "--hold-for", "300", &script]);
+        let program = Program::start(command);
         let mut command = editor(&workspace, &nvim);
+        command.env("HOTSPLICE_TEST_DEBUGPY", if debugged.is_some() { "1" } else { "0" });
         command.args(["--headless", "--clean", "-l"]).arg(repository().join("tests/editors/neovim_holds.lua"));
-        assert_steps(command, 6);
+        let steps = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| assert_steps(command, 8)));
+        assert!(steps.is_ok(), "its errors:\n{}", program.errors_so_far());
+    }
+}
+
+#[test]
+fn neovim_mends_programs_that_fail() {
+    let (Some((python, site)), Some(nvim)) = (failing::python(), find("nvim", "HOTSPLICE_NVIM")) else { return };
+    let workspace = Workspace::new();
+    let mut programs: Vec<Program> = failing::ALL
+        .iter()
+        .map(|program| {
+            program.write(&workspace);
+            let mut command = workspace.hotsplice();
+            command.env("PYTHONPATH", &site).args(["run", "--python"]).arg(&python.path);
+            command.args(["--guard", &format!("{}.*", program.name), "--hold-for", "300", &program.file()]);
+            Program::start(command)
+        })
+        .collect();
+    let mut command = editor(&workspace, &nvim);
+    command.env("HOTSPLICE_TEST_PROGRAMS", failing::ALL.map(|program| program.file()).join(" "));
+    command.args(["--headless", "--clean", "-l"]).arg(repository().join("tests/editors/neovim_programs.lua"));
+    assert_steps(command, failing::ALL.len());
+    for (program, running) in failing::ALL.iter().zip(&mut programs) {
+        running.wait_line(program.last);
+        assert_eq!(running.wait(), Some(0), "{}", program.name);
     }
 }
 

@@ -249,6 +249,9 @@ async fn an_agent_mends_a_call_that_is_held() {
     );
     assert_eq!(held["frames"][0]["function"], "greet");
     assert!(agent.failure("return", json!({ "expression": "nam" })).await.0.contains("HS0024"));
+    let looked = agent.answer("debug", json!({ "command": "p name * 2" })).await;
+    assert!(looked["output"].as_str().is_some_and(|output| output.starts_with("14\n")), "{looked}");
+    assert_eq!(agent.answer("debug", json!({ "command": "q" })).await["state"], "ended");
     assert!(agent.failure("retry", json!({ "frame": 9 })).await.0.contains("HS0023"));
     workspace.write("app.py", &PROGRAM.replace("+ name", "+ str(name)").replace("LIMIT = 5", "LIMIT = 1 / 0"));
     agent.failure("retry", json!({})).await;
@@ -288,7 +291,7 @@ fn what_is_no_message_harms_nothing() {
     wait_for("the list of tools", || {
         let answer: Value = serde_json::from_str(&server.line()).expect("JSON");
         (answer["id"] == 2)
-            .then(|| assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(11), "{answer}"))
+            .then(|| assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(12), "{answer}"))
     });
     assert_eq!(server.wait(), Some(0), "{}", server.stderr());
 }

@@ -18,6 +18,7 @@ const TYPED: &[&str] = &[
     "_cells.py",
     "_celltext.py",
     "_console.py",
+    "_debugging.py",
     "_earlier.py",
     "_forwarding.py",
     "_guard.py",

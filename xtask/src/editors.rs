@@ -20,12 +20,13 @@ pub struct Arguments {
 }
 
 /// What is done in a real VS Code, each beginning with a new one.
-const SCENARIOS: [&str; 8] =
-    ["first_steps", "ways_in", NEWCOMERS, "everyday", "held", "debugging", "trouble", NOTEBOOK];
+const SCENARIOS: [&str; 9] =
+    ["first_steps", "ways_in", NEWCOMERS, "everyday", "held", FAILING, "debugging", "trouble", NOTEBOOK];
 const NEWCOMERS: &str = "newcomers";
+const FAILING: &str = "programs";
 const NOTEBOOK: &str = "notebook";
 /// What people start in their terminals.
-const PROGRAMS: [&str; 5] = ["django", "fastapi", "uvicorn", "pytest", "distributed"];
+const PROGRAMS: [&str; 7] = ["django", "fastapi", "uvicorn", "pytest", "distributed", "flask", "celery"];
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut count = Count::default();
@@ -61,7 +62,7 @@ pub fn vscode(pictures: Option<&Path>, count: &mut Count) -> anyhow::Result<()> 
     let mut outcome = Ok(());
     for scenario in SCENARIOS {
         let python = match scenario {
-            NEWCOMERS => tools::environment("tools/newcomers", &PROGRAMS)?.join("bin/python"),
+            NEWCOMERS | FAILING => tools::environment("tools/newcomers", &PROGRAMS)?.join("bin/python"),
             NOTEBOOK => tools::environment("tools/notebook", &["ipykernel<7", "jupyter_client"])?.join("bin/python"),
             _ => python.clone(),
         };

@@ -122,6 +122,7 @@ codes! {
     NOT_CONNECTED "HS0671" Error "the address of a process elsewhere can't be used";
     REPLACED "HS0672" Error "the process runs another program now";
     HELD_BACK_BY_PROGRAM "HS0680" Refused "the program holds the patch back";
+    NO_DEBUGGER "HS0690" Error "no debugger can stand where the call failed";
 }
 
 /// Nothing is wrong with such an edit: it waits for another one.

@@ -31,6 +31,8 @@ pub mod method {
     /// Calls that fail are to be held for as long as this connection lasts; with `{"watch": false}` no more for its sake.
     pub const WATCH_HOLDS: &str = "holds/watch";
     pub const ANSWER_HOLD: &str = "hold/answer";
+    /// A debugger is to stand where a held call failed; what pdb prints there, and is told.
+    pub const DEBUG_HOLD: &str = "hold/debug";
     /// A frame that a debugger has stopped is to begin again.
     pub const RESTART_FRAME: &str = "frame/restart";
 }
@@ -431,6 +433,39 @@ pub struct HoldAnswer {
     /// Which of its `frames` is meant; nothing: the guarded one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame: Option<u32>,
+}
+
+/// Has a debugger stand where a held call failed: the one that is attached, else what the client can do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DebugRequest {
+    pub hold: u64,
+    /// `debugger`: only the one that is attached; `listen`: else debugpy is to listen for the client's; `pdb`: pdb, in any case.
+    pub by: String,
+    /// A line for pdb.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// A folder with a debugpy, where the program has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debugpy: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DebugAnswer {
+    /// `debugger`, `listening` or `pdb`.
+    pub by: String,
+    #[serde(default)]
+    pub message: String,
+    /// Where debugpy listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// What pdb has printed.
+    #[serde(default)]
+    pub output: String,
+    /// Of pdb: it `asks`, is `busy`, or has `ended`.
+    #[serde(default)]
+    pub state: String,
 }
 
 /// A frame of a thread that is stopped in a debugger, to begin again. What is not said may be anything.

@@ -12,11 +12,11 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from . import _terminal
+from . import _debugging, _terminal
 
 # What decides about an exception is marked with it: guarded calls further up let it pass.
 _DECIDED = "__hotsplice_decided__"
@@ -62,6 +62,13 @@ class Hold:
         # The calls that can begin again, the innermost first, and the guarded one.
         self.frames: list[FrameType] = []
         self.guarded: FrameType | None = None
+        # What clients want of this thread, pdb's prompt where one asks, and whether an editor's debugger is to come.
+        self.wishes: list[_debugging.Wish] = []
+        self.prompt: _debugging.Prompt | None = None
+        self.awaits_debugger = False
+
+    def is_waiting(self) -> bool:
+        return self.number in _held and not _is_over(self)
 
     def decide(self, answer: Answer | None, how: str) -> bool:
         """The first answer counts; false for any other."""
@@ -162,6 +169,8 @@ async def ask_in_loop(function: Callable[..., Any], error: Exception) -> Answer 
         while not hold.answered.acquire(blocking=False):
             if _is_over(hold):
                 return None
+            # The loop stands still for as long as a debugger does there.
+            _debugging.attend(hold)
             await sleep(_LOOK / 4)
         return hold.answer
     finally:
@@ -251,6 +260,8 @@ def _until_answered(hold: Hold) -> Answer | None:
                 break
             if _is_over(hold):
                 return None
+            if _debugging.attend(hold) and question is not None:
+                question.ask_again()
         if hold.answer is not None and not hold.answer.is_value and not hold.is_patched:
             make_saved_live(sys.stderr)
         return hold.answer
@@ -321,6 +332,19 @@ def held() -> list[dict[str, Any]]:
     return [told for _, told in list(_held.values())]
 
 
+def find(number: int) -> Hold | None:
+    return _held.get(number, (None,))[0]
+
+
+def held_frames() -> Iterator[FrameType]:
+    """Of calls that have not been left: from where they failed to what is guarded."""
+    for hold, _ in list(_held.values()):
+        step: FrameType | None = hold.frame if hold.guarded is not None else None
+        while step is not None:
+            yield step
+            step = None if step is hold.guarded else step.f_back
+
+
 def answer(
     number: int,
     choice: str,
@@ -332,7 +356,7 @@ def answer(
 
     ``which`` of its calls is meant: the guarded one if nothing is said. Raises ``IndexError`` if there is none.
     """
-    hold, _ = _held.get(number, (None, None))
+    hold = find(number)
     if hold is None:
         return False
     frame = None if which is None else hold.call(which)

@@ -224,5 +224,7 @@ def thread_entry() -> "threading.Thread":
     # What is started while a patch is evaluated inherits this: it is what it is in the main thread.
     entry = AgentThread(name="hotsplice", daemon=False)
     entry._started.set()
+    # No thread's: debuggers warn of one that has none.
+    entry._ident = 0
     threads._dangling.discard(entry)
     return entry

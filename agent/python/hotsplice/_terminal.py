@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from . import _debugging
+
 if TYPE_CHECKING:
     from ._holds import Hold
 
@@ -15,7 +17,7 @@ r [N]         retry with the code as it is now; N: from a call further up, as `u
 u             list the calls further up
 v EXPRESSION  return this value
 c             let it raise
-p             debug (post mortem)
+p             debug: the debugger that is attached, else pdb; `q` comes back here
 e             edit the line
 """
 
@@ -58,6 +60,10 @@ class Question:
         out.write(f"hotsplice: {hold.function} is held; r retry, v EXPRESSION, c let it raise, p debug, e edit\n")
         self._prompt()
 
+    def ask_again(self) -> None:
+        if self._hold.is_waiting():
+            self._prompt()
+
     def _prompt(self) -> None:
         self._out.write("(hold) ")
         self._out.flush()
@@ -95,7 +101,7 @@ class Question:
 
     def _help(self, choice: str) -> None:
         if choice == "p":
-            _debug(self._hold.error)
+            _debugging.at_terminal(self._hold)
         elif choice == "u":
             for number, frame in enumerate(self._hold.frames):
                 name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
@@ -116,13 +122,3 @@ class Question:
 
     def end(self) -> None:
         _asking.release()
-
-
-def _debug(error: BaseException) -> None:
-    debugger = sys.modules.get("debugpy") or sys.modules.get("pydevd")
-    if debugger is not None and hasattr(debugger, "breakpoint"):
-        debugger.breakpoint()
-        return
-    import pdb
-
-    pdb.post_mortem(error.__traceback__)

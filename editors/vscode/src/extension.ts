@@ -26,7 +26,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const flash = new Flash();
   context.subscriptions.push(log, bar, flash, view);
 
-  const held = new HeldCalls((name, ...parameters) => ask(name, ...parameters));
+  const held = new HeldCalls((name, ...parameters) => ask(name, ...parameters), () => serverProgram(context));
   let hasProcess = false;
   const show = (status: Status) => {
     hasProcess = status.sessions.length > 0;
@@ -132,6 +132,7 @@ export function activate(context: vscode.ExtensionContext): void {
   // Code actions and lenses of the server's ask for it.
   context.subscriptions.push(
     vscode.commands.registerCommand("hotsplice.returnValue", (hold: Hold) => held.returnValue(hold)),
+    vscode.commands.registerCommand("hotsplice.debugHere", (hold: Hold) => held.debug(hold)),
   );
   command("hotsplice.showSessions", () => vscode.commands.executeCommand("hotsplice.sessions.focus"));
   command("hotsplice.showLog", () => log.show());

@@ -36,6 +36,7 @@ const code = await VSCode.start({
     "workbench.colorTheme": "Default Light Modern",
     "terminal.integrated.env.linux": { PATH: `${path.dirname(python)}:${process.env.PATH}` },
   },
+  env: { HOTSPLICE_TEST_PYTHON: python },
 });
 const steps = new Steps(code, pictures);
 const step = steps.step.bind(steps);
@@ -78,8 +79,18 @@ try {
     await answer("asked for 1");
   });
 
+  await step("a debugger stands where it failed, and the call stays held", async () => {
+    await code.toast("division by zero").getByRole("button", { name: "Debug here" }).click();
+    await code.page.locator(".debug-toolbar").waitFor();
+    await code.page.locator(".debug-call-stack .stack-frame").filter({ hasText: "evaluate" }).first().waitFor();
+    await code.page.locator(".debug-variables .monaco-list-row").filter({ hasText: "items" }).first().waitFor();
+    await code.picture(path.join(pictures, "debug-here.png"));
+    await code.press("F5");
+    await code.press("Shift+F5");
+    await code.page.locator(".debug-toolbar").waitFor({ state: "hidden" });
+  });
+
   await step("what is mended is tried again", async () => {
-    await code.toast("division by zero").waitFor();
     await code.replaceLine("app.py", FAILS, '    return "mended"');
     await code.codeAction("Hot-patch app.py and retry `evaluate`");
     await code.press("Enter");

@@ -101,7 +101,9 @@ fn describe(pid: u32, hold: &Hold) -> String {
     if hold.stops_loop {
         text.push_str("\n  its event loop stands still meanwhile");
     }
-    text.push_str(&format!("\n  hotsplice retry {number} | return EXPRESSION --hold {number} | raise {number}"));
+    text.push_str(&format!(
+        "\n  hotsplice retry {number} | return EXPRESSION --hold {number} | raise {number} | debug {number}"
+    ));
     text
 }
 
@@ -152,7 +154,7 @@ fn follow(selection: &Selection) -> Result<ExitCode, Failure> {
 }
 
 /// The call that is meant.
-fn find(wanted: Option<&str>) -> Result<Held, Failure> {
+pub fn find(wanted: Option<&str>) -> Result<Held, Failure> {
     requests::held(ROLE, wanted).map_err(|(failure, unreachable)| {
         unreachable.iter().for_each(|error| eprintln!("hotsplice: {}: {error}", error.code()));
         failure

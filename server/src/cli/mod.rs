@@ -2,6 +2,7 @@
 
 mod attach;
 mod connect;
+mod debug;
 mod diff;
 mod env;
 mod explain;
@@ -69,6 +70,8 @@ enum Command {
     Return(holds::ReturnArguments),
     /// Let the exception of a held call go its way
     Raise(holds::RaiseArguments),
+    /// Have a debugger stand where a held call failed
+    Debug(debug::Arguments),
     /// Have a frame that a debugger has stopped begin again, with the code as it is now
     RestartFrame(restart_frame::Arguments),
     /// Make a process that runs already patchable
@@ -136,6 +139,7 @@ pub fn main() -> ExitCode {
         | Command::Retry(_)
         | Command::Return(_)
         | Command::Raise(_)
+        | Command::Debug(_)
         | Command::Watch(_)
         | Command::Diff(_)
         | Command::Show(_)
@@ -161,6 +165,7 @@ pub fn main() -> ExitCode {
         Command::Retry(arguments) => holds::retry(&arguments),
         Command::Return(arguments) => holds::return_value(&arguments),
         Command::Raise(arguments) => holds::raise(&arguments),
+        Command::Debug(arguments) => debug::run(&arguments),
         Command::RestartFrame(arguments) => restart_frame::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Jupyter(arguments) => jupyter::run(&arguments),

@@ -37,6 +37,7 @@ pub const HOLDS: &str = "hotsplice.holds";
 pub const RETRY: &str = "hotsplice.retry";
 pub const RETURN: &str = "hotsplice.return";
 pub const RAISE: &str = "hotsplice.raise";
+pub const DEBUG: &str = "hotsplice.debug";
 pub const ALL: &[&str] = &[
     PATCH_FUNCTION,
     PATCH_FILE,
@@ -52,6 +53,7 @@ pub const ALL: &[&str] = &[
     RETRY,
     RETURN,
     RAISE,
+    DEBUG,
     RESTART_FRAME,
 ];
 
@@ -129,6 +131,12 @@ pub enum Answer {
     /// The value of an expression.
     Return(String),
     Raise,
+    /// A debugger is to stand there, for which debugpy is to listen where none is attached; it may be one that the program does not
+    /// have. The call stays held.
+    Debug {
+        listen: bool,
+        debugpy: Option<String>,
+    },
 }
 
 /// How a file is patched.
@@ -160,6 +168,9 @@ struct Arguments {
     patch: Option<bool>,
     #[serde(default)]
     remove: bool,
+    #[serde(default)]
+    listen: bool,
+    debugpy: Option<String>,
     frame: Option<u32>,
     thread: Option<String>,
     #[serde(flatten)]
@@ -207,12 +218,13 @@ impl Command {
             }
             GUARD => Self::Guard { file, name: given.name, position, remove: given.remove },
             HOLDS => Self::Holds,
-            RETRY | RETURN | RAISE => Self::Answer {
+            RETRY | RETURN | RAISE | DEBUG => Self::Answer {
                 hold: given.hold,
                 place: position.map(|position| (file, position)).filter(|(file, _)| !matches!(file, File::Unnamed)),
                 answer: match name {
                     RETRY => Answer::Retry { patch: given.patch.unwrap_or(true), frame: given.frame },
                     RETURN => Answer::Return(given.expression.ok_or_else(|| format!("{name} needs an expression"))?),
+                    DEBUG => Answer::Debug { listen: given.listen, debugpy: given.debugpy },
                     _ => Answer::Raise,
                 },
             },

@@ -26,6 +26,8 @@ use crate::session::Session;
 const EXPLANATION: &str = "https://github.com/hotsplice/hotsplice/blob/main/docs/failed-calls.md";
 /// Clients that can ask for an expression do it by a command of their own, of this name.
 const ASK_FOR_VALUE: &str = "hotsplice.returnValue";
+/// And so do those that can start a debugger.
+const ASK_DEBUGGER: &str = "hotsplice.debugHere";
 
 /// How many calls further up are offered.
 const MOST_ABOVE: usize = 3;
@@ -322,6 +324,8 @@ pub fn code_actions(
             add(title, commands::RETURN, json!({ "hold": hold, "expression": "None" }));
         }
         add(format!("Let `{name}` raise{which}"), commands::RAISE, json!({ "hold": hold }));
+        let debug = if asks { ASK_DEBUGGER } else { commands::DEBUG };
+        add(format!("Debug `{name}` where it failed{which}"), debug, json!({ "hold": hold, "function": name }));
     }
     actions
 }
@@ -350,6 +354,10 @@ pub fn code_lenses(held: &[Held], text: &str, asks: bool) -> Vec<CodeLens> {
             add("choice", String::new(), "Return a value…".to_owned(), ASK_FOR_VALUE, arguments);
         }
         add("choice", String::new(), "Let it raise".to_owned(), commands::RAISE, json!({ "hold": hold }));
+        if asks {
+            let arguments = json!({ "hold": hold, "function": function });
+            add("choice", String::new(), "Debug here".to_owned(), ASK_DEBUGGER, arguments);
+        }
     }
     lenses
 }

@@ -94,6 +94,16 @@ pub struct Answered {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+pub struct Debugged {
+    pub hold: String,
+    pub function: String,
+    /// What pdb printed
+    pub output: String,
+    /// `asks`: it waits for the next command; `busy`: it has not come to an end yet; `ended`: it was left, the call is still held
+    pub state: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Outputs {
     pub sessions: Vec<Output>,
     /// Processes that did not answer, and why

@@ -137,6 +137,15 @@ pub struct Return {
     pub hold: Option<String>,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Debug {
+    /// A command of pdb, or a Python statement
+    pub command: String,
+    /// The call, as `holds` names it (4711.1). Without it: the only one that is held
+    pub hold: Option<String>,
+}
+
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Raise {

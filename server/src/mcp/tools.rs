@@ -15,7 +15,8 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_router};
 
 use super::answers::{
-    Answered, Differences, Explanation, Holds, Output, Outputs, Patched, Sessions, Status, Statuses, Unserved, reasons,
+    Answered, Debugged, Differences, Explanation, Holds, Output, Outputs, Patched, Sessions, Status, Statuses,
+    Unserved, reasons,
 };
 use super::questions;
 use crate::cancel::{Cancel, CancelOnDrop};
@@ -34,7 +35,7 @@ const INSTRUCTIONS: &str = "Hotsplice makes edits of Python code live in process
     the same as after a restart; a `caveat` is live with something to know. `dry_run` foresees, `undo` brings back, `status` \
     tells whether the new code has run and what still runs old code, `output` what the program printed and raised since, \
     `diff` what is on disk and not live. A guarded call that \
-    fails waits: `holds` lists such calls, `retry` makes one again with the mended code. A process takes part \
+    fails waits: `holds` lists such calls, `retry` makes one again with the mended code, `debug` looks around in it. A process takes part \
     if it was started with `hotsplice run PROGRAM`, called hotsplice.listen(), or was attached to with `hotsplice attach PID`.";
 
 #[derive(Debug, Clone)]
@@ -252,6 +253,28 @@ impl Tools {
             let held = held(question.hold.as_deref())?;
             held.answer("raise", None, None)?;
             Ok(Answered { hold: held.name(), function: held.hold.function, patched: None })
+        })
+        .await
+    }
+
+    /// Look around where a call that is held failed: a command of pdb (`p total`, `up`, `args`, `w`), answered with what it prints.
+    /// The call stays held
+    #[tool(annotations(destructive_hint = false, open_world_hint = false))]
+    async fn debug(
+        &self,
+        Parameters(question): Parameters<questions::Debug>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Debugged>, Unserved> {
+        work(context, move |_| {
+            let held = held(question.hold.as_deref())?;
+            // What it says to begin with: where it stands.
+            let mut told = held.debug("pdb", None)?;
+            let mut output = std::mem::take(&mut told.output);
+            if told.state == "asks" {
+                told = held.debug("pdb", Some(question.command))?;
+                output = told.output;
+            }
+            Ok(Debugged { hold: held.name(), function: held.hold.function, output, state: told.state })
         })
         .await
     }

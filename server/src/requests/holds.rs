@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotsplice_channel::codes;
-use hotsplice_channel::message::{Hold, HoldAnswer};
+use hotsplice_channel::message::{DebugAnswer, DebugRequest, Hold, HoldAnswer};
 use serde_json::{Value, json};
 
 use super::{Selection, select};
@@ -34,6 +34,12 @@ impl Held {
     pub fn answer(&self, answer: &str, expression: Option<String>, frame: Option<u32>) -> Result<(), Failure> {
         let answer = HoldAnswer { hold: self.hold.hold, answer: answer.to_owned(), expression, frame };
         Ok(self.session.answer_hold(&answer)?)
+    }
+
+    /// `by` and `input` as in [`DebugRequest`].
+    pub fn debug(&self, by: &str, input: Option<String>) -> Result<DebugAnswer, Failure> {
+        let wanted = DebugRequest { hold: self.hold.hold, by: by.to_owned(), input, debugpy: None };
+        Ok(self.session.debug_hold(&wanted)?)
     }
 }
 

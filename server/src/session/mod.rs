@@ -16,9 +16,9 @@ use std::time::Duration;
 use hotsplice_analysis::Outline;
 
 use hotsplice_channel::message::{
-    BaselineAnswer, BaselineRequest, Cell, CommitAnswer, FilesAnswer, GuardAnswer, GuardRequest, HistoryAnswer,
-    HoldAnswer, HoldsAnswer, LoadedFile, OutputAnswer, OutputRequest, PrepareAnswer, PrepareRequest, RefusedNotice,
-    RestartAnswer, RestartRequest, StatusAnswer, TransactionRequest, Trust, method,
+    BaselineAnswer, BaselineRequest, Cell, CommitAnswer, DebugAnswer, DebugRequest, FilesAnswer, GuardAnswer,
+    GuardRequest, HistoryAnswer, HoldAnswer, HoldsAnswer, LoadedFile, OutputAnswer, OutputRequest, PrepareAnswer,
+    PrepareRequest, RefusedNotice, RestartAnswer, RestartRequest, StatusAnswer, TransactionRequest, Trust, method,
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
@@ -33,6 +33,8 @@ pub use error::SessionError;
 
 /// How long a process may take to answer what needs no evaluation. It may be busy in C, holding the GIL.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// debugpy starts a process of its own before it listens.
+const DEBUGGER_PATIENCE: Duration = Duration::from_secs(15);
 
 /// For tests: the number of an operation that is to fail in each commit.
 const FAIL_AT: &str = "HOTSPLICE_FAIL_COMMIT_AT";
@@ -444,6 +446,10 @@ impl Session {
 
     pub fn answer_hold(&self, answer: &HoldAnswer) -> Result<(), SessionError> {
         self.client.request::<serde_json::Value>(method::ANSWER_HOLD, answer, PATIENCE).map(drop)
+    }
+
+    pub fn debug_hold(&self, wanted: &DebugRequest) -> Result<DebugAnswer, SessionError> {
+        self.client.request(method::DEBUG_HOLD, wanted, DEBUGGER_PATIENCE)
     }
 
     pub fn restart_frame(&self, wanted: &RestartRequest) -> Result<RestartAnswer, SessionError> {

@@ -17,6 +17,7 @@ _ABANDONED_AFTER = 60
 _RETURN_LIMIT = 10_000
 # The program's logging has so many for a patch that was refused.
 _LOGGING_LIMIT = 2_000
+_DEBUG_LIMIT = 15_000
 
 # Number → (transaction, when it was prepared)
 _transactions = {}
@@ -283,6 +284,21 @@ def answer_hold(params):
     return {}
 
 
+def debug_hold(params):
+    from .. import _debugging, _holds
+
+    native.limit_time(_DEBUG_LIMIT)
+    try:
+        hold = _holds.find(params["hold"])
+        if hold is None:
+            raise EngineError("HS0023", f"no call {params['hold']} is held in this process")
+        return _debugging.ask(hold, params["by"], params.get("input"), params.get("debugpy"))
+    except _debugging.NoDebugger as missing:
+        raise EngineError("HS0690", str(missing)) from None
+    finally:
+        native.limit_time(0)
+
+
 def restart_frame(params):
     from .after import restarting
 
@@ -302,5 +318,6 @@ _METHODS = {
     "guard": guard,
     "holds": holds,
     "hold/answer": answer_hold,
+    "hold/debug": debug_hold,
     "frame/restart": restart_frame,
 }

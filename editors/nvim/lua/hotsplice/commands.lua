@@ -72,6 +72,37 @@ function M.return_value(which, expression)
   end
 end
 
+--- pdb in a terminal of its own; the call is answered afterwards, or meanwhile.
+local function debug_in_terminal(hold)
+  vim.cmd('botright new')
+  local command = { hotsplice.program(), 'debug', '--pdb', hold }
+  if vim.fn.has('nvim-0.11') == 1 then
+    vim.fn.jobstart(command, { term = true })
+  else
+    vim.fn.termopen(command)
+  end
+  vim.cmd.startinsert()
+end
+
+--- A debugger where a call failed: the one that is attached; else nvim-dap, for which debugpy listens in the process; else pdb.
+--- @param which { hold?: string, uri?: string, position?: lsp.Position }
+function M.debug(which)
+  local is_there, dap = pcall(require, 'dap')
+  local adapter = is_there and (dap.adapters.debugpy and 'debugpy' or dap.adapters.python and 'python') or nil
+  local wanted = vim.tbl_extend('force', which, { listen = adapter ~= nil })
+  execute('hotsplice.debug', wanted, function(told)
+    if told.by == 'listening' and adapter then
+      local connect = { host = told.host, port = told.port }
+      dap.run({ type = adapter, request = 'attach', name = told['function'] .. ' is held', connect = connect })
+    elseif told.by == 'none' then
+      if adapter then
+        vim.notify(told.message, vim.log.levels.WARN)
+      end
+      debug_in_terminal(told.hold)
+    end
+  end)
+end
+
 local how_to = {
   'A process can be patched once it is registered. To start one so:',
   '  hotsplice run app.py',
@@ -188,6 +219,9 @@ local commands = {
   raise = function(hold)
     execute('hotsplice.raise', meant(hold))
   end,
+  debug = function(hold)
+    M.debug(meant(hold))
+  end,
   status = function()
     local trouble = hotsplice.status.trouble
     local lines = type(trouble) == 'string' and { trouble } or { #hotsplice.status.sessions .. ' processes can be patched; patch on save: ' .. hotsplice.status.patchOnSave }
@@ -223,7 +257,7 @@ function M.complete(lead, line)
     candidates = {}
     if words[2] == 'save' then
       candidates = { 'on', 'off' }
-    elseif vim.tbl_contains({ 'retry', 'return', 'raise' }, words[2]) then
+    elseif vim.tbl_contains({ 'retry', 'return', 'raise', 'debug' }, words[2]) then
       for _, hold in ipairs(hotsplice.status.holds) do
         table.insert(candidates, hold.hold)
       end

@@ -115,6 +115,9 @@ end
 vim.lsp.commands['hotsplice.returnValue'] = function(command)
   require('hotsplice.commands').return_value(command.arguments[1])
 end
+vim.lsp.commands['hotsplice.debugHere'] = function(command)
+  require('hotsplice.commands').debug(command.arguments[1])
+end
 
 --- Starts the server with Python files. Not needed where `vim.lsp.enable('hotsplice')` is called.
 --- @param given? hotsplice.Options

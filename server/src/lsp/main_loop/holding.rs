@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use hotsplice_channel::codes;
-use hotsplice_channel::message::Hold;
+use hotsplice_channel::message::{DebugAnswer, DebugRequest, Hold};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tower_lsp::ls_types::{MessageType, Position, Uri};
 
 use super::State;
@@ -205,6 +206,7 @@ impl State {
             Answer::Raise => {
                 self.work(Cause::Command, Some(asked), move || held.answer("raise", None, None).map(|()| Vec::new()));
             }
+            Answer::Debug { listen, debugpy } => self.debug_hold(held, listen, debugpy, asked),
             Answer::Retry { patch, frame } => {
                 let document = held.uri.as_ref().filter(|_| patch).and_then(|uri| self.document(uri).ok());
                 let (id, number) = (held.session.entry.id.clone(), held.hold.hold);
@@ -235,6 +237,41 @@ impl State {
                 });
             }
         }
+    }
+
+    /// Has a debugger stand where it failed. That none can be had is an answer: the client knows of others.
+    fn debug_hold(
+        &self,
+        held: Held,
+        listen: bool,
+        debugpy: Option<String>,
+        asked: oneshot::Sender<Result<Value, Failure>>,
+    ) {
+        let (client, runtime, is_silent) = (self.client.clone(), self.runtime.clone(), self.takes_notifications);
+        let by = if listen { "listen" } else { "debugger" };
+        let wanted = DebugRequest { hold: held.hold.hold, by: by.to_owned(), input: None, debugpy };
+        std::thread::spawn(move || {
+            let answer = match held.session.debug_hold(&wanted).map_err(Failure::from) {
+                Err(failure) if failure.code == codes::NO_DEBUGGER => DebugAnswer {
+                    by: "none".to_owned(),
+                    message: format!(
+                        "{}; `hotsplice debug {}` in a terminal is pdb there",
+                        failure.message,
+                        held.name()
+                    ),
+                    ..DebugAnswer::default()
+                },
+                Err(failure) => return drop(asked.send(Err(failure))),
+                Ok(answer) => answer,
+            };
+            if !is_silent {
+                runtime.block_on(client.show_message(MessageType::INFO, answer.message.clone()));
+            }
+            let mut told = json!(answer);
+            told["hold"] = json!(held.name());
+            told["function"] = json!(held.hold.function);
+            let _ = asked.send(Ok(told));
+        });
     }
 
     /// A patch before a retry was refused.

@@ -1,11 +1,14 @@
 """What is reported of calls that began before a patch."""
 
+import sys
 from collections.abc import Iterator
+from types import CodeType
 
 from .calls import Call
 
 # How many calls are named.
 _PLACES = 4
+_HELD = "it has failed and is held, and takes the new code when it is tried again"
 
 
 def of_calls(calls: list[Call]) -> Iterator[tuple[str, str]]:
@@ -23,8 +26,17 @@ def of_calls(calls: list[Call]) -> Iterator[tuple[str, str]]:
     staying = [call for call in calls if call.moved is None]
     if staying:
         text = _count(staying, "call that began before still runs", "calls that began before still run")
-        reasons = "; ".join(sorted({call.reason for call in staying if call.reason}))
+        held = _held()
+        reasons = "; ".join(
+            sorted({_HELD if (call.code, call.line) in held else call.reason for call in staying if call.reason})
+        )
         yield "HS0306", f"{text} the old code ({_places(staying)}){': ' if reasons else ''}{reasons}"
+
+
+def _held() -> set[tuple[CodeType, int]]:
+    """Where calls stand that have failed and wait for an answer."""
+    holds = sys.modules.get("hotsplice._holds")
+    return set() if holds is None else {(frame.f_code, frame.f_lineno) for frame in holds.held_frames()}
 
 
 def _count(calls: list[Call], one: str, many: str) -> str:
