@@ -1,8 +1,9 @@
 //! A debugger's front end: speaks the Debug Adapter Protocol to the real debugpy.
 
 use std::io::Write;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -14,8 +15,9 @@ use crate::program::{PATIENCE, Workspace};
 use crate::pythons::Python;
 
 pub struct Debugger {
-    child: Child,
-    stdin: ChildStdin,
+    /// The adapter, where it is ours: then the program ends with it.
+    child: Option<Child>,
+    stdin: Box<dyn Write>,
     messages: Receiver<Value>,
     last: u64,
     events: Vec<Value>,
@@ -39,8 +41,8 @@ impl Debugger {
         python.current_dir(workspace.path()).env("PYTHONPATH", debugpy).args(["-m", "debugpy.adapter"]);
         let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the debug adapter");
         let messages = messages(child.stdout.take().expect("piped"));
-        let stdin = child.stdin.take().expect("piped");
-        let mut debugger = Self { child, stdin, messages, last: 0, events: Vec::new() };
+        let stdin = Box::new(child.stdin.take().expect("piped"));
+        let mut debugger = Self { child: Some(child), stdin, messages, last: 0, events: Vec::new() };
         debugger.request("initialize", json!({ "adapterID": "debugpy", "pathFormat": "path" }));
         let launch = json!({
             "program": script, "cwd": workspace.path(), "console": "internalConsole", "justMyCode": false,
@@ -50,6 +52,19 @@ impl Debugger {
         debugger.set_breakpoint(breakpoint);
         debugger.request("configurationDone", json!({}));
         debugger.answer(launched);
+        debugger
+    }
+
+    /// Attaches to what listens, and goes again without ending it.
+    pub fn attach(host: &str, port: u16) -> Self {
+        let stream = TcpStream::connect((host, port)).expect("it listens");
+        let messages = messages(stream.try_clone().expect("a socket"));
+        let mut debugger = Self { child: None, stdin: Box::new(stream), messages, last: 0, events: Vec::new() };
+        debugger.request("initialize", json!({ "adapterID": "debugpy", "pathFormat": "path" }));
+        let attached = debugger.send("attach", json!({ "justMyCode": true }));
+        debugger.event("initialized", |_| true);
+        debugger.request("configurationDone", json!({}));
+        debugger.answer(attached);
         debugger
     }
 
@@ -132,9 +147,11 @@ impl Debugger {
 impl Drop for Debugger {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.request("disconnect", json!({ "terminateDebuggee": true }));
+            self.request("disconnect", json!({ "terminateDebuggee": self.child.is_some() }));
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -343,7 +343,7 @@ pub fn uri(path: &Path) -> String {
 }
 
 /// What a program writes that frames its messages as the language server and the debug adapter protocols do.
-pub fn messages(stdout: ChildStdout) -> Receiver<Value> {
+pub fn messages(stdout: impl std::io::Read + Send + 'static) -> Receiver<Value> {
     let (sender, messages) = channel();
     std::thread::spawn(move || {
         let mut reader = BufReader::new(stdout);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hotsplice_tests::debugger;
+use hotsplice_tests::debugger::{Debugger, debugpy};
 use hotsplice_tests::lsp::Editor;
 use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons::{self, Python};
@@ -166,8 +166,8 @@ fn debugpy_listens_where_it_can_be_had_and_else_it_is_reported() {
     assert!(offered.iter().any(|(title, _)| title == "Debug `evaluate` where it failed"), "{offered:?}");
     drop(program);
 
-    let found = pythons::all().iter().rev().find_map(|python| Some((python, debugger::debugpy(python)?)));
-    let Some((python, debugpy)) = found.filter(|(python, _)| python.minor >= 12) else { return };
+    let found = pythons::all().iter().rev().find_map(|python| Some((python, debugpy(python)?)));
+    let Some((python, folder)) = found.filter(|(python, _)| python.minor >= 12) else { return };
     let workspace = Workspace::new();
     let mut program = start(&workspace, python, TRAIN, None);
     let path = workspace.path().join("train.py");
@@ -176,7 +176,7 @@ fn debugpy_listens_where_it_can_be_had_and_else_it_is_reported() {
     program.send("");
     editor.wait_notification("hotsplice/hold", |_| true);
     // One that the editor brings.
-    let told = editor.command("hotsplice.debug", json!([{ "listen": true, "debugpy": debugpy }]));
+    let told = editor.command("hotsplice.debug", json!([{ "listen": true, "debugpy": folder }]));
     assert_eq!(
         (&told["by"], &told["host"], &told["function"]),
         (&json!("listening"), &json!("127.0.0.1"), &json!("evaluate")),
@@ -186,6 +186,16 @@ fn debugpy_listens_where_it_can_be_had_and_else_it_is_reported() {
     assert_eq!(again["port"], told["port"]);
     // Its adapter is none of the program's processes.
     assert_eq!(workspace.sessions(1).len(), 1);
-    editor.command("hotsplice.return", json!([{ "expression": "1" }]));
-    program.wait_line("result 1");
+    // Its debugger stops there; when it has gone on and left, the call is still held.
+    let port = told["port"].as_u64().and_then(|port| port.try_into().ok()).expect("a port");
+    let mut attached = Debugger::attach("127.0.0.1", port);
+    let thread = attached.stopped("exception");
+    let (function, line, frame) = attached.frame(thread);
+    assert_eq!((function.as_str(), line, attached.evaluate("share", frame).as_str()), ("evaluate", 8, "88"));
+    attached.go("continue", thread);
+    drop(attached);
+    editor.change(&path, &TRAIN.replace("share / n", "share + 1"));
+    let answer = editor.command("hotsplice.retry", json!([{}]));
+    assert_eq!(answer[0]["committed"], true, "{answer}");
+    program.wait_line("result 89");
 }

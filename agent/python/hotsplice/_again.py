@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -84,9 +85,25 @@ def begin(frame: types.FrameType, offset: int, value: tuple[Any] | None) -> bool
         # Where the code does not fit into the frame: other arguments, more variables.
         outcome = Outcome(functools.partial(function, *given, **named))
     begun: bool = native.begin_again(
-        frame, offset, dis.opmap["RESUME"], value is None, _code_that_gives(frame.f_code, outcome)
+        frame, offset, dis.opmap["RESUME"], value is None, _code_that_gives(frame.f_code, outcome), _acquaint_debugger
     )
     return begun
+
+
+def _acquaint_debugger(frame: types.FrameType) -> None:
+    """Has pydevd look at the code while the frame still has it.
+
+    It is told of the call that begins again right after us, when that runs the new code, and would find that they do
+    not fit.
+    """
+    for name in ("_pydevd_sys_monitoring_cython", "_pydevd_sys_monitoring"):
+        look = getattr(sys.modules.get(f"_pydevd_sys_monitoring.{name}"), "_get_func_code_info", None)
+        if look is not None:
+            try:
+                look(frame.f_code, frame)
+            except Exception:
+                # Of another age than we know: it looks by itself.
+                pass
 
 
 # How far up calls are listed.

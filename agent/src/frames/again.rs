@@ -24,6 +24,8 @@ struct Sent {
     /// Whether it is to run its function's code; else, and where that does not fit into the frame, `otherwise`.
     in_place: bool,
     otherwise: Py<PyAny>,
+    /// Is called with the frame as long as it has its former code.
+    before: Py<PyAny>,
 }
 
 /// A call that has begun again: where its frame lies, its function and its code.
@@ -147,6 +149,7 @@ pub fn begin_again(
     resume: u8,
     in_place: bool,
     otherwise: Py<PyAny>,
+    before: Py<PyAny>,
 ) -> PyResult<bool> {
     let py = frame.py();
     let refused = |reason: &str| PyRuntimeError::new_err(reason.to_owned());
@@ -178,6 +181,7 @@ pub fn begin_again(
         resume,
         in_place,
         otherwise,
+        before,
     });
     drop(all);
     drop(former);
@@ -223,6 +227,9 @@ pub fn begun(code: &Bound<'_, PyAny>) -> PyResult<bool> {
         // What it holds of this call's frame has it look held.
         // SAFETY: the interpreter has put the exception there that it was to handle; the GIL is held.
         unsafe { ffi::PyException_SetTraceback(error.as_ptr(), ffi::Py_None()) };
+    }
+    if let Err(failed) = sent.before.call1(py, (&held,)) {
+        failed.write_unraisable(py, None);
     }
     let function = frame.function(py);
     let own = || function.as_ref().and_then(|function| code_of(function).ok()).ok_or(GONE);
