@@ -12,6 +12,9 @@ const DEBUG = "Debug here";
 const SHOW = "Show";
 const TERMINAL = "Debug in Terminal";
 
+/** A notification has no room for longer ones. */
+const BUTTONS: Record<string, string> = { Retry: RETRY, "Return…": RETURN, Raise: RAISE, Debug: DEBUG, Show: SHOW };
+
 /** Runs a command of the server's. */
 type Ask = (name: string, ...parameters: object[]) => Promise<unknown>;
 
@@ -39,9 +42,9 @@ export class HeldCalls {
   /** A call has failed, or something went live while it waits. */
   async tell(hold: Hold): Promise<void> {
     const choice = hold.patched
-      ? await vscode.window.showInformationMessage(hold.message, RETRY, RETURN, RAISE, DEBUG, SHOW)
-      : await vscode.window.showErrorMessage(hold.message, RETRY, RETURN, RAISE, DEBUG, SHOW);
-    await this.answer(hold, choice);
+      ? await vscode.window.showInformationMessage(hold.message, ...Object.keys(BUTTONS))
+      : await vscode.window.showErrorMessage(hold.message, ...Object.keys(BUTTONS));
+    await this.answer(hold, choice && BUTTONS[choice]);
   }
 
   /** One of those that wait, then what is to be done with it. */

@@ -72,7 +72,7 @@ try {
   });
 
   await step("its buttons answer it", async () => {
-    await code.toast("division by zero").getByRole("button", { name: "Return a value…" }).click();
+    await code.toast("division by zero").getByRole("button", { name: "Return…" }).click();
     await code.page.locator(".quick-input-widget input").waitFor();
     await code.page.locator(".quick-input-widget input").fill("'asked for ' + str(n)");
     await code.press("Enter");
@@ -80,7 +80,7 @@ try {
   });
 
   await step("a debugger stands where it failed, and the call stays held", async () => {
-    await code.toast("division by zero").getByRole("button", { name: "Debug here" }).click();
+    await code.toast("division by zero").getByRole("button", { name: "Debug" }).click();
     await code.page.locator(".debug-toolbar").waitFor();
     await code.page.locator(".debug-call-stack .stack-frame").filter({ hasText: "evaluate" }).first().waitFor();
     await code.page.locator(".debug-variables .monaco-list-row").filter({ hasText: "items" }).first().waitFor();
