@@ -41,25 +41,26 @@ try {
       await code.page.locator(".terminal-wrapper.active .xterm-helper-textarea").waitFor({ state: "attached" });
       await until(`a call of ${name} that is held`, async () => {
         await code.page.locator(".terminal-wrapper.active").click();
-        await code.type(`hotsplice run --python ${python} --guard "${path.parse(name).name}.*" --hold-for 300 ${name} < /dev/null > ${name}.out 2>&1 &`);
+        await code.type(`hotsplice run --guard "${path.parse(name).name}.*" --hold-for 300 ${name} < /dev/null > ${name}.out 2>&1 &`);
         await code.press("Enter");
         return until("its file", () => fs.existsSync(output), 8000);
       });
       let text = texts[name];
       for (const failing of functions) {
         const line = text.split("\n").findIndex((it) => it.includes(" / 0")) + 1;
+        // Each is told once, and stays told until it is taken away.
         await code.toast(`${failing} is held`).waitFor();
         await code.open(name, line);
-        await code.page.locator(".squiggly-error").first().waitFor();
+        await code.lens(`${failing} is held`).waitFor();
         if (name === "flask_app.py") await code.picture(path.join(pictures, "held-request.png"));
         text = text.replace(" / 0", " / 1");
         await code.replaceLine(name, line, text.split("\n")[line - 1]);
         await code.codeAction(`Hot-patch ${name} and retry \`${failing}\``);
         await code.press("Enter");
         await code.lens(`${failing} is held`).waitFor({ state: "detached" });
-        await code.command("Notifications: Clear All Notifications");
       }
       await until(`its end: ${last}`, () => fs.readFileSync(output, "utf8").includes(last));
+      await code.command("Notifications: Clear All Notifications");
       await code.command("Terminal: Kill All Terminals");
     });
   }
