@@ -242,3 +242,37 @@ fn all_edited_files_are_one_patch() {
     assert_eq!(ask(&mut program), "2");
     assert_eq!(editor.failure("hotsplice.patchEdited", json!([])).0, "HS0005");
 }
+
+/// A function that takes other parameters goes live with those who call it otherwise, and nothing else.
+#[test]
+fn edited_callers_in_another_file_go_along() {
+    let workspace = Workspace::new();
+    let helper_text = "def rate():\n    return 1\n\ndef other():\n    return 1\n";
+    let helper = workspace.write("helper.py", helper_text);
+    let text = "import sys, helper, apart\n\ndef price():\n    return helper.rate(), apart.WORD\n\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(*price(), flush=True)\n";
+    let path = workspace.write("app.py", text);
+    let apart = workspace.write("apart.py", "WORD = 'as it was'\n");
+    let mut program = workspace.run(pythons::newest(), &[&path.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&path, text);
+    editor.open(&helper, helper_text);
+    editor.open(&apart, "WORD = 'as it was'\n");
+    editor.change(&apart, "WORD = 'edited'\n");
+    editor.change(&helper, &helper_text.replace("rate():\n    return 1", "rate(where):\n    return where"));
+    let titles = |editor: &mut Editor, line: u32| -> Vec<String> {
+        editor.actions(&helper, line).into_iter().map(|(title, _)| title).collect()
+    };
+    let title = "Hot-patch helper.py with the edited callers of `rate` in app.py";
+    // Nobody who calls it is edited.
+    assert!(!titles(&mut editor, 1).iter().any(|offered| offered.contains("callers")));
+    editor.change(&path, &text.replace("rate()", "rate('eu')"));
+    assert!(titles(&mut editor, 1).iter().any(|offered| offered == title));
+    // The other function takes what it took.
+    assert!(!titles(&mut editor, 4).iter().any(|offered| offered.contains("callers")));
+    editor.choose(&helper, 1, title);
+    let said = message(&mut editor);
+    assert!(said.starts_with("2 files are live in 1 process ("), "{said}");
+    assert_eq!(ask(&mut program), "eu as it was");
+}

@@ -1,12 +1,15 @@
 //! *Hot-patch function*, *class*, *file* and *Undo hot-patch*: what can be done at a place in a file.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use hotsplice_analysis::Definition;
+use hotsplice_analysis::{Definition, diff};
+use hotsplice_channel::patch::{Edit, Part};
 use serde_json::json;
 use tower_lsp::ls_types::{CodeAction, CodeActionDisabled, CodeActionKind, CodeActionOrCommand, Command, Position};
 
 use super::comparison::{Comparisons, Snapshot, live_texts};
+use super::documents::Document;
 use super::{commands, guards, quick_fixes, unloaded};
 use crate::session::Live;
 use crate::undoing;
@@ -92,11 +95,47 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     }
     let edited = commands::edited(&snapshot.documents, &snapshot.sessions).len();
     if edited > 1 {
+        actions.extend(with_callers(snapshot, &lives, line));
         actions.push(action(format!("Hot-patch all {edited} edited files"), commands::PATCH_EDITED, json!({})));
     }
     actions.extend(undo);
     actions.extend(guard(snapshot, line));
     actions
+}
+
+/// A function that takes other parameters, with its callers that were edited in other files and may not be saved yet.
+fn with_callers(snapshot: &Snapshot, lives: &[Arc<Live>], line: u32) -> Option<CodeActionOrCommand> {
+    let edits = |live: &Live, document: &Document| diff("", 0, &live.outline, &document.outline(), &[]).edits;
+    let takes_others =
+        |edit: &Edit| edit.parts.contains(&Part::Parameters) && (edit.line..=edit.end_line).contains(&line);
+    let function = lives.iter().flat_map(|live| edits(live, &snapshot.document)).find(takes_others)?.definition;
+    // A class is called by its own name.
+    let name = function.trim_end_matches(".__init__").rsplit('.').next()?;
+    let calls = |document: &&Document| {
+        document.path != snapshot.document.path
+            && live_texts(document, &snapshot.sessions)
+                .iter()
+                .flat_map(|(_, live)| edits(live, document))
+                .any(|edit| mentions(&document.text, edit.line, edit.end_line, name))
+    };
+    let callers: Vec<&Document> =
+        commands::edited(&snapshot.documents, &snapshot.sessions).into_iter().filter(calls).collect();
+    let place = match &callers[..] {
+        [] => return None,
+        [one] => one.path.file_name()?.to_string_lossy().into_owned(),
+        more => format!("{} files", more.len()),
+    };
+    let paths: Vec<&Path> =
+        std::iter::once(&snapshot.document).chain(callers).map(|document| &*document.path).collect();
+    let title = format!("Hot-patch {} with the edited callers of `{name}` in {place}", snapshot.file_name());
+    Some(action(title, commands::PATCH_EDITED, json!({ "paths": paths })))
+}
+
+/// Whether a name stands in these lines, from 1.
+fn mentions(text: &str, line: u32, end_line: u32, name: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let lines = text.lines().skip(line.saturating_sub(1) as usize).take((end_line.saturating_sub(line) + 1) as usize);
+    lines.flat_map(|line| line.split(|letter| !is_part(letter))).any(|word| word == name)
 }
 
 fn guard(snapshot: &Snapshot, line: u32) -> Option<CodeActionOrCommand> {

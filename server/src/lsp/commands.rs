@@ -79,8 +79,10 @@ pub enum Command {
         file: File,
         how: How,
     },
-    /// Every open file that differs from what is live, as one patch.
-    PatchEdited,
+    /// Every open file that differs from what is live, or those of them that are named, as one patch.
+    PatchEdited {
+        paths: Vec<PathBuf>,
+    },
     /// Says why a file can't be patched.
     WhyNot {
         file: File,
@@ -158,6 +160,8 @@ struct Arguments {
     /// As the protocol's own requests name a place: some editors can't put it otherwise.
     text_document: Option<TextDocumentIdentifier>,
     path: Option<PathBuf>,
+    #[serde(default)]
+    paths: Vec<PathBuf>,
     /// From 1, in place of a position.
     line: Option<u32>,
     name: Option<String>,
@@ -196,7 +200,7 @@ impl Command {
                 return Err(format!("{name} needs the function's name, or a position or line in it"));
             }
             PATCH_FUNCTION => Self::PatchFunction { file, name: given.name, position, how: given.how },
-            PATCH_EDITED => Self::PatchEdited,
+            PATCH_EDITED => Self::PatchEdited { paths: given.paths },
             WHY_NOT => Self::WhyNot { file },
             PATCH_FILE => Self::PatchFile { file, how: given.how },
             RUN_AGAIN | KEEP_VALUE => {
@@ -245,7 +249,9 @@ impl Command {
             | Self::KeepValue { file, .. }
             | Self::Guard { file, .. } => Some(file),
             Self::Answer { place, .. } => place.as_ref().map(|(file, _)| file),
-            Self::RestartFrame(_) | Self::Holds | Self::PatchEdited | Self::Sessions | Self::Explain { .. } => None,
+            Self::RestartFrame(_) | Self::Holds | Self::PatchEdited { .. } | Self::Sessions | Self::Explain { .. } => {
+                None
+            }
         }
     }
 }
@@ -303,9 +309,10 @@ pub fn edited<'a>(documents: &'a [Document], sessions: &[Arc<Session>]) -> Vec<&
     documents.iter().filter(|document| !document.is_cell).filter(differs).collect()
 }
 
-/// Makes every open file live that differs from what is: all of them or none.
+/// Makes every open file live that differs from what is, or those of them that are named: all of them or none.
 pub fn patch_edited(
     documents: &[Document],
+    paths: &[PathBuf],
     sessions: &[Arc<Session>],
     cancel: &Cancel,
 ) -> Result<Vec<FileResult>, Failure> {
@@ -313,7 +320,8 @@ pub fn patch_edited(
         outline: Some(document.outline()),
         ..WantedFile::new(document.path.clone(), document.text.to_string())
     };
-    let files: Vec<WantedFile> = edited(documents, sessions).into_iter().map(of_document).collect();
+    let is_meant = |document: &&Document| paths.is_empty() || paths.contains(&document.path);
+    let files: Vec<WantedFile> = edited(documents, sessions).into_iter().filter(is_meant).map(of_document).collect();
     if files.is_empty() {
         if documents.iter().all(|document| live_texts(document, sessions).is_empty()) {
             let message = format!("no registered process has loaded any of the open files: {}", unloaded::HOW);

@@ -244,11 +244,11 @@ impl State {
             (Command::Sessions, _) => {
                 std::thread::spawn(move || asked.answer.send(Ok(status::listed(&sessions.settle()))));
             }
-            (Command::PatchEdited, _) => {
+            (Command::PatchEdited { paths }, _) => {
                 let documents = self.documents.all();
                 let Asked { answer, cancel } = asked;
                 self.work(Cause::Command, Some(answer), move || {
-                    commands::patch_edited(&documents, &sessions.settle(), &cancel)
+                    commands::patch_edited(&documents, &paths, &sessions.settle(), &cancel)
                 });
             }
             (Command::Guard { name, position, remove, .. }, Some(uri)) => {
