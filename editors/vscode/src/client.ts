@@ -12,6 +12,8 @@ import {
   type ServerOptions,
 } from "vscode-languageclient/node";
 
+import { LineEnds } from "./line_ends";
+
 export { State } from "vscode-languageclient/node";
 
 /** After so many crashes in a row a person has to look. */
@@ -40,6 +42,7 @@ class Client extends LanguageClient {
 
 export function createClient(program: string, log: vscode.OutputChannel): LanguageClient {
   const server: ServerOptions = { command: program, args: ["lsp"] };
+  const lineEnds = new LineEnds();
   let crashes = 0;
   let lastCrash = 0;
   const options: LanguageClientOptions = {
@@ -52,6 +55,7 @@ export function createClient(program: string, log: vscode.OutputChannel): Langua
     initializationOptions: vscode.workspace.getConfiguration("hotsplice"),
     synchronize: { configurationSection: "hotsplice" },
     middleware: {
+      provideCodeLenses: async (document, token, next) => lineEnds.place(document, (await next(document, token)) ?? []),
       executeCommand: async (command, parameters, next) => {
         try {
           return (await next(command, parameters)) as unknown;
@@ -90,7 +94,7 @@ export function createClient(program: string, log: vscode.OutputChannel): Langua
     },
     initialize: () => undefined,
     getState: () => ({ kind: "static" }),
-    clear: () => undefined,
+    clear: () => lineEnds.dispose(),
   });
   return client;
 }

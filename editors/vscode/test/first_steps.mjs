@@ -115,6 +115,27 @@ try {
     await code.replaceLine("app.py", LINE, '    return f"By a key, visitor {visits}!"');
     await code.press("Control+Alt+Enter");
     await until("the new answer", async () => (await answer()).startsWith("By a key"));
+  });
+
+  await steps.step("at the ends of lines it moves no other line", async () => {
+    code.set({ "hotsplice.lens": "always", "hotsplice.lensPlacement": "endOfLine" });
+    const said = () =>
+      code.page.evaluate(() => {
+        const texts = [...document.querySelectorAll(".view-line span")].map((part) => getComputedStyle(part, "::after").content);
+        return texts.filter((text) => /[○●]/.test(text)).join();
+      });
+    await until("what is live at the end of the line", async () => (await said()).includes("● live"));
+    await code.page.locator(".codelens-decoration").waitFor({ state: "detached" });
+    const top = async () => (await code.page.locator(".view-line").filter({ hasText: "visitor" }).boundingBox()).y;
+    const before = await top();
+    await code.replaceLine("app.py", LINE, '    return f"Calm, visitor {visits}!"');
+    await until("that it is edited", async () => (await said()).includes("○ edited · Hot-patch"));
+    assert.equal(await top(), before);
+    await code.picture(path.join(pictures, "line-ends.png"));
+    await code.press("Control+Alt+Enter");
+    await until("the new answer", async () => (await answer()).startsWith("Calm"));
+    await until("that it is live", async () => !(await said()).includes("edited"));
+    assert.equal(await top(), before);
     await code.press("Shift+F5");
     await code.processes(0);
   });
