@@ -16,13 +16,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn torture(count: usize, version: Option<&str>) -> anyhow::Result<()> {
     let (mut done, mut harmed) = (0, Vec::new());
     for python in pythons::all().iter().filter(|found| version.is_none_or(|version| found.name() == version)) {
+        let mut all = Vec::new();
         for (state, body) in STATES {
             match inject(python, body, count) {
-                Ok(()) => done += count,
+                Ok(times) => all.extend(times),
                 Err(error) => harmed.push(format!("{state} on Python {}: {error:#}", python.name())),
             }
         }
-        println!("attaching on Python {}: {done} injections so far, {} states harmed", python.name(), harmed.len());
+        done += all.len();
+        println!(
+            "attaching on Python {}: {} injections, p50 {:.1} ms, p95 {:.1} ms; {done} so far, {} states harmed",
+            python.name(),
+            all.len(),
+            share(&mut all, 50),
+            share(&mut all, 95),
+            harmed.len()
+        );
     }
     if !harmed.is_empty() {
         bail!("programs were harmed, or could not be reached:\n{}", harmed.join("\n"));
@@ -30,7 +39,14 @@ pub fn torture(count: usize, version: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn inject(python: &Python, body: &str, count: usize) -> anyhow::Result<()> {
+/// The time that so many of a hundred stay below.
+fn share(times: &mut [f64], percent: usize) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() * percent / 100).copied().unwrap_or_default()
+}
+
+/// Gives how many milliseconds each took: from the wish until the statement has run.
+fn inject(python: &Python, body: &str, count: usize) -> anyhow::Result<Vec<f64>> {
     let workspace = Workspace::with_program(target().join("release/hotsplice"));
     let mut program = start(&workspace, python, body, 3600);
     let counted = workspace.path().join("counted");
@@ -39,7 +55,9 @@ fn inject(python: &Python, body: &str, count: usize) -> anyhow::Result<()> {
          f = open('{0}.new', 'w'); f.write(str(sys.hotsplice_count)); f.close(); os.replace('{0}.new', '{0}')",
         counted.display()
     );
+    let mut times = Vec::new();
     for number in 1..=count {
+        let began = Instant::now();
         hotsplice_attach::execute(program.pid(), &statement).with_context(|| format!("injection {number}"))?;
         let end = Instant::now() + PATIENCE;
         while std::fs::read_to_string(&counted).ok().as_deref() != Some(&number.to_string()) {
@@ -47,9 +65,10 @@ fn inject(python: &Python, body: &str, count: usize) -> anyhow::Result<()> {
             ensure!(Instant::now() < end, "injection {number} did not come to run");
             std::thread::sleep(Duration::from_micros(200));
         }
+        times.push(began.elapsed().as_secs_f64() * 1000.0);
     }
     ensure!(program.child.try_wait()?.is_none(), "it died");
-    Ok(())
+    Ok(times)
 }
 
 /// Prints, for each Python, how long `hotsplice attach` takes: from the command to a session.
@@ -60,8 +79,7 @@ pub fn measure() -> anyhow::Result<()> {
         for state in ["sleeps", "computes", "has many threads"] {
             let (_, body) = STATES.into_iter().find(|(name, _)| *name == state).context("a state")?;
             let mut times = (0..20).map(|_| attach(python, body)).collect::<anyhow::Result<Vec<f64>>>()?;
-            times.sort_by(f64::total_cmp);
-            shown.push(format!("{state} {:.1} {:.1}", times[times.len() / 2], times[times.len() * 95 / 100]));
+            shown.push(format!("{state} {:.1} {:.1}", share(&mut times, 50), share(&mut times, 95)));
         }
         println!("Python {:<5} {}", python.name(), shown.join(", "));
     }

