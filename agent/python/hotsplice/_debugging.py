@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # For how long a client waits for the thread of a call, and for what pdb prints, in seconds. debugpy starts another
 # process first.
-_PATIENCE, _READING = 9.0, 1.0
+_PATIENCE, _READING = 25.0, 1.0
 _LOOK = 0.2
 # pydevd's name for why a thread stops.
 _BREAK_ON_EXCEPTION = 122
@@ -46,16 +46,24 @@ class Wish:
     def came_to(self, outcome: dict[str, Any] | NoDebugger) -> None:
         self._outcome.put(outcome)
 
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self, hold: Hold) -> dict[str, Any]:
+        import time
         from queue import Empty
 
-        try:
-            outcome = self._outcome.get(timeout=_PATIENCE)
-        except Empty:
-            raise NoDebugger("the thread of the call does not answer: a debugger may have stopped it already") from None
-        if isinstance(outcome, NoDebugger):
-            raise outcome
-        return outcome
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                outcome = self._outcome.get(timeout=_LOOK)
+            except Empty:
+                if not hold.is_waiting():
+                    raise NoDebugger("the call is not held any more") from None
+                if time.monotonic() > end:
+                    text = "the thread of the call does not answer: a debugger may have stopped it already"
+                    raise NoDebugger(text) from None
+                continue
+            if isinstance(outcome, NoDebugger):
+                raise outcome
+            return outcome
 
 
 class Prompt:
@@ -132,7 +140,7 @@ def ask(hold: Hold, by: str, line: str | None, folder: str | None) -> dict[str, 
         raise NoDebugger("pdb has ended; the call is still held")
     wish = Wish(by, folder)
     hold.wishes.append(wish)
-    outcome = wish.outcome()
+    outcome = wish.outcome(hold)
     prompt = hold.prompt
     return prompt.exchange(None) if outcome["by"] == "pdb" and prompt is not None else outcome
 

@@ -17,7 +17,7 @@ _ABANDONED_AFTER = 60
 _RETURN_LIMIT = 10_000
 # The program's logging has so many for a patch that was refused.
 _LOGGING_LIMIT = 2_000
-_DEBUG_LIMIT = 15_000
+_DEBUG_LIMIT = 30_000
 
 # Number → (transaction, when it was prepared)
 _transactions = {}
