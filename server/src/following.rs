@@ -35,8 +35,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     let is_asked_for = |path: &str| asked_for.iter().any(|asked| asked.path == path);
     // What can't be asked now is not followed: the process itself will be asked next, and say so.
     // A module that was just imported may follow, and the news of it be on its way.
-    session.forget_files();
-    let Ok(loaded) = session.files() else { return };
+    let Ok(loaded) = session.files_by_now() else { return };
     // What a cell computed is computed again when it is run.
     let mut following: Vec<_> = loaded.into_iter().filter(|file| file.cell.is_none()).collect();
     following.retain(|file| is_project(Path::new(&file.path)) && !is_asked_for(&file.path));

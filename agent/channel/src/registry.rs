@@ -1,10 +1,12 @@
 //! Where sessions are found: one folder that only its user can open, with a socket and a small JSON file for each.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +135,40 @@ pub fn sessions(directory: &Path) -> Result<Vec<Entry>, RegistryError> {
     Ok(found)
 }
 
+/// What a folder was like: two that are equal had the same entries, if the older one had been so for a while (file systems
+/// count time in steps).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    mode: u32,
+    owner: u32,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// How long ago something last happened in the folder.
+    pub fn age(&self) -> Option<Duration> {
+        let (seconds, nanoseconds) = self.modified.max(self.changed);
+        let then = Duration::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?);
+        SystemTime::now().duration_since(UNIX_EPOCH + then).ok()
+    }
+}
+
+/// What the folder is like now; nothing where there is none.
+pub fn stamp(directory: &Path) -> Option<Stamp> {
+    let found = fs::symlink_metadata(directory).ok()?;
+    Some(Stamp {
+        device: found.dev(),
+        inode: found.ino(),
+        mode: found.mode(),
+        owner: found.uid(),
+        modified: (found.mtime(), found.mtime_nsec()),
+        changed: (found.ctime(), found.ctime_nsec()),
+    })
+}
+
 /// The process with which an entry ends.
 struct Owner {
     pid: u32,
@@ -153,10 +189,14 @@ pub fn is_visible(entry: &Entry) -> bool {
 }
 
 fn is_counted_here(namespace: Option<u64>) -> bool {
-    // `/proc` may not be mounted, or be that of another namespace.
-    let own = fs::read_link("/proc/self").ok();
-    let sees_itself = own.and_then(|own| own.to_str()?.parse().ok()) == Some(std::process::id());
-    sees_itself && (namespace.is_none() || namespace == pid_namespace())
+    /// Whether processes can be seen, and as of which namespace.
+    static HERE: OnceLock<(bool, Option<u64>)> = OnceLock::new();
+    let (sees_itself, own) = *HERE.get_or_init(|| {
+        // `/proc` may not be mounted, or be that of another namespace.
+        let own = fs::read_link("/proc/self").ok();
+        (own.and_then(|own| own.to_str()?.parse().ok()) == Some(std::process::id()), pid_namespace())
+    });
+    sees_itself && (namespace.is_none() || namespace == own)
 }
 
 /// A session's id. Process ids of containers are small and their start times near each other: they are told apart by the
@@ -232,7 +272,11 @@ pub fn process_started(pid: u32) -> Option<u64> {
 fn stat(pid: u32) -> Option<(char, u64)> {
     // `/proc` may count otherwise than we do.
     let own = pid == std::process::id();
-    let stat = fs::read_to_string(if own { "/proc/self/stat".to_owned() } else { format!("/proc/{pid}/stat") }).ok()?;
+    let path = if own { "/proc/self/stat".to_owned() } else { format!("/proc/{pid}/stat") };
+    // In one call: its 52 numbers and a name of at most 64 bytes are never longer.
+    let mut bytes = [0; 2048];
+    let count = fs::File::open(path).ok()?.read(&mut bytes).ok()?;
+    let stat = String::from_utf8_lossy(&bytes[..count]);
     // The command's name stands in parentheses and may hold anything.
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
     Some((fields.next()?.chars().next()?, fields.nth(18)?.parse().ok()?))

@@ -80,6 +80,7 @@ pub struct Done {
     pub outcome: Result<Vec<FileResult>, Failure>,
     pub took: Duration,
     pub cause: Cause,
+    /// Who still waits: of what was patched it is told at once.
     pub answer: Option<oneshot::Sender<Result<Value, Failure>>>,
 }
 

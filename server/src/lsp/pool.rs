@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotsplice_channel::message::event;
-use hotsplice_channel::registry::{self, Entry};
+use hotsplice_channel::registry::{self, Entry, Stamp};
 
 use super::events::Event;
 use crate::session::{self, Session, SessionError};
@@ -16,6 +16,9 @@ use crate::workspace::Workspace;
 
 /// After how long a process that did not answer is asked again.
 pub const RETRY: Duration = Duration::from_secs(5);
+
+/// A folder in which something has happened since then may have changed once more in the same step of its file system's clock.
+const STEP: Duration = Duration::from_millis(100);
 
 /// How long a request waits for sessions that are just being connected to.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -31,6 +34,8 @@ pub struct Pool {
     retries: HashMap<String, Instant>,
     /// Why no process can be found.
     trouble: Option<String>,
+    /// What the registry was like when it was last read.
+    seen: Option<Stamp>,
 }
 
 /// A connection that is being made.
@@ -79,9 +84,19 @@ impl Sessions {
 impl Pool {
     /// Begins to connect to what is new in the registry; what comes of it is an event.
     pub fn refresh(&mut self, workspace: &Arc<Workspace>, events: &Sender<Event>) {
-        let entries = match registry::sessions(&registry::directory()) {
+        let directory = registry::directory();
+        let stamp = registry::stamp(&directory);
+        // Who did not answer is in the folder still.
+        if self.seen.is_some() && self.seen == stamp && self.retries.is_empty() {
+            return;
+        }
+        self.seen = stamp.filter(|stamp| stamp.age().is_some_and(|age| age > STEP));
+        let entries = match registry::sessions(&directory) {
             Ok(entries) => entries,
-            Err(error) => return self.trouble = Some(error.to_string()),
+            Err(error) => {
+                self.seen = None;
+                return self.trouble = Some(error.to_string());
+            }
         };
         self.trouble = None;
         let now = Instant::now();

@@ -33,6 +33,8 @@ pub enum Event {
 
 /// How often it is looked whether a process that does not answer is stopped.
 const LOOK: Duration = Duration::from_millis(200);
+/// A process that answered so long ago is not asked whether it answers.
+const JUST: Duration = Duration::from_millis(20);
 /// Requests that change the process.
 const CHANGING: [&str; 3] = [method::PREPARE, method::COMMIT, method::ABORT];
 
@@ -62,6 +64,8 @@ pub struct Client {
     writing: Mutex<()>,
     pending: Pending,
     last: AtomicU64,
+    /// When the last answer came.
+    heard: Mutex<Option<Instant>>,
     closed: Arc<AtomicBool>,
 }
 
@@ -85,6 +89,7 @@ impl Client {
             writing: Mutex::new(()),
             pending: pending.clone(),
             last: AtomicU64::new(0),
+            heard: Mutex::default(),
             closed: closed.clone(),
         };
         std::thread::Builder::new()
@@ -119,6 +124,11 @@ impl Client {
     /// Returns when all that the process has told by now has arrived. Wakes no Python: a greeting is answered without it.
     pub fn catch_up(&self) -> Result<(), SessionError> {
         self.greet("again").map(drop)
+    }
+
+    /// Whether an answer has come within the last moments: the process runs.
+    pub fn was_just_heard(&self) -> bool {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|heard| heard.elapsed() < JUST)
     }
 
     pub fn loads(&self) -> u64 {
@@ -187,6 +197,7 @@ impl Client {
             RecvTimeoutError::Timeout => SessionError::TimedOut { pid: self.pid, seconds: patience.as_secs() },
             RecvTimeoutError::Disconnected => SessionError::Gone { pid: self.pid },
         })?;
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         if let Some(error) = response.error {
             let code = error.data.map_or_else(|| codes::BAD_MESSAGE.to_owned(), |data| data.code);
             return Err(SessionError::Refused { code, message: error.message });

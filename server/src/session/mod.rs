@@ -262,6 +262,12 @@ impl Session {
         Ok(answer.files)
     }
 
+    /// As [`Self::files`], and what the process has just told is known.
+    pub fn files_by_now(&self) -> Result<Vec<LoadedFile>, SessionError> {
+        self.client.catch_up()?;
+        self.files()
+    }
+
     /// Waits, no longer than that, until it has said once what it has loaded.
     pub fn wait_known(&self, patience: Duration) {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
@@ -402,7 +408,9 @@ impl Session {
 
     pub fn prepare(&self, mut patch: Patch, commit: bool) -> Result<PrepareAnswer, SessionError> {
         // A process that has just been stopped does not look it yet: it does not answer.
-        self.client.catch_up()?;
+        if !self.client.was_just_heard() {
+            self.client.catch_up()?;
+        }
         patch.options.fail_at = std::env::var(FAIL_AT).ok().and_then(|number| number.parse().ok());
         let patience = PATIENCE + Duration::from_millis(patch.options.time_limit_ms);
         self.client.request(method::PREPARE, &PrepareRequest { patch, commit }, patience)

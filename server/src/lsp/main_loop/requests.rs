@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hotsplice_channel::codes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tower_lsp::ls_types::{
     CodeActionOrCommand, CodeActionParams, CodeActionResponse, CodeLens, Hover, MessageType, Position,
@@ -362,7 +362,14 @@ impl State {
                 let message = "hotsplice failed while it made the patch; nothing was changed".to_owned();
                 Err(Failure::new(codes::INTERNAL, message))
             });
-            let _ = events.send(Event::Patched(Done { outcome, took: started.elapsed(), cause, answer }));
+            let took = started.elapsed();
+            let report = outcome.as_ref().ok().map(|results| json!(results.iter().map(FileResult::report).collect::<Vec<_>>()));
+            let (now, later) = if report.is_some() { (answer, None) } else { (None, answer) };
+            // Before the answer: what the editor asks next is answered by who knows of it.
+            let _ = events.send(Event::Patched(Done { outcome, took, cause, answer: later }));
+            if let (Some(answer), Some(report)) = (now, report) {
+                let _ = answer.send(Ok(report));
+            }
         });
     }
 }
