@@ -54,7 +54,7 @@ use crate::working::Working;
 /// Serves one editor over standard input and output until it says goodbye.
 pub fn serve() -> Result<ExitCode, Failure> {
     let failed = |error: std::io::Error| Failure::new(codes::INTERNAL, error.to_string());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)?;
     let end = runtime.block_on(async {
         let gone = Arc::new(Notify::new());
         let (service, socket) = LspService::build(|client| backend::Backend::new(client, gone.clone()))

@@ -5,14 +5,16 @@
 
 mod framing;
 
+use std::io::{ErrorKind, Read, Write};
 use std::panic::AssertUnwindSafe;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, Sink, SinkExt, StreamExt};
+use serde::Serialize;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
 use tower::Service;
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 use tower_lsp::{ClientSocket, LspService};
@@ -23,6 +25,9 @@ use framing::{Frame, Frames};
 /// How long what is still to be written may take in the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// Messages to the editor, without their headers.
+type Outbox = mpsc::Sender<Vec<u8>>;
+
 /// How a conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -32,43 +37,69 @@ pub enum End {
 }
 
 /// Serves until the editor says `exit`, or is gone: its end of the pipe is closed, or `gone` says so.
-pub async fn serve(mut service: LspService<Backend>, socket: ClientSocket, gone: &Notify) -> End {
-    let (requests, mut answers) = socket.split();
-    let (sender, mut outbox) = unbounded_channel::<Value>();
-    let mut requests = requests.map(|request| serde_json::to_value(request).unwrap_or_default()).fuse();
-    let writer = tokio::spawn(async move {
-        let mut output = tokio::io::BufWriter::new(tokio::io::stdout());
-        loop {
-            let message = tokio::select! {
-                message = outbox.recv() => match message {
-                    Some(message) => message,
-                    None => break,
-                },
-                Some(request) = requests.next() => request,
-            };
-            let body = message.to_string();
-            let written = async {
-                output.write_all(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes()).await?;
-                output.write_all(body.as_bytes()).await?;
-                output.flush().await
-            };
-            if written.await.is_err() {
-                break;
-            }
+///
+/// Both pipes block, so each has a thread of its own.
+pub async fn serve(service: LspService<Backend>, socket: ClientSocket, gone: &Notify) -> End {
+    let (mut requests, answers) = socket.split();
+    let (outbox, inbox) = mpsc::channel();
+    let (ended, end) = oneshot::channel();
+    let (wrote, written) = oneshot::channel();
+    std::thread::spawn(move || {
+        write(&inbox);
+        // Nobody may wait for it any more.
+        let _ = wrote.send(());
+    });
+    let (own, runtime) = (outbox.clone(), Handle::current());
+    std::thread::spawn(move || {
+        let _entered = runtime.enter();
+        let _ = ended.send(read(service, answers, &own, &runtime));
+    });
+    let own = outbox.clone();
+    let forwarding = tokio::spawn(async move {
+        while let Some(request) = requests.next().await {
+            send(&own, request);
         }
     });
-    let mut input = tokio::io::stdin();
+    let end = tokio::select! {
+        end = end => end.unwrap_or(End::Unannounced),
+        () = gone.notified() => return End::Unannounced,
+    };
+    forwarding.abort();
+    drop(outbox);
+    // What is being answered still is written, but an editor that does not read any more is not waited for.
+    let _ = tokio::time::timeout(LAST_WORDS, written).await;
+    end
+}
+
+/// Writes what comes, until nothing can come any more.
+fn write(inbox: &mpsc::Receiver<Vec<u8>>) {
+    let mut output = std::io::stdout().lock();
+    while let Ok(body) = inbox.recv() {
+        let mut message = format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+        message.extend(body);
+        if output.write_all(&message).and_then(|()| output.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads until the editor ends the conversation.
+fn read(
+    mut service: LspService<Backend>,
+    mut answers: impl Sink<Response> + Unpin,
+    outbox: &Outbox,
+    runtime: &Handle,
+) -> End {
+    let mut input = std::io::stdin().lock();
     let mut block = vec![0; 64 * 1024];
     let mut frames = Frames::default();
     let mut end = End::Unannounced;
-    'conversation: loop {
-        let read = tokio::select! {
-            read = input.read(&mut block) => read,
-            () = gone.notified() => break,
-        };
-        match read {
-            Ok(0) | Err(_) => break,
+    loop {
+        match input.read(&mut block) {
+            Ok(0) => return end,
             Ok(count) => frames.push(&block[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => return end,
         }
         while let Some(frame) = frames.next() {
             let message = match frame {
@@ -85,24 +116,20 @@ pub async fn serve(mut service: LspService<Backend>, socket: ClientSocket, gone:
                 Ok(Message::Request(request)) => {
                     match request.method() {
                         "shutdown" => end = End::Orderly,
-                        "exit" => break 'conversation,
+                        "exit" => return end,
                         _ => {}
                     }
-                    handle(&mut service, request, &sender);
+                    handle(&mut service, request, outbox);
                 }
                 Ok(Message::Response(response)) => {
                     // One that nobody waits for is nobody's business.
-                    let _ = answers.send(response).await;
+                    let _ = runtime.block_on(answers.send(response));
                 }
                 Ok(Message::Nothing) => {}
-                Err((id, error)) => answer(&sender, Response::from_error(id, error)),
+                Err((id, error)) => send(outbox, Response::from_error(id, error)),
             }
         }
     }
-    drop(sender);
-    // An editor that does not read any more is not waited for.
-    let _ = tokio::time::timeout(LAST_WORDS, writer).await;
-    end
 }
 
 enum Message {
@@ -139,31 +166,33 @@ fn understood(mut value: Value) -> Result<Message, (Id, Error)> {
 }
 
 /// Has a request answered. What of it needs no waiting is done when this returns.
-fn handle(service: &mut LspService<Backend>, request: Request, sender: &UnboundedSender<Value>) {
+fn handle(service: &mut LspService<Backend>, request: Request, outbox: &Outbox) {
     let id = request.id().cloned();
     let failed = move || id.clone().map(|id| Response::from_error(id, Error::internal_error()));
     let Ok(future) = std::panic::catch_unwind(AssertUnwindSafe(|| service.call(request))) else {
-        return failed().into_iter().for_each(|response| answer(sender, response));
+        return failed().into_iter().for_each(|response| send(outbox, response));
     };
     let mut future = Box::pin(AssertUnwindSafe(future).catch_unwind());
-    let respond = move |outcome: std::thread::Result<Result<Option<Response>, _>>, sender: &UnboundedSender<Value>| {
+    let respond = move |outcome: std::thread::Result<Result<Option<Response>, _>>, outbox: &Outbox| {
         let outcome: Result<Option<Response>, tower_lsp::ExitedError> = outcome.unwrap_or_else(|_| Ok(failed()));
         if let Ok(Some(response)) = outcome {
-            answer(sender, response);
+            send(outbox, response);
         }
     };
     match (&mut future).now_or_never() {
-        Some(outcome) => respond(outcome, sender),
+        Some(outcome) => respond(outcome, outbox),
         None => {
-            let sender = sender.clone();
-            tokio::spawn(async move { respond(future.await, &sender) });
+            let outbox = outbox.clone();
+            tokio::spawn(async move { respond(future.await, &outbox) });
         }
     }
 }
 
-fn answer(sender: &UnboundedSender<Value>, response: Response) {
-    // The writer is gone when the editor is.
-    let _ = sender.send(serde_json::to_value(response).unwrap_or_default());
+fn send(outbox: &Outbox, message: impl Serialize) {
+    if let Ok(body) = serde_json::to_vec(&message) {
+        // The writer is gone when the editor is.
+        let _ = outbox.send(body);
+    }
 }
 
 fn parse_error(problem: &str) -> Error {
