@@ -5,48 +5,104 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Sequence
     from types import ModuleType
     from typing import Any
 
 _MODULE = type(sys)
+_MEMBERS = _MODULE.__dict__["__dict__"].__get__  # type: ignore[index]
+_ENDINGS = (".py", ".pyw")
 # This package's own folder among them, wherever it was put.
 _INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3", __file__.rpartition("/")[0] + "/")
 _installed: "dict[str, bool]" = {}
+_normal: "dict[str, str]" = {}
 
 
 def members_of(module: "ModuleType") -> "dict[str, Any]":
     """A module's own namespace: asking a lazy module in the ordinary way would load it."""
-    members: dict[str, Any] = _MODULE.__dict__["__dict__"].__get__(module)  # type: ignore[index]
+    members: dict[str, Any] = _MEMBERS(module)
     return members
 
 
-def loaded_modules(
-    is_wanted: "Callable[[str], bool]" = lambda filename: True,
-) -> "Iterator[tuple[str, ModuleType]]":
-    """Yields ``(path, module)`` for each module that was loaded from a source file of a wanted name.
+def loaded_modules() -> "Sequence[tuple[str, ModuleType]]":
+    """``(path, module)`` for each module that was loaded from a source file.
 
     What stands in ``sys.modules`` need not be a module, whatever it says of itself.
     """
-    for module in list(sys.modules.values()):
-        if not issubclass(type(module), _MODULE):
+    return _found().all
+
+
+def project_modules() -> "Sequence[tuple[str, ModuleType]]":
+    """Those of the program's own files."""
+    return _found().own
+
+
+def modules_of(path: str) -> "list[ModuleType]":
+    """Those of one file: a script may be imported too, and a file be executed under several names."""
+    return [module for one, module in _found().all if one == path]
+
+
+class Remembered:
+    """While a request is served, `sys.modules` is not gone through again as long as it holds the same: a program may have
+    thousands of modules."""
+
+    count = 0
+    found: "_Found | None" = None
+
+    def __enter__(self) -> None:
+        Remembered.count += 1
+        Remembered.found = None
+
+    def __exit__(self, *_exception: object) -> None:
+        Remembered.count -= 1
+        Remembered.found = None
+
+
+class _Found:
+    """What `sys.modules` held at one moment."""
+
+    def __init__(self, ids: "list[int]") -> None:
+        self.ids = ids
+        self.all: list[tuple[str, ModuleType]] = []
+        self.own: list[tuple[str, ModuleType]] = []
+
+
+def _found() -> _Found:
+    modules = list(sys.modules.values())
+    ids = list(map(id, modules))
+    found = Remembered.found
+    if found is not None and found.ids == ids:
+        return found
+    found = _Found(ids)
+    for module in modules:
+        if type(module) is not _MODULE and not issubclass(type(module), _MODULE):
             continue
-        members = members_of(module)
+        members = _MEMBERS(module)
         filename = members.get("__file__")
-        if type(filename) is not str or not is_wanted(filename):
-            continue
-        if filename.endswith((".py", ".pyw")) or members.get("__name__") == "__main__":
-            yield absolute(filename), module
+        if type(filename) is str and (filename.endswith(_ENDINGS) or members.get("__name__") == "__main__"):
+            path = absolute(filename)
+            found.all.append((path, module))
+            if not is_installed(path):
+                found.own.append((path, module))
+    if Remembered.count:
+        Remembered.found = found
+    return found
 
 
 def absolute(filename: str) -> str:
     """As ``os.path.abspath``, also where the working directory is gone."""
-    if filename.startswith("/"):
-        return os.path.normpath(filename)
-    try:
-        return os.path.abspath(filename)
-    except OSError:
-        return filename
+    known = _normal.get(filename)
+    if known is not None:
+        return known
+    if not filename.startswith("/"):
+        try:
+            return os.path.abspath(filename)
+        except OSError:
+            return filename
+    known = os.path.normpath(filename)
+    if len(_normal) < 10_000:
+        _normal[filename] = known
+    return known
 
 
 def is_installed(path: str) -> bool:
@@ -61,4 +117,4 @@ def is_installed(path: str) -> bool:
 
 def project_files() -> "list[str]":
     """Paths of the files that are the program's own."""
-    return [path for path, _ in loaded_modules() if not is_installed(path)]
+    return [path for path, _ in project_modules()]

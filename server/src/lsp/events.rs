@@ -1,7 +1,7 @@
 //! What happens to the server: all that the main loop is told.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotsplice_channel::message::Hold;
@@ -72,7 +72,8 @@ pub enum Event {
     Observed(String, Instant),
     /// It did not answer.
     NotObserved(String),
-    Patched(Done),
+    /// One has come back.
+    Patched,
 }
 
 /// A patch that came back.
@@ -82,6 +83,21 @@ pub struct Done {
     pub cause: Cause,
     /// Who still waits: of what was patched it is told at once.
     pub answer: Option<oneshot::Sender<Result<Value, Failure>>>,
+}
+
+/// Patches that have come back. The loop takes them before each event: whoever asked is told first, and what is asked next
+/// finds what came of them.
+#[derive(Clone, Default)]
+pub struct Finished(Arc<Mutex<Vec<Done>>>);
+
+impl Finished {
+    pub fn put(&self, done: Done) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+    }
+
+    pub fn take(&self) -> Vec<Done> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Why there was a patch.

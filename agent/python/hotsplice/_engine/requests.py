@@ -4,6 +4,7 @@ import os
 import sys
 from time import monotonic
 
+from .._loaded import Remembered
 from .after import events, running
 from .errors import EngineError, TimeLimit
 from .live import cells, importing, lookup
@@ -31,7 +32,8 @@ def handle(method, params):
     serve = _METHODS.get(method)
     if serve is None:
         raise EngineError("HS0003", f"the agent does not know the method {method!r}")
-    return serve(params)
+    with Remembered():
+        return serve(params)
 
 
 _INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3")

@@ -494,7 +494,7 @@ class Transaction:
         if not wanted:
             return []
         own = {change.path for change in self.files}
-        loaded = list(lookup.loaded_modules(lambda filename: not lookup.is_installed(filename)))
+        loaded = lookup.project_modules()
         found, count = {}, -1
         # Whose functions use it is used by others in turn.
         while count != len(found):

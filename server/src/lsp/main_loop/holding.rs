@@ -289,8 +289,8 @@ impl State {
             Ok(document) => document,
             Err(failure) => return self.work(Cause::Command, Some(asked.answer), move || Err(failure)),
         };
-        let (snapshot, client, runtime, events) =
-            (self.snapshot(uri, document), self.client.clone(), self.runtime.clone(), self.events.clone());
+        let (events, finished) = (self.events.clone(), self.done.clone());
+        let (snapshot, client, runtime) = (self.snapshot(uri, document), self.client.clone(), self.runtime.clone());
         std::thread::spawn(move || {
             let guarded = catch_unwind(AssertUnwindSafe(|| guards::guard(&snapshot(), name, position, remove)));
             let guarded = guarded.unwrap_or_else(|_| Err(Failure::new(codes::INTERNAL, "hotsplice failed")));
@@ -306,7 +306,8 @@ impl State {
                         cause: Cause::Command,
                         answer: Some(asked.answer),
                     };
-                    let _ = events.send(Event::Patched(done));
+                    finished.put(done);
+                    let _ = events.send(Event::Patched);
                 }
             }
         });

@@ -18,7 +18,7 @@ use tower_lsp::ls_types::{InitializeParams, MessageType, TextDocumentContentChan
 use crate::session::registry_watch;
 
 use super::documents::{Documents, file_path};
-use super::events::Event;
+use super::events::{Event, Finished};
 use super::external_changes::{self, Collector, Waiting};
 use super::holds::Holds;
 use super::pool::{self, Pool};
@@ -32,6 +32,7 @@ struct State {
     client: Client,
     runtime: Handle,
     events: Sender<Event>,
+    done: Finished,
     encoding: Encoding,
     shows_disabled: bool,
     shows_documents: bool,
@@ -66,6 +67,7 @@ pub fn start(client: Client) -> Sender<Event> {
         client,
         runtime: Handle::current(),
         events: events.clone(),
+        done: Finished::default(),
         encoding: Encoding::default(),
         shows_disabled: false,
         shows_documents: false,
@@ -111,6 +113,9 @@ fn root(params: &InitializeParams) -> Option<PathBuf> {
 
 impl State {
     fn handle(&mut self, event: Event) {
+        for done in self.done.take() {
+            self.patched(done);
+        }
         match event {
             Event::Initialize(params, encoding) => self.initialize(&params, encoding),
             Event::Initialized => {
@@ -189,7 +194,8 @@ impl State {
             Event::NotObserved(id) => self.observed(&id, None),
             Event::LensesFaded => self.refresh_lenses(),
             Event::SessionEnded(id) => self.session_ended(&id),
-            Event::Patched(done) => self.patched(done),
+            // It was taken already.
+            Event::Patched => {}
         }
     }
 

@@ -353,7 +353,7 @@ impl State {
         answer: Option<oneshot::Sender<Result<Value, Failure>>>,
         work: impl FnOnce() -> Result<Vec<FileResult>, Failure> + Send + 'static,
     ) {
-        let events = self.events.clone();
+        let (events, done) = (self.events.clone(), self.done.clone());
         let started = Instant::now();
         let working = Working::begin();
         std::thread::spawn(move || {
@@ -363,13 +363,15 @@ impl State {
                 Err(Failure::new(codes::INTERNAL, message))
             });
             let took = started.elapsed();
-            let report = outcome.as_ref().ok().map(|results| json!(results.iter().map(FileResult::report).collect::<Vec<_>>()));
+            let report =
+                outcome.as_ref().ok().map(|results| json!(results.iter().map(FileResult::report).collect::<Vec<_>>()));
             let (now, later) = if report.is_some() { (answer, None) } else { (None, answer) };
-            // Before the answer: what the editor asks next is answered by who knows of it.
-            let _ = events.send(Event::Patched(Done { outcome, took, cause, answer: later }));
+            // What the editor asks next is answered by who knows of it.
+            done.put(Done { outcome, took, cause, answer: later });
             if let (Some(answer), Some(report)) = (now, report) {
                 let _ = answer.send(Ok(report));
             }
+            let _ = events.send(Event::Patched);
         });
     }
 }

@@ -59,7 +59,7 @@ class Copies:
         reached = {id(one) for one in _others(transaction, shadows, holders, used)}
         others = self._with_contents(pinned | reached, noted)
         patched = {id(shadow.namespace.globals) for shadow in shadows}
-        for _, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename)):
+        for _, module in lookup.project_modules():
             members = lookup.members_of(module)
             if id(members) not in patched:
                 others.update(map(id, list(members.values())))

@@ -71,7 +71,7 @@ class World:
         """Finds the modules between, and everything in them and in the patched ones that leads to what changes."""
         others = [
             lookup.Namespace(module.__dict__, module, path)
-            for path, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
+            for path, module in lookup.project_modules()
             if id(module.__dict__) not in self._modules
         ]
         count = -1

@@ -83,7 +83,7 @@ def _holding(cls: type, field: str, value: Any) -> list[str]:
     classes = set(map(id, lookup.with_subclasses(cls)))
     found = [
         name
-        for _, module in lookup.loaded_modules(lambda filename: not lookup.is_installed(filename))
+        for _, module in lookup.project_modules()
         for name, held in _kept(module)
         if id(type(held)) in classes and equal(_held(held, field), value)
     ]

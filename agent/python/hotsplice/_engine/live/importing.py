@@ -1,6 +1,5 @@
 """Modules whose statements are still being executed: an import that has not ended, a script that is not there yet."""
 
-import os
 import sys
 from collections.abc import Iterable
 from time import monotonic, sleep
@@ -30,9 +29,7 @@ def wait(files: Iterable[dict[str, Any]]) -> None:
 
 
 def _is_being_imported(path: str) -> bool:
-    name = os.path.basename(path)
-    loaded = lookup.loaded_modules(lambda filename: filename.endswith(name))
-    return any(_is_initializing(module) for found, module in loaded if found == path)
+    return any(map(_is_initializing, lookup.modules_of(path)))
 
 
 def _is_initializing(module: ModuleType) -> bool:

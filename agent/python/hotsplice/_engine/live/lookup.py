@@ -7,7 +7,7 @@ import re
 import sys
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 
-from ..._loaded import absolute, is_installed, loaded_modules, members_of  # noqa: F401
+from ..._loaded import absolute, is_installed, loaded_modules, members_of, modules_of, project_modules  # noqa: F401
 from ..native import native
 from . import cells, objects
 from .code import tree
@@ -62,12 +62,9 @@ def namespaces(path):
         module = sys.modules.get(cell.namespace.get("__name__"))
         is_its = isinstance(module, ModuleType) and members_of(module) is cell.namespace
         return [Namespace(cell.namespace, module if is_its else None, path, cells.names(cell))]
-    name = os.path.basename(path)
-    # Making paths absolute costs more than all the rest.
-    for loaded, module in loaded_modules(lambda filename: filename.endswith(name)):
-        if loaded == path:
-            globals = members_of(module)
-            found.setdefault(id(globals), Namespace(globals, module, path))
+    for module in modules_of(path):
+        globals = members_of(module)
+        found.setdefault(id(globals), Namespace(globals, module, path))
     if len(found) > 1:
         real = {key: one for key, one in found.items() if not _is_placeholder(one)}
         found = real or found

@@ -146,6 +146,10 @@ def _content(cell: CellType) -> Any:
         return MISSING
 
 
+# Ids of types of which no object leads to a function; a metaclass may hash.
+_PLAIN = frozenset(map(id, (ModuleType, str, bytes, int, float, bool, type(None), tuple, list, dict, set, frozenset)))
+
+
 def functions_in(value: Any) -> Iterator[FunctionType]:
     """The functions in a value: under wrappers, descriptors and partials."""
     pending, seen = [value], 0
@@ -157,6 +161,8 @@ def functions_in(value: Any) -> Iterator[FunctionType]:
             yield one
             if "__wrapped__" in one.__dict__:
                 pending.append(one.__dict__["__wrapped__"])
+        elif id(kind) in _PLAIN:
+            continue
         elif objects.is_exactly(one, staticmethod, classmethod, MethodType):
             pending.append(one.__func__)
         elif kind is property:

@@ -49,7 +49,7 @@ def follow(transaction: Any) -> None:
     _forget_dispatch(transaction)
     reach = Reach(changes)
     holders = _holders(transaction)
-    files: dict[str, str | None] = {path: None for path, _ in lookup.loaded_modules(_is_of_project)}
+    files: dict[str, str | None] = {path: None for path, _ in lookup.project_modules()}
     own_caches.follow(reach, holders, files | {change.path: change.text for change in transaction.files})
     for cache in _caches(holders):
         outcome = reach.of(cache.value, cache.owner)
@@ -102,15 +102,9 @@ def _add_followers(transaction: Any, found: Changes) -> None:
             found.names.setdefault((id(operation[1]), operation[2]), by_name[operation[2]])
 
 
-def _is_of_project(filename: str) -> bool:
-    return not lookup.is_installed(filename)
-
-
 def _holders(transaction: Any) -> list[tuple[str, dict[str, Any]]]:
     """The project's modules and what they name."""
-    holders = {
-        id(module.__dict__): (module.__name__, module.__dict__) for _, module in lookup.loaded_modules(_is_of_project)
-    }
+    holders = {id(module.__dict__): (module.__name__, module.__dict__) for _, module in lookup.project_modules()}
     for change in transaction.files:
         for namespace in change.namespaces:
             holders.setdefault(id(namespace.globals), (namespace.name, namespace.globals))

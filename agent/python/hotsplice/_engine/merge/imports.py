@@ -22,7 +22,7 @@ def followers(globals, name, value):
     """
     holding = []
     installed = lookup.is_installed(str(globals.get("__file__")))
-    for path, module in lookup.loaded_modules(lambda filename: installed or not lookup.is_installed(filename)):
+    for path, module in lookup.loaded_modules() if installed else lookup.project_modules():
         aliases = [alias for alias, held in list(module.__dict__.items()) if held is value]
         if aliases and module.__dict__ is not globals:
             holding.append((path, module.__dict__, aliases))

@@ -61,7 +61,8 @@ def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[
     found: dict[int, tuple[FunctionType, Any]] = {}
     for module, members in holders:
         for value in list(members.values()):
-            owner = value if objects.is_class(value) and objects.module_of(value) == module else None
+            is_class = type(value) is not FunctionType and objects.is_class(value)
+            owner = value if is_class and objects.module_of(value) == module else None
             for one in [value] if owner is None else list(owner.__dict__.values()):
                 is_plain = type(one) is FunctionType and "__wrapped__" not in one.__dict__
                 functions: Iterable[FunctionType] = (one,) if is_plain else functions_in(one)
