@@ -10,7 +10,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::descriptor::Guarded;
 use crate::door::Door;
-use crate::job::Alarm;
+use crate::job::{self, Alarm};
 
 pub enum Message {
     Reply {
@@ -25,7 +25,7 @@ pub enum Message {
     Pause,
 }
 
-/// Puts a message in the listener's queue and wakes it.
+/// Puts messages in the listener's queue and wakes it.
 #[derive(Clone)]
 pub struct Mailbox {
     sender: Sender<Message>,
@@ -36,6 +36,12 @@ pub struct Mailbox {
 impl Mailbox {
     pub fn new(sender: Sender<Message>) -> Self {
         Self { sender, bell: Arc::default() }
+    }
+
+    /// As [`Self::send`], but from a job that is still to answer it does not wake the listener, which takes time: it looks when
+    /// the answer comes, and every second until then.
+    pub fn send_with_answer(&self, message: Message) {
+        if job::is_to_answer() { drop(self.sender.send(message)) } else { self.send(message) }
     }
 
     pub fn send(&self, message: Message) {

@@ -247,20 +247,26 @@ pub fn prepare_thread_entry(py: Python<'_>) {
 pub fn broadcast(method: &str, params: &impl serde::Serialize) {
     let mailbox = own(&mut session()).map(|session| session.mailbox.clone());
     if let (Some(mailbox), Ok(bytes)) = (mailbox, notification(method, params)) {
-        mailbox.send(Message::Broadcast(bytes));
+        let message = Message::Broadcast(bytes);
+        mailbox.send(message);
     }
 }
 
 #[pyfunction]
 pub fn notify(method: &str, params: &Bound<'_, PyDict>) -> PyResult<()> {
-    broadcast(method, &json::from_python(params.as_any())?);
+    let mailbox = own(&mut session()).map(|session| session.mailbox.clone());
+    if let (Some(mailbox), Ok(bytes)) = (mailbox, notification(method, &json::from_python(params.as_any())?)) {
+        mailbox.send_with_answer(Message::Broadcast(bytes));
+    }
     Ok(())
 }
 
 /// Has the listener set off an alarm at a time.
 pub fn at(when: Instant, alarm: job::Alarm) {
     if let Some(session) = own(&mut session()) {
-        session.mailbox.send(Message::Alarm(when, alarm));
+        let is_far = when.saturating_duration_since(Instant::now()) > 2 * job::Working::LOOK;
+        let message = Message::Alarm(when, alarm);
+        if is_far { session.mailbox.send_with_answer(message) } else { session.mailbox.send(message) }
     }
 }
 

@@ -50,8 +50,8 @@ pub struct FilePatch {
     pub path: String,
     /// The version of the live text that the edits were worked out against. A mismatch is a refusal (HS0203).
     pub base_version: u64,
-    /// The whole text that is live once the patch is.
-    pub text: String,
+    /// The text that is live once the patch is.
+    pub text: NewText,
     /// What changed, in the order of the new text; removals last.
     pub edits: Vec<Edit>,
     /// Functions that get new code, whole; methods are named by their classes. Compiled from `compile`.
@@ -83,6 +83,46 @@ pub struct FilePatch {
     /// Where the module's own statements may go on in the new code, while they are executed.
     #[serde(default)]
     pub places: Vec<MovedPlace>,
+}
+
+/// A text: whole, or what of the former one is another. Files are long, edits short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum NewText {
+    Whole(String),
+    Edited {
+        /// So many characters at the former text's beginning stay, and so many at its end.
+        before: usize,
+        after: usize,
+        between: String,
+    },
+}
+
+impl Default for NewText {
+    fn default() -> Self {
+        Self::Whole(String::new())
+    }
+}
+
+impl NewText {
+    /// How one text comes of another.
+    pub fn of(former: &str, new: &str) -> Self {
+        let same = |(one, other): &(u8, u8)| one == other;
+        let mut before = former.bytes().zip(new.bytes()).take_while(same).count();
+        while !new.is_char_boundary(before) || !former.is_char_boundary(before) {
+            before -= 1;
+        }
+        let rest = (&former[before..], &new[before..]);
+        let mut after = rest.0.bytes().rev().zip(rest.1.bytes().rev()).take_while(same).count();
+        while !new.is_char_boundary(new.len() - after) || !former.is_char_boundary(former.len() - after) {
+            after -= 1;
+        }
+        Self::Edited {
+            before: new[..before].chars().count(),
+            after: new[new.len() - after..].chars().count(),
+            between: new[before..new.len() - after].to_owned(),
+        }
+    }
 }
 
 /// An outermost function (a module's function or a method, never one nested in a function), or in
@@ -330,4 +370,31 @@ pub enum Outcome {
     Applied,
     Caveat,
     Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the engine does it.
+    fn applied(former: &str, text: &NewText) -> String {
+        let NewText::Edited { before, after, between } = text else { panic!("it is whole") };
+        let characters: Vec<char> = former.chars().collect();
+        let (start, end) = (&characters[..*before], &characters[characters.len() - after..]);
+        start.iter().copied().chain(between.chars()).chain(end.iter().copied()).collect()
+    }
+
+    #[test]
+    fn an_edited_text_comes_of_the_former_one() {
+        let texts = ["", "a", "aa", "aaa", "αβ\u{1F40D}γ", "αβ\u{1F40E}γ", "αγ", "a\r\nb", "a\nb"];
+        for former in texts {
+            for new in texts {
+                assert_eq!(applied(former, &NewText::of(former, new)), new, "{former:?} to {new:?}");
+            }
+        }
+        let NewText::Edited { before, after, between } = NewText::of("αβ\u{1F40D}γ", "αβ\u{1F40E}γ") else {
+            panic!("it is not whole")
+        };
+        assert_eq!((before, after, between.as_str()), (2, 1, "\u{1F40E}"));
+    }
 }

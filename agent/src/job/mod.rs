@@ -130,6 +130,11 @@ fn current() -> Option<Arc<Job>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
+/// Whether the current thread serves a request that is not answered yet.
+pub fn is_to_answer() -> bool {
+    current().is_some_and(|job| !job.is_answered())
+}
+
 /// Whether the current thread serves a request.
 #[pyfunction]
 pub fn is_job() -> bool {

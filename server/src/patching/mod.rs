@@ -357,7 +357,7 @@ impl Attempt<'_> {
             for change in &self.patch.files {
                 // What only follows keeps its text; it is asked for again when it is needed.
                 if let Some((former, outline)) = self.outlines.get(&change.path) {
-                    self.session.now_live(former, &change.text, outline.clone());
+                    self.session.now_live(former, outline.clone());
                 }
                 // Some of it is to be tried again: the process says what.
                 let answered = self.answer.iter().flat_map(|answer| &answer.verdicts);

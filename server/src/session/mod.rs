@@ -370,11 +370,11 @@ impl Session {
     }
 
     /// A patch of ours was committed: what is live now is known.
-    pub fn now_live(&self, former: &Live, text: &str, outline: Arc<Outline>) {
+    pub fn now_live(&self, former: &Live, outline: Arc<Outline>) {
         let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
         let baseline = BaselineAnswer {
             version: former.baseline.version + 1,
-            text: text.to_owned(),
+            text: outline.text().to_owned(),
             trust: Trust::Exact,
             differs: Vec::new(),
             undoable: former.baseline.undoable + 1,

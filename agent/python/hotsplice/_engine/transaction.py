@@ -63,7 +63,8 @@ class FileChange:
     def __init__(self, message):
         self.path = message["path"]
         self.base_version = message["base_version"]
-        self.text = message["text"]
+        self.text = message["text"] if type(message["text"]) is str else None
+        self._edited_text = message["text"]
         self.edits = message["edits"]
         self.units = message.get("units") or []
         self.compile = message.get("compile") or []
@@ -84,6 +85,12 @@ class FileChange:
         # Code of the module's own statements, while they are being executed: it holds the functions' code.
         module_code = lookup.running_module_code(self.path)
         self.holders = [] if module_code is None else [module_code]
+
+    def make_text(self):
+        """The new text, of what of the live one is another."""
+        if self.text is None:
+            live, edited = live_file(self.path).text, self._edited_text
+            self.text = live[: edited["before"]] + edited["between"] + live[len(live) - edited["after"] :]
 
     def outcomes_of(self, unit):
         """Outcomes of the edits to this function and to what is nested in it."""
@@ -230,7 +237,9 @@ class Transaction:
                 change.first_outcome.caveat(
                     "HS0204", "the program reloaded the module: what was patched before is gone"
                 )
-            if live_file(change.path).version != change.base_version:
+            if live_file(change.path).version == change.base_version:
+                change.make_text()
+            else:
                 fit = False
                 for outcome in change.outcomes or [change.whole]:
                     outcome.refused("HS0203", "the live text was changed while the patch was made; try again")

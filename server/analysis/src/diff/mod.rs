@@ -18,7 +18,7 @@ mod scope;
 mod stale;
 mod statements;
 
-use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, Unit};
+use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, NewText, Unit};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::depend::foreign::Foreign;
@@ -198,7 +198,7 @@ impl<'a> Comparison<'a> {
         FilePatch {
             path: path.to_owned(),
             base_version,
-            text: self.new.text.clone(),
+            text: NewText::of(&self.live.text, &self.new.text),
             edits,
             units,
             compile: cut(self.new, &self.compiled, &[]),

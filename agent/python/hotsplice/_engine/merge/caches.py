@@ -117,7 +117,7 @@ def _caches(holders: list[tuple[str, dict[str, Any]]]) -> Iterator[Cache]:
     seen: set[int] = set()
     for module, members in holders:
         for name, value in list(members.items()):
-            if objects.is_class(value):
+            if type(value) is not FunctionType and objects.is_class(value):
                 if objects.module_of(value) == module and id(value) not in seen:
                     seen.add(id(value))
                     yield from _in_class(value, kinds)
@@ -137,7 +137,7 @@ def _in_class(owner: type, kinds: dict[int, bool]) -> Iterator[Cache]:
 def _is_cache(value: Any, kinds: dict[int, bool]) -> bool:
     kind = type(value)
     if kind is FunctionType:
-        return "cache_clear" in value.__dict__
+        return getattr(value, "cache_clear", None) is not None
     # By the type's id: a metaclass may compare and hash.
     if id(kind) not in kinds:
         names = {name for cls in objects.order(kind) for name in objects.members(cls)}

@@ -7,7 +7,7 @@ came of code that a patch changes, that is reported.
 import ast
 import dis
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
@@ -17,12 +17,13 @@ from ..evaluate import syntax
 from ..live import lookup, objects
 from ..live.code import tree
 from ..live.files import live_file
-from ..live.reach import MISSING, Changes, Reach, functions_in
+from ..live.reach import MISSING, Changes, Reach, functions_in, is_plain_function
 from ..native import native
 
 _STORES = {
     dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap
 }
+_NAME = type.__dict__["__name__"].__get__
 _EMPTY = (ast.List, ast.Dict, ast.Set, ast.Tuple)
 
 
@@ -39,10 +40,13 @@ class _Read:
     def __init__(self, code: CodeType) -> None:
         self.stores = not _STORES.isdisjoint(code.co_code[::2])
         self.names = frozenset(name for one in tree(code) for name in one.co_names)
+        # It goes with the code, before there can be another one of the same id.
         self.code = ref(code, partial(_forget, id(code)))
 
 
 _reads: dict[int, _Read] = {}
+# A function, and the class that has it.
+_Owned = tuple[FunctionType, Any]
 
 
 def _forget(key: int, _reference: Any) -> None:
@@ -51,63 +55,73 @@ def _forget(key: int, _reference: Any) -> None:
 
 def _read(code: CodeType) -> _Read:
     known = _reads.get(id(code))
-    if known is None or known.code() is not code:
+    if known is None:
         known = _reads[id(code)] = _Read(code)
     return known
 
 
 def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[str, str | None]) -> None:
     """Reports what keeps results of what changes. ``texts``: the project's files, and new texts of those patched."""
-    found: dict[int, tuple[FunctionType, Any]] = {}
-    for module, members in holders:
-        for value in list(members.values()):
-            is_class = type(value) is not FunctionType and objects.is_class(value)
-            owner = value if is_class and objects.module_of(value) == module else None
-            for one in [value] if owner is None else list(owner.__dict__.values()):
-                is_plain = type(one) is FunctionType and "__wrapped__" not in one.__dict__
-                functions: Iterable[FunctionType] = (one,) if is_plain else functions_in(one)
-                for function in functions:
-                    if function.__code__.co_filename in texts:
-                        found.setdefault(id(function), (function, owner))
-    storing = [(function, owner) for function, owner in found.values() if _read(function.__code__).stores]
-    names = _leading(reach.changes, list(found.values())) if storing else set()
-    for function, owner in storing:
-        if not names.isdisjoint(_named_by(function)):
+    functions = list(_functions(holders))
+    storing = {
+        id(function): (function, owner)
+        for function, owner in reversed(functions)
+        if _read(function.__code__).stores and function.__code__.co_filename in texts
+    }
+    names = _leading(reach.changes, functions) if storing else set()
+    for function, owner in reversed(storing.values()):
+        if function.__name__ in names or not names.isdisjoint(_named_by(function)):
             _report(reach, function, owner, texts)
 
 
-def _leading(changes: Changes, functions: list[tuple[FunctionType, Any]]) -> set[str]:
+def _functions(holders: list[tuple[str, dict[str, Any]]]) -> Iterator[_Owned]:
+    """Every function that modules and their classes name."""
+    for module, members in holders:
+        for value in list(members.values()):
+            if is_plain_function(value):
+                yield value, None
+            elif objects.is_class(value) and objects.module_of(value) == module:
+                for one in list(value.__dict__.values()):
+                    if is_plain_function(one):
+                        yield one, value
+                    else:
+                        yield from ((function, value) for function in functions_in(one))
+            else:
+                yield from ((function, None) for function in functions_in(value))
+
+
+def _leading(changes: Changes, functions: list[_Owned]) -> set[str]:
     """Names of all that may lead to what changes, so that few functions are looked at closely."""
     found = {name for _, name in changes.names}
     for outcome in changes.functions.values():
         found.update(outcome.edit["definition"].split("."))
-    pending = [
-        ({function.__name__, getattr(owner, "__name__", function.__name__)}, _named_by(function))
-        for function, owner in functions
-    ]
+    pending = [(_named_by(function), function.__name__, owner) for function, owner in functions]
     count = -1
     while count != len(found):
         count = len(found)
         rest = []
-        for own, named in pending:
-            if found.isdisjoint(named):
-                rest.append((own, named))
+        for one in pending:
+            named, name, owner = one
+            if name in found or not found.isdisjoint(named):
+                found.add(name)
+                if owner is not None:
+                    found.add(_NAME(owner))
             else:
-                found |= own
+                rest.append(one)
         pending = rest
     return found
 
 
-def _named_by(function: FunctionType) -> set[str]:
-    """Its own name, and those in its code and of the functions that it has from around it."""
-    found = {function.__name__, *_read(function.__code__).names}
+def _named_by(function: FunctionType) -> frozenset[str]:
+    """The names in its code and those of the functions that it has from around it."""
+    names = _read(function.__code__).names
     for cell in function.__closure__ or ():
         try:
             content = cell.cell_contents
         except ValueError:
             continue
-        found.update(one.__name__ for one in functions_in(content))
-    return found
+        names |= {one.__name__ for one in functions_in(content)}
+    return names
 
 
 def _report(reach: Reach, function: FunctionType, owner: Any, texts: dict[str, str | None]) -> None:
