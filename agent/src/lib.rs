@@ -13,6 +13,7 @@
 //! | [`frames`] | calls that run retired code |
 //! | [`guard`] | functions whose calls may be made again when they fail |
 //! | [`patterns`], [`raising`], [`rebinding`] | which those are; what is raised below their calls; functions that give their arguments other values |
+//! | [`handled`] | what the program handles itself, as found out before |
 //! | [`heap`] | finds live objects |
 //! | [`cpython`] | everything of CPython that is not in its limited API |
 //! | [`finalizing`] | calls that may outlive the interpreter |
@@ -29,6 +30,7 @@ mod files;
 mod finalizing;
 mod frames;
 mod guard;
+mod handled;
 mod heap;
 mod job;
 mod json;
@@ -107,11 +109,9 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(raising::prepare_raising, module)?,
         wrap_pyfunction!(raising::expect_watchers, module)?,
         wrap_pyfunction!(raising::expect_exception, module)?,
-        wrap_pyfunction!(raising::raised, module)?,
-        wrap_pyfunction!(raising::reraised, module)?,
         wrap_pyfunction!(raising::begun, module)?,
-        wrap_pyfunction!(raising::remember_handled, module)?,
-        wrap_pyfunction!(raising::forget_handled, module)?,
+        wrap_pyfunction!(handled::remember_handled, module)?,
+        wrap_pyfunction!(handled::forget_handled, module)?,
         wrap_pyfunction!(frames::again::begin_again, module)?,
         wrap_pyfunction!(guard::call_unguarded, module)?,
         wrap_pyfunction!(connection::holds_are_watched, module)?,

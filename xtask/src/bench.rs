@@ -10,7 +10,7 @@ use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 
 use crate::shell::{self, cargo, target};
-use crate::{attaching, peers, saves, subject, tools};
+use crate::{attaching, guards, peers, saves, subject, tools};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -20,6 +20,9 @@ pub struct Arguments {
     /// Only the ways to save
     #[arg(long)]
     saves: bool,
+    /// Only what guarding costs
+    #[arg(long, conflicts_with = "saves")]
+    guards: bool,
     /// Minor version of the Python to measure (12 for 3.12)
     #[arg(long)]
     python: Option<u32>,
@@ -34,6 +37,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.saves {
         return saves::compare(python);
     }
+    if arguments.guards {
+        return guards::measure(arguments.python);
+    }
     println!("Python {}, {} edits of one function each, times in ms (stages: p50)\n", python.name(), arguments.edits);
     println!("{:<7} {:>7} {:>9} {:>7} {:>7}   stages", "program", "lines", "objects", "p50", "p95");
     let mut idle = Vec::new();
@@ -47,6 +53,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     attaching::measure()?;
     peers::compare(python, arguments.edits, &idle)?;
+    guards::measure(arguments.python)?;
     saves::compare(python)
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod count;
 mod demo;
 mod editors;
+mod guards;
 mod history;
 mod package;
 mod peers;

@@ -121,10 +121,10 @@ def _watch_raising(on: bool) -> None:
         if _tool is None:
             return
         monitoring.use_tool_id(_tool, "hotsplice-guard")
-        native.prepare_raising(_raised, monitoring.DISABLE)
         # Native ones: most exceptions are none of ours.
-        monitoring.register_callback(_tool, events.RAISE, native.raised)
-        monitoring.register_callback(_tool, events.RERAISE, native.reraised)
+        raised, reraised = native.prepare_raising(_raised, monitoring.DISABLE)
+        monitoring.register_callback(_tool, events.RAISE, raised)
+        monitoring.register_callback(_tool, events.RERAISE, reraised)
         monitoring.register_callback(_tool, events.PY_START, native.begun)
     is_ours = _tool is not None and monitoring.get_tool(_tool) == "hotsplice-guard"
     if is_ours:
@@ -180,7 +180,8 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
     if answer is None:
         return
     target = answer.frame or at
-    if target is at and native.goes_through_guard(function):
+    if target is at and native.rebinds_arguments(at.f_code):
+        # Its frame has other arguments by now. It was called through us, whatever its code is since.
         _holds.decide_for(error, function, answer)
         return
     _holds.decide_for(error, target, answer)
@@ -197,7 +198,7 @@ def _guarded_call(frame: types.FrameType) -> tuple[types.FrameType, types.Functi
             # Of a generator or a coroutine, which is tried again itself.
             return None
         function = native.guarded_function(at)
-        if function is not None:
+        if function is not None and function.__dict__.get(_MARK) is None:
             return at, function
         at = at.f_back
     return None
@@ -218,7 +219,7 @@ def _arrive(
         if function is not None and function.__code__ is not code:
             monitoring.set_local_events(_tool, function.__code__, monitoring.events.PY_START)
     except (RuntimeError, ValueError) as failed:
-        sys.stderr.write(f"hotsplice: {code.co_name} can't begin again: {failed}; its exception goes its way\n")
+        sys.stderr.write(f"hotsplice: {failed}: {code.co_name} can't begin again, its exception goes its way\n")
         _holds.decide_to_raise(error)
     else:
         _holds.settled(error)
@@ -234,7 +235,7 @@ def _is_to_be_held(
 ) -> bool:
     if function.__dict__.get(_MARK) is not None or type(error) in (StopIteration, StopAsyncIteration):
         return False
-    if _holds.is_decided(error) or not _holds.is_watched():
+    if _holds.is_decided(error) or settings.even_handled and not _holds.is_watched():
         return False
     # Once a call has failed, not at every start.
     from . import _handlers
@@ -249,7 +250,8 @@ def _is_to_be_held(
     handled = _handlers.would_handle(error, caller, only_uncaught)
     if handled is not None and handled >= 0 and caller is not None and offset is not None:
         _remember_handled(caller, offset, type(error), handled)
-    return handled is None
+    # Asked last: what is handled is remembered, and costs nothing from then on, whether or not anybody watches.
+    return handled is None and _holds.is_watched()
 
 
 # What native code is told of by address, for as long as it is there.
