@@ -4,8 +4,8 @@ use std::process::Command;
 
 use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons::{self, Python};
-use hotsplice_tests::repository;
 use hotsplice_tests::wire::Wire;
+use hotsplice_tests::{repository, script};
 use serde_json::{Value, json};
 
 /// Long enough that nothing ends by it.
@@ -422,6 +422,32 @@ def handled_around_finally():
 def handled_around_a_generator():
     try: list(numbers())
     except ValueError: pass
+async def later():
+    yield 1
+    fail()
+def run(call):
+    try: call.send(None)
+    except StopIteration: pass
+async def collected(): return [one async for one in later()]
+async def looped():
+    async for one in later(): str(one)
+async def handling():
+    try:
+        async for one in later(): str(one)
+    except ValueError: pass
+def held_in_an_asynchronous_comprehension(): run(collected())
+def held_in_an_asynchronous_loop(): run(looped())
+def handled_around_an_asynchronous_loop(): run(handling())
+class Waits:
+    def __await__(self):
+        try: yield
+        except GeneratorExit: raise
+        except KeyError: fail()
+async def waits(): await Waits()
+def held_when_thrown_into_who_awaits():
+    call = waits()
+    call.send(None)
+    call.throw(KeyError())
 ";
 
 #[test]
@@ -580,6 +606,14 @@ fn calls_of_every_kind_begin_again_in_their_own_frame() {
         for line in text.lines() {
             assert!(line.ends_with(" ['divide'] 0"), "{}: {line}\n{errors}", python.name());
         }
+    }
+}
+
+/// Some rounds of what `cargo xtask torture guard` does.
+#[test]
+fn calls_of_every_kind_give_what_the_answer_says() {
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+        script::run(python, "guards.py", &["1"], "debug");
     }
 }
 

@@ -4,6 +4,7 @@
 //! same text, again and again, while CPython's own tests run. Each test must end as it does without.
 //!
 //! *Moves*: random functions that go on in other code at a random point (`tests/moves.py`).
+//! *Guard*: guarded calls of every kind that fail, are mended and go on (`tests/guards.py`).
 //! *Attach*: twelve states of a program, each injected into again and again.
 //!
 //! *Folder*: a watch of one with 200,000 files.
@@ -52,6 +53,18 @@ enum Part {
         count: u64,
         /// The first seed
         #[arg(long, default_value_t = 1_000_000)]
+        first: u64,
+        /// Only on this version (3.12), else on all from 3.12 on
+        #[arg(long)]
+        python: Option<String>,
+    },
+    /// Guarded calls of every kind that fail, are mended and go on: each gives what the answer says
+    Guard {
+        /// How often each kind on each Python
+        #[arg(default_value_t = 60)]
+        rounds: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 1_000)]
         first: u64,
         /// Only on this version (3.12), else on all from 3.12 on
         #[arg(long)]
@@ -157,6 +170,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (modules, python) = match &arguments.part {
         Part::Identity { modules, python } => (modules, python),
         Part::Moves { count, first, python } => return moves(*count, *first, python.as_deref()),
+        Part::Guard { rounds, first, python } => return guard(*rounds, *first, python.as_deref()),
         Part::Saves { count, first, python } => return saves(*count, *first, python.as_deref()),
         Part::Client => return tests(&["lsp_load", "lsp_protocol"]),
         Part::Kernel => {
@@ -202,6 +216,19 @@ fn moves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
             let agent = target().join("release/lib_agent.so");
             let mut command = script::command(python, "moves.py", &agent, allocator);
             command.args([first.to_string(), count.to_string()]);
+            shell::run(command)?;
+        }
+    }
+    Ok(())
+}
+
+/// As often with the allocator that finds what is written where it should not be.
+fn guard(rounds: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
+    let wanted = |found: &&Python| found.minor >= 12 && version.is_none_or(|version| found.name() == version);
+    for python in pythons::all().iter().filter(wanted) {
+        for allocator in ["default", "debug"] {
+            let mut command = script::command(python, "guards.py", &target().join("release/lib_agent.so"), allocator);
+            command.args([rounds.to_string(), first.to_string()]);
             shell::run(command)?;
         }
     }

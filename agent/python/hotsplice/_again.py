@@ -16,6 +16,13 @@ _VARIADIC = 0x4 | 0x8
 native: Any = load()
 
 
+class CannotBegin(RuntimeError):
+    """A call can't begin again where it is; with a code of ``docs/verdicts.md``."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(f"{code}: {why}")
+
+
 class Outcome:
     """What a call gives that does not begin again in its own frame."""
 
@@ -67,8 +74,8 @@ def _code_that_gives(code: types.CodeType, outcome: Outcome) -> types.CodeType:
 def begin(frame: types.FrameType, offset: int, value: tuple[Any] | None) -> bool:
     """Has a call to which an exception has come begin again, or give the value.
 
-    Answers whether that is done; else the call has blocks to leave before. Raises ``RuntimeError`` where it can't be
-    done.
+    Answers whether that is done; else the call has blocks to leave before. Raises :class:`CannotBegin` where it can't
+    be done.
     """
     import dis
 
@@ -76,17 +83,19 @@ def begin(frame: types.FrameType, offset: int, value: tuple[Any] | None) -> bool
     if value is not None:
         outcome = Outcome(lambda: value[0])
     elif function is None:
-        raise RuntimeError("what is called can't be told")
+        raise CannotBegin("HS0622", "what is called can't be told")
     else:
         try:
             given, named = arguments(frame)
         except KeyError as missing:
-            raise RuntimeError(f"it has deleted its argument {missing}") from None
+            raise CannotBegin("HS0623", f"it has deleted its argument {missing}") from None
         # Where the code does not fit into the frame: other arguments, more variables.
         outcome = Outcome(functools.partial(function, *given, **named))
-    begun: bool = native.begin_again(
-        frame, offset, dis.opmap["RESUME"], value is None, _code_that_gives(frame.f_code, outcome), _acquaint_debugger
-    )
+    resume, template = dis.opmap["RESUME"], _code_that_gives(frame.f_code, outcome)
+    try:
+        begun: bool = native.begin_again(frame, offset, resume, value is None, template, _acquaint_debugger)
+    except (RuntimeError, ValueError) as refused:
+        raise CannotBegin("HS0622", str(refused)) from None
     return begun
 
 

@@ -158,7 +158,8 @@ def _read_handler(
             names = []
             index = at[instructions[jump].argval]
             continue
-        elif name == "RERAISE":
+        elif name in ("RERAISE", "END_ASYNC_FOR", "CLEANUP_THROW"):
+            # An `async for` takes the end of what it goes over, an `await` and a `yield from` a value: nothing else.
             return index
         elif name == "POP_TOP" and is_first:
             if _is_left(instructions, at, index):
