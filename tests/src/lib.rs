@@ -11,6 +11,7 @@
 //! | [`attaching`] | what a program may be doing when somebody attaches to it |
 //! | [`packages`] | packages that a test's process imports |
 //! | [`script`] | a script that loads the agent into its own process |
+//! | [`terminal`] | a person at a terminal |
 //! | [`debugger`] | a debugger's front end |
 //! | [`what_works`] | the page made of the cases |
 //! | [`wire`] | a bare connection to an agent |
@@ -26,6 +27,7 @@ pub mod packages;
 pub mod program;
 pub mod pythons;
 pub mod script;
+pub mod terminal;
 pub mod what_works;
 pub mod wire;
 

@@ -1,11 +1,7 @@
 //! A call that fails is held at the terminal, mended, and tried again.
 
-use std::path::PathBuf;
-use std::process::Command;
-
-use hotsplice_tests::program::{Called, Workspace};
-use hotsplice_tests::pythons::{self, Python};
-use hotsplice_tests::{packages, repository};
+use hotsplice_tests::program::Workspace;
+use hotsplice_tests::{pythons, terminal};
 use serde_json::{Value, json};
 
 const PROGRAM: &str = "\
@@ -25,18 +21,6 @@ def main():
 main()
 ";
 
-/// Runs a Python at a terminal and plays these steps.
-fn at_a_terminal(workspace: &Workspace, python: &Python, steps: &Value, arguments: &[&str], path: &str) -> Called {
-    let mut command = Command::new(&python.path);
-    let hotsplice = workspace.hotsplice();
-    command.envs(hotsplice.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.env("HOTSPLICE_BINARY", hotsplice.get_program()).env("NO_COLOR", "1").env("TERM", "dumb");
-    command.env("PYTHONPATH", format!("{}:{path}", repository().join("agent/python").display()));
-    command.current_dir(workspace.path()).arg(repository().join("tests/terminal.py")).arg(steps.to_string());
-    command.arg(&python.path).args(arguments);
-    Called(command.output().expect("the interpreter starts"))
-}
-
 #[test]
 fn a_failed_call_is_mended_and_tried_again_with_the_stack_above_it_alive() {
     for python in [&pythons::all()[0], pythons::newest()] {
@@ -50,7 +34,7 @@ fn a_failed_call_is_mended_and_tried_again_with_the_stack_above_it_alive() {
             ["(hold) ", "r"],
             ["total 42 [2, 2, 2]", null],
         ]);
-        at_a_terminal(&workspace, python, &steps, &["app.py"], "").expect(0);
+        terminal::play(&workspace, python, &steps, &["app.py"], "").expect(0);
     }
 }
 
@@ -115,7 +99,7 @@ print('result', make()(1))
         ["(hold) ", "v 11"],
         ["result 11", null],
     ]);
-    at_a_terminal(&workspace, pythons::newest(), &steps, &["app.py"], "").expect(0);
+    terminal::play(&workspace, pythons::newest(), &steps, &["app.py"], "").expect(0);
 }
 
 #[test]
@@ -133,7 +117,7 @@ fn what_hot_restart_can_not_do() {
             .flat_map(|text| [json!(["(hold) ", { "app.py": text }]), json!(["", "r"])])
             .chain([json!(["results 3 8 loud 4 loud 6", null])])
             .collect();
-        at_a_terminal(&workspace, python, &json!(steps), &["app.py"], "").expect(0);
+        terminal::play(&workspace, python, &json!(steps), &["app.py"], "").expect(0);
     }
 }
 
@@ -173,7 +157,7 @@ main()
         ["(hold) ", "r 1"],
         ["total 42 3600", null],
     ]);
-    at_a_terminal(&workspace, python, &steps, &["start.py"], "").expect(0);
+    terminal::play(&workspace, python, &steps, &["start.py"], "").expect(0);
 }
 
 #[test]
@@ -181,9 +165,9 @@ fn a_value_or_the_exception_itself_may_be_chosen() {
     let workspace = Workspace::new();
     workspace.write("app.py", PROGRAM);
     let value = json!([["(hold) ", "v x + 1"], ["total 43 [2]", null]]);
-    at_a_terminal(&workspace, pythons::newest(), &value, &["app.py"], "").expect(0);
+    terminal::play(&workspace, pythons::newest(), &value, &["app.py"], "").expect(0);
     let raised = json!([["(hold) ", "c"], ["ZeroDivisionError", null]]);
-    let called = at_a_terminal(&workspace, pythons::newest(), &raised, &["app.py"], "").expect(1);
+    let called = terminal::play(&workspace, pythons::newest(), &raised, &["app.py"], "").expect(1);
     assert_eq!(called.text().matches("is held").count(), 1, "{}", called.text());
 }
 
@@ -238,92 +222,5 @@ print(asyncio.run(shop.later()), asyncio.run(all_of()))
     let mut steps: Vec<Value> = (0..8).map(|number| json!(["(hold) ", format!("v {number}")])).collect();
     steps.insert(7, json!(["ValueError: sent", null]));
     steps.insert(6, json!(["0 1 2 3 [1] 5 False", null]));
-    at_a_terminal(&workspace, pythons::newest(), &json!(steps), &["app.py"], "").expect(0);
-}
-
-/// A Python, and where pytest for it is; nothing where that can't be had.
-fn pytest() -> Option<(&'static Python, PathBuf)> {
-    let python = pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest());
-    let folder = packages::folder(python, "framework-pytest", &["pytest".to_owned()]);
-    if folder.is_none() {
-        println!("pytest can't be had: not tested");
-    }
-    Some((python, folder?))
-}
-
-#[test]
-fn a_failed_test_is_mended_and_run_again_in_the_same_process() {
-    let Some((python, folder)) = pytest() else { return };
-    let workspace = Workspace::new();
-    let text = "\
-import pytest
-made = []
-
-@pytest.fixture(scope='module')
-def database():
-    made.append(1)
-    return {}
-
-def value():
-    return 1
-
-@pytest.mark.parametrize('wanted', [2])
-def test_value(database, wanted):
-    print('captured output')
-    assert value() == wanted
-
-def test_fixture(database):
-    assert made == [1]
-";
-    workspace.write("test_shop.py", text);
-    let arguments = ["-m", "pytest", "-p", "hotsplice._pytest_plugin", "-p", "no:cacheprovider", "--hotsplice-loop"];
-    let steps = json!([
-        ["captured output", { "test_shop.py": text.replace("return 1", "return 2") }],
-        ["(hold) ", "r"],
-        ["2 passed", null],
-    ]);
-    let folder = folder.display().to_string();
-    at_a_terminal(&workspace, python, &steps, &arguments, &folder).expect(0);
-    workspace.write("test_shop.py", text);
-    let steps = json!([["(hold) ", "c"], ["1 failed, 1 passed", null]]);
-    at_a_terminal(&workspace, python, &steps, &arguments, &folder).expect(1);
-}
-
-/// pytest's own table of plugins leads to every test: it once lost entries when a decorator ran again.
-#[test]
-fn an_edited_mark_counts_when_the_test_runs_again() {
-    let Some((python, folder)) = pytest() else { return };
-    let workspace = Workspace::new();
-    let text = "\
-import pytest
-import unittest
-
-@pytest.mark.parametrize('number', [1, 2])
-@pytest.mark.xfail(strict=True)
-def test_expected(number):
-    pass
-
-class TestUnit(unittest.TestCase):
-    made = []
-    @classmethod
-    def setUpClass(cls):
-        cls.made.append(1)
-    def setUp(self):
-        self.value = 1
-    def test_value(self):
-        self.assertEqual((self.value, self.made), (2, [1]))
-";
-    workspace.write("test_marks.py", text);
-    let mended = text.replace("strict=True", "strict=False");
-    let arguments = ["-m", "pytest", "-p", "hotsplice._pytest_plugin", "-p", "no:cacheprovider", "--hotsplice-loop"];
-    let steps = json!([
-        ["(hold) ", { "test_marks.py": mended }],
-        ["", "r"],
-        // What was collected before has the marks that it had.
-        ["(hold) ", "r"],
-        ["(hold) ", { "test_marks.py": mended.replace("self.value = 1", "self.value = 2") }],
-        ["", "r"],
-        ["1 passed, 2 xpassed", null],
-    ]);
-    at_a_terminal(&workspace, python, &steps, &arguments, &folder.display().to_string()).expect(0);
+    terminal::play(&workspace, pythons::newest(), &json!(steps), &["app.py"], "").expect(0);
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
@@ -117,10 +117,14 @@ def patch_anew(path: str, text: str) -> Report:
     return _report(_call(["patch", path, "--from", "/dev/stdin", "--anew"], text))
 
 
-def patch_saved() -> Report:
-    """Makes every loaded file that differs from the disk live, as one patch. True as well if there is none."""
-    files = _call(["patch"])
-    return _put_back(_report(files)) if files else Report(True, ())
+def patch_saved(files: Iterable[str] | None = None) -> Report:
+    """Makes every loaded file that differs from the disk live, as one patch. True as well if there is none.
+
+    With ``files`` these only, those of installed packages included.
+    """
+    given = None if files is None else list(files)
+    found = _call(["patch", *(given or [])]) if given is None or given else []
+    return _put_back(_report(found)) if found else Report(True, ())
 
 
 def undo(target: str | os.PathLike[str] | ModuleType | None = None, *, function: str | None = None) -> Report:

@@ -40,13 +40,12 @@ class Answer:
 class Hold:
     """A call that waits."""
 
-    def __init__(
-        self, number: int, function: Callable[..., Any], error: Exception, frame: FrameType, line: int, shown: str
-    ) -> None:
-        self.number = number
-        self.function = function.__qualname__
+    def __init__(self, function: str, error: BaseException, frame: FrameType, line: int, shown: str) -> None:
+        self.number = next(_numbers)
+        self.function = function
         self.error = error
         self.frame = frame
+        self.path = os.path.abspath(frame.f_code.co_filename)
         self.line = line
         # As a traceback shows it.
         self.shown = shown
@@ -78,6 +77,44 @@ class Hold:
         self.answered.release()
         return True
 
+    @property
+    def summary(self) -> str:
+        """The exception in one line."""
+        shown = self.shown.rstrip()
+        return shown.splitlines()[-1] if shown else type(self.error).__name__
+
+    @property
+    def introduction(self) -> str:
+        """What a terminal shows above the question."""
+        return _terminal.introduction(self.shown, self.function)
+
+    @property
+    def help(self) -> str:
+        return _terminal.HELP
+
+    def also(self, choice: str) -> bool:
+        """Whether it is answered by a choice of its own at the terminal."""
+        return False
+
+    def calls(self) -> list[dict[str, Any]]:
+        """What can begin again, as it is shown."""
+        return [
+            {
+                "function": getattr(frame.f_code, "co_qualname", frame.f_code.co_name),
+                "path": os.path.abspath(frame.f_code.co_filename),
+                "line": frame.f_lineno,
+                "guarded": frame is self.guarded,
+            }
+            for frame in self.frames
+        ]
+
+    def evaluate(self, expression: str) -> Any:
+        """The value that is to be returned."""
+        return eval(expression or "None", self.names())
+
+    def make_saved_live(self) -> None:
+        make_saved_live(sys.stderr)
+
     def call(self, which: int) -> FrameType:
         """One of the calls that can begin again."""
         if not 0 <= which < len(self.frames):
@@ -93,27 +130,18 @@ class Hold:
         return {**self.frame.f_globals, **self.frame.f_locals}
 
     def describe(self) -> dict[str, Any]:
-        error = self.shown.rstrip()
         return {
             "hold": self.number,
             "function": self.function,
-            "path": os.path.abspath(self.frame.f_code.co_filename),
+            "path": self.path,
             "line": self.line,
-            "error": error.splitlines()[-1] if error else type(self.error).__name__,
+            "error": self.summary,
             "thread": _thread_name(),
             "traceback": self.shown,
             "variables": _variables(self.frame),
             "since": self.since,
             "stops_loop": self.stops_loop,
-            "frames": [
-                {
-                    "function": getattr(frame.f_code, "co_qualname", frame.f_code.co_name),
-                    "path": os.path.abspath(frame.f_code.co_filename),
-                    "line": frame.f_lineno,
-                    "guarded": frame is self.guarded,
-                }
-                for frame in self.frames
-            ],
+            "frames": self.calls(),
         }
 
 
@@ -150,6 +178,16 @@ def ask(
             from . import _again
 
             hold.guarded, hold.frames = guarded, _again.calls_that_may_begin(frame, guarded)
+        return _until_answered(hold)
+    finally:
+        _busy.discard(thread)
+
+
+def wait_for(hold: Hold) -> Answer | None:
+    """The answer to what is no call, and waits: a test."""
+    thread = _thread.get_ident()
+    _busy.add(thread)
+    try:
         return _until_answered(hold)
     finally:
         _busy.discard(thread)
@@ -228,7 +266,7 @@ def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | No
         at, line = next((place for place in stack if not is_installed(place[0].f_code.co_filename)), stack[0])
         lines = traceback.StackSummary.extract(iter(stack[::-1])).format()
         shown = ["Traceback (most recent call last):\n", *lines, *what]
-    return Hold(next(_numbers), function, error, at, line, "".join(shown))
+    return Hold(function.__qualname__, error, at, line, "".join(shown))
 
 
 def _tell(hold: Hold) -> None:
@@ -263,7 +301,7 @@ def _until_answered(hold: Hold) -> Answer | None:
             if _debugging.attend(hold) and question is not None:
                 question.ask_again()
         if hold.answer is not None and not hold.answer.is_value and not hold.is_patched:
-            make_saved_live(sys.stderr)
+            hold.make_saved_live()
         return hold.answer
     finally:
         if question is not None:
@@ -365,8 +403,7 @@ def answer(
         hold.is_patched = True
         return hold.decide(Answer(False, None, frame), hold.tried_again(frame))
     if choice == "return":
-        names = hold.names()
-        value = evaluate(lambda: eval(expression or "None", names))
+        value = evaluate(lambda: hold.evaluate(expression or ""))
         return hold.decide(Answer(True, value, frame), "returns a value")
     return hold.decide(None, "raises")
 
@@ -411,7 +448,8 @@ def _variables(frame: FrameType) -> dict[str, str]:
     short.maxstring = short.maxother = 80
     found: dict[str, str] = {}
     for name, value in list(frame.f_locals.items())[:_MOST_VARIABLES]:
-        if name.startswith("__") or frame.f_locals is frame.f_globals:
+        # Names that no text can have are those of who wrote the code anew.
+        if name.startswith(("__", "@")) or frame.f_locals is frame.f_globals:
             continue
         try:
             found[name] = short.repr(value)

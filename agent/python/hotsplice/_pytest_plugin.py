@@ -1,23 +1,37 @@
 """``pytest --hotsplice-loop``: a test that fails is held, mended, and run again in the same process.
 
-What pytest reports of a failure is shown as usual, then the terminal asks. Fixtures of modules and of the session are
-kept between the tries; those of the function are set up again. Output is captured as usual.
+What pytest reports of a failure is shown as usual; then the terminal asks, or a client answers (an editor, the command
+line), which is how workers of pytest-xdist are answered. Fixtures of classes, modules and the session are kept between
+the tries unless one is asked for; those of the function are set up again. Output is captured as usual. Where nothing
+fails, all is done and reported as without.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from types import CodeType
 from typing import Any
 
 import pytest
+from _pytest import runner
 from _pytest.mark.structures import get_unpacked_marks
-from _pytest.runner import runtestprotocol
 
-from . import _api, _session
+from . import _api, _holds, _session, _terminal
 
-_QUESTION = "hotsplice: {} failed; r retry with what is saved now, c go on, q end the run\n(hold) "
+_QUESTION = "hotsplice: {} failed; r retry with what is saved now, c go on, q end the run\n"
+_HELP = """\
+r [N]  retry with what is saved now; N: with this fixture set up again, as `u` numbers them
+u      list the fixtures that are kept
+c      go on
+q      end the run
+p      debug (post mortem)
+e      edit the line
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,13 +44,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="hold a test that fails, and run it again with the code that was mended",
     )
     group.addoption(
-        "--reload-dir", dest="hotsplice_dir", default=None, help="accepted from mighty_patcher, and not needed"
+        "--hotsplice-hold-for",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="hold a test that fails for so long also while neither a terminal nor an editor is there",
+    )
+    group.addoption(
+        "--hotsplice-dir",
+        "--reload-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="only files of this folder go live for another try, those of installed packages included "
+        "(by default every file of the project that was loaded); may be given several times",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("hotsplice_loop"):
         _session.listen()
+        _holds.settings.hold_for = config.getoption("hotsplice_hold_for") or _holds.settings.hold_for
         config.pluginmanager.register(_Loop(config), "hotsplice-loop")
 
 
@@ -49,42 +77,163 @@ class _Sibling:
     def listchain(self) -> list[pytest.Item | pytest.Collector]:
         return self._item.listchain()[:-1]
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._item, name)
+
+class _Held(_holds.Hold):
+    """A test that waits. What can begin again is the test, or a fixture that is kept and all that uses it."""
+
+    def __init__(self, loop: _Loop, item: pytest.Item, error: BaseException | None, shown: str) -> None:
+        if error is None or error.__traceback__ is None:
+            # It was to fail, and has not.
+            super().__init__(item.nodeid, error or AssertionError(shown), sys._getframe(), 0, shown)
+            path, line, _ = item.location
+            self.path, self.line = _absolute(item, path), (line or 0) + 1
+        else:
+            frame, line = _holds.failing_place(error)
+            super().__init__(item.nodeid, error, frame, line, shown)
+        self._loop = loop
+        self._item = item
+        self.kept = _kept_fixtures(item)
+        self.patched: list[_api.Edit] = []
+
+    @property
+    def summary(self) -> str:
+        return traceback.format_exception_only(type(self.error), self.error)[-1].splitlines()[0]
+
+    @property
+    def introduction(self) -> str:
+        return _QUESTION.format(self._item.name)
+
+    @property
+    def help(self) -> str:
+        return _HELP
+
+    def calls(self) -> list[dict[str, Any]]:
+        path, line, _ = self._item.location
+        own = {"function": self._item.name, "path": _absolute(self._item, path), "line": (line or 0) + 1}
+        return [{**own, "guarded": True}, *(_described(definition) for definition in self.kept)]
+
+    def call(self, which: int) -> Any:
+        if not 0 <= which <= len(self.kept):
+            raise IndexError(f"{self._item.name} has {len(self.kept)} fixtures that are kept, from 1")
+        return self.kept[which - 1] if which else None
+
+    def tried_again(self, which: Any) -> str:
+        return "is tried again" if which is None else f"is tried again, {which.argname} set up again"
+
+    def evaluate(self, expression: str) -> Any:
+        raise RuntimeError("a test returns no value: retry it, or let it raise")
+
+    def also(self, choice: str) -> bool:
+        if choice != "q":
+            return False
+        self._item.session.shouldstop = "ended at a held test"
+        return self.decide(None, "ends the run")
+
+    def make_saved_live(self) -> None:
+        for edit in self._loop.patched():
+            sys.stderr.write(f"hotsplice: {edit.path}:{edit.line}: {edit.code}: {edit.message}\n")
 
 
 class _Loop:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        folders = config.getoption("hotsplice_dir")
+        self._folders = [os.path.join(os.path.realpath(folder), "") for folder in folders]
+        # Of the test that runs: what its latest phase raised, and whether it is run once more, and set up how.
+        self._error: BaseException | None = None
+        self._again: _holds.Answer | None = None
+        # Phases that have passed in a former try, and are reported.
+        self._passed: set[str] = set()
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        if not self._is_watched():
-            # Nobody is there to mend anything: as without.
-            return None
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        self._passed.clear()
         while True:
-            marks = _marks(item)
-            reports = runtestprotocol(item, log=False, nextitem=_Sibling(item))  # type: ignore[arg-type]
-            if not any(report.failed for report in reports) or not self._is_to_be_tried_again(item, reports):
+            marks, self._again = _marks(item), None
+            with self._reported():
+                runner.runtestprotocol(item, nextitem=nextitem)
+            if self._again is None:
                 break
             _read_marks(item, marks)
-            _forget_results(item)
-        item.session._setupstate.teardown_exact(nextitem)
-        for report in reports:
-            item.ihook.pytest_runtest_logreport(report=report)
+            _begin_anew(item)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    def _is_to_be_tried_again(self, item: pytest.Item, reports: list[pytest.TestReport]) -> bool:
-        terminal: Any = self._config.pluginmanager.getplugin("terminalreporter")
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        self._error = None if call.excinfo is None else call.excinfo.value
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """pytest goes through the phases of a test as ever, but what fails is put before us before it is reported."""
+        theirs = runner.call_and_report
+
+        def call_and_report(item: pytest.Item, when: Any, log: bool = True, **more: Any) -> pytest.TestReport:
+            if when == "teardown" and self._again is not None:
+                return self._torn_down_for_another_try(item, functools.partial(theirs, item, when, log=False))
+            with _own_first(item) if when == "teardown" else nullcontext():
+                report = theirs(item, when, log=False, **more)
+            try:
+                self._again = self._ask(item, report) if report.failed else None
+            finally:
+                if log and self._again is None and not (report.passed and when in self._passed):
+                    item.ihook.pytest_runtest_logreport(report=report)
+            if report.passed:
+                self._passed.add(when)
+            if when == "teardown" and report.failed and self._again is None:
+                self._tear_down_rest(item, more.get("nextitem"))
+            return report
+
+        runner.call_and_report = call_and_report
+        try:
+            yield
+        finally:
+            runner.call_and_report = theirs
+
+    def _torn_down_for_another_try(self, item: pytest.Item, tear_down: Callable[..., pytest.TestReport]) -> Any:
+        report = tear_down(nextitem=_Sibling(item))
+        if report.failed:
+            self._show(item, report)
+        fixture: Any = None if self._again is None else self._again.frame
+        if fixture is not None:
+            request = getattr(item, "_request", None)
+            try:
+                fixture.finish(request)
+            except Exception as error:
+                sys.stderr.write(f"hotsplice: tearing down {fixture.argname}: {type(error).__name__}: {error}\n")
+        return report
+
+    def _tear_down_rest(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """What the test shares with others was left as it was while it could be tried again."""
+        state: Any = item.session._setupstate
+        call = pytest.CallInfo.from_call(functools.partial(state.teardown_exact, nextitem), "teardown")
+        if call.excinfo is not None:
+            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+            item.ihook.pytest_runtest_logreport(report=report)
+
+    def _ask(self, item: pytest.Item, report: pytest.TestReport) -> _holds.Answer | None:
+        """Whether it is tried again; nothing as well where nobody could answer."""
+        error = self._error
+        if error is not None and _holds.is_decided(error):
+            return None
         with self._at_the_terminal():
-            for report in reports:
-                if report.failed:
-                    terminal.ensure_newline()
-                    terminal.section(item.nodeid, sep="_", red=True)
-                    report.toterminal(terminal._tw)
-            return self._ask(item, terminal)
+            if not _holds.is_watched():
+                return None
+            if _terminal.is_there():
+                self._show(item, report)
+            held = _Held(self, item, error, report.longreprtext)
+            return _holds.wait_for(held)
+
+    def _show(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """As pytest will show it at the end, if it stays."""
+        terminal: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        if terminal is None:
+            return
+        terminal.ensure_newline()
+        terminal.section(item.nodeid, sep="_", red=True)
+        terminal._outrep_summary(report)
+        terminal.flush()
 
     @contextmanager
     def _at_the_terminal(self) -> Iterator[None]:
@@ -97,33 +246,74 @@ class _Loop:
         try:
             yield
         finally:
+            # Between the phases of a test input alone is captured.
             capture.resume_global_capture()
+            capture.suspend_global_capture(in_=False)
 
-    def _is_watched(self) -> bool:
-        with self._at_the_terminal():
-            return sys.__stdin__ is not None and sys.__stdin__.isatty()
+    def patched(self) -> list[_api.Edit]:
+        """Makes what was saved live; gives what does not go as it would in a fresh process."""
+        try:
+            edits = _api.patch_saved(self._files()).edits
+        except _api.PatchError as error:
+            return [_api.Edit("", "", "", 0, "refused", error.code, str(error))]
+        return [edit for edit in edits if edit.verdict in ("refused", "caveat")]
 
-    def _ask(self, item: pytest.Item, terminal: Any) -> bool:
-        while True:
-            terminal.write(_QUESTION.format(item.name), flush=True)
-            answer = sys.__stdin__.readline() if sys.__stdin__ is not None else ""
-            if answer.strip() == "r":
-                for edit in _patched():
-                    terminal.write_line(f"hotsplice: {edit.path}:{edit.line}: {edit.code}: {edit.message}")
-                return True
-            if answer.strip() == "q":
-                item.session.shouldstop = "ended at a held test"
-                return False
-            if answer.strip() == "c" or not answer:
-                return False
+    def _files(self) -> list[str] | None:
+        """Those that were loaded, of the folders that were given."""
+        if not self._folders:
+            return None
+        loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+        files = (os.path.realpath(file) for file in loaded if isinstance(file, str) and file.endswith(".py"))
+        return sorted({file for file in files if file.startswith(tuple(self._folders))})
 
 
-def _patched() -> tuple[_api.Edit, ...]:
-    """Makes what was saved live; gives what was refused."""
+@contextmanager
+def _own_first(item: pytest.Item) -> Iterator[None]:
+    """What belongs to a test alone is torn down first: if that fails, what it shares is there for another try."""
+    state: Any = item.session._setupstate
+
+    def teardown_exact(nextitem: pytest.Item | None) -> None:
+        del state.teardown_exact
+        state.teardown_exact(_Sibling(item))
+        state.teardown_exact(nextitem)
+
+    state.teardown_exact = teardown_exact
     try:
-        return _api.patch_saved().refused
-    except _api.PatchError as error:
-        return (_api.Edit("", "", "", 0, "refused", error.code, str(error)),)
+        yield
+    finally:
+        state.__dict__.pop("teardown_exact", None)
+
+
+def _absolute(item: pytest.Item, path: str) -> str:
+    return os.path.join(str(item.config.rootpath), path)
+
+
+def _kept_fixtures(item: pytest.Item) -> list[Any]:
+    """Those of classes, modules and the session that a test uses and that are set up."""
+    info: Any = getattr(item, "_fixtureinfo", None)
+    found: list[Any] = []
+    for definitions in (info.name2fixturedefs if info is not None else {}).values():
+        for definition in definitions:
+            is_set_up = getattr(definition, "cached_result", None) is not None
+            # pytest's own have nothing to edit.
+            has_text = isinstance(getattr(definition.func, "__code__", None), CodeType)
+            if is_set_up and definition.scope != "function" and has_text and _is_projects(definition.func):
+                found.append(definition)
+    return found
+
+
+def _is_projects(function: Any) -> bool:
+    return not _holds.is_installed(function.__code__.co_filename)
+
+
+def _described(definition: Any) -> dict[str, Any]:
+    code = definition.func.__code__
+    return {
+        "function": definition.argname,
+        "path": os.path.abspath(code.co_filename),
+        "line": code.co_firstlineno,
+        "guarded": False,
+    }
 
 
 def _marks(item: pytest.Item) -> list[pytest.Mark]:
@@ -138,11 +328,15 @@ def _read_marks(item: pytest.Item, former: list[pytest.Mark]) -> None:
     item.keywords.update((mark.name, mark) for mark in new)
 
 
-def _forget_results(item: pytest.Item) -> None:
-    """The test is set up again; of a fixture that failed nothing is kept."""
-    request = getattr(item, "_initrequest", None)
-    if request is not None:
-        request()
+def _begin_anew(item: Any) -> None:
+    """Nothing of the former try is kept: what the test printed, its class's instance, fixtures that failed."""
+    item._report_sections = []
+    if isinstance(item, pytest.Function) and getattr(item, "originalname", None):
+        former = item.__dict__.pop("_instance", None), item.__dict__.pop("_obj", None)
+        try:
+            item._obj = item._getobj()
+        except Exception:
+            item._instance, item._obj = former
     info: Any = getattr(item, "_fixtureinfo", None)
     for definitions in (info.name2fixturedefs if info is not None else {}).values():
         for definition in definitions:

@@ -12,7 +12,7 @@ from . import _debugging
 if TYPE_CHECKING:
     from ._holds import Hold
 
-_HELP = """\
+HELP = """\
 r [N]         retry with the code as it is now; N: from a call further up, as `u` numbers them
 u             list the calls further up
 v EXPRESSION  return this value
@@ -49,15 +49,20 @@ def begin(hold: Hold) -> Question | None:
     return Question(hold) if _asking.acquire(blocking=False) else None
 
 
+def introduction(shown: str, function: str) -> str:
+    """A traceback, its last line in colour, and what can be answered."""
+    red, plain = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[31m", "\x1b[0m")
+    *above, last = shown.rstrip().splitlines(keepends=True)
+    choices = f"hotsplice: {function} is held; r retry, v EXPRESSION, c let it raise, p debug, e edit\n"
+    return "".join(above) + red + last + plain + "\n" + choices
+
+
 class Question:
     def __init__(self, hold: Hold) -> None:
         self._hold = hold
         self._is_answered_here = False
-        self._out = out = sys.stderr
-        red, plain = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[31m", "\x1b[0m")
-        *above, last = hold.shown.rstrip().splitlines(keepends=True)
-        out.write("".join(above) + red + last + plain + "\n")
-        out.write(f"hotsplice: {hold.function} is held; r retry, v EXPRESSION, c let it raise, p debug, e edit\n")
+        self._out = sys.stderr
+        self._out.write(hold.introduction)
         self._prompt()
 
     def ask_again(self) -> None:
@@ -89,11 +94,13 @@ class Question:
             self._is_answered_here = self._hold.decide(None, "raises")
         elif choice == "v":
             try:
-                value = eval(rest or "None", self._hold.names())
+                value = self._hold.evaluate(rest)
             except Exception as failed:
                 self._out.write(f"{type(failed).__name__}: {failed}\n")
             else:
                 self._is_answered_here = self._hold.decide(Answer(True, value), "returns a value")
+        elif self._hold.also(choice):
+            self._is_answered_here = True
         else:
             self._help(choice)
         if self._hold.answered.locked():
@@ -103,18 +110,17 @@ class Question:
         if choice == "p":
             _debugging.at_terminal(self._hold)
         elif choice == "u":
-            for number, frame in enumerate(self._hold.frames):
-                name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
-                here = "  (guarded)" if frame is self._hold.guarded else ""
-                self._out.write(f"{number}  {name}, {frame.f_code.co_filename}:{frame.f_lineno}{here}\n")
+            for number, call in enumerate(self._hold.calls()):
+                here = "  (guarded)" if call["guarded"] else ""
+                self._out.write(f"{number}  {call['function']}, {call['path']}:{call['line']}{here}\n")
         elif choice == "e":
             import shlex
             import subprocess
 
             editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-            subprocess.run([*editor, f"+{self._hold.line}", self._hold.frame.f_code.co_filename], check=False)
+            subprocess.run([*editor, f"+{self._hold.line}", self._hold.path], check=False)
         elif choice:
-            self._out.write(_HELP)
+            self._out.write(self._hold.help)
 
     def answered(self) -> None:
         if not self._is_answered_here:

@@ -1,10 +1,13 @@
 //! `hotsplice holds`, `retry`, `return`, `raise`: calls that have failed and wait for an answer.
 
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use clap::Args;
 use hotsplice_channel::message::{Hold, event};
+use hotsplice_channel::registry::{self, Entry};
 use serde_json::json;
 
 use super::{Failure, ROLE, Selection, output, patch, select};
@@ -113,33 +116,27 @@ fn all(selection: &Selection) -> Result<Vec<Held>, Failure> {
     Ok(held)
 }
 
-/// Calls are held for as long as we are connected.
+/// How often it is looked for processes that have come.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Calls are held for as long as we are connected: those of processes that are there, and of those that come.
 fn follow(selection: &Selection) -> Result<ExitCode, Failure> {
-    let chosen = select(selection)?;
-    let (events, inbox) = channel();
-    let mut following = Vec::new();
-    for session in &chosen {
-        let (pid, events) = (session.entry.pid, events.clone());
-        let told = move |event| drop(events.send((pid, event)));
-        let session = Session::connect(&session.entry, "holds", told)?;
-        session.watch_holds(true)?;
-        for hold in session.holds()?.holds {
-            output::line(&describe(pid, &hold));
-        }
-        following.push(session);
+    let mut following = Following { sessions: HashMap::new(), events: channel(), shown: HashSet::new() };
+    for session in select(selection)? {
+        following.begin(&session.entry)?;
     }
-    drop(chosen);
-    drop(events);
     output::line("calls that fail are held");
     // Ends when every process has.
-    let mut left = following.len();
-    while left > 0 {
-        let Ok((pid, event)) = inbox.recv() else { break };
+    while !following.sessions.is_empty() {
+        let Ok((id, pid, event)) = following.events.1.recv_timeout(LOOK) else {
+            following.look(selection);
+            continue;
+        };
         match event {
-            Event::Closed => left -= 1,
+            Event::Closed => drop(following.sessions.remove(&id)),
             Event::Notification { method, params } if method == event::HOLD_BEGAN => {
                 if let Ok(hold) = serde_json::from_value::<Hold>(params) {
-                    output::line(&describe(pid, &hold));
+                    following.show(pid, &hold);
                 }
             }
             Event::Notification { method, params } if method == event::HOLD_ENDED => {
@@ -151,6 +148,50 @@ fn follow(selection: &Selection) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+type Told = (String, u32, Event);
+
+struct Following {
+    /// By what each is called.
+    sessions: HashMap<String, Session>,
+    events: (Sender<Told>, Receiver<Told>),
+    shown: HashSet<(u32, u64)>,
+}
+
+impl Following {
+    /// One that began just now is listed, and comes as an event.
+    fn show(&mut self, pid: u32, hold: &Hold) {
+        if self.shown.insert((pid, hold.hold)) {
+            output::line(&describe(pid, hold));
+        }
+    }
+
+    fn begin(&mut self, entry: &Entry) -> Result<(), Failure> {
+        let (id, pid, events) = (entry.id.clone(), entry.pid, self.events.0.clone());
+        let told = move |event| drop(events.send((id.clone(), pid, event)));
+        let session = Session::connect(entry, "holds", told)?;
+        session.watch_holds(true)?;
+        for hold in session.holds()?.holds {
+            self.show(pid, &hold);
+        }
+        self.sessions.insert(entry.id.clone(), session);
+        Ok(())
+    }
+
+    fn look(&mut self, selection: &Selection) {
+        let is_wanted = |entry: &Entry| {
+            selection.pid.is_none_or(|pid| pid == entry.pid)
+                && registry::is_visible(entry)
+                && !self.sessions.contains_key(&entry.id)
+        };
+        let all = registry::sessions(&registry::directory()).unwrap_or_default();
+        let new: Vec<Entry> = all.into_iter().filter(is_wanted).collect();
+        for entry in new {
+            // One that is about to end, or to begin: it is looked again.
+            let _ = self.begin(&entry);
+        }
+    }
 }
 
 /// The call that is meant.
