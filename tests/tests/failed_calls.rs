@@ -224,18 +224,23 @@ fn what_hot_restart_can_not_do() {
 fn a_call_further_up_begins_again_at_a_terminal() {
     let Some(python) = pythons::all().iter().rfind(|python| python.minor >= 12) else { return };
     let text = "\
-clock = 0
+import contextlib
+clock, left = 0, []
 def epoch(start):
     total = start
     for _ in range(3600):
         total += 1
-    return total + step(total)
+    with contextlib.nullcontext():
+        return total + step(total)
 def step(x):
-    return x / 0
+    try:
+        return x / 0
+    finally:
+        left.append(x)
 def main():
     global clock
     clock = 3600
-    print('total', epoch(40), clock)
+    print('total', epoch(40), clock, left)
 main()
 ";
     let workspace = Workspace::new();
@@ -246,6 +251,8 @@ main()
     );
     let mended = text.replace("x / 0", "0").replace("range(3600)", "range(2)");
     let steps = json!([
+        // Of the guarded call.
+        ["left before it begins again: finally (app.py:13)", null],
         ["(hold) ", "u"],
         ["0  step", null],
         ["1  epoch", null],
@@ -253,7 +260,7 @@ main()
         ["(hold) ", "r 7"],
         ["lies in 3 calls", { "app.py": mended }],
         ["(hold) ", "r 1"],
-        ["total 42 3600", null],
+        ["total 42 3600 [3640, 42]", null],
     ]);
     terminal::play(&workspace, python, &steps, &["start.py"], "").expect(0);
 }

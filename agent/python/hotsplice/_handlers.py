@@ -106,6 +106,44 @@ def _clauses(code: types.CodeType, offset: int) -> tuple[_Clause | str | None, .
     return clauses
 
 
+def blocks(code: types.CodeType, offset: int) -> list[tuple[str, int]]:
+    """The ``with`` and ``finally`` blocks around an instruction, with their lines, from within outwards."""
+    if not getattr(code, "co_exceptiontable", b""):
+        return []
+    instructions = list(dis.get_instructions(code))
+    at = {instruction.offset: index for index, instruction in enumerate(instructions)}
+    entries = list(dis._parse_exception_table(code))  # type: ignore[attr-defined]
+    found: list[tuple[str, int]] = []
+    target, seen = _target(entries, offset), set[int]()
+    while target is not None and target not in seen:
+        seen.add(target)
+        index = at[target]
+        if _is(instructions, index, "PUSH_EXC_INFO"):
+            kind = _kind_of_block(instructions, index + 1)
+            line = _line(instructions[index + 1]) or _line(instructions[index])
+            if kind is not None and line is not None:
+                found.append((kind, line))
+        outwards = _read_handler(instructions, at, index, [])
+        if outwards is None:
+            break
+        target = _target(entries, instructions[outwards].offset)
+    return found
+
+
+def _kind_of_block(instructions: list[dis.Instruction], index: int) -> str | None:
+    """What a handler is for: the end of a ``with``, a ``finally``, or clauses; those are no blocks that are left."""
+    while index < len(instructions):
+        name = instructions[index].opname
+        if name == "WITH_EXCEPT_START":
+            return "with"
+        if name in ("CHECK_EXC_MATCH", "CHECK_EG_MATCH", "POP_TOP"):
+            return None
+        if name == "RERAISE" or name in ("CALL", "STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"):
+            return "finally"
+        index += 1
+    return None
+
+
 def _read_clauses(code: types.CodeType, offset: int) -> tuple[_Clause | str | None, ...]:
     instructions = list(dis.get_instructions(code))
     at = {instruction.offset: index for index, instruction in enumerate(instructions)}

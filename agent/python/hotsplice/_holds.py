@@ -61,6 +61,8 @@ class Hold:
         # The calls that can begin again, the innermost first, and the guarded one.
         self.frames: list[FrameType] = []
         self.guarded: FrameType | None = None
+        # The blocks that the call stands in: they are left before it begins again, or gives a value.
+        self.blocks: list[str] = []
         # What clients want of this thread, pdb's prompt where one asks, and whether an editor's debugger is to come.
         self.wishes: list[_debugging.Wish] = []
         self.prompt: _debugging.Prompt | None = None
@@ -86,7 +88,7 @@ class Hold:
     @property
     def introduction(self) -> str:
         """What a terminal shows above the question."""
-        return _terminal.introduction(self.shown, self.function)
+        return _terminal.introduction(self.shown, self.function, self.blocks)
 
     @property
     def help(self) -> str:
@@ -137,7 +139,7 @@ class Hold:
             "line": self.line,
             "error": self.summary,
             "thread": _thread_name(),
-            "traceback": self.shown,
+            "traceback": self.shown + _terminal.leaving(self.blocks),
             "variables": _variables(self.frame),
             "since": self.since,
             "stops_loop": self.stops_loop,
@@ -178,9 +180,22 @@ def ask(
             from . import _again
 
             hold.guarded, hold.frames = guarded, _again.calls_that_may_begin(frame, guarded)
+            hold.blocks = _blocks(frame, guarded)
         return _until_answered(hold)
     finally:
         _busy.discard(thread)
+
+
+def _blocks(frame: FrameType, guarded: FrameType) -> list[str]:
+    from . import _handlers
+
+    found: list[str] = []
+    step: FrameType | None = frame
+    while step is not None:
+        name = os.path.basename(step.f_code.co_filename)
+        found += [f"{kind} ({name}:{line})" for kind, line in _handlers.blocks(step.f_code, step.f_lasti)]
+        step = None if step is guarded else step.f_back
+    return found
 
 
 def wait_for(hold: Hold) -> Answer | None:

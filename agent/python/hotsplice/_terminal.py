@@ -49,12 +49,17 @@ def begin(hold: Hold) -> Question | None:
     return Question(hold) if _asking.acquire(blocking=False) else None
 
 
-def introduction(shown: str, function: str) -> str:
+def leaving(blocks: list[str]) -> str:
+    """Which blocks a call leaves before it begins again."""
+    return f"left before it begins again: {', '.join(blocks)}\n" if blocks else ""
+
+
+def introduction(shown: str, function: str, blocks: list[str]) -> str:
     """A traceback, its last line in colour, and what can be answered."""
     red, plain = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[31m", "\x1b[0m")
     *above, last = shown.rstrip().splitlines(keepends=True)
     choices = f"hotsplice: {function} is held; r retry, v EXPRESSION, c let it raise, p debug, e edit\n"
-    return "".join(above) + red + last + plain + "\n" + choices
+    return "".join(above) + red + last + plain + "\n" + leaving(blocks) + choices
 
 
 class Question:
