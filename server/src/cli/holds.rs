@@ -182,6 +182,7 @@ impl Following {
     fn look(&mut self, selection: &Selection) {
         let is_wanted = |entry: &Entry| {
             selection.pid.is_none_or(|pid| pid == entry.pid)
+                && selection.session.as_deref().is_none_or(|id| id == entry.id)
                 && registry::is_visible(entry)
                 && !self.sessions.contains_key(&entry.id)
         };
