@@ -127,6 +127,10 @@ class Reduction:
             elif isinstance(statement, (*syntax.FUNCTIONS, ast.ClassDef)) or self._makes_things(statement):
                 continue
             else:
+                suites = syntax.branches(statement)
+                if suites and not suites[0]:
+                    # Nothing of what stands in it runs.
+                    suites[0].append(syntax.nothing(statement))
                 found.append(statement)
         return [*found, *waiting]
 

@@ -23,9 +23,13 @@ def of_statements(seen):
 
 def of_function(made):
     """What carries the annotations of a function into another one."""
-    if sys.version_info >= (3, 14):
-        return {"annotate": made.__annotate__}
-    return {"annotations": made.__annotations__}
+    if sys.version_info < (3, 14):
+        return {"annotations": made.__annotations__}
+    parts = {"annotate": made.__annotate__}
+    if made.__annotate__ is None:
+        # CPython keeps what it has evaluated of the former ones.
+        parts["annotations"] = {}
+    return parts
 
 
 def bind_in_module(merger):

@@ -87,6 +87,7 @@ def merge(merger, live, made, scope, made_by_call=False):
     made_by_call = made_by_call or is_bound
     gone = {*lost, *edited.removed_names(merger, scope), *_names_before(merger, binding, scope)}
     gone |= lookers.given_by_removed_decorators(merger, scope)
+    gone |= lookers.given_by_former_makers(live, made) - set(written)
     gone |= merger.moved_names.get(scope[0], set()) if len(scope) == 1 else set()
     for name in old:
         goes = made_by_call or name in gone or _is_generated(name)

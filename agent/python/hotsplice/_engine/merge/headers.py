@@ -5,7 +5,7 @@ from types import FunctionType
 
 from ..live import lookup
 from ..native import native
-from . import defaults
+from . import annotations, defaults
 
 
 def transfer(merger, outcome, made):
@@ -51,11 +51,12 @@ def _annotate(merger, edit, function, made, parts):
         for name, value in made.__annotations__.items():
             merger.plan.set_name(live, name, value)
         return
-    parts["annotate"] = made.__annotate__
+    given = annotations.of_function(made)
+    parts.update(given)
     value = lookup.bound_value(merger.namespace, edit["scope"], edit["binds"][0])
     while isinstance(value, FunctionType) and value is not function:
         if value.__annotate__ is function.__annotate__:
-            merger.plan.function(value, annotate=made.__annotate__)
+            merger.plan.function(value, **given)
         value = value.__dict__.get("__wrapped__")
 
 

@@ -173,7 +173,24 @@ def given_by_removed_decorators(merger: Any, scope: tuple[str, ...]) -> set[str]
     stay = {ast.dump(one) for one in statement(merger, scope).decorator_list}
     gone = [one for one in found.decorator_list if ast.dump(one) not in stay]
     values = [lookup.dotted(merger.namespace, one.func if isinstance(one, ast.Call) else one) for one in gone]
-    functions = [value for value in values if type(value) is FunctionType]
+    return _stored_by([value for value in values if type(value) is FunctionType])
+
+
+def given_by_former_makers(live: type, made: type) -> set[str]:
+    """Attributes that a metaclass or a base set which the class no longer has, as far as their code shows."""
+    metaclasses = [one for one in type(live).__mro__ if one not in type(made).__mro__]
+    names = {base.__qualname__ for base in made.__mro__}
+    hooks = [
+        base.__dict__["__init_subclass__"]
+        for base in live.__mro__[1:]
+        if base.__qualname__ not in names and "__init_subclass__" in base.__dict__
+    ]
+    makers = [value for one in metaclasses for value in one.__dict__.values()]
+    functions = [getattr(value, "__func__", value) for value in (*makers, *hooks)]
+    return _stored_by([value for value in functions if type(value) is FunctionType])
+
+
+def _stored_by(functions: list[FunctionType]) -> set[str]:
     return {
         instruction.argval
         for function in functions

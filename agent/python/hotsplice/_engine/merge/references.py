@@ -144,11 +144,22 @@ def move_binding(merger, name, old, new, outcome):
     own = is_own(old, merger.namespace)
     # A decorator may have made anything of a function: a command, a task.
     decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
+    decorated = decorated or _wraps_definition(merger, name, old)
     if ((own and old.__qualname__ == name) or decorated) and not redefined:
         move_object(merger, name, old, new, outcome)
         return
     for holder, alias in imports.followers(merger.namespace.globals, name, old):
         merger.plan.set_name(holder, alias, new)
+
+
+def _wraps_definition(merger, name, old):
+    """Whether a function is what a decorator made of the module's definition of that name."""
+
+    def is_it(value):
+        is_own = isinstance(value, FunctionType) and value.__globals__ is merger.namespace.globals
+        return is_own and value.__qualname__ == name
+
+    return isinstance(old, FunctionType) and "<locals>" in old.__qualname__ and lookup.search(old, is_it) is not None
 
 
 def move_object(merger, name, old, new, outcome):

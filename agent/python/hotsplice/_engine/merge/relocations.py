@@ -7,8 +7,10 @@ from types import FunctionType
 from typing import Any
 
 from ..evaluate import syntax
+from ..live import lookup
 from ..live.code import fingerprint
 from ..live.files import live_file
+from ..native import native
 
 # A file that has gained a name, the name, a file that has lost it with what it held, and what the new text made.
 _Candidate = tuple[Any, str, tuple[Any, Any], Any]
@@ -21,14 +23,7 @@ _DEFINING = ("function", "class", "block")
 
 def find(mergers: list[Any]) -> None:
     """Tells each merger which of the definitions that are new in its file are live, in a file that has lost them."""
-    gone = [
-        (merger, name, merger.namespace.globals.get(name))
-        for merger in mergers
-        for outcome in merger.change.outcomes
-        if not outcome.edit["scope"] and outcome.edit["what"] in _DEFINING and _is_lost(outcome.edit)
-        # It binds what nothing in its file binds any more; an import may.
-        for name in {*outcome.edit["binds"], *outcome.edit["definition"].split(", ")}
-    ]
+    gone = [one for merger in mergers if len(mergers) > 1 for one in _gone(merger, mergers)]
     found = [one for merger in mergers if gone for one in _candidates(merger, gone)]
     for merger, name, (source, live), made in _paired(found):
         merger.moved[name] = live
@@ -43,6 +38,39 @@ def find(mergers: list[Any]) -> None:
             merger.stand_ins.update(
                 (id(member), known[key]) for key, member in made.__members__.items() if key in known
             )
+    for _, name, live in gone:
+        _say_left(mergers, name, live)
+
+
+def _say_left(mergers: list[Any], name: str, live: Any) -> None:
+    """A class that another file defines otherwise, so that it could not be the same one."""
+    if not issubclass(type(live), type) or any(merger.moved.get(name) is live for merger in mergers):
+        return
+    kinds = lookup.with_subclasses(live)
+    if len(kinds) == 1 and not native.objects_of_type(live):
+        return
+    for merger in mergers:
+        outcome = merger.bound.get(name)
+        made = merger.shadow.globals.get(name)
+        if outcome is not None and outcome.edit["what"] in _DEFINING and issubclass(type(made), type):
+            outcome.caveat(
+                "HS0505", f"{name} is another class than it was in {live.__module__}: what was made of that stays"
+            )
+
+
+def _gone(merger: Any, mergers: list[Any]) -> Iterator[tuple[Any, str, Any]]:
+    """What a file has defined and defines no more, by names that another one gains: an import may bind them now."""
+    gained = {name for other in mergers if other is not merger for name in other.bound}
+    held = {name: merger.namespace.globals[name] for name in gained if name in merger.namespace.globals}
+    own = {name: value for name, value in held.items() if _is_own(value, merger.namespace)}
+    if not own:
+        return
+    nodes = ast.walk(ast.parse(merger.change.text))
+    defined = {one.name for one in nodes if isinstance(one, (*syntax.FUNCTIONS, ast.ClassDef))}
+    assigned = {name for name in own if name in merger.bound and merger.bound[name].edit["what"] == "assignment"}
+    for name, value in own.items():
+        if name not in defined and name not in assigned:
+            yield merger, name, value
 
 
 def _candidates(merger: Any, gone: list[Any]) -> Iterator[_Candidate]:
@@ -104,10 +132,6 @@ def _attributes(text: str, name: str) -> dict[str, Any]:
                 except (ValueError, TypeError):
                     continue
     return found
-
-
-def _is_lost(edit: dict[str, Any]) -> bool:
-    return bool(edit["change"] == "removed" or edit["kind"] == "replaced")
 
 
 def _is_own(live: Any, namespace: Any) -> bool:
