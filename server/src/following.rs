@@ -167,7 +167,8 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
     // So does an assignment of a name that another statement had bound.
     let is_known = |name: &str| live.as_ref().is_ok_and(|live| live.outline.binds(name));
     let is_fresh = |edit: &Edit, name: &str| {
-        edit.change != Change::Added || name.contains(['.', '[']) || (edit.what == What::Assignment && is_known(name))
+        let is_given = matches!(edit.what, What::Assignment | What::Block);
+        edit.change != Change::Added || name.contains(['.', '[']) || (is_given && is_known(name))
     };
     let mut values: Vec<&str> = Vec::new();
     for edit in change.edits.iter().filter(is_value).filter(|edit| edit.change != Change::Removed) {
