@@ -7,7 +7,7 @@ use std::process::Command;
 use hotsplice_tests::{built, pythons, repository};
 
 /// On each Python; `cargo xtask torture situations` makes more of them.
-const SITUATIONS: u64 = 100;
+const SITUATIONS: u64 = 200;
 
 #[test]
 fn situations_are_as_in_a_fresh_process_or_reported() {
