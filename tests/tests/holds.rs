@@ -431,13 +431,13 @@ def run(call):
 async def collected(): return [one async for one in later()]
 async def looped():
     async for one in later(): str(one)
-async def handling():
+async def caught():
     try:
         async for one in later(): str(one)
     except ValueError: pass
 def held_in_an_asynchronous_comprehension(): run(collected())
 def held_in_an_asynchronous_loop(): run(looped())
-def handled_around_an_asynchronous_loop(): run(handling())
+def handled_around_an_asynchronous_loop(): run(caught())
 class Waits:
     def __await__(self):
         try: yield
