@@ -130,6 +130,19 @@ fn files_that_are_saved_together_are_one_patch() {
     assert!(!reported.contains("HS0"), "no edit of the two was alone: {reported}");
 }
 
+/// To whoever watches, who is not the program.
+fn signal(program: &Program, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(program.pid() as i32).expect("a pid");
+    rustix::process::kill_process(pid, signal).expect("it runs");
+}
+
+/// Every thread of it.
+fn stands_still(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").flatten();
+    let mut states = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    states.all(|state| state.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+}
+
 #[test]
 fn a_branch_switch_of_many_files_is_one_patch() {
     const COUNT: usize = 200;
@@ -151,9 +164,18 @@ fn a_branch_switch_of_many_files_is_one_patch() {
     let imported =
         format!("[__import__(f'part{{n}}') for n in range({COUNT})] and __import__('part0').count({COUNT}, 0)");
     assert_eq!(ask(&mut program, &imported), "1");
+    // Once the last one is followed, the watch knows of all that were loaded before.
+    let last = format!("sys.modules['part{}'].count.__doc__", COUNT - 1);
+    let text = fs::read_to_string(workspace.path().join(format!("part{}.py", COUNT - 1))).expect("there");
+    workspace.write(&format!("part{}.py", COUNT - 1), &text.replace("    import", "    'followed'\n    import"));
+    assert_eq!(comes(&mut program, &last, "None"), "followed");
     let noted = "(labels := sys.__dict__.setdefault('labels', [])) or __import__('hotsplice').on_patch(lambda patch: sys.labels.append(patch.label))";
     ask(&mut program, noted);
+    // On a busy machine writing them may take longer than what belongs together may be apart.
+    signal(&program, rustix::process::Signal::STOP);
+    wait_for("it to stand still", || stands_still(program.pid()).then_some(()));
     write(2);
+    signal(&program, rustix::process::Signal::CONT);
     assert_eq!(comes(&mut program, "sys.modules['part0'].count.__code__.co_argcount", "2"), "3");
     assert_eq!(ask(&mut program, &format!("sys.modules['part0'].count({COUNT}, 0, 0)")), "2");
     assert_eq!(comes(&mut program, "sys.labels", "[]"), format!("['Saved {COUNT} files']"));

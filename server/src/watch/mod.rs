@@ -121,16 +121,12 @@ impl Watch<'_> {
         loop {
             let next = self.due.map_or(self.disk.next_sweep(), |due| due.min(self.disk.next_sweep()));
             match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Event::Touched(touched)) => {
-                    let saved = self.disk.saved_in(touched.folder.as_deref());
-                    self.add(saved);
-                    if touched.complete && self.need_not_wait() {
-                        self.patch();
+                Ok(first) => {
+                    if self.take(std::iter::once(first).chain(inbox.try_iter())) {
+                        return;
                     }
                 }
-                Ok(Event::Sessions) => self.look_at_sessions(),
-                Ok(Event::Patched(id, params)) => self.sessions.patched(&id, &params),
-                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) if self.sessions.is_incomplete => self.look_at_sessions(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -143,6 +139,32 @@ impl Watch<'_> {
                 self.patch();
             }
         }
+    }
+
+    /// What has come by now, once for whatever is told many times: each module of a program that starts, each file of a branch.
+    /// Says whether to stop.
+    fn take(&mut self, events: impl Iterator<Item = Event>) -> bool {
+        let mut folders: HashMap<Option<PathBuf>, bool> = HashMap::new();
+        let mut is_about_sessions = false;
+        for event in events {
+            match event {
+                Event::Touched(Touched { folder, complete }) => *folders.entry(folder).or_default() |= complete,
+                Event::Sessions => is_about_sessions = true,
+                Event::Patched(id, params) => self.sessions.patched(&id, &params),
+                Event::Stop => return true,
+            }
+        }
+        if is_about_sessions {
+            self.look_at_sessions();
+        }
+        for (folder, complete) in folders {
+            let saved = self.disk.saved_in(folder.as_deref());
+            self.add(saved);
+            if complete && self.need_not_wait() {
+                self.patch();
+            }
+        }
+        false
     }
 
     /// Whether the only process that is watched is gone.

@@ -1,0 +1,1 @@
+/work/w/core/elsewhere/6.py

@@ -1,0 +1,1 @@
+/work/w/core/elsewhere/real_module_through_a_link.py

@@ -1,0 +1,4 @@
+def value():
+    return (
+        '000002'
+    )
