@@ -191,6 +191,7 @@ pub fn is_visible(entry: &Entry) -> bool {
 fn is_counted_here(namespace: Option<u64>) -> bool {
     /// Whether processes can be seen, and as of which namespace.
     static HERE: OnceLock<(bool, Option<u64>)> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "no Python is needed for it")]
     let (sees_itself, own) = *HERE.get_or_init(|| {
         // `/proc` may not be mounted, or be that of another namespace.
         let own = fs::read_link("/proc/self").ok();
