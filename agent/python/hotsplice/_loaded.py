@@ -43,8 +43,8 @@ def modules_of(path: str) -> "list[ModuleType]":
 
 
 class Remembered:
-    """While a request is served, `sys.modules` is not gone through again as long as it holds the same: a program may have
-    thousands of modules."""
+    """While a request is served, `sys.modules` is not gone through again as long as it holds the same:
+    a program may have thousands of modules."""
 
     count = 0
     found: "_Found | None" = None

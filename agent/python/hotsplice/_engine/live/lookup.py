@@ -2,7 +2,6 @@
 
 import ast
 import gc
-import os
 import re
 import sys
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
