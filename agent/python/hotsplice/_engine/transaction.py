@@ -20,7 +20,6 @@ from .live.files import live_file
 from .merge import caches, classes, functions, hashes, moves
 from .native import native
 
-# What is reported of a file as a whole.
 _WHOLE_FILE = {
     "definition": "<module>",
     "kind": "lines",
@@ -33,10 +32,8 @@ _WHOLE_FILE = {
     "binds": [],
     "reads": [],
 }
-
 # How often the world of a patch is worked out anew because calls went on meanwhile.
 _ATTEMPTS = 10
-
 _FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^)]*\))", re.MULTILINE)
 
 
