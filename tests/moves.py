@@ -45,17 +45,27 @@ class Generator:
         self.budget = self.r.randint(3, 14)
         self.depth = 0
         self.waits = 0
+        # How far the statement is indented that comes behind a hook.
+        self.behind = None
 
     def is_async(self):
         return self.kind in ("coroutine", "async generator")
 
     def line(self, indent, a=None, b=None, o=None):
+        if self.behind is not None:
+            is_there, self.behind = self.behind == indent, None
+            if is_there:
+                at = lambda lines: [len(lines) + 1, 4 * indent, len(lines) + 1, 4 * indent + 1]
+                self.places.append(dict(what="statement", old=at(self.a), new=at(self.b)))
+                self.o.append("    " * indent + f"arrived('behind', {len(self.a) + 1})")
         for lines, text in ((self.a, a), (self.b, b), (self.o, o)):
             if text is not None:
                 lines.append("    " * indent + text)
 
     def same(self, indent, text):
         self.line(indent, text, text, text)
+        if text == "hook()":
+            self.behind = indent
 
     def expr(self, names):
         r = self.r
@@ -233,7 +243,7 @@ class Pause:
             yield n
 
 
-def drive(code, kind, trigger, at, rules, suspended=False):
+def drive(code, kind, trigger, at, rules, suspended=False, lines=()):
     """Runs a version; at the hook numbered `at` the edit comes, or where the call is suspended after that."""
     trace = []
     count = [0]
@@ -250,8 +260,8 @@ def drive(code, kind, trigger, at, rules, suspended=False):
     def moved():
         return state["moved"]
 
-    def arrived(where):
-        if state["wanted"] == where:
+    def arrived(where, line=None):
+        if state["wanted"] == where or (state["wanted"] and line in lines):
             state["moved"] = True
 
     def comes(item):
@@ -329,12 +339,15 @@ def one(seed):
         planned.add(frame.f_code, new, g.places)
         call.moved = planned.move(call)
         planned.begin()
+        _, targets = planned._waiting.get(id(frame.f_code), (None, {}))
+        at_lines = moves.Bytecode(frame.f_code).lines
+        result["lines"] = {at_lines[unit] for unit, target in targets.items() if not target.is_loop}
         result["moved"], result["reason"] = call.moved, call.reason
 
     got, _ = drive(A, g.kind, trigger, at, "", suspended)
     # A suspended call that is moved at once goes on in the new code as soon as it goes on.
-    rules = {"now": "wait", "next": "loop"}.get(result.get("moved"))
-    want = plain if rules is None else drive(O, g.kind, None, at, rules, suspended)[0]
+    rules = {"now": "wait", "next": "loop", "behind": "behind"}.get(result.get("moved"))
+    want = plain if rules is None else drive(O, g.kind, None, at, rules, suspended, result["lines"])[0]
     if got != want:
         print("WRONG", seed, g.kind, at, suspended, result)
         print(a)

@@ -46,3 +46,32 @@ fn a_loop_whose_frame_is_held_is_not_moved_to_more_variables_than_fit() {
         }
     }
 }
+
+#[test]
+fn a_call_that_pdb_has_stopped_goes_on_in_the_new_code_behind_a_statement_that_is_as_it_was() {
+    const OLD: &str =
+        "def run(x):\n    a = x + 1\n    breakpoint()\n    b = a + 1\n    c = b * 2\n    print('gives', c)\n";
+    let new = OLD
+        .replace("b * 2", "b * 3 + more")
+        .replace("    print", "    extra = [c]\n    print")
+        .replace("', c", "', extra");
+    let new = new.replace("    c = ", "    more = 1\n    c = ");
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+        let workspace = Workspace::new();
+        let file = workspace.write("work.py", OLD);
+        let script = workspace.write("main.py", "import work\nwork.run(1)\n");
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        let until = |program: &mut Program, text: &str| while !program.line().contains(text) {};
+        // Before 3.13 it stops behind the line.
+        program.send("until 4");
+        until(&mut program, "-> b = a + 1");
+        std::fs::write(&file, &new).expect("a file");
+        let answer = workspace.call(&["patch", "--json", "work.py"]).expect(0).json().to_string();
+        assert!(answer.contains("HS0309"), "Python {}: {answer}", python.name());
+        program.send("next");
+        until(&mut program, "-> more = 1");
+        program.send("continue");
+        until(&mut program, "gives [10]");
+        assert_eq!(program.wait(), Some(0), "Python {}: {}", python.name(), program.stderr());
+    }
+}

@@ -158,6 +158,10 @@ pub struct MovedPlace {
 pub enum Moved {
     /// The first statement of a loop's body.
     Loop,
+    /// The condition of a `while` loop: an iteration begins with it.
+    Test,
+    /// A statement that begins a line of its own.
+    Statement,
     /// An `await`, `yield` or `yield from`.
     Wait,
 }

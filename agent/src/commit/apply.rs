@@ -8,7 +8,7 @@ use super::operation::{FunctionPart, Operation};
 use super::{ProgramChanged, attributes, class_layout, containers, queues};
 use crate::cpython::functions::{self, Part};
 use crate::cpython::{self, layout};
-use crate::guard;
+use crate::{frames, guard};
 
 /// Whether what the operation changes is still what the plan was made for.
 pub fn is_as_expected(operation: &Operation<'_>) -> PyResult<bool> {
@@ -47,6 +47,13 @@ pub fn apply<'py>(operation: &Operation<'py>, journal: &mut Journal<'py>) -> PyR
         Operation::Member { set, old, new } => containers::member(set, old, new, journal),
         Operation::DequeContent { deque, expected, items } => queues::content(deque, expected, items, journal),
         Operation::Presence { set, member, is_in } => containers::presence(set, member, *is_in, journal),
+        Operation::CodeNames { code, names } => {
+            let old = frames::set_names(code, names)?;
+            journal.keep(&old)?;
+            let offset = layout(code.py()).code_names;
+            journal.undo_with(Inverse::Field { object: code.clone(), offset, old: Some(old) });
+            Ok(())
+        }
         Operation::LineTable { code, table } => {
             let offset = layout(code.py()).code_line_table;
             let old = cpython::replace_field(code, offset, table)?;

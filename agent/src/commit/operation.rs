@@ -113,6 +113,11 @@ pub enum Operation<'py> {
         member: Bound<'py, PyAny>,
         is_in: bool,
     },
+    /// The names that a code object looks up; as many as before.
+    CodeNames {
+        code: Bound<'py, PyAny>,
+        names: Bound<'py, PyTuple>,
+    },
     LineTable {
         code: Bound<'py, PyAny>,
         table: Bound<'py, PyBytes>,
@@ -204,6 +209,7 @@ pub fn parse<'py>(operation: &Bound<'py, PyAny>) -> PyResult<Operation<'py>> {
         }
         "set-add" => Operation::Presence { set: target.cast_into()?, member: item(2)?, is_in: true },
         "set-discard" => Operation::Presence { set: target.cast_into()?, member: item(2)?, is_in: false },
+        "code-names" => Operation::CodeNames { code: target, names: item(2)?.cast_into()? },
         "line-table" => Operation::LineTable { code: target, table: item(2)?.cast_into()? },
         "first-line" => Operation::FirstLine { code: target, line: item(2)?.extract()? },
         "rehash" => Operation::Rehash { container: target },

@@ -183,8 +183,19 @@ pub(crate) struct Place {
     pub bindings: Arc<Vec<Rebinding>>,
     /// The part of the text, in bytes from the beginning of the definition, that an iteration begins with here; what is bound there is bound again.
     pub repeated: Option<[usize; 2]>,
+    /// Of a `while` loop.
+    pub test: Option<Test>,
     /// Line, column in bytes, last line and column.
     pub at: [u32; 4],
+}
+
+/// The condition of a `while` loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Test {
+    /// Line, column in bytes, last line and column; nothing if it is true always.
+    pub at: Option<[u32; 4]>,
+    /// Whether asking once more may give, or do, something else: it calls, waits or binds.
+    pub acts: bool,
 }
 
 /// What gives a variable a value: `how` is equal where that is of the same kind.
@@ -196,10 +207,14 @@ pub(crate) struct Rebinding {
     pub at: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum PlaceKind {
     /// The first statement of a loop's body.
     Loop,
+    /// A statement of a function, by itself.
+    Statement,
+    /// A statement of a function, by the one before it.
+    Following,
     /// An `await`, `yield` or `yield from`.
     Wait,
 }

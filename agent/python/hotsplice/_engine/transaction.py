@@ -10,7 +10,7 @@ from time import perf_counter_ns, sleep, time
 
 from .. import _loading
 from . import evaluation, frameworks
-from .after import events, first_run, hooks, late, moving, reports, running, world_plan
+from .after import events, first_run, hooks, late, moving, renames, reports, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.plan import EditOutcome, Plan
@@ -305,6 +305,7 @@ class Transaction:
         for attempt in range(1, _ATTEMPTS + 1):
             self.plan.operations[:] = operations
             world, problems = self._prepare_world()
+            renames.carry(self)
             retired = self._retired()
             calls = self.calls_stand_at if attempt < _ATTEMPTS else None
             try:

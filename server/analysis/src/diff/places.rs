@@ -1,6 +1,6 @@
 //! Which place of a function's former text is which of its new one.
 
-use rustc_hash::FxHashMap as HashMap;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::collections::BTreeSet;
 
 use hotsplice_channel::patch::{Moved, MovedPlace};
@@ -11,39 +11,68 @@ use crate::tree::{Place, PlaceKind};
 /// themselves and the only ones of their kind.
 pub(super) fn pairs(live: &[Place], new: &[Place]) -> Vec<MovedPlace> {
     let (olds, news) = (grouped(live), grouped(new));
-    let mut found = Vec::new();
+    let mut found: Vec<(&Place, &Place)> = Vec::new();
     for (key, befores) in &olds {
         let Some(afters) = news.get(key) else { continue };
         if befores.len() == afters.len() {
-            found.extend(befores.iter().zip(afters).map(|(before, after)| pair(before, after)));
+            found.extend(befores.iter().copied().zip(afters.iter().copied()));
             continue;
         }
         for before in befores {
             let alike = |places: &[&Place]| places.iter().filter(|place| place.like == before.like).count() == 1;
             if alike(befores) && alike(afters) {
-                found.extend(afters.iter().filter(|after| after.like == before.like).map(|after| pair(before, after)));
+                found.extend(afters.iter().filter(|after| after.like == before.like).map(|after| (*before, *after)));
             }
         }
     }
-    found.sort_by_key(|pair| pair.old);
+    let (by_statement, mut found): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|(before, _)| matches!(before.kind, PlaceKind::Statement | PlaceKind::Following));
+    found.extend(statements(&by_statement));
+    let mut found: Vec<MovedPlace> = found.into_iter().map(|(before, after)| pair(before, after)).collect();
+    found.sort_by_key(|pair| (pair.old, pair.what as u8));
     found
 }
 
-type Key = (bool, u64, u64);
+/// How many statements of a function are looked at.
+const STATEMENTS: usize = 1000;
+
+/// Where a call goes on behind, or at, a statement that both texts have: nothing that both have is left out or done twice.
+fn statements<'a>(pairs: &[(&'a Place, &'a Place)]) -> Vec<(&'a Place, &'a Place)> {
+    let (own, following): (Vec<_>, Vec<_>) = pairs.iter().copied().partition(|it| it.0.kind == PlaceKind::Statement);
+    if own.len() > STATEMENTS {
+        return Vec::new();
+    }
+    let keeps_order = |old: &Place, new: &Place| own.iter().all(|(was, is)| (was.at < old.at) == (is.at < new.at));
+    // What comes after the statement before is what the new text has there, also where that is edited.
+    let known: HashSet<[u32; 4]> = following.iter().map(|(old, _)| old.at).collect();
+    let own_alone = own.iter().filter(|(old, _)| !known.contains(&old.at));
+    following.iter().chain(own_alone).copied().filter(|(old, new)| keeps_order(old, new)).collect()
+}
+
+type Key = (PlaceKind, u64, u64);
 
 /// Loops are alike by the blocks around them alone; what a call waits for has to be the same kind of statement.
 fn grouped(places: &[Place]) -> HashMap<Key, Vec<&Place>> {
     let mut groups: HashMap<Key, Vec<&Place>> = HashMap::default();
     for place in places {
         let is_loop = place.kind == PlaceKind::Loop;
-        groups.entry((is_loop, place.blocks, if is_loop { 0 } else { place.like })).or_default().push(place);
+        groups.entry((place.kind, place.blocks, if is_loop { 0 } else { place.like })).or_default().push(place);
     }
     groups
 }
 
 fn pair(before: &Place, after: &Place) -> MovedPlace {
-    let what = if before.kind == PlaceKind::Loop { Moved::Loop } else { Moved::Wait };
-    MovedPlace { what, old: before.at, new: after.at, rebound: rebound(before, after) }
+    let (what, old, new) = match (before.kind, &before.test, &after.test) {
+        // What the condition has taken must neither be lost nor be taken again: the call goes on where an iteration begins.
+        (PlaceKind::Loop, Some(was), Some(is)) if before.like != after.like && (was.acts || is.acts) => {
+            let what = if was.at.is_some() { Moved::Test } else { Moved::Loop };
+            (what, was.at.unwrap_or(before.at), is.at.unwrap_or(after.at))
+        }
+        (PlaceKind::Loop, ..) => (Moved::Loop, before.at, after.at),
+        (PlaceKind::Statement | PlaceKind::Following, ..) => (Moved::Statement, before.at, after.at),
+        (PlaceKind::Wait, ..) => (Moved::Wait, before.at, after.at),
+    };
+    MovedPlace { what, old, new, rebound: rebound(before, after) }
 }
 
 /// Variables that the new text gives something else on the way to a place.

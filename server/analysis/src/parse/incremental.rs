@@ -159,6 +159,10 @@ impl Shift {
     fn place(self, place: &mut Place) {
         place.at[0] = self.line(place.at[0]);
         place.at[2] = self.line(place.at[2]);
+        if let Some(at) = place.test.as_mut().and_then(|test| test.at.as_mut()) {
+            at[0] = self.line(at[0]);
+            at[2] = self.line(at[2]);
+        }
     }
 
     fn span(self, (start, end): Span) -> Span {

@@ -1,6 +1,7 @@
 """What a call needs to go on in other code, read from the bytecode of both: the stack at a place, and its variables."""
 
 import dis
+from collections.abc import Collection
 from types import CodeType
 
 from . import reach
@@ -27,6 +28,7 @@ class Bytecode:
         parse = getattr(dis, "_parse_exception_table", None)
         self.handlers = [] if parse is None else list(parse(code))
         self.depths = self._depths()
+        self.lines = [positions[0] for positions in code.co_positions()]
 
     def _depths(self) -> dict[int, int]:
         """The depth of the stack before each instruction that can be reached, by offset."""
@@ -57,12 +59,18 @@ class Bytecode:
 
     def first_in(self, first: int, last: int) -> int | None:
         """The offset of the first instruction of a statement that stands in these lines."""
-        lines = [positions[0] for positions in self.code.co_positions()]
+        return next(iter(self.begins_in(first, last)), None)
+
+    def begins_in(self, first: int, last: int) -> list[int]:
+        """The offsets at which what stands in these lines begins: a condition may stand in the bytecode twice."""
+        found, was_inside = [], False
         for instruction in self.instructions:
-            line = lines[instruction.offset // 2]
-            if line is not None and first <= line <= last and instruction.offset in self.depths:
-                return instruction.offset
-        return None
+            line = self.lines[instruction.offset // 2]
+            is_inside = line is not None and first <= line <= last and instruction.offset in self.depths
+            if is_inside and not was_inside:
+                found.append(instruction.offset)
+            was_inside = is_inside
+        return found
 
     def suspension(self, span: list[int]) -> int | None:
         """The offset at which a call waits for an expression; nothing if there is not exactly one."""
@@ -78,9 +86,28 @@ class Bytecode:
         ]
         return found[0] if len(found) == 1 else None
 
-    def reached(self, offset: int) -> set[int]:
-        """The offsets that a call can come to from one of them."""
-        return reach.reached(self.code, self.instructions, [offset])
+    def reached(self, offset: int, until: Collection[int] = ()) -> set[int]:
+        """The offsets that a call can come to from one of them, and those of some others that it comes to first."""
+        return reach.reached(self.code, self.instructions, [offset], until)
+
+    def leading_to(self, offsets: Collection[int]) -> set[int]:
+        """The offsets from which a call can come to one of these."""
+        sources: dict[int, list[int]] = {}
+        for index, instruction in enumerate(self.instructions):
+            if instruction.opcode in reach.JUMPS:
+                sources.setdefault(instruction.argval, []).append(instruction.offset)
+            if instruction.opname not in _ENDS and index + 1 < len(self.instructions):
+                sources.setdefault(self.instructions[index + 1].offset, []).append(instruction.offset)
+            for entry in self.handlers:
+                if entry.start <= instruction.offset < entry.end:
+                    sources.setdefault(entry.target, []).append(instruction.offset)
+        found, pending = set(offsets), list(offsets)
+        while pending:
+            for source in sources.get(pending.pop(), ()):
+                if source not in found:
+                    found.add(source)
+                    pending.append(source)
+        return found
 
     def needed(self, offset: int) -> set[str]:
         """Local variables that are read from here on before they are given a value, on one of the ways."""

@@ -33,7 +33,8 @@ class Call:
         self.place = place
         # The generator, coroutine or async generator, held weakly.
         self.suspended = None if suspended is None else weakref.ref(suspended)
-        # What becomes of it: moved `now` or at the `next` iteration of its loop, else the reason why it stays.
+        # What becomes of it: moved `now`, at the `next` iteration of its loop, or `behind` the statement that it is in;
+        # else the reason why it stays.
         self.moved: str | None = None
         self.reason: str | None = None
         # Whether its code was retired by an earlier patch.

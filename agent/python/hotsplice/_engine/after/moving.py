@@ -25,6 +25,7 @@ class Target:
         "depth",
         "former_locals",
         "former_stack",
+        "is_loop",
         "locals",
         "needed",
         "rebound",
@@ -39,6 +40,7 @@ class Target:
         before, after = variables(old), variables(new)
         places = {name: index for index, name in enumerate(before)}
         self.code = new
+        self.is_loop = False
         self.unit = offset // 2
         self.units = len(new.co_code) // 2
         self.depth = depth
@@ -70,6 +72,10 @@ class Moves:
         # (id of a retired code, offset) → where a call waits that stands there, and its counterpart: for all that do.
         self._waiting_at: dict[tuple[int, int], tuple[int, Target] | None] = {}
         self._refusals: dict[int, str | None] = {}
+        # id of a retired code → offset at which a statement begins → where the new code goes on, what is rebound.
+        self._statements: dict[int, dict[int, tuple[int, list[str]]]] = {}
+        # (id of a retired code, offset) of calls that are moved behind their loops.
+        self._left_from: set[tuple[int, int]] = set()
         # Code whose running calls are to be moved, with the targets by code unit.
         self._waiting: dict[int, tuple[CodeType, dict[int, Target]]] = {}
 
@@ -98,13 +104,13 @@ class Moves:
             raise Refused(refusal)
         found = None if call.suspended is None else self._waits(call, places)
         if found is None:
-            return self._move_loop(call, places)
+            return self._move_running(call, places)
         try:
             return self._move_suspended(call, *found)
         except Refused as refused:
             # What it takes along may fit at the next iteration.
             try:
-                return self._move_loop(call, places)
+                return self._move_running(call, places)
             except Refused:
                 raise refused from None
 
@@ -145,6 +151,15 @@ class Moves:
             raise Refused(reason)
         return "now"
 
+    def _move_running(self, call: Call, places: list[dict[str, Any]]) -> str:
+        try:
+            return self._move_loop(call, places)
+        except Refused as refused:
+            try:
+                return self._move_behind(call, places)
+            except Refused:
+                raise refused from None
+
     def _move_loop(self, call: Call, places: list[dict[str, Any]]) -> str:
         old, new, _ = self._retired[id(call.code)]
         known = self._waiting.get(id(old))
@@ -159,23 +174,72 @@ class Moves:
         found = [unit for unit in targets if 2 * unit in reached]
         if not found:
             raise Refused(f"it comes to no further iteration after line {call.line}")
-        _check_needed(new, targets[found[0]])
-        if old.co_flags & SUSPENDABLE and not targets[found[0]].fits():
-            raise Refused("the new code needs more room than a generator or coroutine has")
+        _check_target(old, new, targets[found[0]])
+        self._add_ways_out(call, places)
         return "next"
+
+    def _add_ways_out(self, call: Call, places: list[dict[str, Any]]) -> None:
+        """There may be no further iteration: then a call is moved behind its loop."""
+        key = id(call.code), call.offset
+        if key in self._left_from:
+            return
+        self._left_from.add(key)
+        old, new, _ = self._retired[id(call.code)]
+        before, targets = self._bytecode(old), self._waiting[id(old)][1]
+        loops = before.leading_to({2 * unit for unit, target in targets.items() if target.is_loop})
+        pairs = self._pairs(old, new, places)
+        outside = {here: pair for here, pair in pairs.items() if here not in loops}
+        for here in before.reached(call.offset, outside) & outside.keys():
+            try:
+                targets.setdefault(here // 2, self._behind(old, new, *outside[here]))
+            except Refused:
+                continue
+
+    def _move_behind(self, call: Call, places: list[dict[str, Any]]) -> str:
+        """Has a call moved where the statement that it is in has been carried out, if the new code has that, too."""
+        old, new, _ = self._retired[id(call.code)]
+        pairs = self._pairs(old, new, places)
+        found = self._bytecode(old).reached(call.offset, pairs) & pairs.keys()
+        if not found:
+            raise Refused(f"nothing of what follows line {call.line} has a counterpart in the new code")
+        targets = {here // 2: self._behind(old, new, *pairs[here]) for here in found}
+        self._waiting.setdefault(id(old), (old, {}))[1].update(targets)
+        return "behind"
+
+    def _behind(self, old: CodeType, new: CodeType, there: int, rebound: list[str]) -> Target:
+        after = self._bytecode(new)
+        target = Target(old, new, there, after.depths[there], after.needed(there), rebound)
+        _check_target(old, new, target)
+        return target
+
+    def _pairs(self, old: CodeType, new: CodeType, places: list[dict[str, Any]]) -> dict[int, tuple[int, list[str]]]:
+        if id(old) in self._statements:
+            return self._statements[id(old)]
+        before, after = self._bytecode(old), self._bytecode(new)
+        pairs = self._statements[id(old)] = {}
+        for place in places:
+            if place["what"] == "statement":
+                here = before.first_in(place["old"][0], place["old"][2])
+                there = after.first_in(place["new"][0], place["new"][2])
+                if here is not None and there is not None and before.depths[here] == after.depths[there]:
+                    pairs[here] = there, place.get("rebound", [])
+        return pairs
 
     def _loops(self, old: CodeType, new: CodeType, places: list[dict[str, Any]]) -> dict[int, Target]:
         before, after = self._bytecode(old), self._bytecode(new)
         targets = {}
         for place in places:
-            if place["what"] != "loop":
+            if place["what"] not in ("loop", "test"):
                 continue
-            here = before.first_in(place["old"][0], place["old"][2])
+            begins = before.begins_in(place["old"][0], place["old"][2])
             there = after.first_in(place["new"][0], place["new"][2])
-            if here is None or there is None or before.depths[here] != after.depths[there]:
+            if there is None:
                 continue
             needed, rebound = after.needed(there), place.get("rebound", [])
-            targets[here // 2] = Target(old, new, there, after.depths[there], needed, rebound)
+            for here in begins if place["what"] == "test" else begins[:1]:
+                if before.depths[here] == after.depths[there]:
+                    targets[here // 2] = Target(old, new, there, after.depths[there], needed, rebound)
+                    targets[here // 2].is_loop = True
         return targets
 
     def begin(self) -> None:
@@ -235,6 +299,12 @@ def _add_module(planned: Moves, transaction: Any, call: Call) -> None:
             except Refusal:
                 continue
             planned.add(call.code, new, change.places)
+
+
+def _check_target(old: CodeType, new: CodeType, target: Target) -> None:
+    _check_needed(new, target)
+    if old.co_flags & SUSPENDABLE and not target.fits():
+        raise Refused("the new code needs more room than a generator or coroutine has")
 
 
 def _check_needed(new: CodeType, target: Target) -> None:

@@ -3,7 +3,7 @@
 import dis
 import sys
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import CodeType
 
 from ..live.code import tree
@@ -117,12 +117,15 @@ def _line(instruction: dis.Instruction) -> int | None:
     return instruction.starts_line
 
 
-def reached(code: CodeType, instructions: list[dis.Instruction], offsets: Iterable[int]) -> set[int]:
-    """The offsets of all instructions that a call can come to from these."""
+def reached(
+    code: CodeType, instructions: list[dis.Instruction], offsets: Iterable[int], until: Collection[int] = ()
+) -> set[int]:
+    """The offsets of all instructions that a call can come to from these; it does not go on from those of `until`."""
     at = {instruction.offset: index for index, instruction in enumerate(instructions)}
     starts = list(at)
     # A call into Python code leaves the offset at the end of the instruction, behind its caches.
     pending = [max(bisect_right(starts, offset) - 1, 0) for offset in offsets]
+    begins = {*pending} if until else set()
     handlers = list(_handlers(code))
     # Before 3.11 nothing tells which of the handlers that were set up before are in force.
     pending.extend(at[i.argval] for i in instructions if i.opname in _HANDLERS and i.argval in at)
@@ -134,6 +137,8 @@ def reached(code: CodeType, instructions: list[dis.Instruction], offsets: Iterab
             seen.add(index)
             instruction = instructions[index]
             found.add(instruction.offset)
+            if instruction.offset in until and index not in begins:
+                break
             if instruction.opcode in JUMPS and instruction.argval in at:
                 pending.append(at[instruction.argval])
             for start, end, target in handlers:

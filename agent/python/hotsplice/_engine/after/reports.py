@@ -14,15 +14,16 @@ _HELD = "it has failed and is held, and takes the new code when it is tried agai
 def of_calls(calls: list[Call]) -> Iterator[tuple[str, str]]:
     """(code, message) for those that were moved and for those that stay."""
     now = [call for call in calls if call.moved == "now"]
-    coming = [call for call in calls if call.moved == "next"]
     if now:
         yield (
             "HS0309",
             f"{_count(now, 'running call was', 'running calls were')} moved to the new code ({_places(now)})",
         )
-    if coming:
-        text = _count(coming, "running call takes", "running calls take")
-        yield "HS0309", f"{text} the new code at the next iteration ({_places(coming)})"
+    for how, when in (("next", "at the next iteration"), ("behind", "at one of the next statements")):
+        coming = [call for call in calls if call.moved == how]
+        if coming:
+            text = _count(coming, "running call takes", "running calls take")
+            yield "HS0309", f"{text} the new code {when} ({_places(coming)})"
     staying = [call for call in calls if call.moved is None]
     if staying:
         text = _count(staying, "call that began before still runs", "calls that began before still run")

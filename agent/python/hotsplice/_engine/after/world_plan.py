@@ -8,7 +8,7 @@ from ..errors import EngineError
 from ..live import lookup, objects
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import calls, dispatch, held, reach, running, worlds
+from . import calls, dispatch, held, reach, renames, running, worlds
 from .calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -94,6 +94,7 @@ def plan(transaction: Any) -> World | None:
     if not inside and not modules:
         return None
     world = World(transaction.number, Formers(changes.functions, lambda *given: world.rewritten(*given)), changes.names)
+    world.renames = renames.of(transaction)
     try:
         _complete(world, changes, transaction, inside, modules)
     except BaseException:
@@ -156,6 +157,7 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
         for code, aliases in names:
             world.give_names(code, aliases)
         world.look_again()
+    transaction.plan.operations += world.renaming()
     worlds.detach(world.formers)
     for globals, name, _ in world.deferred:
         transaction.plan.operations[:] = [

@@ -12,13 +12,13 @@ is freed that its calls run; nothing is armed and nobody is asked meanwhile.
 import builtins
 import sys
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from ..live.code import tree
 from ..native import native
-from . import calls, dispatch, reach
+from . import calls, dispatch, reach, renames
 from .callers import Callers
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -52,6 +52,9 @@ class World:
         self._aliases: dict[tuple[int, str], tuple[dict[str, Any], dict[str, Any], str]] = {}
         self._renamed: list[tuple[weakref.ref[CodeType], tuple[str, ...], dict[int, str]]] = []
         self._rewritten: list[CodeType] = []
+        # id of a namespace → former name → the one under which what it holds goes on
+        self.renames: dict[int, dict[str, str]] = {}
+        self._follows: list[tuple[CodeType, str, str]] = []
         self._reached: dict[int, FunctionType] = {}
         self._done: set[int] = set()
         # Those that retired code looks its names up in.
@@ -128,7 +131,13 @@ class World:
     ) -> dict[str, str]:
         """The names that a code has to look up by another name, and reports of those for which that can't be done."""
         found = {}
+        renamed = self.renames.get(id(globals), {})
         for name, use in reach.uses(code, offsets).items():
+            if name in renamed and use.opnames <= reach.GLOBAL_LOADS | _STORES:
+                self._follows.append((code, name, renamed[name]))
+                continue
+            if name in renamed:
+                self.problems.append(met(code, f"uses {name} in line {use.line} as it was before the patch"))
             if not use.opnames & reach.GLOBAL_LOADS:
                 continue
             kept = self.former(globals, name, is_edited, is_old)
@@ -156,6 +165,8 @@ class World:
             before, after = self.names.get(id(globals), {}).get(name, (MISSING, None))
             if before is not MISSING and after is MISSING:
                 self.deferred.append((globals, name, before))
+                if name in renamed:
+                    self.problems.append(met(code, f"finds {name} by its name as it was before the patch"))
         return found
 
     def _report(self, code: CodeType, line: int, name: str) -> None:
@@ -207,12 +218,15 @@ class World:
 
     def rewritten(self, code: CodeType, globals: dict[str, Any]) -> CodeType:
         """A copy of former code that looks names up as the calls of this world do."""
+        known = len(self._follows)
         names = self.aliases(code, globals, None, True)
+        follows, self._follows[known:] = self._follows[known:], []
         constants = tuple(
             self.rewritten(constant, globals) if isinstance(constant, CodeType) else constant
             for constant in code.co_consts
         )
         copy = code.replace(co_names=tuple(names.get(name, name) for name in code.co_names), co_consts=constants)
+        self._follows += [(copy, former, name) for _, former, name in follows]
         self._retired[id(copy)] = lambda: copy
         self._rewritten.append(copy)
         return copy
@@ -238,6 +252,17 @@ class World:
             if not is_shared or index in removed:
                 native.set_name_in_place(before, index, alias)
         self._renamed.append((weakref.ref(code), names_before, positions))
+
+    def renaming(self) -> Iterator[tuple[Any, ...]]:
+        """Operations of the commit: code that runs finds what goes on under another name."""
+        codes: dict[int, tuple[CodeType, dict[str, str]]] = {}
+        for code, former, name in self._follows:
+            codes.setdefault(id(code), (code, {}))[1][former] = name
+        self._follows.clear()
+        for code, names in codes.values():
+            positions = {index: names[name] for index, name in enumerate(code.co_names) if name in names}
+            self._renamed.append((weakref.ref(code), (*code.co_names,), positions))
+            yield from renames.operations(code, names)
 
     def _is_live(self, alias: str) -> bool:
         for (namespace, name), (_, _, known) in self._aliases.items():
@@ -282,7 +307,7 @@ class World:
         """Everything deferred is carried out; retired code that is left sees what everybody sees."""
         if self in _worlds:
             _worlds.remove(self)
-        for ref, before, positions in self._renamed:
+        for ref, before, positions in reversed(self._renamed):
             code = ref()
             if code is None:
                 continue

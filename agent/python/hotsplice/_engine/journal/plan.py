@@ -62,6 +62,8 @@ class EditOutcome:
         self.edit = edit
         self.verdict = None
         self.notes = []
+        # The former name of what it binds, if what that holds goes on.
+        self.carries = None
 
     def note(self, verdict, code=None, message=None):
         if self.verdict is None or ORDER[verdict] > ORDER[self.verdict]:

@@ -92,6 +92,7 @@ def _goes_on(merger: Any, outcome: Any) -> bool:
     merger.shadow.globals[name[0]] = held
     merger.evaluated.setdefault((), set()).add(name[0])
     merger.bound[name[0]] = outcome
+    outcome.carries = former_name
     outcome.applied()
     return True
 
