@@ -337,7 +337,7 @@ def one(seed):
         planned = moves.Moves()
         native.match_room(frame.f_code, new)
         planned.add(frame.f_code, new, g.places)
-        call.moved = planned.move(call)
+        planned.move([call])
         planned.begin()
         _, targets = planned._waiting.get(id(frame.f_code), (None, {}))
         at_lines = moves.Bytecode(frame.f_code).lines

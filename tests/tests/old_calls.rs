@@ -393,6 +393,36 @@ fn a_call_keeps_what_it_began_with_through_several_patches_and_undos() {
     }
 }
 
+/// A call by a Python function takes nothing of a thread's own stack: as deep as a function could call itself, it still can.
+#[test]
+fn a_function_that_asks_who_calls_it_calls_itself_as_deeply_as_before() {
+    const OLD: &str = "def deep(n):\n    return 0 if n == 0 else 1 + deep(n - 1)\nheld = [deep]\n\
+        def work_on(get, put):\n    while get():\n        put(held[0](3))\n";
+    const NEW: &str = "def deep(n, k):\n    return 0 if n == 0 else k + deep(n - 1, k)\nheld = [deep]\n\
+        def work_on(get, put):\n    for _ in iter(get, False):\n        put(held[0](3, 1))\n";
+    for python in pythons::all().iter().filter(|python| python.minor >= 11) {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        workspace.write("helpers.py", "");
+        workspace.write("worker.py", OLD);
+        let deeply = "        sys.setrecursionlimit(200000)\n        print(worker.deep(100000, 1), worker.deep(3, 1), flush=True)\n";
+        let asked = "        names = [name for name in dir(builtins) if 'before patch' in name]\n";
+        let (begin, end) =
+            (PROGRAM.find(asked).expect("it is there"), PROGRAM.find("    else:\n        for").expect("it is there"));
+        let script = workspace.write("main.py", &format!("{}{deeply}{}", &PROGRAM[..begin], &PROGRAM[end..]));
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        workspace.write("worker.py", NEW);
+        assert_eq!(committed(&workspace.call(&["patch", "--json", "worker.py"]).json()), vec![true], "{context}");
+        for _ in 0..2 {
+            program.send("traces");
+            assert_eq!(program.line(), "100000 3", "{context}: {}", program_errors(&program));
+            program.send("go");
+            assert_eq!(program.line(), "work_on 3", "{context}");
+        }
+    }
+}
+
 fn committed(answer: &Value) -> Vec<bool> {
     match answer {
         Value::Array(items) => items.iter().filter_map(|item| item["committed"].as_bool()).collect(),

@@ -213,6 +213,13 @@ const STRAIGHT: &[(&str, &str, &str, [&str; 2], [&str; 2])] = &[
         ["1", "2"],
     ),
     (
+        "not_into_the_first_iteration_of_another_loop",
+        "def run(get, put):\n    count = 0\n    while True:\n        if not get():\n            break\n        put(count)\n        count += 1\n",
+        "def run(get, put):\n    count = 0\n    for count in range(9):\n        if not get():\n            break\n        put([count])\n",
+        ["1", "2"],
+        ["1", "2"],
+    ),
+    (
         "a_condition_that_takes_what_it_is_given",
         "def run(get, put):\n    put(0 if get() else 0)\n    while get():\n        put(1)\n",
         "def run(get, put):\n    put(0 if get() else 0)\n    while True:\n        if not get():\n            break\n        put(11)\n",

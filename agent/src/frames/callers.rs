@@ -4,6 +4,7 @@
 //! variable, an object. For as long as they run it has a `vectorcall` of ours (PEP 590), which asks the engine who calls.
 //! CPython 3.11 looks at it only where somebody evaluates frames otherwise (PEP 523): meanwhile we do, by what it does itself.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::{c_int, c_void};
@@ -81,8 +82,63 @@ impl Evaluation {
 
 unsafe extern "C-unwind" fn evaluate(thread: *mut c_void, frame: *mut c_void, thrown: c_int) -> *mut ffi::PyObject {
     let default = DEFAULT.load(Ordering::Acquire);
+    let is_off = is_deep() && stop_evaluating(true);
     // SAFETY: it is set before this is, to CPython's own function of this type; what CPython has given is handed on.
-    unsafe { std::mem::transmute::<*mut (), Evaluate>(default)(thread, frame, thrown) }
+    let result = unsafe { std::mem::transmute::<*mut (), Evaluate>(default)(thread, frame, thrown) };
+    if is_off {
+        stop_evaluating(false);
+    }
+    result
+}
+
+/// Has frames evaluated as CPython does it by itself, or by us again if functions ask still. Answers whether it was otherwise.
+fn stop_evaluating(stop: bool) -> bool {
+    // SAFETY: CPython evaluates frames with the GIL held.
+    let py = unsafe { Python::assume_attached() };
+    let Some(evaluation) = api(py).and_then(|api| api.evaluation.as_ref()) else { return false };
+    let are_asking = asked().as_ref().is_some_and(|known| !known.is_empty());
+    if stop {
+        evaluation.exchange(evaluate, evaluation.default);
+    } else if are_asking {
+        evaluation.exchange(evaluation.default, evaluate);
+    }
+    true
+}
+
+/// How much of its stack a thread may have used before calls do not ask any more: each that asks takes some, and calls of
+/// Python functions by Python functions take none.
+const DEEP: usize = 1 << 18;
+
+thread_local! {
+    /// The address beyond which a thread's stack is deep; stacks grow downwards.
+    static LIMIT: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+fn is_deep() -> bool {
+    let here = 0_u8;
+    let limit = LIMIT.get().unwrap_or_else(|| {
+        let limit = stack_limit().unwrap_or(0);
+        LIMIT.set(Some(limit));
+        limit
+    });
+    (&raw const here as usize) < limit
+}
+
+fn stack_limit() -> Option<usize> {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let (mut begin, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: the attributes are those of the calling thread, read once they are filled in, and given back.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let failed = libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut begin, &raw mut size) != 0;
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        if failed {
+            return None;
+        }
+    }
+    Some(begin as usize + size - DEEP.min(size / 2))
 }
 
 static DEFAULT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
@@ -259,8 +315,26 @@ unsafe extern "C-unwind" fn choose(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     let (callee, call) = chosen(function, count & !OFFSET, names);
+    // A function that calls itself often would take more of the stack than it does by itself.
+    let is_silent = callee == function && is_deep() && stop_asking(function, true);
     // SAFETY: what CPython has given is handed on; who calls keeps the function alive, and the engine its former.
-    unsafe { call(callee, arguments, count, names) }
+    let result = unsafe { call(callee, arguments, count, names) };
+    if is_silent {
+        stop_asking(function, false);
+    }
+    result
+}
+
+/// Has calls of a function not ask for a while, or ask again if they still are to. Answers whether it was otherwise.
+fn stop_asking(function: *mut ffi::PyObject, stop: bool) -> bool {
+    // SAFETY: CPython calls functions with the GIL held; who calls keeps the function alive.
+    let (py, function) = unsafe {
+        let py = Python::assume_attached();
+        (py, Bound::from_borrowed_ptr(py, function))
+    };
+    let (Some(api), Some(before)) = (api(py), beneath(function.as_ptr())) else { return false };
+    api.exchange(&function, if stop { before } else { choose });
+    true
 }
 
 /// What is called in place of a function.

@@ -108,31 +108,31 @@ pub fn arrive(py: Python<'_>, code: &Bound<'_, PyAny>, _line: &Bound<'_, PyAny>)
     }
 }
 
-/// Moves a suspended call that stands at the code unit, or behind it. Answers why not, if it could not be done.
+/// Moves suspended calls that stand at the code unit, or behind it. Answers for each why not, if it could not be done.
 #[pyfunction]
 pub fn move_suspended(
     py: Python<'_>,
-    object: &Bound<'_, PyAny>,
+    frames: &Bound<'_, PyList>,
     code: &Bound<'_, PyAny>,
     unit: usize,
     target: Target,
-) -> PyResult<Option<&'static str>> {
+) -> PyResult<Vec<Option<&'static str>>> {
     target.check(py)?;
-    let Some(frame) = Frame::of(py, object.as_ptr(), code.as_ptr()) else { return Ok(Some(UNKNOWN)) };
-    if frame.is_on_a_stack() {
-        return Ok(Some(UNKNOWN));
+    let mut dropped = Vec::new();
+    let mut answers = Vec::with_capacity(frames.len());
+    for index in 0..frames.len() {
+        // SAFETY: the list, which nobody else has, holds the frame. A reference more would be taken for somebody's who holds it.
+        let object = unsafe { ffi::PyList_GetItem(frames.as_ptr(), index as isize) };
+        answers.push(match target.take_suspended(py, object, code, unit) {
+            Ok(left) => {
+                dropped.extend(left);
+                None
+            }
+            Err(reason) => Some(reason),
+        });
     }
-    // The same is true of the new code.
-    let Some(behind) = unit_of(&frame, code).and_then(|at| at.checked_sub(unit)).filter(|behind| *behind <= 2) else {
-        return Ok(Some(UNKNOWN));
-    };
-    match target.take(py, &frame, code, behind) {
-        Ok(dropped) => {
-            drop(dropped);
-            Ok(None)
-        }
-        Err(reason) => Ok(Some(reason)),
-    }
+    drop(dropped);
+    Ok(answers)
 }
 
 /// Where the bytecode of a code object begins.
@@ -154,6 +154,22 @@ impl Target {
             return Err(PyValueError::new_err("this is no place to move a call to"));
         }
         bytecode(self.code.bind(py)).map(drop).ok_or_else(|| PyValueError::new_err("this is no code object"))
+    }
+
+    fn take_suspended<'py>(
+        &self,
+        py: Python<'py>,
+        object: *mut ffi::PyObject,
+        code: &Bound<'py, PyAny>,
+        unit: usize,
+    ) -> Result<Vec<Bound<'py, PyAny>>, &'static str> {
+        // SAFETY: a live object, of the caller's.
+        let is_none = unsafe { ffi::Py_IsNone(object) } != 0;
+        let frame = if is_none { None } else { Frame::of(py, object, code.as_ptr()) };
+        let frame = frame.filter(|frame| !frame.is_on_a_stack()).ok_or(UNKNOWN)?;
+        // The same is true of the new code.
+        let behind = unit_of(&frame, code).and_then(|at| at.checked_sub(unit)).filter(|behind| *behind <= 2);
+        self.take(py, &frame, code, behind.ok_or(UNKNOWN)?)
     }
 
     /// Does it, if the frame is as the plan says; gives what the call does not hold any more.

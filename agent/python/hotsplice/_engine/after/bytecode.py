@@ -90,6 +90,11 @@ class Bytecode:
         """The offsets that a call can come to from one of them, and those of some others that it comes to first."""
         return reach.reached(self.code, self.instructions, [offset], until)
 
+    def rounds(self) -> set[int]:
+        """The offsets to which loops come back."""
+        jumps = (i for i in self.instructions if i.opcode in reach.JUMPS)
+        return {jump.argval for jump in jumps if jump.argval <= jump.offset}
+
     def leading_to(self, offsets: Collection[int]) -> set[int]:
         """The offsets from which a call can come to one of these."""
         sources: dict[int, list[int]] = {}

@@ -12,10 +12,22 @@ from ..live import lookup
 from ..native import native
 
 SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | 0x100
-_SUSPENDED: dict[type, tuple[str, str]] = {
-    GeneratorType: ("gi", "generator"),
-    CoroutineType: ("cr", "coroutine"),
-    AsyncGeneratorType: ("ag", "async generator"),
+
+
+class _Names:
+    """What a kind of suspended call is called, and its attributes."""
+
+    def __init__(self, prefix: str, place: str) -> None:
+        self.place = place
+        self.code, self.frame = f"{prefix}_code", f"{prefix}_frame"
+        # An async generator says that it runs until it gives its next value, also while it awaits something.
+        self.running = f"{prefix}_running" if prefix != "ag" else None
+
+
+_SUSPENDED: dict[type, _Names] = {
+    GeneratorType: _Names("gi", "generator"),
+    CoroutineType: _Names("cr", "coroutine"),
+    AsyncGeneratorType: _Names("ag", "async generator"),
 }
 
 
@@ -45,9 +57,9 @@ class Call:
         item = None if self.suspended is None else self.suspended()
         if item is None:
             return None
-        prefix, _ = _SUSPENDED[type(item)]
-        frame: FrameType | None = getattr(item, f"{prefix}_frame")
-        return None if _runs(item) or frame is None or frame.f_code is not self.code else frame
+        names = _SUSPENDED[type(item)]
+        frame: FrameType | None = getattr(item, names.frame)
+        return None if _runs(item, names) or frame is None or frame.f_code is not self.code else frame
 
     def __str__(self) -> str:
         return f"{self.place}, line {self.line}"
@@ -70,9 +82,8 @@ def running(codes: Collection[CodeType], heap: bool = True) -> list[Call]:
     return found
 
 
-def _runs(item: Any) -> bool:
-    # An async generator says so until it gives its next value, also while it awaits something.
-    return type(item) is not AsyncGeneratorType and bool(getattr(item, f"{_SUSPENDED[type(item)][0]}_running"))
+def _runs(item: Any, names: _Names) -> bool:
+    return names.running is not None and bool(getattr(item, names.running))
 
 
 def on_stacks(wanted: Callable[[CodeType], bool], frames: set[int] | None = None) -> Iterator[Call]:
@@ -109,17 +120,17 @@ def _suspended(wanted: set[int], frames: set[int], kinds: list[type], greenlets:
         elif kind in greenlets:
             found.extend(_on_stack(item.gr_frame, "greenlet", lambda code: id(code) in wanted))
         else:
-            prefix, _ = _SUSPENDED[kind]
+            attributes = _SUSPENDED[kind]
             # The frame object of each of ten thousand is made only where it is wanted.
-            code = getattr(item, f"{prefix}_code")
-            if code is not None and id(code) in wanted and not _runs(item):
+            code = getattr(item, attributes.code)
+            if code is not None and id(code) in wanted and not _runs(item, attributes):
                 items.append(item)
     names = {id(task.get_coro()): task.get_name() for task in tasks} if items else {}
     for item in items:
-        prefix, place = _SUSPENDED[type(item)]
-        frame = getattr(item, f"{prefix}_frame")
+        attributes = _SUSPENDED[type(item)]
+        frame = getattr(item, attributes.frame)
         if frame is not None and id(frame) not in frames:
-            found.append(Call(frame, f"task {names[id(item)]}" if id(item) in names else place, item))
+            found.append(Call(frame, f"task {names[id(item)]}" if id(item) in names else attributes.place, item))
     return found
 
 

@@ -4,8 +4,10 @@ The patch says which place of the former text is which of the new one. Here it i
 the call's own variables and stack fit is checked natively, when it is moved (``agent/src/frames``).
 """
 
+import contextlib
 import sys
 import weakref
+from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
@@ -62,6 +64,16 @@ class Refused(Exception):
     """A call stays in the old code; the words say why."""
 
 
+@contextlib.contextmanager
+def _refusing(call: Call) -> Iterator[None]:
+    try:
+        yield
+    except Refused as refused:
+        call.reason = str(refused)
+    except (Unknown, ValueError, KeyError):
+        call.reason = "its bytecode is not understood"
+
+
 class Moves:
     """What becomes of the calls that run the code which one patch retires."""
 
@@ -82,17 +94,34 @@ class Moves:
     def add(self, old: CodeType, new: CodeType, places: list[dict[str, Any]]) -> None:
         self._retired.setdefault(id(old), (old, new, places))
 
-    def move(self, call: Call) -> str | None:
-        """Moves a call, or has it moved when it comes by: ``now`` or ``next``. Else the call says why it stays."""
-        try:
-            return self._move(call)
-        except Refused as refused:
-            call.reason = str(refused)
-        except (Unknown, ValueError, KeyError):
-            call.reason = "its bytecode is not understood"
-        return None
+    def move(self, calls: list[Call]) -> None:
+        """Moves calls, or has them moved when they come by; each says what becomes of it, or why it stays."""
+        # Those that wait at one place go on at one place.
+        waiting: dict[tuple[int, int], tuple[int, Target, list[Call]]] = {}
+        for call in calls:
+            key = id(call.code), call.offset
+            if call.suspended is not None and key in waiting:
+                waiting[key][2].append(call)
+                continue
+            with _refusing(call):
+                found = self._prepare(call)
+                if found is not None:
+                    waiting[key] = *found, [call]
+        for here, target, group in waiting.values():
+            old, new, places = self._retired[id(group[0].code)]
+            frames = [call.frame() for call in group]
+            reasons = native.move_suspended(frames, old, here // 2, target)
+            for call, frame, reason in zip(group, frames, reasons):
+                if reason is None:
+                    call.moved = "now"
+                    continue
+                with _refusing(call):
+                    call.moved = self._move_running(call, places)
+                if call.moved is None:
+                    call.reason = "it has gone on meanwhile" if frame is None else reason
 
-    def _move(self, call: Call) -> str:
+    def _prepare(self, call: Call) -> tuple[int, Target] | None:
+        """Where a suspended call goes on; any other is to be moved when it comes by."""
         if not native.can_move():
             raise Refused(f"calls can't be moved in Python {sys.version_info[0]}.{sys.version_info[1]}")
         if id(call.code) not in self._retired:
@@ -104,15 +133,18 @@ class Moves:
             raise Refused(refusal)
         found = None if call.suspended is None else self._waits(call, places)
         if found is None:
-            return self._move_running(call, places)
+            call.moved = self._move_running(call, places)
+            return None
         try:
-            return self._move_suspended(call, *found)
+            _check_needed(new, found[1])
+            return found
         except Refused as refused:
             # What it takes along may fit at the next iteration.
             try:
-                return self._move_running(call, places)
+                call.moved = self._move_running(call, places)
             except Refused:
                 raise refused from None
+        return None
 
     def _bytecode(self, code: CodeType) -> Bytecode:
         found = self._bytecodes.get(id(code))
@@ -141,15 +173,6 @@ class Moves:
             depth, needed = after.depths[there] - 1, after.needed(there)
             return here, Target(old, new, there, depth, needed, place.get("rebound", []))
         return None
-
-    def _move_suspended(self, call: Call, here: int, target: Target) -> str:
-        old, new, _ = self._retired[id(call.code)]
-        _check_needed(new, target)
-        frame = call.frame()
-        reason = "it has gone on meanwhile" if frame is None else native.move_suspended(frame, old, here // 2, target)
-        if reason is not None:
-            raise Refused(reason)
-        return "now"
 
     def _move_running(self, call: Call, places: list[dict[str, Any]]) -> str:
         try:
@@ -217,11 +240,15 @@ class Moves:
             return self._statements[id(old)]
         before, after = self._bytecode(old), self._bytecode(new)
         pairs = self._statements[id(old)] = {}
+        # Where a loop comes round nothing begins that the new code has: it would begin with its first iteration.
+        rounds = before.rounds()
         for place in places:
             if place["what"] == "statement":
                 here = before.first_in(place["old"][0], place["old"][2])
                 there = after.first_in(place["new"][0], place["new"][2])
-                if here is not None and there is not None and before.depths[here] == after.depths[there]:
+                if here is None or there is None or here in rounds:
+                    continue
+                if before.depths[here] == after.depths[there]:
                     pairs[here] = there, place.get("rebound", [])
         return pairs
 
@@ -264,7 +291,7 @@ def carry_out(transaction: Any) -> None:
     for call in transaction.old_calls:
         if call.code.co_name == "<module>":
             _add_module(planned, transaction, call)
-        call.moved = planned.move(call)
+    planned.move(transaction.old_calls)
     planned.begin()
     _retract(transaction)
 

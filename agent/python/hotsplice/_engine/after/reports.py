@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from heapq import nsmallest
 from types import CodeType
 
 from .calls import Call
@@ -47,4 +48,4 @@ def _count(calls: list[Call], one: str, many: str) -> str:
 def _places(calls: list[Call]) -> str:
     places = {(call.place, call.line): call for call in calls}
     more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
-    return ", ".join(str(places[key]) for key in sorted(places)[:_PLACES]) + more
+    return ", ".join(str(places[key]) for key in nsmallest(_PLACES, places)) + more
