@@ -393,6 +393,45 @@ fn a_call_keeps_what_it_began_with_through_several_patches_and_undos() {
     }
 }
 
+/// A module in which such calls find something else is another one's again when the last of them has ended, whichever began first.
+#[test]
+fn a_module_that_several_patches_took_names_from_gives_each_call_what_it_began_with() {
+    let work = |first: &str, second: &str, number: usize| {
+        let condition = if number == 0 { "while get():" } else { "for _ in iter(get, False):" };
+        format!(
+            "import helpers\nclass Shop: pass\ndef work_on(get, put):\n    {condition}\n        put(helpers.{first}() + helpers.{second}())\n"
+        )
+    };
+    let help = |first: &str, second: &str| {
+        format!(
+            "def {first}():\n    return 1\ndef {second}():\n    return 2\ndef third():\n    return {first}() + {second}()\n"
+        )
+    };
+    for python in pythons::all() {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        workspace.write("helpers.py", &help("one", "two"));
+        workspace.write("worker.py", &work("one", "two", 0));
+        let script = workspace.write("main.py", PROGRAM);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        for (number, (first, second)) in [("uno", "two"), ("uno", "dos"), ("one", "two")].into_iter().enumerate() {
+            workspace.write("helpers.py", &help(first, second));
+            workspace.write("worker.py", &work(first, second, 1 + number));
+            let answer = workspace.call(&["patch", "--json", "helpers.py", "worker.py"]).json();
+            assert!(!committed(&answer).contains(&false), "{context}: {answer:#}");
+            program.send("go");
+            assert_eq!(program.line(), "work_on 3", "{context}, patch {number}");
+        }
+        program.send("stop");
+        assert_eq!(program.line(), "work_on left", "{context}");
+        wait_for("the end of the worlds", || {
+            program.send("traces");
+            (program.line() == "[] [] module object False").then_some(())
+        });
+    }
+}
+
 /// A call by a Python function takes nothing of a thread's own stack: as deep as a function could call itself, it still can.
 #[test]
 fn a_function_that_asks_who_calls_it_calls_itself_as_deeply_as_before() {

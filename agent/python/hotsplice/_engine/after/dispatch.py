@@ -107,19 +107,37 @@ def _inherited(place: Attribute, kind: type) -> Any:
     raise AttributeError(f"{kind.__name__!r} object has no attribute {place.name!r}")
 
 
-def module_class(module: ModuleType, formers: dict[str, tuple[Any, bool]], is_retired: IsRetired) -> type:
-    """A class for a module: retired code sees these attributes as they were, (value, whether it is a copy) each."""
-    base = type(module)
+def give_attributes(module: ModuleType, formers: dict[str, tuple[Any, bool]], is_retired: IsRetired) -> None:
+    """Retired code sees these attributes of a module as they were, (value, whether it is a copy) each."""
+    entries = objects.module_entries(module)
+    if entries is not None:
+        entries.append((formers, is_retired))
+    else:
+        ModuleType.__setattr__(module, "__class__", _module_class(type(module), [(formers, is_retired)]))
 
+
+def take_attributes(module: ModuleType, formers: dict[str, tuple[Any, bool]]) -> None:
+    """Nobody sees them any more."""
+    entries = objects.module_entries(module)
+    if entries is not None:
+        entries[:] = [entry for entry in entries if entry[0] is not formers]
+        if not entries:
+            ModuleType.__setattr__(module, "__class__", type(module).__base__)
+
+
+def _module_class(base: type, entries: list[tuple[dict[str, tuple[Any, bool]], IsRetired]]) -> type:
     def __getattribute__(self: ModuleType, name: str) -> Any:
-        found = formers.get(name)
-        if found is not None:
-            frame = sys._getframe(1)
-            former, is_copy = found
-            if is_retired(frame.f_code) and not (
-                is_copy and reach.is_method_load(frame.f_code, frame.f_lasti) is False
-            ):
-                return former
+        # A call goes on with what it began with: the patches that it has outlived, the oldest first.
+        for formers, is_retired in entries:
+            found = formers.get(name)
+            if found is not None:
+                frame = sys._getframe(1)
+                former, is_copy = found
+                if is_retired(frame.f_code) and not (
+                    is_copy and reach.is_method_load(frame.f_code, frame.f_lasti) is False
+                ):
+                    return former
         return base.__getattribute__(self, name)
 
-    return type(base.__name__, (base,), {"__getattribute__": __getattribute__, "__module__": base.__module__})
+    members = {"__getattribute__": __getattribute__, "__module__": base.__module__, objects.MODULE_ENTRIES: entries}
+    return type(base.__name__, (base,), members)

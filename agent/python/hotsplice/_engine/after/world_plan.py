@@ -1,7 +1,7 @@
 """The world of a patch, worked out from its plan and the calls that run what it retires."""
 
 from collections.abc import Iterable, Iterator
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import Any
 
 from ..errors import EngineError
@@ -364,7 +364,7 @@ def _dispatch_modules(world: World, changes: Changes, transaction: Any, look: _L
     for change in transaction.files:
         for namespace in change.namespaces:
             module = namespace.module
-            if type(module) is not ModuleType or not (look.loads_modules or world.is_held(module)):
+            if not objects.is_module(module) or not (look.loads_modules or world.is_held(module)):
                 continue
             formers = {}
             for name in look.wanted & namespace.globals.keys():

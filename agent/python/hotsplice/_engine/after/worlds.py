@@ -61,7 +61,7 @@ class World:
         self.namespaces: list[dict[str, Any]] = []
         self.attributes: list[dispatch.Attribute] = []
         self.callers = Callers(self.is_retired)
-        self.modules: list[tuple[ModuleType, type, dict[str, tuple[Any, bool]]]] = []
+        self.modules: list[tuple[ModuleType, dict[str, tuple[Any, bool]]]] = []
         # Names that can only stay where they are until the world ends: (namespace, name, value).
         self.deferred: list[tuple[dict[str, Any], str, Any]] = []
         # (code, the code of a caveat, its words)
@@ -181,12 +181,12 @@ class World:
 
     def give_attributes(self, module: ModuleType, formers: dict[str, tuple[Any, bool]]) -> None:
         """Retired code sees these attributes of a module as they were."""
-        known = next((given for one, _, given in self.modules if one is module), None)
+        known = next((given for one, given in self.modules if one is module), None)
         if known is not None:
             known.update(formers)
         elif formers:
-            self.modules.append((module, type(module), formers))
-            module.__class__ = dispatch.module_class(module, formers, self.is_retired)
+            self.modules.append((module, formers))
+            dispatch.give_attributes(module, formers, self.is_retired)
 
     def take_reached(self) -> list[FunctionType]:
         """Functions that go on as they are and that were reached since this was asked."""
@@ -327,8 +327,8 @@ class World:
                     native.commit([("type-delete", place.owner, place.name)])
                 else:
                     native.commit([("type-set", place.owner, place.name, place.live)])
-        for module, former, _ in self.modules:
-            ModuleType.__setattr__(module, "__class__", former)
+        for module, formers in self.modules:
+            dispatch.take_attributes(module, formers)
         for globals, name, value in self.deferred:
             if dict.get(globals, name) is value:
                 native.commit([("dict-delete", globals, name)])
@@ -347,7 +347,7 @@ def detach(formers: Formers) -> None:
                 place.former, place.is_copy = former, not hasattr(type(former), "__set__")
         for _, seen, alias in world.aliased():
             seen[alias] = formers.of(seen.get(alias))
-        for _, _, given in world.modules:
+        for _, given in world.modules:
             for name, (former, is_copy) in given.items():
                 copy = formers.of(former)
                 given[name] = copy, is_copy or copy is not former

@@ -6,7 +6,6 @@ left alone, and that is reported.
 
 import ast
 import builtins
-from types import ModuleType
 from typing import Any
 
 from ..live import objects
@@ -86,6 +85,6 @@ class Foresight:
             return self._globals.get(node.id, builtins.__dict__.get(node.id, objects.MISSING))
         if isinstance(node, ast.Attribute):
             holder = self._value(node.value)
-            if type(holder) is ModuleType or type(holder) is type:
+            if objects.is_module(holder) or type(holder) is type:
                 return objects.attributes(holder).get(node.attr, objects.MISSING)
         return objects.MISSING

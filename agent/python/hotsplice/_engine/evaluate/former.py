@@ -9,7 +9,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ..journal.writes import is_setattr
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import tree
 from ..live.files import live_file
 from . import syntax
@@ -252,8 +252,8 @@ def _resolved(node: ast.AST, seen: dict[str, Any]) -> Any:
         return seen.get(node.id, builtins.get(node.id, MISSING))
     if isinstance(node, ast.Attribute):
         owner = _resolved(node.value, seen)
-        if type(owner) is ModuleType:
-            return owner.__dict__.get(node.attr, MISSING)
+        if objects.is_module(owner):
+            return ModuleType.__getattribute__(owner, "__dict__").get(node.attr, MISSING)
         if isinstance(owner, type) and type(owner) is type and owner.__module__ in _PURE:
             found = getattr(owner, node.attr, MISSING)
             return owner if node.attr in ("fromkeys", "fromisoformat", "fromtimestamp", "fromhex") else found

@@ -4,7 +4,7 @@ import ast
 import builtins
 import sys
 from collections.abc import Iterator
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from ..frameworks import entries, stores
@@ -91,7 +91,7 @@ def _is_quiet_value(value: Any, seen: set[int]) -> bool:
         return True
     if kind is tuple:
         return len(value) <= _LIMIT and all(_is_quiet_value(one, seen) for one in value)
-    if kind is ModuleType:
+    if objects.is_module(value):
         return _is_of_library(value.__dict__.get("__name__"))
     if stores.is_a(value, type):
         return _is_of_library(type.__dict__["__module__"].__get__(value))
@@ -125,4 +125,4 @@ def _is_of_library(name: Any) -> bool:
 
 def _is_of_program(owner: Any) -> bool:
     """Of a method written in C, what it is bound to: `TABLE.get`, `time.sleep`."""
-    return owner is not None and (type(owner) is not ModuleType or owner.__name__ not in sys.modules)
+    return owner is not None and (not objects.is_module(owner) or owner.__name__ not in sys.modules)

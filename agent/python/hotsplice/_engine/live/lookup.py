@@ -296,7 +296,7 @@ def has_own_class(value):
     if not cls.__flags__ & _HEAP_TYPE or "." in name:
         return False
     module = sys.modules.get(cls.__dict__.get("__module__"))
-    return type(module) is ModuleType and module.__dict__.get(name) is not cls
+    return objects.is_module(module) and module.__dict__.get(name) is not cls
 
 
 def sharing(functions, namespace):

@@ -15,6 +15,20 @@ _members = type.__dict__["__dict__"].__get__
 _module_members = ModuleType.__dict__["__dict__"].__get__
 
 
+# What the class of a module has while calls that began before a patch find something else in it than all others.
+MODULE_ENTRIES = "__hotsplice_entries__"
+
+
+def module_entries(value: Any) -> Any:
+    """What they find, if there are such calls."""
+    return _members(type(value)).get(MODULE_ENTRIES)
+
+
+def is_module(value: Any) -> bool:
+    """Whether it is a module without a class of the program's."""
+    return type(value) is ModuleType or module_entries(value) is not None
+
+
 class Dispatched:
     """What a class has under a name while calls that began before a patch find something else there than all others."""
 

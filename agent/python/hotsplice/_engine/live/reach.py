@@ -3,7 +3,7 @@
 import dis
 from collections.abc import Iterator
 from functools import partial
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
 from . import lookup, objects
@@ -88,13 +88,13 @@ class Reach:
             if not lookup.is_installed_module(value.__module__):
                 for name in _MAKING:
                     yield from self._member(value, name)
-        elif value is not MISSING and type(value) is not ModuleType:
+        elif value is not MISSING and not objects.is_module(value):
             yield value, None
 
     def _attribute(self, value: Any, name: str) -> Any:
         if isinstance(value, _Instance):
             return (yield from self._member(value.owner, name))
-        if type(value) is ModuleType:
+        if objects.is_module(value):
             why = self.changes.names.get((id(value.__dict__), name), MISSING)
             if why is not MISSING:
                 yield (why,)
