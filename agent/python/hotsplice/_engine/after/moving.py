@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import Refusal
 from ..live.code import compile_text
 from ..native import native
-from . import first_run
+from . import first_run, reports
 from .bytecode import Bytecode, Unknown, kinds, variables
 from .calls import SUSPENDABLE, Call, coroutine_of
 
@@ -220,6 +220,8 @@ class Moves:
 
     def _move_behind(self, call: Call, places: list[dict[str, Any]]) -> str:
         """Has a call moved where the statement that it is in has been carried out, if the new code has that, too."""
+        if (call.code, call.line) in reports.held_places():
+            raise Refused("it has failed and is held")
         old, new, _ = self._retired[id(call.code)]
         pairs = self._pairs(old, new, places)
         found = self._bytecode(old).reached(call.offset, pairs) & pairs.keys()

@@ -28,14 +28,14 @@ def of_calls(calls: list[Call]) -> Iterator[tuple[str, str]]:
     staying = [call for call in calls if call.moved is None]
     if staying:
         text = _count(staying, "call that began before still runs", "calls that began before still run")
-        held = _held()
+        held = held_places()
         reasons = "; ".join(
             sorted({_HELD if (call.code, call.line) in held else call.reason for call in staying if call.reason})
         )
         yield "HS0306", f"{text} the old code ({_places(staying)}){': ' if reasons else ''}{reasons}"
 
 
-def _held() -> set[tuple[CodeType, int]]:
+def held_places() -> set[tuple[CodeType, int]]:
     """Where calls stand that have failed and wait for an answer."""
     holds = sys.modules.get("hotsplice._holds")
     return set() if holds is None else {(frame.f_code, frame.f_lineno) for frame in holds.held_frames()}
