@@ -50,6 +50,10 @@ pub fn functions<'py>(
 pub fn functions_of<'py>(py: Python<'py>, codes: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
     let by_code: HashMap<usize, Bound<'py, PyList>> =
         codes.iter().map(|code| (code.as_ptr() as usize, PyList::empty(py))).collect();
+    if by_code.is_empty() {
+        // To look at all that lives takes long.
+        return Ok(PyList::empty(py));
+    }
     let symbols = cpython::required()?;
     let found =
         functions(py, |symbols, function| by_code.contains_key(&(cpython::function_code(symbols, function) as usize)))?;

@@ -16,12 +16,14 @@ _MOST = 10
 
 def log_live(label: str, verdicts: list[dict[str, Any]]) -> None:
     """The patch is live: one record for it, and one for whatever is not as in a fresh process."""
-    native.run_program(lambda: _log(label, verdicts, True))
+    if "logging" in sys.modules:
+        native.run_program(lambda: _log(label, verdicts, True))
 
 
 def log_refused(label: str, verdicts: list[dict[str, Any]]) -> None:
     """A record for each reason."""
-    native.run_program(lambda: _log(label, verdicts, False))
+    if "logging" in sys.modules:
+        native.run_program(lambda: _log(label, verdicts, False))
 
 
 def _log(label: str, verdicts: list[dict[str, Any]], is_live: bool) -> None:

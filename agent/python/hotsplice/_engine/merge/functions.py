@@ -140,7 +140,8 @@ def plan(changes, file_change, plan):
             for code in (old, *former):
                 texts = docstring(code), docstring(new)
                 change.replaced.append((code, new, owner, None if texts[0] == texts[1] else texts))
-            for function in (*functions, *(one for found in native.functions_of(former) for one in found)):
+            left = [one for found in native.functions_of(former) for one in found] if former else []
+            for function in (*functions, *left):
                 parts, missing = new_parts(function, function.__code__, new, owner)
                 if missing:
                     staying.append(function.__code__)
