@@ -40,6 +40,8 @@ class _Read:
     def __init__(self, code: CodeType) -> None:
         self.stores = not _STORES.isdisjoint(code.co_code[::2])
         self.names = frozenset(name for one in tree(code) for name in one.co_names)
+        # Where it keeps what it has computed, once somebody wanted to know.
+        self.kept: list[Kept] | None = None
         # It goes with the code, before there can be another one of the same id.
         self.code = ref(code, partial(_forget, id(code)))
 
@@ -69,9 +71,10 @@ def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[
         if _read(function.__code__).stores and function.__code__.co_filename in texts
     }
     names = _leading(reach.changes, functions) if storing else set()
+    lines: dict[str, list[str]] = {}
     for function, owner in reversed(storing.values()):
         if function.__name__ in names or not names.isdisjoint(_named_by(function)):
-            _report(reach, function, owner, texts)
+            _report(reach, function, owner, texts, lines)
 
 
 def _functions(holders: list[tuple[str, dict[str, Any]]]) -> Iterator[_Owned]:
@@ -124,13 +127,16 @@ def _named_by(function: FunctionType) -> frozenset[str]:
     return names
 
 
-def _report(reach: Reach, function: FunctionType, owner: Any, texts: dict[str, str | None]) -> None:
-    code = function.__code__
-    kept_places = _kept(live_file(code.co_filename).excerpt(code.co_firstlineno, _last_line(code)))
-    filled = [kept for kept in kept_places if _holds_results(kept, function, owner)]
-    outcome = reach.of(function, owner) if filled else None
-    for kept in filled if outcome is not None else ():
-        if not _is_as_before(kept, outcome, function, texts):
+def _report(
+    reach: Reach, function: FunctionType, owner: Any, texts: dict[str, str | None], lines: dict[str, list[str]]
+) -> None:
+    known = _read(function.__code__)
+    if known.kept is None:
+        known.kept = _kept(_text(function.__code__, lines))
+    outcome = reach.of(function, owner) if known.kept else None
+    # Whether anything is kept is asked last: all that lives may have to be looked at.
+    for kept in known.kept if outcome is not None else ():
+        if not _is_as_before(kept, outcome, function, texts) and _holds_results(kept, function, owner):
             outcome.caveat(
                 "HS0414",
                 f"{function.__qualname__} keeps what it has computed in {kept.text}: what is there is of the old code "
@@ -138,9 +144,13 @@ def _report(reach: Reach, function: FunctionType, owner: Any, texts: dict[str, s
             )
 
 
-def _last_line(code: Any) -> int:
-    lines = [line for _, _, line in code.co_lines() if line is not None]
-    return max(lines, default=code.co_firstlineno)
+def _text(code: CodeType, lines: dict[str, list[str]]) -> str:
+    """A function's lines. ``lines``: those of the files that were asked for so far."""
+    own = lines.get(code.co_filename)
+    if own is None:
+        own = lines[code.co_filename] = live_file(code.co_filename).text.replace("\r\n", "\n").split("\n")
+    numbers = [line for _, _, line in code.co_lines() if line is not None]
+    return "\n".join(own[code.co_firstlineno - 1 : max(numbers, default=code.co_firstlineno)])
 
 
 def _is_as_before(kept: Kept, outcome: Any, function: FunctionType, texts: dict[str, str | None]) -> bool:

@@ -1,0 +1,104 @@
+"""What a patch does to one file."""
+
+from ..live import lookup
+from ..live.files import live_file
+from .plan import EditOutcome
+
+# What is reported of a file as a whole.
+_WHOLE_FILE = {
+    "definition": "<module>",
+    "kind": "lines",
+    "change": "changed",
+    "what": "statement",
+    "scope": [],
+    "line": 1,
+    "end_line": 1,
+    "parts": [],
+    "binds": [],
+    "reads": [],
+}
+
+
+class FileChange:
+    """What a patch does to one file."""
+
+    def __init__(self, message):
+        self.path = message["path"]
+        self.base_version = message["base_version"]
+        self.text = message["text"] if type(message["text"]) is str else None
+        self._edited_text = message["text"]
+        self.edits = message["edits"]
+        self.units = message.get("units") or []
+        self.compile = message.get("compile") or []
+        self.moves = message.get("moves") or []
+        self.running = message.get("running") or []
+        self.places = message.get("places") or []
+        self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
+        self.outcomes = [EditOutcome(self.path, edit) for edit in self.edits]
+        # The outcomes for which `_outcomes_by_unit` was made.
+        self._indexed = None
+        # For what goes wrong in a file in which only lines moved.
+        self.whole = EditOutcome(self.path, _WHOLE_FILE)
+        self.namespaces = lookup.namespaces(self.path)
+        # Code objects that are not live once the patch is: (code, unit).
+        self.retired = []
+        # CodeChange objects by namespace.
+        self.code_changes = {}
+        # Code of the module's own statements, while they are being executed: it holds the functions' code.
+        module_code = lookup.running_module_code(self.path)
+        self.holders = [] if module_code is None else [module_code]
+
+    def make_text(self):
+        """The new text, of what of the live one is another."""
+        if self.text is None:
+            live, edited = live_file(self.path).text, self._edited_text
+            self.text = live[: edited["before"]] + edited["between"] + live[len(live) - edited["after"] :]
+
+    def outcomes_of(self, unit):
+        """Outcomes of the edits to this function and to what is nested in it."""
+        return self._outcomes_by_unit().get(id(unit), [])
+
+    def _outcomes_by_unit(self):
+        """Made once for the outcomes that there are: each belongs to the units around it."""
+        if self._indexed is not self.outcomes:
+            by_path = {}
+            for unit in self.units:
+                by_path.setdefault((*unit["scope"], unit["name"]), []).append(unit)
+            for units in by_path.values():
+                units.sort(key=lambda unit: unit["line"])
+            self._by_unit, self._indexed = {}, self.outcomes
+            for outcome in self.outcomes:
+                for unit in self._units_around(outcome.edit, by_path):
+                    self._by_unit.setdefault(id(unit), []).append(outcome)
+        return self._by_unit
+
+    @staticmethod
+    def _units_around(edit, by_path):
+        if edit["what"] not in ("function", "class"):
+            return
+        if edit.get("change") in ("added", "removed") and "<locals>" not in edit["scope"]:
+            return
+        path = (*edit["scope"], edit["definition"].rpartition(".")[2])
+        for length in range(1, len(path) + 1):
+            units = by_path.get(path[:length], ())
+            # Of several definitions with one name it is the last that starts no later.
+            before = [unit for unit in units if unit["line"] <= edit["line"]]
+            yield from before[-1:] or units
+
+    def outcome_of_old(self, line):
+        """The outcome of the innermost edit around a line of the live text, else of the first one."""
+        around = [
+            o for o in self.outcomes if o.edit.get("old_line") and o.edit["old_line"] <= line <= o.edit["old_end_line"]
+        ]
+        return min(
+            around or self.outcomes[:1], key=lambda o: (o.edit.get("old_end_line") or 0) - (o.edit.get("old_line") or 0)
+        )
+
+    def outcome_at(self, line):
+        """The outcome of the innermost edit around a line, else of the first one."""
+        around = [o for o in self.outcomes if line and o.edit["line"] <= line <= o.edit["end_line"]]
+        return min(around or self.outcomes or [self.whole], key=lambda o: o.edit["end_line"] - o.edit["line"])
+
+    @property
+    def first_outcome(self):
+        return self.outcomes[0] if self.outcomes else self.whole
