@@ -173,8 +173,11 @@ fn a_generator_that_was_moved_is_not_reported_as_what_the_former_code_made() {
     }
 }
 
-/// In a thread of its own each: what it gives at the two steps after the patch, from CPython 3.12 on and before.
-const STRAIGHT: &[(&str, &str, &str, [&str; 2], [&str; 2])] = &[
+/// A name, the module's text before and after, and what is given at the two steps after the patch, from CPython 3.12 on and before.
+type Straight = (&'static str, &'static str, &'static str, [&'static str; 2], [&'static str; 2]);
+
+/// In a thread of its own each.
+const STRAIGHT: &[Straight] = &[
     (
         "a_blocked_call_behind_its_statement",
         "def run(get, put):\n    get()\n    put(0)\n    got = get()\n    put(1)\n    get()\n    put(2)\n    get()\n",
