@@ -74,6 +74,35 @@ fn lines_of_the_script_itself() {
     }
 }
 
+/// What a running script defines only after its lines have moved is found by a later patch.
+#[test]
+fn definitions_that_a_script_comes_to_after_they_moved() {
+    let waits = "import sys\nprint('ready', flush=True)\nsys.stdin.readline()\n";
+    let shows = "while True:\n    print(f(), flush=True)\n    sys.stdin.readline()\n";
+    let function = "def f():\n    return 'old'\n";
+    let class = "class K:\n    def m(self):\n        return 'old'\nf = K().m\n";
+    let lambda = "f = lambda: 'old'\n";
+    for python in pythons::all() {
+        for defines in [function, class, lambda] {
+            let workspace = Workspace::new();
+            let text = format!("{waits}{defines}{shows}");
+            let script = workspace.write("script.py", &text);
+            let mut program = workspace.run(python, &[&script.display().to_string()]);
+            program.wait_line("ready");
+            let moved = format!("# a comment\n\n{text}");
+            workspace.write("script.py", &moved);
+            workspace.call(&["patch", "script.py"]).expect(0);
+            program.send("");
+            program.wait_line("old");
+            workspace.write("script.py", &moved.replace("'old'", "'new'"));
+            let answer = workspace.call(&["patch", "--json", "script.py"]).json().to_string();
+            assert!(!answer.contains("HS0404"), "Python {}: {defines}{answer}", python.name());
+            program.send("");
+            program.wait_line("new");
+        }
+    }
+}
+
 const REGISTERS: &str = "\
 import sys, threading
 

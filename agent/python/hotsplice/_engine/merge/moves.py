@@ -13,6 +13,7 @@ from . import code_tables, left_behind
 def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
     """Answers the names of functions whose lines have to stay as they are."""
     moved: list[tuple[FunctionType, int]] = []
+    to_come: list[dict[str, Any]] = []
     for unit in file_change.moves:
         shift = unit["line"] - unit["old_line"]
         if unit["what"] == "class":
@@ -21,7 +22,13 @@ def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
                 plan.set_class_attribute(owner, "__firstlineno__", unit["line"])
             continue
         find = lookup.find_unit if unit["what"] == "function" else lookup.find_lambdas
-        moved.extend((function, shift) for function in find(namespace, unit))
+        found = list(find(namespace, unit))
+        moved.extend((function, shift) for function in found)
+        if not found:
+            to_come.append(unit)
+    live = {id(change.unit) for change in file_change.code_changes.get(id(namespace), ())}
+    to_come += [unit for unit in file_change.units if id(unit) not in live]
+    _move_what_is_to_come(file_change.holders, to_come, namespace, plan)
     if not moved:
         return []
     suspects = _suspects([function for function, _ in moved], file_change.holders)
@@ -41,6 +48,29 @@ def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
     for container, _ in tables:
         plan.add("rehash", container)
     return staying
+
+
+def _move_what_is_to_come(holders: list[CodeType], units: list[dict[str, Any]], namespace: Any, plan: Any) -> None:
+    """A script that runs makes functions yet, of the code that it began with: later patches find them by the lines of the
+    text that is live then."""
+    shifts: dict[int, int] = {}
+    inside = [code for holder in holders for code in tree(holder)] if units else []
+    for unit in units:
+        shift = unit["line"] - unit["old_line"]
+        name, last = unit["name"], unit["old_line"]
+        if unit["what"] != "function":
+            name, last = "<lambda>", unit["old_end_line"]
+        for code in inside:
+            if code.co_name == name and unit["old_line"] <= code.co_firstlineno <= last and namespace.reads(code):
+                shifts[id(code)] = shift
+    for holder in inside:
+        for place, code in enumerate(holder.co_consts):
+            shift = shifts.get(id(code), 0) if type(code) is CodeType else 0
+            if shift and native.can_set_first_line():
+                for one in tree(code):
+                    plan.add("first-line", one, one.co_firstlineno + shift)
+            elif shift:
+                plan.add("tuple", holder.co_consts, place, relocated(code, shift))
 
 
 def _suspects(functions: list[FunctionType], holders: list[CodeType]) -> list[CodeType]:
