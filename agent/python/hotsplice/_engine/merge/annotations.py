@@ -27,8 +27,8 @@ def of_function(made):
         return {"annotations": made.__annotations__}
     parts = {"annotate": made.__annotate__}
     if made.__annotate__ is None:
-        # CPython keeps what it has evaluated of the former ones.
-        parts["annotations"] = {}
+        # CPython keeps what it has evaluated of the former ones; and these may have been given by hand.
+        parts["annotations"] = made.__annotations__
     return parts
 
 
