@@ -1,10 +1,9 @@
 //! Values in other files that follow from what a patch changes: `TIMEOUT = config.BASE * 2` when `config.BASE` does.
 
-use rustc_hash::FxHashSet as HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use hotsplice_analysis::{Foreign, Outline, diff, diff_following};
+use hotsplice_analysis::{Foreign, Names, Outline, diff, diff_following};
 use hotsplice_channel::codes;
 use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Outcome, Patch, Verdict, What};
@@ -25,9 +24,9 @@ pub struct AskedFor {
 
 /// Adds what follows to a patch, file by file, in the order in which the values lead from one to the other.
 pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
-    let mut changed: HashSet<String> = HashSet::default();
+    let mut changed = Names::default();
     for change in &patch.files {
-        changed.extend(changed_names(session, change));
+        Arc::make_mut(&mut changed).extend(changed_names(session, change));
     }
     if changed.is_empty() && !patch.options.run_statements && asked_for.len() < 2 {
         return;
@@ -46,13 +45,13 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
         // What follows from what was found meanwhile takes the place of what was known before.
         for file in &following {
             if let Some(change) = follow(session, &file.path, &file.modules, &changed, &calls) {
-                changed.extend(changed_names(session, &change));
+                Arc::make_mut(&mut changed).extend(changed_names(session, &change));
                 put(patch, change);
             }
         }
         for asked in asked_for {
             let Some(change) = follow_asked(asked, &changed, &calls) else { continue };
-            changed.extend(changed_names(session, &change));
+            Arc::make_mut(&mut changed).extend(changed_names(session, &change));
             put(patch, change);
         }
         if changed.len() == before && callables(session, &patch.files).called.len() == direct {
@@ -111,17 +110,17 @@ fn note_dynamic(found: &mut Foreign, session: &Session, live: &Live) {
         let submodules =
             loaded.iter().flat_map(|file| &file.modules).filter_map(|name| name.strip_prefix(&format!("{module}.")));
         let submodules = submodules.filter_map(|rest| rest.split('.').next()).map(str::to_owned);
-        found.dynamic.insert(module.clone(), live.outline.bound_names().chain(submodules).collect());
+        Arc::make_mut(&mut found.dynamic).insert(module.clone(), live.outline.bound_names().chain(submodules).collect());
     }
 }
 
 fn note_callables(found: &mut Foreign, modules: &[String], change: &FilePatch) {
     for module in modules {
         let named = |names: &[String]| names.iter().map(|name| format!("{module}.{name}")).collect::<Vec<_>>();
-        found.called.extend(named(&change.running));
-        found.decorating.extend(named(&change.decorating));
-        found.properties.extend(named(&change.properties));
-        found.late.extend(named(&change.late));
+        Arc::make_mut(&mut found.called).extend(named(&change.running));
+        Arc::make_mut(&mut found.decorating).extend(named(&change.decorating));
+        Arc::make_mut(&mut found.properties).extend(named(&change.properties));
+        Arc::make_mut(&mut found.late).extend(named(&change.late));
     }
 }
 
@@ -153,7 +152,10 @@ fn calling(session: &Session, path: &str, calls: &Foreign) -> Option<FilePatch> 
     if !live.outline.is_valid() || !calls.called.iter().any(is_named) {
         return None;
     }
-    let foreign = foreign(path, module, &HashSet::default(), calls);
+    let foreign = foreign(path, module, &Names::default(), calls);
+    if !foreign.concerns(&live.outline) {
+        return None;
+    }
     Some(diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign))
 }
 
@@ -207,16 +209,19 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
 }
 
 /// What is asked for, with what follows from other files: nothing if nothing does.
-fn follow_asked(asked: &AskedFor, changed: &HashSet<String>, calls: &Foreign) -> Option<FilePatch> {
+fn follow_asked(asked: &AskedFor, changed: &Names, calls: &Foreign) -> Option<FilePatch> {
     let AskedFor { path, live, outline, stale } = asked;
     let foreign = foreign(path, live.baseline.modules.first()?, changed, calls);
+    if !foreign.concerns(outline) {
+        return None;
+    }
     let version = live.baseline.version;
     let alone = diff(path, version, &live.outline, outline, stale);
     let change = diff_following(path, version, &live.outline, outline, stale, &foreign);
     (change.edits != alone.edits).then_some(change)
 }
 
-fn foreign(path: &str, module: &str, changed: &HashSet<String>, calls: &Foreign) -> Foreign {
+fn foreign(path: &str, module: &str, changed: &Names, calls: &Foreign) -> Foreign {
     let is_package = path.ends_with("/__init__.py");
     let changed = changed.clone();
     Foreign { module: module.to_owned(), is_package, changed, ..calls.clone() }
@@ -268,7 +273,7 @@ fn follow(
     session: &Session,
     path: &str,
     modules: &[String],
-    changed: &HashSet<String>,
+    changed: &Names,
     calls: &Foreign,
 ) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
@@ -279,6 +284,9 @@ fn follow(
         return None;
     }
     let foreign = foreign(path, modules.first()?, changed, calls);
+    if !foreign.concerns(&live.outline) {
+        return None;
+    }
     let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
     (!change.edits.is_empty()).then_some(change)
 }

@@ -199,6 +199,15 @@ class Transaction:
         return True
 
     def commit(self):
+        """Makes the patch live; if that fails, nothing of it stays."""
+        try:
+            self._commit()
+        except BaseException:
+            if not self.is_live:
+                self.abort()
+            raise
+
+    def _commit(self):
         """Swaps the pointers; runs no Python code of the program's until that is done."""
         self._started = perf_counter_ns()
         for change in self.files:
@@ -423,4 +432,6 @@ class Transaction:
 
     def abort(self):
         self.roll_back()
-        self.plan = Plan()
+        made, self.plan = self.plan.discarded, Plan()
+        for one in made:
+            classes.discard(one)

@@ -1,9 +1,18 @@
 //! Names of other modules that have other values now, as the imports of this module know them.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
+
 use hotsplice_channel::patch::What;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use crate::outline::Outline;
 use crate::tree::{Node, Nodes};
+
+/// Names of other modules, in order: those that begin with something stand together. Of a large patch there are many
+/// thousands, and each file is looked at with them.
+pub type Names = Arc<BTreeSet<String>>;
 
 /// Which module a text is, and what changed elsewhere.
 #[derive(Debug, Clone, Default)]
@@ -13,17 +22,17 @@ pub struct Foreign {
     /// It is a package's `__init__`.
     pub is_package: bool,
     /// `pkg.config.TIMEOUT`; `pkg.config.*` where names have come or gone.
-    pub changed: HashSet<String>,
+    pub changed: Names,
     /// `pkg.tables.build`: what such a call gave would be another value now.
-    pub called: HashSet<String>,
+    pub called: Names,
     /// Those of them that would decorate otherwise now.
-    pub decorating: HashSet<String>,
+    pub decorating: Names,
     /// Those of them that run where they are read.
-    pub properties: HashSet<String>,
+    pub properties: Names,
     /// Modules with a `__getattr__` among them, each with the names that it has besides.
-    pub dynamic: HashMap<String, HashSet<String>>,
+    pub dynamic: Arc<HashMap<String, HashSet<String>>>,
     /// Those of `changed` that are others only once the patch is live.
-    pub late: HashSet<String>,
+    pub late: Names,
 }
 
 impl Foreign {
@@ -59,7 +68,7 @@ impl Foreign {
         let mut found = HashMap::default();
         for binding in items.iter().filter(|item| item.what == What::Import).flat_map(|item| &item.binds) {
             let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
-            for (module, has) in &self.dynamic {
+            for (module, has) in self.dynamic.iter() {
                 // `import pkg.tables` binds `pkg`, and the name is read as a whole.
                 let root = origin.split('.').next() == Some(&binding.name);
                 if root && (origin == *module || origin.starts_with(&format!("{module}."))) {
@@ -94,7 +103,15 @@ impl Foreign {
         self.imported(&self.decorating, items)
     }
 
-    fn imported(&self, names: &HashSet<String>, items: &Nodes) -> HashSet<String> {
+    /// Whether anything in a text can be about it.
+    pub fn concerns(&self, outline: &Outline) -> bool {
+        fn imports(items: &Nodes, is_it: &impl Fn(&Node) -> bool) -> bool {
+            items.iter().any(|item| (item.what == What::Import && is_it(item)) || imports(&item.body, is_it))
+        }
+        imports(&outline.file.items, &|import| self.reaches(import))
+    }
+
+    fn imported(&self, names: &BTreeSet<String>, items: &Nodes) -> HashSet<String> {
         let imports = items.iter().filter(|item| item.what == What::Import);
         imports
             .map(|import| self.known_as(names, import))
@@ -103,12 +120,12 @@ impl Foreign {
             .collect()
     }
 
-    fn known_as(&self, changed: &HashSet<String>, import: &Node) -> (Vec<String>, Vec<String>) {
+    fn known_as(&self, changed: &BTreeSet<String>, import: &Node) -> (Vec<String>, Vec<String>) {
         let (mut bound, mut dotted) = (Vec::new(), Vec::new());
         for binding in &import.binds {
             let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
             if let Some(module) = origin.strip_suffix('*') {
-                let from_it = changed.iter().filter_map(|name| name.strip_prefix(module));
+                let from_it = beginning_with(changed, module).filter_map(|name| name.strip_prefix(module));
                 bound.extend(from_it.filter(|name| !name.contains('.') && !name.starts_with('_')).map(str::to_owned));
                 if !bound.is_empty() {
                     bound.push("*".to_owned());
@@ -120,7 +137,7 @@ impl Foreign {
             }
             // `import pkg.config` binds `pkg`, and the name is read as a whole.
             let root = origin.split('.').next() == Some(&binding.name);
-            for name in changed {
+            for name in beginning_with(changed, &origin) {
                 if let Some(rest) = name.strip_prefix(&origin).filter(|rest| rest.starts_with(['.', '['])) {
                     dotted.push(if root { name.clone() } else { format!("{}{rest}", binding.name) });
                 }
@@ -143,4 +160,8 @@ impl Foreign {
         parts.extend([relative, name].into_iter().filter(|part| !part.is_empty()));
         Some(parts.join("."))
     }
+}
+
+fn beginning_with<'a>(names: &'a BTreeSet<String>, start: &'a str) -> impl Iterator<Item = &'a String> {
+    names.range::<str, _>((Bound::Included(start), Bound::Unbounded)).take_while(move |name| name.starts_with(start))
 }

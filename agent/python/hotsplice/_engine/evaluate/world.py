@@ -275,7 +275,7 @@ class LiveClasses:
         self._builtins = names.get("__builtins__", builtins)
         if self._pairs:
             known = self._builtins.__dict__ if isinstance(self._builtins, ModuleType) else self._builtins
-            names["__builtins__"] = {**known, "__build_class__": self._build_class}
+            names["__builtins__"] = self._given = {**known, "__build_class__": self._build_class}
 
     def _build_class(self, body: Any, name: str, *bases: Any, **keywords: Any) -> Any:
         hook = self._new_hook(bases)
@@ -301,6 +301,8 @@ class LiveClasses:
     def __exit__(self, *_error: Any) -> None:
         if self._pairs:
             self._shadow.globals["__builtins__"] = self._builtins
+            # Functions that were made meanwhile have these for good.
+            self._given["__build_class__"] = builtins.__build_class__
         for name, proxy, live in self._changed:
             if self._shadow.globals.get(name) is live:
                 self._shadow.globals[name] = proxy
