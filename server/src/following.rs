@@ -110,7 +110,8 @@ fn note_dynamic(found: &mut Foreign, session: &Session, live: &Live) {
         let submodules =
             loaded.iter().flat_map(|file| &file.modules).filter_map(|name| name.strip_prefix(&format!("{module}.")));
         let submodules = submodules.filter_map(|rest| rest.split('.').next()).map(str::to_owned);
-        Arc::make_mut(&mut found.dynamic).insert(module.clone(), live.outline.bound_names().chain(submodules).collect());
+        Arc::make_mut(&mut found.dynamic)
+            .insert(module.clone(), live.outline.bound_names().chain(submodules).collect());
     }
 }
 
@@ -269,13 +270,7 @@ pub fn computed(
     (verdicts, Some(change))
 }
 
-fn follow(
-    session: &Session,
-    path: &str,
-    modules: &[String],
-    changed: &Names,
-    calls: &Foreign,
-) -> Option<FilePatch> {
+fn follow(session: &Session, path: &str, modules: &[String], changed: &Names, calls: &Foreign) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
     let last = |name: &String| {
         name.rsplit('.').next().is_some_and(|name| live.baseline.text.contains(name.trim_end_matches("[]")))

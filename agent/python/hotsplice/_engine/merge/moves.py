@@ -51,8 +51,10 @@ def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
 
 
 def _move_what_is_to_come(holders: list[CodeType], units: list[dict[str, Any]], namespace: Any, plan: Any) -> None:
-    """A script that runs makes functions yet, of the code that it began with: later patches find them by the lines of the
-    text that is live then."""
+    """A script that runs makes functions yet, of the code that it began with.
+
+    Later patches find them by the lines of the text that is live then.
+    """
     shifts: dict[int, int] = {}
     inside = [code for holder in holders for code in tree(holder)] if units else []
     for unit in units:
