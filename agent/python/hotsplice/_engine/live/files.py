@@ -163,11 +163,12 @@ def differing(path, text):
     differs = []
     for namespace in lookup.namespaces(path):
         namespace.lines_known = False
+        living = lookup.Living(namespace)
         for scope, code in outermost_functions(compiled):
             if code.co_name.startswith("<"):
                 continue
             unit = {"scope": list(scope), "name": code.co_name, "old_line": code.co_firstlineno}
-            live = lookup.find_unit(namespace, unit)
+            live = lookup.find_unit(namespace, unit, living)
             if live and any(
                 function.__code__.co_firstlineno != code.co_firstlineno
                 or fingerprint(function.__code__) != fingerprint(code)

@@ -183,7 +183,25 @@ def dotted(namespace, node):
     return holder.__dict__.get(node.attr) if isinstance(holder, (type, ModuleType)) else None
 
 
-def find_unit(namespace, unit):
+class Living:
+    """Functions of a namespace that no name leads to: all that lives is looked at, once for many definitions."""
+
+    def __init__(self, namespace):
+        self._namespace = namespace
+        self._by_place = None
+
+    def at(self, name, line):
+        if self._by_place is None:
+            self._by_place = {}
+            for filename in self._namespace.filenames:
+                for function in native.functions_of_file(filename):
+                    if function.__globals__ is self._namespace.globals:
+                        place = function.__code__.co_name, function.__code__.co_firstlineno
+                        self._by_place.setdefault(place, []).append(function)
+        return self._by_place.get((name, line), ())
+
+
+def find_unit(namespace, unit, living=None):
     """One live function for each code object that the definition has (more than one if it was made repeatedly)."""
     name, line, scope = unit["name"], unit["old_line"], unit["scope"]
 
@@ -197,10 +215,9 @@ def find_unit(namespace, unit):
     if found is not None:
         return [found]
     codes = {}
-    for filename in namespace.filenames:
-        for function in native.functions_of_file(filename):
-            if function.__globals__ is namespace.globals and fits(function):
-                codes.setdefault(id(function.__code__), function)
+    for function in (living or Living(namespace)).at(name, line):
+        if fits(function):
+            codes.setdefault(id(function.__code__), function)
     return list(codes.values()) or ([] if namespace.lines_known else _by_name(namespace, scope, name))
 
 

@@ -56,11 +56,12 @@ def resolve(file_change, namespace, compiled):
     """Finds the live functions of each unit; tells the edits of those that have none."""
     found = []
     compiled_functions = functions_by_place(compiled)
+    living = lookup.Living(namespace)
     for unit in file_change.units:
         new_code = compiled_functions.get((unit["name"], unit["line"]))
         if new_code is None:
             continue
-        live = lookup.find_unit(namespace, unit)
+        live = lookup.find_unit(namespace, unit, living)
         if not live:
             for outcome in file_change.outcomes_of(unit):
                 _say_missing(outcome, unit, namespace)

@@ -14,6 +14,7 @@ def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
     """Answers the names of functions whose lines have to stay as they are."""
     moved: list[tuple[FunctionType, int]] = []
     to_come: list[dict[str, Any]] = []
+    living = lookup.Living(namespace)
     for unit in file_change.moves:
         shift = unit["line"] - unit["old_line"]
         if unit["what"] == "class":
@@ -21,8 +22,10 @@ def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
             if owner is not None and owner.__dict__.get("__firstlineno__") == unit["old_line"]:
                 plan.set_class_attribute(owner, "__firstlineno__", unit["line"])
             continue
-        find = lookup.find_unit if unit["what"] == "function" else lookup.find_lambdas
-        found = list(find(namespace, unit))
+        is_function = unit["what"] == "function"
+        found = (
+            lookup.find_unit(namespace, unit, living) if is_function else list(lookup.find_lambdas(namespace, unit))
+        )
         moved.extend((function, shift) for function in found)
         if not found:
             to_come.append(unit)
