@@ -234,6 +234,7 @@ class Merger:
         outcome = edited.member(self, scope, name)
         edit = outcome.edit if outcome is not None else {"what": None}
         if bindings.is_statement(edit):
+            references.report_bound(self, name, old, new, outcome)
             return bindings.take_member(self, outcome, scope, name, old, new)
         if edit["what"] == "function" and edit["change"] in ("changed", "added"):
             references.move_member(self, (*scope, name), old, new, outcome)
@@ -483,6 +484,8 @@ class Merger:
         elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:
             references.move_member(self, (*scope, name), old, new, outcome)
             wrapped.merge_definition(self, edit, new)
+        else:
+            references.report_bound(self, name, old, new, outcome)
 
 
 def _is_definition(made, edit):

@@ -179,17 +179,22 @@ def move_member(merger, path, old, new, outcome):
         return
     if outcome.edit["change"] == "added":
         return
-    left = move(merger.plan, [(old, new)], [merger])
-    if type(old) is not type(new) and {type(old), type(new)} <= {FunctionType, staticmethod, classmethod}:
-        left += _bound_otherwise(merger, old, new)
+    left = move(merger.plan, [(old, new)], [merger]) + _bound_otherwise(merger, old, new)
     if left:
         _say_left(outcome, path[-1], left)
 
 
+def report_bound(merger, name, old, new, outcome):
+    """An assignment gives a name what a method was."""
+    left = _bound_otherwise(merger, old, new)
+    if left:
+        _say_left(outcome, name, left)
+
+
 def _bound_otherwise(merger, old, new):
     """Who holds the function of a method that is bound in another way now: it gets other arguments there."""
-    if type(old) is FunctionType:
-        # Those are moved to the new object, or said already.
+    if not objects.is_exactly(old, staticmethod, classmethod) or type(old) is type(new):
+        # Those of plain methods are moved to the new object, or said already.
         return []
     function = old.__func__
     own = _own_holders(merger.plan, [merger]) | {id(old), id(new)}
