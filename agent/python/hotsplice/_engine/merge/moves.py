@@ -23,9 +23,7 @@ def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
                 plan.set_class_attribute(owner, "__firstlineno__", unit["line"])
             continue
         is_function = unit["what"] == "function"
-        found = (
-            lookup.find_unit(namespace, unit, living) if is_function else list(lookup.find_lambdas(namespace, unit))
-        )
+        found = lookup.find_unit(namespace, unit, living) if is_function else list(lookup.find_lambdas(namespace, unit))
         moved.extend((function, shift) for function in found)
         if not found:
             to_come.append(unit)
