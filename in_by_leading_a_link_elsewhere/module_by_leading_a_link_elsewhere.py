@@ -1,1 +1,0 @@
-/work/w/core/elsewhere/6.py

@@ -1,1 +1,0 @@
-/work/w/core/elsewhere/real_module_through_a_link.py

@@ -1,4 +1,0 @@
-def value():
-    return (
-        '000002'
-    )
