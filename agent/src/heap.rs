@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
+use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
 use crate::cpython::bodies;
 use crate::cpython::functions::function_type;
@@ -64,6 +64,45 @@ pub fn functions_of<'py>(py: Python<'py>, codes: &Bound<'py, PyList>) -> PyResul
         }
     }
     PyList::new(py, codes.iter().map(|code| by_code[&(code.as_ptr() as usize)].clone()))
+}
+
+/// As `functions_of`, and for each code how many objects of these kinds run it: a kind is a type and its attribute for the code.
+#[pyfunction]
+pub fn functions_and_suspended_of<'py>(
+    py: Python<'py>,
+    codes: &Bound<'py, PyList>,
+    kinds: Vec<(Bound<'py, PyAny>, Bound<'py, PyString>)>,
+) -> PyResult<(Bound<'py, PyList>, Vec<usize>)> {
+    let mut places: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (place, code) in codes.iter().enumerate() {
+        places.entry(code.as_ptr() as usize).or_default().push(place);
+    }
+    let symbols = cpython::required()?;
+    let function = function_type(py);
+    let found = scan(py, |object| {
+        // SAFETY: the objects are alive while they are visited.
+        if unsafe { ffi::Py_TYPE(object).cast() == function } {
+            places.contains_key(&(cpython::function_code(symbols, object) as usize))
+        } else {
+            kinds.iter().any(|(kind, _)| is_exactly(object, kind))
+        }
+    })?;
+    let functions: Vec<_> = codes.iter().map(|_| PyList::empty(py)).collect();
+    let mut suspended = vec![0; functions.len()];
+    for object in found {
+        let kind = kinds.iter().find(|(kind, _)| is_exactly(object.as_ptr(), kind));
+        let code = match kind {
+            None => cpython::function_code(symbols, object.as_ptr()) as usize,
+            Some((_, name)) => object.getattr(name)?.as_ptr() as usize,
+        };
+        for &place in places.get(&code).into_iter().flatten() {
+            match kind {
+                None => functions[place].append(&object)?,
+                Some(_) => suspended[place] += 1,
+            }
+        }
+    }
+    Ok((PyList::new(py, functions)?, suspended))
 }
 
 /// Every live function whose code was compiled from a file of this name.

@@ -130,8 +130,10 @@ fn every_one_of_many_threads_and_tasks_goes_on_in_the_new_code() {
         assert_eq!(program.line(), "('old', 64)", "{context}");
         program.wait_line("ready");
         workspace.write("work.py", &MANY.replace("'old'", "'new'"));
-        workspace.call(&["patch", "work.py"]).expect(0);
+        let answer = workspace.call(&["patch", "work.py"]).expect(0).text();
         let word = if python.minor >= 12 { "new" } else { "old" };
+        let told = if python.minor >= 12 { "10000 running calls were moved" } else { "10000 calls that began before" };
+        assert!(answer.contains(told) && answer.contains(" and 9996 more)"), "{context}: {answer}");
         program.send("go");
         for wanted in [10000, 64, 64] {
             // A thread that waits in its loop takes the new code when it comes to the next iteration.

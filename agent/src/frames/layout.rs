@@ -5,6 +5,7 @@
 //! and without `Py_DEBUG`.
 
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -207,7 +208,8 @@ impl Frame {
     fn has_namespaces(&self, py: Python<'_>, object: *mut ffi::PyObject) -> bool {
         // SAFETY: a live object.
         let object = unsafe { Bound::from_borrowed_ptr(py, object) };
-        [("f_globals", GLOBALS), ("f_builtins", BUILTINS)].into_iter().all(|(name, offset)| {
+        let names = [(intern!(py, "f_globals"), GLOBALS), (intern!(py, "f_builtins"), BUILTINS)];
+        names.into_iter().all(|(name, offset)| {
             object.getattr(name).is_ok_and(|namespace| self.word(offset) == namespace.as_ptr() as usize)
         })
     }
@@ -251,7 +253,7 @@ impl Frame {
     /// Empties the dictionary of variables that a debugger, or `locals()`, has had made of a function's before 3.13: it would show
     /// what the new code does not have.
     pub fn forget_locals(&self, code: &Bound<'_, PyAny>) {
-        let is_function = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>());
+        let is_function = code.getattr(intern!(code.py(), "co_flags")).and_then(|flags| flags.extract::<u32>());
         if !is_function.is_ok_and(|flags| flags & OPTIMIZED != 0) {
             return;
         }
@@ -269,7 +271,7 @@ impl Frame {
     pub fn is_traced(&self, py: Python<'_>) -> bool {
         // SAFETY: the frame's object is alive.
         let object = unsafe { Bound::from_borrowed_ptr(py, self.object_of_frame()) };
-        object.getattr("f_trace").is_ok_and(|function| !function.is_none())
+        object.getattr(intern!(py, "f_trace")).is_ok_and(|function| !function.is_none())
     }
 
     pub fn object_of_frame(&self) -> *mut ffi::PyObject {

@@ -10,6 +10,7 @@
 //! | [`object`] | the object that shows a frame to Python, and how many variables it has room for |
 //! | [`restart`] | restarts calls, such as one that a debugger has stopped |
 //! | [`room`] | room for later code in generators and coroutines |
+//! | [`suspended`] | suspended calls, by the place where they stand |
 
 pub mod again;
 mod callers;
@@ -19,6 +20,7 @@ mod names;
 mod object;
 mod restart;
 mod room;
+mod suspended;
 
 pub use callers::{Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, exchange_beneath, note_commit};
 pub use layout::{Caller, callers_of};
@@ -26,3 +28,4 @@ pub use moves::{arrive, can_move, forget_moves, has_moves, move_suspended, plan_
 pub use names::{can_set_names, look_again, set_name_in_place, set_names};
 pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_restart, started};
 pub use room::{match_room, prepare as prepare_room, reserve, reserve_room};
+pub use suspended::suspended_calls;

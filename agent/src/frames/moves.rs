@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
 
 use super::layout::{self, Frame};
 use super::object::{Room, Size};
 use super::restart;
+use super::suspended::Kind;
 use crate::{job, session};
 
 /// Where a call goes on, and what it takes along.
@@ -108,37 +110,40 @@ pub fn arrive(py: Python<'_>, code: &Bound<'_, PyAny>, _line: &Bound<'_, PyAny>)
     }
 }
 
-/// Moves suspended calls that stand at the code unit, or behind it. Answers for each why not, if it could not be done.
+/// Moves suspended calls of a kind, given by weak references, that stand at the code unit, or behind it. Answers which of them could
+/// not be moved, and why; those that have gone on meanwhile have no reason.
 #[pyfunction]
-pub fn move_suspended(
-    py: Python<'_>,
-    frames: &Bound<'_, PyList>,
-    code: &Bound<'_, PyAny>,
+pub fn move_suspended<'py>(
+    py: Python<'py>,
+    references: &Bound<'py, PyList>,
+    kind: Kind<'py>,
+    code: &Bound<'py, PyAny>,
     unit: usize,
     target: Target,
-) -> PyResult<Vec<Option<&'static str>>> {
+) -> PyResult<Vec<(usize, Option<&'static str>)>> {
     target.check(py)?;
     let mut dropped = Vec::new();
-    let mut answers = Vec::with_capacity(frames.len());
-    for index in 0..frames.len() {
-        // SAFETY: the list, which nobody else has, holds the frame. A reference more would be taken for somebody's who holds it.
-        let object = unsafe { ffi::PyList_GetItem(frames.as_ptr(), index as isize) };
-        answers.push(match target.take_suspended(py, object, code, unit) {
-            Ok(left) => {
-                dropped.extend(left);
-                None
-            }
-            Err(reason) => Some(reason),
-        });
+    let mut staying = Vec::new();
+    for (index, reference) in references.iter().enumerate() {
+        let item = reference.cast::<PyWeakrefReference>()?.upgrade();
+        // The only reference to the frame that is not its own: another one would be taken for somebody's who holds it.
+        let frame = item.as_ref().and_then(|item| kind.frame(item));
+        match frame.as_ref().map(|frame| target.take_suspended(py, frame.as_ptr(), code, unit)) {
+            Some(Ok(left)) => dropped.extend(left),
+            Some(Err(reason)) => staying.push((index, Some(reason))),
+            None => staying.push((index, None)),
+        }
+        dropped.extend(item);
     }
     drop(dropped);
-    Ok(answers)
+    Ok(staying)
 }
 
 /// Where the bytecode of a code object begins.
 pub fn bytecode(code: &Bound<'_, PyAny>) -> Option<usize> {
-    let size: usize = code.get_type().getattr("__basicsize__").ok()?.extract().ok()?;
-    Some(code.as_ptr() as usize + size)
+    static SIZE: PyOnceLock<usize> = PyOnceLock::new();
+    let size = SIZE.get_or_try_init(code.py(), || code.get_type().getattr("__basicsize__")?.extract::<usize>());
+    Some(code.as_ptr() as usize + size.ok()?)
 }
 
 pub fn unit_of(frame: &Frame, code: &Bound<'_, PyAny>) -> Option<usize> {
@@ -163,9 +168,7 @@ impl Target {
         code: &Bound<'py, PyAny>,
         unit: usize,
     ) -> Result<Vec<Bound<'py, PyAny>>, &'static str> {
-        // SAFETY: a live object, of the caller's.
-        let is_none = unsafe { ffi::Py_IsNone(object) } != 0;
-        let frame = if is_none { None } else { Frame::of(py, object, code.as_ptr()) };
+        let frame = Frame::of(py, object, code.as_ptr());
         let frame = frame.filter(|frame| !frame.is_on_a_stack()).ok_or(UNKNOWN)?;
         // The same is true of the new code.
         let behind = unit_of(&frame, code).and_then(|at| at.checked_sub(unit)).filter(|behind| *behind <= 2);

@@ -4,7 +4,7 @@ import inspect
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any
 
@@ -14,37 +14,50 @@ from ..native import native
 SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | 0x100
 
 
-class _Names:
-    """What a kind of suspended call is called, and its attributes."""
+class Kind:
+    """A kind of suspended call: what it is called, and its attributes, as the native half takes it."""
 
-    def __init__(self, prefix: str, place: str) -> None:
+    def __init__(self, kind: type, prefix: str, place: str) -> None:
+        self.kind = kind
         self.place = place
         self.code, self.frame = f"{prefix}_code", f"{prefix}_frame"
         # An async generator says that it runs until it gives its next value, also while it awaits something.
         self.running = f"{prefix}_running" if prefix != "ag" else None
 
 
-_SUSPENDED: dict[type, _Names] = {
-    GeneratorType: _Names("gi", "generator"),
-    CoroutineType: _Names("cr", "coroutine"),
-    AsyncGeneratorType: _Names("ag", "async generator"),
+_KINDS: dict[type, Kind] = {
+    GeneratorType: Kind(GeneratorType, "gi", "generator"),
+    CoroutineType: Kind(CoroutineType, "cr", "coroutine"),
+    AsyncGeneratorType: Kind(AsyncGeneratorType, "ag", "async generator"),
 }
+# How many of those that are suspended at one place are named.
+NAMED = 4
 
 
 class Call:
-    """A call that runs a code object: where it stands, and how a person finds it."""
+    """A call that runs a code object: where it stands, and how a person finds it.
 
-    __slots__ = ("builtins", "code", "globals", "is_earlier", "line", "moved", "offset", "place", "reason", "suspended")
+    Those that are suspended at one place of one code are one, until something else becomes of some of them.
+    """
 
-    def __init__(self, frame: FrameType, place: str, suspended: Any = None) -> None:
+    __slots__ = ("code", "globals", "is_earlier", "kind", "line", "moved", "offset", "places", "reason", "suspended")
+
+    def __init__(
+        self,
+        frame: FrameType,
+        places: list[str],
+        kind: Kind | None = None,
+        suspended: "list[weakref.ref[Any]] | None" = None,
+    ) -> None:
         self.code: CodeType = frame.f_code
         self.line: int = frame.f_lineno or frame.f_code.co_firstlineno
         self.offset: int = frame.f_lasti
         self.globals: dict[str, Any] = frame.f_globals
-        self.builtins: dict[str, Any] = frame.f_builtins
-        self.place = place
-        # The generator, coroutine or async generator, held weakly.
-        self.suspended = None if suspended is None else weakref.ref(suspended)
+        self.kind = kind
+        # The generators, coroutines or async generators, held weakly; nothing for a call on a stack.
+        self.suspended = suspended or []
+        # What it is called; of many at one place, what some are.
+        self.places = places
         # What becomes of it: moved `now`, at the `next` iteration of its loop, or `behind` the statement that it is in;
         # else the reason why it stays.
         self.moved: str | None = None
@@ -52,20 +65,23 @@ class Call:
         # Whether its code was retired by an earlier patch.
         self.is_earlier = False
 
-    def frame(self) -> FrameType | None:
-        """The frame of a suspended call, if it still is one."""
-        item = None if self.suspended is None else self.suspended()
-        if item is None:
-            return None
-        names = _SUSPENDED[type(item)]
-        frame: FrameType | None = getattr(item, names.frame)
-        return None if _runs(item, names) or frame is None or frame.f_code is not self.code else frame
+    @property
+    def count(self) -> int:
+        return len(self.suspended) or 1
 
-    def __str__(self) -> str:
-        return f"{self.place}, line {self.line}"
+    def items(self) -> list[Any]:
+        return [item for reference in self.suspended if (item := reference()) is not None]
+
+    def part(self, indices: Iterable[int]) -> "Call":
+        """Some of those at one place, of which something else becomes than of others."""
+        part = object.__new__(Call)
+        for name in self.__slots__:
+            setattr(part, name, getattr(self, name))
+        part.suspended = [self.suspended[index] for index in indices]
+        return part
 
 
-def running(codes: Collection[CodeType], heap: bool = True) -> list[Call]:
+def running(codes: Collection[CodeType], heap: bool = True, named: int = NAMED) -> list[Call]:
     """Every call that runs one of these code objects. What is suspended costs a pass over the heap, if they can be.
 
     A greenlet stands on no thread's stack while others run, whatever it calls: they are looked at always.
@@ -75,15 +91,11 @@ def running(codes: Collection[CodeType], heap: bool = True) -> list[Call]:
         return []
     frames: set[int] = set()
     found = list(on_stacks(lambda code: id(code) in wanted, frames))
-    kinds = list(_SUSPENDED) if heap and any(code.co_flags & SUSPENDABLE for code in codes) else []
-    greenlets = _greenlet_types()
-    if kinds or greenlets:
-        found.extend(_suspended(wanted, frames, kinds, greenlets))
+    if heap and any(code.co_flags & SUSPENDABLE for code in codes):
+        found.extend(_suspended(codes, frames, named))
+    if greenlets := _greenlet_types():
+        found.extend(_in_greenlets(wanted, greenlets))
     return found
-
-
-def _runs(item: Any, names: _Names) -> bool:
-    return names.running is not None and bool(getattr(item, names.running))
 
 
 def on_stacks(wanted: Callable[[CodeType], bool], frames: set[int] | None = None) -> Iterator[Call]:
@@ -104,34 +116,20 @@ def _on_stack(
         if wanted(frame.f_code):
             if frames is not None:
                 frames.add(id(frame))
-            yield Call(frame, place)
+            yield Call(frame, [place])
         frame = frame.f_back
 
 
-def _suspended(wanted: set[int], frames: set[int], kinds: list[type], greenlets: list[type]) -> list[Call]:
-    task_types = _task_types() if kinds else []
-    tasks: list[Any] = []
-    items: list[Any] = []
-    found: list[Call] = []
-    for item in native.objects_of_type(*kinds, *task_types, *greenlets):
-        kind = type(item)
-        if kind in task_types:
-            tasks.append(item)
-        elif kind in greenlets:
-            found.extend(_on_stack(item.gr_frame, "greenlet", lambda code: id(code) in wanted))
-        else:
-            attributes = _SUSPENDED[kind]
-            # The frame object of each of ten thousand is made only where it is wanted.
-            code = getattr(item, attributes.code)
-            if code is not None and id(code) in wanted and not _runs(item, attributes):
-                items.append(item)
-    names = {id(task.get_coro()): task.get_name() for task in tasks} if items else {}
-    for item in items:
-        attributes = _SUSPENDED[type(item)]
-        frame = getattr(item, attributes.frame)
-        if frame is not None and id(frame) not in frames:
-            found.append(Call(frame, f"task {names[id(item)]}" if id(item) in names else attributes.place, item))
-    return found
+def _suspended(wanted: Collection[CodeType], frames: set[int], named: int) -> Iterator[Call]:
+    found = native.suspended_calls(list(wanted), list(_KINDS.values()), frames, _task_types(), named)
+    for which, frame, references, names in found:
+        kind = _KINDS[which]
+        yield Call(frame, [kind.place if name is None else f"task {name}" for name in names], kind, references)
+
+
+def _in_greenlets(wanted: set[int], types: list[type]) -> Iterator[Call]:
+    for item in native.objects_of_type(*types):
+        yield from _on_stack(item.gr_frame, "greenlet", lambda code: id(code) in wanted)
 
 
 def _task_types() -> list[type]:

@@ -94,31 +94,34 @@ class Moves:
     def add(self, old: CodeType, new: CodeType, places: list[dict[str, Any]]) -> None:
         self._retired.setdefault(id(old), (old, new, places))
 
-    def move(self, calls: list[Call]) -> None:
+    def move(self, calls: list[Call]) -> list[Call]:
         """Moves calls, or has them moved when they come by; each says what becomes of it, or why it stays."""
-        # Those that wait at one place go on at one place.
-        waiting: dict[tuple[int, int], tuple[int, Target, list[Call]]] = {}
+        found: list[Call] = []
         for call in calls:
-            key = id(call.code), call.offset
-            if call.suspended is not None and key in waiting:
-                waiting[key][2].append(call)
-                continue
+            place = None
             with _refusing(call):
-                found = self._prepare(call)
-                if found is not None:
-                    waiting[key] = *found, [call]
-        for here, target, group in waiting.values():
-            old, new, places = self._retired[id(group[0].code)]
-            frames = [call.frame() for call in group]
-            reasons = native.move_suspended(frames, old, here // 2, target)
-            for call, frame, reason in zip(group, frames, reasons):
-                if reason is None:
-                    call.moved = "now"
-                    continue
-                with _refusing(call):
-                    call.moved = self._move_running(call, places)
-                if call.moved is None:
-                    call.reason = "it has gone on meanwhile" if frame is None else reason
+                place = self._prepare(call)
+            found += [call] if place is None else self._move_suspended(call, *place)
+        return found
+
+    def _move_suspended(self, call: Call, here: int, target: Target) -> list[Call]:
+        """Moves those that wait at one place. What becomes of them may differ: each answer is for some of them."""
+        old, _, places = self._retired[id(call.code)]
+        staying: dict[str | None, list[int]] = {}
+        for index, reason in native.move_suspended(call.suspended, call.kind, old, here // 2, target):
+            staying.setdefault(reason, []).append(index)
+        others = {index for indices in staying.values() for index in indices}
+        moved = call.part(index for index in range(call.count) if index not in others)
+        moved.moved = "now"
+        found = [moved] if moved.suspended else []
+        for reason, indices in staying.items():
+            part = call.part(indices)
+            with _refusing(part):
+                part.moved = self._move_running(part, places)
+            if part.moved is None:
+                part.reason = "it has gone on meanwhile" if reason is None else reason
+            found.append(part)
+        return found
 
     def _prepare(self, call: Call) -> tuple[int, Target] | None:
         """Where a suspended call goes on; any other is to be moved when it comes by."""
@@ -131,7 +134,7 @@ class Moves:
             self._refusals[id(old)] = _refusal(old, new)
         if (refusal := self._refusals[id(old)]) is not None:
             raise Refused(refusal)
-        found = None if call.suspended is None else self._waits(call, places)
+        found = self._waits(call, places) if call.suspended else None
         if found is None:
             call.moved = self._move_running(call, places)
             return None
@@ -189,7 +192,7 @@ class Moves:
         if known is None:
             known = self._waiting[id(old)] = old, self._loops(old, new, places)
         targets = known[1]
-        if not targets and call.suspended is not None:
+        if not targets and call.suspended:
             raise Refused(f"line {call.line} has no counterpart in the new code")
         if not targets:
             raise Refused("it is in no loop that the new code has, too")
@@ -293,24 +296,23 @@ def carry_out(transaction: Any) -> None:
     for call in transaction.old_calls:
         if call.code.co_name == "<module>":
             _add_module(planned, transaction, call)
-    planned.move(transaction.old_calls)
+    transaction.old_calls = planned.move(transaction.old_calls)
     planned.begin()
     _retract(transaction)
 
 
 def _retract(transaction: Any) -> None:
     """What a name holds is not as the former code made it where that goes on in the new code: a generator, a task."""
-    moved: dict[int, CodeType] = {}
-    for call in transaction.old_calls:
-        if call.moved == "now" and call.suspended is not None:
-            moved[id(call.suspended())] = call.code
+    waited = [call for call in transaction.old_calls if call.moved == "now"]
     edited = {outcome.edit["definition"] for change in transaction.files for outcome in change.outcomes}
-    for change in transaction.files if moved else ():
+    for change in transaction.files if waited else ():
         for outcome in change.outcomes:
             edit = outcome.edit
             if edit["change"] != "derived" or edit["scope"] or edit.get("changed_reads"):
                 continue
             values = [namespace.globals.get(edit["definition"]) for namespace in change.namespaces]
+            coroutines = {id(coroutine_of(value)) for value in values}
+            moved = {id(item): call.code for call in waited for item in call.items() if id(item) in coroutines}
             codes = [moved.get(id(coroutine_of(value))) for value in values]
             # Only if nothing else that it was made of is edited.
             made_of = edited.intersection(edit.get("reads", ()))

@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from heapq import nsmallest
 from types import CodeType
 
-from .calls import Call
+from .calls import NAMED, Call
 
-# How many calls are named.
-_PLACES = 4
 _HELD = "it has failed and is held, and takes the new code when it is tried again"
 
 
@@ -42,10 +40,17 @@ def held_places() -> set[tuple[CodeType, int]]:
 
 
 def _count(calls: list[Call], one: str, many: str) -> str:
-    return f"{len(calls)} {one if len(calls) == 1 else many}"
+    count = sum(call.count for call in calls)
+    return f"{count} {one if count == 1 else many}"
 
 
 def _places(calls: list[Call]) -> str:
-    places = {(call.place, call.line): call for call in calls}
-    more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
-    return ", ".join(str(places[key]) for key in nsmallest(_PLACES, places)) + more
+    named: set[str] = set()
+    others = 0
+    for call in calls:
+        places = {f"{place}, line {call.line}" for place in call.places}
+        # Generators at one place are called alike, tasks are not.
+        others += call.count - NAMED if call.count > NAMED and len(places) > 1 else 0
+        named |= places
+    others += len(named) - NAMED if len(named) > NAMED else 0
+    return ", ".join(nsmallest(NAMED, named)) + (f" and {others} more" if others else "")

@@ -3,6 +3,7 @@
 Old code objects are held weakly: nothing here keeps one alive that the end of its last frame should free.
 """
 
+import sys
 import weakref
 from collections.abc import Collection
 from types import CodeType
@@ -94,13 +95,12 @@ def are_inside(codes: Collection[CodeType]) -> bool:
 
 def still_running(heap: bool = True) -> list[dict[str, Any]]:
     """Every call inside old code, with where it is."""
-    found = []
-    for call in calls.running(old_codes(), heap):
+    found: list[dict[str, Any]] = []
+    for call in calls.running(old_codes(), heap, sys.maxsize):
         entry = _old.get(id(call.code))
         if entry is not None:
             _, path, definition, version = entry
-            place = f"thread {call.place}" if call.suspended is None else call.place
-            found.append(
-                {"path": path, "definition": definition, "version": version, "line": call.line, "place": place}
-            )
+            thread = "" if call.suspended else "thread "
+            about = {"path": path, "definition": definition, "version": version, "line": call.line}
+            found.extend({**about, "place": f"{thread}{place}"} for place in call.places)
     return found

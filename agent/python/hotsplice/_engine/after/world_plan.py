@@ -152,7 +152,7 @@ def _complete(world: World, changes: Changes, transaction: Any, inside: list[Cal
     _follow_reached(world, codes, names)
     _dispatch(world, changes, transaction, codes, names, {id(code) for code, _, _, _ in edited})
     world.watch(code for code, _, _, _ in positions.values())
-    world.watch_suspended(call.suspended for call in inside if call.suspended is not None)
+    world.watch_suspended(reference for call in inside for reference in call.suspended)
     if not world.is_empty(names):
         for code, aliases in names:
             world.give_names(code, aliases)

@@ -4,12 +4,18 @@ A code object's hash has its first line in it, from CPython 3.12 on. So where th
 told; where a function gets another code object, its entry moves to that one.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from types import CodeType, FunctionType
+from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType
 from typing import Any
 
 from ..native import native
+
+# Kinds of suspended calls, which hold a reference to their code each; it was more before 3.12.
+_KINDS = [(GeneratorType, "gi_code"), (CoroutineType, "cr_code"), (AsyncGeneratorType, "ag_code")]
+if sys.version_info < (3, 12):
+    _KINDS.clear()
 
 
 def calls_inside() -> Counter[int]:
@@ -22,26 +28,41 @@ def calls_inside() -> Counter[int]:
     return found
 
 
-def follow(changes: Iterable[Any], file_change: Any, functions: Mapping[int, list[FunctionType]], plan: Any) -> None:
+def runners(codes: list[CodeType]) -> tuple[dict[int, list[FunctionType]], Counter[int]]:
+    """The functions of each code, by its id, and how many calls are inside of it, suspended ones too."""
+    found, suspended = native.functions_and_suspended_of(codes, _KINDS) if codes else ((), ())
+    keys = [id(code) for code in codes]
+    return dict(zip(keys, found)), calls_inside() + Counter(dict(zip(keys, suspended)))
+
+
+def held_elsewhere(
+    changes: Iterable[Any], functions: Mapping[int, list[FunctionType]], calls: Mapping[int, int]
+) -> dict[int, tuple[CodeType, CodeType]]:
+    """The former codes, each with the new one, that more refer to than functions and calls."""
+    return {
+        key: (old, new)
+        for change in changes
+        for key, (old, new) in change.pairs.items()
+        if new is not old and change.unaccounted.get(key, 0) > _known(key, change, functions, calls)
+    }
+
+
+def _known(key: int, change: Any, functions: Mapping[int, list[FunctionType]], calls: Mapping[int, int]) -> int:
+    return len(functions.get(key, ())) - (key in change.roots) + calls.get(key, 0)
+
+
+def follow(changes: Iterable[Any], file_change: Any, held: Mapping[int, tuple[CodeType, CodeType]], plan: Any) -> None:
     """Entries for the former code of changed functions become entries for the new one."""
-    shared = [change for change in changes if change.unaccounted]
-    if not shared:
+    if not held:
         return
     inside = calls_inside()
-    new_codes: dict[int, CodeType] = {}
-    suspects: list[CodeType] = []
-    for change in shared:
-        for key, (old, new) in change.pairs.items():
-            known = len(functions.get(key, ())) - (key in change.roots)
-            # A call in the former code may still look for it.
-            if new is not old and not inside[key] and change.unaccounted.get(key, 0) > known:
-                suspects.append(old)
-                new_codes[key] = new
-    if not suspects:
+    # A call in the former code may still look for it.
+    new_codes = {key: new for key, (_, new) in held.items() if not inside[key]}
+    if not new_codes:
         return
-    tables, fixed = native.tables_of(suspects)
+    tables, fixed = native.tables_of([held[key][0] for key in new_codes])
     move(tables, new_codes, plan)
-    for change in shared:
+    for change in changes:
         if any(id(code) in change.pairs for code in fixed):
             for outcome in file_change.outcomes_of(change.unit):
                 outcome.caveat(

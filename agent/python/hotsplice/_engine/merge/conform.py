@@ -6,6 +6,7 @@ its new code is live.
 """
 
 import gc
+from collections.abc import Mapping
 from functools import partial
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -14,21 +15,21 @@ from ..live import objects
 from ..native import native
 
 
-def follow(changes: list[Any], plan: Any) -> None:
+def follow(changes: list[Any], held: Mapping[int, tuple[CodeType, CodeType]], plan: Any) -> None:
     for function in (function for change in changes for function in change.functions):
         own = _attributes(function)
         if own and "__conform__" in own:
             plan.afterwards.append(partial(own["__conform__"], function))
-    pairs = {key: new for change in changes if change.shared for key, (old, new) in change.pairs.items() if old != new}
-    codes = [old for change in changes if change.shared for key, (old, _) in change.pairs.items() if key in pairs]
+    pairs = {key: new for key, (old, new) in held.items() if old != new}
+    codes = [held[key][0] for key in pairs]
     if not codes or not _is_used():
         return
-    own = {id(codes), *(id(pair) for change in changes for pair in change.pairs.values())}
+    own = {id(codes), *map(id, held.values()), *(id(pair) for change in changes for pair in change.pairs.values())}
     for holder in native.referrers(codes):
         if id(holder) in own or objects.is_exactly(holder, CodeType, FrameType, FunctionType):
             continue
-        for owner, held in _held_by(holder, pairs):
-            plan.afterwards.append(partial(type(owner).__conform__, owner, held))
+        for owner, new in _held_by(holder, pairs):
+            plan.afterwards.append(partial(type(owner).__conform__, owner, new))
 
 
 def _is_used() -> bool:

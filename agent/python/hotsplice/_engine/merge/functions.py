@@ -121,7 +121,7 @@ _MISSING = object()
 def plan(changes, file_change, plan):
     """Adds the operations that give every sharing function its new code."""
     codes = [old for change in changes if change.shared for old, _ in change.pairs.values()]
-    by_code = {id(code): functions for code, functions in zip(codes, native.functions_of(codes) if codes else ())}
+    by_code, calls = code_tables.runners(codes)
     for change in changes:
         if not change.shared:
             by_code[id(change.live[0].__code__)] = change.live
@@ -160,8 +160,9 @@ def plan(changes, file_change, plan):
             _follow_made_before(outcome, change, by_code, plan)
             outcome.applied()
         _follow_wrappers(change, plan)
-    code_tables.follow(changes, file_change, by_code, plan)
-    conform.follow(changes, plan)
+    held = code_tables.held_elsewhere(changes, by_code, calls)
+    code_tables.follow(changes, file_change, held, plan)
+    conform.follow(changes, held, plan)
 
 
 def say_lacking(outcome, name, count):
