@@ -81,6 +81,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(frames::can_move, module)?,
         wrap_pyfunction!(frames::match_room, module)?,
         wrap_pyfunction!(frames::plan_moves, module)?,
+        wrap_pyfunction!(frames::refused_moves, module)?,
         wrap_pyfunction!(frames::reserve_room, module)?,
         wrap_pyfunction!(frames::forget_moves, module)?,
         wrap_pyfunction!(frames::has_moves, module)?,

@@ -1,5 +1,6 @@
 //! Calls that run while a patch comes go on in the new code, or as they were.
 
+use hotsplice_tests::lsp::{Editor, uri};
 use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::pythons;
 
@@ -285,5 +286,46 @@ fn calls_in_no_loop_and_counters_go_on_or_stay_as_they_were() {
         for (name, ..) in STRAIGHT {
             assert_eq!(program.line(), format!("{name} left"), "{context}");
         }
+    }
+}
+
+#[test]
+fn a_call_that_could_not_be_moved_when_it_came_by_is_reported_to_stay() {
+    // Only a call that has come through the branch has a value for `more`.
+    const TEXT: &str = "def run(read):\n    if read() == 'more\\n':\n        more = 1\n    while read() != 'end\\n':\n\
+        \x20       print('old', flush=True)\n";
+    for python in pythons::all().into_iter().filter(|python| python.minor >= 12) {
+        let workspace = Workspace::new();
+        let path = workspace.write("work.py", TEXT);
+        let script =
+            workspace.write("main.py", "import sys, work\nprint('ready', flush=True)\nwork.run(sys.stdin.readline)\n");
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        editor.open(&path, TEXT);
+        program.send("less");
+        program.send("");
+        assert_eq!(program.line(), "old");
+        editor.change(&path, &TEXT.replace("'old'", "'new', more"));
+        editor.patch_file(&path);
+        let file = uri(&path);
+        let mut shown = |code: Option<&str>| {
+            let told = editor.wait_notification("textDocument/publishDiagnostics", |told| {
+                let first = told["diagnostics"].get(0);
+                told["uri"] == file && first.map(|first| first["code"].as_str().unwrap_or_default()) == code
+            });
+            told["diagnostics"][0]["message"].as_str().unwrap_or_default().to_owned()
+        };
+        assert!(shown(Some("HS0309")).contains("takes the new code at the next iteration"));
+        program.send("");
+        assert_eq!(program.line(), "old");
+        let message = shown(Some("HS0306"));
+        assert!(message.contains("reads a variable there that this call has given no value"), "{message}");
+        let status = workspace.call(&["status"]).expect(0).text();
+        assert!(status.contains("reads a variable there"), "{status}");
+        program.send("end");
+        assert_eq!(program.wait(), Some(0), "Python {}: {}", python.name(), program.stderr());
+        shown(None);
     }
 }

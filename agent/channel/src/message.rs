@@ -43,6 +43,8 @@ pub mod event {
     pub const PATCH_APPLIED: &str = "patch/applied";
     pub const FIRST_RUN: &str = "code/first-run";
     pub const OLD_CODE_LEFT: &str = "code/old-left";
+    /// A call that was to take the new code could not.
+    pub const MOVE_REFUSED: &str = "code/move-refused";
     pub const HOLD_BEGAN: &str = "hold/began";
     pub const HOLD_ENDED: &str = "hold/ended";
     /// What is guarded has changed.
@@ -352,6 +354,12 @@ pub struct StillRunning {
     pub line: u32,
     /// `thread MainThread`, `task Task-3`, `generator`, …
     pub place: String,
+    /// Why it does, or when it will not any more.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Whether it takes the new code when it comes by.
+    #[serde(default)]
+    pub is_planned: bool,
 }
 
 /// Guards functions by the names of their modules, or of themselves.

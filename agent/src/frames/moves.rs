@@ -44,6 +44,11 @@ type Plan = HashMap<usize, Arc<Target>>;
 
 /// By the code object's address. A call is moved when it comes by.
 static PLANS: Mutex<Option<HashMap<usize, Plan>>> = Mutex::new(None);
+/// Calls that stayed where they were to be moved, by the addresses of their code and of their frame's object: why, and whether it was
+/// reported.
+static REFUSED: Mutex<Option<HashMap<(usize, usize), (&'static str, bool)>>> = Mutex::new(None);
+/// What is called, on the agent's thread, when there is more of that.
+static ON_REFUSAL: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
 /// Code that a moved call has left, but may still stand in natively.
 static LEFT: Mutex<Vec<Py<PyAny>>> = Mutex::new(Vec::new());
 static IS_RELEASING: AtomicBool = AtomicBool::new(false);
@@ -61,17 +66,23 @@ pub fn can_move(py: Python<'_>) -> bool {
     layout::layout(py).is_some()
 }
 
-/// From now on a call of `code` that comes to one of the units goes on at its target.
+/// From now on a call of `code` that comes to one of the units goes on at its target. If one can't, `on_refusal` is called later.
 #[pyfunction]
-pub fn plan_moves(py: Python<'_>, code: &Bound<'_, PyAny>, targets: &Bound<'_, PyAny>) -> PyResult<()> {
+pub fn plan_moves(
+    py: Python<'_>,
+    code: &Bound<'_, PyAny>,
+    targets: &Bound<'_, PyAny>,
+    on_refusal: Py<PyAny>,
+) -> PyResult<()> {
     let targets: HashMap<usize, Target> = targets.extract()?;
     for target in targets.values() {
         target.check(py)?;
     }
     let targets = targets.into_iter().map(|(unit, target)| (unit, Arc::new(target))).collect();
     let former = lock(&PLANS).get_or_insert_default().insert(code.as_ptr() as usize, targets);
+    let former_callback = lock(&ON_REFUSAL).replace(on_refusal);
     // Not while it is locked: what is freed may run code, and let the GIL go.
-    drop(former);
+    drop((former, former_callback));
     Ok(())
 }
 
@@ -85,6 +96,29 @@ pub fn has_moves(code: &Bound<'_, PyAny>) -> bool {
 pub fn forget_moves(code: usize) {
     let gone = lock(&PLANS).as_mut().and_then(|plans| plans.remove(&code));
     drop(gone);
+    lock(&REFUSED).get_or_insert_default().retain(|(of, _), _| *of != code);
+}
+
+/// Calls that could not be moved when they came by, and that this was not asked about before: the ids of their code and of their
+/// frame, and why.
+#[pyfunction]
+pub fn refused_moves() -> Vec<(usize, usize, &'static str)> {
+    let mut refused = lock(&REFUSED);
+    let news = refused.iter_mut().flatten().filter(|(_, (_, is_reported))| !is_reported);
+    news.map(|((code, frame), (reason, is_reported))| {
+        *is_reported = true;
+        (*code, *frame, *reason)
+    })
+    .collect()
+}
+
+fn note_refused(py: Python<'_>, code: usize, frame: usize, reason: &'static str) {
+    let known = lock(&REFUSED).get_or_insert_default().insert((code, frame), (reason, false));
+    if known.is_some_and(|(known, _)| known == reason) {
+        lock(&REFUSED).get_or_insert_default().insert((code, frame), (reason, true));
+    } else if let Some(callback) = lock(&ON_REFUSAL).as_ref() {
+        session::at(Instant::now(), job::Alarm::Call(callback.clone_ref(py)));
+    }
 }
 
 /// Called by `sys.monitoring` in the program's own thread, before a line of retired code is executed: no Python frame is above.
@@ -106,7 +140,14 @@ pub fn arrive(py: Python<'_>, code: &Bound<'_, PyAny>, _line: &Bound<'_, PyAny>)
     // Nothing is locked while the call is moved: what is done may let the GIL go.
     let target = lock(&PLANS).as_ref().and_then(|plans| plans.get(&(code.as_ptr() as usize))?.get(&unit).cloned());
     if let Some(target) = target {
-        drop(target.take(py, &frame, code, 0));
+        let place = (code.as_ptr() as usize, held.as_ptr() as usize);
+        match target.take(py, &frame, code, 0) {
+            Ok(dropped) => {
+                lock(&REFUSED).get_or_insert_default().remove(&place);
+                drop(dropped);
+            }
+            Err(reason) => note_refused(py, place.0, place.1, reason),
+        }
     }
 }
 

@@ -47,8 +47,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             ));
         }
         for running in &status.running {
+            let reason = running.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             output::line(&format!(
-                "  {}:{} {} still runs version {} ({})",
+                "  {}:{} {} still runs version {} ({}){reason}",
                 running.path, running.line, running.definition, running.version, running.place
             ));
         }

@@ -46,7 +46,8 @@ fn of_definition(snapshot: &Snapshot, position: Position, encoding: Encoding) ->
         let _ = writeln!(text, "- {}: {}", session.name(), patched.map_or_else(|| "as loaded".to_owned(), version));
         let calls = status.iter().flat_map(|status| &status.running);
         for call in calls.filter(|call| call.path == live.baseline.path && call.definition == *name) {
-            let _ = writeln!(text, "  - still runs v{}: {}, line {}", call.version, call.place, call.line);
+            let reason = call.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let _ = writeln!(text, "  - still runs v{}: {}, line {}{reason}", call.version, call.place, call.line);
         }
         let former = text_of(&live.outline, name);
         let now = text_of(&outline, name);

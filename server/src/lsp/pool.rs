@@ -199,7 +199,8 @@ fn tell(events: &Sender<Event>, id: &str, event: session::Event) {
             Event::PatchApplied(id.to_owned(), params)
         }
         session::Event::Notification { method, .. }
-            if [event::FIRST_RUN, event::OLD_CODE_LEFT, event::GUARDS_CHANGED].contains(&&*method) =>
+            if [event::FIRST_RUN, event::OLD_CODE_LEFT, event::MOVE_REFUSED, event::GUARDS_CHANGED]
+                .contains(&&*method) =>
         {
             Event::StatusChanged(id.to_owned())
         }

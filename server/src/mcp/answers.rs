@@ -67,7 +67,8 @@ pub struct Status {
     /// (whether the new code has run; null where that can't be observed)
     #[schemars(with = "Vec<Map<String, Value>>")]
     pub patched: Vec<PatchedDefinition>,
-    /// Calls that began before a patch and still run old code, each with path, definition, version, line and place
+    /// Calls that began before a patch and still run old code, each with path, definition, version, line, place, the
+    /// reason if it is known, and whether it takes the new code when it comes by (is_planned)
     #[schemars(with = "Vec<Map<String, Value>>")]
     pub running: Vec<StillRunning>,
 }

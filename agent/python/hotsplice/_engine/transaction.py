@@ -370,6 +370,8 @@ class Transaction:
                 # It is not to be executed once more: it is what runs.
                 outcome.retract("HS0401")
             by_edit.setdefault(id(outcome), (outcome, []))[1].extend(calls)
+            for call in calls:
+                running.note_reason(call)
         for outcome, inside in by_edit.values():
             for code, message in reports.of_calls(inside):
                 outcome.note("applied", code, message)

@@ -54,7 +54,9 @@ impl State {
     pub(super) fn observed(&mut self, id: &str, asked: Option<Instant>) {
         let status = self.pool.find(id).and_then(|session| session.known_status());
         if let (Some(asked), Some(status)) = (asked, status) {
-            for uri in self.verdicts.calls_have_ended(id, &status.running, asked) {
+            let mut changed = self.verdicts.calls_have_ended(id, &status.running, asked);
+            changed.extend(self.verdicts.calls_have_stayed(id, &status.running, asked));
+            for uri in changed {
                 self.publish(&uri);
             }
         }

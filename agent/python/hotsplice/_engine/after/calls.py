@@ -40,7 +40,10 @@ class Call:
     Those that are suspended at one place of one code are one, until something else becomes of some of them.
     """
 
-    __slots__ = ("code", "globals", "is_earlier", "kind", "line", "moved", "offset", "places", "reason", "suspended")
+    __slots__ = (
+        *("code", "frame", "globals", "is_earlier", "kind", "line"),
+        *("moved", "offset", "places", "reason", "suspended"),
+    )
 
     def __init__(
         self,
@@ -52,6 +55,8 @@ class Call:
         self.code: CodeType = frame.f_code
         self.line: int = frame.f_lineno or frame.f_code.co_firstlineno
         self.offset: int = frame.f_lasti
+        # Its id: a frame has one object for as long as it lives. Of many at one place it is that of one of them.
+        self.frame: int = id(frame)
         self.globals: dict[str, Any] = frame.f_globals
         self.kind = kind
         # The generators, coroutines or async generators, held weakly; nothing for a call on a stack.

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import Refusal
 from ..live.code import compile_text
 from ..native import native
-from . import first_run, reports
+from . import first_run, reports, running
 from .bytecode import Bytecode, Unknown, kinds, variables
 from .calls import SUSPENDABLE, Call, coroutine_of
 
@@ -279,7 +279,7 @@ class Moves:
         for old, known in self._waiting.values():
             targets = {unit: target for unit, target in known.items() if not target.rebound}
             if targets and first_run.watch_lines(old, native.arrive):
-                native.plan_moves(old, targets)
+                native.plan_moves(old, targets, running.note_refused)
                 weakref.finalize(old, native.forget_moves, id(old)).atexit = False
 
 

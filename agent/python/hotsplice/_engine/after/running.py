@@ -16,6 +16,14 @@ from . import calls, worlds
 # id of an old code object → (weak reference, path, definition, version)
 _old: dict[int, tuple[weakref.ref[CodeType], str, str, int]] = {}
 
+# id of an old code object → id of a call's frame, nothing for what is suspended → what is known of why it runs that code,
+# and whether it takes the new one when it comes by.
+_reasons: dict[int, dict[int | None, tuple[str, bool]]] = {}
+_WHEN = {
+    "next": "takes the new code at the next iteration",
+    "behind": "takes the new code at one of the next statements",
+}
+
 # Codes that calls were inside of when it was looked last; nothing while nobody looks.
 _inside: set[tuple[str, str, int]] | None = None
 FIRST_LOOK, LAST_LOOK = 250, 8000
@@ -26,6 +34,7 @@ def remember(code: CodeType, path: str, definition: str, version: int) -> None:
     key = id(code)
 
     def gone(_reference: Any) -> None:
+        _reasons.pop(key, None)
         if _old.pop(key, None) is not None:
             _say_left(path, definition, version)
 
@@ -38,10 +47,29 @@ def remember(code: CodeType, path: str, definition: str, version: int) -> None:
 def forget(code: CodeType) -> None:
     """``code`` is live again."""
     _old.pop(id(code), None)
+    _reasons.pop(id(code), None)
 
 
 def old_codes() -> list[CodeType]:
     return [code for entry in list(_old.values()) if (code := entry[0]()) is not None]
+
+
+def note_reason(call: calls.Call) -> None:
+    """What became of a call at a patch is what is known of it afterwards."""
+    if id(call.code) in _old:
+        what = (_WHEN[call.moved], True) if call.moved in _WHEN else (call.reason, False)
+        if what[0] is not None:
+            _reasons.setdefault(id(call.code), {})[None if call.suspended else call.frame] = what
+
+
+def note_refused() -> None:
+    """Calls that were to be moved came by, and could not."""
+    for code, frame, reason in native.refused_moves():
+        if code in _old:
+            of_code = _reasons.setdefault(code, {})
+            of_code[frame if frame in of_code else None] = reason, False
+            _, path, definition, version = _old[code]
+            native.notify("code/move-refused", {"path": path, "definition": definition, "version": version})
 
 
 def edited(code: CodeType, change: Any) -> Any:
@@ -101,6 +129,9 @@ def still_running(heap: bool = True) -> list[dict[str, Any]]:
         if entry is not None:
             _, path, definition, version = entry
             thread = "" if call.suspended else "thread "
+            known = _reasons.get(id(call.code), {})
+            reason, is_planned = known.get(None if call.suspended else call.frame, (None, False))
             about = {"path": path, "definition": definition, "version": version, "line": call.line}
+            about |= {"reason": reason, "is_planned": is_planned}
             found.extend({**about, "place": f"{thread}{place}"} for place in call.places)
     return found
