@@ -61,6 +61,45 @@ fn lenses_say_what_is_live_edited_and_still_running() {
 }
 
 #[test]
+fn what_is_said_of_calls_on_old_code_goes_when_they_have_ended() {
+    // The call keeps the old code, takes the new code behind its statement, or at the next iteration of its loop.
+    let bodies = [
+        "print('ready', flush=True)\n    print('old', sys.stdin.readline(), flush=True)\n",
+        "print('ready', flush=True)\n    sys.stdin.readline()\n    print('old', flush=True)\n",
+        "for _ in range(3):\n        print('ready', flush=True)\n        sys.stdin.readline()\n        print('old', flush=True)\n",
+    ];
+    for python in pythons::all() {
+        for body in bodies {
+            let workspace = Workspace::new();
+            let text = format!("import sys\n\n\ndef work():\n    {body}\n\nwhile True:\n    work()\n");
+            let path = workspace.write("app.py", &text);
+            let mut program = workspace.run(python, &[&path.display().to_string()]);
+            program.wait_line("ready");
+            let mut editor = Editor::start(&workspace);
+            editor.wait_sessions(1);
+            editor.open(&path, &text);
+            editor.change(&path, &text.replace("'old'", "'new'"));
+            editor.patch_file(&path);
+            let file = uri(&path);
+            let codes = |told: &Value| -> Vec<String> {
+                let shown = told["diagnostics"].as_array().into_iter().flatten();
+                shown.filter_map(|problem| problem["code"].as_str().map(str::to_owned)).collect()
+            };
+            let of_calls = |told: &Value| codes(told).iter().any(|code| code == "HS0306" || code == "HS0309");
+            editor.wait_notification("textDocument/publishDiagnostics", |told| told["uri"] == file && of_calls(told));
+            // The calls that are on old code now end, all of them.
+            for _ in 0..4 {
+                program.send("");
+                program.wait_line("ready");
+            }
+            editor.wait_notification("textDocument/publishDiagnostics", |told| {
+                told["uri"] == file && codes(told).is_empty()
+            });
+        }
+    }
+}
+
+#[test]
 fn a_hover_shows_the_difference_to_what_is_live() {
     let workspace = Workspace::new();
     let _program = start(&workspace, pythons::newest());

@@ -94,7 +94,7 @@ impl Verdicts {
         let is_over = |known: &Shown| {
             let verdict = &known.verdict;
             let same = |call: &StillRunning| call.path == verdict.path && call.definition == verdict.definition;
-            verdict.code.as_deref() == Some(codes::CALLS_STILL_INSIDE)
+            matches!(verdict.code.as_deref(), Some(codes::CALLS_STILL_INSIDE | codes::CALLS_MOVED))
                 && known.session == session
                 && known.since < asked
                 && !running.iter().any(same)
