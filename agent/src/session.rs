@@ -245,20 +245,23 @@ pub fn prepare_thread_entry(py: Python<'_>) {
 
 /// Sends an event to every client. Never waits.
 pub fn broadcast(method: &str, params: &impl serde::Serialize) {
-    let mailbox = own(&mut session()).map(|session| session.mailbox.clone());
-    if let (Some(mailbox), Ok(bytes)) = (mailbox, notification(method, params)) {
-        let message = Message::Broadcast(bytes);
-        mailbox.send(message);
+    if let Some((mailbox, event)) = event(method, params) {
+        mailbox.send(event);
     }
 }
 
 #[pyfunction]
 pub fn notify(method: &str, params: &Bound<'_, PyDict>) -> PyResult<()> {
-    let mailbox = own(&mut session()).map(|session| session.mailbox.clone());
-    if let (Some(mailbox), Ok(bytes)) = (mailbox, notification(method, &json::from_python(params.as_any())?)) {
-        mailbox.send_with_answer(Message::Broadcast(bytes));
+    if let Some((mailbox, event)) = event(method, &json::from_python(params.as_any())?) {
+        mailbox.send_with_answer(event);
     }
     Ok(())
+}
+
+/// An event for every client, and where it goes.
+fn event(method: &str, params: &impl serde::Serialize) -> Option<(Mailbox, Message)> {
+    let mailbox = own(&mut session()).map(|session| session.mailbox.clone())?;
+    Some((mailbox, Message::Broadcast(notification(method, params).ok()?)))
 }
 
 /// Has the listener set off an alarm at a time.

@@ -15,6 +15,11 @@ use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::repository;
 use serde_json::{Value, json};
 
+/// Set to have each commit fail at each of its operations before it may succeed.
+const FORCED_FAILURES: &str = "HOTSPLICE_TEST_FORCED_FAILURES";
+
+const MOST_OPERATIONS: usize = 500;
+
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let mut files: Vec<PathBuf> = fs::read_dir(repository().join("tests/behaviour"))
@@ -170,7 +175,8 @@ fn run_step(
     step: &Step,
 ) -> Result<(), String> {
     let after = step.after.replace("MODULE", module);
-    let verdicts = if step.helpers.is_empty() {
+    let forced = std::env::var_os(FORCED_FAILURES).is_some();
+    let verdicts = if step.helpers.is_empty() && !forced {
         editor.change(path, &after);
         editor.patch_file(path)
     } else {
@@ -181,7 +187,11 @@ fn run_step(
             let file = workspace.write(&format!("{module}_{helper}.py"), &text.replace("MODULE", module));
             arguments.push(file.display().to_string());
         }
-        workspace.call(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).json()
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match forced {
+            true => patch_that_fails_first(workspace, driver, module, &arguments)?,
+            false => workspace.call(&arguments).json(),
+        }
     };
     let shown = lines_of(&verdicts);
     let report = |problem: String| format!("{problem}\n--- verdicts\n{shown}\n{verdicts:#}");
@@ -204,6 +214,32 @@ fn run_step(
         compare(python, packages, driver, module, &after, workspace, step).map_err(&report)?;
     }
     Ok(())
+}
+
+/// Patches as often as the commit has operations, and has another of them fail each time, after which the process must be as it
+/// was; then as usual.
+fn patch_that_fails_first(
+    workspace: &Workspace,
+    driver: &mut Driver,
+    module: &str,
+    arguments: &[&str],
+) -> Result<Value, String> {
+    let former = driver.ask("describe", json!({ "module": module }))?;
+    for operation in 0..MOST_OPERATIONS {
+        let mut command = workspace.hotsplice();
+        command.args(arguments).env("HOTSPLICE_FAIL_COMMIT_AT", operation.to_string());
+        let called = command.output().map_err(|error| error.to_string())?;
+        let answer = String::from_utf8_lossy(&called.stdout).into_owned();
+        if !answer.contains("was to fail") {
+            return serde_json::from_str(&answer).map_err(|error| format!("{error}: {answer}"));
+        }
+        let mut differences = BTreeMap::new();
+        difference("", &former, &driver.ask("describe", json!({ "module": module }))?, &mut differences);
+        if !differences.is_empty() {
+            return Err(format!("after the commit failed at its operation {operation}: {differences:#?}"));
+        }
+    }
+    Err(format!("more than {MOST_OPERATIONS} operations"))
 }
 
 /// `definition kind verdict [code]`, a line each.

@@ -97,6 +97,12 @@ enum Part {
         #[arg(long)]
         python: Option<String>,
     },
+    /// All behaviour cases, with each commit failing at each of its operations before it may succeed
+    Failures {
+        /// Only on this version (3.12), else on all
+        #[arg(long)]
+        python: Option<String>,
+    },
     /// Random modules and edits of them: what is not reported must be as in a fresh process
     Situations {
         /// How many on each Python
@@ -172,6 +178,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Part::Moves { count, first, python } => return moves(*count, *first, python.as_deref()),
         Part::Guard { rounds, first, python } => return guard(*rounds, *first, python.as_deref()),
         Part::Saves { count, first, python } => return saves(*count, *first, python.as_deref()),
+        Part::Failures { python } => return failures(python.as_deref()),
         Part::Client => return tests(&["lsp_load", "lsp_protocol"]),
         Part::Kernel => {
             for _ in 0..5 {
@@ -233,6 +240,14 @@ fn guard(rounds: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn failures(version: Option<&str>) -> anyhow::Result<()> {
+    let wanted = pythons::all().iter().filter(|found| version.is_none_or(|version| found.name() == version));
+    let paths: Vec<String> = wanted.map(|python| python.path.display().to_string()).collect();
+    let mut command = cargo(&["test", "--release", "--quiet", "-p", "hotsplice-tests", "--test", "behaviour"]);
+    command.env("HOTSPLICE_TEST_PYTHONS", paths.join(":")).env("HOTSPLICE_TEST_FORCED_FAILURES", "1");
+    shell::run(command)
 }
 
 /// How much more of each may be there at the end than after a third of the saves.

@@ -64,6 +64,7 @@ codes! {
     HELD_BACK_ELSEWHERE "HS0108" Refused "held back because another process refused the patch";
     NOT_FORESEEN "HS0109" Caveat "a dry run does not run what the program could notice";
     OTHER_THREAD "HS0110" Caveat "a value would belong to the thread that prepares the patch";
+    TRACES_LEFT "HS0111" Caveat "what was run for a refused patch may have changed something";
 
     BASELINE_ASSUMED "HS0201" Caveat "the file had changed since the process loaded it";
     PATCHED_MEANWHILE "HS0203" Refused "the live text changed while the patch was made";

@@ -95,6 +95,8 @@ pub enum NewText {
         before: usize,
         after: usize,
         between: String,
+        /// How many characters the former text has, so that no other one is taken for it.
+        former: usize,
     },
 }
 
@@ -121,6 +123,7 @@ impl NewText {
             before: new[..before].chars().count(),
             after: new[new.len() - after..].chars().count(),
             between: new[before..new.len() - after].to_owned(),
+            former: former.chars().count(),
         }
     }
 }
@@ -382,7 +385,7 @@ mod tests {
 
     /// As the engine does it.
     fn applied(former: &str, text: &NewText) -> String {
-        let NewText::Edited { before, after, between } = text else { panic!("it is whole") };
+        let NewText::Edited { before, after, between, .. } = text else { panic!("it is whole") };
         let characters: Vec<char> = former.chars().collect();
         let (start, end) = (&characters[..*before], &characters[characters.len() - after..]);
         start.iter().copied().chain(between.chars()).chain(end.iter().copied()).collect()
@@ -396,9 +399,10 @@ mod tests {
                 assert_eq!(applied(former, &NewText::of(former, new)), new, "{former:?} to {new:?}");
             }
         }
-        let NewText::Edited { before, after, between } = NewText::of("αβ\u{1F40D}γ", "αβ\u{1F40E}γ") else {
+        let NewText::Edited { before, after, between, former } = NewText::of("αβ\u{1F40D}γ", "αβ\u{1F40E}γ")
+        else {
             panic!("it is not whole")
         };
-        assert_eq!((before, after, between.as_str()), (2, 1, "\u{1F40E}"));
+        assert_eq!((before, after, between.as_str(), former), (2, 1, "\u{1F40E}", 4));
     }
 }

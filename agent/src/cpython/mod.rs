@@ -10,6 +10,7 @@ pub mod functions;
 pub mod hashing;
 mod layout;
 pub mod objects;
+pub mod switches;
 pub mod types;
 
 pub use layout::{

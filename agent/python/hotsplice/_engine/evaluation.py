@@ -13,6 +13,7 @@ from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
 from .evaluate.quiet import assigns_to_objects, is_quiet
 from .evaluate.sandbox import Shadow
+from .evaluate.traces import Traces
 from .evaluate.world import World
 from .frameworks import arguments, observers
 from .frameworks.containers import Containers
@@ -89,7 +90,8 @@ def evaluate(transaction):
                 return
 
     watch = FormerCodeWatch(world.former)
-    transaction.undoing.append(watch.__exit__)
+    traces = Traces(transaction, [item for item in wanted if _may_run_code(item[1].edit)])
+    transaction.undoing.extend((watch.__exit__, traces.undo))
     imports = _Imports(world.shadows(), evaluate_next) if len(world.shadows()) > 1 else None
     try:
         try:
@@ -97,6 +99,7 @@ def evaluate(transaction):
                 while pending:
                     evaluate_next()
         finally:
+            traces.end()
             if imports is not None:
                 imports.forget()
             writes.withdraw()

@@ -139,7 +139,7 @@ class Transaction:
                 change.first_outcome.caveat(
                     "HS0204", "the program reloaded the module: what was patched before is gone"
                 )
-            if live_file(change.path).version == change.base_version:
+            if change.is_of_live_text():
                 change.make_text()
             else:
                 fit = False

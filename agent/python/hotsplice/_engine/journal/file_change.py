@@ -48,7 +48,14 @@ class FileChange:
         module_code = lookup.running_module_code(self.path)
         self.holders = [] if module_code is None else [module_code]
 
-    def make_text(self):
+    def is_of_live_text(self) -> bool:
+        """Whether the patch was made for what is live."""
+        live = live_file(self.path)
+        return live.version == self.base_version and (
+            self.text is not None or len(live.text) == self._edited_text["former"]
+        )
+
+    def make_text(self) -> None:
         """The new text, of what of the live one is another."""
         if self.text is None:
             live, edited = live_file(self.path).text, self._edited_text

@@ -9,25 +9,12 @@ array), the assignment is put off until the commit is done.
 import ast
 import dis
 import operator
-from collections import OrderedDict
 from contextlib import contextmanager
 from functools import partial
-from types import FunctionType, MemberDescriptorType, ModuleType
 
-from ..live import objects
+from . import places
+from .places import MISSING
 
-MISSING = object()
-# Methods that are the interpreter's own.
-_PLAIN = {
-    getattr(kind, name)
-    for kind, names in (
-        *((kind, ("__setitem__", "__delitem__")) for kind in (dict, OrderedDict, list)),
-        *((kind, ("__setattr__", "__delattr__")) for kind in (object, type, ModuleType)),
-    )
-    for name in names
-}
-# Keys that can be looked up without any code of the program.
-_HASHED_IN_C = {str, int, float, bool, bytes, type(None), type, FunctionType}
 _NAME = "__hotsplice_written__"
 _OPCODES = {
     dis.opmap[name]
@@ -62,7 +49,7 @@ class Writes:
         self._preserved[id(holder)] = then
 
     def _is_preserved(self, place, live_of):
-        holder = live_of(place.owner) if isinstance(place, _Item) else None
+        holder = live_of(place.owner) if isinstance(place, places.Item) else None
         then = self._preserved.get(id(holder))
         return then is not None and dict.get(holder, place.key, MISSING) is not then.get(place.key, MISSING)
 
@@ -78,7 +65,7 @@ class Writes:
         return not self._pending.isdisjoint(names)
 
     def _assign(self, text, value, action, key, *new):
-        place = _place(value, action, key)
+        place = places.of_assignment(value, action, key)
         if place is None:
             name = text if action in (setattr, delattr) else f"{text.rpartition('[')[0]}[]"
             self.put_off([name], action, value, key, *new)
@@ -97,15 +84,15 @@ class Writes:
 
     def _seen(self, value, action, key):
         """The item or attribute as it is going to be, where only that is noted; else ``MISSING``."""
-        place = _place(value, action, key) if self._places else None
+        place = places.of_assignment(value, action, key) if self._places else None
         entry = self._places.get(place.identity()) if place is not None else None
         if entry is None or entry[3]:
             return MISSING
-        return entry[2][key] if isinstance(place, _Content) else entry[2]
+        return entry[2][key] if isinstance(place, places.Content) else entry[2]
 
     def give_up(self, value, action, key):
         """The item or attribute goes with the commit; before, it is taken out only for what is run and may read it."""
-        place = _place(value, action, key)
+        place = places.of_assignment(value, action, key)
         if not self._are_read:
             self._going.append((place, place.held()))
             return
@@ -138,7 +125,7 @@ class Writes:
         finally:
             self._withdrawn = False
             for place, before, new, is_done in self._places.values():
-                if is_done and (isinstance(place, _Content) or place.held() is before):
+                if is_done and (isinstance(place, places.Content) or place.held() is before):
                     place.put(new)
 
     def begin(self):
@@ -150,7 +137,7 @@ class Writes:
         return [
             (place, before, place.held() if is_done else new)
             for place, before, new, is_done in self._touched.values()
-            if not isinstance(place, _Content)
+            if not isinstance(place, places.Content)
         ]
 
     def keep(self, place):
@@ -168,8 +155,7 @@ class Writes:
             if new is not before and not self._is_preserved(place, live_of):
                 place.plan(plan, live_of, before, live_of(new))
         for action, arguments in self._put_off:
-            # A list, because what it holds may be exchanged for something live.
-            plan.afterwards.append(partial(_carry_out, action, list(map(live_of, arguments))))
+            plan.afterwards.append(partial(places.carry_out, action, list(map(live_of, arguments))))
         self._places.clear()
         self._put_off.clear()
 
@@ -277,179 +263,16 @@ def is_setattr(node):
 
 def identity(value, action, key):
     """Which place takes an assignment, as :meth:`Writes.touched` names it; nothing where none does."""
-    place = _place(value, action, key)
+    place = places.of_assignment(value, action, key)
     return place.identity() if place is not None else None
 
 
 def held(value, action, key):
     """What an assigned item or attribute holds, where that can be told without asking any code; else ``MISSING``."""
-    place = _place(value, action, key)
+    place = places.of_assignment(value, action, key)
     if place is None:
         return MISSING
     try:
-        return value[key] if isinstance(place, _Content) else place.held()
+        return value[key] if isinstance(place, places.Content) else place.held()
     except (IndexError, TypeError):
         return MISSING
-
-
-def _place(value, action, key):
-    """What takes an assignment, if no code but the interpreter's own is asked."""
-    kind = type(value)
-    if action in (operator.setitem, operator.delitem):
-        if isinstance(value, dict) and {kind.__setitem__, kind.__delitem__} <= _PLAIN:
-            return _Item(value, key, value)
-        if isinstance(value, list) and {kind.__setitem__, kind.__delitem__} <= _PLAIN:
-            return _Content(value)
-        return None
-    if not {kind.__setattr__, kind.__delattr__} <= _PLAIN:
-        return None
-    if isinstance(value, type):
-        return _ClassAttribute(value, key)
-    found = next((one.__dict__[key] for one in kind.__mro__ if key in one.__dict__), None)
-    if isinstance(found, MemberDescriptorType):
-        return _Slot(value, key, found)
-    members = objects.dictionary(value)
-    # A property takes it, or the object has no dictionary.
-    is_plain = members is not None and objects.of_type(type(found), "__set__") is None
-    return _Item(members, key, value) if is_plain else None
-
-
-def _carry_out(action, arguments):
-    action(*arguments)
-
-
-class _One:
-    """A place that holds one value."""
-
-    def after(self, held, _action, key, *new):
-        """What it holds after an assignment or a deletion."""
-        if not new and held is MISSING:
-            raise (KeyError if isinstance(self, _Item) and self.holder is self.owner else AttributeError)(key)
-        return new[0] if new else MISSING
-
-
-class _Item(_One):
-    """An item of a dictionary: the owner itself, or its attributes."""
-
-    def __init__(self, holder, key, owner):
-        self.holder, self.key, self.owner = holder, key, owner
-        # The keys, if this one was taken out.
-        self.order = ()
-
-    def identity(self):
-        return id(self.holder), self.key
-
-    def held(self):
-        return dict.get(self.holder, self.key, MISSING)
-
-    def remember_order(self):
-        self.order = list(self.holder)
-
-    def put(self, value):
-        if value is MISSING:
-            if self.key in self.holder:
-                del self.holder[self.key]
-            return
-        returns = self.key not in self.holder and self.key in self.order
-        self.holder[self.key] = value
-        for key in self.order[self.order.index(self.key) + 1 :] if returns else ():
-            # Those that stood behind it do so again.
-            if key in self.holder:
-                self.holder[key] = self.holder.pop(key)
-
-    def plan(self, plan, live_of, before, new):
-        owner = live_of(self.owner)
-        holder = owner if self.holder is self.owner else objects.attributes(owner)
-        if not objects.is_exactly(self.key, *_HASHED_IN_C):
-            # Finding its place runs code of the program.
-            action, values = (operator.delitem, ()) if new is MISSING else (operator.setitem, (new,))
-            plan.afterwards.append(partial(_carry_out, action, [holder, self.key, *values]))
-        elif new is MISSING:
-            plan.delete_name(holder, self.key)
-        elif before is MISSING or holder is not self.holder:
-            plan.set_name(holder, self.key, new)
-        else:
-            plan.add("dict-replace", holder, self.key, before, new)
-
-
-class _Slot(_One):
-    def __init__(self, owner, name, descriptor):
-        self.owner, self.key, self._descriptor = owner, name, descriptor
-
-    def identity(self):
-        return id(self.owner), self.key
-
-    def held(self):
-        try:
-            return self._descriptor.__get__(self.owner, type(self.owner))
-        except AttributeError:
-            return MISSING
-
-    def remember_order(self):
-        """Slots have none."""
-
-    def put(self, value):
-        if value is not MISSING:
-            self._descriptor.__set__(self.owner, value)
-        elif self.held() is not MISSING:
-            self._descriptor.__delete__(self.owner)
-
-    def plan(self, plan, live_of, before, new):
-        owner = live_of(self.owner)
-        if new is MISSING:
-            plan.add("attribute-delete", owner, self.key)
-        else:
-            plan.add("attribute-set", owner, self.key, new)
-
-
-class _ClassAttribute(_One):
-    def __init__(self, owner, name):
-        self.owner, self.key = owner, name
-
-    def identity(self):
-        return id(self.owner), self.key
-
-    def held(self):
-        return self.owner.__dict__.get(self.key, MISSING)
-
-    def remember_order(self):
-        """A class's attributes are not read in an order."""
-
-    def put(self, value):
-        if value is not MISSING:
-            type.__setattr__(self.owner, self.key, value)
-        elif self.key in self.owner.__dict__:
-            type.__delattr__(self.owner, self.key)
-
-    def plan(self, plan, live_of, before, new):
-        owner = live_of(self.owner)
-        if new is MISSING:
-            plan.delete_class_attribute(owner, self.key)
-        else:
-            plan.set_class_attribute(owner, self.key, new)
-
-
-class _Content:
-    """All items of a list: an assigned slice may move them."""
-
-    key = None
-
-    def __init__(self, owner):
-        self.owner = owner
-
-    def identity(self):
-        return id(self.owner), None
-
-    def held(self):
-        return list(self.owner)
-
-    def after(self, held, action, key, *new):
-        content = list(held)
-        action(content, key, *new)
-        return content
-
-    def put(self, value):
-        self.owner[:] = value
-
-    def plan(self, plan, live_of, before, new):
-        plan.add("list-content", self.owner, before, list(map(live_of, new)))

@@ -1,0 +1,241 @@
+"""What running statements change besides what they bind: a patch that does not go live leaves no trace of it.
+
+What a statement calls may count, list and remember: a base's ``__init_subclass__``, a decorator, a constructor. Before
+anything is run, what that can reach is noted: items of containers, attributes, global variables. If the patch is
+refused or its commit fails, they get back what they held.
+
+Other threads may change the same things meanwhile. Only if none of them has had the GIL is a difference surely the
+statements' own. Else what is another is left, and said.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any
+
+from ..._loaded import is_installed
+from ..frameworks import entries, stores
+from ..frameworks.entries import Entries
+from ..journal.places import MISSING, ClassAttribute, Item, Place, Slot
+from ..live import lookup, objects
+from ..live.code import tree
+from ..native import native
+
+# How far from what a statement names it is looked, and at how many objects and items in all.
+_DEPTH = 12
+_OBJECTS = 2_000
+_ITEMS = 50_000
+_VALUES = (str, int, float, complex, bytes, bool, type(None), tuple, frozenset)
+# How often it is looked again where another thread ran while it was.
+_ATTEMPTS = 3
+# What `os.environ` holds; other programs that are started get what the system has.
+_VARIABLES = os.environ._data  # type: ignore[attr-defined]
+# How many places a message names.
+_SHOWN = 5
+
+
+class Traces:
+    """What a patch's statements may change, as it was before."""
+
+    def __init__(self, transaction: Any, wanted: list[tuple[Any, Any]]) -> None:
+        self._transaction = transaction
+        # id → (container, how it is reached, its entries)
+        self._containers: dict[int, tuple[Any, str, Entries]] = {}
+        # (id of the holder, name) → (place, how it is reached, what it held)
+        self._places: dict[tuple[int, Any], tuple[Place, str, Any]] = {}
+        self._seen: set[int] = set()
+        self._items = 0
+        self._pending: list[tuple[Any, str, int]] = []
+        # What is to be undone, once everything has been run.
+        self._undoing: list[Callable[[], None]] | None = None
+        # Where other threads may have made the difference.
+        self._left: list[str] = []
+        for _ in range(_ATTEMPTS):
+            self._switches = native.thread_switches()
+            self._look(wanted)
+            if self._switches is not None and self._switches == native.thread_switches():
+                break
+
+    def _look(self, wanted: list[tuple[Any, Any]]) -> None:
+        self._containers.clear()
+        self._places.clear()
+        # What was imported stays so: there is no telling what else holds it.
+        self._seen = {id(sys.modules)}
+        self._items = 0
+        for change, outcome in wanted:
+            for namespace in change.namespaces:
+                self._note_edit(namespace, outcome.edit)
+        for change in self._transaction.files:
+            for namespace in change.namespaces:
+                for scope in change.classes:
+                    self._reach(lookup.find_class(namespace, scope), ".".join(scope), _DEPTH)
+        self._look_around()
+
+    def _note_edit(self, namespace: Any, edit: dict[str, Any]) -> None:
+        for name in (*edit["reads"], *(edit.get("registrars") or ())):
+            for one in entries.leads_to(namespace, edit, name):
+                self._reach(one, name, _DEPTH)
+
+    def _reach(self, value: Any, label: str, depth: int) -> None:
+        kind = type(value)
+        if value is MISSING or depth <= 0 or objects.is_exactly(value, *_VALUES) or id(value) in self._seen:
+            return
+        if len(self._seen) < _OBJECTS and kind is not ModuleType:
+            self._seen.add(id(value))
+            self._pending.append((value, label, depth))
+
+    def _look_around(self) -> None:
+        """The nearest first, since there is an end to it."""
+        position = 0
+        while position < len(self._pending):
+            value, label, depth = self._pending[position]
+            position += 1
+            for inner, name in self._inside(value, label):
+                self._reach(inner, name, depth - 1)
+        # They are to hold nothing alive that the program lets go.
+        self._pending.clear()
+
+    def _inside(self, value: Any, label: str) -> Iterator[tuple[Any, str]]:
+        if stores.is_a(value, FunctionType):
+            yield from self._of_function(value, label)
+        elif objects.is_exactly(value, MethodType, staticmethod, classmethod):
+            yield value.__func__, label
+            yield getattr(value, "__self__", None), label.rpartition(".")[0] or label
+        elif stores.is_a(value, property):
+            yield from ((one, label) for one in (value.fget, value.fset, value.fdel))
+        elif stores.is_a(value, partial):
+            yield from ((one, label) for one in (value.func, *value.args, *value.keywords.values()))
+        elif stores.kind_of(value) is not None:
+            yield from self._of_container(value, label)
+        elif objects.is_class(value):
+            yield from self._of_class(value, label)
+        elif not stores.is_a(value, type):
+            yield from self._of_object(value, label)
+
+    def _of_function(self, function: FunctionType, label: str) -> Iterator[tuple[Any, str]]:
+        yield from ((one, label) for one in entries.cells(function))
+        yield from ((one, label) for one in function.__defaults__ or ())
+        yield objects.attributes(function).get("__wrapped__"), label
+        members = function.__globals__
+        if not _is_of_project(members):
+            return
+        names = {name for code in tree(function.__code__) for name in code.co_names}
+        for name in names:
+            held = self._note_item(members, name, name)
+            if not objects.is_module(held):
+                yield held, name
+            elif _is_of_project(objects.attributes(held)):
+                for inner in names:
+                    yield self._note_item(objects.attributes(held), inner, f"{name}.{inner}"), f"{name}.{inner}"
+            else:
+                for inner in names & objects.attributes(held).keys():
+                    yield objects.attributes(held)[inner], f"{name}.{inner}"
+
+    def _of_container(self, container: Any, label: str) -> Iterator[tuple[Any, str]]:
+        count = stores.size(container)
+        self._items += count
+        if count > entries.LIMIT or self._items > _ITEMS:
+            return
+        held = stores.entries(container)
+        self._containers[id(container)] = (container, label, held)
+        yield from ((one, f"{label}[…]") for _, one in held)
+
+    def _of_class(self, cls: type, label: str) -> Iterator[tuple[Any, str]]:
+        yield type(cls), label
+        for base in objects.order(cls):
+            if native.is_made_in_python(base):
+                for name in list(objects.members(base)):
+                    yield self._note(ClassAttribute(base, name), f"{base.__name__}.{name}"), f"{base.__name__}.{name}"
+
+    def _of_object(self, value: Any, label: str) -> Iterator[tuple[Any, str]]:
+        kind = type(value)
+        if native.is_made_in_python(kind):
+            yield kind, kind.__name__
+        own = objects.dictionary(value)
+        for name in list(own) if own is not None else ():
+            yield self._note_item(own, name, f"{label}.{name}"), f"{label}.{name}"
+        for cls in objects.order(kind)[:-1]:
+            for name, member in objects.members(cls).items():
+                if type(member) is MemberDescriptorType and native.is_made_in_python(cls):
+                    yield self._note(Slot(value, name, member), f"{label}.{name}"), f"{label}.{name}"
+
+    def _note_item(self, members: Any, name: Any, label: str) -> Any:
+        return self._note(Item(members, name, members), label)
+
+    def _note(self, place: Place, label: str) -> Any:
+        held = place.held()
+        self._places.setdefault(place.identity(), (place, label, held))
+        return held
+
+    def end(self) -> None:
+        """Everything has been run: what is another now is what it did, if no other thread has run."""
+        if self._undoing is not None:
+            return
+        undoing: list[Callable[[], None]] = []
+        labels: list[str] = []
+        for container, label, before in self._containers.values():
+            now = stores.entries(container)
+            if not entries.same(before, now):
+                if container is _VARIABLES:
+                    undoing.append(partial(_tell_system, before, now))
+                undoing.append(partial(stores.exchange, container, partial(_without_traces, before, now)))
+                labels.append(label)
+        for place, label, before in self._places.values():
+            now = place.held()
+            if now is not before:
+                undoing.append(partial(_put_back, place, before, now))
+                labels.append(label)
+        self._containers.clear()
+        self._places.clear()
+        self._undoing = undoing
+        if undoing and (self._switches is None or self._switches != native.thread_switches()):
+            self._undoing = []
+            self._left = sorted(set(labels))
+
+    def undo(self) -> None:
+        """What was run for a patch that does not go live has not been."""
+        self.end()
+        while self._undoing:
+            self._undoing.pop()()
+        if self._left:
+            shown = ", ".join(self._left[:_SHOWN]) + (" and more" if len(self._left) > _SHOWN else "")
+            self._transaction.say_afterwards(
+                "HS0111",
+                f"what was run for the refused patch may have changed {shown}: other threads ran meanwhile, so that it "
+                "was left as it is",
+            )
+            self._left = []
+
+
+def _is_of_project(members: Any) -> bool:
+    path = members.get("__file__")
+    return type(path) is not str or not is_installed(path)
+
+
+def _without_traces(before: Entries, after: Entries, held: Entries) -> Entries:
+    """What a container holds without what came, and with what went, while it held first one thing and then another."""
+    if entries.same(after, held):
+        return before
+    came, went = entries.without(after, before), entries.without(before, after)
+    extra = entries.without(held, before)
+    missing = entries.without(before, held)
+    still_there = entries.without(extra, entries.without(extra, came))
+    still_gone = entries.without(missing, entries.without(missing, went))
+    return entries.with_others(held, still_there, still_gone)
+
+
+def _tell_system(before: Entries, after: Entries) -> None:
+    """The system has the environment's variables too."""
+    former: dict[Any, Any] = dict(before)
+    for name, _ in entries.without(after, before):
+        if name not in former:
+            os.unsetenv(name)
+    for name, value in entries.without(before, after):
+        os.putenv(name, value)
+
+
+def _put_back(place: Place, before: Any, after: Any) -> None:
+    if place.held() is after:
+        place.put(before)
