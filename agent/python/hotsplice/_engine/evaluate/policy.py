@@ -367,7 +367,7 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
         return atoms == atoms2 and (objects == objects2 or (loosely and len(objects) == len(objects2)))
     found = sort(one)
     if found is Sort.RECORD:
-        return equal(attributes(one), attributes(other), loosely, depth + 1)
+        return equal(_given(one), _given(other), loosely, depth + 1)
     if found is not Sort.VALUE and not _is_plain(kind):
         return loosely
     if _is_frozen(kind):
@@ -381,6 +381,18 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
         return bool(one == other) or (kind is float and one != one and other != other)
     except Exception:
         return False
+
+
+def _given(value: Any) -> dict[str, Any]:
+    """What is stored in an object, but for what it remembers of what it has computed: `cached_property`."""
+    kind = type(value)
+    return {name: one for name, one in attributes(value).items() if not _remembers(kind, name)}
+
+
+def _remembers(kind: type, name: str) -> bool:
+    where = _found(kind, name)
+    member = type(where.__dict__[name]) if where is not None else MemberDescriptorType
+    return member not in _PLAIN_TYPES and _found(member, "__get__") is not None and _found(member, "__set__") is None
 
 
 def _is_plain(kind: type) -> bool:

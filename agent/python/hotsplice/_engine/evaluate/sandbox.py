@@ -17,6 +17,9 @@ from ..native import native
 from . import class_reads, reduction
 from .other_thread import check_bound, check_target, values_before
 
+# What looks for the module that calls it finds one. An excerpt has a name of its own: it is no execution of the module.
+_AS_MODULE = compile("run()", "<hotsplice>", "exec", dont_inherit=True)
+
 
 class Shadow:
     """A copy of a live namespace to run statements in."""
@@ -106,7 +109,7 @@ def run_in_module(excerpt, shadow, reduced=None):
     code = _compiled(excerpt, shadow, reduced)
     shadow.globals.pop("__annotate__", None)
     before = values_before(code, shadow.globals)
-    guarded(lambda: exec(code, shadow.globals), shadow, is_foreseen=True)
+    _run(lambda: exec(code, shadow.globals), shadow)
     if before:
         check_bound(before, shadow.globals, join(excerpt))
     if "__annotate__" in shadow.globals:
@@ -123,9 +126,9 @@ def run_in_class(excerpt, scope, owner, shadow, reduced=None):
         seen = shadow.classes[tuple(scope)] = shadow.patched_classes[id(owner)] = ClassNamespace(owner)
     closure = tuple(_class_cell(name, owner) for name in code.co_freevars)
     if closure:
-        guarded(lambda: exec(code, shadow.globals, seen, closure=closure), shadow, is_foreseen=True)
+        _run(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)
     else:
-        guarded(lambda: exec(code, shadow.globals, seen), shadow, is_foreseen=True)
+        _run(lambda: exec(code, shadow.globals, seen), shadow)
     cell = seen.pop("__classcell__", None)
     if cell is not None:
         cell.cell_contents = owner
@@ -133,6 +136,11 @@ def run_in_class(excerpt, scope, owner, shadow, reduced=None):
     if "__annotate_func__" in seen:
         seen.annotates.append(seen.pop("__annotate_func__"))
     return seen
+
+
+def _run(action, shadow):
+    around = {"__name__": shadow.module.__name__, "run": action}
+    guarded(lambda: exec(_AS_MODULE, around), shadow, is_foreseen=True)
 
 
 def _class_cell(name, owner):

@@ -277,7 +277,7 @@ class LiveClasses:
             known = self._builtins.__dict__ if isinstance(self._builtins, ModuleType) else self._builtins
             names["__builtins__"] = self._given = {**known, "__build_class__": self._build_class}
 
-    def _build_class(self, body: Any, name: str, *bases: Any, **keywords: Any) -> Any:
+    def _build_class(self, body: Any, name: str, /, *bases: Any, **keywords: Any) -> Any:
         hook = self._new_hook(bases)
         if hook is None or "metaclass" in keywords:
             return builtins.__build_class__(body, name, *bases, **keywords)

@@ -22,6 +22,7 @@ Each module here knows one framework, and is imported only when the program has 
     The same, for what depends on which classes are edited; what can't be followed is reported (see ``Observed``).
 """
 
+import ast
 import sys
 from functools import partial
 from types import FunctionType
@@ -39,6 +40,8 @@ _KNOWN: dict[str, str | tuple[str, ...]] = {
     "sqlalchemy": "sqlalchemy.orm.decl_api",
     "marshmallow": "marshmallow.schema",
     "django": "django.urls",
+    "django_settings": "django.conf",
+    "django_admin": "django.contrib.admin.sites",
     "click": "click",
     "typer": "typer.main",
     "celery": "celery._state",
@@ -163,13 +166,22 @@ class LiveOf:
             for unit in (*change.units, *change.moves)
         }
         self._namespaces = {id(namespace.globals) for change in transaction.files for namespace in change.namespaces}
+        self._texts = {
+            namespace.name: (namespace.filename, change)
+            for change in transaction.files
+            for namespace in change.namespaces
+        }
+        # Module's name → its classes' lines in the new text, by qualified name
+        self._classes = {}
 
     def __call__(self, value):
         return self._live.get(id(value), value)
 
     def place(self, value):
-        """File and line of a function in the new text."""
+        """File and line of a function or class in the new text."""
         function = objects.wrapped(value)
+        if objects.is_class(function):
+            return self._place_of_class(function)
         if type(function) is not FunctionType:
             return "", 0
         code = function.__code__
@@ -177,6 +189,31 @@ class LiveOf:
         is_live = id(function.__globals__) in self._namespaces
         line = code.co_firstlineno
         return code.co_filename, self._lines.get((code.co_filename, line), line) if is_live else line
+
+    def _place_of_class(self, cls):
+        filename, change = self._texts.get(cls.__module__, ("", None))
+        if change is None:
+            return "", 0
+        if cls.__module__ not in self._classes:
+            self._classes[cls.__module__] = _lines_of_classes(change.text)
+        line = self._classes[cls.__module__].get(cls.__qualname__)
+        return ("", 0) if line is None else (filename, line)
+
+
+def _lines_of_classes(text):
+    try:
+        pending = [("", ast.parse(text.removeprefix("\ufeff")))]
+    except (SyntaxError, ValueError):
+        return {}
+    found = {}
+    for around, node in pending:
+        for one in ast.iter_child_nodes(node):
+            name = f"{around}{one.name}" if isinstance(one, ast.ClassDef) else ""
+            if name:
+                found[name] = one.lineno
+            if not isinstance(one, (ast.expr, ast.FunctionDef, ast.AsyncFunctionDef)):
+                pending.append((f"{name}." if name else around, one))
+    return found
 
 
 def registers_anew(edit):

@@ -7,6 +7,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ..live import lookup, objects
+from ..native import native
 from . import stores
 
 # Longer ones are left alone: a registry of functions is short.
@@ -140,8 +141,8 @@ def _inside(value: Any) -> Any:
 
 def reaches(value: Any, wanted: set[int], beside: Any = (), depth: int = _DEPTH) -> bool:
     """Whether a value is, or holds, one of the objects with these ids; what is ``beside`` it holds others too."""
-    if id(value) in wanted or (type(value) is int and value in wanted):
-        # Some registries know functions by their ids.
+    if id(value) in wanted or id(type(value)) in wanted or (type(value) is int and value in wanted):
+        # Some registries have objects of classes, or know functions by their ids.
         return True
     if depth == 0 or id(value) in beside:
         return False
@@ -149,9 +150,12 @@ def reaches(value: Any, wanted: set[int], beside: Any = (), depth: int = _DEPTH)
 
 
 def function(value: Any) -> Any:
-    """The function that an entry is about, or the class where there is none."""
+    """The function that an entry is about, or the class where there is none: one that it holds, or its own."""
     found = _first(value, FunctionType, _DEPTH)
-    return found if found is not None else _first(value, type, _DEPTH)
+    found = found if found is not None else _first(value, type, _DEPTH)
+    if found is None and objects.is_class(type(value)) and not objects.is_exactly(value, *_VALUES, *_GATHERING):
+        return type(value) if native.is_made_in_python(type(value)) else None
+    return found
 
 
 def _first(value: Any, kind: type, depth: int) -> Any:

@@ -313,7 +313,9 @@ def has_own_class(value):
     if not cls.__flags__ & _HEAP_TYPE or "." in name:
         return False
     module = sys.modules.get(cls.__dict__.get("__module__"))
-    return objects.is_module(module) and module.__dict__.get(name) is not cls
+    held = module.__dict__.get(name) if objects.is_module(module) else cls
+    # The module has another version of it while a patch is made.
+    return held is not cls and not (is_class(held) and held.__qualname__ == name)
 
 
 def sharing(functions, namespace):

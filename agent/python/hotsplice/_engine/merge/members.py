@@ -32,6 +32,9 @@ def take(merger: Any, outcome: Any) -> None:
         return
     if bindings.is_statement(edit):
         items.take(merger, outcome, owner)
+        bound = merger.shadow.classes.get(scope, {})
+        names = [lookup.mangled(name, scope) for name in edit["binds"]]
+        merger.world.give(owner, {name: bound[name] for name in names if name in bound})
         return
     seen = run_in_class(edit["run"], scope, owner, merger.shadow)
     names = [lookup.mangled(name, scope) for name in edit["binds"]]
