@@ -89,6 +89,8 @@ class Containers:
         for name in edit["reads"]:
             for one in entries.leads_to(namespace, edit, name)[:1]:
                 self._note(one, 2)
+                for container in registries_of(one) if stores.is_a(one, FunctionType) else ():
+                    self._note(container, 1)
         is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived")
         if is_class or registers_anew(edit):
             used: set[int] = set()

@@ -3,19 +3,21 @@
 import copy
 import weakref
 from functools import partial
+from types import FunctionType
 
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.apps import AppConfig, apps
-from django.conf import settings
-from django.db.models import Model
+from django.db.models import Model, QuerySet
+from django.db.models.manager import BaseManager
 from django.dispatch import Signal
 from django.urls import URLResolver, clear_url_caches
+from django.views import View
 
 from ..live.lookup import with_subclasses
 from ..native import native
 
 # What a resolver computed from its table: what `cached_property` keeps in it, and what its constructor sets.
 _COMPUTED = ("urlconf_module", "url_patterns")
-_READ_AT_START = {"INSTALLED_APPS", "MIDDLEWARE", "DATABASES", "CACHES", "LOGGING", "ROOT_URLCONF", "TEMPLATES"}
 _COLLECTED = ("_reverse_dict", "_namespace_dict", "_app_dict", "_callback_strs")
 
 
@@ -59,13 +61,7 @@ def _receiver(entry):
 
 
 def observe(patch):
-    """Settings are copied when the program asks for the first; models are what they were when they were registered."""
-    module = getattr(settings._wrapped, "SETTINGS_MODULE", None) if settings.configured else None
-    for name_of_module, namespace, name, outcome in patch.bindings():
-        if name_of_module == module and name.isupper():
-            patch.after(partial(_set, namespace, name))
-            if name in _READ_AT_START:
-                outcome.caveat("HS0403", f"Django read {name} when it started: start the process again to have it")
+    """Models are what they were when they were registered; views, managers and URL tables took from classes."""
     for _, outcomes in patch.classes_below(AppConfig):
         for outcome in outcomes:
             if "ready" in outcome.edit["binds"] and apps.ready:
@@ -83,13 +79,56 @@ def observe(patch):
                     f"{cls.__name__} is registered with the fields and options that it had: start the process again, "
                     "and migrate, to have others",
                 )
+    edited = {below for cls, _ in patch.classes_below(View) for below in with_subclasses(cls)}
+    if edited and not patch.is_of_bodies():
+        patch.after(partial(_look_at_views_again, {cls: dict(cls.dispatch.__dict__) for cls in edited}))
+    querysets = {below for cls, _ in patch.classes_below(QuerySet) for below in with_subclasses(cls)}
+    if querysets and not patch.is_of_bodies():
+        patch.after(partial(_give_managers, {cls: set(_offered(cls)) for cls in querysets}))
+    for _, namespace, name, _ in patch.bindings():
+        if name == "app_name":
+            patch.after(partial(_name_again, namespace, namespace.get(name)))
 
 
-def _set(namespace, name):
-    if name in namespace:
-        setattr(settings, name, namespace[name])
-    else:
-        delattr(settings, name)
+def _look_at_views_again(before):
+    """What `as_view` took from a class: its docstring, and what decorators left on `dispatch`."""
+    for view in native.objects_of_type(FunctionType):
+        cls = vars(view).get("view_class")
+        if cls not in before:
+            continue
+        view.__doc__ = cls.__doc__
+        for name, value in before[cls].items():
+            if vars(view).get(name) is value:
+                del vars(view)[name]
+        vars(view).update(cls.dispatch.__dict__)
+        if cls.view_is_async and not iscoroutinefunction(view):
+            markcoroutinefunction(view)
+
+
+def _offered(queryset):
+    return BaseManager._get_queryset_methods(queryset)
+
+
+def _give_managers(before):
+    """A manager that was made from a query set has a method for each public one of that."""
+    for manager in with_subclasses(BaseManager):
+        queryset = manager.__dict__.get("_queryset_class")
+        for name in before.get(queryset, ()):
+            if name not in _offered(queryset) and getattr(manager.__dict__.get(name), "__wrapped__", None) is not None:
+                delattr(manager, name)
+        if queryset in before:
+            for name, method in manager._get_queryset_methods(queryset).items():
+                setattr(manager, name, method)
+
+
+def _name_again(namespace, former):
+    """`include` took the name of an application, and of its namespace, from the module."""
+    name = namespace.get("app_name")
+    for resolver in native.objects_of_type(*with_subclasses(URLResolver)):
+        if getattr(resolver.urlconf_name, "__dict__", None) is namespace:
+            resolver.namespace = name if resolver.namespace in (None, former) else resolver.namespace
+            resolver.app_name = name
+    _read_urls_again()
 
 
 def follow(edits, functions):

@@ -48,6 +48,15 @@ class Observed:
                 if edit["what"] == "function" and "<locals>" not in edit["scope"]:
                     yield outcome, list(self._named(change, (*edit["registrars"], *edit["reads"])))
 
+    def decorated(self) -> Iterator[tuple[Any, list[Any]]]:
+        """Edits of a module's functions whose decorators run again, with the namespaces that have them."""
+        for change in self._transaction.files:
+            for outcome in change.outcomes:
+                edit = outcome.edit
+                is_again = edit["change"] == "changed" and (edit["kind"] == "replaced" or "decorators" in edit["parts"])
+                if edit["what"] == "function" and not edit["scope"] and is_again:
+                    yield outcome, [namespace.globals for namespace in change.namespaces]
+
     def functions(self) -> Iterator[tuple[Any, set[int]]]:
         """Edits of functions, with the ids of the live ones."""
         for change in self._transaction.files:

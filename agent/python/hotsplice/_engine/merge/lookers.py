@@ -29,6 +29,12 @@ _PLAIN_METACLASSES = (type, abc.ABCMeta)
 # Metaclasses and bases that look at fields only, or at what their own decorators made of methods, and that keep a list
 # of the classes that they made.
 _OF_FIELDS = ("django.db.models", "sqlalchemy.orm", "sqlalchemy.ext", "pydantic")
+# Metaclasses, hooks and decorators of libraries that look at nothing in a class, or only in order to warn.
+_LOOK_AWAY = {
+    ("django.contrib.admin.decorators", "register"),
+    ("django.contrib.admin.options", "ModelAdmin.__init_subclass__"),
+    ("django.forms.widgets", "MediaDefiningClass"),
+}
 
 
 def is_seen(merger: Any, owner: type, scope: tuple[str, ...], edit: dict[str, Any]) -> bool:
@@ -80,7 +86,7 @@ def of_class(merger: Any, owner: type, scope: tuple[str, ...]) -> set[str]:
         seen |= _fields_or_all(type(owner))
     for base in owner.__mro__[1:]:
         hook = base.__dict__.get("__init_subclass__")
-        if isinstance(hook, classmethod) and isinstance(hook.__func__, FunctionType):
+        if isinstance(hook, classmethod) and type(hook.__func__) is FunctionType and not _looks_away(hook.__func__):
             # `string.Template` makes its pattern of them.
             seen |= _fields_or_all(base) if not _is_standard(base) else _of_standard(base)
     for decorator in decorators(merger, scope):
@@ -107,7 +113,11 @@ def _has_metaclass(owner: type) -> bool:
     """Whether code of the program or of a library made the class."""
     meta = type(owner)
     is_plain = meta in _PLAIN_METACLASSES or isinstance(owner, enum.EnumMeta) or meta.__module__ == "typing"
-    return not is_plain
+    return not is_plain and not _looks_away(meta)
+
+
+def _looks_away(looker: object) -> bool:
+    return (getattr(looker, "__module__", None), getattr(looker, "__qualname__", None)) in _LOOK_AWAY
 
 
 def _fields_or_all(looker: type) -> set[str]:
@@ -134,7 +144,7 @@ def _of_decorator(decorator: object) -> set[str]:
         decorator = decorator.func
     if any(decorator is one for one in (dataclasses.dataclass, functools.total_ordering)):
         return {FIELDS, SPECIAL}
-    return set() if _is_standard(decorator) else {FIELDS, METHODS}
+    return set() if _is_standard(decorator) or _looks_away(decorator) else {FIELDS, METHODS}
 
 
 def decorators(merger: Any, scope: tuple[str, ...]) -> list[object]:
