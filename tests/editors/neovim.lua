@@ -1,23 +1,10 @@
 -- What a user of Neovim does, in a real one: run by tests/tests/editors.rs in the folder of app.py, whose process writes
 -- what greet() gives into the file `answer`.
 
-vim.opt.runtimepath:prepend(vim.env.HOTSPLICE_NVIM_PLUGIN)
--- Where a distribution keeps the parsers of help and Markdown, if Neovim was moved.
-vim.opt.runtimepath:append(vim.fs.normalize(vim.env.VIMRUNTIME .. '/../../../lib/nvim'))
-vim.cmd.runtime({ 'plugin/hotsplice.lua', bang = true })
-vim.o.swapfile = false
-local hotsplice = require('hotsplice')
-hotsplice.setup({ cmd = { vim.env.HOTSPLICE_PROGRAM, 'lsp' } })
-
-local function wait(what, holds)
-  if not vim.wait(30000, holds, 20) then
-    error('waited in vain for ' .. what .. '\n' .. vim.inspect(hotsplice.status) .. '\n' .. vim.fn.execute('messages'))
-  end
-end
-
-local function answer()
-  return (vim.fn.readfile('answer')[1])
-end
+local common = dofile(vim.fs.dirname(debug.getinfo(1, 'S').source:sub(2)) .. '/common.lua')
+local hotsplice, wait, answer = common.hotsplice, common.wait, common.answer
+common.setup()
+vim.o.signcolumn = 'yes'
 
 local function signs()
   local namespace = vim.api.nvim_get_namespaces().hotsplice
@@ -26,7 +13,7 @@ local function signs()
     local text = table.concat(vim.tbl_map(function(part)
       return part[1]
     end, mark[4].virt_text))
-    table.insert(shown, mark[2] + 1 .. vim.trim(mark[4].sign_text) .. text)
+    table.insert(shown, mark[2] + 1 .. vim.trim(mark[4].sign_text or '') .. text)
   end
   return table.concat(shown, '\n')
 end
@@ -181,8 +168,42 @@ local steps = {
       return vim.fn.execute('messages'):find('HS0015', 1, true) ~= nil
     end)
   end,
-  ['9 a process that ends vanishes'] = function()
+  ['9 what is said moves no text'] = function()
     vim.cmd.edit('app.py')
+    vim.o.signcolumn = 'auto'
+    local function column()
+      vim.cmd.redraw()
+      return vim.fn.getwininfo(vim.api.nvim_get_current_win())[1].textoff
+    end
+    hotsplice.refresh()
+    wait('what is live', shows('● live'))
+    wait('the end of the signs', function()
+      return column() == 0
+    end)
+    vim.fn.setline(4, "    return 'calm'")
+    vim.api.nvim_exec_autocmds('TextChanged', { buffer = 0 })
+    wait('that it is edited', shows('○ edited'))
+    assert(column() == 0, column())
+    vim.o.signcolumn = 'yes'
+  end,
+  ['A the menu has nothing that can not be chosen'] = function()
+    vim.fn.setline(4, "    return 'calm' + (")
+    local params = { textDocument = vim.lsp.util.make_text_document_params(0), context = { diagnostics = {} } }
+    params.range = { start = { line = 3, character = 0 }, ['end'] = { line = 3, character = 0 } }
+    local offered
+    hotsplice.request('textDocument/codeAction', params, function(actions)
+      offered = actions
+    end, 0)
+    wait('the menu', function()
+      return offered ~= nil
+    end)
+    for _, action in ipairs(offered) do
+      assert(action.disabled == nil, vim.inspect(action))
+    end
+    assert(#offered > 0)
+    vim.fn.setline(4, "    return 'calm'")
+  end,
+  ['B a process that ends vanishes'] = function()
     vim.uv.kill(hotsplice.status.sessions[1].pid, 'sigkill')
     wait('the end of the session', function()
       return #hotsplice.status.sessions == 0
@@ -193,14 +214,4 @@ local steps = {
   end,
 }
 
-local names = vim.tbl_keys(steps)
-table.sort(names)
-for _, name in ipairs(names) do
-  local succeeded, problem = pcall(steps[name])
-  io.stdout:write((succeeded and 'ok ' or 'FAILED ') .. name .. '\n')
-  if not succeeded then
-    io.stdout:write(tostring(problem) .. '\n')
-    vim.cmd('cquit 1')
-  end
-end
-vim.cmd('qall!')
+common.run_all(steps)

@@ -1,21 +1,14 @@
 -- How a user of Neovim answers calls that are held: run by tests/tests/editors.rs in the folder of app.py, whose process writes
 -- what evaluate() gives into the file `answer`.
 
-vim.opt.runtimepath:prepend(vim.env.HOTSPLICE_NVIM_PLUGIN)
-vim.cmd.runtime({ 'plugin/hotsplice.lua', bang = true })
-vim.o.swapfile = false
-local hotsplice = require('hotsplice')
-hotsplice.setup({ cmd = { vim.env.HOTSPLICE_PROGRAM, 'lsp' } })
-
-local function wait(what, holds)
-  if not vim.wait(30000, holds, 20) then
-    error('waited in vain for ' .. what .. '\n' .. vim.inspect(hotsplice.status) .. '\n' .. vim.fn.execute('messages'))
-  end
-end
+local common = dofile(vim.fs.dirname(debug.getinfo(1, 'S').source:sub(2)) .. '/common.lua')
+local hotsplice, wait = common.hotsplice, common.wait
+common.setup()
+vim.o.signcolumn = 'yes'
 
 local function wait_answer(wanted)
   wait('the answer ' .. wanted, function()
-    return vim.fn.filereadable('answer') == 1 and vim.fn.readfile('answer')[1] == wanted
+    return common.answer() == wanted
   end)
 end
 
@@ -153,14 +146,4 @@ local steps = {
   end,
 }
 
-local names = vim.tbl_keys(steps)
-table.sort(names)
-for _, name in ipairs(names) do
-  local succeeded, problem = pcall(steps[name])
-  io.stdout:write((succeeded and 'ok ' or 'FAILED ') .. name .. '\n')
-  if not succeeded then
-    io.stdout:write(tostring(problem) .. '\n')
-    vim.cmd('cquit 1')
-  end
-end
-vim.cmd('qall!')
+common.run_all(steps)

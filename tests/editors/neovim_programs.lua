@@ -1,18 +1,10 @@
 -- How a user of Neovim mends programs whose calls are held: run by tests/tests/failed_programs.rs in their folder. What is wrong in
 -- each is `/ 0`.
 
-vim.opt.runtimepath:prepend(vim.env.HOTSPLICE_NVIM_PLUGIN)
-vim.cmd.runtime({ 'plugin/hotsplice.lua', bang = true })
-vim.o.swapfile = false
+local common = dofile(vim.fs.dirname(debug.getinfo(1, 'S').source:sub(2)) .. '/common.lua')
+local hotsplice, wait = common.hotsplice, common.wait
+common.setup()
 vim.o.hidden = true
-local hotsplice = require('hotsplice')
-hotsplice.setup({ cmd = { vim.env.HOTSPLICE_PROGRAM, 'lsp' } })
-
-local function wait(what, holds)
-  if not vim.wait(40000, holds, 20) then
-    error('waited in vain for ' .. what .. '\n' .. vim.inspect(hotsplice.status) .. '\n' .. vim.fn.execute('messages'))
-  end
-end
 
 --- What is held in the buffer's file, if anything.
 local function held(file)
@@ -51,12 +43,4 @@ local function mend(file)
   end
 end
 
-for _, file in ipairs(vim.split(vim.env.HOTSPLICE_TEST_PROGRAMS, ' ')) do
-  local succeeded, problem = pcall(mend, file)
-  io.stdout:write((succeeded and 'ok ' or 'FAILED ') .. file .. '\n')
-  if not succeeded then
-    io.stdout:write(tostring(problem) .. '\n')
-    vim.cmd('cquit 1')
-  end
-end
-vim.cmd('qall!')
+common.run(vim.split(vim.env.HOTSPLICE_TEST_PROGRAMS, ' '), mend)

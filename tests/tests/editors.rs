@@ -65,7 +65,7 @@ fn editor(workspace: &Workspace, program: &std::path::Path) -> Command {
 #[test]
 fn neovim_does_what_its_users_do() {
     for nvim in find_all("nvim", "HOTSPLICE_NVIM") {
-        for (steps, count) in [("neovim.lua", 9), ("neovim_enable.lua", 1)] {
+        for (steps, count) in [("neovim.lua", 11), ("neovim_enable.lua", 1)] {
             let workspace = Workspace::new();
             let _program = start(&workspace);
             let mut command = editor(&workspace, &nvim);

@@ -21,9 +21,17 @@ local kinds = {
   refused = { urgency = 4, sign = '▲', highlight = 'HotspliceRefused' },
 }
 
+--- Whether a sign moves no text: where its column comes and goes with signs, the end of the line says it all.
+local function has_room(buffer)
+  return vim.iter(vim.fn.win_findbuf(buffer)):all(function(window)
+    local column = vim.wo[window].signcolumn
+    return vim.startswith(column, 'yes') or (column == 'number' and vim.wo[window].number)
+  end)
+end
+
 local function draw(buffer, lenses)
   vim.api.nvim_buf_clear_namespace(buffer, namespace, 0, -1)
-  local lines = {}
+  local lines, with_signs = {}, has_room(buffer)
   for _, lens in ipairs(lenses or {}) do
     local line = lens.range.start.line
     -- Others are only there to be chosen.
@@ -41,8 +49,8 @@ local function draw(buffer, lenses)
     end
     -- The text may be shorter by now; the next answer puts that right.
     pcall(vim.api.nvim_buf_set_extmark, buffer, namespace, line, 0, {
-      sign_text = urgent.sign,
-      sign_hl_group = urgent.highlight,
+      sign_text = with_signs and urgent.sign or nil,
+      sign_hl_group = with_signs and urgent.highlight or nil,
       virt_text = text,
       hl_mode = 'combine',
     })
