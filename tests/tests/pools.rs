@@ -80,6 +80,8 @@ fn command(workspace: &Workspace, python: &Python, installed: &Path, arguments: 
     let site = packages::as_installed(installed, workspace.registry().parent().expect("a folder"));
     let mut command = workspace.hotsplice();
     command.args(["run", "--"]).arg(&python.path).args(arguments).env("PYTHONPATH", site);
+    // What is saved within a second of the time before has the same compiled code, by Python's own rules.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 
@@ -133,33 +135,87 @@ fn what_multiprocessing_forks_runs_what_is_live() {
     }
 }
 
+/// A server of `work.py`'s words.
+struct Server {
+    name: String,
+    workspace: Workspace,
+    program: Program,
+    socket: std::path::PathBuf,
+}
+
+impl Server {
+    /// `{socket}` in an argument is where it is to listen.
+    fn start(python: &Python, installed: &Path, app: &str, arguments: &[&str]) -> Self {
+        let workspace = Workspace::new();
+        workspace.write("work.py", WORK);
+        workspace.write("app.py", app);
+        let socket = workspace.path().join("sock");
+        let at = socket.display().to_string();
+        let arguments: Vec<String> = arguments.iter().map(|argument| argument.replace("{socket}", &at)).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let program = Program::start(command(&workspace, python, installed, &arguments));
+        let server = Self { name: format!("Python {}", python.name()), workspace, program, socket };
+        assert_eq!(server.answer().0, "old", "{}: {}", server.name, server.program.errors_so_far());
+        server
+    }
+
+    fn answer(&self) -> Answer {
+        wait_for("an answer", || get(&self.socket))
+    }
+
+    /// Who answers, once as many have as there are.
+    fn workers(&self, count: usize) -> BTreeSet<u32> {
+        let mut workers = BTreeSet::new();
+        wait_for("answers of all", || {
+            workers.insert(get(&self.socket)?.1);
+            (workers.len() == count).then(|| workers.clone())
+        })
+    }
+
+    /// All that answer run what is live, also those that come in the place of others.
+    fn assert_new(&self, workers: &BTreeSet<u32>) {
+        for _ in 0..4 {
+            assert_eq!(self.answer().0, "new", "{}", self.name);
+        }
+        workers.iter().for_each(|pid| end(*pid));
+        wait_for("an answer of a new worker", || {
+            let (word, pid) = get(&self.socket)?;
+            assert_eq!(word, "new", "{}", self.name);
+            (!workers.contains(&pid)).then_some(())
+        });
+    }
+
+    /// Saves the new word and makes it live in so many processes.
+    fn patch_saved(&self, count: usize) {
+        self.workspace.write("work.py", &WORK.replace("'old'", "'new'"));
+        let patched = self.workspace.call(&["patch", "work.py"]).expect(0).text();
+        assert_eq!(patched.matches("1 edit live").count(), count, "{}: {patched}", self.name);
+    }
+}
+
+const GUNICORN: [&str; 8] =
+    ["-m", "gunicorn", "--workers", "2", "--no-control-socket", "--bind", "unix:{socket}", "app:app"];
+
 #[test]
 fn a_worker_of_gunicorn_that_is_forked_later_runs_what_is_live() {
     for (python, installed) in able() {
-        let name = format!("Python {}", python.name());
-        let workspace = Workspace::new();
-        workspace.write("work.py", WORK);
-        workspace.write("app.py", WSGI);
-        let socket = workspace.path().join("sock");
-        let bind = format!("unix:{}", socket.display());
-        let arguments =
-            ["-m", "gunicorn", "--preload", "--workers", "2", "--no-control-socket", "--bind", &bind, "app:app"];
-        let program = Program::start(command(&workspace, python, &installed, &arguments));
-        let before = wait_for("an answer", || get(&socket));
-        assert_eq!(before.0, "old", "{name}: {}", program.errors_so_far());
+        let server = Server::start(python, &installed, WSGI, &[&GUNICORN[..], &["--preload"]].concat());
         // The one that forks, and two.
-        workspace.sessions(3);
-        patch_unsaved(&workspace);
-        for _ in 0..4 {
-            assert_eq!(wait_for("an answer", || get(&socket)).0, "new", "{name}");
-        }
-        let known: Vec<u32> = workspace.sessions(3).iter().map(|session| session.pid).collect();
-        for pid in known.iter().filter(|pid| **pid != program.pid()) {
-            end(*pid);
-        }
-        let after = wait_for("an answer of a new worker", || get(&socket).filter(|answer| !known.contains(&answer.1)));
-        assert_eq!(after.0, "new", "{name}");
-        drop(program);
+        let sessions = server.workspace.sessions(3);
+        patch_unsaved(&server.workspace);
+        let workers = sessions.iter().map(|session| session.pid).filter(|pid| *pid != server.program.pid());
+        server.assert_new(&workers.collect());
+    }
+}
+
+/// Each worker loads the application by itself: one that comes later reads what is on disk.
+#[test]
+fn workers_of_gunicorn_that_load_by_themselves_are_patched_together() {
+    for (python, installed) in able() {
+        let server = Server::start(python, &installed, WSGI, &GUNICORN);
+        let workers = server.workers(2);
+        server.patch_saved(2);
+        server.assert_new(&workers);
     }
 }
 
@@ -167,34 +223,11 @@ fn a_worker_of_gunicorn_that_is_forked_later_runs_what_is_live() {
 #[test]
 fn workers_of_uvicorn_are_patched_together() {
     for (python, installed) in able() {
-        let name = format!("Python {}", python.name());
-        let workspace = Workspace::new();
-        workspace.write("work.py", WORK);
-        workspace.write("app.py", ASGI);
-        let socket = workspace.path().join("sock");
-        let at = socket.display().to_string();
-        let arguments = ["-m", "uvicorn", "--workers", "2", "--uds", &at, "app:app"];
-        let program = Program::start(command(&workspace, python, &installed, &arguments));
-        let before = wait_for("an answer", || get(&socket));
-        assert_eq!(before.0, "old", "{name}: {}", program.errors_so_far());
-        let mut answered = BTreeSet::from([before.1]);
-        wait_for("answers of both", || {
-            answered.insert(get(&socket)?.1);
-            (answered.len() == 2).then_some(())
-        });
-        workspace.write("work.py", &WORK.replace("'old'", "'new'"));
-        let patched = workspace.call(&["patch", "work.py"]).expect(0).text();
-        assert_eq!(patched.matches("1 edit live").count(), 2, "{name}: {patched}");
-        for _ in 0..4 {
-            assert_eq!(wait_for("an answer", || get(&socket)).0, "new", "{name}");
-        }
-        end(before.1);
-        wait_for("an answer of a new worker", || {
-            let answer = get(&socket)?;
-            assert_eq!(answer.0, "new", "{name}");
-            (answer.1 != before.1).then_some(())
-        });
-        drop(program);
+        let arguments = ["-m", "uvicorn", "--workers", "2", "--uds", "{socket}", "app:app"];
+        let server = Server::start(python, &installed, ASGI, &arguments);
+        let workers = server.workers(2);
+        server.patch_saved(2);
+        server.assert_new(&workers);
     }
 }
 
