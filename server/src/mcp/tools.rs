@@ -23,7 +23,7 @@ use crate::cancel::{Cancel, CancelOnDrop};
 use crate::explanations;
 use crate::failure::Failure;
 use crate::requests::{self, Asked, Held, Listed, Selected, Selection};
-use crate::session::Session;
+use crate::session::{Session, SessionError};
 use crate::working::Working;
 
 /// How processes know whom they talk to.
@@ -114,20 +114,12 @@ impl Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<Json<Statuses>, Unserved> {
         work(context, move |_| {
-            let Selected { sessions, mut unreachable } = select(&question.selection())?;
-            let mut statuses = Vec::new();
-            for session in sessions {
-                match session.status() {
-                    Ok(status) => statuses.push(Status {
-                        session: session.entry.id.clone(),
-                        pid: session.entry.pid,
-                        patched: status.patched,
-                        running: status.running,
-                    }),
-                    Err(error) => unreachable.push(error),
-                }
-            }
-            Ok(Statuses { sessions: statuses, unreachable: reasons(&unreachable) })
+            let (sessions, unreachable) = each(&question.selection(), |session| {
+                let status = session.status()?;
+                let (session, pid) = (session.entry.id.clone(), session.entry.pid);
+                Ok(Status { session, pid, patched: status.patched, running: status.running })
+            })?;
+            Ok(Statuses { sessions, unreachable })
         })
         .await
     }
@@ -140,24 +132,20 @@ impl Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<Json<Outputs>, Unserved> {
         work(context, move |_| {
-            let Selected { sessions, mut unreachable } = select(&question.selection())?;
-            let mut outputs = Vec::new();
-            for session in sessions {
-                match session.output(OutputRequest { all: question.all }) {
-                    Ok(output) => outputs.push(Output {
-                        session: session.entry.id.clone(),
-                        pid: session.entry.pid,
-                        printed: output.printed,
-                        raised: output.raised,
-                        recorded_since: output.recorded_since,
-                        patched_at: output.patched_at,
-                        dropped: output.dropped,
-                        missing: output.missing,
-                    }),
-                    Err(error) => unreachable.push(error),
-                }
-            }
-            Ok(Outputs { sessions: outputs, unreachable: reasons(&unreachable) })
+            let (sessions, unreachable) = each(&question.selection(), |session| {
+                let output = session.output(OutputRequest { all: question.all })?;
+                Ok(Output {
+                    session: session.entry.id.clone(),
+                    pid: session.entry.pid,
+                    printed: output.printed,
+                    raised: output.raised,
+                    recorded_since: output.recorded_since,
+                    patched_at: output.patched_at,
+                    dropped: output.dropped,
+                    missing: output.missing,
+                })
+            })?;
+            Ok(Outputs { sessions, unreachable })
         })
         .await
     }
@@ -234,12 +222,7 @@ impl Tools {
         Parameters(question): Parameters<questions::Return>,
         context: RequestContext<RoleServer>,
     ) -> Result<Json<Answered>, Unserved> {
-        work(context, move |_| {
-            let held = held(question.hold.as_deref())?;
-            held.answer("return", Some(question.expression), None)?;
-            Ok(Answered { hold: held.name(), function: held.hold.function, patched: None })
-        })
-        .await
+        work(context, move |_| answer(question.hold.as_deref(), "return", Some(question.expression))).await
     }
 
     /// Let the exception of a call that is held go its way
@@ -249,12 +232,7 @@ impl Tools {
         Parameters(question): Parameters<questions::Raise>,
         context: RequestContext<RoleServer>,
     ) -> Result<Json<Answered>, Unserved> {
-        work(context, move |_| {
-            let held = held(question.hold.as_deref())?;
-            held.answer("raise", None, None)?;
-            Ok(Answered { hold: held.name(), function: held.hold.function, patched: None })
-        })
-        .await
+        work(context, move |_| answer(question.hold.as_deref(), "raise", None)).await
     }
 
     /// Look around where a call that is held failed: a command of pdb (`p total`, `up`, `args`, `w`), answered with what it prints.
@@ -336,8 +314,31 @@ fn select(selection: &Selection) -> Result<Selected, Failure> {
     requests::select(ROLE, selection)
 }
 
+/// What each process says, and why others say nothing.
+fn each<T>(
+    selection: &Selection,
+    ask: impl Fn(&Session) -> Result<T, SessionError>,
+) -> Result<(Vec<T>, Vec<String>), Failure> {
+    let Selected { sessions, mut unreachable } = select(selection)?;
+    let mut told = Vec::new();
+    for session in sessions {
+        match ask(&session) {
+            Ok(answer) => told.push(answer),
+            Err(error) => unreachable.push(error),
+        }
+    }
+    Ok((told, reasons(&unreachable)))
+}
+
 fn held(name: Option<&str>) -> Result<Held, Failure> {
     requests::held(ROLE, name).map_err(|(failure, _)| failure)
+}
+
+/// Ends what is held, without anything being patched.
+fn answer(name: Option<&str>, how: &str, value: Option<String>) -> Result<Answered, Unserved> {
+    let held = held(name)?;
+    held.answer(how, value, None)?;
+    Ok(Answered { hold: held.name(), function: held.hold.function, patched: None })
 }
 
 /// Talks to processes on a thread of its own. A call that the client gives up is cancelled: what is not live yet never will be.
