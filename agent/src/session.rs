@@ -66,6 +66,14 @@ impl Session {
     fn is_ours(&self) -> bool {
         self.entry.pid == std::process::id()
     }
+
+    /// The listener goes on where it paused.
+    fn resume(&mut self) {
+        self.thread = match std::mem::replace(&mut self.thread, Thread::Gone) {
+            Thread::Paused(state) => spawn(*state).map_or(Thread::Gone, Thread::Running),
+            other => other,
+        };
+    }
 }
 
 /// The session of this very process. What was inherited by a fork that nobody announced is left as it is.
@@ -364,10 +372,19 @@ pub fn after_fork_in_parent(py: Python<'_>) {
     if session.forks > 0 {
         return;
     }
-    session.thread = match std::mem::replace(&mut session.thread, Thread::Gone) {
-        Thread::Paused(state) => spawn(*state).map_or(Thread::Gone, Thread::Running),
-        other => other,
-    };
+    // CPython 3.13 counts the threads after this call: where there is no other, the main thread starts the listener behind it.
+    let is_counted_later = py.version_info() >= (3, 13) && py.version_info() < (3, 14) && thread_count() == Some(1);
+    if !(is_counted_later && cpython::call_soon(resume_soon)) {
+        session.resume();
+    }
+}
+
+extern "C" fn resume_soon(_: *mut std::ffi::c_void) -> std::ffi::c_int {
+    // It may have forked once more by now, or the session be over.
+    if let Some(session) = own(&mut session()).filter(|session| session.forks == 0) {
+        session.resume();
+    }
+    0
 }
 
 /// The child closes what it inherited and becomes a session of its own. Says whether it was a job that forked.
