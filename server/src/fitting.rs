@@ -19,9 +19,8 @@ pub fn misfit(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Option<String> {
 
 fn misfit_in(paths: &[PathBuf], session: &Session) -> Option<String> {
     let mut changed: HashMap<String, String> = HashMap::new();
-    for path in paths {
-        let Ok(Some(loaded)) = session.loaded(path) else { continue };
-        let Ok(text) = source_file::read(path) else { continue };
+    for (path, loaded) in session.loaded_of(paths) {
+        let Ok(text) = source_file::read(&path) else { continue };
         // One that is half written does not go live now.
         if Outline::parse(&text).is_valid() {
             changed.insert(loaded, text);

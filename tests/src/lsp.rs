@@ -173,6 +173,13 @@ impl Editor {
         }
     }
 
+    /// Those of the notifications that have come and were not waited for.
+    pub fn take(&mut self, method: &str) -> Vec<Value> {
+        let (taken, left) = self.notifications.drain(..).partition(|message| message["method"] == method);
+        self.notifications = left;
+        Vec::from(taken)
+    }
+
     /// Waits until the server knows this many sessions.
     pub fn wait_sessions(&mut self, count: usize) {
         let fits = |params: &Value| params["sessions"].as_array().is_some_and(|sessions| sessions.len() == count);

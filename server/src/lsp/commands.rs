@@ -1,5 +1,6 @@
 //! The commands that any LSP client can bind, parsed once at the door.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -346,8 +347,15 @@ pub fn patch_changed(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Vec<FileRe
         let outline = outlines::parse(sessions, path, &text);
         outline.is_valid().then(|| WantedFile { outline: Some(outline), ..WantedFile::new(path.clone(), text) })
     };
-    let is_loaded = |path: &&PathBuf| sessions.iter().any(|session| matches!(session.loaded(path), Ok(Some(_))));
-    let files: Vec<WantedFile> = paths.iter().filter(is_loaded).filter_map(read).collect();
+    // A process is not asked about what it has not loaded.
+    let mut loaded = BTreeSet::new();
+    let mut has_any = |session: &&Arc<Session>| {
+        let files = session.loaded_of(paths);
+        loaded.extend(files.iter().map(|(path, _)| path.clone()));
+        !files.is_empty()
+    };
+    let sessions: Vec<Arc<Session>> = sessions.iter().filter(|session| has_any(session)).cloned().collect();
+    let files: Vec<WantedFile> = loaded.iter().filter_map(read).collect();
     if files.is_empty() {
         return Vec::new();
     }
@@ -355,7 +363,7 @@ pub fn patch_changed(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Vec<FileRe
     let label = format!("Hot-patch {what}, changed on disk");
     let wanted =
         Wanted { label, files, options: Options::default(), dry_run: false, each: false, cancel: Cancel::default() };
-    patching::patch(sessions, &wanted)
+    patching::patch(&sessions, &wanted)
 }
 
 /// The qualified name that a position means: what the code actions offer there, a changed statement or a function rather than

@@ -1,6 +1,6 @@
 //! Verdicts as diagnostics, at the lines where the editor has them now.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Instant;
 
 use hotsplice_analysis::Outline;
@@ -14,9 +14,6 @@ use crate::patching::FileResult;
 
 /// Where every code is explained.
 const EXPLANATIONS: &str = "https://github.com/hotsplice/hotsplice/blob/main/docs/verdicts.md";
-
-/// How many calls are named.
-const NAMED: usize = 4;
 
 /// What is to be shown in open files: by file, then by session.
 #[derive(Default)]
@@ -32,6 +29,15 @@ struct Shown {
     text: Option<String>,
     /// When it came.
     since: Instant,
+    call: Call,
+}
+
+/// What is known of calls of the definition that run old code.
+#[derive(Clone, Copy, PartialEq)]
+enum Call {
+    Unseen,
+    Runs,
+    Over,
 }
 
 impl Verdicts {
@@ -53,6 +59,7 @@ impl Verdicts {
                     verdict,
                     text,
                     since: Instant::now(),
+                    call: Call::Unseen,
                 }
             }));
         }
@@ -91,36 +98,26 @@ impl Verdicts {
     /// A process was asked for the calls that run old code, at this time: what is said of others is over. Gives the files
     /// that are shown otherwise now.
     pub fn calls_have_ended(&mut self, session: &str, running: &[StillRunning], asked: Instant) -> Vec<Uri> {
-        let is_over = |known: &Shown| {
-            let verdict = &known.verdict;
+        let of_session = |known: &&mut Shown| known.session == session && known.since < asked;
+        for known in self.shown.values_mut().flatten().filter(of_session) {
+            let Shown { verdict, .. } = known;
             let same = |call: &StillRunning| call.path == verdict.path && call.definition == verdict.definition;
-            matches!(verdict.code.as_deref(), Some(codes::CALLS_STILL_INSIDE | codes::CALLS_MOVED))
-                && known.session == session
-                && known.since < asked
-                && !running.iter().any(same)
+            known.call = match (running.iter().any(same), known.call) {
+                (true, _) => Call::Runs,
+                (false, Call::Runs) => Call::Over,
+                (false, unseen) => unseen,
+            };
+        }
+        let is_over = |known: &Shown| {
+            let is_said = match known.verdict.code.as_deref() {
+                Some(codes::CALLS_STILL_INSIDE | codes::CALLS_MOVED) => known.call != Call::Runs,
+                // It may be about a call of code that is not retired, of which nobody tells when it ends.
+                Some(codes::OLD_CALL_MEETS_NEW) => known.call == Call::Over,
+                _ => false,
+            };
+            is_said && known.session == session && known.since < asked
         };
         self.drop_all(is_over)
-    }
-
-    /// A process was asked for the calls that run old code, at this time: what was to be moved, and could not, is said to stay.
-    /// Gives the files that are shown otherwise now.
-    pub fn calls_have_stayed(&mut self, session: &str, running: &[StillRunning], asked: Instant) -> Vec<Uri> {
-        let mut changed = Vec::new();
-        for (uri, shown) in &mut self.shown {
-            for known in shown.iter_mut().filter(|known| known.session == session && known.since < asked) {
-                let verdict = &mut known.verdict;
-                let of_it =
-                    running.iter().filter(|call| call.path == verdict.path && call.definition == verdict.definition);
-                if verdict.code.as_deref() == Some(codes::CALLS_MOVED)
-                    && let Some(message) = staying(of_it)
-                {
-                    verdict.code = Some(codes::CALLS_STILL_INSIDE.to_owned());
-                    verdict.message = Some(message);
-                    changed.push(uri.clone());
-                }
-            }
-        }
-        changed
     }
 
     fn drop_all(&mut self, is_over: impl Fn(&Shown) -> bool) -> Vec<Uri> {
@@ -162,19 +159,6 @@ impl Verdicts {
     pub fn all(&self) -> impl Iterator<Item = (&Uri, &Verdict)> {
         self.shown.iter().flat_map(|(uri, shown)| shown.iter().map(move |known| (uri, &known.verdict)))
     }
-}
-
-/// What is said of calls that stay on old code though they were to be moved, of all that run it; nothing if there is none.
-fn staying<'a>(running: impl Iterator<Item = &'a StillRunning>) -> Option<String> {
-    let calls: Vec<_> = running.filter(|call| !call.is_planned && call.reason.is_some()).collect();
-    let places: Vec<_> = calls.iter().map(|call| format!("{}, line {}", call.place, call.line)).take(NAMED).collect();
-    let more = calls.len() - places.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let what = if calls.len() == 1 { "call that began before still runs" } else { "calls that began before still run" };
-    let reasons: BTreeSet<_> = calls.iter().filter_map(|call| call.reason.as_deref()).collect();
-    let reasons: Vec<_> = reasons.into_iter().collect();
-    (!calls.is_empty())
-        .then(|| format!("{} {what} the old code ({}{more}): {}", calls.len(), places.join(", "), reasons.join("; ")))
 }
 
 /// How much of the user's attention a verdict is worth. An edit that only waits for another one is not what is wrong.

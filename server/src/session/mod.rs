@@ -309,6 +309,18 @@ impl Session {
         Ok(find(&files).or_else(|| self.find_place(path, &files)))
     }
 
+    /// Those of some files that it has loaded, with its names for them. It is asked once at most, and not at all where it has
+    /// loaded nothing since.
+    pub fn loaded_of(&self, paths: &[PathBuf]) -> Vec<(PathBuf, String)> {
+        // What is loaded from installed packages is no event.
+        if paths.iter().any(|path| !is_project(path) && self.known_loaded(path).is_none()) {
+            self.forget_files();
+        }
+        let is_told = self.client.is_stopped() || self.files().is_ok();
+        let known = |path: &PathBuf| Some((path.clone(), self.known_loaded(path)?));
+        if is_told { paths.iter().filter_map(known).collect() } else { Vec::new() }
+    }
+
     /// The modules that have loaded a file, as far as is known.
     pub fn known_modules(&self, path: &str) -> Vec<String> {
         let files = self.known_files().unwrap_or_default();

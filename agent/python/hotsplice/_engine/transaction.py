@@ -44,6 +44,19 @@ def _has_late_future(text, filename):
     return False
 
 
+def _shown_name(edit):
+    """What users call it: a statement by the first name that it binds, where it binds one."""
+    is_bare = edit["what"] not in ("function", "class") and edit["binds"] and not edit["scope"]
+    return edit["binds"][0] if is_bare else edit["definition"]
+
+
+def _is_patched(edit, verdict):
+    """Whether something of it is live that was not: of a definition its code, of a statement what the text says."""
+    if edit["what"] in ("function", "class"):
+        return not (edit.get("offered") and verdict == "caveat")
+    return edit["change"] in ("changed", "added") and verdict == "applied"
+
+
 class Transaction:
     def __init__(self, number, patch):
         self.number = number
@@ -329,11 +342,12 @@ class Transaction:
         now = time()
         for outcome in change.outcomes:
             edit = outcome.edit
+            name = _shown_name(edit)
             if edit["change"] == "removed":
-                file.patched.pop(edit["definition"], None)
-            elif edit["what"] in ("function", "class") and not (edit.get("offered") and outcome.verdict == "caveat"):
-                before = file.patched.get(edit["definition"])
-                file.patched[edit["definition"]] = {
+                file.patched.pop(name, None)
+            elif _is_patched(edit, outcome.verdict):
+                before = file.patched.get(name)
+                file.patched[name] = {
                     "line": edit["line"],
                     "version": before["version"] + 1 if before else 1,
                     "patched_at": now,

@@ -168,6 +168,10 @@ fn understood(mut value: Value) -> Result<Message, (Id, Error)> {
 /// Has a request answered. What of it needs no waiting is done when this returns.
 fn handle(service: &mut LspService<Backend>, request: Request, outbox: &Outbox) {
     let id = request.id().cloned();
+    // Notifications of this kind may be ignored; a request is answered.
+    if let Some(id) = id.clone().filter(|_| request.method().starts_with("$/")) {
+        return send(outbox, Response::from_error(id, Error::method_not_found()));
+    }
     let failed = move || id.clone().map(|id| Response::from_error(id, Error::internal_error()));
     let Ok(future) = std::panic::catch_unwind(AssertUnwindSafe(|| service.call(request))) else {
         return failed().into_iter().for_each(|response| send(outbox, response));
