@@ -143,6 +143,8 @@ def align(befores, afters):
     new_prints = [fingerprint(code) for code in afters]
     if len(befores) == len(afters) and sum(a != b for a, b in zip(old_prints, new_prints)) <= 1:
         return list(zip(befores, afters))
+    if not set(old_prints) & set(new_prints):
+        return list(zip(befores, afters))
     # The longest common subsequence, by the textbook's table: there are few functions of one name in a function.
     rows, columns = len(befores), len(afters)
     table = [[0] * (columns + 1) for _ in range(rows + 1)]

@@ -28,6 +28,8 @@ class LiveFile:
         self.path = path
         self.version = 0
         self.text = text
+        # The lines of the text: a patch asks for many of its parts.
+        self._lines = None
         self.trust = trust
         self.differs = list(differs)
         # How often the file had been executed when its text was taken: more since means a reload.
@@ -40,8 +42,9 @@ class LiveFile:
 
     def excerpt(self, first, last):
         """Lines of the live text, both ends included."""
-        lines = self.text.replace("\r\n", "\n").split("\n")
-        return "\n".join(lines[first - 1 : last])
+        if self._lines is None:
+            self._lines = self.text.replace("\r\n", "\n").split("\n")
+        return "\n".join(self._lines[first - 1 : last])
 
     def replace_text(self, text, label, definitions, transaction):
         if text == self.text:
@@ -50,7 +53,7 @@ class LiveFile:
             return
         self.history.insert(0, FormerVersion(self.version, self.text, label, definitions, transaction))
         del self.history[HISTORY_LIMIT:]
-        self.text = text
+        self.text, self._lines = text, None
         self.version += 1
         cells.is_replaced(self.path, text)
         self.trust = "exact"

@@ -22,14 +22,19 @@ def followers(globals, name, value):
     """
     holding = []
     installed = lookup.is_installed(str(globals.get("__file__")))
-    for path, module in lookup.loaded_modules() if installed else lookup.project_modules():
-        aliases = [alias for alias, held in list(module.__dict__.items()) if held is value]
-        if aliases and module.__dict__ is not globals:
-            holding.append((path, module.__dict__, aliases))
+    # Its own namespace may be large, and each of its names be asked for.
+    others = [
+        (path, module.__dict__)
+        for path, module in (lookup.loaded_modules() if installed else lookup.project_modules())
+        if module.__dict__ is not globals
+    ]
     prompt = _prompt()
-    aliases = [alias for alias, held in list((prompt or {}).items()) if held is value]
-    if prompt is not None and aliases and prompt is not globals:
-        holding.append((None, prompt, aliases))
+    if prompt is not None and prompt is not globals:
+        others.append((None, prompt))
+    for path, holder in others:
+        aliases = [alias for alias, held in list(holder.items()) if held is value]
+        if aliases:
+            holding.append((path, holder, aliases))
     sources, found = {(id(globals), name)}, []
     while holding:
         following = []

@@ -48,9 +48,11 @@ def _follow(change, outcome, namespace, plan, retired):
     for name in edit["scope"]:
         old, new = (next((child for child in children(one) if child.co_name == name), one) for one in (old, new))
     befores, afters = list(_lambdas(old)), list(_lambdas(new))
-    pairs = [both for before, after in align(befores, afters) for both in pair(before, after)]
+    aligned = align(befores, afters)
+    pairs = [both for before, after in aligned for both in pair(before, after)]
     live = _live(namespace, {_key(before) for before, _ in pairs})
-    complete = len(befores) == len(afters)
+    # Where one has no partner, others stand at other places now.
+    complete = len(befores) == len(afters) == len(aligned)
     former = _statements(padded, edit["scope"])
     names = {name for statement in former for name in syntax.bound(statement)}
     if edit["what"] == "assignment" and names != set(edit["binds"]):

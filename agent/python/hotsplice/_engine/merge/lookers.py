@@ -43,7 +43,11 @@ def is_seen(merger: Any, owner: type, scope: tuple[str, ...], edit: dict[str, An
     what, binds = edit["what"], edit["binds"]
     if "__slots__" in binds and inside == scope:
         return True
-    seen = of_class(merger, owner, scope)
+    # Until the commit the class is as it was: each of its edits asks for the same.
+    known = merger.class_statements.seen
+    if scope not in known:
+        known[scope] = of_class(merger, owner, scope)
+    seen = known[scope]
     if inside != scope:
         # In a class that stands in this one.
         return METHODS in seen and not _is_code_only(edit)
@@ -155,24 +159,38 @@ def decorators(merger: Any, scope: tuple[str, ...]) -> list[object]:
     ]
 
 
+class Statements:
+    """The class statements of some texts, wherever they stand in them. Each text is parsed once: many edits ask for them."""
+
+    def __init__(self) -> None:
+        self._trees: dict[str, ast.AST] = {}
+        # Class path → what of the class those looked at who were there when it was made
+        self.seen: dict[tuple[str, ...], set[str]] = {}
+        # (text, class path) → the classes in that class by name; the last one counts
+        self._inside: dict[tuple[str, tuple[str, ...]], dict[str, ast.ClassDef]] = {}
+
+    def find(self, text: str, scope: tuple[str, ...]) -> Any:
+        """The statement of a class; none where there is none."""
+        if not scope:
+            if text not in self._trees:
+                self._trees[text] = ast.parse(text)
+            return self._trees[text]
+        key = text, scope[:-1]
+        if key not in self._inside:
+            outer = self.find(*key)
+            within = () if outer is None else ast.walk(outer)
+            self._inside[key] = {one.name: one for one in within if isinstance(one, ast.ClassDef) and one is not outer}
+        return self._inside[key].get(scope[-1])
+
+
 def statement(merger: Any, scope: tuple[str, ...]) -> Any:
     """The syntax tree of the new class statement."""
-    found: Any = ast.parse(join(merger.change.classes[scope]["run"]))
-    for name in scope:
-        # It may stand in a branch.
-        found = [one for one in ast.walk(found) if isinstance(one, ast.ClassDef) and one.name == name][-1]
-    return found
+    return merger.class_statements.find(join(merger.change.classes[scope]["run"]), scope)
 
 
 def former_statement(merger: Any, scope: tuple[str, ...]) -> Any:
     """The syntax tree of the live class statement, if there is one."""
-    found: Any = ast.parse(live_file(merger.change.path).text)
-    for name in scope:
-        statements = [one for one in ast.walk(found) if isinstance(one, ast.ClassDef) and one.name == name]
-        if not statements:
-            return None
-        found = statements[-1]
-    return found
+    return merger.class_statements.find(live_file(merger.change.path).text, scope)
 
 
 def given_by_removed_decorators(merger: Any, scope: tuple[str, ...]) -> set[str]:

@@ -25,6 +25,7 @@ from . import (
     imports,
     items,
     keepers,
+    lookers,
     made_classes,
     members,
     rebuilding,
@@ -62,6 +63,7 @@ class Merger:
         self.moved_names = {}  # What the former statement of such a class gave.
         self.moved_attributes = {}  # What the former statement of such a class gave: name → {attribute: literal}.
         self.former_code = None
+        self.class_statements = lookers.Statements()
         # (made while evaluating, live object that takes its place), of all files of the patch
         self.replaced = replaced
         # (live class, one made while evaluating that takes its place), of all files of the patch
