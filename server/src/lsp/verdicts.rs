@@ -1,6 +1,6 @@
 //! Verdicts as diagnostics, at the lines where the editor has them now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use hotsplice_analysis::Outline;
@@ -14,6 +14,9 @@ use crate::patching::FileResult;
 
 /// Where every code is explained.
 const EXPLANATIONS: &str = "https://github.com/hotsplice/hotsplice/blob/main/docs/verdicts.md";
+
+/// How many calls are named.
+const NAMED: usize = 4;
 
 /// What is to be shown in open files: by file, then by session.
 #[derive(Default)]
@@ -120,6 +123,27 @@ impl Verdicts {
         self.drop_all(is_over)
     }
 
+    /// A process was asked for the calls that run old code, at this time: what was to be moved, and could not, is said to stay.
+    /// Gives the files that are shown otherwise now.
+    pub fn calls_have_stayed(&mut self, session: &str, running: &[StillRunning], asked: Instant) -> Vec<Uri> {
+        let mut changed = Vec::new();
+        for (uri, shown) in &mut self.shown {
+            for known in shown.iter_mut().filter(|known| known.session == session && known.since < asked) {
+                let verdict = &mut known.verdict;
+                let of_it =
+                    running.iter().filter(|call| call.path == verdict.path && call.definition == verdict.definition);
+                if verdict.code.as_deref() == Some(codes::CALLS_MOVED)
+                    && let Some(message) = staying(of_it)
+                {
+                    verdict.code = Some(codes::CALLS_STILL_INSIDE.to_owned());
+                    verdict.message = Some(message);
+                    changed.push(uri.clone());
+                }
+            }
+        }
+        changed
+    }
+
     fn drop_all(&mut self, is_over: impl Fn(&Shown) -> bool) -> Vec<Uri> {
         let mut changed = Vec::new();
         for (uri, shown) in &mut self.shown {
@@ -159,6 +183,19 @@ impl Verdicts {
     pub fn all(&self) -> impl Iterator<Item = (&Uri, &Verdict)> {
         self.shown.iter().flat_map(|(uri, shown)| shown.iter().map(move |known| (uri, &known.verdict)))
     }
+}
+
+/// What is said of calls that stay on old code though they were to be moved, of all that run it; nothing if there is none.
+fn staying<'a>(running: impl Iterator<Item = &'a StillRunning>) -> Option<String> {
+    let calls: Vec<_> = running.filter(|call| !call.is_planned && call.reason.is_some()).collect();
+    let places: Vec<_> = calls.iter().map(|call| format!("{}, line {}", call.place, call.line)).take(NAMED).collect();
+    let more = calls.len() - places.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let what = if calls.len() == 1 { "call that began before still runs" } else { "calls that began before still run" };
+    let reasons: BTreeSet<_> = calls.iter().filter_map(|call| call.reason.as_deref()).collect();
+    let reasons: Vec<_> = reasons.into_iter().collect();
+    (!calls.is_empty())
+        .then(|| format!("{} {what} the old code ({}{more}): {}", calls.len(), places.join(", "), reasons.join("; ")))
 }
 
 /// How much of the user's attention a verdict is worth. An edit that only waits for another one is not what is wrong.
