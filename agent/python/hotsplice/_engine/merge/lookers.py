@@ -160,7 +160,7 @@ def decorators(merger: Any, scope: tuple[str, ...]) -> list[object]:
 
 
 class Statements:
-    """The class statements of some texts, wherever they stand in them. Each text is parsed once: many edits ask for them."""
+    """The class statements of some texts, wherever they stand. Each text is parsed once: many edits ask for them."""
 
     def __init__(self) -> None:
         self._trees: dict[str, ast.AST] = {}
