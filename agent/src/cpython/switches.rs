@@ -101,5 +101,6 @@ fn runtime() -> Option<(usize, usize)> {
         let known = describe(start, about.as_mut_ptr(), &raw mut entry, OF_SYMBOL);
         (known != 0 && !entry.is_null(), entry.as_ref().map_or(0, |entry| entry.size))
     };
-    (known && start as usize % align_of::<Gil>() == 0).then_some((start as usize, usize::try_from(size).ok()?))
+    (known && (start as usize).is_multiple_of(align_of::<Gil>()))
+        .then_some((start as usize, usize::try_from(size).ok()?))
 }
