@@ -20,7 +20,7 @@ from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup, objects
 from .live.code import compile_excerpt, join
-from .merge import bindings, instances, lambdas, layouts, lookers, merging, rebuilding, references, relocations
+from .merge import bindings, classes, instances, lambdas, layouts, lookers, merging, rebuilding, references, relocations
 
 
 def evaluate(transaction):
@@ -92,6 +92,7 @@ def evaluate(transaction):
     watch = FormerCodeWatch(world.former)
     traces = Traces(transaction, [item for item in wanted if _may_run_code(item[1].edit)])
     transaction.undoing.extend((watch.__exit__, traces.undo))
+    transaction.undoing.extend(functools.partial(_discard_classes, shadow, wanted) for shadow in shadows.values())
     imports = _Imports(world.shadows(), evaluate_next) if len(world.shadows()) > 1 else None
     try:
         try:
@@ -130,6 +131,16 @@ def evaluate(transaction):
             bindings.plan_in_place(merger, live_of, are_containers=False)
     except Stop:
         return
+
+
+def _discard_classes(shadow, wanted):
+    """Bases do not list classes of a patch that does not go live."""
+    for _, outcome in wanted:
+        name = outcome.edit["definition"]
+        made = shadow.globals.get(name) if outcome.edit["what"] == "class" else None
+        is_made = objects.is_class(made) and made is not shadow.before.get(name)
+        if is_made and (objects.module_of(made), made.__qualname__) == (shadow.namespace.name, name):
+            classes.discard(made)
 
 
 def _writes(transaction, wanted):

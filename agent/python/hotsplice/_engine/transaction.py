@@ -136,8 +136,8 @@ class Transaction:
 
     def roll_back(self):
         """Has everything hold what it did before the patch."""
-        for undo in self.undoing:
-            undo()
+        while self.undoing:
+            self.undoing.pop(0)()
 
     def _refuse_all(self, code, message):
         for outcome in self.outcomes():

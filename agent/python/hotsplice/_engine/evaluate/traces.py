@@ -47,6 +47,8 @@ class Traces:
         self._places: dict[tuple[int, Any], tuple[Place, str, Any]] = {}
         self._seen: set[int] = set()
         self._items = 0
+        namespaces = [namespace for change in transaction.files for namespace in change.namespaces]
+        self._roots = tuple({_root(namespace) for namespace in namespaces})
         self._pending: list[tuple[Any, str, int]] = []
         # What is to be undone, once everything has been run.
         self._undoing: list[Callable[[], None]] | None = None
@@ -82,7 +84,7 @@ class Traces:
         kind = type(value)
         if value is MISSING or depth <= 0 or objects.is_exactly(value, *_VALUES) or id(value) in self._seen:
             return
-        if len(self._seen) < _OBJECTS and kind is not ModuleType:
+        if len(self._seen) < _OBJECTS and kind is not ModuleType and not self._is_of_library(value):
             self._seen.add(id(value))
             self._pending.append((value, label, depth))
 
@@ -114,19 +116,32 @@ class Traces:
         elif not stores.is_a(value, type):
             yield from self._of_object(value, label)
 
+    def _is_of_library(self, value: Any) -> bool:
+        """Whether it belongs to a package from elsewhere: half of what hangs together there undone is worse than nothing."""
+        kind = value if stores.is_a(value, type) else type(value)
+        name = objects.module_of(kind) or ""
+        if name.partition(".")[0] in sys.stdlib_module_names or kind is FunctionType:
+            return False
+        module = sys.modules.get(name)
+        return module is not None and not self._is_of_project(objects.attributes(module))
+
+    def _is_of_project(self, members: Any) -> bool:
+        path = members.get("__file__")
+        return type(path) is not str or (not is_installed(path) and path.startswith(self._roots))
+
     def _of_function(self, function: FunctionType, label: str) -> Iterator[tuple[Any, str]]:
         yield from ((one, label) for one in entries.cells(function))
         yield from ((one, label) for one in function.__defaults__ or ())
         yield objects.attributes(function).get("__wrapped__"), label
         members = function.__globals__
-        if not _is_of_project(members):
+        if not self._is_of_project(members):
             return
         names = {name for code in tree(function.__code__) for name in code.co_names}
         for name in names:
             held = self._note_item(members, name, name)
             if not objects.is_module(held):
                 yield held, name
-            elif _is_of_project(objects.attributes(held)):
+            elif self._is_of_project(objects.attributes(held)):
                 for inner in names:
                     yield self._note_item(objects.attributes(held), inner, f"{name}.{inner}"), f"{name}.{inner}"
             else:
@@ -145,14 +160,18 @@ class Traces:
     def _of_class(self, cls: type, label: str) -> Iterator[tuple[Any, str]]:
         yield type(cls), label
         for base in objects.order(cls):
-            if native.is_made_in_python(base):
-                for name in list(objects.members(base)):
-                    yield self._note(ClassAttribute(base, name), f"{base.__name__}.{name}"), f"{base.__name__}.{name}"
+            if native.is_made_in_python(base) and not self._is_of_library(base):
+                for name, held in list(objects.members(base).items()):
+                    if not self._is_of_library(held):
+                        label = f"{base.__name__}.{name}"
+                        yield self._note(ClassAttribute(base, name), label), label
 
     def _of_object(self, value: Any, label: str) -> Iterator[tuple[Any, str]]:
         kind = type(value)
         if native.is_made_in_python(kind):
             yield kind, kind.__name__
+        if any(map(self._is_of_library, objects.order(kind))):
+            return
         own = objects.dictionary(value)
         for name in list(own) if own is not None else ():
             yield self._note_item(own, name, f"{label}.{name}"), f"{label}.{name}"
@@ -209,9 +228,14 @@ class Traces:
             self._left = []
 
 
-def _is_of_project(members: Any) -> bool:
-    path = members.get("__file__")
-    return type(path) is not str or not is_installed(path)
+def _root(namespace: Any) -> str:
+    """The folder of a module, or of the package that it is in."""
+    folder = namespace.path
+    for _ in range((namespace.name or "").count(".") + 1):
+        folder = os.path.dirname(folder)
+    if os.path.basename(namespace.path) == "__init__.py":
+        folder = os.path.dirname(folder)
+    return f"{folder}{os.sep}"
 
 
 def _without_traces(before: Entries, after: Entries, held: Entries) -> Entries:

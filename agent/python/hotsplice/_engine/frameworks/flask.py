@@ -90,6 +90,9 @@ def hand_on(live, twin, copy_of):
     if not added and not forgotten and not changed:
         return
     for app in native.objects_of_type(*with_subclasses(flask.Flask)):
+        if "_rules_before" in vars(app):
+            # A copy: this patch's, or one that the collector has not come to.
+            continue
         names = [name for name, blueprint in app.blueprints.items() if blueprint is live]
         for name in names:
             copy_of_app = copy_of(app)

@@ -125,3 +125,7 @@ class Observed:
     def after(self, action: Callable[[], Any]) -> None:
         """Has something done once the patch is live."""
         self._transaction.plan.afterwards.append(partial(self._carry_out, action))
+
+    def unless_live(self, action: Callable[[], Any]) -> None:
+        """Has something done if the patch does not go live."""
+        self._transaction.undoing.append(partial(self._carry_out, action))

@@ -1,6 +1,7 @@
 """SQLAlchemy: a column, a relationship or a hybrid that a mapped class gains is added to its table and its mapper."""
 
 import typing
+from collections.abc import Callable
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -33,19 +34,40 @@ def observe(patch: Any) -> None:
     for outcome, functions in patch.functions():
         # Its decorators have run again: what is registered for the live ones was before.
         if "decorators" in outcome.edit["parts"]:
-            for key in [key for key in events._key_to_collection if key[2] in functions]:
-                _stop_listening(patch, outcome, key)
+            made = _made(patch, outcome)
+            for key in list(events._key_to_collection):
+                if key[2] in functions:
+                    removal = _removal(patch, outcome, key)
+                    if removal is None:
+                        outcome.caveat("HS0407", f"it goes on listening for {key[1]} as before, too")
+                    else:
+                        patch.after(removal)
+                elif key[2] in made:
+                    removal = _removal(patch, outcome, key)
+                    if removal is not None:
+                        patch.unless_live(removal)
 
 
-def _stop_listening(patch: Any, outcome: Any, key: Any) -> None:
+def _made(patch: Any, outcome: Any) -> set[int]:
+    """The ids of the functions that running a definition again has made."""
+    live = {id(namespace.globals) for namespace in patch.namespaces()}
+    names = {namespace.name for namespace in patch.namespaces()}
+    return {
+        id(one)
+        for one in native.objects_of_type(FunctionType)
+        if one.__qualname__ == outcome.edit["definition"]
+        and one.__module__ in names
+        and id(one.__globals__) not in live
+    }
+
+
+def _removal(patch: Any, outcome: Any, key: Any) -> Callable[[], None] | None:
+    """What has a function not listen any more."""
     named = patch.named(outcome)
     targets = [*named, *(value for one in named for value in attributes(one).values())]
     target = next((one for one in targets if id(one) == key[0]), None)
-    (function,) = [one for one in native.objects_of_type(FunctionType) if id(one) == key[2]][:1] or [None]
-    if target is None or function is None:
-        outcome.caveat("HS0407", f"it goes on listening for {key[1]} as before, too")
-    else:
-        patch.after(partial(event.remove, target, key[1], function))
+    function = next((one for one in native.objects_of_type(FunctionType) if id(one) == key[2]), None)
+    return None if target is None or function is None else partial(event.remove, target, key[1], function)
 
 
 def _was_read(patch: Any, cls: Any, outcome: Any) -> bool:
