@@ -70,16 +70,17 @@ pub fn read(path: &Path) -> Vec<Case> {
     cases
 }
 
-/// `Name {python>=3.12}`, `Name {python<3.15}`, `Name {once}`
+/// `Name {python>=3.12}`, `Name {python==3.13}`, `Name {python<3.15}`, `Name {once}`
 fn heading_of(heading: &str, line: usize) -> Case {
     let (name, options) = heading.split_once('{').unwrap_or((heading, ""));
     let options = options.trim_end_matches('}').trim();
     let minor = |prefix: &str| options.strip_prefix(prefix).and_then(|minor| minor.parse().ok());
+    let one: Option<u32> = minor("python==3.");
     Case {
         name: name.trim().to_owned(),
         line,
-        from_python: minor("python>=3.").unwrap_or(0),
-        before_python: minor("python<3.").unwrap_or(u32::MAX),
+        from_python: one.or_else(|| minor("python>=3.")).unwrap_or(0),
+        before_python: one.map(|minor| minor + 1).or_else(|| minor("python<3.")).unwrap_or(u32::MAX),
         once: options == "once",
         ..Case::default()
     }

@@ -7,6 +7,7 @@ import click
 
 from ..live.lookup import with_subclasses
 from ..native import native
+from . import groups
 
 
 def stand_in(value):
@@ -33,6 +34,11 @@ def settle(live, twin, live_of, plan):
     for name, command in twin.commands.items():
         if live.commands.get(name) is not command:
             plan.set_name(live.commands, name, live_of(command))
+
+
+def observe(patch):
+    """A group of another class, or with other options, has the commands of the former."""
+    groups.hand_on(patch, click.Group, "commands")
 
 
 def follow(edits, functions):

@@ -48,8 +48,10 @@ class Containers:
         self._gone: dict[int, Entries] = {}
         # Ids of those that hold nothing once the patch is live.
         self._emptied: set[int] = set()
-        # Functions and classes that were made while evaluating, by id.
+        # Functions and classes that were made while evaluating and stand for live ones, by id.
         self._made: dict[int, Any] = {}
+        # The ids of all that were made then.
+        self._new: set[int] = set()
         # What is to be forgotten once entries have changed: `singledispatch` remembers what it found.
         self._caches: list[Any] = []
         self._excluded = excluded
@@ -281,6 +283,7 @@ class Containers:
         self._withdrawn = True
         made: set[int] = set().union(*(shadow.made() for shadow in self._shadows))
         made.update(id(one) for one, live in replaced if stores.is_a(one, type) and one is not live)
+        self._new = made
         for key, (container, before) in self._before.items():
             is_copied = self._copies.is_copied(container)
             if is_copied:
@@ -444,7 +447,7 @@ class Containers:
 
     def _state_or(self, key: int, held: Any, new: Any) -> Any:
         """What a registry counts or gathers under a name stays."""
-        if entries.is_state(held, new, set(self._made)):
+        if entries.is_state(held, new, self._new.union(self._made)):
             return held
         if objects.is_exactly(held, int, float) and objects.is_exactly(new, int, float) and held != new:
             self._say_left(key)

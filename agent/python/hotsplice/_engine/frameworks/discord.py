@@ -1,6 +1,5 @@
 """discord.py: a cog that is loaded has copies of its commands and listeners, made when it was."""
 
-from functools import partial
 from typing import Any
 
 from discord import app_commands
@@ -8,17 +7,14 @@ from discord.ext import commands
 
 from ..live.lookup import with_subclasses
 from ..native import native
+from . import groups
 
 _SEEN = {"docstring", "parameters", "annotations", "defaults", "decorators"}
 
 
 def observe(patch: Any) -> None:
-    for outcome, namespaces in patch.decorated():
-        for namespace in namespaces:
-            for name in outcome.edit["binds"]:
-                former = namespace.get(name)
-                if isinstance(former, (commands.GroupMixin, app_commands.Group)):
-                    patch.after(partial(_hand_on, former, namespace, name))
+    groups.hand_on(patch, commands.GroupMixin, "all_commands", "parent")
+    groups.hand_on(patch, app_commands.Group, "_children", "parent")
     for cls, outcomes in patch.classes_below(commands.Cog):
         count = len(native.objects_of_type(*with_subclasses(cls)))
         for outcome in outcomes if count else ():
@@ -30,16 +26,3 @@ def observe(patch: Any) -> None:
                     f"{cls.__name__} is loaded with the commands that it had: remove the cog and add it again "
                     "(reload_extension) to have this",
                 )
-
-
-def _hand_on(former: Any, namespace: Any, name: str) -> None:
-    """A group that was made again has the commands that were added to the former one."""
-    made = namespace.get(name)
-    if made is former or type(made) is not type(former):
-        return
-    held = "all_commands" if isinstance(former, commands.GroupMixin) else "_children"
-    own = getattr(made, held)
-    for key, command in getattr(former, held).items():
-        if key not in own:
-            own[key] = command
-            command.parent = made

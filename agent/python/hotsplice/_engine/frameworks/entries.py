@@ -159,12 +159,15 @@ def function(value: Any) -> Any:
 
 
 def _first(value: Any, kind: type, depth: int) -> Any:
-    if stores.is_a(value, kind):
-        return value
-    for one in _inside(value) if depth > 0 else ():
-        found = _first(one, kind, depth - 1)
-        if found is not None:
+    """The nearest one: what is further away may be of something else that is registered in the same place."""
+    level, seen = [value], {id(value)}
+    for remaining in range(depth, -1, -1):
+        found = next((one for one in level if stores.is_a(one, kind)), None)
+        if found is not None or not remaining:
             return found
+        inner = [one for outer in level for one in _inside(outer)]
+        level = [one for one in inner if id(one) not in seen]
+        seen.update(map(id, level))
     return None
 
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from ..live.lookup import with_subclasses
 from ..native import native
-from . import change_classes
+from . import described
 
 MODULES = ("mcp.server.mcpserver.tools.base", "mcp.server.fastmcp.tools.base")
 
 
-def follow(edits: Any, functions: Any) -> Any:
-    if change_classes(edits):
-        yield _describe_again
+def observe(patch: Any) -> None:
+    if described.are_edited(patch):
+        patch.after(_describe_again)
 
 
 def _describe_again() -> None:

@@ -40,6 +40,9 @@ class Observed:
         """Edited classes that derive from a framework's, with the edits in them."""
         return [(cls, outcomes) for cls, outcomes in self._classes.values() if base in cls.__mro__]
 
+    def outcomes(self) -> list[Any]:
+        return [outcome for change in self._transaction.files for outcome in change.outcomes]
+
     def registrations(self) -> Iterator[tuple[Any, list[Any]]]:
         """Edits of functions, with the objects that their decorators name."""
         for change in self._transaction.files:
@@ -80,7 +83,7 @@ class Observed:
 
     def is_of_bodies(self) -> bool:
         """Whether nothing but functions have other bodies."""
-        edits = [outcome.edit for change in self._transaction.files for outcome in change.outcomes]
+        edits = [outcome.edit for outcome in self.outcomes()]
         return all(edit["change"] == "changed" and set(edit["parts"]) == {"body"} for edit in edits)
 
     def named(self, outcome: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from ..live.lookup import with_subclasses
 from ..native import native
-from . import change_classes
+from . import described
 from .former_defaults import report_former, take_new
 
 # Models of these packages are made of their own only.
@@ -34,6 +34,8 @@ def observe(patch: Any) -> None:
                 report_former([outcome], tuple(outcome.edit["scope"]), cls, held, dict.fromkeys(held), patch.after)
             give = partial(_give_later, patch)
             take_new([outcome], tuple(outcome.edit["scope"]), cls, _defaults, give, patch.after)
+    if described.are_edited(patch):
+        patch.after(_rebuild)
 
 
 def _defaults(model: Any) -> dict[str, Any]:
@@ -67,11 +69,6 @@ def _fill_new(cls: Any, before: set[str], private: set[str]) -> None:
         given = {name: one.get_default() for name, one in added.items()}
         held = {name: value for name, value in given.items() if value is not PydanticUndefined}
         object.__setattr__(instance, "__pydantic_private__", {**held, **(instance.__pydantic_private__ or {})})
-
-
-def follow(edits: Any, functions: Any) -> Any:
-    if change_classes(edits):
-        yield _rebuild
 
 
 def _rebuild() -> None:

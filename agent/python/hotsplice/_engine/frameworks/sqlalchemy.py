@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -65,9 +66,17 @@ def _removal(patch: Any, outcome: Any, key: Any) -> Callable[[], None] | None:
     """What has a function not listen any more."""
     named = patch.named(outcome)
     targets = [*named, *(value for one in named for value in attributes(one).values())]
+    # A decorator that is gone named it.
+    targets += [value for namespace in patch.namespaces() for value in list(namespace.globals.values())]
     target = next((one for one in targets if id(one) == key[0]), None)
     function = next((one for one in native.objects_of_type(FunctionType) if id(one) == key[2]), None)
-    return None if target is None or function is None else partial(event.remove, target, key[1], function)
+    return None if target is None or function is None else partial(_remove, target, key[1], function)
+
+
+def _remove(target: Any, name: str, function: Any) -> None:
+    with suppress(ValueError):
+        # It may have gone with what its decorator registered.
+        event.remove(target, name, function)
 
 
 def _was_read(patch: Any, cls: Any, outcome: Any) -> bool:

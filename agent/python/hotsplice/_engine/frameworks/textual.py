@@ -5,16 +5,24 @@ from typing import Any
 
 from textual.app import App
 from textual.dom import DOMNode
+from textual.reactive import Reactive
 
 from ..live.lookup import with_subclasses
 from ..native import native
+from .entries import equal
 
 _STYLES = {"CSS", "DEFAULT_CSS", "CSS_PATH", "COMPONENT_CLASSES"}
+# What an application takes from its class when it is made.
+_TITLES = {"TITLE": "title", "SUB_TITLE": "sub_title"}
 
 
 def observe(patch: Any) -> None:
     for cls, outcomes in patch.classes_below(DOMNode):
         names = {name for outcome in outcomes for name in outcome.edit["binds"]}
+        for name in _TITLES.keys() & names if issubclass(cls, App) else ():
+            patch.after(partial(_call_again, cls, name, getattr(cls, name)))
+        _report_composed(cls, outcomes)
+        _report_held(patch, cls, outcomes)
         if "BINDINGS" in names:
             patch.after(partial(_bind_again, cls))
         if names & _STYLES and native.objects_of_type(*with_subclasses(cls)):
@@ -50,3 +58,48 @@ def _added(bindings: Any, former: Any) -> dict[str, Any]:
 def _refresh(app: Any) -> None:
     if app.screen_stack:
         app.screen.refresh_bindings()
+
+
+def _call_again(cls: Any, name: str, former: Any) -> None:
+    """A title that the application has not been given since is the new one."""
+    attribute, new = _TITLES[name], getattr(cls, name)
+    given = {"title": [former, cls.__name__] if former is None else [former], "sub_title": [former or ""]}[attribute]
+    for app in native.objects_of_type(*with_subclasses(cls)):
+        if getattr(app, attribute) in given and type(app).__dict__.get(name, new) is new:
+            value = str(new) if new is not None else {"title": type(app).__name__, "sub_title": ""}[attribute]
+            loop = getattr(app, "_loop", None)
+            if loop is not None and loop.is_running():
+                loop.call_soon_threadsafe(setattr, app, attribute, value)
+            else:
+                setattr(app, attribute, value)
+
+
+def _report_composed(cls: Any, outcomes: Any) -> None:
+    edited = [one for one in outcomes if one.edit["definition"].rpartition(".")[2] in ("compose", "on_mount")]
+    shown = [one for one in native.objects_of_type(*with_subclasses(cls)) if one.is_running] if edited else []
+    for outcome in edited if shown else ():
+        if outcome.edit["scope"] and outcome.edit["scope"][-1] == cls.__name__:
+            name = outcome.edit["definition"].rpartition(".")[2]
+            how = ": refresh(recompose=True) has it shown anew" if name == "compose" else ""
+            outcome.caveat("HS0403", f"it ran when {cls.__name__} was shown and does not run again{how}")
+
+
+def _report_held(patch: Any, cls: Any, outcomes: Any) -> None:
+    """Objects hold the former default of a reactive attribute."""
+    for outcome in outcomes:
+        for name in outcome.edit["binds"] if outcome.edit["change"] == "changed" else ():
+            former = cls.__dict__.get(name)
+            if isinstance(former, Reactive) and not callable(former._default):
+                held = [
+                    one
+                    for one in native.objects_of_type(*with_subclasses(cls))
+                    if equal(vars(one).get(f"_reactive_{name}", one), former._default)
+                ]
+                patch.after(partial(_say_former, patch, outcome, cls, name, former._default, len(held)))
+
+
+def _say_former(patch: Any, outcome: Any, cls: Any, name: str, former: Any, count: int) -> None:
+    now = cls.__dict__.get(name)
+    if count and isinstance(now, Reactive) and not equal(now._default, former):
+        what = "1 widget holds" if count == 1 else f"{count} widgets hold"
+        outcome.caveat("HS0410", f"{what} the former default of {name}: set it if you want the new one there, too")
