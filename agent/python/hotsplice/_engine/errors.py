@@ -4,7 +4,7 @@
 class EngineError(Exception):
     """A request that can't be served; nothing has been changed."""
 
-    def __init__(self, code, message):
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -13,7 +13,7 @@ class EngineError(Exception):
 class Refusal(Exception):
     """One edit that can't be applied; the transaction is held back."""
 
-    def __init__(self, code, message, line=None):
+    def __init__(self, code: str, message: str, line: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

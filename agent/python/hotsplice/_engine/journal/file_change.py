@@ -1,11 +1,18 @@
 """What a patch does to one file."""
 
+from collections.abc import Iterator
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
 from ..live import lookup
 from ..live.files import live_file
 from .plan import EditOutcome
 
+if TYPE_CHECKING:
+    from ..live.messages import Edit, FilePatch, Unit
+
 # What is reported of a file as a whole.
-_WHOLE_FILE = {
+_WHOLE_FILE: "Edit" = {
     "definition": "<module>",
     "kind": "lines",
     "change": "changed",
@@ -22,11 +29,11 @@ _WHOLE_FILE = {
 class FileChange:
     """What a patch does to one file."""
 
-    def __init__(self, message):
+    def __init__(self, message: "FilePatch") -> None:
         self.path = message["path"]
         self.base_version = message["base_version"]
-        self.text = message["text"] if type(message["text"]) is str else None
-        self._edited_text = message["text"]
+        self.text: Any = message["text"] if type(message["text"]) is str else None
+        self._edited_text: Any = message["text"]
         self.edits = message["edits"]
         self.units = message.get("units") or []
         self.compile = message.get("compile") or []
@@ -36,14 +43,15 @@ class FileChange:
         self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
         self.outcomes = [EditOutcome(self.path, edit) for edit in self.edits]
         # The outcomes for which `_outcomes_by_unit` was made.
-        self._indexed = None
+        self._indexed: list[EditOutcome] | None = None
+        self._by_unit: dict[int, list[EditOutcome]] = {}
         # For what goes wrong in a file in which only lines moved.
         self.whole = EditOutcome(self.path, _WHOLE_FILE)
         self.namespaces = lookup.namespaces(self.path)
         # Code objects that are not live once the patch is: (code, unit).
-        self.retired = []
+        self.retired: list[tuple[CodeType, Unit]] = []
         # CodeChange objects by namespace.
-        self.code_changes = {}
+        self.code_changes: dict[int, list[Any]] = {}
         # Code of the module's own statements, while they are being executed: it holds the functions' code.
         module_code = lookup.running_module_code(self.path)
         self.holders = [] if module_code is None else [module_code]
@@ -61,14 +69,14 @@ class FileChange:
             live, edited = live_file(self.path).text, self._edited_text
             self.text = live[: edited["before"]] + edited["between"] + live[len(live) - edited["after"] :]
 
-    def outcomes_of(self, unit):
+    def outcomes_of(self, unit: "Unit") -> list[EditOutcome]:
         """Outcomes of the edits to this function and to what is nested in it."""
         return self._outcomes_by_unit().get(id(unit), [])
 
-    def _outcomes_by_unit(self):
+    def _outcomes_by_unit(self) -> dict[int, list[EditOutcome]]:
         """Made once for the outcomes that there are: each belongs to the units around it."""
         if self._indexed is not self.outcomes:
-            by_path = {}
+            by_path: dict[tuple[str, ...], list[Unit]] = {}
             for unit in self.units:
                 by_path.setdefault((*unit["scope"], unit["name"]), []).append(unit)
             for units in by_path.values():
@@ -80,7 +88,7 @@ class FileChange:
         return self._by_unit
 
     @staticmethod
-    def _units_around(edit, by_path):
+    def _units_around(edit: "Edit", by_path: "dict[tuple[str, ...], list[Unit]]") -> "Iterator[Unit]":
         if edit["what"] not in ("function", "class"):
             return
         if edit.get("change") in ("added", "removed") and "<locals>" not in edit["scope"]:
@@ -92,7 +100,7 @@ class FileChange:
             before = [unit for unit in units if unit["line"] <= edit["line"]]
             yield from before[-1:] or units
 
-    def outcome_of_old(self, line):
+    def outcome_of_old(self, line: int) -> EditOutcome:
         """The outcome of the innermost edit around a line of the live text, else of the first one."""
         around = [
             o for o in self.outcomes if o.edit.get("old_line") and o.edit["old_line"] <= line <= o.edit["old_end_line"]
@@ -101,11 +109,11 @@ class FileChange:
             around or self.outcomes[:1], key=lambda o: (o.edit.get("old_end_line") or 0) - (o.edit.get("old_line") or 0)
         )
 
-    def outcome_at(self, line):
+    def outcome_at(self, line: int | None) -> EditOutcome:
         """The outcome of the innermost edit around a line, else of the first one."""
         around = [o for o in self.outcomes if line and o.edit["line"] <= line <= o.edit["end_line"]]
         return min(around or self.outcomes or [self.whole], key=lambda o: o.edit["end_line"] - o.edit["line"])
 
     @property
-    def first_outcome(self):
+    def first_outcome(self) -> EditOutcome:
         return self.outcomes[0] if self.outcomes else self.whole

@@ -1,7 +1,13 @@
 """The plan of a transaction: primitive operations for ``_agent.commit``, and a verdict for each edit."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from ..errors import OtherThread, Refusal, Stop, Unforeseen
 from ..native import native
+
+if TYPE_CHECKING:
+    from ..live.messages import Edit, Verdict
 
 ORDER = {"unneeded": 0, "applied": 1, "caveat": 2, "refused": 3}
 
@@ -13,40 +19,40 @@ class Plan:
     atomic swap (clearing caches, telling frameworks); they run on the agent's thread after the commit.
     """
 
-    def __init__(self):
-        self.operations = []
-        self.afterwards = []
+    def __init__(self) -> None:
+        self.operations: list[tuple[Any, ...]] = []
+        self.afterwards: list[Callable[[], Any]] = []
         # Classes that were built only to lend their namespaces.
-        self.discarded = []
+        self.discarded: list[type] = []
         # Names that operations set: the first one says what must stand there, and the commit checks it.
-        self._set = set()
+        self._set: set[tuple[int, str]] = set()
         # How many operations compare all that a list holds: before any other changes an item of it.
         self._whole = 0
 
-    def function(self, function, **parts):
+    def function(self, function: Any, **parts: Any) -> None:
         if "code" in parts:
             self.operations.append(("function", function, parts, function.__code__))
         elif parts:
             self.operations.append(("function", function, parts))
 
-    def set_name(self, namespace, name, value):
-        operation = ("dict-set", namespace, name, value)
+    def set_name(self, namespace: dict[Any, Any], name: Any, value: Any) -> None:
+        operation: tuple[Any, ...] = ("dict-set", namespace, name, value)
         place = (id(namespace), name) if type(name) is str else None
         if place is not None and place not in self._set:
             self._set.add(place)
             operation += (dict.get(namespace, name, native.UNSET),)
         self.operations.append(operation)
 
-    def delete_name(self, namespace, name):
+    def delete_name(self, namespace: dict[Any, Any], name: Any) -> None:
         self.operations.append(("dict-delete", namespace, name))
 
-    def set_class_attribute(self, owner, name, value):
+    def set_class_attribute(self, owner: Any, name: str, value: Any) -> None:
         self.operations.append(("type-set", owner, name, value))
 
-    def delete_class_attribute(self, owner, name):
+    def delete_class_attribute(self, owner: Any, name: str) -> None:
         self.operations.append(("type-delete", owner, name))
 
-    def add(self, *operation):
+    def add(self, *operation: Any) -> None:
         if operation[0] in ("list-content", "deque-content"):
             self.operations.insert(self._whole, operation)
             self._whole += 1
@@ -57,15 +63,17 @@ class Plan:
 class EditOutcome:
     """What becomes of one edit; notes add up, and the gravest decides."""
 
-    def __init__(self, path, edit):
+    def __init__(self, path: str, edit: "Edit") -> None:
         self.path = path
         self.edit = edit
-        self.verdict = None
-        self.notes = []
+        self.verdict: str | None = None
+        self.notes: list[tuple[str | None, str]] = []
         # The former name of what it binds, if what that holds goes on.
-        self.carries = None
+        self.carries: str | None = None
+        # Of a deferred edit, once it is known: whether what the program made of its names stays.
+        self.is_kept: bool
 
-    def note(self, verdict, code=None, message=None):
+    def note(self, verdict: str, code: str | None = None, message: str | None = None) -> None:
         if self.verdict is None or ORDER[verdict] > ORDER[self.verdict]:
             self.verdict = verdict
             if message:
@@ -74,31 +82,31 @@ class EditOutcome:
             self.notes.append((code, message))
 
     @property
-    def code(self):
+    def code(self) -> str | None:
         return self.notes[0][0] if self.notes else None
 
-    def applied(self):
+    def applied(self) -> None:
         self.note("applied")
 
-    def caveat(self, code, message):
+    def caveat(self, code: str, message: str) -> None:
         self.note("caveat", code, message)
 
-    def refused(self, code, message):
+    def refused(self, code: str, message: str) -> None:
         self.note("refused", code, message)
 
-    def unneeded(self, code=None, message=None):
+    def unneeded(self, code: str | None = None, message: str | None = None) -> None:
         self.note("unneeded", code, message)
 
-    def unforeseen(self):
+    def unforeseen(self) -> None:
         self.caveat("HS0109", "a dry run does not run this: what would come of it can't be foreseen")
 
-    def retract(self, code):
+    def retract(self, code: str) -> None:
         """What was reported under a code is not so."""
         self.notes = [note for note in self.notes if note[0] != code]
         if not self.notes and self.verdict == "caveat":
             self.verdict = "applied"
 
-    def attempt(self, action, *arguments):
+    def attempt(self, action: Callable[..., Any], *arguments: Any) -> None:
         """Does what the edit needs; if that is refused, it is the edit's verdict, and ``Stop`` is raised."""
         try:
             action(*arguments)
@@ -110,7 +118,7 @@ class EditOutcome:
             self.refused(refusal.code, refusal.message)
             raise Stop from None
 
-    def as_message(self):
+    def as_message(self) -> "Verdict":
         message = "; ".join(message for _, message in self.notes) or None
         edit = self.edit
         return {

@@ -1,13 +1,18 @@
 """Compiling excerpts, and walking and pairing code objects. Knows nothing of live objects."""
 
+from collections.abc import Iterator, Sequence
 from types import CellType, CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
+
+if TYPE_CHECKING:
+    from .messages import Excerpt, Rewriter
 
 CO_OPTIMIZED = 0x1
 
 
-def join(excerpt):
+def join(excerpt: "Excerpt") -> str:
     """The text of an excerpt: its chunks at their lines, blank lines between."""
     pieces = []
     line = 1
@@ -19,7 +24,7 @@ def join(excerpt):
     return "".join(pieces)
 
 
-def compile_excerpt(excerpt, filename, rewriter=None):
+def compile_excerpt(excerpt: "Excerpt", filename: str, rewriter: "Rewriter | None" = None) -> CodeType:
     """Compiles with this process's own interpreter; a text it does not take is a refusal at its line.
 
     ``rewriter(text, filename)`` makes the syntax tree, where that is not CPython's parser alone.
@@ -28,7 +33,7 @@ def compile_excerpt(excerpt, filename, rewriter=None):
     return compile_text(join(excerpt), filename, rewriter).replace(co_name="<patch>")
 
 
-def compile_text(text, filename, rewriter=None):
+def compile_text(text: str, filename: str, rewriter: "Rewriter | None" = None) -> CodeType:
     try:
         return compile(rewriter(text, filename) if rewriter else text, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
@@ -37,20 +42,20 @@ def compile_text(text, filename, rewriter=None):
         raise Refusal("HS0102", f"{type(error).__name__}: {error}") from None
 
 
-def is_class_body(code):
+def is_class_body(code: CodeType) -> bool:
     return not code.co_flags & CO_OPTIMIZED
 
 
-def children(code):
+def children(code: CodeType) -> list[CodeType]:
     return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
-def is_type_scope(code):
+def is_type_scope(code: CodeType) -> bool:
     """PEP 695 puts a generic definition into a scope of its own."""
     return code.co_name.startswith("<generic parameters of ")
 
 
-def outermost_functions(code, scope=()):
+def outermost_functions(code: CodeType, scope: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], CodeType]]:
     """Yields ``(class names, code)`` for each function that is not nested in another one."""
     for child in children(code):
         if is_class_body(child):
@@ -61,7 +66,7 @@ def outermost_functions(code, scope=()):
             yield scope, child
 
 
-def class_bodies(code, scope=()):
+def class_bodies(code: CodeType, scope: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], CodeType]]:
     """Yields ``(class names, code)`` for each class body outside of functions."""
     for child in children(code):
         if is_class_body(child):
@@ -72,7 +77,7 @@ def class_bodies(code, scope=()):
             yield from class_bodies(child, scope)
 
 
-def find_function(module_code, name, line):
+def find_function(module_code: CodeType, name: str, line: int) -> CodeType | None:
     """The code of the outermost function with this name that starts at this line; nothing if there is none."""
     for _, code in outermost_functions(module_code):
         if code.co_name == name and code.co_firstlineno == line:
@@ -80,15 +85,15 @@ def find_function(module_code, name, line):
     return None
 
 
-def functions_by_place(module_code):
+def functions_by_place(module_code: CodeType) -> dict[tuple[str, int], CodeType]:
     """The code of each outermost function, by its name and line."""
-    found = {}
+    found: dict[tuple[str, int], CodeType] = {}
     for _, code in outermost_functions(module_code):
         found.setdefault((code.co_name, code.co_firstlineno), code)
     return found
 
 
-def find_class_body(module_code, scope):
+def find_class_body(module_code: CodeType, scope: Sequence[str]) -> CodeType | None:
     scope = tuple(scope)
     for found, code in class_bodies(module_code):
         if found == scope:
@@ -96,14 +101,14 @@ def find_class_body(module_code, scope):
     return None
 
 
-def tree(code):
+def tree(code: CodeType) -> Iterator[CodeType]:
     """The code object and everything nested in it."""
     yield code
     for child in children(code):
         yield from tree(child)
 
 
-def fingerprint(code):
+def fingerprint(code: CodeType) -> tuple[Any, ...]:
     """What the code does, without where it stands: equal for code that only moved."""
     return (
         code.co_name,
@@ -123,10 +128,11 @@ def fingerprint(code):
     )
 
 
-def pair(old, new):
+def pair(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
     """Yields ``(old, new)`` for the two code objects and, by name and order, for what is nested in them."""
     yield old, new
-    olds, news = {}, {}
+    olds: dict[str, list[CodeType]] = {}
+    news: dict[str, list[CodeType]] = {}
     for groups, code in ((olds, old), (news, new)):
         for child in children(code):
             groups.setdefault(child.co_name, []).append(child)
@@ -135,7 +141,7 @@ def pair(old, new):
             yield from pair(before, after)
 
 
-def align(befores, afters):
+def align(befores: list[CodeType], afters: list[CodeType]) -> list[tuple[CodeType, CodeType]]:
     """Pairs code objects of one name: what is equal first, then, between those, what is left in order."""
     if len(befores) == len(afters) == 1:
         return [(befores[0], afters[0])]
@@ -154,10 +160,12 @@ def align(befores, afters):
                 table[row][column] = table[row + 1][column + 1] + 1
             else:
                 table[row][column] = max(table[row + 1][column], table[row][column + 1])
-    pairs, gap_old, gap_new = [], [], []
+    pairs: list[tuple[CodeType, CodeType]] = []
+    gap_old: list[CodeType] = []
+    gap_new: list[CodeType] = []
     row = column = 0
 
-    def close_gap():
+    def close_gap() -> None:
         pairs.extend(zip(gap_old, gap_new))
         gap_old.clear()
         gap_new.clear()
@@ -177,7 +185,7 @@ def align(befores, afters):
     return pairs
 
 
-def docstring(code):
+def docstring(code: CodeType) -> str | None:
     """The docstring that a function made from the code has: asked of the interpreter, whose rules differ."""
     if not code.co_consts or type(code.co_consts[0]) is not str:
         return None

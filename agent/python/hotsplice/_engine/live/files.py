@@ -1,12 +1,17 @@
 """Which text is live in which file. After an import it is what was executed; after a patch, what the patch says."""
 
+from collections.abc import Iterable
 from time import time
 from tokenize import detect_encoding
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, Refusal
 from ..native import native
 from . import cells, lookup, missing
 from .code import compile_text, fingerprint, outermost_functions
+
+if TYPE_CHECKING:
+    from .messages import Definition
 
 HISTORY_LIMIT = 20
 
@@ -14,7 +19,15 @@ HISTORY_LIMIT = 20
 class FormerVersion:
     """A text that was live, for undo. Texts only: no code object is kept alive by the history."""
 
-    def __init__(self, version, text, label, definitions, transaction, replaced_at=None):
+    def __init__(
+        self,
+        version: int,
+        text: str,
+        label: str,
+        definitions: list[str],
+        transaction: int | None,
+        replaced_at: float | None = None,
+    ) -> None:
         self.version = version
         self.text = text
         self.label = label
@@ -24,29 +37,31 @@ class FormerVersion:
 
 
 class LiveFile:
-    def __init__(self, path, text, trust="exact", differs=(), executed=0):
+    def __init__(
+        self, path: str, text: str, trust: str = "exact", differs: Iterable[str] = (), executed: int = 0
+    ) -> None:
         self.path = path
         self.version = 0
         self.text = text
         # The lines of the text: a patch asks for many of its parts.
-        self._lines = None
+        self._lines: list[str] | None = None
         self.trust = trust
         self.differs = list(differs)
         # How often the file had been executed when its text was taken: more since means a reload.
         self.executed = executed
-        self.history = []
+        self.history: list[FormerVersion] = []
         # The program reloaded the module after it had been patched, and nobody was told yet.
         self.reloaded = False
         # Qualified name → {line, version, patched_at}
-        self.patched = {}
+        self.patched: dict[str, dict[str, Any]] = {}
 
-    def excerpt(self, first, last):
+    def excerpt(self, first: int, last: int) -> str:
         """Lines of the live text, both ends included."""
         if self._lines is None:
             self._lines = self.text.replace("\r\n", "\n").split("\n")
         return "\n".join(self._lines[first - 1 : last])
 
-    def replace_text(self, text, label, definitions, transaction):
+    def replace_text(self, text: str, label: str, definitions: list[str], transaction: int) -> None:
         if text == self.text:
             # Only values were computed again: there is nothing to go back to.
             self.version += 1
@@ -61,20 +76,20 @@ class LiveFile:
         self.reloaded = False
 
 
-_files = {}
+_files: dict[str, LiveFile] = {}
 
 
-def known():
+def known() -> "Iterable[LiveFile]":
     return _files.values()
 
 
-def version(path):
+def version(path: str) -> int:
     cell = cells.find(path)
     file = _files.get(path) if cell is None else _of_cell(cell)
     return file.version if file else 0
 
 
-def live_file(path):
+def live_file(path: str) -> "LiveFile":
     """The live text of a loaded file; raises ``EngineError`` if it is not loaded or can't be read."""
     cell = cells.find(path)
     if cell is not None:
@@ -93,11 +108,12 @@ def live_file(path):
     return fresh
 
 
-def _of_cell(cell):
+def _of_cell(cell: Any) -> "LiveFile":
     """A cell's text is what was run of it. Running another one is no reload."""
     if cells.is_redefinition(cell.path):
-        cell.live = cell.live or LiveFile(cell.path, cell.text)
-        return cell.live
+        live: LiveFile = cell.live or LiveFile(cell.path, cell.text)
+        cell.live = live
+        return live
     file = _files.get(cell.path)
     if file is None or file.executed != cell.executed:
         fresh = LiveFile(cell.path, cell.live_text(), executed=cell.executed)
@@ -114,7 +130,7 @@ def _of_cell(cell):
     return file
 
 
-def _record(path):
+def _record(path: str) -> Any:
     found = native.loaded(path).get(path)
     if found is None:
         for name, record in native.loaded().items():
@@ -123,12 +139,12 @@ def _record(path):
     return found
 
 
-def _executions(path):
+def _executions(path: str) -> int:
     record = _record(path)
     return record[4] if record else 0
 
 
-def _from_import(path):
+def _from_import(path: str) -> "LiveFile":
     record = _record(path)
     if record is not None and record[3] is not None:
         text = decode(record[3], path)
@@ -147,7 +163,7 @@ def _from_import(path):
     return LiveFile(path, missing.without(path, text), "assumed", differing(path, text), executed)
 
 
-def decode(content, path):
+def decode(content: bytes, path: str) -> str:
     """Text of a source file as PEP 263 says; line ends are left as they are."""
     lines = iter(content.splitlines(True))
     try:
@@ -157,7 +173,7 @@ def decode(content, path):
         raise EngineError("HS0011", f"{path}: {error}") from None
 
 
-def differing(path, text):
+def differing(path: str, text: str) -> list[str]:
     """Qualified names whose live code is not what the text compiles to."""
     try:
         compiled = compile_text(text, path)
@@ -170,7 +186,7 @@ def differing(path, text):
         for scope, code in outermost_functions(compiled):
             if code.co_name.startswith("<"):
                 continue
-            unit = {"scope": list(scope), "name": code.co_name, "old_line": code.co_firstlineno}
+            unit: Definition = {"scope": list(scope), "name": code.co_name, "old_line": code.co_firstlineno}
             live = lookup.find_unit(namespace, unit, living)
             if live and any(
                 function.__code__.co_firstlineno != code.co_firstlineno

@@ -4,9 +4,12 @@ import sys
 from collections.abc import Iterable
 from time import monotonic, sleep
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import lookup
+
+if TYPE_CHECKING:
+    from .messages import Edit, FilePatch
 
 # Seconds that a patch waits for an import to end.
 _PATIENCE = 5.0
@@ -17,7 +20,7 @@ _STEP = 0.01
 _endless: set[str] = set()
 
 
-def wait(files: Iterable[dict[str, Any]]) -> None:
+def wait(files: "Iterable[FilePatch]") -> None:
     """Waits for imports to end, for a while, that have not come to what is edited."""
     deadline = monotonic() + _PATIENCE
     for file in files:
@@ -43,7 +46,7 @@ def unreached(change: Any) -> list[Any]:
     return [outcome for outcome in change.outcomes if any(outcome.edit is edit for edit in edits)]
 
 
-def _unreached(path: str, edits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _unreached(path: str, edits: "list[Edit]") -> "list[Edit]":
     frame = lookup.running_module(path)
     if frame is None:
         return []

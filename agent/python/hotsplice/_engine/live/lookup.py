@@ -4,13 +4,24 @@ import ast
 import gc
 import re
 import sys
-from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from types import CodeType, FrameType, FunctionType, MemberDescriptorType, ModuleType
+from typing import TYPE_CHECKING, Any
 
-from ..._loaded import absolute, is_installed, loaded_modules, members_of, modules_of, project_modules  # noqa: F401
+from ..._loaded import absolute as absolute
+from ..._loaded import is_installed as is_installed
+from ..._loaded import loaded_modules as loaded_modules
+from ..._loaded import members_of as members_of
+from ..._loaded import modules_of as modules_of
+from ..._loaded import project_modules as project_modules
 from ..native import native
 from . import cells, objects
 from .code import tree
-from .objects import is_class, with_subclasses  # noqa: F401
+from .objects import is_class as is_class
+from .objects import with_subclasses as with_subclasses
+
+if TYPE_CHECKING:
+    from .messages import Definition, Unit
 
 SEARCH_LIMIT = 400
 # Py_TPFLAGS_HEAPTYPE (Include/object.h)
@@ -22,7 +33,9 @@ _NAMES = 4
 class Namespace:
     """One live namespace that a file was executed in: a module's, or one given to ``exec``."""
 
-    def __init__(self, globals, module, path, filenames=()):
+    def __init__(
+        self, globals: dict[str, Any], module: ModuleType | None, path: str, filenames: tuple[str, ...] = ()
+    ) -> None:
         self.globals = globals
         self.module = module
         self.name = globals.get("__name__")
@@ -33,29 +46,29 @@ class Namespace:
         # Whether the lines of the known text are those of the live code.
         self.lines_known = True
 
-    def _filename(self):
+    def _filename(self) -> str:
         # A script's code carries its path as it was typed; new code must carry the same one.
         for value in list(self.globals.values()):
             own = isinstance(value, FunctionType) and value.__globals__ is self.globals
             if own and same_file(value.__code__.co_filename, self.path):
-                return value.__code__.co_filename
+                return str(value.__code__.co_filename)
         if self.name == "__main__":
             code = running_module_code(self.path)
             if code is not None:
                 return code.co_filename
         return self.path
 
-    def reads(self, code):
+    def reads(self, code: CodeType) -> bool:
         return same_file(code.co_filename, self.path)
 
 
-def same_file(filename, path):
+def same_file(filename: str, path: str) -> bool:
     return filename == path or absolute(filename) == path or cells.is_of(filename, path)
 
 
-def namespaces(path):
+def namespaces(path: str) -> "list[Namespace]":
     """Every live namespace of a file; a file given to ``exec`` by hand has no module but functions."""
-    found = {}
+    found: dict[int, Namespace] = {}
     cell = cells.find(path)
     if cell is not None:
         module = sys.modules.get(cell.namespace.get("__name__"))
@@ -77,7 +90,7 @@ def namespaces(path):
     return list(found.values())
 
 
-def _is_placeholder(namespace):
+def _is_placeholder(namespace: "Namespace") -> bool:
     """Whether a module only says that a file is its own: made by hand, for an import hook; nothing was run in it."""
     members = namespace.globals
     if members.get("__spec__") is not None or namespace.name == "__main__":
@@ -86,7 +99,7 @@ def _is_placeholder(namespace):
     return not any(value.__globals__ is members for value in own)
 
 
-def executed_elsewhere(known):
+def executed_elsewhere(known: Container[str]) -> Iterator[tuple[str, str]]:
     """Yields ``(path, module's name)`` for the project's files that were executed and that no module in `sys.modules`
     stands for, while functions of theirs live on.
 
@@ -99,23 +112,24 @@ def executed_elsewhere(known):
             yield path, namespace.name or ""
 
 
-def is_installed_module(name):
+def is_installed_module(name: Any) -> bool:
     """Whether a module of this name is of an installed package or the standard library, or built in."""
     module = sys.modules.get(name)
     filename = members_of(module).get("__file__") if isinstance(module, ModuleType) else None
     return isinstance(filename, str) and is_installed(filename) or name == "builtins"
 
 
-def running_module_code(path):
+def running_module_code(path: str) -> CodeType | None:
     """The code of a module whose statements are still being executed: the script's, mostly."""
     frame = running_module(path)
     return None if frame is None else frame.f_code
 
 
-def running_module(path):
+def running_module(path: str) -> FrameType | None:
     """The frame of such a module. The cell that runs is not the one whose definition is patched to its text."""
     if cells.is_redefinition(path):
         return None
+    frame: FrameType | None
     for frame in native.current_frames().values():
         while frame is not None:
             code = frame.f_code
@@ -125,13 +139,13 @@ def running_module(path):
     return None
 
 
-def running_lines(paths):
+def running_lines(paths: Iterable[str]) -> dict[str, int]:
     """The lines that such modules are at, by path."""
     frames = {path: running_module(path) for path in paths}
     return {path: frame.f_lineno for path, frame in frames.items() if frame is not None}
 
 
-def mangled(name, scope):
+def mangled(name: str, scope: Sequence[str]) -> str:
     """A name as it is stored in its class's namespace (the language reference, "Private name mangling")."""
     if not scope or not name.startswith("__") or name.endswith("__") or "." in name:
         return name
@@ -139,26 +153,26 @@ def mangled(name, scope):
     return f"_{owner}{name}" if owner else name
 
 
-def find_class(namespace, scope):
+def find_class(namespace: "Namespace", scope: Sequence[str]) -> Any:
     """The live class of this qualified name; nothing if there is none."""
-    holder = namespace.globals
+    holder: Any = namespace.globals
     found = None
     for depth, name in enumerate(scope, 1):
         value = holder.get(mangled(name, scope[: depth - 1]))
         qualified = ".".join(scope[:depth])
         if not isinstance(value, type):
-            value = search(value, lambda item, name=qualified: is_own_class(item, namespace, name))
+            value = search(value, lambda item, name=qualified: is_own_class(item, namespace, name))  # type: ignore[misc]
         if value is None:
             return None
         found, holder = value, value.__dict__
     return found
 
 
-def is_own_class(value, namespace, qualified):
+def is_own_class(value: Any, namespace: "Namespace", qualified: str) -> bool:
     return isinstance(value, type) and value.__qualname__ == qualified and value.__module__ == namespace.name
 
 
-def bound_value(namespace, scope, name, default=None):
+def bound_value(namespace: "Namespace", scope: Sequence[str], name: str, default: Any = None) -> Any:
     """What a name holds in a module or in a live class."""
     if not scope:
         return namespace.globals.get(name, default)
@@ -166,7 +180,7 @@ def bound_value(namespace, scope, name, default=None):
     return default if owner is None else objects.live(owner.__dict__.get(mangled(name, scope), default), default)
 
 
-def members(value):
+def members(value: Any) -> dict[str, Any]:
     """The attributes that an object has in a dictionary of its own; no code of its class is asked."""
     try:
         found = object.__getattribute__(value, "__dict__")
@@ -175,7 +189,7 @@ def members(value):
     return dict(found) if type(found) is dict else {}
 
 
-def dotted(namespace, node):
+def dotted(namespace: "Namespace", node: Any) -> Any:
     """What a dotted name of a syntax tree means in a namespace, without asking properties; None for anything else."""
     if isinstance(node, ast.Name):
         return namespace.globals.get(node.id)
@@ -186,11 +200,11 @@ def dotted(namespace, node):
 class Living:
     """Functions of a namespace that no name leads to: all that lives is looked at, once for many definitions."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace: "Namespace") -> None:
         self._namespace = namespace
-        self._by_place = None
+        self._by_place: dict[tuple[str, int], list[FunctionType]] | None = None
 
-    def at(self, name, line):
+    def at(self, name: str, line: int) -> Sequence[FunctionType]:
         if self._by_place is None:
             self._by_place = {}
             for filename in self._namespace.filenames:
@@ -201,11 +215,11 @@ class Living:
         return self._by_place.get((name, line), ())
 
 
-def find_unit(namespace, unit, living=None):
+def find_unit(namespace: "Namespace", unit: "Definition", living: "Living | None" = None) -> list[FunctionType]:
     """One live function for each code object that the definition has (more than one if it was made repeatedly)."""
     name, line, scope = unit["name"], unit["old_line"], unit["scope"]
 
-    def fits(value):
+    def fits(value: Any) -> bool:
         return isinstance(value, FunctionType) and is_definition(value.__code__, namespace, name, line)
 
     value = bound_value(namespace, scope, name)
@@ -214,14 +228,14 @@ def find_unit(namespace, unit, living=None):
     found = search(value, fits)
     if found is not None:
         return [found]
-    codes = {}
+    codes: dict[int, FunctionType] = {}
     for function in (living or Living(namespace)).at(name, line):
         if fits(function):
             codes.setdefault(id(function.__code__), function)
     return list(codes.values()) or ([] if namespace.lines_known else _by_name(namespace, scope, name))
 
 
-def is_displaced(namespace, unit, function):
+def is_displaced(namespace: "Namespace", unit: "Definition", function: FunctionType) -> bool:
     """Whether the definition's name holds something that the program put there, and not what came of the function."""
     value = bound_value(namespace, unit["scope"], unit["name"])
     if value is None or value is function or type(value) is MemberDescriptorType:
@@ -231,12 +245,12 @@ def is_displaced(namespace, unit, function):
     return search(value, lambda item: isinstance(item, FunctionType) and item.__code__ is code) is None
 
 
-def _by_name(namespace, scope, name):
+def _by_name(namespace: "Namespace", scope: Sequence[str], name: str) -> list[FunctionType]:
     """For a file that had changed before it was known: its lines say nothing, its names do."""
     qualified = ".".join((*scope, name))
     codes = {}
 
-    def fits(value):
+    def fits(value: Any) -> bool:
         return (
             isinstance(value, FunctionType)
             and value.__code__.co_name == name
@@ -251,15 +265,15 @@ def _by_name(namespace, scope, name):
     return list(codes.values())
 
 
-def is_definition(code, namespace, name, line):
+def is_definition(code: CodeType, namespace: "Namespace", name: str, line: int) -> bool:
     return code.co_firstlineno == line and code.co_name == name and namespace.reads(code)
 
 
-def find_lambdas(namespace, unit):
+def find_lambdas(namespace: "Namespace", unit: "Unit") -> list[FunctionType]:
     """The live lambdas of a statement, as far as the names that it binds or begins with lead to them."""
     lines = range(unit["old_line"], unit["old_end_line"] + 1)
 
-    def fits(value):
+    def fits(value: Any) -> bool:
         return (
             isinstance(value, FunctionType)
             and value.__code__.co_name == "<lambda>"
@@ -273,12 +287,12 @@ def find_lambdas(namespace, unit):
     return list({id(item.__code__): item for item in found}.values())
 
 
-def search(start, fits):
+def search(start: Any, fits: Callable[[Any], bool]) -> Any:
     """Looks through wrappers (properties, partials, closures, instances) for a value; breadth first, bounded."""
     return next((value for value in reachable(start, fits) if fits(value)), None)
 
 
-def reachable(start, fits):
+def reachable(start: Any, fits: Callable[[Any], bool]) -> Iterator[Any]:
     if start is None:
         return
     queue, seen = [start], {id(start)}
@@ -304,7 +318,7 @@ def reachable(start, fits):
             queue.append(item)
 
 
-def has_own_class(value):
+def has_own_class(value: Any) -> bool:
     """Whether an object has a class of its own, which no module has: a decorator made one for the function."""
     cls = type(value)
     if not is_class(cls):
@@ -312,13 +326,13 @@ def has_own_class(value):
     name = cls.__qualname__
     if not cls.__flags__ & _HEAP_TYPE or "." in name:
         return False
-    module = sys.modules.get(cls.__dict__.get("__module__"))
+    module: Any = sys.modules.get(cls.__dict__.get("__module__", ""))
     held = module.__dict__.get(name) if objects.is_module(module) else cls
     # The module has another version of it while a patch is made.
     return held is not cls and not (is_class(held) and held.__qualname__ == name)
 
 
-def sharing(functions, namespace):
+def sharing(functions: Iterable[FunctionType], namespace: "Namespace") -> dict[int, list[FunctionType]]:
     """Every live function that runs code of these functions' trees, by the code's id."""
     codes = [code for function in functions for code in tree(function.__code__)]
     return {id(code): found for code, found in zip(codes, native.functions_of(codes))}

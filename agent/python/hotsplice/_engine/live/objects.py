@@ -10,9 +10,10 @@ from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, Meth
 from typing import Any
 
 MISSING: Any = object()
-_mro = type.__dict__["__mro__"].__get__
-_members = type.__dict__["__dict__"].__get__
-_module_members = ModuleType.__dict__["__dict__"].__get__
+# The checker takes the dictionary for one of what a class is a type of.
+_mro: Any = type.__dict__["__mro__"].__get__  # type: ignore[index]
+_members: Any = type.__dict__["__dict__"].__get__  # type: ignore[index]
+_module_members: Any = ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
 
 
 # What the class of a module has while calls that began before a patch find something else in it than all others.
@@ -131,7 +132,7 @@ def wrapped(value: Any) -> Any:
     return value
 
 
-def with_subclasses(owner: type) -> list[type]:
+def with_subclasses(owner: type) -> list[Any]:
     """A class and every class that derives from it."""
     found, pending = {id(owner): owner}, [owner]
     while pending:
