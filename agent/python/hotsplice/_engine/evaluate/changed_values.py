@@ -4,6 +4,8 @@ import ast
 import copy
 import re
 import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..journal import writes
 from ..live import lookup
@@ -12,11 +14,16 @@ from ..live.files import live_file
 from .former import is_pure
 from .policy import equal
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..live.messages import Edit
+    from .views import Editing
+
 # What makes a statement one that may do more than give a value.
 _CALLS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr)
 
 
-def has_other_items(merger, edit, holder, scope):
+def has_other_items(merger: "Editing", edit: "Edit", holder: Any, scope: Sequence[str]) -> list[str]:
     """Items and attributes that an edited assignment assigns and that hold something else than its old text gave."""
     if edit["what"] != "assignment" or edit["change"] not in ("changed", "derived"):
         return []
@@ -28,7 +35,7 @@ def has_other_items(merger, edit, holder, scope):
     return [_key(one[1:]) for one in assigned if _differs(writes.held(*one[1:4]), one[4])]
 
 
-def given_items(merger, edit, holder, scope):
+def given_items(merger: "Editing", edit: "Edit", holder: Any, scope: Sequence[str]) -> dict[Any, tuple[Any, ...]]:
     """What the live statement gave each item and attribute that it assigned, where that can be told.
 
     By place, as the statement's target and the value.
@@ -36,7 +43,7 @@ def given_items(merger, edit, holder, scope):
     return _given(merger, former_statement(merger, edit), _seen(merger, holder, scope)) or {}
 
 
-def former_items(merger, edit, holder, scope):
+def former_items(merger: "Editing", edit: "Edit", holder: Any, scope: Sequence[str]) -> dict[Any, Any]:
     """The same, where each run makes another object: what one run gives."""
     statement, seen = former_statement(merger, edit), _seen(merger, holder, scope)
     if statement is None or not is_pure(statement, seen, sets_attributes=True):
@@ -45,7 +52,7 @@ def former_items(merger, edit, holder, scope):
     return {writes.identity(*one[1:4]): one[4] for one in assigned}
 
 
-def bound_before(merger, edit, holder, scope):
+def bound_before(merger: "Editing", edit: "Edit", holder: Any, scope: Sequence[str]) -> list[str]:
     """Names that the live statement binds when it runs, whatever its text calls them: `locals()[name] = …`."""
     statement, before = former_statement(merger, edit), _seen(merger, holder, scope)
     if statement is None or not is_pure(statement, before):
@@ -60,11 +67,11 @@ def bound_before(merger, edit, holder, scope):
     return [name for name, value in seen.items() if name[:2] != "__" and before.get(name, writes.MISSING) is not value]
 
 
-def _seen(merger, holder, scope):
+def _seen(merger: "Editing", holder: Any, scope: Sequence[str]) -> dict[str, Any]:
     return {**merger.namespace.globals, **holder} if scope else dict(merger.namespace.globals)
 
 
-def _given(merger, statement, seen):
+def _given(merger: "Editing", statement: Any, seen: dict[str, Any]) -> dict[Any, tuple[Any, ...]] | None:
     if statement is None or not is_pure(statement, seen, sets_attributes=True):
         return None
     runs = []
@@ -77,7 +84,7 @@ def _given(merger, statement, seen):
     return {place: one for place, one in runs[0].items() if place in runs[1] and equal(one[3], runs[1][place][3])}
 
 
-def give_up_items(merger, outcome, holder, scope):
+def give_up_items(merger: "Editing", outcome: "EditOutcome", holder: Any, scope: tuple[str, ...]) -> None:
     """Items and attributes that a block had assigned and assigns no more go; what the program changed stays."""
     edit = outcome.edit
     given = given_items(merger, edit, holder, scope)
@@ -108,21 +115,21 @@ def give_up_items(merger, outcome, holder, scope):
         outcome.note("applied", "HS0405", f"{', '.join(map(_key, gone))} is gone; references to it go on")
 
 
-def _is_named(merger, key):
+def _is_named(merger: "Editing", key: Any) -> bool:
     """Whether the new text names a key, wherever that is."""
     text = key if isinstance(key, str) else repr(key)
     return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", merger.change.text) is not None
 
 
-def _key(one):
+def _key(one: tuple[Any, ...]) -> str:
     return one[2] if isinstance(one[2], str) else repr(one[2])
 
 
-def say_kept(outcome, names):
+def say_kept(outcome: "EditOutcome", names: Iterable[str]) -> None:
     outcome.caveat("HS0402", f"the program changed {', '.join(names)} since the import; its value is kept")
 
 
-def give_up(merger, outcome):
+def give_up(merger: "Editing", outcome: "EditOutcome") -> None:
     """Items and attributes that a statement had assigned go with it, if it is gone or assigns others now.
 
     They stay, and that is said, where they hold something else by now, where the new text names them, and where
@@ -155,14 +162,14 @@ def give_up(merger, outcome):
         outcome.note("applied", "HS0405", f"{', '.join(key for _, _, key in gone)} is gone; references to it go on")
 
 
-def _is_untouched(merger, value, action, key, new):
+def _is_untouched(merger: "Editing", value: Any, action: Callable[..., Any], key: Any, new: Any) -> bool:
     if not isinstance(key, str) or _is_named(merger, key):
         return False
     held = writes.held(value, action, key)
     return held is not writes.MISSING and new is not writes.MISSING and not _differs(held, new)
 
 
-def _targets_of_edits(merger):
+def _targets_of_edits(merger: "Editing") -> set[str]:
     """What the statements of the file that are run assign besides names, as text."""
     edits = [outcome.edit for outcome in merger.change.outcomes]
     wanted = (edit["run"] for edit in edits if edit["what"] == "assignment" and edit.get("run"))
@@ -175,7 +182,7 @@ def _targets_of_edits(merger):
     return found
 
 
-def former_statement(merger, edit):
+def former_statement(merger: "Editing", edit: "Edit") -> ast.Module | None:
     """The syntax tree of a statement as it is live."""
     if not edit.get("old_line"):
         return None
@@ -191,12 +198,12 @@ def former_statement(merger, edit):
     return statement
 
 
-def calls(statement):
+def calls(statement: ast.AST) -> bool:
     """Whether a syntax tree may do more than give values."""
     return any(isinstance(node, _CALLS) for node in ast.walk(statement))
 
 
-def _assigned(merger, statement, seen):
+def _assigned(merger: "Editing", statement: ast.Module, seen: dict[str, Any]) -> list[tuple[Any, ...]] | None:
     """Runs a former statement in ``seen``. Assignments besides names are not done but given, as
     ``(text of the target, value, action, key, new)``.
     """
@@ -204,7 +211,7 @@ def _assigned(merger, statement, seen):
     if merger.shadow.writes.is_dry_run:
         return None
 
-    def target(value, text):
+    def target(value: Any, text: str) -> writes.Target:
         return writes.Target(value, lambda *one: found.append((text, *one, writes.MISSING)[:5]))
 
     statement = writes.rewritten(statement, seen, target)
@@ -218,7 +225,7 @@ def _assigned(merger, statement, seen):
     return found
 
 
-def _differs(held, given):
+def _differs(held: Any, given: Any) -> bool:
     """Whether a value is another one, as far as can be told; ``MISSING`` stands for what can't."""
     if held is given or held is writes.MISSING or given is writes.MISSING:
         return False

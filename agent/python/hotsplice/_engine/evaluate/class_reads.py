@@ -7,31 +7,35 @@ A class that is edited gets its new attributes with the commit, and what is comp
 import ast
 import sys
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from .syntax import bound
+
+if TYPE_CHECKING:
+    from .sandbox import Shadow
 
 # PEP 649: what is read later must read the class itself.
 _LAZY_ANNOTATIONS = sys.version_info >= (3, 14)
 _NAME = "__hotsplice_class_reads__"
 
 
-def rewritten(tree, shadow):
+def rewritten(tree: ast.Module, shadow: "Shadow") -> Any:
     """A syntax tree in which reads of edited attributes, outside of the bodies of functions, give the new ones."""
     shadow.globals[_NAME] = shadow.patched_classes
     return _Reads(shadow).visit(tree)
 
 
-def forget(shadow):
+def forget(shadow: "Shadow") -> None:
     shadow.globals.pop(_NAME, None)
 
 
 class _Reads(ast.NodeTransformer):
-    def __init__(self, shadow):
+    def __init__(self, shadow: "Shadow") -> None:
         self._shadow = shadow
         # The live classes around, and what their bodies in the tree bind.
-        self._around = []
+        self._around: list[tuple[Any, set[str]]] = []
 
-    def visit_ClassDef(self, node):
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         node.decorator_list = [self.visit(one) for one in node.decorator_list]
         node.bases = [self.visit(one) for one in node.bases]
         node.keywords = [self.visit(one) for one in node.keywords]
@@ -40,7 +44,7 @@ class _Reads(ast.NodeTransformer):
         self._around.pop()
         return node
 
-    def visit_FunctionDef(self, node):
+    def visit_FunctionDef(self, node: Any) -> Any:
         node.decorator_list = [self.visit(one) for one in node.decorator_list]
         self._visit_defaults(node.args)
         if not _LAZY_ANNOTATIONS:
@@ -53,28 +57,28 @@ class _Reads(ast.NodeTransformer):
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
-    def visit_Lambda(self, node):
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self._visit_defaults(node.args)
         return node
 
-    def _visit_defaults(self, arguments):
+    def _visit_defaults(self, arguments: ast.arguments) -> None:
         arguments.defaults = [self.visit(one) for one in arguments.defaults]
         arguments.kw_defaults = [one and self.visit(one) for one in arguments.kw_defaults]
 
-    def visit_AnnAssign(self, node):
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value is not None:
             node.value = self.visit(node.value)
         if not _LAZY_ANNOTATIONS:
             node.annotation = self.visit(node.annotation)
         return node
 
-    def visit_TypeAlias(self, node):
+    def visit_TypeAlias(self, node: ast.AST) -> ast.AST:
         return node
 
-    def visit_GeneratorExp(self, node):
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
         return node
 
-    def visit_Attribute(self, node):
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         owner = self._value(node.value) if isinstance(node.ctx, ast.Load) else None
         if isinstance(owner, type):
             for cls in owner.__mro__:
@@ -85,7 +89,7 @@ class _Reads(ast.NodeTransformer):
         self.generic_visit(node)
         return node
 
-    def _value(self, node):
+    def _value(self, node: Any) -> Any:
         """What a dotted name means; no property is asked."""
         if isinstance(node, ast.Name):
             own = self._around[-1][1] if self._around else ()
@@ -96,7 +100,7 @@ class _Reads(ast.NodeTransformer):
                 return holder.__dict__.get(node.attr)
         return None
 
-    def _named(self, name):
+    def _named(self, name: str) -> Any:
         around = self._around[-1][0] if self._around else None
         # A proxy of the class has it from the class itself.
         for cls in around.__mro__ if isinstance(around, type) else ():
@@ -105,7 +109,7 @@ class _Reads(ast.NodeTransformer):
         return self._shadow.globals.get(name)
 
 
-def _read(key, node):
+def _read(key: int, node: ast.Attribute) -> ast.Subscript:
     classes = ast.Name(_NAME, ast.Load())
     seen = ast.Subscript(classes, ast.Constant(key), ast.Load())
     read = ast.Subscript(seen, ast.Constant(node.attr), ast.Load())

@@ -10,7 +10,7 @@ import dis
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..frameworks import entries, stores
 from ..frameworks.entries import Entries
@@ -18,6 +18,12 @@ from ..live import lookup, objects
 from ..live.code import tree
 from ..native import native
 from .proxies import function_proxy, functions_in
+
+if TYPE_CHECKING:
+    from ..journal.plan import Plan
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
+    from .sandbox import Shadow
 
 _VALUES = (bool, int, float, complex, str, bytes, type(None))
 _EXACT = (list, dict, set, deque, OrderedDict, defaultdict)
@@ -39,14 +45,14 @@ class Copies:
         self._assigned: list[tuple[Any, set[str]]] = []
 
     @staticmethod
-    def may_have_one(value: Any, namespace: Any) -> bool:
+    def may_have_one(value: Any, namespace: "Namespace") -> bool:
         """Whether a copy of a function or an object is as good as itself, for what a decorator does."""
         is_own = type(value) is FunctionType and value.__globals__ is namespace.globals
         return is_own or _is_plain_object(value)
 
     def make(
         self,
-        transaction: Any,
+        transaction: "Prepared",
         shadows: list[Any],
         noted: dict[int, tuple[Any, Any]],
         used: set[int],
@@ -121,7 +127,7 @@ class Copies:
         self._copies[id(live)] = (live, made)
         self._live[id(made)] = live
 
-    def _functions(self, shadow: Any) -> None:
+    def _functions(self, shadow: "Shadow") -> None:
         """Functions of a module that use a copied container, or call one that does, run in the sandbox."""
         names = {name for name, value in shadow.globals.items() if id(value) in self._live}
         functions = {
@@ -175,7 +181,7 @@ class Copies:
         """What was copied, and what it is a copy of."""
         return [(made, live) for live, made in self._copies.values()]
 
-    def settle(self, plan: Any, bound: dict[int, set[str]]) -> None:
+    def settle(self, plan: "Plan", bound: dict[int, set[str]]) -> None:
         """Plans what functions assigned to names of their module, and to attributes."""
         for live, made, begun in self._attributes:
             held, own = objects.attributes(live), objects.attributes(made)
@@ -207,7 +213,7 @@ def _is_plain(value: Any) -> bool:
     return objects.is_exactly(value, *_EXACT, *_VALUES, FunctionType, ModuleType) or stores.is_a(value, type)
 
 
-def _others(transaction: Any, shadows: list[Any], holders: set[int], used: set[int]) -> Iterator[Any]:
+def _others(transaction: "Prepared", shadows: list[Any], holders: set[int], used: set[int]) -> Iterator[Any]:
     """What uses the containers of patched modules in other ways than a plain function of theirs does."""
     for shadow in shadows:
         names: dict[str, Any] = shadow.namespace.globals

@@ -6,10 +6,13 @@ left alone, and that is reported.
 
 import ast
 import builtins
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import objects
 from ..live.code import join
+
+if TYPE_CHECKING:
+    from ..live.messages import Edit
 
 _VALUES = (int, float, complex, bool, str, bytes, type(None), type(...))
 _OPERATORS = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp)
@@ -24,7 +27,7 @@ class Foresight:
         # Names whose values are not foreseen.
         self._unknown: set[str] = set()
 
-    def may_run(self, edit: Any) -> bool:
+    def may_run(self, edit: "Edit") -> bool:
         try:
             statements = ast.parse(join(edit["run"])).body
         except (SyntaxError, ValueError):

@@ -6,7 +6,7 @@ import dis
 import sys
 import textwrap
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..journal.writes import is_setattr
 from ..live import lookup, objects
@@ -14,6 +14,11 @@ from ..live.code import tree
 from ..live.files import live_file
 from . import syntax
 from .policy import MISSING, UNKNOWN, Sort, equal, is_record, sort
+
+if TYPE_CHECKING:
+    pass
+    from ..live.lookup import Namespace
+    from .views import Editing
 
 # Functions and types whose call gives a value and does nothing else, by module.
 _PURE = {
@@ -43,7 +48,7 @@ _METHODS = syntax.UPDATES | {
 class Former:
     """The live statements of the names that one edit binds."""
 
-    def __init__(self, merger: Any, edit: dict[str, Any], holder: Any) -> None:
+    def __init__(self, merger: "Editing", edit: Any, holder: Any) -> None:
         self._merger = merger
         self._scope = tuple(edit["scope"])
         self._holder = holder
@@ -272,7 +277,7 @@ def _pure() -> set[Any]:
     return found
 
 
-def is_assigned_by_functions(namespace: Any, name: str) -> bool:
+def is_assigned_by_functions(namespace: "Namespace", name: str) -> bool:
     """Whether a function of the module assigns the name (``global``)."""
     return any(
         instruction.opname == "STORE_GLOBAL" and instruction.argval == name

@@ -56,7 +56,8 @@ class FormerCodeWatch:
                 sys.setprofile(self._profile)
 
     def _begin(self) -> None:
-        monitoring = sys.monitoring
+        # From 3.12 on.
+        monitoring = sys.monitoring  # type: ignore[attr-defined]
         free = [tool for tool in _FREE_TOOLS if monitoring.get_tool(tool) is None]
         if not free:
             return
@@ -69,7 +70,7 @@ class FormerCodeWatch:
     def _end(self) -> None:
         if self._tool is None:
             return
-        monitoring = sys.monitoring
+        monitoring = sys.monitoring  # type: ignore[attr-defined]
         for code in self._codes.values():
             monitoring.set_local_events(self._tool, code, monitoring.events.NO_EVENTS)
         monitoring.register_callback(self._tool, monitoring.events.PY_START, None)

@@ -2,10 +2,15 @@
 
 import dis
 from types import FunctionType, MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live.code import tree
 from .syntax import UPDATES
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
+    from ..live.messages import Edit
 
 # Modules whose decorators make something of a definition and register it nowhere.
 _QUIET = frozenset(
@@ -15,7 +20,7 @@ _STORES = frozenset(("STORE_SUBSCR", "STORE_GLOBAL", "DELETE_SUBSCR"))
 _MISSING: Any = object()
 
 
-def report(transaction: Any) -> None:
+def report(transaction: "Prepared") -> None:
     """Definitions and calls that moved past each other: what they registered keeps its former order."""
     for change in transaction.files:
         for outcome in change.outcomes:
@@ -33,7 +38,7 @@ def report(transaction: Any) -> None:
                 outcome.unneeded(None, "only its place is another one")
 
 
-def _registers(edit: dict[str, Any], namespace: Any) -> bool:
+def _registers(edit: "Edit", namespace: "Namespace") -> bool:
     names = [name for name in edit["registrars"] if not name.endswith("[]")]
     outermost = [name for name in names if not any(other.startswith(f"{name}.") for other in names)]
     return any(_may_register(_found(name, namespace.globals)) for name in outermost)

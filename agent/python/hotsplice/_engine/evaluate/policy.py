@@ -261,7 +261,8 @@ _PLAIN_CALLS = frozenset(
 
 def is_record(kind: type) -> bool:
     """Whether making an object of a class does nothing but store values in it, so that it can be done to compare."""
-    if type(kind) is not type or kind.__setattr__ is not object.__setattr__ or kind.__new__ is not object.__new__:
+    base: Any = object
+    if type(kind) is not type or kind.__setattr__ is not base.__setattr__ or kind.__new__ is not base.__new__:
         return False
     if _found(kind, "__del__") is not None or not _is_in_python(kind):
         return False

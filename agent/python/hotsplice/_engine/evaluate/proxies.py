@@ -130,7 +130,8 @@ def with_proxies(member: Any, proxy_of: MakesProxy) -> Any:
         accessors = (member.fget, member.fset, member.fdel)
         inner = [proxy_of(one) if isinstance(one, FunctionType) else None for one in accessors]
         if any(inner):
-            return property(*(new or old for new, old in zip(inner, accessors)), doc=member.__doc__)
+            given: list[Any] = [new or old for new, old in zip(inner, accessors)]
+            return property(given[0], given[1], given[2], doc=member.__doc__)
     return None
 
 

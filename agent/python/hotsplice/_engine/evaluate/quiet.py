@@ -5,11 +5,14 @@ import builtins
 import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..frameworks import entries, stores
 from ..live import lookup, objects
 from ..live.code import join, tree
+
+if TYPE_CHECKING:
+    from ..live.messages import Edit
 
 _VALUES = (bool, int, float, complex, str, bytes, type(None))
 # Those that reach whatever there is.
@@ -21,7 +24,7 @@ _LIMIT = 200
 _MISSING: Any = object()
 
 
-def is_quiet(edit: dict[str, Any], namespaces: list[Any]) -> bool:
+def is_quiet(edit: "Edit", namespaces: list[Any]) -> bool:
     """Whether what a statement calls is a library's, or a function of the program that uses nothing but such."""
     try:
         statements = ast.parse(join(edit["run"])).body
@@ -42,7 +45,7 @@ def is_quiet(edit: dict[str, Any], namespaces: list[Any]) -> bool:
     return True
 
 
-def assigns_to_objects(edit: dict[str, Any]) -> bool:
+def assigns_to_objects(edit: "Edit") -> bool:
     """Whether a statement assigns items or attributes."""
     try:
         nodes = ast.walk(ast.parse(join(edit["run"])))
@@ -94,7 +97,7 @@ def _is_quiet_value(value: Any, seen: set[int]) -> bool:
     if objects.is_module(value):
         return _is_of_library(value.__dict__.get("__name__"))
     if stores.is_a(value, type):
-        return _is_of_library(type.__dict__["__module__"].__get__(value))
+        return _is_of_library(type.__dict__["__module__"].__get__(value))  # type: ignore[index]
     if kind is not FunctionType:
         return False
     if value.__dict__:

@@ -7,12 +7,16 @@ not re-executed automatically ends the run where it is reached.
 import ast
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..journal.writes import sets_attribute
 from . import syntax
 from .former import is_pure, parsed
 from .policy import MISSING, Sort, holds_things, sort
+
+if TYPE_CHECKING:
+    from ..live.messages import Edit
+    from .views import Editing
 
 _REACHED = "__hotsplice_reached__"
 
@@ -21,7 +25,7 @@ class Reduction:
     """One edited statement, as it is live and as it is to be."""
 
     def __init__(
-        self, merger: Any, edit: dict[str, Any], former_text: str, held: Callable[[str], Any], things: bool
+        self, merger: "Editing", edit: "Edit", former_text: str, held: Callable[[str], Any], things: bool
     ) -> None:
         self._edit = edit
         self._scope = tuple(edit["scope"])

@@ -6,7 +6,9 @@ aside until the commit; the functions that they make are given the live namespac
 
 import ast
 import traceback
-from types import CellType, ModuleType
+from collections.abc import Callable, Sequence
+from types import CellType, CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
 from ..errors import FormerCode, Refusal, TimeLimit, Unforeseen
@@ -17,6 +19,11 @@ from ..native import native
 from . import class_reads, reduction
 from .other_thread import check_bound, check_target, values_before
 
+if TYPE_CHECKING:
+    from ..journal.writes import Writes
+    from ..live.lookup import Namespace
+    from ..live.messages import Excerpt
+
 # What looks for the module that calls it finds one. An excerpt has a name of its own: it is no execution of the module.
 _AS_MODULE = compile("run()", "<hotsplice>", "exec", dont_inherit=True)
 
@@ -24,7 +31,7 @@ _AS_MODULE = compile("run()", "<hotsplice>", "exec", dont_inherit=True)
 class Shadow:
     """A copy of a live namespace to run statements in."""
 
-    def __init__(self, namespace, patched_classes, writes):
+    def __init__(self, namespace: "Namespace", patched_classes: "dict[int, ClassNamespace]", writes: "Writes") -> None:
         self.namespace = namespace
         # What statements assign besides names, of all shadows of the patch.
         self.writes = writes
@@ -35,50 +42,53 @@ class Shadow:
         self.globals.update(namespace.globals)
         self.before = dict(namespace.globals)
         # From 3.14 on each excerpt gives a function that makes its annotations (PEP 649).
-        self.annotates = []
+        self.annotates: list[Callable[[int], Any]] = []
         # Classes' namespaces, by qualified path: what their statements bound.
-        self.classes = {}
+        self.classes: dict[tuple[str, ...], ClassNamespace] = {}
         self._holders = native.reference_count(self.module.__dict__)
 
     @property
-    def globals(self):
+    def globals(self) -> dict[str, Any]:
         return self.module.__dict__
 
-    def forget_helpers(self):
+    def forget_helpers(self) -> None:
         """Takes out what statements were given to run with here, and nowhere else."""
         class_reads.forget(self)
         writes.forget(self.globals)
         reduction.forget(self.globals)
 
-    def functions(self):
+    def functions(self) -> list[FunctionType]:
         """Every live function that was made in the shadow."""
         if native.reference_count(self.module.__dict__) == self._holders:
             return []
-        return native.functions_with_globals(self.module.__dict__)
+        found: list[FunctionType] = native.functions_with_globals(self.module.__dict__)
+        return found
 
-    def made(self):
+    def made(self) -> set[int]:
         """The ids of functions and classes that were made in the shadow."""
         known = {id(value) for value in self.before.values()}
         classes = (one for one in self.globals.values() if isinstance(one, type) and id(one) not in known)
         return {*map(id, self.functions()), *map(id, classes)}
 
 
-class ClassNamespace(dict):
+class ClassNamespace(dict[str, Any]):
     """What a class body's statements see: what they bound themselves, then the live class."""
 
-    def __init__(self, owner):
+    def __init__(self, owner: type) -> None:
         super().__init__()
         self.owner = owner
-        self.annotates = []
+        self.annotates: list[Callable[[int], Any]] = []
 
-    def __missing__(self, name):
+    def __missing__(self, name: str) -> Any:
         if name == "__annotations__":
             # Those of the statements that are run, not the live class's own.
             return self.setdefault(name, {})
         return objects.own(self.owner)[name]
 
 
-def _compiled(excerpt, shadow, reduced=None):
+def _compiled(
+    excerpt: "Excerpt", shadow: "Shadow", reduced: Callable[[ast.Module], ast.Module] | None = None
+) -> CodeType:
     namespace = shadow.namespace
     rewriter = frameworks.rewriter(namespace.module)
     if not shadow.patched_classes and reduced is None:
@@ -86,22 +96,25 @@ def _compiled(excerpt, shadow, reduced=None):
         if not writes.are_in(code):
             return code
 
-    def target(value, text):
+    def target(value: Any, text: str) -> Any:
         if isinstance(value, ClassNamespace):
             # `locals()[name] = …` binds a name.
             return value
         check_target(value, text)
         return shadow.writes.target(value, text)
 
-    def rewritten(text, filename):
+    def rewritten(text: str, filename: str) -> ast.Module:
         tree = rewriter(text, filename) if rewriter else ast.parse(text, filename)
         tree = reduced(tree) if reduced else tree
-        return writes.rewritten(class_reads.rewritten(tree, shadow), shadow.globals, target)
+        made: ast.Module = writes.rewritten(class_reads.rewritten(tree, shadow), shadow.globals, target)
+        return made
 
     return compile_excerpt(excerpt, namespace.filename, rewritten)
 
 
-def run_in_module(excerpt, shadow, reduced=None):
+def run_in_module(
+    excerpt: "Excerpt", shadow: "Shadow", reduced: Callable[[ast.Module], ast.Module] | None = None
+) -> None:
     """Executes an excerpt in the shadow; an exception is a refusal that names its line.
 
     ``reduced(tree)`` takes out what need not run.
@@ -116,7 +129,13 @@ def run_in_module(excerpt, shadow, reduced=None):
         shadow.annotates.append(shadow.globals["__annotate__"])
 
 
-def run_in_class(excerpt, scope, owner, shadow, reduced=None):
+def run_in_class(
+    excerpt: "Excerpt",
+    scope: Sequence[str],
+    owner: type,
+    shadow: "Shadow",
+    reduced: Callable[[ast.Module], ast.Module] | None = None,
+) -> "ClassNamespace":
     """Executes statements of a class body as they would run in it, against the live class."""
     code = find_class_body(_compiled(excerpt, shadow, reduced), scope)
     if code is None:
@@ -126,7 +145,7 @@ def run_in_class(excerpt, scope, owner, shadow, reduced=None):
         seen = shadow.classes[tuple(scope)] = shadow.patched_classes[id(owner)] = ClassNamespace(owner)
     closure = tuple(_class_cell(name, owner) for name in code.co_freevars)
     if closure:
-        _run(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)
+        _run(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)  # type: ignore[call-arg]
     else:
         _run(lambda: exec(code, shadow.globals, seen), shadow)
     cell = seen.pop("__classcell__", None)
@@ -138,12 +157,12 @@ def run_in_class(excerpt, scope, owner, shadow, reduced=None):
     return seen
 
 
-def _run(action, shadow):
+def _run(action: Callable[..., Any], shadow: "Shadow") -> None:
     around = {"__name__": shadow.module.__name__, "run": action}
     guarded(lambda: exec(_AS_MODULE, around), shadow, is_foreseen=True)
 
 
-def _class_cell(name, owner):
+def _class_cell(name: str, owner: Any) -> CellType:
     if name == ".type_params":
         return CellType(owner.__type_params__)
     for parameter in getattr(owner, "__type_params__", ()):
@@ -152,7 +171,7 @@ def _class_cell(name, owner):
     return CellType()
 
 
-def guarded(action, shadow, what="running this", is_foreseen=False):
+def guarded(action: Callable[[], Any], shadow: "Shadow", what: str = "running this", is_foreseen: bool = False) -> Any:
     """What the program's code gives that is run for an edit; an exception refuses the edit."""
     if shadow.writes.is_dry_run and not is_foreseen:
         raise Unforeseen
@@ -164,7 +183,7 @@ def guarded(action, shadow, what="running this", is_foreseen=False):
         raise Refusal("HS0103", describe(error, shadow.namespace, what)) from None
 
 
-def describe(error, namespace, what="running this"):
+def describe(error: BaseException, namespace: "Namespace", what: str = "running this") -> str:
     """The exception in one line, with the line of the patched file that it came through."""
     where = ""
     for frame, line in traceback.walk_tb(error.__traceback__):

@@ -38,7 +38,8 @@ def run_at_once(node: ast.AST) -> Iterator[ast.AST]:
 
 def bound(statement: ast.AST) -> list[str]:
     """Names that a statement binds in its scope, those in branches too."""
-    found, own = [], set()
+    found: list[str] = []
+    own: set[int] = set()
     for node in run_at_once(statement):
         if isinstance(node, ast.comprehension):
             own.update(id(one) for one in ast.walk(node.target))

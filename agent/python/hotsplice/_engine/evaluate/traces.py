@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._loaded import is_installed
 from ..frameworks import entries, stores
@@ -22,6 +22,11 @@ from ..journal.places import MISSING, ClassAttribute, Item, Place, Slot
 from ..live import lookup, objects
 from ..live.code import tree
 from ..native import native
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
+    from ..live.messages import Edit
 
 # How far from what a statement names it is looked, and at how many objects and items in all.
 _DEPTH = 12
@@ -39,7 +44,7 @@ _SHOWN = 5
 class Traces:
     """What a patch's statements may change, as it was before."""
 
-    def __init__(self, transaction: Any, wanted: list[tuple[Any, Any]]) -> None:
+    def __init__(self, transaction: "Prepared", wanted: list[tuple[Any, Any]]) -> None:
         self._transaction = transaction
         # id → (container, how it is reached, its entries)
         self._containers: dict[int, tuple[Any, str, Entries]] = {}
@@ -75,7 +80,7 @@ class Traces:
                     self._reach(lookup.find_class(namespace, scope), ".".join(scope), _DEPTH)
         self._look_around()
 
-    def _note_edit(self, namespace: Any, edit: dict[str, Any]) -> None:
+    def _note_edit(self, namespace: "Namespace", edit: "Edit") -> None:
         for name in (*edit["reads"], *(edit.get("registrars") or ())):
             for one in entries.leads_to(namespace, edit, name):
                 self._reach(one, name, _DEPTH)
@@ -117,7 +122,7 @@ class Traces:
             yield from self._of_object(value, label)
 
     def _is_of_library(self, value: Any) -> bool:
-        """Whether it belongs to a package from elsewhere: half of what hangs together there undone is worse than nothing."""
+        """Whether it belongs to a package from elsewhere: half of what hangs together undone is worse than nothing."""
         kind = value if stores.is_a(value, type) else type(value)
         name = objects.module_of(kind) or ""
         if name.partition(".")[0] in sys.stdlib_module_names or kind is FunctionType:
@@ -228,7 +233,7 @@ class Traces:
             self._left = []
 
 
-def _root(namespace: Any) -> str:
+def _root(namespace: "Namespace") -> str:
     """The folder of a module, or of the package that it is in."""
     folder = namespace.path
     for _ in range((namespace.name or "").count(".") + 1):

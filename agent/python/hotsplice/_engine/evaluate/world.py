@@ -7,12 +7,16 @@ ones get sandboxes that only pass on what is new.
 
 import builtins
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.code import fingerprint, tree
 from . import proxies
 from .sandbox import Shadow
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
 
 MISSING = object()
 # Members of a class that are its own and no other's.
@@ -22,7 +26,7 @@ _MADE = {"__init_subclass__", "__static_attributes__", "__firstlineno__", "__ann
 
 
 class World:
-    def __init__(self, transaction: Any, shadows: dict[int, Any], wanted: list[Any]) -> None:
+    def __init__(self, transaction: "Prepared", shadows: dict[int, Any], wanted: list[Any]) -> None:
         self._transaction = transaction
         self._shadows = shadows
         # id of a live function or class → (live, proxy)
@@ -103,7 +107,7 @@ class World:
                     found.add(id(value))
         return found
 
-    def _reaches(self, value: Any, namespace: Any, names: set[str]) -> bool:
+    def _reaches(self, value: Any, namespace: "Namespace", names: set[str]) -> bool:
         if type(value) is FunctionType and value.__globals__ is namespace.globals:
             return _reads(value.__code__, names)
         if _is_class(value) and value.__module__ == namespace.name:
@@ -144,7 +148,7 @@ class World:
         for live, key in sorted(found, key=lambda item: len(item[0].__mro__)):
             self._class(live, by_key[key], new_code)
 
-    def _function(self, live: FunctionType, shadow: Any, new_code: dict[int, CodeType]) -> FunctionType | None:
+    def _function(self, live: FunctionType, shadow: "Shadow", new_code: dict[int, CodeType]) -> FunctionType | None:
         if id(live) in self.proxies:
             proxy: FunctionType = self.proxies[id(live)][1]
             return proxy
@@ -160,7 +164,7 @@ class World:
         self.proxies[id(live)] = (live, proxy)
         return proxy
 
-    def _class(self, live: type, shadow: Any, new_code: dict[int, CodeType]) -> None:
+    def _class(self, live: type, shadow: "Shadow", new_code: dict[int, CodeType]) -> None:
         members = {}
         for name, member in list(live.__dict__.items()):
             made = None
@@ -179,7 +183,7 @@ class World:
             self.proxies[id(live)] = (live, proxy)
             self._given[id(proxy)] = members
 
-    def _is_edited(self, live: type, namespace: Any) -> bool:
+    def _is_edited(self, live: type, namespace: "Namespace") -> bool:
         return any(
             outcome.edit["scope"] and outcome.edit["scope"][0] == live.__qualname__.partition(".")[0]
             for change in self._transaction.files
@@ -207,7 +211,7 @@ class World:
         found = self.proxies.get(id(live))
         return {} if found is None else self._given[id(found[1])]
 
-    def live_classes(self, shadow: Any) -> "LiveClasses":
+    def live_classes(self, shadow: "Shadow") -> "LiveClasses":
         """While a class statement runs, its bases are the live ones."""
         return LiveClasses(self, shadow)
 
@@ -245,9 +249,9 @@ class World:
             for function in shadow.functions():
                 plan.function(function, globals=shadow.namespace.globals)
 
-    def _assigned_in(self, shadow: Any) -> set[str]:
+    def _assigned_in(self, shadow: "Shadow") -> set[str]:
         """Names that code of the proxies assigns as globals."""
-        found = set()
+        found: set[str] = set()
         for live, proxy in self.proxies.values():
             members = proxy.__dict__.values() if _is_class(live) else [proxy]
             for function in (one for member in list(members) for one in proxies.functions_in(member)):
@@ -259,7 +263,7 @@ class World:
 class LiveClasses:
     """Class statements derive from live classes; hooks of their bases that the patch changes are new all the same."""
 
-    def __init__(self, world: World, shadow: Any) -> None:
+    def __init__(self, world: World, shadow: "Shadow") -> None:
         self._shadow = shadow
         self._world = world
         self._pairs = {id(proxy): live for live, proxy in world.proxies.values() if _is_class(live)}

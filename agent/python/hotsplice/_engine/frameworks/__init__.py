@@ -24,11 +24,18 @@ Each module here knows one framework, and is imported only when the program has 
 
 import ast
 import sys
+from collections.abc import Callable, Iterable
 from functools import partial
-from types import FunctionType
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from .observed import Observed
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
+    from ..live.messages import Definition, Edit, Rewriter
 
 # Adapter → the module that a program has imported if it uses the framework, or several
 _KNOWN: dict[str, str | tuple[str, ...]] = {
@@ -62,11 +69,11 @@ _RUN_AGAIN = {"decorators", "async", "type-parameters"}
 _HEADER = {*_RUN_AGAIN, "docstring", "defaults", "annotations", "parameters"}
 
 
-def _adapter(name):
+def _adapter(name: str) -> Any:
     return __import__(f"{__name__}.{name}", fromlist=("",))
 
 
-def _adapters():
+def _adapters() -> list[Any]:
     """The adapters of what the program uses; one that a version of its framework does not fit is left out."""
     found = []
     for name, modules in _KNOWN.items():
@@ -85,10 +92,10 @@ class Registries:
     commit, nothing is registered twice, and what a framework forbids once it serves (Flask's setup methods) works.
     """
 
-    def __init__(self, shadows):
+    def __init__(self, shadows: Iterable[Any]) -> None:
         # (adapter, live, copy)
-        self._copies = []
-        by_live = {}
+        self._copies: list[tuple[Any, Any, Any]] = []
+        by_live: dict[int, Any] = {}
         adapters = _adapters()
         for shadow in shadows if adapters else ():
             for name, value in list(shadow.globals.items()):
@@ -100,7 +107,7 @@ class Registries:
                 if copy is not None:
                     shadow.globals[name] = shadow.before[name] = copy
 
-    def _copy(self, adapters, value):
+    def _copy(self, adapters: list[Any], value: Any) -> Any:
         for adapter in adapters:
             copy = adapter.stand_in(value) if hasattr(adapter, "stand_in") else None
             if copy is not None:
@@ -108,14 +115,14 @@ class Registries:
                 return copy
         return None
 
-    def live(self):
+    def live(self) -> set[int]:
         """The ids of the registries that have copies."""
         return {id(live) for _, live, _ in self._copies}
 
-    def stand_ins(self):
+    def stand_ins(self) -> dict[int, Any]:
         return {id(copy): live for _, live, copy in self._copies}
 
-    def forget(self, transaction):
+    def forget(self, transaction: "Prepared") -> None:
         """Takes out what definitions had registered whose decorators run again, or that are gone."""
         if not self._copies:
             return
@@ -125,20 +132,20 @@ class Registries:
                     for namespace in change.namespaces:
                         self._forget(namespace, outcome.edit)
 
-    def _forget(self, namespace, edit):
+    def _forget(self, namespace: "Namespace", edit: "Edit") -> None:
         registrars = {id(namespace.globals.get(name)) for name in edit["registrars"]}
         for name in edit["binds"] or [edit["definition"]]:
             value = lookup.bound_value(namespace, edit["scope"], name)
             if value is None:
                 continue
-            unit = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
+            unit: Definition = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
             functions = lookup.find_unit(namespace, unit) if edit["what"] == "function" else []
             holds = partial(_holds, value, {id(function.__code__) for function in functions})
             for adapter, live, copy in self._copies:
                 if id(live) in registrars:
                     adapter.forget(copy, holds)
 
-    def settle(self, transaction, replaced):
+    def settle(self, transaction: "Prepared", replaced: list[tuple[Any, Any]]) -> None:
         live_of = LiveOf(transaction, replaced, self.stand_ins())
         plan = transaction.plan
         for adapter, live, copy in list(self._copies):
@@ -147,7 +154,7 @@ class Registries:
             adapter.settle(live, copy, live_of, plan)
             replaced.append((copy, live))
 
-    def _copy_of(self, adapter, wanted):
+    def _copy_of(self, adapter: Any, wanted: Any) -> Any:
         for _, live, copy in self._copies:
             if live is wanted:
                 return copy
@@ -157,7 +164,7 @@ class Registries:
 class LiveOf:
     """From what was made while evaluating to the live object that it stands for."""
 
-    def __init__(self, transaction, replaced, stand_ins):
+    def __init__(self, transaction: "Prepared", replaced: list[tuple[Any, Any]], stand_ins: dict[int, Any]) -> None:
         self._live = {id(made): live for made, live in replaced} | stand_ins
         self._lines = {
             (namespace.filename, unit["old_line"]): unit["line"]
@@ -172,12 +179,12 @@ class LiveOf:
             for namespace in change.namespaces
         }
         # Module's name → its classes' lines in the new text, by qualified name
-        self._classes = {}
+        self._classes: dict[str, dict[str, int]] = {}
 
-    def __call__(self, value):
+    def __call__(self, value: Any) -> Any:
         return self._live.get(id(value), value)
 
-    def place(self, value):
+    def place(self, value: Any) -> tuple[str, int]:
         """File and line of a function or class in the new text."""
         function = objects.wrapped(value)
         if objects.is_class(function):
@@ -188,9 +195,10 @@ class LiveOf:
         # What was made while evaluating stands in a shadow, and where the new text says.
         is_live = id(function.__globals__) in self._namespaces
         line = code.co_firstlineno
-        return code.co_filename, self._lines.get((code.co_filename, line), line) if is_live else line
+        filename: str = code.co_filename
+        return filename, self._lines.get((filename, line), line) if is_live else line
 
-    def _place_of_class(self, cls):
+    def _place_of_class(self, cls: type) -> tuple[str, int]:
         filename, change = self._texts.get(cls.__module__, ("", None))
         if change is None:
             return "", 0
@@ -200,23 +208,23 @@ class LiveOf:
         return ("", 0) if line is None else (filename, line)
 
 
-def _lines_of_classes(text):
+def _lines_of_classes(text: str) -> dict[str, int]:
     try:
-        pending = [("", ast.parse(text.removeprefix("\ufeff")))]
+        pending: list[tuple[str, ast.AST]] = [("", ast.parse(text.removeprefix("\ufeff")))]
     except (SyntaxError, ValueError):
         return {}
     found = {}
     for around, node in pending:
         for one in ast.iter_child_nodes(node):
             name = f"{around}{one.name}" if isinstance(one, ast.ClassDef) else ""
-            if name:
+            if name and isinstance(one, ast.ClassDef):
                 found[name] = one.lineno
             if not isinstance(one, (ast.expr, ast.FunctionDef, ast.AsyncFunctionDef)):
                 pending.append((f"{name}." if name else around, one))
     return found
 
 
-def registers_anew(edit):
+def registers_anew(edit: "Edit") -> bool:
     if edit["what"] not in ("function", "class") or "<locals>" in edit["scope"]:
         return False
     if edit["what"] == "class" and edit["change"] == "removed":
@@ -227,13 +235,13 @@ def registers_anew(edit):
     return edit["change"] == "removed" or edit["kind"] == "replaced" or bool(_RUN_AGAIN & set(edit["parts"]))
 
 
-def _holds(wanted, codes, value):
+def _holds(wanted: Any, codes: set[int], value: Any) -> bool:
     if value is wanted:
         return True
     return isinstance(value, FunctionType) and id(value.__code__) in codes
 
 
-def follow(transaction):
+def follow(transaction: "Prepared") -> None:
     """Has the frameworks follow functions that get new code; what goes wrong is told beside the verdicts."""
     adapters = _adapters()
     if not adapters:
@@ -258,18 +266,18 @@ def follow(transaction):
     _UNFIT.clear()
 
 
-def registries_of(decorator):
+def registries_of(decorator: Any) -> list[Any]:
     """Containers that a framework's decorator registers in."""
     found = (adapter.registries(decorator) for adapter in _adapters() if hasattr(adapter, "registries"))
     return [container for containers in found for container in containers]
 
 
-def kinds_of_fields():
+def kinds_of_fields() -> list[Any]:
     """Modules that know classes whose methods are generated from fields, besides those of the standard library."""
     return [_adapter("attrs")] if "attr._make" in sys.modules else []
 
 
-def keeper(owner):
+def keeper(owner: type) -> Any:
     """The adapter that adds members to a class which can't be made again."""
     if "sqlalchemy.orm.decl_api" not in sys.modules:
         return None
@@ -277,21 +285,22 @@ def keeper(owner):
     return adapter if adapter.takes_members(owner) else None
 
 
-def configures(edit, namespace):
+def configures(edit: "Edit", namespace: "Namespace") -> bool:
     """Whether a statement whose values have changed may be run again, because configuring is all that it does."""
     if "logging.config" not in sys.modules:
         return False
-    return _adapter("logging").configures(edit, namespace)
+    return bool(_adapter("logging").configures(edit, namespace))
 
 
-def rewriter(module):
+def rewriter(module: ModuleType | None) -> "Rewriter | None":
     """What makes a tree of a text for this module, where that is not CPython's parser alone."""
     if "_pytest.assertion.rewrite" not in sys.modules:
         return None
-    return _adapter("pytest").rewriter(module)
+    found: Rewriter | None = _adapter("pytest").rewriter(module)
+    return found
 
 
-def change_classes(edits):
+def change_classes(edits: "Iterable[Edit]") -> bool:
     """Whether a patch does more to classes than giving methods new code."""
     return any(
         edit["what"] == "class"
@@ -301,25 +310,27 @@ def change_classes(edits):
     )
 
 
-def _carry_out(transaction, adapter, action):
+def _carry_out(transaction: "Prepared", adapter: Any, action: Callable[[], Any]) -> None:
     try:
         action()
     except Exception as error:
         _say_unfit(transaction, adapter.__name__.rpartition(".")[2], f"{type(error).__name__}: {error}")
 
 
-def _say_unfit(transaction, name, reason):
+def _say_unfit(transaction: "Prepared", name: str, reason: str) -> None:
     transaction.say_afterwards("HS0602", f"the patch is live, but {name} could not be told of it: {reason}")
 
 
 class Gap:
     """Where something was in a list: what is registered for it anew comes here."""
 
-    def __init__(self, key):
+    def __init__(self, key: Any) -> None:
         self.key = key
 
 
-def filled(items, key_of, live_of, known=()):
+def filled(
+    items: Iterable[Any], key_of: Callable[[Any], Any], live_of: "LiveOf", known: Iterable[Any] = ()
+) -> list[Any]:
     """A list without gaps: what was added at the end for a gap's function stands where the former one stood.
 
     ``key_of`` gives an item's function. What is new altogether comes before what the same file defines further down, as
@@ -334,7 +345,7 @@ def filled(items, key_of, live_of, known=()):
                 items[index] = items[found]
                 items[found] = Gap(None)
     before = {id(item) for item in known}
-    ordered = []
+    ordered: list[Any] = []
     for item in items:
         if isinstance(item, Gap):
             continue
@@ -347,7 +358,7 @@ def filled(items, key_of, live_of, known=()):
     return ordered
 
 
-def copied(value):
+def copied(value: Any) -> Any:
     """A registry's dictionaries, lists and sets, copied all the way down; what they hold stays."""
     if isinstance(value, dict):
         copy = value.copy()
@@ -359,7 +370,7 @@ def copied(value):
     return value
 
 
-def without(value, holds):
+def without(value: Any, holds: Callable[[Any], bool]) -> None:
     """Takes what ``holds`` says out of copied dictionaries and lists, in place."""
     if isinstance(value, dict):
         for key, inner in list(value.items()):
@@ -375,7 +386,7 @@ def without(value, holds):
                 without(inner, holds)
 
 
-def resolved(value, live_of):
+def resolved(value: Any, live_of: "LiveOf") -> Any:
     """The copied dictionaries and lists with live objects for those made while evaluating, and without gaps."""
     if isinstance(value, dict):
         copy = value.copy()

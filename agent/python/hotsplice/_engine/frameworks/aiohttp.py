@@ -1,15 +1,18 @@
 """aiohttp: an application has the routes that its tables had when they were added to it."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from ..native import native
 
+if TYPE_CHECKING:
+    from .observed import Observed
+
 _AT_START = ("on_startup", "cleanup_ctx")
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     edited = patch.taking(1)
     # Looking for applications is a pass over the heap.
     apps = [app for app in native.objects_of_type(web.Application) if app.frozen] if edited else []

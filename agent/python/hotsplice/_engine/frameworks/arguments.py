@@ -4,16 +4,21 @@
 """
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.code import join
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
+    from ..live.messages import Edit
 
 # Packages whose decorators call nothing that they are given.
 _KEEPING = {"click", "typer", "flask", "fastapi", "starlette", "celery", "discord", "aiohttp", "textual", "django"}
 
 
-def kept(transaction: Any) -> list[Any]:
+def kept(transaction: "Prepared") -> list[Any]:
     """Outcomes of definitions to which nothing is to be done, because of that."""
     found = []
     for change in transaction.files:
@@ -25,7 +30,7 @@ def kept(transaction: Any) -> list[Any]:
     return found
 
 
-def _are_only_kept(edit: dict[str, Any], namespace: Any) -> bool:
+def _are_only_kept(edit: "Edit", namespace: "Namespace") -> bool:
     """Whether what decorates a definition, and all that is called for it, belongs to such a package."""
     if edit["change"] != "derived" or edit["what"] != "function" or not edit.get("run"):
         return False
@@ -44,7 +49,7 @@ def _are_only_kept(edit: dict[str, Any], namespace: Any) -> bool:
     return all(isinstance(one, (ast.Name, ast.Attribute)) and _is_keeping(one, namespace) for one in called)
 
 
-def _is_keeping(node: Any, namespace: Any) -> bool:
+def _is_keeping(node: Any, namespace: "Namespace") -> bool:
     value = lookup.dotted(namespace, node)
     while value is None and isinstance(node, ast.Attribute):
         # A method of an application, a router, a group.

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -50,13 +51,13 @@ def made_again(cls: type, instead: dict[type, type]) -> type:
     bases = []
     for base in cls.__mro__[1:]:
         if is_own(base):
-            made = instead.get(base, base)
-            kept = {name: made.__dict__[name] for name in ("__attrs_attrs__", "__setattr__") if name in made.__dict__}
-            kept["__attrs_own_setattr__"] = made.__dict__.get("__attrs_own_setattr__", False)
+            other = instead.get(base, base)
+            kept = {name: other.__dict__[name] for name in ("__attrs_attrs__", "__setattr__") if name in other.__dict__}
+            kept["__attrs_own_setattr__"] = other.__dict__.get("__attrs_own_setattr__", False)
             bases.append(type(base.__name__, (), kept))
     if issubclass(cls, BaseException):
         bases.append(Exception)
-    namespace = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    namespace: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
     for name in HOOKS:
         found = next((one for one in _found(cls, instead, name) if one is not MISSING), MISSING)
         if found is not MISSING:
@@ -157,7 +158,7 @@ def new_fields(live: type, made: type) -> Iterator[tuple[str, "Callable[[Any], A
     for field in _fields(made):
         if field.name not in before:
             has_default = field.default is not attr.NOTHING
-            yield field.name, (lambda one, field=field: _default(field, one)) if has_default else None, True
+            yield field.name, partial(_default, field) if has_default else None, True
 
 
 def _default(field: Any, instance: Any) -> Any:

@@ -1,10 +1,13 @@
 """Celery: a shared task is one of every application that is finalized."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import _state
 from celery.utils.functional import head_from_fun
+
+if TYPE_CHECKING:
+    from .observed import Observed
 
 
 def registries(decorator: Any) -> list[Any]:
@@ -14,7 +17,7 @@ def registries(decorator: Any) -> list[Any]:
     return []
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     """A worker that runs has the tasks that were there when it started: they are given the new options."""
     for app in _state._get_active_apps():
         if app.finalized:

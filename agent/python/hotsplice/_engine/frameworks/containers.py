@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.code import tree
@@ -18,6 +18,12 @@ from ..native import native
 from . import Gap, LiveOf, entries, filled, readers, registers_anew, registries_of, stores
 from .entries import Entries
 from .registration import Registration, decorators
+
+if TYPE_CHECKING:
+    pass
+    from ..journal.plan import EditOutcome
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
 
 # Items in all that are looked through.
 _LIMIT_OF_ALL = 50_000
@@ -68,7 +74,7 @@ class Containers:
         self._beside: dict[int, tuple[Entries, Entries]] = {}
         self._withdrawn = False
 
-    def note(self, transaction: Any) -> None:
+    def note(self, transaction: "Prepared") -> None:
         """Notes what the containers hold that the transaction's decorators and classes may use."""
         for shadow in self._shadows:
             for value in list(shadow.namespace.globals.values()):
@@ -84,7 +90,7 @@ class Containers:
                         for name in decorators(change.classes[scope], scope):
                             self._note_registrar(namespace, {"scope": scope[:-1]}, name, self._used_by_classes)
 
-    def _note_edit(self, namespace: Any, outcome: Any) -> None:
+    def _note_edit(self, namespace: "Namespace", outcome: "EditOutcome") -> None:
         edit = outcome.edit
         if edit["what"] not in ("function", "class"):
             return
@@ -107,7 +113,7 @@ class Containers:
                 Registration(outcome, used, live, entries.called(namespace, edit), self._registries)
             )
 
-    def _note_registrar(self, namespace: Any, edit: dict[str, Any], name: str, used: set[int]) -> None:
+    def _note_registrar(self, namespace: "Namespace", edit: Any, name: str, used: set[int]) -> None:
         """Notes what a decorator may register in, and whether it can do that in a copy."""
         for one in entries.leads_to(namespace, edit, name):
             self._note(one, _REACH, used)
@@ -122,7 +128,7 @@ class Containers:
                     self._note(container, 1, used)
                     self._note(container, 1, self._others)
 
-    def note_rebuilt(self, outcome: Any, cls: type, registrars: list[Any]) -> None:
+    def note_rebuilt(self, outcome: "EditOutcome", cls: type, registrars: list[Any]) -> None:
         """Notes what a class may be registered in that is made again because of an edit inside of it."""
         used: set[int] = set()
         for registrar in registrars:
@@ -201,7 +207,7 @@ class Containers:
         if used is not None:
             used.add(id(container))
 
-    def hide(self, outcome: Any) -> None:
+    def hide(self, outcome: "EditOutcome") -> None:
         """Before a definition's decorators run again: what it had registered is not there, as for a fresh process.
 
         A registry that refuses a name that is taken, or keeps what it has, takes the new one then.
@@ -314,11 +320,12 @@ class Containers:
     def _divided(self, key: int, added: Entries, before: Entries, made: set[int]) -> tuple[Entries, Entries]:
         """What is new in a container: what a definition of the patch registered, and what somebody else did."""
         users = [one for one in self._registrations if key in one.used and one.outcome.edit["change"] != "removed"]
-        new, left = [], []
+        new: Entries = []
+        left: Entries = []
         for entry in added:
             is_own = entries.reaches(entry, made, self._registries) or any(one.names_it(*entry) for one in users)
             # Under a key that was there: what one registration exchanges, the new one does.
-            is_own = is_own or (users and self._replaces(entry, before))
+            is_own = is_own or (bool(users) and self._replaces(entry, before))
             if not is_own and users and entry[0] is None and any(entries.equal(entry[1], one) for _, one in before):
                 # The same as before: what describes the registration has not changed.
                 continue
@@ -341,7 +348,7 @@ class Containers:
                     "besides registering it may have been done twice",
                 )
 
-    def settle(self, transaction: Any, replaced: Any) -> None:
+    def settle(self, transaction: "Prepared", replaced: Any) -> None:
         """Plans what the containers get with the commit."""
         live_of = LiveOf(transaction, replaced, {})
         self._made = {id(made): made for made, _ in replaced}

@@ -1,13 +1,17 @@
 """Dash: callbacks are part of the page that a browser has loaded."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dash import Dash
 
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..live.messages import Edit
+    from .observed import Observed
 
-def observe(patch: Any) -> None:
+
+def observe(patch: "Observed") -> None:
     edited = [outcome for outcome, registrars in patch.registrations() if _is_callback(outcome.edit, registrars)]
     # Looking for applications is a pass over the heap.
     apps = native.objects_of_type(Dash) if edited else []
@@ -18,6 +22,6 @@ def observe(patch: Any) -> None:
         )
 
 
-def _is_callback(edit: Any, registrars: Any) -> bool:
+def _is_callback(edit: "Edit", registrars: Any) -> bool:
     is_callback = any(isinstance(one, Dash) for one in registrars) or "callback" in edit["reads"]
     return is_callback and (edit["change"] in ("added", "removed") or "decorators" in edit["parts"])

@@ -2,14 +2,17 @@
 
 import enum
 import typing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import change_classes
+
+if TYPE_CHECKING:
+    from .observed import Observed
 
 _HOOKS = ("__get_pydantic_core_schema__", "__get_pydantic_json_schema__", "__get_validators__")
 
 
-def are_edited(patch: Any) -> bool:
+def are_edited(patch: "Observed") -> bool:
     """Whether a patch does more than give methods new code, in a class of which a schema may have been made."""
     classes = patch.classes_below(object)
     known = {id(outcome) for _, outcomes in classes for outcome in outcomes}

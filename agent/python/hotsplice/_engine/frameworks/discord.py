@@ -1,6 +1,6 @@
 """discord.py: a cog that is loaded has copies of its commands and listeners, made when it was."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from discord import app_commands
 from discord.ext import commands
@@ -9,10 +9,13 @@ from ..live.lookup import with_subclasses
 from ..native import native
 from . import groups
 
+if TYPE_CHECKING:
+    from .observed import Observed
+
 _SEEN = {"docstring", "parameters", "annotations", "defaults", "decorators"}
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     groups.hand_on(patch, commands.GroupMixin, "all_commands", "parent")
     groups.hand_on(patch, app_commands.Group, "_children", "parent")
     for cls, outcomes in patch.classes_below(commands.Cog):

@@ -2,8 +2,10 @@
 
 import copy
 import weakref
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.apps import AppConfig, apps
@@ -16,12 +18,18 @@ from django.views import View
 from ..live.lookup import with_subclasses
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..journal.plan import Plan
+    from ..live.messages import Edit
+    from . import LiveOf
+    from .observed import Observed
+
 # What a resolver computed from its table: what `cached_property` keeps in it, and what its constructor sets.
 _COMPUTED = ("urlconf_module", "url_patterns")
 _COLLECTED = ("_reverse_dict", "_namespace_dict", "_app_dict", "_callback_strs")
 
 
-def stand_in(value):
+def stand_in(value: Any) -> Any:
     if not isinstance(value, Signal):
         return None
     twin = copy.copy(value)
@@ -29,15 +37,15 @@ def stand_in(value):
     return twin
 
 
-def forget(twin, holds):
+def forget(twin: Any, holds: Callable[[Any], bool]) -> None:
     twin.receivers = [entry for entry in twin.receivers if not holds(_receiver(entry))]
 
 
-def hand_on(live, twin, copy_of):
+def hand_on(live: Any, twin: Any, copy_of: Callable[[Any], Any]) -> None:
     """Nothing: a signal holds its receivers itself."""
 
 
-def settle(live, twin, live_of, plan):
+def settle(live: Any, twin: Any, live_of: "LiveOf", plan: "Plan") -> None:
     receivers = []
     for entry in twin.receivers:
         made = _receiver(entry)
@@ -55,12 +63,12 @@ def settle(live, twin, live_of, plan):
         plan.afterwards.append(live.sender_receivers_cache.clear)
 
 
-def _receiver(entry):
+def _receiver(entry: Any) -> Any:
     reference = entry[1]
     return reference() if isinstance(reference, weakref.ReferenceType) else reference
 
 
-def observe(patch):
+def observe(patch: "Observed") -> None:
     """Models are what they were when they were registered; views, managers and URL tables took from classes."""
     for _, outcomes in patch.classes_below(AppConfig):
         for outcome in outcomes:
@@ -90,7 +98,7 @@ def observe(patch):
             patch.after(partial(_name_again, namespace, namespace.get(name)))
 
 
-def _look_at_views_again(before):
+def _look_at_views_again(before: dict[Any, dict[str, Any]]) -> None:
     """What `as_view` took from a class: its docstring, and what decorators left on `dispatch`."""
     for view in native.objects_of_type(FunctionType):
         cls = vars(view).get("view_class")
@@ -105,11 +113,11 @@ def _look_at_views_again(before):
             markcoroutinefunction(view)
 
 
-def _offered(queryset):
+def _offered(queryset: Any) -> Any:
     return BaseManager._get_queryset_methods(queryset)
 
 
-def _give_managers(before):
+def _give_managers(before: dict[Any, set[str]]) -> None:
     """A manager that was made from a query set has a method for each public one of that."""
     for manager in with_subclasses(BaseManager):
         queryset = manager.__dict__.get("_queryset_class")
@@ -121,7 +129,7 @@ def _give_managers(before):
                 setattr(manager, name, method)
 
 
-def _name_again(namespace, former):
+def _name_again(namespace: dict[str, Any], former: Any) -> None:
     """`include` took the name of an application, and of its namespace, from the module."""
     name = namespace.get("app_name")
     for resolver in native.objects_of_type(*with_subclasses(URLResolver)):
@@ -131,12 +139,12 @@ def _name_again(namespace, former):
     _read_urls_again()
 
 
-def follow(edits, functions):
+def follow(edits: "list[Edit]", functions: set[FunctionType]) -> Iterator[Callable[[], Any]]:
     if any("urlpatterns" in edit["binds"] for edit in edits):
         yield _read_urls_again
 
 
-def _read_urls_again():
+def _read_urls_again() -> None:
     clear_url_caches()
     for resolver in native.objects_of_type(*with_subclasses(URLResolver)):
         for name in _COMPUTED:

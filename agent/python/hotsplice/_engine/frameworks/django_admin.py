@@ -1,7 +1,7 @@
 """Django's admin: models that are registered with a site, and the addresses of their pages."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.sites import all_sites
 from django.urls import URLResolver
@@ -10,13 +10,16 @@ from ..live.lookup import with_subclasses
 from ..native import native
 from .django import _read_urls_again
 
+if TYPE_CHECKING:
+    from .observed import Observed
+
 
 def registries(decorator: Any) -> list[Any]:
     is_register = getattr(decorator, "__module__", "") == "django.contrib.admin.decorators"
     return [site._registry for site in all_sites] if is_register and decorator.__name__ == "register" else []
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     patch.after(partial(_follow, [(site, dict(site._registry)) for site in all_sites]))
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import global_settings, settings
 from django.core.signals import setting_changed
@@ -15,6 +15,10 @@ from ..live.objects import attributes
 from ..native import native
 from .entries import cells
 
+if TYPE_CHECKING:
+    from ..live.messages import Edit
+    from .observed import Observed
+
 _READ_AT_START = {"INSTALLED_APPS", "DATABASES", "LOGGING", "LOGGING_CONFIG"}
 # What of a middleware is made with its chain, and not by what went through it.
 _OF_CHAIN = {"get_response", "async_mode"}
@@ -22,7 +26,7 @@ _OF_CHAIN = {"get_response", "async_mode"}
 _DEPTH = 200
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     module = sys.modules.get(getattr(settings._wrapped, "SETTINGS_MODULE", None) or "") if settings.configured else None
     edited = {name: outcome for _, _, name, outcome in patch.bindings() if name.isupper()}
     if module is not None and edited:
@@ -38,7 +42,7 @@ def observe(patch: Any) -> None:
         patch.after(_load_middleware)
 
 
-def _is_hook(edit: dict[str, Any]) -> bool:
+def _is_hook(edit: "Edit") -> bool:
     """Whether an edit is of what a chain looks for in a middleware when it is made."""
     name = edit["definition"].rpartition(".")[2]
     is_there = edit["what"] == "function" and edit["change"] == "changed" and not {"async"} & set(edit["parts"])
@@ -99,7 +103,8 @@ def _is_async(handler: Any) -> bool:
 
 def _middlewares(handler: Any) -> Iterator[Any]:
     """What a chain consists of, from the outside to the inside: objects and functions that call the next one."""
-    pending, seen = [handler._middleware_chain], set()
+    pending = [handler._middleware_chain]
+    seen: set[int] = set()
     while pending and len(seen) < _DEPTH:
         one = pending.pop()
         if id(one) in seen or not callable(one) or isinstance(one, type):

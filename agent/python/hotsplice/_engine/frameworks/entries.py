@@ -4,11 +4,15 @@ from collections import OrderedDict, defaultdict, deque
 from contextlib import suppress
 from functools import partial
 from types import FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..native import native
 from . import stores
+
+if TYPE_CHECKING:
+    from ..live.lookup import Namespace
+    from ..live.messages import Definition, Edit
 
 # Longer ones are left alone: a registry of functions is short.
 LIMIT = 10_000
@@ -72,7 +76,7 @@ def equal(one: Any, other: Any) -> bool:
     return False
 
 
-def called(namespace: Any, edit: dict[str, Any]) -> set[str]:
+def called(namespace: "Namespace", edit: "Edit") -> set[str]:
     """What an entry that holds no function may call a definition by."""
     name = edit["definition"].rpartition(".")[2]
     if len(name.strip("_")) < 2:
@@ -80,7 +84,7 @@ def called(namespace: Any, edit: dict[str, Any]) -> set[str]:
     return {name, edit["definition"], f"{namespace.name}.{name}", f"{namespace.name}.{edit['definition']}"}
 
 
-def leads_to(namespace: Any, edit: dict[str, Any], name: str) -> list[Any]:
+def leads_to(namespace: "Namespace", edit: Any, name: str) -> list[Any]:
     """What a dotted name leads to, without asking properties: for a method, the object and the function."""
     head, *rest = name.split(".")
     value = namespace.globals.get(head)
@@ -171,9 +175,13 @@ def _first(value: Any, kind: type, depth: int) -> Any:
     return None
 
 
-def live_functions(namespace: Any, edit: dict[str, Any]) -> set[int]:
+def live_functions(namespace: "Namespace", edit: "Edit") -> set[int]:
     value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else edit["definition"])
-    unit = {"scope": edit["scope"], "name": edit["definition"].rpartition(".")[2], "old_line": edit["old_line"]}
+    unit: Definition = {
+        "scope": edit["scope"],
+        "name": edit["definition"].rpartition(".")[2],
+        "old_line": edit["old_line"],
+    }
     functions = lookup.find_unit(namespace, unit) if edit["what"] == "function" else []
     found = set(map(id, functions))
     # Several definitions may have the name: `def _(value: int)`.

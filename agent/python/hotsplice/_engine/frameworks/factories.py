@@ -1,11 +1,15 @@
 """Functions that build an application: what they add to it now, the applications that they have built do not have."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live.lookup import with_subclasses
 from ..native import native
 from . import stores
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..journal.views import Prepared
 
 _APPLICATIONS = (
     ("flask", "Flask"),
@@ -26,8 +30,10 @@ _APPLICATIONS = (
 )
 
 
-def report(transaction: Any) -> None:
-    kinds = [getattr(sys.modules[module], name, None) for module, name in _APPLICATIONS if module in sys.modules]
+def report(transaction: "Prepared") -> None:
+    kinds: list[Any] = [
+        getattr(sys.modules[module], name, None) for module, name in _APPLICATIONS if module in sys.modules
+    ]
     kinds = [kind for kind in kinds if kind is not None]
     for change in transaction.files if kinds else ():
         for namespace in change.namespaces:
@@ -44,7 +50,7 @@ def report(transaction: Any) -> None:
                         )
 
 
-def _adds(outcome: Any, unit: Any) -> bool:
+def _adds(outcome: "EditOutcome", unit: Any) -> bool:
     """Whether what the function itself does is another thing now, and not only a view inside of it."""
     edit = outcome.edit
     own = [*edit["scope"], edit["definition"].rpartition(".")[2]] == [*unit["scope"], unit["name"]]
@@ -52,6 +58,7 @@ def _adds(outcome: Any, unit: Any) -> bool:
 
 
 def _built(code: Any, names: dict[str, Any], kinds: tuple[type, ...]) -> "type | None":
+    value: Any
     for name in code.co_names:
         value = names.get(name)
         values = [value]
@@ -59,5 +66,6 @@ def _built(code: Any, names: dict[str, Any], kinds: tuple[type, ...]) -> "type |
             values = [value.__dict__[one] for one in code.co_names if one in value.__dict__]
         for one in values:
             if type(one) is not None and issubclass(type(one), type) and issubclass(one, kinds):
-                return one
+                built: type = one
+                return built
     return None

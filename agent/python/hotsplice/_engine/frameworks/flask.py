@@ -1,7 +1,9 @@
 """Flask: routes, hooks and error handlers come, change and go while the application serves."""
 
 import copy
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import flask
 from flask.views import MethodView, View, http_method_funcs
@@ -11,6 +13,11 @@ from ..live.lookup import with_subclasses
 from ..native import native
 from . import click as commands
 from . import copied, resolved, without
+
+if TYPE_CHECKING:
+    from ..journal.plan import Plan
+    from . import LiveOf
+    from .observed import Observed
 
 _REGISTRIES = (
     "view_functions",
@@ -41,7 +48,7 @@ _HANDED_ON = (
 _TEMPLATES = ("filters", "tests", "globals")
 
 
-def registries(decorator):
+def registries(decorator: Any) -> list[Any]:
     """`@app.template_filter()` and its like register in what the application has for templates."""
     if not decorator.__module__.startswith("flask.") or "template_" not in decorator.__name__:
         return []
@@ -49,7 +56,7 @@ def registries(decorator):
     return [getattr(app.jinja_env, name) for app in apps if "jinja_env" in vars(app) for name in _TEMPLATES]
 
 
-def stand_in(value):
+def stand_in(value: Any) -> Any:
     if not isinstance(value, (flask.Flask, flask.Blueprint)):
         return None
     twin = copy.copy(value)
@@ -67,7 +74,7 @@ def stand_in(value):
     return twin
 
 
-def forget(twin, holds):
+def forget(twin: Any, holds: Callable[[Any], bool]) -> None:
     commands.forget(twin.cli, holds)
     if isinstance(twin, flask.Flask):
         gone = {endpoint for endpoint, view in twin.view_functions.items() if holds(view)}
@@ -80,7 +87,7 @@ def forget(twin, holds):
         without(vars(twin).get(name), holds)
 
 
-def hand_on(live, twin, copy_of):
+def hand_on(live: Any, twin: Any, copy_of: Callable[[Any], Any]) -> None:
     """What changes in a blueprint changes in each application that it is registered with."""
     if not isinstance(live, flask.Blueprint):
         return
@@ -108,7 +115,7 @@ def hand_on(live, twin, copy_of):
                 vars(copy_of_app)[registry][name] = vars(twin)[registry].get(None, {})
 
 
-def settle(live, twin, live_of, plan):
+def settle(live: Any, twin: Any, live_of: "LiveOf", plan: "Plan") -> None:
     for name in _REGISTRIES:
         if name in vars(live):
             new = resolved(vars(twin)[name], live_of)
@@ -124,14 +131,14 @@ def settle(live, twin, live_of, plan):
         plan.set_name(vars(live), "url_map", twin.url_map)
 
 
-def _give_templates(live, made, live_of):
+def _give_templates(live: Any, made: Any, live_of: "LiveOf") -> None:
     for name in _TEMPLATES:
         held = getattr(live.jinja_env, name)
         for key, value in getattr(made, name).items():
             held.setdefault(key, live_of(value))
 
 
-def _prefix(app, blueprint, name):
+def _prefix(app: Any, blueprint: Any, name: str) -> Any:
     """What the application puts before a blueprint's rules: seen by comparing them with what it made of them."""
     for defer in blueprint.deferred_functions:
         cells = _cells(defer)
@@ -146,11 +153,11 @@ def _prefix(app, blueprint, name):
     return blueprint.url_prefix
 
 
-def _defers(function, holds):
+def _defers(function: Any, holds: Callable[[Any], bool]) -> bool:
     return any(holds(value) for value in _cells(function).values())
 
 
-def _cells(function):
+def _cells(function: Any) -> dict[str, Any]:
     function = getattr(function, "__wrapped__", function)
     names = getattr(getattr(function, "__code__", None), "co_freevars", ())
     values = {}
@@ -162,7 +169,7 @@ def _cells(function):
     return values
 
 
-def _copied_map(rules, keeps=lambda rule: True):
+def _copied_map(rules: Any, keeps: Callable[[Any], bool] = lambda rule: True) -> Any:
     """A map with rules of its own: those of a bound rule can't be taken out."""
     made = Map(
         default_subdomain=rules.default_subdomain,
@@ -185,11 +192,11 @@ def _copied_map(rules, keeps=lambda rule: True):
     return made
 
 
-def _rules(rules):
+def _rules(rules: Any) -> list[Any]:
     return [(rule.rule, rule.endpoint, rule.methods, rule.defaults, rule.subdomain) for rule in rules._rules]
 
 
-def observe(patch):
+def observe(patch: "Observed") -> None:
     """The methods that a class of views answers are noted in its rules; views are looked up at each request."""
     for _, outcomes in patch.classes_below(View):
         for outcome in outcomes:
@@ -203,13 +210,13 @@ def observe(patch):
             patch.after(partial(_note_methods, cls))
 
 
-def _compile_rules():
+def _compile_rules() -> None:
     """A rule has its converters' expressions in its own."""
     for app in native.objects_of_type(*with_subclasses(flask.Flask)):
         app.url_map = _copied_map(app.url_map)
 
 
-def _note_methods(cls):
+def _note_methods(cls: Any) -> None:
     classes = sorted(with_subclasses(cls), key=lambda one: len(one.__mro__))
     for one in classes:
         if type(one.__dict__.get("methods")) is set:
@@ -219,7 +226,7 @@ def _note_methods(cls):
     for app in native.objects_of_type(*with_subclasses(flask.Flask)):
         for rule in list(app.url_map.iter_rules()):
             view = app.view_functions.get(rule.endpoint)
-            made_by = getattr(view, "view_class", None)
+            made_by: Any = getattr(view, "view_class", None)
             if made_by in classes:
                 added = set(made_by.methods) | ({"HEAD"} if "GET" in made_by.methods else set())
                 kept = rule.methods & {"OPTIONS"}

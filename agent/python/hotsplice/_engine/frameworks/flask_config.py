@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 
@@ -11,8 +11,11 @@ from ..live.lookup import with_subclasses
 from ..native import native
 from .entries import equal
 
+if TYPE_CHECKING:
+    from .observed import Observed
 
-def observe(patch: Any) -> None:
+
+def observe(patch: "Observed") -> None:
     sources = [(source, _settings(source)) for source in _sources(patch)]
     sources = [(source, before) for source, before in sources if before]
     # Looking for applications is a pass over the heap.
@@ -22,7 +25,7 @@ def observe(patch: Any) -> None:
                 patch.after(partial(_load_again, app, source, before))
 
 
-def _sources(patch: Any) -> Iterator[Any]:
+def _sources(patch: "Observed") -> Iterator[Any]:
     """Patched modules, their classes, and the classes below these."""
     for namespace in patch.namespaces():
         yield namespace.globals

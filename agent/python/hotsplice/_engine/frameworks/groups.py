@@ -1,10 +1,13 @@
 """Groups of commands that a decorator makes of a function: one that is made again has what was added to the former."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .observed import Observed
 
 
-def hand_on(patch: Any, kind: Any, attribute: str, parent: str = "") -> None:
+def hand_on(patch: "Observed", kind: Any, attribute: str, parent: str = "") -> None:
     """``attribute`` has the commands by name, which know their group as ``parent``."""
     for outcome, namespaces in patch.decorated():
         for namespace in namespaces:
@@ -14,7 +17,7 @@ def hand_on(patch: Any, kind: Any, attribute: str, parent: str = "") -> None:
                     patch.after(partial(_give, former, namespace, name, kind, attribute, parent))
 
 
-def _give(former: Any, namespace: Any, name: str, kind: Any, attribute: str, parent: str) -> None:
+def _give(former: Any, namespace: dict[str, Any], name: str, kind: Any, attribute: str, parent: str) -> None:
     made = namespace.get(name)
     if made is former or not isinstance(made, kind):
         return

@@ -1,9 +1,14 @@
 """logging: a configuration that is made of a changed value is read again."""
 
 import logging.config
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..live.lookup import Namespace
+    from ..live.messages import Edit
 
 
-def configures(edit, namespace):
+def configures(edit: "Edit", namespace: "Namespace") -> bool:
     """Whether a statement only hands a configuration to ``logging``."""
     if edit["what"] != "statement":
         return False
@@ -11,7 +16,7 @@ def configures(edit, namespace):
     return any(_value(namespace.globals, name) in wanted for name in edit["reads"])
 
 
-def _value(names, dotted):
+def _value(names: dict[str, Any], dotted: str) -> Any:
     first, *rest = dotted.split(".")
     value = names.get(first)
     for name in rest:

@@ -2,15 +2,18 @@
 
 import copy
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema
 
 from ..live.lookup import with_subclasses
 from ..native import native
 
+if TYPE_CHECKING:
+    from .observed import Observed
 
-def observe(patch: Any) -> None:
+
+def observe(patch: "Observed") -> None:
     schemas = {one for cls, _ in patch.classes_below(Schema) for one in with_subclasses(cls)}
     for cls in schemas:
         patch.after(partial(_look_again, cls, cls.opts))

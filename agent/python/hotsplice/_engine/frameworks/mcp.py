@@ -1,16 +1,19 @@
 """MCP: what a tool tells of its parameters was computed from their types when it was registered."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..live.lookup import with_subclasses
 from ..native import native
 from . import described
 
+if TYPE_CHECKING:
+    from .observed import Observed
+
 MODULES = ("mcp.server.mcpserver.tools.base", "mcp.server.fastmcp.tools.base")
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     if described.are_edited(patch):
         patch.after(_describe_again)
 

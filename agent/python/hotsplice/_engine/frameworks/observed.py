@@ -4,10 +4,16 @@ import ast
 from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup
 from ..live.code import join
+
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.plan import EditOutcome
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
 
 _GENERATORS = CO_GENERATOR | CO_ASYNC_GENERATOR
 
@@ -15,7 +21,7 @@ _GENERATORS = CO_GENERATOR | CO_ASYNC_GENERATOR
 class Observed:
     """The edits of one patch, as far as adapters ask for them; once all has been evaluated, before the commit."""
 
-    def __init__(self, transaction: Any, carry_out: Callable[[Callable[[], Any]], None]):
+    def __init__(self, transaction: "Prepared", carry_out: Callable[[Callable[[], Any]], None]):
         self._transaction = transaction
         # Runs an action; what goes wrong is reported.
         self._carry_out = carry_out
@@ -26,7 +32,7 @@ class Observed:
                 for outcome in change.outcomes:
                     self._note(namespace, outcome)
 
-    def _note(self, namespace: Any, outcome: Any) -> None:
+    def _note(self, namespace: "Namespace", outcome: "EditOutcome") -> None:
         edit = outcome.edit
         scope = [*edit["scope"], edit["definition"].rpartition(".")[2]] if edit["what"] == "class" else edit["scope"]
         if not scope or "<locals>" in scope or edit["change"] == "derived":
@@ -86,11 +92,11 @@ class Observed:
         edits = [outcome.edit for outcome in self.outcomes()]
         return all(edit["change"] == "changed" and set(edit["parts"]) == {"body"} for edit in edits)
 
-    def named(self, outcome: Any) -> list[Any]:
+    def named(self, outcome: "EditOutcome") -> list[Any]:
         """What the names mean that a statement reads."""
         return list(self._named(self._change(outcome), outcome.edit["reads"]))
 
-    def decorators(self, outcome: Any) -> list[Any]:
+    def decorators(self, outcome: "EditOutcome") -> list[Any]:
         """What the decorators of a function mean; for those that are called, what is called."""
         edit = outcome.edit
         change = self._change(outcome)
@@ -102,16 +108,16 @@ class Observed:
         nodes = [one.func if isinstance(one, ast.Call) else one for one in found.decorator_list] if found else []
         return [lookup.dotted(namespace, node) for namespace in change.namespaces for node in nodes]
 
-    def _change(self, outcome: Any) -> Any:
+    def _change(self, outcome: "EditOutcome") -> Any:
         return next(one for one in self._transaction.files if any(outcome is other for other in one.outcomes))
 
     @staticmethod
-    def _named(change: Any, names: Any) -> Iterator[Any]:
+    def _named(change: "FileChange", names: Any) -> Iterator[Any]:
         heads = {name.partition(".")[0] for name in names}
         for namespace in change.namespaces:
             yield from (namespace.globals[head] for head in heads if head in namespace.globals)
 
-    def bindings(self) -> Iterator[tuple[str, Any, str, Any]]:
+    def bindings(self) -> "Iterator[tuple[str | None, dict[str, Any], str, EditOutcome]]":
         """Names of modules that get another value: (module's name, its namespace, name, outcome)."""
         for change in self._transaction.files:
             for namespace in change.namespaces:

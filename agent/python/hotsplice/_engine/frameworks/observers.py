@@ -7,13 +7,19 @@ a decorator reads is told from its source; one whose source can't be told is tak
 
 import ast
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..live import lookup
 from . import reads
 
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
+    from ..live.messages import Chunk, Edit, Excerpt
 
-def mark(transaction: Any) -> None:
+
+def mark(transaction: "Prepared") -> None:
     """Makes edits of functions whose decorators read what has changed edits of the decorators too: they run again."""
     for change in transaction.files:
         for outcome in change.outcomes:
@@ -43,7 +49,7 @@ def mark(transaction: Any) -> None:
     reads.forget()
 
 
-def _may_be_seen(edit: dict[str, Any]) -> bool:
+def _may_be_seen(edit: "Edit") -> bool:
     return (
         edit["what"] == "function"
         and edit["change"] in ("changed", "derived")
@@ -54,7 +60,7 @@ def _may_be_seen(edit: dict[str, Any]) -> bool:
     )
 
 
-def _read_by_decorators(change: Any, edit: dict[str, Any], namespace: Any) -> frozenset[str]:
+def _read_by_decorators(change: "FileChange", edit: "Edit", namespace: "Namespace") -> frozenset[str]:
     lines = change.text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")[edit["line"] - 1 : edit["end_line"]]
     try:
         definition = ast.parse(textwrap.dedent("\n".join(lines))).body[0]
@@ -67,18 +73,18 @@ def _read_by_decorators(change: Any, edit: dict[str, Any], namespace: Any) -> fr
     return seen
 
 
-def _excerpt(text: str, edit: dict[str, Any]) -> "list[dict[str, Any]] | None":
+def _excerpt(text: str, edit: "Edit") -> "Excerpt | None":
     """The whole definition with the headers of the classes around it; nothing where it stands in another statement."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     lines = text.split("\n")
-    own = {"line": edit["line"], "text": "\n".join(lines[edit["line"] - 1 : edit["end_line"]])}
+    own: Chunk = {"line": edit["line"], "text": "\n".join(lines[edit["line"] - 1 : edit["end_line"]])}
     if not edit["scope"]:
         return None if own["text"][:1].isspace() else [own]
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError):
         return None
-    chunks = []
+    chunks: list[Chunk] = []
     for name in edit["scope"]:
         around = (one for one in body if isinstance(one, ast.ClassDef) and one.name == name)
         cls = next((one for one in around if one.lineno <= edit["line"] <= (one.end_lineno or 0)), None)

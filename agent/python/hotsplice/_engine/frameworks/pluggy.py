@@ -1,7 +1,7 @@
 """pluggy, and pytest on top of it: how a registered hook is called follows its new parameters."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pluggy import HookspecMarker, PluginManager
 from pluggy._hooks import HookImpl, normalize_hookimpl_opts, varnames
@@ -9,8 +9,11 @@ from pluggy._hooks import HookImpl, normalize_hookimpl_opts, varnames
 from ..live.lookup import with_subclasses
 from ..native import native
 
+if TYPE_CHECKING:
+    from .observed import Observed
 
-def observe(patch: Any) -> None:
+
+def observe(patch: "Observed") -> None:
     """A plugin that is registered gets and loses hooks with its class."""
     edited = {id(one) for cls, _ in patch.classes_below(object) for one in with_subclasses(cls)}
     edited |= {id(namespace.module) for namespace in patch.namespaces()}

@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import sys
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticUndefined
@@ -14,11 +14,15 @@ from ..native import native
 from . import described
 from .former_defaults import report_former, take_new
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from .observed import Observed
+
 # Models of these packages are made of their own only.
 _OTHERS = ("pydantic.", "fastapi.")
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     edited = patch.classes_below(BaseModel)
     changed = [cls for cls, _ in edited]
     below = {model for cls in changed for model in with_subclasses(cls)} - set(changed)
@@ -42,11 +46,11 @@ def _defaults(model: Any) -> dict[str, Any]:
     return {name: info.default for name, info in _fields(model).items() if info.default is not PydanticUndefined}
 
 
-def _give_later(patch: Any, instance: Any, name: str, value: Any) -> None:
+def _give_later(patch: "Observed", instance: Any, name: str, value: Any) -> None:
     patch.after(partial(instance.__dict__.__setitem__, name, value))
 
 
-def _say_lacking(cls: Any, outcome: Any) -> None:
+def _say_lacking(cls: Any, outcome: "EditOutcome") -> None:
     """A field without a default can't be given to objects that exist."""
     edit = outcome.edit
     if edit["what"] != "annotation" or edit["change"] != "added":

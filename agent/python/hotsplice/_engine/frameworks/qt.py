@@ -2,15 +2,18 @@
 
 import sys
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..live.lookup import with_subclasses
 from ..native import native
 
+if TYPE_CHECKING:
+    from .observed import Observed
+
 _BASES = (("PyQt6.sip", "wrapper"), ("PyQt5.sip", "wrapper"), ("sip", "wrapper"), ("shiboken6", "Object"))
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     for module, name in _BASES:
         base = getattr(sys.modules.get(module), name, None)
         for cls, outcomes in patch.classes_below(base) if base is not None else ():

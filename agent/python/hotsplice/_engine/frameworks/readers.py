@@ -2,12 +2,16 @@
 
 import ast
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import entries, stores
 
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.views import Prepared
 
-def report(transaction: Any, changed: dict[int, str]) -> None:
+
+def report(transaction: "Prepared", changed: dict[int, str]) -> None:
     """``changed``: ids of registries, with the definition whose registration is another one now."""
     for change in transaction.files if changed else ():
         for namespace in change.namespaces:
@@ -18,7 +22,7 @@ def report(transaction: Any, changed: dict[int, str]) -> None:
                 _report(change, names, changed)
 
 
-def _report(change: Any, names: dict[str, Any], changed: dict[int, str]) -> None:
+def _report(change: "FileChange", names: dict[str, Any], changed: dict[int, str]) -> None:
     try:
         statements = ast.parse(change.text.removeprefix("\ufeff")).body
     except (SyntaxError, ValueError):

@@ -93,7 +93,7 @@ def _attribute(value: Any, name: str) -> "_Found | None":
     if issubclass(kind, ModuleType):
         return _Found(value.__dict__[name]) if name in value.__dict__ else None
     if issubclass(kind, type):
-        for cls in type.__dict__["__mro__"].__get__(value):
+        for cls in objects.order(value):
             if name in cls.__dict__:
                 return _unbound(cls.__dict__[name])
         return _of_type(kind, name)
@@ -127,7 +127,8 @@ def _decorator(found: "_Found | None", depth: int) -> frozenset[str]:
     """What a decorator reads that is called with the function itself."""
     if found is None or depth > _DEPTH:
         return READABLE
-    value, first = found.value, 1 if found.bound else 0
+    value: Any = found.value
+    first = 1 if found.bound else 0
     if _key(value) in known.TRANSPARENT or type(value) is property:
         return NOTHING
     if _key(value) in known.FUNCTIONS:
@@ -145,11 +146,12 @@ def _decorator(found: "_Found | None", depth: int) -> frozenset[str]:
     return _parameter(value, first, owner, depth)
 
 
-def _constructor(cls: type, depth: int) -> frozenset[str]:
+def _constructor(cls: Any, depth: int) -> frozenset[str]:
     if type(cls) is not type:
         return READABLE
     init = _of_type(cls, "__init__")
-    if cls.__new__ is not object.__new__ or init is None or type(init.value) is not FunctionType:
+    makes: Any = object.__new__
+    if cls.__new__ is not makes or init is None or type(init.value) is not FunctionType:
         return READABLE
     return _parameter(init.value, 1, cls, depth)
 
@@ -158,7 +160,7 @@ def _factory(found: "_Found | None", depth: int) -> frozenset[str]:
     """What a decorator reads that is made by a call: the functions that the call returns."""
     if found is None:
         return READABLE
-    value = found.value
+    value: Any = found.value
     if _key(value) in known.TRANSPARENT or type(value) is property:
         return NOTHING
     if type(value) is MethodType:
@@ -186,7 +188,7 @@ def _returned(tree: ast.AST) -> "list[Any] | None":
         return [tree.body] if isinstance(tree.body, ast.Lambda) else None
     own = list(_own_nodes(tree))
     inner = {node.name: node for node in own if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    found = []
+    found: list[Any] = []
     for node in own:
         if isinstance(node, ast.Return):
             value = node.value

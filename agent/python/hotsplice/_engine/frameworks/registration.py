@@ -1,16 +1,20 @@
 """What one definition has registered in containers of the program."""
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live.code import join
 from . import entries, stores
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..live.messages import ClassUnit
 
 
 class Registration:
     """What one definition has registered, and where."""
 
-    def __init__(self, outcome: Any, used: set[int], live: set[int], names: set[str], beside: Any):
+    def __init__(self, outcome: "EditOutcome", used: set[int], live: set[int], names: set[str], beside: Any):
         self.outcome = outcome
         # Ids of all registries, which lead to what others have registered.
         self.beside = beside
@@ -40,7 +44,7 @@ class Registration:
         return not self.outcome.edit.get("observed")
 
 
-def decorators(unit: dict[str, Any], scope: tuple[str, ...]) -> list[str]:
+def decorators(unit: "ClassUnit", scope: tuple[str, ...]) -> list[str]:
     """Names of what decorates a class in the new text."""
     try:
         found: Any = ast.parse(join(unit["run"]))

@@ -3,14 +3,17 @@
 import os
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..native import native
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
 
 _reported = False
 
 
-def report(transaction: Any) -> None:
+def report(transaction: "Prepared") -> None:
     """After the commit: says which reloader is going to end this process, and how it is switched off."""
     global _reported
     how = None if _reported else _found()

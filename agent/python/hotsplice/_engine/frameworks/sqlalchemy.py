@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Integer, MetaData, event
 from sqlalchemy.event import registry as events
@@ -17,10 +17,14 @@ from ..live.lookup import with_subclasses
 from ..live.objects import attributes
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome, Plan
+    from .observed import Observed
+
 _READ_ONCE = {"__table_args__", "__mapper_args__", "__tablename__"}
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     """What was read when a class was mapped, or when a statement was compiled, is not read again."""
     for cls, outcomes in patch.classes_below(object):
         mapped = [below.__name__ for below in with_subclasses(cls) if takes_members(below)]
@@ -49,7 +53,7 @@ def observe(patch: Any) -> None:
                         patch.unless_live(removal)
 
 
-def _made(patch: Any, outcome: Any) -> set[int]:
+def _made(patch: "Observed", outcome: "EditOutcome") -> set[int]:
     """The ids of the functions that running a definition again has made."""
     live = {id(namespace.globals) for namespace in patch.namespaces()}
     names = {namespace.name for namespace in patch.namespaces()}
@@ -62,7 +66,7 @@ def _made(patch: Any, outcome: Any) -> set[int]:
     }
 
 
-def _removal(patch: Any, outcome: Any, key: Any) -> Callable[[], None] | None:
+def _removal(patch: "Observed", outcome: "EditOutcome", key: Any) -> Callable[[], None] | None:
     """What has a function not listen any more."""
     named = patch.named(outcome)
     targets = [*named, *(value for one in named for value in attributes(one).values())]
@@ -79,7 +83,7 @@ def _remove(target: Any, name: str, function: Any) -> None:
         event.remove(target, name, function)
 
 
-def _was_read(patch: Any, cls: Any, outcome: Any) -> bool:
+def _was_read(patch: "Observed", cls: Any, outcome: "EditOutcome") -> bool:
     edit = outcome.edit
     if _READ_ONCE & set(edit["binds"]):
         return True
@@ -103,7 +107,7 @@ def takes_members(owner: Any) -> bool:
     return "__mapper__" in owner.__dict__ and "__table__" in owner.__dict__
 
 
-def add_member(owner: Any, name: str, value: Any, annotation: Any, outcome: Any, plan: Any) -> None:
+def add_member(owner: Any, name: str, value: Any, annotation: Any, outcome: "EditOutcome", plan: "Plan") -> None:
     edit = outcome.edit
     is_column = _is_mapped(value) or (value is None and annotation is not None)
     if not is_column:
@@ -124,7 +128,7 @@ def add_member(owner: Any, name: str, value: Any, annotation: Any, outcome: Any,
     plan.afterwards.insert(at, partial(setattr, owner, name, value))
 
 
-def remove_member(owner: Any, name: str, outcome: Any) -> bool:
+def remove_member(owner: Any, name: str, outcome: "EditOutcome") -> bool:
     if name not in owner.__mapper__.all_orm_descriptors:
         return False
     outcome.caveat("HS0403", f"{owner.__name__}.{name} stays mapped; start the process again to do without it")

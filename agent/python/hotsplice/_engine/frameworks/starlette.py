@@ -4,6 +4,9 @@ import copy
 import functools
 import inspect
 import sys
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.routing import Route, Router, request_response
@@ -12,16 +15,22 @@ from ..live.lookup import with_subclasses
 from ..native import native
 from . import Gap, change_classes, copied, filled, resolved, without
 
+if TYPE_CHECKING:
+    from ..journal.plan import Plan
+    from ..live.messages import Edit
+    from . import LiveOf
+    from .observed import Observed
+
 _HANDLERS = ("exception_handlers", "user_middleware")
 
 
-def _fastapi(name):
+def _fastapi(name: str) -> Any:
     """A class of FastAPI's, or nothing if the program does without."""
     module = sys.modules.get("fastapi.routing" if name in ("APIRoute", "APIRouter") else "fastapi")
     return getattr(module, name, ())
 
 
-def stand_in(value):
+def stand_in(value: Any) -> Any:
     if isinstance(value, Starlette):
         twin = copy.copy(value)
         twin.router = stand_in(value.router)
@@ -37,11 +46,11 @@ def stand_in(value):
     return twin
 
 
-def _router(value):
+def _router(value: Any) -> Any:
     return value.router if isinstance(value, Starlette) else value
 
 
-def forget(twin, holds):
+def forget(twin: Any, holds: Callable[[Any], bool]) -> None:
     routes = _router(twin).routes
     for index, route in enumerate(routes):
         if holds(getattr(route, "endpoint", None)):
@@ -52,11 +61,11 @@ def forget(twin, holds):
         twin.user_middleware = list(kept)
 
 
-def _options(middleware):
+def _options(middleware: Any) -> dict[str, Any]:
     return getattr(middleware, "kwargs", None) or getattr(middleware, "options", {})
 
 
-def hand_on(live, twin, copy_of):
+def hand_on(live: Any, twin: Any, copy_of: Callable[[Any], Any]) -> None:
     """FastAPI puts copies of a router's routes into what includes the router."""
     kinds = _fastapi("APIRouter")
     if not kinds or not isinstance(live, kinds):
@@ -87,7 +96,7 @@ def hand_on(live, twin, copy_of):
         )
 
 
-def _includes(theirs, mine):
+def _includes(theirs: Any, mine: Any) -> bool:
     api_route = _fastapi("APIRoute")
     return (
         isinstance(theirs, api_route)
@@ -99,12 +108,12 @@ def _includes(theirs, mine):
     )
 
 
-def _before(theirs, mine):
+def _before(theirs: Any, mine: Any) -> list[Any]:
     """What was put before a route's own tags or dependencies when its router was included."""
     return list(theirs or [])[: len(theirs or []) - len(mine or [])]
 
 
-def settle(live, twin, live_of, plan):
+def settle(live: Any, twin: Any, live_of: "LiveOf", plan: "Plan") -> None:
     router = _router(live)
     routes = filled(_router(twin).routes, lambda route: getattr(route, "endpoint", None), live_of, router.routes)
     if routes != router.routes:
@@ -119,7 +128,7 @@ def settle(live, twin, live_of, plan):
                 plan.set_name(vars(live), "middleware_stack", None)
 
 
-def _forget_schemas():
+def _forget_schemas() -> None:
     """Has FastAPI look at its routes again, where it remembers them."""
     for router in native.objects_of_type(*with_subclasses(_fastapi("APIRouter") or Router)):
         if hasattr(router, "_mark_routes_changed"):
@@ -129,7 +138,7 @@ def _forget_schemas():
             app.openapi_schema = None
 
 
-def observe(patch):
+def observe(patch: "Observed") -> None:
     """What runs when an application starts has run."""
     edited = patch.taking(0)
     # Looking for applications is a pass over the heap.
@@ -145,7 +154,7 @@ def observe(patch):
             outcome.caveat("HS0403", "it ran when the application started and does not run again: start it again")
 
 
-def _lifespans(found, depth=4):
+def _lifespans(found: Any, depth: int = 4) -> Iterator[Any]:
     """A lifespan and those that FastAPI has put around it, for routers that were included."""
     if callable(found) and depth:
         yield found
@@ -153,7 +162,7 @@ def _lifespans(found, depth=4):
             yield from _lifespans(cell.cell_contents, depth - 1)
 
 
-def follow(edits, functions):
+def follow(edits: "list[Edit]", functions: set[FunctionType]) -> Iterator[Callable[[], Any]]:
     """A route keeps what it read of its endpoint's signature."""
     models = change_classes(edits)
     if not functions and not models:
@@ -169,7 +178,7 @@ def follow(edits, functions):
         yield lambda: _read_again(found)
 
 
-def _calls(dependant, functions):
+def _calls(dependant: Any, functions: set[FunctionType]) -> bool:
     """Whether an endpoint or one of its dependencies gets new code."""
     called = inspect.unwrap(dependant.call) if callable(dependant.call) else None
     called = getattr(called, "__func__", called)
@@ -183,7 +192,7 @@ def _calls(dependant, functions):
     )
 
 
-def _derived(route):
+def _derived(route: Any) -> dict[str, Any]:
     """Arguments of the route that were taken from its endpoint, and not given."""
     doc = inspect.cleandoc(route.endpoint.__doc__ or "").partition("\f")[0]
     returns = inspect.unwrap(route.endpoint).__annotations__.get("return")
@@ -194,7 +203,7 @@ def _derived(route):
     return derived
 
 
-def _evaluated(route, annotation):
+def _evaluated(route: Any, annotation: Any) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
@@ -203,7 +212,7 @@ def _evaluated(route, annotation):
         return None
 
 
-def _read_again(found):
+def _read_again(found: list[tuple[Any, dict[str, Any]]]) -> None:
     # FastAPI remembers by the function itself what kind it is.
     for name, module in list(sys.modules.items()):
         if name.startswith("fastapi."):
@@ -219,13 +228,13 @@ def _read_again(found):
     _forget_schemas()
 
 
-def _is_async(endpoint):
+def _is_async(endpoint: Any) -> bool:
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     return inspect.iscoroutinefunction(endpoint)
 
 
-def _adapt(route, was_async):
+def _adapt(route: Any, was_async: bool) -> None:
     """Functions and coroutine functions are called in different ways."""
     if _is_async(route.endpoint) != was_async and not inspect.isclass(route.endpoint):
         route.app = request_response(route.endpoint)

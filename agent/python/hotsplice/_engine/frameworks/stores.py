@@ -30,7 +30,7 @@ def entries(container: Any) -> list[tuple[Any, Any]]:
 
 
 def size(container: Any) -> int:
-    return kind_of(container).__len__(container)
+    return int(kind_of(container).__len__(container))
 
 
 def has_plain_keys(container: Any) -> bool:
@@ -104,7 +104,7 @@ def exchange(container: Any, wanted_of: Callable[[list[tuple[Any, Any]]], list[t
     keep(container, wanted_of(entries(container)))
 
 
-def plan(plan: Any, container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> bool:
+def plan(plan: "Plan", container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> bool:
     """Plans that a container which holds ``before`` is to hold ``wanted``; answers whether that is another content."""
     if len(before) == len(wanted) and all(map(is_same, before, wanted)):
         return False
@@ -125,7 +125,7 @@ def plan(plan: Any, container: Any, before: list[tuple[Any, Any]], wanted: list[
     return True
 
 
-def _plan_items(plan: Any, container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> None:
+def _plan_items(plan: "Plan", container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> None:
     keys, old = [key for key, _ in wanted], [key for key, _ in before]
     gone = [key for key in old if key not in keys]
     stays = [key for key in old if key in keys]

@@ -1,7 +1,7 @@
 """Textual: key bindings and styles that widgets and applications took from their classes are taken again."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.dom import DOMNode
@@ -11,12 +11,16 @@ from ..live.lookup import with_subclasses
 from ..native import native
 from .entries import equal
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from .observed import Observed
+
 _STYLES = {"CSS", "DEFAULT_CSS", "CSS_PATH", "COMPONENT_CLASSES"}
 # What an application takes from its class when it is made.
 _TITLES = {"TITLE": "title", "SUB_TITLE": "sub_title"}
 
 
-def observe(patch: Any) -> None:
+def observe(patch: "Observed") -> None:
     for cls, outcomes in patch.classes_below(DOMNode):
         names = {name for outcome in outcomes for name in outcome.edit["binds"]}
         for name in _TITLES.keys() & names if issubclass(cls, App) else ():
@@ -84,7 +88,7 @@ def _report_composed(cls: Any, outcomes: Any) -> None:
             outcome.caveat("HS0403", f"it ran when {cls.__name__} was shown and does not run again{how}")
 
 
-def _report_held(patch: Any, cls: Any, outcomes: Any) -> None:
+def _report_held(patch: "Observed", cls: Any, outcomes: Any) -> None:
     """Objects hold the former default of a reactive attribute."""
     for outcome in outcomes:
         for name in outcome.edit["binds"] if outcome.edit["change"] == "changed" else ():
@@ -98,7 +102,7 @@ def _report_held(patch: Any, cls: Any, outcomes: Any) -> None:
                 patch.after(partial(_say_former, patch, outcome, cls, name, former._default, len(held)))
 
 
-def _say_former(patch: Any, outcome: Any, cls: Any, name: str, former: Any, count: int) -> None:
+def _say_former(patch: "Observed", outcome: "EditOutcome", cls: Any, name: str, former: Any, count: int) -> None:
     now = cls.__dict__.get(name)
     if count and isinstance(now, Reactive) and not equal(now._default, former):
         what = "1 widget holds" if count == 1 else f"{count} widgets hold"

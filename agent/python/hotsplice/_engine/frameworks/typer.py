@@ -1,11 +1,14 @@
 """Typer: commands and groups of an application come, change and go; it makes its command line of them at each call."""
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typer import Typer
 
 from . import Gap, filled
+
+if TYPE_CHECKING:
+    from ..journal.plan import Plan
 
 _LISTS = ("registered_commands", "registered_groups")
 
@@ -31,7 +34,7 @@ def hand_on(live: Any, twin: Any, copy_of: Any) -> None:
     """Nothing: an application holds its commands itself."""
 
 
-def settle(live: Any, twin: Any, live_of: Any, plan: Any) -> None:
+def settle(live: Any, twin: Any, live_of: Any, plan: "Plan") -> None:
     for name in _LISTS:
         new = filled(vars(twin)[name], lambda info: getattr(info, "callback", None), live_of, vars(live)[name])
         if new != vars(live)[name]:
