@@ -2,7 +2,9 @@
 
 import ast
 import sys
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
 from ..evaluate import syntax
@@ -11,8 +13,11 @@ from ..live import lookup
 from ..live.code import join
 from ..live.files import live_file
 
+if TYPE_CHECKING:
+    from .merging import Merger
 
-def of_statements(seen):
+
+def of_statements(seen: Any) -> dict[str, Any]:
     """The annotations that statements of a class body made, evaluated."""
     notes = dict(seen.get("__annotations__") or {})
     for annotate in seen.annotates:
@@ -21,7 +26,7 @@ def of_statements(seen):
     return notes
 
 
-def of_function(made):
+def of_function(made: Any) -> dict[str, Any]:
     """What carries the annotations of a function into another one."""
     if sys.version_info < (3, 14):
         return {"annotations": made.__annotations__}
@@ -32,7 +37,7 @@ def of_function(made):
     return parts
 
 
-def bind_in_module(merger):
+def bind_in_module(merger: "Merger") -> None:
     added, gone = merger.shadow.globals.get("__annotations__") or {}, _no_longer_annotated(merger, ())
     added = {**added, **_evaluated(merger.shadow.annotates)}
     if not (added or gone):
@@ -43,10 +48,10 @@ def bind_in_module(merger):
         merger.plan.set_name(merger.namespace.globals, "__annotations__", annotations)
 
 
-def bind_in_class(merger, scope):
+def bind_in_class(merger: "Merger", scope: tuple[str, ...]) -> None:
     owner = lookup.find_class(merger.namespace, scope)
     gone = _no_longer_annotated(merger, scope)
-    seen = merger.shadow.classes.get(scope, {})
+    seen: Any = merger.shadow.classes.get(scope, {})
     added = {**seen.get("__annotations__", {}), **_evaluated(getattr(seen, "annotates", ()))}
     if owner is None or not (added or gone):
         return
@@ -59,7 +64,7 @@ def bind_in_class(merger, scope):
         merger.plan.add("setattr", owner, "__annotations__", merged)
 
 
-def follow_future(merger):
+def follow_future(merger: "Merger") -> None:
     """``from __future__ import annotations`` came or went: what did not change itself is text now, or evaluated."""
     before, after = live_file(merger.change.path).text, merger.change.text
     if "__future__" not in before + after or _is_lazy(before) == _is_lazy(after):
@@ -67,12 +72,12 @@ def follow_future(merger):
     _state_anew(merger, ast.parse(after).body, (), _is_lazy(after))
 
 
-def _is_lazy(text):
+def _is_lazy(text: str) -> bool:
     imports = (one for one in ast.parse(text).body if isinstance(one, ast.ImportFrom) and one.module == "__future__")
     return any(alias.name == "annotations" for one in imports for alias in one.names)
 
 
-def _state_anew(merger, statements, scope, as_text):
+def _state_anew(merger: "Merger", statements: list[ast.stmt], scope: tuple[str, ...], as_text: bool) -> None:
     namespace = merger.namespace
     owner = lookup.find_class(namespace, scope) if scope else namespace.module or namespace.globals
     if owner is None or scope in merger.rebuilt or scope in merger.shadow.classes:
@@ -102,7 +107,7 @@ def _state_anew(merger, statements, scope, as_text):
         merger.plan.set_name(namespace.globals, "__annotations__", after)
 
 
-def _no_longer_annotated(merger, scope):
+def _no_longer_annotated(merger: "Merger", scope: tuple[str, ...]) -> set[str]:
     """Names of statements that are gone, or that give a value without an annotation."""
     bound = merger.bound_in_class.get(scope, {}) if scope else merger.bound
     gone, annotated = set(), set()
@@ -120,7 +125,7 @@ def _no_longer_annotated(merger, scope):
     return gone - annotated
 
 
-def _annotated_in_text(merger, scope):
+def _annotated_in_text(merger: "Merger", scope: tuple[str, ...]) -> list[str]:
     """Names that the new class statement annotates, in its order, each once."""
     unit = merger.change.classes.get(scope)
     if unit is None:
@@ -143,7 +148,7 @@ def _annotated_in_text(merger, scope):
     return list(dict.fromkeys(names))
 
 
-def _evaluated(annotates):
+def _evaluated(annotates: Iterable[Any]) -> dict[str, Any]:
     """What functions that make annotations give."""
     found = {}
     for annotate in annotates:
@@ -151,7 +156,7 @@ def _evaluated(annotates):
     return found
 
 
-def _annotations_of(holder):
+def _annotations_of(holder: Any) -> dict[str, Any]:
     """The own annotations of a class, a module or a namespace."""
     if sys.version_info < (3, 14) or isinstance(holder, dict):
         members = holder if isinstance(holder, dict) else holder.__dict__
@@ -160,7 +165,7 @@ def _annotations_of(holder):
     return _in_any_format(lambda: holder.__annotations__, holder, "get_annotations")
 
 
-def _in_any_format(values, source, how):
+def _in_any_format(values: Callable[[], Any], source: Any, how: str) -> Any:
     """Annotations as values; where that fails, as far as they can be had (PEP 749): proxies for names, or text."""
     try:
         return values()

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values, former
 from ..evaluate.policy import MISSING, UNKNOWN, Decision, Sort, attributes, decide, sort
@@ -14,17 +14,22 @@ from ..live import lookup, objects
 from ..live.files import live_file
 from . import classes, made_classes
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome, Plan
+    from ..live.messages import Edit
+    from .merging import Merger
+
 # Keys that can be set without any code of the program.
 _HASHED_IN_C = (str, int, float, bool, bytes, type(None), type)
 _STATEMENTS = ("assignment", "import", "block", "statement", "annotation")
 
 
-def is_statement(edit: dict[str, Any]) -> bool:
+def is_statement(edit: "Edit") -> bool:
     """Whether an edit is of a statement whose names are decided one by one."""
     return edit["what"] in _STATEMENTS
 
 
-def take(merger: Any, outcome: Any, owner: Any) -> bool:
+def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     """Runs what an edit of a statement touches, and decides for each name that it binds.
 
     Answers whether all of it ran that is to run.
@@ -50,7 +55,7 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
     before = dict(merger.shadow.globals)
     known = set(merger.shadow.classes.get(scope, ()))
     if scope:
-        seen = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced)
+        seen: dict[str, Any] = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced)
         known.update(name for name in seen if name.startswith("__"))
     else:
         beside = (
@@ -82,7 +87,7 @@ def take(merger: Any, outcome: Any, owner: Any) -> bool:
     return not reduction.reached
 
 
-def _goes_on(merger: Any, outcome: Any) -> bool:
+def _goes_on(merger: "Merger", outcome: "EditOutcome") -> bool:
     """What a name held that has another one in the whole text now goes on as that; only its annotation is evaluated."""
     name, former_name = outcome.edit["binds"], outcome.edit.get("renamed_from")
     held = merger.namespace.globals.get(former_name, MISSING) if former_name is not None else MISSING
@@ -107,7 +112,7 @@ def _bare(statement: ast.AnnAssign) -> ast.AnnAssign:
     return ast.AnnAssign(statement.target, statement.annotation, None, statement.simple)
 
 
-def _give_up_dynamic(merger: Any, outcome: Any, owner: Any, now: set[str]) -> None:
+def _give_up_dynamic(merger: "Merger", outcome: "EditOutcome", owner: Any, now: set[str]) -> None:
     """Names that a statement in a class bound by other means than its text, and binds no more."""
     before = changed_values.bound_before(merger, outcome.edit, objects.own(owner), tuple(outcome.edit["scope"]))
     gone = [name for name in before if name not in now and name in owner.__dict__]
@@ -117,20 +122,20 @@ def _give_up_dynamic(merger: Any, outcome: Any, owner: Any, now: set[str]) -> No
         outcome.note("applied", "HS0405", f"{', '.join(gone)} is gone; references to it go on")
 
 
-def _is_about_preserved(merger: Any, edit: dict[str, Any], scope: tuple[str, ...]) -> bool:
+def _is_about_preserved(merger: "Merger", edit: "Edit", scope: tuple[str, ...]) -> bool:
     """Whether a statement that stands as it did is done to objects that stay: `worker.paused = False`."""
     names = {re.split(r"[.\[]", name)[0] for name in edit.get("changed_reads", ())}
     is_derived = edit["change"] == "derived" and edit["what"] == "assignment" and not edit["binds"]
     return is_derived and bool(names) and all((scope, name) in merger.preserved for name in names)
 
 
-def _reduction(merger: Any, edit: dict[str, Any], holder: Any) -> Reduction:
+def _reduction(merger: "Merger", edit: "Edit", holder: Any) -> Reduction:
     scope = tuple(edit["scope"])
     things = edit["change"] == "stale" or bool(merger.options.get("run_statements"))
     return Reduction(merger, edit, _former_text(merger, edit), lambda name: former.held(holder, name, scope), things)
 
 
-def reducer(merger: Any, outcome: Any) -> Callable[[str, str], Any]:
+def reducer(merger: "Merger", outcome: "EditOutcome") -> Callable[[str, str], Any]:
     """For a statement of a module that runs once the patch is live: the tree of what is to run."""
 
     def rewritten(text: str, filename: str) -> Any:
@@ -142,12 +147,12 @@ def reducer(merger: Any, outcome: Any) -> Callable[[str, str], Any]:
     return rewritten
 
 
-def have_one_type(merger: Any, live: Any, new: Any) -> bool:
+def have_one_type(merger: "Merger", live: Any, new: Any) -> bool:
     """Whether a new object is what the live one is; a class may have a proxy while a patch is evaluated."""
     return type(live) is type(new) or merger.stand_ins.get(id(type(new))) is type(live)
 
 
-def _former_text(merger: Any, edit: dict[str, Any]) -> str:
+def _former_text(merger: "Merger", edit: "Edit") -> str:
     if not edit.get("old_line"):
         return ""
     text: str = live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"])
@@ -161,7 +166,7 @@ def _put_back(seen: Any, name: str, value: Any) -> None:
         seen[name] = value
 
 
-def _keep(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: Any, live: Any) -> None:
+def _keep(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[str, ...], seen: Any, live: Any) -> None:
     """A name that the statement binds and that was not evaluated again."""
     stored = lookup.mangled(name, scope)
     bound = merger.bound_in_class.setdefault(scope, {}) if scope else merger.bound
@@ -171,7 +176,7 @@ def _keep(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: An
             seen.setdefault(stored, live)
 
 
-def _decide(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: Any, live: Any) -> None:
+def _decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[str, ...], seen: Any, live: Any) -> None:
     edit = outcome.edit
     stored = lookup.mangled(name, scope)
     if dict.get(seen, stored, MISSING) is MISSING:
@@ -196,7 +201,9 @@ def _decide(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], seen: 
         merger.bound[name] = outcome
 
 
-def _decision(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], live: Any, new: Any) -> Decision:
+def _decision(
+    merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[str, ...], live: Any, new: Any
+) -> Decision:
     edit = outcome.edit
     if edit["change"] == "stale":
         return Decision.IN_PLACE if _fits(live, new) else Decision.REPLACE
@@ -215,7 +222,7 @@ def _decision(merger: Any, outcome: Any, name: str, scope: tuple[str, ...], live
     return decision
 
 
-def _where_it_stood(merger: Any, name: str, live: Any) -> former.Former | None:
+def _where_it_stood(merger: "Merger", name: str, live: Any) -> former.Former | None:
     """The live text of a binding that comes from another file of the patch, which has it no more."""
     for change in merger.files:
         for edit in (one.edit for one in change.outcomes if change is not merger.change):
@@ -230,7 +237,9 @@ def _where_it_stood(merger: Any, name: str, live: Any) -> former.Former | None:
     return None
 
 
-def take_member(merger: Any, outcome: Any, scope: tuple[str, ...], name: str, live: Any, new: Any) -> bool:
+def take_member(
+    merger: "Merger", outcome: "EditOutcome", scope: tuple[str, ...], name: str, live: Any, new: Any
+) -> bool:
     """Decides for a name in a class that was made again; answers whether what the name holds stays there."""
     if any(hasattr(type(value), hook) for value in (live, new) for hook in ("__get__", "__set_name__")):
         # A metaclass or a decorator may have made it of what the statement gave.
@@ -250,7 +259,7 @@ def _fits(live: Any, new: Any) -> bool:
     return live is not MISSING and type(live) is type(new) and sort(live) is Sort.CONTAINER
 
 
-def report_preserved(outcome: Any, names: list[str], held: Sort, made_again: bool = False) -> None:
+def report_preserved(outcome: "EditOutcome", names: list[str], held: Sort, made_again: bool = False) -> None:
     """What a name holds stays though the text says something else."""
     if held is Sort.VALUE or (held is Sort.CONTAINER and not made_again):
         changed_values.say_kept(outcome, names)
@@ -261,7 +270,7 @@ def report_preserved(outcome: Any, names: list[str], held: Sort, made_again: boo
     )
 
 
-def _report(outcome: Any, reduction: Reduction) -> None:
+def _report(outcome: "EditOutcome", reduction: Reduction) -> None:
     things: dict[Sort, list[str]] = {}
     for name in reduction.preserved:
         things.setdefault(sort(reduction.held(name)), []).append(name)
@@ -285,7 +294,7 @@ def _report(outcome: Any, reduction: Reduction) -> None:
 # Into the live objects
 
 
-def is_made_again(merger: Any, scope: tuple[str, ...], name: str, live: Any) -> bool:
+def is_made_again(merger: "Merger", scope: tuple[str, ...], name: str, live: Any) -> bool:
     """Whether an object that others hold as such gives way to a new one: they are to hold that."""
     decision = merger.decisions.get((scope, name))
     if live is MISSING or decision is None:
@@ -293,7 +302,7 @@ def is_made_again(merger: Any, scope: tuple[str, ...], name: str, live: Any) -> 
     return decision is Decision.IN_PLACE or sort(live) in _THINGS
 
 
-def is_bound_in_place(merger: Any, live: Any, new: Any) -> bool:
+def is_bound_in_place(merger: "Merger", live: Any, new: Any) -> bool:
     """Whether a live object can be given what a new one of its type holds; it is, once all has been evaluated."""
     kind = type(live)
     if kind is not list and sort(live) is not Sort.RECORD:
@@ -311,7 +320,7 @@ def is_bound_in_place(merger: Any, live: Any, new: Any) -> bool:
     return True
 
 
-def plan_in_place(merger: Any, live_of: Callable[[Any], Any], are_containers: bool) -> None:
+def plan_in_place(merger: "Merger", live_of: Callable[[Any], Any], are_containers: bool) -> None:
     """``live_of(value)`` is the live object that a value stands for. Containers come before their assigned items."""
     moved: dict[int, list[tuple[Any, Any]]] = {}
     for operation in merger.plan.operations if merger.in_place else ():
@@ -349,7 +358,7 @@ def _entries(container: Any) -> list[Any]:
     return list.copy(container) if type(container) is list else []
 
 
-def _has_changed_since(merger: Any, live: Any) -> bool:
+def _has_changed_since(merger: "Merger", live: Any) -> bool:
     """Whether the program changed a container while the patch was prepared: it is preserved, and that is reported."""
     outcome, name, then, _ = merger.held_then.get(id(live), (None, "", [], MISSING))
     now = _entries(live)
@@ -374,7 +383,7 @@ def _dictionary(value: Any) -> Any:
         return None
 
 
-def _plan_items(plan: Any, live: Any, new: Any, live_of: Callable[[Any], Any]) -> None:
+def _plan_items(plan: "Plan", live: Any, new: Any, live_of: Callable[[Any], Any]) -> None:
     kept = [key for key in dict.keys(live) if key in new]
     in_order = kept == list(dict.keys(new))[: len(kept)]
     for key in list(dict.keys(live)):

@@ -2,20 +2,23 @@
 
 import ast
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
 from ..live.code import join
 from ..live.files import live_file
 
+if TYPE_CHECKING:
+    from .merging import Merger
 
-def makes(merger: Any, scope: tuple[str, ...]) -> bool:
+
+def makes(merger: "Merger", scope: tuple[str, ...]) -> bool:
     """Whether a block made a class again."""
     binding = merger.bound.get(scope[0])
     return binding is not None and binding.edit["what"] == "block" and bool(binding.edit.get("old_line"))
 
 
-def changed_members(merger: Any, scope: tuple[str, ...]) -> set[str]:
+def changed_members(merger: "Merger", scope: tuple[str, ...]) -> set[str]:
     """What the body of such a class gives otherwise than the live text does."""
     if scope in merger.change.classes or not makes(merger, scope):
         return set()

@@ -9,12 +9,16 @@ import enum
 import functools
 from collections.abc import Callable, Iterator
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.reach import Changes, Reach, functions_in, wrapped_function
 from ..native import native
 from . import own_caches
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome, Plan
+    from ..journal.views import Prepared
 
 # What a cache or a compiled copy is cleared by: `functools`, cachetools and others, JAX, Numba.
 _WAYS = ("cache_clear", "clear_cache", "recompile")
@@ -42,7 +46,7 @@ class Cache:
         self.name, self.value, self.owner = name, value, owner
 
 
-def follow(transaction: Any) -> None:
+def follow(transaction: "Prepared") -> None:
     changes = _changes(transaction)
     if not changes:
         return
@@ -61,7 +65,7 @@ def follow(transaction: Any) -> None:
             _clear(transaction.plan, cache, outcome)
 
 
-def _changes(transaction: Any) -> Changes:
+def _changes(transaction: "Prepared") -> Changes:
     found = Changes()
     for change in transaction.files:
         for namespace in change.namespaces:
@@ -89,7 +93,7 @@ def _changes(transaction: Any) -> Changes:
     return found
 
 
-def _add_followers(transaction: Any, found: Changes) -> None:
+def _add_followers(transaction: "Prepared", found: Changes) -> None:
     """Names that other modules have from these."""
     by_name: dict[str, Any] = {}
     for (_, name), outcome in found.names.items():
@@ -102,9 +106,11 @@ def _add_followers(transaction: Any, found: Changes) -> None:
             found.names.setdefault((id(operation[1]), operation[2]), by_name[operation[2]])
 
 
-def _holders(transaction: Any) -> list[tuple[str, dict[str, Any]]]:
+def _holders(transaction: "Prepared") -> list[tuple[Any, dict[str, Any]]]:
     """The project's modules and what they name."""
-    holders = {id(module.__dict__): (module.__name__, module.__dict__) for _, module in lookup.project_modules()}
+    holders: dict[int, tuple[Any, dict[str, Any]]] = {
+        id(module.__dict__): (module.__name__, module.__dict__) for _, module in lookup.project_modules()
+    }
     for change in transaction.files:
         for namespace in change.namespaces:
             holders.setdefault(id(namespace.globals), (namespace.name, namespace.globals))
@@ -145,7 +151,7 @@ def _is_cache(value: Any, kinds: dict[int, bool]) -> bool:
     return kinds[id(kind)] and wrapped_function(value) is not None
 
 
-def _forget_dispatch(transaction: Any) -> None:
+def _forget_dispatch(transaction: "Prepared") -> None:
     """What `functools.singledispatch` remembers of a registry that an edited decorator fills."""
     names = {
         name.partition(".")[0] for outcome in transaction.outcomes() for name in outcome.edit.get("registrars", ())
@@ -165,7 +171,7 @@ def _way(value: Any) -> Callable[[], Any] | None:
     return next((getattr(value, way) for way in _WAYS if hasattr(type(value), way)), None)
 
 
-def _clear(plan: Any, cache: Cache, outcome: Any) -> None:
+def _clear(plan: "Plan", cache: Cache, outcome: "EditOutcome") -> None:
     value = cache.value
     if type(value) is functools._lru_cache_wrapper:
         if not value.cache_info().currsize:
@@ -199,7 +205,7 @@ def _kept_object(cache: Any) -> str | None:
     return f"the {kind.__qualname__}"
 
 
-def _forget_properties(plan: Any, cache: Cache, outcome: Any) -> None:
+def _forget_properties(plan: "Plan", cache: Cache, outcome: "EditOutcome") -> None:
     name, owner = cache.value.attrname, cache.owner
     if not name or owner is None:
         return

@@ -3,7 +3,9 @@
 import abc
 import enum
 import typing
+from collections.abc import Collection, Iterable
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
 from ..evaluate.policy import equal
@@ -13,6 +15,11 @@ from ..live.files import live_file
 from ..native import native
 from . import blocks, edited, enums, fields, instances, layouts, lookers, references, replacing, virtual, wrapped
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome, Plan
+    from ..live.lookup import Namespace
+    from .merging import Merger
+
 MISSING = object()
 REPLACED = object()
 # Parts of a class's namespace that belong to the object itself.
@@ -21,17 +28,17 @@ OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"}
 IMPLICIT = {"__new__": staticmethod, "__init_subclass__": classmethod, "__class_getitem__": classmethod}
 
 
-def is_own(value, namespace, name):
+def is_own(value: Any, namespace: "Namespace", name: str) -> bool:
     return isinstance(value, type) and value.__module__ == namespace.name and value.__qualname__ == name
 
 
-def beside(values):
+def beside(values: Iterable[Any]) -> dict[int, type]:
     """The classes that have the bases of these, by id."""
     held = [value for value in values if isinstance(value, type) and native.is_made_in_python(value)]
     return {id(cls): cls for value in held for base in value.__bases__ for cls in type.__subclasses__(base)}
 
 
-def is_made_here(new, old):
+def is_made_here(new: Any, old: Any) -> bool:
     return (
         isinstance(new, type)
         and new is not old
@@ -40,7 +47,7 @@ def is_made_here(new, old):
     )
 
 
-def merge(merger, live, made, scope, made_by_call=False):
+def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_by_call: bool = False) -> None:
     """Plans to give the live class what a newly built one has. Raises ``Refusal`` where the layout forbids it."""
     plan = merger.plan
     merger.rebuilt.add(scope)
@@ -53,7 +60,7 @@ def merge(merger, live, made, scope, made_by_call=False):
         return
     if isinstance(live, enum.EnumMeta):
 
-        def merge_attribute(name, old, new):
+        def merge_attribute(name: str, old: Any, new: Any) -> None:
             _merge_attribute(merger, live, scope, name, old, new, True)
 
         enums.merge(
@@ -110,12 +117,12 @@ def merge(merger, live, made, scope, made_by_call=False):
     plan.discarded.append(made)
 
 
-def _is_generated(name):
+def _is_generated(name: str) -> bool:
     """Whether a decorator, a base or ``type`` itself puts it into classes, not the program into this one."""
     return (name.startswith("__") and name.endswith("__")) or name == "_is_runtime_protocol"
 
 
-def _fit(merger, live, made, scope, bases):
+def _fit(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], bases: tuple[type, ...]) -> Any:
     """Has the live class become of the kind and of the layout of the one that was built anew.
 
     Gives what CPython says against the new bases, if anything, or ``REPLACED`` if the new class takes its place.
@@ -152,15 +159,15 @@ def _fit(merger, live, made, scope, bases):
     return change
 
 
-def _annotated_names(merger, scope):
+def _annotated_names(merger: "Merger", scope: tuple[str, ...]) -> list[str]:
     edits = (outcome.edit for outcome in merger.change.outcomes)
     own = (edit for edit in edits if edit["what"] == "annotation" and tuple(edit["scope"]) == scope)
     return [lookup.mangled(name, scope) for edit in own for name in edit["binds"]]
 
 
-def _written_names(merger, scope):
+def _written_names(merger: "Merger", scope: tuple[str, ...]) -> Collection[str]:
     """Names that the statements of the new class body bind."""
-    unit = merger.change.classes.get(scope)
+    unit: Any = merger.change.classes.get(scope)
     if unit is None and (scope[0] in merger.moved_attributes or blocks.makes(merger, scope)):
         unit = merger.bound[scope[0]].edit
     if unit is None:
@@ -169,7 +176,7 @@ def _written_names(merger, scope):
     return body.co_names if body is not None else ()
 
 
-def _names_before(merger, binding, scope):
+def _names_before(merger: "Merger", binding: "EditOutcome | None", scope: tuple[str, ...]) -> Collection[str]:
     """What the body of a class in a branch bound in the live text: no edit tells of its members one by one."""
     edit = binding.edit if binding is not None else None
     if edit is None or edit["what"] != "block" or not edit.get("old_line"):
@@ -179,7 +186,9 @@ def _names_before(merger, binding, scope):
     return body.co_names if body is not None else ()
 
 
-def _merge_attribute(merger, live, scope, name, old, new, is_taken):
+def _merge_attribute(
+    merger: "Merger", live: Any, scope: tuple[str, ...], name: str, old: Any, new: Any, is_taken: bool
+) -> None:
     """Functions keep their identity, values that the edit did not touch keep their state."""
     plan = merger.plan
     if old is new:
@@ -208,7 +217,7 @@ def _merge_attribute(merger, live, scope, name, old, new, is_taken):
         plan.set_class_attribute(live, name, new)
 
 
-def _is_edited(merger, scope, name, old):
+def _is_edited(merger: "Merger", scope: tuple[str, ...], name: str, old: Any) -> bool:
     """Whether a definition of this name in the class is edited: what its decorators gave may be called anything."""
     edits = (outcome.edit for outcome in merger.change.outcomes)
     return old.__globals__ is merger.namespace.globals and any(
@@ -216,12 +225,12 @@ def _is_edited(merger, scope, name, old):
     )
 
 
-def _both_plain(merger, old, new):
+def _both_plain(merger: "Merger", old: Any, new: Any) -> bool:
     both = isinstance(old.__func__, FunctionType) and isinstance(new.__func__, FunctionType)
     return both and wrapped.takes_on(merger, old.__func__, new.__func__)
 
 
-def _same_accessors(merger, old, new):
+def _same_accessors(merger: "Merger", old: Any, new: Any) -> bool:
     pairs = [(getattr(old, name), getattr(new, name)) for name in ("fget", "fset", "fdel")]
     return all(
         isinstance(one, FunctionType) and isinstance(other, FunctionType) and wrapped.takes_on(merger, one, other)
@@ -230,7 +239,7 @@ def _same_accessors(merger, old, new):
     )
 
 
-def point_class_cells(plan, live, made, namespace):
+def point_class_cells(plan: "Plan", live: Any, made: Any, namespace: dict[str, Any]) -> None:
     """``super()`` and ``__class__`` in the new functions mean the live class."""
     seen = set()
     pending = list(namespace.values())
@@ -254,14 +263,14 @@ def point_class_cells(plan, live, made, namespace):
                     pending.append(content)
 
 
-def _live_base(merger, base):
+def _live_base(merger: "Merger", base: type) -> Any:
     for made, live in merger.replaced:
         if base is made:
             return live
     return base
 
 
-def _layout_problem(live, made, bases):
+def _layout_problem(live: Any, made: Any, bases: tuple[type, ...]) -> str | None:
     """Asks CPython, with the class that was built anew, whether the two kinds of bases fit; what it says if not."""
     before = made.__bases__
     try:
@@ -275,7 +284,7 @@ def _layout_problem(live, made, bases):
     return None
 
 
-def follow_equality(merger, owner, scope):
+def follow_equality(merger: "Merger", owner: Any, scope: tuple[str, ...]) -> None:
     """A class that defines ``__eq__`` and no ``__hash__`` has no hash: ``type.__new__`` says so in its namespace."""
     if "__hash__" in _written_names(merger, scope):
         return
@@ -287,7 +296,7 @@ def follow_equality(merger, owner, scope):
         merger.plan.delete_class_attribute(owner, "__hash__")
 
 
-def update_abstract(owner):
+def update_abstract(owner: Any) -> None:
     """Which methods of a class and of its subclasses are abstract (``abc.update_abstractmethods``)."""
     abc.update_abstractmethods(owner)
     owner._abc_caches_clear()
@@ -297,7 +306,7 @@ def update_abstract(owner):
         update_abstract(subclass)
 
 
-def _update_protocol(owner):
+def _update_protocol(owner: Any) -> None:
     """What a protocol asks for: 3.12 and later note it once."""
     members_of = getattr(typing, "_get_protocol_attrs", None)
     if members_of is None or "__protocol_attrs__" not in owner.__dict__:
@@ -313,7 +322,7 @@ class _Discarded:
     """Takes the place of the bases of a class that was only built to lend its namespace."""
 
 
-def discard(made):
+def discard(made: Any) -> None:
     """Takes the helper class out of its bases' ``__subclasses__``."""
     try:
         made.__bases__ = (_Discarded,)

@@ -7,10 +7,15 @@ told; where a function gets another code object, its entry moves to that one.
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType
-from typing import Any
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, FunctionType, GeneratorType
+from typing import TYPE_CHECKING, Any
 
 from ..native import native
+
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.plan import Plan
+    from .functions import CodeChange
 
 # Kinds of suspended calls, which hold a reference to their code each; it was more before 3.12.
 _KINDS = [(GeneratorType, "gi_code"), (CoroutineType, "cr_code"), (AsyncGeneratorType, "ag_code")]
@@ -21,6 +26,7 @@ if sys.version_info < (3, 12):
 def calls_inside() -> Counter[int]:
     """How many calls are inside of each code object, by its id: each of them refers to it."""
     found: Counter[int] = Counter()
+    frame: FrameType | None
     for frame in native.current_frames().values():
         while frame is not None:
             found[id(frame.f_code)] += 1
@@ -47,11 +53,15 @@ def held_elsewhere(
     }
 
 
-def _known(key: int, change: Any, functions: Mapping[int, list[FunctionType]], calls: Mapping[int, int]) -> int:
+def _known(
+    key: int, change: "CodeChange", functions: Mapping[int, list[FunctionType]], calls: Mapping[int, int]
+) -> int:
     return len(functions.get(key, ())) - (key in change.roots) + calls.get(key, 0)
 
 
-def follow(changes: Iterable[Any], file_change: Any, held: Mapping[int, tuple[CodeType, CodeType]], plan: Any) -> None:
+def follow(
+    changes: Iterable[Any], file_change: "FileChange", held: Mapping[int, tuple[CodeType, CodeType]], plan: "Plan"
+) -> None:
     """Entries for the former code of changed functions become entries for the new one."""
     if not held:
         return
@@ -70,7 +80,7 @@ def follow(changes: Iterable[Any], file_change: Any, held: Mapping[int, tuple[Co
                 )
 
 
-def move(tables: Iterable[tuple[Any, list[CodeType]]], new_codes: Mapping[int, CodeType], plan: Any) -> None:
+def move(tables: Iterable[tuple[Any, list[CodeType]]], new_codes: Mapping[int, CodeType], plan: "Plan") -> None:
     for container, codes in tables:
         pairs = [(code, new_codes[id(code)]) for code in codes]
         if isinstance(container, dict):

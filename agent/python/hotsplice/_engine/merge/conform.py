@@ -9,13 +9,16 @@ import gc
 from collections.abc import Mapping
 from functools import partial
 from types import CodeType, FrameType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import objects
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..journal.plan import Plan
 
-def follow(changes: list[Any], held: Mapping[int, tuple[CodeType, CodeType]], plan: Any) -> None:
+
+def follow(changes: list[Any], held: Mapping[int, tuple[CodeType, CodeType]], plan: "Plan") -> None:
     for function in (function for change in changes for function in change.functions):
         own = _attributes(function)
         if own and "__conform__" in own:

@@ -27,25 +27,25 @@ def is_own(cls: Any) -> bool:
     return "__dataclass_params__" in cls.__dict__
 
 
-def subclasses(cls):
+def subclasses(cls: Any) -> list[Any]:
     """Every dataclass below, each after its bases."""
     found = [below for below in lookup.with_subclasses(cls) if below is not cls and is_own(below)]
     return sorted(found, key=lambda below: len(below.__mro__))
 
 
-def differ(live, made):
+def differ(live: Any, made: Any) -> bool:
     return _described(live) != _described(made) or hasattr(live, "__post_init__") != hasattr(made, "__post_init__")
 
 
-def _described(cls):
+def _described(cls: Any) -> list[str]:
     fields = cls.__dict__.get("__dataclass_fields__", {})
     return [repr(field) for field in fields.values()]
 
 
-def made_again(cls, instead):
+def made_again(cls: Any, instead: dict[Any, Any]) -> Any:
     """A helper class with the fields of its bases as they are now; ``instead`` has the helper of each edited base."""
     bases = []
-    inherited = set()
+    inherited: set[int] = set()
     for base in cls.__mro__[1:]:
         if "__dataclass_fields__" in base.__dict__:
             inherited.update(map(id, base.__dict__["__dataclass_fields__"].values()))
@@ -53,11 +53,11 @@ def made_again(cls, instead):
             kept = {name: fields[name] for name in ("__dataclass_fields__", "__dataclass_params__")}
             kept["__annotations__"] = {field.name: field.type for field in fields["__dataclass_fields__"].values()}
             bases.append(type(base.__name__, (), kept))
-    namespace = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__annotations__": {}}
+    namespace: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__annotations__": {}}
     for name, field in cls.__dict__["__dataclass_fields__"].items():
         if id(field) not in inherited:
             namespace["__annotations__"][name] = field.type
-            if field._field_type is not dataclasses._FIELD_CLASSVAR:
+            if field._field_type is not dataclasses._FIELD_CLASSVAR:  # type: ignore[attr-defined]
                 options = {option: getattr(field, option) for option in _FIELD_OPTIONS}
                 namespace[name] = dataclasses.field(metadata=dict(field.metadata) or None, **options)
     for name, value in cls.__dict__.items():
@@ -72,7 +72,7 @@ def made_again(cls, instead):
     return dataclasses.dataclass(match_args="__match_args__" in cls.__dict__, **options)(helper)
 
 
-def generated(helper, cls):
+def generated(helper: Any, cls: Any) -> Iterator[tuple[str, Any]]:
     """``(name, value)`` of what the decorator made, for the class itself."""
     doc = cls.__dict__.get("__doc__")
     if not isinstance(doc, str) or (doc.startswith(f"{cls.__name__}(") and doc.endswith(")")):
@@ -95,7 +95,7 @@ def new_fields(live: Any, made: Any) -> "Iterator[tuple[str, Callable[[Any], Any
             factory = field.default_factory
             has_factory = factory is not dataclasses.MISSING
             needed = has_factory or field.default is dataclasses.MISSING
-            yield name, (lambda _, factory=factory: factory()) if has_factory else None, needed
+            yield name, (lambda _, factory=factory: factory()) if has_factory else None, needed  # type: ignore[misc]
 
 
 def defaults(cls: Any) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def defaults(cls: Any) -> dict[str, Any]:
     return {name: field.default for name, field in fields.items() if field.default is not dataclasses.MISSING}
 
 
-def _is_generated(function):
+def _is_generated(function: FunctionType) -> bool:
     return function.__code__.co_filename == "<string>" or function.__code__.co_filename.endswith(
         ("dataclasses.py", "reprlib.py")
     )

@@ -7,18 +7,23 @@ from the function, or from its own arguments, is new.
 import dis
 import re
 from types import CellType, CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..frameworks import entries
 from ..live import objects
 from ..live.code import tree
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..live.messages import Edit
+    from .merging import Merger
+
 MISSING = object()
 _NUMBERS = (int, float)
 
 
-def closure(merger: Any, live: FunctionType, made: FunctionType, edit: Any) -> Any:
+def closure(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edit") -> Any:
     """The cells for the live function: its own, if it is a wrapper of the same kind as the new one."""
     before, after = live.__code__, made.__code__
     own, new = live.__closure__ or (), made.__closure__ or ()
@@ -40,7 +45,7 @@ def closure(merger: Any, live: FunctionType, made: FunctionType, edit: Any) -> A
     return live.__closure__
 
 
-def attributes(merger: Any, live: FunctionType, made: FunctionType, edit: Any) -> dict[str, Any]:
+def attributes(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edit") -> dict[str, Any]:
     """Those of the attributes that a new wrapper has which the live one is to take."""
     held, stored = live.__dict__, stored_names(live.__code__, "STORE_ATTR")
     taken, counted = {}, []
@@ -65,7 +70,7 @@ def attributes(merger: Any, live: FunctionType, made: FunctionType, edit: Any) -
     return taken
 
 
-def assigned(merger: Any) -> frozenset[str]:
+def assigned(merger: "Merger") -> frozenset[str]:
     """Attributes that statements of the module give functions: ``view.hits = 0``. They are no decorator's."""
     if merger.assigned is None:
         lines = re.findall(r"^[ \t]*\w+\.(\w+)[ \t]*(?:[-+*/|&]?=[^=]|:)", merger.change.text, re.MULTILINE)
@@ -74,7 +79,7 @@ def assigned(merger: Any) -> frozenset[str]:
     return found
 
 
-def hand_on(merger: Any, old: Any, new: Any) -> None:
+def hand_on(merger: "Merger", old: Any, new: Any) -> None:
     """What statements of the module gave the former object of a function, the new one has too."""
     held, given = objects.dictionary(old), objects.dictionary(new)
     if held is None or given is None or not merger.is_new(new) or isinstance(new, type):
@@ -84,7 +89,7 @@ def hand_on(merger: Any, old: Any, new: Any) -> None:
             merger.plan.set_name(given, name, held[name])
 
 
-def merge_descriptor(merger: Any, live: Any, made: Any, edit: Any) -> bool:
+def merge_descriptor(merger: "Merger", live: Any, made: Any, edit: "Edit") -> bool:
     """A static method, a class method or a property stays the object that it was, and so do the functions in it.
 
     Answers whether that can be: whoever holds them, bound or by another name, follows then.
@@ -105,7 +110,7 @@ def merge_descriptor(merger: Any, live: Any, made: Any, edit: Any) -> bool:
     return True
 
 
-def can_be_updated(live: Any, made: Any, merger: Any) -> bool:
+def can_be_updated(live: Any, made: Any, merger: "Merger") -> bool:
     """Whether the object that a decorator made before can take what the new one has."""
     kind = type(made)
     if live is made or type(live) is not kind or issubclass(kind, (type, ModuleType)) or not merger.is_new(made):
@@ -116,7 +121,7 @@ def can_be_updated(live: Any, made: Any, merger: Any) -> bool:
     return objects.dictionary(live) is not None and objects.dictionary(made) is not None
 
 
-def update(merger: Any, live: Any, made: Any, edit: Any) -> None:
+def update(merger: "Merger", live: Any, made: Any, edit: "Edit") -> None:
     """Plans to give the live object what a decorator made of the new function."""
     held, new = objects.dictionary(live), objects.dictionary(made)
     if held is None or new is None:
@@ -138,7 +143,7 @@ def update(merger: Any, live: Any, made: Any, edit: Any) -> None:
             merger.plan.delete_name(held, name)
 
 
-def _is_former(merger: Any, held: FunctionType, given: FunctionType) -> bool:
+def _is_former(merger: "Merger", held: FunctionType, given: FunctionType) -> bool:
     if not merger.is_new(given):
         return False
     if held.__globals__ is merger.namespace.globals and held.__qualname__ == given.__qualname__:
@@ -147,7 +152,7 @@ def _is_former(merger: Any, held: FunctionType, given: FunctionType) -> bool:
     return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
 
 
-def _is_state(held: Any, given: Any, is_stored: bool, merger: Any) -> bool:
+def _is_state(held: Any, given: Any, is_stored: bool, merger: "Merger") -> bool:
     """Whether a value is what calls have made of it, and not what the decorator computed when it was called."""
     return is_stored or entries.is_state(held, given, merger.made())
 
@@ -183,7 +188,7 @@ def _stored_by_methods(kind: type) -> frozenset[str]:
     return found
 
 
-def take_superseded(merger: Any, outcome: Any, names: list[str]) -> None:
+def take_superseded(merger: "Merger", outcome: "EditOutcome", names: list[str]) -> None:
     """What a definition made is live where its decorators put it, though its name is another one's."""
     edit = outcome.edit
     made = merger.shadow.globals.get(names[0], MISSING) if names else MISSING
@@ -194,9 +199,9 @@ def take_superseded(merger: Any, outcome: Any, names: list[str]) -> None:
         merger.merge_decorated(code_change.live[0], made, edit)
 
 
-def hold_back(merger: Any, edit: Any, before: dict[str, Any]) -> None:
+def hold_back(merger: "Merger", edit: "Edit", before: dict[str, Any]) -> None:
     """What a decorator made goes into the former object, with which those that follow register too."""
-    name = edit["binds"][0] if edit["what"] == "function" and edit["change"] != "added" else None
+    name: Any = edit["binds"][0] if edit["what"] == "function" and edit["change"] != "added" else None
     new = merger.shadow.globals.get(name, MISSING)
     old = merger.namespace.globals.get(name, MISSING)
     if name is None or old is MISSING or not can_be_updated(old, new, merger):
@@ -205,3 +210,8 @@ def hold_back(merger: Any, edit: Any, before: dict[str, Any]) -> None:
     if any(name == one.partition(".")[0] for other in others for one in other.get("registrars") or other["reads"]):
         merger.held_back[name] = new
         merger.restore(merger.shadow.globals, name, before[name])
+
+
+def is_definition(made: FunctionType, edit: "Edit") -> bool:
+    """Whether a function was made by the edited statement itself."""
+    return made.__code__.co_firstlineno == edit["line"] and made.__code__.co_name == made.__name__

@@ -1,14 +1,19 @@
 """Statements that can't run before the patch is live."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values
 from ..evaluate.policy import MISSING, UNKNOWN, equal
 from ..live.code import compile_excerpt
 from . import bindings, imports
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..live.messages import Edit
+    from .merging import Merger
 
-def defer(merger: Any, outcome: Any) -> None:
+
+def defer(merger: "Merger", outcome: "EditOutcome") -> None:
     """What reads that which is assigned after the commit can't run before."""
     edit = outcome.edit
     if edit["scope"] or edit["what"] not in ("assignment", "block"):
@@ -23,7 +28,7 @@ def defer(merger: Any, outcome: Any) -> None:
     outcome.applied()
 
 
-def is_kept(merger: Any, outcome: Any) -> bool:
+def is_kept(merger: "Merger", outcome: "EditOutcome") -> bool:
     """Whether an assignment is left alone, because the program changed its value: reported."""
     changed = _changed_by_program(merger, outcome.edit)
     if changed:
@@ -31,7 +36,7 @@ def is_kept(merger: Any, outcome: Any) -> bool:
     return bool(changed)
 
 
-def _changed_by_program(merger: Any, edit: dict[str, Any]) -> list[str]:
+def _changed_by_program(merger: "Merger", edit: "Edit") -> list[str]:
     """Names that hold something else than what the live text gave them, as far as that can be told."""
     names = [name for name in edit["binds"] if name in merger.namespace.globals]
     changed = changed_values.has_other_items(merger, edit, merger.namespace.globals, ())

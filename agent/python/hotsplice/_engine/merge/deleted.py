@@ -2,12 +2,16 @@
 
 import ast
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
 from ..evaluate.former import is_pure
 from ..evaluate.sandbox import run_in_class, run_in_module
 from ..live.code import join
+
+if TYPE_CHECKING:
+    from ..live.messages import Edit, Excerpt
+    from .merging import Merger
 
 _DEFINITIONS = (ast.Import, ast.ImportFrom, *syntax.FUNCTIONS)
 
@@ -39,7 +43,7 @@ class Deleted:
     def goes(self, scope: tuple[str, ...], name: str, line: int) -> bool:
         return self._lines.get((scope, name), 0) > line
 
-    def provide(self, merger: Any, edit: dict[str, Any], owner: Any) -> None:
+    def provide(self, merger: "Merger", edit: "Edit", owner: Any) -> None:
         """Has the sandbox hold what a statement reads and what is deleted further down, as it was when that ran."""
         scope = tuple(edit["scope"])
         if not any(known == scope for known, _ in self._lines):
@@ -59,7 +63,7 @@ class Deleted:
                 if not scope:
                     run_in_module([{"line": one.lineno, "text": "\n".join(lines)}], merger.shadow)
                     continue
-                headers = [
+                headers: Excerpt = [
                     {"line": place + 1, "text": " " * place + f"class {part}:"} for place, part in enumerate(scope)
                 ]
                 indented = textwrap.indent(textwrap.dedent("\n".join(lines)), " " * len(scope))

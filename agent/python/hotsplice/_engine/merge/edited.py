@@ -1,9 +1,16 @@
 """What the edits of a class statement are about."""
 
+from typing import TYPE_CHECKING
+
 from ..live import lookup
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..live.messages import Edit
+    from .merging import Merger
 
-def names(merger, scope):
+
+def names(merger: "Merger", scope: tuple[str, ...]) -> set[str]:
     return {
         lookup.mangled(name, scope)
         for outcome in merger.change.outcomes
@@ -12,19 +19,19 @@ def names(merger, scope):
     }
 
 
-def _is_given(edit, scope):
+def _is_given(edit: "Edit", scope: tuple[str, ...]) -> bool:
     """Whether an edit gives names in a class something: a statement that only moved does not."""
     is_moved = edit["kind"] == "lines" and edit["what"] != "function"
     return tuple(edit["scope"]) == scope and edit["change"] != "removed" and not is_moved
 
 
-def member(merger, scope, name):
+def member(merger: "Merger", scope: tuple[str, ...], name: str) -> "EditOutcome | None":
     """The outcome of the edit that binds a name in a class; the last one, if there are several."""
     own = (outcome for outcome in reversed(merger.change.outcomes) if _is_given(outcome.edit, scope))
     return next((one for one in own if name in (lookup.mangled(bound, scope) for bound in one.edit["binds"])), None)
 
 
-def removed_names(merger, scope):
+def removed_names(merger: "Merger", scope: tuple[str, ...]) -> set[str]:
     return {
         lookup.mangled(name, scope)
         for outcome in merger.change.outcomes
@@ -33,7 +40,7 @@ def removed_names(merger, scope):
     }
 
 
-def caveat(merger, scope, code, message):
+def caveat(merger: "Merger", scope: tuple[str, ...], code: str, message: str) -> None:
     """Says it at the class statement's own edit, or at the first one inside."""
     for outcome in merger.change.outcomes:
         paths = [

@@ -1,18 +1,32 @@
 """Enum classes: members that stay keep their identity."""
 
 import enum
+from collections.abc import Callable
 from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .merging import Merger
 
 MISSING = object()
 
 
-def merge(merger, live, made, edited, removed, merge_attribute):
+def merge(
+    merger: "Merger",
+    live: Any,
+    made: Any,
+    edited: set[str],
+    removed: set[str],
+    merge_attribute: Callable[[str, Any, Any], None],
+) -> None:
     """Members that stay keep their identity; new ones join, removed ones go.
 
     ``edited`` and ``removed`` are names; ``merge_attribute(name, old, new)`` plans for what is no member.
     """
     plan = merger.plan
-    members, names, values = {}, [], {}
+    members: dict[str, Any] = {}
+    names: list[str] = []
+    values: dict[Any, Any] = {}
     for name, member in list(made._member_map_.items()):
         # An alias is another name of a member that came before.
         kept = live._member_map_.get(name) if member._name_ == name else members[member._name_]
@@ -72,7 +86,7 @@ def merge(merger, live, made, edited, removed, merge_attribute):
     plan.discarded.append(made)
 
 
-def finish(merger):
+def finish(merger: "Merger") -> None:
     """Combinations of a flag's members: those that the program has keep their identity, those that were made join."""
     for live, made, values in merger.flags:
         before = {name: member._value_ for name, member in live._member_map_.items()}
@@ -95,6 +109,6 @@ def finish(merger):
                 merger.plan.add("attribute-set", member, "_inverted_", None)
 
 
-def _same_data(made, kept, member):
+def _same_data(made: Any, kept: Any, member: Any) -> bool:
     """Whether a member's object can take the other's value."""
     return made._member_type_ is object or made._member_type_.__eq__(kept, member) is True

@@ -8,7 +8,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
 from ..evaluate.sandbox import guarded
@@ -18,8 +18,11 @@ from ..live import lookup
 from ..native import native
 from . import dataclass_fields, edited
 
+if TYPE_CHECKING:
+    from .merging import Merger
 
-def follow(merger: Any, live: type, made: type, scope: tuple[str, ...], point_cells: Callable[..., None]) -> None:
+
+def follow(merger: "Merger", live: type, made: type, scope: tuple[str, ...], point_cells: Callable[..., None]) -> None:
     """Has subclasses and objects follow a class that was built again."""
     for kind in (dataclass_fields, *frameworks.kinds_of_fields()):
         if kind.is_own(made):
@@ -31,7 +34,7 @@ def follow(merger: Any, live: type, made: type, scope: tuple[str, ...], point_ce
             take_new(outcomes, scope, live, kind.defaults, partial(plan.add, "attribute-set"), plan.afterwards.append)
 
 
-def hand_down(merger: Any, live: type, scope: tuple[str, ...], name: str, old: Any, new: Any) -> None:
+def hand_down(merger: "Merger", live: type, scope: tuple[str, ...], name: str, old: Any, new: Any) -> None:
     """What a metaclass or a base collected of a class, it collected for those below too, with the same entries."""
     left = []
     for below in lookup.with_subclasses(live):
@@ -81,7 +84,7 @@ def _handed_down(own: Any, old: Any, new: Any) -> Any:
     return found
 
 
-def follow_hooks(merger: Any, point_cells: Callable[..., None]) -> None:
+def follow_hooks(merger: "Merger", point_cells: Callable[..., None]) -> None:
     """A base that has no fields itself may gain or lose what the constructors below call."""
     for outcome in merger.change.outcomes:
         edit, scope = outcome.edit, tuple(outcome.edit["scope"])
@@ -97,7 +100,9 @@ def follow_hooks(merger: Any, point_cells: Callable[..., None]) -> None:
                 _follow_in_subclasses(merger, kind, owner, type(owner.__name__, (), hooks), point_cells)
 
 
-def _follow_in_subclasses(merger: Any, kind: Any, live: type, made: type, point_cells: Callable[..., None]) -> None:
+def _follow_in_subclasses(
+    merger: "Merger", kind: Any, live: type, made: type, point_cells: Callable[..., None]
+) -> None:
     """Those below get the fields that their base has now."""
     plan = merger.plan
     instead = {one: other for other, one in merger.replaced if isinstance(other, type) and isinstance(one, type)}
@@ -120,7 +125,7 @@ def _follow_in_subclasses(merger: Any, kind: Any, live: type, made: type, point_
         point_cells(plan, below, helper, dict(helper.__dict__))
 
 
-def _fill_instances(merger: Any, kind: Any, live: type, made: type, scope: tuple[str, ...]) -> None:
+def _fill_instances(merger: "Merger", kind: Any, live: type, made: type, scope: tuple[str, ...]) -> None:
     """Objects that exist get the default of a field that is new."""
     for name, default, is_needed in kind.new_fields(live, made):
         instances = [

@@ -2,8 +2,10 @@
 
 import inspect
 from collections import Counter
+from collections.abc import Collection, Iterable
 from functools import partial
-from types import CellType, FunctionType
+from types import CellType, CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
 from ..live import lookup, objects
@@ -11,11 +13,19 @@ from ..live.code import compile_text, docstring, functions_by_place, pair
 from ..native import native
 from . import code_tables, conform, defaults, left_behind
 
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.plan import EditOutcome, Plan
+    from ..live.lookup import Namespace
+    from ..live.messages import Edit, Unit
+
 
 class CodeChange:
     """One definition's new code in one namespace, and the live functions that it goes to."""
 
-    def __init__(self, unit, namespace, live, new_code, unaccounted):
+    def __init__(
+        self, unit: "Unit", namespace: "Namespace", live: list[FunctionType], new_code: CodeType, unaccounted: Any
+    ) -> None:
         self.unit = unit
         self.namespace = namespace
         # References to the code and to what is nested in it that are not those of `live`: by the code's id, how many.
@@ -26,7 +36,7 @@ class CodeChange:
         self.live = live
         self.new_code = new_code
         # id of an old code object → (old, new), nested ones included.
-        self.pairs = {}
+        self.pairs: dict[int, tuple[CodeType, CodeType]] = {}
         for function in live:
             for old, new in pair(function.__code__, new_code):
                 self.pairs[id(old)] = (old, new)
@@ -34,25 +44,25 @@ class CodeChange:
                 native.match_room(old, new)
         self.roots = {id(function.__code__) for function in live}
         # Every live function that runs the definition itself, filled by `plan`.
-        self.functions = []
+        self.functions: list[FunctionType] = []
         # What `native.Retired` takes, filled by `plan`.
-        self.replaced = []
+        self.replaced: list[tuple[CodeType, CodeType, Any, tuple[str | None, str | None] | None]] = []
         # How many live functions lack a variable, by its name; filled by `plan`.
-        self.lacking = {}
+        self.lacking: dict[str, int] = {}
 
     @property
-    def owner(self):
+    def owner(self) -> Any:
         """The class that the definition stands in, live."""
         return lookup.find_class(self.namespace, self.unit["scope"]) if self.unit["scope"] else None
 
-    def running_now(self):
+    def running_now(self) -> Collection[CodeType]:
         """The codes of the live functions after the commit: their own where only a default changed."""
         codes = [function.__code__ for function in self.functions if isinstance(function, FunctionType)]
         # Inside of what a decorator made of a function is the new one.
         return {id(code): code for code in codes}.values() or (self.new_code,)
 
 
-def resolve(file_change, namespace, compiled):
+def resolve(file_change: "FileChange", namespace: "Namespace", compiled: CodeType) -> "list[CodeChange]":
     """Finds the live functions of each unit; tells the edits of those that have none."""
     found = []
     compiled_functions = functions_by_place(compiled)
@@ -84,13 +94,13 @@ def resolve(file_change, namespace, compiled):
     ]
 
 
-def as_decorated(old, new):
+def as_decorated(old: CodeType, new: CodeType) -> CodeType:
     """New code with the flag that ``types.coroutine`` gave the old one: no text sets it."""
     is_iterable = old.co_flags & inspect.CO_ITERABLE_COROUTINE and new.co_flags & inspect.CO_GENERATOR
     return new.replace(co_flags=new.co_flags | inspect.CO_ITERABLE_COROUTINE) if is_iterable else new
 
 
-def _say_missing(outcome, unit, namespace):
+def _say_missing(outcome: "EditOutcome", unit: "Unit", namespace: "Namespace") -> None:
     if outcome.edit.get("superseded"):
         outcome.unneeded(None, f"another definition of {unit['name']} follows, and nothing holds this one")
     elif lookup.bound_value(namespace, unit["scope"], unit["name"], _MISSING) is _MISSING:
@@ -103,12 +113,12 @@ def _say_missing(outcome, unit, namespace):
         outcome.caveat("HS0107", f"no live function runs the text of {unit['name']}: the name holds something else")
 
 
-def _is_defined_elsewhere(unit, namespace):
+def _is_defined_elsewhere(unit: "Unit", namespace: "Namespace") -> bool:
     """Whether a definition in another branch has the name: ``if FAST: def f(): … else: def f(): …``"""
     value = lookup.bound_value(namespace, unit["scope"], unit["name"])
     qualified = ".".join((*unit["scope"], unit["name"]))
 
-    def is_other(item):
+    def is_other(item: Any) -> bool:
         is_own = isinstance(item, FunctionType) and namespace.reads(item.__code__)
         return is_own and item.__qualname__ == qualified and item.__code__.co_firstlineno != unit["old_line"]
 
@@ -118,7 +128,7 @@ def _is_defined_elsewhere(unit, namespace):
 _MISSING = object()
 
 
-def plan(changes, file_change, plan):
+def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -> None:
     """Adds the operations that give every sharing function its new code."""
     codes = [old for change in changes if change.shared for old, _ in change.pairs.values()]
     by_code, calls = code_tables.runners(codes)
@@ -165,7 +175,7 @@ def plan(changes, file_change, plan):
     conform.follow(changes, held, plan)
 
 
-def say_lacking(outcome, name, count):
+def say_lacking(outcome: "EditOutcome", name: str, count: int) -> None:
     closures = "1 live closure keeps" if count == 1 else f"{count} live closures keep"
     outcome.caveat(
         "HS0301",
@@ -174,7 +184,7 @@ def say_lacking(outcome, name, count):
     )
 
 
-def say_swept(file_change, lacking):
+def say_swept(file_change: "FileChange", lacking: Iterable[tuple[int, str]]) -> None:
     """What the sweep at the commit left: ``lacking`` are ids of old codes, each with a variable that one lacks."""
     counts = Counter(lacking)
     for change in (item for items in file_change.code_changes.values() for item in items):
@@ -185,7 +195,9 @@ def say_swept(file_change, lacking):
                     say_lacking(outcome, name, count)
 
 
-def _follow_made_before(outcome, change, by_code, plan):
+def _follow_made_before(
+    outcome: "EditOutcome", change: "CodeChange", by_code: dict[int, list[FunctionType]], plan: "Plan"
+) -> None:
     """Defaults of a nested function, and a class made in a function, come of running the outer one."""
     edit = outcome.edit
     if "<locals>" not in edit["scope"]:
@@ -214,7 +226,7 @@ def _follow_made_before(outcome, change, by_code, plan):
             )
 
 
-def _give_defaults(function, new, edit, plan):
+def _give_defaults(function: FunctionType, new: CodeType, edit: "Edit", plan: "Plan") -> bool:
     """New defaults that are literals go to functions made before; answers whether those were all."""
     parts = defaults.from_text(function, new, edit)
     if parts is None:
@@ -223,9 +235,9 @@ def _give_defaults(function, new, edit, plan):
     return True
 
 
-def new_parts(function, old, new, owner):
+def new_parts(function: FunctionType, old: CodeType, new: CodeType, owner: Any) -> tuple[dict[str, Any], list[str]]:
     """The parts of a function that new code changes, and the free variables that it has no cell for."""
-    parts = {"code": new}
+    parts: dict[str, Any] = {"code": new}
     missing = []
     if old.co_freevars != new.co_freevars:
         cells = dict(zip(old.co_freevars, function.__closure__ or ()))
@@ -245,7 +257,7 @@ def new_parts(function, old, new, owner):
     return parts, missing
 
 
-def _known_cell(name, function, owner):
+def _known_cell(name: str, function: FunctionType, owner: Any) -> CellType | None:
     """A cell that can be made anew: the class of a method, or a type parameter."""
     if owner is not None and name == "__class__":
         return CellType(owner)
@@ -258,7 +270,7 @@ def _known_cell(name, function, owner):
     return None
 
 
-def _follow_wrappers(change, plan):
+def _follow_wrappers(change: "CodeChange", plan: "Plan") -> None:
     """What ``functools.wraps`` and ``property`` copied from the function follows it while it is still the copy."""
     unit = change.unit
     value = lookup.bound_value(change.namespace, unit["scope"], unit["name"])
@@ -287,7 +299,7 @@ def _follow_wrappers(change, plan):
             wrapper = attributes["__wrapped__"]
 
 
-def plan_running_module(file_change, namespace, plan):
+def plan_running_module(file_change: "FileChange", namespace: "Namespace", plan: "Plan") -> None:
     """A script whose own statements are being executed: its calls show the right lines in tracebacks.
 
     Its code stays as it is. If the new text compiles to the same bytecode for the module's own statements, its table of

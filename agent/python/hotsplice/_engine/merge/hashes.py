@@ -3,16 +3,19 @@
 from collections import defaultdict
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.code import fingerprint
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+
 _NAMES = ("__hash__", "__eq__")
 
 
-def follow(transaction: Any) -> None:
+def follow(transaction: "Prepared") -> None:
     """Plans to fill the containers anew, once the patch is live, in which objects of such classes are keys."""
     owners = {id(cls): cls for operation in transaction.plan.operations for cls in _owners(operation)}
     if not owners:
@@ -41,7 +44,7 @@ def _owners(operation: Any) -> list[type]:
     return [found] if objects.is_class(found) else []
 
 
-def _fill_again(transaction: Any, holder: Any) -> None:
+def _fill_again(transaction: "Prepared", holder: Any) -> None:
     try:
         # What hashes and compares the keys is the program's: it fills another container.
         if type(holder) is set:

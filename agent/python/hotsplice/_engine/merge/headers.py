@@ -1,14 +1,21 @@
 """New defaults and annotations for live functions, from a function that was made for them."""
 
 import sys
+from collections.abc import Iterable
 from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup
 from ..native import native
 from . import annotations, defaults
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..live.messages import Definition, Edit
+    from .merging import Merger
 
-def transfer(merger, outcome, made):
+
+def transfer(merger: "Merger", outcome: "EditOutcome", made: Any) -> None:
     """Takes defaults and annotations from a function that was made for them to the live ones."""
     edit = outcome.edit
     functions = live_functions(merger, edit)
@@ -27,21 +34,21 @@ def transfer(merger, outcome, made):
     outcome.applied()
 
 
-def live_functions(merger, edit):
+def live_functions(merger: "Merger", edit: "Edit") -> list[FunctionType]:
     """Live functions of an edited definition."""
     code_change = merger.code_change(edit)
     return _unchanged_functions(merger, edit) if code_change is None else code_change.functions
 
 
-def _unchanged_functions(merger, edit):
+def _unchanged_functions(merger: "Merger", edit: "Edit") -> list[FunctionType]:
     """Live functions of a definition whose code stays as it is."""
     name = edit["definition"].rpartition(".")[2]
-    unit = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
+    unit: Definition = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
     codes = [function.__code__ for function in lookup.find_unit(merger.namespace, unit)]
     return [function for functions in native.functions_of(codes) for function in functions]
 
 
-def _annotate(merger, edit, function, made, parts):
+def _annotate(merger: "Merger", edit: "Edit", function: FunctionType, made: Any, parts: dict[str, Any]) -> None:
     """New annotations; ``functools.wraps`` has given wrappers the very same object, and they follow."""
     if sys.version_info < (3, 14):
         live = function.__annotations__
@@ -60,7 +67,7 @@ def _annotate(merger, edit, function, made, parts):
         value = value.__dict__.get("__wrapped__")
 
 
-def _same_annotations(functions, made):
+def _same_annotations(functions: Iterable[FunctionType], made: Any) -> bool:
     try:
         annotations = made.__annotations__
         return all(function.__annotations__ == annotations for function in functions)

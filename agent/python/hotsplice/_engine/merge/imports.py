@@ -3,10 +3,18 @@
 import linecache
 import re
 import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..live import lookup, objects
 from ..live.files import live_file
+
+if TYPE_CHECKING:
+    from ..evaluate.sandbox import Shadow
+    from ..journal.plan import Plan
+    from ..live.lookup import Namespace
 
 _FROM_IMPORT = re.compile(
     r"^[ \t]*from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]*(?:\((?P<listed>[^)]*)\)|(?P<rest>(?:\\\r?\n|[^\n;])*))",
@@ -14,16 +22,16 @@ _FROM_IMPORT = re.compile(
 )
 
 
-def followers(globals, name, value):
+def followers(globals: dict[str, Any], name: str, value: Any) -> list[tuple[dict[str, Any], str]]:
     """``(globals, alias)`` of each module that imported a name from this namespace, at any remove, and still holds it.
 
     A value alone says little (small numbers, ``None`` and what several modules import from a third are one object in
     all of them), so the importing module's text decides.
     """
-    holding = []
+    holding: list[tuple[str | None, dict[str, Any], list[str]]] = []
     installed = lookup.is_installed(str(globals.get("__file__")))
     # Its own namespace may be large, and each of its names be asked for.
-    others = [
+    others: list[tuple[str | None, dict[str, Any]]] = [
         (path, module.__dict__)
         for path, module in (lookup.loaded_modules() if installed else lookup.project_modules())
         if module.__dict__ is not globals
@@ -31,6 +39,7 @@ def followers(globals, name, value):
     prompt = _prompt()
     if prompt is not None and prompt is not globals:
         others.append((None, prompt))
+    path: str | None
     for path, holder in others:
         aliases = [alias for alias, held in list(holder.items()) if held is value]
         if aliases:
@@ -49,13 +58,13 @@ def followers(globals, name, value):
     return found
 
 
-def _prompt():
+def _prompt() -> dict[str, Any] | None:
     """The namespace of an interactive session: Python's prompt, IPython, a notebook."""
     members = getattr(sys.modules.get("__main__"), "__dict__", None)
     return members if type(members) is dict and "__file__" not in members else None
 
 
-def _typed(holder):
+def _typed(holder: dict[str, Any]) -> str | None:
     """What was typed at the prompt, where the interpreter or IPython keeps it."""
     cells = holder.get("In")
     if isinstance(cells, list) and all(isinstance(cell, str) for cell in cells):
@@ -65,12 +74,12 @@ def _typed(holder):
     return "\n".join(lines) if lines else None
 
 
-def star_source(text, globals):
+def star_source(text: str, globals: dict[str, Any]) -> ModuleType | None:
     """The module of the first `from module import *` in a text."""
     return next(iter(star_sources(text, globals)), None)
 
 
-def star_sources(text, globals):
+def star_sources(text: str, globals: dict[str, Any]) -> list[ModuleType]:
     found = []
     for match in _FROM_IMPORT.finditer(text):
         if "*" in (match["rest"] or "").partition("#")[0]:
@@ -80,14 +89,14 @@ def star_sources(text, globals):
     return found
 
 
-def exported(module):
+def exported(module: ModuleType) -> list[str]:
     """What `from module import *` gives."""
     members = objects.attributes(module)
     names = members.get("__all__")
     return [name for name in (members if names is None else names) if name in members and (names or name[0] != "_")]
 
 
-def no_longer_given(text, namespace, sandboxes, plan):
+def no_longer_given(text: str, namespace: "Namespace", sandboxes: "Iterable[Shadow]", plan: "Plan") -> list[str]:
     """Names that a namespace has from `from module import *` alone, and that the module exports no more."""
     holder = namespace.globals
     sources = star_sources(text, holder)
@@ -100,7 +109,7 @@ def no_longer_given(text, namespace, sandboxes, plan):
     ]
 
 
-def _exported_at_commit(module, sandboxes, plan):
+def _exported_at_commit(module: ModuleType, sandboxes: "Iterable[Shadow]", plan: "Plan") -> list[str]:
     sandbox = next((one for one in sandboxes if one.namespace.module is module), None)
     if sandbox is None:
         return exported(module)
@@ -108,13 +117,13 @@ def _exported_at_commit(module, sandboxes, plan):
     return [name for name in exported(sandbox.module) if name not in deleted]
 
 
-def names(text, name):
+def names(text: str, name: str) -> bool:
     """Whether a text imports a name by itself."""
     pattern = rf"^[ \t]*(?:from[ \t]+\S+[ \t]+)?import\b[^\n]*\b{re.escape(name)}\b"
     return re.search(pattern, text, re.MULTILINE) is not None
 
 
-def _imports(path, holder, alias, sources):
+def _imports(path: str | None, holder: dict[str, Any], alias: str, sources: set[tuple[int, str]]) -> bool:
     try:
         text = _typed(holder) if path is None else live_file(path).text
     except EngineError:
@@ -132,12 +141,12 @@ def _imports(path, holder, alias, sources):
     return False
 
 
-def _is_source(imported, holder, name, sources):
+def _is_source(imported: str, holder: dict[str, Any], name: str, sources: set[tuple[int, str]]) -> bool:
     module = _module(imported, holder)
     return module is not None and (id(objects.attributes(module)), name) in sources
 
 
-def _module(imported, globals):
+def _module(imported: str, globals: dict[str, Any]) -> ModuleType | None:
     """The loaded module that a namespace knows by this name, relative or not."""
     stripped = imported.lstrip(".")
     level = len(imported) - len(stripped)

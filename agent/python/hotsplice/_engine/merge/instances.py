@@ -3,14 +3,24 @@
 import ast
 import dis
 import textwrap
-from types import FunctionType
+from collections.abc import Iterable
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.files import live_file
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..evaluate.sandbox import Shadow
+    from ..journal.file_change import FileChange
+    from ..journal.plan import EditOutcome, Plan
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
+    from ..live.messages import Edit
 
-def follow(transaction, shadows):
+
+def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
     """Objects and classes that exist were made by the constructors of before."""
     for change in transaction.files:
         for outcome in change.outcomes:
@@ -30,7 +40,7 @@ def follow(transaction, shadows):
                 _give(transaction.plan, change, namespace, names, outcome)
 
 
-def say_other_fields(live, made):
+def say_other_fields(live: Any, made: Any) -> str | None:
     """What is to be said of tuples that were made with other fields than their class has now, if there are any."""
     before, after = getattr(live, "_fields", ()), made.__dict__.get("_fields", ())
     if not (issubclass(live, tuple) and isinstance(before, tuple) and isinstance(after, tuple)) or before == after:
@@ -47,7 +57,7 @@ def say_other_fields(live, made):
     return f"{tuples} made with {given}, and the class has {wanted} now: make them again before they are used"
 
 
-def _say_made_before(namespace, outcome):
+def _say_made_before(namespace: "Namespace", outcome: "EditOutcome") -> None:
     edit = outcome.edit
     name = edit["definition"].rpartition(".")[2]
     if name not in ("__init_subclass__", "__new__", "__init__", "__prepare__") or "<locals>" in edit["scope"]:
@@ -68,7 +78,7 @@ def _say_made_before(namespace, outcome):
         outcome.caveat("HS0403", f"{classes} made before: {name} does not run again for them")
 
 
-def _say_hidden(change, namespace, outcome):
+def _say_hidden(change: "FileChange", namespace: "Namespace", outcome: "EditOutcome") -> None:
     """An attribute that the constructor had set and that the class has now: objects that exist have their own."""
     edit = outcome.edit
     if edit["what"] != "assignment" or not edit["scope"] or "<locals>" in edit["scope"]:
@@ -89,7 +99,7 @@ def _say_hidden(change, namespace, outcome):
         )
 
 
-def _say_new_bases(plan, namespace, outcome):
+def _say_new_bases(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome") -> None:
     """What the constructors of bases that a class had not before set on each object."""
     owner = lookup.find_class(namespace, (*outcome.edit["scope"], *outcome.edit["binds"]))
     planned = [one for one in plan.operations if one[0] == "bases" and one[1] is owner]
@@ -117,7 +127,7 @@ def _say_new_bases(plan, namespace, outcome):
     _say_left(outcome, owner, bases, instances)
 
 
-def _say_left(outcome, owner, bases, instances):
+def _say_left(outcome: "EditOutcome", owner: type, bases: dict[int, type], instances: list[Any]) -> None:
     """What the constructors of bases that go had set on each object, and no other one sets."""
     stay = {**{id(cls): cls for cls in owner.__mro__ if id(cls) in bases or cls is owner}, **bases}
     gone = [cls for cls in owner.__mro__ if id(cls) not in stay]
@@ -131,14 +141,15 @@ def _say_left(outcome, owner, bases, instances):
         )
 
 
-def _set_in(classes):
+def _set_in(classes: Iterable[type]) -> set[str]:
     constructors = (cls.__dict__.get(name) for cls in classes for name in ("__init__", "__post_init__"))
     return {name for one in constructors if isinstance(one, FunctionType) for name in _set_by(one.__code__)}
 
 
-def _set_by(code):
+def _set_by(code: CodeType) -> list[str]:
     """The attributes that a method sets on its first parameter."""
-    own, found, before = code.co_varnames[:1], [], None
+    own, found = code.co_varnames[:1], []
+    before: Any = None
     for one in dis.get_instructions(code):
         loaded = before[-1:] if isinstance(before, tuple) else (before,)
         if one.opname == "STORE_ATTR" and loaded == own:
@@ -147,7 +158,7 @@ def _set_by(code):
     return found
 
 
-def _renamed(change, edit):
+def _renamed(change: "FileChange", edit: "Edit") -> tuple[dict[str, str], list[str]]:
     """New name → former name of attributes that a constructor sets to what it had set another one to, which is gone.
 
     And the names of others that are gone.
@@ -157,7 +168,7 @@ def _renamed(change, edit):
     before = _assigned(live_file(change.path).excerpt(edit["old_line"], edit["old_end_line"]))
     after = _assigned("\n".join(change.text.split("\n")[edit["line"] - 1 : edit["end_line"]]))
     lost = [name for name in before if name not in after]
-    found = {}
+    found: dict[str, str] = {}
     for name in after:
         like = [one for one in lost if before[one] == after[name]]
         others = [one for one in after if one not in before and after[one] == after[name]]
@@ -166,17 +177,18 @@ def _renamed(change, edit):
     return found, [name for name in lost if name not in found.values()]
 
 
-def _assigned(text):
+def _assigned(text: str) -> dict[str, str]:
     """What a constructor's text assigns to attributes of its first parameter: name → value, as text."""
     try:
         tree = ast.parse(textwrap.dedent(text))
     except SyntaxError:
         return {}
-    found = {}
+    found: dict[str, str] = {}
     for function in [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)][:1]:
         own = [*function.args.posonlyargs, *function.args.args][:1]
+        node: Any
         for node in ast.walk(function):
-            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            targets: list[Any] = getattr(node, "targets", None) or [getattr(node, "target", None)]
             for target in targets if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None else ():
                 is_attribute = isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)
                 if is_attribute and own and target.value.id == own[0].arg:
@@ -184,7 +196,9 @@ def _assigned(text):
     return found
 
 
-def _give(plan, change, namespace, names, outcome):
+def _give(
+    plan: "Plan", change: "FileChange", namespace: "Namespace", names: dict[str, Any], outcome: "EditOutcome"
+) -> None:
     edit = outcome.edit
     owner = lookup.find_class(namespace, edit["scope"])
     if owner is None:
@@ -193,7 +207,9 @@ def _give(plan, change, namespace, names, outcome):
     if not instances:
         return
     own, known, unknown = _parameters(plan, owner, edit["binds"][0])
-    given, lacking, moved = {}, {}, {}
+    given: dict[str, int] = {}
+    lacking: dict[str, int] = {}
+    moved: dict[str, int] = {}
     renamed, lost = _renamed(change, edit)
     for attribute in edit["attributes"]:
         name = lookup.mangled(attribute["name"], edit["scope"])
@@ -216,12 +232,12 @@ def _give(plan, change, namespace, names, outcome):
                 plan.add("attribute-set", instance, name, value)
                 given[name] = given.get(name, 0) + 1
     constructor = edit["binds"][0]
-    for count, names in _by_count(given):
+    for count, several in _by_count(given):
         objects = "1 existing instance was" if count == 1 else f"{count} existing instances were"
-        outcome.note("applied", "HS0506", f"{objects} given {names} as {constructor} sets it now")
-    for count, names in _by_count(moved):
+        outcome.note("applied", "HS0506", f"{objects} given {several} as {constructor} sets it now")
+    for count, several in _by_count(moved):
         objects = "1 existing instance has" if count == 1 else f"{count} existing instances have"
-        outcome.note("applied", "HS0506", f"{objects} {names}, as {constructor} names it now")
+        outcome.note("applied", "HS0506", f"{objects} {several}, as {constructor} names it now")
     _say_lacking(outcome, lacking, constructor)
     left = [lookup.mangled(name, edit["scope"]) for name in lost] if given else []
     left = [name for name in left if any(_has(instance, name) for instance in instances)]
@@ -233,25 +249,25 @@ def _give(plan, change, namespace, names, outcome):
         )
 
 
-def _say_lacking(outcome, lacking, constructor):
+def _say_lacking(outcome: "EditOutcome", lacking: dict[str, int], constructor: str) -> None:
     for count, names in _by_count(lacking):
         objects = "1 existing instance lacks" if count == 1 else f"{count} existing instances lack"
         outcome.caveat("HS0503", f"{objects} {names}: {constructor} does not run again for them")
 
 
-def _held(instance, name):
+def _held(instance: Any, name: str) -> Any:
     own = lookup.members(instance)
     return own[name] if name in own else _in_class(instance, name).__get__(instance)
 
 
-def _by_count(counts):
-    together = {}
+def _by_count(counts: dict[str, int]) -> list[tuple[int, str]]:
+    together: dict[int, list[str]] = {}
     for name, count in counts.items():
         together.setdefault(count, []).append(name)
     return [(count, ", ".join(names)) for count, names in together.items()]
 
 
-def _compiled(text, unknown):
+def _compiled(text: str | None, unknown: set[str]) -> CodeType | None:
     """The code of an expression; nothing if there is none, or if it asks for a parameter that is not known."""
     if text is None:
         return None
@@ -261,7 +277,7 @@ def _compiled(text, unknown):
     return None if unknown & read else code
 
 
-def _has(instance, name):
+def _has(instance: Any, name: str) -> bool:
     """Whether the object itself has the attribute; no property is asked."""
     if name in objects.attributes(instance):
         return True
@@ -272,17 +288,17 @@ def _has(instance, name):
         return False
 
 
-def _is_described(instance, name):
+def _is_described(instance: Any, name: str) -> bool:
     """Whether a property or the like, which is no slot, takes the value."""
     member = _in_class(instance, name)
     return hasattr(type(member), "__set__") and type(member).__name__ != "member_descriptor"
 
 
-def _in_class(instance, name):
+def _in_class(instance: Any, name: str) -> Any:
     return next((cls.__dict__[name] for cls in type(instance).__mro__ if name in cls.__dict__), None)
 
 
-def _parameters(plan, owner, name):
+def _parameters(plan: "Plan", owner: Any, name: str) -> tuple[str, dict[str, Any], set[str]]:
     """The first parameter's name, the defaults of those that are new, and the names of the others.
 
     What the objects were made with is not known: only a parameter that is new had its default for certain.
@@ -306,11 +322,11 @@ def _parameters(plan, owner, name):
     return (names[0] if names else "self"), known, {*_named(code)[1:]} - known.keys()
 
 
-def _named(code):
+def _named(code: CodeType) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
-def _plain(function):
+def _plain(function: Any) -> FunctionType | None:
     """The function under its wrappers."""
     while not isinstance(function, FunctionType):
         if not hasattr(function, "__wrapped__"):

@@ -1,6 +1,6 @@
 """Items and attributes that a statement assigns: like names, each is kept, assigned again or preserved by itself."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values
 from ..evaluate.policy import UNKNOWN, Decision, decide, sort
@@ -8,8 +8,12 @@ from ..journal.writes import MISSING
 from ..live import objects
 from . import bindings, made_classes
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from .merging import Merger
 
-def take(merger: Any, outcome: Any, owner: Any) -> None:
+
+def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> None:
     """Runs what an edit of a statement touches; what it assigns holds what it did where that is the program's state."""
     edit, written = outcome.edit, merger.shadow.writes
     written.begin()

@@ -2,13 +2,17 @@
 
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
 from ..errors import Refusal
 from ..evaluate.sandbox import guarded, run_in_class
 from ..live import lookup
 from . import annotations
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from .merging import Merger
 
 
 def check(live: Any) -> None:
@@ -17,7 +21,7 @@ def check(live: Any) -> None:
         raise Refusal("HS0106", f"{live.__qualname__} is registered by its name and can't be made again")
 
 
-def take(merger: Any, keeper: Any, outcome: Any, scope: tuple[str, ...], owner: Any) -> None:
+def take(merger: "Merger", keeper: Any, outcome: "EditOutcome", scope: tuple[str, ...], owner: Any) -> None:
     """Runs a member's statement and hands on what it gives."""
     edit = outcome.edit
     seen = run_in_class(edit["run"], scope, owner, merger.shadow)

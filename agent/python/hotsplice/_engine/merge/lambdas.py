@@ -1,6 +1,9 @@
 """Lambdas in statements: those that were made before an edit get the code of the new text, whoever holds them."""
 
 import ast
+from collections.abc import Iterator, Sequence
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
 from ..evaluate import syntax
@@ -9,8 +12,14 @@ from ..live.files import live_file
 from ..native import native
 from . import functions
 
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.plan import EditOutcome, Plan
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
 
-def follow(transaction):
+
+def follow(transaction: "Prepared") -> "list[EditOutcome]":
     """Gives live lambdas of edited statements their new code. Returns the outcomes of edits with which all is done.
 
     A statement that differs in the bodies of lambdas only need not run again, unless it calls something to make its
@@ -31,7 +40,9 @@ def follow(transaction):
     return done
 
 
-def _follow(change, outcome, namespace, plan, retired):
+def _follow(
+    change: "FileChange", outcome: "EditOutcome", namespace: "Namespace", plan: "Plan", retired: list[CodeType]
+) -> bool:
     edit = outcome.edit
     new_text = join(edit["run"])
     old_text = live_file(change.path).excerpt(edit["old_line"], edit["old_end_line"])
@@ -82,7 +93,7 @@ def _follow(change, outcome, namespace, plan, retired):
     return complete and is_kept and outside == _outside(_statements(new_text, edit["scope"]))
 
 
-def _lambdas(code):
+def _lambdas(code: CodeType) -> Iterator[CodeType]:
     """Lambdas that the statement's own run makes, comprehensions included, in the order of the text."""
     for child in children(code):
         if child.co_name == "<lambda>":
@@ -91,9 +102,9 @@ def _lambdas(code):
             yield from _lambdas(child)
 
 
-def _live(namespace, wanted):
+def _live(namespace: "Namespace", wanted: set[Any]) -> dict[Any, list[FunctionType]]:
     """Live lambdas by place and what they do."""
-    found = {}
+    found: dict[Any, list[FunctionType]] = {}
     functions = [one for filename in namespace.filenames for one in native.functions_of_file(filename)]
     for function in functions:
         code = function.__code__
@@ -104,9 +115,10 @@ def _live(namespace, wanted):
     return found
 
 
-def _count(statements):
+def _count(statements: list[ast.stmt]) -> int:
     """How many lambdas statements make by themselves, those inside of others left out."""
-    pending, count = list(statements), 0
+    pending: list[ast.AST] = list(statements)
+    count = 0
     while pending:
         node = pending.pop()
         count += isinstance(node, ast.Lambda)
@@ -115,13 +127,13 @@ def _count(statements):
     return count
 
 
-def _key(code):
+def _key(code: CodeType) -> tuple[Any, ...]:
     positions = code.co_positions() if hasattr(code, "co_positions") else ()
     column = next((start for line, _, start, _ in positions if line is not None and start), 0)
     return code.co_firstlineno, column, fingerprint(code)
 
 
-def _statements(text, scope):
+def _statements(text: str, scope: Sequence[str]) -> list[ast.stmt]:
     """The statements in the class of this qualified name, or in the module."""
     statements = ast.parse(text).body
     for name in scope:
@@ -131,7 +143,7 @@ def _statements(text, scope):
     return statements
 
 
-def _outside(statements):
+def _outside(statements: list[ast.stmt]) -> list[str]:
     """What statements do, whatever the bodies of their lambdas are."""
     for statement in statements:
         for node in ast.walk(statement):
@@ -140,6 +152,6 @@ def _outside(statements):
     return [ast.dump(statement) for statement in statements]
 
 
-def _calls(dumped):
+def _calls(dumped: list[str]) -> bool:
     """Whether a statement calls something, other than in lambdas."""
     return any("Call(" in one or "Await(" in one for one in dumped)

@@ -9,11 +9,14 @@ import abc
 import enum
 import sys
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
 from ..live import lookup
 from ..native import native
+
+if TYPE_CHECKING:
+    from ..journal.plan import Plan
 
 MISSING = object()
 # Flags of a type (Include/object.h): what lies before an object, whether it is collected, what pattern matching and
@@ -28,7 +31,7 @@ def slots(cls: type) -> tuple[list[tuple[str, str]], bool, bool]:
     """What a class adds to each object: slots by name, a dictionary, weak references."""
     members = [name for name, value in cls.__dict__.items() if _is_own_slot(value, cls)]
     has = (isinstance(cls.__dict__.get(name), GetSetDescriptorType) for name in ("__dict__", "__weakref__"))
-    return sorted(members), *has  # type: ignore[return-value]
+    return sorted(members), *has  # type: ignore[return-value,arg-type]
 
 
 def _is_own_slot(value: object, cls: type) -> bool:
@@ -107,7 +110,7 @@ class Layouts:
     def classes(self) -> list[type]:
         return [cls for live, _ in self._wanted for cls in lookup.with_subclasses(live)]
 
-    def settle(self, plan: Any, replaced: list[tuple[Any, Any]]) -> None:
+    def settle(self, plan: "Plan", replaced: list[tuple[Any, Any]]) -> None:
         """Plans them, before all else: what is set on the classes then must not be taken for their former slots."""
         if not self._wanted:
             return
@@ -159,9 +162,10 @@ class _Carriers:
         return self._made[id(cls)]
 
 
-def can_change_metaclass(live: type, made: type) -> bool:
+def can_change_metaclass(live: Any, made: Any) -> bool:
     """Whether the class can become an object of the other's metaclass where it stands."""
-    before, after = type(live), type(made)
+    before: Any = type(live)
+    after: Any = type(made)
     if not native.can_set_layout() or issubclass(before, enum.EnumMeta) or issubclass(after, enum.EnumMeta):
         return False
     both = (before, after)
@@ -170,12 +174,13 @@ def can_change_metaclass(live: type, made: type) -> bool:
     return all(getattr(before, size) == getattr(after, size) for size in _SIZES)
 
 
-def change_metaclass(plan: Any, live: type, made: type) -> list[type]:
+def change_metaclass(plan: "Plan", live: Any, made: Any) -> list[type]:
     """Plans it, for the class and for those below whose metaclass came of it.
 
     Gives those below that a metaclass of the program would have made otherwise.
     """
-    before, after = type(live), type(made)
+    before: Any = type(live)
+    after: Any = type(made)
     changed = [cls for cls in lookup.with_subclasses(live) if type(cls) is before and cls is not made]
     for cls in changed:
         plan.add("metaclass", cls, after)

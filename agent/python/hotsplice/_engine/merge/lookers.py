@@ -12,11 +12,15 @@ import functools
 import sys
 import typing
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.code import join, tree
 from ..live.files import live_file
+
+if TYPE_CHECKING:
+    from ..live.messages import Edit
+    from .merging import Merger
 
 # What may be looked at: assignments and annotations, methods with special names that are there or not, all that can be
 # seen of methods, and what an enum calls for each of its members.
@@ -37,7 +41,7 @@ _LOOK_AWAY = {
 }
 
 
-def is_seen(merger: Any, owner: type, scope: tuple[str, ...], edit: dict[str, Any]) -> bool:
+def is_seen(merger: "Merger", owner: Any, scope: tuple[str, ...], edit: "Edit") -> bool:
     """Whether someone who looked at the class may have seen what an edit changes in it."""
     inside = tuple(edit["scope"])
     what, binds = edit["what"], edit["binds"]
@@ -64,7 +68,7 @@ def is_seen(merger: Any, owner: type, scope: tuple[str, ...], edit: dict[str, An
     return METHODS in seen or MEMBERS in seen and what != "class"
 
 
-def _is_code_only(edit: dict[str, Any]) -> bool:
+def _is_code_only(edit: "Edit") -> bool:
     if (
         edit["what"] != "function"
         or edit["kind"] == "replaced"
@@ -74,7 +78,7 @@ def _is_code_only(edit: dict[str, Any]) -> bool:
     return not _HEADER & set(edit["parts"])
 
 
-def can_do_without(merger: Any, owner: type, scope: tuple[str, ...], edit: dict[str, Any]) -> bool:
+def can_do_without(merger: "Merger", owner: type, scope: tuple[str, ...], edit: "Edit") -> bool:
     """Whether an edit can go live in the class itself if the class can't be made again."""
     if edit["what"] == "annotation":
         return True
@@ -83,7 +87,7 @@ def can_do_without(merger: Any, owner: type, scope: tuple[str, ...], edit: dict[
     return edit["what"] == "function" or not _has_metaclass(owner)
 
 
-def of_class(merger: Any, owner: type, scope: tuple[str, ...]) -> set[str]:
+def of_class(merger: "Merger", owner: type, scope: tuple[str, ...]) -> set[str]:
     """What of a class those may have looked at who were there when it was made."""
     seen = _of_known_kind(owner)
     if _has_metaclass(owner):
@@ -151,7 +155,7 @@ def _of_decorator(decorator: object) -> set[str]:
     return set() if _is_standard(decorator) or _looks_away(decorator) else {FIELDS, METHODS}
 
 
-def decorators(merger: Any, scope: tuple[str, ...]) -> list[object]:
+def decorators(merger: "Merger", scope: tuple[str, ...]) -> list[object]:
     """What the decorators of the new class statement mean; the function that makes it, for one that is called."""
     return [
         lookup.dotted(merger.namespace, decorator.func if isinstance(decorator, ast.Call) else decorator)
@@ -183,17 +187,17 @@ class Statements:
         return self._inside[key].get(scope[-1])
 
 
-def statement(merger: Any, scope: tuple[str, ...]) -> Any:
+def statement(merger: "Merger", scope: tuple[str, ...]) -> Any:
     """The syntax tree of the new class statement."""
     return merger.class_statements.find(join(merger.change.classes[scope]["run"]), scope)
 
 
-def former_statement(merger: Any, scope: tuple[str, ...]) -> Any:
+def former_statement(merger: "Merger", scope: tuple[str, ...]) -> Any:
     """The syntax tree of the live class statement, if there is one."""
     return merger.class_statements.find(live_file(merger.change.path).text, scope)
 
 
-def given_by_removed_decorators(merger: Any, scope: tuple[str, ...]) -> set[str]:
+def given_by_removed_decorators(merger: "Merger", scope: tuple[str, ...]) -> set[str]:
     """Attributes that decorators set which the class statement no longer has, as far as their code shows."""
     found = former_statement(merger, scope) if scope in merger.change.classes else None
     if found is None:
@@ -204,7 +208,7 @@ def given_by_removed_decorators(merger: Any, scope: tuple[str, ...]) -> set[str]
     return _stored_by([value for value in values if type(value) is FunctionType])
 
 
-def given_by_former_makers(live: type, made: type) -> set[str]:
+def given_by_former_makers(live: Any, made: Any) -> set[str]:
     """Attributes that a metaclass or a base set which the class no longer has, as far as their code shows."""
     metaclasses = [one for one in type(live).__mro__ if one not in type(made).__mro__]
     names = {base.__qualname__ for base in made.__mro__}

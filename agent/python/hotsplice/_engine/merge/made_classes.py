@@ -1,17 +1,21 @@
 """Classes that calls made and that items hold keep their identity: `TABLE[name] = type(name, (), {...})`."""
 
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values
 from ..evaluate.policy import MISSING, equal
 from . import classes
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from .merging import Merger
+
 # What a class has whatever made it.
 _OWN = ("__dict__", "__weakref__", "__module__", "__qualname__", "__doc__")
 
 
-def note(merger: Any, outcome: Any, live: Any, new: Any, former: Any = MISSING) -> bool:
+def note(merger: "Merger", outcome: "EditOutcome", live: Any, new: Any, former: Any = MISSING) -> bool:
     """Whether two values are a class and the one that the new text makes in its place."""
     is_made = isinstance(live, type) and live.__module__ == merger.namespace.name and classes.is_made_here(new, live)
     # A class of the text has a proxy while it is evaluated.
@@ -21,7 +25,7 @@ def note(merger: Any, outcome: Any, live: Any, new: Any, former: Any = MISSING) 
     return is_pair
 
 
-def note_inside(merger: Any, outcome: Any, live: Any, new: Any, former: Any) -> None:
+def note_inside(merger: "Merger", outcome: "EditOutcome", live: Any, new: Any, former: Any) -> None:
     """The classes of two containers, by place and key."""
     if type(live) is list:
         for place, (one, other) in enumerate(zip(live, new)):
@@ -33,7 +37,7 @@ def note_inside(merger: Any, outcome: Any, live: Any, new: Any, former: Any) -> 
             note(merger, outcome, one, dict.get(new, key, MISSING), given)
 
 
-def bind(merger: Any) -> None:
+def bind(merger: "Merger") -> None:
     for outcome, live, new, former in merger.made_classes:
         if any(made is new for made, _ in merger.replaced):
             continue

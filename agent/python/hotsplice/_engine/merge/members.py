@@ -1,6 +1,6 @@
 """Statements of a class body: each goes into the live class, or the class is made again around it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
 from ..evaluate.policy import MISSING
@@ -8,8 +8,12 @@ from ..evaluate.sandbox import run_in_class
 from ..live import lookup
 from . import bindings, headers, items, keepers, lookers, rebuilding
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from .merging import Merger
 
-def take(merger: Any, outcome: Any) -> None:
+
+def take(merger: "Merger", outcome: "EditOutcome") -> None:
     """Runs one edit in a class."""
     edit = outcome.edit
     scope = tuple(edit["scope"])
@@ -32,7 +36,7 @@ def take(merger: Any, outcome: Any) -> None:
         return
     if bindings.is_statement(edit):
         items.take(merger, outcome, owner)
-        bound = merger.shadow.classes.get(scope, {})
+        bound: dict[str, Any] = merger.shadow.classes.get(scope, {})
         names = [lookup.mangled(name, scope) for name in edit["binds"]]
         merger.world.give(owner, {name: bound[name] for name in names if name in bound})
         return
@@ -58,7 +62,7 @@ def take(merger: Any, outcome: Any) -> None:
     outcome.applied()
 
 
-def _report_missing(merger: Any, outcome: Any, scope: tuple[str, ...]) -> None:
+def _report_missing(merger: "Merger", outcome: "EditOutcome", scope: tuple[str, ...]) -> None:
     if any(scope[:depth] in merger.rebuilt for depth in range(1, len(scope))):
         # Who made the class around took it out.
         outcome.applied()

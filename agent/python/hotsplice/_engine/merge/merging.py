@@ -5,6 +5,7 @@ import functools
 import sys
 from contextlib import nullcontext
 from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ..evaluate.former import Former
 from ..evaluate.policy import MISSING, Decision
@@ -35,6 +36,12 @@ from . import (
 )
 from .deleted import Deleted
 
+if TYPE_CHECKING:
+    from ..evaluate.views import Containers, EditOutcome, FileChange, FormerCodeWatch, Prepared, Shadow, World
+    from ..live.messages import Edit
+    from .functions import CodeChange
+    from .layouts import Layouts
+
 # Parts of a function that need its decorators run again.
 DECORATED_PARTS = {"decorators", "async", "type-parameters"}
 UNBOUND = ("__annotations__", "__annotate__", "__conditional_annotations__", "__builtins__")
@@ -43,60 +50,72 @@ UNBOUND = ("__annotations__", "__annotate__", "__conditional_annotations__", "__
 class Merger:
     """Runs the edits of one file in one namespace, and plans what becomes of their results."""
 
-    def __init__(self, transaction, change, namespace, shadow, replaced, superseded, layouts, containers):
+    def __init__(
+        self,
+        transaction: "Prepared",
+        change: "FileChange",
+        namespace: "lookup.Namespace",
+        shadow: "Shadow",
+        replaced: list[tuple[Any, Any]],
+        superseded: list[tuple[Any, Any]],
+        layouts: "Layouts",
+        containers: "Containers",
+    ) -> None:
         self.plan = transaction.plan
         self.change = change
         self.namespace = namespace
         self.shadow = shadow
         # Name → the outcome of the edit that bound it last.
-        self.bound = {}
+        self.bound: dict[str, EditOutcome] = {}
         # Class path → {name: outcome}
-        self.bound_in_class = {}
-        self.rebuilt = set()
+        self.bound_in_class: dict[tuple[str, ...], dict[str, EditOutcome]] = {}
+        self.rebuilt: set[tuple[str, ...]] = set()
         # id of what stands in for something live, in the shadow of any module → that
-        self.stand_ins = {}
+        self.stand_ins: dict[int, Any] = {}
         # What every statement of the patch sees of it, and what tells that one is about to run former code.
-        self.world = None
+        self.world: World = None  # type: ignore[assignment]
         # Definitions that came from other files of the patch: name → the live one; ids of those files' namespaces.
-        self.moved = {}
-        self.moved_from = set()
-        self.moved_names = {}  # What the former statement of such a class gave.
-        self.moved_attributes = {}  # What the former statement of such a class gave: name → {attribute: literal}.
-        self.former_code = None
+        self.moved: dict[str, Any] = {}
+        self.moved_from: set[int] = set()
+        self.moved_names: dict[str, set[str]] = {}  # What the former statement of such a class gave.
+        self.moved_attributes: dict[str, dict[str, Any]] = {}  # And that: name → {attribute: literal}.
+        self.former_code: FormerCodeWatch = None  # type: ignore[assignment]
         self.class_statements = lookers.Statements()
         # (made while evaluating, live object that takes its place), of all files of the patch
         self.replaced = replaced
         # (live class, one made while evaluating that takes its place), of all files of the patch
         self.superseded = superseded
-        self._made = None
+        self._made: set[int] | None = None
         # Ids of functions that decorators made which have gone into live ones.
-        self.merged = set()
+        self.merged: set[int] = set()
         # Name → what a decorator made that goes into the live object of the name.
-        self.held_back = {}
+        self.held_back: dict[str, Any] = {}
         self.options = transaction.options
         # All files of the patch.
         self.files = transaction.files
         # Class path → names that the sandbox gave another value, which updates of them go on with
-        self.evaluated = {}
+        self.evaluated: dict[tuple[str, ...], set[str]] = {}
         # (class path, name) → what becomes of what the name holds
-        self.decisions = {}
+        self.decisions: dict[tuple[tuple[str, ...], str], Decision] = {}
         # (class path, name) of what holds on to what it held though the text says something else
-        self.preserved = set()
+        self.preserved: set[tuple[tuple[str, ...], str]] = set()
         self.deleted = Deleted(change.text)
         # (live object, one of its type that says what it is going to hold)
-        self.in_place = []
+        self.in_place: list[tuple[Any, Any]] = []
         # Of classes that calls made: (live one, one made while evaluating, what the former text gives if that is known)
-        self.made_classes = []
+        self.made_classes: list[tuple[EditOutcome, Any, Any, Any]] = []
         # id of a container that is updated in place → (outcome, name, what it held when that was decided)
-        self.held_then = {}
+        self.held_then: dict[int, tuple[EditOutcome, str, Any, Any]] = {}
         # id of an outcome → names that later ones bind or update, too
-        self.later = {}
-        self.assigned = None  # Attributes that the module's statements give functions, once that was asked for.
+        self.later: dict[int, set[str]] = {}
+        self.assigned: frozenset[str] | None = (
+            None  # Attributes that the module's statements give functions, once that was asked for.
+        )
         # Names to which an assignment gave a class that was there before.
-        self.given = set()
+        self.given: set[str] = set()
         self.containers = containers
         # Live flag classes, those that were made of them, and what the live ones' members are by value.
-        self.flags = []
+        self.flags: list[tuple[Any, Any, dict[Any, Any]]] = []
         # Classes that get another layout, of all files of the patch.
         self.layouts = layouts
         # Those of the statements that are run.
@@ -104,7 +123,7 @@ class Merger:
 
     # Running
 
-    def take(self, outcome):
+    def take(self, outcome: "EditOutcome") -> None:
         """Runs one edit; raises ``Refusal`` if that fails. What would run former code is deferred or reported."""
         edit = outcome.edit
         if edit.get("conditional") and edit["change"] != "added" and not self._is_live(edit):
@@ -128,13 +147,13 @@ class Merger:
         elif ran:
             outcome.caveat("HS0403", f"evaluating it ran {', '.join(ran)} as it was before the patch")
 
-    def _reads_what_was_kept(self, edit):
+    def _reads_what_was_kept(self, edit: "Edit") -> bool:
         """Whether the text gives all that it reads what it did, whatever the program made of that since."""
         read = edit.get("changed_reads") or ()
         is_derived = edit["change"] == "derived" and not edit.get("offered")
         return is_derived and bool(read) and all(self.decisions.get(((), name)) is Decision.KEEP for name in read)
 
-    def _take(self, outcome):
+    def _take(self, outcome: "EditOutcome") -> None:
         edit = outcome.edit
         if edit["scope"]:
             members.take(self, outcome)
@@ -170,12 +189,12 @@ class Merger:
                 self.rebuilt.add((edit["binds"][0],))
             outcome.applied()
 
-    def bases(self, edit):
+    def bases(self, edit: "Edit") -> Any:
         """What a class statement derives from is live."""
         makes_class = edit["what"] == "class" or (edit["what"] == "block" and "class " in join(edit["run"]))
         return self.world.live_classes(self.shadow) if makes_class else nullcontext()
 
-    def _is_live(self, edit):
+    def _is_live(self, edit: "Edit") -> bool:
         """Whether a definition in a compound statement is the one that is live."""
         if edit["what"] == "function":
             return bool(headers.live_functions(self, edit))
@@ -183,29 +202,29 @@ class Merger:
             edit["what"] != "class" or lookup.bound_value(self.namespace, edit["scope"], edit["binds"][0]) is not None
         )
 
-    def _put_off(self, outcome):
+    def _put_off(self, outcome: "EditOutcome") -> None:
         deferred.defer(self, outcome)
 
-    def is_kept(self, outcome):
+    def is_kept(self, outcome: "EditOutcome") -> bool:
         """Whether a module's assignment is left alone, because the program changed its value."""
         return deferred.is_kept(self, outcome)
 
-    def former(self, edit):
+    def former(self, edit: "Edit") -> Former:
         """What the live text gives the names of an edit."""
         scope = edit["scope"]
         holder = lookup.find_class(self.namespace, scope).__dict__ if scope else self.namespace.globals
         return Former(self, edit, holder)
 
-    def note_later(self, outcomes):
+    def note_later(self, outcomes: "list[EditOutcome]") -> None:
         """Which names are not done when one of these has been run."""
-        later = {}
+        later: dict[tuple[str, ...], set[str]] = {}
         for outcome in reversed(outcomes):
             scope = tuple(outcome.edit["scope"])
             names = later.setdefault(scope, set())
             self.later[id(outcome)] = set(names)
             names.update(outcome.edit["binds"], outcome.edit.get("updates", ()))
 
-    def names(self, binds):
+    def names(self, binds: list[str]) -> list[str]:
         if "*" not in binds:
             return [name for name in binds if name in self.shadow.globals]
         before = self.shadow.before
@@ -216,7 +235,7 @@ class Merger:
         ]
 
     @staticmethod
-    def is_bare(edit):
+    def is_bare(edit: "Edit") -> bool:
         return (
             edit["what"] == "function"
             and edit["change"] in ("changed", "derived", "stale")
@@ -225,16 +244,16 @@ class Merger:
         )
 
     @staticmethod
-    def restore(namespace, name, before):
+    def restore(namespace: dict[str, Any], name: str, before: Any) -> None:
         if before is MISSING:
             namespace.pop(name, None)
         else:
             namespace[name] = before
 
-    def take_member(self, scope, owner, name, old, new):
+    def take_member(self, scope: tuple[str, ...], owner: Any, name: str, old: Any, new: Any) -> bool:
         """Whether an attribute of a class that was made again stays, or is given what the text says in place."""
-        outcome = edited.member(self, scope, name)
-        edit = outcome.edit if outcome is not None else {"what": None}
+        outcome: Any = edited.member(self, scope, name)
+        edit: Any = outcome.edit if outcome is not None else {"what": None}
         if bindings.is_statement(edit):
             references.report_bound(self, name, old, new, outcome)
             return bindings.take_member(self, outcome, scope, name, old, new)
@@ -243,7 +262,7 @@ class Merger:
             wrapped.merge_definition(self, edit, new)
         return False
 
-    def show_others(self, others):
+    def show_others(self, others: "list[Shadow]") -> None:
         """Other modules that are evaluated later see what is new here under the names by which they imported it."""
         for name in {*self.bound, *(scope[0] for scope in self.rebuilt)}:
             old, new = self.namespace.globals.get(name, MISSING), self.shadow.globals.get(name, MISSING)
@@ -251,7 +270,7 @@ class Merger:
                 continue
             proxy = self.world.proxy_of(old)
             own = references.is_own(old, self.namespace)
-            following = () if own else imports.followers(self.namespace.globals, name, old)
+            following: Any = () if own else imports.followers(self.namespace.globals, name, old)
             following = {(id(holder), alias) for holder, alias in following}
             for other in others:
                 for alias, value in list(other.globals.items()):
@@ -261,27 +280,35 @@ class Merger:
 
     # Functions
 
-    def code_change(self, edit):
+    def code_change(self, edit: "Edit") -> "CodeChange | None":
+        code_change: CodeChange
         for code_change in self.change.code_changes.get(id(self.namespace), ()):
             unit = code_change.unit
             if unit["line"] == edit["line"] and unit["scope"] == edit["scope"]:
                 return code_change
         return None
 
-    def merge_decorated(self, live, made, edit):
+    def merge_decorated(self, live: Any, made: Any, edit: "Edit") -> None:
         """As `merge_function`, where decorators were run: what the former wrapper gathered stays."""
         if id(made) in self.merged:
             # A wrapper that names itself.
             return
         self.merged.add(id(made))
         parts = {"closure": decorated.closure(self, live, made, edit)}
-        if edit.get("observed") and _is_definition(made, edit):
+        if edit.get("observed") and decorated.is_definition(made, edit):
             values, keyword_values = defaults.merged(live, made, edit["fresh_defaults"])
             parts |= {"defaults": values, "kwdefaults": keyword_values}
         changed = "decorators" in edit["parts"] and not edit.get("observed")
         self.merge_function(live, made, changed, parts, decorated.attributes(self, live, made, edit))
 
-    def merge_function(self, live, made, decorators_changed=False, kept=None, attributes=None):
+    def merge_function(
+        self,
+        live: Any,
+        made: Any,
+        decorators_changed: bool = False,
+        kept: dict[str, Any] | None = None,
+        attributes: dict[str, Any] | None = None,
+    ) -> None:
         """The live function takes on everything of one that was just made; its identity stays.
 
         ``kept`` are parts that it has otherwise, ``attributes`` those of its attributes that it takes.
@@ -314,7 +341,7 @@ class Merger:
                 self.plan.delete_name(live.__dict__, key)
         self.replaced.append((made, live))
 
-    def is_own_function(self, value, new, edit):
+    def is_own_function(self, value: Any, new: Any, edit: "Edit") -> bool:
         """Whether a live function came of the statement that the edit replaces."""
         if not isinstance(value, FunctionType):
             return False
@@ -328,11 +355,11 @@ class Merger:
         is_there = any(first <= line <= last for first, last in edit.get("former") or ())
         return value.__name__ == "<lambda>" and self.namespace.reads(value.__code__) and is_there
 
-    def is_new(self, value):
+    def is_new(self, value: Any) -> bool:
         """Whether a value was made while evaluating, as far as the namespace tells."""
         return not any(value is known for known in self.shadow.before.values())
 
-    def made(self):
+    def made(self) -> set[int]:
         """The ids of functions and classes that were made while evaluating; asked for once that is done."""
         if self._made is None:
             self._made = self.shadow.made()
@@ -340,7 +367,7 @@ class Merger:
 
     # Binding
 
-    def follow_equality(self):
+    def follow_equality(self) -> None:
         """``__hash__`` comes and goes with ``__eq__`` where the class does not define it."""
         edits = [outcome.edit for outcome in self.change.outcomes]
         for scope in {tuple(edit["scope"]) for edit in edits if {"__eq__", "__hash__"} & set(edit["binds"])}:
@@ -348,10 +375,10 @@ class Merger:
             if owner is not None and scope not in self.rebuilt:
                 classes.follow_equality(self, owner, scope)
 
-    def remove_names(self):
+    def remove_names(self) -> None:
         removals.remove_names(self)
 
-    def bind(self):
+    def bind(self) -> None:
         """Plans every binding."""
         for name, outcome in self.bound.items():
             outcome.attempt(self._bind, name, outcome)
@@ -371,7 +398,7 @@ class Merger:
             annotations.bind_in_class(self, scope)
         annotations.bind_in_module(self)
 
-    def finish(self):
+    def finish(self) -> None:
         """Gives functions made in the shadow their live namespace; last of all."""
         enums.finish(self)
         if isinstance(self.namespace.module, ModuleType):
@@ -384,7 +411,7 @@ class Merger:
                 parts["builtins"] = builtins
             self.plan.function(function, **parts)
 
-    def _bind(self, name, outcome):
+    def _bind(self, name: str, outcome: "EditOutcome") -> None:
         holder = self.namespace.globals
         old, new = holder.get(name, MISSING), self.shadow.globals.get(name, MISSING)
         new = self.stand_ins.get(id(new), new)
@@ -419,7 +446,7 @@ class Merger:
                 references.move_binding(self, name, old, new, outcome)
                 wrapped.merge_definition(self, edit, new)
 
-    def _take_in_moved(self, name):
+    def _take_in_moved(self, name: str) -> None:
         live, made = self.moved[name], self.shadow.globals[name]
         if isinstance(live, type):
             classes.merge(self, live, made, (name,))
@@ -427,7 +454,7 @@ class Merger:
             self.merge_function(live, made, decorators_changed=True)
         self.plan.set_name(self.namespace.globals, name, live)
 
-    def _revived(self, scope, name, new):
+    def _revived(self, scope: tuple[str, ...], name: str, new: Any) -> Any:
         """The former object of a definition that a patch had taken out and that is back, if somebody holds it."""
         former = removed.find(self.namespace.globals, (*scope, name))
         if isinstance(new, FunctionType) and isinstance(former, FunctionType) and wrapped.takes_on(self, former, new):
@@ -438,19 +465,19 @@ class Merger:
             return MISSING
         return former
 
-    def _is_done_in_place(self, scope, name, old, new):
+    def _is_done_in_place(self, scope: tuple[str, ...], name: str, old: Any, new: Any) -> bool:
         decision = self.decisions.get((scope, name))
         is_same = decision is Decision.IN_PLACE and bindings.have_one_type(self, old, new)
         return is_same and bindings.is_bound_in_place(self, old, new)
 
-    def _is_made_for(self, name, old, edit):
+    def _is_made_for(self, name: str, old: Any, edit: "Edit") -> bool:
         """Whether a class that the name holds came of its statement: what a call made may be called anything."""
         # Before 3.12 what `make_dataclass` makes is said to be of `types`.
         modules = (self.namespace.name, "types")
         made_by_call = edit["what"] == "assignment" and isinstance(old, type) and old.__module__ in modules
         return made_by_call or classes.is_own(old, self.namespace, name)
 
-    def _bind_in_class(self, scope, owner, name, outcome):
+    def _bind_in_class(self, scope: tuple[str, ...], owner: Any, name: str, outcome: "EditOutcome") -> None:
         old, new = objects.live(owner.__dict__.get(name, MISSING), MISSING), self.shadow.classes[scope][name]
         if isinstance(new, FunctionType) and name in classes.IMPLICIT:
             new = classes.IMPLICIT[name](new)
@@ -488,7 +515,3 @@ class Merger:
             wrapped.merge_definition(self, edit, new)
         else:
             references.report_bound(self, name, old, new, outcome)
-
-
-def _is_definition(made, edit):
-    return made.__code__.co_firstlineno == edit["line"] and made.__code__.co_name == made.__name__

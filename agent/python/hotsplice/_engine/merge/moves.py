@@ -2,18 +2,24 @@
 
 from functools import partial
 from types import CodeType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup
 from ..live.code import pair, tree
 from ..native import native
 from . import code_tables, left_behind
 
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.plan import Plan
+    from ..live.lookup import Namespace
+    from ..live.messages import Unit
 
-def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
+
+def plan_moves(file_change: "FileChange", namespace: "Namespace", plan: "Plan") -> list[str]:
     """Answers the names of functions whose lines have to stay as they are."""
     moved: list[tuple[FunctionType, int]] = []
-    to_come: list[dict[str, Any]] = []
+    to_come: list[Unit] = []
     living = lookup.Living(namespace)
     for unit in file_change.moves:
         shift = unit["line"] - unit["old_line"]
@@ -51,7 +57,7 @@ def plan_moves(file_change: Any, namespace: Any, plan: Any) -> list[str]:
     return staying
 
 
-def _move_what_is_to_come(holders: list[CodeType], units: list[dict[str, Any]], namespace: Any, plan: Any) -> None:
+def _move_what_is_to_come(holders: list[CodeType], units: "list[Unit]", namespace: "Namespace", plan: "Plan") -> None:
     """A script that runs makes functions yet, of the code that it began with.
 
     Later patches find them by the lines of the text that is live then.
@@ -90,7 +96,7 @@ def _suspects(functions: list[FunctionType], holders: list[CodeType]) -> list[Co
     ]
 
 
-def _exchange(moved: list[tuple[FunctionType, int]], tables: Any, plan: Any) -> None:
+def _exchange(moved: list[tuple[FunctionType, int]], tables: Any, plan: "Plan") -> None:
     """Where the interpreter has lines elsewhere too, functions get copies of their code."""
     pairs = [both for function, shift in moved for both in pair(function.__code__, relocated(function.__code__, shift))]
     for (_, new), functions in zip(pairs, native.functions_of([old for old, _ in pairs])):

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from functools import partial
 from types import CodeType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ..evaluate import syntax
@@ -20,10 +20,13 @@ from ..live.files import live_file
 from ..live.reach import MISSING, Changes, Reach, functions_in, is_plain_function
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+
 _STORES = {
     dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap
 }
-_NAME = type.__dict__["__name__"].__get__
+_NAME: Any = type.__dict__["__name__"].__get__  # type: ignore[index]
 _EMPTY = (ast.List, ast.Dict, ast.Set, ast.Tuple)
 
 
@@ -133,7 +136,7 @@ def _report(
     known = _read(function.__code__)
     if known.kept is None:
         known.kept = _kept(_text(function.__code__, lines))
-    outcome = reach.of(function, owner) if known.kept else None
+    outcome: Any = reach.of(function, owner) if known.kept else None
     # Whether anything is kept is asked last: all that lives may have to be looked at.
     for kept in known.kept if outcome is not None else ():
         if not _is_as_before(kept, outcome, function, texts) and _holds_results(kept, function, owner):
@@ -153,7 +156,7 @@ def _text(code: CodeType, lines: dict[str, list[str]]) -> str:
     return "\n".join(own[code.co_firstlineno - 1 : max(numbers, default=code.co_firstlineno)])
 
 
-def _is_as_before(kept: Kept, outcome: Any, function: FunctionType, texts: dict[str, str | None]) -> bool:
+def _is_as_before(kept: Kept, outcome: "EditOutcome", function: FunctionType, texts: dict[str, str | None]) -> bool:
     """Whether the function itself is edited, and computes what it keeps as it did."""
     edit = outcome.edit
     if edit["what"] != "function" or edit["definition"] != function.__qualname__ or isinstance(kept.value, ast.Name):

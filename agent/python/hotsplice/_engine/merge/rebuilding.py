@@ -1,13 +1,20 @@
 """Class statements that are run again as a whole, so that those who looked at the class look again."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from .. import frameworks
 from ..errors import Refusal, Stop, Unforeseen
 from ..evaluate.sandbox import run_in_class, run_in_module
 from ..live import lookup
 from . import classes, keepers, lookers
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from .merging import Merger
 
-def run_statement(merger, scope, owner):
+
+def run_statement(merger: "Merger", scope: tuple[str, ...], owner: Any) -> None:
     """Runs the whole class statement: its metaclass and decorators make what depends on its members."""
     if scope in merger.rebuilt:
         return
@@ -17,7 +24,7 @@ def run_statement(merger, scope, owner):
     unit = merger.change.classes[scope]
     outer = lookup.find_class(merger.namespace, scope[:-1]) if len(scope) > 1 else None
 
-    def run():
+    def run() -> Any:
         if outer is None:
             with merger.world.live_classes(merger.shadow):
                 run_in_module(unit["run"], merger.shadow)
@@ -31,7 +38,7 @@ def run_statement(merger, scope, owner):
     classes.merge(merger, owner, made, scope)
 
 
-def beside(merger, owner, run):
+def beside(merger: "Merger", owner: Any, run: Callable[[], Any]) -> Any:
     """Runs a class statement while the live class exists: a registry may refuse a second one of its name."""
     try:
         return run()
@@ -41,9 +48,9 @@ def beside(merger, owner, run):
         return run()
 
 
-def wanted(merger):
+def wanted(merger: "Merger") -> "dict[tuple[str, ...], tuple[Any, list[EditOutcome]]]":
     """Classes of which someone saw what is edited, and the edits: the outermost only."""
-    found = {}
+    found: dict[tuple[str, ...], tuple[Any, list[EditOutcome]]] = {}
     headers = [outcome.edit for outcome in merger.change.outcomes if outcome.edit["what"] == "class"]
     # Those are run anyway.
     whole = {(*edit["scope"], *edit["binds"]) for edit in headers if edit.get("run") and not edit.get("offered")}
@@ -61,7 +68,7 @@ def wanted(merger):
     return dict(sorted(found.items(), key=lambda item: merger.change.classes[item[0]]["line"]))
 
 
-def rebuild(merger, scope, owner, outcomes):
+def rebuild(merger: "Merger", scope: tuple[str, ...], owner: Any, outcomes: "list[EditOutcome]") -> None:
     """Has those who looked at a class look again; where it can't be made again, it is said, or the edit refused."""
     try:
         run_statement(merger, scope, owner)

@@ -2,11 +2,18 @@
 
 import functools
 import gc
+from collections.abc import Callable
 from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..native import native
 from . import imports
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome, Plan
+    from ..live.lookup import Namespace
+    from .merging import Merger
 
 # Equal ones may be one object everywhere.
 _HOLDERS = (dict, list, tuple, set, MethodType, functools.partial, CellType)
@@ -17,7 +24,7 @@ _VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), 
 _HASHED_IN_C = (str, int, float, bool, bytes, type(None), type, FunctionType, BuiltinFunctionType)
 
 
-def follow(mergers):
+def follow(mergers: "list[Merger]") -> None:
     """What was made while evaluating and has a live counterpart leaves its place to that."""
     first = mergers[0]
     pairs = [(made, live) for made, live in first.replaced if made is not live]
@@ -37,20 +44,20 @@ def follow(mergers):
 class _Remade:
     """What holds something that was made while evaluating and can't hold another: it is as new, and is made anew."""
 
-    def __init__(self, fresh):
+    def __init__(self, fresh: set[int]) -> None:
         self._fresh = fresh
         # (what was made, the same of what is live)
-        self.pairs = []
+        self.pairs: list[tuple[Any, Any]] = []
 
-    def take(self, holder, moved):
+    def take(self, holder: Any, moved: dict[int, Any]) -> bool:
         """Whether it is one of those."""
 
-        def other(value):
+        def other(value: Any) -> Any:
             return moved[id(value)] if id(value) in self._fresh else value
 
         if type(holder) is MethodType:
             parts = (holder.__func__, holder.__self__)
-            make = MethodType
+            make: Callable[..., Any] = MethodType
         elif type(holder) is functools.partial:
             parts = (holder.func, *holder.args, *holder.keywords.values())
             make = functools.partial(_partial, holder)
@@ -62,14 +69,14 @@ class _Remade:
         return True
 
 
-def _partial(former, function, *values):
+def _partial(former: Any, function: Any, *values: Any) -> Any:
     count = len(former.args)
     made = functools.partial(function, *values[:count], **dict(zip(former.keywords, values[count:])))
     made.__dict__.update(former.__dict__)
     return made
 
 
-def _is_name(operation, name):
+def _is_name(operation: tuple[Any, ...], name: str) -> bool:
     """Whether an operation is about this attribute. Keys of the program's own classes are never compared."""
     return len(operation) > 2 and type(operation[2]) is str and operation[2] == name
 
@@ -89,19 +96,19 @@ _VALUE_AT = {
 }
 
 
-def _move_in_plan(plan, moved):
+def _move_in_plan(plan: "Plan", moved: dict[int, Any]) -> None:
     """What the plan puts somewhere may be something that has a live counterpart too."""
     for position, operation in enumerate(plan.operations):
         index = _VALUE_AT.get(operation[0])
         new = operation[index] if index is not None else None
-        if id(new) not in moved:
+        if index is None or id(new) not in moved:
             continue
         while id(new) in moved and moved[id(new)] is not operation[index]:
             new = moved[id(new)]
         plan.operations[position] = (*operation[:index], new, *operation[index + 1 :])
 
 
-def _move_subclasses(plan, pairs):
+def _move_subclasses(plan: "Plan", pairs: list[tuple[Any, Any]]) -> None:
     """What derives from a class that was only built to lend what it has derives from the live one."""
     live_of = {id(one): other for one, other in pairs}
     for made, _ in pairs:
@@ -111,7 +118,7 @@ def _move_subclasses(plan, pairs):
                 plan.add("bases", below, bases, live_of.get(id(below.__base__)))
 
 
-def _move_instances(plan, pairs, layouts):
+def _move_instances(plan: "Plan", pairs: list[tuple[Any, Any]], layouts: set[int]) -> None:
     """Objects that were made of a class while evaluating are the live one's."""
     classes = {id(made): (made, live) for made, live in pairs if isinstance(made, type) and isinstance(live, type)}
     moved = {id(operation[1]) for operation in plan.operations if _is_name(operation, "__class__")}
@@ -122,7 +129,7 @@ def _move_instances(plan, pairs, layouts):
             plan.add("attribute-set", instance, "__class__", live)
 
 
-def _may_be_of(instance, live):
+def _may_be_of(instance: Any, live: Any) -> bool:
     """Whether CPython takes a class for an object of another one: asked with the object, which nobody has seen yet."""
     made = type(instance)
     try:
@@ -133,12 +140,12 @@ def _may_be_of(instance, live):
     return True
 
 
-def is_own(value, namespace):
+def is_own(value: Any, namespace: "Namespace") -> bool:
     """Whether a module made this function or class. What another one made goes on there: here it was only imported."""
     return isinstance(value, (FunctionType, type)) and value.__module__ == namespace.name
 
 
-def move_binding(merger, name, old, new, outcome):
+def move_binding(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
     """A name holds another value: copies that other modules imported follow while they still hold the old one."""
     redefined = outcome.edit["change"] == "added" and outcome.edit["kind"] != "replaced"
     own = is_own(old, merger.namespace)
@@ -152,24 +159,24 @@ def move_binding(merger, name, old, new, outcome):
         merger.plan.set_name(holder, alias, new)
 
 
-def _wraps_definition(merger, name, old):
+def _wraps_definition(merger: "Merger", name: str, old: Any) -> bool:
     """Whether a function is what a decorator made of the module's definition of that name."""
 
-    def is_it(value):
+    def is_it(value: Any) -> bool:
         is_own = isinstance(value, FunctionType) and value.__globals__ is merger.namespace.globals
         return is_own and value.__qualname__ == name
 
     return isinstance(old, FunctionType) and "<locals>" in old.__qualname__ and lookup.search(old, is_it) is not None
 
 
-def move_object(merger, name, old, new, outcome):
+def move_object(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
     """Whoever holds one object is to hold the other; what can't be moved is reported."""
     left = move(merger.plan, [(old, new)], [merger])
     if left:
         _say_left(outcome, name, left)
 
 
-def move_member(merger, path, old, new, outcome):
+def move_member(merger: "Merger", path: tuple[str, ...], old: Any, new: Any, outcome: "EditOutcome") -> None:
     """What a decorator made of a method is another object: other names of the former one follow."""
     if isinstance(old, FunctionType) and old.__qualname__ == ".".join((*path[:-1], "<lambda>")):
         # A method that was written as an assignment.
@@ -184,14 +191,14 @@ def move_member(merger, path, old, new, outcome):
         _say_left(outcome, path[-1], left)
 
 
-def report_bound(merger, name, old, new, outcome):
+def report_bound(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
     """An assignment gives a name what a method was."""
     left = _bound_otherwise(merger, old, new)
     if left:
         _say_left(outcome, name, left)
 
 
-def _bound_otherwise(merger, old, new):
+def _bound_otherwise(merger: "Merger", old: Any, new: Any) -> list[str]:
     """Who holds the function of a method that is bound in another way now: it gets other arguments there."""
     if not objects.is_exactly(old, staticmethod, classmethod) or type(old) is type(new):
         # Those of plain methods are moved to the new object, or said already.
@@ -213,14 +220,16 @@ def _bound_otherwise(merger, old, new):
     ]
 
 
-def _say_left(outcome, name, left):
+def _say_left(outcome: "EditOutcome", name: str, left: list[str]) -> None:
     outcome.caveat(
         "HS0303",
         f"{len(left)} reference{'s' if len(left) > 1 else ''} to the old {name} stay: " + ", ".join(sorted(set(left))),
     )
 
 
-def move(plan, pairs, mergers, remade=None):
+def move(
+    plan: "Plan", pairs: list[tuple[Any, Any]], mergers: "list[Merger]", remade: "_Remade | None" = None
+) -> list[str]:
     """Plans to replace every reference to the first of each pair by the second, in one pass over the heap.
 
     Returns what still refers to one, in words. What has to be made anew for it is left to ``remade``.
@@ -232,7 +241,7 @@ def move(plan, pairs, mergers, remade=None):
         # CPython keeps these itself: `bases` operations exchange them.
         for cls in lookup.with_subclasses(one):
             own.update((id(cls.__mro__), id(cls.__bases__)))
-    left = []
+    left: list[str] = []
     # What an edit gives a dictionary is newer than what is found there.
     planned = {
         (id(operation[1]), operation[2])
@@ -252,7 +261,7 @@ def move(plan, pairs, mergers, remade=None):
     return left
 
 
-def _classes_of(holders):
+def _classes_of(holders: list[Any]) -> dict[int, Any]:
     """id of a namespace → the class that it is the namespace of: CPython has to know what is changed there."""
     namespaces = [one for one in holders if type(one) is dict and "__module__" in one]
     known = {id(one) for one in namespaces}
@@ -266,7 +275,7 @@ def _classes_of(holders):
     }
 
 
-def _own_holders(plan, mergers):
+def _own_holders(plan: "Plan", mergers: "list[Merger]") -> set[int]:
     """Ids of the engine's own objects that hold what a patch is about."""
     own = {id(plan.operations), id(plan.discarded)}
     own.update(id(operation) for operation in plan.operations)
@@ -279,7 +288,7 @@ def _own_holders(plan, mergers):
     return own
 
 
-def _move_in(plan, holder, moved, left, planned):
+def _move_in(plan: "Plan", holder: Any, moved: dict[int, Any], left: list[str], planned: set[tuple[int, Any]]) -> None:
     if isinstance(holder, dict):
         for key, value in list(holder.items()):
             if id(value) in moved and (id(holder), key) not in planned:
@@ -321,7 +330,7 @@ def _move_in(plan, holder, moved, left, planned):
         _move_in_instance(plan, holder, moved, left)
 
 
-def _move_in_instance(plan, holder, moved, left):
+def _move_in_instance(plan: "Plan", holder: Any, moved: dict[int, Any], left: list[str]) -> None:
     found = False
     attributes = objects.dictionary(holder)
     for name, value in list(attributes.items()) if attributes is not None else ():

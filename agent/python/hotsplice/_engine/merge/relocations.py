@@ -4,13 +4,17 @@ import ast
 import enum
 from collections.abc import Iterator
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
 from ..live import lookup
 from ..live.code import fingerprint
 from ..live.files import live_file
 from ..native import native
+
+if TYPE_CHECKING:
+    from ..live.lookup import Namespace
+    from .merging import Merger
 
 # A file that has gained a name, the name, a file that has lost it with what it held, and what the new text made.
 _Candidate = tuple[Any, str, tuple[Any, Any], Any]
@@ -34,10 +38,9 @@ def find(mergers: list[Any]) -> None:
         merger.moved_from.add(id(source.namespace.globals))
         merger.stand_ins[id(made)] = live
         if isinstance(live, enum.EnumMeta) and isinstance(made, enum.EnumMeta):
-            known = live.__members__
-            merger.stand_ins.update(
-                (id(member), known[key]) for key, member in made.__members__.items() if key in known
-            )
+            known: Any = live.__members__
+            members: Any = made.__members__
+            merger.stand_ins.update((id(member), known[key]) for key, member in members.items() if key in known)
     for _, name, live in gone:
         _say_left(mergers, name, live)
 
@@ -58,7 +61,7 @@ def _say_left(mergers: list[Any], name: str, live: Any) -> None:
             )
 
 
-def _gone(merger: Any, mergers: list[Any]) -> Iterator[tuple[Any, str, Any]]:
+def _gone(merger: "Merger", mergers: list[Any]) -> Iterator[tuple[Any, str, Any]]:
     """What a file has defined and defines no more, by names that another one gains: an import may bind them now."""
     gained = {name for other in mergers if other is not merger for name in other.bound}
     held = {name: merger.namespace.globals[name] for name in gained if name in merger.namespace.globals}
@@ -73,7 +76,7 @@ def _gone(merger: Any, mergers: list[Any]) -> Iterator[tuple[Any, str, Any]]:
             yield merger, name, value
 
 
-def _candidates(merger: Any, gone: list[Any]) -> Iterator[_Candidate]:
+def _candidates(merger: "Merger", gone: list[Any]) -> Iterator[_Candidate]:
     """What is new in a file, with each definition that it may have been elsewhere."""
     for name, outcome in merger.bound.items():
         made = merger.shadow.globals.get(name)
@@ -124,17 +127,17 @@ def _attributes(text: str, name: str) -> dict[str, Any]:
             continue
         for statement in node.body:
             for one in syntax.elements(statement):
+                assignment: Any = one
                 targets = one.targets if isinstance(one, ast.Assign) else ()
+                names = (target.id for target in targets if isinstance(target, ast.Name))
                 try:
-                    found.update(
-                        (target.id, ast.literal_eval(one.value)) for target in targets if isinstance(target, ast.Name)
-                    )
+                    found.update((bound, ast.literal_eval(assignment.value)) for bound in names)
                 except (ValueError, TypeError):
                     continue
     return found
 
 
-def _is_own(live: Any, namespace: Any) -> bool:
+def _is_own(live: Any, namespace: "Namespace") -> bool:
     is_definition = type(live) is FunctionType or issubclass(type(live), type)
     return is_definition and bool(live.__module__ == namespace.name)
 

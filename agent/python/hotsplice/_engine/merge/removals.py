@@ -1,7 +1,7 @@
 """Names that are gone from the text."""
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
 from ..evaluate.policy import MISSING
@@ -9,8 +9,13 @@ from ..live import lookup, removed
 from ..live.files import live_file
 from . import imports
 
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..live.messages import Edit
+    from .merging import Merger
 
-def remove_names(merger: Any) -> None:
+
+def remove_names(merger: "Merger") -> None:
     """Plans to take out what is gone from the text."""
     for outcome in merger.change.outcomes:
         edit = outcome.edit
@@ -44,7 +49,7 @@ def remove_names(merger: Any) -> None:
         _say_removed(outcome, gone)
 
 
-def _remove_unexported(merger: Any, outcome: Any) -> None:
+def _remove_unexported(merger: "Merger", outcome: "EditOutcome") -> None:
     """Names that a `from module import *` gave and does not give any more."""
     found = imports.no_longer_given(merger.change.text, merger.namespace, merger.world.shadows(), merger.plan)
     gone = [name for name in dict.fromkeys(found) if name not in merger.bound]
@@ -54,11 +59,11 @@ def _remove_unexported(merger: Any, outcome: Any) -> None:
         outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
 
 
-def _imported_whole(merger: Any, edit: dict[str, Any]) -> list[str]:
+def _imported_whole(merger: "Merger", edit: "Edit") -> list[str]:
     """Names that a `from module import *` gave which is gone and that nothing else in the text imports."""
     text = live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"])
     holder = merger.namespace.globals
-    module = imports.star_source(text, holder)
+    module: Any = imports.star_source(text, holder)
     others = [one for one in imports.star_sources(merger.change.text, holder) if one is not module]
     return [
         name
@@ -69,7 +74,7 @@ def _imported_whole(merger: Any, edit: dict[str, Any]) -> list[str]:
     ]
 
 
-def _say_removed(outcome: Any, gone: list[str]) -> None:
+def _say_removed(outcome: "EditOutcome", gone: list[str]) -> None:
     edit = outcome.edit
     if edit.get("offered"):
         outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")

@@ -1,15 +1,19 @@
 """A new class that takes the place of a live one, where that can't be changed as it stands."""
 
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
 from ..native import native
 from . import edited, wrapped
 
+if TYPE_CHECKING:
+    from .merging import Merger
+
 MISSING = object()
 
 
-def replace(merger, live, made, scope, change):
+def replace(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], change: str) -> None:
     """Where the live class can't be changed in place: the new one takes its instances, subclasses and references.
 
     Raises ``Refusal`` if existing instances or subclasses can't follow.
@@ -60,16 +64,16 @@ def replace(merger, live, made, scope, change):
     )
 
 
-def _leading_to(made):
+def _leading_to(made: Any) -> Any:
     """Whoever still holds the former class makes objects of the new one."""
 
-    def __new__(cls, *args, **options):
+    def __new__(cls: Any, *args: Any, **options: Any) -> Any:
         return made(*args, **options)
 
     return __new__
 
 
-def _is_state(value, new):
+def _is_state(value: Any, new: Any) -> bool:
     """A value that the statement was not edited for: what the program made of it stays."""
     if isinstance(value, (property, staticmethod, classmethod, type)) or new is value:
         return False

@@ -4,13 +4,16 @@ import _abc
 import abc
 import ast
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup
 from . import edited, lookers
 
+if TYPE_CHECKING:
+    from .merging import Merger
 
-def follow(merger: Any, live: type, scope: tuple[str, ...]) -> None:
+
+def follow(merger: "Merger", live: type, scope: tuple[str, ...]) -> None:
     """Registers a class that was made again where its decorators now say so, and no more where they did."""
     if scope not in merger.change.classes:
         return
@@ -34,7 +37,7 @@ def follow(merger: Any, live: type, scope: tuple[str, ...]) -> None:
             merger.plan.afterwards += [base._abc_registry_clear, base._abc_caches_clear]
 
 
-def _bases(merger: Any, decorators: list[Any]) -> list[Any]:
+def _bases(merger: "Merger", decorators: list[Any]) -> list[Any]:
     registering = [one for one in decorators if isinstance(one, ast.Attribute) and one.attr == "register"]
     values = [lookup.dotted(merger.namespace, one.value) for one in registering]
     return [value for value in values if isinstance(value, abc.ABCMeta)]

@@ -1,23 +1,28 @@
 """Functions inside of what decorators made of them."""
 
 from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup
 
+if TYPE_CHECKING:
+    from ..live.messages import Edit
+    from .merging import Merger
 
-def takes_on(merger, old, new):
+
+def takes_on(merger: "Merger", old: Any, new: Any) -> bool:
     """Whether a live function is what the new one was before: no function of another module or of the standard library,
     which others hold too, and none that another definition made.
     """
     if old.__globals__ is merger.namespace.globals:
-        return old.__qualname__ == new.__qualname__
+        return bool(old.__qualname__ == new.__qualname__)
     if id(old.__globals__) in merger.moved_from:
-        return old.__qualname__ == new.__qualname__
+        return bool(old.__qualname__ == new.__qualname__)
     before, after = old.__code__, new.__code__
     return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
 
 
-def merge(merger, old, new, depth=4):
+def merge(merger: "Merger", old: Any, new: Any, depth: int = 4) -> None:
     """What decorators wrapped keeps its identity too: who holds a function of before has all of the new one."""
     if depth == 0 or old is new or type(old) is not type(new):
         return
@@ -42,7 +47,7 @@ def merge(merger, old, new, depth=4):
         merge(merger, inner, made, depth - 1)
 
 
-def merge_definition(merger, edit, new):
+def merge_definition(merger: "Merger", edit: "Edit", new: Any) -> None:
     """Where a wrapper does not show what it wraps, the definition's own function has all of the new one too."""
     code_change = merger.code_change(edit) if edit["what"] == "function" else None
     if code_change is None or len(code_change.live) != 1 or not _SEEN & set(edit["parts"]):
@@ -51,7 +56,7 @@ def merge_definition(merger, edit, new):
     if not isinstance(live, FunctionType) or any(live is one for _, one in merger.replaced):
         return
 
-    def is_made(value):
+    def is_made(value: Any) -> bool:
         return isinstance(value, FunctionType) and merger.is_new(value) and takes_on(merger, live, value)
 
     made = lookup.search(new, is_made)
@@ -63,7 +68,7 @@ def merge_definition(merger, edit, new):
 _SEEN = {"defaults", "parameters", "annotations"}
 
 
-def _cells(function):
+def _cells(function: FunctionType) -> list[Any]:
     found = []
     for cell in function.__closure__ or ():
         try:
