@@ -7,8 +7,12 @@ expression, by ``hotsplice attach``.
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def attach(directory=None):
+
+def attach(directory: str | None = None) -> None:
     """Loads the package beside this file, unless one is loaded, and listens. Calling it again does nothing.
 
     ``directory`` is the registry's folder, as for ``hotsplice.listen``. Raises what that raises.
@@ -18,7 +22,7 @@ def attach(directory=None):
 
     package = os.path.dirname(os.path.abspath(__file__))
     if "hotsplice" not in sys.modules:
-        spec = spec_from_file_location(
+        spec: Any = spec_from_file_location(
             "hotsplice", os.path.join(package, "__init__.py"), submodule_search_locations=[package]
         )
         module = module_from_spec(spec)

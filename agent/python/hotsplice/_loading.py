@@ -17,28 +17,38 @@ import builtins
 import os
 import sys
 
-_MODULE = type(sys)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing
+    from collections.abc import Iterator
+    from types import ModuleType
+    from types import ModuleType as _MODULE
+    from typing import Any
+else:
+    _MODULE = type(sys)
+
 _LIBRARY = os.path.dirname(os.__file__)
 _PATH = [_LIBRARY, os.path.join(_LIBRARY, "lib-dynload")]
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _NATIVE_IMPORTERS = (_frozen_importlib.BuiltinImporter, _frozen_importlib.FrozenImporter)
 
 # Modules of the standard library that were loaded for the engine alone, and what it has instead of others.
-_own = {}
-_stand_ins = {}
+_own: "dict[str, Any]" = {}
+_stand_ins: "dict[str, Any]" = {}
 # Those that others of them use although the program has them.
-_ALWAYS_OWN = {}
+_ALWAYS_OWN: "dict[str, Any]" = {}
 
 
-def engine():
+def engine() -> "ModuleType":
     """The engine's package, loaded if need be."""
     # Not while another thread loads something: what that begins with stays what it goes on with.
-    with _frozen_importlib._ModuleLockManager("hotsplice._engine"):
+    with _frozen_importlib._ModuleLockManager("hotsplice._engine"):  # type: ignore[attr-defined]
         _refresh()
-        return _engine_module("hotsplice._engine")
+        module: ModuleType = _engine_module("hotsplice._engine")
+        return module
 
 
-def share(name):
+def share(name: str) -> None:
     """Has the program import a module of the standard library whose state is to be the program's, too."""
     spec = None if name in sys.modules else _frozen_importlib_external.PathFinder.find_spec(name)
     if spec is not None and (spec.origin or "").startswith(_LIBRARY + os.sep):
@@ -46,7 +56,7 @@ def share(name):
         _refresh()
 
 
-def by_type(value, kinds):
+def by_type(value: "Any", kinds: "Any") -> bool:
     """What ``isinstance`` means in the engine: an object is what its type says.
 
     It is not asked: a proxy's ``__class__`` connects to something, raises outside of a request, or has side effects.
@@ -54,7 +64,14 @@ def by_type(value, kinds):
     return issubclass(type(value), kinds)
 
 
-def _import(name, globals=None, locals=None, fromlist=(), level=0, is_library=False):
+def _import(
+    name: str,
+    globals: "Any" = None,
+    locals: "Any" = None,
+    fromlist: "Any" = (),
+    level: int = 0,
+    is_library: bool = False,
+) -> "Any":
     """``__import__`` for the engine and for what is loaded for it."""
     if type(fromlist) is list:
         # C code imports like that, and looks into `sys.modules` afterwards.
@@ -81,12 +98,12 @@ def _import(name, globals=None, locals=None, fromlist=(), level=0, is_library=Fa
     return module
 
 
-def _module_for_library(name):
+def _module_for_library(name: str) -> "Any":
     """The same for what is loaded here: ``enum.global_enum`` looks for the module that it is used in."""
     return _library_module(name, _ALWAYS_OWN if name == "enum" else _own)
 
 
-def _library_module(name, own=_own):
+def _library_module(name: str, own: "dict[str, Any]" = _own) -> "Any":
     module = own.get(name) or (_shared(name) if own is _own else None)
     if module is not None and not getattr(module.__spec__, "_initializing", False):
         return module
@@ -95,7 +112,7 @@ def _library_module(name, own=_own):
     stand_in = {"typing": _Typing, "threading": _Threading}.get(name)
     if stand_in is not None:
         return _stand_ins.setdefault(name, stand_in(name))
-    with _frozen_importlib._ModuleLockManager("hotsplice._engine"):
+    with _frozen_importlib._ModuleLockManager("hotsplice._engine"):  # type: ignore[attr-defined]
         parent, _, tail = name.rpartition(".")
         outer = _library_module(parent) if parent else None
         module = own.get(name) or (_shared(name) or _own_sys.modules.get(name) if own is _own else None)
@@ -127,7 +144,7 @@ def _library_module(name, own=_own):
         return module
 
 
-def _library_spec(name, path):
+def _library_spec(name: str, path: "Any") -> "Any":
     for importer in _NATIVE_IMPORTERS:
         spec = importer.find_spec(name)
         if spec is not None:
@@ -135,7 +152,7 @@ def _library_spec(name, path):
     return _frozen_importlib_external.PathFinder.find_spec(name, path)
 
 
-def _shared(name):
+def _shared(name: str) -> "Any":
     """A module of the standard library that the program has imported; one of its own of that name is none."""
     module = sys.modules.get(name)
     if type(module) is not _MODULE:
@@ -149,15 +166,15 @@ def _shared(name):
         return None
     if getattr(members.get("__spec__"), "_initializing", False):
         # Another thread is importing it.
-        _frozen_importlib._lock_unlock_module(name)
+        _frozen_importlib._lock_unlock_module(name)  # type: ignore[attr-defined]
     return module
 
 
-def _engine_module(name):
+def _engine_module(name: str) -> "Any":
     module = sys.modules.get(name)
     if module is not None and not getattr(module.__spec__, "_initializing", False):
         return module
-    with _frozen_importlib._ModuleLockManager("hotsplice._engine"):
+    with _frozen_importlib._ModuleLockManager("hotsplice._engine"):  # type: ignore[attr-defined]
         module = sys.modules.get(name)
         if module is not None:
             return module
@@ -168,7 +185,7 @@ def _engine_module(name):
         file = os.path.join(place, "__init__.py") if is_package else place + ".py"
         if not os.path.exists(file):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        spec = _frozen_importlib_external.spec_from_file_location(
+        spec: Any = _frozen_importlib_external.spec_from_file_location(
             name, file, submodule_search_locations=[place] if is_package else None
         )
         module = _frozen_importlib.module_from_spec(spec)
@@ -186,7 +203,7 @@ def _engine_module(name):
         return module
 
 
-def _refresh():
+def _refresh() -> None:
     """What the program has imported since is used instead of the engine's own: its types are the program's."""
     for name, module in [*_own.items(), *_stand_ins.items()]:
         found = _shared(name)
@@ -201,31 +218,31 @@ def _refresh():
                         one.__dict__[key] = found
 
 
-class _Modules(dict):
+class _Modules(dict[str, "Any"]):
     """``sys.modules`` as modules see it that are loaded for the engine: with themselves in it."""
 
-    def __missing__(self, name):
+    def __missing__(self, name: str) -> "Any":
         return _own[name] if name in _own else sys.modules[name]
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return dict.__contains__(self, name) or name in _own or name in sys.modules
 
-    def get(self, name, default=None):
+    def get(self, name: str, default: "Any" = None) -> "Any":
         try:
             return self[name]
         except KeyError:
             return default
 
-    def copy(self):
+    def copy(self) -> "dict[str, Any]":
         return {**sys.modules, **_own, **dict(dict.items(self))}
 
-    def items(self):
+    def items(self) -> "Any":
         return self.copy().items()
 
-    def values(self):
+    def values(self) -> "Any":
         return self.copy().values()
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[str]":
         return iter(self.copy())
 
 
@@ -247,14 +264,14 @@ class _Typing(_MODULE):
         """The same."""
 
     @staticmethod
-    def cast(_kind, value):
+    def cast(_kind: "typing.Any", value: "typing.Any") -> "typing.Any":
         return value
 
     @staticmethod
-    def is_typeddict(_kind):
+    def is_typeddict(_kind: "typing.Any") -> bool:
         return False
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> "typing.Any":
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(builtins.__import__("typing"), name)
@@ -266,15 +283,15 @@ class _Threading(_MODULE):
     get_ident = staticmethod(_thread.get_ident)
 
     @staticmethod
-    def enumerate():
+    def enumerate() -> "list[ModuleType]":
         others = [ident for ident in sys._current_frames() if ident != _thread.get_ident()]
-        main = _MODULE("MainThread")
+        main: Any = _MODULE("MainThread")
         main.ident, main.name = others[0] if len(others) == 1 else None, "MainThread"
         return [main]
 
 
-def _own_view_of_sys():
-    view = _MODULE("sys")
+def _own_view_of_sys() -> "Any":
+    view: Any = _MODULE("sys")
     view.__dict__.update(sys.__dict__)
     view.modules = _Modules()
     return view
@@ -283,7 +300,9 @@ def _own_view_of_sys():
 _own_sys = _own_view_of_sys()
 
 
-def _import_in_library(name, globals=None, locals=None, fromlist=(), level=0):
+def _import_in_library(
+    name: str, globals: "Any" = None, locals: "Any" = None, fromlist: "Any" = (), level: int = 0
+) -> "Any":
     return _own_sys if name == "sys" and not level else _import(name, globals, locals, fromlist, level, True)
 
 

@@ -75,7 +75,8 @@ class _Sibling:
         self._item = item
 
     def listchain(self) -> list[pytest.Item | pytest.Collector]:
-        return self._item.listchain()[:-1]
+        chain: list[pytest.Item | pytest.Collector] = self._item.listchain()[:-1]
+        return chain
 
 
 class _Held(_holds.Hold):

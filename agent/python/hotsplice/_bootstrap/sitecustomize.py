@@ -6,19 +6,23 @@ Nothing here may harm the program: what fails is said in one line on standard er
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def _start():
+
+def _start() -> None:
     from _frozen_importlib import module_from_spec
     from _frozen_importlib_external import spec_from_file_location
 
     package = os.environ.get("HOTSPLICE_AGENT_DIR") or os.path.dirname(_here)
-    spec = spec_from_file_location("_hotsplice_attach", os.path.join(package, "_attach.py"))
+    spec: Any = spec_from_file_location("_hotsplice_attach", os.path.join(package, "_attach.py"))
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     module.attach()
 
 
-def _run_own():
+def _run_own() -> None:
     """The ``sitecustomize`` that Python would have found without us."""
     from _frozen_importlib import module_from_spec
     from _frozen_importlib_external import PathFinder
@@ -31,11 +35,11 @@ def _run_own():
     spec.loader.exec_module(module)
 
 
-def _is_here(entry):
+def _is_here(entry: str) -> bool:
     return os.path.abspath(entry) == _here
 
 
-def _drop_empty_entry():
+def _drop_empty_entry() -> None:
     """Whoever puts us in front of no PYTHONPATH at all may leave a separator, and behind it nothing: the current
     folder, which would come before the standard library."""
     if os.environ.get("PYTHONPATH") != _here + os.pathsep:

@@ -3,7 +3,10 @@
 import ast
 import builtins
 import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from . import frameworks
 from .errors import Stop
@@ -22,8 +25,17 @@ from .live import lookup, objects
 from .live.code import compile_excerpt, join
 from .merge import bindings, classes, instances, lambdas, layouts, lookers, merging, rebuilding, references, relocations
 
+if TYPE_CHECKING:
+    from .evaluate.sandbox import ClassNamespace
+    from .journal.file_change import FileChange
+    from .journal.plan import EditOutcome
+    from .journal.views import Prepared
+    from .live.lookup import Namespace
+    from .live.messages import Edit, Options
+    from .merge.merging import Merger
 
-def evaluate(transaction):
+
+def evaluate(transaction: "Prepared") -> None:
     """Runs the edits that need it, file by file and in the order of the text, and plans what they bind."""
     _leave_out_what_runs(transaction)
     observers.mark(transaction)
@@ -36,7 +48,9 @@ def evaluate(transaction):
         if outcome not in configured and _is_to_be_run(outcome, transaction.options)
     ]
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
-    shadows, patched_classes, writes = {}, {}, _writes(transaction, wanted)
+    shadows: dict[int, Shadow] = {}
+    patched_classes: dict[int, ClassNamespace] = {}
+    writes = _writes(transaction, wanted)
     in_classes = any(change.classes for change in transaction.files)
     if not (wanted or removed or in_classes):
         instances.follow(transaction, shadows)
@@ -58,7 +72,10 @@ def evaluate(transaction):
         containers.note(transaction)
         copies.make(transaction, list(shadows.values()), *containers.needed())
         containers.note_copies()
-    evaluated, replaced, superseded, layouts_wanted = [], [], [], layouts.Layouts()
+    evaluated: list[merging.Merger] = []
+    replaced: list[tuple[Any, Any]] = []
+    superseded: list[tuple[Any, Any]] = []
+    layouts_wanted = layouts.Layouts()
     stand_ins = registries.stand_ins() | {
         id(made): live for shadow in shadows.values() for made, live in ((shadow.module, shadow.namespace.module),)
     }
@@ -68,7 +85,7 @@ def evaluate(transaction):
     stand_ins |= {id(shadow.globals): shadow.namespace.globals for shadow in shadows.values()}
     pending = _in_import_order([(change, namespace) for change in transaction.files for namespace in change.namespaces])
 
-    def evaluate_next(wanted=None):
+    def evaluate_next(wanted: ModuleType | None = None) -> None:
         """Runs the edits of one file; those of a file that it imports names from come first."""
         for position, (change, namespace) in enumerate(pending):
             if wanted is None or namespace.module is wanted:
@@ -133,29 +150,29 @@ def evaluate(transaction):
         return
 
 
-def _discard_classes(shadow, wanted):
+def _discard_classes(shadow: Shadow, wanted: "list[tuple[FileChange, EditOutcome]]") -> None:
     """Bases do not list classes of a patch that does not go live."""
     for _, outcome in wanted:
         name = outcome.edit["definition"]
-        made = shadow.globals.get(name) if outcome.edit["what"] == "class" else None
+        made: Any = shadow.globals.get(name) if outcome.edit["what"] == "class" else None
         is_made = objects.is_class(made) and made is not shadow.before.get(name)
         if is_made and (objects.module_of(made), made.__qualname__) == (shadow.namespace.name, name):
             classes.discard(made)
 
 
-def _writes(transaction, wanted):
+def _writes(transaction: "Prepared", wanted: "list[tuple[FileChange, EditOutcome]]") -> Writes:
     are_read = any(_may_read(outcome.edit, change.namespaces) for change, outcome in wanted)
     return Writes(are_read, bool(transaction.options.get("dry_run")))
 
 
-def _leave_out_what_runs(transaction):
+def _leave_out_what_runs(transaction: "Prepared") -> None:
     """A script's `main()` at the end calls what is edited, mostly: while it runs there is nothing to say about it."""
     for change in transaction.files:
         others = [outcome for outcome in change.outcomes if not _is_running_as_before(outcome)]
         change.outcomes = others or change.outcomes
 
 
-def _is_running_as_before(outcome):
+def _is_running_as_before(outcome: "EditOutcome") -> bool:
     edit = outcome.edit
     if edit["change"] != "derived" or not edit.get("offered") or not edit["old_line"]:
         return False
@@ -164,16 +181,21 @@ def _is_running_as_before(outcome):
     return _is_running(outcome) or (frame is not None and not edit["scope"] and frame.f_lineno < edit["old_line"])
 
 
-def _in_import_order(pending):
+def _in_import_order(pending: "list[tuple[FileChange, Namespace]]") -> "list[tuple[FileChange, Namespace]]":
     """Modules that others got names from come first, as far as the live namespaces tell."""
     by_name = {namespace.name: (change, namespace) for change, namespace in pending}
-    ordered = {}
+    ordered: dict[int, tuple[FileChange, Namespace]] = {}
     for item in pending:
         _after_sources(item, by_name, ordered, set())
     return list(ordered.values())
 
 
-def _after_sources(item, by_name, ordered, visited):
+def _after_sources(
+    item: "tuple[FileChange, Namespace]",
+    by_name: "dict[str | None, tuple[FileChange, Namespace]]",
+    ordered: "dict[int, tuple[FileChange, Namespace]]",
+    visited: set[int],
+) -> None:
     namespace = item[1]
     if id(namespace) in ordered or id(namespace) in visited:
         return
@@ -185,7 +207,7 @@ def _after_sources(item, by_name, ordered, visited):
     ordered[id(namespace)] = item
 
 
-def _configure_again(transaction):
+def _configure_again(transaction: "Prepared") -> "list[EditOutcome]":
     """Statements that configure something from a value that is another one now run again, after the commit."""
     found = []
     for change in transaction.files:
@@ -203,7 +225,7 @@ def _configure_again(transaction):
     return found
 
 
-def _carry_out(transaction, action):
+def _carry_out(transaction: "Prepared", action: Callable[..., Any]) -> None:
     try:
         action()
     except Exception as error:
@@ -211,7 +233,7 @@ def _carry_out(transaction, action):
         transaction.say_afterwards("HS0602", message)
 
 
-def _run_edits(merger, options, done, containers):
+def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", containers: Containers) -> None:
     foresight = Foresight(merger.shadow.globals) if options.get("dry_run") else None
     for outcome in merger.change.outcomes:
         # What registers anew may change what it was computed from.
@@ -240,7 +262,7 @@ def _run_edits(merger, options, done, containers):
 
 
 @contextmanager
-def _undisturbed(merger, outcome, containers):
+def _undisturbed(merger: "Merger", outcome: "EditOutcome", containers: Containers) -> Iterator[None]:
     """What takes its time and looks at nothing of the patch runs while the program sees nothing of that either."""
     edit = outcome.edit
     if edit["what"] != "assignment" or not is_quiet(edit, [merger.namespace]):
@@ -253,7 +275,7 @@ def _undisturbed(merger, outcome, containers):
             yield
 
 
-def _is_to_be_run(outcome, options):
+def _is_to_be_run(outcome: "EditOutcome", options: "Options") -> bool:
     edit = outcome.edit
     if edit["change"] == "removed":
         return False
@@ -283,7 +305,7 @@ def _is_to_be_run(outcome, options):
     return edit.get("run") is not None and outcome.code != "HS0413"
 
 
-def _may_run_code(edit):
+def _may_run_code(edit: "Edit") -> bool:
     """Whether running an edit may run code that the patch changes."""
     try:
         return edit["what"] != "assignment" or changed_values.calls(ast.parse(join(edit["run"])))
@@ -291,7 +313,7 @@ def _may_run_code(edit):
         return False
 
 
-def _may_read(edit, namespaces):
+def _may_read(edit: "Edit", namespaces: "list[Namespace]") -> bool:
     """Whether running an edit may read what other statements of the patch change, by itself or by what it calls."""
     is_plain = edit["what"] in ("assignment", "function") and not edit.get("changed_reads")
     try:
@@ -302,7 +324,7 @@ def _may_read(edit, namespaces):
     return may and not (is_plain and is_quiet(edit, namespaces))
 
 
-def _is_running(outcome):
+def _is_running(outcome: "EditOutcome") -> bool:
     """Whether a module's statement is the one that is being executed: a script's main loop."""
     frame = lookup.running_module(outcome.path)
     edit = outcome.edit
@@ -312,10 +334,10 @@ def _is_running(outcome):
 class _Imports:
     """`__import__` for modules that are patched together: what one imports from another is evaluated first."""
 
-    def __init__(self, shadows, evaluate):
+    def __init__(self, shadows: Any, evaluate: Callable[[ModuleType | None], None]) -> None:
         self._by_module = {id(one.namespace.module): one for one in shadows if one.namespace.module is not None}
         self._by_name = {one.namespace.name: one for one in shadows}
-        self._evaluate = evaluate
+        self._evaluate: Any = evaluate
         seen = {**builtins.__dict__, "__import__": self}
         for shadow in shadows:
             for name, value in list(shadow.globals.items()):
@@ -325,7 +347,7 @@ class _Imports:
         for shadow in shadows:
             shadow.globals["__builtins__"] = seen
 
-    def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):
+    def __call__(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         module = builtins.__import__(name, globals, locals, fromlist, level)
         for wanted in (f"{module.__name__}.{name}" for name in fromlist or ()) if self._by_name else ():
             if wanted in self._by_name:
@@ -336,6 +358,6 @@ class _Imports:
         self._evaluate(module)
         return other.module
 
-    def forget(self):
+    def forget(self) -> None:
         """Imports as everybody's from now on. What it knew would be a cycle that keeps all that a patch has made."""
         self._by_module, self._by_name, self._evaluate = {}, {}, None

@@ -2,7 +2,10 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from time import monotonic
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from .._loaded import Remembered
 from .after import events, running
@@ -11,6 +14,9 @@ from .live import cells, importing, lookup
 from .live.files import known, live_file, version
 from .native import native
 from .transaction import Transaction
+
+if TYPE_CHECKING:
+    from .live.lookup import Namespace
 
 # Seconds after which a prepared transaction that nobody commits is dropped.
 _ABANDONED_AFTER = 60
@@ -27,7 +33,7 @@ _last_transaction = 0
 _current = None
 
 
-def handle(method, params):
+def handle(method: str, params: dict[str, Any]) -> dict[str, Any]:
     """Serves one request; raises ``EngineError`` for what can't be served."""
     serve = _METHODS.get(method)
     if serve is None:
@@ -39,8 +45,8 @@ def handle(method, params):
 _INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3")
 
 
-def files(_params):
-    found = {}
+def files(_params: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, list[str]] = {}
     for path, module in lookup.loaded_modules():
         name = str(lookup.members_of(module).get("__name__"))
         if name.partition(".")[0] == "hotsplice":
@@ -50,7 +56,7 @@ def files(_params):
     for path, name in lookup.executed_elsewhere(found):
         found.setdefault(path, []).append(name)
     of_cells = {cell.path: cell for cell in cells.all_of_them()}
-    loaded = [
+    loaded: list[dict[str, Any]] = [
         {"path": path, "modules": modules, "version": version(path)}
         for path, modules in found.items()
         if path not in of_cells
@@ -74,14 +80,14 @@ def files(_params):
     return {"files": loaded}
 
 
-def _loaded(path):
+def _loaded(path: str) -> "list[Namespace]":
     namespaces = lookup.namespaces(path)
     if not namespaces:
         raise EngineError("HS0010", f"this process has not loaded {path}")
     return namespaces
 
 
-def baseline(params):
+def baseline(params: dict[str, Any]) -> dict[str, Any]:
     path = params["path"]
     namespaces = _loaded(path)
     file = live_file(path)
@@ -96,7 +102,7 @@ def baseline(params):
     }
 
 
-def prepare(params):
+def prepare(params: dict[str, Any]) -> dict[str, Any]:
     global _last_transaction, _current
     _last_transaction += 1
     importing.wait(params["patch"]["files"])
@@ -115,7 +121,7 @@ def prepare(params):
         _current = None
 
 
-def _answer(transaction):
+def _answer(transaction: Transaction) -> dict[str, Any]:
     users = transaction.users() if transaction.is_live else []
     return {
         "transaction": transaction.number,
@@ -128,7 +134,7 @@ def _answer(transaction):
     }
 
 
-def abandon():
+def abandon() -> dict[str, Any]:
     """Called on another thread when the one that makes a patch is stuck in the program's code and never comes back.
 
     What that was to undo, or to do after the commit, is done here.
@@ -144,21 +150,21 @@ def abandon():
     return _answer(transaction)
 
 
-def _forget_abandoned():
+def _forget_abandoned() -> None:
     """A client that went away does not commit any more."""
     for number, (_, prepared) in list(_transactions.items()):
         if monotonic() - prepared > _ABANDONED_AFTER:
             del _transactions[number]
 
 
-def _take(params):
+def _take(params: dict[str, Any]) -> Transaction:
     transaction, _ = _transactions.pop(params["transaction"], (None, None))
     if transaction is None:
         raise EngineError("HS0012", f"transaction {params['transaction']} is not prepared in this process")
     return transaction
 
 
-def commit(params):
+def commit(params: dict[str, Any]) -> dict[str, Any]:
     global _current
     transaction = _current = _take(params)
     try:
@@ -168,12 +174,12 @@ def commit(params):
         _current = None
 
 
-def abort(params):
+def abort(params: dict[str, Any]) -> dict[str, Any]:
     _take(params).abort()
     return {}
 
 
-def refused(params):
+def refused(params: dict[str, Any]) -> dict[str, Any]:
     """What was refused for whatever reason, also one that no process was asked for: a text that does not parse."""
     native.limit_time(_LOGGING_LIMIT)
     try:
@@ -185,7 +191,7 @@ def refused(params):
     return {}
 
 
-def history(params):
+def history(params: dict[str, Any]) -> dict[str, Any]:
     path = params["path"]
     _loaded(path)
     return {
@@ -203,7 +209,7 @@ def history(params):
     }
 
 
-def status(_params):
+def status(_params: dict[str, Any]) -> dict[str, Any]:
     patched = [
         {"path": file.path, "definition": definition, **details}
         for file in known()
@@ -212,13 +218,13 @@ def status(_params):
     return {"patched": patched, "running": running.still_running(), "guarded": native.guarded_patterns()}
 
 
-def output(params):
+def output(params: dict[str, Any]) -> dict[str, Any]:
     from .. import _output
 
     return _output.since_patch([file.path for file in known()], bool(params.get("all")))
 
 
-def guard(params):
+def guard(params: dict[str, Any]) -> dict[str, Any]:
     from .. import _guarding
 
     if params.get("hold_for") is not None:
@@ -240,7 +246,7 @@ def guard(params):
     }
 
 
-def _full_name(function):
+def _full_name(function: Any) -> str:
     module = function.__globals__.get("__name__")
     if module == "__main__":
         path = function.__globals__.get("__file__")
@@ -248,10 +254,11 @@ def _full_name(function):
     return f"{module}.{function.__code__.co_qualname}"
 
 
-def _running_calls(functions):
+def _running_calls(functions: Iterable[Any]) -> set[str]:
     """Those of the functions that a thread is in, and whose calls are guarded from their beginning only."""
     names = {function.__code__: _full_name(function) for function in functions if native.goes_through_guard(function)}
     found = set()
+    frame: FrameType | None
     for frame in native.current_frames().values():
         while frame is not None:
             if frame.f_code in names:
@@ -260,12 +267,12 @@ def _running_calls(functions):
     return found
 
 
-def holds(_params):
+def holds(_params: dict[str, Any]) -> dict[str, Any]:
     loaded = sys.modules.get("hotsplice._holds")
     return {"holds": [] if loaded is None else loaded.held()}
 
 
-def answer_hold(params):
+def answer_hold(params: dict[str, Any]) -> dict[str, Any]:
     from .. import _holds
 
     native.limit_time(params.get("time_limit_ms") or _RETURN_LIMIT)
@@ -286,7 +293,7 @@ def answer_hold(params):
     return {}
 
 
-def debug_hold(params):
+def debug_hold(params: dict[str, Any]) -> dict[str, Any]:
     from .. import _debugging, _holds
 
     native.limit_time(_DEBUG_LIMIT)
@@ -301,7 +308,7 @@ def debug_hold(params):
         native.limit_time(0)
 
 
-def restart_frame(params):
+def restart_frame(params: dict[str, Any]) -> dict[str, Any]:
     from .after import restarting
 
     return restarting.restart(params)

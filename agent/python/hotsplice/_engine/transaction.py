@@ -4,9 +4,12 @@ import linecache
 import re
 import sys
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from io import StringIO
 from time import perf_counter_ns, sleep, time
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from .. import _loading
 from . import evaluation, frameworks
@@ -21,20 +24,27 @@ from .live.files import live_file
 from .merge import caches, classes, functions, hashes, moves
 from .native import native
 
+if TYPE_CHECKING:
+    from .after.calls import Call
+    from .journal.plan import EditOutcome
+    from .live.files import LiveFile
+    from .live.lookup import Namespace
+    from .live.messages import Edit, Patch, Rewriter, Verdict
+
 # How often the world of a patch is worked out anew because calls went on meanwhile.
 _ATTEMPTS = 10
 
 _FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^)]*\))", re.MULTILINE)
 
 
-def _is_on_disk(path, text):
+def _is_on_disk(path: str, text: str) -> bool:
     try:
-        return native.read_file(path)[0] == text.encode()
+        return bool(native.read_file(path)[0] == text.encode())
     except (OSError, UnicodeError):
         return False
 
 
-def _has_late_future(text, filename):
+def _has_late_future(text: str, filename: str) -> bool:
     """Whether an import from ``__future__`` may stand where it can't; a whole text takes long to compile."""
     found = list(_FUTURE.finditer(text)) if "__future__" in text else []
     try:
@@ -44,13 +54,13 @@ def _has_late_future(text, filename):
     return False
 
 
-def _shown_name(edit):
+def _shown_name(edit: "Edit") -> str:
     """What users call it: a statement by the first name that it binds, where it binds one."""
     is_bare = edit["what"] not in ("function", "class") and edit["binds"] and not edit["scope"]
     return edit["binds"][0] if is_bare else edit["definition"]
 
 
-def _is_patched(edit, verdict):
+def _is_patched(edit: "Edit", verdict: str | None) -> bool:
     """Whether something of it is live that was not: of a definition its code, of a statement what the text says."""
     if edit["what"] in ("function", "class"):
         return not (edit.get("offered") and verdict == "caveat")
@@ -58,43 +68,45 @@ def _is_patched(edit, verdict):
 
 
 class Transaction:
-    def __init__(self, number, patch):
+    def __init__(self, number: int, patch: "Patch") -> None:
         self.number = number
         self.label = patch.get("label", "")
         self.options = patch.get("options") or {}
         self.plan = Plan()
         self.files = [FileChange(message) for message in patch["files"]]
-        self.timings = {}
+        self.timings: dict[str, int] = {}
         self.ready = False
         # From the commit on: nothing may refuse it any more.
         self.is_live = False
         # What undoes what was done while evaluating; each may be called more than once.
-        self.undoing = []
+        self.undoing: list[Callable[..., Any]] = []
         # Code of lambdas that get new code.
-        self.retired_lambdas = []
+        self.retired_lambdas: list[CodeType] = []
         # What is still to be done after the commit.
-        self._following = deque()
+        self._following: deque[Callable[[], Any]] = deque()
         # The step of those that is being done.
-        self._step = None
+        self._step: Any = None
         # Calls that run what the patch retires.
-        self.old_calls = []
+        self.old_calls: list[Call] = []
+        # Where those that have not moved stand: id of their code → offsets. Given by `world_plan`.
+        self.calls_stand_at: dict[int, set[int]]
         # Verdicts that came up after the commit.
-        self.afterwards = []
+        self.afterwards: list[Verdict] = []
         self._started = perf_counter_ns()
 
-    def _lap(self, stage):
+    def _lap(self, stage: str) -> None:
         now = perf_counter_ns()
         self.timings[stage] = self.timings.get(stage, 0) + (now - self._started) // 1000
         self._started = now
 
-    def outcomes(self):
+    def outcomes(self) -> "list[EditOutcome]":
         found = [outcome for file in self.files for outcome in file.outcomes]
         return found + [file.whole for file in self.files if file.whole.verdict is not None]
 
-    def verdicts(self):
+    def verdicts(self) -> "list[Verdict]":
         return [outcome.as_message() for outcome in self.outcomes()] + self.afterwards
 
-    def prepare(self):
+    def prepare(self) -> Any:
         """Compiles, resolves and evaluates. Afterwards ``ready`` says whether the patch may be committed."""
         try:
             if self._baselines_fit():
@@ -114,10 +126,10 @@ class Transaction:
             self._refuse_all("HS0104", f"evaluating the patch took longer than {self._time_limit() / 1000:g} s")
         self._end_prepare()
 
-    def _is_refused(self):
+    def _is_refused(self) -> bool:
         return any(outcome.verdict == "refused" for outcome in self.outcomes())
 
-    def _end_prepare(self):
+    def _end_prepare(self) -> None:
         if not self.options.get("dry_run") and not self._is_refused():
             try:
                 hooks.ask(self)
@@ -130,20 +142,20 @@ class Transaction:
                     outcome.refused("HS0105", "held back because another edit of the same patch was refused")
         self.ready = not refused
 
-    def _time_limit(self):
+    def _time_limit(self) -> int:
         """In milliseconds."""
         return self.options.get("time_limit_ms", 10_000)
 
-    def roll_back(self):
+    def roll_back(self) -> None:
         """Has everything hold what it did before the patch."""
         while self.undoing:
             self.undoing.pop(0)()
 
-    def _refuse_all(self, code, message):
+    def _refuse_all(self, code: str, message: str) -> None:
         for outcome in self.outcomes():
             outcome.refused(code, message)
 
-    def _baselines_fit(self):
+    def _baselines_fit(self) -> bool:
         fit = True
         for change in self.files:
             for namespace in change.namespaces:
@@ -160,9 +172,9 @@ class Transaction:
                     outcome.refused("HS0203", "the live text was changed while the patch was made; try again")
         return fit
 
-    def _resolve(self):
+    def _resolve(self) -> None:
         for change in self.files:
-            compiled = {}
+            compiled: dict[str, CodeType] = {}
             for namespace in change.namespaces:
                 filename = namespace.filename
                 if change.units and filename not in compiled:
@@ -176,7 +188,7 @@ class Transaction:
                     self._lap("compile")
                 if not self._is_accepted(change, namespace):
                     return
-                resolved = functions.resolve(change, namespace, compiled.get(filename)) if change.units else []
+                resolved = functions.resolve(change, namespace, compiled[filename]) if change.units else []
                 change.code_changes[id(namespace)] = resolved
                 functions.plan(resolved, change, self.plan)
                 for name in moves.plan_moves(change, namespace, self.plan):
@@ -186,7 +198,7 @@ class Transaction:
                 functions.plan_running_module(change, namespace, self.plan)
                 self._lap("resolve")
 
-    def _is_accepted(self, change, namespace):
+    def _is_accepted(self, change: FileChange, namespace: "Namespace") -> bool:
         """Whether a fresh process would compile the text: also what is not run, and what only fails as a whole."""
         rewriter = frameworks.rewriter(namespace.module)
         edits = [o for o in change.outcomes if o.edit.get("run") and o.edit["change"] != "derived"]
@@ -199,11 +211,17 @@ class Transaction:
                 return False
         # `global` comes before the first use of its name, wherever that is; imports from `__future__` come first.
         is_suspect = any("global" in join(outcome.edit["run"]) for outcome in statements)
-        is_suspect = is_suspect or (edits and _has_late_future(change.text, namespace.filename))
+        is_suspect = is_suspect or (bool(edits) and _has_late_future(change.text, namespace.filename))
         return not is_suspect or self._compiles(change.first_outcome, compile_text, change.text, namespace, rewriter)
 
     @staticmethod
-    def _compiles(outcome, compiled, text, namespace, rewriter):
+    def _compiles(
+        outcome: "EditOutcome",
+        compiled: Callable[..., CodeType],
+        text: Any,
+        namespace: "Namespace",
+        rewriter: "Rewriter | None",
+    ) -> bool:
         try:
             compiled(text, namespace.filename, rewriter)
         except Refusal as refusal:
@@ -211,7 +229,7 @@ class Transaction:
             return False
         return True
 
-    def commit(self):
+    def commit(self) -> None:
         """Makes the patch live; if that fails, nothing of it stays."""
         try:
             self._commit()
@@ -220,7 +238,7 @@ class Transaction:
                 self.abort()
             raise
 
-    def _commit(self):
+    def _commit(self) -> None:
         """Swaps the pointers; runs no Python code of the program's until that is done."""
         self._started = perf_counter_ns()
         for change in self.files:
@@ -288,7 +306,7 @@ class Transaction:
         self._follow_up()
         self._lap("after")
 
-    def _retired(self):
+    def _retired(self) -> Any:
         """The code that goes, and what of ours holds it: what else does may be a function that nobody has found."""
         changes = [item for change in self.files for items in change.code_changes.values() for item in items]
         known = [*changes, *(change.retired for change in self.files), *(change.code_changes for change in self.files)]
@@ -296,7 +314,7 @@ class Transaction:
         pairs = [pair for change in changes for pair in change.replaced]
         return native.Retired(pairs, known) if pairs else None
 
-    def _follow_up(self):
+    def _follow_up(self) -> None:
         """Carries out what follows the commit; a failure is reported beside the verdicts, for the patch is live."""
         native.limit_time(self._time_limit())
         while self._following:
@@ -312,19 +330,19 @@ class Transaction:
         self._step = None
         native.limit_time(0)
 
-    def follow_up_without_stuck(self):
+    def follow_up_without_stuck(self) -> None:
         """Carries on, on another thread, behind the step that never ends."""
         if self._step is not None:
             self._say_stopped()
         self._follow_up()
 
-    def _say_stopped(self):
+    def _say_stopped(self) -> None:
         seconds = self._time_limit() / 1000
         self.say_afterwards(
             "HS0603", f"the patch is live, but something that follows it took longer than {seconds:g} s and was stopped"
         )
 
-    def say_afterwards(self, code, message):
+    def say_afterwards(self, code: str, message: str) -> None:
         self.afterwards.append(
             {
                 "path": self.files[0].path,
@@ -338,7 +356,7 @@ class Transaction:
             }
         )
 
-    def _note_versions(self, file, change):
+    def _note_versions(self, file: "LiveFile", change: FileChange) -> None:
         now = time()
         for outcome in change.outcomes:
             edit = outcome.edit
@@ -367,9 +385,11 @@ class Transaction:
                     first_run.watch(code, file.path, name, file.patched[name])
         change.code_changes.clear()
 
-    def _report_old_calls(self, change):
+    def _report_old_calls(self, change: FileChange) -> None:
         """Each definition whose former code is still run, with where."""
-        by_edit, by_code, others = {}, {}, []
+        by_edit: dict[int, tuple[EditOutcome, list[Call]]] = {}
+        by_code: dict[int, list[Call]] = {}
+        others: list[Call] = []
         for call in self.old_calls:
             by_code.setdefault(id(call.code), []).append(call)
         for calls in by_code.values():
@@ -387,11 +407,11 @@ class Transaction:
             for call in calls:
                 running.note_reason(call)
         for outcome, inside in by_edit.values():
-            for code, message in reports.of_calls(inside):
-                outcome.note("applied", code, message)
+            for number, message in reports.of_calls(inside):
+                outcome.note("applied", number, message)
         self.old_calls = others
 
-    def _prepare_world(self):
+    def _prepare_world(self) -> "tuple[Any, list[tuple[EditOutcome, str, str]]]":
         """What calls in retired code go on seeing, and what can't be kept for them: (outcome, code, words) each."""
         world = world_plan.plan(self)
         problems = []
@@ -403,7 +423,7 @@ class Transaction:
             world.problems.clear()
         return world, problems
 
-    def _show_text(self, change):
+    def _show_text(self, change: FileChange) -> None:
         """Tracebacks, debuggers and ``inspect`` read the live text, also where the file on disk says otherwise."""
         if cells.is_redefinition(change.path):
             # The cell that it goes to has its own text.
@@ -417,9 +437,9 @@ class Transaction:
         for filename in {change.path, *(namespace.filename for namespace in change.namespaces)}:
             linecache.cache[filename] = (len(change.text), None, lines, filename)
 
-    def users(self):
+    def users(self) -> list[str]:
         """Other files of the project whose modules name what runs edited code when it is called."""
-        wanted = set()
+        wanted: set[int] = set()
         for change in self.files:
             for namespace in change.namespaces if change.running else ():
                 heads = {name.partition(".")[0] for name in change.running}
@@ -432,7 +452,8 @@ class Transaction:
             return []
         own = {change.path for change in self.files}
         loaded = lookup.project_modules()
-        found, count = {}, -1
+        found: dict[str, ModuleType] = {}
+        count = -1
         # Whose functions use it is used by others in turn.
         while count != len(found):
             count = len(found)
@@ -446,7 +467,7 @@ class Transaction:
                     wanted.add(id(module))
         return list(found)
 
-    def abort(self):
+    def abort(self) -> None:
         self.roll_back()
         made, self.plan = self.plan.discarded, Plan()
         for one in made:

@@ -99,7 +99,7 @@ def _bound(value: Any, place: Attribute, instance: Any, owner: type | None) -> A
 
 
 def _inherited(place: Attribute, kind: type) -> Any:
-    classes = type.__dict__["__mro__"].__get__(kind)
+    classes = objects.order(kind)
     following = classes[classes.index(place.owner) + 1 :] if place.owner in classes else ()
     for base in following:
         if place.name in base.__dict__:
@@ -125,7 +125,7 @@ def take_attributes(module: ModuleType, formers: dict[str, tuple[Any, bool]]) ->
             ModuleType.__setattr__(module, "__class__", type(module).__base__)
 
 
-def _module_class(base: type, entries: list[tuple[dict[str, tuple[Any, bool]], IsRetired]]) -> type:
+def _module_class(base: Any, entries: list[tuple[dict[str, tuple[Any, bool]], IsRetired]]) -> type:
     def __getattribute__(self: ModuleType, name: str) -> Any:
         # A call goes on with what it began with: the patches that it has outlived, the oldest first.
         for formers, is_retired in entries:

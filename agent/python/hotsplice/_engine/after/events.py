@@ -4,9 +4,12 @@ Nothing is imported for it, no handler is added, and where the program has none 
 """
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..native import native
+
+if TYPE_CHECKING:
+    from ..live.messages import Verdict
 
 # Held back because something else was refused, which is reported itself.
 _HELD_BACK = "HS0105"
@@ -14,19 +17,19 @@ _HELD_BACK = "HS0105"
 _MOST = 10
 
 
-def log_live(label: str, verdicts: list[dict[str, Any]]) -> None:
+def log_live(label: str, verdicts: "list[Verdict]") -> None:
     """The patch is live: one record for it, and one for whatever is not as in a fresh process."""
     if "logging" in sys.modules:
         native.run_program(lambda: _log(label, verdicts, True))
 
 
-def log_refused(label: str, verdicts: list[dict[str, Any]]) -> None:
+def log_refused(label: str, verdicts: "list[Verdict]") -> None:
     """A record for each reason."""
     if "logging" in sys.modules:
         native.run_program(lambda: _log(label, verdicts, False))
 
 
-def _log(label: str, verdicts: list[dict[str, Any]], is_live: bool) -> None:
+def _log(label: str, verdicts: "list[Verdict]", is_live: bool) -> None:
     make = getattr(sys.modules.get("logging"), "getLogger", None)
     if make is None:
         return
@@ -55,7 +58,7 @@ def _log(label: str, verdicts: list[dict[str, Any]], is_live: bool) -> None:
         )
 
 
-def _names(verdicts: list[dict[str, Any]]) -> str:
+def _names(verdicts: "list[Verdict]") -> str:
     by_file: dict[str, list[str]] = {}
     for verdict in verdicts[:_MOST]:
         by_file.setdefault(verdict["path"], []).append(verdict["definition"])

@@ -15,13 +15,13 @@ from ..native import native
 # PEP 669 leaves 3 and 4 to whoever comes first, and a program may count on one; nobody is known to use 5.
 _FREE_TOOLS = (5, 4, 3)
 
-_tool = None
+_tool: Any = None
 # id of a code object → (weak reference, path, definition, details of its version). Weak, for references are counted to
 # tell who runs a code.
-_watched = {}
+_watched: dict[int, tuple[Any, str, str, dict[str, Any]]] = {}
 
 
-def watch(code, path, definition, details):
+def watch(code: CodeType, path: str, definition: str, details: dict[str, Any]) -> None:
     """``details["ran"]`` is false now and true once the code is entered; left alone where that can't be observed."""
     if not _prepare():
         return
@@ -37,13 +37,13 @@ def watch(code, path, definition, details):
     details["ran"] = False
 
 
-def _prepare():
+def _prepare() -> bool:
     global _tool
     monitoring = getattr(sys, "monitoring", None)
     if monitoring is None:
         return False
     if _tool is not None:
-        return monitoring.get_tool(_tool) == "hotsplice"
+        return bool(monitoring.get_tool(_tool) == "hotsplice")
     for number in _FREE_TOOLS:
         if monitoring.get_tool(number) is None:
             monitoring.use_tool_id(number, "hotsplice")
@@ -53,7 +53,7 @@ def _prepare():
     return False
 
 
-def _entered(code, _offset):
+def _entered(code: CodeType, _offset: int) -> Any:
     """Called in the program's own thread, once."""
     found = _watched.pop(id(code), None)
     if found is not None and found[0]() is code:
@@ -63,7 +63,7 @@ def _entered(code, _offset):
     return sys.monitoring.DISABLE
 
 
-def watch_lines(code, arrive):
+def watch_lines(code: CodeType, arrive: Callable[..., Any]) -> bool:
     """Has ``arrive`` called before each line of a code is executed; answers whether that is possible."""
     if not _prepare():
         return False

@@ -41,7 +41,11 @@ class Formers:
         elif kind is property:
             accessors = (value.fget, value.fset, value.fdel)
             inners = [accessor and self.of(accessor, depth + 1) for accessor in accessors]
-            made = value if all(a is b for a, b in zip(accessors, inners)) else property(*inners, value.__doc__)
+            made = (
+                value
+                if all(a is b for a, b in zip(accessors, inners))
+                else property(inners[0], inners[1], inners[2], value.__doc__)
+            )
         elif kind is functools.partial:
             inner = self.of(value.func, depth + 1)
             made = value if inner is value.func else functools.partial(inner, *value.args, **value.keywords)

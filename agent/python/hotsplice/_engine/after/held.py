@@ -95,6 +95,7 @@ def problems(
 def _frames(codes: list[CodeType]) -> dict[int, list[FrameType]]:
     wanted = {id(code) for code in codes}
     found: dict[int, list[FrameType]] = {}
+    frame: FrameType | None
     for frame in native.current_frames().values():
         while frame is not None:
             if id(frame.f_code) in wanted:

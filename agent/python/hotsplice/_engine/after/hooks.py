@@ -2,14 +2,20 @@
 then all that update. Of those a failure is only reported."""
 
 import traceback
+from collections.abc import Iterable
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from ... import _hooks
 from ..live import lookup
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.views import Prepared
 
-def _patch(transaction):
+
+def _patch(transaction: "Prepared") -> SimpleNamespace:
     """What a hook is given."""
     return SimpleNamespace(
         label=transaction.label,
@@ -20,27 +26,27 @@ def _patch(transaction):
     )
 
 
-def ask(transaction):
+def ask(transaction: "Prepared") -> None:
     """Calls what is to be called before; the first that raises refuses the patch."""
     for hook in _hooks.before_patches:
         patch = _patch(transaction)
         try:
-            native.run_program(lambda hook=hook, patch=patch: hook(patch))
+            native.run_program(lambda hook=hook, patch=patch: hook(patch))  # type: ignore[misc]
         except Exception as error:
             text = _last_line(error)
             transaction.files[0].first_outcome.refused("HS0680", f"{_name(hook)} held the patch back: {text}")
             return
 
 
-def _name(hook):
+def _name(hook: Any) -> str:
     return getattr(hook, "__qualname__", repr(hook))
 
 
-def _last_line(error):
+def _last_line(error: BaseException) -> str:
     return "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
 
 
-def of(transaction):
+def of(transaction: "Prepared") -> "list[tuple[Any, SimpleNamespace, FileChange]]":
     """The program's hooks that a patch calls, each with what it is given and the file that it stands for."""
     patch = _patch(transaction)
     found = [(hook, patch, transaction.files[0]) for hook in (*_hooks.clearing, *_hooks.updating)]
@@ -56,7 +62,7 @@ def of(transaction):
     return found
 
 
-def _patched_classes(change):
+def _patched_classes(change: "FileChange") -> Iterable[tuple[str, ...]]:
     scopes = [tuple(edit["scope"]) for edit in change.edits if edit["scope"] and "<locals>" not in edit["scope"]]
     scopes += [
         (*edit["scope"], edit["definition"].rpartition(".")[2]) for edit in change.edits if edit["what"] == "class"
@@ -64,7 +70,7 @@ def _patched_classes(change):
     return dict.fromkeys(scopes)
 
 
-def call(transaction, hook, patch, change):
+def call(transaction: "Prepared", hook: Any, patch: Any, change: "FileChange") -> None:
     """Calls a hook; one that fails is reported beside the verdicts."""
     try:
         native.run_program(lambda: hook(patch))

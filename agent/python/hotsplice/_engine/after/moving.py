@@ -9,7 +9,7 @@ import sys
 import weakref
 from collections.abc import Iterator
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
 from ..live.code import compile_text
@@ -17,6 +17,10 @@ from ..native import native
 from . import first_run, reports, running
 from .bytecode import Bytecode, Unknown, kinds, variables
 from .calls import SUSPENDABLE, Call, coroutine_of
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+    from ..live.messages import MovedPlace
 
 
 class Target:
@@ -79,7 +83,7 @@ class Moves:
 
     def __init__(self) -> None:
         # id of a retired code → (code, the code in its place, the patch's map of places)
-        self._retired: dict[int, tuple[CodeType, CodeType, list[dict[str, Any]]]] = {}
+        self._retired: dict[int, tuple[CodeType, CodeType, list[MovedPlace]]] = {}
         self._bytecodes: dict[int, Bytecode] = {}
         # (id of a retired code, offset) → where a call waits that stands there, and its counterpart: for all that do.
         self._waiting_at: dict[tuple[int, int], tuple[int, Target] | None] = {}
@@ -91,7 +95,7 @@ class Moves:
         # Code whose running calls are to be moved, with the targets by code unit.
         self._waiting: dict[int, tuple[CodeType, dict[int, Target]]] = {}
 
-    def add(self, old: CodeType, new: CodeType, places: list[dict[str, Any]]) -> None:
+    def add(self, old: CodeType, new: CodeType, places: "list[MovedPlace]") -> None:
         self._retired.setdefault(id(old), (old, new, places))
 
     def move(self, calls: list[Call]) -> list[Call]:
@@ -155,14 +159,14 @@ class Moves:
             found = self._bytecodes[id(code)] = Bytecode(code)
         return found
 
-    def _waits(self, call: Call, places: list[dict[str, Any]]) -> tuple[int, Target] | None:
+    def _waits(self, call: Call, places: "list[MovedPlace]") -> tuple[int, Target] | None:
         """The offset at which a suspended call waits, and its counterpart in the new code."""
         key = id(call.code), call.offset
         if key not in self._waiting_at:
             self._waiting_at[key] = self._wait_at(call, places)
         return self._waiting_at[key]
 
-    def _wait_at(self, call: Call, places: list[dict[str, Any]]) -> tuple[int, Target] | None:
+    def _wait_at(self, call: Call, places: "list[MovedPlace]") -> tuple[int, Target] | None:
         old, new, _ = self._retired[id(call.code)]
         before, after = self._bytecode(old), self._bytecode(new)
         for place in places:
@@ -177,7 +181,7 @@ class Moves:
             return here, Target(old, new, there, depth, needed, place.get("rebound", []))
         return None
 
-    def _move_running(self, call: Call, places: list[dict[str, Any]]) -> str:
+    def _move_running(self, call: Call, places: "list[MovedPlace]") -> str:
         try:
             return self._move_loop(call, places)
         except Refused as refused:
@@ -186,7 +190,7 @@ class Moves:
             except Refused:
                 raise refused from None
 
-    def _move_loop(self, call: Call, places: list[dict[str, Any]]) -> str:
+    def _move_loop(self, call: Call, places: "list[MovedPlace]") -> str:
         old, new, _ = self._retired[id(call.code)]
         known = self._waiting.get(id(old))
         if known is None:
@@ -204,7 +208,7 @@ class Moves:
         self._add_ways_out(call, places)
         return "next"
 
-    def _add_ways_out(self, call: Call, places: list[dict[str, Any]]) -> None:
+    def _add_ways_out(self, call: Call, places: "list[MovedPlace]") -> None:
         """There may be no further iteration: then a call is moved behind its loop."""
         key = id(call.code), call.offset
         if key in self._left_from:
@@ -221,7 +225,7 @@ class Moves:
             except Refused:
                 continue
 
-    def _move_behind(self, call: Call, places: list[dict[str, Any]]) -> str:
+    def _move_behind(self, call: Call, places: "list[MovedPlace]") -> str:
         """Has a call moved where the statement that it is in has been carried out, if the new code has that, too."""
         if (call.code, call.line) in reports.held_places():
             raise Refused("it has failed and is held")
@@ -240,7 +244,7 @@ class Moves:
         _check_target(old, new, target)
         return target
 
-    def _pairs(self, old: CodeType, new: CodeType, places: list[dict[str, Any]]) -> dict[int, tuple[int, list[str]]]:
+    def _pairs(self, old: CodeType, new: CodeType, places: "list[MovedPlace]") -> dict[int, tuple[int, list[str]]]:
         if id(old) in self._statements:
             return self._statements[id(old)]
         before, after = self._bytecode(old), self._bytecode(new)
@@ -257,7 +261,7 @@ class Moves:
                     pairs[here] = there, place.get("rebound", [])
         return pairs
 
-    def _loops(self, old: CodeType, new: CodeType, places: list[dict[str, Any]]) -> dict[int, Target]:
+    def _loops(self, old: CodeType, new: CodeType, places: "list[MovedPlace]") -> dict[int, Target]:
         before, after = self._bytecode(old), self._bytecode(new)
         targets = {}
         for place in places:
@@ -280,10 +284,11 @@ class Moves:
             targets = {unit: target for unit, target in known.items() if not target.rebound}
             if targets and first_run.watch_lines(old, native.arrive):
                 native.plan_moves(old, targets, running.note_refused)
-                weakref.finalize(old, native.forget_moves, id(old)).atexit = False
+                ended: Any = weakref.finalize(old, native.forget_moves, id(old))
+                ended.atexit = False
 
 
-def carry_out(transaction: Any) -> None:
+def carry_out(transaction: "Prepared") -> None:
     """Right after the commit: what can go on in the new code does."""
     if not transaction.old_calls:
         return
@@ -301,7 +306,7 @@ def carry_out(transaction: Any) -> None:
     _retract(transaction)
 
 
-def _retract(transaction: Any) -> None:
+def _retract(transaction: "Prepared") -> None:
     """What a name holds is not as the former code made it where that goes on in the new code: a generator, a task."""
     waited = [call for call in transaction.old_calls if call.moved == "now"]
     edited = {outcome.edit["definition"] for change in transaction.files for outcome in change.outcomes}
@@ -320,7 +325,7 @@ def _retract(transaction: Any) -> None:
                 outcome.retract("HS0403")
 
 
-def _add_module(planned: Moves, transaction: Any, call: Call) -> None:
+def _add_module(planned: Moves, transaction: "Prepared", call: Call) -> None:
     """The code of a module's new text, in which its statements go on."""
     for change in transaction.files:
         known = any(namespace.globals is call.globals and namespace.lines_known for namespace in change.namespaces)

@@ -6,12 +6,15 @@ that a counter is one counter.
 
 from collections.abc import Iterator
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..native import native
 
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
 
-def of(transaction: Any) -> dict[int, dict[str, str]]:
+
+def of(transaction: "Prepared") -> dict[int, dict[str, str]]:
     """id of a namespace → former name → the new one."""
     found: dict[int, dict[str, str]] = {}
     for globals, former, name in _carried(transaction):
@@ -19,7 +22,7 @@ def of(transaction: Any) -> dict[int, dict[str, str]]:
     return found
 
 
-def _carried(transaction: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
+def _carried(transaction: "Prepared") -> Iterator[tuple[dict[str, Any], str, str]]:
     for change in transaction.files:
         for outcome in change.outcomes:
             if outcome.carries is not None:
@@ -27,7 +30,7 @@ def _carried(transaction: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
                     yield namespace.globals, outcome.carries, outcome.edit["binds"][0]
 
 
-def carry(transaction: Any) -> None:
+def carry(transaction: "Prepared") -> None:
     """What a name holds when the patch is committed goes on, and not what it held when that was prepared."""
     operations = transaction.plan.operations
     for globals, former, name in _carried(transaction):

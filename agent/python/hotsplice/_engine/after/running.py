@@ -7,17 +7,21 @@ import sys
 import weakref
 from collections.abc import Collection
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup
 from ..native import native
 from . import calls, worlds
 
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.views import Prepared
+
 # id of an old code object → (weak reference, path, definition, version)
 _old: dict[int, tuple[weakref.ref[CodeType], str, str, int]] = {}
 
-# id of an old code object → id of a call's frame, nothing for what is suspended → what is known of why it runs that code,
-# and whether it takes the new one when it comes by.
+# id of an old code object → id of a call's frame, nothing for what is suspended → what is known of why it runs that
+# code, and whether it takes the new one when it comes by.
 _reasons: dict[int, dict[int | None, tuple[str, bool]]] = {}
 _WHEN = {
     "next": "takes the new code at the next iteration",
@@ -57,9 +61,9 @@ def old_codes() -> list[CodeType]:
 def note_reason(call: calls.Call) -> None:
     """What became of a call at a patch is what is known of it afterwards."""
     if id(call.code) in _old:
-        what = (_WHEN[call.moved], True) if call.moved in _WHEN else (call.reason, False)
-        if what[0] is not None:
-            _reasons.setdefault(id(call.code), {})[None if call.suspended else call.frame] = what
+        reason, is_taken = (_WHEN[call.moved], True) if call.moved in _WHEN else (call.reason, False)
+        if reason is not None:
+            _reasons.setdefault(id(call.code), {})[None if call.suspended else call.frame] = reason, is_taken
 
 
 def note_refused() -> None:
@@ -72,7 +76,7 @@ def note_refused() -> None:
             native.notify("code/move-refused", {"path": path, "definition": definition, "version": version})
 
 
-def edited(code: CodeType, change: Any) -> Any:
+def edited(code: CodeType, change: "FileChange") -> Any:
     """The outcome of a patch's edit of the definition that a retired code is a former version of."""
     entry = _old.get(id(code))
     if entry is None or not lookup.same_file(entry[1], change.path):
@@ -80,7 +84,7 @@ def edited(code: CodeType, change: Any) -> Any:
     return next((outcome for outcome in change.outcomes if outcome.edit["definition"] == entry[2]), None)
 
 
-def is_edited(code: CodeType, transaction: Any) -> bool:
+def is_edited(code: CodeType, transaction: "Prepared") -> bool:
     return any(edited(code, change) is not None for change in transaction.files)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..live import lookup, objects
@@ -13,6 +13,10 @@ from .calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World
+
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.views import Prepared
 
 # Special methods that a class keeps elsewhere, or that are asked for by others than the call.
 _NOT_DISPATCHED = {
@@ -74,7 +78,7 @@ class Changes:
                 self.retired.update((id(code), code) for code in tree(function.__code__))
 
 
-def plan(transaction: Any) -> World | None:
+def plan(transaction: "Prepared") -> World | None:
     """The world that the calls running now need, complete but for what goes live with the commit."""
     changes = Changes(transaction.plan.operations)
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
@@ -103,7 +107,7 @@ def plan(transaction: Any) -> World | None:
     return world
 
 
-def _module_calls(transaction: Any) -> Iterator[tuple[Any, Call]]:
+def _module_calls(transaction: "Prepared") -> Iterator[tuple[Any, Call]]:
     """Modules of the patch whose own statements are being executed."""
     for change in transaction.files:
         # What only follows from other files runs the text that it did.
@@ -114,7 +118,7 @@ def _module_calls(transaction: Any) -> Iterator[tuple[Any, Call]]:
                 yield change, call
 
 
-def _complete(world: World, changes: Changes, transaction: Any, inside: list[Call], modules: list[Any]) -> None:
+def _complete(world: World, changes: Changes, transaction: "Prepared", inside: list[Call], modules: list[Any]) -> None:
     retired = changes.retired
     for code in retired.values():
         world.note_retired(code, keep=False)
@@ -182,7 +186,7 @@ def _ask_callers(world: World, changes: Changes) -> None:
             world.callers.ask(new, formers.of(old))
 
 
-def _check_slots(world: World, transaction: Any, codes: list[CodeType]) -> None:
+def _check_slots(world: World, transaction: "Prepared", codes: list[CodeType]) -> None:
     """What such calls keep in an object must have a place in it."""
     for cls, name in held.lost_slots(transaction.plan.operations):
         users = (code for code in codes if name in reach.attributes(code) or name in reach.stored(code))
@@ -195,7 +199,7 @@ def _check_slots(world: World, transaction: Any, codes: list[CodeType]) -> None:
             break
 
 
-def _keep(world: World, transaction: Any, codes: list[CodeType]) -> None:
+def _keep(world: World, transaction: "Prepared", codes: list[CodeType]) -> None:
     """Keys and attributes that such calls may ask for stay where they are until they have ended."""
     for target, key, code in held.keep(transaction.plan.operations, codes):
         world.deferred.append((target, key, dict.__getitem__(target, key)))
@@ -213,7 +217,7 @@ def _follow_reached(world: World, codes: list[tuple[CodeType, set[int] | None]],
                 names.append((code, world.aliases(code, function.__globals__, None, True)))
 
 
-def _executing(change: Any, call: Call) -> Any:
+def _executing(change: "FileChange", call: Call) -> Any:
     """The outcome of the edited statement of a module that is being executed."""
     for outcome in change.outcomes:
         edit = outcome.edit
@@ -223,7 +227,7 @@ def _executing(change: Any, call: Call) -> Any:
     return None
 
 
-def _is_edited(change: Any, call: Call) -> bool:
+def _is_edited(change: "FileChange", call: Call) -> bool:
     """Whether a module's statement that is being executed, or one after it, is edited."""
     return any(
         edit["change"] == "changed" and edit["what"] not in ("function", "class") and edit["old_end_line"] >= call.line
@@ -235,7 +239,7 @@ def _is_edited(change: Any, call: Call) -> bool:
 def _dispatch(
     world: World,
     changes: Changes,
-    transaction: Any,
+    transaction: "Prepared",
     codes: list[tuple[CodeType, set[int] | None]],
     names: list[Any],
     edited: set[int],
@@ -347,7 +351,7 @@ def _classes(globals: dict[str, Any], module: str | None) -> Iterator[type]:
             pending += [(value, depth + 1) for value in list(owner.__dict__.values()) if isinstance(value, type)]
 
 
-def _put(world: World, transaction: Any, place: dispatch.Attribute) -> None:
+def _put(world: World, transaction: "Prepared", place: dispatch.Attribute) -> None:
     operations = transaction.plan.operations
     operations[:] = [
         operation
@@ -360,10 +364,10 @@ def _put(world: World, transaction: Any, place: dispatch.Attribute) -> None:
     world.attributes.append(place)
 
 
-def _dispatch_modules(world: World, changes: Changes, transaction: Any, look: _Lookups) -> None:
+def _dispatch_modules(world: World, changes: Changes, transaction: "Prepared", look: _Lookups) -> None:
     for change in transaction.files:
         for namespace in change.namespaces:
-            module = namespace.module
+            module: Any = namespace.module
             if not objects.is_module(module) or not (look.loads_modules or world.is_held(module)):
                 continue
             formers = {}
