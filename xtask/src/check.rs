@@ -1,7 +1,7 @@
 //! Format, lints and what ARCHITECTURE.md promises.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hotsplice_tests::repository;
@@ -9,35 +9,12 @@ use hotsplice_tests::repository;
 use crate::shell::{self, cargo};
 use crate::tools;
 
-/// What is typed throughout so far.
-const TYPED: &[&str] = &[
-    "__init__.py",
-    "__main__.py",
-    "_api.py",
-    "_again.py",
-    "_cells.py",
-    "_celltext.py",
-    "_console.py",
-    "_debugging.py",
-    "_earlier.py",
-    "_forwarding.py",
-    "_guard.py",
-    "_guarding.py",
-    "_handlers.py",
-    "_holds.py",
-    "_hooks.py",
-    "_ipython.py",
-    "_loaded.py",
-    "_native.py",
-    "_output.py",
-    "_overlay.py",
-    "_recoder.py",
-    "_repeat.py",
-    "_session.py",
-    "_stars.py",
-    "_terminal.py",
-    "_engine/after/events.py",
-    "dask.py",
+/// The engine is typed for the oldest Python that it serves. These ask before they use what only newer ones have.
+const NEWER: &[&str] = &[
+    "_engine/after/blocks.py",
+    "_engine/after/bytecode.py",
+    "_engine/after/first_run.py",
+    "_engine/after/restarting.py",
 ];
 
 pub fn run() -> anyhow::Result<()> {
@@ -59,13 +36,33 @@ pub fn run() -> anyhow::Result<()> {
         shell::run(command)?;
     }
     let mypy = tools::environment("tools/mypy", &["mypy==1.18.*"])?.join("bin/mypy");
-    let mut command = Command::new(&mypy);
-    command.current_dir(repository().join("agent/python")).args(["--strict", "--follow-imports=silent"]);
-    command.args(["--no-error-summary", "--cache-dir", "../../target/mypy", "--python-version", "3.10"]);
-    command.args(TYPED.iter().map(|name| format!("hotsplice/{name}")));
-    shell::run(command)?;
+    let package = repository().join("agent/python/hotsplice");
+    let is_newer = |path: &PathBuf| NEWER.iter().any(|name| *path == package.join(name));
+    let (newer, files): (Vec<_>, Vec<_>) = modules(&package)?.into_iter().partition(is_newer);
+    for (version, files) in [("3.10", files), ("3.14", newer)] {
+        let mut command = Command::new(&mypy);
+        command.current_dir(repository().join("agent/python")).args(["--strict", "--follow-imports=silent"]);
+        command.args(["--no-error-summary", "--cache-dir", "../../target/mypy", "--python-version", version]);
+        command.args(&files);
+        shell::run(command)?;
+    }
     public_types(&mypy)?;
     shell::run(cargo(&["test", "--quiet", "--release", "-p", "hotsplice-tests", "--test", "architecture"]))
+}
+
+/// The Python files below a folder.
+fn modules(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(modules(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "py") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// What a user's checker makes of the package: `tests/typed.py` uses all that is public, and all of that is to be typed.
