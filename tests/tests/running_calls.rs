@@ -1,7 +1,7 @@
 //! Calls that run while a patch comes go on in the new code, or as they were.
 
 use hotsplice_tests::lsp::{Editor, uri};
-use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons;
 
 /// Each runs in a thread of its own, in a loop that can be moved: what it gives in a call on the old code, and in a moved one.
@@ -327,5 +327,60 @@ fn a_call_that_could_not_be_moved_when_it_came_by_is_reported_to_stay() {
         program.send("end");
         assert_eq!(program.wait(), Some(0), "Python {}: {}", python.name(), program.stderr());
         shown(None);
+    }
+}
+
+/// A script is executed for as long as the program runs, and what stands in it unedited is no call that began before.
+const SCRIPT: &str = "import sys, threading, queue
+class Shop:
+    jobs, answers = queue.Queue(), queue.Queue()
+    def __call__(self, wait=False):
+        while wait and self.jobs.get():
+            self.answers.put('waits')
+        return 'old'
+    def __getitem__(self, key):
+        return 'old'
+    def depth(self, n):
+        return self.depth(n - 1) if n else 'old'
+def ask(shop):
+    return [shop(), shop[0], shop.depth(1), type(Shop.__dict__['__call__']).__name__]
+shop = Shop()
+thread = threading.Thread(target=lambda: shop.answers.put(shop(True)))
+thread.start()
+print('ready', flush=True)
+for line in sys.stdin:
+    if line.strip() == 'ask':
+        print(*ask(shop), shop(), shop.depth(1), flush=True)
+    else:
+        shop.jobs.put(line.strip() == 'go')
+        print(shop.answers.get(), flush=True)
+";
+
+#[test]
+fn unedited_code_of_a_script_calls_what_is_live_while_it_is_executed() {
+    for python in pythons::all() {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        let script = workspace.write("shop.py", SCRIPT);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        program.send("go");
+        assert_eq!(program.line(), "waits", "{context}");
+        let edited = SCRIPT
+            .replace("'old'", "'new'")
+            .replace("while wait and self.jobs.get()", "while wait and self.jobs.get() and 1");
+        workspace.write("shop.py", &edited);
+        workspace.call(&["patch", "shop.py"]).expect(0);
+        program.send("ask");
+        let line = program.line();
+        let words: Vec<_> = line.split(' ').collect();
+        assert_eq!((&words[..3], &words[4..]), (&["new"; 3][..], &["new"; 2][..]), "{context}: {line}");
+        program.send("stop");
+        program.line();
+        // Nothing is left of it when the call has ended.
+        wait_for("the end of its world", || {
+            program.send("ask");
+            (program.line() == "new new new function new new").then_some(())
+        });
     }
 }

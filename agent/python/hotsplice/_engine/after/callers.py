@@ -20,11 +20,10 @@ _LIBRARY = os.path.dirname(os.__file__)
 class Callers:
     """The functions that ask, for one world."""
 
-    def __init__(self, is_retired: dispatch.IsRetired) -> None:
+    def __init__(self, is_retired: dispatch.IsRetired, is_inside: dispatch.IsRetired) -> None:
         self._is_retired = is_retired
+        self._is_inside = is_inside
         self._asking: dict[int, tuple[FunctionType, Callable[..., bool]]] = {}
-        # Code of running calls that stands in the new text as it is, by id: kept alive by those calls.
-        self.unedited: set[int] = set()
 
     def asks(self, function: Any) -> bool:
         return id(function) in self._asking
@@ -38,7 +37,7 @@ class Callers:
         def decide(frame: FrameType, count: int, names: tuple[str, ...] | None) -> bool:
             if not old.take(count, names or ()):
                 return False
-            if self._is_retired(frame.f_code) and id(frame.f_code) not in self.unedited:
+            if self._is_retired(frame.f_code):
                 return True
             # As it is now: a later patch may have changed it, too.
             takes = Parameters.of(function, {}).take(count, names or ())
@@ -50,7 +49,7 @@ class Callers:
     def _is_behind(self, frame: FrameType) -> bool:
         step: FrameType | None = frame
         while step is not None:
-            if self._is_retired(step.f_code):
+            if self._is_inside(step.f_code):
                 return True
             step = step.f_back
         return False
@@ -59,7 +58,6 @@ class Callers:
         asking, self._asking = self._asking, {}
         for function, decide in asking.values():
             native.ask_no_more(function, decide)
-        self.unedited.clear()
 
 
 def _hands_on(frame: FrameType) -> bool:

@@ -133,16 +133,13 @@ def _complete(world: World, changes: Changes, transaction: "Prepared", inside: l
     names = []
     old = {*retired, *map(id, running.old_codes())}
     for code, offsets, call, is_edited in positions.values():
-        world.note_retired(code)
+        (world.note_retired if is_edited or id(code) in old else world.note_unedited)(code)
         world.namespaces.append(call.globals)
         names.append((code, world.aliases(code, call.globals, offsets, is_edited, is_edited or id(code) in old)))
         for nested in list(tree(code))[1:]:
             # What is nested and has not changed is live in functions that were made of it, too.
             is_old = id(nested) in old
             names.append((nested, world.aliases(nested, call.globals, None, id(nested) in retired, is_old)))
-    world.callers.unedited.update(
-        id(code) for code, _, _, edited in positions.values() if not edited and id(code) not in old
-    )
     codes: list[tuple[CodeType, set[int] | None]] = [(code, offsets) for code, offsets, _, _ in positions.values()]
     edited = [entry for entry in positions.values() if entry[3]]
     if edited:
@@ -155,7 +152,9 @@ def _complete(world: World, changes: Changes, transaction: "Prepared", inside: l
     ]
     _follow_reached(world, codes, names)
     _dispatch(world, changes, transaction, codes, names, {id(code) for code, _, _, _ in edited})
-    world.watch(code for code, _, _, _ in positions.values())
+    # A script is executed for as long as the program runs.
+    keeps = world.keeps_for_unedited() or not world.is_empty(names)
+    world.watch(code for code, _, _, edited in positions.values() if edited or id(code) in old or keeps)
     world.watch_suspended(reference for call in inside for reference in call.suspended)
     if not world.is_empty(names):
         for code, aliases in names:
@@ -277,7 +276,7 @@ def _dispatch(
                 world.reach(former)
             # What a property gives is not the copy.
             is_copy = former is not before and not hasattr(type(former), "__set__")
-            place = dispatch.attribute(owner, key[1], former, after, world.is_retired, is_copy, earlier)
+            place = dispatch.attribute(owner, key[1], former, after, world.who_sees(after), is_copy, earlier)
             _put(world, transaction, place)
         _dispatch_modules(world, changes, transaction, look)
 
@@ -370,10 +369,11 @@ def _dispatch_modules(world: World, changes: Changes, transaction: "Prepared", l
             module: Any = namespace.module
             if not objects.is_module(module) or not (look.loads_modules or world.is_held(module)):
                 continue
-            formers = {}
             for name in look.wanted & namespace.globals.keys():
                 kept = world.former(namespace.globals, name, False, True)
                 if kept is not None:
-                    formers[name] = kept[0], kept[0] is not kept[1]
-                    world.reach(kept[1])
-            world.give_attributes(module, formers)
+                    former, real, is_removed, _ = kept
+                    world.give_attributes(
+                        module, {name: (former, former is not real)}, world.who_sees(MISSING if is_removed else real)
+                    )
+                    world.reach(real)

@@ -49,6 +49,8 @@ class World:
         self._is_ending = False
         # id → a way to the code object
         self._retired: dict[int, Any] = {}
+        # Code that stands in the new text as it is, and that calls run which began before: of a module that is being executed.
+        self._unedited: dict[int, weakref.ref[CodeType]] = {}
         self._aliases: dict[tuple[int, str], tuple[dict[str, Any], dict[str, Any], str]] = {}
         self._renamed: list[tuple[weakref.ref[CodeType], tuple[str, ...], dict[int, str]]] = []
         self._rewritten: list[CodeType] = []
@@ -60,8 +62,9 @@ class World:
         # Those that retired code looks its names up in.
         self.namespaces: list[dict[str, Any]] = []
         self.attributes: list[dispatch.Attribute] = []
-        self.callers = Callers(self.is_retired)
-        self.modules: list[tuple[ModuleType, dict[str, tuple[Any, bool]]]] = []
+        self.callers = Callers(self.is_retired, self.is_inside)
+        # (module, names as retired code sees them, who else does)
+        self.modules: list[tuple[ModuleType, dict[str, tuple[Any, bool]], dispatch.IsRetired]] = []
         # Names that can only stay where they are until the world ends: (namespace, name, value).
         self.deferred: list[tuple[dict[str, Any], str, Any]] = []
         # (code, the code of a caveat, its words)
@@ -70,6 +73,27 @@ class World:
     def is_retired(self, code: CodeType) -> bool:
         found = self._retired.get(id(code))
         return found is not None and found() is code
+
+    def is_inside(self, code: CodeType) -> bool:
+        """Whether calls run a code that began before the patch, edited or not: what is gone is still there for them."""
+        found = self._unedited.get(id(code))
+        return found is not None and found() is code or self.is_retired(code)
+
+    def note_unedited(self, code: CodeType) -> None:
+        for one in tree(code):
+            self._unedited[id(one)] = weakref.ref(one)
+
+    def who_sees(self, live: Any) -> dispatch.IsRetired:
+        """Who goes on with what the patch takes away, or gives another value: that one fits who is not edited."""
+        return self.is_inside if live is MISSING else self.is_retired
+
+    def keeps_for_unedited(self) -> bool:
+        """Whether anything that is gone is kept for code that is not edited."""
+        return (
+            bool(self.deferred)
+            or any(place.live is MISSING for place in self.attributes)
+            or any(sees == self.is_inside for _, _, sees in self.modules)
+        )
 
     def note_retired(self, code: CodeType, keep: bool = False) -> None:
         for one in tree(code):
@@ -179,14 +203,16 @@ class World:
             if isinstance(function, FunctionType):
                 self._reached.setdefault(id(function), function)
 
-    def give_attributes(self, module: ModuleType, formers: dict[str, tuple[Any, bool]]) -> None:
+    def give_attributes(
+        self, module: ModuleType, formers: dict[str, tuple[Any, bool]], who_sees: dispatch.IsRetired
+    ) -> None:
         """Retired code sees these attributes of a module as they were."""
-        known = next((given for one, given in self.modules if one is module), None)
+        known = next((given for one, given, sees in self.modules if one is module and sees == who_sees), None)
         if known is not None:
             known.update(formers)
         elif formers:
-            self.modules.append((module, formers))
-            dispatch.give_attributes(module, formers, self.is_retired)
+            self.modules.append((module, formers, who_sees))
+            dispatch.give_attributes(module, formers, who_sees)
 
     def take_reached(self) -> list[FunctionType]:
         """Functions that go on as they are and that were reached since this was asked."""
@@ -327,14 +353,14 @@ class World:
                     native.commit([("type-delete", place.owner, place.name)])
                 else:
                     native.commit([("type-set", place.owner, place.name, place.live)])
-        for module, formers in self.modules:
+        for module, formers, _ in self.modules:
             dispatch.take_attributes(module, formers)
         for globals, name, value in self.deferred:
             if dict.get(globals, name) is value:
                 native.commit([("dict-delete", globals, name)])
         # What is left would be a cycle of functions, each of which knows its world.
         self.formers.forget()
-        for kept in (self._aliases, self._retired, self._reached, self._rewritten, self.attributes, self.waiting):
+        for kept in (self._aliases, self._retired, self._unedited, self._reached, self._rewritten, self.attributes, self.waiting):
             kept.clear()
 
 
@@ -347,7 +373,7 @@ def detach(formers: Formers) -> None:
                 place.former, place.is_copy = former, not hasattr(type(former), "__set__")
         for _, seen, alias in world.aliased():
             seen[alias] = formers.of(seen.get(alias))
-        for _, given in world.modules:
+        for _, given, _ in world.modules:
             for name, (former, is_copy) in given.items():
                 copy = formers.of(former)
                 given[name] = copy, is_copy or copy is not former
