@@ -304,6 +304,7 @@ def called_later(x):
     def caller(a, done): found.append(divide(a)); done.set_result(1)
     async def main():
         done = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: done.set_exception(context["exception"]))
         asyncio.get_running_loop().call_soon(caller, x, done)
         return await done
     return asyncio.run(main()), found
