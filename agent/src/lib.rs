@@ -60,6 +60,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(session::after_fork_in_parent, module)?,
         wrap_pyfunction!(session::after_fork_in_child, module)?,
         wrap_pyfunction!(session::notify, module)?,
+        wrap_pyfunction!(session::wait_until_told, module)?,
         wrap_pyfunction!(session::prepare_thread_entry, module)?,
         wrap_pyfunction!(job::call_later, module)?,
         wrap_pyfunction!(job::is_working, module)?,

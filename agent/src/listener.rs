@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use hotsplice_channel::message::{Capability, JsonRpc, Notification, Request, ResponseError, event, method};
@@ -58,6 +58,7 @@ pub struct State {
     inbox: Receiver<Message>,
     mailbox: Mailbox,
     alarms: Vec<(Instant, Alarm)>,
+    waiting_for_writes: Vec<Sender<()>>,
     /// Requests that are being served.
     served: Vec<Served>,
     /// How long to wait at most until the descriptors are looked at again.
@@ -115,6 +116,7 @@ impl State {
             inbox,
             mailbox,
             alarms: Vec::new(),
+            waiting_for_writes: Vec::new(),
             served: Vec::new(),
             look: FIRST_LOOK,
             user: rustix::process::getuid(),
@@ -192,6 +194,7 @@ impl State {
         self.turn_away();
         self.connections
             .retain(|_, connection| write_some(connection) && !(connection.closing && connection.unsent.is_empty()));
+        self.waiting_for_writes.clear();
         self.count_watchers();
         Ok(if pause { Turn::Pause } else { Turn::Again })
     }
@@ -273,6 +276,7 @@ impl State {
             }
             Message::Alarm(when, alarm) => self.alarms.push((when, alarm)),
             Message::Door(door) => self.door = Some(door),
+            Message::Written(waiting) => self.waiting_for_writes.push(waiting),
             Message::Pause => return true,
         }
         false

@@ -21,6 +21,8 @@ pub enum Message {
     Alarm(Instant, Alarm),
     /// Somebody may come by TCP.
     Door(Box<Door>),
+    /// Dropped when all that was in the queue before is written, as far as clients take it.
+    Written(Sender<()>),
     /// Hand the state over and end.
     Pause,
 }

@@ -44,9 +44,22 @@ pub fn fitting_patterns(function: &Bound<'_, PyAny>) -> Vec<String> {
     all().into_iter().filter(|pattern| names.fit(pattern)).collect()
 }
 
+/// What a program's script is called, and the same in a process that `multiprocessing` has started.
+const MAIN: [&str; 2] = ["__main__", "__mp_main__"];
+
+/// The module that the program was started with: `python -m package.tool`.
+fn run_as_module(py: Python<'_>, globals: *mut ffi::PyObject) -> Option<String> {
+    let key = PyString::intern(py, "__spec__");
+    // SAFETY: the globals are a live dictionary; what is found is borrowed from it.
+    let spec = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyDict_GetItemWithError(globals, key.as_ptr())) }?;
+    // Of any other type it may run code of the program when it is asked.
+    let is_spec = spec.get_type().name().is_ok_and(|name| name == "ModuleSpec");
+    if is_spec { spec.getattr("name").ok()?.extract().ok() } else { None }
+}
+
 /// What a function is called.
 struct Names {
-    /// Its module's name, and that of its file where it is the program's script.
+    /// Its module's name; where that is the program's script, its file's, too, and by which it was started as a module.
     modules: Vec<String>,
     name: String,
     file: Option<String>,
@@ -72,11 +85,13 @@ impl Names {
         if name.ends_with('>') {
             return None;
         }
-        let file = text("__file__");
+        // A script's namespace loses its own once the script has ended, and threads go on.
+        let file = text("__file__").or_else(|| code.getattr("co_filename").ok()?.extract().ok());
         let mut modules = vec![module];
-        if modules[0] == "__main__" {
-            let stem = file.as_ref().and_then(|path| Path::new(path).file_stem()?.to_str().map(str::to_owned));
-            modules.extend(stem);
+        if MAIN.contains(&modules[0].as_str()) {
+            modules.extend(MAIN.map(str::to_owned));
+            modules.extend(file.as_ref().and_then(|path| Path::new(path).file_stem()?.to_str()).map(str::to_owned));
+            modules.extend(run_as_module(py, globals));
         }
         Some(Self { modules, name, file })
     }

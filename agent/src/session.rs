@@ -23,7 +23,7 @@ use pyo3::types::PyDict;
 use crate::door::{Door, DoorError, Token};
 use crate::listener::{State, notification};
 use crate::mailbox::{Mailbox, Message};
-use crate::{cpython, job, json};
+use crate::{cpython, finalizing, job, json};
 
 struct Session {
     mailbox: Mailbox,
@@ -270,6 +270,23 @@ pub fn notify(method: &str, params: &Bound<'_, PyDict>) -> PyResult<()> {
 fn event(method: &str, params: &impl serde::Serialize) -> Option<(Mailbox, Message)> {
     let mailbox = own(&mut session()).map(|session| session.mailbox.clone())?;
     Some((mailbox, Message::Broadcast(notification(method, params).ok()?)))
+}
+
+/// How long a program waits at most that may end at once, until clients have got their answers.
+const TELLING: Duration = Duration::from_secs(1);
+
+/// Waits until who has asked for something is told what became of it, if that takes no time: the program may end at once.
+#[pyfunction]
+pub fn wait_until_told(py: Python<'_>) {
+    let Some(mailbox) = own(&mut session()).map(|session| session.mailbox.clone()) else { return };
+    finalizing::without_gil(py, || {
+        let (sender, written) = std::sync::mpsc::channel::<()>();
+        if job::wait_for_all(TELLING) {
+            mailbox.send(Message::Written(sender));
+            // Nothing is ever sent: it is dropped.
+            let _ = written.recv_timeout(TELLING);
+        }
+    });
 }
 
 /// Has the listener set off an alarm at a time.

@@ -422,6 +422,29 @@ def handled_around_finally():
 def handled_around_a_generator():
     try: list(numbers())
     except ValueError: pass
+library = {'__name__': 'library'}
+exec(compile('''
+def careful():
+    try: raise ValueError
+    except Exception: return 1
+def calling(function):
+    try: function()
+    except Exception: return 2
+''', '/packages/site-packages/library.py', 'exec'), library)
+def handled_by_the_library_that_raises_it(): library['careful']()
+def handled_by_the_library_below_one(): library['calling'](library['careful'])
+def held_below_a_library(): library['calling'](fail)
+class HTTPException(Exception): __module__ = 'werkzeug.exceptions'
+class NotThere(HTTPException): pass
+def handled_as_what_a_framework_answers(): library['calling'](lambda: fail(NotThere))
+def held_where_no_framework_answers(): fail(NotThere)
+exec(compile('''
+def wrapped_app(function, exception_handlers):
+    try: function()
+    except Exception as error: return 3
+''', '/packages/site-packages/starlette/_exception_handler.py', 'exec'), library)
+def handled_by_a_registered_handler(): library['wrapped_app'](lambda: fail(Special), {Own: print})
+def held_where_another_one_is_registered(): library['wrapped_app'](fail, {Own: print, Exception: print})
 async def later():
     yield 1
     fail()

@@ -174,7 +174,7 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
         # If nobody takes it for one it comes to the caller.
         error.__dict__[_ANSWERED] = True
         return
-    if not _is_to_be_held(function, error, frame, offset):
+    if not _is_to_be_held(function, error, frame, offset, at):
         return
     answer = _holds.ask(function, error, frame, at)
     if answer is None:
@@ -231,7 +231,11 @@ def _ask(function: types.FunctionType, error: Exception) -> _holds.Answer | None
 
 
 def _is_to_be_held(
-    function: types.FunctionType, error: Exception, caller: types.FrameType | None, offset: int | None = None
+    function: types.FunctionType,
+    error: Exception,
+    caller: types.FrameType | None,
+    offset: int | None = None,
+    guarded: types.FrameType | None = None,
 ) -> bool:
     if function.__dict__.get(_MARK) is not None or type(error) in (StopIteration, StopAsyncIteration):
         return False
@@ -247,7 +251,7 @@ def _is_to_be_held(
     only_uncaught = bool(settings.only_uncaught) and settings.only_uncaught.issuperset(
         native.fitting_patterns(function)
     )
-    handled = _handlers.would_handle(error, caller, only_uncaught)
+    handled = _handlers.would_handle(error, caller, only_uncaught, guarded)
     if handled is not None and handled >= 0 and caller is not None and offset is not None:
         _remember_handled(caller, offset, type(error), handled)
     # Asked last: what is handled is remembered, and costs nothing from then on, whether or not anybody watches.

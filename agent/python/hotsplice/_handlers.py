@@ -2,7 +2,9 @@
 
 A clause of the program's counts if it does not just raise again. Of installed packages and the standard library only
 clauses that name the exception count: what catches everything (a framework's, an event loop's, a test runner's) handles
-nothing. What a ``with`` block may swallow counts where it says so by name (``suppress``, ``raises``).
+nothing. It does where the exception has not come to the program yet: a library deals with what it raises itself; and
+where it says what is to be answered (``_outcomes``). What a ``with`` block may swallow counts where it says so by name
+(``suppress``, ``raises``).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import types
 import weakref
 from typing import Any
 
-from . import _holds
+from . import _holds, _outcomes
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _THREADING = os.path.join(os.path.dirname(os.__file__), "threading.py")
@@ -30,17 +32,26 @@ def is_answer(error: BaseException, caller: types.FrameType | None, name: str) -
     return isinstance(error, TypeError) and name in ("__len__", "__length_hint__")
 
 
-def would_handle(error: BaseException, frame: types.FrameType | None, by_anybody: bool = False) -> int | None:
+def would_handle(
+    error: BaseException,
+    frame: types.FrameType | None,
+    by_anybody: bool = False,
+    guarded: types.FrameType | None = None,
+) -> int | None:
     """How many calls further up an exception would be handled that was raised in this frame; nothing if it would not.
 
     Less than 0 if that need not be so the next time. ``by_anybody``: what catches everything counts of frameworks, too.
+    ``guarded`` is the call that is to be held, if it has not been left.
     """
     depth = 0
+    has_come = guarded is None
     while frame is not None:
-        if frame.f_code.co_filename != __file__:
-            found = _catches(frame, error, by_anybody)
+        path = frame.f_code.co_filename
+        if path != __file__:
+            found = _catches(frame, error, by_anybody or not has_come)
             if found is not None:
                 return depth if found else -1
+        has_come = has_come or frame is guarded or not _holds.is_installed(path)
         frame = frame.f_back
         depth += 1
     return None
@@ -68,6 +79,9 @@ def _catches(frame: types.FrameType, error: BaseException, by_anybody: bool) -> 
             # A bare `except:`, or what can't be read.
             if not is_installed:
                 return True
+            is_answered = _outcomes.is_answered(error, frame) if _decides(code.co_filename) else None
+            if is_answered is not None:
+                return is_answered
             continue
         if isinstance(clause, str):
             # A `with` block that says so.
@@ -78,9 +92,12 @@ def _catches(frame: types.FrameType, error: BaseException, by_anybody: bool) -> 
             if not is_installed:
                 return is_lasting
             continue
-        catch_all = (Exception, BaseException)
-        if any(isinstance(error, kind) and not (is_installed and kind in catch_all) for kind in kinds):
+        kinds = [kind for kind in kinds if isinstance(error, kind)]
+        if any(not (is_installed and kind in (Exception, BaseException)) for kind in kinds):
             return is_lasting
+        is_answered = _outcomes.is_answered(error, frame) if kinds and _decides(code.co_filename) else None
+        if is_answered is not None:
+            return is_answered
     return None
 
 

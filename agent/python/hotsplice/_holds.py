@@ -315,6 +315,7 @@ def _until_answered(hold: Hold) -> Answer | None:
                 return None
             if _debugging.attend(hold) and question is not None:
                 question.ask_again()
+        _let_clients_be_told()
         if hold.answer is not None and not hold.answer.is_value and not hold.is_patched:
             hold.make_saved_live()
         return hold.answer
@@ -322,6 +323,13 @@ def _until_answered(hold: Hold) -> Answer | None:
         if question is not None:
             question.end()
         _end(hold)
+
+
+def _let_clients_be_told() -> None:
+    """Who has answered learns of it, though the program may end at once."""
+    native = sys.modules.get("hotsplice._agent")
+    if native is not None:
+        native.wait_until_told()
 
 
 def _is_over(hold: Hold) -> bool:

@@ -1,0 +1,185 @@
+//! Programs of many kinds that fail where nobody would handle it: held, mended from the command line, and at their end as if nothing
+//! had happened.
+
+use hotsplice_tests::failing;
+use hotsplice_tests::program::{Program, Workspace, wait_for};
+use hotsplice_tests::pythons::{self, Python};
+use serde_json::Value;
+
+/// Long enough that nothing ends by it.
+const LONG: &str = "300";
+
+struct Case {
+    /// How it is started, and what of it is guarded.
+    arguments: &'static [&'static str],
+    pattern: &'static str,
+    file: &'static str,
+    text: &'static str,
+    function: &'static str,
+    last: &'static str,
+}
+
+const fn script(text: &'static str, function: &'static str, last: &'static str) -> Case {
+    Case { arguments: &["prog.py"], pattern: "prog.*", file: "prog.py", text, function, last }
+}
+
+/// What is wrong in each is `/ 0`, and right would be `/ 1`.
+const CASES: &[Case] = &[
+    Case {
+        arguments: &["-m", "shop.tool"],
+        pattern: "shop.*",
+        file: "shop/tool.py",
+        text: "def work(n):\n    return n / 0\nif __name__ == '__main__':\n    print('done', work(3), flush=True)\n",
+        function: "work",
+        last: "done 3.0",
+    },
+    Case {
+        arguments: &["-m", "shop"],
+        pattern: "shop.*",
+        file: "shop/__main__.py",
+        text: "def work(n):\n    return n / 0\nprint('done', work(3), flush=True)\n",
+        function: "work",
+        last: "done 3.0",
+    },
+    // Its namespace has lost the name of its file by then.
+    script(
+        "import threading\ndef work():\n    threading.main_thread().join()\n    print('done', 3 / 0, flush=True)\n\
+         threading.Thread(target=work).start()\n",
+        "work",
+        "done 3.0",
+    ),
+    script("import atexit\n@atexit.register\ndef work():\n    print('done', 3 / 0, flush=True)\n", "work", "done 3.0"),
+    script(
+        "import multiprocessing\ndef work(n):\n    return n / 0\nif __name__ == '__main__':\n    \
+         with multiprocessing.get_context('spawn').Pool(1) as pool:\n        print('done', pool.map(work, [3]), flush=True)\n",
+        "work",
+        "done [3.0]",
+    ),
+    // It ends as soon as it is answered.
+    script(
+        "import os\ndef work():\n    os.write(1, b'done %d\\n' % (3 / 0))\n    os._exit(0)\nwork()\n",
+        "work",
+        "done 3",
+    ),
+    script(
+        "class Numbers:\n    n = 0\n    def __iter__(self): return self\n    def __next__(self):\n        if self.n > 2: raise StopIteration\n        \
+         self.n += 1\n        return self.n / 0\ndef main():\n    print('done', list(Numbers()), flush=True)\nmain()\n",
+        "Numbers.__next__",
+        "done [2.0, 3.0]",
+    ),
+    script(
+        "class Thing:\n    def __del__(self):\n        print('done', 3 / 0, flush=True)\ndef main():\n    Thing()\nmain()\n",
+        "Thing.__del__",
+        "done 3.0",
+    ),
+    script(
+        "import ctypes\ndef compare(a, b):\n    return (a[0] - b[0]) * int(1 / 0)\narray = (ctypes.c_int * 3)(3, 1, 2)\n\
+         pointer = ctypes.POINTER(ctypes.c_int)\nkind = ctypes.CFUNCTYPE(ctypes.c_int, pointer, pointer)\n\
+         ctypes.CDLL(None).qsort(array, 3, 4, kind(compare))\nprint('done', list(array), flush=True)\n",
+        "compare",
+        "done [1, 2, 3]",
+    ),
+    script(
+        "import asyncio\nasync def work(n):\n    await asyncio.sleep(0)\n    return n / 0 if n == 2 else n\nasync def main():\n    \
+         async with asyncio.TaskGroup() as group:\n        tasks = [group.create_task(work(n)) for n in range(4)]\n    \
+         print('done', [task.result() for task in tasks], flush=True)\nasyncio.run(main())\n",
+        "work",
+        "done [0, 1, 2.0, 3]",
+    ),
+    script(
+        "import unittest\nclass Test(unittest.TestCase):\n    @classmethod\n    def setUpClass(cls):\n        cls.x = 1 / 0\n    \
+         def test_value(self):\n        print('done', self.x, flush=True)\nunittest.main()\n",
+        "Test.setUpClass",
+        "done 1.0",
+    ),
+];
+
+/// The oldest Python whose functions can be guarded from outside, and the newest.
+fn able() -> Vec<&'static Python> {
+    let mut able: Vec<_> = pythons::all().iter().filter(|python| python.minor >= 12).collect();
+    if able.len() > 2 {
+        able.drain(1..able.len() - 1);
+    }
+    able
+}
+
+fn holds(workspace: &Workspace) -> Vec<Value> {
+    workspace.call(&["holds", "--json"]).json().as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn each_is_held_mended_and_goes_on() {
+    for python in able() {
+        for case in CASES {
+            let context = format!("{} on {}", case.text, python.name());
+            let workspace = Workspace::new();
+            let path = workspace.write(case.file, case.text);
+            if case.arguments.len() > 1 {
+                workspace.write("shop/__init__.py", "");
+            }
+            let options = ["--guard", case.pattern, "--hold-for", LONG];
+            let mut program = workspace.run(python, &[&options[..], case.arguments].concat());
+            let hold = wait_for(&context, || holds(&workspace).pop());
+            assert_eq!(hold["function"], case.function, "{context}");
+            std::fs::write(path, case.text.replace("/ 0", "/ 1")).expect("a file");
+            workspace.call(&["retry"]).expect(0);
+            program.wait_line(case.last);
+            assert_eq!(program.wait(), Some(0), "{context}");
+        }
+    }
+}
+
+/// What a handler raises for its framework to answer, and what the program has a handler for, is no failure.
+const ANSWERED: &str = "\
+import threading, time, urllib.error, urllib.request
+import uvicorn
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import PlainTextResponse
+from flask import Flask, abort
+from werkzeug.serving import make_server
+class Gone(Exception): pass
+def status(address):
+    try:
+        with urllib.request.urlopen(address) as answer: return answer.status
+    except urllib.error.HTTPError as error: return error.code
+flask = Flask(__name__)
+@flask.errorhandler(Gone)
+def gone(error): return 'gone', 410
+@flask.get('/gone')
+def flask_gone(): raise Gone
+@flask.get('/none')
+def flask_none(): abort(404)
+app = FastAPI()
+@app.exception_handler(Gone)
+def gone(request, error): return PlainTextResponse('gone', 410)
+@app.get('/gone')
+def now_gone(): raise Gone
+@app.get('/later/gone')
+async def later_gone(): raise Gone
+@app.get('/none')
+def none(): raise HTTPException(404)
+server = make_server('127.0.0.1', 0, flask, threaded=True)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+other = uvicorn.Server(uvicorn.Config(app, host='127.0.0.1', port=0, log_level='critical'))
+threading.Thread(target=other.run, daemon=True).start()
+while not other.started: time.sleep(0.01)
+own, theirs = server.server_port, other.servers[0].sockets[0].getsockname()[1]
+found = [status(f'http://127.0.0.1:{own}/{path}') for path in ('gone', 'none')]
+found += [status(f'http://127.0.0.1:{theirs}/{path}') for path in ('gone', 'later/gone', 'none')]
+print('done', found, flush=True)
+other.should_exit = True
+server.shutdown()
+";
+
+#[test]
+fn what_a_framework_has_an_answer_to_is_not_held() {
+    let Some((python, site)) = failing::python() else { return };
+    let workspace = Workspace::new();
+    let script = workspace.write("prog.py", ANSWERED).display().to_string();
+    let mut command = workspace.hotsplice();
+    command.args(["run", "--python"]).arg(&python.path).env("PYTHONPATH", site);
+    command.args(["--guard", "prog.*", "--hold-for", LONG, &script]);
+    let mut program = Program::start(command);
+    program.wait_line("done [410, 404, 410, 410, 404]");
+    assert_eq!(program.wait(), Some(0));
+}
