@@ -1,7 +1,7 @@
-"""Exceptions by which a program says what its framework is to answer: a page that is not there, a task to be tried again.
+"""Exceptions by which a program says what its framework is to answer: a page is not there, a task is to be tried again.
 
-They are no failures, though a clause of the framework's that catches everything is what deals with them. Known are those
-that frameworks define for the purpose, and those for which the program has given its application a handler.
+They are no failures, though a clause of the framework's that catches everything is what deals with them. Known are
+those that frameworks define for the purpose, and those for which the program has given its application a handler.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DEFINED = {
 
 
 def is_answered(error: BaseException, frame: FrameType) -> bool | None:
-    """Whether a framework, that catches everything in this frame, has an answer to the exception; nothing if it has none.
+    """Whether a framework that catches everything in this frame has an answer to the exception; nothing if it has none.
 
     False if it need not have the next time.
     """

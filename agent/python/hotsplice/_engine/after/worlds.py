@@ -49,7 +49,7 @@ class World:
         self._is_ending = False
         # id → a way to the code object
         self._retired: dict[int, Any] = {}
-        # Code that stands in the new text as it is, and that calls run which began before: of a module that is being executed.
+        # Code that stands in the new text as it is, of a module that is being executed.
         self._unedited: dict[int, weakref.ref[CodeType]] = {}
         self._aliases: dict[tuple[int, str], tuple[dict[str, Any], dict[str, Any], str]] = {}
         self._renamed: list[tuple[weakref.ref[CodeType], tuple[str, ...], dict[int, str]]] = []
@@ -360,7 +360,15 @@ class World:
                 native.commit([("dict-delete", globals, name)])
         # What is left would be a cycle of functions, each of which knows its world.
         self.formers.forget()
-        for kept in (self._aliases, self._retired, self._unedited, self._reached, self._rewritten, self.attributes, self.waiting):
+        for kept in (
+            self._aliases,
+            self._retired,
+            self._unedited,
+            self._reached,
+            self._rewritten,
+            self.attributes,
+            self.waiting,
+        ):
             kept.clear()
 
 
