@@ -64,7 +64,7 @@ def _registered(frame: FrameType) -> Iterator[Any]:
 def _waiting_for(future: Any) -> Iterator[FrameType]:
     """The frames of the tasks that wait for a future."""
     for callback, *_ in getattr(future, "_callbacks", None) or ():
-        task = getattr(callback, "__self__", None)
+        task: Any = getattr(callback, "__self__", None)
         step: Any = task.get_coro() if hasattr(task, "get_coro") else None
         while step is not None:
             if (frame := getattr(step, "cr_frame", None)) is not None:
