@@ -98,6 +98,16 @@ fn the_engine_uses_known_codes_only() {
     }
 }
 
+#[test]
+fn the_native_half_has_what_its_types_say() {
+    let stub = fs::read_to_string(repository().join("agent/python/hotsplice/_agent.pyi")).expect("_agent.pyi");
+    let module = fs::read_to_string(repository().join("agent/src/lib.rs")).expect("lib.rs");
+    for line in stub.lines().filter_map(|line| line.strip_prefix("def ")) {
+        let name = line.split('(').next().unwrap_or_default();
+        assert!(name.starts_with("__") || module.contains(&format!("::{name}, module)")), "there is no native {name}");
+    }
+}
+
 /// Rooms of the engine, the highest first: a module imports from its own room and from those below only.
 const ENGINE_ROOMS: &[&[&str]] = &[
     &["__init__"],
