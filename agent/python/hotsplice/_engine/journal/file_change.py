@@ -1,6 +1,6 @@
 """What a patch does to one file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from .plan import EditOutcome
 
 if TYPE_CHECKING:
     from ..live.messages import Edit, FilePatch, Unit
+    from .views import ChangedCode
 
 # What is reported of a file as a whole.
 _WHOLE_FILE: "Edit" = {
@@ -32,7 +33,8 @@ class FileChange:
     def __init__(self, message: "FilePatch") -> None:
         self.path = message["path"]
         self.base_version = message["base_version"]
-        self.text: Any = message["text"] if type(message["text"]) is str else None
+        # `make_text` makes what came as an edit of the live one.
+        self.text: str = message["text"] if type(message["text"]) is str else None  # type: ignore[assignment]
         self._edited_text: Any = message["text"]
         self.edits = message["edits"]
         self.units = message.get("units") or []
@@ -51,7 +53,7 @@ class FileChange:
         # Code objects that are not live once the patch is: (code, unit).
         self.retired: list[tuple[CodeType, Unit]] = []
         # CodeChange objects by namespace.
-        self.code_changes: dict[int, list[Any]] = {}
+        self.code_changes: dict[int, Sequence[ChangedCode]] = {}
         # Code of the module's own statements, while they are being executed: it holds the functions' code.
         module_code = lookup.running_module_code(self.path)
         self.holders = [] if module_code is None else [module_code]

@@ -1,11 +1,33 @@
 """What the rooms below may know of the patch that is being made, for the checker: nothing imports it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from types import CodeType, FunctionType
 from typing import Any, Protocol
 
-from ..live.messages import Options, Verdict
+from ..live.lookup import Namespace
+from ..live.messages import Options, Unit, Verdict
 from .file_change import FileChange
 from .plan import EditOutcome, Plan
+
+
+class ChangedCode(Protocol):
+    """New code of one definition in one namespace, and the live functions that it goes to."""
+
+    unit: Unit
+    namespace: Namespace
+    live: list[FunctionType]
+    new_code: CodeType
+    functions: list[FunctionType]
+    # id of an old code object → (old, new), nested ones included
+    pairs: dict[int, tuple[CodeType, CodeType]]
+    roots: set[int]
+    replaced: list[tuple[CodeType, CodeType, Any, tuple[str | None, str | None] | None]]
+    lacking: dict[str, int]
+
+    @property
+    def owner(self) -> Any: ...
+
+    def running_now(self) -> Collection[CodeType]: ...
 
 
 class Prepared(Protocol):

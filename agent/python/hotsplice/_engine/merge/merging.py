@@ -38,8 +38,8 @@ from .deleted import Deleted
 
 if TYPE_CHECKING:
     from ..evaluate.views import Containers, EditOutcome, FileChange, FormerCodeWatch, Prepared, Shadow, World
+    from ..journal.views import ChangedCode
     from ..live.messages import Edit
-    from .functions import CodeChange
     from .layouts import Layouts
 
 # Parts of a function that need its decorators run again.
@@ -280,8 +280,7 @@ class Merger:
 
     # Functions
 
-    def code_change(self, edit: "Edit") -> "CodeChange | None":
-        code_change: CodeChange
+    def code_change(self, edit: "Edit") -> "ChangedCode | None":
         for code_change in self.change.code_changes.get(id(self.namespace), ()):
             unit = code_change.unit
             if unit["line"] == edit["line"] and unit["scope"] == edit["scope"]:
