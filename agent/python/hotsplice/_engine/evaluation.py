@@ -3,7 +3,7 @@
 import ast
 import builtins
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -334,7 +334,7 @@ def _is_running(outcome: "EditOutcome") -> bool:
 class _Imports:
     """`__import__` for modules that are patched together: what one imports from another is evaluated first."""
 
-    def __init__(self, shadows: Any, evaluate: Callable[[ModuleType | None], None]) -> None:
+    def __init__(self, shadows: Collection[Shadow], evaluate: Callable[[ModuleType | None], None]) -> None:
         self._by_module = {id(one.namespace.module): one for one in shadows if one.namespace.module is not None}
         self._by_name = {one.namespace.name: one for one in shadows}
         self._evaluate: Any = evaluate

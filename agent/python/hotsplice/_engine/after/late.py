@@ -6,7 +6,6 @@ nobody would find them any more. So they are looked for until the last such call
 
 import weakref
 from types import CodeType
-from typing import Any
 
 from ..native import native
 from . import running
@@ -17,7 +16,7 @@ _LOOKS = 8
 
 
 class _Late:
-    def __init__(self, retired: Any) -> None:
+    def __init__(self, retired: "native.Retired") -> None:
         self.retired = retired.nested()
         # Weak: nothing here keeps a code alive that the end of its last frame should free.
         self.callers = [weakref.ref(code) for code in retired.callers()]
@@ -39,13 +38,13 @@ class _Late:
 _pending: list[_Late] = []
 
 
-def follow(retired: Any) -> None:
+def follow(retired: "native.Retired") -> None:
     """After a commit: what was to get code that is retired now gets the newest."""
     for late in _pending:
         late.retired = late.retired.advanced(retired)
 
 
-def watch(retired: Any) -> None:
+def watch(retired: "native.Retired") -> None:
     """After a commit that calls in old code outlive."""
     late = _Late(retired)
     _pending.append(late)

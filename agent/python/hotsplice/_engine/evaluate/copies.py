@@ -53,7 +53,7 @@ class Copies:
     def make(
         self,
         transaction: "Prepared",
-        shadows: list[Any],
+        shadows: "list[Shadow]",
         noted: dict[int, tuple[Any, Any]],
         used: set[int],
         holders: set[int],
@@ -213,7 +213,7 @@ def _is_plain(value: Any) -> bool:
     return objects.is_exactly(value, *_EXACT, *_VALUES, FunctionType, ModuleType) or stores.is_a(value, type)
 
 
-def _others(transaction: "Prepared", shadows: list[Any], holders: set[int], used: set[int]) -> Iterator[Any]:
+def _others(transaction: "Prepared", shadows: "list[Shadow]", holders: set[int], used: set[int]) -> Iterator[Any]:
     """What uses the containers of patched modules in other ways than a plain function of theirs does."""
     for shadow in shadows:
         names: dict[str, Any] = shadow.namespace.globals

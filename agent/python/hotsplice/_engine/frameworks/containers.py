@@ -377,7 +377,7 @@ class Containers:
             transaction.plan.afterwards.extend(self._caches)
         readers.report(transaction, changed)
 
-    def _expected(self, key: int, now: Entries, new: Entries, live_of: Any) -> Entries:
+    def _expected(self, key: int, now: Entries, new: Entries, live_of: "LiveOf") -> Entries:
         """Without what the program has taken out of its registry while the patch was prepared: that is not put back."""
         if not new:
             return new
@@ -392,7 +392,7 @@ class Containers:
             )
         ]
 
-    def _is_former(self, key: int, entry: tuple[Any, Any], new: Entries, live_of: Any) -> bool:
+    def _is_former(self, key: int, entry: tuple[Any, Any], new: Entries, live_of: "LiveOf") -> bool:
         """Whether an entry is what the former version of something had registered."""
         users = [one for one in self._registrations if key in one.used]
         if any(one.outcome.edit["change"] == "removed" and one.made(*entry) for one in users):
@@ -408,7 +408,7 @@ class Containers:
         made = [one for name, value in new for one in (name, entries.function(value)) if one is not None]
         return any(live_of(one) is not one and id(live_of(one)) in held for one in made)
 
-    def _settled(self, key: int, before: Entries, new: Entries, live_of: Any) -> Entries:
+    def _settled(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
         items = [one for _, one in before]
         gaps = []
         for index, entry in enumerate(before):
@@ -425,7 +425,7 @@ class Containers:
         items = filled([*items, *added], entries.function, live_of, [one for _, one in before])
         return [(None, self._live(one, live_of)) for one in items]
 
-    def _settled_items(self, key: int, before: Entries, new: Entries, live_of: Any) -> Entries:
+    def _settled_items(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
         given = [(self._live(name, live_of), self._live(value, live_of)) for name, value in new]
         former = [entry for entry in before if self._is_former(key, entry, new, live_of)]
         gone = {id(entry) for entry in former}
@@ -444,7 +444,7 @@ class Containers:
                 wanted.append(fresh.pop(0))
         return [*wanted, *fresh]
 
-    def _live(self, value: Any, live_of: Any) -> Any:
+    def _live(self, value: Any, live_of: "LiveOf") -> Any:
         """What stands for something in a container; in one that is new itself, that of all that it holds."""
         if stores.kind_of(value) is not None and id(value) not in self._before:
             held = stores.entries(value)
@@ -461,7 +461,7 @@ class Containers:
             return held
         return new
 
-    def _say_unbalanced(self, key: int, new: Entries, former: Any, live_of: Any) -> None:
+    def _say_unbalanced(self, key: int, new: Entries, former: Any, live_of: "LiveOf") -> None:
         """A definition that registers once more where nothing of its former version was found."""
         if len(new) <= len(former):
             return
@@ -472,7 +472,7 @@ class Containers:
                 self._say_left(key)
 
     @staticmethod
-    def _is_about(one: Registration, entry: tuple[Any, Any], live_of: Any) -> bool:
+    def _is_about(one: Registration, entry: tuple[Any, Any], live_of: "LiveOf") -> bool:
         function = entries.function(entry[1])
         own = function is not None and id(live_of(function)) in one.live
         return own or function is None or one.names_it(*entry)

@@ -10,6 +10,7 @@ from . import stores
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
     from ..journal.views import Prepared
+    from ..live.messages import Unit
 
 _APPLICATIONS = (
     ("flask", "Flask"),
@@ -50,7 +51,7 @@ def report(transaction: "Prepared") -> None:
                         )
 
 
-def _adds(outcome: "EditOutcome", unit: Any) -> bool:
+def _adds(outcome: "EditOutcome", unit: "Unit") -> bool:
     """Whether what the function itself does is another thing now, and not only a view inside of it."""
     edit = outcome.edit
     own = [*edit["scope"], edit["definition"].rpartition(".")[2]] == [*unit["scope"], unit["name"]]

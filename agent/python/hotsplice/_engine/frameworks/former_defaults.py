@@ -4,11 +4,14 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FunctionType, MemberDescriptorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..native import native
 from .entries import equal
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
 
 _MISSING = object()
 # Where classes keep what they know of their fields.
@@ -20,7 +23,12 @@ _former: dict[tuple[int, str], "tuple[weakref.ref[type], list[Any]]"] = {}
 
 
 def report_former(
-    outcomes: Any, scope: tuple[str, ...], cls: type, before: dict[str, Any], after: Any, later: Callable[[Any], None]
+    outcomes: "list[EditOutcome]",
+    scope: tuple[str, ...],
+    cls: type,
+    before: dict[str, Any],
+    after: Any,
+    later: Callable[[Any], None],
 ) -> None:
     """Reports which objects of modules hold the former default of a field: a fresh process makes them with the new.
 
@@ -40,7 +48,7 @@ def report_former(
 
 
 def take_new(
-    outcomes: Any,
+    outcomes: "list[EditOutcome]",
     scope: tuple[str, ...],
     cls: type,
     defaults: Callable[[Any], dict[str, Any]],

@@ -4,11 +4,14 @@ import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from types import FunctionType, MemberDescriptorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..journal.plan import Plan
 from ..live import objects
 from ..native import native
+
+if TYPE_CHECKING:
+    from . import LiveOf
 
 KINDS = (list, dict, set, deque)
 MISSING = object()
@@ -167,7 +170,7 @@ def referent(value: Any) -> Any:
     return weakref.ref.__call__(value) if is_a(value, weakref.ref) else value
 
 
-def live_entry(value: Any, live_of: Any, ids: dict[int, Any]) -> Any:
+def live_entry(value: Any, live_of: "LiveOf", ids: dict[int, Any]) -> Any:
     """What stands in a container for something made while evaluating: its live object, a reference to it, or its id."""
     if type(value) is int and value in ids:
         return id(live_of(ids[value]))

@@ -78,7 +78,7 @@ def _call_again(cls: Any, name: str, former: Any) -> None:
                 setattr(app, attribute, value)
 
 
-def _report_composed(cls: Any, outcomes: Any) -> None:
+def _report_composed(cls: Any, outcomes: "list[EditOutcome]") -> None:
     edited = [one for one in outcomes if one.edit["definition"].rpartition(".")[2] in ("compose", "on_mount")]
     shown = [one for one in native.objects_of_type(*with_subclasses(cls)) if one.is_running] if edited else []
     for outcome in edited if shown else ():
@@ -88,7 +88,7 @@ def _report_composed(cls: Any, outcomes: Any) -> None:
             outcome.caveat("HS0403", f"it ran when {cls.__name__} was shown and does not run again{how}")
 
 
-def _report_held(patch: "Observed", cls: Any, outcomes: Any) -> None:
+def _report_held(patch: "Observed", cls: Any, outcomes: "list[EditOutcome]") -> None:
     """Objects hold the former default of a reactive attribute."""
     for outcome in outcomes:
         for name in outcome.edit["binds"] if outcome.edit["change"] == "changed" else ():

@@ -9,6 +9,7 @@ from . import Gap, filled
 
 if TYPE_CHECKING:
     from ..journal.plan import Plan
+    from . import LiveOf
 
 _LISTS = ("registered_commands", "registered_groups")
 
@@ -34,7 +35,7 @@ def hand_on(live: Any, twin: Any, copy_of: Any) -> None:
     """Nothing: an application holds its commands itself."""
 
 
-def settle(live: Any, twin: Any, live_of: Any, plan: "Plan") -> None:
+def settle(live: Any, twin: Any, live_of: "LiveOf", plan: "Plan") -> None:
     for name in _LISTS:
         new = filled(vars(twin)[name], lambda info: getattr(info, "callback", None), live_of, vars(live)[name])
         if new != vars(live)[name]:
