@@ -82,6 +82,30 @@ fn a_fork_is_a_session_of_its_own_and_warns_nobody() {
     }
 }
 
+/// Code carries the name of its file as it was given, and no module stands for it.
+#[test]
+fn a_file_that_is_executed_by_hand_is_patched() {
+    let ways = [
+        "import runpy\nspace = runpy.run_path('tool.py')",
+        "space = {}\nexec(compile(open('tool.py').read(), 'tool.py', 'exec'), space)",
+        "import os\nspace = {}\nexec(compile(open('tool.py').read(), os.path.abspath('tool.py'), 'exec'), space)",
+    ];
+    for (way, python) in ways.iter().flat_map(|way| pythons::all().iter().map(move |python| (way, python))) {
+        let workspace = Workspace::new();
+        let tool = "def name():\n    return 'old'\n";
+        workspace.write("tool.py", tool);
+        let ask =
+            "import sys\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(space['name'](), flush=True)\n";
+        let script = workspace.write("main.py", &format!("{way}\n{ask}"));
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        workspace.write("tool.py", &tool.replace("old", "new"));
+        workspace.call(&["patch", "tool.py"]).expect(0);
+        program.send("");
+        assert_eq!(program.line(), "new", "Python {}: {way}", python.name());
+    }
+}
+
 #[test]
 fn a_program_that_closes_every_descriptor_stays_a_session() {
     let daemon = "\

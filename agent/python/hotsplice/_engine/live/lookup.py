@@ -83,11 +83,17 @@ def namespaces(path: str) -> "list[Namespace]":
     # Executed more often than there are modules: by hand, or once more under the same name.
     record = native.loaded(path).get(path) if found else None
     if not found or (record is not None and record[4] > len(found)):
-        for function in native.functions_of_file(path):
+        for function in native.functions_of_file(path) or native.functions_of_file(_from_here(path)):
             globals = function.__globals__
             if id(globals) not in found and same_file(function.__code__.co_filename, path):
                 found[id(globals)] = Namespace(globals, None, path)
     return list(found.values())
+
+
+def _from_here(path: str) -> str:
+    """A path as it may have been given to ``runpy`` or ``compile``: code carries what was given."""
+    folder = absolute("")
+    return path[len(folder) :].lstrip("/") if folder and path.startswith(folder) else path
 
 
 def _is_placeholder(namespace: "Namespace") -> bool:
