@@ -94,7 +94,7 @@ export function createClient(program: string, log: vscode.OutputChannel): Langua
     },
     initialize: () => undefined,
     getState: () => ({ kind: "static" }),
-    clear: () => lineEnds.dispose(),
+    clear: () => lineEnds.clear(),
   });
   return client;
 }

@@ -168,12 +168,13 @@ try {
   });
 
   await step("a server that crashes comes back, and knows what is live", async () => {
+    code.set({ "hotsplice.lens": "always" });
     const servers = () => execFileSync("pgrep", ["-f", `${path.dirname(code.folder)}/.*hotsplice lsp`]).toString().trim();
     const before = servers();
     execFileSync("kill", ["-9", ...before.split("\n")]);
     await until("another server", () => servers() !== before);
     await code.processes(1);
-    await code.lens("● live v").first().waitFor();
+    await code.lens("● live v").waitFor();
     await code.replaceLine("app.py", INDEX, '    return f"Back again, visitor {visits}!"');
     await code.press("Control+s");
     await until("the new answer", async () => (await get(url)).startsWith("Back again"));

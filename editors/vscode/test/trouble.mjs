@@ -66,7 +66,8 @@ class Program {
 const code = await VSCode.start({
   launcher, browser, vsix,
   files: { "app.py": APP, "new.py": "def nobody():\n    pass\n" },
-  settings: {},
+  // Another window takes longer to open than what is live is news.
+  settings: { "hotsplice.lens": "always" },
   env: { HOTSPLICE_TEST_PYTHON: python },
 });
 const steps = new Steps(code, pictures);

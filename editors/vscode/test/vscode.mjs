@@ -323,8 +323,22 @@ export class VSCode {
     return () => this.page.evaluate(() => window.litLines());
   }
 
+  /** What stands at the ends of lines. */
+  lineEnds() {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll(".view-line span")].map((part) => getComputedStyle(part, "::after").content),
+    );
+  }
+
+  /** A mark at the end of a line. */
   lens(text) {
-    return this.page.locator(".codelens-decoration").filter({ hasText: text }).first();
+    return {
+      waitFor: ({ state = "attached" } = {}) =>
+        until(`${text} to be ${state}`, async () => {
+          const isThere = (await this.lineEnds()).some((shown) => shown.includes(text));
+          return isThere === (state === "attached");
+        }),
+    };
   }
 
   picture(file) {
