@@ -294,7 +294,7 @@ fn a_call_that_could_not_be_moved_when_it_came_by_is_reported_to_stay() {
     // Only a call that has come through the branch has a value for `more`.
     const TEXT: &str = "def run(read):\n    if read() == 'more\\n':\n        more = 1\n    while read() != 'end\\n':\n\
         \x20       print('old', flush=True)\n";
-    for python in pythons::all().into_iter().filter(|python| python.minor >= 12) {
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
         let workspace = Workspace::new();
         let path = workspace.write("work.py", TEXT);
         let script =

@@ -41,12 +41,13 @@ pub struct Target {
 
 /// Code unit → target.
 type Plan = HashMap<usize, Arc<Target>>;
+/// By the addresses of a call's code and of its frame's object: why it stays, and whether that was reported.
+type Refused = HashMap<(usize, usize), (&'static str, bool)>;
 
 /// By the code object's address. A call is moved when it comes by.
 static PLANS: Mutex<Option<HashMap<usize, Plan>>> = Mutex::new(None);
-/// Calls that stayed where they were to be moved, by the addresses of their code and of their frame's object: why, and whether it was
-/// reported.
-static REFUSED: Mutex<Option<HashMap<(usize, usize), (&'static str, bool)>>> = Mutex::new(None);
+/// Calls that stayed where they were to be moved.
+static REFUSED: Mutex<Option<Refused>> = Mutex::new(None);
 /// What is called, on the agent's thread, when there is more of that.
 static ON_REFUSAL: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
 /// Code that a moved call has left, but may still stand in natively.
