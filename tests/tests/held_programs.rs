@@ -1,10 +1,10 @@
 //! Programs of many kinds that fail where nobody would handle it: held, mended from the command line, and at their end as if nothing
 //! had happened.
 
-use hotsplice_tests::failing;
 use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons::{self, Python};
-use serde_json::Value;
+use hotsplice_tests::{failing, terminal};
+use serde_json::{Value, json};
 
 /// Long enough that nothing ends by it.
 const LONG: &str = "300";
@@ -182,4 +182,60 @@ fn what_a_framework_has_an_answer_to_is_not_held() {
     let mut program = Program::start(command);
     program.wait_line("done [410, 404, 410, 410, 404]");
     assert_eq!(program.wait(), Some(0));
+}
+
+/// At its terminal: what goes wrong in an answer leaves the call held, and what ends it is said.
+#[test]
+fn whatever_is_answered_at_a_terminal_the_call_stays_held_or_the_end_is_said() {
+    let workspace = Workspace::new();
+    let text = "\
+import hotsplice, os
+from hotsplice import _guarding
+hotsplice.listen()
+os.environ['VISUAL'] = open('editor').read()
+_guarding.set_hold_for(300)
+_guarding.guard(['__main__.work'])
+def work(n):
+    return n / 0
+print('done', work(3), flush=True)
+";
+    workspace.write("prog.py", text);
+    workspace.write(
+        "edit.py",
+        "import sys\nprint('edits', sys.argv[1])\npath = sys.argv[2]\n\
+        text = open(path).read()\nopen(path, 'w').write(text.replace('/ 0', '/ 1'))\n",
+    );
+    let python = able().pop().expect("a Python");
+    let with = |editor: &str| workspace.write("editor", editor);
+    with("'no end");
+    let steps = json!([
+        ["ZeroDivisionError: division by zero\r\n", null],
+        ["(hold) ", "e"],
+        ["can't be started: No closing quotation", null],
+        ["(hold) ", "v 1 +"],
+        ["SyntaxError", null],
+        ["(hold) ", "v int('one')"],
+        ["ValueError", null],
+        ["(hold) ", "v print('begun') or [None for _ in iter(int, 1)]"],
+        ["\nbegun", "\u{3}"],
+        ["KeyboardInterrupt", null],
+        ["(hold) ", "v 8"],
+        ["done 8", null],
+    ]);
+    terminal::play(&workspace, python, &steps, &["prog.py"], "").expect(0);
+    with("no-such-editor");
+    let steps = json!([
+        ["(hold) ", "e"],
+        ["no-such-editor can't be started", null],
+        ["(hold) ", "\u{4}"],
+        ["\nTraceback", null]
+    ]);
+    terminal::play(&workspace, python, &steps, &["prog.py"], "").expect(1);
+    with(&format!("{} edit.py", python.path.display()));
+    let steps = json!([["(hold) ", "e"], ["edits +8", null], ["(hold) ", "r"], ["done 3.0", null]]);
+    terminal::play(&workspace, python, &steps, &["prog.py"], "").expect(0);
+    workspace.write("prog.py", &text.replace("(300)", "(0.3)"));
+    let steps =
+        json!([["(hold) ", null], ["work was held for as long as it was asked to be", null], ["Traceback", null]]);
+    terminal::play(&workspace, python, &steps, &["prog.py"], "").expect(1);
 }

@@ -312,6 +312,8 @@ def _until_answered(hold: Hold) -> Answer | None:
             elif hold.answered.acquire(timeout=_LOOK):
                 break
             if _is_over(hold):
+                if question is not None:
+                    question.over()
                 return None
             if _debugging.attend(hold) and question is not None:
                 question.ask_again()

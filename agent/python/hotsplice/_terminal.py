@@ -56,7 +56,8 @@ def leaving(blocks: list[str]) -> str:
 
 def introduction(shown: str, function: str, blocks: list[str]) -> str:
     """A traceback, its last line in colour, and what can be answered."""
-    red, plain = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[31m", "\x1b[0m")
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    red, plain = ("", "") if is_plain else ("\x1b[31m", "\x1b[0m")
     *above, last = shown.rstrip().splitlines(keepends=True)
     choices = f"hotsplice: {function} is held; r retry, v EXPRESSION, c let it raise, p debug, e edit\n"
     return "".join(above) + red + last + plain + "\n" + leaving(blocks) + choices
@@ -96,11 +97,14 @@ class Question:
             else:
                 self._is_answered_here = self._hold.decide(Answer(False, None, frame), self._hold.tried_again(frame))
         elif choice == "c" or not line:
+            # Nothing has ended the line of the question at the end of the input.
+            self._out.write("" if line else "\n")
             self._is_answered_here = self._hold.decide(None, "raises")
         elif choice == "v":
             try:
                 value = self._hold.evaluate(rest)
-            except Exception as failed:
+            except BaseException as failed:
+                # Whoever interrupts what does not end wants to answer otherwise; so does who types `exit()`.
                 self._out.write(f"{type(failed).__name__}: {failed}\n")
             else:
                 self._is_answered_here = self._hold.decide(Answer(True, value), "returns a value")
@@ -119,17 +123,30 @@ class Question:
                 here = "  (guarded)" if call["guarded"] else ""
                 self._out.write(f"{number}  {call['function']}, {call['path']}:{call['line']}{here}\n")
         elif choice == "e":
-            import shlex
-            import subprocess
-
-            editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-            subprocess.run([*editor, f"+{self._hold.line}", self._hold.path], check=False)
+            self._edit()
         elif choice:
             self._out.write(self._hold.help)
+
+    def _edit(self) -> None:
+        import shlex
+        import subprocess
+
+        chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        try:
+            subprocess.run([*shlex.split(chosen), f"+{self._hold.line}", self._hold.path], check=False)
+        except (OSError, ValueError) as failed:
+            self._out.write(f"hotsplice: {chosen} can't be started: {failed}\n")
+        except KeyboardInterrupt:
+            # Meant for the editor.
+            self._out.write("\n")
 
     def answered(self) -> None:
         if not self._is_answered_here:
             self._out.write(f"\nhotsplice: {self._hold.function} {self._hold.how}\n")
+
+    def over(self) -> None:
+        """Nobody has answered."""
+        self._out.write(f"\nhotsplice: {self._hold.function} {self._hold.how}\n")
 
     def end(self) -> None:
         _asking.release()
