@@ -273,6 +273,7 @@ pub fn computed(
 fn follow(session: &Session, path: &str, modules: &[String], changed: &Names, calls: &Foreign) -> Option<FilePatch> {
     let live = session.known_baseline(path).ok()?;
     let last = |name: &String| {
+        let name = name.trim_end_matches(".*");
         name.rsplit('.').next().is_some_and(|name| live.baseline.text.contains(name.trim_end_matches("[]")))
     };
     if !changed.iter().any(last) || !live.outline.is_valid() {

@@ -1,7 +1,7 @@
 //! What a statement, or the body of a function, does when it runs: plain data for the dependency graph.
 
 /// Functions that call or look at what they are given at once.
-pub(crate) const EAGER: [&str; 28] = [
+pub(crate) const EAGER: [&str; 32] = [
     "map",
     "filter",
     "sorted",
@@ -23,6 +23,10 @@ pub(crate) const EAGER: [&str; 28] = [
     "dict",
     "len",
     "iter",
+    "enumerate",
+    "zip",
+    "reversed",
+    "Counter",
     "next",
     "str",
     "repr",

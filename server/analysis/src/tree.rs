@@ -113,6 +113,11 @@ pub(crate) fn contents(name: &str) -> String {
     format!("{name}[]")
 }
 
+/// How all that can be seen of a class by looking at it is named.
+pub(crate) fn members(class: &str) -> String {
+    format!("{class}.*")
+}
+
 /// A name that a statement binds. The origin of an import tells whether the name means the same as before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Binding {

@@ -126,7 +126,10 @@ impl Foreign {
             let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
             if let Some(module) = origin.strip_suffix('*') {
                 let from_it = beginning_with(changed, module).filter_map(|name| name.strip_prefix(module));
-                bound.extend(from_it.filter(|name| !name.contains('.') && !name.starts_with('_')).map(str::to_owned));
+                let given = from_it.filter(|name| !name.starts_with('_')).map(str::to_owned);
+                let (of_it, names) = given.partition::<Vec<_>, _>(|name| name.contains(['.', '[']));
+                bound.extend(names);
+                dotted.extend(of_it);
                 if !bound.is_empty() {
                     bound.push("*".to_owned());
                 }

@@ -158,6 +158,19 @@ impl<'a> Graph<'a> {
             || self.runs_methods_of_given(effects, running)
     }
 
+    /// Whether what a statement calls changes what containers hold: to do that again does it twice.
+    pub fn changes_containers(&self, effects: &'a Effects) -> bool {
+        let called = self.callees(effects, Context::default());
+        let made = called.iter().flat_map(|name| self.made_by(name)).collect::<Vec<_>>();
+        called.iter().chain(&made).any(|name| {
+            let node = match name.rsplit_once('.') {
+                Some((class, method)) => self.classes.get(class).and_then(|class| class.methods.get(method)),
+                None => self.functions.get(name.as_str()),
+            };
+            node.is_some_and(|node| run_by(node).iter().any(|effects| !effects.mutates.is_empty()))
+        })
+    }
+
     /// `total(cart)`, where `total` calls a method of its parameter.
     fn runs_methods_of_given(&self, effects: &Effects, running: &HashSet<String>) -> bool {
         effects.passed.iter().any(|(by, given)| {

@@ -12,7 +12,7 @@ use crate::depend::graph::Graph;
 use crate::depend::inside::runs_inside;
 use crate::effects::EAGER;
 use crate::outline::Outline;
-use crate::tree::{Node, Nodes, contents, flattened};
+use crate::tree::{Node, Nodes, contents, flattened, members};
 
 /// Names whose values are other ones now, as far as the walk has come.
 pub(super) type Dirty = HashSet<String>;
@@ -40,22 +40,28 @@ impl<'a> Comparison<'a> {
             edited.retain(|name| !self.is_made_alike(name, &graph, &live));
         }
         let changed = self.changed_values(&graph, &edited);
+        let mut by_code = graph.running(&edited, &HashSet::default());
         let mut called = graph.running(&edited, &changed);
         self.running = called.clone();
         self.running.extend(graph.through_objects(&called));
         self.properties = self.running.iter().filter(|name| graph.is_property(name)).cloned().collect();
         self.deferred.extend(self.foreign.late(&new.file.items));
+        by_code.extend(edited.iter().cloned());
         called.extend(edited);
         let mut dirty = self.removed_names(&[]);
+        let mut gone = Dirty::default();
         dirty.extend(self.lost_writes.iter().cloned());
         for node in self.gone_definitions() {
             // What its decorators and bases had registered it in.
             let contents_of = graph_of_live(self.live).mutated_by(node).into_iter().flat_map(with_contents);
             let found: Vec<String> = contents_of.collect();
             self.deferred.extend(found.iter().cloned());
+            gone.extend(found.iter().cloned());
             dirty.extend(found);
         }
-        let own = self.derive(&new.file.items, &Scope::default(), &mut dirty, &mut Callables { graph, called });
+        let mut own =
+            self.derive(&new.file.items, &Scope::default(), &mut dirty, &mut Callables { graph, called, by_code });
+        own.extend(gone);
         self.note_late(&own);
     }
 
@@ -100,11 +106,20 @@ impl<'a> Comparison<'a> {
                 changed.extend(node.bound_names());
             }
         }
+        for class in self.definitions().filter(|item| item.is_class()) {
+            for node in class.body.iter().filter(|item| item.what == What::Assignment && item.runs_unasked) {
+                let is_changed =
+                    |name: &String| changed.contains(name) || changed.contains(&format!("{}.{name}", class.name));
+                if node.effects.reads.iter().any(is_changed) {
+                    changed.extend(node.bound_names().iter().map(|name| format!("{}.{name}", class.name)));
+                }
+            }
+        }
         changed
     }
 
     /// Those of the module, in blocks too.
-    fn definitions(&self) -> impl Iterator<Item = &'a Node> + use<'a> {
+    pub(super) fn definitions(&self) -> impl Iterator<Item = &'a Node> + use<'a> {
         flattened(&self.new.file.items).into_iter().map(|(node, _)| node)
     }
 
@@ -181,7 +196,13 @@ impl<'a> Comparison<'a> {
                 _ => self.derive_statement(node, scope, dirty, called),
             };
             let mut fresh = fresh;
-            for name in self.seen_otherwise(node) {
+            let mut seen_otherwise = self.seen_otherwise(node);
+            if node.is_block() {
+                for (inner, _) in flattened(&node.body) {
+                    seen_otherwise.extend(self.seen_otherwise(inner));
+                }
+            }
+            for name in seen_otherwise {
                 // It is another one only once the patch is live.
                 self.deferred.insert([scope.path.as_slice(), std::slice::from_ref(&name)].concat().join("."));
                 fresh.push(name);
@@ -198,6 +219,7 @@ impl<'a> Comparison<'a> {
             if node.is_definition() && scope.path.is_empty() && self.registers_anew(node) {
                 let found: Vec<String> = called.graph.mutated_by(node).into_iter().flat_map(with_contents).collect();
                 self.deferred.extend(found.iter().cloned());
+                own.extend(found.iter().cloned());
                 dirty.extend(found);
             }
         }
@@ -209,13 +231,15 @@ impl<'a> Comparison<'a> {
             // Who calls it gets other defaults.
             let found = called.graph.running(&HashSet::from_iter([node.name.clone()]), &HashSet::default());
             self.running.extend(found.iter().cloned());
+            called.by_code.extend(found.iter().cloned());
             called.called.extend(found);
         }
         let Some(parts) = &node.definition else { return };
         let fresh = self.edit_for(node).map_or_else(Vec::new, |edit| edit.fresh_defaults.clone());
         let is_new = self.edit_for(node).is_some_and(|edit| matches!(edit.change, Change::Added));
         let was_computed = parts.defaults.iter().filter(|default| {
-            !fresh.contains(&default.parameter) && called.graph.runs_any(&default.effects, &called.called)
+            let looks = || looked_at(&default.effects.passed).any(|name| dirty.contains(&name));
+            !fresh.contains(&default.parameter) && (called.graph.runs_any(&default.effects, &called.called) || looks())
         });
         let computed: Vec<String> = was_computed.map(|default| default.parameter.clone()).collect();
         if !computed.is_empty() && !is_new {
@@ -302,9 +326,9 @@ impl<'a> Comparison<'a> {
         // What a function of the file makes of another one is a wrapper, mostly; a class it looks at.
         let is_used = |(by, name): &(String, String)| {
             let is_own = || self.definitions().any(|item| item.is_function() && item.name == *by);
-            let is_touched = self.touched.contains(name);
-            (EAGER.contains(&by.as_str()) && (is_touched || is_edited(name)))
-                || (is_touched && is_own())
+            let is_touched = || self.touched.contains(name) || dirty.contains(&members(name));
+            (EAGER.contains(&by.as_str()) && (self.works_otherwise(name) || is_edited(name)))
+                || (is_touched() && is_own())
                 || (reads_headers(by) && self.has_other_header(name))
         };
         let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
@@ -346,7 +370,13 @@ impl<'a> Comparison<'a> {
         told.kind = Kind::Derived;
         told.changed_reads = changed_reads;
         told.deferred = is_deferred;
-        told.offered |= calls_edited;
+        // Of values that are others now it is computed again anyway.
+        let is_by_values = !told.changed_reads.is_empty()
+            && !uses_edited
+            && node.what == What::Assignment
+            && !called.graph.runs_any(&node.effects, &called.by_code)
+            && !called.graph.changes_containers(&node.effects);
+        told.offered |= calls_edited && !is_by_values;
         let mut fresh = Vec::new();
         if !told.offered {
             fresh = node.bound_names();
@@ -425,6 +455,9 @@ impl<'a> Comparison<'a> {
         let inherited: Vec<&str> =
             inherited.filter(|(base, _)| bases.iter().any(|read| read == base)).map(|(_, name)| name).collect();
         let is_own = |name: &str| node.body.iter().any(|item| item.binds_name(name));
+        if inherited.contains(&"*") {
+            self.deferred.insert(members(&node.name));
+        }
         fresh.extend(inherited.into_iter().filter(|name| !is_own(name)).map(|name| format!("{}.{name}", node.name)));
         let gone = self.removed_names(&inner.path);
         fresh.extend(gone.iter().map(|name| format!("{}.{name}", node.name)));
@@ -437,8 +470,13 @@ fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
     if dirty.is_empty() {
         return Vec::new();
     }
-    let eagerly = node.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| contents(name));
-    reads.iter().copied().cloned().chain(eagerly).filter(|name| dirty.contains(name)).collect()
+    reads.iter().copied().cloned().chain(looked_at(&node.passed)).filter(|name| dirty.contains(name)).collect()
+}
+
+/// What functions look into that they are given: items of containers, members of classes.
+fn looked_at(passed: &[(String, String)]) -> impl Iterator<Item = String> {
+    let eagerly = passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str()) || reads_headers(by));
+    eagerly.flat_map(|(_, name)| [contents(name), members(name)])
 }
 
 /// Whether no other definition of the scope has its name.
@@ -450,6 +488,8 @@ fn is_single(node: &Node, items: &Nodes) -> bool {
 struct Callables<'a> {
     graph: Graph<'a>,
     called: HashSet<String>,
+    /// Those of them that run edited code, and not only read other values.
+    by_code: HashSet<String>,
 }
 
 fn graph_of_live(live: &Outline) -> Graph<'_> {

@@ -30,11 +30,18 @@ impl<'a> Comparison<'a> {
         self.touched.contains(class) && inside.any(|edit| !is_body(edit))
     }
 
+    /// Whether what can be done with an edited class, or with its objects, by other means than calls does something else.
+    pub(super) fn works_otherwise(&self, class: &str) -> bool {
+        let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| !edit.scope.is_empty());
+        let is_special = |edit: &Edit| edit.definition.rsplit('.').next().is_some_and(|name| name.starts_with("__"));
+        self.touched.contains(class) && inside.any(is_special)
+    }
+
     /// The attributes of a definition that are others now: `__doc__` of the module itself.
     pub(super) fn seen_otherwise(&mut self, node: &Node) -> Vec<String> {
         let is_class = node.is_class() && self.looks_otherwise(&node.name);
         if is_class {
-            let seen = ["__annotations__", "__dataclass_fields__", "__members__", "__slots__"];
+            let seen = ["*", "__annotations__", "__dataclass_fields__", "__members__", "__slots__"];
             return seen.iter().map(|seen| format!("{}.{seen}", node.name)).collect();
         }
         let Some(edit) = self.edit_for(node) else { return Vec::new() };
@@ -86,11 +93,13 @@ impl<'a> Comparison<'a> {
                 !edit.scope.is_empty() && edit.binds.iter().any(|one| format!("{}.{one}", edit.scope.join(".")) == name)
             })
         };
-        let is_definition =
-            |name: &str| self.new.file.items.iter().any(|item| item.is_definition() && item.name == name);
-        let of_definitions =
-            own.iter().filter(|name| name.split_once('.').is_some_and(|(head, _)| is_definition(head)));
-        self.late = of_definitions.filter(|name| !is_value(name)).cloned().collect();
+        let is_definition = |name: &str| self.definitions().any(|item| item.is_definition() && item.name == name);
+        let is_late = |name: &&String| match name.strip_suffix("[]") {
+            // A registry.
+            Some(_) => self.deferred.contains(*name),
+            None => name.split_once('.').is_some_and(|(head, _)| is_definition(head)) && !is_value(name),
+        };
+        self.late = own.iter().filter(is_late).cloned().collect();
     }
 
     /// What of the names that a statement computes from what is edited it gives nothing else: `a, b = f(), X`.

@@ -108,6 +108,8 @@ impl Names {
             }
             Stmt::For(each) => {
                 self.visit_expr(&each.iter);
+                self.read_contents(&each.iter);
+                self.passed.extend(dotted(&each.iter).map(|name| ("iter".to_owned(), name)));
                 let iterated = hash_of(&("for", hashing::expression(&each.iter)));
                 self.assign(&each.target, None, iterated);
                 self.visit_under(iterated, &each.body);
