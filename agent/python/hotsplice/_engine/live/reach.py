@@ -12,10 +12,16 @@ from .code import tree
 MISSING = object()
 # More functions than these no answer is worth.
 _LIMIT = 2000
+# Containers with more items than these are data.
+_ITEMS = 1000
 _MAKING = ("__init__", "__new__", "__post_init__")
 _NAMES = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
-_LOCALS = ("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK")
+_LOCALS = (
+    *("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"),
+    # Two in one instruction: what is read then is read from the second.
+    *("LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW", "STORE_FAST_LOAD_FAST"),
+)
 
 
 class Changes:
@@ -36,9 +42,15 @@ class Reach:
 
     def __init__(self, changes: Changes) -> None:
         self.changes = changes
+        # id of a container of the program → functions and classes in it
+        self._inside: dict[int, list[Any]] = {}
 
-    def of(self, start: Any, owner: type | None = None) -> Any:
-        """Why a function leads to a change; nothing if it does not."""
+    def of(self, start: Any, owner: type | None = None, loosely: bool = False) -> Any:
+        """Why a function leads to a change; nothing if it does not.
+
+        ``loosely``: what it reads of an object that is not known is what changes, if it has the name of that.
+        """
+        self._of_unknown = self._by_attribute() if loosely else {}
         pending: list[tuple[Any, type | None]] = [(start, owner)]
         seen: set[int] = set()
         while pending and len(seen) < _LIMIT:
@@ -60,6 +72,14 @@ class Reach:
                         pending.append(found)
         return None
 
+    def _by_attribute(self) -> dict[str, Any]:
+        """What changes in classes, by name."""
+        found = {name: why for (_, name), why in self.changes.names.items() if why.edit["scope"]}
+        for why in self.changes.functions.values():
+            if why.edit["scope"] and "<locals>" not in why.edit["scope"]:
+                found.update(dict.fromkeys(why.edit["binds"], why))
+        return found
+
     def _in_code(self, code: CodeType, function: FunctionType, owner: type | None) -> Iterator[tuple[Any, ...]]:
         """``(why,)`` of a change that the code reads, and ``(value, class)`` of what it may call."""
         cells = dict(zip(code.co_freevars, function.__closure__ or ())) if code is function.__code__ else {}
@@ -75,7 +95,9 @@ class Reach:
                 yield from self._of_value(current)
             elif one.opname in _ATTRIBUTES and current is not MISSING:
                 current = yield from self._attribute(current, name)
-            elif one.opname in _LOCALS and name == first:
+            elif one.opname in _ATTRIBUTES and name in self._of_unknown:
+                yield (self._of_unknown[name],)
+            elif one.opname in _LOCALS and (name[-1] if type(name) is tuple else name) == first:
                 current = _Instance(owner)
             elif one.opname == "LOAD_DEREF" and name in cells:
                 current = _content(cells[name])
@@ -88,11 +110,22 @@ class Reach:
             if not lookup.is_installed_module(value.__module__):
                 for name in _MAKING:
                     yield from self._member(value, name)
+        elif objects.is_exactly(value, dict, list, tuple):
+            # `TABLE[name]()`
+            if id(value) not in self._inside:
+                items = list(value.values() if type(value) is dict else value) if len(value) <= _ITEMS else []
+                self._inside[id(value)] = [one for one in items if type(one) is FunctionType or objects.is_class(one)]
+            for item in self._inside[id(value)]:
+                yield from self._of_value(item)
         elif value is not MISSING and not objects.is_module(value):
             yield value, None
 
     def _attribute(self, value: Any, name: str) -> Any:
         if isinstance(value, _Instance):
+            # It may be of a class that derives from it.
+            for cls in objects.with_subclasses(value.owner)[1:]:
+                if name in objects.members(cls):
+                    yield from self._member(cls, name)
             return (yield from self._member(value.owner, name))
         if objects.is_module(value):
             why = self.changes.names.get((id(value.__dict__), name), MISSING)

@@ -56,7 +56,11 @@ def follow(transaction: "Prepared") -> None:
     files: dict[str, str | None] = {path: None for path, _ in lookup.project_modules()}
     own_caches.follow(reach, holders, files | {change.path: change.text for change in transaction.files})
     for cache in _caches(holders):
-        outcome = reach.of(cache.value, cache.owner)
+        is_plain = type(cache.value) is functools._lru_cache_wrapper
+        if is_plain and not cache.value.cache_info().currsize:
+            continue
+        # To forget what is right does no harm.
+        outcome = reach.of(cache.value, cache.owner, loosely=is_plain and _kept_object(cache.value) is None)
         if outcome is None:
             continue
         if type(cache.value) is functools.cached_property:
@@ -174,8 +178,6 @@ def _way(value: Any) -> Callable[[], Any] | None:
 def _clear(plan: "Plan", cache: Cache, outcome: "EditOutcome") -> None:
     value = cache.value
     if type(value) is functools._lru_cache_wrapper:
-        if not value.cache_info().currsize:
-            return
         kept = _kept_object(value)
         if kept is not None:
             outcome.caveat(

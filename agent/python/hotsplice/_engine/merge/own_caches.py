@@ -27,6 +27,7 @@ _STORES = {
     dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap
 }
 _NAME: Any = type.__dict__["__name__"].__get__  # type: ignore[index]
+_MISSING = "__missing__"
 _EMPTY = (ast.List, ast.Dict, ast.Set, ast.Tuple)
 
 
@@ -41,8 +42,8 @@ class _Read:
     """What a function's code tells, read once: there are many, and most are the same at the next patch."""
 
     def __init__(self, code: CodeType) -> None:
-        self.stores = not _STORES.isdisjoint(code.co_code[::2])
         self.names = frozenset(name for one in tree(code) for name in one.co_names)
+        self.stores = not _STORES.isdisjoint(code.co_code[::2]) or "setdefault" in self.names
         # Where it keeps what it has computed, once somebody wanted to know.
         self.kept: list[Kept] | None = None
         # It goes with the code, before there can be another one of the same id.
@@ -179,7 +180,7 @@ def _kept(text: str) -> list[Kept]:
     parameters = {one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
     outer = {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
     results = [node.value for node in nodes if isinstance(node, ast.Return) and node.value is not None]
-    found: list[Kept] = []
+    found = [*_set_once(nodes, parameters), *_missing(function, nodes)]
     for node in nodes:
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
         for target in syntax.targets(node) if value is not None else ():
@@ -196,6 +197,24 @@ def _kept(text: str) -> list[Kept]:
             if is_given and _is_tested(nodes, text) and not any(text == known.text for known in found):
                 found.append(Kept(place, value))
     return found
+
+
+def _set_once(nodes: list[ast.AST], parameters: set[str]) -> Iterator[Kept]:
+    """`RESULTS.setdefault(n, compute(n))`"""
+    for node in nodes:
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) == 2):
+            continue
+        if node.func.attr == "setdefault" and _is_computed(node.args[1], parameters):
+            yield Kept(node.func.value, node.args[1])
+
+
+def _missing(function: ast.FunctionDef | ast.AsyncFunctionDef, nodes: list[ast.AST]) -> Iterator[Kept]:
+    """What a dictionary's `__missing__` puts into it."""
+    for node in nodes if function.name == _MISSING and function.args.args else ():
+        for target in syntax.targets(node) if isinstance(node, ast.Assign) else ():
+            place = target.value if isinstance(target, ast.Subscript) else None
+            if isinstance(place, ast.Name) and place.id == function.args.args[0].arg:
+                yield Kept(place, node.value)  # type: ignore[attr-defined]
 
 
 def _own(statement: ast.AST) -> Iterator[ast.AST]:
@@ -250,6 +269,8 @@ def _asked_for(call: ast.Call) -> str:
 
 def _holds_results(kept: Kept, function: FunctionType, owner: Any) -> bool:
     place = kept.place
+    if function.__name__ == _MISSING and owner is not None:
+        return any(_is_filled(one) for one in native.objects_of_type(*lookup.with_subclasses(owner)))
     if isinstance(place, ast.Name):
         return _is_filled(_of_name(place.id, function))
     if not isinstance(place, ast.Attribute) or not isinstance(place.value, ast.Name):
