@@ -23,7 +23,19 @@ from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup, objects
 from .live.code import compile_excerpt, join
-from .merge import bindings, classes, instances, lambdas, layouts, lookers, merging, rebuilding, references, relocations
+from .merge import (
+    bindings,
+    classes,
+    imports,
+    instances,
+    lambdas,
+    layouts,
+    lookers,
+    merging,
+    rebuilding,
+    references,
+    relocations,
+)
 
 if TYPE_CHECKING:
     from .evaluate.sandbox import ClassNamespace
@@ -68,7 +80,7 @@ def evaluate(transaction: "Prepared") -> None:
     copies = Copies()
     containers = Containers(list(shadows.values()), registries.live(), copies)
     transaction.undoing.extend((writes.withdraw, containers.withdraw))
-    if any(outcome.edit["what"] in ("function", "class") for _, outcome in wanted) or removed or in_classes:
+    if any(outcome.edit["what"] in ("function", "class", "block") for _, outcome in wanted) or removed or in_classes:
         containers.note(transaction)
         copies.make(transaction, list(shadows.values()), *containers.needed())
         containers.note_copies()
@@ -87,20 +99,10 @@ def evaluate(transaction: "Prepared") -> None:
 
     def evaluate_next(wanted: ModuleType | None = None) -> None:
         """Runs the edits of one file; those of a file that it imports names from come first."""
-        for position, (change, namespace) in enumerate(pending):
+        for position, (_, namespace) in enumerate(pending):
             if wanted is None or namespace.module is wanted:
                 del pending[position]
-                merger = merging.Merger(
-                    transaction,
-                    change,
-                    namespace,
-                    shadows[id(namespace)],
-                    replaced,
-                    superseded,
-                    layouts_wanted,
-                    containers,
-                )
-                merger.stand_ins, merger.world, merger.former_code = stand_ins, world, watch
+                merger = mergers[id(namespace)]
                 evaluated.append(merger)
                 _run_edits(merger, transaction.options, configured, containers)
                 merger.show_others([*(shadows[id(other)] for _, other in pending), *world.between])
@@ -110,16 +112,25 @@ def evaluate(transaction: "Prepared") -> None:
     traces = Traces(transaction, [item for item in wanted if _may_run_code(item[1].edit)])
     transaction.undoing.extend((watch.__exit__, traces.undo))
     transaction.undoing.extend(functools.partial(_discard_classes, shadow, wanted) for shadow in shadows.values())
-    imports = _Imports(world.shadows(), evaluate_next) if len(world.shadows()) > 1 else None
+    mergers: dict[int, merging.Merger] = {}
+    for change, namespace in pending:
+        merger = mergers[id(namespace)] = merging.Merger(
+            transaction, change, namespace, shadows[id(namespace)], replaced, superseded, layouts_wanted, containers
+        )
+        merger.stand_ins, merger.world, merger.former_code = stand_ins, world, watch
+    importing = _Imports(world.shadows(), evaluate_next) if len(world.shadows()) > 1 else None
     try:
         try:
             with watch:
+                for _, namespace in pending:
+                    # What registers anew, in any file, may change what it was computed from.
+                    mergers[id(namespace)].note_kept()
                 while pending:
                     evaluate_next()
         finally:
             traces.end()
-            if imports is not None:
-                imports.forget()
+            if importing is not None:
+                importing.forget()
             writes.withdraw()
             containers.withdraw(replaced)
             for shadow in shadows.values():
@@ -143,6 +154,7 @@ def evaluate(transaction: "Prepared") -> None:
         references.follow(evaluated)
         evaluated[0].change.first_outcome.attempt(layouts_wanted.settle, transaction.plan, replaced)
         instances.follow(transaction, shadows)
+        instances.follow_moved(evaluated)
         # What the text says is newer than what a constructor gives every instance.
         for merger in evaluated:
             bindings.plan_in_place(merger, live_of, are_containers=False)
@@ -200,8 +212,8 @@ def _after_sources(
     if id(namespace) in ordered or id(namespace) in visited:
         return
     visited.add(id(namespace))
-    for value in list(namespace.globals.values()):
-        name = objects.module_of(value)
+    names = [objects.module_of(value) for value in list(namespace.globals.values())] if len(by_name) > 1 else []
+    for name in [*names, *(imports.sources(item[0].text, namespace.globals) if len(by_name) > 1 else ())]:
         if name is not None and name in by_name and name != namespace.name:
             _after_sources(by_name[name], by_name, ordered, visited)
     ordered[id(namespace)] = item
@@ -235,9 +247,6 @@ def _carry_out(transaction: "Prepared", action: Callable[..., Any]) -> None:
 
 def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", containers: Containers) -> None:
     foresight = Foresight(merger.shadow.globals) if options.get("dry_run") else None
-    for outcome in merger.change.outcomes:
-        # What registers anew may change what it was computed from.
-        outcome.is_kept = bool(outcome.edit.get("deferred")) and merger.is_kept(outcome)
     for outcome in merger.change.outcomes:
         if outcome.edit["change"] == "removed":
             changed_values.give_up(merger, outcome)

@@ -77,6 +77,19 @@ class Former:
         # Each run may make another one (a generator, a sentinel): then there is nothing to compare.
         return given[0] if equal(*given) else UNKNOWN
 
+    def says(self, text: str, name: str, seen: dict[str, Any]) -> bool:
+        """Whether another text gives a name the same, in the same words, of what it reads in ``seen``."""
+        own, others = (_worded(all_, name) for all_ in (self._parsed(), parsed(text)))
+        before = self._merger.namespace.globals
+        read = {node.id for one in _only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.Name)}
+        return bool(own) and own == others and all(_is_alike(before.get(one), seen.get(one)) for one in read - {name})
+
+    def assigns(self, name: str) -> bool:
+        """Whether the text gives a name its value itself, and by no definition."""
+        others = (ast.Import, ast.ImportFrom, *syntax.FUNCTIONS, ast.ClassDef)
+        found = [node for one in _only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.stmt)]
+        return bool(found) and not any(isinstance(one, others) and name in syntax.bound(one) for one in found)
+
     def once(self, name: str, live: Any) -> Any:
         """What one run of the text gives a name, where each run makes other objects."""
         statements = _only(self._parsed(), name)
@@ -142,6 +155,23 @@ def parsed(text: str) -> list[ast.stmt]:
         # A class on one line: only its body is meant.
         statements = statements[0].body
     return statements
+
+
+def _is_alike(value: Any, other: Any) -> bool:
+    kind = type(value)
+    if kind is FunctionType or issubclass(kind, type):
+        # An edited one is told by itself.
+        return bool(type(other) is kind and value.__qualname__ == other.__qualname__)
+    return equal(value, other)
+
+
+def _worded(statements: list[ast.stmt], name: str) -> list[str]:
+    """What statements do to a name, as text; of a ``try`` what is tried."""
+    found: list[str] = []
+    for one in _only(statements, name):
+        is_tried = isinstance(one, syntax.TRIES) and any(_concerns(inner, name) for inner in one.body)
+        found += _worded(one.body, name) if is_tried else [ast.dump(one)]  # type: ignore[attr-defined]
+    return found
 
 
 def _is_single(statements: list[ast.stmt]) -> bool:

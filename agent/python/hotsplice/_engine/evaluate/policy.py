@@ -359,7 +359,7 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
             return False
         if loosely:
             return bool(one.__qualname__ == other.__qualname__)
-        if not is_lambda:
+        if not is_lambda or one.__module__ != other.__module__:
             return False
         given, given2 = (one.__defaults__, one.__kwdefaults__), (other.__defaults__, other.__kwdefaults__)
         return equal(given, given2, loosely, depth + 1)

@@ -7,6 +7,7 @@ aside until the commit; the functions that they make are given the live namespac
 import ast
 import traceback
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -78,12 +79,17 @@ class ClassNamespace(dict[str, Any]):
         super().__init__()
         self.owner = owner
         self.annotates: list[Callable[[int], Any]] = []
+        # Gives the names that the class has only further down: the statement that runs reads the module's.
+        self.bound_later: Callable[[], AbstractSet[str]] = frozenset
 
     def __missing__(self, name: str) -> Any:
         if name == "__annotations__":
             # Those of the statements that are run, not the live class's own.
             return self.setdefault(name, {})
-        return objects.own(self.owner)[name]
+        found = objects.own(self.owner)[name]
+        if name in self.bound_later():
+            raise KeyError(name)
+        return found
 
 
 def _compiled(
@@ -135,6 +141,7 @@ def run_in_class(
     owner: type,
     shadow: "Shadow",
     reduced: Callable[[ast.Module], ast.Module] | None = None,
+    bound_later: Callable[[], AbstractSet[str]] = frozenset,
 ) -> "ClassNamespace":
     """Executes statements of a class body as they would run in it, against the live class."""
     code = find_class_body(_compiled(excerpt, shadow, reduced), scope)
@@ -143,6 +150,7 @@ def run_in_class(
     seen = shadow.classes.get(tuple(scope))
     if seen is None:
         seen = shadow.classes[tuple(scope)] = shadow.patched_classes[id(owner)] = ClassNamespace(owner)
+    seen.bound_later = bound_later
     closure = tuple(_class_cell(name, owner) for name in code.co_freevars)
     if closure:
         _run(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)  # type: ignore[call-arg]

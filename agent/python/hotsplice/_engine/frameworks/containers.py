@@ -17,7 +17,7 @@ from ..live.code import tree
 from ..native import native
 from . import Gap, LiveOf, entries, filled, readers, registers_anew, registries_of, stores
 from .entries import Entries
-from .registration import Registration, decorators
+from .registration import Registration, decorators, defines, definitions_in
 
 if TYPE_CHECKING:
     pass
@@ -82,7 +82,7 @@ class Containers:
         for change in transaction.files:
             for namespace in change.namespaces:
                 for outcome in change.outcomes:
-                    self._note_edit(namespace, outcome)
+                    self._note_edit(namespace, outcome, change.text)
                 for scope in change.classes:
                     owner = lookup.find_class(namespace, scope)
                     if owner is not None:
@@ -90,8 +90,10 @@ class Containers:
                         for name in decorators(change.classes[scope], scope):
                             self._note_registrar(namespace, {"scope": scope[:-1]}, name, self._used_by_classes)
 
-    def _note_edit(self, namespace: "Namespace", outcome: "EditOutcome") -> None:
+    def _note_edit(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
         edit = outcome.edit
+        if edit["what"] == "block" and not edit["scope"]:
+            self._note_block(namespace, outcome, text)
         if edit["what"] not in ("function", "class"):
             return
         for name in edit["reads"]:
@@ -104,7 +106,10 @@ class Containers:
             used: set[int] = set()
             for name in edit["registrars"]:
                 self._note_registrar(namespace, edit, name, used)
-            value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else "")
+            name = edit["binds"][0] if edit["binds"] else edit["definition"].rpartition(".")[2]
+            if not edit["binds"] and defines(text, name):
+                name = ""
+            value = lookup.bound_value(namespace, edit["scope"], name)
             if stores.is_a(value, type) and (is_class or edit["change"] == "removed"):
                 self._note_class(value, used)
                 self._note_class(value, self._others)
@@ -112,6 +117,22 @@ class Containers:
             self._registrations.append(
                 Registration(outcome, used, live, entries.called(namespace, edit), self._registries)
             )
+
+    def _note_block(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
+        """What the definitions in a compound statement that is gone, or runs as a whole, have registered."""
+        for name, registrars in definitions_in(outcome.path, outcome.edit).items():
+            value, used = namespace.globals.get(name), set[int]()
+            if outcome.edit["change"] == "removed" and defines(text, name):
+                # It only stands elsewhere.
+                continue
+            if not (stores.is_a(value, FunctionType) or stores.is_a(value, type)) or value.__module__ != namespace.name:
+                continue
+            for registrar in registrars:
+                self._note_registrar(namespace, outcome.edit, registrar, used)
+            if stores.is_a(value, type):
+                self._note_class(value, used)
+                self._note_class(value, self._others)
+            self._registrations.append(Registration(outcome, used, {id(value)}, {name}, self._registries))
 
     def _note_registrar(self, namespace: "Namespace", edit: Any, name: str, used: set[int]) -> None:
         """Notes what a decorator may register in, and whether it can do that in a copy."""

@@ -1,9 +1,12 @@
 """What one definition has registered in containers of the program."""
 
 import ast
+import re
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from ..live.code import join
+from ..live.files import live_file
 from . import entries, stores
 
 if TYPE_CHECKING:
@@ -41,7 +44,37 @@ class Registration:
 
     def is_kept_by_itself(self) -> bool:
         """Whether what a definition registered goes even where nothing is registered instead."""
-        return not self.outcome.edit.get("observed")
+        edit = self.outcome.edit
+        # Of a block only what is touched runs again.
+        return not edit.get("observed") and (edit["what"] != "block" or edit["change"] == "removed")
+
+
+def defines(text: str, name: str) -> bool:
+    """Whether a text has a function or a class of this name, in a compound statement or not."""
+    return re.search(rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{re.escape(name)}\b", text, re.MULTILINE) is not None
+
+
+def definitions_in(path: str, edit: dict[str, Any]) -> dict[str, list[str]]:
+    """The functions and classes of a compound statement, also of one that is gone, each with what decorates it."""
+    if edit["change"] == "removed":
+        text = textwrap.dedent(live_file(path).excerpt(edit["old_line"], edit["old_end_line"]))
+    else:
+        text = join(edit["run"]) if edit.get("run") else ""
+    try:
+        statements: list[ast.AST] = list(ast.parse(text).body)
+    except (SyntaxError, ValueError):
+        return {}
+    found, own = {}, edit["binds"] or edit["definition"].split(", ")
+    while statements:
+        node = statements.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if node.name not in own:
+                continue
+            called = (one.func if isinstance(one, ast.Call) else one for one in node.decorator_list)
+            found[node.name] = [ast.unparse(one) for one in called if isinstance(one, (ast.Name, ast.Attribute))]
+        else:
+            statements += ast.iter_child_nodes(node)
+    return found
 
 
 def decorators(unit: "ClassUnit", scope: tuple[str, ...]) -> list[str]:

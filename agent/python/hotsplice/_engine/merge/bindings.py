@@ -1,18 +1,20 @@
 """What statements bind: each name is kept, evaluated again or preserved by itself, whatever statement it stands in."""
 
 import ast
+import functools
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from ..evaluate import changed_values, former
+from ..evaluate import changed_values, former, syntax
 from ..evaluate.policy import MISSING, UNKNOWN, Decision, Sort, attributes, decide, sort
 from ..evaluate.reduction import Reduction
 from ..evaluate.sandbox import run_in_class, run_in_module
 from ..live import lookup, objects
+from ..live.code import join
 from ..live.files import live_file
-from . import classes, made_classes
+from . import classes, lookers, made_classes
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome, Plan
@@ -55,7 +57,8 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     before = dict(merger.shadow.globals)
     known = set(merger.shadow.classes.get(scope, ()))
     if scope:
-        seen: dict[str, Any] = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced)
+        later = functools.partial(_bound_later, merger, edit)
+        seen: dict[str, Any] = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced, later)
         known.update(name for name in seen if name.startswith("__"))
     else:
         beside = (
@@ -83,8 +86,21 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
             for name in edit["binds"]:
                 _keep(merger, outcome, name, scope, seen, held(name))
     merger.preserved.update((scope, name) for name in reduction.preserved)
-    _report(outcome, reduction)
+    _report(merger, outcome, reduction)
     return not reduction.reached
+
+
+def _bound_later(merger: "Merger", edit: "Edit") -> set[str]:
+    """Names that a class's text gives it from a statement on, and not before: `size = size` reads the module's."""
+    scope = tuple(edit["scope"])
+    if scope not in merger.change.classes:
+        return set()
+    before: set[str] = set()
+    after: set[str] = set()
+    found = lookers.statement(merger, scope)
+    for one in found.body if found is not None else ():
+        (before if one.lineno < edit["line"] else after).update(syntax.bound(one))
+    return {lookup.mangled(name, scope) for name in after - before}
 
 
 def _goes_on(merger: "Merger", outcome: "EditOutcome") -> bool:
@@ -141,7 +157,7 @@ def reducer(merger: "Merger", outcome: "EditOutcome") -> Callable[[str, str], An
     def rewritten(text: str, filename: str) -> Any:
         reduction = _reduction(merger, outcome.edit, merger.namespace.globals)
         tree = reduction.reduced(ast.parse(text, filename))
-        _report(outcome, reduction)
+        _report(merger, outcome, reduction)
         return tree
 
     return rewritten
@@ -182,7 +198,10 @@ def _decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[st
     if dict.get(seen, stored, MISSING) is MISSING:
         return
     new = dict.get(seen, stored)
-    decision = _decision(merger, outcome, name, scope, live, new)
+    text, live = _from_elsewhere(merger, name, live) if not scope else (None, live)
+    decision = _decision(merger, outcome, name, scope, live, new, text)
+    if text is not None and decision is Decision.IN_PLACE and is_bound_in_place(merger, live, new):
+        seen[stored] = live
     if decision in (Decision.KEEP, Decision.PRESERVE):
         seen[stored] = live
         merger.evaluated.setdefault(scope, set()).discard(name)
@@ -202,14 +221,23 @@ def _decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[st
 
 
 def _decision(
-    merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[str, ...], live: Any, new: Any
+    merger: "Merger",
+    outcome: "EditOutcome",
+    name: str,
+    scope: tuple[str, ...],
+    live: Any,
+    new: Any,
+    text: former.Former | None = None,
 ) -> Decision:
     edit = outcome.edit
     if edit["change"] == "stale":
         return Decision.IN_PLACE if _fits(live, new) else Decision.REPLACE
     if live is MISSING or live is new or edit["what"] == "annotation":
         return Decision.REPLACE
-    text = (_where_it_stood(merger, name, live) if not scope else None) or merger.former(edit)
+    is_known = text is not None and edit["change"] == "added"
+    if is_known and text is not None and text.says(join(edit["run"]), name, merger.shadow.globals):
+        return Decision.KEEP
+    text = text or merger.former(edit)
     given = text.value(name, live)
     is_untold = given is UNKNOWN or given is MISSING
     by_functions = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
@@ -222,19 +250,35 @@ def _decision(
     return decision
 
 
-def _where_it_stood(merger: "Merger", name: str, live: Any) -> former.Former | None:
-    """The live text of a binding that comes from another file of the patch, which has it no more."""
+def _from_elsewhere(merger: "Merger", name: str, live: Any) -> tuple[former.Former | None, Any]:
+    """The live text of a binding that comes from another file of the patch, which has it no more, and what it holds."""
     for change in merger.files:
         for edit in (one.edit for one in change.outcomes if change is not merger.change):
-            is_gone = edit["change"] == "removed" and not edit["scope"] and name in edit["binds"]
-            for namespace in change.namespaces if is_gone and edit.get("old_line") else ():
-                if namespace.globals.get(name, MISSING) is live:
-                    beside = SimpleNamespace(
-                        namespace=namespace, change=change, shadow=merger.shadow, former_code=merger.former_code
-                    )
-                    ranges = [(edit["old_line"], edit["old_end_line"])]
-                    return former.Former(beside, {"scope": [], "former": ranges}, namespace.globals)
-    return None
+            if edit["scope"] or name not in edit["binds"]:
+                continue
+            ranges = [(edit["old_line"], edit["old_end_line"])] if edit["change"] == "removed" else edit.get("former")
+            for namespace in change.namespaces if ranges and (edit["change"] == "removed" or _imports(edit)) else ():
+                held = namespace.globals.get(name, MISSING)
+                if held is MISSING or (live is not MISSING and held is not live):
+                    continue
+                beside = SimpleNamespace(
+                    namespace=namespace, change=change, shadow=merger.shadow, former_code=merger.former_code
+                )
+                text = former.Former(beside, {"scope": [], "former": ranges}, namespace.globals)
+                if text.assigns(name):
+                    return text, held
+    return None, live
+
+
+def _is_worded_alike(merger: Any, edit: dict[str, Any], name: str) -> bool:
+    """Whether a statement only stands elsewhere: what it gives a name, and all that it reads, is what it was."""
+    if edit["change"] not in ("added", "changed") or edit.get("changed_reads"):
+        return False
+    return bool(merger.former(edit).says(join(edit["run"]), name, merger.shadow.globals))
+
+
+def _imports(edit: dict[str, Any]) -> bool:
+    return bool(edit["what"] == "import" and edit["change"] in ("added", "changed"))
 
 
 def take_member(
@@ -270,9 +314,11 @@ def report_preserved(outcome: "EditOutcome", names: list[str], held: Sort, made_
     )
 
 
-def _report(outcome: "EditOutcome", reduction: Reduction) -> None:
+def _report(merger: "Merger", outcome: "EditOutcome", reduction: Reduction) -> None:
     things: dict[Sort, list[str]] = {}
     for name in reduction.preserved:
+        if _is_worded_alike(merger, outcome.edit, name):
+            continue
         things.setdefault(sort(reduction.held(name)), []).append(name)
     for held, names in things.items():
         report_preserved(outcome, names, held, made_again=True)

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 def makes(merger: "Merger", scope: tuple[str, ...]) -> bool:
     """Whether a block made a class again."""
     binding = merger.bound.get(scope[0])
-    return binding is not None and binding.edit["what"] == "block" and bool(binding.edit.get("old_line"))
+    return binding is not None and binding.edit["what"] == "block"
 
 
 def changed_members(merger: "Merger", scope: tuple[str, ...]) -> set[str]:
     """What the body of such a class gives otherwise than the live text does."""
-    if scope in merger.change.classes or not makes(merger, scope):
+    if scope in merger.change.classes or scope[0] in merger.moved or not makes(merger, scope):
         return set()
-    edit = merger.bound[scope[0]].edit
-    former = _given(live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"]), scope)
+    edit, file = merger.bound[scope[0]].edit, live_file(merger.change.path)
+    # It may have stood outside of any block.
+    text = file.excerpt(edit["old_line"], edit["old_end_line"]) if edit.get("old_line") else file.text
+    former = _given(text, scope)
     new = _given(join(edit["run"]), scope)
     return {name for name, text in new.items() if former.get(name) != text}
 

@@ -4,14 +4,18 @@ What the former one gathered while it ran stays (a counter, a cache, the command
 from the function, or from its own arguments, is new.
 """
 
+import ast
 import dis
 import re
+from itertools import chain
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..evaluate.syntax import FUNCTIONS
 from ..frameworks import entries
-from ..live import objects
+from ..live import lookup, objects
 from ..live.code import tree
+from ..live.files import live_file
 from ..native import native
 
 if TYPE_CHECKING:
@@ -27,11 +31,9 @@ def closure(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edi
     """The cells for the live function: its own, if it is a wrapper of the same kind as the new one."""
     before, after = live.__code__, made.__code__
     own, new = live.__closure__ or (), made.__closure__ or ()
-    is_same = (before.co_name, before.co_filename, before.co_freevars) == (
-        after.co_name,
-        after.co_filename,
-        after.co_freevars,
-    )
+    is_same = (before.co_name, before.co_freevars) == (after.co_name, after.co_freevars)
+    # The decorator may have moved with what it decorates.
+    is_same = is_same and (before.co_filename == after.co_filename or id(live.__globals__) in merger.moved_from)
     if not is_same or not own or len(own) != len(new):
         return made.__closure__
     for name, cell, new_cell in zip(before.co_freevars, own, new):
@@ -70,13 +72,32 @@ def attributes(merger: "Merger", live: FunctionType, made: FunctionType, edit: "
     return taken
 
 
-def assigned(merger: "Merger") -> frozenset[str]:
-    """Attributes that statements of the module give functions: ``view.hits = 0``. They are no decorator's."""
-    if merger.assigned is None:
-        lines = re.findall(r"^[ \t]*\w+\.(\w+)[ \t]*(?:[-+*/|&]?=[^=]|:)", merger.change.text, re.MULTILINE)
-        merger.assigned = frozenset(lines)
-    found: frozenset[str] = merger.assigned
-    return found
+def assigned(merger: "Merger", name: str) -> bool:
+    """Whether statements of modules give functions such an attribute: ``view.hits = 0``. It is no decorator's then."""
+    known: dict[str, bool] = merger.assigned
+    if name not in known:
+        is_dunder = name.startswith("__")
+        others = (live_file(path).text for path, _ in lookup.project_modules() if path != merger.change.path)
+        texts = () if is_dunder else chain((merger.change.text,), others)
+        known[name] = any(f".{name}" in text and _is_assigned_in(text, name) for text in texts)
+    return known[name]
+
+
+def _is_assigned_in(text: str, name: str) -> bool:
+    if not re.search(rf"^[ \t]*[\w.]+\.{re.escape(name)}[ \t]*(?:[-+*/|&]?=[^=]|:)", text, re.MULTILINE):
+        return False
+    try:
+        pending: list[ast.AST] = [ast.parse(text)]
+    except (SyntaxError, ValueError):
+        # A cell, with magics in it.
+        return False
+    while pending:
+        node = pending.pop()
+        targets: list[Any] = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Attribute) and target.attr == name for target in targets):
+            return True
+        pending += [one for one in ast.iter_child_nodes(node) if not isinstance(one, (*FUNCTIONS, ast.expr))]
+    return False
 
 
 def hand_on(merger: "Merger", old: Any, new: Any) -> None:
@@ -84,9 +105,10 @@ def hand_on(merger: "Merger", old: Any, new: Any) -> None:
     held, given = objects.dictionary(old), objects.dictionary(new)
     if held is None or given is None or not merger.is_new(new) or isinstance(new, type):
         return
-    for name in assigned(merger):
-        if name in held and name not in given:
-            merger.plan.set_name(given, name, held[name])
+    for name in held.keys() - given.keys() if held else ():
+        if assigned(merger, name):
+            # Nobody has seen it yet.
+            given[name] = held[name]
 
 
 def merge_descriptor(merger: "Merger", live: Any, made: Any, edit: "Edit") -> bool:
@@ -146,7 +168,8 @@ def update(merger: "Merger", live: Any, made: Any, edit: "Edit") -> None:
 def _is_former(merger: "Merger", held: FunctionType, given: FunctionType) -> bool:
     if not merger.is_new(given):
         return False
-    if held.__globals__ is merger.namespace.globals and held.__qualname__ == given.__qualname__:
+    is_own = held.__globals__ is merger.namespace.globals or id(held.__globals__) in merger.moved_from
+    if is_own and held.__qualname__ == given.__qualname__:
         return True
     before, after = held.__code__, given.__code__
     return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)

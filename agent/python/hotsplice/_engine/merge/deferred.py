@@ -1,10 +1,11 @@
 """Statements that can't run before the patch is live."""
 
+import ast
 from typing import TYPE_CHECKING, Any
 
-from ..evaluate import changed_values
+from ..evaluate import changed_values, syntax
 from ..evaluate.policy import MISSING, UNKNOWN, equal
-from ..live.code import compile_excerpt
+from ..live.code import compile_excerpt, join
 from . import bindings, imports
 
 if TYPE_CHECKING:
@@ -19,13 +20,32 @@ def defer(merger: "Merger", outcome: "EditOutcome") -> None:
     if edit["scope"] or edit["what"] not in ("assignment", "block"):
         outcome.caveat("HS0401", "it reads what is assigned once the patch is live; it is not run again by itself")
         return
-    if outcome.is_kept if edit.get("deferred") else is_kept(merger, outcome):
+    if id(outcome) in merger.kept if edit.get("deferred") else is_kept(merger, outcome):
+        return
+    if _goes_on_with_others(merger, edit):
+        outcome.caveat(
+            "HS0401",
+            "what this statement reads or calls is another one now; it is not run again: run it if you want",
+        )
         return
     rewriter = None if edit.get("stops") else bindings.reducer(merger, outcome)
     code = compile_excerpt(edit["run"], merger.namespace.filename, rewriter)
     names = [*edit["binds"]]
     merger.shadow.writes.put_off(names, _run_live, code, merger.namespace.globals, names)
     outcome.applied()
+
+
+def _goes_on_with_others(merger: "Merger", edit: "Edit") -> bool:
+    """Whether a statement adds to what the text does not give anew: it has done that already."""
+    if not edit.get("stops") or merger.options.get("run_statements"):
+        return False
+    stops = {tuple(stop) for stop in edit["stops"]}
+    nodes = ast.walk(ast.parse(join(edit["run"])))
+    names = [
+        syntax.updated(one) for one in nodes if isinstance(one, ast.stmt) and (one.lineno, one.col_offset) in stops
+    ]
+    fresh = merger.evaluated.get((), set())
+    return not all(name is None or name in fresh or merger.shadow.writes.are_put_off([name]) for name in names)
 
 
 def is_kept(merger: "Merger", outcome: "EditOutcome") -> bool:

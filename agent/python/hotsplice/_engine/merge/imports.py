@@ -74,6 +74,12 @@ def _typed(holder: dict[str, Any]) -> str | None:
     return "\n".join(lines) if lines else None
 
 
+def sources(text: str, globals: dict[str, Any]) -> list[str | None]:
+    """The names of the loaded modules that a text imports names from."""
+    found = (_module(match["module"], globals) for match in _FROM_IMPORT.finditer(text))
+    return [objects.attributes(module).get("__name__") for module in found if module is not None]
+
+
 def star_source(text: str, globals: dict[str, Any]) -> ModuleType | None:
     """The module of the first `from module import *` in a text."""
     return next(iter(star_sources(text, globals)), None)

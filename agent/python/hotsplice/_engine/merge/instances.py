@@ -40,6 +40,23 @@ def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
                 _give(transaction.plan, change, namespace, names, outcome)
 
 
+def follow_moved(mergers: "list[Merger]") -> None:
+    """Objects of classes that come from another file were made by the constructors that those had there."""
+    for merger in mergers:
+        for name, live in merger.moved.items():
+            made = merger.shadow.globals.get(name)
+            if not (isinstance(live, type) and isinstance(made, type)):
+                continue
+            # What a dataclass gives its fields goes by these.
+            has_own = "__init__" in made.__dict__ and "__dataclass_fields__" not in made.__dict__
+            names = _set_in([made]) - _set_in([live]) if has_own else set()
+            instances = native.objects_of_type(*lookup.with_subclasses(live)) if names else []
+            names = {one for one in names if not any(one in cls.__dict__ for cls in made.__mro__)}
+            lacking = {one: sum(not _has(instance, one) for instance in instances) for one in sorted(names)}
+            lacking = {one: count for one, count in lacking.items() if count}
+            _say_lacking(merger.bound[name], lacking, "__init__")
+
+
 def say_other_fields(live: Any, made: Any) -> str | None:
     """What is to be said of tuples that were made with other fields than their class has now, if there are any."""
     before, after = getattr(live, "_fields", ()), made.__dict__.get("_fields", ())

@@ -70,6 +70,8 @@ class Merger:
         # Class path → {name: outcome}
         self.bound_in_class: dict[tuple[str, ...], dict[str, EditOutcome]] = {}
         self.rebuilt: set[tuple[str, ...]] = set()
+        # Ids of outcomes of deferred assignments that are left alone.
+        self.kept: set[int] = set()
         # id of what stands in for something live, in the shadow of any module → that
         self.stand_ins: dict[int, Any] = {}
         # What every statement of the patch sees of it, and what tells that one is about to run former code.
@@ -108,9 +110,9 @@ class Merger:
         self.held_then: dict[int, tuple[EditOutcome, str, Any, Any]] = {}
         # id of an outcome → names that later ones bind or update, too
         self.later: dict[int, set[str]] = {}
-        self.assigned: frozenset[str] | None = (
-            None  # Attributes that the module's statements give functions, once that was asked for.
-        )
+        self.assigned: dict[
+            str, bool
+        ] = {}  # Whether statements give functions an attribute, of those that were asked for.
         # Names to which an assignment gave a class that was there before.
         self.given: set[str] = set()
         self.containers = containers
@@ -205,9 +207,10 @@ class Merger:
     def _put_off(self, outcome: "EditOutcome") -> None:
         deferred.defer(self, outcome)
 
-    def is_kept(self, outcome: "EditOutcome") -> bool:
-        """Whether a module's assignment is left alone, because the program changed its value."""
-        return deferred.is_kept(self, outcome)
+    def note_kept(self) -> None:
+        """Notes which of the module's assignments are left alone, because the program changed their values."""
+        outcomes = (outcome for outcome in self.change.outcomes if outcome.edit.get("deferred"))
+        self.kept = {id(outcome) for outcome in outcomes if deferred.is_kept(self, outcome)}
 
     def former(self, edit: "Edit") -> Former:
         """What the live text gives the names of an edit."""
@@ -336,7 +339,8 @@ class Merger:
             if live.__dict__.get(key, MISSING) is not value:
                 self.plan.set_name(live.__dict__, key, value)
         for key in list(live.__dict__):
-            if key not in {*made.__dict__, *decorated.assigned(self)} and (decorators_changed or key == "__wrapped__"):
+            may_go = key not in made.__dict__ and (decorators_changed or key == "__wrapped__")
+            if may_go and not decorated.assigned(self, key):
                 self.plan.delete_name(live.__dict__, key)
         self.replaced.append((made, live))
 
@@ -349,12 +353,23 @@ class Merger:
         if edit["what"] == "function":
             own = value.__globals__ is self.namespace.globals or wrapped.takes_on(self, value, new)
             return edit["change"] != "added" and own
+        if edit["what"] == "assignment" and self.is_gone(edit["scope"], value) and value.__name__ in edit["binds"]:
+            return True
         # A lambda that one of the statements made which gave the name its value.
         line = value.__code__.co_firstlineno
         is_there = any(first <= line <= last for first, last in edit.get("former") or ())
         return value.__name__ == "<lambda>" and self.namespace.reads(value.__code__) and is_there
 
-    def is_new(self, value: Any) -> bool:
+    def is_gone(self, scope, value):
+        """Whether a function or a class came of a definition of this scope that is no longer in the text."""
+        if not references.is_own(value, self.namespace) or value.__qualname__ != ".".join((*scope, value.__name__)):
+            return False
+        return any(
+            outcome.edit["change"] == "removed" and outcome.edit["definition"] == value.__qualname__
+            for outcome in self.change.outcomes
+        )
+
+    def is_new(self, value):
         """Whether a value was made while evaluating, as far as the namespace tells."""
         return not any(value is known for known in self.shadow.before.values())
 
@@ -449,8 +464,10 @@ class Merger:
         live, made = self.moved[name], self.shadow.globals[name]
         if isinstance(live, type):
             classes.merge(self, live, made, (name,))
-        else:
+        elif id(live.__globals__) in self.moved_from and not live.__closure__:
             self.merge_function(live, made, decorators_changed=True)
+        else:
+            self.merge_decorated(live, made, self.bound[name].edit)
         self.plan.set_name(self.namespace.globals, name, live)
 
     def _revived(self, scope: tuple[str, ...], name: str, new: Any) -> Any:
@@ -512,5 +529,7 @@ class Merger:
         elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:
             references.move_member(self, (*scope, name), old, new, outcome)
             wrapped.merge_definition(self, edit, new)
+        elif isinstance(new, FunctionType) and self.is_gone(scope, old):
+            references.move_object(self, name, old, new, outcome)
         else:
             references.report_bound(self, name, old, new, outcome)

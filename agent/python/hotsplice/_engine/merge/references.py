@@ -151,19 +151,19 @@ def move_binding(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
     own = is_own(old, merger.namespace)
     # A decorator may have made anything of a function: a command, a task.
     decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
-    decorated = decorated or _wraps_definition(merger, name, old)
-    if ((own and old.__qualname__ == name) or decorated) and not redefined:
+    decorated = decorated or wraps(old, merger.namespace, name)
+    if ((own and old.__qualname__ == name) or decorated) and not (redefined and not merger.is_gone((), old)):
         move_object(merger, name, old, new, outcome)
         return
     for holder, alias in imports.followers(merger.namespace.globals, name, old):
         merger.plan.set_name(holder, alias, new)
 
 
-def _wraps_definition(merger: "Merger", name: str, old: Any) -> bool:
+def wraps(old: Any, namespace: "Namespace", name: str) -> bool:
     """Whether a function is what a decorator made of the module's definition of that name."""
 
     def is_it(value: Any) -> bool:
-        is_own = isinstance(value, FunctionType) and value.__globals__ is merger.namespace.globals
+        is_own = isinstance(value, FunctionType) and value.__globals__ is namespace.globals
         return is_own and value.__qualname__ == name
 
     return isinstance(old, FunctionType) and "<locals>" in old.__qualname__ and lookup.search(old, is_it) is not None
@@ -186,7 +186,10 @@ def move_member(merger: "Merger", path: tuple[str, ...], old: Any, new: Any, out
         return
     if outcome.edit["change"] == "added":
         return
-    left = move(merger.plan, [(old, new)], [merger]) + _bound_otherwise(merger, old, new)
+    left = move(merger.plan, [(old, new)], [merger])
+    if type(old) is not FunctionType:
+        # Those of plain methods are moved to the new object, or said already.
+        left += _bound_otherwise(merger, old, new)
     if left:
         _say_left(outcome, path[-1], left)
 
@@ -200,10 +203,10 @@ def report_bound(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
 
 def _bound_otherwise(merger: "Merger", old: Any, new: Any) -> list[str]:
     """Who holds the function of a method that is bound in another way now: it gets other arguments there."""
-    if not objects.is_exactly(old, staticmethod, classmethod) or type(old) is type(new):
-        # Those of plain methods are moved to the new object, or said already.
+    if type(old) is type(new) or not objects.is_exactly(old, staticmethod, classmethod, FunctionType):
         return []
-    function = old.__func__
+    is_plain = type(old) is FunctionType
+    function = old if is_plain else old.__func__
     own = _own_holders(merger.plan, [merger]) | {id(old), id(new)}
     for changes in merger.change.code_changes.values():
         for code_change in changes:
@@ -217,6 +220,7 @@ def _bound_otherwise(merger: "Merger", old: Any, new: Any) -> list[str]:
         # Those by ids are the engine's.
         if objects.is_exactly(holder, *_HOLDERS)
         and not (type(holder) is dict and any(type(key) is int for key in holder))
+        and not (is_plain and type(holder) is dict and "__module__" in holder)
     ]
 
 

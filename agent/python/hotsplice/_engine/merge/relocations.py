@@ -11,6 +11,7 @@ from ..live import lookup
 from ..live.code import fingerprint
 from ..live.files import live_file
 from ..native import native
+from . import references
 
 if TYPE_CHECKING:
     from ..live.lookup import Namespace
@@ -43,6 +44,23 @@ def find(mergers: list[Any]) -> None:
             merger.stand_ins.update((id(member), known[key]) for key, member in members.items() if key in known)
     for _, name, live in gone:
         _say_left(mergers, name, live)
+    for merger in mergers if len(mergers) > 1 else ():
+        _find_decorated(merger, mergers)
+
+
+def _find_decorated(source: Any, mergers: list[Any]) -> None:
+    """What a decorator made of a function that is in another file now gives way to what it made of that one there."""
+    edits = [outcome.edit for outcome in source.change.outcomes]
+    gone = [one for one in edits if one["change"] == "removed" and not one["scope"] and one["what"] in _DEFINING]
+    for name in (name for edit in gone for name in edit["definition"].split(", ")):
+        live = source.namespace.globals.get(name)
+        for merger in mergers if live is not None else ():
+            made = merger.shadow.globals.get(name) if merger is not source else None
+            bound = merger.bound.get(name)
+            is_new = bound is not None and bound.edit["what"] in _DEFINING and bound.edit["change"] == "added"
+            is_object = not issubclass(type(live), (FunctionType, type)) and type(made) is type(live)
+            if is_new and is_object and made is not live and merger.is_new(made):
+                merger.superseded.append((live, made))
 
 
 def _say_left(mergers: list[Any], name: str, live: Any) -> None:
@@ -65,7 +83,7 @@ def _gone(merger: "Merger", mergers: list[Any]) -> Iterator[tuple[Any, str, Any]
     """What a file has defined and defines no more, by names that another one gains: an import may bind them now."""
     gained = {name for other in mergers if other is not merger for name in other.bound}
     held = {name: merger.namespace.globals[name] for name in gained if name in merger.namespace.globals}
-    own = {name: value for name, value in held.items() if _is_own(value, merger.namespace)}
+    own = {name: value for name, value in held.items() if _is_own(value, merger.namespace, name)}
     if not own:
         return
     nodes = ast.walk(ast.parse(merger.change.text))
@@ -87,7 +105,7 @@ def _candidates(merger: "Merger", gone: list[Any]) -> Iterator[_Candidate]:
         for source, former, live in gone:
             if former != name or source is merger or (held is not None and held is not live):
                 continue
-            if made is not live and _is_own(live, source.namespace) and _fits(live, made):
+            if made is not live and _is_own(live, source.namespace, name) and _fits(live, made):
                 yield merger, name, (source, live), made
 
 
@@ -137,9 +155,10 @@ def _attributes(text: str, name: str) -> dict[str, Any]:
     return found
 
 
-def _is_own(live: Any, namespace: "Namespace") -> bool:
+def _is_own(live: Any, namespace: "Namespace", name: str) -> bool:
+    """Whether a module defines it, or what a decorator from elsewhere wrapped."""
     is_definition = type(live) is FunctionType or issubclass(type(live), type)
-    return is_definition and bool(live.__module__ == namespace.name)
+    return is_definition and bool(live.__module__ == namespace.name or references.wraps(live, namespace, name))
 
 
 def _fits(live: Any, made: Any) -> bool:
