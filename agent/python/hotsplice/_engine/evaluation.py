@@ -26,6 +26,7 @@ from .live.code import compile_excerpt, join
 from .merge import (
     bindings,
     classes,
+    functions,
     imports,
     instances,
     lambdas,
@@ -152,6 +153,7 @@ def evaluate(transaction: "Prepared") -> None:
         writes.settle(transaction.plan, live_of)
         containers.settle(transaction, replaced)
         references.follow(evaluated)
+        functions.follow_made_again(transaction)
         evaluated[0].change.first_outcome.attempt(layouts_wanted.settle, transaction.plan, replaced)
         instances.follow(transaction, shadows)
         instances.follow_moved(evaluated)

@@ -16,6 +16,7 @@ from . import code_tables, conform, defaults, left_behind
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
     from ..journal.plan import EditOutcome, Plan
+    from ..journal.views import Prepared
     from ..live.lookup import Namespace
     from ..live.messages import Edit, Unit
 
@@ -49,6 +50,8 @@ class CodeChange:
         self.replaced: list[tuple[CodeType, CodeType, Any, tuple[str | None, str | None] | None]] = []
         # How many live functions lack a variable, by its name; filled by `plan`.
         self.lacking: dict[str, int] = {}
+        # The ids of those functions.
+        self.without_variable: set[int] = set()
 
     @property
     def owner(self) -> Any:
@@ -156,6 +159,7 @@ def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -
                 parts, missing = new_parts(function, function.__code__, new, owner)
                 if missing:
                     staying.append(function.__code__)
+                    change.without_variable.add(id(function))
                     for name in missing:
                         lacking[name] = lacking.get(name, 0) + 1
                 else:
@@ -173,6 +177,17 @@ def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -
     held = code_tables.held_elsewhere(changes, by_code, calls)
     code_tables.follow(changes, file_change, held, plan)
     conform.follow(changes, held, plan)
+
+
+def follow_made_again(transaction: "Prepared") -> None:
+    """Closures that lack a variable of the new code and that decorators made again, variables and all."""
+    given = {id(one[1]) for one in transaction.plan.operations if one[0] == "function" and "code" in one[2]}
+    for file_change in transaction.files:
+        for change in (one for several in file_change.code_changes.values() for one in several):
+            if change.without_variable and change.without_variable <= given:
+                change.lacking.clear()
+                for outcome in file_change.outcomes_of(change.unit):
+                    outcome.retract("HS0301")
 
 
 def say_lacking(outcome: "EditOutcome", name: str, count: int) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..journal.views import Prepared
     from ..live.lookup import Namespace
     from ..live.messages import Edit
+    from .merging import Merger
 
 
 def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
@@ -26,7 +27,7 @@ def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
         for outcome in change.outcomes:
             if outcome.edit["what"] == "function" and outcome.edit["change"] in ("added", "changed"):
                 for namespace in change.namespaces:
-                    _say_made_before(namespace, outcome)
+                    _say_made_before(transaction.plan, namespace, outcome)
             if outcome.edit["what"] == "class" and "bases" in outcome.edit["parts"]:
                 for namespace in change.namespaces:
                     _say_new_bases(transaction.plan, namespace, outcome)
@@ -74,7 +75,7 @@ def say_other_fields(live: Any, made: Any) -> str | None:
     return f"{tuples} made with {given}, and the class has {wanted} now: make them again before they are used"
 
 
-def _say_made_before(namespace: "Namespace", outcome: "EditOutcome") -> None:
+def _say_made_before(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome") -> None:
     edit = outcome.edit
     name = edit["definition"].rpartition(".")[2]
     if name not in ("__init_subclass__", "__new__", "__init__", "__prepare__") or "<locals>" in edit["scope"]:
@@ -85,7 +86,10 @@ def _say_made_before(namespace: "Namespace", outcome: "EditOutcome") -> None:
     if owner is None:
         return
     if name == "__init_subclass__":
-        made = len(lookup.with_subclasses(owner)) - 1
+        # Those that the patch makes again had the new one run.
+        again = {(cls.__module__, cls.__qualname__) for cls in plan.discarded}
+        below = lookup.with_subclasses(owner)[1:]
+        made = sum((cls.__module__, cls.__qualname__) not in again for cls in below)
     elif issubclass(owner, type):
         made = len(native.objects_of_type(*lookup.with_subclasses(owner)))
     else:
