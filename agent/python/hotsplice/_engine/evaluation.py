@@ -26,6 +26,7 @@ from .live.code import compile_excerpt, join
 from .merge import (
     bindings,
     classes,
+    deferred,
     functions,
     imports,
     instances,
@@ -125,7 +126,7 @@ def evaluate(transaction: "Prepared") -> None:
             with watch:
                 for _, namespace in pending:
                     # What registers anew, in any file, may change what it was computed from.
-                    mergers[id(namespace)].note_kept()
+                    deferred.note_kept(mergers[id(namespace)])
                 while pending:
                     evaluate_next()
         finally:

@@ -54,7 +54,7 @@ def defines(text: str, name: str) -> bool:
     return re.search(rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{re.escape(name)}\b", text, re.MULTILINE) is not None
 
 
-def definitions_in(path: str, edit: dict[str, Any]) -> dict[str, list[str]]:
+def definitions_in(path: str, edit: Any) -> dict[str, list[str]]:
     """The functions and classes of a compound statement, also of one that is gone, each with what decorates it."""
     if edit["change"] == "removed":
         text = textwrap.dedent(live_file(path).excerpt(edit["old_line"], edit["old_end_line"]))

@@ -270,14 +270,14 @@ def _from_elsewhere(merger: "Merger", name: str, live: Any) -> tuple[former.Form
     return None, live
 
 
-def _is_worded_alike(merger: Any, edit: dict[str, Any], name: str) -> bool:
+def _is_worded_alike(merger: "Merger", edit: "Edit", name: str) -> bool:
     """Whether a statement only stands elsewhere: what it gives a name, and all that it reads, is what it was."""
     if edit["change"] not in ("added", "changed") or edit.get("changed_reads"):
         return False
     return bool(merger.former(edit).says(join(edit["run"]), name, merger.shadow.globals))
 
 
-def _imports(edit: dict[str, Any]) -> bool:
+def _imports(edit: "Edit") -> bool:
     return bool(edit["what"] == "import" and edit["change"] in ("added", "changed"))
 
 

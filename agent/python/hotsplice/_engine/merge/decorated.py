@@ -93,7 +93,7 @@ def _is_assigned_in(text: str, name: str) -> bool:
         return False
     while pending:
         node = pending.pop()
-        targets: list[Any] = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        targets: Any = getattr(node, "targets", None) or [getattr(node, "target", None)]
         if any(isinstance(target, ast.Attribute) and target.attr == name for target in targets):
             return True
         pending += [one for one in ast.iter_child_nodes(node) if not isinstance(one, (*FUNCTIONS, ast.expr))]

@@ -35,6 +35,12 @@ def defer(merger: "Merger", outcome: "EditOutcome") -> None:
     outcome.applied()
 
 
+def note_kept(merger: "Merger") -> None:
+    """Notes which of a file's assignments are left alone, because the program changed their values."""
+    outcomes = (outcome for outcome in merger.change.outcomes if outcome.edit.get("deferred"))
+    merger.kept = {id(outcome) for outcome in outcomes if is_kept(merger, outcome)}
+
+
 def _goes_on_with_others(merger: "Merger", edit: "Edit") -> bool:
     """Whether a statement adds to what the text does not give anew: it has done that already."""
     if not edit.get("stops") or merger.options.get("run_statements"):

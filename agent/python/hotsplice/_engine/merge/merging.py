@@ -207,11 +207,6 @@ class Merger:
     def _put_off(self, outcome: "EditOutcome") -> None:
         deferred.defer(self, outcome)
 
-    def note_kept(self) -> None:
-        """Notes which of the module's assignments are left alone, because the program changed their values."""
-        outcomes = (outcome for outcome in self.change.outcomes if outcome.edit.get("deferred"))
-        self.kept = {id(outcome) for outcome in outcomes if deferred.is_kept(self, outcome)}
-
     def former(self, edit: "Edit") -> Former:
         """What the live text gives the names of an edit."""
         scope = edit["scope"]
@@ -353,23 +348,18 @@ class Merger:
         if edit["what"] == "function":
             own = value.__globals__ is self.namespace.globals or wrapped.takes_on(self, value, new)
             return edit["change"] != "added" and own
-        if edit["what"] == "assignment" and self.is_gone(edit["scope"], value) and value.__name__ in edit["binds"]:
+        if (
+            edit["what"] == "assignment"
+            and references.is_gone(self, edit["scope"], value)
+            and value.__name__ in edit["binds"]
+        ):
             return True
         # A lambda that one of the statements made which gave the name its value.
         line = value.__code__.co_firstlineno
         is_there = any(first <= line <= last for first, last in edit.get("former") or ())
         return value.__name__ == "<lambda>" and self.namespace.reads(value.__code__) and is_there
 
-    def is_gone(self, scope, value):
-        """Whether a function or a class came of a definition of this scope that is no longer in the text."""
-        if not references.is_own(value, self.namespace) or value.__qualname__ != ".".join((*scope, value.__name__)):
-            return False
-        return any(
-            outcome.edit["change"] == "removed" and outcome.edit["definition"] == value.__qualname__
-            for outcome in self.change.outcomes
-        )
-
-    def is_new(self, value):
+    def is_new(self, value: Any) -> bool:
         """Whether a value was made while evaluating, as far as the namespace tells."""
         return not any(value is known for known in self.shadow.before.values())
 
@@ -529,7 +519,7 @@ class Merger:
         elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:
             references.move_member(self, (*scope, name), old, new, outcome)
             wrapped.merge_definition(self, edit, new)
-        elif isinstance(new, FunctionType) and self.is_gone(scope, old):
+        elif isinstance(new, FunctionType) and references.is_gone(self, scope, old):
             references.move_object(self, name, old, new, outcome)
         else:
             references.report_bound(self, name, old, new, outcome)

@@ -2,7 +2,7 @@
 
 import functools
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +145,16 @@ def is_own(value: Any, namespace: "Namespace") -> bool:
     return isinstance(value, (FunctionType, type)) and value.__module__ == namespace.name
 
 
+def is_gone(merger: "Merger", scope: Sequence[str], value: Any) -> bool:
+    """Whether a function or a class came of a definition of this scope that is no longer in the text."""
+    if not is_own(value, merger.namespace) or value.__qualname__ != ".".join((*scope, value.__name__)):
+        return False
+    return any(
+        outcome.edit["change"] == "removed" and outcome.edit["definition"] == value.__qualname__
+        for outcome in merger.change.outcomes
+    )
+
+
 def move_binding(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
     """A name holds another value: copies that other modules imported follow while they still hold the old one."""
     redefined = outcome.edit["change"] == "added" and outcome.edit["kind"] != "replaced"
@@ -152,7 +162,7 @@ def move_binding(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
     # A decorator may have made anything of a function: a command, a task.
     decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
     decorated = decorated or wraps(old, merger.namespace, name)
-    if ((own and old.__qualname__ == name) or decorated) and not (redefined and not merger.is_gone((), old)):
+    if ((own and old.__qualname__ == name) or decorated) and not (redefined and not is_gone(merger, (), old)):
         move_object(merger, name, old, new, outcome)
         return
     for holder, alias in imports.followers(merger.namespace.globals, name, old):
