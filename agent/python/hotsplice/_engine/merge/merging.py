@@ -70,8 +70,7 @@ class Merger:
         # Class path → {name: outcome}
         self.bound_in_class: dict[tuple[str, ...], dict[str, EditOutcome]] = {}
         self.rebuilt: set[tuple[str, ...]] = set()
-        # Ids of outcomes of deferred assignments that are left alone.
-        self.kept: set[int] = set()
+        self.kept: set[int] = set()  # Ids of outcomes of deferred assignments that are left alone.
         # id of what stands in for something live, in the shadow of any module → that
         self.stand_ins: dict[int, Any] = {}
         # What every statement of the patch sees of it, and what tells that one is about to run former code.
@@ -348,16 +347,11 @@ class Merger:
         if edit["what"] == "function":
             own = value.__globals__ is self.namespace.globals or wrapped.takes_on(self, value, new)
             return edit["change"] != "added" and own
-        if (
-            edit["what"] == "assignment"
-            and references.is_gone(self, edit["scope"], value)
-            and value.__name__ in edit["binds"]
-        ):
-            return True
+        is_gone = value.__name__ in edit["binds"] and references.is_gone(self, edit["scope"], value)
         # A lambda that one of the statements made which gave the name its value.
         line = value.__code__.co_firstlineno
         is_there = any(first <= line <= last for first, last in edit.get("former") or ())
-        return value.__name__ == "<lambda>" and self.namespace.reads(value.__code__) and is_there
+        return is_gone or (value.__name__ == "<lambda>" and self.namespace.reads(value.__code__) and is_there)
 
     def is_new(self, value: Any) -> bool:
         """Whether a value was made while evaluating, as far as the namespace tells."""
