@@ -23,6 +23,7 @@ class ChangedCode(Protocol):
     roots: set[int]
     replaced: list[tuple[CodeType, CodeType, Any, tuple[str | None, str | None] | None]]
     lacking: dict[str, int]
+    without_variable: set[int]
 
     @property
     def owner(self) -> Any: ...
