@@ -12,8 +12,8 @@ from .code import tree
 MISSING = object()
 # More functions than these no answer is worth.
 _LIMIT = 2000
-# Containers with more items than these are data.
-_ITEMS = 1000
+# Containers with more items, and classes with more below them, are not followed.
+_ITEMS = 50
 _MAKING = ("__init__", "__new__", "__post_init__")
 _NAMES = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
@@ -44,12 +44,16 @@ class Reach:
         self.changes = changes
         # id of a container of the program → functions and classes in it
         self._inside: dict[int, list[Any]] = {}
+        # id of a class → who overrides what of it
+        self._below: dict[int, dict[str, list[type]]] = {}
 
     def of(self, start: Any, owner: type | None = None, loosely: bool = False) -> Any:
         """Why a function leads to a change; nothing if it does not.
 
-        ``loosely``: what it reads of an object that is not known is what changes, if it has the name of that.
+        ``loosely``: what it reads of an object that is not known is what changes, if it has the name of that, and
+        what stands in tables that it reads is called.
         """
+        self._is_loose = loosely
         self._of_unknown = self._by_attribute() if loosely else {}
         pending: list[tuple[Any, type | None]] = [(start, owner)]
         seen: set[int] = set()
@@ -110,7 +114,7 @@ class Reach:
             if not lookup.is_installed_module(value.__module__):
                 for name in _MAKING:
                     yield from self._member(value, name)
-        elif objects.is_exactly(value, dict, list, tuple):
+        elif self._is_loose and objects.is_exactly(value, dict, list, tuple):
             # `TABLE[name]()`
             if id(value) not in self._inside:
                 items = list(value.values() if type(value) is dict else value) if len(value) <= _ITEMS else []
@@ -123,9 +127,8 @@ class Reach:
     def _attribute(self, value: Any, name: str) -> Any:
         if isinstance(value, _Instance):
             # It may be of a class that derives from it.
-            for cls in objects.with_subclasses(value.owner)[1:]:
-                if name in objects.members(cls):
-                    yield from self._member(cls, name)
+            for cls in self._overriding(value.owner, name):
+                yield from self._member(cls, name)
             return (yield from self._member(value.owner, name))
         if objects.is_module(value):
             why = self.changes.names.get((id(value.__dict__), name), MISSING)
@@ -138,6 +141,19 @@ class Reach:
         if owner.__module__ == "builtins":
             return MISSING
         return (yield from self._member(owner, name))
+
+    def _overriding(self, owner: type, name: str) -> list[type]:
+        """The classes that derive from one and have a member of this name themselves."""
+        known = self._below.get(id(owner))
+        if known is None:
+            below = [
+                cls for cls in objects.with_subclasses(owner)[1:] if not lookup.is_installed_module(cls.__module__)
+            ]
+            known = self._below[id(owner)] = {}
+            for cls in below if len(below) <= _ITEMS else ():
+                for member in objects.members(cls):
+                    known.setdefault(member, []).append(cls)
+        return known.get(name, [])
 
     def _member(self, owner: Any, name: str) -> Any:
         for cls in owner.__mro__:

@@ -43,7 +43,7 @@ class _Read:
 
     def __init__(self, code: CodeType) -> None:
         self.names = frozenset(name for one in tree(code) for name in one.co_names)
-        self.stores = not _STORES.isdisjoint(code.co_code[::2]) or "setdefault" in self.names
+        self.stores = not _STORES.isdisjoint(code.co_code[::2]) or "setdefault" in code.co_names
         # Where it keeps what it has computed, once somebody wanted to know.
         self.kept: list[Kept] | None = None
         # It goes with the code, before there can be another one of the same id.
