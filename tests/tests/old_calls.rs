@@ -36,7 +36,7 @@ for line in sys.stdin:
 ";
 
 const HELPERS: [&str; 2] = [
-    "LIMIT = 3\nBASE = 4\ndef word():\n    return 1\ndef scale(x):\n    return x\ndef low():\n    return BASE\ndef top():\n    return low()\n",
+    "LIMIT = 3\nBASE = 4\nROUND = 6\ndef word():\n    return 1\ndef scale(x):\n    return x\ndef low():\n    return BASE\ndef top():\n    return low()\n",
     "MAXIMUM = 3\nROOT = 5\ndef phrase(x):\n    return x\ndef scale(x, factor):\n    return x * factor\ndef deep():\n    return ROOT\ndef summit():\n    return deep()\n",
 ];
 
@@ -68,6 +68,13 @@ const WORKERS: &[(&str, &str, &str, &str, &str)] = &[
     ("a_renamed_class", "Crate().x", "7", "Chest().x", "8"),
     ("an_attribute_and_a_global_of_one_name", "(word(), shop.word)", "(1, 'attribute')", "phrase()", "101"),
     ("a_module_s_attribute", "helpers.word(), helpers.LIMIT", "(1, 3)", "helpers.phrase(1), helpers.MAXIMUM", "(1, 3)"),
+    (
+        "a_module_s_attribute_that_it_stores",
+        "[helpers.ROUND for helpers.ROUND in [helpers.ROUND + 1, 6]]",
+        "[7, 6]",
+        "6",
+        "6",
+    ),
     ("a_module_s_function", "helpers.scale(2)", "2", "helpers.scale(2, 3)", "6"),
     ("a_method_that_gives_something_else", "sum(shop.pair())", "3", "shop.pair()['x']", "1"),
     ("a_class_method_that_gives_something_else", "sum(Shop.two())", "5", "Shop.two()['x']", "4"),

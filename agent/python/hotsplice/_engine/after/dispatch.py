@@ -139,5 +139,15 @@ def _module_class(base: Any, entries: list[tuple[dict[str, tuple[Any, bool]], Is
                     return former
         return base.__getattribute__(self, name)
 
-    members = {"__getattribute__": __getattribute__, "__module__": base.__module__, objects.MODULE_ENTRIES: entries}
-    return type(base.__name__, (base,), members)
+    def __setattr__(self: ModuleType, name: str, value: Any) -> None:
+        # What such a call stores is what it finds again; under a name that is gone nobody else does.
+        for formers, is_retired in entries:
+            if name in formers and is_retired(sys._getframe(1).f_code):
+                formers[name] = value, False
+                if name not in objects.attributes(self):
+                    return
+                break
+        base.__setattr__(self, name, value)
+
+    members = {"__getattribute__": __getattribute__, "__setattr__": __setattr__, "__module__": base.__module__}
+    return type(base.__name__, (base,), {**members, objects.MODULE_ENTRIES: entries})
