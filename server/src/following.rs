@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hotsplice_analysis::{Foreign, Names, Outline, diff, diff_following};
+use hotsplice_analysis::{Counts, Foreign, Names, Outline, diff, diff_following};
 use hotsplice_channel::codes;
 use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Outcome, Patch, Verdict, What};
@@ -24,6 +24,19 @@ pub struct AskedFor {
 
 /// Adds what follows to a patch, file by file, in the order in which the values lead from one to the other.
 pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
+    let names = names_of_all(asked_for, &patch.files);
+    for (own, asked) in asked_for.iter().enumerate() {
+        let AskedFor { path, live, outline, stale } = asked;
+        let known = patch.files.iter().find(|known| known.path == *path);
+        let Some(known) = known.filter(|known| !names.is_empty() && may_rename(&known.edits)) else { continue };
+        let version = live.baseline.version;
+        let alone = diff(path, version, &live.outline, outline, stale);
+        let foreign = Foreign { names: names.clone(), own, ..Foreign::default() };
+        let change = diff_following(path, version, &live.outline, outline, stale, &foreign);
+        if known.edits == alone.edits && change.edits != alone.edits {
+            put(patch, change);
+        }
+    }
     let mut changed = Names::default();
     for change in &patch.files {
         Arc::make_mut(&mut changed).extend(changed_names(session, change));
@@ -49,7 +62,8 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
                 put(patch, change);
             }
         }
-        for asked in asked_for {
+        for (own, asked) in asked_for.iter().enumerate() {
+            let calls = Foreign { names: names.clone(), own, ..calls.clone() };
             let Some(change) = follow_asked(asked, &changed, &calls) else { continue };
             Arc::make_mut(&mut changed).extend(changed_names(session, &change));
             put(patch, change);
@@ -63,6 +77,25 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
         let others: Vec<String> = following.into_iter().map(|file| file.path).filter(|path| !is_part(path)).collect();
         add_callers(session, others, patch);
     }
+}
+
+/// How often names stand in the files that were asked for, if it may be that one was given another in all of them.
+fn names_of_all(asked_for: &[AskedFor], files: &[FilePatch]) -> Arc<Vec<(Counts, Counts)>> {
+    if asked_for.len() < 2 || !files.iter().any(|file| may_rename(&file.edits)) {
+        return Arc::default();
+    }
+    let counts = |outline: &Outline| {
+        outline.names().fold(Counts::default(), |mut found, name| {
+            *found.entry(name.to_owned()).or_default() += 1;
+            found
+        })
+    };
+    Arc::new(asked_for.iter().map(|asked| (counts(&asked.live.outline), counts(&asked.outline))).collect())
+}
+
+fn may_rename(edits: &[Edit]) -> bool {
+    let assigns = |change: Change| edits.iter().any(|edit| edit.change == change && edit.what == What::Assignment);
+    assigns(Change::Added) && assigns(Change::Removed)
 }
 
 fn put(patch: &mut Patch, change: FilePatch) {

@@ -246,6 +246,9 @@ pub struct Edit {
     /// The name that what it binds had before: the text was given another name for it everywhere, and what the name held goes on.
     #[serde(default)]
     pub renamed_from: Option<String>,
+    /// That is so in all files of the patch, of which more than one names it.
+    #[serde(default)]
+    pub renamed_across: bool,
     /// Names that it binds whose value depends on what runs: several are written.
     #[serde(default)]
     pub several: Vec<String>,

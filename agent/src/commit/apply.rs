@@ -36,6 +36,7 @@ pub fn apply<'py>(operation: &Operation<'py>, journal: &mut Journal<'py>) -> PyR
         Operation::TypeAttribute { class, name, new, instead_of } => {
             attributes::of_class(class, name, new.as_ref(), instead_of.as_ref(), journal)
         }
+        Operation::TypeRename { class, former, name } => attributes::rename(class, former, name, journal),
         Operation::Layouts { classes } => class_layout::layouts(classes, journal),
         Operation::Metaclass { class, new } => class_layout::metaclass(class, new, journal),
         Operation::Bases { class, bases, first } => attributes::bases(class, bases, first.as_ref(), journal),
@@ -158,7 +159,13 @@ fn name(function: &Bound<'_, PyAny>) -> String {
 
 /// Whether carrying out the operation makes the interpreter tell the program's audit hooks.
 pub fn raises_events(operation: &Operation<'_>) -> bool {
-    matches!(operation, Operation::TypeAttribute { .. } | Operation::Bases { .. } | Operation::Attribute { .. })
+    matches!(
+        operation,
+        Operation::TypeAttribute { .. }
+            | Operation::TypeRename { .. }
+            | Operation::Bases { .. }
+            | Operation::Attribute { .. }
+    )
 }
 
 /// The dictionary or set whose keys an operation has to find.

@@ -139,6 +139,18 @@ pub(super) fn of_class<'py>(
     change(class, name, old, new, type_setter()?, journal)
 }
 
+/// Gives what a class has under a name another one.
+pub(super) fn rename<'py>(
+    class: &Bound<'py, PyType>,
+    former: &Bound<'py, PyString>,
+    name: &Bound<'py, PyString>,
+    journal: &mut Journal<'py>,
+) -> PyResult<()> {
+    let value = namespace(class.as_any())?.get_item(former)?;
+    of_class(class, name, Some(&value), None, journal)?;
+    of_class(class, former, None, None, journal)
+}
+
 /// Puts an item into a class's namespace, or takes it out.
 pub fn set_in_namespace(
     class: &Bound<'_, PyAny>,

@@ -57,6 +57,12 @@ pub enum Operation<'py> {
         instead_of: Held<'py>,
     },
     /// Other layouts for the objects of classes; see [`super::class_layout`].
+    /// What a class has under a name when it is committed goes on under another one.
+    TypeRename {
+        class: Bound<'py, PyType>,
+        former: Bound<'py, PyString>,
+        name: Bound<'py, PyString>,
+    },
     Layouts {
         classes: Bound<'py, PyList>,
     },
@@ -174,6 +180,11 @@ pub fn parse<'py>(operation: &Bound<'py, PyAny>) -> PyResult<Operation<'py>> {
         "type-set" => type_attribute(target, item(2)?, Some(item(3)?), None)?,
         "type-replace" => type_attribute(target, item(2)?, Some(item(4)?), Some(item(3)?))?,
         "type-delete" => type_attribute(target, item(2)?, None, None)?,
+        "type-rename" => Operation::TypeRename {
+            class: target.cast_into()?,
+            former: item(2)?.cast_into()?,
+            name: item(3)?.cast_into()?,
+        },
         "layouts" => Operation::Layouts { classes: target.cast_into()? },
         "metaclass" => Operation::Metaclass { class: target.cast_into()?, new: item(2)?.cast_into()? },
         "bases" => {

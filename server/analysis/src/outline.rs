@@ -83,6 +83,16 @@ impl Outline {
         self.file.items.iter().flat_map(|item| item.bound_names())
     }
 
+    /// Every name in the text but those of attributes, as often as it stands there.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
+        self.file.identifiers.iter().filter_map(|(start, end)| self.text.get(*start..*end))
+    }
+
+    /// Every name in the text, those of attributes too.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.identifiers().chain(self.file.attributes.iter().filter_map(|(start, end)| self.text.get(*start..*end)))
+    }
+
     /// Every function and class, nested ones too, in text order.
     pub fn definitions(&self) -> Vec<Definition> {
         let mut found = Vec::new();

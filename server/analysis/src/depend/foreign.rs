@@ -33,7 +33,13 @@ pub struct Foreign {
     pub dynamic: Arc<HashMap<String, HashSet<String>>>,
     /// Those of `changed` that are others only once the patch is live.
     pub late: Names,
+    /// How often each name stands in the files of the patch, in the live text and in the new one; which of them it is that is looked at.
+    pub names: Arc<Vec<(Counts, Counts)>>,
+    pub own: usize,
 }
+
+/// How often each name stands in a text.
+pub type Counts = HashMap<String, usize>;
 
 impl Foreign {
     pub(crate) fn is_empty(&self) -> bool {

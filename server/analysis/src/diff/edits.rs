@@ -41,6 +41,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         changed_reads: Vec::new(),
         fresh: Vec::new(),
         renamed_from: None,
+        renamed_across: false,
         several: Vec::new(),
         former: Vec::new(),
         stops: Vec::new(),

@@ -1,23 +1,24 @@
-//! Names of a module that were given another name everywhere: what they hold goes on.
+//! Names of a module or a class that were given another name everywhere: what they hold goes on.
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use hotsplice_channel::patch::What;
 
 use super::Comparison;
+use crate::depend::foreign::Counts;
 use crate::matching::Matching;
-use crate::outline::Outline;
 use crate::parse::dotted::head;
 use crate::tree::Node;
 
 impl<'a> Comparison<'a> {
-    /// New statements, by index, that bind what a live one bound by another name.
+    /// New statements, by index, that bind what a live one bound by another name, and whether more files have that.
     pub(super) fn renamed_values(
         &self,
         live: &[&'a Node],
         new: &[&'a Node],
         matching: &Matching,
-    ) -> HashMap<usize, &'a str> {
+        in_class: bool,
+    ) -> HashMap<usize, (&'a str, bool)> {
         let candidates = |items: &[&'a Node], partners: &[Option<usize>]| {
             let mut by_value: HashMap<u64, Vec<usize>> = HashMap::default();
             for (index, node) in items.iter().enumerate().filter(|(index, _)| partners[*index].is_none()) {
@@ -36,13 +37,29 @@ impl<'a> Comparison<'a> {
         for (value, indexes) in &come {
             let (Some([before]), [after]) = (gone.get(value).map(Vec::as_slice), indexes.as_slice()) else { continue };
             let (former, name) = (live[*before].binds[0].name.as_str(), new[*after].binds[0].name.as_str());
-            if is_renamed(self.live, self.new, former, name)
-                && self.rests_on_unchanged(new[*after], live, new, matching)
-            {
-                found.insert(*after, former);
+            let with_attributes = renamed(self.live.names(), self.new.names(), former, name);
+            let across = if with_attributes > 0 { self.renamed_elsewhere(former, name) } else { 0 };
+            let own = || renamed(self.live.identifiers(), self.new.identifiers(), former, name);
+            // One that nothing uses may be another one.
+            let is_renamed = with_attributes + across > 1 && (in_class || across > 0) || own() > 1;
+            if is_renamed && self.rests_on_unchanged(new[*after], live, new, matching) {
+                found.insert(*after, (former, across > 0));
             }
         }
         found
+    }
+
+    /// How often the other files of the patch name it, if they all have the new name for the former one.
+    fn renamed_elsewhere(&self, former: &str, name: &str) -> usize {
+        let count = |names: &Counts, name: &str| names.get(name).copied().unwrap_or_default();
+        let is_renamed = |(live, new): &(Counts, Counts)| {
+            count(live, former) == count(new, name) && count(new, former) == 0 && count(live, name) == 0
+        };
+        let others = || {
+            let all = self.foreign.names.iter().enumerate();
+            all.filter(|(index, _)| *index != self.foreign.own).map(|(_, names)| names)
+        };
+        if others().all(is_renamed) { others().map(|(live, _)| count(live, former)).sum() } else { 0 }
     }
 
     /// Whether nothing that a statement's value comes of is edited, here or in another file.
@@ -92,11 +109,20 @@ fn only_value(node: &Node) -> Option<u64> {
     }
 }
 
-/// Whether one name stands wherever the other one stood, and nowhere else. One that nothing uses may be another one.
-fn is_renamed(live: &Outline, new: &Outline, former: &str, name: &str) -> bool {
-    let count = |outline: &Outline, name: &str| {
-        outline.file.identifiers.iter().filter(|(start, end)| outline.text.get(*start..*end) == Some(name)).count()
+/// How often one name stood where another one stands now, if it is so everywhere.
+fn renamed<'a>(
+    live: impl Iterator<Item = &'a str>,
+    new: impl Iterator<Item = &'a str>,
+    former: &str,
+    name: &str,
+) -> usize {
+    let mut counts = [[0, 0]; 2];
+    let mut count = |which: usize, one: &str| {
+        counts[which][0] += usize::from(one == former);
+        counts[which][1] += usize::from(one == name);
     };
-    let uses = count(live, former);
-    uses > 1 && uses == count(new, name) && count(new, former) == 0 && count(live, name) == 0
+    live.for_each(|one| count(0, one));
+    new.for_each(|one| count(1, one));
+    let [[before, early], [late, after]] = counts;
+    if before == after && early == 0 && late == 0 { before } else { 0 }
 }

@@ -20,8 +20,7 @@ impl<'a> Comparison<'a> {
         self.names.insert(scope.path.clone(), Names::compare(&live, &new));
         let moved = Moved::find(&live, &new, &matching);
         let mut renamed = renamings(&live, &new, &matching);
-        let values =
-            if scope.path.is_empty() { self.renamed_values(&live, &new, &matching) } else { HashMap::default() };
+        let values = self.renamed_values(&live, &new, &matching, !scope.path.is_empty());
         let mut changed = false;
         for (index, node) in new.iter().enumerate() {
             changed |= match matching.live_of[index] {
@@ -30,8 +29,9 @@ impl<'a> Comparison<'a> {
                     Some(partner) => self.compare_pair(partner, node, scope, &moved),
                     None => {
                         let added = self.add(node, scope, renamed.remove(&index).is_some());
-                        if let (Some(former), Some(told)) = (values.get(&index), self.edit_for(node)) {
+                        if let (Some((former, across)), Some(told)) = (values.get(&index), self.edit_for(node)) {
                             told.renamed_from = Some((*former).to_owned());
+                            told.renamed_across = *across;
                         }
                         added
                     }

@@ -48,6 +48,11 @@ pub(crate) fn parse(known: (&str, &Lines, &ParsedFile), text: &str, lines: &Line
             inner.identifiers.into_iter().map(|span| into.span(span)),
             |span| after.span(*span),
         ),
+        attributes: joined(
+            (&file.attributes, |(start, _)| *start < cut.start, |(start, _)| *start < cut.known_end),
+            inner.attributes.into_iter().map(|span| into.span(span)),
+            |span| after.span(*span),
+        ),
         lines_in_strings: joined(
             (&file.lines_in_strings, |line| *line < end_line, |line| *line < known_end_line),
             inner.lines_in_strings.into_iter().map(|line| into.line(line)),

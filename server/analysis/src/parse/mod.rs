@@ -39,6 +39,8 @@ pub(crate) struct ParsedFile {
     pub problems: Vec<Problem>,
     /// Identifiers that are not attributes, in text order.
     pub identifiers: Vec<Span>,
+    /// Those that are.
+    pub attributes: Vec<Span>,
     /// Lines that begin inside a string: they must not be indented anew.
     pub lines_in_strings: Vec<u32>,
     /// The lines of `from __future__` imports.
@@ -134,6 +136,7 @@ fn parse_with(text: &str, lines: &Lines, lazy_annotations: Option<bool>, are_fir
         lazy_annotations,
         places,
         identifiers: token_index.identifiers,
+        attributes: token_index.attributes,
         lines_in_strings: token_index.lines_in_strings,
     }
 }

@@ -50,12 +50,14 @@ struct Place {
 pub(super) struct TokenIndex {
     places: Vec<Place>,
     pub identifiers: Vec<Span>,
+    pub attributes: Vec<Span>,
     pub lines_in_strings: Vec<u32>,
 }
 
 impl TokenIndex {
     pub fn new(text: &str, tokens: &Tokens, lines: &Lines) -> Self {
-        let mut index = Self { places: Vec::new(), identifiers: Vec::new(), lines_in_strings: Vec::new() };
+        let mut index =
+            Self { places: Vec::new(), identifiers: Vec::new(), attributes: Vec::new(), lines_in_strings: Vec::new() };
         let mut previous = TokenKind::Newline;
         let mut line = 1;
         for token in tokens {
@@ -71,8 +73,9 @@ impl TokenIndex {
             if is_string(kind) {
                 index.lines_in_strings.extend(line + 1..=end_line);
             }
-            if kind == TokenKind::Name && previous != TokenKind::Dot && text.is_char_boundary(start) {
-                index.identifiers.push((start, end));
+            if kind == TokenKind::Name && text.is_char_boundary(start) {
+                let is_attribute = previous == TokenKind::Dot;
+                if is_attribute { &mut index.attributes } else { &mut index.identifiers }.push((start, end));
             }
             previous = kind;
             index.places.push(Place {

@@ -98,7 +98,7 @@ def plan(transaction: "Prepared") -> World | None:
     if not inside and not modules:
         return None
     world = World(transaction.number, Formers(changes.functions, lambda *given: world.rewritten(*given)), changes.names)
-    world.renames = renames.of(transaction)
+    world.renames, world.renamed_attributes = renames.of(transaction)
     try:
         _complete(world, changes, transaction, inside, modules)
     except BaseException:
@@ -255,7 +255,7 @@ def _dispatch(
                     if isinstance(innermost(objects.live(value)), FunctionType):
                         candidates.setdefault((id(owner), name), (owner, value, value))
     look = _Lookups(world, codes, names, edited)
-    done: set[tuple[int, str]] = set()
+    done = renames.members(transaction)
     while look.again():
         for key, (owner, before, after) in list(candidates.items()):
             if key in done or key[1] in _NOT_DISPATCHED or not look.finds(owner, key[1]):
@@ -369,7 +369,8 @@ def _dispatch_modules(world: World, changes: Changes, transaction: "Prepared", l
             module: Any = namespace.module
             if not objects.is_module(module) or not (look.loads_modules or world.is_held(module)):
                 continue
-            for name in look.wanted & namespace.globals.keys():
+            followed = world.renamed_attributes.get(id(namespace.globals), {})
+            for name in look.wanted & namespace.globals.keys() - followed.keys():
                 kept = world.former(namespace.globals, name, False, True)
                 if kept is not None:
                     former, real, is_removed, _ = kept

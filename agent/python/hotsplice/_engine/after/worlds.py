@@ -24,6 +24,7 @@ from .dispatch import MISSING
 from .formers import Formers, innermost
 
 _STORES = {"STORE_GLOBAL", "STORE_NAME", "DELETE_GLOBAL", "DELETE_NAME"}
+_ATTRIBUTE_STORES = {"STORE_ATTR", "DELETE_ATTR"}
 
 _worlds: list["World"] = []
 
@@ -56,6 +57,8 @@ class World:
         self._rewritten: list[CodeType] = []
         # id of a namespace → former name → the one under which what it holds goes on
         self.renames: dict[int, dict[str, str]] = {}
+        # Those of them that attributes have, too.
+        self.renamed_attributes: dict[int, dict[str, str]] = {}
         self._follows: list[tuple[CodeType, str, str]] = []
         self._reached: dict[int, FunctionType] = {}
         self._done: set[int] = set()
@@ -157,7 +160,10 @@ class World:
         found = {}
         renamed = self.renames.get(id(globals), {})
         for name, use in reach.uses(code, offsets).items():
-            if name in renamed and use.opnames <= reach.GLOBAL_LOADS | _STORES:
+            followed = reach.GLOBAL_LOADS | _STORES
+            if name in self.renamed_attributes.get(id(globals), {}):
+                followed |= reach.ATTRIBUTE_LOADS | _ATTRIBUTE_STORES
+            if name in renamed and use.opnames <= followed:
                 self._follows.append((code, name, renamed[name]))
                 continue
             if name in renamed:

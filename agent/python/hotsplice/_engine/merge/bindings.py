@@ -1,5 +1,6 @@
 """What statements bind: each name is kept, evaluated again or preserved by itself, whatever statement it stands in."""
 
+import abc
 import ast
 import functools
 import re
@@ -49,7 +50,7 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
             return False
     changed_values.give_up(merger, outcome)
 
-    if _goes_on(merger, outcome):
+    if _goes_on(merger, outcome, owner):
         return True
     merger.deleted.provide(merger, edit, owner)
     reduction = _reduction(merger, edit, holder)
@@ -103,29 +104,53 @@ def _bound_later(merger: "Merger", edit: "Edit") -> set[str]:
     return {lookup.mangled(name, scope) for name in after - before}
 
 
-def _goes_on(merger: "Merger", outcome: "EditOutcome") -> bool:
+def _goes_on(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     """What a name held that has another one in the whole text now goes on as that; only its annotation is evaluated."""
-    name, former_name = outcome.edit["binds"], outcome.edit.get("renamed_from")
-    held = merger.namespace.globals.get(former_name, MISSING) if former_name is not None else MISSING
-    if held is MISSING or name[0] in merger.namespace.globals:
+    edit = outcome.edit
+    scope, former_name = tuple(edit["scope"]), edit.get("renamed_from")
+    if former_name is None or "<locals>" in scope:
         return False
-    run_in_module(outcome.edit["run"], merger.shadow, _only_annotated)
-    merger.shadow.globals[name[0]] = held
-    merger.evaluated.setdefault((), set()).add(name[0])
-    merger.bound[name[0]] = outcome
+    name, former_name = lookup.mangled(edit["binds"][0], scope), lookup.mangled(former_name, scope)
+    holder = objects.own(owner) if scope else merger.namespace.globals
+    held = objects.live(holder.get(former_name, MISSING), MISSING)
+    if held is MISSING or name in holder or (scope and not _is_plain_member(merger, owner, scope, name, held)):
+        return False
+    if scope:
+        seen = run_in_class(edit["run"], scope, owner, merger.shadow, _only_annotated)
+        merger.bound_in_class.setdefault(scope, {})[name] = outcome
+    else:
+        run_in_module(edit["run"], merger.shadow, _only_annotated)
+        seen = merger.shadow.globals
+        merger.bound[name] = outcome
+    seen[name] = held
+    merger.evaluated.setdefault(scope, set()).add(edit["binds"][0])
     outcome.carries = former_name
     outcome.applied()
     return True
 
 
+def _is_plain_member(merger: Any, owner: Any, scope: tuple[str, ...], name: str, held: Any) -> bool:
+    """Whether a class has nothing to do with what an attribute of it is called."""
+    is_special = name.startswith("__") and name.endswith("__")
+    is_plain = type(owner) in (type, abc.ABCMeta) and "__dataclass_fields__" not in objects.own(owner)
+    is_told = any(hasattr(type(held), hook) for hook in ("__get__", "__set__", "__set_name__"))
+    return is_plain and not is_special and not is_told and scope not in merger.rebuilt
+
+
 def _only_annotated(tree: Any) -> Any:
-    """Statements without what they give a value."""
-    tree.body = [ast.copy_location(_bare(one), one) for one in tree.body if isinstance(one, ast.AnnAssign)]
+    """Statements without what they give a value, in classes too."""
+    tree.body = [bare for one in tree.body for bare in _bare(one)]
     return tree
 
 
-def _bare(statement: ast.AnnAssign) -> ast.AnnAssign:
-    return ast.AnnAssign(statement.target, statement.annotation, None, statement.simple)
+def _bare(statement: ast.stmt) -> list[ast.stmt]:
+    if isinstance(statement, ast.ClassDef):
+        statement.body = [bare for one in statement.body for bare in _bare(one)] or [ast.Pass()]
+        return [ast.fix_missing_locations(statement)]
+    if not isinstance(statement, ast.AnnAssign):
+        return []
+    bare = ast.AnnAssign(statement.target, statement.annotation, None, statement.simple)
+    return [ast.copy_location(bare, statement)]
 
 
 def _give_up_dynamic(merger: "Merger", outcome: "EditOutcome", owner: Any, now: set[str]) -> None:
