@@ -384,3 +384,34 @@ fn unedited_code_of_a_script_calls_what_is_live_while_it_is_executed() {
         });
     }
 }
+
+#[test]
+fn a_call_on_old_code_goes_on_with_what_renamed_names_hold() {
+    const CONF: &str = "count = 0\n";
+    const TEXT: &str = "import conf\nclass Job:\n    done = 0\ndef run(read):\n    while read() != 'end\\n':\n        conf.count += 1\n        \
+        Job.done += 1\n        print(conf.count, Job.done, flush=True)\ndef now(): return conf.count, Job.done\n";
+    // A loop that no call can be moved to.
+    let renamed = TEXT.replace("while read() != 'end\\n':", "for _ in iter(read, 'end\\n'):");
+    let renamed = renamed.replace("count", "ticks").replace("done", "finished");
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        workspace.write("conf.py", CONF);
+        workspace.write("work.py", TEXT);
+        let text = "import sys, work\nprint('ready', flush=True)\nwork.run(sys.stdin.readline)\nprint(*work.now(), flush=True)\n";
+        let script = workspace.write("main.py", text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        program.send("go");
+        assert_eq!(program.line(), "1 1");
+        workspace.write("conf.py", &CONF.replace("count", "ticks"));
+        workspace.write("work.py", &renamed);
+        workspace.call(&["patch", "conf.py", "work.py"]).expect(0);
+        for wanted in ["2 2", "3 3"] {
+            program.send("go");
+            assert_eq!(program.line(), wanted, "Python {}: {}", python.name(), program.stderr());
+        }
+        program.send("end");
+        assert_eq!(program.line(), "3 3", "Python {}", python.name());
+        assert_eq!(program.wait(), Some(0), "Python {}: {}", python.name(), program.stderr());
+    }
+}

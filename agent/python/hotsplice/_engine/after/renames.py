@@ -90,7 +90,13 @@ def _carry_member(operations: list[tuple[Any, ...]], owner: type, former: str, n
     for index in sorted(places.values(), reverse=True):
         del operations[index]
     operations.append(("type-rename", owner, former, name))
-    # What the class has is what its objects have until they have one of their own.
+    # What the class has is what others have until they have one of their own; all of this text calls it otherwise.
+    module = objects.own(owner).get("__module__")
+    for cls in lookup.with_subclasses(owner):
+        own = objects.own(cls)
+        has_own = cls is not owner and own.get("__module__") == module and former in own and name not in own
+        if has_own and not _places(operations, cls, ("type-set", name), ("type-delete", former)):
+            operations.append(("type-rename", cls, former, name))
     for instance in native.objects_of_type(*lookup.with_subclasses(owner)):
         own = objects.attributes(instance)
         if former in own and name not in own:
