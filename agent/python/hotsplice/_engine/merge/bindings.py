@@ -116,7 +116,7 @@ def _goes_on(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     if held is MISSING or name in holder or (scope and not _is_plain_member(merger, owner, scope, name, held)):
         return False
     if scope:
-        seen = run_in_class(edit["run"], scope, owner, merger.shadow, _only_annotated)
+        seen: Any = run_in_class(edit["run"], scope, owner, merger.shadow, _only_annotated)
         merger.bound_in_class.setdefault(scope, {})[name] = outcome
     else:
         run_in_module(edit["run"], merger.shadow, _only_annotated)
