@@ -383,7 +383,9 @@ fn a_call_keeps_what_it_began_with_through_several_patches_and_undos() {
         for number in 1..VERSIONS.len() {
             workspace.write("worker.py", &version(number));
             let answer = workspace.call(&["patch", "--json", "worker.py"]).json();
-            assert_eq!(committed(&answer), vec![true], "{context}: {answer:#}");
+            // The program's own file may be told of, too.
+            let committed = committed(&answer);
+            assert!(!committed.is_empty() && !committed.contains(&false), "{context}: {answer:#}");
             // It is reported each time.
             assert!(answer.to_string().contains("HS0306"), "{context}, patch {number}: {answer:#}");
             expect(&mut program, &format!("after patch {number}"));
