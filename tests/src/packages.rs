@@ -27,7 +27,9 @@ fn install(python: &Python, name: String, requirements: &[String]) -> Option<Pat
         return Some(folder);
     }
     let _ = std::fs::remove_dir_all(&folder);
-    let installed = pythons::all().iter().any(|with_pip| {
+    // What a package needs may depend on the Python; pip goes by the one that it runs on.
+    let others = pythons::all().iter().rev().filter(|other| *other != python);
+    let installed = std::iter::once(python).chain(others).any(|with_pip| {
         let mut command = Command::new(&with_pip.path);
         command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]);
         command.args(["--python-version", &python.name()]).args(requirements).arg("--target").arg(&folder);
