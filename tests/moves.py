@@ -3,7 +3,7 @@
 ``python moves.py FIRST COUNT``: the seeds. The rules are a third function, which asks at each change whether it has been moved.
 """
 
-import random, sys, threading
+import random, sys, threading, weakref
 from hotsplice import _loading
 from hotsplice._native import load
 
@@ -333,11 +333,12 @@ def one(seed):
         frame = sys._getframe(3) if item is None else frame_of(item)
         if frame is None:
             return
-        call = calls.Call(frame, "test", item)
+        kind = calls._KINDS[type(item)] if item is not None else None
+        call = calls.Call(frame, ["test"], kind, None if item is None else [weakref.ref(item)])
         planned = moves.Moves()
         native.match_room(frame.f_code, new)
         planned.add(frame.f_code, new, g.places)
-        planned.move([call])
+        (call,) = planned.move([call])
         planned.begin()
         _, targets = planned._waiting.get(id(frame.f_code), (None, {}))
         at_lines = moves.Bytecode(frame.f_code).lines

@@ -130,13 +130,14 @@ def evaluate(transaction: "Prepared") -> None:
                 while pending:
                     evaluate_next()
         finally:
-            traces.end()
             if importing is not None:
                 importing.forget()
             writes.withdraw()
             containers.withdraw(replaced)
             for shadow in shadows.values():
                 shadow.forget_helpers()
+            # What is left now is what nobody else takes back.
+            traces.end()
         relocations.find(evaluated)
         for merger in evaluated:
             for step in (merger.bind, merger.remove_names, merger.follow_equality):

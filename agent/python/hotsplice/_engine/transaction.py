@@ -274,6 +274,7 @@ class Transaction:
             outcome.caveat(code, what)
         # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.
         self.is_live = True
+        self.undoing.clear()
         for change, file in files:
             definitions = list(dict.fromkeys(edit["definition"] for edit in change.edits))
             file.replace_text(change.text, self.label, definitions, self.number)

@@ -57,6 +57,9 @@ class Shadow:
         class_reads.forget(self)
         writes.forget(self.globals)
         reduction.forget(self.globals)
+        for seen in self.classes.values():
+            # It knows all that makes the patch.
+            seen.bound_later = frozenset
 
     def functions(self) -> list[FunctionType]:
         """Every live function that was made in the shadow."""

@@ -81,7 +81,7 @@ class Traces:
         self._look_around()
 
     def _note_edit(self, namespace: "Namespace", edit: "Edit") -> None:
-        for name in (*edit["reads"], *(edit.get("registrars") or ())):
+        for name in (*(edit.get("reads") or ()), *(edit.get("registrars") or ())):
             for one in entries.leads_to(namespace, edit, name):
                 self._reach(one, name, _DEPTH)
 
