@@ -216,7 +216,7 @@ print('done', work(3), flush=True)
         ["SyntaxError", null],
         ["(hold) ", "v int('one')"],
         ["ValueError", null],
-        ["(hold) ", "v print('begun') or [None for _ in iter(int, 1)]"],
+        ["(hold) ", "v print('begun') or next(n for n in iter(int, 1) if n)"],
         ["\nbegun", "\u{3}"],
         ["KeyboardInterrupt", null],
         ["(hold) ", "v 8"],
