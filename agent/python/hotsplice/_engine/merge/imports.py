@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
+from ..evaluate.policy import MISSING
 from ..live import lookup, objects
 from ..live.files import live_file
 
@@ -161,3 +162,11 @@ def _module(imported: str, globals: dict[str, Any]) -> ModuleType | None:
         parts = package.split(".")[: len(package.split(".")) - level + 1]
         imported = ".".join([*parts, stripped] if stripped else parts)
     return sys.modules.get(imported)
+
+
+def gives_same(merger: "Merger", name: str) -> bool:
+    """Whether a name is imported now and is what it was: what moved to another file goes on there."""
+    edits = (one.edit for one in merger.change.outcomes if one.edit["what"] == "import")
+    held = merger.shadow.globals.get(name, MISSING)
+    is_same = held is not MISSING and held is merger.shadow.before.get(name)
+    return is_same and any(name in edit["binds"] and edit["change"] in ("added", "changed") for edit in edits)

@@ -152,7 +152,8 @@ class Merger:
         """Whether the text gives all that it reads what it did, whatever the program made of that since."""
         read = edit.get("changed_reads") or ()
         is_derived = edit["change"] == "derived" and not edit.get("offered")
-        return is_derived and bool(read) and all(self.decisions.get(((), name)) is Decision.KEEP for name in read)
+        kept = (self.decisions.get(((), name)) is Decision.KEEP or imports.gives_same(self, name) for name in read)
+        return is_derived and bool(read) and all(kept)
 
     def _take(self, outcome: "EditOutcome") -> None:
         edit = outcome.edit
