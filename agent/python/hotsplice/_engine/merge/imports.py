@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..evaluate.sandbox import Shadow
     from ..journal.plan import Plan
     from ..live.lookup import Namespace
+    from .merging import Merger
 
 _FROM_IMPORT = re.compile(
     r"^[ \t]*from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]*(?:\((?P<listed>[^)]*)\)|(?P<rest>(?:\\\r?\n|[^\n;])*))",
