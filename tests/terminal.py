@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import select
+import signal
 import sys
 import time
 
@@ -18,6 +19,8 @@ def main():
     steps, command = json.loads(sys.argv[1]), sys.argv[2:]
     pid, terminal = pty.fork()
     if pid == 0:
+        # Whoever runs the tests may ignore it, and what that starts would, too.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execvp(command[0], command)
     shown = ""
     for wanted, action in steps:
