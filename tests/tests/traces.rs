@@ -51,6 +51,11 @@ const SITUATIONS: &[(&str, &str, &str)] = &[
         "(os.environ.get('HOTSPLICE_TRACE'), os.popen('echo $HOTSPLICE_TRACE $HOTSPLICE_KEPT').read(), m.log.handlers)",
     ),
     (
+        "class Plain: pass\nplain = Plain()\nclass Last:\n    def __init_subclass__(cls): Last.last = plain.last = Plain.last = cls.__name__",
+        "class B11(Last): pass",
+        "(hasattr(m.Last, 'last'), vars(m.plain), hasattr(m.Plain, 'last'))",
+    ),
+    (
         "DEFAULTS = []\ndef noted(x):\n    DEFAULTS.append(x)\n    return x\ndef a10(v=noted(1)): pass",
         "def b10(v=noted(2)): pass",
         "m.DEFAULTS",

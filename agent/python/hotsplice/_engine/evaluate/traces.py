@@ -37,6 +37,8 @@ _VALUES = (str, int, float, complex, bytes, bool, type(None), tuple, frozenset)
 _ATTEMPTS = 3
 # What `os.environ` holds; other programs that are started get what the system has.
 _VARIABLES = os.environ._data  # type: ignore[attr-defined]
+# What CPython 3.14 and later remember in a class once its annotations are asked for.
+_OF_INTERPRETER = {"__annotations_cache__", "__annotations__"}
 # How many places a message names.
 _SHOWN = 5
 
@@ -50,6 +52,8 @@ class Traces:
         self._containers: dict[int, tuple[Any, str, Entries]] = {}
         # (id of the holder, name) → (place, how it is reached, what it held)
         self._places: dict[tuple[int, Any], tuple[Place, str, Any]] = {}
+        # id → (attributes of an object or a class, how it is reached, their names, which place a name is)
+        self._names: dict[int, tuple[Any, str, set[str], Callable[[str], Place]]] = {}
         self._seen: set[int] = set()
         self._items = 0
         namespaces = [namespace for change in transaction.files for namespace in change.namespaces]
@@ -68,6 +72,7 @@ class Traces:
     def _look(self, wanted: list[tuple[Any, Any]]) -> None:
         self._containers.clear()
         self._places.clear()
+        self._names.clear()
         # What was imported stays so: there is no telling what else holds it.
         self._seen = {id(sys.modules)}
         self._items = 0
@@ -166,6 +171,8 @@ class Traces:
         yield type(cls), label
         for base in objects.order(cls):
             if native.is_made_in_python(base) and not self._is_of_library(base):
+                members = objects.members(base)
+                self._names[id(base)] = (members, base.__name__, set(members), partial(ClassAttribute, base))
                 for name, held in list(objects.members(base).items()):
                     if not self._is_of_library(held):
                         label = f"{base.__name__}.{name}"
@@ -178,6 +185,8 @@ class Traces:
         if any(map(self._is_of_library, objects.order(kind))):
             return
         own = objects.dictionary(value)
+        if own is not None:
+            self._names[id(own)] = (own, label, set(own), partial(_item_of, own))
         for name in list(own) if own is not None else ():
             yield self._note_item(own, name, f"{label}.{name}"), f"{label}.{name}"
         for cls in objects.order(kind)[:-1]:
@@ -206,6 +215,9 @@ class Traces:
                     undoing.append(partial(_tell_system, before, now))
                 undoing.append(partial(stores.exchange, container, partial(_without_traces, before, now)))
                 labels.append(label)
+        for members, label, names, place_of in self._names.values():
+            for name in [one for one in list(members) if one not in names and one not in _OF_INTERPRETER]:
+                self._places[id(members), name] = (place_of(name), f"{label}.{name}", MISSING)
         for place, label, before in self._places.values():
             now = place.held()
             if now is not before:
@@ -213,6 +225,7 @@ class Traces:
                 labels.append(label)
         self._containers.clear()
         self._places.clear()
+        self._names.clear()
         self._undoing = undoing
         if undoing and (self._switches is None or self._switches != native.thread_switches()):
             self._undoing = []
@@ -263,6 +276,10 @@ def _tell_system(before: Entries, after: Entries) -> None:
             os.unsetenv(name)
     for name, value in entries.without(before, after):
         os.putenv(name, value)
+
+
+def _item_of(members: dict[str, Any], name: str) -> Place:
+    return Item(members, name, members)
 
 
 def _put_back(place: Place, before: Any, after: Any) -> None:
