@@ -196,6 +196,12 @@ impl Program {
         stdin.flush().expect("the program reads");
     }
 
+    /// Sends a line, and gives the next one that it prints.
+    pub fn ask(&mut self, line: &str) -> String {
+        self.send(line);
+        self.line()
+    }
+
     /// Closes its standard input.
     pub fn close(&mut self) {
         self.stdin = None;

@@ -20,11 +20,6 @@ fn start(workspace: &Workspace, python: &Python, module: &str) -> Program {
     program
 }
 
-fn ask(program: &mut Program, expression: &str) -> String {
-    program.send(expression);
-    program.line()
-}
-
 /// A patch as the server sends it, of one assignment that is added to `m.py` and of nothing else.
 fn assignment(path: &Path, version: u64, text: &str, limit_ms: u64) -> Value {
     let edit = json!({ "definition": "X", "kind": "constant", "change": "changed", "what": "assignment", "scope": [],
@@ -65,12 +60,9 @@ fn code_that_catches_every_exception_is_abandoned_and_the_next_patch_goes_live()
         wire.request(3, "patch/prepare", &assignment(&path, 0, "X = 2", 5000)).expect("it listens");
         let answer = next_answer(&mut wire);
         assert_eq!(answer["result"]["committed"], true, "Python {}: {answer}", python.name());
-        assert_eq!(ask(&mut program, "m.X, m.TABLE"), "(2, {})", "Python {}", python.name());
+        assert_eq!(program.ask("m.X, m.TABLE"), "(2, {})", "Python {}", python.name());
         // The thread that was abandoned does nothing any more.
-        assert_eq!(
-            ask(&mut program, "[len(m.TICKS), m.time.sleep(0.1), len(m.TICKS)][::2] == [len(m.TICKS)] * 2"),
-            "True"
-        );
+        assert_eq!(program.ask("[len(m.TICKS), m.time.sleep(0.1), len(m.TICKS)][::2] == [len(m.TICKS)] * 2"), "True");
         drop(program);
     }
 }
@@ -88,7 +80,7 @@ fn what_follows_a_commit_is_stopped_too_and_the_rest_of_it_is_done() {
         let result = &answer["result"];
         assert_eq!(result["committed"], true, "Python {}: {answer}", python.name());
         assert_eq!(result["verdicts"][1]["code"], "HS0603", "Python {}: {answer}", python.name());
-        assert_eq!(ask(&mut program, "m.X, m.DONE"), "(1, [1])", "Python {}", python.name());
+        assert_eq!(program.ask("m.X, m.DONE"), "(1, [1])", "Python {}", python.name());
     }
 }
 
@@ -106,10 +98,10 @@ fn a_patch_that_nobody_waits_for_any_more_does_not_go_live() {
     };
     let answer = ask_until(&mut wire, 2, Expiry::after(Duration::ZERO));
     assert_eq!(answer["error"]["data"]["code"], "HS0006", "{answer}");
-    assert_eq!(ask(&mut program, "m.X"), "0");
+    assert_eq!(program.ask("m.X"), "0");
     let answer = ask_until(&mut wire, 3, Expiry::after(Duration::from_secs(60)));
     assert_eq!(answer["result"]["committed"], true, "{answer}");
-    assert_eq!(ask(&mut program, "m.X"), "1");
+    assert_eq!(program.ask("m.X"), "1");
 }
 
 #[test]
@@ -132,7 +124,7 @@ fn a_patch_that_is_worked_on_is_waited_for() {
     };
     assert_eq!(answer["result"]["committed"], true, "{answer}");
     assert!(told > 0);
-    assert_eq!(ask(&mut program, "m.X"), "1");
+    assert_eq!(program.ask("m.X"), "1");
 }
 
 /// What an edited statement gives, patched into a program that waits for its input.
@@ -141,7 +133,7 @@ fn given(python: &Python, module: &str, edited: &str, asked: &str) -> String {
     let mut program = start(&workspace, python, &format!("{module}X = None\n"));
     workspace.write("m.py", &format!("{module}X = {edited}\n"));
     workspace.call(&["patch", "m.py"]);
-    ask(&mut program, asked)
+    program.ask(asked)
 }
 
 #[test]
@@ -256,7 +248,7 @@ LIST = [1, 2]
     assert_eq!(text.matches("HS0109").count(), 1, "{text}");
     assert!(text.contains("would apply 4 edits, 1 with a caveat"), "{text}");
     let asked = "m.INTERVAL, m.STARTED, m.f(), m.LIST, m.threading.active_count()";
-    assert_eq!(ask(&mut program, asked), "(1, [1], 1, [1, 2], 2)");
+    assert_eq!(program.ask(asked), "(1, [1], 1, [1, 2], 2)");
 }
 
 #[test]
@@ -280,11 +272,11 @@ fn text_that_python_does_not_compile_is_refused_also_where_it_is_not_run() {
         }
         workspace.write("m.py", &format!("import os\n{}", module.replace("return 1", "return 2")));
         workspace.call(&["patch", "m.py"]).expect(1);
-        assert_eq!(ask(&mut program, "m.f()"), "1", "Python {}", python.name());
+        assert_eq!(program.ask("m.f()"), "1", "Python {}", python.name());
         let text = module.replace("return 1", "'''\nfrom __future__ import nothing\n'''\n    return 3");
         workspace.write("m.py", &text.replace("X = 1", "X = 3"));
         workspace.call(&["patch", "m.py"]).expect(0);
-        assert_eq!(ask(&mut program, "m.X, m.f()"), "(3, 3)", "Python {}", python.name());
+        assert_eq!(program.ask("m.X, m.f()"), "(3, 3)", "Python {}", python.name());
     }
 }
 
@@ -354,14 +346,9 @@ fn objects_of_the_program_are_looked_at_without_asking_them() {
             .replace("def f(): return N", "def f(b=3): return N + b");
         workspace.write("m.py", &edited);
         let text = workspace.call(&["patch", "m.py"]).text();
-        assert_eq!(ask(&mut program, "m.ASKED"), "[]", "Python {}: {text}", python.name());
+        assert_eq!(program.ask("m.ASKED"), "[]", "Python {}: {text}", python.name());
         let asked = "m.f(), m.g(), m.a.m(), m.a.n(), m.A.x, m.A.y, m.B().m(), m.G()[1], m.new, hasattr(m, 'gone')";
-        assert_eq!(
-            ask(&mut program, asked),
-            "(5, 2, 2, 3, 2, 3, 2, 2, [1], False)",
-            "Python {}: {text}",
-            python.name()
-        );
+        assert_eq!(program.ask(asked), "(5, 2, 2, 3, 2, 3, 2, 2, [1], False)", "Python {}: {text}", python.name());
     }
 }
 
@@ -373,7 +360,7 @@ fn the_first_import_of_threading_by_an_edit_leaves_the_main_thread_what_it_is() 
         workspace.write("m.py", "import threading\nX = threading.main_thread().name\n");
         workspace.call(&["patch", "m.py"]).expect(0);
         let asked = "m.X, m.threading.main_thread().ident == m.threading.get_ident(), m.threading.current_thread() is m.threading.main_thread(), m.threading.active_count()";
-        assert_eq!(ask(&mut program, asked), "('MainThread', True, True, 1)", "Python {}", python.name());
+        assert_eq!(program.ask(asked), "('MainThread', True, True, 1)", "Python {}", python.name());
         program.close();
         assert_eq!((program.wait(), program.stderr().as_str()), (Some(0), ""), "Python {}", python.name());
     }
@@ -395,14 +382,14 @@ def query():
         workspace.write("m.py", &module.replace("':memory:'", "':memory:', timeout=3"));
         let text = workspace.call(&["patch", "m.py"]).text();
         assert!(text.contains("HS0"), "Python {}: {text}", python.name());
-        assert_eq!(ask(&mut program, "m.query()"), "(1,)", "Python {}", python.name());
+        assert_eq!(program.ask("m.query()"), "(1,)", "Python {}", python.name());
         workspace.write("m.py", &module.replace("'one'", "'two'"));
         let text = workspace.call(&["patch", "m.py"]).text();
         assert!(text.contains("HS0110"), "Python {}: {text}", python.name());
         workspace.write("m.py", &module.replace("prec = 20", "prec = 30"));
         let text = workspace.call(&["patch", "m.py"]).text();
         assert!(text.contains("HS0110"), "Python {}: {text}", python.name());
-        assert_eq!(ask(&mut program, "m.LOCAL.user, m.decimal.getcontext().prec"), "('one', 20)");
+        assert_eq!(program.ask("m.LOCAL.user, m.decimal.getcontext().prec"), "('one', 20)");
     }
 }
 
@@ -427,10 +414,10 @@ item.name = 'x'
         let mut program = start(&workspace, python, module);
         workspace.write("m.py", &format!("{module}{more}BROKEN = 1 / 0\n"));
         workspace.call(&["patch", "m.py"]).expect(1);
-        assert_eq!(ask(&mut program, asked), "({'a': 1}, [1, 2], False, {})", "Python {}", python.name());
+        assert_eq!(program.ask(asked), "({'a': 1}, [1, 2], False, {})", "Python {}", python.name());
         workspace.write("m.py", &format!("{module}{more}"));
         let text = workspace.call(&["patch", "m.py"]).expect(0).text();
         let wanted = "({'a': 1, 'b': 3}, [5, 2], True, {'name': 'x'})";
-        assert_eq!(ask(&mut program, asked), wanted, "Python {}: {text}", python.name());
+        assert_eq!(program.ask(asked), wanted, "Python {}: {text}", python.name());
     }
 }

@@ -20,11 +20,6 @@ fn program(workspace: &Workspace) -> Program {
     program
 }
 
-fn ask(program: &mut Program, expression: &str) -> String {
-    program.send(expression);
-    program.line()
-}
-
 /// The server and a client that has greeted it.
 struct Agent {
     server: tokio::process::Child,
@@ -99,13 +94,13 @@ async fn an_agent_patches_foresees_and_undoes() {
 
     let foreseen = agent.answer("patch", json!({ "files": ["app.py"], "dry_run": true })).await;
     assert!(foreseen["summary"][0].as_str().is_some_and(|line| line.ends_with("would apply 1 edit")), "{foreseen}");
-    assert_eq!(ask(&mut program, "greet('you')"), "hello you");
+    assert_eq!(program.ask("greet('you')"), "hello you");
 
     let patched = agent.answer("patch", json!({})).await;
     assert!(fits(&patched, &schema("patch")), "{patched}");
     assert_eq!(patched["results"][0]["committed"], true);
     assert_eq!(patched["results"][0]["edits"][0]["verdict"], "applied");
-    assert_eq!(ask(&mut program, "greet('you')"), "welcome you");
+    assert_eq!(program.ask("greet('you')"), "welcome you");
     let status = agent.answer("status", json!({ "pid": program.child.id() })).await;
     assert_eq!(status["sessions"][0]["patched"][0]["definition"], "greet");
     let nothing = agent.answer("patch", json!({})).await;
@@ -114,10 +109,10 @@ async fn an_agent_patches_foresees_and_undoes() {
     // One function of a text that is nowhere on disk.
     let text = PROGRAM.replace("'hello '", "'goodbye '").replace("LIMIT = 5", "LIMIT = 6");
     agent.answer("patch", json!({ "files": ["app.py"], "function": "greet", "text": text })).await;
-    assert_eq!(ask(&mut program, "(greet('you'), LIMIT)"), "('goodbye you', 5)");
+    assert_eq!(program.ask("(greet('you'), LIMIT)"), "('goodbye you', 5)");
     agent.answer("undo", json!({})).await;
     agent.answer("undo", json!({ "files": ["app.py"], "function": "greet" })).await;
-    assert_eq!(ask(&mut program, "greet('you')"), "hello you");
+    assert_eq!(program.ask("greet('you')"), "hello you");
     let (nothing, _) = agent.failure("undo", json!({})).await;
     assert!(nothing.starts_with("HS0013: nothing was patched"), "{nothing}");
 
@@ -142,12 +137,12 @@ async fn an_agent_reads_what_the_program_printed_and_raised_since() {
         let agent = Agent::start(&workspace).await;
         let before = agent.answer("output", json!({})).await;
         assert_eq!(before["sessions"][0]["printed"], json!([]), "{before}");
-        assert_eq!(ask(&mut program, "'before the patch'"), "before the patch");
+        assert_eq!(program.ask("'before the patch'"), "before the patch");
         workspace.write("app.py", &text.replace("'hello ' + name", "'welcome ' + name.strip()"));
         agent.answer("patch", json!({})).await;
-        assert_eq!(ask(&mut program, "greet('you')"), "welcome you");
-        assert!(ask(&mut program, "greet(7)").starts_with("AttributeError"));
-        assert_eq!(ask(&mut program, "sys.stderr.write('to the terminal')"), "15");
+        assert_eq!(program.ask("greet('you')"), "welcome you");
+        assert!(program.ask("greet(7)").starts_with("AttributeError"));
+        assert_eq!(program.ask("sys.stderr.write('to the terminal')"), "15");
         // Its own streams are no business of whoever watches.
         let own = "contextlib.redirect_stdout(io.StringIO()).__enter__().write('own')";
         program.send(own);
@@ -195,10 +190,10 @@ async fn what_is_refused_is_an_error_with_reasons() {
     assert_eq!((&limit["verdict"], &limit["code"]), (&json!("refused"), &json!("HS0103")));
     let advice = answer["advice"].as_array().expect("advice");
     assert!(advice.iter().any(|it| it["code"] == "HS0103" && it["what_to_do"].is_string()), "{answer}");
-    assert_eq!(ask(&mut program, "greet('you')"), "hello you");
+    assert_eq!(program.ask("greet('you')"), "hello you");
     let (text, structured) = agent.failure("patch", json!({ "files": ["app.py"], "rest": true })).await;
     assert_eq!(structured.expect("structured")["results"][0]["committed"], true, "{text}");
-    assert_eq!(ask(&mut program, "(greet('you'), LIMIT)"), "('welcome you', 5)");
+    assert_eq!(program.ask("(greet('you'), LIMIT)"), "('welcome you', 5)");
 
     // What would be refused is an answer.
     workspace.write("app.py", "def greet(:\n");
@@ -332,14 +327,14 @@ fn a_client_that_hangs_up_in_the_middle_of_a_patch_harms_nothing() {
     assert!(ended.code().is_some(), "{ended}");
     let seen = wait_for("the patch to be over", || {
         let status = workspace.call(&["status", "--json"]).expect(0).json();
-        let seen = ask(&mut program, "(greet('you'), LIMIT)");
+        let seen = program.ask("(greet('you'), LIMIT)");
         (status[0]["patched"] != json!([]) || seen.contains("hello")).then_some(seen)
     });
     // Whole, or not at all.
     assert!(["('welcome you', 7)", "('hello you', 5)"].contains(&seen.as_str()), "{seen}");
     workspace.write("app.py", &text.replace("'hello '", "'good day '"));
     workspace.call(&["patch", "app.py"]).expect(0);
-    assert_eq!(ask(&mut program, "greet('you')"), "good day you");
+    assert_eq!(program.ask("greet('you')"), "good day you");
     assert_eq!(program.wait(), Some(0));
 }
 

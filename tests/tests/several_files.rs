@@ -21,11 +21,6 @@ fn start(workspace: &Workspace, python: &pythons::Python, setup: &str) -> Progra
     program
 }
 
-fn ask(program: &mut Program, expression: &str) -> String {
-    program.send(expression);
-    program.line()
-}
-
 #[test]
 fn a_patch_waits_for_an_import_to_end() {
     for python in pythons::all() {
@@ -42,7 +37,7 @@ fn a_patch_waits_for_an_import_to_end() {
         workspace.write("late.py", &text.replace("LIMIT = 1", "LIMIT = 2").replace("'old'", "'new'"));
         workspace.call(&["patch", "late.py", "--json"]).expect(0);
         program.wait_line("ready");
-        assert_eq!(ask(&mut program, ""), "('new', 2)", "{}", python.path.display());
+        assert_eq!(program.ask(""), "('new', 2)", "{}", python.path.display());
     }
 }
 
@@ -59,9 +54,9 @@ fn what_a_script_has_not_come_to_is_reported_and_patched_later() {
     assert_eq!(codes(&results), ["HS0413"], "{results:#}");
     program.send("");
     program.wait_line("there");
-    assert_eq!(ask(&mut program, ""), "new old");
+    assert_eq!(program.ask(""), "new old");
     workspace.call(&["patch", "main.py"]).expect(0);
-    assert_eq!(ask(&mut program, ""), "new new");
+    assert_eq!(program.ask(""), "new new");
 }
 
 #[test]
@@ -76,7 +71,7 @@ fn a_module_that_is_gone_from_sys_modules_is_patched() {
     workspace.write("facade.py", &facade.replace("return 1", "return 2"));
     workspace.write("gone.py", "def g(): return 2\n");
     workspace.call(&["patch", "facade.py", "gone.py"]).expect(0);
-    assert_eq!(ask(&mut program, "facade.f(), g()"), "(2, 2)");
+    assert_eq!(program.ask("facade.f(), g()"), "(2, 2)");
 }
 
 #[test]
@@ -88,7 +83,7 @@ fn a_module_that_only_names_the_file_gets_nothing() {
     let mut program = start(&workspace, pythons::newest(), setup);
     workspace.write("m.py", "X = 2\nY = 5\ndef f(): return X + Y\n");
     workspace.call(&["patch", "m.py"]).expect(0);
-    assert_eq!(ask(&mut program, "m.f(), hasattr(ext, 'Y')"), "(7, False)");
+    assert_eq!(program.ask("m.f(), hasattr(ext, 'Y')"), "(7, False)");
 }
 
 #[test]
@@ -118,7 +113,7 @@ fn the_first_patch_of_an_installed_file_makes_what_is_new() {
     let new = "import json\nN = 5\ndef helper(): return N\nclass C:\n    K = 4\n    def a(self): return self.b() + self.K\n    def b(self): return helper()\ndef f(): return json.dumps(helper())\n";
     workspace.write("site-packages/lib.py", new);
     workspace.call(&["patch", "site-packages/lib.py"]).expect(0);
-    assert_eq!(ask(&mut program, "lib.f(), c.a()"), "('5', 9)");
+    assert_eq!(program.ask("lib.f(), c.a()"), "('5', 9)");
 }
 
 #[test]
@@ -130,7 +125,7 @@ fn statements_of_other_files_that_call_edited_code_run_when_asked_for() {
     let mut program = start(&workspace, pythons::newest(), "import m, o");
     workspace.write("m.py", &text.replace("append(1)", "append(2)"));
     workspace.call(&["patch", "m.py", "--run-statements"]).expect(0);
-    assert_eq!(ask(&mut program, "2 in m.L"), "True");
+    assert_eq!(program.ask("2 in m.L"), "True");
 }
 
 #[test]
@@ -143,5 +138,5 @@ fn a_file_that_nobody_has_loaded_is_misuse_and_nothing_is_patched() {
     let answer = workspace.call(&["patch", "m.py", "other.py", "--json"]).expect(2).json();
     assert_eq!(answer["error"]["code"], "HS0005");
     assert!(answer["error"]["message"].as_str().is_some_and(|text| text.contains("other.py")), "{answer}");
-    assert_eq!(ask(&mut program, "m.f()"), "1");
+    assert_eq!(program.ask("m.f()"), "1");
 }

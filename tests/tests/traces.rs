@@ -72,11 +72,6 @@ fn start(workspace: &Workspace, python: &pythons::Python, module: &str) -> Progr
     program
 }
 
-fn ask(program: &mut Program, expression: &str) -> String {
-    program.send(expression);
-    program.line()
-}
-
 /// Patches `m.py`, where the commit is to fail if a number is given.
 fn patched(workspace: &Workspace, text: &str, failing: Option<usize>) -> String {
     workspace.write("m.py", text);
@@ -99,25 +94,25 @@ fn a_patch_that_is_refused_or_fails_takes_back_what_was_run_for_it() {
         let attempt = || {
             let workspace = Workspace::new();
             let mut program = start(&workspace, python, &before);
-            let former = ask(&mut program, &state);
+            let former = program.ask(&state);
             let told = patched(&workspace, &format!("{after}BAD = 1 / 0\n"), None);
             assert!(told.contains("HS0103"), "Python {}: {told}", python.name());
             if told.contains("HS0111") {
                 return false;
             }
-            assert_eq!(ask(&mut program, &state), former, "Python {}: refused", python.name());
+            assert_eq!(program.ask(&state), former, "Python {}: refused", python.name());
             for operation in [0, 5, 10] {
                 let told = patched(&workspace, &after, Some(operation));
                 assert!(told.contains("was to fail"), "Python {}: {told}", python.name());
                 if told.contains("HS0111") {
                     return false;
                 }
-                assert_eq!(ask(&mut program, &state), former, "Python {}: operation {operation}", python.name());
+                assert_eq!(program.ask(&state), former, "Python {}: operation {operation}", python.name());
             }
             let told = patched(&workspace, &after, None);
             assert!(told.contains("live"), "Python {}: {told}", python.name());
             let wanted = ["(2, {'a3!': 1, 'b3!': 2})", "(2, ['a4', 'b4'])", "['X', 'Y']", "[1, 2]"];
-            let now = ask(&mut program, &state);
+            let now = program.ask(&state);
             assert!(wanted.iter().all(|one| now.contains(one)), "Python {}: {now}", python.name());
             true
         };
@@ -135,6 +130,6 @@ fn what_other_threads_did_meanwhile_is_never_taken_back() {
         assert!(told.contains("HS0103") && told.contains("HS0111"), "Python {}: {told}", python.name());
         let numbers =
             "(lambda own: own == list(range(len(own))))([one for one in m.Listed.items[:] if type(one) is int])";
-        assert_eq!(ask(&mut program, numbers), "True", "Python {}", python.name());
+        assert_eq!(program.ask(numbers), "True", "Python {}", python.name());
     }
 }

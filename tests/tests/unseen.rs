@@ -1,6 +1,6 @@
 //! Nothing of a patch is seen in the program before its commit, and what the program does meanwhile holds: on every Python.
 
-use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons;
 
 /// Prints what each line that it reads gives.
@@ -9,11 +9,6 @@ const PROMPT: &str =
 
 /// A statement that says that it has been reached, and goes on when the program says so.
 const SLOW: &str = "W = os.write(1, b'reached\\n') and os.read(GO[0], 1)\n";
-
-fn ask(program: &mut Program, expression: &str) -> String {
-    program.send(expression);
-    program.line()
-}
 
 /// Patches a module; while the slow statement of its new text runs, and afterwards, the expressions give what is expected of them.
 fn meanwhile(before: &str, after: &str, during: &[(&str, &str)], afterwards: &[(&str, &str)]) {
@@ -30,14 +25,14 @@ fn meanwhile(before: &str, after: &str, during: &[(&str, &str)], afterwards: &[(
             let patching = scope.spawn(|| workspace.call(&["patch", "m.py"]));
             program.wait_line("reached");
             for (expression, expected) in during {
-                assert_eq!(&ask(&mut program, expression), expected, "Python {}: {expression}", python.name());
+                assert_eq!(&program.ask(expression), expected, "Python {}: {expression}", python.name());
             }
-            ask(&mut program, "os.write(m.GO[1], b'x')");
+            program.ask("os.write(m.GO[1], b'x')");
             patching.join().expect("a result")
         });
         assert_eq!(called.code(), Some(0), "Python {}: {}{}", python.name(), called.text(), called.errors());
         for (expression, expected) in afterwards {
-            assert_eq!(&ask(&mut program, expression), expected, "Python {}: {expression}", python.name());
+            assert_eq!(&program.ask(expression), expected, "Python {}: {expression}", python.name());
         }
     }
 }
@@ -224,7 +219,7 @@ fn decorators_of_a_patch_that_is_refused_leave_no_trace() {
         workspace.sessions(1);
         workspace.write("m.py", &COUNTED.replace("@on('a')", "@on('b')").replace("X = 1", "X = 1 / 0"));
         workspace.call(&["patch", "m.py"]).expect(1);
-        let seen = ask(&mut program, "list(m.TABLE), m.COUNT, m.LOG, m.NEXT, m.a()");
+        let seen = program.ask("list(m.TABLE), m.COUNT, m.LOG, m.NEXT, m.a()");
         assert_eq!(seen, "(['a'], {'n': 1}, ['a'], 1, 'old')", "Python {}", python.name());
     }
 }

@@ -21,16 +21,11 @@ fn watched(workspace: &Workspace, python: &Python) -> Program {
     program
 }
 
-fn ask(program: &mut Program, expression: &str) -> String {
-    program.send(expression);
-    program.line()
-}
-
 /// Asks until the answer is another one than before, and gives that.
 fn comes(program: &mut Program, expression: &str, before: &str) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let answer = ask(program, expression);
+        let answer = program.ask(expression);
         if answer != before {
             return answer;
         }
@@ -104,7 +99,7 @@ fn every_way_to_save_goes_live() {
         std::os::unix::fs::symlink(&linked, workspace.path().join("linked.py")).expect("a link");
         let mut program = watched(&workspace, python);
         let import = "(sys.path.append('inside'), __import__('part').value(), __import__('linked').other())[1:]";
-        assert_eq!(ask(&mut program, import), "('value 0', 'other 0')");
+        assert_eq!(program.ask(import), "('value 0', 'other 0')");
         for (index, (way, save)) in ways.iter().enumerate() {
             save(&path, &text(index + 1));
             let now = comes(&mut program, "sys.modules['part'].value()", &format!("value {index}"));
@@ -120,7 +115,7 @@ fn every_way_to_save_goes_live() {
 fn files_that_are_saved_together_are_one_patch() {
     let workspace = Workspace::new();
     let mut program = watched(&workspace, pythons::newest());
-    assert_eq!(ask(&mut program, "rates.rate()"), "1");
+    assert_eq!(program.ask("rates.rate()"), "1");
     workspace.write("app.py", &PROGRAM.replace("return 'hello'", "return rates.rate(2)"));
     workspace.write("rates.py", "def rate(factor):\n    return factor\n");
     assert_eq!(comes(&mut program, "greet()", "hello"), "2");
@@ -163,21 +158,21 @@ fn a_branch_switch_of_many_files_is_one_patch() {
     let mut program = watched(&workspace, pythons::newest());
     let imported =
         format!("[__import__(f'part{{n}}') for n in range({COUNT})] and __import__('part0').count({COUNT}, 0)");
-    assert_eq!(ask(&mut program, &imported), "1");
+    assert_eq!(program.ask(&imported), "1");
     // Once the last one is followed, the watch knows of all that were loaded before.
     let last = format!("sys.modules['part{}'].count.__doc__", COUNT - 1);
     let text = fs::read_to_string(workspace.path().join(format!("part{}.py", COUNT - 1))).expect("there");
     workspace.write(&format!("part{}.py", COUNT - 1), &text.replace("    import", "    'followed'\n    import"));
     assert_eq!(comes(&mut program, &last, "None"), "followed");
     let noted = "(labels := sys.__dict__.setdefault('labels', [])) or __import__('hotsplice').on_patch(lambda patch: sys.labels.append(patch.label))";
-    ask(&mut program, noted);
+    program.ask(noted);
     // On a busy machine writing them may take longer than what belongs together may be apart.
     signal(&program, rustix::process::Signal::STOP);
     wait_for("it to stand still", || stands_still(program.pid()).then_some(()));
     write(2);
     signal(&program, rustix::process::Signal::CONT);
     assert_eq!(comes(&mut program, "sys.modules['part0'].count.__code__.co_argcount", "2"), "3");
-    assert_eq!(ask(&mut program, &format!("sys.modules['part0'].count({COUNT}, 0, 0)")), "2");
+    assert_eq!(program.ask(&format!("sys.modules['part0'].count({COUNT}, 0, 0)")), "2");
     assert_eq!(comes(&mut program, "sys.labels", "[]"), format!("['Saved {COUNT} files']"));
     assert_eq!(program.wait(), Some(0));
 }
@@ -216,7 +211,7 @@ fn a_save_that_does_not_parse_is_reported_once_and_waits() {
     assert_eq!(comes(&mut program, "greet()", "hello"), "welcome");
     assert_eq!(comes(&mut program, "rates.rate()", "1"), "3");
     workspace.write("rates.py", "def rate():\n    return (\n");
-    assert_eq!(ask(&mut program, "rates.rate()"), "3");
+    assert_eq!(program.ask("rates.rate()"), "3");
     wait_for("the file to differ from what is live", || {
         workspace.call(&["diff"]).expect(0).text().contains("return (").then_some(())
     });
@@ -237,14 +232,14 @@ fn what_is_no_file_any_more_holds_nobody_up() {
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).expect("a pipe");
     workspace.write("app.py", &PROGRAM.replace("'hello'", "'welcome'"));
     assert_eq!(comes(&mut program, "greet()", "hello"), "welcome");
-    assert_eq!(ask(&mut program, "rates.rate()"), "1");
+    assert_eq!(program.ask("rates.rate()"), "1");
     fs::remove_file(&path).expect("removed");
     workspace.write("rates.py", "def rate():\n    return 2\n");
     assert_eq!(comes(&mut program, "rates.rate()", "1"), "2");
     // Gone for good: whoever waits for what goes live is told.
     fs::remove_file(&path).expect("removed");
     wait_for("the report", || program.errors_so_far().contains("HS0205").then_some(()));
-    assert_eq!(ask(&mut program, "rates.rate()"), "2");
+    assert_eq!(program.ask("rates.rate()"), "2");
     assert_eq!(program.wait(), Some(0));
     assert!(program.stderr().contains("nothing went live of"), "{}", program.stderr());
 }
@@ -325,11 +320,11 @@ fn a_watch_of_its_own_serves_processes_that_run_already() {
     workspace.write("app.py", &PROGRAM.replace("'hello'", "'welcome'"));
     workspace.write("rates.py", "def rate():\n    return 3\n");
     assert_eq!(comes(&mut program, "rates.rate()", "2"), "3");
-    assert_eq!(ask(&mut program, "greet()"), "hello", "only what was named is watched");
+    assert_eq!(program.ask("greet()"), "hello", "only what was named is watched");
     assert_eq!(workspace.call(&["diff"]).expect(0).text().matches("+    return 'welcome'").count(), 1);
     let all = workspace.call(&["patch", "--json"]).expect(0).json();
     assert_eq!(all[0]["edits"][0]["definition"], "greet", "every file that differs");
-    assert_eq!(ask(&mut program, "greet()"), "welcome");
+    assert_eq!(program.ask("greet()"), "welcome");
     assert!(workspace.call(&["patch"]).expect(0).text().contains("nothing to change"));
     // Nobody can tell whether it differs: that is no "nothing to change".
     fs::write(workspace.path().join("app.py"), b"# \xff\n").expect("written");

@@ -23,14 +23,9 @@ fn rate(value: usize) -> String {
     format!("def rate():\n    return {value}\n")
 }
 
-fn ask(program: &mut Program, expression: &str) -> String {
-    program.send(expression);
-    program.line()
-}
-
 fn goes_live(program: &mut Program, watch: &Program, expression: &str, wanted: &str) {
     wait_for(&format!("{expression} to be {wanted}; reported was: {}", watch.errors_so_far()), || {
-        (ask(program, expression) == wanted).then_some(())
+        (program.ask(expression) == wanted).then_some(())
     });
 }
 
@@ -80,7 +75,7 @@ fn at_a_limit_of_the_system_saves_are_seen_all_the_same() {
         // More folders meet the same limit, which is known by now.
         workspace.write("more/part.py", &rate(3));
         let import = "(sys.path.append('more'), __import__('part').rate())[1]";
-        assert_eq!(ask(&mut program, import), "3");
+        assert_eq!(program.ask(import), "3");
         workspace.write("more/part.py", &rate(4));
         goes_live(&mut program, &watch, "sys.modules['part'].rate()", "4");
         let reported = watch.errors_so_far();
@@ -99,7 +94,7 @@ fn a_folder_that_vanishes_is_reported_and_seen_again_once_it_is_back() {
         workspace.write(&format!("parts/{part}.py"), &rate(1));
     }
     let import = "(sys.path.append('parts'), __import__('first'), __import__('second'))[0]";
-    assert_eq!(ask(&mut program, import), "None");
+    assert_eq!(program.ask(import), "None");
     let mut command = workspace.hotsplice();
     command.args(["watch", "-v", "parts"]);
     let watch = Program::start(command);
@@ -108,7 +103,7 @@ fn a_folder_that_vanishes_is_reported_and_seen_again_once_it_is_back() {
     for part in ["first", "second"] {
         reports(&watch, &format!("{}:1: HS0205", folder.join(format!("{part}.py")).display()));
     }
-    assert_eq!(ask(&mut program, "sys.modules['first'].rate()"), "1", "what is loaded stays");
+    assert_eq!(program.ask("sys.modules['first'].rate()"), "1", "what is loaded stays");
     for part in ["first", "second"] {
         workspace.write(&format!("parts/{part}.py"), &rate(2));
     }
@@ -147,7 +142,7 @@ fn who_watches_in_vain_is_told_what_for() {
     workspace.write("rates.py", &rate(2));
     goes_live(&mut program, &all, "rates.rate()", "2");
     workspace.write("empty/part.py", &rate(3));
-    assert_eq!(ask(&mut program, "(sys.path.append('empty'), __import__('part').rate())[1]"), "3");
+    assert_eq!(program.ask("(sys.path.append('empty'), __import__('part').rate())[1]"), "3");
     workspace.write("empty/part.py", &rate(4));
     goes_live(&mut program, &empty, "sys.modules['part'].rate()", "4");
     assert_eq!(workspace.call(&["watch", "absent"]).expect(2).errors().matches("HS0011: absent: ").count(), 1);

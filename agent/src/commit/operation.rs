@@ -56,13 +56,13 @@ pub enum Operation<'py> {
         /// Only if the class's own attribute is this.
         instead_of: Held<'py>,
     },
-    /// Other layouts for the objects of classes; see [`super::class_layout`].
     /// What a class has under a name when it is committed goes on under another one.
     TypeRename {
         class: Bound<'py, PyType>,
         former: Bound<'py, PyString>,
         name: Bound<'py, PyString>,
     },
+    /// Other layouts for the objects of classes; see [`super::class_layout`].
     Layouts {
         classes: Bound<'py, PyList>,
     },
