@@ -329,3 +329,30 @@ print(asyncio.run(shop.later()), asyncio.run(all_of()))
     steps.insert(6, json!(["0 1 2 3 [1] 5 False", null]));
     terminal::play(&workspace, pythons::newest(), &json!(steps), &["app.py"], "").expect(0);
 }
+
+#[test]
+fn a_context_manager_goes_on_behind_its_block() {
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        let text = "\
+import contextlib, hotsplice
+log = []
+@contextlib.contextmanager
+@hotsplice.wrap
+def managed(n):
+    log.append('before')
+    yield n
+    log.append(n / 0)
+with managed(3): log.append('block')
+print('log', log)
+";
+        workspace.write("app.py", text);
+        let steps = json!([
+            ["what comes before its `yield` runs once more", null],
+            ["(hold) ", { "app.py": text.replace("/ 0", "/ 1") }],
+            ["", "r"],
+            ["log ['before', 'block', 'before', 3.0]", null],
+        ]);
+        terminal::play(&workspace, python, &steps, &["app.py"], "").expect(0);
+    }
+}

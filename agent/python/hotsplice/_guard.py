@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from types import FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
-from . import _api, _holds, _session
+from . import _answers, _api, _holds, _session, _suspending
 
 Guarded = TypeVar("Guarded", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -73,10 +73,10 @@ def _wrap_call(function: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-def _call_again(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> _holds.Answer:
+def _call_again(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> _answers.Answer:
     with _repeating():
         try:
-            return _holds.Answer(True, function(*arguments, **named))
+            return _answers.Answer(True, function(*arguments, **named))
         except Exception as error:
             return _hold(function, error)
 
@@ -113,22 +113,19 @@ def _wrap_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
 def _wrap_generator(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def guarded(*arguments: Any, **named: Any) -> Generator[Any, Any, Any]:
-        while True:
-            try:
-                return (yield from function(*arguments, **named))
-            except Exception as error:
-                answer = _hold(function, error)
-                if answer.is_value:
-                    return answer.value
+        def begin() -> Any:
+            return function(*arguments, **named)
+
+        return (yield from _suspending.generator(begin(), begin, lambda error, _: _holds.ask(function, error)))
 
     return guarded
 
 
 def _wrap_async_generator(function: Callable[..., Any]) -> Callable[..., Any]:
-    async def decide(error: Exception) -> _holds.Answer | None:
+    async def decide(error: Exception, _caller: FrameType) -> _answers.Answer | None:
         return await _holds.ask_in_loop(function, error)
 
-    return functools.wraps(function)(_holds.async_generator_function(function, decide))
+    return functools.wraps(function)(_suspending.async_generator_function(function, decide))
 
 
 def wrap_class(owner: Class) -> Class:
@@ -181,7 +178,7 @@ def _is_open(value: object) -> bool:
     return type(value) is FunctionType and MARK not in value.__dict__
 
 
-def _hold(function: Callable[..., Any], error: Exception) -> _holds.Answer:
+def _hold(function: Callable[..., Any], error: Exception) -> _answers.Answer:
     """Asks what to do with a failed call; raises the exception again if that is the answer, or nobody can be asked."""
     answer = _holds.ask(function, error)
     if answer is None:
@@ -189,7 +186,7 @@ def _hold(function: Callable[..., Any], error: Exception) -> _holds.Answer:
     return answer
 
 
-async def _hold_task(function: Callable[..., Any], error: Exception) -> _holds.Answer:
+async def _hold_task(function: Callable[..., Any], error: Exception) -> _answers.Answer:
     answer = await _holds.ask_in_loop(function, error)
     if answer is None:
         raise error

@@ -23,7 +23,7 @@ mod room;
 mod suspended;
 
 pub use callers::{Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, exchange_beneath, note_commit};
-pub use layout::{Caller, callers_of};
+pub use layout::{Caller, Callers, callers_at_raise, callers_of};
 pub use moves::{arrive, can_move, forget_moves, has_moves, move_suspended, plan_moves, refused_moves, release_left};
 pub use names::{can_set_names, look_again, set_name_in_place, set_names};
 pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_restart, started};
