@@ -8,7 +8,7 @@ use hotsplice_tests::debugger::Debugger;
 use hotsplice_tests::failing::{self, ALL, Failing};
 use hotsplice_tests::holding::{LONG, held};
 use hotsplice_tests::lsp::Editor;
-use hotsplice_tests::program::{Called, Program, Workspace, wait_for};
+use hotsplice_tests::program::{Called, Program, Workspace};
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::repository;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use hotsplice_tests::holding::{LONG, held, holds};
+use hotsplice_tests::holding::{LONG, able, held, holds};
 use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::wire::Wire;
