@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::handled::{self, Addresses};
-use crate::{connection, finalizing, frames};
+use crate::{builtin, connection, finalizing, frames};
 
 /// Code of guarded functions; an address may have come to be another code's since.
 static GUARDED: Mutex<Option<Addresses>> = Mutex::new(None);
@@ -33,20 +33,7 @@ pub fn prepare_raising(
     disable: Py<PyAny>,
 ) -> PyResult<(Bound<'_, PyAny>, Bound<'_, PyAny>)> {
     let _ = (RAISED.set(raised), DISABLE.set(disable));
-    let made = |name: &'static std::ffi::CStr, function: ffi::PyCFunctionFast| {
-        let definition = Box::leak(Box::new(ffi::PyMethodDef {
-            ml_name: name.as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFast: function },
-            ml_flags: ffi::METH_FASTCALL,
-            ml_doc: std::ptr::null(),
-        }));
-        // SAFETY: the definition is never freed, and says how the function is to be called.
-        unsafe {
-            let function = ffi::PyCFunction_NewEx(definition, std::ptr::null_mut(), std::ptr::null_mut());
-            Bound::from_owned_ptr_or_err(py, function)
-        }
-    };
-    Ok((made(c"raised", raised_anywhere)?, made(c"reraised", raised_again)?))
+    Ok((builtin::made(py, c"raised", raised_anywhere)?, builtin::made(py, c"reraised", raised_again)?))
 }
 
 #[pyfunction]

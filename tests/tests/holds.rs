@@ -424,3 +424,39 @@ fn an_older_python_says_that_it_is_guarded_in_its_source() {
     program.send("");
     assert_eq!(program.wait(), Some(0));
 }
+
+/// Where code of a guarded function was there may be a generator's since: it is no call that can begin again in its frame.
+#[test]
+fn a_generator_whose_code_lies_where_a_guarded_function_had_its_own_is_a_generator() {
+    let text = r"
+import sys, hotsplice
+from hotsplice import _answers, _guarding, _holds
+held = []
+def ask(function, error, frame=None, guarded=None):
+    held.append((function.__name__, frame is None))
+    return _answers.Answer(True, 7)
+_holds.ask = ask
+_holds.is_watched = lambda: True
+_guarding.set_hold_for(300)
+names = {'__name__': 'program'}
+_guarding.guard(['program.*'])
+def made(count, last):
+    exec('def work(x):\n' + '    y = x\n' * count + last, names)
+    return names.pop('work')
+plain = [made(count, '    return 1 / y\n') for count in range(1, 100)]
+where = {id(function.__code__) for function in plain}
+plain.clear()
+found = [function for function in [made(count, '    yield 1 / y\n') for count in range(1, 100)] if id(function.__code__) in where]
+for function in found: list(function(0))
+print(len(found) > 0, set(held))
+";
+    for python in able() {
+        let workspace = Workspace::new();
+        let script = workspace.write("reuse.py", text);
+        let mut command = Command::new(&python.path);
+        let output = command.env("PYTHONPATH", repository().join("agent/python")).arg(script).output();
+        let output = output.expect("the interpreter starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "True {('work', True)}\n", "{}: {errors}", python.name());
+    }
+}

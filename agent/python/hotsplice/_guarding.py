@@ -20,6 +20,7 @@ _MARK = "__hotsplice_guard__"
 # An exception that a special method may have raised for an answer.
 _ANSWERED = "__hotsplice_answered__"
 _GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
+_SUSPENDS = _GENERATOR | _COROUTINE | _ITERABLE_COROUTINE | _ASYNC_GENERATOR
 _OLDEST = (3, 12)
 # What PEP 669 leaves to whoever comes first; a patch uses another one.
 _TOOLS = (4, 3, 5)
@@ -67,7 +68,8 @@ def guard(patterns: list[str], only_uncaught: bool = False) -> list[Callable[...
     _watch_raising(True)
     (settings.only_uncaught.update if only_uncaught else settings.only_uncaught.difference_update)(patterns)
     _forget_handled()
-    return [function for pattern in patterns for function in native.guard(pattern)]
+    found = [function for pattern in patterns for function in native.guard(pattern)]
+    return [function for function in found if function.__dict__.get(_MARK) is None]
 
 
 def let_go(patterns: list[str]) -> list[Callable[..., Any]]:
@@ -197,7 +199,9 @@ def _guarded_call(frame: types.FrameType) -> tuple[types.FrameType, types.Functi
         if at.f_code.co_filename in _OWN:
             # Of a generator or a coroutine, which is tried again itself.
             return None
-        function = native.guarded_function(at)
+        # Another code may have come to lie where one of a guarded function did.
+        suspends = at.f_code.co_flags & _SUSPENDS
+        function = None if suspends else native.guarded_function(at)
         if function is not None and function.__dict__.get(_MARK) is None:
             return at, function
         at = at.f_back

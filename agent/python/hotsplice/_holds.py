@@ -218,7 +218,7 @@ def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | No
     what = traceback.format_exception_only(type(error), error)
     if frame is None:
         at, line = _places.failing_place(error)
-        shown = traceback.format_exception(type(error), error, error.__traceback__)
+        shown = traceback.format_exception(type(error), error, _places.without_own(error.__traceback__))
     else:
         # The call has not been left: its frames are not in the traceback yet.
         stack: list[tuple[FrameType, int]] = []

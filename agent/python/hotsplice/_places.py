@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from types import FrameType
+from types import FrameType, TracebackType
 
 _MOST_VARIABLES = 30
 _LIBRARY = os.path.dirname(os.__file__)
@@ -20,6 +20,15 @@ def failing_place(error: BaseException) -> tuple[FrameType, int]:
         step = step.tb_next
     own = [place for place in places if not is_installed(place[0].f_code.co_filename)]
     return (own or places)[-1]
+
+
+def without_own(trace: TracebackType | None) -> TracebackType | None:
+    """From where it is the program's: a decorator's code, and what drives a generator, stand above it."""
+    while trace is not None and trace.tb_next is not None:
+        if os.path.dirname(trace.tb_frame.f_code.co_filename) != _PACKAGE:
+            break
+        trace = trace.tb_next
+    return trace
 
 
 def is_installed(path: str) -> bool:
