@@ -1,4 +1,4 @@
-"""A module's text with the statements of another one: what both name is as the other has it, what is new stands beside."""
+"""A module's text with the statements of another one: what both name is the other's, what is new comes along."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def merged(text: str, source: str, name: str, keeps_own: bool = False) -> str:
         lines[-1] += "\n"
     _merge(known, new, name.split("."), keeps_own, (lines, _lines(source)), changes)
     # From the end, so that lines before it keep their numbers; what comes to one place stays in its order.
-    for start, end, content in reversed(sorted(changes, key=lambda change: change[:2])):
+    for start, end, content in sorted(changes, key=lambda change: change[:2])[::-1]:
         lines[start:end] = content
     return "".join(lines)
 
@@ -104,11 +104,11 @@ def _merge(
         former = there.get(statement.key)
         content = statement.content(column)
         if former is not None:
-            if is_own and len(path) > 1 and isinstance(former.node, ast.ClassDef):
-                if isinstance(statement.node, ast.ClassDef):
-                    inner = _block(former.node.body, lines[0]), _block(statement.node.body, lines[1])
-                    _merge(*inner, path[1:], keeps_own, lines, changes)
-                    continue
+            both = former.node, statement.node
+            if is_own and len(path) > 1 and isinstance(both[0], ast.ClassDef) and isinstance(both[1], ast.ClassDef):
+                inner = _block(both[0].body, lines[0]), _block(both[1].body, lines[1])
+                _merge(*inner, path[1:], keeps_own, lines, changes)
+                continue
             if ast.dump(statement.node) != ast.dump(former.node) and not (is_own and keeps_own):
                 _check_alone(former, known)
                 changes.append((former.first, former.end, content))
@@ -129,7 +129,7 @@ def _check_alone(statement: _Statement, block: list[_Statement]) -> None:
 
 
 def changed_since(before: str, disk: str, source: str, name: str) -> str | None:
-    """What the source names besides the definition, and is another one on the disk than it was before it was patched."""
+    """What the source names besides the definition, and is another one on the disk than before it was patched."""
     was = {statement.key: statement.text for statement in _module(before) or ()}
     there = {statement.key: statement.text for statement in _module(disk) or ()}
     own = name.partition(".")[0]

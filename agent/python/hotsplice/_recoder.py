@@ -70,7 +70,7 @@ class Recoder:
         self._is_settled("live")
 
     def commit(self) -> None:
-        """Writes what is live to the file: this definition's lines and what came with it, all else in it stays as it is.
+        """Writes what is live to the file: the definition's lines and what came with it; all else stays as it is.
 
         Raises :class:`PatchError` (HS0021) where the definition in the file is no longer what it was when it was
         patched: somebody else's edit is never overwritten. The file is replaced as a whole, or not at all.
