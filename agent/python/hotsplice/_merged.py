@@ -72,7 +72,8 @@ def merged(text: str, source: str, name: str, keeps_own: bool = False) -> str:
     known, new = _module(text), _module(source)
     if known is None or new is None:
         return source
-    lines, changes = _lines(text), []
+    lines = _lines(text)
+    changes: list[_Change] = []
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
     _merge(known, new, name.split("."), keeps_own, (lines, _lines(source)), changes)
