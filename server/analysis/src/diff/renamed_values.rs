@@ -34,9 +34,20 @@ impl<'a> Comparison<'a> {
         }
         let come = candidates(new, &matching.live_of);
         let mut found = HashMap::default();
-        for (value, indexes) in &come {
-            let (Some([before]), [after]) = (gone.get(value).map(Vec::as_slice), indexes.as_slice()) else { continue };
-            let (former, name) = (live[*before].binds[0].name.as_str(), new[*after].binds[0].name.as_str());
+        let bound = |node: &'a Node| node.binds[0].name.as_str();
+        let mut pairs = Vec::new();
+        for (value, afters) in &come {
+            let befores = gone.get(value).map_or(&[][..], Vec::as_slice);
+            let names = |items: &[&'a Node], indexes: &[usize]| indexes.iter().map(|one| bound(items[*one])).collect();
+            let (formers, names): (Vec<&str>, Vec<&str>) = (names(live, befores), names(new, afters));
+            let all = alike(self.live.names(), self.new.names(), &formers, &names);
+            let found = all.or_else(|| alike(self.live.identifiers(), self.new.identifiers(), &formers, &names));
+            // One is compared below.
+            let found = found.or_else(|| (formers.len() == 1 && names.len() == 1).then(|| vec![(0, 0)]));
+            pairs.extend(found.into_iter().flatten().map(|(former, name)| (befores[former], afters[name])));
+        }
+        for (before, after) in &pairs {
+            let (former, name) = (bound(live[*before]), bound(new[*after]));
             let with_attributes = renamed(self.live.names(), self.new.names(), former, name);
             let across = if with_attributes > 0 { self.renamed_elsewhere(former, name) } else { 0 };
             let own = || renamed(self.live.identifiers(), self.new.identifiers(), former, name);
@@ -107,6 +118,33 @@ fn only_value(node: &Node) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+/// Which of some names stands in the places in which another one stood, by their indexes, if that is so for all.
+fn alike<'n>(
+    live: impl Iterator<Item = &'n str>,
+    new: impl Iterator<Item = &'n str>,
+    formers: &[&str],
+    names: &[&str],
+) -> Option<Vec<(usize, usize)>> {
+    let ((olds, before), (news, after)) = (in_order(live, formers)?, in_order(new, names)?);
+    (before == after).then(|| olds.into_iter().zip(news).collect())
+}
+
+/// Some names in the order in which they are first named, by their index, and the places of each among them all; nothing if one is named
+/// nowhere.
+fn in_order<'n>(all: impl Iterator<Item = &'n str>, names: &[&str]) -> Option<(Vec<usize>, Vec<usize>)> {
+    let mut order: Vec<usize> = Vec::new();
+    let found: Vec<usize> = all
+        .filter_map(|one| names.iter().position(|name| *name == one))
+        .map(|index| {
+            order.iter().position(|known| *known == index).unwrap_or_else(|| {
+                order.push(index);
+                order.len() - 1
+            })
+        })
+        .collect();
+    (order.len() == names.len()).then_some((order, found))
 }
 
 /// How often one name stood where another one stands now, if it is so everywhere.

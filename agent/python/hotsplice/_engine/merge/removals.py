@@ -1,6 +1,5 @@
 """Names that are gone from the text."""
 
-import enum
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +7,10 @@ from .. import frameworks
 from ..evaluate.policy import MISSING
 from ..live import lookup, removed
 from ..live.files import live_file
-from . import dataclass_fields, imports
+from . import imports
 
 if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
     from ..journal.plan import EditOutcome
     from ..live.messages import Edit
     from .merging import Merger
@@ -34,9 +34,6 @@ def remove_names(merger: "Merger") -> None:
             if stored in taken or stored not in holder:
                 continue
             gone.append(name)
-            if stored == "__doc__" and owner is not None:
-                merger.plan.set_class_attribute(owner, stored, _undocumented(owner))
-                continue
             keeper = frameworks.keeper(owner) if owner is not None else None
             if keeper is not None and keeper.remove_member(owner, name, outcome):
                 gone.remove(name)
@@ -50,20 +47,7 @@ def remove_names(merger: "Merger") -> None:
                 merger.plan.delete_class_attribute(owner, stored)
             else:
                 merger.plan.delete_name(holder, stored)
-        _say_removed(outcome, gone)
-
-
-def _undocumented(owner: Any) -> Any:
-    """What the docstring of a class is whose text has none."""
-    members = owner.__dict__
-    if "__dataclass_fields__" in members and "__dataclass_params__" in members:
-        return dataclass_fields.made_again(owner, {}).__dict__["__doc__"]
-    if type(owner) is enum.EnumMeta:
-        # Before 3.11 one that says nothing.
-        return enum.Enum("_", ()).__doc__
-    if owner.__bases__ == (tuple,) and "_fields" in members:
-        return f"{owner.__name__}({', '.join(owner._fields)})"
-    return None
+        _say_removed(merger.change, outcome, gone)
 
 
 def _remove_unexported(merger: "Merger", outcome: "EditOutcome") -> None:
@@ -91,7 +75,7 @@ def _imported_whole(merger: "Merger", edit: "Edit") -> list[str]:
     ]
 
 
-def _say_removed(outcome: "EditOutcome", gone: list[str]) -> None:
+def _say_removed(change: "FileChange", outcome: "EditOutcome", gone: list[str]) -> None:
     edit = outcome.edit
     if edit.get("offered"):
         outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")
@@ -101,5 +85,14 @@ def _say_removed(outcome: "EditOutcome", gone: list[str]) -> None:
         outcome.unneeded()
     elif edit["what"] == "import":
         outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
+    elif (name := _carried_on(change, outcome)) is not None:
+        outcome.note("applied", "HS0405", f"{gone[0]} is called {name} now, which holds what it held")
     else:
         outcome.note("applied", "HS0405", f"{', '.join(gone)} is gone; references to it go on")
+
+
+def _carried_on(change: "FileChange", outcome: "EditOutcome") -> str | None:
+    """The name under which a value goes on that the text has given another one."""
+    edit = outcome.edit
+    same = (one for one in change.outcomes if one.edit["scope"] == edit["scope"] and one.carries in edit["binds"])
+    return next((one.edit["binds"][0] for one in same), None)
