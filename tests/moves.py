@@ -78,6 +78,8 @@ class Generator:
                 lambda: f"len(str({pick()})) + {r.randint(0, 99)}",
                 lambda: f"{{'k': {pick()}, 'l': ({r.randint(0, 9)}, 'x')}}",
                 lambda: f"str({pick()})[:6]",
+                lambda: f"list({pick()} for _ in range({r.randint(0, 3)}))",
+                lambda: f"(lambda: {pick()})()",
                 lambda: f"(lambda q: (q, {r.randint(0, 9)}))({r.randint(0, 5)})",
                 lambda: f"({r.randint(0, 9)}, 'const', (1, {r.randint(0, 9)}))",
                 lambda: f"sum(k for k in range({r.randint(0, 4)}))",

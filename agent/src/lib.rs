@@ -20,7 +20,6 @@
 //! | [`switching`] | how long the program's threads wait for the GIL meanwhile |
 //! | [`json`] | JSON values to Python objects and back |
 
-mod builtin;
 mod commit;
 mod connection;
 mod cpython;
@@ -40,10 +39,8 @@ mod mailbox;
 mod patterns;
 mod raising;
 mod rebinding;
-mod repeating;
 mod session;
 mod switching;
-mod wrapping;
 
 use pyo3::prelude::*;
 
@@ -84,6 +81,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(frames::ask_callers, module)?,
         wrap_pyfunction!(frames::ask_no_more, module)?,
         wrap_pyfunction!(frames::can_move, module)?,
+        wrap_pyfunction!(frames::can_move_suspended, module)?,
         wrap_pyfunction!(frames::match_room, module)?,
         wrap_pyfunction!(frames::plan_moves, module)?,
         wrap_pyfunction!(frames::refused_moves, module)?,
@@ -103,8 +101,6 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(frames::set_name_in_place, module)?,
         wrap_pyfunction!(frames::look_again, module)?,
         wrap_pyfunction!(guard::prepare_guards, module)?,
-        wrap_pyfunction!(wrapping::call_wrapped, module)?,
-        wrap_pyfunction!(wrapping::deeper_call, module)?,
         wrap_pyfunction!(guard::guard, module)?,
         wrap_pyfunction!(guard::guard_again, module)?,
         wrap_pyfunction!(guard::let_go, module)?,

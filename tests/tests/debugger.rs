@@ -185,3 +185,34 @@ fn a_frame_that_debugpy_has_stopped_begins_again_with_the_new_code() {
         assert!(called.errors().contains("HS0620"), "Python {}", python.name());
     }
 }
+
+#[test]
+fn a_call_that_debugpy_has_stopped_goes_on_in_the_new_code_behind_a_statement_that_is_as_it_was() {
+    const TEXT: &str = "def value(number):\n    first = number + 1\n    second = first + 1\n    third = second * 2\n    return third\n";
+    let new = TEXT.replace("second * 2", "second * 3 + more").replace("    third =", "    more = 1000\n    third =");
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+        let Some(debugpy) = debugpy(python) else { continue };
+        let workspace = Workspace::new();
+        let mut command = workspace.hotsplice();
+        command.args(["run", "--"]).arg(&python.path);
+        let subject = workspace.write("subject.py", TEXT);
+        let text = "import subject\nfor number in range(1000):\n    got = subject.value(number)\n    print(got)\n";
+        let script = workspace.write("main.py", text);
+        let mut debugger = Debugger::launch(command, &workspace, &debugpy, &script, (&subject, 3));
+        let thread = debugger.stopped("breakpoint");
+        workspace.write("subject.py", &new);
+        let answer = workspace.call(&["patch", "--json", "subject.py"]).expect(0).json().to_string();
+        assert!(answer.contains("HS0309"), "Python {}: {answer}", python.name());
+        debugger.set_breakpoint((&subject, 6));
+        debugger.go("next", thread);
+        debugger.stopped("step");
+        let (name, line, frame) = debugger.frame(thread);
+        let second = debugger.evaluate("second", frame);
+        assert_eq!((name.as_str(), line, second.as_str()), ("value", 4, "2"), "Python {}", python.name());
+        debugger.go("continue", thread);
+        debugger.stopped("breakpoint");
+        let (_, line, frame) = debugger.frame(thread);
+        let values = (debugger.evaluate("more", frame), debugger.evaluate("third", frame));
+        assert_eq!((line, values), (6, ("1000".into(), "1006".into())), "Python {}", python.name());
+    }
+}

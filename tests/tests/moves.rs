@@ -7,7 +7,7 @@ const WITHOUT_ROOM: usize = 10;
 
 #[test]
 fn random_functions_go_on_in_other_code() {
-    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+    for python in pythons::all().iter().filter(|python| python.minor >= 11) {
         for (allocator, count) in [("default", "600"), ("debug", "150")] {
             let text = script::run(python, "moves.py", &["0", count], allocator);
             let number = |what: &str| {
@@ -18,7 +18,12 @@ fn random_functions_go_on_in_other_code() {
             let share = number("without room").saturating_mul(100);
             assert!(share <= number("done") * WITHOUT_ROOM, "Python {}: {text}", python.name());
             let moved = |how: &str| text.lines().any(|line| line.ends_with(how));
-            assert!(moved(" next") && moved(" now"), "Python {}: nothing was moved: {text}", python.name());
+            // What runs is told when it comes to a line from 3.12 on.
+            assert!(
+                (moved(" next") || python.minor == 11) && moved(" now"),
+                "Python {}: nothing was moved: {text}",
+                python.name()
+            );
         }
     }
 }

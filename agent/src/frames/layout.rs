@@ -1,7 +1,7 @@
 //! Where things lie in the frames of a running interpreter, a table by CPython version, and views that check what they read
 //! against what is known otherwise before anybody writes.
 //!
-//! Read in CPython's headers (`pycore_frame.h`, `pycore_interpframe_structs.h`, `cpython/pystate.h`) of 3.12 to 3.15, builds with the GIL
+//! Read in CPython's headers (`pycore_frame.h`, `pycore_interpframe_structs.h`, `cpython/pystate.h`) of 3.11 to 3.15, builds with the GIL
 //! and without `Py_DEBUG`.
 
 use pyo3::ffi;
@@ -14,9 +14,22 @@ use crate::cpython::functions;
 
 /// Byte offsets in `_PyInterpreterFrame`, `PyFrameObject` and `PyThreadState`.
 pub struct Layout {
-    pub top: Top,
-    pub owner: usize,
+    executable: usize,
+    /// The frame of the caller.
+    previous: usize,
+    function: usize,
+    globals: usize,
+    builtins: usize,
+    locals: usize,
+    frame_object: usize,
+    instruction: usize,
+    top: Top,
+    owner: usize,
     pub slots: usize,
+    /// Where a generator, coroutine or async generator has its code beside its frame.
+    generator_code: Option<usize>,
+    /// Whether calls on a thread's stack can be moved: it is told when they come to a line.
+    moves_running: bool,
     /// `datastack_top` in the thread's state; `datastack_chunk` is before it, `datastack_limit` behind.
     pub stack_top: usize,
     /// `tracing` in the thread's state; `what_event` follows it.
@@ -38,29 +51,41 @@ pub enum Top {
     Pointer(usize),
 }
 
-const EXECUTABLE: usize = 0;
-/// The frame of the caller.
-const PREVIOUS: usize = 8;
-const FUNCTION: usize = 16;
-const GLOBALS: usize = 24;
-const BUILTINS: usize = 32;
 /// `CO_OPTIMIZED`: the variables are in the frame, and in no namespace.
 const OPTIMIZED: u32 = 1;
-const LOCALS: usize = 40;
-const FRAME_OBJECT: usize = 48;
-const INSTRUCTION: usize = 56;
 /// `f_frame` in a `PyFrameObject`.
 const FRAME_OF_OBJECT: usize = 24;
-/// `traceback` in an exception, and `tb_frame` in a traceback.
-const TRACEBACK: usize = 40;
-const FRAME_OF_TRACEBACK: usize = 24;
 const OWNED_BY_THREAD: u8 = 0;
 const OWNED_BY_GENERATOR: u8 = 1;
 
+/// What suspended calls need of it is known; calls on a thread's stack can't be moved there.
+const V3_11: Layout = Layout {
+    executable: 32,
+    previous: 48,
+    function: 0,
+    globals: 8,
+    builtins: 16,
+    locals: 24,
+    frame_object: 40,
+    owner: 69,
+    generator_code: Some(16),
+    moves_running: false,
+    ..V3_12
+};
 const V3_12: Layout = Layout {
+    executable: 0,
+    previous: 8,
+    function: 16,
+    globals: 24,
+    builtins: 32,
+    locals: 40,
+    frame_object: 48,
+    instruction: 56,
     top: Top::Count(64),
     owner: 70,
     slots: 72,
+    generator_code: None,
+    moves_running: true,
     stack_top: 240,
     tracing: 44,
     thread: 136,
@@ -119,8 +144,13 @@ impl Traced {
     }
 }
 
-/// The layout of this interpreter; nothing where moving is not known to be sound.
+/// The layout of this interpreter; nothing where moving what runs is not known to be sound.
 pub fn layout(py: Python<'_>) -> Option<&'static Layout> {
+    layout_of_suspended(py).filter(|layout| layout.moves_running)
+}
+
+/// The layout of this interpreter; nothing where moving what is suspended is not known to be sound.
+pub fn layout_of_suspended(py: Python<'_>) -> Option<&'static Layout> {
     static FOUND: PyOnceLock<Option<&'static Layout>> = PyOnceLock::new();
     *FOUND.get_or_init(py, || find(py).ok().flatten())
 }
@@ -135,6 +165,7 @@ fn find(py: Python<'_>) -> PyResult<Option<&'static Layout>> {
     let locked = sys.getattr("_is_gil_enabled").map_or(Ok(true), |asked| asked.call0()?.extract())?;
     let version = py.version_info();
     Ok(match (version.major, version.minor, locked) {
+        (3, 11, true) => Some(&V3_11),
         (3, 12, true) => Some(&V3_12),
         (3, 13, true) => Some(&V3_13),
         (3, 14, true) => Some(&V3_14),
@@ -159,96 +190,30 @@ pub fn callers(py: Python<'_>) -> impl Iterator<Item = Caller> {
 }
 
 /// A frame that has not ended, by its object, and those that called it.
-pub fn callers_of(py: Python<'_>, object: *mut ffi::PyObject) -> Callers {
+pub fn callers_of(py: Python<'_>, object: *mut ffi::PyObject) -> impl Iterator<Item = Caller> {
     let known = layout(py).filter(|_| !object.is_null());
     // SAFETY: a live frame object, of a version whose layout is known: the field holds its frame.
-    let first = known.map_or(0, |_| unsafe { word(object as usize, FRAME_OF_OBJECT) });
-    Callers { next: first, layout: known.unwrap_or(&V3_12) }
-}
-
-/// The frame that an exception has just come to, of this code, and those that called it. Of an interpreter whose frames can't be read: none.
-#[inline]
-pub fn callers_at_raise(py: Python<'_>, error: *mut ffi::PyObject, code: *mut ffi::PyObject) -> Callers {
-    let Some(layout) = layout(py) else { return Callers { next: 0, layout: &V3_12 } };
-    // The interpreter has put it at the head of the traceback: it is had from there for less than from the thread's state.
-    // SAFETY: a live exception; its fields hold a traceback or null, whose frame object and frame are alive.
-    let newest = unsafe {
-        match word(error as usize, TRACEBACK) {
-            0 => 0,
-            traceback => word(word(traceback, FRAME_OF_TRACEBACK), FRAME_OF_OBJECT),
-        }
+    let first = known.map(|_| unsafe { object.cast::<u8>().add(FRAME_OF_OBJECT).cast::<usize>().read() });
+    let known = known.unwrap_or(&V3_12);
+    let word = move |frame: usize, offset: usize| {
+        // SAFETY: frames that have not ended lead to their callers' only, and offsets of the table lie within one.
+        unsafe { (frame as *const u8).add(offset).cast::<usize>().read() }
     };
-    let newest = Callers { next: newest, layout };
-    // SAFETY: as above.
-    let is_it = unsafe { newest.next != 0 && newest.is_shown() && newest.code() == code as usize };
-    if is_it {
-        return newest;
-    }
-    // SAFETY: the GIL is held; the object is borrowed from the running frame, or null.
-    let object = unsafe { ffi::PyEval_GetFrame() } as usize;
-    // SAFETY: as above.
-    Callers { next: if object == 0 { 0 } else { unsafe { word(object, FRAME_OF_OBJECT) } }, layout }
-}
-
-/// # Safety
-/// There are as many bytes at the address.
-#[inline]
-unsafe fn word(address: usize, offset: usize) -> usize {
-    // SAFETY: by the caller's word; all that is read lies at multiples of eight.
-    unsafe { (address as *const u8).add(offset).cast::<usize>().read() }
-}
-
-/// A frame that has not ended, and those that called it.
-#[derive(Clone, Copy)]
-pub struct Callers {
-    next: usize,
-    layout: &'static Layout,
-}
-
-impl Callers {
-    /// Whether it is no frame of the interpreter's own: they lie between calls into C, and nobody else is shown them.
-    ///
-    /// # Safety
-    /// There is a next one.
-    #[inline]
-    unsafe fn is_shown(&self) -> bool {
-        // SAFETY: the offset of the table lies within a frame.
-        let owner = unsafe { (self.next as *const u8).add(self.layout.owner).read() };
-        matches!(owner, OWNED_BY_THREAD | OWNED_BY_GENERATOR)
-    }
-
-    /// # Safety
-    /// There is a next one.
-    #[inline]
-    unsafe fn code(&self) -> usize {
+    std::iter::successors(first.filter(|frame| *frame != 0), move |frame| {
+        Some(word(*frame, known.previous)).filter(|previous| *previous != 0)
+    })
+    // Between calls into C lie frames of the interpreter's own, which nobody else is shown.
+    .filter(move |frame| {
         // SAFETY: as above.
-        unsafe { word(self.next, EXECUTABLE) & !self.layout.borrowed }
-    }
-}
-
-impl Iterator for Callers {
-    type Item = Caller;
-
-    #[inline]
-    fn next(&mut self) -> Option<Caller> {
-        while self.next != 0 {
-            let address = self.next;
-            // SAFETY: frames that have not ended lead to their callers' only, and offsets of the table lie within one.
-            unsafe {
-                let found = self.is_shown().then(|| Caller {
-                    address,
-                    code: self.code(),
-                    function: word(address, FUNCTION) & !self.layout.borrowed,
-                    instruction: word(address, INSTRUCTION),
-                });
-                self.next = word(address, PREVIOUS);
-                if found.is_some() {
-                    return found;
-                }
-            }
-        }
-        None
-    }
+        let owner = unsafe { (*frame as *const u8).add(known.owner).read() };
+        matches!(owner, OWNED_BY_THREAD | OWNED_BY_GENERATOR)
+    })
+    .map(move |frame| Caller {
+        address: frame,
+        code: word(frame, known.executable) & !known.borrowed,
+        function: word(frame, known.function) & !known.borrowed,
+        instruction: word(frame, known.instruction),
+    })
 }
 
 /// A frame, checked to be the one that its frame object tells of.
@@ -260,15 +225,15 @@ pub struct Frame {
 impl Frame {
     /// The frame behind a live frame object; nothing unless all that can be compared is as expected.
     pub fn of(py: Python<'_>, object: *mut ffi::PyObject, code: *mut ffi::PyObject) -> Option<Self> {
-        let layout = layout(py)?;
+        let layout = layout_of_suspended(py)?;
         // SAFETY: the object is a live frame object, of a version whose layout is known: the field holds its frame.
         let base = unsafe { object.cast::<u8>().add(FRAME_OF_OBJECT).cast::<*mut u8>().read() };
         if base.is_null() || !(base as usize).is_multiple_of(8) {
             return None;
         }
         let frame = Self { base, layout };
-        let known = frame.word(FRAME_OBJECT) == object as usize
-            && frame.word(EXECUTABLE) & !layout.borrowed == code as usize
+        let known = frame.word(layout.frame_object) == object as usize
+            && frame.word(layout.executable) & !layout.borrowed == code as usize
             && matches!(frame.owner(), OWNED_BY_THREAD | OWNED_BY_GENERATOR)
             && frame.has_namespaces(py, object);
         known.then_some(frame)
@@ -277,7 +242,8 @@ impl Frame {
     fn has_namespaces(&self, py: Python<'_>, object: *mut ffi::PyObject) -> bool {
         // SAFETY: a live object.
         let object = unsafe { Bound::from_borrowed_ptr(py, object) };
-        let names = [(intern!(py, "f_globals"), GLOBALS), (intern!(py, "f_builtins"), BUILTINS)];
+        let names =
+            [(intern!(py, "f_globals"), self.layout.globals), (intern!(py, "f_builtins"), self.layout.builtins)];
         names.into_iter().all(|(name, offset)| {
             object.getattr(name).is_ok_and(|namespace| self.word(offset) == namespace.as_ptr() as usize)
         })
@@ -299,7 +265,7 @@ impl Frame {
 
     /// The address of the code object that it runs.
     pub fn code(&self) -> usize {
-        self.word(EXECUTABLE) & !self.layout.borrowed
+        self.word(self.layout.executable) & !self.layout.borrowed
     }
 
     fn owner(&self) -> u8 {
@@ -313,7 +279,7 @@ impl Frame {
 
     /// The function that is called; nothing where what is known of it is not as expected.
     pub fn function<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let object = (self.word(FUNCTION) & !self.layout.borrowed) as *mut ffi::PyObject;
+        let object = (self.word(self.layout.function) & !self.layout.borrowed) as *mut ffi::PyObject;
         // SAFETY: the field of a frame that has not ended holds an object.
         let function = unsafe { Bound::from_borrowed_ptr_or_opt(py, object) }?;
         functions::is_function(&function).then_some(function)
@@ -327,7 +293,7 @@ impl Frame {
             return;
         }
         let py = code.py();
-        let locals = self.word(LOCALS) as *mut ffi::PyObject;
+        let locals = self.word(self.layout.locals) as *mut ffi::PyObject;
         // SAFETY: the field of a frame that has not ended holds an object, or none.
         if let Some(locals) = unsafe { Bound::from_borrowed_ptr_or_opt(py, locals) }
             && let Ok(locals) = locals.cast_into_exact::<PyDict>()
@@ -344,13 +310,13 @@ impl Frame {
     }
 
     pub fn object_of_frame(&self) -> *mut ffi::PyObject {
-        self.word(FRAME_OBJECT) as *mut ffi::PyObject
+        self.word(self.layout.frame_object) as *mut ffi::PyObject
     }
 
     /// Lets go of the frame's object, which the caller holds: the interpreter makes another one when it needs one.
     pub fn give_up_object(&self) {
         let object = self.object_of_frame();
-        self.set_word(FRAME_OBJECT, 0);
+        self.set_word(self.layout.frame_object, 0);
         // SAFETY: the frame's own reference. The object refers to the frame, and is freed without looking at it.
         unsafe { ffi::Py_DECREF(object) };
     }
@@ -363,11 +329,11 @@ impl Frame {
     }
 
     pub fn instruction(&self) -> usize {
-        self.word(INSTRUCTION)
+        self.word(self.layout.instruction)
     }
 
     pub fn set_instruction(&self, address: usize) {
-        self.set_word(INSTRUCTION, address);
+        self.set_word(self.layout.instruction, address);
     }
 
     /// How many slots are in use, locals and stack together; nothing while the frame runs.
@@ -452,8 +418,8 @@ impl Frame {
 
     /// Exchanges the code, and gives the reference to the former one, if the frame had it.
     pub fn exchange_code<'py>(&self, code: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
-        let before = self.word(EXECUTABLE);
-        self.set_word(EXECUTABLE, code.clone().into_ptr() as usize);
+        let before = self.word(self.layout.executable);
+        self.set_word(self.layout.executable, code.clone().into_ptr() as usize);
         // SAFETY: the field has just been overwritten.
         unsafe { self.release(code.py(), before) }
     }
@@ -473,6 +439,29 @@ impl Frame {
         // SAFETY: as above; there is room, as `_PyThreadState_HasStackSpace` would say.
         unsafe { fields.write(top + 8 * more) };
         true
+    }
+}
+
+/// The code that a generator, coroutine or async generator has beside its frame, before 3.12.
+pub struct OwnCode(*mut usize);
+
+impl OwnCode {
+    /// Where it is; fails if that is not as expected.
+    pub fn of(py: Python<'_>, item: &Bound<'_, PyAny>, code: &Bound<'_, PyAny>) -> Result<Option<Self>, ()> {
+        let Some(offset) = layout_of_suspended(py).and_then(|layout| layout.generator_code) else { return Ok(None) };
+        // SAFETY: callers pass a live object of one of these types, which all begin alike.
+        let field = unsafe { item.as_ptr().cast::<u8>().add(offset) }.cast::<usize>();
+        // SAFETY: as above.
+        if unsafe { field.read() } == code.as_ptr() as usize { Ok(Some(Self(field))) } else { Err(()) }
+    }
+
+    /// Exchanges it, while the object is alive, and gives the reference to the former one.
+    pub fn exchange<'py>(self, code: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+        // SAFETY: the field holds a reference of its own, which is given to the caller for another one.
+        unsafe {
+            let former = self.0.replace(code.clone().into_ptr() as usize);
+            Bound::from_owned_ptr(code.py(), former as *mut ffi::PyObject)
+        }
     }
 }
 

@@ -22,12 +22,12 @@ mod restart;
 mod room;
 mod suspended;
 
-pub use callers::{
-    Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, eighths_of_stack_left, exchange_beneath,
-    note_commit, plain_vectorcall, replace_vectorcall, vectorcall_of,
+pub use callers::{Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, exchange_beneath, note_commit};
+pub use layout::{Caller, callers_of};
+pub use moves::{
+    arrive, can_move, can_move_suspended, forget_moves, has_moves, move_suspended, plan_moves, refused_moves,
+    release_left,
 };
-pub use layout::{Caller, Callers, callers_at_raise, callers_of};
-pub use moves::{arrive, can_move, forget_moves, has_moves, move_suspended, plan_moves, refused_moves, release_left};
 pub use names::{can_set_names, look_again, set_name_in_place, set_names};
 pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_restart, started};
 pub use room::{match_room, prepare as prepare_room, reserve, reserve_room};

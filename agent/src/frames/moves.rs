@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
 
-use super::layout::{self, Frame};
+use super::layout::{self, Frame, OwnCode};
 use super::object::{Room, Size};
-use super::restart;
+use super::restart::{self, new_cell};
 use super::suspended::Kind;
 use crate::{job, session};
 
@@ -33,6 +34,10 @@ pub struct Target {
     locals: Vec<Option<usize>>,
     /// Those of the new code that are read before they are given a value.
     needed: Vec<usize>,
+    /// Those that the new code shares with functions inside of it, and the former does not.
+    wrapped: Vec<usize>,
+    /// The other way round.
+    unwrapped: Vec<usize>,
     former_locals: usize,
     former_stack: usize,
     stack: usize,
@@ -55,13 +60,21 @@ static LEFT: Mutex<Vec<Py<PyAny>>> = Mutex::new(Vec::new());
 static IS_RELEASING: AtomicBool = AtomicBool::new(false);
 
 const HELD: &str = "something holds its frame, which has no room for the variables of the new code";
+const SHARED: &str = "functions that it has made share a variable that the new code has for itself";
+const NO_VALUE: &str = "the new code reads a variable there that this call has given no value";
 const UNKNOWN: &str = "it is not as it was when it was looked for";
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether calls can be moved in this interpreter.
+/// Whether suspended calls can be moved in this interpreter.
+#[pyfunction]
+pub fn can_move_suspended(py: Python<'_>) -> bool {
+    layout::layout_of_suspended(py).is_some()
+}
+
+/// Whether calls can be moved in this interpreter, those that run too.
 #[pyfunction]
 pub fn can_move(py: Python<'_>) -> bool {
     layout::layout(py).is_some()
@@ -164,21 +177,45 @@ pub fn move_suspended<'py>(
     target: Target,
 ) -> PyResult<Vec<(usize, Option<&'static str>)>> {
     target.check(py)?;
+    // Before 3.12 what is allocated may collect garbage, which runs code: the calls could go on meanwhile.
+    let quiet = Uncollected::begin();
     let mut dropped = Vec::new();
     let mut staying = Vec::new();
     for (index, reference) in references.iter().enumerate() {
         let item = reference.cast::<PyWeakrefReference>()?.upgrade();
         // The only reference to the frame that is not its own: another one would be taken for somebody's who holds it.
         let frame = item.as_ref().and_then(|item| kind.frame(item));
-        match frame.as_ref().map(|frame| target.take_suspended(py, frame.as_ptr(), code, unit)) {
-            Some(Ok(left)) => dropped.extend(left),
-            Some(Err(reason)) => staying.push((index, Some(reason))),
+        match item.as_ref().zip(frame.as_ref()) {
+            Some((item, frame)) => match target.take_suspended(py, item, frame.as_ptr(), code, unit) {
+                Ok(left) => dropped.extend(left),
+                Err(reason) => staying.push((index, Some(reason))),
+            },
             None => staying.push((index, None)),
         }
         dropped.extend(item);
     }
+    drop(quiet);
     drop(dropped);
     Ok(staying)
+}
+
+/// As long as it lives, no garbage is collected.
+struct Uncollected(bool);
+
+impl Uncollected {
+    fn begin() -> Self {
+        // SAFETY: the GIL is held.
+        Self(unsafe { ffi::PyGC_Disable() } != 0)
+    }
+}
+
+impl Drop for Uncollected {
+    fn drop(&mut self) {
+        if self.0 {
+            // SAFETY: as above.
+            unsafe { ffi::PyGC_Enable() };
+        }
+    }
 }
 
 /// Where the bytecode of a code object begins.
@@ -196,7 +233,8 @@ pub fn unit_of(frame: &Frame, code: &Bound<'_, PyAny>) -> Option<usize> {
 impl Target {
     fn check(&self, py: Python<'_>) -> PyResult<()> {
         let locals = self.locals.iter().flatten().all(|index| *index < self.former_locals);
-        let needed = self.needed.iter().all(|index| *index < self.locals.len());
+        let mut named = self.needed.iter().chain(&self.wrapped).chain(&self.unwrapped);
+        let needed = named.all(|index| *index < self.locals.len());
         if !locals || !needed || self.depth > self.stack || self.depth > self.former_stack || self.unit >= self.units {
             return Err(PyValueError::new_err("this is no place to move a call to"));
         }
@@ -206,6 +244,7 @@ impl Target {
     fn take_suspended<'py>(
         &self,
         py: Python<'py>,
+        item: &Bound<'py, PyAny>,
         object: *mut ffi::PyObject,
         code: &Bound<'py, PyAny>,
         unit: usize,
@@ -214,7 +253,10 @@ impl Target {
         let frame = frame.filter(|frame| !frame.is_on_a_stack()).ok_or(UNKNOWN)?;
         // The same is true of the new code.
         let behind = unit_of(&frame, code).and_then(|at| at.checked_sub(unit)).filter(|behind| *behind <= 2);
-        self.take(py, &frame, code, behind.ok_or(UNKNOWN)?)
+        let own = OwnCode::of(py, item, code).map_err(|()| UNKNOWN)?;
+        let mut dropped = self.take(py, &frame, code, behind.ok_or(UNKNOWN)?)?;
+        dropped.extend(own.map(|own| own.exchange(self.code.bind(py))));
+        Ok(dropped)
     }
 
     /// Does it, if the frame is as the plan says; gives what the call does not hold any more.
@@ -232,8 +274,9 @@ impl Target {
         }
         let before: Vec<usize> = (0..self.former_locals + self.depth).map(|index| frame.slot(index)).collect();
         if self.needed.iter().any(|&new| self.locals[new].is_none_or(|old| frame.is_null(before[old]))) {
-            return Err("the new code reads a variable there that this call has given no value");
+            return Err(NO_VALUE);
         }
+        let held_otherwise = self.held_otherwise(frame, code, &before)?;
         let (size, wanted) = (self.former_locals + self.former_stack, self.locals.len() + self.stack);
         let (own_before, own_after) = (self.former_locals, self.locals.len());
         let (before_size, after_size) =
@@ -247,10 +290,14 @@ impl Target {
         // From here on nothing fails.
         let mut is_kept = vec![false; self.former_locals];
         for (new, old) in self.locals.iter().enumerate() {
-            frame.set_slot(new, old.map_or(frame.null(), |old| frame.owned(before[old])));
-            if let Some(old) = old {
-                is_kept[*old] = true;
+            let kept = old.filter(|_| !self.wrapped.contains(&new) && !self.unwrapped.contains(&new));
+            frame.set_slot(new, kept.map_or(frame.null(), |old| frame.owned(before[old])));
+            if let Some(old) = kept {
+                is_kept[old] = true;
             }
+        }
+        for (new, object) in held_otherwise {
+            frame.set_slot(new, object.map_or(frame.null(), |object| frame.holding(object)));
         }
         for index in 0..self.depth {
             frame.set_slot(self.locals.len() + index, frame.owned(before[self.former_locals + index]));
@@ -267,6 +314,39 @@ impl Target {
         keep_for_a_while(py, left.unwrap_or_else(|| former.clone()));
         frame.forget_locals(code);
         Ok(dropped)
+    }
+}
+
+/// By their index, what the slots of variables hold that the new code shares and the former does not, or the other way round.
+type HeldOtherwise<'py> = Vec<(usize, Option<Bound<'py, PyAny>>)>;
+
+impl Target {
+    fn held_otherwise<'py>(
+        &self,
+        frame: &Frame,
+        code: &Bound<'py, PyAny>,
+        before: &[usize],
+    ) -> Result<HeldOtherwise<'py>, &'static str> {
+        let py = code.py();
+        let mut found = HeldOtherwise::with_capacity(self.wrapped.len() + self.unwrapped.len());
+        for &new in &self.wrapped {
+            let value = self.locals[new].and_then(|old| frame.object(py, before[old]));
+            found.push((new, Some(new_cell(py, value.as_ref()).ok_or(UNKNOWN)?)));
+        }
+        for &new in &self.unwrapped {
+            let cell = self.locals[new].and_then(|old| frame.object(py, before[old])).ok_or(UNKNOWN)?;
+            // The frame's reference, and this one.
+            // SAFETY: a live object.
+            if unsafe { ffi::Py_REFCNT(cell.as_ptr()) } != 2 {
+                return Err(SHARED);
+            }
+            let value = cell.getattr(intern!(py, "cell_contents")).ok();
+            if value.is_none() && self.needed.contains(&new) {
+                return Err(NO_VALUE);
+            }
+            found.push((new, value));
+        }
+        Ok(found)
     }
 }
 

@@ -274,7 +274,7 @@ impl Shape {
 
 type NewCell = unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
 
-fn new_cell<'py>(py: Python<'py>, value: Option<&Bound<'py, PyAny>>) -> Option<Bound<'py, PyAny>> {
+pub fn new_cell<'py>(py: Python<'py>, value: Option<&Bound<'py, PyAny>>) -> Option<Bound<'py, PyAny>> {
     let made = cpython::symbol(c"PyCell_New")?;
     // SAFETY: the type is that of its declaration in cellobject.h.
     let made = unsafe { std::mem::transmute::<*mut std::ffi::c_void, NewCell>(made) };

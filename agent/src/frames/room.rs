@@ -18,10 +18,10 @@ const SPARE: i32 = 8;
 /// Generators, coroutines, iterable coroutines and async generators.
 const SUSPENDABLE: i32 = 0x20 | 0x80 | 0x100 | 0x200;
 
-/// Byte offsets of `co_stacksize` and `co_framesize`.
+/// Byte offsets of `co_stacksize` and `co_framesize`, which is worked out for each call before 3.12.
 struct Fields {
     stack: usize,
-    frame: usize,
+    frame: Option<usize>,
 }
 
 fn fields(py: Python<'_>) -> Option<&'static Fields> {
@@ -30,7 +30,7 @@ fn fields(py: Python<'_>) -> Option<&'static Fields> {
 }
 
 fn find(py: Python<'_>) -> PyResult<Option<Fields>> {
-    let Some(layout) = layout::layout(py) else { return Ok(None) };
+    let Some(layout) = layout::layout_of_suspended(py) else { return Ok(None) };
     const MARK: i32 = 0x00BA_D51C;
     let text = "def probe(a, b, c):\n    yield a";
     let module = py.import("builtins")?.getattr("compile")?.call1((text, "<hotsplice>", "exec"))?;
@@ -44,7 +44,10 @@ fn find(py: Python<'_>) -> PyResult<Option<Fields>> {
     let specials = i32::try_from(layout.slots / 8).map_err(|_| PyRuntimeError::new_err("an odd layout"))?;
     let stack = cpython::find_word(&code, |word| word == MARK as u32)?;
     let frame = cpython::find_word(&code, |word| word == (MARK + 3 + specials) as u32)?;
-    let (Some(stack), Some(frame)) = (stack, frame) else { return Ok(None) };
+    let Some(stack) = stack else { return Ok(None) };
+    if frame.is_none() && py.version_info() >= (3, 12) {
+        return Ok(None);
+    }
     let found = Fields { stack, frame };
     let code = marked(20)?;
     found.add(&code, SPARE);
@@ -53,14 +56,17 @@ fn find(py: Python<'_>) -> PyResult<Option<Fields>> {
 }
 
 impl Fields {
-    /// Slots for variables and stack, and what every frame has.
-    fn room(&self, code: &Bound<'_, PyAny>) -> i32 {
-        // SAFETY: as for `add`.
-        unsafe { code.as_ptr().cast::<u8>().add(self.frame).cast::<i32>().read() }
+    /// Slots for variables and stack.
+    fn room(&self, code: &Bound<'_, PyAny>) -> PyResult<i32> {
+        let own: Vec<String> = code.getattr("co_varnames")?.extract()?;
+        let cells: Vec<String> = code.getattr("co_cellvars")?.extract()?;
+        let free = code.getattr("co_freevars")?.len()?;
+        let locals = own.len() + cells.iter().filter(|name| !own.contains(name)).count() + free;
+        Ok(i32::try_from(locals)? + code.getattr("co_stacksize")?.extract::<i32>()?)
     }
 
     fn add(&self, code: &Bound<'_, PyAny>, more: i32) {
-        for offset in [self.stack, self.frame] {
+        for offset in std::iter::once(self.stack).chain(self.frame) {
             // SAFETY: the offsets are those of ints in code objects, found by a self-test on this very interpreter; the GIL is
             // held, and the callers see to it that no call has been made of the code.
             unsafe { *code.as_ptr().cast::<u8>().add(offset).cast::<i32>() += more };
@@ -120,7 +126,7 @@ pub fn match_room(former: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult
     if !are_code || new.getattr("co_flags")?.extract::<i32>()? & SUSPENDABLE == 0 {
         return Ok(());
     }
-    let (has, needs) = (fields.room(former), fields.room(new));
+    let (has, needs) = (fields.room(former)?, fields.room(new)?);
     fields.add(new, if needs <= has { has - needs } else { SPARE });
     Ok(())
 }

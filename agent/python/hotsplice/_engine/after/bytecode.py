@@ -3,14 +3,20 @@
 import dis
 from collections.abc import Collection
 from types import CodeType
+from typing import Any
 
+from ..live.code import fingerprint
 from . import reach
 
 _ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS", "INTERPRETER_EXIT"),
     *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
 }
-_READS = {"LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "DELETE_FAST", "LOAD_CLOSURE"}
+_READS = {
+    *("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "DELETE_FAST"),
+    *("LOAD_CLOSURE", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF", "DELETE_DEREF"),
+    *("LOAD_NAME", "DELETE_NAME"),
+}
 _READS_TWO = {"LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW"}
 
 
@@ -115,7 +121,7 @@ class Bytecode:
         return found
 
     def needed(self, offset: int) -> set[str]:
-        """Local variables that are read from here on before they are given a value, on one of the ways."""
+        """Variables, or names of a module, that are read from here on, on one of the ways, before they get a value."""
         cleared = {i.argval for i in self.instructions if i.opname == "LOAD_FAST_AND_CLEAR"}
         # What is known to have a value before each instruction, since the start.
         known: dict[int, frozenset[str]] = {}
@@ -147,7 +153,7 @@ class Bytecode:
         instruction = self.instructions[index]
         name, value = instruction.opname, instruction.argval
         if name in _READS:
-            after = given - {value} if name == "DELETE_FAST" else given
+            after = given - {value} if name.startswith("DELETE") else given
             return {value} - given, after
         if name in _READS_TWO:
             return set(value) - given, given
@@ -156,7 +162,7 @@ class Bytecode:
         if name == "STORE_FAST_LOAD_FAST":
             stored, loaded = value
             return {loaded} - given - {stored}, given | {stored}
-        if name in ("STORE_FAST", "STORE_FAST_MAYBE_NULL"):
+        if name in ("STORE_FAST", "STORE_FAST_MAYBE_NULL", "STORE_DEREF", "STORE_NAME"):
             # After a comprehension its variables have what they had before, which may be nothing.
             restores = value in cleared and index > 0 and self.instructions[index - 1].opname == "SWAP"
             return set(), given - {value} if restores else given | {value}
@@ -165,6 +171,19 @@ class Bytecode:
         if "FAST" in name:
             raise Unknown(name)
         return set(), given
+
+
+def statement(code: CodeType, lines: tuple[int, int]) -> list[tuple[str, Any]]:
+    """What a module's statement does, without where it stands."""
+    spans = [
+        (start, end) for start, end, line in code.co_lines() if isinstance(line, int) and lines[0] <= line <= lines[1]
+    ]
+    found = []
+    for instruction in dis.get_instructions(code):
+        if any(start <= instruction.offset < end for start, end in spans):
+            value = None if instruction.opcode in reach.JUMPS else instruction.argval
+            found.append((instruction.opname, fingerprint(value) if type(value) is CodeType else repr(value)))
+    return found
 
 
 def variables(code: CodeType) -> list[str]:

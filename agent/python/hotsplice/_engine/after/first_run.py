@@ -3,6 +3,7 @@
 A local event of ``sys.monitoring`` (PEP 669) costs a function nothing once it has been seen: it is switched off then.
 """
 
+import contextlib
 import functools
 import sys
 import weakref
@@ -74,6 +75,18 @@ def watch_lines(code: CodeType, arrive: Callable[..., Any]) -> bool:
     except (ValueError, RuntimeError):
         return False
     return True
+
+
+def hand_on_events(old: CodeType, new: CodeType) -> None:
+    """What other tools watch in a code they watch in the one that its calls go on in: a debugger stops at lines of it."""
+    monitoring = sys.monitoring
+    for tool in range(6):
+        if tool == _tool or monitoring.get_tool(tool) is None:
+            continue
+        before, events = monitoring.get_local_events(tool, new), monitoring.get_local_events(tool, old)
+        if events | before != before:
+            with contextlib.suppress(ValueError, RuntimeError):
+                monitoring.set_local_events(tool, new, events | before)
 
 
 def watch_restart(code: CodeType, event: str, callback: Callable[..., Any]) -> bool:

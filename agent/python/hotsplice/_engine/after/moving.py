@@ -4,7 +4,9 @@ The patch says which place of the former text is which of the new one. Here it i
 the call's own variables and stack fit is checked natively, when it is moved (``agent/src/frames``).
 """
 
+import builtins
 import contextlib
+import dis
 import sys
 import weakref
 from collections.abc import Iterator
@@ -15,53 +17,13 @@ from ..errors import Refusal
 from ..live.code import compile_text
 from ..native import native
 from . import first_run, reports, running
-from .bytecode import Bytecode, Unknown, kinds, variables
+from .bytecode import Bytecode, Unknown, kinds, statement, variables
 from .calls import SUSPENDABLE, Call, coroutine_of
+from .target import Target
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
     from ..live.messages import MovedPlace
-
-
-class Target:
-    """Where a call goes on, as the native half takes it."""
-
-    __slots__ = (
-        "code",
-        "depth",
-        "former_locals",
-        "former_stack",
-        "is_loop",
-        "locals",
-        "needed",
-        "rebound",
-        "stack",
-        "unit",
-        "units",
-    )
-
-    def __init__(
-        self, old: CodeType, new: CodeType, offset: int, depth: int, needed: set[str], rebound: list[str]
-    ) -> None:
-        before, after = variables(old), variables(new)
-        places = {name: index for index, name in enumerate(before)}
-        self.code = new
-        self.is_loop = False
-        self.unit = offset // 2
-        self.units = len(new.co_code) // 2
-        self.depth = depth
-        self.locals = [places.get(name) for name in after]
-        shared = {*new.co_cellvars, *new.co_freevars}
-        self.needed = [index for index, name in enumerate(after) if name in needed or name in shared]
-        # What the new code reads, and has given another value before.
-        self.rebound = sorted(needed.intersection(rebound))
-        self.former_locals = len(before)
-        self.former_stack = old.co_stacksize
-        self.stack = new.co_stacksize
-
-    def fits(self) -> bool:
-        """Whether a call need not have more room than it has: what is suspended keeps its own."""
-        return len(self.locals) + self.stack <= self.former_locals + self.former_stack
 
 
 class Refused(Exception):
@@ -88,6 +50,8 @@ class Moves:
         # (id of a retired code, offset) → where a call waits that stands there, and its counterpart: for all that do.
         self._waiting_at: dict[tuple[int, int], tuple[int, Target] | None] = {}
         self._refusals: dict[int, str | None] = {}
+        # id of a module's code → what it runs in, and the names that its new code gives a value.
+        self._modules: dict[int, tuple[dict[str, Any], set[str]]] = {}
         # id of a retired code → offset at which a statement begins → where the new code goes on, what is rebound.
         self._statements: dict[int, dict[int, tuple[int, list[str]]]] = {}
         # (id of a retired code, offset) of calls that are moved behind their loops.
@@ -97,6 +61,19 @@ class Moves:
 
     def add(self, old: CodeType, new: CodeType, places: "list[MovedPlace]") -> None:
         self._retired.setdefault(id(old), (old, new, places))
+
+    def add_module(self, call: Call, new: CodeType, places: "list[MovedPlace]") -> None:
+        self.add(call.code, new, places)
+        stored = (i.argval for i in dis.get_instructions(new) if i.opname == "STORE_NAME")
+        self._modules[id(call.code)] = call.globals, {*stored}
+
+    def _target(self, old: CodeType, new: CodeType, there: int, depth: int, rebound: list[str]) -> Target:
+        needed = self._bytecode(new).needed(there)
+        target = Target(old, new, there, depth, needed, rebound)
+        if id(old) in self._modules:
+            globals, stored = self._modules[id(old)]
+            target.lacks = sorted(needed & stored - globals.keys() - builtins.__dict__.keys())
+        return target
 
     def move(self, calls: list[Call]) -> list[Call]:
         """Moves calls, or has them moved when they come by; each says what becomes of it, or why it stays."""
@@ -129,7 +106,7 @@ class Moves:
 
     def _prepare(self, call: Call) -> tuple[int, Target] | None:
         """Where a suspended call goes on; any other is to be moved when it comes by."""
-        if not native.can_move():
+        if not native.can_move_suspended():
             raise Refused(f"calls can't be moved in Python {sys.version_info[0]}.{sys.version_info[1]}")
         if id(call.code) not in self._retired:
             raise Refused("it runs code from before an earlier patch" if call.is_earlier else "its function is gone")
@@ -177,11 +154,15 @@ class Moves:
             if there is None or before.depths[here] != after.depths[there]:
                 return None
             # The value that is yielded has left the stack.
-            depth, needed = after.depths[there] - 1, after.needed(there)
-            return here, Target(old, new, there, depth, needed, place.get("rebound", []))
+            return here, self._target(old, new, there, after.depths[there] - 1, place.get("rebound", []))
         return None
 
     def _move_running(self, call: Call, places: "list[MovedPlace]") -> str:
+        if not native.can_move() and call.suspended:
+            raise Refused(f"line {call.line} has no counterpart in the new code")
+        if not native.can_move():
+            version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            raise Refused(f"Python {version} can move what is suspended, and nothing that runs")
         try:
             return self._move_loop(call, places)
         except Refused as refused:
@@ -240,7 +221,7 @@ class Moves:
 
     def _behind(self, old: CodeType, new: CodeType, there: int, rebound: list[str]) -> Target:
         after = self._bytecode(new)
-        target = Target(old, new, there, after.depths[there], after.needed(there), rebound)
+        target = self._target(old, new, there, after.depths[there], rebound)
         _check_target(old, new, target)
         return target
 
@@ -271,18 +252,19 @@ class Moves:
             there = after.first_in(place["new"][0], place["new"][2])
             if there is None:
                 continue
-            needed, rebound = after.needed(there), place.get("rebound", [])
+            rebound = place.get("rebound", [])
             for here in begins if place["what"] == "test" else begins[:1]:
                 if before.depths[here] == after.depths[there]:
-                    targets[here // 2] = Target(old, new, there, after.depths[there], needed, rebound)
+                    targets[here // 2] = self._target(old, new, there, after.depths[there], rebound)
                     targets[here // 2].is_loop = True
         return targets
 
     def begin(self) -> None:
         """Has the calls that run moved when they come to the next iteration."""
         for old, known in self._waiting.values():
-            targets = {unit: target for unit, target in known.items() if not target.rebound}
+            targets = {unit: target for unit, target in known.items() if not target.rebound and not target.lacks}
             if targets and first_run.watch_lines(old, native.arrive):
+                first_run.hand_on_events(old, self._retired[id(old)][1])
                 native.plan_moves(old, targets, running.note_refused)
                 ended: Any = weakref.finalize(old, native.forget_moves, id(old))
                 ended.atexit = False
@@ -298,9 +280,11 @@ def carry_out(transaction: "Prepared") -> None:
             places = code_change.unit.get("places") or [] if code_change.namespace.lines_known else []
             for old, new in code_change.pairs.values():
                 planned.add(old, new, places)
-    for call in transaction.old_calls:
-        if call.code.co_name == "<module>":
-            _add_module(planned, transaction, call)
+    for call in list(transaction.old_calls):
+        if call.code.co_name == "<module>" and _add_module(planned, transaction, call):
+            # An earlier patch is undone: what it runs is live again.
+            running.forget(call.code)
+            transaction.old_calls.remove(call)
     transaction.old_calls = planned.move(transaction.old_calls)
     planned.begin()
     _retract(transaction)
@@ -325,16 +309,21 @@ def _retract(transaction: "Prepared") -> None:
                 outcome.retract("HS0403")
 
 
-def _add_module(planned: Moves, transaction: "Prepared", call: Call) -> None:
-    """The code of a module's new text, in which its statements go on."""
+def _add_module(planned: Moves, transaction: "Prepared", call: Call) -> bool:
+    """The code of a module's new text, in which its statements go on; answers whether the running one is as it was."""
     for change in transaction.files:
         known = any(namespace.globals is call.globals and namespace.lines_known for namespace in change.namespaces)
-        if known and change.places:
+        if known:
             try:
                 new = compile_text(change.text.removeprefix("\ufeff"), call.code.co_filename)
             except Refusal:
                 continue
-            planned.add(call.code, new, change.places)
+            planned.add_module(call, new, change.places or [])
+            executed, outcome = running.statement(call), running.edited(call.code, change)
+            if executed is not None and outcome is not None:
+                lines = outcome.edit["line"], outcome.edit["end_line"]
+                return statement(call.code, executed[1]) == statement(new, lines)
+    return False
 
 
 def _check_target(old: CodeType, new: CodeType, target: Target) -> None:
@@ -346,16 +335,16 @@ def _check_target(old: CodeType, new: CodeType, target: Target) -> None:
 def _check_needed(new: CodeType, target: Target) -> None:
     if target.rebound:
         raise Refused(f"the new code gives {target.rebound[0]} something else before it comes there")
-    for index in target.needed:
-        if target.locals[index] is None:
-            raise Refused(f"the new code reads {variables(new)[index]} there, which the old code has given no value")
+    lacking = (variables(new)[index] for index in target.needed if target.locals[index] is None)
+    for name in (*lacking, *target.lacks):
+        raise Refused(f"the new code reads {name} there, which the old code has given no value")
 
 
 def _refusal(old: CodeType, new: CodeType) -> str | None:
     """Why no call of a code can go on in another."""
     before, after = kinds(old), kinds(new)
     for name, kind in after.items():
-        if before.get(name, kind if kind == "own" else None) != kind:
+        if "around" in (kind, before.get(name)) and before.get(name) != kind:
             return f"{name} is shared with other functions in another way"
     generator = 0x20 | 0x80 | 0x100 | 0x200
     if (old.co_flags ^ new.co_flags) & generator:
