@@ -3,6 +3,8 @@
 //! Lines are 1-based, inclusive, and those of the new text unless a name says `old`. A definition starts at its
 //! first decorator, as `co_firstlineno` does. Qualified names are Python's own (`View.get`, `outer.<locals>.inner`).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Everything that goes live together, or not at all.
@@ -252,6 +254,10 @@ pub struct Edit {
     /// Names that it binds whose value depends on what runs: several are written.
     #[serde(default)]
     pub several: Vec<String>,
+    /// Names that it binds and that hold what other statements made of them, which are not re-executed automatically: a loop counts.
+    /// Whether the new text has those, too.
+    #[serde(default)]
+    pub made_by_others: BTreeMap<String, bool>,
     /// Lines of the live statements, first and last, that gave the names their values.
     #[serde(default)]
     pub former: Vec<(u32, u32)>,

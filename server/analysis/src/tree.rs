@@ -55,6 +55,8 @@ pub(crate) struct Node {
     pub runs_unasked: bool,
     /// Where statements begin that may not: line, and column in bytes.
     pub stops: Vec<(u32, u32)>,
+    /// One of them does more than change what a name holds.
+    pub acts: bool,
     /// `if __name__ == "__main__":`
     pub main_guard: bool,
     pub definition: Option<Box<Parts>>,

@@ -358,6 +358,12 @@ class Transaction:
         )
 
     def _note_versions(self, file: "LiveFile", change: FileChange) -> None:
+        for code, unit in change.retired:
+            name = ".".join((*unit["scope"], unit["name"]))
+            running.remember(code, file.path, name, file.version_of(name))
+        change.retired.clear()
+        # What becomes of a module's running statement tells whether what the text says of it is live.
+        self.old_calls = reports.report(self.old_calls, file, change)
         now = time()
         for outcome in change.outcomes:
             edit = outcome.edit
@@ -365,19 +371,8 @@ class Transaction:
             if edit["change"] == "removed":
                 file.patched.pop(name, None)
             elif _is_patched(edit, outcome.verdict):
-                before = file.patched.get(name)
-                file.patched[name] = {
-                    "line": edit["line"],
-                    "version": before["version"] + 1 if before else 1,
-                    "patched_at": now,
-                    "ran": None,
-                }
-        for code, unit in change.retired:
-            name = ".".join((*unit["scope"], unit["name"]))
-            version = file.patched.get(name, {"version": 1})["version"] - 1
-            running.remember(code, file.path, name, version)
-        change.retired.clear()
-        self._report_old_calls(change)
+                version = file.version_of(name) + 1
+                file.patched[name] = {"line": edit["line"], "version": version, "patched_at": now, "ran": None}
         for code_change in (item for items in change.code_changes.values() for item in items):
             running.forget(code_change.new_code)
             name = ".".join((*code_change.unit["scope"], code_change.unit["name"]))
@@ -385,32 +380,6 @@ class Transaction:
                 for code in code_change.running_now():
                     first_run.watch(code, file.path, name, file.patched[name])
         change.code_changes.clear()
-
-    def _report_old_calls(self, change: FileChange) -> None:
-        """Each definition whose former code is still run, with where."""
-        by_edit: dict[int, tuple[EditOutcome, list[Call]]] = {}
-        by_code: dict[int, list[Call]] = {}
-        others: list[Call] = []
-        for call in self.old_calls:
-            by_code.setdefault(id(call.code), []).append(call)
-        for calls in by_code.values():
-            code = calls[0].code
-            if not lookup.same_file(code.co_filename, change.path):
-                others += calls
-                continue
-            is_module = code.co_name == "<module>"
-            outcome = running.edited(code, change) if calls[0].is_earlier else None
-            outcome = outcome or change.outcome_of_old(calls[0].line if is_module else code.co_firstlineno)
-            if is_module and calls[0].moved:
-                # It is not to be executed once more: it is what runs.
-                outcome.retract("HS0401")
-            by_edit.setdefault(id(outcome), (outcome, []))[1].extend(calls)
-            for call in calls:
-                running.note_reason(call)
-        for outcome, inside in by_edit.values():
-            for number, message in reports.of_calls(inside):
-                outcome.note("applied", number, message)
-        self.old_calls = others
 
     def _prepare_world(self) -> "tuple[Any, list[tuple[EditOutcome, str, str]]]":
         """What calls in retired code go on seeing, and what can't be kept for them: (outcome, code, words) each."""

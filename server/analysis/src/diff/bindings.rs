@@ -1,5 +1,7 @@
 //! What a scope's text gives each name, in order, whatever statements that is spread over: state belongs to bindings.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use hotsplice_channel::patch::What;
@@ -29,6 +31,9 @@ pub(super) struct Names<'a> {
     pub fresh: HashSet<&'a str>,
     /// Names whose value depends on what runs: several are written.
     pub several: HashSet<&'a str>,
+    /// Names, and the statements of both texts that make something else of what others give them, and that are not re-executed
+    /// automatically.
+    unrun: [HashMap<&'a str, Vec<&'a Node>>; 2],
     /// The live statements that give a name its value.
     former: HashMap<&'a str, Vec<&'a Node>>,
     /// Names that a definition has in the end, whatever statements give them before.
@@ -65,6 +70,7 @@ impl<'a> Names<'a> {
                 names.spread.insert(name, (lines(former), lines(sequence)));
             }
         }
+        names.unrun = [unrun(live, &before), unrun(new, &after)];
         for node in live {
             let own = node.binds.iter().chain(&node.updates).map(|binding| binding.name.as_str());
             let items = node.writes.iter().filter_map(|written| written.strip_suffix("[]"));
@@ -105,6 +111,16 @@ impl<'a> Names<'a> {
         };
         let named = new.reads.iter().filter_map(|name| self.spread.get(name.as_str()));
         named.into_iter().any(|(before, after)| until(before, live.line) != until(after, new.line))
+    }
+
+    /// Which of the names that a statement binds hold what others made of them that are not run; whether they are in the new text.
+    pub fn made_by_others(&self, live_line: Option<u32>, new: &Node) -> BTreeMap<String, bool> {
+        let by_others = |which: usize, name: &str, own: Option<u32>| {
+            self.unrun[which].get(name).is_some_and(|nodes| nodes.iter().any(|node| Some(node.line) != own))
+        };
+        let by_either = |name: &str| (by_others(0, name, live_line), by_others(1, name, Some(new.line)));
+        let names = new.bound_names().into_iter().map(|name| (by_either(&name), name));
+        names.filter(|((before, after), _)| *before || *after).map(|((_, after), name)| (name, after)).collect()
     }
 
     /// The lines of the live statements that gave names their values, and of those that gave what these read theirs.
@@ -151,6 +167,23 @@ fn sequences<'a>(items: &[&'a Node]) -> HashMap<&'a str, Vec<Entry<'a>>> {
     found
 }
 
+fn unrun<'a>(items: &[&'a Node], sequences: &HashMap<&'a str, Vec<Entry<'a>>>) -> HashMap<&'a str, Vec<&'a Node>> {
+    let mut found: HashMap<&str, Vec<&Node>> = HashMap::default();
+    for (name, sequence) in sequences.iter().filter(|(_, sequence)| is_spread(sequence)) {
+        // What changes the value it had may stand behind something that is not run.
+        let goes_on = |entry: &Entry| entry.continues && entry.node.is_block() && entry.node.acts;
+        let is_unrun = |entry: &&Entry| !may_run(entry.node) || goes_on(entry);
+        let last = last_start(sequence);
+        found.entry(name).or_default().extend(sequence[last..].iter().filter(is_unrun).map(|entry| entry.node));
+    }
+    for node in items.iter().filter(|node| !may_run(node)) {
+        for name in node.writes.iter().filter_map(|written| written.strip_suffix("[]")) {
+            found.entry(name).or_default().push(node);
+        }
+    }
+    found
+}
+
 fn has_several(sequence: &[Entry]) -> bool {
     let is_definition = |entry: &Entry| parse::is_definition(entry.value);
     let differs = |entry: &Entry| entry.continues || entry.value != sequence[0].value;
@@ -172,9 +205,12 @@ fn values(sequence: &[Entry]) -> Vec<(u64, u64)> {
 
 /// The statements from the last one on that gives the name a value of its own in any case.
 fn makers<'a>(sequence: &[Entry<'a>]) -> impl Iterator<Item = &'a Node> {
+    sequence[last_start(sequence)..].iter().map(|entry| entry.node)
+}
+
+fn last_start(sequence: &[Entry]) -> usize {
     let is_start = |entry: &Entry| !entry.continues && entry.condition == 0 && !entry.node.is_block();
-    let first = sequence.iter().rposition(is_start).unwrap_or(0);
-    sequence[first..].iter().map(|entry| entry.node)
+    sequence.iter().rposition(is_start).unwrap_or(0)
 }
 
 /// Names that a statement does nothing with but change what they hold.
@@ -182,6 +218,11 @@ pub(super) fn updated(node: &Node) -> Vec<&str> {
     let all = node.binds.iter().chain(&node.updates);
     let is_update = !node.is_block() && node.writes.is_empty() && all.clone().all(|binding| binding.updates);
     if is_update { all.map(|binding| &*binding.name).collect() } else { Vec::new() }
+}
+
+/// Whether a statement is executed where its names are evaluated again, unasked.
+pub(super) fn may_run(node: &Node) -> bool {
+    node.is_definition() || node.runs_unasked || !updated(node).is_empty()
 }
 
 /// Whether a statement does nothing but bind names.

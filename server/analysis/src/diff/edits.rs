@@ -1,5 +1,7 @@
 //! How the edit of one definition or statement is told.
 
+use std::collections::BTreeMap;
+
 use hotsplice_channel::patch::{Change, Edit, Kind, NewValue, Part, What};
 
 use super::bindings;
@@ -43,6 +45,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         renamed_from: None,
         renamed_across: false,
         several: Vec::new(),
+        made_by_others: BTreeMap::new(),
         former: Vec::new(),
         stops: Vec::new(),
         updates: Vec::new(),

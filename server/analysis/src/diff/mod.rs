@@ -148,6 +148,7 @@ impl<'a> Comparison<'a> {
         }
         edit.fresh = new.bound_names().into_iter().filter(is_fresh).collect();
         edit.several = new.bound_names().into_iter().filter(|name| names.several.contains(name.as_str())).collect();
+        edit.made_by_others = names.made_by_others(edit.old_line, new);
         edit.former = names.former_of(touched);
     }
 

@@ -25,12 +25,32 @@ pub(super) fn pairs(live: &[Place], new: &[Place]) -> Vec<MovedPlace> {
             }
         }
     }
+    let is_elsewhere = elsewhere(&found, live, new);
+    found.retain(|(before, after)| !is_elsewhere(before, after));
     let (by_statement, mut found): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|(before, _)| matches!(before.kind, PlaceKind::Statement | PlaceKind::Following));
     found.extend(statements(&by_statement));
     let mut found: Vec<MovedPlace> = found.into_iter().map(|(before, after)| pair(before, after)).collect();
     found.sort_by_key(|pair| (pair.old, pair.what as u8));
     found
+}
+
+/// Whether one of two loops with other headers stands elsewhere in the other text: inside of a loop that is new, or without one that is gone.
+fn elsewhere(pairs: &[(&Place, &Place)], live: &[Place], new: &[Place]) -> impl Fn(&Place, &Place) -> bool + use<> {
+    let count = |places: &mut dyn Iterator<Item = &Place>| {
+        let mut counts: HashMap<u64, usize> = HashMap::default();
+        places
+            .filter(|place| place.kind == PlaceKind::Loop)
+            .for_each(|place| *counts.entry(place.like).or_default() += 1);
+        counts
+    };
+    let same = count(&mut pairs.iter().filter(|(old, new)| old.like == new.like).map(|(old, _)| *old));
+    let (olds, news) = (count(&mut live.iter()), count(&mut new.iter()));
+    let has_more = move |counts: &HashMap<u64, usize>, like| counts.get(&like) > same.get(&like);
+    move |before, after| {
+        let is_other = before.kind == PlaceKind::Loop && before.like != after.like;
+        is_other && (has_more(&news, before.like) || has_more(&olds, after.like))
+    }
 }
 
 /// How many statements of a function are looked at.

@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::Comparison;
-use super::bindings::{Names, only_binds, updated};
+use super::bindings::{Names, may_run, only_binds, updated};
 use super::edits::{definition_edit, edit, header_run, statement_edit, statement_kind};
 use super::scope::Scope;
 use crate::matching::{Matching, bound_names, match_items};
@@ -76,8 +76,7 @@ impl<'a> Comparison<'a> {
         let makers = names.makers.clone();
         let mut found = false;
         for node in makers {
-            let may_run = node.runs_unasked || !updated(node).is_empty();
-            if node.is_definition() || !may_run || self.edit_for(node).is_some() {
+            if node.is_definition() || !may_run(node) || self.edit_for(node).is_some() {
                 continue;
             }
             let live = self.live_of.get(&std::ptr::from_ref(node)).copied();

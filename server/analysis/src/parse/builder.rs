@@ -85,10 +85,11 @@ impl<'a> Builder<'a> {
         let mut names = Names::new(self.lazy_annotations);
         names.visit_stmt(statement);
         let is_definition = matches!(what, What::Function | What::Class);
-        let mut offsets = Vec::new();
-        stops::find(statement, &mut offsets);
+        let mut found = Vec::new();
+        stops::find(statement, &mut found);
         let place = |offset: usize| (self.lines.line_of(offset), self.lines.column_of(offset));
-        let (start, stops) = (place(span.0), offsets.into_iter().map(place).collect::<Vec<_>>());
+        let acts = found.iter().any(|stop| !stop.is_update);
+        let (start, stops) = (place(span.0), found.into_iter().map(|stop| place(stop.at)).collect::<Vec<_>>());
         Node {
             what,
             name: String::new(),
@@ -110,6 +111,7 @@ impl<'a> Builder<'a> {
             makes_lambdas: names.makes_lambdas,
             runs_unasked: stops.is_empty() || stops[0] != start,
             stops,
+            acts,
             main_guard: is_main_guard(statement),
             definition: None,
             body: Nodes::default(),
@@ -394,6 +396,7 @@ fn join(before: &mut Node, node: Node) {
     before.layout = hash_of(&(before.layout, node.layout));
     before.runs_unasked |= node.runs_unasked;
     before.stops.extend(node.stops);
+    before.acts |= node.acts;
     before.makes_lambdas |= node.makes_lambdas;
     before.what = match (before.what, node.what) {
         // After a syntax error anything may share a line; a definition stays one.

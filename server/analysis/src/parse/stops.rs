@@ -4,10 +4,18 @@ use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::Ranged;
 
 use super::builder::{is_docstring, is_main_guard};
+use super::containers::updated;
 use super::dotted::dotted;
 
-/// Where statements begin that do more than give names their values when they run.
-pub(super) fn find(statement: &Stmt, found: &mut Vec<usize>) {
+/// A statement that does more than give names their values when it runs.
+pub(super) struct Stop {
+    /// Where it begins.
+    pub at: usize,
+    /// Whether it changes no more than what a name, or an object, holds: it runs where that is evaluated again.
+    pub is_update: bool,
+}
+
+pub(super) fn find(statement: &Stmt, found: &mut Vec<Stop>) {
     match statement {
         Stmt::If(branch) if !is_main_guard(statement) => {
             find_in(&branch.body, found);
@@ -33,15 +41,34 @@ pub(super) fn find(statement: &Stmt, found: &mut Vec<usize>) {
             find_in(&with.body, found);
         }
         Stmt::For(each) if !each.is_async && is_at_hand(&each.iter) => {
-            find_in(&each.body, found);
-            find_in(&each.orelse, found);
+            // An iteration builds on the one before: it is run as a whole, or not at all.
+            let mut inside = Vec::new();
+            find_in(&each.body, &mut inside);
+            find_in(&each.orelse, &mut inside);
+            if inside.iter().all(|stop| stop.is_update) {
+                found.extend(inside);
+            } else {
+                found.push(Stop { at: statement.start().to_usize(), is_update: false });
+            }
         }
         _ if gives_values(statement) => {}
-        _ => found.push(statement.start().to_usize()),
+        _ => found.push(Stop { at: statement.start().to_usize(), is_update: is_update(statement) }),
     }
 }
 
-fn find_in(body: &[Stmt], found: &mut Vec<usize>) {
+fn is_update(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::AugAssign(assignment) => assignment.target.is_name_expr(),
+        Stmt::Expr(one) => {
+            let sets =
+                one.value.as_call_expr().and_then(|call| dotted(&call.func)).is_some_and(|name| name == "setattr");
+            sets || updated(&one.value).is_some()
+        }
+        _ => false,
+    }
+}
+
+fn find_in(body: &[Stmt], found: &mut Vec<Stop>) {
     body.iter().for_each(|statement| find(statement, found));
 }
 

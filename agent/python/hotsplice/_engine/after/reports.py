@@ -4,10 +4,55 @@ import sys
 from collections.abc import Iterator
 from heapq import nsmallest
 from types import CodeType
+from typing import TYPE_CHECKING
 
+from ..live import lookup
+from . import running
 from .calls import NAMED, Call
 
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+    from ..journal.plan import EditOutcome
+    from ..live.files import LiveFile
+
 _HELD = "it has failed and is held, and takes the new code when it is tried again"
+
+
+def report(calls: list[Call], file: "LiveFile", change: "FileChange") -> list[Call]:
+    """Each definition of a file whose former code is still run, with where; gives the calls of other files."""
+    by_edit: dict[int, tuple[EditOutcome, list[Call]]] = {}
+    by_code: dict[int, list[Call]] = {}
+    others: list[Call] = []
+    for call in calls:
+        by_code.setdefault(id(call.code), []).append(call)
+    for inside in by_code.values():
+        call = inside[0]
+        if not lookup.same_file(call.code.co_filename, change.path):
+            others += inside
+            continue
+        is_module = call.code.co_name == "<module>"
+        outcome = running.edited(call.code, change) if call.is_earlier or is_module else None
+        outcome = outcome or change.outcome_of_old(call.line if is_module else call.code.co_firstlineno)
+        if is_module:
+            _note_statement(call, outcome, file)
+        by_edit.setdefault(id(outcome), (outcome, []))[1].extend(inside)
+        for call in inside:
+            running.note_reason(call)
+    for outcome, inside in by_edit.values():
+        for number, message in of_calls(inside):
+            # What a module's statement says is not live while that goes on as it was.
+            is_new = number != "HS0306" or outcome.edit["what"] in ("function", "class")
+            outcome.note("applied" if is_new else "caveat", number, message)
+    return others
+
+
+def _note_statement(call: Call, outcome: "EditOutcome", file: "LiveFile") -> None:
+    """A statement that is being executed is not to be executed once more: it is what runs."""
+    outcome.retract("HS0401")
+    edit = outcome.edit
+    known = running.statement(call)
+    lines = known[1] if known is not None else (edit["old_line"], edit["old_end_line"])
+    running.remember(call.code, file.path, edit["definition"], file.version_of(edit["definition"]), lines)
 
 
 def of_calls(calls: list[Call]) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import sys
 import weakref
 from collections.abc import Collection
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..live import lookup
 from ..native import native
@@ -17,8 +17,20 @@ if TYPE_CHECKING:
     from ..journal.file_change import FileChange
     from ..journal.views import Prepared
 
-# id of an old code object → (weak reference, path, definition, version)
-_old: dict[int, tuple[weakref.ref[CodeType], str, str, int]] = {}
+
+class _Old(NamedTuple):
+    """A code object that is not live any more, and what it was of."""
+
+    code: weakref.ref[CodeType]
+    path: str
+    definition: str
+    version: int
+    # Of a module only the statement that is being executed is old: from which line of its code to which.
+    lines: tuple[int, int] | None
+
+
+# By the id of the code object.
+_old: dict[int, _Old] = {}
 
 # id of an old code object → id of a call's frame, nothing for what is suspended → what is known of why it runs that
 # code, and whether it takes the new one when it comes by.
@@ -33,8 +45,8 @@ _inside: set[tuple[str, str, int]] | None = None
 FIRST_LOOK, LAST_LOOK = 250, 8000
 
 
-def remember(code: CodeType, path: str, definition: str, version: int) -> None:
-    """Notes that ``code`` is not live any more."""
+def remember(code: CodeType, path: str, definition: str, version: int, lines: tuple[int, int] | None = None) -> None:
+    """Notes that ``code`` is not live any more; of a module's, these lines of it."""
     key = id(code)
 
     def gone(_reference: Any) -> None:
@@ -43,7 +55,7 @@ def remember(code: CodeType, path: str, definition: str, version: int) -> None:
             _say_left(path, definition, version)
 
     try:
-        _old[key] = (weakref.ref(code, gone), path, definition, version)
+        _old[key] = _Old(weakref.ref(code, gone), path, definition, version, lines)
     except TypeError:
         pass
 
@@ -55,7 +67,19 @@ def forget(code: CodeType) -> None:
 
 
 def old_codes() -> list[CodeType]:
-    return [code for entry in list(_old.values()) if (code := entry[0]()) is not None]
+    """Those of functions: what of a module is old is looked for at each patch."""
+    return [code for entry in list(_old.values()) if entry.lines is None and (code := entry.code()) is not None]
+
+
+def _is_old(call: calls.Call) -> bool:
+    entry = _old.get(id(call.code))
+    return entry is not None and (entry.lines is None or entry.lines[0] <= call.line <= entry.lines[1])
+
+
+def statement(call: calls.Call) -> tuple[str, tuple[int, int]] | None:
+    """What a call of a module executes, if an earlier patch has edited it: the statement, and its lines."""
+    entry = _old.get(id(call.code))
+    return (entry.definition, entry.lines) if entry is not None and entry.lines and _is_old(call) else None
 
 
 def note_reason(call: calls.Call) -> None:
@@ -72,16 +96,17 @@ def note_refused() -> None:
         if code in _old:
             of_code = _reasons.setdefault(code, {})
             of_code[frame if frame in of_code else None] = reason, False
-            _, path, definition, version = _old[code]
-            native.notify("code/move-refused", {"path": path, "definition": definition, "version": version})
+            entry = _old[code]
+            about = {"path": entry.path, "definition": entry.definition, "version": entry.version}
+            native.notify("code/move-refused", about)
 
 
 def edited(code: CodeType, change: "FileChange") -> Any:
     """The outcome of a patch's edit of the definition that a retired code is a former version of."""
     entry = _old.get(id(code))
-    if entry is None or not lookup.same_file(entry[1], change.path):
+    if entry is None or not lookup.same_file(entry.path, change.path):
         return None
-    return next((outcome for outcome in change.outcomes if outcome.edit["definition"] == entry[2]), None)
+    return next((outcome for outcome in change.outcomes if outcome.edit["definition"] == entry.definition), None)
 
 
 def is_edited(code: CodeType, transaction: "Prepared") -> bool:
@@ -128,14 +153,14 @@ def are_inside(codes: Collection[CodeType]) -> bool:
 def still_running(heap: bool = True) -> list[dict[str, Any]]:
     """Every call inside old code, with where it is."""
     found: list[dict[str, Any]] = []
-    for call in calls.running(old_codes(), heap, sys.maxsize):
+    codes = [code for entry in list(_old.values()) if (code := entry.code()) is not None]
+    for call in calls.running(codes, heap, sys.maxsize):
         entry = _old.get(id(call.code))
-        if entry is not None:
-            _, path, definition, version = entry
+        if entry is not None and _is_old(call):
             thread = "" if call.suspended else "thread "
             known = _reasons.get(id(call.code), {})
             reason, is_planned = known.get(None if call.suspended else call.frame, (None, False))
-            about = {"path": path, "definition": definition, "version": version, "line": call.line}
+            about = {"path": entry.path, "definition": entry.definition, "version": entry.version, "line": call.line}
             about |= {"reason": reason, "is_planned": is_planned}
             found.extend({**about, "place": f"{thread}{place}"} for place in call.places)
     return found

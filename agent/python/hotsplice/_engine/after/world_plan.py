@@ -218,6 +218,9 @@ def _follow_reached(world: World, codes: list[tuple[CodeType, set[int] | None]],
 
 def _executing(change: "FileChange", call: Call) -> Any:
     """The outcome of the edited statement of a module that is being executed."""
+    if (known := running.statement(call)) is not None:
+        # Its code has the lines of an earlier text.
+        return next((outcome for outcome in change.outcomes if outcome.edit["definition"] == known[0]), None)
     for outcome in change.outcomes:
         edit = outcome.edit
         own = edit["change"] == "changed" and edit["what"] in ("statement", "block") and not edit["scope"]

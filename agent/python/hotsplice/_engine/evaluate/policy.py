@@ -52,7 +52,7 @@ class Decision(Enum):
 
 
 def decide(
-    live: Any, former: Any, new: Any, one_type: bool, changed_by_functions: bool = False, loosely: bool = False
+    live: Any, former: Any, new: Any, one_type: bool, changed_by_others: bool = False, loosely: bool = False
 ) -> Decision:
     """For a name that was evaluated again: ``former`` is what the live text gives it, ``new`` what the new one gives.
 
@@ -66,7 +66,7 @@ def decide(
             return Decision.KEEP
         if held not in (Sort.THING, Sort.ACTING) and not equal(former, live, loosely):
             return Decision.PRESERVE
-    elif changed_by_functions:
+    elif changed_by_others:
         return Decision.PRESERVE
     if held in (Sort.THING, Sort.ACTING):
         return Decision.PRESERVE

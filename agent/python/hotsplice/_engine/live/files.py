@@ -61,6 +61,11 @@ class LiveFile:
             self._lines = self.text.replace("\r\n", "\n").split("\n")
         return "\n".join(self._lines[first - 1 : last])
 
+    def version_of(self, definition: str) -> int:
+        """How often a definition was patched."""
+        known = self.patched.get(definition)
+        return known["version"] if known is not None else 0
+
     def replace_text(self, text: str, label: str, definitions: list[str], transaction: int) -> None:
         if text == self.text:
             # Only values were computed again: there is nothing to go back to.

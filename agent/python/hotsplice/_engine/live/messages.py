@@ -74,6 +74,7 @@ class Edit(_Stated, total=False):
     fresh: list[str]
     renamed_from: str | None
     several: list[str]
+    made_by_others: dict[str, bool]
     former: list[tuple[int, int]]
     stops: list[tuple[int, int]]
     updates: list[str]

@@ -232,7 +232,9 @@ def _decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[st
         merger.evaluated.setdefault(scope, set()).discard(name)
         if decision is Decision.PRESERVE:
             merger.preserved.add((scope, name))
-            report_preserved(outcome, [name], sort(live))
+            # Of a name that only others make something else, they are told.
+            if not edit.get("made_by_others", {}).get(name) or not _is_as_it_was(merger, edit):
+                report_preserved(outcome, [name], sort(live))
     else:
         merger.evaluated.setdefault(scope, set()).add(name)
     merger.decisions[(scope, stored)] = decision
@@ -265,8 +267,10 @@ def _decision(
     text = text or merger.former(edit)
     given = text.value(name, live)
     is_untold = given is UNKNOWN or given is MISSING
-    by_functions = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
-    decision = decide(live, given, new, have_one_type(merger, live, new), by_functions, text.is_made)
+    by_others = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
+    # A loop that counts may still be executed.
+    by_others = by_others or (name in edit.get("made_by_others", ()) and not merger.options.get("run_statements"))
+    decision = decide(live, given, new, have_one_type(merger, live, new), by_others, text.is_made)
     is_last = name not in merger.later.get(id(outcome), ())
     if decision is Decision.KEEP and not is_last:
         return Decision.IN_PLACE
@@ -300,6 +304,11 @@ def _is_worded_alike(merger: "Merger", edit: "Edit", name: str) -> bool:
     if edit["change"] not in ("added", "changed") or edit.get("changed_reads"):
         return False
     return bool(merger.former(edit).says(join(edit["run"]), name, merger.shadow.globals))
+
+
+def _is_as_it_was(merger: "Merger", edit: "Edit") -> bool:
+    lines = merger.change.text.replace("\r\n", "\n").split("\n")[edit["line"] - 1 : edit["end_line"]]
+    return "\n".join(lines) == _former_text(merger, edit)
 
 
 def _imports(edit: "Edit") -> bool:

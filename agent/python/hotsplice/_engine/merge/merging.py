@@ -109,9 +109,8 @@ class Merger:
         self.held_then: dict[int, tuple[EditOutcome, str, Any, Any]] = {}
         # id of an outcome → names that later ones bind or update, too
         self.later: dict[int, set[str]] = {}
-        self.assigned: dict[
-            str, bool
-        ] = {}  # Whether statements give functions an attribute, of those that were asked for.
+        # Whether statements give functions an attribute, of those that were asked for.
+        self.assigned: dict[str, bool] = {}
         # Names to which an assignment gave a class that was there before.
         self.given: set[str] = set()
         self.containers = containers
@@ -420,13 +419,13 @@ class Merger:
         if name in self.moved:
             self._take_in_moved(name)
             return
-        if new is MISSING or new is old:
+        # The program may have given it another value since: a loop counts.
+        is_kept = old is not MISSING and self.decisions.get(((), name)) in (Decision.KEEP, Decision.PRESERVE)
+        if new is MISSING or new is old or is_kept:
             return
-        if old is MISSING:
-            old = self._revived((), name, new)
-            if old is not MISSING:
-                self.plan.set_name(holder, name, old)
-                return
+        if old is MISSING and (old := self._revived((), name, new)) is not MISSING:
+            self.plan.set_name(holder, name, old)
+            return
         if isinstance(new, FunctionType) and self.is_own_function(old, new, edit) and self.is_new(new):
             self.merge_decorated(old, new, edit)
         elif edit["what"] == "function" and edit["change"] != "added" and decorated.can_be_updated(old, new, self):
