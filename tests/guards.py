@@ -6,7 +6,7 @@ that do in plain Python what the answer says; a difference ends the run, as does
 
 import asyncio, contextlib, functools, gc, itertools, operator, random, sys, threading
 import hotsplice
-from hotsplice import _guarding, _holds
+from hotsplice import _answers, _guarding, _holds
 
 log = []
 KINDS = """
@@ -452,20 +452,20 @@ class Guarded:
         self.held.append(function.__qualname__)
         answer = self.situation.answer
         if answer == "raise":
-            _holds.decide_to_raise(error)
+            _answers.decide_to_raise(error)
             return None
         if answer == "value":
-            return _holds.Answer(True, self.situation.value)
+            return _answers.Answer(True, self.situation.value)
         self.left -= 1
         if not self.left:
             mend(self.names["divide"], self.situation)
             _guarding._patched(None)
         if answer == "retry" or frame is None or function.__name__ != "divide":
-            return _holds.Answer(False)
+            return _answers.Answer(False)
         step = frame
         while step.f_code not in self.callers:
             step = step.f_back
-        return _holds.Answer(False, None, step)
+        return _answers.Answer(False, None, step)
 
     async def ask_in_loop(self, function, error):
         return self.ask(function, error)

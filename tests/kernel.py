@@ -38,7 +38,10 @@ def run(client, code, cell):
             output.append(got["content"]["ename"])
         elif got["content"].get("execution_state") == "idle":
             break
-    client.get_shell_msg(timeout=60)
+    # The answer to this request, and no earlier one: from version 7 on a kernel may leave a request unread for good
+    # that comes while it answers another one, whether Hotsplice is there or not.
+    while client.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+        pass
     return "".join(output).strip()
 
 

@@ -189,6 +189,13 @@ with hotsplice.overlay("late", patches, wait=True) as made:
     wait_for(lambda: late.price(1) == (1, None, "!"))
 assert late.price(1) == 1
 
+# One that is imported before anybody has looked for it again.
+for number in range(8):
+    write(f"soon{number}.py", "def price(amount):\n    return amount\n")
+    with hotsplice.overlay(f"soon{number}", patches, wait=True):
+        soon = __import__(f"soon{number}")
+        wait_for(lambda soon=soon: soon.price(1) == (1, None, "!"))
+
 write("empty.py", "VALUE = 1\n")
 write("broken.py", "def price(:\n")
 assert refusal(lambda: hotsplice.overlay("absent_module", patches)) == "HS0660"
@@ -197,6 +204,7 @@ assert refusal(lambda: hotsplice.overlay(late, patches, names={"price": "absent"
 assert refusal(lambda: hotsplice.overlay(late, patches, names={"absent": "price"})) == "HS0660"
 assert refusal(lambda: hotsplice.overlay(late, "missing.py")) == "HS0011"
 assert refusal(lambda: hotsplice.overlay(time, patches)) == "HS0010"
+assert refusal(lambda: hotsplice.overlay(3, patches)) == "HS0660"
 try:
     hotsplice.overlay(late, "broken.py")
 except SyntaxError:

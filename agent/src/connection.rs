@@ -121,8 +121,9 @@ pub fn greet(
     };
     if hello.protocol != PROTOCOL {
         let message = format!(
-            "the agent in process {} speaks protocol {PROTOCOL} (hotsplice {}), {} speaks {}: start the process again \
-             with the same version of Hotsplice",
+            "process {} was started with another build of Hotsplice ({}, messages {PROTOCOL:08x}) than {} is \
+             (messages {:08x}), and the two don't understand each other; nothing was changed: start the process again, with the \
+             package that belongs to this program",
             entry.pid, entry.version, hello.client, hello.protocol
         );
         return connection.fail(Some(request.id), codes::PROTOCOL_MISMATCH, message);

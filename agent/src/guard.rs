@@ -6,21 +6,21 @@
 //! and all who hold it stay as they are, so that patches reach it as ever. Functions that are made later are guarded when they are made,
 //! by a function watcher. All of it comes with CPython 3.12.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyo3::exceptions::{PyException, PyRuntimeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::cpython::{self, functions, layout, symbol};
 use crate::frames::Vectorcall;
 use crate::patterns::{self, fits};
 use crate::rebinding::Stores;
+use crate::repeating::{self, DEEPEST, Way, taken};
 use crate::{finalizing, frames, heap, raising};
 
 type SetVectorcall = unsafe extern "C" fn(*mut ffi::PyObject, Vectorcall);
@@ -32,11 +32,6 @@ type AddWatcher = unsafe extern "C" fn(Watcher) -> c_int;
 const CREATED: c_int = 0;
 /// `CO_GENERATOR`, `CO_COROUTINE`, `CO_ITERABLE_COROUTINE`, `CO_ASYNC_GENERATOR`.
 const SUSPENDS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
-/// How many guarded calls may lie within each other, as each takes of the thread's own stack, which the interpreter's do not: a function
-/// that is called deeper is not guarded in what it calls. So a recursion is as deep as ever.
-const DEEPEST: usize = 50;
-/// The bit of `nargsf` that is no count (`PY_VECTORCALL_ARGUMENTS_OFFSET`).
-const OFFSET: usize = 1 << (usize::BITS - 1);
 
 struct Api {
     set: SetVectorcall,
@@ -70,16 +65,18 @@ impl Api {
     }
 }
 
+/// # Safety
+/// It is a live function.
+unsafe fn call_through(function: *mut ffi::PyObject, wanted: Vectorcall) {
+    if let Some(api) = API.get() {
+        // SAFETY: by the caller's word.
+        unsafe { api.call_through(function, wanted) };
+    }
+}
+
 static API: OnceLock<Api> = OnceLock::new();
 /// Whether functions are guarded by their code where that can be: exceptions are seen where they are raised.
 static BY_CODE: AtomicBool = AtomicBool::new(false);
-
-thread_local! {
-    /// How many calls this thread makes for another time.
-    static REPEATED: Cell<usize> = const { Cell::new(0) };
-    /// How many calls that go through us this thread is in.
-    static ENTERED: Cell<usize> = const { Cell::new(0) };
-}
 
 /// Finds what is needed; `failed` and `suspending` are called as [`Api`] says, `opcodes` is `opcode.opmap`. Raises where this interpreter
 /// lacks something.
@@ -187,7 +184,7 @@ pub fn guarded_patterns() -> Vec<String> {
 /// Whether this thread makes a guarded call for another time.
 #[pyfunction]
 pub fn is_repeating(py: Python<'_>) -> bool {
-    REPEATED.get() > 0 || frames::again::is_in_one(py)
+    repeating::is_repeating() || frames::again::is_in_one(py)
 }
 
 /// Calls a guarded function as if it were not.
@@ -285,40 +282,9 @@ unsafe extern "C-unwind" fn guarded_call(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     let Some(api) = API.get() else { return std::ptr::null_mut() };
+    let way = Way { plain: api.plain, own: guarded_call, set: call_through, deepest: DEEPEST, failed: &api.failed };
     // SAFETY: the arguments are those that we were called with.
-    let result = unsafe { entered(api, function, arguments, count, names) };
-    if !result.is_null() {
-        return result;
-    }
-    // SAFETY: as above; an exception is set.
-    unsafe { failed(api, function, arguments, count, names) }
-}
-
-/// Calls a guarded function.
-///
-/// # Safety
-/// The arguments are those of a `vectorcall`.
-unsafe fn entered(
-    api: &Api,
-    function: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    let depth = ENTERED.get() + 1;
-    ENTERED.set(depth);
-    if depth > DEEPEST {
-        // SAFETY: who calls the function keeps it until the call has returned.
-        unsafe { api.call_through(function, api.plain) };
-    }
-    // SAFETY: as the caller says.
-    let result = unsafe { (api.plain)(function, arguments, count, names) };
-    ENTERED.set(depth - 1);
-    if depth > DEEPEST {
-        // SAFETY: as above.
-        unsafe { api.call_through(function, guarded_call) };
-    }
-    result
+    unsafe { repeating::called(&way, function, arguments, count, names) }
 }
 
 /// What a guarded generator function, or one that makes a coroutine, is called through.
@@ -343,82 +309,4 @@ unsafe extern "C-unwind" fn guarded_suspending(
             std::ptr::null_mut()
         }
     }
-}
-
-/// Asks what to do about a call that failed until it has not, or is to raise.
-#[cold]
-unsafe fn failed(
-    api: &Api,
-    function: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: a function is called with the GIL held.
-    let py = unsafe { Python::assume_attached() };
-    loop {
-        let error = match PyErr::take(py) {
-            Some(error) if error.is_instance_of::<PyException>(py) => error,
-            other => {
-                if let Some(error) = other {
-                    error.restore(py);
-                }
-                return std::ptr::null_mut();
-            }
-        };
-        // SAFETY: the arguments are borrowed from the caller until we return.
-        let answer =
-            unsafe { taken(py, function, arguments, count, names) }.and_then(|(function, arguments, named)| {
-                finalizing::call(api.failed.bind(py), &(function, arguments, named, error.value(py)).into_pyobject(py)?)
-            });
-        match answer {
-            Ok(answer) if answer.is_none() => error.restore(py),
-            Ok(answer) if answer.is_instance_of::<PyBool>() => {
-                drop((error, answer));
-                REPEATED.set(REPEATED.get() + 1);
-                // SAFETY: as above.
-                let result = unsafe { entered(api, function, arguments, count, names) };
-                REPEATED.set(REPEATED.get() - 1);
-                if result.is_null() {
-                    continue;
-                }
-                return result;
-            }
-            Ok(answer) => match answer.get_item(0) {
-                Ok(value) => return value.into_ptr(),
-                Err(error) => error.restore(py),
-            },
-            // Ctrl-C at the question.
-            Err(error) => error.restore(py),
-        }
-        return std::ptr::null_mut();
-    }
-}
-
-type Taken<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>, Bound<'py, PyDict>);
-
-/// The arguments of a call, as Python passes them on.
-///
-/// # Safety
-/// They are those of a `vectorcall` that has not returned.
-unsafe fn taken<'py>(
-    py: Python<'py>,
-    function: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
-) -> PyResult<Taken<'py>> {
-    let count = count & !OFFSET;
-    // SAFETY: there are `count` positional arguments, and one more for each name.
-    let argument = |index: usize| unsafe { Bound::from_borrowed_ptr(py, *arguments.add(index)) };
-    let named = PyDict::new(py);
-    // SAFETY: the names are null, or a tuple of the caller's.
-    if let Some(names) = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) } {
-        for (index, name) in names.cast::<PyTuple>()?.iter().enumerate() {
-            named.set_item(name, argument(count + index))?;
-        }
-    }
-    // SAFETY: the function is the one that is called.
-    let function = unsafe { Bound::from_borrowed_ptr(py, function) };
-    Ok((function, PyTuple::new(py, (0..count).map(argument))?, named))
 }

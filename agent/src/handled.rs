@@ -6,10 +6,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::frames::{self, Caller};
+use crate::frames::{self, Caller, Callers};
 
 /// How far up an `except` may stand for it to be remembered, and how many are.
 const HIGHEST: usize = 8;
@@ -36,8 +35,8 @@ impl Hasher for Mixed {
 }
 
 pub type Addresses = HashSet<usize, BuildHasherDefault<Mixed>>;
-/// Code, offset, class of the exception.
-pub type Place = (usize, usize, usize);
+/// What is raised: the instruction, of which there is one in all code, and the class of the exception.
+pub type Place = (usize, usize);
 /// How far up it is handled, and a digest of the calls between.
 type Ways = HashMap<Place, Vec<(usize, u64)>, BuildHasherDefault<Mixed>>;
 
@@ -45,20 +44,28 @@ type Ways = HashMap<Place, Vec<(usize, u64)>, BuildHasherDefault<Mixed>>;
 static WAYS: Mutex<Option<Ways>> = Mutex::new(None);
 
 /// What is handled where it is raised, of which there is most: at a number made from the place, the last one found out.
-static HERE: [[AtomicUsize; 3]; 256] = [const { [const { AtomicUsize::new(0) }; 3] }; 256];
+static HERE: [[AtomicUsize; 2]; 256] = [const { [const { AtomicUsize::new(0) }; 2] }; 256];
 
 /// The same for what is handled further up: at a number made from the place and from where the caller is.
 static ABOVE: [Above; 512] = [const { Above::new() }; 512];
 
 struct Above {
-    place: [AtomicUsize; 3],
+    place: [AtomicUsize; 2],
+    /// Where the caller is.
+    caller: AtomicUsize,
     depth: AtomicUsize,
+    /// Of the calls above the caller.
     digest: AtomicU64,
 }
 
 impl Above {
     const fn new() -> Self {
-        Self { place: [const { AtomicUsize::new(0) }; 3], depth: AtomicUsize::new(0), digest: AtomicU64::new(0) }
+        Self {
+            place: [const { AtomicUsize::new(0) }; 2],
+            caller: AtomicUsize::new(0),
+            depth: AtomicUsize::new(0),
+            digest: AtomicU64::new(0),
+        }
     }
 }
 
@@ -66,6 +73,7 @@ impl Above {
 /// one. One for all threads: what another thread has put in its place is looked up again, at no harm.
 static PASSING: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
 
+#[inline]
 fn pass(error: usize, calls: usize, next: usize) {
     PASSING.iter().zip([error, calls, next]).for_each(|(part, value)| part.store(value, Ordering::Relaxed));
 }
@@ -74,28 +82,31 @@ fn ways() -> MutexGuard<'static, Option<Ways>> {
     WAYS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether this exception, in the running frame, is handled by the program: as the last time, when it was raised in the same way.
-pub fn is_handled(py: Python<'_>, frame: *mut ffi::PyObject, place: Place, error: usize) -> bool {
+/// Whether this exception, in the first of these frames, is handled by the program: as the last time, when it was raised in the same way.
+#[inline]
+pub fn is_handled(mut calls: Callers, kind: usize, error: usize) -> bool {
+    let Some(own) = calls.next() else { return false };
     let [passing, left, expected] = PASSING.each_ref().map(|part| part.load(Ordering::Relaxed));
-    if passing != error && is_here(place) {
+    if passing == error && left > 0 && expected == own.address {
+        if left > 1 {
+            let Some(caller) = calls.next() else { return false };
+            pass(error, left - 1, caller.address);
+        } else {
+            pass(0, 0, 0);
+        }
         return true;
     }
-    let mut calls = frames::callers_of(py, frame);
-    let (Some(own), Some(caller)) = (calls.next(), calls.next()) else { return is_here(place) };
-    if passing == error {
-        if left > 0 && expected == own.address {
-            pass(if left > 1 { error } else { 0 }, left - 1, caller.address);
-            return true;
-        }
-        if is_here(place) {
-            return true;
-        }
+    let place = (own.instruction, kind);
+    if is(here(place), place) {
+        return true;
     }
+    let Some(caller) = calls.next() else { return false };
     let above = above(place, caller.instruction);
     let depth = above.depth.load(Ordering::Relaxed);
     let is_known = depth > 0
         && is(&above.place, place)
-        && above.digest.load(Ordering::Relaxed) == digest(caller, calls.take(depth - 1));
+        && above.caller.load(Ordering::Relaxed) == caller.instruction
+        && (depth == 1 || above.digest.load(Ordering::Relaxed) == digest(calls.take(depth - 1)));
     if is_known {
         pass(error, depth, caller.address);
     }
@@ -103,88 +114,82 @@ pub fn is_handled(py: Python<'_>, frame: *mut ffi::PyObject, place: Place, error
 }
 
 /// The same for what was pushed out of the quick table.
-pub fn was_handled(py: Python<'_>, frame: *mut ffi::PyObject, place: Place, error: usize) -> bool {
-    let mut calls = frames::callers_of(py, frame).skip(1);
-    let Some(caller) = calls.next() else { return false };
-    let calls: Vec<Caller> = calls.take(HIGHEST).collect();
+pub fn was_handled(mut calls: Callers, kind: usize, error: usize) -> bool {
+    let (Some(own), Some(caller)) = (calls.next(), calls.next()) else { return false };
+    let place = (own.instruction, kind);
     let ways = ways();
     let known = ways.as_ref().and_then(|ways| ways.get(&place)).map_or(&[][..], Vec::as_slice);
-    let is_it = |depth: usize, known: u64| digest(caller, calls.iter().copied().take(depth - 1)) == known;
-    let Some((depth, digest)) = known.iter().find(|(depth, digest)| is_it(*depth, *digest)) else {
-        return false;
-    };
-    keep(place, caller.instruction, *depth, *digest);
+    let found = known.iter().find(|(depth, known)| whole(caller, digest(calls.take(depth - 1))) == *known);
+    let Some((depth, _)) = found else { return false };
+    keep(place, caller.instruction, *depth, digest(calls.take(depth - 1)));
     pass(error, *depth, caller.address);
     true
 }
 
-fn mixed((code, offset, kind): Place) -> Mixed {
+#[inline]
+fn mixed((instruction, kind): Place) -> Mixed {
     let mut mixed = Mixed::default();
-    mixed.write_usize(code ^ kind.rotate_left(24) ^ offset.rotate_left(48));
+    mixed.write_usize(instruction ^ kind.rotate_left(24));
     mixed
 }
 
-fn here(place: Place) -> &'static [AtomicUsize; 3] {
-    &HERE[(mixed(place).finish() >> 40) as usize & 255]
+#[inline]
+fn here(place: Place) -> &'static [AtomicUsize; 2] {
+    &HERE[(mixed(place).0 >> 56) as usize]
 }
 
-fn above(place: Place, caller: usize) -> &'static Above {
-    let mut mixed = mixed(place);
-    mixed.write_usize(caller);
-    &ABOVE[(mixed.finish() >> 40) as usize & 511]
+#[inline]
+fn above((instruction, kind): Place, caller: usize) -> &'static Above {
+    &ABOVE[(mixed((instruction ^ caller.rotate_left(48), kind)).0 >> 55) as usize]
 }
 
-fn is(known: &[AtomicUsize; 3], (code, offset, kind): Place) -> bool {
-    known.each_ref().map(|part| part.load(Ordering::Relaxed)) == [code, offset, kind]
-}
-
-fn is_here(place: Place) -> bool {
-    is(here(place), place)
+#[inline]
+fn is(known: &[AtomicUsize; 2], (instruction, kind): Place) -> bool {
+    known.each_ref().map(|part| part.load(Ordering::Relaxed)) == [instruction, kind]
 }
 
 fn keep(place: Place, caller: usize, depth: usize, digest: u64) {
     let above = above(place, caller);
-    for (part, value) in above.place.iter().zip([place.0, place.1, place.2]) {
+    for (part, value) in above.place.iter().chain([&above.caller]).zip([place.0, place.1, caller]) {
         part.store(value, Ordering::Relaxed);
     }
     above.depth.store(depth, Ordering::Relaxed);
     above.digest.store(digest, Ordering::Relaxed);
 }
 
-/// The calls between the one that raises and the one that handles: its caller and those further up.
-fn digest(caller: Caller, above: impl Iterator<Item = Caller>) -> u64 {
+/// Where calls are that lie above each other.
+fn digest(calls: impl Iterator<Item = Caller>) -> u64 {
     let mut digest = Mixed::default();
-    for call in std::iter::once(caller).chain(above) {
-        digest.write_usize(call.code);
-        digest.write_usize(call.instruction);
-    }
+    calls.for_each(|call| digest.write_usize(call.instruction));
     digest.finish()
 }
 
-/// An exception of this class that is raised at this place of this frame is handled so many calls further up.
+/// The calls between the one that raises and the one that handles: its caller, and a digest of those above.
+fn whole(caller: Caller, above: u64) -> u64 {
+    let mut digest = Mixed::default();
+    digest.write_usize(caller.instruction);
+    digest.write_u64(above);
+    digest.finish()
+}
+
+/// An exception of this class that is raised where this frame is now is handled so many calls further up.
 #[pyfunction]
-pub fn remember_handled(
-    frame: &Bound<'_, PyAny>,
-    offset: usize,
-    kind: &Bound<'_, PyAny>,
-    depth: usize,
-) -> PyResult<()> {
-    let py = frame.py();
-    let calls = frames::callers_of(py, frame.as_ptr()).take(depth + 1).count();
+pub fn remember_handled(frame: &Bound<'_, PyAny>, kind: &Bound<'_, PyAny>, depth: usize) {
+    let mut calls = frames::callers_of(frame.py(), frame.as_ptr());
     // Of an interpreter whose frames can't be read nothing is remembered.
-    if depth > HIGHEST || calls <= depth {
-        return Ok(());
+    if depth > HIGHEST || calls.take(depth + 1).count() <= depth {
+        return;
     }
-    let place = (frame.getattr("f_code")?.as_ptr() as usize, offset, kind.as_ptr() as usize);
+    let Some(own) = calls.next() else { return };
+    let place = (own.instruction, kind.as_ptr() as usize);
     if depth == 0 {
-        for (part, value) in here(place).iter().zip([place.0, place.1, place.2]) {
+        for (part, value) in here(place).iter().zip([place.0, place.1]) {
             part.store(value, Ordering::Relaxed);
         }
-        return Ok(());
+        return;
     }
-    let mut callers = frames::callers_of(py, frame.as_ptr()).skip(1);
-    let Some(caller) = callers.next() else { return Ok(()) };
-    let digest = digest(caller, callers.take(depth - 1));
+    let Some(caller) = calls.next() else { return };
+    let digest = digest(calls.take(depth - 1));
     keep(place, caller.instruction, depth, digest);
     let mut ways = ways();
     let ways = ways.get_or_insert_default();
@@ -193,8 +198,7 @@ pub fn remember_handled(
     }
     let known = ways.entry(place).or_default();
     known.truncate(HIGHEST);
-    known.push((depth, digest));
-    Ok(())
+    known.push((depth, whole(caller, digest)));
 }
 
 /// Code, or a class, is gone, or means something else.

@@ -4,13 +4,12 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::handled::{self, Addresses};
-use crate::{connection, finalizing, frames};
+use crate::{builtin, connection, finalizing, frames};
 
 /// Code of guarded functions; an address may have come to be another code's since.
 static GUARDED: Mutex<Option<Addresses>> = Mutex::new(None);
@@ -34,20 +33,7 @@ pub fn prepare_raising(
     disable: Py<PyAny>,
 ) -> PyResult<(Bound<'_, PyAny>, Bound<'_, PyAny>)> {
     let _ = (RAISED.set(raised), DISABLE.set(disable));
-    let made = |name: &'static std::ffi::CStr, function: ffi::PyCFunctionFast| {
-        let definition = Box::leak(Box::new(ffi::PyMethodDef {
-            ml_name: name.as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFast: function },
-            ml_flags: ffi::METH_FASTCALL,
-            ml_doc: std::ptr::null(),
-        }));
-        // SAFETY: the definition is never freed, and says how the function is to be called.
-        unsafe {
-            let function = ffi::PyCFunction_NewEx(definition, std::ptr::null_mut(), std::ptr::null_mut());
-            Bound::from_owned_ptr_or_err(py, function)
-        }
-    };
-    Ok((made(c"raised", raised_anywhere)?, made(c"reraised", raised_again)?))
+    Ok((builtin::made(py, c"raised", raised_anywhere)?, builtin::made(py, c"reraised", raised_again)?))
 }
 
 #[pyfunction]
@@ -77,14 +63,30 @@ pub fn is_known(code: usize) -> bool {
     lock(&GUARDED).as_ref().is_some_and(|known| known.contains(&code))
 }
 
-/// Called by CPython when an exception was raised in a frame, or has come to it.
+/// Called by CPython when an exception was raised in a frame, or has come to it. Nearly all are none of ours: nothing is made of them.
 unsafe extern "C" fn raised_anywhere(
     _module: *mut ffi::PyObject,
     arguments: *mut *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
-    // SAFETY: it is a callback of `sys.monitoring`.
-    unsafe { called(arguments, count, concerns) }
+    if count != 3 {
+        return nothing();
+    }
+    // SAFETY: it is a callback of `sys.monitoring`, with the GIL held; there are three arguments, borrowed from the caller.
+    let (py, code, error) = unsafe { (Python::assume_attached(), *arguments, *arguments.add(2)) };
+    if UNDER_WAY.load(Ordering::Acquire) == 0 {
+        if !MAY_BE_WATCHED.load(Ordering::Acquire) && !connection::holds_are_watched() {
+            return nothing();
+        }
+        let calls = frames::callers_at_raise(py, error, code);
+        // SAFETY: a live exception.
+        let kind = unsafe { ffi::Py_TYPE(error) } as usize;
+        if handled::is_handled(calls, kind, error as usize) || !concerns(calls, kind, error as usize) {
+            return nothing();
+        }
+    }
+    // SAFETY: as above.
+    unsafe { ask(py, arguments, count) }
 }
 
 /// Called by CPython when an exception is raised again: at the end of a `finally`, or by `except` clauses that are others'.
@@ -93,64 +95,48 @@ unsafe extern "C" fn raised_again(
     arguments: *mut *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
-    // SAFETY: it is a callback of `sys.monitoring`.
-    unsafe { called(arguments, count, |_, _| UNDER_WAY.load(Ordering::Acquire) > 0) }
+    if UNDER_WAY.load(Ordering::Acquire) == 0 {
+        return nothing();
+    }
+    // SAFETY: as above.
+    unsafe { ask(Python::assume_attached(), arguments, count) }
 }
 
-/// Has Python decide about an exception that concerns a guarded call. All the others come through here as well: nothing is made of them.
+/// `None`, of which no references are counted where there is `sys.monitoring` (PEP 683).
+#[inline]
+fn nothing() -> *mut ffi::PyObject {
+    // SAFETY: it lives as long as the process.
+    unsafe { ffi::Py_None() }
+}
+
+#[cold]
+fn concerns(calls: frames::Callers, kind: usize, error: usize) -> bool {
+    !handled::was_handled(calls, kind, error) && is_below_guarded(calls)
+}
+
+fn is_below_guarded(mut calls: frames::Callers) -> bool {
+    let guarded = lock(&GUARDED);
+    let Some(known) = guarded.as_ref() else { return false };
+    calls.any(|caller| known.contains(&caller.code))
+}
+
+/// Has Python decide about an exception that concerns a guarded call.
 ///
 /// # Safety
 /// The arguments are those of a fast call, whose caller holds the GIL.
-unsafe fn called(
-    arguments: *mut *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    concerns: impl Fn(Python<'_>, [*mut ffi::PyObject; 3]) -> bool,
-) -> *mut ffi::PyObject {
-    // SAFETY: by the caller's word.
-    let py = unsafe { Python::assume_attached() };
-    if count != 3 {
-        PyTypeError::new_err("a code object, an offset and an exception are expected").restore(py);
-        return std::ptr::null_mut();
+#[cold]
+unsafe fn ask(py: Python<'_>, arguments: *mut *mut ffi::PyObject, count: ffi::Py_ssize_t) -> *mut ffi::PyObject {
+    let Some(raised) = RAISED.get() else { return nothing() };
+    // SAFETY: by the caller's word; they are live, borrowed from who calls us.
+    let given = (0..count.unsigned_abs()).map(|index| unsafe { Bound::from_borrowed_ptr(py, *arguments.add(index)) });
+    let asked = PyTuple::new(py, given.collect::<Vec<_>>()).and_then(|given| finalizing::call(raised.bind(py), &given));
+    match asked {
+        Ok(_) => nothing(),
+        Err(error) => {
+            error.restore(py);
+            std::ptr::null_mut()
+        }
     }
-    // SAFETY: there are three of them, borrowed from the caller.
-    let given = unsafe { [*arguments, *arguments.add(1), *arguments.add(2)] };
-    if concerns(py, given)
-        && let Err(error) = ask(py, given)
-    {
-        error.restore(py);
-        return std::ptr::null_mut();
-    }
-    py.None().into_ptr()
-}
-
-fn concerns(py: Python<'_>, [code, offset, error]: [*mut ffi::PyObject; 3]) -> bool {
-    if UNDER_WAY.load(Ordering::Acquire) > 0 {
-        return true;
-    }
-    if !MAY_BE_WATCHED.load(Ordering::Acquire) && !connection::holds_are_watched() {
-        return false;
-    }
-    // SAFETY: the GIL is held, and the interpreter passes an integer and a live exception.
-    let (offset, kind) = unsafe { (ffi::PyLong_AsSize_t(offset), ffi::Py_TYPE(error)) };
-    // SAFETY: the GIL is held; the result is borrowed from the running frame.
-    let frame = unsafe { ffi::PyEval_GetFrame() }.cast::<ffi::PyObject>();
-    let place = (code as usize, offset, kind as usize);
-    !handled::is_handled(py, frame, place, error as usize)
-        && !handled::was_handled(py, frame, place, error as usize)
-        && is_below_guarded(py, frame)
-}
-
-fn is_below_guarded(py: Python<'_>, frame: *mut ffi::PyObject) -> bool {
-    let guarded = lock(&GUARDED);
-    let Some(known) = guarded.as_ref() else { return false };
-    frames::callers_of(py, frame).any(|caller| known.contains(&caller.code))
-}
-
-fn ask(py: Python<'_>, given: [*mut ffi::PyObject; 3]) -> PyResult<()> {
-    let Some(raised) = RAISED.get() else { return Ok(()) };
-    // SAFETY: they are live, borrowed from who calls us.
-    let given = given.map(|given| unsafe { Bound::from_borrowed_ptr(py, given) });
-    finalizing::call(raised.bind(py), &PyTuple::new(py, given)?).map(drop)
 }
 
 /// Called by `sys.monitoring` when a call begins of code through which one was sent to its beginning.

@@ -12,6 +12,7 @@
 //! | [`packages`] | packages that a test's process imports |
 //! | [`script`] | a script that loads the agent into its own process |
 //! | [`terminal`] | a person at a terminal |
+//! | [`holding`] | calls that are held |
 //! | [`debugger`] | a debugger's front end |
 //! | [`what_works`] | the page made of the cases |
 //! | [`wire`] | a bare connection to an agent |
@@ -22,6 +23,7 @@ pub mod debugger;
 pub mod driver;
 pub mod failing;
 pub mod generate;
+pub mod holding;
 pub mod lsp;
 pub mod packages;
 pub mod program;

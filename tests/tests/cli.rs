@@ -158,3 +158,26 @@ fn several_processes_are_patched_all_or_none() {
     workspace.call(&["patch", "twice.py", "--each"]).expect(1);
     assert_eq!((ask(&mut good, ""), ask(&mut odd, "")), ("2".to_owned(), "1".to_owned()));
 }
+
+#[test]
+fn what_is_said_is_true_of_files_that_are_gone_or_not_loaded_and_of_undo() {
+    let workspace = Workspace::new();
+    workspace.write("rates.py", "def rate():\n    return 1\n");
+    let script = workspace.write("app.py", &format!("import rates\n{PROGRAM}"));
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    workspace.write("app.py", &format!("import rates\n{}", PROGRAM.replace("hello", "welcome")));
+    assert!(workspace.call(&["patch"]).expect(0).text().contains("1 edit live"));
+    let undone = workspace.call(&["undo"]).expect(0);
+    assert!(undone.text().contains("1 edit undone") && !undone.text().contains("live"), "{}", undone.text());
+    // What differs nowhere and what nobody has loaded are two things.
+    assert_eq!(workspace.call(&["diff", "rates.py"]).expect(0).text(), "");
+    for unknown in ["other.py", "."] {
+        assert!(workspace.call(&["diff", unknown]).expect(2).errors().contains("HS0005"));
+    }
+    workspace.call(&["patch"]).expect(0);
+    std::fs::remove_file(workspace.path().join("rates.py")).expect("removed");
+    let gone = workspace.call(&["patch"]).expect(0);
+    assert!(gone.text().contains("nothing went live") && gone.text().contains("HS0205"), "{}", gone.text());
+    program.close();
+}

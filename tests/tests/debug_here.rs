@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use hotsplice_tests::debugger::{Debugger, debugpy};
+use hotsplice_tests::holding::{held, holds};
 use hotsplice_tests::lsp::Editor;
-use hotsplice_tests::program::{Program, Workspace, wait_for};
+use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::pythons::{self, Python};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const TRAIN: &str = "\
 import json
@@ -33,14 +34,6 @@ fn start(workspace: &Workspace, python: &Python, text: &str, path: Option<&Path>
     });
     program.wait_line("ready");
     program
-}
-
-fn holds(workspace: &Workspace) -> Vec<Value> {
-    workspace.call(&["holds", "--json"]).json().as_array().cloned().unwrap_or_default()
-}
-
-fn held(workspace: &Workspace) -> Value {
-    wait_for("a call that is held", || holds(workspace).pop())
 }
 
 fn pdb(workspace: &Workspace, arguments: &[&str]) -> Program {

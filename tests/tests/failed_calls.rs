@@ -1,7 +1,7 @@
 //! A call that fails is held at the terminal, mended, and tried again.
 
 use hotsplice_tests::program::Workspace;
-use hotsplice_tests::{pythons, terminal};
+use hotsplice_tests::{pythons, repository, terminal};
 use serde_json::{Value, json};
 
 const PROGRAM: &str = "\
@@ -328,4 +328,74 @@ print(asyncio.run(shop.later()), asyncio.run(all_of()))
     steps.insert(7, json!(["ValueError: sent", null]));
     steps.insert(6, json!(["0 1 2 3 [1] 5 False", null]));
     terminal::play(&workspace, pythons::newest(), &json!(steps), &["app.py"], "").expect(0);
+}
+
+#[test]
+fn a_context_manager_goes_on_behind_its_block() {
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        let text = "\
+import contextlib, hotsplice
+log = []
+@contextlib.contextmanager
+@hotsplice.wrap
+def managed(n):
+    log.append('before')
+    yield n
+    log.append(n / 0)
+with managed(3): log.append('block')
+print('log', log)
+";
+        workspace.write("app.py", text);
+        let steps = json!([
+            ["what comes before its `yield` runs once more", null],
+            ["(hold) ", { "app.py": text.replace("/ 0", "/ 1") }],
+            ["", "r"],
+            ["log ['before', 'block', 'before', 3.0]", null],
+        ]);
+        terminal::play(&workspace, python, &steps, &["app.py"], "").expect(0);
+    }
+}
+
+/// A recursion is as deep as without, and a traceback shows what the program has called (on 3.11 with the decorator's own line).
+#[test]
+fn a_decorated_function_recurs_and_raises_as_before() {
+    let text = "\
+import hotsplice, sys, traceback
+@hotsplice.wrap
+def depth(n): return 0 if n == 0 else 1 + depth(n - 1)
+class Thing:
+    @hotsplice.wrap
+    def fails(self, n, *, by=0): return n / by
+def main(): Thing().fails(0)
+@hotsplice.wrap
+def forever(n): return forever(n + 1)
+def called(function):
+    try: function()
+    except Exception as error:
+        frames = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+        return type(error).__name__, frames
+print(depth(800 if sys.version_info[:2] == (3, 12) else 950))
+print(called(main))
+kind, frames = called(lambda: forever(0))
+print(kind, frames.count('forever') > 700)
+print(Thing.fails.__qualname__, Thing.fails(Thing(), 1, by=2), depth.__wrapped__ is not depth)
+";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let script = workspace.write("app.py", text).display().to_string();
+        let mut command = std::process::Command::new(&python.path);
+        command.env("PYTHONPATH", repository().join("agent/python")).arg(script);
+        let output = command.output().expect("the interpreter starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (depth, own) = match python.minor {
+            11 => (950, "'guarded', "),
+            12 => (800, ""),
+            _ => (950, ""),
+        };
+        let wanted = format!(
+            "{depth}\n('ZeroDivisionError', ['called', 'main', {own}'fails'])\nRecursionError True\nThing.fails 0.5 True\n"
+        );
+        assert_eq!(text, wanted, "{}: {}", python.name(), String::from_utf8_lossy(&output.stderr));
+    }
 }

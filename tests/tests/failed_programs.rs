@@ -6,14 +6,12 @@ use std::process::Command;
 
 use hotsplice_tests::debugger::Debugger;
 use hotsplice_tests::failing::{self, ALL, Failing};
+use hotsplice_tests::holding::{LONG, held};
 use hotsplice_tests::lsp::Editor;
-use hotsplice_tests::program::{Called, Program, Workspace, wait_for};
+use hotsplice_tests::program::{Called, Program, Workspace};
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::repository;
 use serde_json::{Value, json};
-
-/// Long enough that nothing ends by it.
-const LONG: &str = "300";
 
 /// A command of `hotsplice` at a terminal where these steps are played.
 fn terminal(workspace: &Workspace, python: &Python, steps: &[Value], arguments: &[&str]) -> Command {
@@ -66,14 +64,6 @@ fn each_is_mended_under_pdb() {
         steps.push(json!(["(Pdb) ", "q"]));
         at_a_terminal(&workspace, python, &site, &steps, &arguments).expect(0);
     }
-}
-
-/// The one that is held, told by its file.
-fn held(workspace: &Workspace) -> Value {
-    wait_for("a call that is held", || {
-        let holds = workspace.call(&["holds", "--json"]).json();
-        holds.as_array().and_then(|holds| holds.first()).filter(|hold| hold["hold"].is_string()).cloned()
-    })
 }
 
 #[test]

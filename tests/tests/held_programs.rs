@@ -1,13 +1,10 @@
 //! Programs of many kinds that fail where nobody would handle it: held, mended from the command line, and at their end as if nothing
 //! had happened.
 
+use hotsplice_tests::holding::{LONG, able, holds};
 use hotsplice_tests::program::{Program, Workspace, wait_for};
-use hotsplice_tests::pythons::{self, Python};
-use hotsplice_tests::{failing, terminal};
-use serde_json::{Value, json};
-
-/// Long enough that nothing ends by it.
-const LONG: &str = "300";
+use hotsplice_tests::{failing, packages, terminal};
+use serde_json::json;
 
 struct Case {
     /// How it is started, and what of it is guarded.
@@ -92,20 +89,27 @@ const CASES: &[Case] = &[
         "Test.setUpClass",
         "done 1.0",
     ),
+    // What comes before the `yield` runs once more; the block does not.
+    script(
+        "import contextlib\nlog = []\n@contextlib.contextmanager\ndef work(n):\n    log.append('before')\n    yield n\n    \
+         log.append(n / 0)\nwith work(3): log.append('block')\nprint('done', log, flush=True)\n",
+        "work",
+        "done ['before', 'block', 'before', 3.0]",
+    ),
+    script(
+        "import contextlib\nlog = []\n@contextlib.contextmanager\ndef work(n):\n    try: yield n\n    except KeyError as error: \
+         log.append((str(error), n / 0))\nwith work(3): raise KeyError(1)\nprint('done', log, flush=True)\n",
+        "work",
+        "done [('1', 3.0)]",
+    ),
+    script(
+        "import asyncio, contextlib\nlog = []\n@contextlib.asynccontextmanager\nasync def work(n):\n    await asyncio.sleep(0)\n    \
+         log.append('before')\n    yield n\n    log.append(n / 0)\nasync def main():\n    async with work(3): log.append('block')\n\
+         asyncio.run(main())\nprint('done', log, flush=True)\n",
+        "work",
+        "done ['before', 'block', 'before', 3.0]",
+    ),
 ];
-
-/// The oldest Python whose functions can be guarded from outside, and the newest.
-fn able() -> Vec<&'static Python> {
-    let mut able: Vec<_> = pythons::all().iter().filter(|python| python.minor >= 12).collect();
-    if able.len() > 2 {
-        able.drain(1..able.len() - 1);
-    }
-    able
-}
-
-fn holds(workspace: &Workspace) -> Vec<Value> {
-    workspace.call(&["holds", "--json"]).json().as_array().cloned().unwrap_or_default()
-}
 
 #[test]
 fn each_is_held_mended_and_goes_on() {
@@ -127,6 +131,45 @@ fn each_is_held_mended_and_goes_on() {
             assert_eq!(program.wait(), Some(0), "{context}");
         }
     }
+}
+
+/// Its arbiter ends a worker that does not show that it lives.
+#[test]
+fn a_worker_of_gunicorn_shows_that_it_lives_while_it_holds_a_request() {
+    let wanted = ["gunicorn".to_owned()];
+    let able = able();
+    let found = able.iter().find_map(|python| Some((python, packages::site(python, "gunicorn", &wanted)?)));
+    let Some((python, site)) = found else { return println!("gunicorn can't be had: not tested") };
+    let workspace = Workspace::new();
+    let text = "\
+import sys, threading, time
+from gunicorn.config import Config
+from gunicorn.workers.base import Worker
+from gunicorn.workers.workertmp import WorkerTmp
+class Served(Worker):
+    def __init__(self): self.tmp = WorkerTmp(Config())
+    def run(self): return work(3)
+def work(n):
+    return n / 0
+def watch(times):
+    while len(times) < 4:
+        times.add(worker.tmp.last_update())
+        time.sleep(0.01)
+    print('lives', flush=True)
+worker = Served()
+threading.Thread(target=watch, args=(set(),)).start()
+print('done', worker.run(), flush=True)
+";
+    let script = workspace.write("prog.py", text).display().to_string();
+    let mut command = workspace.hotsplice();
+    command.args(["run", "--python"]).arg(&python.path).env("PYTHONPATH", site);
+    command.args(["--guard", "prog.work", "--hold-for", LONG, &script]);
+    let mut program = Program::start(command);
+    program.wait_line("lives");
+    assert_eq!(holds(&workspace).len(), 1);
+    workspace.call(&["return", "n"]).expect(0);
+    program.wait_line("done 3");
+    assert_eq!(program.wait(), Some(0));
 }
 
 /// What a handler raises for its framework to answer, and what the program has a handler for, is no failure.

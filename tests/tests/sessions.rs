@@ -283,15 +283,24 @@ fn a_process_is_attached_to_whatever_it_does() {
 }
 
 fn attach_to(python: &Python, state: &str, body: &str) {
-    let workspace = Workspace::new();
-    let mut program = attaching::start(&workspace, python, body, 2);
-    let attached = workspace.call(&["attach", &program.pid().to_string()]);
-    if attached.errors().contains("the system lets nobody trace it") {
-        return println!("one process may not reach into another here: attaching is not tested");
+    // On a busy machine a short life may be over before anybody has attached.
+    for seconds in [2, 8, 24] {
+        let workspace = Workspace::new();
+        let mut program = attaching::start(&workspace, python, body, seconds);
+        let attached = workspace.call(&["attach", &program.pid().to_string()]);
+        if attached.errors().contains("the system lets nobody trace it") {
+            return println!("one process may not reach into another here: attaching is not tested");
+        }
+        let ended = attached.errors().contains("HS0002") || attached.errors().contains("there is no such process");
+        if !ended || seconds == 24 {
+            assert_eq!(attached.code(), Some(0), "{state} on Python {}: {}", python.name(), attached.errors());
+        }
+        program.wait_line("done");
+        assert_eq!(program.wait(), Some(0), "{state} on Python {}: {}", python.name(), program.stderr());
+        if !ended {
+            return;
+        }
     }
-    assert_eq!(attached.code(), Some(0), "{state} on Python {}: {}", python.name(), attached.errors());
-    program.wait_line("done");
-    assert_eq!(program.wait(), Some(0), "{state} on Python {}: {}", python.name(), program.stderr());
 }
 
 #[test]

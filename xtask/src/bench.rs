@@ -17,7 +17,7 @@ pub struct Arguments {
     /// Edits to measure in each setting
     #[arg(long, default_value_t = 100)]
     edits: usize,
-    /// Only the ways to save
+    /// Only the ways to save, beside jurigged: on all Pythons without `--python`
     #[arg(long)]
     saves: bool,
     /// Only what guarding costs
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => tools::stable_python(),
     };
     if arguments.saves {
-        return saves::compare(python);
+        return saves::compare(arguments.python);
     }
     if arguments.guards {
         return guards::measure(arguments.python);
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     attaching::measure()?;
     peers::compare(python, arguments.edits, &idle)?;
     guards::measure(arguments.python)?;
-    saves::compare(python)
+    saves::compare(arguments.python)
 }
 
 /// Prints a row; gives the p50 in milliseconds.

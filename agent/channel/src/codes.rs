@@ -31,7 +31,7 @@ macro_rules! codes {
 }
 
 codes! {
-    PROTOCOL_MISMATCH "HS0001" Error "server and agent speak different versions of the protocol";
+    PROTOCOL_MISMATCH "HS0001" Error "server and agent are of builds whose messages differ";
     SESSION_GONE "HS0002" Error "the process ended or closed the connection";
     BAD_MESSAGE "HS0003" Error "a message could not be understood";
     MESSAGE_TOO_LONG "HS0004" Error "a message is too long";

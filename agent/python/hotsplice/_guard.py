@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from types import FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
-from . import _api, _holds, _session
+from . import _answers, _api, _holds, _session, _suspending
 
 Guarded = TypeVar("Guarded", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -60,25 +60,84 @@ def wrap(function: Guarded) -> Guarded:
 
 
 def _wrap_call(function: Callable[..., Any]) -> Callable[..., Any]:
+    native = sys.modules.get("hotsplice._agent")
+    call = None if native is None else native.deeper_call()
+    if call is not None:
+        return _wrap_deeper(function, call)
+
     @functools.wraps(function)
     def guarded(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
         except Exception as error:
-            answer = _hold(function, error)
-        while not answer.is_value:
-            answer = _call_again(function, arguments, named)
-        return answer.value
+            answer = _asked(function, error)
+            if answer is None:
+                raise
+        return _answered(function, answer, arguments, named)
+
+    if native is not None and type(function) is FunctionType:
+        # Its calls do the same without its code (`wrapping.rs`), where they are not too deep in each other.
+        native.call_wrapped(guarded, _failed)
+    return guarded
+
+
+def _wrap_deeper(function: Callable[..., Any], call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for CPython 3.11, where the code is what is called: it counts for nothing in a recursion."""
+
+    @functools.wraps(function)
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        try:
+            return call(function, arguments, named)
+        except Exception as error:
+            answer = _asked(function, error)
+            if answer is None:
+                raise
+        return _answered(function, answer, arguments, named)
 
     return guarded
 
 
-def _call_again(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> _holds.Answer:
-    with _repeating():
-        try:
-            return _holds.Answer(True, function(*arguments, **named))
-        except Exception as error:
-            return _hold(function, error)
+def _failed(
+    function: Callable[..., Any], _arguments: tuple[Any, ...], _named: dict[str, Any], error: Exception
+) -> tuple[Any] | bool | None:
+    """A guarded call has raised: gives a value in a tuple, true to call it again, or nothing to let it raise."""
+    answer = _holds.ask(function, error)
+    if answer is None:
+        return None
+    return (answer.value,) if answer.is_value else True
+
+
+def _asked(function: Callable[..., Any], error: Exception) -> _answers.Answer | None:
+    """What to do with a failed call; nothing if the exception is to go its way, or nobody can be asked."""
+    try:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            if trace.tb_next.tb_frame.f_code.co_filename == __file__:
+                # Of a guarded call further down; what lies below it was looked at there.
+                trace.tb_next = trace.tb_next.tb_next
+                break
+            trace = trace.tb_next
+        return _holds.ask(function, error)
+    except RecursionError:
+        if error.__class__ is not RecursionError:
+            raise
+        # Too deep to be asked, or to call anything: it is where there is room again.
+        return None
+
+
+def _answered(
+    function: Callable[..., Any], answer: _answers.Answer, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> Any:
+    while not answer.is_value:
+        with _repeating():
+            try:
+                return function(*arguments, **named)
+            except Exception as error:
+                following = _asked(function, error)
+                if following is None:
+                    raise
+                answer = following
+    return answer.value
 
 
 @contextmanager
@@ -113,22 +172,19 @@ def _wrap_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
 def _wrap_generator(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def guarded(*arguments: Any, **named: Any) -> Generator[Any, Any, Any]:
-        while True:
-            try:
-                return (yield from function(*arguments, **named))
-            except Exception as error:
-                answer = _hold(function, error)
-                if answer.is_value:
-                    return answer.value
+        def begin() -> Any:
+            return function(*arguments, **named)
+
+        return (yield from _suspending.generator(begin(), begin, lambda error, _: _holds.ask(function, error)))
 
     return guarded
 
 
 def _wrap_async_generator(function: Callable[..., Any]) -> Callable[..., Any]:
-    async def decide(error: Exception) -> _holds.Answer | None:
+    async def decide(error: Exception, _caller: FrameType) -> _answers.Answer | None:
         return await _holds.ask_in_loop(function, error)
 
-    return functools.wraps(function)(_holds.async_generator_function(function, decide))
+    return functools.wraps(function)(_suspending.async_generator_function(function, decide))
 
 
 def wrap_class(owner: Class) -> Class:
@@ -181,15 +237,7 @@ def _is_open(value: object) -> bool:
     return type(value) is FunctionType and MARK not in value.__dict__
 
 
-def _hold(function: Callable[..., Any], error: Exception) -> _holds.Answer:
-    """Asks what to do with a failed call; raises the exception again if that is the answer, or nobody can be asked."""
-    answer = _holds.ask(function, error)
-    if answer is None:
-        raise error
-    return answer
-
-
-async def _hold_task(function: Callable[..., Any], error: Exception) -> _holds.Answer:
+async def _hold_task(function: Callable[..., Any], error: Exception) -> _answers.Answer:
     answer = await _holds.ask_in_loop(function, error)
     if answer is None:
         raise error

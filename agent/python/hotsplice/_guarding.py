@@ -13,17 +13,18 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from . import _again, _holds, _hooks, _terminal
+from . import _again, _answers, _holds, _hooks, _suspending, _terminal
 from ._native import load
 
 _MARK = "__hotsplice_guard__"
 # An exception that a special method may have raised for an answer.
 _ANSWERED = "__hotsplice_answered__"
 _GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
+_SUSPENDS = _GENERATOR | _COROUTINE | _ITERABLE_COROUTINE | _ASYNC_GENERATOR
 _OLDEST = (3, 12)
 # What PEP 669 leaves to whoever comes first; a patch uses another one.
 _TOOLS = (4, 3, 5)
-_OWN = (__file__, _holds.__file__)
+_OWN = (__file__, _suspending.__file__)
 
 native: Any = load()
 
@@ -67,7 +68,8 @@ def guard(patterns: list[str], only_uncaught: bool = False) -> list[Callable[...
     _watch_raising(True)
     (settings.only_uncaught.update if only_uncaught else settings.only_uncaught.difference_update)(patterns)
     _forget_handled()
-    return [function for pattern in patterns for function in native.guard(pattern)]
+    found = [function for pattern in patterns for function in native.guard(pattern)]
+    return [function for function in found if function.__dict__.get(_MARK) is None]
 
 
 def let_go(patterns: list[str]) -> list[Callable[..., Any]]:
@@ -105,7 +107,7 @@ def failed(
     function: types.FunctionType, _arguments: tuple[Any, ...], _named: dict[str, Any], error: Exception
 ) -> tuple[Any] | bool | None:
     """A guarded call has raised: gives a value in a tuple, true to call it again, or nothing to let it raise."""
-    answer = _holds.take_decision(error, function) or _ask(function, error)
+    answer = _answers.take_decision(error, function) or _ask(function, error)
     if answer is None:
         return None
     return (answer.value,) if answer.is_value else True
@@ -154,7 +156,7 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
     if not isinstance(error, Exception):
         return
     frame = sys._getframe(1)
-    decision = _holds.decision_for_frame(error)
+    decision = _answers.decision_for_frame(error)
     if decision is not None:
         if decision[0] is frame:
             _arrive(frame, code, offset, error, decision[1])
@@ -182,9 +184,9 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
     target = answer.frame or at
     if target is at and native.rebinds_arguments(at.f_code):
         # Its frame has other arguments by now. It was called through us, whatever its code is since.
-        _holds.decide_for(error, function, answer)
+        _answers.decide_for(error, function, answer)
         return
-    _holds.decide_for(error, target, answer)
+    _answers.decide_for(error, target, answer)
     native.expect_exception(True)
     if target is frame:
         _arrive(frame, code, offset, error, answer)
@@ -197,7 +199,9 @@ def _guarded_call(frame: types.FrameType) -> tuple[types.FrameType, types.Functi
         if at.f_code.co_filename in _OWN:
             # Of a generator or a coroutine, which is tried again itself.
             return None
-        function = native.guarded_function(at)
+        # Another code may have come to lie where one of a guarded function did.
+        suspends = at.f_code.co_flags & _SUSPENDS
+        function = None if suspends else native.guarded_function(at)
         if function is not None and function.__dict__.get(_MARK) is None:
             return at, function
         at = at.f_back
@@ -205,7 +209,7 @@ def _guarded_call(frame: types.FrameType) -> tuple[types.FrameType, types.Functi
 
 
 def _arrive(
-    frame: types.FrameType, code: types.CodeType, offset: int, error: BaseException, answer: _holds.Answer
+    frame: types.FrameType, code: types.CodeType, offset: int, error: BaseException, answer: _answers.Answer
 ) -> None:
     """The exception has come to the call that is to begin again, or to give a value."""
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
@@ -220,13 +224,13 @@ def _arrive(
             monitoring.set_local_events(_tool, function.__code__, monitoring.events.PY_START)
     except (RuntimeError, ValueError) as failed:
         sys.stderr.write(f"hotsplice: {failed}: {code.co_name} can't begin again, its exception goes its way\n")
-        _holds.decide_to_raise(error)
+        _answers.decide_to_raise(error)
     else:
-        _holds.settled(error)
+        _answers.settled(error)
     native.expect_exception(False)
 
 
-def _ask(function: types.FunctionType, error: Exception) -> _holds.Answer | None:
+def _ask(function: types.FunctionType, error: Exception) -> _answers.Answer | None:
     return _holds.ask(function, error) if _is_to_be_held(function, error, sys._getframe(2)) else None
 
 
@@ -239,7 +243,7 @@ def _is_to_be_held(
 ) -> bool:
     if function.__dict__.get(_MARK) is not None or type(error) in (StopIteration, StopAsyncIteration):
         return False
-    if _holds.is_decided(error) or settings.even_handled and not _holds.is_watched():
+    if _answers.is_decided(error) or settings.even_handled and not _holds.is_watched():
         return False
     # Once a call has failed, not at every start.
     from . import _handlers
@@ -253,7 +257,7 @@ def _is_to_be_held(
     )
     handled = _handlers.would_handle(error, caller, only_uncaught, guarded)
     if handled is not None and handled >= 0 and caller is not None and offset is not None:
-        _remember_handled(caller, offset, type(error), handled)
+        _remember_handled(caller, type(error), handled)
     # Asked last: what is handled is remembered, and costs nothing from then on, whether or not anybody watches.
     return handled is None and _holds.is_watched()
 
@@ -262,9 +266,9 @@ def _is_to_be_held(
 _remembered: dict[int, weakref.ref[Any]] = {}
 
 
-def _remember_handled(frame: types.FrameType, offset: int, kind: type, depth: int) -> None:
+def _remember_handled(frame: types.FrameType, kind: type, depth: int) -> None:
     """From now on it costs nothing to find out."""
-    native.remember_handled(frame, offset, kind, depth)
+    native.remember_handled(frame, kind, depth)
     step: types.FrameType | None = frame
     concerned: list[Any] = [kind]
     while step is not None and depth >= 0:
@@ -317,16 +321,10 @@ async def _coroutine(call: Any, function: types.FunctionType, arguments: tuple[A
 def _generator(
     call: Any, function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> Generator[Any, Any, Any]:
-    while True:
-        try:
-            return (yield from call)
-        except Exception as error:
-            answer = _ask(function, error)
-            if answer is None:
-                raise
-            if answer.is_value:
-                return answer.value
-        call = native.call_unguarded(function, arguments, named)
+    def decide(error: Exception, caller: types.FrameType) -> _answers.Answer | None:
+        return _holds.ask(function, error) if _is_to_be_held(function, error, caller) else None
+
+    return _suspending.generator(call, lambda: native.call_unguarded(function, arguments, named), decide)
 
 
 def _async_generator(
@@ -337,8 +335,7 @@ def _async_generator(
     def begin() -> Any:
         return first.pop() if first else native.call_unguarded(function, arguments, named)
 
-    async def decide(error: Exception) -> _holds.Answer | None:
-        is_to_be_held = _is_to_be_held(function, error, sys._getframe(2))
-        return await _holds.ask_in_loop(function, error) if is_to_be_held else None
+    async def decide(error: Exception, caller: types.FrameType) -> _answers.Answer | None:
+        return await _holds.ask_in_loop(function, error) if _is_to_be_held(function, error, caller) else None
 
-    return _holds.async_generator_function(begin, decide)()
+    return _suspending.async_generator_function(begin, decide)()

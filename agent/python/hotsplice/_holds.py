@@ -12,29 +12,16 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from . import _debugging, _terminal
+from . import _debugging, _places, _supervisors, _terminal
+from ._answers import Answer, decide_to_raise, is_decided
 
-# What decides about an exception is marked with it: guarded calls further up let it pass.
-_DECIDED = "__hotsplice_decided__"
 # How often it is looked whether anybody still watches, in seconds.
 _LOOK = 0.2
-_MOST_VARIABLES = 30
-
-_LIBRARY = os.path.dirname(os.__file__)
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
-
-
-class Answer:
-    """A value that the call is to return, or that it is to be tried again: the guarded one, or another one above it."""
-
-    def __init__(self, is_value: bool, value: Any = None, frame: FrameType | None = None) -> None:
-        self.is_value = is_value
-        self.value = value
-        self.frame = frame
+_GENERATOR, _ASYNC_GENERATOR = 0x20, 0x200
 
 
 class Hold:
@@ -63,10 +50,14 @@ class Hold:
         self.guarded: FrameType | None = None
         # The blocks that the call stands in: they are left before it begins again, or gives a value.
         self.blocks: list[str] = []
+        # What else is to be known before it is tried again.
+        self.note = ""
         # What clients want of this thread, pdb's prompt where one asks, and whether an editor's debugger is to come.
         self.wishes: list[_debugging.Wish] = []
         self.prompt: _debugging.Prompt | None = None
         self.awaits_debugger = False
+        # At the terminal.
+        self.is_in_debugger = False
 
     def is_waiting(self) -> bool:
         return self.number in _held and not _is_over(self)
@@ -77,6 +68,9 @@ class Hold:
             return False
         self.answer, self.how = answer, how
         self.answered.release()
+        if self.is_in_debugger:
+            # A person at the terminal is not taken out of what they do there.
+            sys.stderr.write(f"\nhotsplice: {self.function} {how}, once you leave the debugger\n")
         return True
 
     @property
@@ -88,7 +82,7 @@ class Hold:
     @property
     def introduction(self) -> str:
         """What a terminal shows above the question."""
-        return _terminal.introduction(self.shown, self.function, self.blocks)
+        return _terminal.introduction(self.shown, self.function, self.blocks, self.note)
 
     @property
     def help(self) -> str:
@@ -138,9 +132,9 @@ class Hold:
             "path": self.path,
             "line": self.line,
             "error": self.summary,
-            "thread": _thread_name(),
-            "traceback": self.shown + _terminal.leaving(self.blocks),
-            "variables": _variables(self.frame),
+            "thread": _places.thread_name(),
+            "traceback": self.shown + _terminal.leaving(self.blocks, self.note),
+            "variables": _places.variables(self.frame),
             "since": self.since,
             "stops_loop": self.stops_loop,
             "frames": self.calls(),
@@ -180,22 +174,10 @@ def ask(
             from . import _again
 
             hold.guarded, hold.frames = guarded, _again.calls_that_may_begin(frame, guarded)
-            hold.blocks = _blocks(frame, guarded)
+            hold.blocks = _places.blocks(frame, guarded)
         return _until_answered(hold)
     finally:
         _busy.discard(thread)
-
-
-def _blocks(frame: FrameType, guarded: FrameType) -> list[str]:
-    from . import _handlers
-
-    found: list[str] = []
-    step: FrameType | None = frame
-    while step is not None:
-        name = os.path.basename(step.f_code.co_filename)
-        found += [f"{kind} ({name}:{line})" for kind, line in _handlers.blocks(step.f_code, step.f_lasti)]
-        step = None if step is guarded else step.f_back
-    return found
 
 
 def wait_for(hold: Hold) -> Answer | None:
@@ -220,7 +202,7 @@ async def ask_in_loop(function: Callable[..., Any], error: Exception) -> Answer 
     _tell(hold)
     try:
         while not hold.answered.acquire(blocking=False):
-            if _is_over(hold):
+            if _is_over(hold) and _held.pop(hold.number, None) is not None:
                 return None
             # The loop stands still for as long as a debugger does there.
             _debugging.attend(hold)
@@ -230,47 +212,13 @@ async def ask_in_loop(function: Callable[..., Any], error: Exception) -> Answer 
         _end(hold)
 
 
-def async_generator_function(
-    begin: Callable[..., Any], decide: Callable[[Exception], Awaitable[Answer | None]]
-) -> Callable[..., AsyncGenerator[Any, Any]]:
-    """One whose generators are begun again as often as that is the answer to their failing."""
-
-    async def guarded(*arguments: Any, **named: Any) -> AsyncGenerator[Any, Any]:
-        while True:
-            try:
-                call = begin(*arguments, **named)
-                step = call.asend(None)
-                while True:
-                    try:
-                        item = await step
-                    except StopAsyncIteration:
-                        return
-                    try:
-                        sent = yield item
-                    except GeneratorExit:
-                        await call.aclose()
-                        raise
-                    except BaseException as thrown:
-                        step = call.athrow(thrown)
-                    else:
-                        step = call.asend(sent)
-            except Exception as error:
-                answer = await decide(error)
-                if answer is None:
-                    raise
-                if answer.is_value:
-                    return
-
-    return guarded
-
-
 def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | None) -> Hold:
     import traceback
 
     what = traceback.format_exception_only(type(error), error)
     if frame is None:
-        at, line = failing_place(error)
-        shown = traceback.format_exception(type(error), error, error.__traceback__)
+        at, line = _places.failing_place(error)
+        shown = traceback.format_exception(type(error), error, _places.without_own(error.__traceback__))
     else:
         # The call has not been left: its frames are not in the traceback yet.
         stack: list[tuple[FrameType, int]] = []
@@ -278,10 +226,14 @@ def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | No
         while step is not None and (not stack or stack[-1][0].f_code is not function.__code__):
             stack.append((step, step.f_lineno))
             step = step.f_back
-        at, line = next((place for place in stack if not is_installed(place[0].f_code.co_filename)), stack[0])
+        at, line = next((place for place in stack if not _places.is_installed(place[0].f_code.co_filename)), stack[0])
         lines = traceback.StackSummary.extract(iter(stack[::-1])).format()
         shown = ["Traceback (most recent call last):\n", *lines, *what]
-    return Hold(function.__qualname__, error, at, line, "".join(shown))
+    hold = Hold(function.__qualname__, error, at, line, "".join(shown))
+    code: Any = getattr(function, "__code__", None)
+    if getattr(code, "co_flags", 0) & (_GENERATOR | _ASYNC_GENERATOR):
+        hold.note = "it begins again from its beginning: what comes before its `yield` runs once more\n"
+    return hold
 
 
 def _tell(hold: Hold) -> None:
@@ -300,8 +252,10 @@ def _end(hold: Hold) -> None:
 def _until_answered(hold: Hold) -> Answer | None:
     _tell(hold)
     question: _terminal.Question | None = None
+    show_life = _supervisors.found_above()
     try:
         while True:
+            show_life()
             if question is None and _terminal.is_there():
                 question = _terminal.begin(hold)
             if question is not None:
@@ -311,7 +265,7 @@ def _until_answered(hold: Hold) -> Answer | None:
                 question.read(_LOOK)
             elif hold.answered.acquire(timeout=_LOOK):
                 break
-            if _is_over(hold):
+            if _is_over(hold) and _held.pop(hold.number, None) is not None:
                 if question is not None:
                     question.over()
                 return None
@@ -352,42 +306,6 @@ def is_watched() -> bool:
     native = sys.modules.get("hotsplice._agent")
     watched = native is not None and native.holds_are_watched()
     return watched or bool(settings.hold_for) or _terminal.is_there()
-
-
-def is_decided(error: BaseException) -> bool:
-    """Whether somebody has said that an exception is to go its way, or what is to be done with the call above."""
-    return error.__dict__.get(_DECIDED) is not None
-
-
-def take_decision(error: BaseException, function: object) -> Answer | None:
-    """What was decided for a call of this function before it was left; the same exception may come again."""
-    found = error.__dict__.get(_DECIDED)
-    if type(found) is not tuple or found[0] is not function:
-        return None
-    del error.__dict__[_DECIDED]
-    answer: Answer = found[1]
-    return answer
-
-
-def decide_for(error: BaseException, call: object, answer: Answer) -> None:
-    """What becomes of a call, by its function or its frame, is decided before its frames have been left."""
-    error.__dict__[_DECIDED] = (call, answer)
-
-
-def decision_for_frame(error: BaseException) -> tuple[FrameType, Answer] | None:
-    """What was decided for a call that is to begin again in its own frame."""
-    found = error.__dict__.get(_DECIDED)
-    return found if type(found) is tuple and type(found[0]) is FrameType else None
-
-
-def settled(error: BaseException) -> None:
-    """It has come about; the same exception may come again."""
-    error.__dict__.pop(_DECIDED, None)
-
-
-def decide_to_raise(error: BaseException) -> None:
-    """An exception is to go its way."""
-    error.__dict__[_DECIDED] = True
 
 
 def held() -> list[dict[str, Any]]:
@@ -433,23 +351,6 @@ def answer(
     return hold.decide(None, "raises")
 
 
-def failing_place(error: BaseException) -> tuple[FrameType, int]:
-    """The innermost frame in the program's own files, or the innermost one, and its line."""
-    places: list[tuple[FrameType, int]] = []
-    step = error.__traceback__
-    while step is not None:
-        places.append((step.tb_frame, step.tb_lineno))
-        step = step.tb_next
-    own = [place for place in places if not is_installed(place[0].f_code.co_filename)]
-    return (own or places)[-1]
-
-
-def is_installed(path: str) -> bool:
-    """Whether a file is not one of the project's."""
-    installed = "/site-packages/" in path or "/dist-packages/" in path or path.startswith("<")
-    return installed or path.startswith((_LIBRARY + os.sep, _PACKAGE + os.sep))
-
-
 def make_saved_live(out: Any) -> None:
     """What was saved since is patched, unless the program said that it does so itself."""
     import hotsplice
@@ -464,28 +365,6 @@ def make_saved_live(out: Any) -> None:
                 out.write(f"hotsplice: {edit.path}:{edit.line}: {edit.code}: {edit.message}\n")
     except _api.PatchError as failed:
         out.write(f"hotsplice: {failed}\n")
-
-
-def _variables(frame: FrameType) -> dict[str, str]:
-    import reprlib
-
-    short = reprlib.Repr()
-    short.maxstring = short.maxother = 80
-    found: dict[str, str] = {}
-    for name, value in list(frame.f_locals.items())[:_MOST_VARIABLES]:
-        # Names that no text can have are those of who wrote the code anew.
-        if name.startswith(("__", "@")) or frame.f_locals is frame.f_globals:
-            continue
-        try:
-            found[name] = short.repr(value)
-        except Exception as failed:
-            found[name] = f"<{type(value).__name__}: its repr raised {type(failed).__name__}>"
-    return found
-
-
-def _thread_name() -> str:
-    threading = sys.modules.get("threading")
-    return "the main thread" if threading is None else str(threading.current_thread().name)
 
 
 def _running_loop() -> object:

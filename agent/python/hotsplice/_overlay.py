@@ -52,6 +52,8 @@ class Overlay:
         self.waiting: tuple[str, ...] = ()
         self.error: _api.PatchError | None = None
         self.is_on: bool = True
+        # Whether the module was there when it was last looked what can stand in.
+        self.has_found: bool = False
         self._target = target
         self._patches = patches
         self._renamed = names
@@ -121,6 +123,7 @@ class Overlay:
                 why = "defined more than once in" if stand_in in own.repeated else "no function of"
                 raise CannotForward(f"{stand_in} is {why} {patches_path}")
         module = self._module()
+        self.has_found = module is not None
         if not pairs:
             raise _api.PatchError("HS0660", f"{patches_path} defines no function that could stand in for one")
         if module is None:
@@ -224,6 +227,8 @@ def overlay(
     """
     if isinstance(target, ModuleType):
         _api.path_of(target)
+    elif not isinstance(target, str):
+        raise _api.PatchError("HS0660", f"{target!r} is neither a module nor the name of one")
     elif target not in sys.modules and not wait and not _can_be_found(target.partition(".")[0]):
         raise _api.PatchError("HS0660", f"there is no module {target}: wait=True waits for it")
     made = Overlay(target, _loaded(patches), names, watch)
@@ -298,20 +303,18 @@ def _note(patch: Any) -> None:
 
 
 def _follow() -> None:
-    missing: set[int] = set()
+    is_waiting = False
     while True:
         try:
-            files = _patched.get(timeout=_LOOK_EVERY if missing else None)
+            files = _patched.get(timeout=_LOOK_EVERY if is_waiting else None)
         except queue.Empty:
             files = frozenset()
+        is_waiting = False
         for made in list(_on):
             module = made._module()
-            came = id(made) in missing and module is not None
-            if module is None:
-                missing.add(id(made))
-            else:
-                missing.discard(id(made))
+            is_waiting = is_waiting or module is None
+            # It may have come before this thread has looked for the first time.
+            came = module is not None and not made.has_found
             own = {_api.path_of(made._patches), *([] if module is None else [_api.path_of(module)])}
             if came or (files and not files.isdisjoint(own)):
                 made._follow()
-        missing &= {id(made) for made in _on}

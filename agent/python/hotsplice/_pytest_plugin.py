@@ -21,7 +21,8 @@ import pytest
 from _pytest import runner
 from _pytest.mark.structures import get_unpacked_marks
 
-from . import _api, _holds, _session, _terminal
+from . import _answers, _api, _holds, _places, _session, _terminal
+from ._pytest_subtests import Subtests
 
 _QUESTION = "hotsplice: {} failed; r retry with what is saved now, c go on, q end the run\n"
 _HELP = """\
@@ -89,7 +90,7 @@ class _Held(_holds.Hold):
             path, line, _ = item.location
             self.path, self.line = _absolute(item, path), (line or 0) + 1
         else:
-            frame, line = _holds.failing_place(error)
+            frame, line = _places.failing_place(error)
             super().__init__(item.nodeid, error, frame, line, shown)
         self._loop = loop
         self._item = item
@@ -142,7 +143,9 @@ class _Loop:
         self._folders = [os.path.join(os.path.realpath(folder), "") for folder in folders]
         # Of the test that runs: what its latest phase raised, and whether it is run once more, and set up how.
         self._error: BaseException | None = None
-        self._again: _holds.Answer | None = None
+        self._again: _answers.Answer | None = None
+        # While a test runs its input is captured.
+        self._has_terminal: bool | None = None
         # Phases that have passed in a former try, and are reported.
         self._passed: set[str] = set()
 
@@ -150,14 +153,19 @@ class _Loop:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         self._passed.clear()
+        if self._has_terminal is None:
+            with self._at_the_terminal():
+                self._has_terminal = _terminal.is_there()
+        subtests = Subtests(item, lambda: self._error, self._has_terminal)
         while True:
             marks, self._again = _marks(item), None
-            with self._reported():
+            with subtests.waiting(), self._reported(subtests):
                 runner.runtestprotocol(item, nextitem=nextitem)
             if self._again is None:
                 break
             _read_marks(item, marks)
             _begin_anew(item)
+            subtests.forget()
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -166,7 +174,7 @@ class _Loop:
         self._error = None if call.excinfo is None else call.excinfo.value
 
     @contextmanager
-    def _reported(self) -> Iterator[None]:
+    def _reported(self, subtests: Subtests) -> Iterator[None]:
         """pytest goes through the phases of a test as ever, but what fails is put before us before it is reported."""
         theirs = runner.call_and_report
 
@@ -175,12 +183,15 @@ class _Loop:
                 return self._torn_down_for_another_try(item, functools.partial(theirs, item, when, log=False))
             with _own_first(item) if when == "teardown" else nullcontext():
                 report = theirs(item, when, log=False, **more)
+            failed = subtests.failed() + ([(report, self._error)] if report.failed else [])
             try:
-                self._again = self._ask(item, report) if report.failed else None
+                self._again = self._ask(item, failed) if failed else None
             finally:
+                if self._again is None:
+                    subtests.report()
                 if log and self._again is None and not (report.passed and when in self._passed):
                     item.ihook.pytest_runtest_logreport(report=report)
-            if report.passed:
+            if report.passed and self._again is None:
                 self._passed.add(when)
             if when == "teardown" and report.failed and self._again is None:
                 self._tear_down_rest(item, more.get("nextitem"))
@@ -213,18 +224,20 @@ class _Loop:
             report = item.ihook.pytest_runtest_makereport(item=item, call=call)
             item.ihook.pytest_runtest_logreport(report=report)
 
-    def _ask(self, item: pytest.Item, report: pytest.TestReport) -> _holds.Answer | None:
+    def _ask(
+        self, item: pytest.Item, failed: list[tuple[pytest.TestReport, BaseException | None]]
+    ) -> _answers.Answer | None:
         """Whether it is tried again; nothing as well where nobody could answer."""
-        error = self._error
-        if error is not None and _holds.is_decided(error):
+        first, error = failed[0]
+        if error is not None and _answers.is_decided(error):
             return None
         with self._at_the_terminal():
             if not _holds.is_watched():
                 return None
             if _terminal.is_there():
-                self._show(item, report)
-            held = _Held(self, item, error, report.longreprtext)
-            return _holds.wait_for(held)
+                for report, _ in failed:
+                    self._show(item, report)
+            return _holds.wait_for(_Held(self, item, error, first.longreprtext))
 
     def _show(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """As pytest will show it at the end, if it stays."""
@@ -232,7 +245,8 @@ class _Loop:
         if terminal is None:
             return
         terminal.ensure_newline()
-        terminal.section(item.nodeid, sep="_", red=True)
+        describe = getattr(report, "_sub_test_description", str)
+        terminal.section(f"{item.nodeid} {describe()}".strip(), sep="_", red=True)
         terminal._outrep_summary(report)
         terminal.flush()
 
@@ -304,7 +318,7 @@ def _kept_fixtures(item: pytest.Item) -> list[Any]:
 
 
 def _is_projects(function: Any) -> bool:
-    return not _holds.is_installed(function.__code__.co_filename)
+    return not _places.is_installed(function.__code__.co_filename)
 
 
 def _described(definition: Any) -> dict[str, Any]:

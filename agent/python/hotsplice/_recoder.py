@@ -13,6 +13,7 @@ from types import FunctionType, MethodType, TracebackType
 from typing import Any
 
 from ._api import PatchError, Report, live_text, patch
+from ._merged import Shared, changed_since, merged
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -30,8 +31,8 @@ class Recoder:
         self.status: str = "live"
         # The whole live text that `revert` goes back to, once something was patched.
         self._before: str | None = None
-        # More than the definition was patched.
-        self._is_whole = False
+        # Texts that were to come with it: imports, helpers, other definitions.
+        self._sources: list[str] = []
 
     def patch(self, source: str) -> Report:
         """Makes a definition of the same name live: ``def f(x): …``, for a method without its class around it."""
@@ -39,9 +40,17 @@ class Recoder:
         return self._apply(before, _in_its_place(source, self.name, before), self.name)
 
     def patch_module(self, source: str) -> Report:
-        """Makes a whole text of the module live: imports and helpers may come with it."""
-        report = self._apply(live_text(self.path), source, None)
-        self._is_whole = True
+        """Makes a definition live with what comes with it: imports, helpers and whatever else a module's text may hold.
+
+        What the module has beside it and the source does not name stays as it is.
+        """
+        before = live_text(self.path)
+        try:
+            text = merged(before, source, self.name)
+        except Shared as error:
+            raise PatchError("HS0014", f"{error}: write it on a line of its own first") from None
+        report = self._apply(before, text, None)
+        self._sources.append(source)
         return report
 
     def _apply(self, before: str, text: str, function: str | None) -> Report:
@@ -57,11 +66,11 @@ class Recoder:
         That is this definition's text alone, or the whole module's where more of it was patched.
         """
         if self._before is not None:
-            patch(self.path, self._before, function=None if self._is_whole else self.name).check()
+            patch(self.path, self._before, function=None if self._sources else self.name).check()
         self._is_settled("live")
 
     def commit(self) -> None:
-        """Writes what is live to the file: only this definition's lines, all else in it stays as it is.
+        """Writes what is live to the file: the definition's lines and what came with it; all else stays as it is.
 
         Raises :class:`PatchError` (HS0021) where the definition in the file is no longer what it was when it was
         patched: somebody else's edit is never overwritten. The file is replaced as a whole, or not at all.
@@ -79,6 +88,16 @@ class Recoder:
         ending = "\r\n" if there.lines[there.first].endswith("\r\n") else "\n"
         written = [line.rstrip("\r\n") + ending for line in now.lines[now.first : now.end]]
         text = "".join([*there.lines[: there.first], *written, *there.lines[there.end :]])
+        for source in self._sources:
+            other = changed_since(self._before, disk, source, self.name)
+            if other is not None:
+                message = f"{other} was changed in {self.path} since it was patched: nothing was written"
+                raise PatchError("HS0021", message)
+            try:
+                lines = _lines(merged(text, source, self.name, keeps_own=True))
+            except Shared as error:
+                raise PatchError("HS0021", f"{self.path}: {error}: nothing was written") from None
+            text = "".join(line.rstrip("\r\n") + ending for line in lines)
         try:
             content = text.encode(encoding)
         except UnicodeEncodeError as error:
@@ -91,7 +110,7 @@ class Recoder:
 
     def _is_settled(self, status: str) -> None:
         self._before = None
-        self._is_whole = False
+        self._sources = []
         self.status = status
 
     def __enter__(self) -> Recoder:
@@ -209,7 +228,7 @@ def _in_its_place(source: str, name: str, live: str) -> str:
         return source
     body = parsed[0].body if depth and isinstance(parsed[0], ast.If) else parsed
     if len(body) != 1 or not isinstance(body[0], _DEFINITIONS) or body[0].name != own:
-        message = f"the source is to hold one definition, that of {own}; patch_module takes a whole text"
+        message = f"the source is to hold one definition, that of {own}; patch_module takes more than that"
         raise PatchError("HS0014", message)
     found = _definition(live, name)
     indentation = found.indentation if found else "    " * len(scope)

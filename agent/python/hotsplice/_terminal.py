@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from . import _debugging
+from ._answers import Answer
 
 if TYPE_CHECKING:
     from ._holds import Hold
@@ -49,18 +50,18 @@ def begin(hold: Hold) -> Question | None:
     return Question(hold) if _asking.acquire(blocking=False) else None
 
 
-def leaving(blocks: list[str]) -> str:
-    """Which blocks a call leaves before it begins again."""
-    return f"left before it begins again: {', '.join(blocks)}\n" if blocks else ""
+def leaving(blocks: list[str], note: str) -> str:
+    """Which blocks a call leaves before it begins again, and what else is to be known."""
+    return (f"left before it begins again: {', '.join(blocks)}\n" if blocks else "") + note
 
 
-def introduction(shown: str, function: str, blocks: list[str]) -> str:
+def introduction(shown: str, function: str, blocks: list[str], note: str) -> str:
     """A traceback, its last line in colour, and what can be answered."""
     is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     red, plain = ("", "") if is_plain else ("\x1b[31m", "\x1b[0m")
     *above, last = shown.rstrip().splitlines(keepends=True)
     choices = f"hotsplice: {function} is held; r retry, v EXPRESSION, c let it raise, p debug, e edit\n"
-    return "".join(above) + red + last + plain + "\n" + leaving(blocks) + choices
+    return "".join(above) + red + last + plain + "\n" + leaving(blocks, note) + choices
 
 
 class Question:
@@ -82,8 +83,6 @@ class Question:
     def read(self, seconds: float) -> None:
         """Waits so long for a line, and does what it says."""
         import select
-
-        from ._holds import Answer
 
         if not select.select([sys.stdin], [], [], seconds)[0]:
             return
@@ -117,7 +116,11 @@ class Question:
 
     def _help(self, choice: str) -> None:
         if choice == "p":
-            _debugging.at_terminal(self._hold)
+            self._hold.is_in_debugger = True
+            try:
+                _debugging.at_terminal(self._hold)
+            finally:
+                self._hold.is_in_debugger = False
         elif choice == "u":
             for number, call in enumerate(self._hold.calls()):
                 here = "  (guarded)" if call["guarded"] else ""

@@ -103,6 +103,11 @@ try {
     assert.equal(fs.readFileSync(path.join(code.folder, "app.py"), "utf8"), APP, "nothing was saved");
   });
 
+  await step("what is live and has nothing more to do fades", async () => {
+    await code.lens("● live v").waitFor({ state: "detached" });
+    assert.match(await get(url), /^Welcome back/);
+  });
+
   await step("the view lists what is patched, and takes it back", async () => {
     await code.command("Hotsplice: Show Processes");
     const row = code.page.locator(".monaco-list-row").filter({ hasText: /^index/ }).first();

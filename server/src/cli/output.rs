@@ -7,7 +7,7 @@ use hotsplice_channel::patch::Outcome;
 use serde_json::{Value, json};
 
 use super::REFUSED;
-use crate::patching::FileResult;
+use crate::patching::{Deed, FileResult};
 
 /// Prints a line. A reader that has gone away is no error.
 pub fn line(text: &str) {
@@ -30,20 +30,20 @@ pub fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
 }
 
 /// Results of a patch or of an undo, and the exit code that they stand for.
-pub fn results(results: &[FileResult], as_json: bool, dry_run: bool) -> ExitCode {
+pub fn results(results: &[FileResult], as_json: bool, deed: Deed) -> ExitCode {
     if as_json {
         print_json(&json!(results.iter().map(FileResult::report).collect::<Vec<_>>()));
     } else {
-        line(render(results, dry_run).trim_end());
+        line(render(results, deed).trim_end());
     }
     let refused = results.iter().any(FileResult::is_refused);
     ExitCode::from(if refused { REFUSED } else { 0 })
 }
 
-fn render(results: &[FileResult], dry_run: bool) -> String {
+fn render(results: &[FileResult], deed: Deed) -> String {
     let mut text = String::new();
     for result in results {
-        text.push_str(&format!("{}\n", result.summary(dry_run)));
+        text.push_str(&format!("{}\n", result.summary(deed)));
         for verdict in &result.verdicts {
             let sign = match verdict.verdict {
                 Outcome::Applied => "+",
@@ -114,7 +114,7 @@ mod tests {
               x /srv/app.py:12 View.get (body)
                   HS0103: line 12: running this raised KeyError: 'a'
         "#]]
-        .assert_eq(&render(&results, false));
+        .assert_eq(&render(&results, Deed::Patched));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use hotsplice_channel::patch::Options;
 
 use super::{Failure, Selection, output, select};
 use crate::cancel::Cancel;
-use crate::patching::{self, Wanted, WantedFile};
-use crate::requests::Asked;
+use crate::patching::{self, Deed, Wanted, WantedFile};
+use crate::requests::{Asked, NOTHING};
 use crate::source_file::{self, SourceError};
 
 #[derive(Args, Default)]
@@ -71,10 +71,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let ready = asked.read()?;
     let results = ready.patch(&select(&arguments.selection)?, Cancel::default())?;
     if results.is_empty() && !arguments.json {
-        output::line("nothing to change: every loaded file is live as it is on disk");
+        output::line(NOTHING);
         return Ok(ExitCode::SUCCESS);
     }
-    Ok(output::results(&results, arguments.json, arguments.dry_run))
+    Ok(output::results(&results, arguments.json, Deed::patch(arguments.dry_run)))
 }
 
 /// Makes all that was saved live in the processes.
@@ -106,5 +106,5 @@ fn identity(arguments: &Arguments) -> Result<ExitCode, Failure> {
         each: arguments.each,
         cancel: Cancel::default(),
     };
-    Ok(output::results(&patching::patch(&sessions, &wanted), arguments.json, false))
+    Ok(output::results(&patching::patch(&sessions, &wanted), arguments.json, Deed::Patched))
 }

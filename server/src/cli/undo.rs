@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Failure, REFUSED, Selection, output, select};
+use crate::patching::Deed;
 use crate::requests;
 
 #[derive(Args)]
@@ -29,6 +30,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for error in &undone.failures {
         eprintln!("hotsplice: {}: {error}", error.code());
     }
-    let code = output::results(&undone.results, arguments.json, false);
+    let code = output::results(&undone.results, arguments.json, Deed::Undone);
     Ok(if undone.failures.is_empty() { code } else { ExitCode::from(REFUSED) })
 }

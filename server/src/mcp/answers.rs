@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::explanations;
 use crate::failure::Failure;
-use crate::patching::{FileReport, FileResult};
-use crate::requests::{Difference, Listed};
+use crate::patching::{Deed, FileReport, FileResult};
+use crate::requests::{Difference, Listed, NOTHING};
 use crate::session::SessionError;
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -140,10 +140,10 @@ pub struct Explanation {
 }
 
 impl Patched {
-    pub fn new(results: &[FileResult], unreachable: &[SessionError], dry_run: bool) -> Self {
-        let mut summary: Vec<String> = results.iter().map(|result| result.summary(dry_run)).collect();
+    pub fn new(results: &[FileResult], unreachable: &[SessionError], deed: Deed) -> Self {
+        let mut summary: Vec<String> = results.iter().map(|result| result.summary(deed)).collect();
         if summary.is_empty() {
-            summary.push("nothing to change: every loaded file is live as it is on disk".to_owned());
+            summary.push(NOTHING.to_owned());
         }
         let verdicts = results.iter().flat_map(|result| &result.verdicts);
         let mut named: Vec<&str> = verdicts.filter_map(|verdict| verdict.code.as_deref()).collect();
@@ -160,7 +160,7 @@ impl Patched {
             advice: named.into_iter().filter_map(advice).collect(),
             unreachable: reasons(unreachable),
             // What would be refused is an answer; what was refused did not become what was asked for.
-            is_refused: !dry_run && results.iter().any(FileResult::is_refused),
+            is_refused: deed != Deed::Foreseen && results.iter().any(FileResult::is_refused),
         }
     }
 

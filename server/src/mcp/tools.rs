@@ -22,6 +22,7 @@ use super::questions;
 use crate::cancel::{Cancel, CancelOnDrop};
 use crate::explanations;
 use crate::failure::Failure;
+use crate::patching::Deed;
 use crate::requests::{self, Asked, Held, Listed, Selected, Selection};
 use crate::session::{Session, SessionError};
 use crate::working::Working;
@@ -86,7 +87,7 @@ impl Tools {
                 record(&sessions);
             }
             let results = ready.patch(&sessions, cancel)?;
-            Patched::new(&results, &unreachable, dry_run).checked()
+            Patched::new(&results, &unreachable, Deed::patch(dry_run)).checked()
         })
         .await
     }
@@ -166,7 +167,7 @@ impl Tools {
             record(&sessions);
             let undone = requests::undo(&sessions, &question.files, question.function.as_deref())?;
             unreachable.extend(undone.failures);
-            Patched::new(&undone.results, &unreachable, false).checked()
+            Patched::new(&undone.results, &unreachable, Deed::Undone).checked()
         })
         .await
     }
@@ -207,7 +208,7 @@ impl Tools {
             } else {
                 let sessions = [held.session.clone()];
                 let results = Asked::default().read()?.patch(&sessions, cancel)?;
-                Some(Patched::new(&results, &[], false).checked()?)
+                Some(Patched::new(&results, &[], Deed::Patched).checked()?)
             };
             held.answer("retry", None, question.frame)?;
             Ok(Answered { hold: held.name(), function: held.hold.function, patched })

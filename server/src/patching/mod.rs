@@ -16,7 +16,7 @@ use crate::following::{self, AskedFor};
 use crate::outlines;
 use crate::session::{Live, Session, SessionError};
 use changes::{assumed, deleted, failure, file_patch, is_empty, stale};
-pub use wanted::{FileReport, FileResult, Wanted, WantedFile};
+pub use wanted::{Deed, FileReport, FileResult, Wanted, WantedFile, went_live};
 struct AttemptedFile {
     /// As the process knows it.
     path: String,

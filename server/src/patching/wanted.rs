@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hotsplice_analysis::Outline;
+use hotsplice_channel::codes;
 use hotsplice_channel::patch::{Kind, Options, Outcome, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -103,6 +104,30 @@ pub struct EditReport {
     message: Option<String>,
 }
 
+/// Whether the process runs what the edit says: a caveat may be that it does not.
+pub fn went_live(verdict: &Verdict) -> bool {
+    match verdict.verdict {
+        Outcome::Applied => true,
+        Outcome::Caveat => !verdict.code.as_deref().is_some_and(codes::leaves_as_it_was),
+        Outcome::Refused | Outcome::Unneeded => false,
+    }
+}
+
+/// What results are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    Patched,
+    /// A dry run.
+    Foreseen,
+    Undone,
+}
+
+impl Deed {
+    pub fn patch(dry_run: bool) -> Self {
+        if dry_run { Self::Foreseen } else { Self::Patched }
+    }
+}
+
 impl FileResult {
     pub fn report(&self) -> FileReport {
         let edit = |verdict: &Verdict| EditReport {
@@ -124,17 +149,21 @@ impl FileResult {
     }
 
     /// What became of it, in a line.
-    pub fn summary(&self, dry_run: bool) -> String {
+    pub fn summary(&self, deed: Deed) -> String {
         let count = |outcome| self.verdicts.iter().filter(|verdict| verdict.verdict == outcome).count();
-        let (applied, caveats) = (count(Outcome::Applied) + count(Outcome::Caveat), count(Outcome::Caveat));
+        let (applied, caveats) = (self.verdicts.iter().filter(|it| went_live(it)).count(), count(Outcome::Caveat));
         let refused = count(Outcome::Refused);
         let edits = |count| if count == 1 { "edit" } else { "edits" };
-        let summary = match (dry_run, refused, applied) {
-            (false, 1.., _) if self.committed => format!("{applied} {} live, {refused} left out", edits(applied)),
+        let summary = match (deed, refused, applied) {
+            (Deed::Patched | Deed::Undone, 1.., _) if self.committed => {
+                format!("{applied} {} live, {refused} left out", edits(applied))
+            }
             (_, 1.., _) => format!("nothing changed: {refused} refused"),
-            (true, 0, _) => format!("would apply {applied} {}", edits(applied)),
-            (false, 0, 0) => "nothing to change".to_owned(),
-            (false, 0, _) => format!("{applied} {} live", edits(applied)),
+            (Deed::Foreseen, 0, _) => format!("would apply {applied} {}", edits(applied)),
+            (_, 0, 0) if caveats == 0 => "nothing to change".to_owned(),
+            (_, 0, 0) => "nothing went live".to_owned(),
+            (Deed::Patched, 0, _) => format!("{applied} {} live", edits(applied)),
+            (Deed::Undone, 0, _) => format!("{applied} {} undone", edits(applied)),
         };
         let caveats = match caveats {
             0 => String::new(),

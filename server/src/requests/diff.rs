@@ -7,6 +7,7 @@ use hotsplice_channel::codes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::patch::is_loaded;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::source_file;
@@ -26,6 +27,10 @@ pub struct Difference {
 /// Of the files, or (none named) of every one that is loaded and not of an installed package.
 pub fn diff(sessions: &[Arc<Session>], files: &[PathBuf]) -> Result<Vec<Difference>, Failure> {
     let files: Vec<PathBuf> = files.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
+    if let Some(path) = files.iter().find(|path| !is_loaded(sessions, path)) {
+        let message = format!("no registered process has loaded {}; `hotsplice sessions` lists them", path.display());
+        return Err(Failure::new(codes::NO_SESSION, message));
+    }
     let mut found = Vec::new();
     for session in sessions {
         for path in loaded(session, &files) {

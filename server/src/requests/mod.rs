@@ -8,6 +8,6 @@ mod undo;
 
 pub use diff::{Difference, diff};
 pub use holds::{Held, held, holds};
-pub use patch::Asked;
+pub use patch::{Asked, NOTHING};
 pub use select::{Listed, Selected, Selection, select, sessions};
 pub use undo::undo;

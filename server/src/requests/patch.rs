@@ -14,6 +14,9 @@ use crate::rest;
 use crate::session::Session;
 use crate::source_file;
 
+/// What is said where no file differs.
+pub const NOTHING: &str = "nothing to change: every loaded file is live as it is on disk";
+
 /// What `hotsplice patch` is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
@@ -103,9 +106,7 @@ impl Ready {
 
     /// What is asked for together goes live together: a file that no process has loaded is misuse.
     fn check_loaded(&self, sessions: &[Arc<Session>]) -> Result<(), Failure> {
-        // A process that does not answer may have it; the patch then says so.
-        let is_loaded =
-            |file: &WantedFile| !sessions.iter().all(|session| matches!(session.loaded(&file.path), Ok(None)));
+        let is_loaded = |file: &WantedFile| is_loaded(sessions, &file.path);
         let named = self.files.iter().zip(&self.asked.files);
         let unloaded: Vec<String> =
             named.filter(|(file, _)| !is_loaded(file)).map(|(_, named)| named.display().to_string()).collect();
@@ -123,18 +124,31 @@ impl Ready {
     }
 }
 
+/// A process that does not answer may have it; what is asked of it then says so.
+pub fn is_loaded(sessions: &[Arc<Session>], path: &Path) -> bool {
+    !sessions.iter().all(|session| matches!(session.loaded(path), Ok(None)))
+}
+
 /// Every loaded file of the project whose text on disk is another one than the live text.
 fn all_that_differ(sessions: &[Arc<Session>]) -> Result<Vec<WantedFile>, Failure> {
     let mut files: Vec<WantedFile> = Vec::new();
     for session in sessions {
         for path in loaded(session, &[]) {
             let Ok(Some(known)) = session.loaded(&path) else { continue };
-            // A file that is gone has nothing that could go live.
+            if files.iter().any(|file| file.path == path) {
+                continue;
+            }
             let text = source_file::read_if_there(&path)
                 .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
-            let Some(text) = text else { continue };
-            if session.known_baseline(&known)?.baseline.text != text && !files.iter().any(|file| file.path == path) {
-                files.push(WantedFile::new(path, text));
+            match text {
+                Some(text) if session.known_baseline(&known)?.baseline.text != text => {
+                    files.push(WantedFile::new(path, text));
+                }
+                Some(_) => {}
+                // What is gone has nothing that could go live, which is said. What never was a file of its own, as a member
+                // of an archive, is not gone.
+                None if path.parent().is_some_and(Path::is_dir) => files.push(WantedFile::deleted(path)),
+                None => {}
             }
         }
     }

@@ -3,10 +3,9 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use hotsplice_channel::codes;
 use hotsplice_channel::patch::{Outcome, Verdict};
 
-use crate::patching::FileResult;
+use crate::patching::{FileResult, went_live};
 use crate::source_file;
 
 pub struct Report {
@@ -44,11 +43,7 @@ impl Report {
         for result in results {
             let count = |outcome| result.verdicts.iter().filter(|verdict| verdict.verdict == outcome).count();
             let refused = count(Outcome::Refused);
-            let is_live = |verdict: &&Verdict| match verdict.verdict {
-                Outcome::Applied => true,
-                Outcome::Caveat => !verdict.code.as_deref().is_some_and(codes::leaves_as_it_was),
-                _ => false,
-            };
+            let is_live = |verdict: &&Verdict| went_live(verdict);
             let live = result.verdicts.iter().filter(is_live).count();
             let file = &result.file;
             let milliseconds = took.as_secs_f64() * 1000.0;
@@ -58,12 +53,13 @@ impl Report {
                 let names: Vec<&str> =
                     result.verdicts.iter().filter(is_live).map(|verdict| verdict.definition.as_str()).take(5).collect();
                 let more = if live > names.len() { format!(" and {} more", live - names.len()) } else { String::new() };
-                let what = if live == 0 { "nothing went live of".to_owned() } else { self.green("live:") };
-                self.line(&format!(
-                    "{what} {file} {}{more} in {} ({milliseconds:.1} ms)",
-                    names.join(", "),
-                    result.name
-                ));
+                let what = match (live, result.verdicts.is_empty()) {
+                    // Its lines are, and what a person reads of them.
+                    (0, true) => format!("{} {file} (comments and empty lines)", self.green("live:")),
+                    (0, false) => format!("nothing went live of {file}"),
+                    _ => format!("{} {file} {}{more}", self.green("live:"), names.join(", ")),
+                };
+                self.line(&format!("{what} in {} ({milliseconds:.1} ms)", result.name));
             }
             for verdict in &result.verdicts {
                 self.verdict(verdict, &result.file);

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 ORDER = {"unneeded": 0, "applied": 1, "caveat": 2, "refused": 3}
 
+# What `type` lets nobody delete, and what a class has that was made without it.
+_STAYS: dict[str, object] = {"__doc__": None, "__type_params__": ()}
+
 
 class Plan:
     """Operations in the order in which they are carried out, and what to do once they are.
@@ -50,7 +53,10 @@ class Plan:
         self.operations.append(("type-set", owner, name, value))
 
     def delete_class_attribute(self, owner: Any, name: str) -> None:
-        self.operations.append(("type-delete", owner, name))
+        if name in _STAYS:
+            self.set_class_attribute(owner, name, _STAYS[name])
+        else:
+            self.operations.append(("type-delete", owner, name))
 
     def add(self, *operation: Any) -> None:
         if operation[0] in ("list-content", "deque-content"):

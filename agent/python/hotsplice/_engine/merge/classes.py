@@ -98,10 +98,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     gone |= merger.moved_names.get(scope[0], set()) if len(scope) == 1 else set()
     for name in old:
         goes = made_by_call or name in gone or _is_generated(name)
-        if goes and name not in new and name == "__type_params__":
-            # `type` lets nobody delete it.
-            plan.set_class_attribute(live, name, ())
-        elif goes and name not in new and name not in OWN_KEYS:
+        if goes and name not in new and name not in OWN_KEYS:
             plan.delete_class_attribute(live, name)
     point_class_cells(plan, live, made, new)
     if "__abstractmethods__" in new or "__abstractmethods__" in old:

@@ -1,0 +1,71 @@
+"""Where a call has failed, as it is shown: the frame of the program's own, its variables, the blocks around it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import FrameType, TracebackType
+
+_MOST_VARIABLES = 30
+_LIBRARY = os.path.dirname(os.__file__)
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+
+
+def failing_place(error: BaseException) -> tuple[FrameType, int]:
+    """The innermost frame in the program's own files, or the innermost one, and its line."""
+    places: list[tuple[FrameType, int]] = []
+    step = error.__traceback__
+    while step is not None:
+        places.append((step.tb_frame, step.tb_lineno))
+        step = step.tb_next
+    own = [place for place in places if not is_installed(place[0].f_code.co_filename)]
+    return (own or places)[-1]
+
+
+def without_own(trace: TracebackType | None) -> TracebackType | None:
+    """From where it is the program's: a decorator's code, and what drives a generator, stand above it."""
+    while trace is not None and trace.tb_next is not None:
+        if os.path.dirname(trace.tb_frame.f_code.co_filename) != _PACKAGE:
+            break
+        trace = trace.tb_next
+    return trace
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file is not one of the project's."""
+    installed = "/site-packages/" in path or "/dist-packages/" in path or path.startswith("<")
+    return installed or path.startswith((_LIBRARY + os.sep, _PACKAGE + os.sep))
+
+
+def blocks(frame: FrameType, guarded: FrameType) -> list[str]:
+    from . import _clauses
+
+    found: list[str] = []
+    step: FrameType | None = frame
+    while step is not None:
+        name = os.path.basename(step.f_code.co_filename)
+        found += [f"{kind} ({name}:{line})" for kind, line in _clauses.blocks(step.f_code, step.f_lasti)]
+        step = None if step is guarded else step.f_back
+    return found
+
+
+def variables(frame: FrameType) -> dict[str, str]:
+    import reprlib
+
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 80
+    found: dict[str, str] = {}
+    for name, value in list(frame.f_locals.items())[:_MOST_VARIABLES]:
+        # Names that no text can have are those of who wrote the code anew.
+        if name.startswith(("__", "@")) or frame.f_locals is frame.f_globals:
+            continue
+        try:
+            found[name] = short.repr(value)
+        except Exception as failed:
+            found[name] = f"<{type(value).__name__}: its repr raised {type(failed).__name__}>"
+    return found
+
+
+def thread_name() -> str:
+    threading = sys.modules.get("threading")
+    return "the main thread" if threading is None else str(threading.current_thread().name)
