@@ -289,7 +289,7 @@ fn nothing_is_held_where_nobody_sits_at_a_terminal() {
 fn every_kind_of_function_is_guarded() {
     let workspace = Workspace::new();
     let text = "\
-import asyncio, hotsplice, sys
+import asyncio, functools, hotsplice, sys
 
 class Shop:
     def plain(self): return self.fail()
@@ -308,6 +308,10 @@ class Shop:
         raise ValueError(got)
     @hotsplice.no_wrap
     def fail(self): return 1 / 0
+    @functools.cached_property
+    def once(self): return 1 / 0
+    class Till:
+        def count(self): return 1 / 0
 
 def alone(): raise ValueError
 
@@ -321,11 +325,13 @@ async def all_of():
     except StopAsyncIteration: return items
 
 print(shop.plain(), shop.static(), shop.own(), shop.price, list(shop.numbers()), alone(), hotsplice.is_restarting())
+print(shop.once, shop.once, Shop.Till().count())
 print(asyncio.run(shop.later()), asyncio.run(all_of()))
 ";
     workspace.write("app.py", text);
-    let mut steps: Vec<Value> = (0..8).map(|number| json!(["(hold) ", format!("v {number}")])).collect();
-    steps.insert(7, json!(["ValueError: sent", null]));
+    let mut steps: Vec<Value> = (0..10).map(|number| json!(["(hold) ", format!("v {number}")])).collect();
+    steps.insert(9, json!(["ValueError: sent", null]));
+    steps.insert(8, json!(["6 6 7", null]));
     steps.insert(6, json!(["0 1 2 3 [1] 5 False", null]));
     terminal::play(&workspace, pythons::newest(), &json!(steps), &["app.py"], "").expect(0);
 }

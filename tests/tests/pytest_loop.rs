@@ -339,6 +339,52 @@ fn only_files_of_the_folder_that_was_given_go_live() {
     terminal::play(&workspace, python, &steps, &arguments, &path).expect(0);
 }
 
+/// What a class or a module shares: pytest remembers that its set-up has failed; its teardown comes with the last test.
+#[test]
+fn what_tests_share_is_mended_too() {
+    let Some((python, folder)) = pytest() else { return };
+    let workspace = Workspace::new();
+    let text = "\
+import pytest
+made = []
+
+@pytest.fixture(scope='module')
+def broken(tmp_path_factory):
+    made.append(1)
+    return {}['x']
+
+@pytest.fixture(scope='class')
+def closes():
+    yield 1
+    made.append('closed' + 1)
+
+@pytest.fixture(scope='module')
+def last():
+    yield 1
+    assert made == []
+
+def test_set_up(broken): assert broken == 2
+def test_set_up_once(broken): assert made == [1, 1]
+class TestClass:
+    def test_one(self, closes): pass
+    def test_two(self, closes): pass
+def test_skipped(): assert 0
+def test_last(last): pass
+";
+    workspace.write("test_shared.py", text);
+    let one = text.replace("{}['x']", "2");
+    let two = one.replace("'closed' + 1", "'closed'");
+    let three = two.replace("assert 0", "pytest.skip('later')");
+    let four = three.replace("made == []", "made == [1, 1, 'closed']");
+    let shown = ["KeyError: 'x'", "can only concatenate", "assert 0", "assert made == []"];
+    let mut steps = Vec::new();
+    for (shown, text) in shown.iter().zip([one, two, three, four]) {
+        steps.extend([json!([shown, { "test_shared.py": text }]), json!(["(hold) ", "r"])]);
+    }
+    steps.push(json!(["5 passed, 1 skipped", null]));
+    terminal::play(&workspace, python, &json!(steps), LOOP, &folder.display().to_string()).expect(0);
+}
+
 /// They report themselves while the test runs: that waits until it is known whether it runs again.
 #[test]
 fn subtests_that_fail_are_held_and_reported_once() {

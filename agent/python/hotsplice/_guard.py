@@ -188,7 +188,7 @@ def _wrap_async_generator(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wrap_class(owner: Class) -> Class:
-    """Guards every method that the class itself defines."""
+    """Guards every method that the class itself defines, and the classes in it do."""
     for name, value in list(vars(owner).items()):
         if type(value) in (staticmethod, classmethod):
             if _is_open(value.__func__):
@@ -197,6 +197,10 @@ def wrap_class(owner: Class) -> Class:
             parts: list[Any] = [value.fget, value.fset, value.fdel]
             getter, setter, deleter = (wrap(part) if _is_open(part) else part for part in parts)
             setattr(owner, name, property(getter, setter, deleter, value.__doc__))
+        elif type(value) is functools.cached_property and _is_open(value.func):
+            value.func = wrap(value.func)
+        elif issubclass(type(value), type) and value.__qualname__ == f"{owner.__qualname__}.{name}":
+            wrap_class(value)
         elif _is_open(value):
             setattr(owner, name, wrap(value))
     return owner

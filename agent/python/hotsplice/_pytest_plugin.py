@@ -208,12 +208,8 @@ class _Loop:
         if report.failed:
             self._show(item, report)
         fixture: Any = None if self._again is None else self._again.frame
-        if fixture is not None:
-            request = getattr(item, "_request", None)
-            try:
-                fixture.finish(request)
-            except Exception as error:
-                sys.stderr.write(f"hotsplice: tearing down {fixture.argname}: {type(error).__name__}: {error}\n")
+        for definition in [*_failed_fixtures(item), *([] if fixture is None else [fixture])]:
+            _finish(item, definition)
         return report
 
     def _tear_down_rest(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -317,6 +313,15 @@ def _kept_fixtures(item: pytest.Item) -> list[Any]:
     return found
 
 
+def _failed_fixtures(item: pytest.Item) -> list[Any]:
+    """Those of classes, modules and the session whose set-up has failed: pytest would raise that again."""
+    info: Any = getattr(item, "_fixtureinfo", None)
+    found = [one for ones in (info.name2fixturedefs if info is not None else {}).values() for one in ones]
+    return [
+        one for one in found if (cached := getattr(one, "cached_result", None)) is not None and cached[2] is not None
+    ]
+
+
 def _is_projects(function: Any) -> bool:
     return not _places.is_installed(function.__code__.co_filename)
 
@@ -344,7 +349,7 @@ def _read_marks(item: pytest.Item, former: list[pytest.Mark]) -> None:
 
 
 def _begin_anew(item: Any) -> None:
-    """Nothing of the former try is kept: what the test printed, its class's instance, fixtures that failed."""
+    """Nothing of the former try is kept: what the test printed, and its class's instance."""
     item._report_sections = []
     if isinstance(item, pytest.Function) and getattr(item, "originalname", None):
         former = item.__dict__.pop("_instance", None), item.__dict__.pop("_obj", None)
@@ -352,9 +357,11 @@ def _begin_anew(item: Any) -> None:
             item._obj = item._getobj()
         except Exception:
             item._instance, item._obj = former
-    info: Any = getattr(item, "_fixtureinfo", None)
-    for definitions in (info.name2fixturedefs if info is not None else {}).values():
-        for definition in definitions:
-            cached = getattr(definition, "cached_result", None)
-            if cached is not None and cached[2] is not None:
-                definition.cached_result = None
+
+
+def _finish(item: Any, fixture: Any) -> None:
+    """It is set up again when it is asked for."""
+    try:
+        fixture.finish(getattr(item, "_request", None))
+    except Exception as error:
+        sys.stderr.write(f"hotsplice: tearing down {fixture.argname}: {type(error).__name__}: {error}\n")
