@@ -316,13 +316,19 @@ def _imports(edit: "Edit") -> bool:
 
 
 def take_member(
-    merger: "Merger", outcome: "EditOutcome", scope: tuple[str, ...], name: str, live: Any, new: Any
+    merger: "Merger",
+    outcome: "EditOutcome",
+    scope: tuple[str, ...],
+    name: str,
+    live: Any,
+    new: Any,
+    text: former.Former | None = None,
 ) -> bool:
     """Decides for a name in a class that was made again; answers whether what the name holds stays there."""
     if any(hasattr(type(value), hook) for value in (live, new) for hook in ("__get__", "__set_name__")):
         # A metaclass or a decorator may have made it of what the statement gave.
         return False
-    decision = _decision(merger, outcome, name, scope, live, new)
+    decision = _decision(merger, outcome, name, scope, live, new, text)
     if decision is Decision.PRESERVE:
         report_preserved(outcome, [name], sort(live))
     elif decision is Decision.IN_PLACE:

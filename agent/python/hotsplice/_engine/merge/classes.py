@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Refusal
 from ..evaluate.policy import equal
 from ..live import lookup
-from ..live.code import compile_excerpt, compile_text, find_class_body
-from ..live.files import live_file
+from ..live.code import compile_excerpt, find_class_body
 from ..native import native
 from . import blocks, edited, enums, fields, instances, layouts, lookers, references, replacing, virtual, wrapped
 
@@ -72,7 +71,8 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     # In another file no statement has a former one: what the program has not changed is what the text says.
     given = merger.moved_attributes.get(scope[0], {}) if len(scope) == 1 else {}
     changed |= {name for name, value in given.items() if equal(old.get(name, MISSING), value)}
-    changed |= blocks.changed_members(merger, scope)
+    inside = blocks.bodies(merger, scope, live, made)
+    changed |= inside.changed() if inside is not None else set()
     written = _written_names(merger, scope)
     for name, value in new.items():
         if name in OWN_KEYS or isinstance(value, (GetSetDescriptorType, MemberDescriptorType)):
@@ -81,6 +81,8 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
         is_taken = name in changed or name.startswith("__") or name not in written
         if name not in written and not name.startswith("__") and type(old.get(name)) is type(value):
             fields.hand_down(merger, live, scope, name, old[name], value)
+        if name in changed and name in old and inside is not None and inside.keeps(name, old[name], value):
+            continue
         _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, is_taken)
     # A field's default that is gone from the text.
     lost = {
@@ -92,7 +94,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     binding = merger.bound.get(scope[0])
     is_bound = binding is not None and len(scope) == 1 and binding.edit["what"] == "assignment"
     made_by_call = made_by_call or is_bound
-    gone = {*lost, *edited.removed_names(merger, scope), *_names_before(merger, binding, scope)}
+    gone = {*lost, *edited.removed_names(merger, scope), *(inside.gone() if inside is not None else ())}
     gone |= lookers.given_by_removed_decorators(merger, scope)
     gone |= lookers.given_by_former_makers(live, made) - set(written)
     gone |= merger.moved_names.get(scope[0], set()) if len(scope) == 1 else set()
@@ -170,16 +172,6 @@ def _written_names(merger: "Merger", scope: tuple[str, ...]) -> Collection[str]:
     if unit is None:
         return ()
     body = find_class_body(compile_excerpt(unit["run"], merger.namespace.filename), scope)
-    return body.co_names if body is not None else ()
-
-
-def _names_before(merger: "Merger", binding: "EditOutcome | None", scope: tuple[str, ...]) -> Collection[str]:
-    """What the body of a class in a branch bound in the live text: no edit tells of its members one by one."""
-    edit = binding.edit if binding is not None else None
-    if edit is None or edit["what"] != "block" or not edit.get("old_line"):
-        return ()
-    text = live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"])
-    body = find_class_body(compile_text(text, merger.namespace.filename), scope)
     return body.co_names if body is not None else ()
 
 
