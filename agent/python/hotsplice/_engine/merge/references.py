@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..evaluate.policy import is_type_variable
 from ..live import lookup, objects
 from ..native import native
 from . import imports
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # Equal ones may be one object everywhere.
 _HOLDERS = (dict, list, tuple, set, MethodType, functools.partial, CellType)
+# One object of these may stand for many equal ones: who holds it means something else by it.
+_SHARED = (bool, int, float, complex, str, bytes, type(None))
 _VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), ModuleType)
 
 
@@ -181,8 +184,14 @@ def wraps(old: Any, namespace: "Namespace", name: str) -> bool:
 
 def move_object(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
     """Whoever holds one object is to hold the other; what can't be moved is reported."""
+    if type(old) in _SHARED:
+        # Others hold the same number, and mean another thing by it.
+        for holder, alias in imports.followers(merger.namespace.globals, name, old):
+            merger.plan.set_name(holder, alias, new)
+        return
     left = move(merger.plan, [(old, new)], [merger])
-    if left:
+    if left and not is_type_variable(type(old)):
+        # Annotations that name it are made again.
         _say_left(outcome, name, left)
 
 
@@ -248,6 +257,7 @@ def move(
 
     Returns what still refers to one, in words. What has to be made anew for it is left to ``remade``.
     """
+    pairs = [pair for pair in pairs if type(pair[0]) not in _SHARED]
     if not pairs:
         return []
     own = _own_holders(plan, mergers) | {id(pairs), *map(id, pairs)}

@@ -52,7 +52,9 @@ def _find_decorated(source: Any, mergers: list[Any]) -> None:
     """What a decorator made of a function that is in another file now gives way to what it made of that one there."""
     edits = [outcome.edit for outcome in source.change.outcomes]
     gone = [one for one in edits if one["change"] == "removed" and not one["scope"] and one["what"] in _DEFINING]
-    for name in (name for edit in gone for name in edit["definition"].split(", ")):
+    nodes = ast.walk(ast.parse(live_file(source.change.path).text)) if gone else ()
+    defined = {one.name for one in nodes if isinstance(one, (*syntax.FUNCTIONS, ast.ClassDef))}
+    for name in (name for edit in gone for name in edit["definition"].split(", ") if name in defined):
         live = source.namespace.globals.get(name)
         for merger in mergers if live is not None else ():
             made = merger.shadow.globals.get(name) if merger is not source else None
