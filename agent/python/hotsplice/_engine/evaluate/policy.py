@@ -178,6 +178,12 @@ def _is_shared(item: Any, depth: int) -> bool:
     return _is_one_of(type(item), _SHARED) or sort(item, depth) is Sort.ACTING
 
 
+def is_type_variable(kind: type) -> bool:
+    """Whether objects are told apart by identity, though nothing of theirs changes: `type Number = int`."""
+    names = ("TypeAliasType", "NewType", "TypeVar", "ParamSpec", "TypeVarTuple")
+    return kind.__module__ in ("typing", "typing_extensions") and kind.__name__ in names
+
+
 def holds_things(value: Any) -> bool:
     """Whether a plain container holds objects with state of their own."""
     is_container = sort(value) is Sort.CONTAINER

@@ -60,7 +60,7 @@ class World:
                 names = self._names.setdefault(key, set())
                 for outcome in change.outcomes:
                     edit = outcome.edit
-                    if not edit["scope"] and not edit.get("offered") and edit["what"] != "import":
+                    if not edit["scope"] and not edit.get("offered"):
                         names.update(edit["binds"])
                     elif edit["scope"] and "<locals>" not in edit["scope"]:
                         names.add(edit["scope"][0])

@@ -4,12 +4,13 @@ import abc
 import ast
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values, former, syntax
-from ..evaluate.policy import MISSING, UNKNOWN, Decision, Sort, attributes, decide, sort
+from ..evaluate.policy import MISSING, UNKNOWN, Decision, Sort, attributes, decide, is_type_variable, sort
 from ..evaluate.reduction import Reduction
 from ..evaluate.sandbox import run_in_class, run_in_module
 from ..live import lookup, objects
@@ -59,13 +60,14 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     known = set(merger.shadow.classes.get(scope, ()))
     if scope:
         later = functools.partial(_bound_later, merger, edit)
-        seen: dict[str, Any] = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced, later)
+        with _as_written(merger, edit):
+            seen: dict[str, Any] = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced, later)
         known.update(name for name in seen if name.startswith("__"))
     else:
         beside = (
             classes.beside(map(merger.namespace.globals.get, edit["binds"])) if edit["what"] == "assignment" else ()
         )
-        with merger.bases(edit):
+        with merger.bases(edit), _as_written(merger, edit):
             run_in_module(edit["run"], merger.shadow, reduction.reduced)
         seen = merger.shadow.globals
         merger.given.update(name for name in edit["binds"] if id(seen.get(name)) in beside)
@@ -91,6 +93,23 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     return not reduction.reached
 
 
+@contextmanager
+def _as_written(merger: "Merger", edit: "Edit") -> Iterator[None]:
+    """What a statement computes of plain values is what the text gives those, whatever they are by now."""
+    names = merger.shadow.globals
+    given = {name: value for name, value in merger.written.items() if name in edit["reads"] and name in names}
+    if given:
+        statements = syntax.body_of(ast.parse(join(edit["run"])), tuple(edit["scope"]))
+        # What it calls goes on with what is live.
+        given = given if all(former.is_pure(one, names) for one in statements) else {}
+    held = {name: names[name] for name in given}
+    names.update(given)
+    try:
+        yield
+    finally:
+        names.update((name, held[name]) for name, value in given.items() if names.get(name) is value)
+
+
 def _bound_later(merger: "Merger", edit: "Edit") -> set[str]:
     """Names that a class's text gives it from a statement on, and not before: `size = size` reads the module's."""
     scope = tuple(edit["scope"])
@@ -113,7 +132,7 @@ def _goes_on(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     name, former_name = lookup.mangled(edit["binds"][0], scope), lookup.mangled(former_name, scope)
     holder = objects.own(owner) if scope else merger.namespace.globals
     held = objects.live(holder.get(former_name, MISSING), MISSING)
-    if held is MISSING or name in holder or (scope and not _is_plain_member(merger, owner, scope, name, held)):
+    if held is MISSING or name in holder or (scope and not is_plain_member(merger, owner, scope, name, held)):
         return False
     if scope:
         seen: Any = run_in_class(edit["run"], scope, owner, merger.shadow, _only_annotated)
@@ -129,7 +148,7 @@ def _goes_on(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     return True
 
 
-def _is_plain_member(merger: Any, owner: Any, scope: tuple[str, ...], name: str, held: Any) -> bool:
+def is_plain_member(merger: Any, owner: Any, scope: tuple[str, ...], name: str, held: Any) -> bool:
     """Whether a class has nothing to do with what an attribute of it is called."""
     is_special = name.startswith("__") and name.endswith("__")
     is_plain = type(owner) in (type, abc.ABCMeta) and "__dataclass_fields__" not in objects.own(owner)
@@ -176,11 +195,11 @@ def _reduction(merger: "Merger", edit: "Edit", holder: Any) -> Reduction:
     return Reduction(merger, edit, _former_text(merger, edit), lambda name: former.held(holder, name, scope), things)
 
 
-def reducer(merger: "Merger", outcome: "EditOutcome") -> Callable[[str, str], Any]:
-    """For a statement of a module that runs once the patch is live: the tree of what is to run."""
+def reducer(merger: "Merger", outcome: "EditOutcome", holder: Any) -> Callable[[str, str], Any]:
+    """For a statement that runs once the patch is live: the tree of what is to run."""
 
     def rewritten(text: str, filename: str) -> Any:
-        reduction = _reduction(merger, outcome.edit, merger.namespace.globals)
+        reduction = _reduction(merger, outcome.edit, holder)
         tree = reduction.reduced(ast.parse(text, filename))
         _report(merger, outcome, reduction)
         return tree
@@ -238,6 +257,10 @@ def _decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[st
     else:
         merger.evaluated.setdefault(scope, set()).add(name)
     merger.decisions[(scope, stored)] = decision
+    if not scope:
+        is_kept_value = decision in (Decision.KEEP, Decision.PRESERVE) and sort(live) is sort(new) is Sort.VALUE
+        merger.written.pop(name, None)
+        merger.written.update({name: new} if is_kept_value else {})
     if decision is Decision.IN_PLACE:
         given = merger.former(edit).once(name, live) if _holds_classes(live) else MISSING
         merger.held_then.setdefault(id(live), (outcome, name, _entries(live), given))
@@ -383,9 +406,13 @@ def _report(merger: "Merger", outcome: "EditOutcome", reduction: Reduction) -> N
 def is_made_again(merger: "Merger", scope: tuple[str, ...], name: str, live: Any) -> bool:
     """Whether an object that others hold as such gives way to a new one: they are to hold that."""
     decision = merger.decisions.get((scope, name))
-    if live is MISSING or decision is None:
+    if live is MISSING or decision is None or any(known is live for known, _ in merger.in_place):
         return False
-    return decision is Decision.IN_PLACE or sort(live) in _THINGS
+    held = sort(live)
+    if held is Sort.VALUE:
+        # A number is everybody's.
+        return is_type_variable(type(live))
+    return decision is Decision.IN_PLACE or held in _THINGS
 
 
 def is_bound_in_place(merger: "Merger", live: Any, new: Any) -> bool:
@@ -398,6 +425,12 @@ def is_bound_in_place(merger: "Merger", live: Any, new: Any) -> bool:
             return False
         if getattr(live, "default_factory", None) is not getattr(new, "default_factory", None):
             return False
+    if any(one is new and known is live for one, known in merger.replaced):
+        # Another name of it.
+        return True
+    if any(known is live or known is new for known, _ in merger.in_place):
+        # What two names shared is two things now, and this one gets its own; or two are one now.
+        return False
     outcome, _, _, former_content = merger.held_then.get(id(live), (None, "", [], MISSING))
     if outcome is not None:
         made_classes.note_inside(merger, outcome, live, new, former_content)
@@ -424,11 +457,11 @@ def plan_in_place(merger: "Merger", live_of: Callable[[Any], Any], are_container
             if len(held) != len(wanted) or any(one is not other for one, other in zip(held, wanted)):
                 merger.plan.add("list-content", live, list(live), wanted)
         elif isinstance(live, dict):
-            _plan_items(merger.plan, live, new, live_of)
+            plan_items(merger.plan, live, new, live_of)
         else:
             members, stored = _dictionary(live), _dictionary(new)
             if members is not None and stored is not None:
-                _plan_items(merger.plan, members, stored, live_of)
+                plan_items(merger.plan, members, stored, live_of)
             for name, value in attributes(new).items():
                 if name not in (stored or ()):
                     merger.plan.add("attribute-set", live, name, live_of(value))
@@ -469,7 +502,7 @@ def _dictionary(value: Any) -> Any:
         return None
 
 
-def _plan_items(plan: "Plan", live: Any, new: Any, live_of: Callable[[Any], Any]) -> None:
+def plan_items(plan: "Plan", live: Any, new: Any, live_of: Callable[[Any], Any]) -> None:
     kept = [key for key in dict.keys(live) if key in new]
     in_order = kept == list(dict.keys(new))[: len(kept)]
     for key in list(dict.keys(live)):

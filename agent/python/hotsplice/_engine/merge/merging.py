@@ -100,6 +100,7 @@ class Merger:
         self.decisions: dict[tuple[tuple[str, ...], str], Decision] = {}
         # (class path, name) of what holds on to what it held though the text says something else
         self.preserved: set[tuple[tuple[str, ...], str]] = set()
+        self.written: dict[str, Any] = {}  # Plain values that the text gives names which hold on to other ones.
         self.deleted = Deleted(change.text)
         # (live object, one of its type that says what it is going to hold)
         self.in_place: list[tuple[Any, Any]] = []
