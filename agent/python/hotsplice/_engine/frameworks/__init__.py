@@ -128,7 +128,7 @@ class Registries:
             return
         for change in transaction.files:
             for outcome in change.outcomes:
-                if registers_anew(outcome.edit):
+                if registers_anew(outcome.edit, transaction.options):
                     for namespace in change.namespaces:
                         self._forget(namespace, outcome.edit)
 
@@ -224,7 +224,10 @@ def _lines_of_classes(text: str) -> dict[str, int]:
     return found
 
 
-def registers_anew(edit: "Edit") -> bool:
+def registers_anew(edit: "Edit", options: Any) -> bool:
+    if edit["change"] == "derived" and edit.get("offered") and not options.get("run_statements"):
+        # Its decorators are not run again.
+        return False
     if edit["what"] not in ("function", "class") or "<locals>" in edit["scope"]:
         return False
     if edit["what"] == "class" and edit["change"] == "removed":

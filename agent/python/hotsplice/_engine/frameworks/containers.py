@@ -82,7 +82,7 @@ class Containers:
         for change in transaction.files:
             for namespace in change.namespaces:
                 for outcome in change.outcomes:
-                    self._note_edit(namespace, outcome, change.text)
+                    self._note_edit(transaction, namespace, outcome, change.text)
                 for scope in change.classes:
                     owner = lookup.find_class(namespace, scope)
                     if owner is not None:
@@ -90,7 +90,7 @@ class Containers:
                         for name in decorators(change.classes[scope], scope):
                             self._note_registrar(namespace, {"scope": scope[:-1]}, name, self._used_by_classes)
 
-    def _note_edit(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
+    def _note_edit(self, transaction: "Prepared", namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
         edit = outcome.edit
         if edit["what"] == "block" and not edit["scope"]:
             self._note_block(namespace, outcome, text)
@@ -102,7 +102,7 @@ class Containers:
                 for container in registries_of(one) if stores.is_a(one, FunctionType) else ():
                     self._note(container, 1)
         is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived")
-        if is_class or registers_anew(edit):
+        if is_class or registers_anew(edit, transaction.options):
             used: set[int] = set()
             for name in edit["registrars"]:
                 self._note_registrar(namespace, edit, name, used)
@@ -418,8 +418,10 @@ class Containers:
         users = [one for one in self._registrations if key in one.used]
         if any(one.outcome.edit["change"] == "removed" and one.made(*entry) for one in users):
             return True
-        if any(one.made(*entry) and (one.is_kept_by_itself() or new) for one in users):
-            return True
+        for one in users:
+            comes_again = one.is_kept_by_itself() or any(self._is_about(one, other, live_of) for other in new)
+            if comes_again and one.made(*entry):
+                return True
         if id(entry[1]) in self._emptied:
             # A list of the functions for an event goes with the last of them.
             return True
