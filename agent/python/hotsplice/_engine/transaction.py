@@ -21,7 +21,7 @@ from .journal.plan import Plan
 from .live import cells, importing, lookup, reach
 from .live.code import compile_excerpt, compile_text, join
 from .live.files import live_file
-from .merge import caches, classes, functions, hashes, moves
+from .merge import caches, classes, functions, hashes, imports, moves, virtual
 from .native import native
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class Transaction:
                 frameworks.follow(self)
                 factories.report(self)
                 caches.follow(self)
+                virtual.forget_answers(self)
                 hashes.follow(self)
                 self._lap("evaluate")
         except TimeLimit:
@@ -422,7 +423,18 @@ class Transaction:
             return []
         own = {change.path for change in self.files}
         loaded = lookup.project_modules()
-        found: dict[str, ModuleType] = {}
+        # What another module's `__getattr__` gave leads to nothing of it.
+        dynamic = {
+            namespace.name
+            for change in self.files
+            for namespace in change.namespaces
+            if "__getattr__" in change.running
+        }
+        found: dict[str, ModuleType] = {
+            path: module
+            for path, module in (loaded if dynamic else ())
+            if path not in own and not dynamic.isdisjoint(imports.sources(live_file(path).text, module.__dict__))
+        }
         count = -1
         # Whose functions use it is used by others in turn.
         while count != len(found):

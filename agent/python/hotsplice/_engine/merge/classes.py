@@ -12,10 +12,23 @@ from ..evaluate.policy import equal
 from ..live import lookup
 from ..live.code import compile_excerpt, find_class_body
 from ..native import native
-from . import blocks, edited, enums, fields, instances, layouts, lookers, references, replacing, virtual, wrapped
+from . import (
+    blocks,
+    collected,
+    edited,
+    enums,
+    fields,
+    instances,
+    layouts,
+    lookers,
+    references,
+    replacing,
+    virtual,
+    wrapped,
+)
 
 if TYPE_CHECKING:
-    from ..journal.plan import EditOutcome, Plan
+    from ..journal.plan import Plan
     from ..live.lookup import Namespace
     from .merging import Merger
 
@@ -84,6 +97,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
         if name in changed and name in old and inside is not None and inside.keeps(name, old[name], value):
             continue
         _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, is_taken)
+    collected.follow(merger, live, made, written, changed)
     # A field's default that is gone from the text.
     lost = {
         name
@@ -288,7 +302,8 @@ def follow_equality(merger: "Merger", owner: Any, scope: tuple[str, ...]) -> Non
 def update_abstract(owner: Any) -> None:
     """Which methods of a class and of its subclasses are abstract (``abc.update_abstractmethods``)."""
     abc.update_abstractmethods(owner)
-    owner._abc_caches_clear()
+    if issubclass(type(owner), abc.ABCMeta):
+        owner._abc_caches_clear()
     if typing.Protocol in owner.__mro__:
         _update_protocol(owner)
     for subclass in type.__subclasses__(owner):

@@ -41,6 +41,8 @@ def hand_down(merger: "Merger", live: type, scope: tuple[str, ...], name: str, o
         own = below.__dict__.get(name) if below is not live else None
         if type(own) is not type(old) or own is old or not issubclass(type(own), (dict, list, tuple, set)):
             continue
+        if _is_independent(own, old):
+            continue
         wanted = _handed_down(own, old, new)
         if wanted is None:
             left.append(below.__qualname__)
@@ -49,6 +51,12 @@ def hand_down(merger: "Merger", live: type, scope: tuple[str, ...], name: str, o
     if left:
         names = ", ".join(left)
         edited.caveat(merger, scope, "HS0403", f"{names}: {name} is what was collected when the class was made")
+
+
+def _is_independent(own: Any, old: Any) -> bool:
+    """Whether a class below has collected nothing of what its base had: only its own."""
+    names = [*own, *old]
+    return bool(old) and all(type(name) is str for name in names) and set(own).isdisjoint(old)
 
 
 def _handed_down(own: Any, old: Any, new: Any) -> Any:

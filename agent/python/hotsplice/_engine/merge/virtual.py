@@ -6,11 +6,39 @@ import ast
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..live import lookup
+from .. import frameworks
+from ..live import lookup, objects
 from . import edited, lookers
 
 if TYPE_CHECKING:
+    from ..journal.views import Prepared
     from .merging import Merger
+
+
+# What `isinstance` and `issubclass` ask.
+_ASKED = {"__subclasshook__", "__subclasscheck__", "__instancecheck__"}
+
+
+def forget_answers(transaction: "Prepared") -> None:
+    """Abstract classes remember which classes they were asked for, and what those have may have decided."""
+    edits = [outcome.edit for outcome in transaction.outcomes()]
+    if frameworks.change_classes(edits) or any(_ASKED.intersection(edit["binds"]) for edit in edits):
+        # Before what is evaluated then.
+        transaction.plan.afterwards.insert(0, _forget)
+
+
+def _forget() -> None:
+    clear: Any = abc.ABCMeta.__dict__["_abc_caches_clear"]
+    pending: list[type] = [object]
+    seen: set[int] = set()
+    while pending:
+        found = [cls for cls in type.__subclasses__(pending.pop()) if id(cls) not in seen]
+        seen.update(map(id, found))
+        pending += found
+        for cls in found:
+            # Who made it may not have asked `ABCMeta` to.
+            if issubclass(type(cls), abc.ABCMeta) and "_abc_impl" in objects.own(cls):
+                clear(cls)
 
 
 def follow(merger: "Merger", live: type, scope: tuple[str, ...]) -> None:

@@ -1,0 +1,50 @@
+"""What a class's attributes were collected in when it was made: `fields[name] = self` in ``__set_name__``.
+
+The text gives such a container nothing, or not that: the class statement fills it, and fills it again when the class is
+made again.
+"""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from . import bindings
+
+if TYPE_CHECKING:
+    from .merging import Merger
+
+# Keys that can be set without any code of the program.
+_PLAIN = (str, int, bytes, type(None), type)
+
+
+def follow(merger: "Merger", live: type, made: type, written: Collection[str], changed: Collection[str]) -> None:
+    """Has containers that the live class keeps hold what the class that was built again has collected."""
+    before, after = dict(live.__dict__), dict(made.__dict__)
+    names = [name for name in written if name not in changed and name in before and name in after]
+    collecting = [name for name in names if type(before[name]) is type(after[name]) in (dict, list)]
+    if not collecting:
+        return
+    # What of the new class gives way to what the live one keeps; what of the live one goes.
+    kept = {id(after[name]): before[name] for name in names}
+    gone = {name for name in before if name not in after}
+    going = {id(before[name]) for name in before if name in gone or name in changed}
+    members = {id(value) for value in after.values()}
+    for name in collecting:
+        old, new = before[name], after[name]
+        entries = new.values() if type(new) is dict else new
+        if not any(id(one) in members or (type(one) is str and one in after) for one in entries):
+            continue
+        if type(new) is dict:
+            if all(type(key) in _PLAIN for key in (*old, *new)):
+                wanted_items = {key: kept.get(id(value), value) for key, value in new.items()}
+                own = {key: value for key, value in old.items() if id(value) not in going and key not in gone}
+                bindings.plan_items(merger.plan, old, wanted_items | {**own, **wanted_items}, lambda value: value)
+            continue
+        wanted = [kept.get(id(one), one) for one in new]
+        others = [one for one in old if id(one) not in going and not (type(one) is str and one in gone)]
+        wanted += [one for one in others if not any(one is other for other in wanted) and not _is_in(one, wanted)]
+        if len(wanted) != len(old) or any(one is not other for one, other in zip(old, wanted)):
+            merger.plan.add("list-content", old, list(old), wanted)
+
+
+def _is_in(value: Any, values: list[Any]) -> bool:
+    return type(value) is str and value in [one for one in values if type(one) is str]
