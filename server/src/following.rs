@@ -280,7 +280,11 @@ pub fn computed(
                 "what this statement calls is another one now; it is not run again by itself".to_owned(),
             ),
             _ => {
-                let how = if edit.what == What::Assignment { "computed by calling" } else { "decorated by" };
+                let how = match edit.what {
+                    What::Assignment => "computed by calling",
+                    What::Import => "given by",
+                    _ => "decorated by",
+                };
                 let name = &edit.definition;
                 let message = format!("{name} was {how} code that is edited now; it stays as that code made it");
                 (codes::VALUE_COMPUTED, message)

@@ -36,6 +36,11 @@ pub(crate) const EAGER: [&str; 32] = [
     "dataclasses.asdict",
 ];
 
+/// Functions that look at a class which they are given, and not at its objects.
+pub(crate) fn examines(function: &str) -> bool {
+    ["isinstance", "issubclass"].contains(&function)
+}
+
 /// Methods that change the container that they are called on.
 pub(crate) const MUTATING: [&str; 12] = [
     "append",

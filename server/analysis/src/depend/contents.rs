@@ -73,6 +73,23 @@ impl<'a> Graph<'a> {
         found
     }
 
+    /// Functions that run others by what they are given, and those: `show` and `of_list` under `@show.register`.
+    pub(super) fn implementations(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let mut note = |node: &Node, class: Option<&str>| {
+            let registers = node.definition.iter().flat_map(|parts| &parts.decorator_reads);
+            for function in registers.filter_map(|name| name.strip_suffix(".register")) {
+                let own = |name: &str| class.map_or_else(|| name.to_owned(), |class| format!("{class}.{name}"));
+                found.push((own(function), own(&node.name)));
+            }
+        };
+        self.functions.values().for_each(|node| note(node, None));
+        for (name, class) in &self.classes {
+            class.methods.values().for_each(|node| note(node, Some(name)));
+        }
+        found
+    }
+
     /// Whether a name is one that another module's `__getattr__` gives, which runs edited code.
     pub(super) fn is_dynamic(&self, name: &str) -> bool {
         self.dynamic.iter().any(|(module, has)| {

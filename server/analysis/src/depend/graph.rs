@@ -1,12 +1,14 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
 use super::inside::{all_effects, run_by};
-use crate::effects::{EAGER, Effects};
-use crate::tree::{Node, contents};
+use crate::effects::{EAGER, Effects, examines};
+use crate::tree::{Node, contents, members};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// Methods that run when a class is called.
-const MAKING: [&str; 3] = ["__init__", "__new__", "__post_init__"];
+const MAKING: [&str; 4] = ["__init__", "__new__", "__post_init__", "_missing_"];
+/// Methods that operations with a class itself run.
+const OF_CLASSES: [&str; 4] = ["__class_getitem__", "__instancecheck__", "__subclasscheck__", "__subclasshook__"];
 /// How many classes or results a name is followed through.
 pub(super) const DEPTH: usize = 8;
 
@@ -44,7 +46,7 @@ pub(crate) struct Graph<'a> {
 
 /// Where a name is read.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Context<'a> {
+pub(crate) struct Context<'a> {
     pub(super) class: Option<&'a str>,
     pub(super) effects: Option<&'a Effects>,
     /// How many names one was followed through.
@@ -96,6 +98,9 @@ impl<'a> Graph<'a> {
             for called in items.iter().flat_map(|item| self.called(item, Context::default())) {
                 callers.entry(called).or_default().push(contents(container));
             }
+        }
+        for (function, implementation) in self.implementations() {
+            callers.entry(implementation).or_default().push(function);
         }
         for (name, class) in &self.classes {
             let makers = self.makers(name).into_iter().flat_map(|maker| self.called(maker, Context::default()));
@@ -223,7 +228,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The classes of the file, and the names of others, that a class derives from.
-    pub(super) fn ancestors(&self, class: &str) -> Vec<String> {
+    pub fn ancestors(&self, class: &str) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         let mut pending = vec![class.to_owned()];
         while let Some(name) = pending.pop() {
@@ -249,7 +254,7 @@ impl<'a> Graph<'a> {
                 _ => self.type_of(name, context, 0),
             };
             let Some(class) = class.or_else(|| (!is_local(name, context)).then(|| name.clone())) else { continue };
-            let own = methods.iter().filter(|method| !is_class(name) || **method == "__class_getitem__");
+            let own = methods.iter().filter(|method| !is_class(name) || OF_CLASSES.contains(method));
             found.extend(own.flat_map(|method| self.method(&class, method, 0)));
         }
         let reads_property = |name: &&String| {
@@ -359,7 +364,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The class of what a name holds, as far as the text tells.
-    pub(super) fn type_of(&self, name: &str, context: Context<'a>, depth: usize) -> Option<String> {
+    pub(crate) fn type_of(&self, name: &str, context: Context<'a>, depth: usize) -> Option<String> {
         if depth > DEPTH {
             return None;
         }
@@ -452,6 +457,11 @@ impl<'a> Graph<'a> {
             })
         };
         if changed.iter().any(is_of_element) {
+            return true;
+        }
+        let is_examined =
+            |(by, name): &(String, String)| examines(by) && !effects.is_local(name) && changed.contains(&members(name));
+        if effects.passed.iter().any(is_examined) {
             return true;
         }
         effects.reads.iter().any(|name| {

@@ -21,7 +21,12 @@ impl<'a> Comparison<'a> {
         let heads: HashSet<&String> =
             self.edits.iter().map(|edit| edit.scope.first().unwrap_or(&edit.definition)).collect();
         let imported = self.foreign.calls(items);
-        edited.extend(self.running.iter().filter(|name| !heads.contains(name) && !imported.contains(*name)).cloned());
+        // What is registered with a function runs when that is called, and not when something else is registered.
+        let names = self.definitions().flat_map(|item| item.definition.iter().flat_map(|parts| &parts.decorator_reads));
+        let dispatching: HashSet<&str> = names.filter_map(|name| name.strip_suffix(".register")).collect();
+        let is_decorator =
+            |name: &&String| !heads.contains(name) && !imported.contains(*name) && !dispatching.contains(name.as_str());
+        edited.extend(self.running.iter().filter(is_decorator).cloned());
         self.decorating = edited.clone();
         edited.extend(self.foreign.decorators(items));
         if !edited.is_empty() {

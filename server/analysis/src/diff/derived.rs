@@ -6,11 +6,11 @@ use rustc_hash::FxHashSet as HashSet;
 use super::Comparison;
 use super::derived_headers::reads_any;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
-use super::looked_at::reads_headers;
+use super::looked_at::{is_examined_by_members, reads_headers};
 use super::scope::Scope;
-use crate::depend::graph::Graph;
+use crate::depend::graph::{Context, Graph};
 use crate::depend::inside::runs_inside;
-use crate::effects::EAGER;
+use crate::effects::{EAGER, examines};
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes, contents, flattened, members};
 
@@ -39,6 +39,7 @@ impl<'a> Comparison<'a> {
             let live = graph_of_live(self.live);
             edited.retain(|name| !self.is_made_alike(name, &graph, &live));
         }
+        edited.extend(self.made_otherwise(&graph));
         let changed = self.changed_values(&graph, &edited);
         let mut by_code = graph.running(&edited, &HashSet::default());
         let mut called = graph.running(&edited, &changed);
@@ -93,6 +94,13 @@ impl<'a> Comparison<'a> {
         for import in self.new.file.items.iter().filter(|item| item.what == What::Import) {
             let (bound, dotted) = self.foreign.through(import);
             changed.extend(bound.into_iter().chain(dotted));
+        }
+        for class in self.definitions().filter(|item| item.is_class() && self.looks_otherwise(&item.name)) {
+            changed.insert(format!("{}.__match_args__", class.name));
+            let is_examined = graph.ancestors(&class.name).iter().any(|base| is_examined_by_members(base));
+            if is_examined || self.gains_or_loses_special(&class.name) {
+                changed.insert(members(&class.name));
+            }
         }
         if changed.is_empty() {
             return changed;
@@ -403,6 +411,9 @@ impl<'a> Comparison<'a> {
     fn read_when_live(&self, node: &Node, dirty: &Dirty, graph: &Graph<'a>, changed_reads: &mut Vec<String>) -> bool {
         let attributes = node.effects.reads.iter().filter_map(|name| graph.attribute(name));
         let mut found: Vec<String> = attributes.filter(|name| dirty.contains(name)).collect();
+        let examined = node.passed.iter().filter(|(by, _)| examines(by));
+        let classes = examined.filter_map(|(_, name)| graph.type_of(name, Context::default(), 0));
+        found.extend(classes.map(|class| members(&class)).filter(|name| dirty.contains(name)));
         for element in &node.effects.elements {
             let of_class = |name: &&String| {
                 name.rsplit_once('.').is_some_and(|(owner, attribute)| attribute == element && graph.is_class(owner))
@@ -433,7 +444,7 @@ impl<'a> Comparison<'a> {
             Some((_, Kind::ClassHeader)) => fresh.push(node.name.clone()),
             _ => {
                 let header_reads = node.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);
-                if reads_any(header_reads, dirty) {
+                if reads_any(header_reads, dirty) || self.copies_fields(node, dirty, &called.graph) {
                     let told = definition_edit(self.new, live, node, scope, Kind::Derived, Change::Derived);
                     self.push(node, told);
                     fresh.push(node.name.clone());
@@ -461,6 +472,7 @@ impl<'a> Comparison<'a> {
         fresh.extend(inherited.into_iter().filter(|name| !is_own(name)).map(|name| format!("{}.{name}", node.name)));
         let gone = self.removed_names(&inner.path);
         fresh.extend(gone.iter().map(|name| format!("{}.{name}", node.name)));
+        fresh.extend(self.values_of_members(node, &fresh, &called.graph));
         fresh
     }
 }
@@ -475,7 +487,7 @@ fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
 
 /// What functions look into that they are given: items of containers, members of classes.
 fn looked_at(passed: &[(String, String)]) -> impl Iterator<Item = String> {
-    let eagerly = passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str()) || reads_headers(by));
+    let eagerly = passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str()) || reads_headers(by) || examines(by));
     eagerly.flat_map(|(_, name)| [contents(name), members(name)])
 }
 

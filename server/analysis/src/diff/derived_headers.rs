@@ -60,6 +60,9 @@ impl<'a> Comparison<'a> {
         } else {
             let mut told = edit(live, node, scope, Kind::Derived, Change::Derived);
             told.parts = told_parts;
+            let is_value_of_member = |name: &String| name.ends_with(".value") || name.ends_with("._value_");
+            told.deferred = told.parts == [Part::Defaults]
+                && changed_reads.iter().any(|name| is_value_of_member(name) && self.deferred.contains(name));
             told.changed_reads = changed_reads;
             told.run = header_run(outline, node, scope, &told.parts, &derived);
             told.fresh_defaults = derived;

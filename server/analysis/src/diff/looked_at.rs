@@ -7,7 +7,7 @@ use hotsplice_channel::patch::{Change, Edit, Part, What};
 use super::Comparison;
 use super::scope::Scope;
 use crate::depend::graph::Graph;
-use crate::tree::{Node, contents};
+use crate::tree::{Node, contents, flattened};
 
 impl<'a> Comparison<'a> {
     /// Whether what can be seen of a function without calling it, or of a class, is something else now.
@@ -20,7 +20,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether a class of the module has other members than it had.
-    fn looks_otherwise(&self, class: &str) -> bool {
+    pub(super) fn looks_otherwise(&self, class: &str) -> bool {
         let is_body = |edit: &Edit| {
             edit.what == What::Function
                 && edit.change == Change::Changed
@@ -28,6 +28,70 @@ impl<'a> Comparison<'a> {
         };
         let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| edit.scope.as_slice() == [class]);
         self.touched.contains(class) && inside.any(|edit| !is_body(edit))
+    }
+
+    /// Classes whose calls give something else now, or fail, though no function of theirs is another one: those of named tuples,
+    /// and those with methods that are no more abstract, or are now.
+    pub(super) fn made_otherwise(&self, graph: &Graph<'a>) -> Vec<String> {
+        let classes: Vec<&Node> = self.definitions().filter(|item| item.is_class()).collect();
+        let is_abstract = |edit: &Edit| {
+            let is_it = |item: &&Node| item.is_function() && edit.binds.contains(&item.name);
+            let both = [self.new, self.live].map(|outline| flattened(&outline.file.items));
+            let found = both.iter().flatten().filter(|(item, _)| item.is_class() && item.name == edit.scope[0]);
+            let decorators = found
+                .flat_map(|(class, _)| class.body.iter().filter(is_it))
+                .flat_map(|item| item.definition.iter().flat_map(|parts| &parts.decorator_reads));
+            (edit.change != Change::Changed || edit.parts.contains(&Part::Decorators))
+                && decorators
+                    .into_iter()
+                    .any(|name| name.rsplit('.').next().is_some_and(|name| name.starts_with("abstract")))
+        };
+        let is_otherwise = |class: &&&Node| {
+            let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| edit.scope == [class.name.as_str()]);
+            let is_tuple = graph.ancestors(&class.name).iter().any(|base| base.ends_with("NamedTuple"));
+            self.touched.contains(&class.name)
+                && inside.any(|edit| is_abstract(edit) || (is_tuple && edit.what != What::Function))
+        };
+        let own: Vec<String> = classes.iter().filter(is_otherwise).map(|class| class.name.clone()).collect();
+        let derives = |class: &&&Node| graph.ancestors(&class.name).iter().any(|base| own.contains(base));
+        let derived: Vec<String> = classes.iter().filter(derives).map(|class| class.name.clone()).collect();
+        [own, derived].concat()
+    }
+
+    /// Of an enumeration: a member that stays has another value once the patch is live.
+    pub(super) fn values_of_members(&mut self, node: &Node, fresh: &[String], graph: &Graph<'a>) -> Vec<String> {
+        let is_enumeration = |base: &String| base.ends_with("Enum") || base.ends_with("Flag");
+        if !graph.ancestors(&node.name).iter().any(is_enumeration) {
+            return Vec::new();
+        }
+        let members = fresh.iter().filter(|name| name.contains('.') && !name.ends_with('*'));
+        let values: Vec<String> =
+            members.flat_map(|name| [format!("{name}.value"), format!("{name}._value_")]).collect();
+        self.deferred.extend(values.iter().cloned());
+        values
+    }
+
+    /// Whether a class took the fields of its bases when it was made, and has them from nowhere else: a typed dictionary.
+    pub(super) fn copies_fields(&self, node: &Node, dirty: &HashSet<String>, graph: &Graph<'a>) -> bool {
+        let is_dictionary = graph.ancestors(&node.name).iter().any(|base| base.ends_with("TypedDict"));
+        // Of another file.
+        let is_bare = || {
+            let is_field = |item: &Node| matches!(item.what, What::Annotation | What::Docstring);
+            node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.is_empty())
+                && !node.body.is_empty()
+                && node.body.iter().all(is_field)
+        };
+        let bases = node.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);
+        let is_other = |base: &String| {
+            dirty.contains(&format!("{base}.__annotations__")) && (is_dictionary || (!self.is_class(base) && is_bare()))
+        };
+        bases.iter().any(is_other)
+    }
+
+    /// Whether a class has special methods that it had not, or the other way round: what it is an instance of may be decided by them.
+    pub(super) fn gains_or_loses_special(&self, class: &str) -> bool {
+        let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| edit.scope == [class]);
+        inside.any(|edit| edit.change != Change::Changed && edit.binds.iter().any(|name| name.starts_with("__")))
     }
 
     /// Whether what can be done with an edited class, or with its objects, by other means than calls does something else.
@@ -41,14 +105,15 @@ impl<'a> Comparison<'a> {
     pub(super) fn seen_otherwise(&mut self, node: &Node) -> Vec<String> {
         let is_class = node.is_class() && self.looks_otherwise(&node.name);
         if is_class {
-            let seen = ["*", "__annotations__", "__dataclass_fields__", "__members__", "__slots__"];
+            let seen = ["*", "__annotations__", "__dataclass_fields__", "__members__", "__slots__", "__match_args__"];
             return seen.iter().map(|seen| format!("{}.{seen}", node.name)).collect();
         }
         let Some(edit) = self.edit_for(node) else { return Vec::new() };
         if node.what == What::Docstring {
             return vec!["__doc__".to_owned()];
         }
-        if node.what != What::Function || edit.change != Change::Changed {
+        let is_other = edit.change == Change::Changed || (edit.change == Change::Derived && !edit.offered);
+        if node.what != What::Function || !is_other {
             return Vec::new();
         }
         let mut found: Vec<&str> = Vec::new();
@@ -97,7 +162,10 @@ impl<'a> Comparison<'a> {
         let is_late = |name: &&String| match name.strip_suffix("[]") {
             // A registry.
             Some(_) => self.deferred.contains(*name),
-            None => name.split_once('.').is_some_and(|(head, _)| is_definition(head)) && !is_value(name),
+            None => {
+                name.split_once('.').is_some_and(|(head, _)| is_definition(head))
+                    && (self.deferred.contains(*name) || !is_value(name))
+            }
         };
         self.late = own.iter().filter(is_late).cloned().collect();
     }
@@ -128,4 +196,10 @@ pub(super) fn reads_headers(name: &str) -> bool {
 
 fn is_binding(edit: &Edit) -> bool {
     matches!(edit.what, What::Function | What::Class | What::Assignment)
+}
+
+/// Whether a base has `isinstance` look at what members there are.
+pub(super) fn is_examined_by_members(base: &str) -> bool {
+    let last = base.rsplit('.').next().unwrap_or(base);
+    ["ABC", "ABCMeta", "Protocol"].contains(&last)
 }

@@ -1,13 +1,15 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Comprehension, Expr, ExprContext, Parameters, Stmt};
+use ruff_python_ast::{Comprehension, Expr, ExprContext, Parameters, Pattern, Stmt};
 
 use super::callee::{callee, got, named, of_result, operand, origin};
 use super::dotted::dotted;
 use super::held::{held, sources};
 use super::implied;
+use super::names::{complemented, examined, positional};
 use crate::effects::{EAGER, Effects, MUTATING};
+use crate::tree::contents;
 
 /// What a statement does when it runs.
 pub(super) fn of_statement(statement: &Stmt) -> Effects {
@@ -240,6 +242,11 @@ impl<'a> Visitor<'a> for Finder {
 
     fn visit_annotation(&mut self, _expression: &'a Expr) {}
 
+    fn visit_pattern(&mut self, pattern: &'a Pattern) {
+        self.effects.reads.extend(positional(pattern));
+        visitor::walk_pattern(self, pattern);
+    }
+
     fn visit_expr(&mut self, expression: &'a Expr) {
         self.implies(implied::by_expression(expression));
         match expression {
@@ -266,6 +273,10 @@ impl<'a> Visitor<'a> for Finder {
                 }
                 visitor::walk_expr(self, expression);
             }
+            Expr::UnaryOp(operation) => {
+                self.effects.reads.extend(complemented(operation));
+                visitor::walk_expr(self, expression);
+            }
             Expr::Named(named) => {
                 self.bind(&named.target, Some(&named.value));
                 visitor::walk_expr(self, expression);
@@ -277,8 +288,20 @@ impl<'a> Visitor<'a> for Finder {
                 let given: Vec<&Expr> = call.arguments.args.iter().chain(keywords).collect();
                 if let Some(name) = &called {
                     self.call(name.clone());
+                    let methods = implied::of_elements(name);
+                    for one in given.iter().filter(|_| !methods.is_empty()) {
+                        match (dotted(one), items(one)) {
+                            (Some(container), _) => {
+                                let of_it = methods.iter().map(|method| format!("{}.{method}", contents(&container)));
+                                self.effects.calls.extend(of_it);
+                            }
+                            (None, Some(items)) => self.implies(items.iter().map(|item| (item, methods)).collect()),
+                            _ => {}
+                        }
+                    }
                     let names = given.iter().filter_map(|one| dotted(one));
                     self.effects.passed.extend(names.map(|one| (name.clone(), one)));
+                    self.effects.passed.extend(examined(name, call).map(|one| (name.clone(), one)));
                     if let Some((holder, method)) = name.rsplit_once('.')
                         && MUTATING.contains(&method)
                     {

@@ -116,8 +116,21 @@ fn of_function(name: &str) -> Methods {
         "next" => &["__next__"],
         "reversed" => &["__reversed__", "__getitem__", "__len__"],
         "min" | "max" | "sorted" => &["__iter__", "__next__", "__getitem__", "__lt__", "__gt__"],
+        "isinstance" | "issubclass" => &["__instancecheck__", "__subclasscheck__", "__subclasshook__"],
         "dict" => &["keys", "__getitem__", "__iter__", "__next__"],
         "list" | "tuple" | "set" | "frozenset" | "sum" | "iter" | "enumerate" | "zip" | "map" | "filter" => ITERATION,
+        _ => &[],
+    }
+}
+
+/// Methods of what is in the containers that a function is given.
+pub(super) fn of_elements(function: &str) -> Methods {
+    match function {
+        "min" | "max" | "sorted" => &["__lt__", "__gt__"],
+        "sum" => &["__add__", "__radd__"],
+        "any" | "all" | "filter" => TRUTH,
+        "set" | "frozenset" => &["__hash__", "__eq__"],
+        "str" | "repr" | "print" => &["__repr__"],
         _ => &[],
     }
 }

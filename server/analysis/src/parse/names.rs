@@ -1,12 +1,15 @@
 //! Names that a statement binds, reads and calls when it runs. Bodies of functions and lambdas run later.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Comprehension, ExceptHandler, Expr, ExprContext, Identifier, Pattern, Stmt};
+use ruff_python_ast::{
+    Comprehension, ExceptHandler, Expr, ExprCall, ExprContext, ExprUnaryOp, Identifier, Pattern, Stmt, UnaryOp,
+};
 
 use super::containers::{is_container, updated, value_of};
 use super::dotted::{dotted, head};
 use super::hashing::{self, hash_of};
-use crate::tree::{Binding, contents};
+use crate::effects::examines;
+use crate::tree::{Binding, contents, members};
 
 fn elements(expression: &Expr) -> &[Expr] {
     match expression {
@@ -338,6 +341,10 @@ impl<'a> Visitor<'a> for Names {
                 }
                 visitor::walk_expr(self, expression);
             }
+            Expr::UnaryOp(operation) => {
+                self.reads.extend(complemented(operation));
+                visitor::walk_expr(self, expression);
+            }
             Expr::Starred(_) | Expr::Dict(_) | Expr::Compare(_) | Expr::BinOp(_) => {
                 match expression {
                     Expr::Starred(unpacked) => self.read_contents(&unpacked.value),
@@ -363,6 +370,7 @@ impl<'a> Visitor<'a> for Names {
                     let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
                     let given = call.arguments.args.iter().chain(keywords).filter_map(dotted);
                     self.passed.extend(given.map(|name| (called.clone(), name)));
+                    self.passed.extend(examined(&called, call).into_iter().map(|name| (called.clone(), name)));
                     if let ("getattr" | "hasattr", [holder, Expr::StringLiteral(attribute), ..]) =
                         (called.as_str(), &*call.arguments.args)
                         && let Some(holder) = dotted(holder)
@@ -408,6 +416,7 @@ impl<'a> Visitor<'a> for Names {
         if let Some(name) = captured(pattern) {
             self.bind(name.as_str(), 0);
         }
+        positional(pattern).into_iter().for_each(|name| self.read(name));
         visitor::walk_pattern(self, pattern);
     }
 }
@@ -420,6 +429,25 @@ pub(super) fn captured(pattern: &Pattern) -> Option<&Identifier> {
         Pattern::MatchMapping(mapping) => mapping.rest.as_ref(),
         _ => None,
     }
+}
+
+/// What decides which attributes a pattern takes: `Point.__match_args__` for `case Point(x, y)`.
+pub(super) fn positional(pattern: &Pattern) -> Option<String> {
+    let class = pattern.as_match_class()?;
+    let name = dotted(&class.cls).filter(|_| !class.arguments.patterns.is_empty())?;
+    Some(format!("{name}.__match_args__"))
+}
+
+/// The class of an object that is made to be looked at: `Table` for `isinstance(Table(), Sized)`.
+pub(super) fn examined(called: &str, call: &ExprCall) -> Option<String> {
+    let object = call.arguments.args.first().filter(|_| examines(called))?;
+    dotted(&object.as_call_expr()?.func)
+}
+
+/// `~Color.RED` is about all members of its class.
+pub(super) fn complemented(operation: &ExprUnaryOp) -> Option<String> {
+    let member = dotted(&operation.operand).filter(|_| operation.op == UnaryOp::Invert)?;
+    member.rsplit_once('.').map(|(class, _)| members(class))
 }
 
 fn generators(comprehension: &Expr) -> &[Comprehension] {

@@ -1,12 +1,16 @@
 """Statements that can't run before the patch is live."""
 
 import ast
+import functools
+from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values, syntax
 from ..evaluate.policy import MISSING, UNKNOWN, equal
+from ..live import lookup, objects
 from ..live.code import compile_excerpt, join
-from . import bindings, imports
+from . import bindings, defaults, headers, imports
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 def defer(merger: "Merger", outcome: "EditOutcome") -> None:
     """What reads that which is assigned after the commit can't run before."""
     edit = outcome.edit
+    if _defer_member(merger, outcome):
+        return
     if edit["scope"] or edit["what"] not in ("assignment", "block"):
         outcome.caveat("HS0401", "it reads what is assigned once the patch is live; it is not run again by itself")
         return
@@ -28,16 +34,70 @@ def defer(merger: "Merger", outcome: "EditOutcome") -> None:
             "what this statement reads or calls is another one now; it is not run again: run it if you want",
         )
         return
-    rewriter = None if edit.get("stops") else bindings.reducer(merger, outcome)
+    rewriter = None if edit.get("stops") else bindings.reducer(merger, outcome, merger.namespace.globals)
     code = compile_excerpt(edit["run"], merger.namespace.filename, rewriter)
     names = [*edit["binds"]]
     merger.shadow.writes.put_off(names, _run_live, code, merger.namespace.globals, names)
     outcome.applied()
 
 
+def _defer_member(merger: "Merger", outcome: "EditOutcome") -> bool:
+    """Defaults of functions, and what a statement gives a class; answers whether it is one of those."""
+    edit, scope = outcome.edit, tuple(outcome.edit["scope"])
+    owner: Any = lookup.find_class(merger.namespace, scope) if scope and "<locals>" not in scope else None
+    if (scope and owner is None) or not edit.get("run"):
+        return False
+    names = [lookup.mangled(name, scope) for name in edit["binds"]]
+    if edit["what"] == "function" and merger.is_bare(edit) and edit["parts"] == ["defaults"]:
+        functions = headers.live_functions(merger, edit)
+        run = _code(merger, edit, ast.parse(join(edit["run"])))
+        merger.shadow.writes.put_off(names, _give_defaults, run, owner, names[0], functions, edit["fresh_defaults"])
+    elif owner is not None and edit["what"] == "assignment" and not edit.get("stops"):
+        members = objects.own(owner)
+        if not all(bindings.is_plain_member(merger, owner, scope, name, members.get(name)) for name in names):
+            return False
+        changed = _changed_by_program(merger, edit, members)
+        if changed:
+            changed_values.say_kept(outcome, changed)
+            return True
+        rewritten = bindings.reducer(merger, outcome, members)
+        run = _code(merger, edit, rewritten(join(edit["run"]), merger.namespace.filename))
+        paths = [".".join((*scope, name)) for name in edit["binds"]]
+        merger.shadow.writes.put_off(paths, _give_members, run, owner)
+    else:
+        return False
+    outcome.applied()
+    return True
+
+
+def _code(merger: "Merger", edit: "Edit", tree: ast.Module) -> Callable[[dict[str, Any]], None]:
+    """What runs the statements of a scope in a copy of it."""
+    module = ast.Module(syntax.body_of(tree, tuple(edit["scope"])), [])
+    code = compile(module, merger.namespace.filename, "exec", dont_inherit=True).replace(co_name="<patch>")
+    return functools.partial(exec, code, merger.namespace.globals)
+
+
+def _give_defaults(
+    run: Callable[[dict[str, Any]], None], owner: Any, name: str, functions: list[FunctionType], fresh: list[str]
+) -> None:
+    seen = {} if owner is None else dict(objects.own(owner))
+    run(seen)
+    for function in functions:
+        function.__defaults__, function.__kwdefaults__ = defaults.merged(function, seen[name], fresh)
+
+
+def _give_members(run: Callable[[dict[str, Any]], None], owner: Any) -> None:
+    before = dict(objects.own(owner))
+    seen = dict(before)
+    run(seen)
+    for name, value in seen.items():
+        if before.get(name, MISSING) is not value and name != "__annotations__":
+            type.__setattr__(owner, name, value)
+
+
 def note_kept(merger: "Merger") -> None:
     """Notes which of a file's assignments are left alone, because the program changed their values."""
-    outcomes = (outcome for outcome in merger.change.outcomes if outcome.edit.get("deferred"))
+    outcomes = (one for one in merger.change.outcomes if one.edit.get("deferred") and not one.edit["scope"])
     merger.kept = {id(outcome) for outcome in outcomes if is_kept(merger, outcome)}
 
 
@@ -56,18 +116,20 @@ def _goes_on_with_others(merger: "Merger", edit: "Edit") -> bool:
 
 def is_kept(merger: "Merger", outcome: "EditOutcome") -> bool:
     """Whether an assignment is left alone, because the program changed its value: reported."""
-    changed = _changed_by_program(merger, outcome.edit)
+    changed = _changed_by_program(merger, outcome.edit, merger.namespace.globals)
     if changed:
         changed_values.say_kept(outcome, changed)
     return bool(changed)
 
 
-def _changed_by_program(merger: "Merger", edit: "Edit") -> list[str]:
+def _changed_by_program(merger: "Merger", edit: "Edit", holder: Any) -> list[str]:
     """Names that hold something else than what the live text gave them, as far as that can be told."""
-    names = [name for name in edit["binds"] if name in merger.namespace.globals]
-    changed = changed_values.has_other_items(merger, edit, merger.namespace.globals, ())
-    for name in names:
-        live = merger.namespace.globals[name]
+    scope = tuple(edit["scope"])
+    changed = changed_values.has_other_items(merger, edit, holder, scope)
+    for name in edit["binds"]:
+        live = holder.get(lookup.mangled(name, scope), MISSING)
+        if live is MISSING:
+            continue
         text = merger.former(edit)
         given = text.value(name, live)
         if given is not UNKNOWN and given is not MISSING and not equal(given, live, text.is_made):
