@@ -124,6 +124,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(heap::functions_and_suspended_of, module)?,
         wrap_pyfunction!(heap::functions_of_file, module)?,
         wrap_pyfunction!(heap::functions_with_globals, module)?,
+        wrap_pyfunction!(heap::members, module)?,
         wrap_pyfunction!(heap::objects_of_type, module)?,
         wrap_pyfunction!(heap::referrers, module)?,
         wrap_pyfunction!(heap::reference_count, module)?,

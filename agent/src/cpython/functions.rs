@@ -47,6 +47,16 @@ pub fn code_type(py: Python<'_>) -> *mut ffi::PyObject {
     }) as *mut ffi::PyObject
 }
 
+/// Whether a function may have attributes of its own. To ask for them would make a dict for each.
+pub fn may_have_attributes(function: &Bound<'_, PyAny>) -> bool {
+    let Some(field) = layout(function.py()).function_dict else { return true };
+    // SAFETY: callers pass functions, in which the field was found by a self-test: a dict, or null if there is none.
+    unsafe {
+        let attributes = function.as_ptr().cast::<u8>().add(field).cast::<*mut ffi::PyObject>().read();
+        !attributes.is_null() && ffi::PyDict_Size(attributes) != 0
+    }
+}
+
 pub fn get<'py>(function: &Bound<'py, PyAny>, part: Part) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
     let (get, _) = access(part)?;

@@ -13,6 +13,7 @@ pub struct Layout {
     pub function_builtins: Option<usize>,
     pub function_code: Option<usize>,
     pub function_annotations: Option<usize>,
+    pub function_dict: Option<usize>,
     /// From 3.14.
     pub function_annotate: Option<usize>,
     pub versions: Option<Versions>,
@@ -34,6 +35,7 @@ pub fn layout(py: Python<'_>) -> &'static Layout {
             function_builtins: None,
             function_code: None,
             function_annotations: None,
+            function_dict: None,
             function_annotate: None,
             versions: None,
             code_version: None,
@@ -64,6 +66,8 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
     let function_annotate = find_pointer(&annotated, &annotate, OBJECT);
     let annotations = PyDict::new(py);
     annotated.setattr("__annotations__", &annotations)?;
+    let attributes = PyDict::new(py);
+    annotated.setattr("__dict__", &attributes)?;
     let base = made_class(py, py.get_type::<PyAny>().as_any())?;
     let versions = find_versions(py)?;
     let code_version = match &versions {
@@ -75,6 +79,7 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
         function_builtins: find_pointer(&function, builtins.as_any(), OBJECT),
         function_code: find_pointer(&function, &probe_code, OBJECT),
         function_annotations: find_pointer(&annotated, annotations.as_any(), OBJECT),
+        function_dict: find_pointer(&annotated, attributes.as_any(), OBJECT),
         function_annotate,
         versions,
         code_version,

@@ -224,12 +224,6 @@ def functions_in(value: Any) -> Iterator[FunctionType]:
                 pending.append(wrapped)
 
 
-def is_plain_function(value: Any) -> bool:
-    """Whether that is a function, and none that stands for another one."""
-    # Not by its dictionary: to ask for that makes one.
-    return type(value) is FunctionType and getattr(value, "__wrapped__", None) is None
-
-
 def wrapped_function(value: Any) -> Any:
     """What an object was made of by a decorator, as far as its own attributes tell."""
     attributes = objects.dictionary(value)

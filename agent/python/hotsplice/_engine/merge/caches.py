@@ -12,6 +12,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
+from ..live.named import Named, named
 from ..live.reach import Changes, Reach, functions_in, wrapped_function
 from ..native import native
 from . import own_caches
@@ -52,10 +53,10 @@ def follow(transaction: "Prepared") -> None:
         return
     _forget_dispatch(transaction)
     reach = Reach(changes)
-    holders = _holders(transaction)
+    namespaces = _named(transaction)
     files: dict[str, str | None] = {path: None for path, _ in lookup.project_modules()}
-    own_caches.follow(reach, holders, files | {change.path: change.text for change in transaction.files})
-    for cache in _caches(holders):
+    own_caches.follow(reach, namespaces, files | {change.path: change.text for change in transaction.files})
+    for cache in _caches(namespaces):
         is_plain = type(cache.value) is functools._lru_cache_wrapper
         if is_plain and not cache.value.cache_info().currsize:
             continue
@@ -110,38 +111,32 @@ def _add_followers(transaction: "Prepared", found: Changes) -> None:
             found.names.setdefault((id(operation[1]), operation[2]), by_name[operation[2]])
 
 
-def _holders(transaction: "Prepared") -> list[tuple[Any, dict[str, Any]]]:
-    """The project's modules and what they name."""
+def _named(transaction: "Prepared") -> list[Named]:
+    """What the project's modules and their classes name."""
     holders: dict[int, tuple[Any, dict[str, Any]]] = {
         id(module.__dict__): (module.__name__, module.__dict__) for _, module in lookup.project_modules()
     }
     for change in transaction.files:
         for namespace in change.namespaces:
             holders.setdefault(id(namespace.globals), (namespace.name, namespace.globals))
-    return list(holders.values())
+    return named(holders.values())
 
 
-def _caches(holders: list[tuple[str, dict[str, Any]]]) -> Iterator[Cache]:
+def _caches(namespaces: list[Named]) -> Iterator[Cache]:
     """Those that modules and their classes name."""
     kinds: dict[int, bool] = {}
     seen: set[int] = set()
-    for module, members in holders:
-        for name, value in list(members.items()):
-            if type(value) is not FunctionType and objects.is_class(value):
-                if objects.module_of(value) == module and id(value) not in seen:
+    for namespace in namespaces:
+        owner = namespace.owner
+        for name, value in namespace.others:
+            if owner is None:
+                if _is_cache(value, kinds) and id(value) not in seen:
                     seen.add(id(value))
-                    yield from _in_class(value, kinds)
-            elif _is_cache(value, kinds) and id(value) not in seen:
-                seen.add(id(value))
-                yield Cache(name, value)
-
-
-def _in_class(owner: type, kinds: dict[int, bool]) -> Iterator[Cache]:
-    for name, member in list(owner.__dict__.items()):
-        if objects.is_exactly(member, staticmethod, classmethod):
-            member = member.__func__
-        if type(member) is functools.cached_property or _is_cache(member, kinds):
-            yield Cache(f"{owner.__qualname__}.{name}", member, owner)
+                    yield Cache(name, value)
+                continue
+            member = value.__func__ if objects.is_exactly(value, staticmethod, classmethod) else value
+            if type(member) is functools.cached_property or _is_cache(member, kinds):
+                yield Cache(f"{owner.__qualname__}.{name}", member, owner)
 
 
 def _is_cache(value: Any, kinds: dict[int, bool]) -> bool:

@@ -17,7 +17,8 @@ from ..evaluate import syntax
 from ..live import lookup, objects
 from ..live.code import tree
 from ..live.files import live_file
-from ..live.reach import MISSING, Changes, Reach, functions_in, is_plain_function
+from ..live.named import Named
+from ..live.reach import MISSING, Changes, Reach, functions_in
 from ..native import native
 
 if TYPE_CHECKING:
@@ -51,50 +52,41 @@ class _Read:
 
 
 _reads: dict[int, _Read] = {}
+# Ids of codes that store nothing: most of them.
+_quiet: set[int] = set()
 # A function, and the class that has it.
 _Owned = tuple[FunctionType, Any]
 
 
 def _forget(key: int, _reference: Any) -> None:
     _reads.pop(key, None)
+    _quiet.discard(key)
 
 
 def _read(code: CodeType) -> _Read:
     known = _reads.get(id(code))
     if known is None:
         known = _reads[id(code)] = _Read(code)
+        if not known.stores:
+            _quiet.add(id(code))
     return known
 
 
-def follow(reach: Reach, holders: list[tuple[str, dict[str, Any]]], texts: dict[str, str | None]) -> None:
+def follow(reach: Reach, namespaces: list[Named], texts: dict[str, str | None]) -> None:
     """Reports what keeps results of what changes. ``texts``: the project's files, and new texts of those patched."""
-    functions = list(_functions(holders))
-    storing = {
-        id(function): (function, owner)
-        for function, owner in reversed(functions)
-        if _read(function.__code__).stores and function.__code__.co_filename in texts
-    }
-    names = _leading(reach.changes, functions) if storing else set()
+    storing: dict[int, _Owned] = {}
+    for namespace in namespaces:
+        for function in namespace.all_functions(_quiet):
+            code = function.__code__
+            if _read(code).stores and code.co_filename in texts:
+                storing.setdefault(id(function), (function, namespace.owner))
+    if not storing:
+        return
+    names = _leading(reach.changes, [(one, space.owner) for space in namespaces for one in space.all_functions()])
     lines: dict[str, list[str]] = {}
-    for function, owner in reversed(storing.values()):
+    for function, owner in storing.values():
         if function.__name__ in names or not names.isdisjoint(_named_by(function)):
             _report(reach, function, owner, texts, lines)
-
-
-def _functions(holders: list[tuple[str, dict[str, Any]]]) -> Iterator[_Owned]:
-    """Every function that modules and their classes name."""
-    for module, members in holders:
-        for value in list(members.values()):
-            if is_plain_function(value):
-                yield value, None
-            elif objects.is_class(value) and objects.module_of(value) == module:
-                for one in list(value.__dict__.values()):
-                    if is_plain_function(one):
-                        yield one, value
-                    else:
-                        yield from ((function, value) for function in functions_in(one))
-            else:
-                yield from ((function, None) for function in functions_in(value))
 
 
 def _leading(changes: Changes, functions: list[_Owned]) -> set[str]:
