@@ -1,4 +1,4 @@
-//! The workers of a Dask cluster: `docs/clusters.md`.
+//! The workers of clusters of Dask and of Ray: `docs/clusters.md`.
 
 use std::path::Path;
 use std::process::Command;
@@ -116,4 +116,90 @@ fn workers_of_a_cluster_are_patched_as_one() {
             assert_eq!(program.wait(), Some(0), "{name}: {}", program.stderr());
         }
     }
+}
+
+/// The same with a cluster of Ray, whose workers register by what they run when they start.
+const RAY: &str = "\
+import sys
+import ray
+import hotsplice.ray
+import work
+
+@ray.remote
+def shipped(x):
+    return ('first', x)
+
+@ray.remote
+def task(x):
+    return work.work(x)
+
+@ray.remote(num_cpus=0)
+class Counter:
+    def up(self):
+        return 'first'
+
+def late(count):
+    import time
+    wait = ray.remote(num_cpus=0)(lambda: (time.sleep(5), __import__('work').work(1))[1])
+    return sorted(set(ray.get([wait.remote() for _ in range(count)])))
+
+def main():
+    setup = {'worker_process_setup_hook': 'hotsplice.ray.setup'}
+    quiet = {'include_dashboard': False, 'logging_level': 'error', 'log_to_driver': False}
+    ray.init(num_cpus=2, runtime_env=setup, **quiet)
+    workers = hotsplice.ray.Workers()
+    print('ready', flush=True)
+    for line in sys.stdin:
+        print(eval(line, {**globals(), **locals()}), flush=True)
+    workers.close()
+    ray.shutdown()
+
+if __name__ == '__main__':
+    main()
+";
+
+/// Ray is large and takes its time to start: `cargo xtask torture clusters`.
+#[test]
+fn workers_of_ray_run_what_is_live_when_they_start_too() {
+    let Some(python) = pythons::all().iter().rev().find(|python| python.minor <= 13) else { return };
+    if std::env::var_os("HOTSPLICE_TORTURE").is_none() {
+        return;
+    }
+    let Some(installed) = packages::folder(python, "cluster-ray", &["ray".to_owned()]) else {
+        return println!("ray can't be had: not tested");
+    };
+    let patience = Duration::from_secs(120);
+    let workspace = Workspace::new();
+    workspace.write("work.py", WORK);
+    let script = workspace.write("app.py", RAY);
+    let site = packages::as_installed(&installed, workspace.registry().parent().expect("a folder"));
+    let mut command = Command::new(&python.path);
+    command.arg(script).current_dir(workspace.path());
+    let path = [repository().join("agent/python"), site];
+    command.env("PYTHONPATH", std::env::join_paths(path).expect("paths"));
+    command
+        .env("HOTSPLICE_RUNTIME_DIR", workspace.registry())
+        .env("HOTSPLICE_BINARY", hotsplice_tests::built("hotsplice"));
+    let mut program = Program::start(command);
+    let wait = |program: &mut Program, line: &str| {
+        program.send(line);
+        program.line_within(patience)
+    };
+    assert_eq!(program.line_within(patience), "ready", "{}", program.errors_so_far());
+    assert_eq!(wait(&mut program, "ray.get([task.remote(1), shipped.remote(1)])"), "[('old', 1), ('first', 1)]");
+    workspace.write("work.py", &WORK.replace("'old'", "'new'"));
+    let patched = workspace.call(&["patch", "work.py"]).expect(0).text();
+    assert!(patched.matches("1 edit live").count() >= 2, "the program and a worker: {patched}");
+    assert_eq!(wait(&mut program, "ray.get(task.remote(1))"), "('new', 1)");
+    let counts = wait(&mut program, "ray.get(Counter.remote().up.remote())");
+    assert_eq!(counts, "first");
+    // What is shipped is what the program runs when it is sent.
+    workspace.write("app.py", &RAY.replace("'first'", "'second'"));
+    workspace.call(&["patch", "app.py", "--pid", &program.pid().to_string()]).expect(0);
+    assert_eq!(wait(&mut program, "ray.get(shipped.remote(1))"), "('second', 1)");
+    assert_eq!(wait(&mut program, "ray.get(Counter.remote().up.remote())"), "second");
+    // More at a time than there are workers: those that start now find another text on disk.
+    workspace.write("work.py", &WORK.replace("'old'", "'on disk'"));
+    assert_eq!(wait(&mut program, "late(4)"), "[('new', 1)]");
+    assert_eq!(program.wait(), Some(0), "{}", program.stderr());
 }

@@ -9,6 +9,8 @@
 //!
 //! *Folder*: a watch of one with 200,000 files.
 //!
+//! *Clusters*: workers of Dask and Ray.
+//!
 //! *Kernel*: notebooks with the newest ipykernel.
 //!
 //! *Saves*: an hour's worth of them and more, none of which may be missed, and nothing left behind (`tests/soak.py`).
@@ -82,6 +84,8 @@ enum Part {
         #[arg(long)]
         python: Option<String>,
     },
+    /// Workers of clusters of Dask and Ray
+    Clusters,
     /// Notebooks with the newest kernel of IPython, again and again
     Kernel,
     /// A watch of a folder with 200,000 files, most of which nobody has loaded
@@ -179,6 +183,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Part::Guard { rounds, first, python } => return guard(*rounds, *first, python.as_deref()),
         Part::Saves { count, first, python } => return saves(*count, *first, python.as_deref()),
         Part::Failures { python } => return failures(python.as_deref()),
+        Part::Clusters => return tests(&["clusters"]),
         Part::Client => return tests(&["lsp_load", "lsp_protocol"]),
         Part::Kernel => {
             for _ in 0..5 {

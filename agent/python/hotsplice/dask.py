@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import glob
-import importlib
 import itertools
 import json
 import os
@@ -26,7 +25,8 @@ from typing import Any
 
 from distributed import Client, Worker, WorkerPlugin  # type: ignore[import-not-found]
 
-from . import _api, _hooks, _session
+from . import _hooks, _session
+from ._workers import Live, live_texts, take
 
 _NAME = "hotsplice"
 # How often it is looked which workers there are, and what is live in them.
@@ -34,9 +34,6 @@ _LOOK = 0.5
 # A worker is asked again after so long whether there is something to read.
 _PATIENCE = 20.0
 _BLOCK = 1 << 18
-
-# What is live: path → (module, text), as the workers call it.
-Live = dict[str, tuple[str, str]]
 
 
 class _Plugin(WorkerPlugin):  # type: ignore[misc]
@@ -54,50 +51,9 @@ class _Plugin(WorkerPlugin):  # type: ignore[misc]
         # What is live changes, and this is set up again: only who joins is given it here.
         is_known = getattr(worker, "_hotsplice_joined", False)
         worker._hotsplice_joined = True
-        for problem in _take(self.live) if not is_known else ():
+        for problem in take(self.live) if not is_known else ():
             # It goes on with what it has: better a worker that is reported than none.
             sys.stderr.write(f"hotsplice: {worker.address} does not run what is live: {problem}\n")
-
-
-# In a worker: the texts that were given to it when it joined.
-_given: dict[str, str] = {}
-
-
-def _take(live: Live) -> list[str]:
-    """In a worker: has it run these texts, unless somebody has patched it since. Gives what went wrong."""
-    problems = []
-    for module, text in live.values():
-        try:
-            found = importlib.import_module(module)
-            path = _api.path_of(found)
-            known = _patched_text(path)
-            if known is None or known == _given.get(path):
-                _api.patch(path, text).check()
-                _given[path] = text
-        except Exception as error:
-            problems.append(f"{module}: {error}")
-    return problems
-
-
-def _patched() -> dict[str, str]:
-    """In a worker: the texts that patches have put there."""
-    files = sys.modules.get("hotsplice._engine.live.files")
-    return {file.path: file.text for file in files.known() if file.version} if files is not None else {}
-
-
-def _patched_text(path: str) -> str | None:
-    return _patched().get(path)
-
-
-def _live() -> Live:
-    """In a worker: what patches have put there, of modules that another worker can import."""
-    patched = _patched()
-    found: Live = {}
-    for name, module in list(sys.modules.items()) if patched else ():
-        path = module.__dict__.get("__file__") if type(module) is type(sys) else None
-        if type(path) is str and path in patched and name not in ("__main__", "__mp_main__"):
-            found[path] = (name, patched[path])
-    return found
 
 
 def _describe() -> dict[str, Any] | None:
@@ -274,7 +230,7 @@ class Workers:
 
     def _follow(self, known: list[str]) -> None:
         """What is live in those that were there is what others are to begin with."""
-        live = self._client.run(_live, workers=known[:1]).get(known[0])
+        live = self._client.run(live_texts, workers=known[:1]).get(known[0])
         if live is not None and live != self._live:
             self._live = live
             self._client.register_plugin(_Plugin(live), name=_NAME)
@@ -288,7 +244,7 @@ class Workers:
         is_here = os.path.exists(own) and os.path.exists(entry["socket"])
         self._tunnels[address] = None if is_here else _Tunnel(self._client, address, entry)
         # It may have joined while it was not yet known what is live.
-        for problem in self._client.run(_take, self._live, workers=[address]).get(address) or []:
+        for problem in self._client.run(take, self._live, workers=[address]).get(address) or []:
             sys.stderr.write(f"hotsplice: {address} does not run what is live: {problem}\n")
 
     def close(self) -> None:
