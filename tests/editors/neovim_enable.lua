@@ -4,6 +4,12 @@
 local common = dofile(vim.fs.dirname(debug.getinfo(1, 'S').source:sub(2)) .. '/common.lua')
 local hotsplice, wait = common.hotsplice, common.wait
 vim.cmd('filetype on')
+-- Without a server it is said why there is none.
+assert(hotsplice.why_none():find('starts with the first Python file', 1, true), hotsplice.why_none())
+local path = vim.env.PATH
+vim.env.PATH = '/nowhere'
+assert(hotsplice.why_none():find('is not on the path', 1, true), hotsplice.why_none())
+vim.env.PATH = path
 if vim.lsp.enable then
   vim.lsp.enable('hotsplice')
 end

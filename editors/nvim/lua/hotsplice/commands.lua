@@ -213,6 +213,9 @@ local commands = {
   end,
   ['return'] = function(...)
     local words = { ... }
+    if #hotsplice.status.holds == 0 then
+      return show({ 'No call is held' })
+    end
     local hold = is_hold(words[1]) and table.remove(words, 1) or nil
     M.return_value(meant(hold), #words > 0 and table.concat(words, ' ') or nil)
   end,
@@ -224,7 +227,16 @@ local commands = {
   end,
   status = function()
     local trouble = hotsplice.status.trouble
-    local lines = type(trouble) == 'string' and { trouble } or { #hotsplice.status.sessions .. ' processes can be patched; patch on save: ' .. hotsplice.status.patchOnSave }
+    if type(trouble) ~= 'string' and not hotsplice.client() then
+      trouble = hotsplice.why_none()
+    end
+    local lines = type(trouble) == 'string' and { trouble } or {
+      ('%d %s can be patched; patch on save: %s'):format(
+        #hotsplice.status.sessions,
+        #hotsplice.status.sessions == 1 and 'process' or 'processes',
+        hotsplice.status.patchOnSave
+      ),
+    }
     for _, session in ipairs(hotsplice.status.sessions) do
       vim.list_extend(lines, lines_of_session(session))
     end

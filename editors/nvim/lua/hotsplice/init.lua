@@ -155,11 +155,22 @@ function M.client(buffer)
   return vim.lsp.get_clients({ name = 'hotsplice', bufnr = buffer })[1] or vim.lsp.get_clients({ name = 'hotsplice' })[1]
 end
 
+--- Why there is no server, and what to do.
+function M.why_none()
+  if vim.fn.executable(M.program()) == 0 then
+    return ('Hotsplice does not run: the program %s is not on the path. Install its wheel, then begin anew; or :help hotsplice-setup'):format(M.program())
+  end
+  if vim.bo.filetype ~= 'python' then
+    return 'Hotsplice does not run yet: it starts with the first Python file'
+  end
+  return "Hotsplice does not run here: :lua require('hotsplice').start(), or :help hotsplice-setup"
+end
+
 --- Asks the server; `answer(result)` comes later. What goes wrong is shown.
 function M.request(method, params, answer, buffer)
   local client = M.client(buffer)
   if not client then
-    vim.notify('Hotsplice does not run here: see :help hotsplice-setup', vim.log.levels.WARN)
+    vim.notify(M.why_none(), vim.log.levels.WARN)
     return
   end
   local handler = function(failure, result)
