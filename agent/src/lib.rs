@@ -20,6 +20,7 @@
 //! | [`switching`] | how long the program's threads wait for the GIL meanwhile |
 //! | [`json`] | JSON values to Python objects and back |
 
+mod builtin;
 mod commit;
 mod connection;
 mod cpython;
@@ -39,8 +40,10 @@ mod mailbox;
 mod patterns;
 mod raising;
 mod rebinding;
+mod repeating;
 mod session;
 mod switching;
+mod wrapping;
 
 use pyo3::prelude::*;
 
@@ -101,6 +104,8 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(frames::set_name_in_place, module)?,
         wrap_pyfunction!(frames::look_again, module)?,
         wrap_pyfunction!(guard::prepare_guards, module)?,
+        wrap_pyfunction!(wrapping::call_wrapped, module)?,
+        wrap_pyfunction!(wrapping::deeper_call, module)?,
         wrap_pyfunction!(guard::guard, module)?,
         wrap_pyfunction!(guard::guard_again, module)?,
         wrap_pyfunction!(guard::let_go, module)?,

@@ -124,7 +124,28 @@ fn is_deep() -> bool {
     (&raw const here as usize) < limit
 }
 
+thread_local! {
+    /// Where a thread's stack begins, and its size.
+    static STACK: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
+}
+
+/// How many eighths of the thread's stack are left; all of them where that can't be told.
+pub fn eighths_of_stack_left() -> usize {
+    let here = 0_u8;
+    let (begin, size) = STACK.get().unwrap_or_else(|| {
+        let stack = stack().unwrap_or((0, 0));
+        STACK.set(Some(stack));
+        stack
+    });
+    (&raw const here as usize).saturating_sub(begin).checked_div(size / 8).unwrap_or(8)
+}
+
 fn stack_limit() -> Option<usize> {
+    stack().map(|(begin, size)| begin + size - DEEP.min(size / 2))
+}
+
+/// Where the calling thread's stack begins, at its lowest address, and its size.
+fn stack() -> Option<(usize, usize)> {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut begin, mut size) = (std::ptr::null_mut(), 0);
     // SAFETY: the attributes are those of the calling thread, read once they are filled in, and given back.
@@ -138,7 +159,7 @@ fn stack_limit() -> Option<usize> {
             return None;
         }
     }
-    Some(begin as usize + size - DEEP.min(size / 2))
+    Some((begin as usize, size))
 }
 
 static DEFAULT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
@@ -293,6 +314,25 @@ pub fn ask_no_more(function: &Bound<'_, PyAny>, decide: &Bound<'_, PyAny>) -> Py
     }
     drop((entry, decider));
     Ok(())
+}
+
+/// What every function is called through that nobody has changed.
+pub fn plain_vectorcall(py: Python<'_>) -> Option<Vectorcall> {
+    api(py).map(|api| api.plain)
+}
+
+/// What a function is called through now.
+pub fn vectorcall_of(function: &Bound<'_, PyAny>) -> Option<Vectorcall> {
+    let api = api(function.py()).filter(|_| functions::is_function(function))?;
+    // SAFETY: the field was found in a function, and holds such a function always.
+    Some(unsafe { function.as_ptr().cast::<Vectorcall>().add(api.field).read() })
+}
+
+/// Has a function called through something else.
+pub fn replace_vectorcall(function: &Bound<'_, PyAny>, wanted: Vectorcall) {
+    if let Some(api) = api(function.py()).filter(|_| functions::is_function(function)) {
+        api.exchange(function, wanted);
+    }
 }
 
 /// What a function that asks is called through otherwise; nothing for one that does not.

@@ -22,8 +22,11 @@ mod restart;
 mod room;
 mod suspended;
 
-pub use callers::{Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, exchange_beneath, note_commit};
-pub use layout::{Caller, callers_of};
+pub use callers::{
+    Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, eighths_of_stack_left, exchange_beneath,
+    note_commit, plain_vectorcall, replace_vectorcall, vectorcall_of,
+};
+pub use layout::{Caller, Callers, callers_at_raise, callers_of};
 pub use moves::{
     arrive, can_move, can_move_suspended, forget_moves, has_moves, move_suspended, plan_moves, refused_moves,
     release_left,

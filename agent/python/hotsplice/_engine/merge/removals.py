@@ -1,5 +1,6 @@
 """Names that are gone from the text."""
 
+import enum
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ from .. import frameworks
 from ..evaluate.policy import MISSING
 from ..live import lookup, removed
 from ..live.files import live_file
-from . import imports
+from . import dataclass_fields, imports
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
@@ -34,6 +35,9 @@ def remove_names(merger: "Merger") -> None:
             if stored in taken or stored not in holder:
                 continue
             gone.append(name)
+            if stored == "__doc__" and owner is not None:
+                merger.plan.set_class_attribute(owner, stored, _undocumented(owner))
+                continue
             keeper = frameworks.keeper(owner) if owner is not None else None
             if keeper is not None and keeper.remove_member(owner, name, outcome):
                 gone.remove(name)
@@ -48,6 +52,19 @@ def remove_names(merger: "Merger") -> None:
             else:
                 merger.plan.delete_name(holder, stored)
         _say_removed(merger.change, outcome, gone)
+
+
+def _undocumented(owner: Any) -> Any:
+    """What the docstring of a class is whose text has none."""
+    members = owner.__dict__
+    if "__dataclass_fields__" in members and "__dataclass_params__" in members:
+        return dataclass_fields.made_again(owner, {}).__dict__["__doc__"]
+    if type(owner) is enum.EnumMeta:
+        # Before 3.11 one that says nothing.
+        return enum.Enum("_", ()).__doc__
+    if owner.__bases__ == (tuple,) and "_fields" in members:
+        return f"{owner.__name__}({', '.join(owner._fields)})"
+    return None
 
 
 def _remove_unexported(merger: "Merger", outcome: "EditOutcome") -> None:
