@@ -10,7 +10,7 @@ use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 
 use crate::shell::{self, cargo, target};
-use crate::{attaching, guards, peers, saves, subject, tools};
+use crate::{attaching, calls, guards, peers, saves, subject, tools};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Only what guarding costs
     #[arg(long, conflicts_with = "saves")]
     guards: bool,
+    /// Only what calls that run what is edited cost
+    #[arg(long, conflicts_with_all = ["saves", "guards"])]
+    calls: bool,
     /// Minor version of the Python to measure (12 for 3.12)
     #[arg(long)]
     python: Option<u32>,
@@ -40,6 +43,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.guards {
         return guards::measure(arguments.python);
     }
+    if arguments.calls {
+        return calls::measure(python, arguments.edits);
+    }
     println!("Python {}, {} edits of one function each, times in ms (stages: p50)\n", python.name(), arguments.edits);
     println!("{:<7} {:>7} {:>9} {:>7} {:>7}   stages", "program", "lines", "objects", "p50", "p95");
     let mut idle = Vec::new();
@@ -51,6 +57,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
         }
     }
+    calls::measure(python, arguments.edits)?;
     attaching::measure()?;
     peers::compare(python, arguments.edits, &idle)?;
     guards::measure(arguments.python)?;

@@ -2,6 +2,7 @@
 
 mod attaching;
 mod bench;
+mod calls;
 mod check;
 mod count;
 mod demo;

@@ -78,7 +78,7 @@ def watch_lines(code: CodeType, arrive: Callable[..., Any]) -> bool:
 
 
 def hand_on_events(old: CodeType, new: CodeType) -> None:
-    """What other tools watch in a code they watch in the one that its calls go on in: a debugger stops at lines of it."""
+    """What other tools watch in a code they watch in what its calls go on in, too: a debugger has lines to stop at."""
     monitoring = sys.monitoring
     for tool in range(6):
         if tool == _tool or monitoring.get_tool(tool) is None:
