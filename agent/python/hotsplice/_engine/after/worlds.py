@@ -327,7 +327,8 @@ class World:
         codes = list({id(code): code for ref in self.waiting if (code := ref()) is not None}.values())
         if any(ref() is not None for ref in self.suspended) or calls.running(codes, heap=False):
             return
-        if not any(native.functions_of(codes)):
+        # What was on a stack when the patch came may be suspended now.
+        if not any(native.functions_of(codes)) and not calls.running(codes):
             self.end()
 
     def abandon(self) -> None:
