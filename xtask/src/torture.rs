@@ -222,7 +222,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// A tenth of them with the allocator that finds what is written where it should not be.
 fn moves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
-    let wanted = |found: &&Python| found.minor >= 12 && version.is_none_or(|version| found.name() == version);
+    let wanted = |found: &&Python| found.minor >= 11 && version.is_none_or(|version| found.name() == version);
     for python in pythons::all().iter().filter(wanted) {
         for (allocator, count) in [("default", count), ("debug", count / 10)] {
             let agent = target().join("release/lib_agent.so");
