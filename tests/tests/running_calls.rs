@@ -524,3 +524,31 @@ fn a_coroutine_that_ran_when_the_patch_came_keeps_its_names_while_it_is_suspende
         assert_eq!(program.wait(), Some(0), "Python {}: {}", python.name(), program.stderr());
     }
 }
+
+#[test]
+fn only_the_running_statement_of_a_script_goes_on_in_former_code() {
+    const TEXT: &str = "import sys\nclass Shop:\n    def price(self, count, more=1): return ('old', count)\n    \
+        def __call__(self): return 'old'\nshop = Shop()\ndef helper(count): return ('old', count)\n\
+        def ask(): return shop.price(1), shop()\nprint('ready', flush=True)\nfor line in sys.stdin:\n    \
+        print(ask(), shop.price(1, 2), helper(3), flush=True)\n";
+    let first = TEXT.replace("for line in sys.stdin", "for number, line in enumerate(sys.stdin)");
+    let first = first.replace("count, more=1", "count").replace("price(1, 2)", "price(1)").replace("'old'", "'new'");
+    // The loop is as that patch left it.
+    let second =
+        first.replace("(count)", "(count, by)").replace("helper(3)", "helper(3, 4)").replace("'new'", "'newer'");
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let script = workspace.write("shop.py", TEXT);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        program.send("");
+        assert_eq!(program.line(), "(('old', 1), 'old') ('old', 1) ('old', 3)");
+        for (text, asked) in [(&first, "(('new', 1), 'new')"), (&second, "(('newer', 1), 'newer')")] {
+            workspace.write("shop.py", text);
+            workspace.call(&["patch", "shop.py"]).expect(0);
+            program.send("");
+            let line = program.line();
+            assert!(line.starts_with(asked), "Python {}: {line} {}", python.name(), program.errors_so_far());
+        }
+    }
+}

@@ -132,8 +132,14 @@ def _complete(world: World, changes: Changes, transaction: "Prepared", inside: l
         entry[1].add(call.offset)
     names = []
     old = {*retired, *map(id, running.old_codes())}
+    executed = {id(call.code): _edited_lines(change, call) for change, call in modules}
+    before = {id(call.code): known[1] for _, call in modules if (known := running.statement(call)) is not None}
+    old |= before.keys()
     for code, offsets, call, is_edited in positions.values():
-        (world.note_retired if is_edited or id(code) in old else world.note_unedited)(code)
+        if id(code) in executed and (is_edited or id(code) in old):
+            world.note_module(code, [*executed[id(code)], *([before[id(code)]] if id(code) in before else [])])
+        else:
+            (world.note_retired if is_edited or id(code) in old else world.note_unedited)(code)
         world.namespaces.append(call.globals)
         names.append((code, world.aliases(code, call.globals, offsets, is_edited, is_edited or id(code) in old)))
         for nested in list(tree(code))[1:]:
@@ -229,13 +235,18 @@ def _executing(change: "FileChange", call: Call) -> Any:
     return None
 
 
-def _is_edited(change: "FileChange", call: Call) -> bool:
-    """Whether a module's statement that is being executed, or one after it, is edited."""
-    return any(
-        edit["change"] == "changed" and edit["what"] not in ("function", "class") and edit["old_end_line"] >= call.line
+def _edited_lines(change: "FileChange", call: Call) -> list[tuple[int, int]]:
+    """Where the statements of a module stand that are edited: the one that is being executed, and those after it."""
+    return [
+        (edit["old_line"], edit["old_end_line"])
         for edit in change.edits
-        if not edit["scope"] and edit.get("old_end_line")
-    )
+        if edit["change"] == "changed" and edit["what"] not in ("function", "class") and not edit["scope"]
+        if edit.get("old_end_line") and edit["old_end_line"] >= call.line
+    ]
+
+
+def _is_edited(change: "FileChange", call: Call) -> bool:
+    return bool(_edited_lines(change, call))
 
 
 def _dispatch(

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from ..live.code import tree
+from ..live.code import children, tree
 from ..native import native
 from . import calls, dispatch, reach, renames
 from .callers import Callers
@@ -101,6 +101,14 @@ class World:
     def note_retired(self, code: CodeType, keep: bool = False) -> None:
         for one in tree(code):
             self._retired[id(one)] = (lambda one=one: one) if keep else weakref.ref(one)
+
+    def note_module(self, code: CodeType, lines: Iterable[tuple[int, int]]) -> None:
+        """Of a module that is being executed what stands in these lines began before; its functions are live."""
+        ranges = list(lines)
+        self._retired[id(code)] = weakref.ref(code)
+        for child in children(code):
+            is_old = any(first <= child.co_firstlineno <= last for first, last in ranges)
+            (self.note_retired if is_old else self.note_unedited)(child)
 
     def watch(self, codes: Iterable[CodeType]) -> None:
         self.waiting.extend(map(weakref.ref, codes))
