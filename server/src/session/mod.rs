@@ -2,34 +2,37 @@
 
 mod client;
 mod error;
+mod live_texts;
+mod loaded;
 mod naming;
 mod places;
 mod ports;
 pub mod registry_watch;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use hotsplice_analysis::Outline;
-
 use hotsplice_channel::message::{
-    BaselineAnswer, BaselineRequest, Cell, CommitAnswer, DebugAnswer, DebugRequest, FilesAnswer, GuardAnswer,
-    GuardRequest, HistoryAnswer, HoldAnswer, HoldsAnswer, LoadedFile, OutputAnswer, OutputRequest, PrepareAnswer,
-    PrepareRequest, RefusedNotice, RestartAnswer, RestartRequest, StatusAnswer, TransactionRequest, Trust, method,
+    BaselineRequest, CommitAnswer, DebugAnswer, DebugRequest, GuardAnswer, GuardRequest, HistoryAnswer, HoldAnswer,
+    HoldsAnswer, LoadedFile, OutputAnswer, OutputRequest, PrepareAnswer, PrepareRequest, RefusedNotice, RestartAnswer,
+    RestartRequest, StatusAnswer, TransactionRequest, method,
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
 
 use crate::workspace::Workspace;
+use loaded::Files;
 use naming::short_command;
 use places::Places;
 use ports::Ports;
 
 pub use client::{Client, Event};
 pub use error::SessionError;
+pub use live_texts::Live;
+pub use loaded::is_project;
 
 /// How long a process may take to answer what needs no evaluation. It may be busy in C, holding the GIL.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,36 +68,11 @@ struct Window {
     belongs: bool,
 }
 
-/// What a process has loaded, as far as is known.
-#[derive(Default)]
-struct Files {
-    known: Option<Vec<LoadedFile>>,
-    /// As of when: what the process loads later is not among them.
-    as_of: Option<AsOf>,
-    /// How often somebody wanted to know anew.
-    changes: u64,
-}
-
-/// How many modules the process had said that it loads, and how often somebody wanted to know anew.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct AsOf {
-    loads: u64,
-    changes: u64,
-}
-
 /// What was seen of a process when it was looked at last.
 #[derive(Default)]
 struct Observed {
     status: Option<Arc<StatusAnswer>>,
     ports: Vec<u16>,
-}
-
-/// The text that is live in a process.
-pub struct Live {
-    pub baseline: BaselineAnswer,
-    pub outline: Arc<Outline>,
-    /// Whether there is a patch to undo, once somebody wanted to know.
-    pub undoable: OnceLock<bool>,
 }
 
 impl Session {
@@ -157,64 +135,6 @@ impl Session {
         self.window.lock().unwrap_or_else(PoisonError::into_inner).workspace.clone()
     }
 
-    /// The editor's name of one of the process's files.
-    pub fn editor_path(&self, path: &str) -> PathBuf {
-        let workspace = self.workspace();
-        let cell = self.known_cell(path).and_then(|cell| workspace.cells.shown(&cell));
-        cell.or_else(|| self.own_name(path)).unwrap_or_else(|| workspace.to_editor(Path::new(path)))
-    }
-
-    /// What is known of an input that is no file.
-    pub fn known_cell(&self, path: &str) -> Option<Cell> {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.known.iter().flatten().find(|file| file.path == path)?.cell.clone()
-    }
-
-    /// Our name of a file that the process calls otherwise, if that was found out and not set.
-    pub fn own_name(&self, path: &str) -> Option<PathBuf> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner).to_editor(Path::new(path))
-    }
-
-    /// Every name that the process may have for a file, the editor's own first.
-    fn process_names(&self, path: &Path) -> Vec<PathBuf> {
-        let mut names = self.workspace().to_process(path);
-        names.extend(self.places.lock().unwrap_or_else(PoisonError::into_inner).to_process(path));
-        names
-    }
-
-    /// Finds out whether one of the files that the process has loaded is this one, under another name.
-    fn find_place(&self, path: &Path, files: &[LoadedFile]) -> Option<String> {
-        let known = self.places.lock().unwrap_or_else(PoisonError::into_inner).is_in_vain(path);
-        if !self.is_elsewhere || known {
-            return None;
-        }
-        let live = |path: &str| Some(self.known_baseline(path).ok()?.baseline.text.clone());
-        let found = places::find(path, &self.entry, files, live);
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.found(path, found);
-        let names = places.to_process(path);
-        drop(places);
-        names.iter().find_map(|name| Self::find(name, files))
-    }
-
-    /// Finds out how the process calls a folder of ours, if it runs elsewhere.
-    fn find_folder(&self, folder: &Path, files: &[LoadedFile]) {
-        let is_known = |path: &PathBuf| {
-            let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-            !places.to_process(path).is_empty()
-        };
-        if self.is_elsewhere {
-            let namesakes = places::namesakes(folder, files);
-            // A file that has the same name for both needs no other.
-            let by_name = |path: &&PathBuf| files.iter().any(|file| Path::new(&file.path) == path.as_path());
-            for path in namesakes.iter().filter(|path| !by_name(path)) {
-                if is_known(path) || self.find_place(path, files).is_some() {
-                    return;
-                }
-            }
-        }
-    }
-
     /// Whether the process belongs to the workspace: it runs there, or has loaded files of it. Does not ask the process.
     pub fn belongs(&self) -> bool {
         let (workspace, known) = {
@@ -234,184 +154,10 @@ impl Session {
         belongs
     }
 
-    /// Every source file that the process has loaded.
-    pub fn files(&self) -> Result<Vec<LoadedFile>, SessionError> {
-        let as_of = {
-            let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = AsOf { loads: self.client.loads(), changes: files.changes };
-            if let (Some(known), true) = (&files.known, files.as_of == Some(now)) {
-                return Ok(known.clone());
-            }
-            now
-        };
-        let answer: FilesAnswer = self.client.request(method::FILES, &serde_json::json!({}), PATIENCE)?;
-        if self.is_elsewhere {
-            self.places.lock().unwrap_or_else(PoisonError::into_inner).look_again();
-            let mut folders = self.workspace().folders.clone();
-            if folders.is_empty() {
-                // Of the command line.
-                folders.extend(std::env::current_dir());
-            }
-            for folder in &folders {
-                self.find_folder(folder, &answer.files);
-            }
-        }
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        (files.known, files.as_of) = (Some(answer.files.clone()), Some(as_of));
-        self.answered.notify_all();
-        Ok(answer.files)
-    }
-
-    /// As [`Self::files`], and what the process has just told is known.
-    pub fn files_by_now(&self) -> Result<Vec<LoadedFile>, SessionError> {
-        self.client.catch_up()?;
-        self.files()
-    }
-
-    /// Waits, no longer than that, until it has said once what it has loaded.
-    pub fn wait_known(&self, patience: Duration) {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever waited too long goes on without.
-        let _ = self.answered.wait_timeout_while(files, patience, |files| files.known.is_none());
-    }
-
-    /// Every source file that it had loaded when it was last asked. Nothing if it never was.
-    fn known_files(&self) -> Option<Vec<LoadedFile>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).known.clone()
-    }
-
-    /// What was known of loaded files may have changed.
-    pub fn forget_files(&self) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.changes += 1;
-    }
-
-    /// The file as the process knows it, if it has loaded it; links are followed on both sides.
-    pub fn loaded(&self, path: &Path) -> Result<Option<String>, SessionError> {
-        let workspace = self.workspace();
-        let names = self.process_names(path);
-        let find = |files: &[LoadedFile]| {
-            workspace.cells.loaded(path, files).or_else(|| names.iter().find_map(|name| Self::find(name, files)))
-        };
-        if let (Some(known), true) = (self.known_files(), self.client.is_stopped()) {
-            // It loads nothing now.
-            return Ok(find(&known));
-        }
-        if let Some(found) = find(&self.files()?) {
-            return Ok(Some(found));
-        }
-        // The news of a module that was just imported may be on its way. Of installed ones there is none.
-        self.client.catch_up()?;
-        if names.iter().any(|name| !is_project(name)) {
-            self.forget_files();
-        }
-        let files = self.files()?;
-        Ok(find(&files).or_else(|| self.find_place(path, &files)))
-    }
-
-    /// Those of some files that it has loaded, with its names for them. It is asked once at most, and not at all where it has
-    /// loaded nothing since.
-    pub fn loaded_of(&self, paths: &[PathBuf]) -> Vec<(PathBuf, String)> {
-        // What is loaded from installed packages is no event.
-        if paths.iter().any(|path| !is_project(path) && self.known_loaded(path).is_none()) {
-            self.forget_files();
-        }
-        let is_told = self.client.is_stopped() || self.files().is_ok();
-        let known = |path: &PathBuf| Some((path.clone(), self.known_loaded(path)?));
-        if is_told { paths.iter().filter_map(known).collect() } else { Vec::new() }
-    }
-
-    /// The modules that have loaded a file, as far as is known.
-    pub fn known_modules(&self, path: &str) -> Vec<String> {
-        let files = self.known_files().unwrap_or_default();
-        files.into_iter().find(|file| file.path == path).map(|file| file.modules).unwrap_or_default()
-    }
-
     /// Whether functions of the process can be guarded from outside: with CPython 3.12 and later.
     pub fn can_guard(&self) -> bool {
         let mut numbers = self.entry.python.split('.').map(|number| number.parse::<u32>().unwrap_or_default());
         (numbers.next(), numbers.next()) >= (Some(3), Some(12))
-    }
-
-    /// As [`Self::loaded`], as far as is known: nothing is asked of a process that has answered once. What it loads later is
-    /// an event.
-    pub fn known_loaded(&self, path: &Path) -> Option<String> {
-        let files = self.known_files().or_else(|| self.files().ok())?;
-        let workspace = self.workspace();
-        let cell = workspace.cells.loaded(path, &files);
-        cell.or_else(|| self.process_names(path).iter().find_map(|name| Self::find(name, &files)))
-            .or_else(|| self.find_place(path, &files))
-    }
-
-    fn find(path: &Path, files: &[LoadedFile]) -> Option<String> {
-        if let Some(found) = files.iter().find(|file| Path::new(&file.path) == path) {
-            return Some(found.path.clone());
-        }
-        let real = path.canonicalize().ok()?;
-        let same = |file: &&LoadedFile| Path::new(&file.path).canonicalize().is_ok_and(|other| other == real);
-        let named = |file: &&LoadedFile| Path::new(&file.path).file_name() == real.file_name();
-        let found = files.iter().filter(named).find(same).or_else(|| {
-            // A link may have another name than the file.
-            files.iter().filter(|file| !named(file) && Path::new(&file.path).is_symlink()).find(same)
-        });
-        found.map(|file| file.path.clone())
-    }
-
-    /// The text that is live, as the process tells it now.
-    pub fn baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
-        let baseline: BaselineAnswer =
-            self.client.request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)?;
-        let outline = Arc::new(Outline::parse(&baseline.text));
-        let live = Arc::new(Live { baseline, outline, undoable: OnceLock::new() });
-        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), live.clone());
-        Ok(live)
-    }
-
-    /// The text that is live, as far as is known without asking again.
-    pub fn known_baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
-        let known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-        known.map_or_else(|| self.baseline(path), Ok)
-    }
-
-    /// What is live in a file, if that is known.
-    pub fn live_outline(&self, path: &Path) -> Option<Arc<Outline>> {
-        let files = self.known_files()?;
-        let path = self.process_names(path).iter().find_map(|name| Self::find(name, &files))?;
-        let baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&baselines.get(&path)?.outline))
-    }
-
-    /// A patch of ours was committed: what is live now is known.
-    pub fn now_live(&self, former: &Live, outline: Arc<Outline>) {
-        let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
-        let baseline = BaselineAnswer {
-            version: former.baseline.version + 1,
-            text: outline.text().to_owned(),
-            trust: Trust::Exact,
-            differs: Vec::new(),
-            undoable: former.baseline.undoable + 1,
-            ..former.baseline.clone()
-        };
-        baselines.insert(baseline.path.clone(), Arc::new(Live { baseline, outline, undoable: OnceLock::new() }));
-    }
-
-    /// What is live in a file is of this version: what is known of another one is of no use.
-    pub fn forget_unless(&self, path: &str, version: u64) {
-        let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
-        if baselines.get(path).is_some_and(|live| live.baseline.version != version) {
-            baselines.remove(path);
-        }
-    }
-
-    /// The process loads a module anew: what is live in its file is to be asked for.
-    pub fn forget_baseline(&self, path: &str) {
-        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
-    }
-
-    /// Something changed: what is loaded, or what is live.
-    pub fn forget(&self) {
-        self.forget_files();
-        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     pub fn history(&self, path: &str) -> Result<HistoryAnswer, SessionError> {
@@ -484,12 +230,6 @@ impl Session {
     pub fn status(&self) -> Result<StatusAnswer, SessionError> {
         self.client.request(method::STATUS, &serde_json::json!({}), PATIENCE)
     }
-}
-
-/// Installed packages and the standard library do not import a project's modules, and are loaded without a word.
-pub fn is_project(path: &Path) -> bool {
-    let path = path.to_string_lossy();
-    !["/site-packages/", "/dist-packages/", "/lib/python3"].iter().any(|part| path.contains(part))
 }
 
 /// Connects to the registered processes that are wanted, all at once: one that hangs doesn't hold the others up. One

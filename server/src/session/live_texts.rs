@@ -1,0 +1,76 @@
+//! The texts that are live in a process, as far as is known.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock, PoisonError};
+
+use hotsplice_analysis::Outline;
+use hotsplice_channel::message::{BaselineAnswer, BaselineRequest, Trust, method};
+
+use super::{PATIENCE, Session, SessionError};
+
+/// The text that is live in a process.
+pub struct Live {
+    pub baseline: BaselineAnswer,
+    pub outline: Arc<Outline>,
+    /// Whether there is a patch to undo, once somebody wanted to know.
+    pub undoable: OnceLock<bool>,
+}
+
+impl Session {
+    /// The text that is live, as the process tells it now.
+    pub fn baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
+        let baseline: BaselineAnswer =
+            self.client.request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)?;
+        let outline = Arc::new(Outline::parse(&baseline.text));
+        let live = Arc::new(Live { baseline, outline, undoable: OnceLock::new() });
+        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), live.clone());
+        Ok(live)
+    }
+
+    /// The text that is live, as far as is known without asking again.
+    pub fn known_baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
+        let known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        known.map_or_else(|| self.baseline(path), Ok)
+    }
+
+    /// What is live in a file, if that is known.
+    pub fn live_outline(&self, path: &Path) -> Option<Arc<Outline>> {
+        let files = self.known_files()?;
+        let path = self.process_names(path).iter().find_map(|name| Self::find(name, &files))?;
+        let baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&baselines.get(&path)?.outline))
+    }
+
+    /// A patch of ours was committed: what is live now is known.
+    pub fn now_live(&self, former: &Live, outline: Arc<Outline>) {
+        let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+        let baseline = BaselineAnswer {
+            version: former.baseline.version + 1,
+            text: outline.text().to_owned(),
+            trust: Trust::Exact,
+            differs: Vec::new(),
+            undoable: former.baseline.undoable + 1,
+            ..former.baseline.clone()
+        };
+        baselines.insert(baseline.path.clone(), Arc::new(Live { baseline, outline, undoable: OnceLock::new() }));
+    }
+
+    /// What is live in a file is of this version: what is known of another one is of no use.
+    pub fn forget_unless(&self, path: &str, version: u64) {
+        let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+        if baselines.get(path).is_some_and(|live| live.baseline.version != version) {
+            baselines.remove(path);
+        }
+    }
+
+    /// The process loads a module anew: what is live in its file is to be asked for.
+    pub fn forget_baseline(&self, path: &str) {
+        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+    }
+
+    /// Something changed: what is loaded, or what is live.
+    pub fn forget(&self) {
+        self.forget_files();
+        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
