@@ -4,6 +4,7 @@
 //! while Python is busy, blocked or stopped at a breakpoint.
 
 mod entering;
+mod serving;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -15,19 +16,19 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use hotsplice_channel::message::{Capability, JsonRpc, Notification, Request, ResponseError, event, method};
+use hotsplice_channel::framing;
+use hotsplice_channel::message::{Capability, JsonRpc, Notification, event};
 use hotsplice_channel::registry::Entry;
-use hotsplice_channel::{codes, framing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
+use rustix::net::{Shutdown, shutdown};
 use rustix::process::Uid;
 
-use crate::connection::{self, Connection, greet, write_some};
+use crate::connection::{self, Connection, write_some};
 use crate::descriptor::Guarded;
 use crate::door::Door;
-use crate::job::{self, Alarm, Progress, Working};
+use crate::job::Alarm;
 use crate::mailbox::{Mailbox, Message};
+use serving::Served;
 
 const MAX_CONNECTIONS: usize = 64;
 
@@ -67,14 +68,6 @@ pub struct State {
     user: Uid,
     entry: Entry,
     capabilities: BTreeMap<String, Capability>,
-}
-
-/// A request, who asked, and when to tell that it is worked on.
-struct Served {
-    connection: u64,
-    request: u64,
-    working: Working,
-    look: Instant,
 }
 
 /// When to open new descriptors, and how often that has been tried.
@@ -350,160 +343,6 @@ impl State {
         let waiting = self.connections.values().filter(|connection| !connection.closing);
         let alarms = self.alarms.iter().map(|(when, _)| *when);
         alarms.chain(self.served.iter().map(|served| served.look)).chain(waiting.filter_map(|one| one.waiting))
-    }
-
-    /// Whoever waits for a request that takes long is told that it is worked on.
-    fn tell_progress(&mut self) {
-        let now = Instant::now();
-        let connections = &mut self.connections;
-        self.served.retain_mut(|served| {
-            if served.look > now {
-                return true;
-            }
-            served.look = now + Working::LOOK;
-            match served.working.progress() {
-                Progress::Waits => true,
-                Progress::Over => false,
-                Progress::Works => {
-                    let told = notification(event::WORKING, &serde_json::json!({ "id": served.request }));
-                    let connection = connections.get_mut(&served.connection);
-                    if let (Ok(bytes), Some(connection)) = (told, connection) {
-                        connection.unsent.extend_from_slice(&bytes);
-                    }
-                    true
-                }
-            }
-        });
-    }
-
-    fn accept(&mut self) {
-        self.accept_after = None;
-        while let Some(accepted) =
-            self.waited.as_ref().and_then(|waited| waited.listener.get()).map(UnixListener::accept)
-        {
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {
-                    continue;
-                }
-                // No descriptor is left. The client stays in the queue, and would wake us at once.
-                Err(_) => {
-                    self.accept_after = Some(Instant::now() + REST);
-                    break;
-                }
-            };
-            if self.connections.len() >= MAX_CONNECTIONS || stream.set_nonblocking(true).is_err() {
-                continue;
-            }
-            let peer = connection::peer_user(&stream);
-            let Ok(stream) = Guarded::new(OwnedFd::from(stream)) else { continue };
-            let mut connection = Connection::new(stream);
-            let ours = rustix::process::getuid();
-            if !matches!(peer, Ok(peer) if peer == ours.as_raw()) {
-                connection.fail(None, codes::OTHER_USER, self.other_user(ours));
-            }
-            self.add(connection);
-        }
-    }
-
-    fn add(&mut self, connection: Connection) {
-        self.last_connection += 1;
-        self.connections.insert(self.last_connection, connection);
-    }
-
-    fn read(&mut self, id: u64) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.closing {
-            return;
-        }
-        if connection.waiting.is_some() && self.door.as_ref().is_none_or(|door| door.shut().is_some()) {
-            return;
-        }
-        let mut block = [0u8; 64 * 1024];
-        // Lost ones are given up at the next turn.
-        while let Some(stream) = connection.stream.get() {
-            match recv(stream, &mut block, RecvFlags::empty()).map(|(count, _)| count) {
-                Ok(0) => {
-                    connection.closing = true;
-                    break;
-                }
-                Ok(count) => {
-                    connection.lines.push(&block[..count]);
-                    match connection.lines.next_line() {
-                        Ok(Some(line)) => self.serve(id, &line),
-                        Ok(None) => {}
-                        Err(error) => {
-                            connection.fail(None, codes::MESSAGE_TOO_LONG, error.to_string());
-                            return;
-                        }
-                    }
-                    self.serve_rest(id);
-                    let Some(again) = self.connections.get_mut(&id) else { return };
-                    if again.closing {
-                        return;
-                    }
-                    return;
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(_) => {
-                    connection.closing = true;
-                    connection.unsent.clear();
-                    break;
-                }
-            }
-        }
-    }
-
-    /// The lines that came together with the first one.
-    fn serve_rest(&mut self, id: u64) {
-        while let Some(connection) = self.connections.get_mut(&id) {
-            if connection.closing {
-                return;
-            }
-            match connection.lines.next_line() {
-                Ok(Some(line)) => self.serve(id, &line),
-                Ok(None) => return,
-                Err(error) => return connection.fail(None, codes::MESSAGE_TOO_LONG, error.to_string()),
-            }
-        }
-    }
-
-    fn serve(&mut self, id: u64, line: &[u8]) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.waiting.is_some() {
-            return self.authenticate(id, line);
-        }
-        let request: Request = match serde_json::from_slice(line) {
-            Ok(request) => request,
-            Err(error) => {
-                let message = format!("this is no request: {error}");
-                let error = ResponseError { code: -32600, ..ResponseError::refused(codes::BAD_MESSAGE, message) };
-                return connection.answer(None, Err(error));
-            }
-        };
-        if request.method == method::HELLO {
-            return greet(connection, request, &self.entry, &self.capabilities);
-        }
-        if !connection.greeted {
-            let message = format!("{} came before hello", request.method);
-            return connection.fail(Some(request.id), codes::BAD_MESSAGE, message);
-        }
-        if request.method == method::WATCH_HOLDS {
-            connection.watches_holds = request.params["watch"] != false;
-            connection.answer(Some(request.id), Ok(serde_json::json!({})));
-            return self.count_watchers();
-        }
-        let mailbox = self.mailbox.clone();
-        let number = request.id;
-        let working = job::start(request, move |response| {
-            if let Ok(bytes) = framing::encode(&response) {
-                mailbox.send(Message::Reply { connection: id, bytes });
-            }
-        });
-        let look = Instant::now() + Working::LOOK;
-        self.served.push(Served { connection: id, request: number, working, look });
     }
 }
 

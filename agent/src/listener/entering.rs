@@ -1,6 +1,8 @@
-//! Who may not come in: other users, and who comes by TCP ([`crate::door`]), until the token was right.
+//! Who comes in, and who may not: other users, and who comes by TCP ([`crate::door`]), until the token was right.
 
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::time::Instant;
 
 use hotsplice_channel::message::{Authenticate, Request, method};
@@ -8,10 +10,47 @@ use hotsplice_channel::{codes, framing};
 use rustix::process::Uid;
 
 use super::{MAX_CONNECTIONS, REST, State};
-use crate::connection::Connection;
+use crate::connection::{self, Connection};
+use crate::descriptor::Guarded;
 use crate::door;
 
 impl State {
+    pub(super) fn accept(&mut self) {
+        self.accept_after = None;
+        while let Some(accepted) =
+            self.waited.as_ref().and_then(|waited| waited.listener.get()).map(UnixListener::accept)
+        {
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {
+                    continue;
+                }
+                // No descriptor is left. The client stays in the queue, and would wake us at once.
+                Err(_) => {
+                    self.accept_after = Some(Instant::now() + REST);
+                    break;
+                }
+            };
+            if self.connections.len() >= MAX_CONNECTIONS || stream.set_nonblocking(true).is_err() {
+                continue;
+            }
+            let peer = connection::peer_user(&stream);
+            let Ok(stream) = Guarded::new(OwnedFd::from(stream)) else { continue };
+            let mut connection = Connection::new(stream);
+            let ours = rustix::process::getuid();
+            if !matches!(peer, Ok(peer) if peer == ours.as_raw()) {
+                connection.fail(None, codes::OTHER_USER, self.other_user(ours));
+            }
+            self.add(connection);
+        }
+    }
+
+    pub(super) fn add(&mut self, connection: Connection) {
+        self.last_connection += 1;
+        self.connections.insert(self.last_connection, connection);
+    }
+
     /// What somebody is told whose process this is not, now that it is a user's.
     pub(super) fn other_user(&self, now: Uid) -> String {
         if now == self.user {
