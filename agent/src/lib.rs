@@ -6,7 +6,7 @@
 //! | [`door`] | who comes by TCP, with a token |
 //! | [`mailbox`], [`descriptor`] | how it is told things; descriptors that the program may close |
 //! | [`job`] | one request that needs Python, on a thread of its own |
-//! | [`session`] | registry entry, start, stop, fork |
+//! | [`session`] | registry entry, start, stop; what becomes of it at a fork |
 //! | [`executed`] | what files the process executed, with their texts: an audit hook |
 //! | [`files`] | reads files at the price of one wait for the GIL |
 //! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
@@ -59,9 +59,9 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(session::start, module)?,
         wrap_pyfunction!(session::open_door, module)?,
         wrap_pyfunction!(session::stop, module)?,
-        wrap_pyfunction!(session::before_fork, module)?,
-        wrap_pyfunction!(session::after_fork_in_parent, module)?,
-        wrap_pyfunction!(session::after_fork_in_child, module)?,
+        wrap_pyfunction!(session::forking::before_fork, module)?,
+        wrap_pyfunction!(session::forking::after_fork_in_parent, module)?,
+        wrap_pyfunction!(session::forking::after_fork_in_child, module)?,
         wrap_pyfunction!(session::notify, module)?,
         wrap_pyfunction!(session::wait_until_told, module)?,
         wrap_pyfunction!(session::prepare_thread_entry, module)?,
