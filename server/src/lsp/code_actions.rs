@@ -10,7 +10,7 @@ use tower_lsp::ls_types::{CodeAction, CodeActionDisabled, CodeActionKind, CodeAc
 
 use super::comparison::{Comparisons, Snapshot, live_texts};
 use super::documents::Document;
-use super::{commands, guards, quick_fixes, unloaded};
+use super::{commands, guards, patches, quick_fixes, unloaded};
 use crate::session::Live;
 use crate::undoing;
 
@@ -67,7 +67,7 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
     let mut actions = Vec::new();
     // What a cell does besides defining something, running it does.
     let is_cell = snapshot.document.is_cell;
-    if let Some(statement) = commands::statement_at(&lives, &outline, line).filter(|_| !is_cell) {
+    if let Some(statement) = patches::statement_at(&lives, &outline, line).filter(|_| !is_cell) {
         let name = &statement.qualified_name;
         let (title, arguments) = match statement.is_offered {
             true => (
@@ -93,7 +93,7 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
             disabled(title, "what is live is what the editor shows")
         });
     }
-    let edited = commands::edited(&snapshot.documents, &snapshot.sessions).len();
+    let edited = patches::edited(&snapshot.documents, &snapshot.sessions).len();
     if edited > 1 {
         actions.extend(with_callers(snapshot, &lives, line));
         actions.push(action(format!("Hot-patch all {edited} edited files"), commands::PATCH_EDITED, json!({})));
@@ -119,7 +119,7 @@ fn with_callers(snapshot: &Snapshot, lives: &[Arc<Live>], line: u32) -> Option<C
                 .any(|edit| mentions(&document.text, edit.line, edit.end_line, name))
     };
     let callers: Vec<&Document> =
-        commands::edited(&snapshot.documents, &snapshot.sessions).into_iter().filter(calls).collect();
+        patches::edited(&snapshot.documents, &snapshot.sessions).into_iter().filter(calls).collect();
     let place = match &callers[..] {
         [] => return None,
         [one] => one.path.file_name()?.to_string_lossy().into_owned(),

@@ -18,7 +18,7 @@ use tower_lsp::ls_types::{
 use super::comparison::Snapshot;
 use super::moved::Moved;
 use super::positions::Encoding;
-use super::{commands, quick_fixes};
+use super::{commands, patches, quick_fixes};
 use crate::failure::Failure;
 use crate::session::Session;
 
@@ -285,7 +285,7 @@ pub fn code_actions(
     }
     let outline = snapshot.document.outline();
     let here: Vec<&Held> = held.iter().filter(|held| is_at(held, &outline, position.line + 1)).collect();
-    let is_edited = !commands::edited(std::slice::from_ref(&snapshot.document), &snapshot.sessions).is_empty();
+    let is_edited = !patches::edited(std::slice::from_ref(&snapshot.document), &snapshot.sessions).is_empty();
     let mut actions = Vec::new();
     for held in &here {
         let name = &held.hold.function;

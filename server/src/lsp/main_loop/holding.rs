@@ -11,10 +11,11 @@ use tower_lsp::ls_types::{MessageType, Position, Uri};
 
 use super::State;
 use crate::failure::Failure;
-use crate::lsp::commands::{self, Answer, How, Part};
+use crate::lsp::commands::{Answer, How};
 use crate::lsp::events::{Asked, Cause, Done, Event};
 use crate::lsp::guards;
 use crate::lsp::holds::{self, Held};
+use crate::lsp::patches::{self, Part};
 use crate::lsp::settings::Guard;
 use crate::lsp::status::HoldTold;
 
@@ -221,11 +222,11 @@ impl State {
                         || Ok(Vec::new()),
                         |snapshot| {
                             let snapshot = snapshot();
-                            let edited = commands::edited(std::slice::from_ref(&snapshot.document), &snapshot.sessions);
+                            let edited = patches::edited(std::slice::from_ref(&snapshot.document), &snapshot.sessions);
                             if edited.is_empty() {
                                 return Ok(Vec::new());
                             }
-                            commands::patch(&snapshot, Part::File(How::default()), &cancel)
+                            patches::patch(&snapshot, Part::File(How::default()), &cancel)
                         },
                     );
                     let is_live = patched.as_ref().is_ok_and(|results| results.iter().all(|result| result.committed));

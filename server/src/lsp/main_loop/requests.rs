@@ -17,11 +17,12 @@ use super::State;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
 use crate::fitting;
-use crate::lsp::commands::{self, Command, File, How, Part};
+use crate::lsp::commands::{Command, File, How};
 use crate::lsp::comparison::Snapshot;
 use crate::lsp::documents::{Document, Documents, file_path};
 use crate::lsp::events::{Asked, Cause, Done, Event};
 use crate::lsp::external_changes::Checked;
+use crate::lsp::patches::{self, Part};
 use crate::lsp::settings::Lens;
 use crate::lsp::{code_actions, code_lenses, holds, hover, quick_fixes, status, unloaded};
 use crate::patching::FileResult;
@@ -67,7 +68,7 @@ impl State {
             Checked::Ready(mut paths) => {
                 paths.retain(|path| !self.is_being_edited(path));
                 let sessions = self.pool.snapshot();
-                self.work(Cause::OtherProgram, None, move || Ok(commands::patch_changed(&paths, &sessions.settle())));
+                self.work(Cause::OtherProgram, None, move || Ok(patches::patch_changed(&paths, &sessions.settle())));
             }
         }
     }
@@ -101,7 +102,7 @@ impl State {
             let document = &snapshot.document;
             let loaded = |session: &Arc<Session>| session.known_loaded(&document.path).is_some();
             if snapshot.sessions.iter().any(loaded) {
-                commands::patch(&snapshot, Part::File(How::default()), &cancel)
+                patches::patch(&snapshot, Part::File(How::default()), &cancel)
             } else {
                 Ok(Vec::new())
             }
@@ -204,7 +205,7 @@ impl State {
         };
         match (command, file) {
             (Command::PatchFile { how, .. }, Some(uri)) => {
-                self.patch(uri, asked, move |snapshot, cancel| commands::patch(snapshot, Part::File(how), cancel));
+                self.patch(uri, asked, move |snapshot, cancel| patches::patch(snapshot, Part::File(how), cancel));
             }
             (Command::WhyNot { .. }, Some(uri)) => match self.document(&uri) {
                 Ok(document) => {
@@ -219,13 +220,13 @@ impl State {
             },
             (Command::RunAgain { position, .. }, Some(uri)) => {
                 let part = Part::Again(position.line + 1);
-                self.patch(uri, asked, move |snapshot, cancel| commands::patch(snapshot, part, cancel));
+                self.patch(uri, asked, move |snapshot, cancel| patches::patch(snapshot, part, cancel));
             }
             (Command::PatchFunction { name, position, how, .. }, Some(uri)) => {
                 self.patch(uri, asked, move |snapshot, cancel| {
-                    let at_place = || commands::name_at(snapshot, position.unwrap_or_default());
+                    let at_place = || patches::name_at(snapshot, position.unwrap_or_default());
                     let (name, how) = name.map_or_else(at_place, |name| Ok((name, how)))?;
-                    commands::patch(snapshot, Part::Function(name, how), cancel)
+                    patches::patch(snapshot, Part::Function(name, how), cancel)
                 });
             }
             (Command::KeepValue { position, .. }, Some(uri)) => {
@@ -235,7 +236,7 @@ impl State {
             (Command::Undo { name, .. }, uri) => {
                 let file = uri.as_ref().and_then(file_path);
                 self.work(Cause::Undo, Some(asked.answer), move || {
-                    commands::undo(&sessions.settle(), file, name.as_deref())
+                    patches::undo(&sessions.settle(), file, name.as_deref())
                 });
             }
             (Command::Explain { code }, _) => {
@@ -248,7 +249,7 @@ impl State {
                 let documents = self.documents.all();
                 let Asked { answer, cancel } = asked;
                 self.work(Cause::Command, Some(answer), move || {
-                    commands::patch_edited(&documents, &paths, &sessions.settle(), &cancel)
+                    patches::patch_edited(&documents, &paths, &sessions.settle(), &cancel)
                 });
             }
             (Command::Guard { name, position, remove, .. }, Some(uri)) => {
