@@ -222,6 +222,33 @@ fn a_save_that_does_not_parse_is_reported_once_and_waits() {
     assert!(reported.matches("HS0101").count() <= 2, "{reported}");
 }
 
+/// A file that is half written is no reason for another one to wait, which would be in silence.
+#[test]
+fn what_is_refused_holds_up_nothing_that_is_saved_later() {
+    let workspace = Workspace::new();
+    let mut program = watched(&workspace, pythons::newest());
+    // What does not parse, and what can't be evaluated.
+    for (broken, code, rate) in
+        [("def rate():\n    return (\n", "HS0101", 1), ("1 / 0\ndef rate():\n    return 9\n", "HS0103", 1)]
+    {
+        workspace.write("rates.py", broken);
+        wait_for("the report", || program.errors_so_far().contains(code).then_some(()));
+        let word = format!("'{code}'");
+        workspace.write("app.py", &PROGRAM.replace("'hello'", &word));
+        wait_for("the other file", || (program.ask("greet()") == code).then_some(()));
+        assert_eq!(program.ask("rates.rate()"), rate.to_string());
+    }
+    // What it waited for may come with a later save.
+    workspace.write("rates.py", "from app_names import NAME\ndef rate():\n    return NAME\n");
+    wait_for("the report", || program.errors_so_far().contains("app_names").then_some(()));
+    workspace.write("app_names.py", "NAME = 7\n");
+    workspace.write("app.py", &PROGRAM.replace("'hello'", "'last'"));
+    wait_for("both", || (program.ask("greet()") == "last" && program.ask("rates.rate()") == "7").then_some(()));
+    assert_eq!(program.wait(), Some(0));
+    let reported = program.stderr();
+    assert_eq!(reported.matches("HS0101").count(), 1, "{reported}");
+}
+
 #[test]
 fn what_is_no_file_any_more_holds_nobody_up() {
     let workspace = Workspace::new();

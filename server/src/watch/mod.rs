@@ -14,12 +14,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use hotsplice_analysis::is_self_contained;
-use hotsplice_channel::patch::{Options, Outcome};
+use hotsplice_channel::patch::Options;
 use hotsplice_channel::registry;
 
 use crate::cancel::Cancel;
 use crate::outlines;
-use crate::patching::{self, Wanted, WantedFile};
+use crate::patching::{self, FileResult, Wanted, WantedFile};
 use crate::session::Session;
 use crate::source_file;
 use disk::{Disk, Touched};
@@ -281,9 +281,36 @@ impl Watch<'_> {
     fn patch(&mut self) {
         let started = Instant::now();
         self.due = None;
-        let mut paths = std::mem::take(&mut self.batch);
-        paths.append(&mut self.waiting);
+        let saved = std::mem::take(&mut self.batch);
+        let earlier: Vec<PathBuf> = std::mem::take(&mut self.waiting).difference(&saved).cloned().collect();
         let sessions = self.sessions.all();
+        let waiting = self.differing_files(&sessions, earlier, started);
+        let files = self.differing_files(&sessions, saved, started);
+        if files.is_empty() && waiting.is_empty() {
+            return;
+        }
+        let is_broken = |file: &WantedFile| file.outline.as_ref().is_some_and(|outline| !outline.is_valid());
+        // What was refused before goes with what is saved now, if it can; it holds nothing up that could go without it.
+        let together: Vec<WantedFile> = files.iter().chain(&waiting).cloned().collect();
+        let is_apart = !files.is_empty() && !waiting.is_empty();
+        if !(is_apart && waiting.iter().any(is_broken)) {
+            let (wanted, results) = self.attempt(&sessions, together);
+            if !(is_apart && is_refused(&results)) {
+                return self.conclude(&sessions, wanted, &results, started);
+            }
+        }
+        self.waiting.extend(waiting.into_iter().map(|file| file.path));
+        let (wanted, results) = self.attempt(&sessions, files);
+        self.conclude(&sessions, wanted, &results, started);
+    }
+
+    /// Those of which a process runs another text than the disk holds.
+    fn differing_files(
+        &mut self,
+        sessions: &[Arc<Session>],
+        paths: impl IntoIterator<Item = PathBuf>,
+        started: Instant,
+    ) -> Vec<WantedFile> {
         let mut files = Vec::new();
         for path in paths {
             let text = source_file::read(&path);
@@ -295,7 +322,7 @@ impl Watch<'_> {
             match text {
                 Ok(text) => {
                     if sessions.iter().any(|session| self.is_other(session, &path, &text)) {
-                        let outline = Some(outlines::parse(&sessions, &path, &text));
+                        let outline = Some(outlines::parse(sessions, &path, &text));
                         files.push(WantedFile { outline, ..WantedFile::new(path, text) });
                     } else {
                         self.refused.remove(&path);
@@ -305,12 +332,10 @@ impl Watch<'_> {
                 Err(error) => self.report.unreadable(&error.to_string()),
             }
         }
-        if files.is_empty() {
-            return;
-        }
-        let broken = |file: &WantedFile| file.outline.as_ref().is_some_and(|outline| !outline.is_valid());
-        let is_known = files.iter().any(broken)
-            && files.iter().filter(|file| broken(file)).all(|file| self.refused.get(&file.path) == Some(&file.text));
+        files
+    }
+
+    fn attempt(&self, sessions: &[Arc<Session>], files: Vec<WantedFile>) -> (Wanted, Vec<FileResult>) {
         let wanted = Wanted {
             label: match files.as_slice() {
                 [file] => format!("Saved {}", file.path.file_name().unwrap_or_default().to_string_lossy()),
@@ -322,13 +347,20 @@ impl Watch<'_> {
             each: false,
             cancel: Cancel::default(),
         };
-        let results = patching::patch_in_silence(&sessions, &wanted);
-        let is_refused =
-            results.iter().flat_map(|result| &result.verdicts).any(|verdict| verdict.verdict == Outcome::Refused);
-        if !is_known {
-            self.report.patched(&results, started.elapsed());
-            patching::log_refused(&sessions, &wanted, &results);
+        let results = patching::patch_in_silence(sessions, &wanted);
+        (wanted, results)
+    }
+
+    /// Tells what became of it, and has what was refused wait for the next save.
+    fn conclude(&mut self, sessions: &[Arc<Session>], wanted: Wanted, results: &[FileResult], started: Instant) {
+        let is_known = |file: &WantedFile| self.refused.get(&file.path) == Some(&file.text);
+        let is_broken = |file: &WantedFile| file.outline.as_ref().is_some_and(|outline| !outline.is_valid());
+        let mut broken = wanted.files.iter().filter(|file| is_broken(file)).peekable();
+        if broken.peek().is_none() || !broken.all(is_known) {
+            self.report.patched(results, started.elapsed());
+            patching::log_refused(sessions, &wanted, results);
         }
+        let is_refused = is_refused(results);
         for file in wanted.files {
             if is_refused {
                 self.waiting.insert(file.path.clone());
@@ -338,4 +370,8 @@ impl Watch<'_> {
             }
         }
     }
+}
+
+fn is_refused(results: &[FileResult]) -> bool {
+    results.iter().any(FileResult::is_refused)
 }
