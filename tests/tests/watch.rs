@@ -229,7 +229,7 @@ fn what_is_refused_holds_up_nothing_that_is_saved_later() {
     let mut program = watched(&workspace, pythons::newest());
     // What does not parse, and what can't be evaluated.
     for (broken, code, rate) in
-        [("def rate():\n    return (\n", "HS0101", 1), ("1 / 0\ndef rate():\n    return 9\n", "HS0103", 1)]
+        [("def rate():\n    return (\n", "HS0101", 1), ("WORTH = 1 / 0\ndef rate():\n    return 9\n", "HS0103", 1)]
     {
         workspace.write("rates.py", broken);
         wait_for("the report", || program.errors_so_far().contains(code).then_some(()));
