@@ -258,6 +258,12 @@ fn a_kernel_can_be_patched_without_a_cell_being_run_for_it() {
         assert_eq!(kernel.run("print(shop.price())"), "2");
         let status = kernel.run("%hotsplice status");
         assert!(status.contains("by themselves: no") && status.contains("price is live in version 1"), "{status}");
+        // As in a notebook whose package is installed.
+        assert_eq!(kernel.run("%load_ext hotsplice"), "");
+        assert_eq!(kernel.run("%reload_ext hotsplice"), "");
+        let status = kernel.run("%hotsplice status");
+        assert!(status.contains("by themselves: yes") && status.contains("price is live in version 1"), "{status}");
+        kernel.run("%hotsplice off");
         workspace.write("shop.py", "RATE = 1\ndef price():\n    return RATE\n");
         // Another process: it has nothing of the former but what is on disk.
         assert_eq!(kernel.ask(&json!("restart")), "restarted");

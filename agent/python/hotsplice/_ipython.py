@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from typing import Any
 
 from . import _api, _cells, _session
@@ -80,6 +81,15 @@ def _magic_of(tree: ast.Module) -> str | None:
 _inputs: _Inputs | None = None
 
 
+class _Finder:
+    """`%reload_ext` looks for the package where modules are found; a start-up file has loaded it from elsewhere."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        package = sys.modules["hotsplice"]
+        return package.__spec__ if name == "hotsplice" and target is package else None
+
+
 def load(shell: Any) -> None:
     """Makes the shell's process a session, has saved files and cells go live, and adds ``%hotsplice``."""
     offer(shell)
@@ -91,6 +101,9 @@ def offer(shell: Any) -> None:
     global _inputs
     _session.listen()
     shell.register_magic_function(_magic, "line", "hotsplice")
+    if _Finder not in sys.meta_path:
+        # Last: one that is found is the one to load.
+        sys.meta_path.append(_Finder)
     if _inputs is None:
         _inputs = _Inputs(shell)
         _adopt(shell)
