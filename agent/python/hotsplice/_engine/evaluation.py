@@ -83,8 +83,8 @@ def evaluate(transaction: "Prepared") -> None:
     containers = Containers(list(shadows.values()), registries.live(), copies)
     transaction.undoing.extend((writes.withdraw, containers.withdraw))
     if any(outcome.edit["what"] in ("function", "class", "block") for _, outcome in wanted) or removed or in_classes:
-        containers.note(transaction)
-        copies.make(transaction, list(shadows.values()), *containers.needed())
+        containers.noted.note(transaction)
+        copies.make(transaction, list(shadows.values()), *containers.noted.needed())
         containers.note_copies()
     evaluated: list[merging.Merger] = []
     replaced: list[tuple[Any, Any]] = []
@@ -257,7 +257,7 @@ def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", 
     rebuilt = rebuilding.wanted(merger)
     for scope, (owner, outcomes) in rebuilt.items():
         registrars = lookers.decorators(merger, scope)
-        merger.containers.note_rebuilt(outcomes[0], owner, registrars)
+        merger.containers.noted.note_rebuilt(outcomes[0], owner, registrars)
     wanted = [one for one in merger.change.outcomes if one not in done and _is_to_be_run(one, options)]
     merger.note_later(wanted)
     for outcome in wanted:

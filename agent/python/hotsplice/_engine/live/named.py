@@ -1,5 +1,7 @@
-"""What modules and their classes name. Most of that is plain functions, and all of it is looked at for each patch: so they are
-set apart natively."""
+"""What modules and their classes name.
+
+Most of that is plain functions, and all of it is looked at for each patch: so they are set apart natively.
+"""
 
 from collections.abc import Iterable, Iterator
 from types import FunctionType
@@ -18,7 +20,7 @@ class Named:
         self.functions, self._codes, self.others = native.members(members)
 
     def all_functions(self, known: set[int] | frozenset[int] = frozenset()) -> Iterator[FunctionType]:
-        """Those that stand under wrappers and descriptors, too. ``known``: ids of codes of which no function is wanted."""
+        """Those under wrappers and descriptors, too. ``known``: ids of codes of which no function is wanted."""
         # To ask a function for its code is an audit event, which takes longer than all else.
         if not known.issuperset(map(id, self._codes)):
             yield from [one for one, code in zip(self.functions, self._codes) if id(code) not in known]

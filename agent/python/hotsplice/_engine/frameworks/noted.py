@@ -1,0 +1,202 @@
+"""What containers of the program a patch may register in, found before anything of it is run."""
+
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..live import lookup, objects
+from ..live.code import tree
+from ..native import native
+from . import entries, registers_anew, registries_of, stores
+from .entries import Entries
+from .registration import Registration, decorators, defines, definitions_in
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..journal.views import Prepared
+    from ..live.lookup import Namespace
+
+# Items in all that are looked through.
+_LIMIT_OF_ALL = 50_000
+# What runs tests knows every one of them, plugins and all: no decorator of theirs fills it.
+_RUNNERS = ("_pytest", "pluggy")
+# How far from a decorator its containers are looked for.
+_REACH = 3
+
+
+class Noted:
+    """The containers that decorators and base classes of one transaction may fill, and who of it does."""
+
+    def __init__(self, shadows: Any, excluded: set[int], copies: Any):
+        # id → (container, its entries)
+        self.before: dict[int, tuple[Any, Entries]] = {}
+        # Ids of those and of the objects that have them: what an entry holds of its registry says nothing of the entry.
+        self.registries: set[int] = set()
+        self.registrations: list[Registration] = []
+        # What is to be forgotten once entries have changed: `singledispatch` remembers what it found.
+        self.caches: list[Any] = []
+        # How many items the containers have.
+        self._count = 0
+        self._shadows = shadows
+        self._excluded = excluded
+        # What is filled instead of the program's containers, where that can be.
+        self._copies = copies
+        # Ids of containers that are filled by what has no copy to fill.
+        self._others: set[int] = set()
+        # Ids of containers that decorators of classes may use, which may be made again.
+        self._used_by_classes: set[int] = set()
+        # Ids of functions and objects that decorators use, by a name of the module.
+        self._holders: set[int] = set()
+
+    def note(self, transaction: "Prepared") -> None:
+        """Notes what the containers hold that the transaction's decorators and classes may use."""
+        for shadow in self._shadows:
+            for value in list(shadow.namespace.globals.values()):
+                self._note(value, 1)
+        for change in transaction.files:
+            for namespace in change.namespaces:
+                for outcome in change.outcomes:
+                    self._note_edit(transaction, namespace, outcome, change.text)
+                for scope in change.classes:
+                    owner = lookup.find_class(namespace, scope)
+                    if owner is not None:
+                        self._note_class(owner, self._others)
+                        for name in decorators(change.classes[scope], scope):
+                            self._note_registrar(namespace, {"scope": scope[:-1]}, name, self._used_by_classes)
+
+    def _note_edit(self, transaction: "Prepared", namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
+        edit = outcome.edit
+        if edit["what"] == "block" and not edit["scope"]:
+            self._note_block(namespace, outcome, text)
+        if edit["what"] not in ("function", "class"):
+            return
+        for name in edit["reads"]:
+            for one in entries.leads_to(namespace, edit, name)[:1]:
+                self._note(one, 2)
+                for container in registries_of(one) if stores.is_a(one, FunctionType) else ():
+                    self._note(container, 1)
+        is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived")
+        if is_class or registers_anew(edit, transaction.options):
+            used: set[int] = set()
+            for name in edit["registrars"]:
+                self._note_registrar(namespace, edit, name, used)
+            name = edit["binds"][0] if edit["binds"] else edit["definition"].rpartition(".")[2]
+            if not edit["binds"] and defines(text, name):
+                name = ""
+            value = lookup.bound_value(namespace, edit["scope"], name)
+            if stores.is_a(value, type) and (is_class or edit["change"] == "removed"):
+                self._note_class(value, used)
+                self._note_class(value, self._others)
+            live = entries.live_functions(namespace, edit)
+            self.registrations.append(
+                Registration(outcome, used, live, entries.called(namespace, edit), self.registries)
+            )
+
+    def _note_block(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
+        """What the definitions in a compound statement that is gone, or runs as a whole, have registered."""
+        for name, registrars in definitions_in(outcome.path, outcome.edit).items():
+            value, used = namespace.globals.get(name), set[int]()
+            if outcome.edit["change"] == "removed" and defines(text, name):
+                # It only stands elsewhere.
+                continue
+            if not (stores.is_a(value, FunctionType) or stores.is_a(value, type)) or value.__module__ != namespace.name:
+                continue
+            for registrar in registrars:
+                self._note_registrar(namespace, outcome.edit, registrar, used)
+            if stores.is_a(value, type):
+                self._note_class(value, used)
+                self._note_class(value, self._others)
+            self.registrations.append(Registration(outcome, used, {id(value)}, {name}, self.registries))
+
+    def _note_registrar(self, namespace: "Namespace", edit: Any, name: str, used: set[int]) -> None:
+        """Notes what a decorator may register in, and whether it can do that in a copy."""
+        for one in entries.leads_to(namespace, edit, name):
+            self._note(one, _REACH, used)
+            is_named = one is namespace.globals.get(name.partition(".")[0]) and id(one) not in self._excluded
+            if is_named and self._copies.may_have_one(one, namespace):
+                self._holders.add(id(one))
+                self.registries.update({id(one)} if type(one) is not FunctionType else ())
+            else:
+                self._note(one, _REACH, self._others)
+            if stores.is_a(one, FunctionType):
+                for container in registries_of(one):
+                    self._note(container, 1, used)
+                    self._note(container, 1, self._others)
+
+    def note_rebuilt(self, outcome: "EditOutcome", cls: type, registrars: list[Any]) -> None:
+        """Notes what a class may be registered in that is made again because of an edit inside of it."""
+        used: set[int] = set()
+        for registrar in registrars:
+            self._note(registrar, _REACH, used)
+            if stores.is_a(registrar, FunctionType):
+                for container in registries_of(registrar):
+                    self._note(container, 1, used)
+        self._note_class(cls, used)
+        self.registrations.append(Registration(outcome, used, {id(cls)}, set(), self.registries))
+
+    def _note_class(self, cls: Any, used: set[int]) -> None:
+        """What bases and a metaclass may register a class in when it is made."""
+        for base in cls.__mro__[1:]:
+            if native.is_made_in_python(base):
+                self._note(base, 1, used)
+                made = base.__dict__.get("__init_subclass__")
+                self._note(getattr(made, "__func__", None), 2, used)
+        for name in ("__new__", "__init__", "__call__"):
+            for meta in type(cls).__mro__:
+                made = meta.__dict__.get(name) if native.is_made_in_python(meta) else None
+                self._note(getattr(made, "__func__", made), 2, used)
+
+    def _note(self, value: Any, depth: int, used: "set[int] | None" = None) -> None:
+        """Notes the containers that a value is, or leads to."""
+        if id(value) in self._excluded or str(type(value).__module__).partition(".")[0] in _RUNNERS:
+            return
+        if stores.kind_of(value) is not None:
+            self._note_container(value, used)
+            # `handlers["start"]`, and no deeper: what lies below is data.
+            for _, one in stores.entries(value) if id(value) in self.before else ():
+                if stores.kind_of(one) is not None:
+                    self._note_container(one, used)
+            return
+        if depth == 0:
+            return
+        if stores.is_a(value, FunctionType):
+            if used is not None and "_clear_cache" in value.__dict__:
+                self.caches.append(value.__dict__["_clear_cache"])
+            names = {name for code in tree(value.__code__) for name in code.co_names}
+            inner = [value.__globals__[name] for name in names if name in value.__globals__]
+            inner = [one for one in (*inner, *entries.cells(value)) if not stores.is_a(one, ModuleType)]
+            if value.__module__ == "functools":
+                # Remembered results of `singledispatch`, which are dropped.
+                inner = [one for one in inner if type(one).__name__ != "WeakKeyDictionary"]
+        elif stores.is_a(value, MethodType):
+            inner = [value.__func__, value.__self__]
+        elif stores.is_a(value, type) and not objects.is_class(value):
+            return
+        elif stores.is_a(value, type):
+            made = [cls for cls in value.__mro__ if native.is_made_in_python(cls)]
+            inner = [one for cls in made for one in cls.__dict__.values() if stores.kind_of(one) is not None]
+        elif stores.is_a(value, (ModuleType, str, int, float, bytes)) or value is None:
+            return
+        else:
+            inner = stores.attributes(value)
+        for one in inner:
+            self._note(one, depth - 1, used)
+
+    def _note_container(self, container: Any, used: "set[int] | None") -> None:
+        if id(container) not in self.before:
+            count = stores.size(container)
+            self._count += count
+            is_namespace = type(container) is dict and "__builtins__" in container
+            if count > entries.LIMIT or self._count > _LIMIT_OF_ALL or is_namespace:
+                return
+            self.before[id(container)] = (container, stores.entries(container))
+            self.registries.add(id(container))
+        if used is not None:
+            used.add(id(container))
+
+    def needed(self) -> tuple[dict[int, tuple[Any, Entries]], set[int], set[int], set[int]]:
+        """What was noted, by id; what of it decorators fill that run again, through what; what is filled otherwise."""
+        used = self._used_by_classes.union(*(one.used for one in self.registrations))
+        return self.before, used, self._holders, self._others
+
+    def used(self, registration: Registration) -> list[Any]:
+        return [self.before[key][0] for key in registration.used]
