@@ -28,7 +28,7 @@ def forget_answers(transaction: "Prepared") -> None:
 
 
 def _forget() -> None:
-    clear: Any = abc.ABCMeta.__dict__["_abc_caches_clear"]
+    clear: Any = vars(abc.ABCMeta)["_abc_caches_clear"]
     pending: list[type] = [object]
     seen: set[int] = set()
     while pending:
