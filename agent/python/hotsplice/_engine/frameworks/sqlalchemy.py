@@ -107,7 +107,10 @@ def takes_members(owner: Any) -> bool:
     return "__mapper__" in owner.__dict__ and "__table__" in owner.__dict__
 
 
-def add_member(owner: Any, name: str, value: Any, annotation: Any, outcome: "EditOutcome", plan: "Plan") -> None:
+def add_member(
+    owner: Any, name: str, value: Any, annotation: Any, later: set[str], outcome: "EditOutcome", plan: "Plan"
+) -> None:
+    """``later`` are names that stand below it in the class."""
     edit = outcome.edit
     is_column = _is_mapped(value) or (value is None and annotation is not None)
     if not is_column:
@@ -121,6 +124,11 @@ def add_member(owner: Any, name: str, value: Any, annotation: Any, outcome: "Edi
         return
     if isinstance(value, Column) or _needs_column(value):
         value = _column(owner, name, value, annotation)
+        if not later.isdisjoint(owner.__mapper__.columns.keys()):
+            outcome.caveat(
+                "HS0403",
+                f"{owner.__name__}.{name} stands last in the table: start the process again to have it in its place",
+            )
     elif isinstance(value, RelationshipProperty) and value.argument is None:
         _point(value, annotation)
     # Relationships first: mappers that name each other are only configured together.

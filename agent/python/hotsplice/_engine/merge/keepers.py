@@ -8,7 +8,7 @@ from .. import frameworks
 from ..errors import Refusal
 from ..evaluate.sandbox import guarded, run_in_class
 from ..live import lookup
-from . import annotations
+from . import annotations, bindings
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -26,6 +26,7 @@ def take(merger: "Merger", keeper: Any, outcome: "EditOutcome", scope: tuple[str
     edit = outcome.edit
     seen = run_in_class(edit["run"], scope, owner, merger.shadow)
     notes = annotations.of_statements(seen)
+    later = bindings.bound_later(merger, edit)
     outcome.applied()
     for name in edit["binds"]:
         stored = lookup.mangled(name, scope)
@@ -33,4 +34,4 @@ def take(merger: "Merger", keeper: Any, outcome: "EditOutcome", scope: tuple[str
             merger.bound_in_class.setdefault(scope, {})[stored] = outcome
         elif stored in seen or stored in notes:
             member = (name, seen.get(stored), notes.get(stored))
-            guarded(partial(keeper.add_member, owner, *member, outcome, merger.plan), merger.shadow)
+            guarded(partial(keeper.add_member, owner, *member, later, outcome, merger.plan), merger.shadow)
