@@ -140,3 +140,25 @@ fn a_file_that_nobody_has_loaded_is_misuse_and_nothing_is_patched() {
     assert!(answer["error"]["message"].as_str().is_some_and(|text| text.contains("other.py")), "{answer}");
     assert_eq!(program.ask("m.f()"), "1");
 }
+
+#[test]
+fn a_module_is_split_into_two_and_the_new_file_is_named() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let counting = "COUNT = 0\nCACHE = {}\nclass Item:\n    def name(self): return 'old'\ndef count():\n    global COUNT\n    COUNT += 1\n    CACHE[COUNT] = Item()\n    return COUNT\n";
+        workspace.write("shop.py", &format!("{counting}def show(): return count()\n"));
+        let mut program = start(&workspace, python, "import shop; held = shop.count, shop.CACHE; shop.count()");
+        workspace.sessions(1);
+        workspace.write("stock.py", &counting.replace("'old'", "'new'"));
+        workspace.write("shop.py", "from stock import CACHE, COUNT, Item, count\ndef show(): return count() + 10\n");
+        workspace.write("other.py", "X = 1\n");
+        // Nothing imports that one.
+        workspace.call(&["patch", "shop.py", "stock.py", "other.py", "--json"]).expect(2);
+        assert_eq!(program.ask("shop.show()"), "2");
+        workspace.call(&["patch", "shop.py", "stock.py", "--json"]).expect(0);
+        assert_eq!(program.ask("shop.show()"), "13");
+        assert_eq!(program.ask("held[0] is shop.count, held[0]()"), "(True, 4)");
+        assert_eq!(program.ask("held[1] is shop.CACHE, sorted(shop.CACHE)"), "(True, [1, 2, 3, 4])");
+        assert_eq!(program.ask("{item.name() for item in shop.CACHE.values()}"), "{'new'}");
+    }
+}

@@ -80,6 +80,7 @@ impl Ready {
                 return Ok(Vec::new());
             }
         } else {
+            self.leave_out_what_comes_with_others(sessions);
             self.check_loaded(sessions)?;
         }
         let asked = self.asked;
@@ -104,6 +105,25 @@ impl Ready {
         Ok(results)
     }
 
+    /// A new file that one of the others imports is loaded when that is patched.
+    fn leave_out_what_comes_with_others(&mut self, sessions: &[Arc<Session>]) {
+        let (known, new): (Vec<_>, Vec<_>) =
+            self.files.iter().partition(|file| file.deleted || is_loaded(sessions, &file.path));
+        let mut texts: Vec<&str> = known.iter().map(|file| file.text.as_str()).collect();
+        let mut coming: Vec<PathBuf> = Vec::new();
+        // One may come with another new one.
+        for _ in 0..new.len() {
+            let named = new.iter().filter(|file| !coming.contains(&file.path));
+            let found = named.filter(|file| texts.iter().any(|text| imports(text, &file.path))).collect::<Vec<_>>();
+            texts.extend(found.iter().map(|file| file.text.as_str()));
+            coming.extend(found.iter().map(|file| file.path.clone()));
+        }
+        let is_wanted: Vec<bool> = self.files.iter().map(|file| !coming.contains(&file.path)).collect();
+        let mut wanted = is_wanted.iter();
+        self.asked.files.retain(|_| wanted.next().copied().unwrap_or(true));
+        self.files.retain(|file| !coming.contains(&file.path));
+    }
+
     /// What is asked for together goes live together: a file that no process has loaded is misuse.
     fn check_loaded(&self, sessions: &[Arc<Session>]) -> Result<(), Failure> {
         let is_loaded = |file: &WantedFile| is_loaded(sessions, &file.path);
@@ -122,6 +142,16 @@ impl Ready {
         let message = format!("no registered process has loaded {named}{nothing}; `hotsplice sessions` lists them");
         Err(Failure::new(codes::NO_SESSION, message))
     }
+}
+
+/// Whether a text imports a file's module, or from it, as far as its lines tell.
+fn imports(text: &str, path: &Path) -> bool {
+    let stem = path.file_stem().filter(|stem| *stem != "__init__");
+    let name = stem.or_else(|| path.parent().and_then(Path::file_name)).and_then(|name| name.to_str());
+    let Some(name) = name else { return false };
+    let is_import = |line: &&str| line.starts_with("import ") || line.starts_with("from ");
+    let words = |line: &str| line.split(|one: char| one != '_' && !one.is_alphanumeric()).any(|word| word == name);
+    text.lines().map(str::trim_start).filter(is_import).any(words)
 }
 
 /// A process that does not answer may have it; what is asked of it then says so.

@@ -5,6 +5,7 @@ aside until the commit; the functions that they make are given the live namespac
 """
 
 import ast
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -42,6 +43,8 @@ class Shadow:
         self.globals.clear()
         self.globals.update(namespace.globals)
         self.before = dict(namespace.globals)
+        # Modules that are there already: what others hold was made by what runs for the patch.
+        self.loaded = frozenset(sys.modules)
         # From 3.14 on each excerpt gives a function that makes its annotations (PEP 649).
         self.annotates: list[Callable[[int], Any]] = []
         # Classes' namespaces, by qualified path: what their statements bound.

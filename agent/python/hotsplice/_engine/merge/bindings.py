@@ -16,7 +16,7 @@ from ..evaluate.sandbox import run_in_class, run_in_module
 from ..live import lookup, objects
 from ..live.code import join
 from ..live.files import live_file
-from . import classes, lookers, made_classes
+from . import classes, imports, lookers, made_classes
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome, Plan
@@ -59,7 +59,7 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     before = dict(merger.shadow.globals)
     known = set(merger.shadow.classes.get(scope, ()))
     if scope:
-        later = functools.partial(_bound_later, merger, edit)
+        later = functools.partial(bound_later, merger, edit)
         with _as_written(merger, edit):
             seen: dict[str, Any] = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced, later)
         known.update(name for name in seen if name.startswith("__"))
@@ -110,7 +110,7 @@ def _as_written(merger: "Merger", edit: "Edit") -> Iterator[None]:
         names.update((name, held[name]) for name, value in given.items() if names.get(name) is value)
 
 
-def _bound_later(merger: "Merger", edit: "Edit") -> set[str]:
+def bound_later(merger: "Merger", edit: "Edit") -> set[str]:
     """Names that a class's text gives it from a statement on, and not before: `size = size` reads the module's."""
     scope = tuple(edit["scope"])
     if scope not in merger.change.classes:
@@ -261,6 +261,8 @@ def _decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[st
         is_kept_value = decision in (Decision.KEEP, Decision.PRESERVE) and sort(live) is sort(new) is Sort.VALUE
         merger.written.pop(name, None)
         merger.written.update({name: new} if is_kept_value else {})
+    if edit["what"] == "import" and not scope and decision is not Decision.REPLACE:
+        imports.hand_over(merger, edit, name, new, live)
     if decision is Decision.IN_PLACE:
         given = merger.former(edit).once(name, live) if _holds_classes(live) else MISSING
         merger.held_then.setdefault(id(live), (outcome, name, _entries(live), given))

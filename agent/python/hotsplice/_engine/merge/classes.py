@@ -186,7 +186,7 @@ def _written_names(merger: "Merger", scope: tuple[str, ...]) -> Collection[str]:
     if unit is None:
         return ()
     body = find_class_body(compile_excerpt(unit["run"], merger.namespace.filename), scope)
-    return body.co_names if body is not None else ()
+    return body.co_names if body is not None else merger.moved_names.get(scope[0], ())
 
 
 def _merge_attribute(

@@ -1,5 +1,6 @@
 """Which loaded modules have a name from which other one, as their texts say: ``from m import X``."""
 
+import ast
 import linecache
 import re
 import sys
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EngineError
 from ..evaluate.policy import MISSING
 from ..live import lookup, objects
+from ..live.code import join
 from ..live.files import live_file
 
 if TYPE_CHECKING:
     from ..evaluate.sandbox import Shadow
     from ..journal.plan import Plan
     from ..live.lookup import Namespace
+    from ..live.messages import Edit
     from .merging import Merger
 
 _FROM_IMPORT = re.compile(
@@ -74,6 +77,24 @@ def _typed(holder: dict[str, Any]) -> str | None:
     kept = [entry for name, entry in list(linecache.cache.items()) if str(name).startswith("<python-input")]
     lines = ["".join(entry[2]) for entry in kept if len(entry) == 4]
     return "\n".join(lines) if lines else None
+
+
+def hand_over(merger: "Merger", edit: "Edit", name: str, made: Any, live: Any) -> None:
+    """What a name holds on to moved to a file that the patch loads: its functions go on with the same object."""
+    origins = {
+        (name if alias.name == "*" else alias.name, (one.module or "").rpartition(".")[2])
+        for one in ast.walk(ast.parse(join(edit["run"])))
+        if isinstance(one, ast.ImportFrom)
+        for alias in one.names
+        if (alias.asname or alias.name) in (name, "*")
+    }
+    for module_name, module in list(sys.modules.items()):
+        if module_name in merger.shadow.loaded or not objects.is_module(module):
+            continue
+        for origin, last in origins:
+            members = module.__dict__
+            if module_name.rpartition(".")[2] == last and members.get(origin, MISSING) is made and made is not live:
+                merger.plan.set_name(members, origin, live)
 
 
 def sources(text: str, globals: dict[str, Any]) -> list[str | None]:

@@ -2,6 +2,7 @@
 
 import ast
 import enum
+import sys
 from collections.abc import Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -42,10 +43,28 @@ def find(mergers: list[Any]) -> None:
             known: Any = live.__members__
             members: Any = made.__members__
             merger.stand_ins.update((id(member), known[key]) for key, member in members.items() if key in known)
+    for merger in mergers:
+        _find_loaded(merger)
     for _, name, live in gone:
         _say_left(mergers, name, live)
     for merger in mergers if len(mergers) > 1 else ():
         _find_decorated(merger, mergers)
+
+
+def _find_loaded(merger: Any) -> None:
+    """Classes that went to a file which the patch has loaded, and come from there now: objects stay objects of them."""
+    for name, outcome in merger.bound.items():
+        live, made = merger.namespace.globals.get(name), merger.shadow.globals.get(name)
+        if outcome.edit["what"] != "import" or made is live or not _is_own(live, merger.namespace, name):
+            continue
+        is_class = issubclass(type(live), type) and issubclass(type(made), type)
+        is_loaded = is_class and made.__module__ in sys.modules and made.__module__ not in merger.shadow.loaded
+        if is_loaded and made.__qualname__ == name == live.__qualname__ and _fits(live, made):
+            text = live_file(merger.change.path).text
+            merger.moved[name] = live
+            merger.moved_attributes[name], merger.moved_names[name] = _attributes(text, name), names_given(text, name)
+            merger.moved_from.add(id(merger.namespace.globals))
+            merger.stand_ins[id(made)] = live
 
 
 def _find_decorated(source: Any, mergers: list[Any]) -> None:
