@@ -389,14 +389,17 @@ def without(value: Any, holds: Callable[[Any], bool]) -> None:
                 without(inner, holds)
 
 
-def resolved(value: Any, live_of: "LiveOf") -> Any:
-    """The copied dictionaries and lists with live objects for those made while evaluating, and without gaps."""
+def resolved(value: Any, live_of: "LiveOf", known: Any = None) -> Any:
+    """The copied dictionaries and lists with live objects for those made while evaluating, and without gaps.
+
+    ``known`` is what it was copied from: what is new comes before what the same file defines further down.
+    """
     if isinstance(value, dict):
         copy = value.copy()
         for key, inner in copy.items():
-            copy[key] = resolved(inner, live_of)
+            copy[key] = resolved(inner, live_of, known.get(key) if isinstance(known, dict) else None)
         return copy
     if isinstance(value, list):
         inner = [one if isinstance(one, Gap) else resolved(one, live_of) for one in value]
-        return filled(inner, lambda one: one, live_of, inner)
+        return filled(inner, lambda one: one, live_of, known if isinstance(known, list) else inner)
     return live_of(value)

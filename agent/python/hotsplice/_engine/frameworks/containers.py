@@ -285,7 +285,15 @@ class Containers:
             elif fresh:
                 # Under another key now, in its place.
                 wanted.append(fresh.pop(0))
-        return [*wanted, *fresh]
+        places = [live_of.place(entries.function(value)) for _, value in wanted] if fresh else []
+        for name, value in fresh:
+            # Before what the same file defines further down.
+            file, line = live_of.place(entries.function(value))
+            later = (index for index, place in enumerate(places) if file and place[0] == file and place[1] > line)
+            at = next(later, len(wanted))
+            wanted.insert(at, (name, value))
+            places.insert(at, (file, line))
+        return wanted
 
     def _live(self, value: Any, live_of: "LiveOf") -> Any:
         """What stands for something in a container; in one that is new itself, that of all that it holds."""

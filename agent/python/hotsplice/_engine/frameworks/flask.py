@@ -118,7 +118,7 @@ def hand_on(live: Any, twin: Any, copy_of: Callable[[Any], Any]) -> None:
 def settle(live: Any, twin: Any, live_of: "LiveOf", plan: "Plan") -> None:
     for name in _REGISTRIES:
         if name in vars(live):
-            new = resolved(vars(twin)[name], live_of)
+            new = resolved(vars(twin)[name], live_of, vars(live)[name])
             if new != vars(live)[name]:
                 plan.set_name(vars(live), name, new)
     commands.settle(live.cli, twin.cli, live_of, plan)
