@@ -14,6 +14,7 @@ use pyo3::types::PyBytes;
 
 use super::layout::{self, Frame};
 use super::restart::{GONE, Shape, code_of, restart};
+use super::stack;
 
 /// A call that is on its way to its beginning.
 struct Sent {
@@ -271,5 +272,5 @@ pub fn is_in_one(py: Python<'_>) -> bool {
     let all = state();
     let is_one =
         |base: usize, function: usize| all.again.iter().any(|again| again.frame == base && again.function == function);
-    !all.again.is_empty() && layout::callers(py).any(|caller| is_one(caller.address, caller.function))
+    !all.again.is_empty() && stack::callers(py).any(|caller| is_one(caller.address, caller.function))
 }

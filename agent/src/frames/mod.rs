@@ -10,6 +10,7 @@
 //! | [`object`] | the object that shows a frame to Python, and how many variables it has room for |
 //! | [`restart`] | restarts calls, such as one that a debugger has stopped |
 //! | [`room`] | room for later code in generators and coroutines |
+//! | [`stack`] | the calls that a thread is in, read without objects |
 //! | [`suspended`] | suspended calls, by the place where they stand |
 
 pub mod again;
@@ -20,13 +21,13 @@ mod names;
 mod object;
 mod restart;
 mod room;
+mod stack;
 mod suspended;
 
 pub use callers::{
     Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, eighths_of_stack_left, exchange_beneath,
     note_commit, plain_vectorcall, replace_vectorcall, vectorcall_of,
 };
-pub use layout::{Caller, Callers, callers_at_raise, callers_of};
 pub use moves::{
     arrive, can_move, can_move_suspended, forget_moves, has_moves, move_suspended, plan_moves, refused_moves,
     release_left,
@@ -34,4 +35,5 @@ pub use moves::{
 pub use names::{can_set_names, look_again, set_name_in_place, set_names};
 pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_restart, started};
 pub use room::{match_room, prepare as prepare_room, reserve, reserve_room};
+pub use stack::{Caller, Callers, callers_at_raise, callers_of};
 pub use suspended::suspended_calls;
