@@ -24,11 +24,12 @@ from .journal.writes import Writes
 from .live import lookup, objects
 from .live.code import compile_excerpt, join
 from .merge import (
-    bindings,
+    bound_names,
     classes,
     deferred,
     functions,
     imports,
+    in_place,
     instances,
     lambdas,
     layouts,
@@ -37,6 +38,7 @@ from .merge import (
     rebuilding,
     references,
     relocations,
+    removals,
 )
 
 if TYPE_CHECKING:
@@ -140,8 +142,8 @@ def evaluate(transaction: "Prepared") -> None:
             traces.end()
         relocations.find(evaluated)
         for merger in evaluated:
-            for step in (merger.bind, merger.remove_names, merger.follow_equality):
-                merger.change.first_outcome.attempt(step)
+            for step in (bound_names.bind, removals.remove_names, bound_names.follow_equality):
+                merger.change.first_outcome.attempt(step, merger)
         replaced.extend(copies.pairs())
         bound = {id(merger.namespace.globals): set(merger.bound) for merger in evaluated}
         world.settle(replaced, bound)
@@ -151,7 +153,7 @@ def evaluate(transaction: "Prepared") -> None:
         registries.settle(transaction, replaced)
         live_of = frameworks.LiveOf(transaction, replaced, stand_ins)
         for merger in evaluated:
-            bindings.plan_in_place(merger, live_of, are_containers=True)
+            in_place.plan_in_place(merger, live_of, are_containers=True)
         writes.settle(transaction.plan, live_of)
         containers.settle(transaction, replaced)
         references.follow(evaluated)
@@ -161,7 +163,7 @@ def evaluate(transaction: "Prepared") -> None:
         instances.follow_moved(evaluated)
         # What the text says is newer than what a constructor gives every instance.
         for merger in evaluated:
-            bindings.plan_in_place(merger, live_of, are_containers=False)
+            in_place.plan_in_place(merger, live_of, are_containers=False)
     except Stop:
         return
 

@@ -11,8 +11,8 @@ from ..journal import writes
 from ..live import lookup
 from ..live.code import join
 from ..live.files import live_file
+from .equality import equal
 from .former import is_pure
-from .policy import equal
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome

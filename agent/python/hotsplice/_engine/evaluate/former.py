@@ -13,7 +13,9 @@ from ..live import lookup, objects
 from ..live.code import tree
 from ..live.files import live_file
 from . import syntax
-from .policy import MISSING, UNKNOWN, Sort, equal, is_record, sort
+from .equality import equal
+from .policy import MISSING, UNKNOWN
+from .sorts import Sort, is_record, sort
 
 if TYPE_CHECKING:
     pass

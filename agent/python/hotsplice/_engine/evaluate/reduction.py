@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..journal.writes import sets_attribute
 from . import syntax
 from .former import is_pure, parsed
-from .policy import MISSING, Sort, holds_things, sort
+from .policy import MISSING
+from .sorts import Sort, holds_things, sort
 
 if TYPE_CHECKING:
     from ..live.messages import Edit

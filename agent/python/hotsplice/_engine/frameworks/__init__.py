@@ -30,6 +30,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
+from .gaps import Gap, filled
 from .observed import Observed
 
 if TYPE_CHECKING:
@@ -322,43 +323,6 @@ def _carry_out(transaction: "Prepared", adapter: Any, action: Callable[[], Any])
 
 def _say_unfit(transaction: "Prepared", name: str, reason: str) -> None:
     transaction.say_afterwards("HS0602", f"the patch is live, but {name} could not be told of it: {reason}")
-
-
-class Gap:
-    """Where something was in a list: what is registered for it anew comes here."""
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-
-
-def filled(
-    items: Iterable[Any], key_of: Callable[[Any], Any], live_of: "LiveOf", known: Iterable[Any] = ()
-) -> list[Any]:
-    """A list without gaps: what was added at the end for a gap's function stands where the former one stood.
-
-    ``key_of`` gives an item's function. What is new altogether comes before what the same file defines further down, as
-    in a process that runs the file from its beginning; ``known`` are the items that were there before.
-    """
-    items = list(items)
-    for index, gap in enumerate(items):
-        if isinstance(gap, Gap):
-            later = (at for at in range(index + 1, len(items)) if not isinstance(items[at], Gap))
-            found = next((at for at in later if live_of(key_of(items[at])) is gap.key), None)
-            if found is not None:
-                items[index] = items[found]
-                items[found] = Gap(None)
-    before = {id(item) for item in known}
-    ordered: list[Any] = []
-    for item in items:
-        if isinstance(item, Gap):
-            continue
-        file, line = live_of.place(key_of(item))
-        at = len(ordered)
-        if id(item) not in before and file:
-            places = [live_of.place(key_of(one)) for one in ordered]
-            at = next((index for index, place in enumerate(places) if place[0] == file and place[1] > line), at)
-        ordered.insert(at, item)
-    return ordered
 
 
 def copied(value: Any) -> Any:

@@ -13,8 +13,9 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..live import objects
-from . import Gap, LiveOf, entries, filled, readers, stores
+from . import LiveOf, entries, readers, stores
 from .entries import Entries
+from .gaps import Gap, filled
 from .noted import Noted
 from .registration import Registration
 

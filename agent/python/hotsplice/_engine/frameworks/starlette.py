@@ -13,7 +13,8 @@ from starlette.routing import Route, Router, request_response
 
 from ..live.lookup import with_subclasses
 from ..native import native
-from . import Gap, change_classes, copied, filled, resolved, without
+from . import change_classes, copied, resolved, without
+from .gaps import Gap, filled
 
 if TYPE_CHECKING:
     from ..journal.plan import Plan

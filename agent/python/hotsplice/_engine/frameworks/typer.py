@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer import Typer
 
-from . import Gap, filled
+from .gaps import Gap, filled
 
 if TYPE_CHECKING:
     from ..journal.plan import Plan

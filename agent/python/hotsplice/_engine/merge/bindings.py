@@ -10,21 +10,20 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values, former, syntax
-from ..evaluate.policy import MISSING, UNKNOWN, Decision, Sort, attributes, decide, is_type_variable, sort
+from ..evaluate.policy import MISSING, UNKNOWN, Decision, decide
 from ..evaluate.reduction import Reduction
 from ..evaluate.sandbox import run_in_class, run_in_module
+from ..evaluate.sorts import Sort, sort
 from ..live import lookup, objects
 from ..live.code import join
 from ..live.files import live_file
-from . import classes, imports, lookers, made_classes
+from . import classes, imports, in_place, lookers
 
 if TYPE_CHECKING:
-    from ..journal.plan import EditOutcome, Plan
+    from ..journal.plan import EditOutcome
     from ..live.messages import Edit
     from .merging import Merger
 
-# Keys that can be set without any code of the program.
-_HASHED_IN_C = (str, int, float, bool, bytes, type(None), type)
 _STATEMENTS = ("assignment", "import", "block", "statement", "annotation")
 
 
@@ -207,11 +206,6 @@ def reducer(merger: "Merger", outcome: "EditOutcome", holder: Any) -> Callable[[
     return rewritten
 
 
-def have_one_type(merger: "Merger", live: Any, new: Any) -> bool:
-    """Whether a new object is what the live one is; a class may have a proxy while a patch is evaluated."""
-    return type(live) is type(new) or merger.stand_ins.get(id(type(new))) is type(live)
-
-
 def _former_text(merger: "Merger", edit: "Edit") -> str:
     if not edit.get("old_line"):
         return ""
@@ -244,7 +238,7 @@ def _decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[st
     new = dict.get(seen, stored)
     text, live = _from_elsewhere(merger, name, live) if not scope else (None, live)
     decision = _decision(merger, outcome, name, scope, live, new, text)
-    if text is not None and decision is Decision.IN_PLACE and is_bound_in_place(merger, live, new):
+    if text is not None and decision is Decision.IN_PLACE and in_place.is_bound_in_place(merger, live, new):
         seen[stored] = live
     if decision in (Decision.KEEP, Decision.PRESERVE):
         seen[stored] = live
@@ -264,8 +258,8 @@ def _decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[st
     if edit["what"] == "import" and not scope and decision is not Decision.REPLACE:
         imports.hand_over(merger, edit, name, new, live)
     if decision is Decision.IN_PLACE:
-        given = merger.former(edit).once(name, live) if _holds_classes(live) else MISSING
-        merger.held_then.setdefault(id(live), (outcome, name, _entries(live), given))
+        given = merger.former(edit).once(name, live) if in_place.holds_classes(live) else MISSING
+        merger.held_then.setdefault(id(live), (outcome, name, in_place.entries(live), given))
     if scope:
         merger.bound_in_class.setdefault(scope, {})[stored] = outcome
     elif edit["what"] != "annotation":
@@ -295,11 +289,11 @@ def _decision(
     by_others = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
     # A loop that counts may still be executed.
     by_others = by_others or (name in edit.get("made_by_others", ()) and not merger.options.get("run_statements"))
-    decision = decide(live, given, new, have_one_type(merger, live, new), by_others, text.is_made)
+    decision = decide(live, given, new, in_place.have_one_type(merger, live, new), by_others, text.is_made)
     is_last = name not in merger.later.get(id(outcome), ())
     if decision is Decision.KEEP and not is_last:
         return Decision.IN_PLACE
-    if decision is Decision.PRESERVE and merger.options.get("run_statements") and sort(live) in _THINGS:
+    if decision is Decision.PRESERVE and merger.options.get("run_statements") and sort(live) in in_place.THINGS:
         return Decision.REPLACE
     return decision
 
@@ -357,11 +351,8 @@ def take_member(
     if decision is Decision.PRESERVE:
         report_preserved(outcome, [name], sort(live))
     elif decision is Decision.IN_PLACE:
-        return have_one_type(merger, live, new) and is_bound_in_place(merger, live, new)
+        return in_place.have_one_type(merger, live, new) and in_place.is_bound_in_place(merger, live, new)
     return decision in (Decision.KEEP, Decision.PRESERVE)
-
-
-_THINGS = (Sort.THING, Sort.ACTING, Sort.RECORD)
 
 
 def _fits(live: Any, new: Any) -> bool:
@@ -400,117 +391,3 @@ def _report(merger: "Merger", outcome: "EditOutcome", reduction: Reduction) -> N
         outcome.unneeded(None, "what it binds is what it was")
     else:
         outcome.applied()
-
-
-# Into the live objects
-
-
-def is_made_again(merger: "Merger", scope: tuple[str, ...], name: str, live: Any) -> bool:
-    """Whether an object that others hold as such gives way to a new one: they are to hold that."""
-    decision = merger.decisions.get((scope, name))
-    if live is MISSING or decision is None or any(known is live for known, _ in merger.in_place):
-        return False
-    held = sort(live)
-    if held is Sort.VALUE:
-        # A number is everybody's.
-        return is_type_variable(type(live))
-    return decision is Decision.IN_PLACE or held in _THINGS
-
-
-def is_bound_in_place(merger: "Merger", live: Any, new: Any) -> bool:
-    """Whether a live object can be given what a new one of its type holds; it is, once all has been evaluated."""
-    kind = type(live)
-    if kind is not list and sort(live) is not Sort.RECORD:
-        if not isinstance(live, dict):
-            return False
-        if not all(type(key) in _HASHED_IN_C for key in (*dict.keys(live), *dict.keys(new))):
-            return False
-        if getattr(live, "default_factory", None) is not getattr(new, "default_factory", None):
-            return False
-    if any(one is new and known is live for one, known in merger.replaced):
-        # Another name of it.
-        return True
-    if any(known is live or known is new for known, _ in merger.in_place):
-        # What two names shared is two things now, and this one gets its own; or two are one now.
-        return False
-    outcome, _, _, former_content = merger.held_then.get(id(live), (None, "", [], MISSING))
-    if outcome is not None:
-        made_classes.note_inside(merger, outcome, live, new, former_content)
-    merger.replaced.append((new, live))
-    merger.in_place.append((live, new))
-    return True
-
-
-def plan_in_place(merger: "Merger", live_of: Callable[[Any], Any], are_containers: bool) -> None:
-    """``live_of(value)`` is the live object that a value stands for. Containers come before their assigned items."""
-    moved: dict[int, list[tuple[Any, Any]]] = {}
-    for operation in merger.plan.operations if merger.in_place else ():
-        if operation[0] == "list":
-            moved.setdefault(id(operation[1]), []).append(operation[2:])
-    for live, new in merger.in_place:
-        if are_containers is not (type(live) is list or isinstance(live, dict)):
-            continue
-        if _has_changed_since(merger, live):
-            continue
-        if type(live) is list:
-            wanted = [live_of(item) for item in new]
-            held = [_moved(item, moved.get(id(live), [])) for item in live]
-            # Where moving its items is all, the program may go on changing it.
-            if len(held) != len(wanted) or any(one is not other for one, other in zip(held, wanted)):
-                merger.plan.add("list-content", live, list(live), wanted)
-        elif isinstance(live, dict):
-            plan_items(merger.plan, live, new, live_of)
-        else:
-            members, stored = _dictionary(live), _dictionary(new)
-            if members is not None and stored is not None:
-                plan_items(merger.plan, members, stored, live_of)
-            for name, value in attributes(new).items():
-                if name not in (stored or ()):
-                    merger.plan.add("attribute-set", live, name, live_of(value))
-
-
-def _holds_classes(container: Any) -> bool:
-    return any(isinstance(item, type) for item in _entries(container))
-
-
-def _entries(container: Any) -> list[Any]:
-    if isinstance(container, dict):
-        return [one for pair in list(dict.items(container)) for one in pair]
-    return list.copy(container) if type(container) is list else []
-
-
-def _has_changed_since(merger: "Merger", live: Any) -> bool:
-    """Whether the program changed a container while the patch was prepared: it is preserved, and that is reported."""
-    outcome, name, then, _ = merger.held_then.get(id(live), (None, "", [], MISSING))
-    now = _entries(live)
-    if outcome is None or (len(now) == len(then) and all(one is other for one, other in zip(now, then))):
-        return False
-    changed_values.say_kept(outcome, [name])
-    if isinstance(live, dict):
-        merger.shadow.writes.preserve(live, dict(zip(then[::2], then[1::2])))
-    return True
-
-
-def _moved(item: Any, pairs: list[tuple[Any, Any]]) -> Any:
-    for old, new in pairs:
-        item = new if item is old else item
-    return item
-
-
-def _dictionary(value: Any) -> Any:
-    try:
-        return object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
-
-
-def plan_items(plan: "Plan", live: Any, new: Any, live_of: Callable[[Any], Any]) -> None:
-    kept = [key for key in dict.keys(live) if key in new]
-    in_order = kept == list(dict.keys(new))[: len(kept)]
-    for key in list(dict.keys(live)):
-        if key not in new or not in_order:
-            plan.delete_name(live, key)
-    for key, value in list(dict.items(new)):
-        value = live_of(value)
-        if not in_order or dict.get(live, key, MISSING) is not value:
-            plan.set_name(live, key, value)

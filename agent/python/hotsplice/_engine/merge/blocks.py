@@ -6,8 +6,8 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
+from ..evaluate.equality import equal
 from ..evaluate.former import Former
-from ..evaluate.policy import equal
 from ..live.code import join
 from ..live.files import live_file
 from ..live.objects import own

@@ -8,7 +8,7 @@ from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
-from ..evaluate.policy import equal
+from ..evaluate.equality import equal
 from ..live import lookup
 from ..live.code import compile_excerpt, find_class_body
 from ..native import native

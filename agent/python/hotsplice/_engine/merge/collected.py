@@ -7,7 +7,7 @@ made again.
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from . import bindings
+from . import in_place
 
 if TYPE_CHECKING:
     from .merging import Merger
@@ -37,7 +37,7 @@ def follow(merger: "Merger", live: type, made: type, written: Collection[str], c
             if all(type(key) in _PLAIN for key in (*old, *new)):
                 wanted_items = {key: kept.get(id(value), value) for key, value in new.items()}
                 own = {key: value for key, value in old.items() if id(value) not in going and key not in gone}
-                bindings.plan_items(merger.plan, old, wanted_items | {**own, **wanted_items}, lambda value: value)
+                in_place.plan_items(merger.plan, old, wanted_items | {**own, **wanted_items}, lambda value: value)
             continue
         wanted = [kept.get(id(one), one) for one in new]
         others = [one for one in old if id(one) not in going and not (type(one) is str and one in gone)]

@@ -7,7 +7,8 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values, syntax
-from ..evaluate.policy import MISSING, UNKNOWN, equal
+from ..evaluate.equality import equal
+from ..evaluate.policy import MISSING, UNKNOWN
 from ..live import lookup, objects
 from ..live.code import compile_excerpt, join
 from . import bindings, defaults, headers, imports

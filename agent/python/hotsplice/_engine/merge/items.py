@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values
-from ..evaluate.policy import UNKNOWN, Decision, decide, sort
+from ..evaluate.policy import UNKNOWN, Decision, decide
+from ..evaluate.sorts import sort
 from ..journal.writes import MISSING
 from ..live import objects
-from . import bindings, made_classes
+from . import bindings, in_place, made_classes
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -36,11 +37,11 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> None:
             if made_classes.note(merger, outcome, held, new, made.get(place.identity(), MISSING)):
                 written.keep(place)
                 continue
-        decision = decide(held, former, new, bindings.have_one_type(merger, held, new))
+        decision = decide(held, former, new, in_place.have_one_type(merger, held, new))
         if decision in (Decision.KEEP, Decision.PRESERVE):
             written.keep(place)
             if decision is Decision.PRESERVE:
                 name = place.key if isinstance(place.key, str) else repr(place.key)
                 bindings.report_preserved(outcome, [name], sort(held))
         elif decision is Decision.IN_PLACE:
-            bindings.is_bound_in_place(merger, held, new)
+            in_place.is_bound_in_place(merger, held, new)

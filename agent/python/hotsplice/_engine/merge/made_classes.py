@@ -4,7 +4,8 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values
-from ..evaluate.policy import MISSING, equal
+from ..evaluate.equality import equal
+from ..evaluate.policy import MISSING
 from . import classes
 
 if TYPE_CHECKING:

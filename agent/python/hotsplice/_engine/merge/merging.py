@@ -1,6 +1,5 @@
 """Taking what was evaluated into the live namespace: operations of the plan, one bound name after the other."""
 
-import abc
 import functools
 import sys
 from contextlib import nullcontext
@@ -9,29 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluate.former import Former
 from ..evaluate.policy import MISSING, Decision
-from ..evaluate.sandbox import guarded, run_in_module
-from ..live import lookup, objects, removed
+from ..evaluate.sandbox import run_in_module
+from ..live import lookup
 from ..live.code import join
 from . import (
     annotations,
     bindings,
-    classes,
     decorated,
     defaults,
     deferred,
     edited,
     enums,
-    fields,
     headers,
     imports,
     items,
     keepers,
     lookers,
-    made_classes,
     members,
     rebuilding,
     references,
-    removals,
     wrapped,
 )
 from .deleted import Deleted
@@ -364,39 +359,6 @@ class Merger:
             self._made = self.shadow.made()
         return self._made
 
-    # Binding
-
-    def follow_equality(self) -> None:
-        """``__hash__`` comes and goes with ``__eq__`` where the class does not define it."""
-        edits = [outcome.edit for outcome in self.change.outcomes]
-        for scope in {tuple(edit["scope"]) for edit in edits if {"__eq__", "__hash__"} & set(edit["binds"])}:
-            owner = lookup.find_class(self.namespace, scope) if scope in self.change.classes else None
-            if owner is not None and scope not in self.rebuilt:
-                classes.follow_equality(self, owner, scope)
-
-    def remove_names(self) -> None:
-        removals.remove_names(self)
-
-    def bind(self) -> None:
-        """Plans every binding."""
-        for name, outcome in self.bound.items():
-            outcome.attempt(self._bind, name, outcome)
-        for scope in self.change.classes:
-            owner = lookup.find_class(self.namespace, scope)
-            if isinstance(owner, abc.ABCMeta):
-                self.plan.afterwards.append(functools.partial(classes.update_abstract, owner))
-        made_classes.bind(self)
-        for scope, names in self.bound_in_class.items():
-            if scope not in self.rebuilt:
-                owner = lookup.find_class(self.namespace, scope)
-                for name, outcome in names.items():
-                    outcome.attempt(self._bind_in_class, scope, owner, name, outcome)
-        fields.follow_hooks(self, classes.point_class_cells)
-        annotations.follow_future(self)
-        for scope in {*self.shadow.classes, *self.change.classes} - self.rebuilt:
-            annotations.bind_in_class(self, scope)
-        annotations.bind_in_module(self)
-
     def finish(self) -> None:
         """Gives functions made in the shadow their live namespace; last of all."""
         enums.finish(self)
@@ -409,112 +371,3 @@ class Merger:
             if isinstance(builtins, dict) and self.shadow.globals.get("__builtins__") is not builtins:
                 parts["builtins"] = builtins
             self.plan.function(function, **parts)
-
-    def _bind(self, name: str, outcome: "EditOutcome") -> None:
-        holder = self.namespace.globals
-        old, new = holder.get(name, MISSING), self.shadow.globals.get(name, MISSING)
-        new = self.stand_ins.get(id(new), new)
-        new = self.held_back.get(name, new)
-        new = next((live for made, live in self.replaced if made is new), new)
-        edit = outcome.edit
-        if name in self.moved:
-            self._take_in_moved(name)
-            return
-        # The program may have given it another value since: a loop counts.
-        is_kept = old is not MISSING and self.decisions.get(((), name)) in (Decision.KEEP, Decision.PRESERVE)
-        if new is MISSING or new is old or is_kept:
-            return
-        if old is MISSING and (old := self._revived((), name, new)) is not MISSING:
-            self.plan.set_name(holder, name, old)
-            return
-        if isinstance(new, FunctionType) and self.is_own_function(old, new, edit) and self.is_new(new):
-            self.merge_decorated(old, new, edit)
-        elif edit["what"] == "function" and edit["change"] != "added" and decorated.can_be_updated(old, new, self):
-            decorated.update(self, old, new, edit)
-        elif self._is_made_for(name, old, edit) and classes.is_made_here(new, old) and name not in self.given:
-            classes.merge(self, old, new, (name,))
-        elif self._is_done_in_place((), name, old, new):
-            return
-        else:
-            if edit["what"] == "function" and old is not MISSING:
-                decorated.hand_on(self, old, new)
-            self.plan.set_name(holder, name, new)
-            if bindings.is_made_again(self, (), name, old):
-                references.move_object(self, name, old, new, outcome)
-            elif old is not MISSING:
-                references.move_binding(self, name, old, new, outcome)
-                wrapped.merge_definition(self, edit, new)
-
-    def _take_in_moved(self, name: str) -> None:
-        live, made = self.moved[name], self.shadow.globals[name]
-        if isinstance(live, type):
-            classes.merge(self, live, made, (name,))
-        elif id(live.__globals__) in self.moved_from and not live.__closure__:
-            self.merge_function(live, made, decorators_changed=True)
-        else:
-            self.merge_decorated(live, made, self.bound[name].edit)
-        self.plan.set_name(self.namespace.globals, name, live)
-
-    def _revived(self, scope: tuple[str, ...], name: str, new: Any) -> Any:
-        """The former object of a definition that a patch had taken out and that is back, if somebody holds it."""
-        former = removed.find(self.namespace.globals, (*scope, name))
-        if isinstance(new, FunctionType) and isinstance(former, FunctionType) and wrapped.takes_on(self, former, new):
-            self.merge_function(former, new)
-        elif isinstance(new, type) and isinstance(former, type) and classes.is_made_here(new, former):
-            classes.merge(self, former, new, (*scope, name))
-        else:
-            return MISSING
-        return former
-
-    def _is_done_in_place(self, scope: tuple[str, ...], name: str, old: Any, new: Any) -> bool:
-        decision = self.decisions.get((scope, name))
-        is_same = decision is Decision.IN_PLACE and bindings.have_one_type(self, old, new)
-        return is_same and bindings.is_bound_in_place(self, old, new)
-
-    def _is_made_for(self, name: str, old: Any, edit: "Edit") -> bool:
-        """Whether a class that the name holds came of its statement: what a call made may be called anything."""
-        # Before 3.12 what `make_dataclass` makes is said to be of `types`.
-        modules = (self.namespace.name, "types")
-        made_by_call = edit["what"] == "assignment" and isinstance(old, type) and old.__module__ in modules
-        return made_by_call or classes.is_own(old, self.namespace, name)
-
-    def _bind_in_class(self, scope: tuple[str, ...], owner: Any, name: str, outcome: "EditOutcome") -> None:
-        old, new = objects.live(owner.__dict__.get(name, MISSING), MISSING), self.shadow.classes[scope][name]
-        if isinstance(new, FunctionType) and name in classes.IMPLICIT:
-            new = classes.IMPLICIT[name](new)
-        edit = outcome.edit
-        if new is old:
-            return
-        if old is MISSING:
-            revived = self._revived(scope, name, new)
-            if revived is not MISSING:
-                self.plan.set_class_attribute(owner, name, revived)
-                return
-        is_function = isinstance(new, FunctionType) and self.is_own_function(old, new, edit)
-        if is_function and (edit["change"] != "added" or edit["what"] != "function"):
-            self.merge_decorated(old, new, edit)
-            return
-        if edit["what"] == "function" and edit["change"] != "added":
-            if decorated.merge_descriptor(self, old, new, edit):
-                return
-            if decorated.can_be_updated(old, new, self):
-                decorated.update(self, old, new, edit)
-                return
-        if isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__:
-            classes.merge(self, old, new, (*scope, name))
-            return
-        if self._is_done_in_place(scope, name, old, new):
-            return
-        set_name = getattr(type(new), "__set_name__", None)
-        if set_name is not None:
-            guarded(lambda: set_name(new, owner, name), self.shadow)
-        self.plan.set_class_attribute(owner, name, new)
-        if bindings.is_made_again(self, scope, name, old):
-            references.move_object(self, name, old, new, outcome)
-        elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:
-            references.move_member(self, (*scope, name), old, new, outcome)
-            wrapped.merge_definition(self, edit, new)
-        elif isinstance(new, FunctionType) and references.is_gone(self, scope, old):
-            references.move_object(self, name, old, new, outcome)
-        else:
-            references.report_bound(self, name, old, new, outcome)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..evaluate.policy import is_type_variable
+from ..evaluate.sorts import is_type_variable
 from ..live import lookup, objects
 from ..native import native
 from . import imports

@@ -1,0 +1,170 @@
+"""What each name of a module and its classes is bound to: operations of the plan, one bound name after the other."""
+
+import abc
+import functools
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ..evaluate.policy import MISSING, Decision
+from ..evaluate.sandbox import guarded
+from ..live import lookup, objects, removed
+from . import (
+    annotations,
+    classes,
+    decorated,
+    fields,
+    in_place,
+    made_classes,
+    references,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from ..evaluate.views import EditOutcome
+    from ..live.messages import Edit
+    from .merging import Merger
+
+
+def bind(merger: "Merger") -> None:
+    """Plans every binding."""
+    for name, outcome in merger.bound.items():
+        outcome.attempt(_bind, merger, name, outcome)
+    for scope in merger.change.classes:
+        owner = lookup.find_class(merger.namespace, scope)
+        if isinstance(owner, abc.ABCMeta):
+            merger.plan.afterwards.append(functools.partial(classes.update_abstract, owner))
+    made_classes.bind(merger)
+    for scope, names in merger.bound_in_class.items():
+        if scope not in merger.rebuilt:
+            owner = lookup.find_class(merger.namespace, scope)
+            for name, outcome in names.items():
+                outcome.attempt(_bind_in_class, merger, scope, owner, name, outcome)
+    fields.follow_hooks(merger, classes.point_class_cells)
+    annotations.follow_future(merger)
+    for scope in {*merger.shadow.classes, *merger.change.classes} - merger.rebuilt:
+        annotations.bind_in_class(merger, scope)
+    annotations.bind_in_module(merger)
+
+
+def follow_equality(merger: "Merger") -> None:
+    """``__hash__`` comes and goes with ``__eq__`` where the class does not define it."""
+    edits = [outcome.edit for outcome in merger.change.outcomes]
+    for scope in {tuple(edit["scope"]) for edit in edits if {"__eq__", "__hash__"} & set(edit["binds"])}:
+        owner = lookup.find_class(merger.namespace, scope) if scope in merger.change.classes else None
+        if owner is not None and scope not in merger.rebuilt:
+            classes.follow_equality(merger, owner, scope)
+
+
+def _bind(merger: "Merger", name: str, outcome: "EditOutcome") -> None:
+    holder = merger.namespace.globals
+    old, new = holder.get(name, MISSING), merger.shadow.globals.get(name, MISSING)
+    new = merger.stand_ins.get(id(new), new)
+    new = merger.held_back.get(name, new)
+    new = next((live for made, live in merger.replaced if made is new), new)
+    edit = outcome.edit
+    if name in merger.moved:
+        _take_in_moved(merger, name)
+        return
+    # The program may have given it another value since: a loop counts.
+    is_kept = old is not MISSING and merger.decisions.get(((), name)) in (Decision.KEEP, Decision.PRESERVE)
+    if new is MISSING or new is old or is_kept:
+        return
+    if old is MISSING and (old := _revived(merger, (), name, new)) is not MISSING:
+        merger.plan.set_name(holder, name, old)
+        return
+    if isinstance(new, FunctionType) and merger.is_own_function(old, new, edit) and merger.is_new(new):
+        merger.merge_decorated(old, new, edit)
+    elif edit["what"] == "function" and edit["change"] != "added" and decorated.can_be_updated(old, new, merger):
+        decorated.update(merger, old, new, edit)
+    elif _is_made_for(merger, name, old, edit) and classes.is_made_here(new, old) and name not in merger.given:
+        classes.merge(merger, old, new, (name,))
+    elif _is_done_in_place(merger, (), name, old, new):
+        return
+    else:
+        if edit["what"] == "function" and old is not MISSING:
+            decorated.hand_on(merger, old, new)
+        merger.plan.set_name(holder, name, new)
+        if in_place.is_made_again(merger, (), name, old):
+            references.move_object(merger, name, old, new, outcome)
+        elif old is not MISSING:
+            references.move_binding(merger, name, old, new, outcome)
+            wrapped.merge_definition(merger, edit, new)
+
+
+def _take_in_moved(merger: "Merger", name: str) -> None:
+    live, made = merger.moved[name], merger.shadow.globals[name]
+    if isinstance(live, type):
+        classes.merge(merger, live, made, (name,))
+    elif id(live.__globals__) in merger.moved_from and not live.__closure__:
+        merger.merge_function(live, made, decorators_changed=True)
+    else:
+        merger.merge_decorated(live, made, merger.bound[name].edit)
+    merger.plan.set_name(merger.namespace.globals, name, live)
+
+
+def _revived(merger: "Merger", scope: tuple[str, ...], name: str, new: Any) -> Any:
+    """The former object of a definition that a patch had taken out and that is back, if somebody holds it."""
+    former = removed.find(merger.namespace.globals, (*scope, name))
+    if isinstance(new, FunctionType) and isinstance(former, FunctionType) and wrapped.takes_on(merger, former, new):
+        merger.merge_function(former, new)
+    elif isinstance(new, type) and isinstance(former, type) and classes.is_made_here(new, former):
+        classes.merge(merger, former, new, (*scope, name))
+    else:
+        return MISSING
+    return former
+
+
+def _is_done_in_place(merger: "Merger", scope: tuple[str, ...], name: str, old: Any, new: Any) -> bool:
+    decision = merger.decisions.get((scope, name))
+    is_same = decision is Decision.IN_PLACE and in_place.have_one_type(merger, old, new)
+    return is_same and in_place.is_bound_in_place(merger, old, new)
+
+
+def _is_made_for(merger: "Merger", name: str, old: Any, edit: "Edit") -> bool:
+    """Whether a class that the name holds came of its statement: what a call made may be called anything."""
+    # Before 3.12 what `make_dataclass` makes is said to be of `types`.
+    modules = (merger.namespace.name, "types")
+    made_by_call = edit["what"] == "assignment" and isinstance(old, type) and old.__module__ in modules
+    return made_by_call or classes.is_own(old, merger.namespace, name)
+
+
+def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: str, outcome: "EditOutcome") -> None:
+    old, new = objects.live(owner.__dict__.get(name, MISSING), MISSING), merger.shadow.classes[scope][name]
+    if isinstance(new, FunctionType) and name in classes.IMPLICIT:
+        new = classes.IMPLICIT[name](new)
+    edit = outcome.edit
+    if new is old:
+        return
+    if old is MISSING:
+        revived = _revived(merger, scope, name, new)
+        if revived is not MISSING:
+            merger.plan.set_class_attribute(owner, name, revived)
+            return
+    is_function = isinstance(new, FunctionType) and merger.is_own_function(old, new, edit)
+    if is_function and (edit["change"] != "added" or edit["what"] != "function"):
+        merger.merge_decorated(old, new, edit)
+        return
+    if edit["what"] == "function" and edit["change"] != "added":
+        if decorated.merge_descriptor(merger, old, new, edit):
+            return
+        if decorated.can_be_updated(old, new, merger):
+            decorated.update(merger, old, new, edit)
+            return
+    if isinstance(old, type) and isinstance(new, type) and old.__qualname__ == new.__qualname__:
+        classes.merge(merger, old, new, (*scope, name))
+        return
+    if _is_done_in_place(merger, scope, name, old, new):
+        return
+    set_name = getattr(type(new), "__set_name__", None)
+    if set_name is not None:
+        guarded(lambda: set_name(new, owner, name), merger.shadow)
+    merger.plan.set_class_attribute(owner, name, new)
+    if in_place.is_made_again(merger, scope, name, old):
+        references.move_object(merger, name, old, new, outcome)
+    elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:
+        references.move_member(merger, (*scope, name), old, new, outcome)
+        wrapped.merge_definition(merger, edit, new)
+    elif isinstance(new, FunctionType) and references.is_gone(merger, scope, old):
+        references.move_object(merger, name, old, new, outcome)
+    else:
+        references.report_bound(merger, name, old, new, outcome)
