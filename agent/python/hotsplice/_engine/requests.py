@@ -8,7 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .._loaded import Remembered
-from .after import events, running
+from .after import events, running, users
 from .errors import EngineError, TimeLimit
 from .live import cells, importing, lookup
 from .live.files import known, live_file, version
@@ -122,14 +122,14 @@ def prepare(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(transaction: Transaction) -> dict[str, Any]:
-    users = transaction.users() if transaction.is_live else []
+    used_by = users.of(transaction.files) if transaction.is_live else []
     return {
         "transaction": transaction.number,
         "verdicts": transaction.verdicts(),
         "ready": transaction.ready,
         "committed": transaction.is_live,
-        "users": users,
-        "running": lookup.running_lines(users),
+        "users": used_by,
+        "running": lookup.running_lines(used_by),
         "timings": transaction.timings,
     }
 

@@ -1,27 +1,23 @@
 """One patch in this process: prepared, then committed or dropped. Until the commit nothing is changed."""
 
-import linecache
 import re
-import sys
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from io import StringIO
 from time import perf_counter_ns, sleep, time
-from types import CodeType, ModuleType
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from .. import _loading
 from . import evaluation, frameworks
 from .after import events, first_run, hooks, late, moving, renames, reports, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.file_change import FileChange
 from .journal.plan import Plan
-from .live import cells, importing, lookup, reach
+from .live import importing, lookup, shown_text
 from .live.code import compile_excerpt, compile_text, join
 from .live.files import live_file
-from .merge import caches, classes, functions, hashes, imports, moves, virtual
+from .merge import caches, classes, functions, hashes, moves, virtual
 from .native import native
 
 if TYPE_CHECKING:
@@ -35,13 +31,6 @@ if TYPE_CHECKING:
 _ATTEMPTS = 10
 
 _FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^)]*\))", re.MULTILINE)
-
-
-def _is_on_disk(path: str, text: str) -> bool:
-    try:
-        return bool(native.read_file(path)[0] == text.encode())
-    except (OSError, UnicodeError):
-        return False
 
 
 def _has_late_future(text: str, filename: str) -> bool:
@@ -295,7 +284,8 @@ class Transaction:
         follow.append(partial(moving.carry_out, self))
         for change, file in files:
             follow.append(partial(self._note_versions, file, change))
-            follow.append(partial(self._show_text, change))
+            names = {namespace.filename for namespace in change.namespaces}
+            follow.append(partial(shown_text.show, change.path, change.text, names))
         follow.extend(partial(native.run_program, action) for action in self.plan.afterwards)
         follow.extend(partial(classes.discard, made) for made in self.plan.discarded)
         follow.extend(partial(hooks.call, self, *hook) for hook in hooks.of(self))
@@ -393,61 +383,6 @@ class Transaction:
             # Nothing may keep the code that the end of its last call frees.
             world.problems.clear()
         return world, problems
-
-    def _show_text(self, change: FileChange) -> None:
-        """Tracebacks, debuggers and ``inspect`` read the live text, also where the file on disk says otherwise."""
-        if cells.is_redefinition(change.path):
-            # The cell that it goes to has its own text.
-            return
-        lines = StringIO(change.text.removeprefix("\ufeff"), newline=None).readlines()
-        if lines and not lines[-1].endswith("\n"):
-            lines[-1] += "\n"
-        if "linecache" not in sys.modules and not _is_on_disk(change.path, change.text):
-            # What is shown otherwise is read from there.
-            _loading.share("linecache")
-        for filename in {change.path, *(namespace.filename for namespace in change.namespaces)}:
-            linecache.cache[filename] = (len(change.text), None, lines, filename)
-
-    def users(self) -> list[str]:
-        """Other files of the project whose modules name what runs edited code when it is called."""
-        wanted: set[int] = set()
-        for change in self.files:
-            for namespace in change.namespaces if change.running else ():
-                heads = {name.partition(".")[0] for name in change.running}
-                wanted.update(id(namespace.globals[name]) for name in heads if name in namespace.globals)
-                # `import pkg.tables` names the package, and leads to the module.
-                parts = (namespace.name or "").split(".")
-                packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
-                wanted.update(id(sys.modules[name]) for name in packages if name in sys.modules)
-        if not wanted:
-            return []
-        own = {change.path for change in self.files}
-        loaded = lookup.project_modules()
-        # What another module's `__getattr__` gave leads to nothing of it.
-        dynamic = {
-            namespace.name
-            for change in self.files
-            for namespace in change.namespaces
-            if "__getattr__" in change.running
-        }
-        found: dict[str, ModuleType] = {
-            path: module
-            for path, module in (loaded if dynamic else ())
-            if path not in own and not dynamic.isdisjoint(imports.sources(live_file(path).text, module.__dict__))
-        }
-        count = -1
-        # Whose functions use it is used by others in turn.
-        while count != len(found):
-            count = len(found)
-            for path, module in loaded:
-                if path not in own and not wanted.isdisjoint(map(id, list(lookup.members_of(module).values()))):
-                    found.setdefault(path, module)
-            for module in found.values():
-                leading = reach.leading_to(lookup.members_of(module), wanted)
-                wanted.update(map(id, leading))
-                if leading:
-                    wanted.add(id(module))
-        return list(found)
 
     def abort(self) -> None:
         self.roll_back()

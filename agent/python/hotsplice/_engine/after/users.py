@@ -1,0 +1,50 @@
+"""Who uses what a patch has changed."""
+
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from ..live import lookup, reach
+from ..live.files import live_file
+from ..merge import imports
+
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+
+
+def of(files: "Sequence[FileChange]") -> list[str]:
+    """Other files of the project whose modules name what runs edited code when it is called."""
+    wanted: set[int] = set()
+    for change in files:
+        for namespace in change.namespaces if change.running else ():
+            heads = {name.partition(".")[0] for name in change.running}
+            wanted.update(id(namespace.globals[name]) for name in heads if name in namespace.globals)
+            # `import pkg.tables` names the package, and leads to the module.
+            parts = (namespace.name or "").split(".")
+            packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+            wanted.update(id(sys.modules[name]) for name in packages if name in sys.modules)
+    if not wanted:
+        return []
+    own = {change.path for change in files}
+    loaded = lookup.project_modules()
+    # What another module's `__getattr__` gave leads to nothing of it.
+    dynamic = {namespace.name for change in files for namespace in change.namespaces if "__getattr__" in change.running}
+    found: dict[str, ModuleType] = {
+        path: module
+        for path, module in (loaded if dynamic else ())
+        if path not in own and not dynamic.isdisjoint(imports.sources(live_file(path).text, module.__dict__))
+    }
+    count = -1
+    # Whose functions use it is used by others in turn.
+    while count != len(found):
+        count = len(found)
+        for path, module in loaded:
+            if path not in own and not wanted.isdisjoint(map(id, list(lookup.members_of(module).values()))):
+                found.setdefault(path, module)
+        for module in found.values():
+            leading = reach.leading_to(lookup.members_of(module), wanted)
+            wanted.update(map(id, leading))
+            if leading:
+                wanted.add(id(module))
+    return list(found)
