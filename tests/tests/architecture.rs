@@ -155,6 +155,21 @@ fn the_engine_imports_downwards() {
     }
 }
 
+/// All else of `typing` would have it imported on a thread of ours, and the program find it half imported meanwhile.
+#[test]
+fn the_engine_takes_of_typing_what_stands_in_for_it() {
+    // Only the checker imports these.
+    let is_for_checker = |path: &Path| path.ends_with("live/messages.py") || path.ends_with("views.py");
+    for (path, text) in sources("agent/python/hotsplice/_engine").into_iter().filter(|(path, _)| !is_for_checker(path)) {
+        for names in text.lines().filter_map(|line| line.strip_prefix("from typing import ")) {
+            for name in names.split(", ") {
+                let has = ["TYPE_CHECKING", "Any", "Generic", "Protocol", "cast", "is_typeddict"].contains(&name);
+                assert!(has, "{} needs {name} of typing", path.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn files_are_rooms_of_one_idea() {
     for folder in ["server", "agent/src", "agent/channel/src", "agent/python", "tests/src", "xtask/src"] {

@@ -7,7 +7,7 @@ import sys
 import weakref
 from collections.abc import Collection
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup
 from ..native import native
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from ..journal.views import Prepared
 
 
-class _Old(NamedTuple):
+class _Old:
     """A code object that is not live any more, and what it was of."""
 
-    code: weakref.ref[CodeType]
-    path: str
-    definition: str
-    version: int
-    # Of a module only the statement that is being executed is old: from which line of its code to which.
-    lines: tuple[int, int] | None
+    __slots__ = ("code", "path", "definition", "version", "lines")
+
+    def __init__(
+        self, code: weakref.ref[CodeType], path: str, definition: str, version: int, lines: tuple[int, int] | None
+    ) -> None:
+        self.code, self.path, self.definition, self.version = code, path, definition, version
+        # Of a module only the statement that is being executed is old: from which line of its code to which.
+        self.lines = lines
 
 
 # By the id of the code object.

@@ -76,6 +76,7 @@ class Edit(_Stated, total=False):
     several: list[str]
     made_by_others: dict[str, bool]
     former: list[tuple[int, int]]
+    given_by: list[tuple[int, int]]
     stops: list[tuple[int, int]]
     updates: list[str]
     conditional: bool
