@@ -160,7 +160,8 @@ fn the_engine_imports_downwards() {
 fn the_engine_takes_of_typing_what_stands_in_for_it() {
     // Only the checker imports these.
     let is_for_checker = |path: &Path| path.ends_with("live/messages.py") || path.ends_with("views.py");
-    for (path, text) in sources("agent/python/hotsplice/_engine").into_iter().filter(|(path, _)| !is_for_checker(path)) {
+    for (path, text) in sources("agent/python/hotsplice/_engine").into_iter().filter(|(path, _)| !is_for_checker(path))
+    {
         for names in text.lines().filter_map(|line| line.strip_prefix("from typing import ")) {
             for name in names.split(", ") {
                 let has = ["TYPE_CHECKING", "Any", "Generic", "Protocol", "cast", "is_typeddict"].contains(&name);

@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hotsplice_channel::PROTOCOL;
 use hotsplice_tests::program::{PATIENCE, Program, Workspace};
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::repository;
@@ -111,7 +112,7 @@ impl Stranger {
     }
 
     fn hello(&mut self) -> Option<Value> {
-        self.request("hello", &json!({ "protocol": 1, "client": "test" }))
+        self.request("hello", &json!({ "protocol": PROTOCOL, "client": "test" }))
     }
 }
 
@@ -198,7 +199,7 @@ fn without_the_token_nothing_is_answered() {
     let workspace = Workspace::new();
     let (mut program, address) = start(&workspace);
     for (method, params) in [
-        ("hello", json!({ "protocol": 1, "client": "test" })),
+        ("hello", json!({ "protocol": PROTOCOL, "client": "test" })),
         ("files", json!({})),
         ("authenticate", json!({})),
         ("authenticate", json!({ "token": null })),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use hotsplice_channel::PROTOCOL;
 use hotsplice_channel::expiry::Expiry;
 use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::pythons::{self, Python};
@@ -32,7 +33,7 @@ fn assignment(path: &Path, version: u64, text: &str, limit_ms: u64) -> Value {
 /// A connection to the one process.
 fn connected(workspace: &Workspace) -> Wire {
     let mut wire = Wire::connect(&workspace.sessions(1).remove(0));
-    wire.hello(1).expect("hello");
+    wire.hello(PROTOCOL).expect("hello");
     wire
 }
 

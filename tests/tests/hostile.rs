@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use hotsplice_channel::MAX_MESSAGE;
+use hotsplice_channel::{MAX_MESSAGE, PROTOCOL};
 use hotsplice_tests::lsp::Editor;
 use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::pythons;
@@ -48,7 +48,7 @@ fn hostile_bytes() {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mut wire = Wire::connect(&entry);
         if seed % 2 == 0 {
-            wire.hello(1);
+            wire.hello(PROTOCOL);
         }
         let mut bytes: Vec<u8> = match seed % 3 {
             0 => (0..random.next() % 400).map(|_| random.next() as u8).collect(),
@@ -157,7 +157,7 @@ fn an_evaluation_without_end_is_stopped() {
     let mut program = start(&workspace);
     let entry = workspace.sessions(1).remove(0);
     let mut wire = Wire::connect(&entry);
-    wire.hello(1).expect("hello");
+    wire.hello(PROTOCOL).expect("hello");
     let path = workspace.path().join("app.py");
     let excerpt = json!([{ "line": 1, "text": "X = [None for _ in iter(int, 1)]" }]);
     let edit = json!({ "definition": "X", "kind": "constant", "change": "added", "what": "assignment", "scope": [], "line": 1, "end_line": 1, "binds": ["X"], "run": excerpt });
@@ -200,7 +200,7 @@ fn all_who_ask_at_once_are_answered_from_the_first_moment_on() {
             let entry = workspace.sessions(1).remove(0);
             let mut wires: Vec<Wire> = (0..8).map(|_| Wire::connect(&entry)).collect();
             for wire in &mut wires {
-                wire.hello(hotsplice_channel::PROTOCOL).expect("hello");
+                wire.hello(PROTOCOL).expect("hello");
             }
             for (number, wire) in wires.iter_mut().enumerate() {
                 let (method, params) = match number % 2 {

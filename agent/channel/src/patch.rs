@@ -258,9 +258,12 @@ pub struct Edit {
     /// Whether the new text has those, too.
     #[serde(default)]
     pub made_by_others: BTreeMap<String, bool>,
-    /// Lines of the live statements, first and last, that gave the names their values.
+    /// Lines of the live statements, first and last, that gave the names their values, and of those that gave what these read theirs.
     #[serde(default)]
     pub former: Vec<(u32, u32)>,
+    /// Those of them that gave the names themselves.
+    #[serde(default)]
+    pub given_by: Vec<(u32, u32)>,
     /// Where statements in it begin (line, column in bytes) that are not re-executed automatically: it runs up to the first of them.
     #[serde(default)]
     pub stops: Vec<(u32, u32)>,

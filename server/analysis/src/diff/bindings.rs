@@ -138,6 +138,12 @@ impl<'a> Names<'a> {
         found.sort_unstable();
         found
     }
+
+    /// The lines of the live statements that gave these names their values.
+    pub fn given_by(&self, names: &[String]) -> Vec<(u32, u32)> {
+        let nodes = names.iter().filter_map(|name| self.former.get(name.as_str())).flatten();
+        nodes.filter(|node| !node.is_definition()).take(MOST_FORMER).map(|node| (node.line, node.end_line)).collect()
+    }
 }
 
 fn sequences<'a>(items: &[&'a Node]) -> HashMap<&'a str, Vec<Entry<'a>>> {

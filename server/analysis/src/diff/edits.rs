@@ -47,6 +47,7 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         several: Vec::new(),
         made_by_others: BTreeMap::new(),
         former: Vec::new(),
+        given_by: Vec::new(),
         stops: Vec::new(),
         updates: Vec::new(),
         conditional: scope.is_conditional(),

@@ -150,6 +150,7 @@ impl<'a> Comparison<'a> {
         edit.several = new.bound_names().into_iter().filter(|name| names.several.contains(name.as_str())).collect();
         edit.made_by_others = names.made_by_others(edit.old_line, new);
         edit.former = names.former_of(touched);
+        edit.given_by = names.given_by(&new.bound_names());
     }
 
     fn edit_for(&mut self, node: &Node) -> Option<&mut Edit> {

@@ -72,7 +72,9 @@ def _bind(merger: "Merger", name: str, outcome: "EditOutcome") -> None:
     if old is MISSING and (old := _revived(merger, (), name, new)) is not MISSING:
         merger.plan.set_name(holder, name, old)
         return
-    if isinstance(new, FunctionType) and merger.is_own_function(old, new, edit) and merger.is_new(new):
+    is_shared = _is_shared(merger, name, old)
+    is_own = merger.is_own_function(old, new, edit) or merger.is_own_lambda(old, edit)
+    if isinstance(new, FunctionType) and is_own and not is_shared and merger.is_new(new):
         merger.merge_decorated(old, new, edit)
     elif edit["what"] == "function" and edit["change"] != "added" and decorated.can_be_updated(old, new, merger):
         decorated.update(merger, old, new, edit)
@@ -84,11 +86,27 @@ def _bind(merger: "Merger", name: str, outcome: "EditOutcome") -> None:
         if edit["what"] == "function" and old is not MISSING:
             decorated.hand_on(merger, old, new)
         merger.plan.set_name(holder, name, new)
-        if in_place.is_made_again(merger, (), name, old):
+        if is_shared:
+            references.leave_shared(merger, name, old, new, outcome)
+        elif in_place.is_made_again(merger, (), name, old):
             references.move_object(merger, name, old, new, outcome)
         elif old is not MISSING:
             references.move_binding(merger, name, old, new, outcome)
             wrapped.merge_definition(merger, edit, new)
+
+
+def _is_shared(merger: "Merger", name: str, old: Any) -> bool:
+    """Whether a name of the text goes on with a function that this one leaves: who holds it may have it from either."""
+    if not isinstance(old, FunctionType):
+        return False
+    live, new = merger.namespace.globals, merger.shadow.globals
+    kept = (Decision.KEEP, Decision.PRESERVE)
+    return any(
+        other != name
+        and live.get(other) is old
+        and (new.get(other) is old or merger.decisions.get(((), other)) in kept)
+        for other in merger.bound
+    )
 
 
 def _take_in_moved(merger: "Merger", name: str) -> None:
@@ -141,7 +159,8 @@ def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: s
             merger.plan.set_class_attribute(owner, name, revived)
             return
     is_function = isinstance(new, FunctionType) and merger.is_own_function(old, new, edit)
-    if is_function and (edit["change"] != "added" or edit["what"] != "function"):
+    is_lambda = isinstance(new, FunctionType) and merger.is_own_lambda(old, edit)
+    if is_lambda or (is_function and (edit["change"] != "added" or edit["what"] != "function")):
         merger.merge_decorated(old, new, edit)
         return
     if edit["what"] == "function" and edit["change"] != "added":

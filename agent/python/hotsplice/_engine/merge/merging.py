@@ -340,14 +340,26 @@ class Merger:
             return False
         if edit["what"] == "block" and value.__name__ != "<lambda>":
             return value.__globals__ is self.namespace.globals and value.__qualname__ == new.__qualname__
-        if edit["what"] == "function":
+        if edit["what"] == "function" and edit["change"] != "added":
             own = value.__globals__ is self.namespace.globals or wrapped.takes_on(self, value, new)
-            return edit["change"] != "added" and own
+            return own and not self._is_another_definition(value, edit)
         is_gone = value.__name__ in edit["binds"] and references.is_gone(self, edit["scope"], value)
-        # A lambda that one of the statements made which gave the name its value.
+        return is_gone or (edit["what"] != "function" and self.is_own_lambda(value, edit))
+
+    def _is_another_definition(self, value: FunctionType, edit: "Edit") -> bool:
+        """Whether the program gave the name a function that is another definition's."""
+        scope, _, name = value.__qualname__.rpartition(".")
+        if value.__qualname__ == edit["definition"] or "<locals>" in scope:
+            return False
+        return lookup.bound_value(self.namespace, scope.split(".") if scope else [], name) is value
+
+    def is_own_lambda(self, value: Any, edit: "Edit") -> bool:
+        """Whether one of the statements made a lambda that gave the edit's names their values."""
+        if not isinstance(value, FunctionType) or value.__name__ != "<lambda>":
+            return False
         line = value.__code__.co_firstlineno
-        is_there = any(first <= line <= last for first, last in edit.get("former") or ())
-        return is_gone or (value.__name__ == "<lambda>" and self.namespace.reads(value.__code__) and is_there)
+        is_there = any(first <= line <= last for first, last in edit.get("given_by") or ())
+        return is_there and self.namespace.reads(value.__code__)
 
     def is_new(self, value: Any) -> bool:
         """Whether a value was made while evaluating, as far as the namespace tells."""

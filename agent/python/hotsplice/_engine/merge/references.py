@@ -14,6 +14,7 @@ from . import imports
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome, Plan
     from ..live.lookup import Namespace
+    from ..live.messages import Edit
     from .merging import Merger
 
 # Equal ones may be one object everywhere.
@@ -165,11 +166,28 @@ def move_binding(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
     # A decorator may have made anything of a function: a command, a task.
     decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
     decorated = decorated or wraps(old, merger.namespace, name)
-    if ((own and old.__qualname__ == name) or decorated) and not (redefined and not is_gone(merger, (), old)):
+    is_moved = ((own and old.__qualname__ == name) or decorated) and not (redefined and not is_gone(merger, (), old))
+    if is_moved or _is_around_own_lambda(merger, old, outcome.edit):
         move_object(merger, name, old, new, outcome)
         return
+    leave_shared(merger, name, old, new, outcome)
+
+
+def _is_around_own_lambda(merger: "Merger", old: Any, edit: "Edit") -> bool:
+    """Whether that is a lambda of the statements that gave the edit's names their values, or what was made of one."""
+    if not edit.get("given_by") or not objects.is_exactly(old, FunctionType, functools.partial):
+        return False
+    return lookup.search(old, lambda value: merger.is_own_lambda(value, edit)) is not None
+
+
+def leave_shared(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
+    """Imports of a name follow; who holds what it held may have that by another name."""
     for holder, alias in imports.followers(merger.namespace.globals, name, old):
         merger.plan.set_name(holder, alias, new)
+    if isinstance(old, FunctionType) and old.__globals__ is merger.namespace.globals and old.__name__ != name:
+        left = _holders_of(merger, old, new)
+        if left:
+            _say_left(outcome, name, left)
 
 
 def wraps(old: Any, namespace: "Namespace", name: str) -> bool:
@@ -225,8 +243,12 @@ def _bound_otherwise(merger: "Merger", old: Any, new: Any) -> list[str]:
     if type(old) is type(new) or not objects.is_exactly(old, staticmethod, classmethod, FunctionType):
         return []
     is_plain = type(old) is FunctionType
-    function = old if is_plain else old.__func__
-    own = _own_holders(merger.plan, [merger]) | {id(old), id(new)}
+    return _holders_of(merger, old if is_plain else old.__func__, old, new, is_in_class=is_plain)
+
+
+def _holders_of(merger: "Merger", function: Any, *others: Any, is_in_class: bool = False) -> list[str]:
+    """What holds a function apart from modules, in words; of one that is in a class, apart from classes, too."""
+    own = _own_holders(merger.plan, [merger]) | {id(one) for one in (function, *others)}
     for changes in merger.change.code_changes.values():
         for code_change in changes:
             own |= {id(code_change.live), id(code_change.functions)}
@@ -239,7 +261,7 @@ def _bound_otherwise(merger: "Merger", old: Any, new: Any) -> list[str]:
         # Those by ids are the engine's.
         if objects.is_exactly(holder, *_HOLDERS)
         and not (type(holder) is dict and any(type(key) is int for key in holder))
-        and not (is_plain and type(holder) is dict and "__module__" in holder)
+        and not (type(holder) is dict and ("__builtins__" in holder or (is_in_class and "__module__" in holder)))
     ]
 
 
