@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ..evaluate.sorts import is_type_variable
 from ..live import lookup, objects
 from ..native import native
-from . import imports
+from . import callables, imports
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome, Plan
     from ..live.lookup import Namespace
-    from ..live.messages import Edit
     from .merging import Merger
 
 # Equal ones may be one object everywhere.
@@ -167,24 +166,22 @@ def move_binding(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
     decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
     decorated = decorated or wraps(old, merger.namespace, name)
     is_moved = ((own and old.__qualname__ == name) or decorated) and not (redefined and not is_gone(merger, (), old))
-    if is_moved or _is_around_own_lambda(merger, old, outcome.edit):
+    if is_moved or callables.is_made_by_statement(merger, name, old, outcome.edit):
         move_object(merger, name, old, new, outcome)
         return
     leave_shared(merger, name, old, new, outcome)
-
-
-def _is_around_own_lambda(merger: "Merger", old: Any, edit: "Edit") -> bool:
-    """Whether that is a lambda of the statements that gave the edit's names their values, or what was made of one."""
-    if not edit.get("given_by") or not objects.is_exactly(old, FunctionType, functools.partial):
-        return False
-    return lookup.search(old, lambda value: merger.is_own_lambda(value, edit)) is not None
 
 
 def leave_shared(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
     """Imports of a name follow; who holds what it held may have that by another name."""
     for holder, alias in imports.followers(merger.namespace.globals, name, old):
         merger.plan.set_name(holder, alias, new)
-    if isinstance(old, FunctionType) and old.__globals__ is merger.namespace.globals and old.__name__ != name:
+    edit = outcome.edit
+    is_own = isinstance(old, FunctionType) and old.__globals__ is merger.namespace.globals and old.__name__ != name
+    is_made = objects.is_exactly(old, *callables.MADE) or (
+        edit["what"] == "function" and not isinstance(old, (FunctionType, BuiltinFunctionType, type, *_VALUES))
+    )
+    if is_own or (is_made and edit.get("given_by")):
         left = _holders_of(merger, old, new)
         if left:
             _say_left(outcome, name, left)

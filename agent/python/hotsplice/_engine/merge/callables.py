@@ -1,0 +1,47 @@
+"""What a statement makes to be called: closures, partials, bound methods.
+
+They are code, and follow like it in whoever holds them.
+"""
+
+import functools
+import operator
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..live import lookup, objects
+from . import imports
+
+if TYPE_CHECKING:
+    from ..live.messages import Edit
+    from .merging import Merger
+
+# What a call gives to be called, and makes anew each time.
+MADE = (functools.partial, MethodType, operator.itemgetter, operator.attrgetter, operator.methodcaller)
+
+
+def is_made_by_statement(merger: "Merger", name: str, old: Any, edit: "Edit") -> bool:
+    """Whether the statement that gave a name its value made it, to be called: who holds it has it from the name."""
+    if not edit.get("given_by"):
+        return False
+    kind = type(old)
+    if kind is FunctionType:
+        is_made = "<locals>" in old.__qualname__ or merger.is_own_lambda(old, edit)
+        is_made = is_made and old.__globals__ is merger.namespace.globals
+    elif isinstance(old, BuiltinFunctionType):
+        is_made = old.__self__ is not None and type(old.__self__) is not ModuleType
+    else:
+        is_made = objects.is_exactly(old, *MADE)
+    return is_made and not _is_named_elsewhere(merger, name, old)
+
+
+def _is_named_elsewhere(merger: "Merger", name: str, old: Any) -> bool:
+    """Whether another name leads to it, in this module or in one that does not have it from here."""
+    own = merger.namespace.globals
+    if any(value is old and other != name for other, value in list(own.items())):
+        return True
+    following = {id(holder) for holder, _ in imports.followers(own, name, old)}
+    modules = [lookup.members_of(module) for _, module in lookup.loaded_modules()]
+    return any(
+        members is not own and id(members) not in following and any(value is old for value in list(members.values()))
+        for members in modules
+    )
