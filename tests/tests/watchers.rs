@@ -9,8 +9,9 @@ use hotsplice_tests::wire::Wire;
 use hotsplice_tests::{pythons, repository, terminal};
 use serde_json::json;
 
+// Ctrl-C ends it also where whoever runs the tests ignores that.
 const TEXT: &str = "\
-import sys
+import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)
 def share(total, n):
     half = total / 2
     return half / n

@@ -10,6 +10,7 @@ from ..evaluate.sandbox import guarded
 from ..live import lookup, objects, removed
 from . import (
     annotations,
+    callables,
     classes,
     decorated,
     fields,
@@ -72,7 +73,7 @@ def _bind(merger: "Merger", name: str, outcome: "EditOutcome") -> None:
     if old is MISSING and (old := _revived(merger, (), name, new)) is not MISSING:
         merger.plan.set_name(holder, name, old)
         return
-    is_shared = _is_shared(merger, name, old)
+    is_shared = _is_shared(merger, (), holder, name, old)
     is_own = merger.is_own_function(old, new, edit) or merger.is_own_lambda(old, edit)
     if isinstance(new, FunctionType) and is_own and not is_shared and merger.is_new(new):
         merger.merge_decorated(old, new, edit)
@@ -95,17 +96,18 @@ def _bind(merger: "Merger", name: str, outcome: "EditOutcome") -> None:
             wrapped.merge_definition(merger, edit, new)
 
 
-def _is_shared(merger: "Merger", name: str, old: Any) -> bool:
+def _is_shared(merger: "Merger", scope: tuple[str, ...], live: Any, name: str, old: Any) -> bool:
     """Whether a name of the text goes on with a function that this one leaves: who holds it may have it from either."""
     if not isinstance(old, FunctionType):
         return False
-    live, new = merger.namespace.globals, merger.shadow.globals
+    bound: Any = merger.bound_in_class.get(scope, {}) if scope else merger.bound
+    new = merger.shadow.classes[scope] if scope else merger.shadow.globals
     kept = (Decision.KEEP, Decision.PRESERVE)
     return any(
         other != name
         and live.get(other) is old
-        and (new.get(other) is old or merger.decisions.get(((), other)) in kept)
-        for other in merger.bound
+        and (new.get(other) is old or merger.decisions.get((scope, other)) in kept)
+        for other in bound
     )
 
 
@@ -160,7 +162,9 @@ def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: s
             return
     is_function = isinstance(new, FunctionType) and merger.is_own_function(old, new, edit)
     is_lambda = isinstance(new, FunctionType) and merger.is_own_lambda(old, edit)
-    if is_lambda or (is_function and (edit["change"] != "added" or edit["what"] != "function")):
+    is_shared = _is_shared(merger, scope, owner.__dict__, name, old)
+    is_own = is_lambda or (is_function and (edit["change"] != "added" or edit["what"] != "function"))
+    if is_own and not is_shared:
         merger.merge_decorated(old, new, edit)
         return
     if edit["what"] == "function" and edit["change"] != "added":
@@ -178,12 +182,17 @@ def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: s
     if set_name is not None:
         guarded(lambda: set_name(new, owner, name), merger.shadow)
     merger.plan.set_class_attribute(owner, name, new)
-    if in_place.is_made_again(merger, scope, name, old):
+    is_gone = isinstance(new, FunctionType) and references.is_gone(merger, scope, old)
+    if is_shared:
+        references.report_left(merger, name, old, outcome)
+    elif in_place.is_made_again(merger, scope, name, old) or callables.is_made_by_statement(merger, name, old, edit):
         references.move_object(merger, name, old, new, outcome)
     elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:
         references.move_member(merger, (*scope, name), old, new, outcome)
         wrapped.merge_definition(merger, edit, new)
-    elif isinstance(new, FunctionType) and references.is_gone(merger, scope, old):
+    elif is_gone:
         references.move_object(merger, name, old, new, outcome)
+    elif isinstance(old, FunctionType) and old.__name__ != name and edit["what"] == "assignment":
+        references.report_left(merger, name, old, outcome)
     else:
         references.report_bound(merger, name, old, new, outcome)

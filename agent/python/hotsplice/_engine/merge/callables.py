@@ -4,11 +4,13 @@ They are code, and follow like it in whoever holds them.
 """
 
 import functools
+import gc
 import operator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
+from ..native import native
 from . import imports
 
 if TYPE_CHECKING:
@@ -35,9 +37,15 @@ def is_made_by_statement(merger: "Merger", name: str, old: Any, edit: "Edit") ->
 
 
 def _is_named_elsewhere(merger: "Merger", name: str, old: Any) -> bool:
-    """Whether another name leads to it, in this module or in one that does not have it from here."""
+    """Whether another name leads to it, in this module or in one that does not have it from here.
+
+    A container of the module that holds it may be what its maker remembers it in.
+    """
     own = merger.namespace.globals
-    if any(value is old and other != name for other, value in list(own.items())):
+    for other, value in list(own.items()):
+        if other != name and other not in merger.bound and (value is old or any(one is old for one in _items(value))):
+            return True
+    if _is_remembered(old):
         return True
     following = {id(holder) for holder, _ in imports.followers(own, name, old)}
     modules = [lookup.members_of(module) for _, module in lookup.loaded_modules()]
@@ -45,3 +53,16 @@ def _is_named_elsewhere(merger: "Merger", name: str, old: Any) -> bool:
         members is not own and id(members) not in following and any(value is old for value in list(members.values()))
         for members in modules
     )
+
+
+def _is_remembered(old: Any) -> bool:
+    """Whether `functools.cache` has it for who asks for the same again."""
+    holders = {id(holder) for holder in native.referrers([old]) if type(holder) is dict}
+    caches = native.objects_of_type(functools._lru_cache_wrapper) if holders else ()
+    return any(id(one) in holders for cache in caches for one in gc.get_referents(cache))
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(dict.values(value))
+    return list(value) if objects.is_exactly(value, list, tuple) else []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
 from ..live import lookup, objects
-from ..live.code import compile_text, docstring, functions_by_place, pair
+from ..live.code import compile_text, docstring, functions_by_place, pair, tree
 from ..native import native
 from . import code_tables, conform, defaults, left_behind
 
@@ -173,10 +173,24 @@ def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -
                 say_lacking(outcome, name, count)
             _follow_made_before(outcome, change, by_code, plan)
             outcome.applied()
+        _say_lost(change, file_change)
         _follow_wrappers(change, plan)
     held = code_tables.held_elsewhere(changes, by_code, calls)
     code_tables.follow(changes, file_change, held, plan)
     conform.follow(changes, held, plan)
+
+
+def _say_lost(change: CodeChange, file_change: "FileChange") -> None:
+    """Functions that it has made, and whose text is gone from it or is another kind of function now."""
+    codes = {id(code): code for function in change.live for code in tree(function.__code__)}
+    lost = [code for key, code in codes.items() if key not in change.pairs and change.unaccounted.get(key)]
+    for code, functions in zip(lost, native.functions_of(lost) if lost else ()):
+        for outcome in file_change.outcomes_of(change.unit) if functions else ():
+            count = "1 function keeps" if len(functions) == 1 else f"{len(functions)} functions keep"
+            outcome.caveat(
+                "HS0301",
+                f"{count} the old code: {change.unit['name']} made them and has no such {code.co_name} any more",
+            )
 
 
 def follow_made_again(transaction: "Prepared") -> None:

@@ -177,14 +177,20 @@ def leave_shared(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
     for holder, alias in imports.followers(merger.namespace.globals, name, old):
         merger.plan.set_name(holder, alias, new)
     edit = outcome.edit
-    is_own = isinstance(old, FunctionType) and old.__globals__ is merger.namespace.globals and old.__name__ != name
+    is_own = isinstance(old, FunctionType) and old.__globals__ is merger.namespace.globals
+    is_own = is_own and (old.__name__ != name or "<locals>" in old.__qualname__)
     is_made = objects.is_exactly(old, *callables.MADE) or (
         edit["what"] == "function" and not isinstance(old, (FunctionType, BuiltinFunctionType, type, *_VALUES))
     )
     if is_own or (is_made and edit.get("given_by")):
-        left = _holders_of(merger, old, new)
-        if left:
-            _say_left(outcome, name, left)
+        report_left(merger, name, old, outcome)
+
+
+def report_left(merger: "Merger", name: str, old: Any, outcome: "EditOutcome") -> None:
+    """Who holds what a name or an attribute held keeps it."""
+    left = _holders_of(merger, old, is_in_class=True)
+    if left:
+        _say_left(outcome, name, left)
 
 
 def wraps(old: Any, namespace: "Namespace", name: str) -> bool:
@@ -257,9 +263,14 @@ def _holders_of(merger: "Merger", function: Any, *others: Any, is_in_class: bool
         for holder in holders
         # Those by ids are the engine's.
         if objects.is_exactly(holder, *_HOLDERS)
+        and not (type(holder) is tuple and any(_is_engines(one) for one in holder))
         and not (type(holder) is dict and any(type(key) is int for key in holder))
         and not (type(holder) is dict and ("__builtins__" in holder or (is_in_class and "__module__" in holder)))
     ]
+
+
+def _is_engines(value: Any) -> bool:
+    return (objects.module_of(type(value)) or "").startswith("hotsplice.")
 
 
 def _say_left(outcome: "EditOutcome", name: str, left: list[str]) -> None:
@@ -328,6 +339,7 @@ def _own_holders(plan: "Plan", mergers: "list[Merger]") -> set[int]:
         own.update(id(pair) for pair in (*merger.replaced, *merger.superseded))
         own.update(id(seen) for seen in merger.shadow.classes.values())
         own.update((id(merger.made_classes), *map(id, merger.made_classes), *map(id, merger.held_then.values())))
+        own.update(id(entry) for _, noted in merger.containers.noted.before.values() for entry in noted)
     return own
 
 
