@@ -27,8 +27,9 @@ def is_made_by_statement(merger: "Merger", name: str, old: Any, edit: "Edit") ->
         return False
     kind = type(old)
     if kind is FunctionType:
-        is_made = "<locals>" in old.__qualname__ or merger.is_own_lambda(old, edit)
-        is_made = is_made and old.__globals__ is merger.namespace.globals
+        is_made = "<locals>" in old.__qualname__ and old.__globals__ is merger.namespace.globals
+        # What a decorator made of a lambda is called like that.
+        is_made = is_made or lookup.search(old, lambda value: merger.is_own_lambda(value, edit)) is not None
     elif isinstance(old, BuiltinFunctionType):
         is_made = old.__self__ is not None and type(old.__self__) is not ModuleType
     else:
