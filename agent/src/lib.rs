@@ -76,6 +76,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(executed::loaded, module)?,
         wrap_pyfunction!(files::read_file, module)?,
         wrap_pyfunction!(cpython::switches::thread_switches, module)?,
+        wrap_pyfunction!(switching::give_back_switch_interval, module)?,
         wrap_pyfunction!(commit::commit, module)?,
         wrap_pyfunction!(commit::sweep_late, module)?,
         wrap_pyfunction!(frames::can_set_names, module)?,

@@ -58,7 +58,7 @@ impl Drop for Undisturbed<'_> {
 /// Does something that lets the GIL go over and over, as reading files does: threads wait for it as short as can be meanwhile, for
 /// getting it back from many busy ones takes as many intervals.
 pub fn hurried<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
-    let before = if longer().is_none() { get(py).ok().filter(|before| *before > HURRIED) } else { None };
+    let before = if longer().is_none() { get(py).ok().filter(|before| *before > HURRIED + ROUNDING) } else { None };
     if before.is_some() {
         // It is within what is accepted.
         let _ = set(py, HURRIED);
@@ -71,6 +71,20 @@ pub fn hurried<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
         let _ = set(py, before);
     }
     result
+}
+
+/// Who has brought the agent in was hurried itself (`hotsplice attach`): the program gets its interval back, by the job that runs already
+/// if there is one.
+#[pyfunction]
+pub fn give_back_switch_interval(py: Python<'_>, before: f64) -> PyResult<()> {
+    let is_hurried = |interval: f64| (interval - HURRIED).abs() < 2.0 * ROUNDING;
+    if let Some(longer) = longer().as_mut() {
+        if is_hurried(longer.before) {
+            longer.before = before;
+        }
+        return Ok(());
+    }
+    if is_hurried(get(py)?) { set(py, before) } else { Ok(()) }
 }
 
 /// In a child after fork no job runs.

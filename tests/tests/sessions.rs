@@ -303,6 +303,43 @@ fn attach_to(python: &Python, state: &str, body: &str) {
     }
 }
 
+/// Its threads switch more often while the agent is loaded, or that would take the longer the more of them compute.
+#[test]
+fn a_process_that_was_attached_to_has_its_switch_interval_and_modules_of_its_own() {
+    const APP: &str = "import sys, threading\ndef spin():\n    while True:\n        pass\nif SET:\n    sys.setswitchinterval(SET)\nfor _ in range(3):\n    threading.Thread(target=spin, daemon=True).start()\nbefore = set(sys.modules)\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(eval(line), flush=True)\n";
+    for python in pythons::all() {
+        for (set, expected) in [("0", "0.005"), ("0.003", "0.003"), ("0.02", "0.02"), ("0.0001", "0.0001")] {
+            let workspace = Workspace::new();
+            let path = workspace.write("app.py", &APP.replace("SET", set));
+            let mut command = Command::new(&python.path);
+            command.current_dir(workspace.path()).arg(&path).env_remove("PYTHONPATH");
+            let mut program = Program::start(command);
+            program.wait_line("ready");
+            let attached = workspace.call(&["attach", &program.pid().to_string()]);
+            if attached.errors().contains("the system lets nobody trace it") {
+                return println!("one process may not reach into another here: attaching is not tested");
+            }
+            attached.expect(0);
+            // It is a session a moment before it is done.
+            wait_for("the interval to be the program's own", || {
+                program.send("round(sys.getswitchinterval(), 6)");
+                (program.line() == expected).then_some(())
+            });
+            program.send("sorted(name for name in set(sys.modules) - before if not name.startswith('hotsplice'))");
+            let new = program.line();
+            assert!(!new.contains("runpy") && !new.contains("importlib"), "Python {}: {new}", python.name());
+            workspace.write("app.py", &APP.replace("SET", set).replace("pass", "continue"));
+            workspace.call(&["patch", "app.py"]).expect(0);
+            program.send("round(sys.getswitchinterval(), 6)");
+            wait_for("the interval to be the program's own after a patch", || {
+                let is_own = program.line() == expected;
+                program.send("round(sys.getswitchinterval(), 6)");
+                is_own.then_some(())
+            });
+        }
+    }
+}
+
 #[test]
 fn a_process_that_can_not_be_attached_to_says_why() {
     let workspace = Workspace::new();

@@ -43,3 +43,12 @@ def attach(directory: str | None = None) -> None:
         from hotsplice import _guarding
 
         _guarding.guard_from_environment(os.environ)
+
+
+def give_back(interval: float) -> None:
+    """The program has its own switch interval again; where a job runs already, at the end of that."""
+    agent = sys.modules.get("hotsplice._agent")
+    if agent is None:
+        sys.setswitchinterval(interval)
+    else:
+        agent.give_back_switch_interval(interval)
