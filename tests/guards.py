@@ -6,7 +6,7 @@ that do in plain Python what the answer says; a difference ends the run, as does
 
 import asyncio, contextlib, functools, gc, itertools, operator, random, sys, threading
 import hotsplice
-from hotsplice import _answers, _guarding, _holds
+from hotsplice._failed import answers, guarding, holds
 
 log = []
 KINDS = """
@@ -443,29 +443,29 @@ class Guarded:
         divide.__code__, divide.__kwdefaults__ = self.broken, None
         # Where what is called is not guarded the caller is; a generator begins again in this way alone.
         is_left_out = situation.answer == "above" and (kind in BY_THEMSELVES or chance.random() < 0.5)
-        divide.__dict__.pop(_guarding._MARK, None)
+        divide.__dict__.pop(guarding._MARK, None)
         if is_left_out:
             hotsplice.no_wrap(divide)
-        _guarding._patched(None)
+        guarding._patched(None)
 
     def ask(self, function, error, frame=None, guarded=None):
         self.held.append(function.__qualname__)
         answer = self.situation.answer
         if answer == "raise":
-            _answers.decide_to_raise(error)
+            answers.decide_to_raise(error)
             return None
         if answer == "value":
-            return _answers.Answer(True, self.situation.value)
+            return answers.Answer(True, self.situation.value)
         self.left -= 1
         if not self.left:
             mend(self.names["divide"], self.situation)
-            _guarding._patched(None)
+            guarding._patched(None)
         if answer == "retry" or frame is None or function.__name__ != "divide":
-            return _answers.Answer(False)
+            return answers.Answer(False)
         step = frame
         while step.f_code not in self.callers:
             step = step.f_back
-        return _answers.Answer(False, None, step)
+        return answers.Answer(False, None, step)
 
     async def ask_in_loop(self, function, error):
         return self.ask(function, error)
@@ -506,10 +506,10 @@ def main():
     sys.setrecursionlimit(3000)
     threading.excepthook = lambda _: None
     guarded = Guarded()
-    _holds.ask, _holds.ask_in_loop = guarded.ask, guarded.ask_in_loop
-    _holds.is_watched = lambda: True
-    _guarding.set_hold_for(300)
-    _guarding.guard(["program." + pattern for pattern in PATTERNS])
+    holds.ask, holds.ask_in_loop = guarded.ask, guarded.ask_in_loop
+    holds.is_watched = lambda: True
+    guarding.set_hold_for(300)
+    guarding.guard(["program." + pattern for pattern in PATTERNS])
     kinds = [name for name, value in guarded.names.items() if getattr(value, "__module__", "") == "program" and name != "divide"]
     wrong = 0
     for number, kind in itertools.product(range(rounds), kinds):

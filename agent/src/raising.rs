@@ -1,5 +1,5 @@
 //! Exceptions as they are raised: whether one concerns a guarded call is found out here, so that those that do not cost little. The
-//! rest is decided in Python (`_guarding.py`).
+//! rest is decided in Python (`_failed/guarding.py`).
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

@@ -189,8 +189,8 @@ print('result', main())
 ";
     let workspace = Workspace::new();
     workspace.write("work.py", text);
-    let start = "import hotsplice, runpy\nfrom hotsplice import _guarding\nhotsplice.listen()\n\
-        _guarding.guard(['work'])\nrunpy.run_path('work.py', run_name='work')\n";
+    let start = "import hotsplice, runpy\nfrom hotsplice._failed import guarding\nhotsplice.listen()\n\
+        guarding.guard(['work'])\nrunpy.run_path('work.py', run_name='work')\n";
     workspace.write("start.py", start);
     let steps = json!([
         ["(hold) ", { "work.py": text.replace("x.missing * scale", "x * scale + offset") }],
@@ -247,7 +247,7 @@ main()
     workspace.write("app.py", text);
     workspace.write(
         "start.py",
-        "import hotsplice, runpy\nfrom hotsplice import _guarding\nhotsplice.listen()\n_guarding.guard(['app'])\nrunpy.run_path('app.py', run_name='app')\n",
+        "import hotsplice, runpy\nfrom hotsplice._failed import guarding\nhotsplice.listen()\nguarding.guard(['app'])\nrunpy.run_path('app.py', run_name='app')\n",
     );
     let mended = text.replace("x / 0", "0").replace("range(3600)", "range(2)");
     let steps = json!([

@@ -10,19 +10,19 @@ use hotsplice_tests::repository;
 const CLAUSES: &str = r"
 import sys, threading
 import hotsplice
-from hotsplice import _answers, _guarding, _holds
+from hotsplice._failed import answers, guarding, holds
 
 held = []
 def ask(function, error, frame=None, guarded=None):
     held.append(function.__qualname__)
-    _answers.decide_to_raise(error)
-_holds.ask = ask
-_holds.is_watched = lambda: True
-_guarding.set_hold_for(300)
+    answers.decide_to_raise(error)
+holds.ask = ask
+holds.is_watched = lambda: True
+guarding.set_hold_for(300)
 threading.excepthook = lambda _: None
 names = {'__name__': 'program'}
 exec(compile(open(sys.argv[1]).read(), sys.argv[1], 'exec'), names)
-_guarding.guard(['program.*'])
+guarding.guard(['program.*'])
 # What was found out is remembered: the second time it is the same.
 for name in [name for name in names if name.startswith(('held_', 'handled_'))] * 2:
     held.clear()

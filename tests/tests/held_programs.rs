@@ -233,11 +233,11 @@ fn whatever_is_answered_at_a_terminal_the_call_stays_held_or_the_end_is_said() {
     let workspace = Workspace::new();
     let text = "\
 import hotsplice, os
-from hotsplice import _guarding
+from hotsplice._failed import guarding
 hotsplice.listen()
 os.environ['VISUAL'] = open('editor').read()
-_guarding.set_hold_for(300)
-_guarding.guard(['__main__.work'])
+guarding.set_hold_for(300)
+guarding.guard(['__main__.work'])
 def work(n):
     return n / 0
 print('done', work(3), flush=True)

@@ -275,7 +275,7 @@ for thread in threads: thread.join()
 const KINDS: &str = r"
 import gc, sys, threading
 import hotsplice
-from hotsplice import _answers, _guarding, _holds
+from hotsplice._failed import answers, guarding, holds
 
 names = {'__name__': 'program', '__file__': 'program.py'}
 exec(compile(open(sys.argv[1]).read(), 'program.py', 'exec'), names)
@@ -289,19 +289,19 @@ def ask(function, error, frame=None, guarded=None):
     at = frame
     while choice not in ('divide', at.f_code.co_name):
         at = at.f_back
-    return _answers.Answer(False, None, None if choice == 'divide' else at)
+    return answers.Answer(False, None, None if choice == 'divide' else at)
 mended = {'hotsplice': hotsplice}
 names['hotsplice'] = hotsplice
-_holds.ask = ask
-_holds.is_watched = lambda: True
-_guarding.set_hold_for(300)
-_guarding.guard(['program.*'])
+holds.ask = ask
+holds.is_watched = lambda: True
+guarding.set_hold_for(300)
+guarding.guard(['program.*'])
 for choice in ('divide', 'caller'):
     for name in [name for name in names if name.startswith('kind_')]:
         for _ in range(20):
             held = []
             names['divide'].__code__ = broken
-            _guarding.native.guard_again()
+            guarding.native.guard_again()
             result = []
             thread = threading.Thread(target=lambda: result.append(names[name]()))
             thread.start()
@@ -430,16 +430,16 @@ fn an_older_python_says_that_it_is_guarded_in_its_source() {
 fn a_generator_whose_code_lies_where_a_guarded_function_had_its_own_is_a_generator() {
     let text = r"
 import sys, hotsplice
-from hotsplice import _answers, _guarding, _holds
+from hotsplice._failed import answers, guarding, holds
 held = []
 def ask(function, error, frame=None, guarded=None):
     held.append((function.__name__, frame is None))
-    return _answers.Answer(True, 7)
-_holds.ask = ask
-_holds.is_watched = lambda: True
-_guarding.set_hold_for(300)
+    return answers.Answer(True, 7)
+holds.ask = ask
+holds.is_watched = lambda: True
+guarding.set_hold_for(300)
 names = {'__name__': 'program'}
-_guarding.guard(['program.*'])
+guarding.guard(['program.*'])
 def made(count, last):
     exec('def work(x):\n' + '    y = x\n' * count + last, names)
     return names.pop('work')

@@ -80,11 +80,11 @@ def decorator():
 
 
 def from_outside():
-    from hotsplice import _guarding
+    from hotsplice._failed import guarding
 
     def with_guard(function, *arguments):
         def measure():
-            _guarding.guard(["__main__.*"])
+            guarding.guard(["__main__.*"])
             timed(function, *arguments)
             return timed(function, *arguments)
 
@@ -92,13 +92,13 @@ def from_outside():
 
     def without(function, *arguments):
         def measure():
-            _guarding.let_go(["__main__.*"])
+            guarding.let_go(["__main__.*"])
             timed(function, *arguments)
             return timed(function, *arguments)
 
         return measure
 
-    _guarding.set_hold_for(300)
+    guarding.set_hold_for(300)
     rows = {
         "a call that does not fail": (succeeds, 1, 2),
         "one that rebinds an argument": (rebinds, 1, 2),

@@ -15,8 +15,8 @@ _LATER = {
     **dict.fromkeys(("Overlay", "overlay"), "_overlay"),
     **dict.fromkeys(("Recoder", "recoder"), "_recoder"),
     **dict.fromkeys(("Attempt", "repeat"), "_repeat"),
-    **dict.fromkeys(("is_restarting", "no_wrap", "reload_module"), "_guard"),
-    **dict.fromkeys(("wrap", "wrap_class", "wrap_module", "wrap_modules"), "_guard"),
+    **dict.fromkeys(("is_restarting", "no_wrap", "reload_module"), "_failed.decorators"),
+    **dict.fromkeys(("wrap", "wrap_class", "wrap_module", "wrap_modules"), "_failed.decorators"),
 }
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._api import Edit, PatchError, Report, Status, Watching, patch, patch_saved, patching, status, undo, watch
-    from ._guard import is_restarting, no_wrap, reload_module, wrap, wrap_class, wrap_module, wrap_modules
+    from ._failed.decorators import is_restarting, no_wrap, reload_module, wrap, wrap_class, wrap_module, wrap_modules
     from ._overlay import Overlay, overlay
     from ._recoder import Recoder, recoder
     from ._repeat import Attempt, repeat

@@ -40,9 +40,9 @@ def attach(directory: str | None = None) -> None:
         # The process is a session all the same.
         return
     if os.environ.get("HOTSPLICE_GUARD"):
-        from hotsplice import _guarding
+        from hotsplice._failed import guarding
 
-        _guarding.guard_from_environment(os.environ)
+        guarding.guard_from_environment(os.environ)
 
 
 def give_back(interval: float) -> None:

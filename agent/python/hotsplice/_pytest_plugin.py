@@ -21,7 +21,8 @@ import pytest
 from _pytest import runner
 from _pytest.mark.structures import get_unpacked_marks
 
-from . import _answers, _api, _holds, _places, _session, _terminal
+from . import _api, _session
+from ._failed import answers, holds, places, terminal
 from ._pytest_subtests import Subtests
 
 _QUESTION = "hotsplice: {} failed; r retry with what is saved now, c go on, q end the run\n"
@@ -65,7 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("hotsplice_loop"):
         _session.listen()
-        _holds.settings.hold_for = config.getoption("hotsplice_hold_for") or _holds.settings.hold_for
+        holds.settings.hold_for = config.getoption("hotsplice_hold_for") or holds.settings.hold_for
         config.pluginmanager.register(_Loop(config), "hotsplice-loop")
 
 
@@ -80,7 +81,7 @@ class _Sibling:
         return chain
 
 
-class _Held(_holds.Hold):
+class _Held(holds.Hold):
     """A test that waits. What can begin again is the test, or a fixture that is kept and all that uses it."""
 
     def __init__(self, loop: _Loop, item: pytest.Item, error: BaseException | None, shown: str) -> None:
@@ -90,7 +91,7 @@ class _Held(_holds.Hold):
             path, line, _ = item.location
             self.path, self.line = _absolute(item, path), (line or 0) + 1
         else:
-            frame, line = _places.failing_place(error)
+            frame, line = places.failing_place(error)
             super().__init__(item.nodeid, error, frame, line, shown)
         self._loop = loop
         self._item = item
@@ -143,7 +144,7 @@ class _Loop:
         self._folders = [os.path.join(os.path.realpath(folder), "") for folder in folders]
         # Of the test that runs: what its latest phase raised, and whether it is run once more, and set up how.
         self._error: BaseException | None = None
-        self._again: _answers.Answer | None = None
+        self._again: answers.Answer | None = None
         # While a test runs its input is captured.
         self._has_terminal: bool | None = None
         # Phases that have passed in a former try, and are reported.
@@ -155,7 +156,7 @@ class _Loop:
         self._passed.clear()
         if self._has_terminal is None:
             with self._at_the_terminal():
-                self._has_terminal = _terminal.is_there()
+                self._has_terminal = terminal.is_there()
         subtests = Subtests(item, lambda: self._error, self._has_terminal)
         while True:
             marks, self._again = _marks(item), None
@@ -222,18 +223,18 @@ class _Loop:
 
     def _ask(
         self, item: pytest.Item, failed: list[tuple[pytest.TestReport, BaseException | None]]
-    ) -> _answers.Answer | None:
+    ) -> answers.Answer | None:
         """Whether it is tried again; nothing as well where nobody could answer."""
         first, error = failed[0]
-        if error is not None and _answers.is_decided(error):
+        if error is not None and answers.is_decided(error):
             return None
         with self._at_the_terminal():
-            if not _holds.is_watched():
+            if not holds.is_watched():
                 return None
-            if _terminal.is_there():
+            if terminal.is_there():
                 for report, _ in failed:
                     self._show(item, report)
-            return _holds.wait_for(_Held(self, item, error, first.longreprtext))
+            return holds.wait_for(_Held(self, item, error, first.longreprtext))
 
     def _show(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """As pytest will show it at the end, if it stays."""
@@ -323,7 +324,7 @@ def _failed_fixtures(item: pytest.Item) -> list[Any]:
 
 
 def _is_projects(function: Any) -> bool:
-    return not _places.is_installed(function.__code__.co_filename)
+    return not places.is_installed(function.__code__.co_filename)
 
 
 def _described(definition: Any) -> dict[str, Any]:

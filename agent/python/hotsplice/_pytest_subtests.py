@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from . import _holds
+from ._failed import holds
 
 
 class Subtests:
@@ -50,7 +50,7 @@ class Subtests:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         is_one = type(report).__name__.lower() == "subtestreport"
         # Where nobody can answer they are reported at once, as ever.
-        if is_one and (self._has_terminal or _holds.is_watched()):
+        if is_one and (self._has_terminal or holds.is_watched()):
             self.reports.append((report, self._raised()))
         else:
             self._hooks.pytest_runtest_logreport(report=report)

@@ -225,18 +225,18 @@ def output(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def guard(params: dict[str, Any]) -> dict[str, Any]:
-    from .. import _guarding
+    from .._failed import guarding
 
     if params.get("hold_for") is not None:
-        _guarding.set_hold_for(params["hold_for"] or None)
+        guarding.set_hold_for(params["hold_for"] or None)
     if params.get("even_handled") is not None:
-        _guarding.set_even_handled(params["even_handled"])
+        guarding.set_even_handled(params["even_handled"])
     try:
         if params.get("remove"):
-            functions = _guarding.let_go(params["patterns"])
+            functions = guarding.let_go(params["patterns"])
         else:
-            functions = _guarding.guard(params["patterns"], bool(params.get("only_uncaught")))
-    except _guarding.Unsupported as error:
+            functions = guarding.guard(params["patterns"], bool(params.get("only_uncaught")))
+    except guarding.Unsupported as error:
         raise EngineError("HS0022", str(error)) from None
     native.notify("guards/changed", {})
     return {
@@ -268,16 +268,16 @@ def _running_calls(functions: Iterable[Any]) -> set[str]:
 
 
 def holds(_params: dict[str, Any]) -> dict[str, Any]:
-    loaded = sys.modules.get("hotsplice._holds")
+    loaded = sys.modules.get("hotsplice._failed.holds")
     return {"holds": [] if loaded is None else loaded.held()}
 
 
 def answer_hold(params: dict[str, Any]) -> dict[str, Any]:
-    from .. import _holds
+    from .._failed import holds as held_calls
 
     native.limit_time(params.get("time_limit_ms") or _RETURN_LIMIT)
     try:
-        known_hold = _holds.answer(
+        known_hold = held_calls.answer(
             params["hold"], params["answer"], params.get("expression"), native.run_program, params.get("frame")
         )
     except IndexError as error:
@@ -294,15 +294,16 @@ def answer_hold(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def debug_hold(params: dict[str, Any]) -> dict[str, Any]:
-    from .. import _debugging, _holds
+    from .._failed import debugging
+    from .._failed import holds as held_calls
 
     native.limit_time(_DEBUG_LIMIT)
     try:
-        hold = _holds.find(params["hold"])
+        hold = held_calls.find(params["hold"])
         if hold is None:
             raise EngineError("HS0023", f"no call {params['hold']} is held in this process")
-        return _debugging.ask(hold, params["by"], params.get("input"), params.get("debugpy"))
-    except _debugging.NoDebugger as missing:
+        return debugging.ask(hold, params["by"], params.get("input"), params.get("debugpy"))
+    except debugging.NoDebugger as missing:
         raise EngineError("HS0690", str(missing)) from None
     finally:
         native.limit_time(0)

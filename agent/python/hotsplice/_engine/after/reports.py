@@ -80,7 +80,7 @@ def of_calls(calls: list[Call]) -> Iterator[tuple[str, str]]:
 
 def held_places() -> set[tuple[CodeType, int]]:
     """Where calls stand that have failed and wait for an answer."""
-    holds = sys.modules.get("hotsplice._holds")
+    holds = sys.modules.get("hotsplice._failed.holds")
     return set() if holds is None else {(frame.f_code, frame.f_lineno) for frame in holds.held_frames()}
 
 

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from ._native import load
+from .._native import load
 
 _MARKER = "hotsplice's outcome"
 _VARIADIC = 0x4 | 0x8
@@ -121,12 +121,12 @@ _HIGHEST = 50
 
 def calls_that_may_begin(frame: types.FrameType, guarded: types.FrameType) -> list[types.FrameType]:
     """Of the program's own functions, from this one upwards, with the guarded one in any case."""
-    from . import _places
+    from . import places
 
     found: list[types.FrameType] = []
     step: types.FrameType | None = frame
     while step is not None and len(found) < _HIGHEST:
-        if step is guarded or not _places.is_installed(step.f_code.co_filename) and _may_begin(step):
+        if step is guarded or not places.is_installed(step.f_code.co_filename) and _may_begin(step):
             found.append(step)
         step = step.f_back
     return found

@@ -12,14 +12,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from types import FrameType
 from typing import Any
 
-from ._answers import Answer
-
-_PACKAGE = os.path.dirname(__file__)
+from . import places
+from .answers import Answer
 
 
 def _block_left(caller: FrameType | None) -> tuple[BaseException | None] | None:
     """By what a block was left whose context manager is resumed by this frame; nothing if it is resumed otherwise."""
-    while caller is not None and os.path.dirname(caller.f_code.co_filename) == _PACKAGE:
+    while caller is not None and places.is_own(caller.f_code.co_filename):
         # The decorator's.
         caller = caller.f_back
     if caller is None or caller.f_code.co_name not in ("__exit__", "__aexit__"):

@@ -16,7 +16,8 @@ from contextvars import ContextVar
 from types import FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
-from . import _answers, _api, _holds, _session, _suspending
+from .. import _api, _session
+from . import answers, holds, suspending
 
 Guarded = TypeVar("Guarded", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -101,13 +102,13 @@ def _failed(
     function: Callable[..., Any], _arguments: tuple[Any, ...], _named: dict[str, Any], error: Exception
 ) -> tuple[Any] | bool | None:
     """A guarded call has raised: gives a value in a tuple, true to call it again, or nothing to let it raise."""
-    answer = _holds.ask(function, error)
+    answer = holds.ask(function, error)
     if answer is None:
         return None
     return (answer.value,) if answer.is_value else True
 
 
-def _asked(function: Callable[..., Any], error: Exception) -> _answers.Answer | None:
+def _asked(function: Callable[..., Any], error: Exception) -> answers.Answer | None:
     """What to do with a failed call; nothing if the exception is to go its way, or nobody can be asked."""
     try:
         trace = error.__traceback__
@@ -117,7 +118,7 @@ def _asked(function: Callable[..., Any], error: Exception) -> _answers.Answer | 
                 trace.tb_next = trace.tb_next.tb_next
                 break
             trace = trace.tb_next
-        return _holds.ask(function, error)
+        return holds.ask(function, error)
     except RecursionError:
         if error.__class__ is not RecursionError:
             raise
@@ -126,7 +127,7 @@ def _asked(function: Callable[..., Any], error: Exception) -> _answers.Answer | 
 
 
 def _answered(
-    function: Callable[..., Any], answer: _answers.Answer, arguments: tuple[Any, ...], named: dict[str, Any]
+    function: Callable[..., Any], answer: answers.Answer, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> Any:
     while not answer.is_value:
         with _repeating():
@@ -175,16 +176,16 @@ def _wrap_generator(function: Callable[..., Any]) -> Callable[..., Any]:
         def begin() -> Any:
             return function(*arguments, **named)
 
-        return (yield from _suspending.generator(begin(), begin, lambda error, _: _holds.ask(function, error)))
+        return (yield from suspending.generator(begin(), begin, lambda error, _: holds.ask(function, error)))
 
     return guarded
 
 
 def _wrap_async_generator(function: Callable[..., Any]) -> Callable[..., Any]:
-    async def decide(error: Exception, _caller: FrameType) -> _answers.Answer | None:
-        return await _holds.ask_in_loop(function, error)
+    async def decide(error: Exception, _caller: FrameType) -> answers.Answer | None:
+        return await holds.ask_in_loop(function, error)
 
-    return functools.wraps(function)(_suspending.async_generator_function(function, decide))
+    return functools.wraps(function)(suspending.async_generator_function(function, decide))
 
 
 def wrap_class(owner: Class) -> Class:
@@ -241,8 +242,8 @@ def _is_open(value: object) -> bool:
     return type(value) is FunctionType and MARK not in value.__dict__
 
 
-async def _hold_task(function: Callable[..., Any], error: Exception) -> _answers.Answer:
-    answer = await _holds.ask_in_loop(function, error)
+async def _hold_task(function: Callable[..., Any], error: Exception) -> answers.Answer:
+    answer = await holds.ask_in_loop(function, error)
     if answer is None:
         raise error
     return answer

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from . import _debugging, _places, _supervisors, _terminal
-from ._answers import Answer, decide_to_raise, is_decided
+from . import debugging, places, supervisors, terminal
+from .answers import Answer, decide_to_raise, is_decided
 
 # How often it is looked whether anybody still watches, in seconds.
 _LOOK = 0.2
@@ -53,8 +53,8 @@ class Hold:
         # What else is to be known before it is tried again.
         self.note = ""
         # What clients want of this thread, pdb's prompt where one asks, and whether an editor's debugger is to come.
-        self.wishes: list[_debugging.Wish] = []
-        self.prompt: _debugging.Prompt | None = None
+        self.wishes: list[debugging.Wish] = []
+        self.prompt: debugging.Prompt | None = None
         self.awaits_debugger = False
         # At the terminal.
         self.is_in_debugger = False
@@ -82,11 +82,11 @@ class Hold:
     @property
     def introduction(self) -> str:
         """What a terminal shows above the question."""
-        return _terminal.introduction(self.shown, self.function, self.blocks, self.note)
+        return terminal.introduction(self.shown, self.function, self.blocks, self.note)
 
     @property
     def help(self) -> str:
-        return _terminal.HELP
+        return terminal.HELP
 
     def also(self, choice: str) -> bool:
         """Whether it is answered by a choice of its own at the terminal."""
@@ -132,9 +132,9 @@ class Hold:
             "path": self.path,
             "line": self.line,
             "error": self.summary,
-            "thread": _places.thread_name(),
-            "traceback": self.shown + _terminal.leaving(self.blocks, self.note),
-            "variables": _places.variables(self.frame),
+            "thread": places.thread_name(),
+            "traceback": self.shown + terminal.leaving(self.blocks, self.note),
+            "variables": places.variables(self.frame),
             "since": self.since,
             "stops_loop": self.stops_loop,
             "frames": self.calls(),
@@ -171,10 +171,10 @@ def ask(
         hold = _begin(function, error, frame)
         hold.stops_loop = _running_loop() is not None
         if frame is not None and guarded is not None:
-            from . import _again
+            from . import again
 
-            hold.guarded, hold.frames = guarded, _again.calls_that_may_begin(frame, guarded)
-            hold.blocks = _places.blocks(frame, guarded)
+            hold.guarded, hold.frames = guarded, again.calls_that_may_begin(frame, guarded)
+            hold.blocks = places.blocks(frame, guarded)
         return _until_answered(hold)
     finally:
         _busy.discard(thread)
@@ -192,7 +192,7 @@ def wait_for(hold: Hold) -> Answer | None:
 
 async def ask_in_loop(function: Callable[..., Any], error: Exception) -> Answer | None:
     """The same for a task: its event loop goes on where no terminal is to be read."""
-    if _running_loop() is None or _terminal.is_there():
+    if _running_loop() is None or terminal.is_there():
         return ask(function, error)
     if is_decided(error) or not is_watched():
         return None
@@ -205,7 +205,7 @@ async def ask_in_loop(function: Callable[..., Any], error: Exception) -> Answer 
             if _is_over(hold) and _held.pop(hold.number, None) is not None:
                 return None
             # The loop stands still for as long as a debugger does there.
-            _debugging.attend(hold)
+            debugging.attend(hold)
             await sleep(_LOOK / 4)
         return hold.answer
     finally:
@@ -217,8 +217,8 @@ def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | No
 
     what = traceback.format_exception_only(type(error), error)
     if frame is None:
-        at, line = _places.failing_place(error)
-        shown = traceback.format_exception(type(error), error, _places.without_own(error.__traceback__))
+        at, line = places.failing_place(error)
+        shown = traceback.format_exception(type(error), error, places.without_own(error.__traceback__))
     else:
         # The call has not been left: its frames are not in the traceback yet.
         stack: list[tuple[FrameType, int]] = []
@@ -226,7 +226,7 @@ def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | No
         while step is not None and (not stack or stack[-1][0].f_code is not function.__code__):
             stack.append((step, step.f_lineno))
             step = step.f_back
-        at, line = next((place for place in stack if not _places.is_installed(place[0].f_code.co_filename)), stack[0])
+        at, line = next((place for place in stack if not places.is_installed(place[0].f_code.co_filename)), stack[0])
         lines = traceback.StackSummary.extract(iter(stack[::-1])).format()
         shown = ["Traceback (most recent call last):\n", *lines, *what]
     hold = Hold(function.__qualname__, error, at, line, "".join(shown))
@@ -251,13 +251,13 @@ def _end(hold: Hold) -> None:
 
 def _until_answered(hold: Hold) -> Answer | None:
     _tell(hold)
-    question: _terminal.Question | None = None
-    show_life = _supervisors.found_above()
+    question: terminal.Question | None = None
+    show_life = supervisors.found_above()
     try:
         while True:
             show_life()
-            if question is None and _terminal.is_there():
-                question = _terminal.begin(hold)
+            if question is None and terminal.is_there():
+                question = terminal.begin(hold)
             if question is not None:
                 if hold.answered.acquire(blocking=False):
                     question.answered()
@@ -269,7 +269,7 @@ def _until_answered(hold: Hold) -> Answer | None:
                 if question is not None:
                     question.over()
                 return None
-            if _debugging.attend(hold) and question is not None:
+            if debugging.attend(hold) and question is not None:
                 question.ask_again()
         _let_clients_be_told()
         if hold.answer is not None and not hold.answer.is_value and not hold.is_patched:
@@ -305,7 +305,7 @@ def is_watched() -> bool:
     """Whether anybody could answer."""
     native = sys.modules.get("hotsplice._agent")
     watched = native is not None and native.holds_are_watched()
-    return watched or bool(settings.hold_for) or _terminal.is_there()
+    return watched or bool(settings.hold_for) or terminal.is_there()
 
 
 def held() -> list[dict[str, Any]]:
@@ -355,7 +355,7 @@ def make_saved_live(out: Any) -> None:
     """What was saved since is patched, unless the program said that it does so itself."""
     import hotsplice
 
-    from . import _api
+    from .. import _api
 
     if not getattr(hotsplice, "RELOAD_ON_CONTINUE", True):
         return

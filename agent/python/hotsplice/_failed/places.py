@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 
 _MOST_VARIABLES = 30
 _LIBRARY = os.path.dirname(os.__file__)
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def failing_place(error: BaseException) -> tuple[FrameType, int]:
@@ -25,26 +25,31 @@ def failing_place(error: BaseException) -> tuple[FrameType, int]:
 def without_own(trace: TracebackType | None) -> TracebackType | None:
     """From where it is the program's: a decorator's code, and what drives a generator, stand above it."""
     while trace is not None and trace.tb_next is not None:
-        if os.path.dirname(trace.tb_frame.f_code.co_filename) != _PACKAGE:
+        if not is_own(trace.tb_frame.f_code.co_filename):
             break
         trace = trace.tb_next
     return trace
 
 
+def is_own(path: str) -> bool:
+    """Whether a file is one of Hotsplice's."""
+    return path.startswith(PACKAGE + os.sep)
+
+
 def is_installed(path: str) -> bool:
     """Whether a file is not one of the project's."""
     installed = "/site-packages/" in path or "/dist-packages/" in path or path.startswith("<")
-    return installed or path.startswith((_LIBRARY + os.sep, _PACKAGE + os.sep))
+    return installed or path.startswith(_LIBRARY + os.sep) or is_own(path)
 
 
 def blocks(frame: FrameType, guarded: FrameType) -> list[str]:
-    from . import _clauses
+    from . import clauses
 
     found: list[str] = []
     step: FrameType | None = frame
     while step is not None:
         name = os.path.basename(step.f_code.co_filename)
-        found += [f"{kind} ({name}:{line})" for kind, line in _clauses.blocks(step.f_code, step.f_lasti)]
+        found += [f"{kind} ({name}:{line})" for kind, line in clauses.blocks(step.f_code, step.f_lasti)]
         step = None if step is guarded else step.f_back
     return found
 

@@ -1,10 +1,10 @@
 """Whether anybody would handle an exception: the ``except`` clauses around the calls, as their bytecode has them.
 
-A clause of the program's counts if it does not raise the exception on (``_clauses``; where that depends on it,
-``_bodies``). Of installed packages and the standard library only clauses that name the exception count: what catches
+A clause of the program's counts if it does not raise the exception on (``clauses``; where that depends on it,
+``bodies``). Of installed packages and the standard library only clauses that name the exception count: what catches
 everything (a framework's, an event loop's, a test runner's) handles nothing. It does where the exception has not come
 to the program yet: a library deals with what it raises itself; and where it says what is to be answered
-(``_outcomes``). What a ``with`` block may swallow counts where it says so by name (``suppress``, ``raises``).
+(``outcomes``). What a ``with`` block may swallow counts where it says so by name (``suppress``, ``raises``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import os
 import types
 from typing import Any
 
-from . import _bodies, _clauses, _outcomes, _places
+from . import bodies, clauses, outcomes, places
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _THREADING = os.path.join(os.path.dirname(os.__file__), "threading.py")
 # Protocols of C code that take these as an answer: `getattr(x, "y", None)`, `for item in x`, `hasattr`.
 _ANSWERS = (AttributeError, LookupError, StopIteration, NotImplementedError)
@@ -48,7 +47,7 @@ def would_handle(
             found = _catches(frame, error, by_anybody or not has_come)
             if found is not None:
                 return depth if found else -1
-        has_come = has_come or frame is guarded or not _places.is_installed(path)
+        has_come = has_come or frame is guarded or not places.is_installed(path)
         frame = frame.f_back
         depth += 1
     return None
@@ -64,24 +63,24 @@ def _is_asked_for_attribute(error: BaseException, frame: types.FrameType, name: 
 
 def _decides(path: str) -> bool:
     """Whether what catches everything in an installed file is a handler, and not just the end of a thread."""
-    return not (path.startswith((_PACKAGE, "<")) or path == _THREADING)
+    return not (path.startswith("<") or places.is_own(path) or path == _THREADING)
 
 
 def _catches(frame: types.FrameType, error: BaseException, by_anybody: bool) -> bool | None:
     """Nothing if it does not; else whether it does as often as it comes there."""
     code = frame.f_code
-    is_installed = _places.is_installed(code.co_filename) and not (by_anybody and _decides(code.co_filename))
+    is_installed = places.is_installed(code.co_filename) and not (by_anybody and _decides(code.co_filename))
     # Whether the exception always comes so far.
     is_lasting = True
-    for clauses in _clauses.around(code, frame.f_lasti):
-        for clause in clauses:
+    for beside in clauses.around(code, frame.f_lasti):
+        for clause in beside:
             caught = _takes(frame, clause, error, is_installed)
             if caught is None:
                 continue
             is_left: bool | None = clause.may_leave
             is_always = True
             if clause.may_leave and clause.may_raise:
-                is_left, is_always = _bodies.leaves(frame, clause, error)
+                is_left, is_always = bodies.leaves(frame, clause, error)
             is_lasting = is_lasting and is_always
             if is_left is not False:
                 return caught and is_lasting
@@ -90,7 +89,7 @@ def _catches(frame: types.FrameType, error: BaseException, by_anybody: bool) -> 
     return None
 
 
-def _takes(frame: types.FrameType, clause: _clauses.Clause, error: BaseException, is_installed: bool) -> bool | None:
+def _takes(frame: types.FrameType, clause: clauses.Clause, error: BaseException, is_installed: bool) -> bool | None:
     """Nothing if an exception passes a clause by; else whether one of its class is always taken."""
     if clause.swallows:
         # A `with` block that says so.
@@ -109,7 +108,7 @@ def _takes(frame: types.FrameType, clause: _clauses.Clause, error: BaseException
 
 
 def _is_answered(error: BaseException, frame: types.FrameType) -> bool | None:
-    return _outcomes.is_answered(error, frame) if _decides(frame.f_code.co_filename) else None
+    return outcomes.is_answered(error, frame) if _decides(frame.f_code.co_filename) else None
 
 
 def _evaluate(frame: types.FrameType, clause: tuple[tuple[str, ...], ...]) -> list[type] | None:

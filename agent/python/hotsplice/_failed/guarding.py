@@ -13,8 +13,9 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from . import _again, _answers, _holds, _hooks, _suspending, _terminal
-from ._native import load
+from .. import _hooks
+from .._native import load
+from . import again, answers, holds, suspending, terminal
 
 _MARK = "__hotsplice_guard__"
 # An exception that a special method may have raised for an answer.
@@ -24,7 +25,7 @@ _SUSPENDS = _GENERATOR | _COROUTINE | _ITERABLE_COROUTINE | _ASYNC_GENERATOR
 _OLDEST = (3, 12)
 # What PEP 669 leaves to whoever comes first; a patch uses another one.
 _TOOLS = (4, 3, 5)
-_OWN = (__file__, _suspending.__file__)
+_OWN = (__file__, suspending.__file__)
 
 native: Any = load()
 
@@ -59,7 +60,7 @@ def guard(patterns: list[str], only_uncaught: bool = False) -> list[Callable[...
     try:
         from opcode import opmap
 
-        native.prepare_guards(failed, suspending, dict(opmap))
+        native.prepare_guards(failed, begin_suspending, dict(opmap))
     except RuntimeError as error:
         raise Unsupported(str(error)) from None
     if not _is_prepared:
@@ -90,7 +91,7 @@ def guard_from_environment(environment: Any) -> None:
         return
     seconds = environment.get("HOTSPLICE_HOLD_FOR", "")
     if seconds.isdigit():
-        _holds.settings.hold_for = float(seconds) or None
+        holds.settings.hold_for = float(seconds) or None
     try:
         guard(patterns.split(","))
     except Unsupported as error:
@@ -107,7 +108,7 @@ def failed(
     function: types.FunctionType, _arguments: tuple[Any, ...], _named: dict[str, Any], error: Exception
 ) -> tuple[Any] | bool | None:
     """A guarded call has raised: gives a value in a tuple, true to call it again, or nothing to let it raise."""
-    answer = _answers.take_decision(error, function) or _ask(function, error)
+    answer = answers.take_decision(error, function) or _ask(function, error)
     if answer is None:
         return None
     return (answer.value,) if answer.is_value else True
@@ -136,12 +137,12 @@ def _watch_raising(on: bool) -> None:
 
 
 def _look_for_watchers() -> None:
-    native.expect_watchers(bool(_holds.settings.hold_for) or _terminal.may_be_there())
+    native.expect_watchers(bool(holds.settings.hold_for) or terminal.may_be_there())
 
 
 def set_hold_for(seconds: float | None) -> None:
     """For how long a call is held also while nobody watches."""
-    _holds.settings.hold_for = seconds
+    holds.settings.hold_for = seconds
     _look_for_watchers()
 
 
@@ -156,7 +157,7 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
     if not isinstance(error, Exception):
         return
     frame = sys._getframe(1)
-    decision = _answers.decision_for_frame(error)
+    decision = answers.decision_for_frame(error)
     if decision is not None:
         if decision[0] is frame:
             _arrive(frame, code, offset, error, decision[1])
@@ -169,24 +170,24 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
     found = _guarded_call(frame)
     if found is None:
         return
-    from . import _handlers
+    from . import handlers
 
     at, function = found
-    if _handlers.is_answer(error, frame.f_back, code.co_name):
+    if handlers.is_answer(error, frame.f_back, code.co_name):
         # If nobody takes it for one it comes to the caller.
         error.__dict__[_ANSWERED] = True
         return
     if not _is_to_be_held(function, error, frame, offset, at):
         return
-    answer = _holds.ask(function, error, frame, at)
+    answer = holds.ask(function, error, frame, at)
     if answer is None:
         return
     target = answer.frame or at
     if target is at and native.rebinds_arguments(at.f_code):
         # Its frame has other arguments by now. It was called through us, whatever its code is since.
-        _answers.decide_for(error, function, answer)
+        answers.decide_for(error, function, answer)
         return
-    _answers.decide_for(error, target, answer)
+    answers.decide_for(error, target, answer)
     native.expect_exception(True)
     if target is frame:
         _arrive(frame, code, offset, error, answer)
@@ -209,7 +210,7 @@ def _guarded_call(frame: types.FrameType) -> tuple[types.FrameType, types.Functi
 
 
 def _arrive(
-    frame: types.FrameType, code: types.CodeType, offset: int, error: BaseException, answer: _answers.Answer
+    frame: types.FrameType, code: types.CodeType, offset: int, error: BaseException, answer: answers.Answer
 ) -> None:
     """The exception has come to the call that is to begin again, or to give a value."""
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
@@ -217,21 +218,21 @@ def _arrive(
         # What was switched off in this code would stay so.
         monitoring.set_local_events(_tool, code, monitoring.events.NO_EVENTS)
         monitoring.set_local_events(_tool, code, monitoring.events.PY_START)
-        if not _again.begin(frame, offset, (answer.value,) if answer.is_value else None):
+        if not again.begin(frame, offset, (answer.value,) if answer.is_value else None):
             return
         function = native.function_of(frame)
         if function is not None and function.__code__ is not code:
             monitoring.set_local_events(_tool, function.__code__, monitoring.events.PY_START)
     except (RuntimeError, ValueError) as failed:
         sys.stderr.write(f"hotsplice: {failed}: {code.co_name} can't begin again, its exception goes its way\n")
-        _answers.decide_to_raise(error)
+        answers.decide_to_raise(error)
     else:
-        _answers.settled(error)
+        answers.settled(error)
     native.expect_exception(False)
 
 
-def _ask(function: types.FunctionType, error: Exception) -> _answers.Answer | None:
-    return _holds.ask(function, error) if _is_to_be_held(function, error, sys._getframe(2)) else None
+def _ask(function: types.FunctionType, error: Exception) -> answers.Answer | None:
+    return holds.ask(function, error) if _is_to_be_held(function, error, sys._getframe(2)) else None
 
 
 def _is_to_be_held(
@@ -243,23 +244,23 @@ def _is_to_be_held(
 ) -> bool:
     if function.__dict__.get(_MARK) is not None or type(error) in (StopIteration, StopAsyncIteration):
         return False
-    if _answers.is_decided(error) or settings.even_handled and not _holds.is_watched():
+    if answers.is_decided(error) or settings.even_handled and not holds.is_watched():
         return False
     # Once a call has failed, not at every start.
-    from . import _handlers
+    from . import handlers
 
     if settings.even_handled:
         return True
-    if offset is None and _handlers.is_answer(error, caller, function.__name__):
+    if offset is None and handlers.is_answer(error, caller, function.__name__):
         return False
     only_uncaught = bool(settings.only_uncaught) and settings.only_uncaught.issuperset(
         native.fitting_patterns(function)
     )
-    handled = _handlers.would_handle(error, caller, only_uncaught, guarded)
+    handled = handlers.would_handle(error, caller, only_uncaught, guarded)
     if handled is not None and handled >= 0 and caller is not None and offset is not None:
         _remember_handled(caller, type(error), handled)
     # Asked last: what is handled is remembered, and costs nothing from then on, whether or not anybody watches.
-    return handled is None and _holds.is_watched()
+    return handled is None and holds.is_watched()
 
 
 # What native code is told of by address, for as long as it is there.
@@ -284,7 +285,7 @@ def _forget_handled(_gone: object = None) -> None:
     _remembered.clear()
 
 
-def suspending(function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+def begin_suspending(function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """What a call of a guarded generator function gives, or of one that makes a coroutine."""
     flags = function.__code__.co_flags
     if function.__dict__.get(_MARK) is not None or not flags & (_GENERATOR | _COROUTINE | _ASYNC_GENERATOR):
@@ -310,7 +311,7 @@ async def _coroutine(call: Any, function: types.FunctionType, arguments: tuple[A
         except Exception as error:
             if not _is_to_be_held(function, error, sys._getframe(1)):
                 raise
-            answer = await _holds.ask_in_loop(function, error)
+            answer = await holds.ask_in_loop(function, error)
             if answer is None:
                 raise
             if answer.is_value:
@@ -321,10 +322,10 @@ async def _coroutine(call: Any, function: types.FunctionType, arguments: tuple[A
 def _generator(
     call: Any, function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> Generator[Any, Any, Any]:
-    def decide(error: Exception, caller: types.FrameType) -> _answers.Answer | None:
-        return _holds.ask(function, error) if _is_to_be_held(function, error, caller) else None
+    def decide(error: Exception, caller: types.FrameType) -> answers.Answer | None:
+        return holds.ask(function, error) if _is_to_be_held(function, error, caller) else None
 
-    return _suspending.generator(call, lambda: native.call_unguarded(function, arguments, named), decide)
+    return suspending.generator(call, lambda: native.call_unguarded(function, arguments, named), decide)
 
 
 def _async_generator(
@@ -335,7 +336,7 @@ def _async_generator(
     def begin() -> Any:
         return first.pop() if first else native.call_unguarded(function, arguments, named)
 
-    async def decide(error: Exception, caller: types.FrameType) -> _answers.Answer | None:
-        return await _holds.ask_in_loop(function, error) if _is_to_be_held(function, error, caller) else None
+    async def decide(error: Exception, caller: types.FrameType) -> answers.Answer | None:
+        return await holds.ask_in_loop(function, error) if _is_to_be_held(function, error, caller) else None
 
-    return _suspending.async_generator_function(begin, decide)()
+    return suspending.async_generator_function(begin, decide)()

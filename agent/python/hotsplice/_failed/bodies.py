@@ -11,7 +11,7 @@ import builtins
 import types
 from typing import Any
 
-from . import _clauses
+from . import clauses
 
 # Stands for a value that can't be told.
 _UNKNOWN: Any = object()
@@ -24,7 +24,7 @@ class _Open(Exception):
     """It can't be told what is done."""
 
 
-def leaves(frame: types.FrameType, clause: _clauses.Clause, error: BaseException) -> tuple[bool | None, bool]:
+def leaves(frame: types.FrameType, clause: clauses.Clause, error: BaseException) -> tuple[bool | None, bool]:
     """Whether the clause ends otherwise than by raising the exception on, if that can be told; and if always so."""
     handler = _handler(frame, clause)
     if handler is None:
@@ -41,7 +41,7 @@ def leaves(frame: types.FrameType, clause: _clauses.Clause, error: BaseException
 _known: dict[tuple[str, int], tuple[object, ast.ExceptHandler | None]] = {}
 
 
-def _handler(frame: types.FrameType, clause: _clauses.Clause) -> ast.ExceptHandler | None:
+def _handler(frame: types.FrameType, clause: clauses.Clause) -> ast.ExceptHandler | None:
     import linecache
 
     path, line = frame.f_code.co_filename, clause.line

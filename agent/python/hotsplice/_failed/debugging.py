@@ -12,8 +12,10 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from . import places
+
 if TYPE_CHECKING:
-    from ._holds import Hold
+    from .holds import Hold
 
 # For how long a client waits for the thread of a call, and for what pdb prints, in seconds. debugpy starts another
 # process first.
@@ -22,7 +24,6 @@ _LOOK = 0.2
 # pydevd's name for why a thread stops.
 _BREAK_ON_EXCEPTION = 122
 _OWN_VARIABLES = "HOTSPLICE_"
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 # Where debugpy listens, once it does for our sake.
 _listening: tuple[str, int] | None = None
@@ -220,7 +221,7 @@ def _stack(hold: Hold) -> list[tuple[types.FrameType, int]]:
     found = above[::-1] + raised
     if not any(frame is hold.frame for frame, _ in found):
         found.append((hold.frame, hold.line))
-    return [place for place in found if os.path.dirname(place[0].f_code.co_filename) != _PACKAGE]
+    return [place for place in found if not places.is_own(place[0].f_code.co_filename)]
 
 
 def _traceback(stack: list[tuple[types.FrameType, int]]) -> types.TracebackType:
@@ -338,7 +339,7 @@ def _import(folder: str | None) -> Any:
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
-    own = os.path.join(_PACKAGE, "_bootstrap")
+    own = os.path.join(places.PACKAGE, "_bootstrap")
     paths = kept.pop("PYTHONPATH", "").split(os.pathsep)
     others = [path for path in paths if path and os.path.abspath(path) != own]
     return {**kept, "PYTHONPATH": os.pathsep.join(others)} if others else kept

@@ -7,11 +7,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import _debugging
-from ._answers import Answer
+from . import debugging
+from .answers import Answer
 
 if TYPE_CHECKING:
-    from ._holds import Hold
+    from .holds import Hold
 
 HELP = """\
 r [N]         retry with the code as it is now; N: from a call further up, as `u` numbers them
@@ -118,7 +118,7 @@ class Question:
         if choice == "p":
             self._hold.is_in_debugger = True
             try:
-                _debugging.at_terminal(self._hold)
+                debugging.at_terminal(self._hold)
             finally:
                 self._hold.is_in_debugger = False
         elif choice == "u":

@@ -1,0 +1,1 @@
+"""Calls that fail: guarded, held where they fail, and begun again. What each module does is in ARCHITECTURE.md."""
