@@ -105,6 +105,14 @@ impl Debugger {
         self.answer(number)
     }
 
+    /// What is said of a request that can't be served.
+    pub fn refused(&mut self, command: &str, arguments: Value) -> String {
+        let number = self.send(command, arguments);
+        let message = self.wait(|message| message["type"] == "response" && message["request_seq"] == json!(number));
+        assert_eq!(message["success"], false, "{message}");
+        message["message"].as_str().expect("a reason").to_owned()
+    }
+
     fn send(&mut self, command: &str, arguments: Value) -> u64 {
         self.last += 1;
         let message = json!({ "seq": self.last, "type": "request", "command": command, "arguments": arguments });

@@ -181,6 +181,17 @@ fn a_frame_that_debugpy_has_stopped_begins_again_with_the_new_code() {
         debugger.go("next", thread);
         debugger.stopped("step");
         assert_eq!(debugger.frame(thread).1, 10, "Python {}", python.name());
+        // As VS Code's own *Restart Frame* does: what the debugger evaluates in the frame.
+        let (_, line, frame) = debugger.frame(thread);
+        let asked = |name: &str| {
+            format!(r#"__import__("hotsplice._api", fromlist=["_"]).restart_frame("{name}", {subject:?}, {line})["at_once"]"#)
+        };
+        assert_eq!(debugger.evaluate(&asked("value"), frame), "True", "Python {}", python.name());
+        let error = debugger.refused("evaluate", json!({ "expression": asked("nobody"), "frameId": frame, "context": "repl" }));
+        assert!(error.contains("HS0620"), "Python {}: {error}", python.name());
+        debugger.go("next", thread);
+        debugger.stopped("step");
+        assert_eq!(debugger.frame(thread).1, 10, "Python {}", python.name());
         let called = workspace.call(&["restart-frame", "--thread", "nobody"]).expect(2);
         assert!(called.errors().contains("HS0620"), "Python {}", python.name());
     }

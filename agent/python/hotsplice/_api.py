@@ -143,6 +143,17 @@ def status() -> Status:
     return Status(tuple(found["patched"]), tuple(found["running"]))
 
 
+def restart_frame(function: str, path: str | None = None, line: int | None = None) -> dict[str, Any]:
+    """Has a frame that a debugger has stopped begin again (``hotsplice restart-frame --json``): what a debugger evaluates."""
+    arguments = ["restart-frame", "--function", function]
+    if path is not None:
+        arguments += ["--file", path]
+    if line is not None:
+        arguments += ["--line", str(line)]
+    answer: dict[str, Any] = _call(arguments)
+    return answer
+
+
 @contextmanager
 def patching(
     target: str | os.PathLike[str] | ModuleType, text: str, *, function: str | None = None

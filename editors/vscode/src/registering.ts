@@ -4,6 +4,7 @@ import * as path from "node:path";
 import * as vscode from "vscode";
 
 import { attachExpression, registeringEnvironment, serverProgram } from "./program";
+import { RestartFrame } from "./restart_frame";
 import { joinPaths } from "./status";
 import { isSetInTerminals, type TerminalSettings } from "./terminals";
 
@@ -97,6 +98,10 @@ async function setTerminalEnvironment(context: vscode.ExtensionContext, log: vsc
 export function registerPrograms(context: vscode.ExtensionContext, log: vscode.OutputChannel): () => Promise<void> {
   const launched = new DebugEnvironment(context, log);
   const attached = new AttachedProcesses(context, log);
+  const restarting: vscode.DebugAdapterTrackerFactory = {
+    createDebugAdapterTracker: (session) =>
+      new RestartFrame((command, threadId) => void session.customRequest(command, { threadId }).then(undefined, () => undefined)),
+  };
   // One after the other: the latest settings are what stays.
   let updated = Promise.resolve();
   const update = () => (updated = updated.then(() => setTerminalEnvironment(context, log)));
@@ -104,6 +109,7 @@ export function registerPrograms(context: vscode.ExtensionContext, log: vscode.O
     ...["debugpy", "python"].flatMap((type) => [
       vscode.debug.registerDebugConfigurationProvider(type, launched),
       vscode.debug.registerDebugAdapterTrackerFactory(type, attached),
+      vscode.debug.registerDebugAdapterTrackerFactory(type, restarting),
     ]),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void update()),
     vscode.workspace.onDidChangeConfiguration((event) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { RestartFrame } from "./restart_frame";
 import { functionHint, groups, joinPaths, missingMessage, nothing, sessionLabel, statusBarHint, statusBarText, type Session } from "./status";
 import { stoppedFrame } from "./stopped_frame";
 import { isSetInTerminals, runLine } from "./terminals";
@@ -79,4 +80,41 @@ test("processes of the workspace are offered first", () => {
   assert.deepEqual(found.map(({ processes }) => processes.map(({ pid }) => pid)), [[2, 3], [1]]);
   assert.equal(found[0]?.processes[0]?.label, "python3 -m flask run");
   assert.deepEqual(groups([], ["/shop"]), []);
+});
+
+test("VS Code's Restart Frame becomes what debugpy knows", () => {
+  const went: unknown[] = [];
+  const tracker = new RestartFrame((command, thread) => went.push([command, thread]));
+  const passed = <T>(message: T, to: "adapter" | "editor") => {
+    if (to === "adapter") tracker.onWillReceiveMessage(message as never);
+    else tracker.onDidSendMessage(message as never);
+    return message;
+  };
+  const first = passed({ type: "response", request_seq: 1, command: "initialize", success: true, body: { supportsGotoTargetsRequest: true } }, "editor");
+  assert.deepEqual(first.body, { supportsGotoTargetsRequest: true, supportsRestartFrame: true });
+  passed({ type: "request", seq: 2, command: "stackTrace", arguments: { threadId: 7 } }, "adapter");
+  const stackFrames = [{ id: 3, name: "price", line: 12, source: { path: "/a b/shop.py" } }, { id: 4, name: "show", line: 20, source: {} }];
+  passed({ type: "response", request_seq: 2, command: "stackTrace", success: true, body: { stackFrames } }, "editor");
+
+  const asked = passed({ type: "request", seq: 5, command: "restartFrame", arguments: { frameId: 3 } as object }, "adapter");
+  assert.equal(asked.command, "evaluate");
+  const call = '.restart_frame("price", "/a b/shop.py", 12)["at_once"]';
+  assert.deepEqual(asked.arguments, { expression: `__import__("hotsplice._api", fromlist=["_"])${call}`, frameId: 3, context: "repl" });
+  const answer = passed({ type: "response", request_seq: 5, command: "evaluate", success: true, body: { result: "True" } }, "editor");
+  assert.equal(answer.command, "restartFrame");
+  assert.deepEqual(went, [["next", 7]]);
+
+  passed({ type: "request", seq: 6, command: "restartFrame", arguments: { frameId: 4 } }, "adapter");
+  passed({ type: "response", request_seq: 6, command: "evaluate", success: true, body: { result: "False" } }, "editor");
+  passed({ type: "request", seq: 7, command: "restartFrame", arguments: { frameId: 4 } }, "adapter");
+  passed({ type: "response", request_seq: 7, command: "evaluate", success: false }, "editor");
+  assert.deepEqual(went, [["next", 7], ["stepOut", 7]]);
+});
+
+test("an adapter that restarts frames by itself is left to do so", () => {
+  const tracker = new RestartFrame(() => assert.fail());
+  tracker.onDidSendMessage({ type: "response", request_seq: 1, command: "initialize", success: true, body: { supportsRestartFrame: true } });
+  const asked = { type: "request", seq: 5, command: "restartFrame", arguments: { frameId: 3 } };
+  tracker.onWillReceiveMessage(asked);
+  assert.equal(asked.command, "restartFrame");
 });

@@ -30,9 +30,20 @@ def price(cents=100):
 @app.route("/price")
 def show_price():
     return price()
+
+
+def label(cents):
+    amount = cents / 100
+    return f"{amount:.2f} EUR"
+
+
+@app.route("/label")
+def show_label():
+    return label(250)
 `;
 const INDEX = APP.split("\n").indexOf('    return f"Hello, visitor {visits}!"') + 1;
 const PRICE = APP.split("\n").indexOf("def price(cents=100):") + 1;
+const LABEL = APP.split("\n").indexOf("def label(cents):") + 1;
 
 const port = await freePort();
 const debugged = await freePort();
@@ -236,6 +247,29 @@ try {
     await stoppedLine("attached");
     await code.press("F5");
     assert.equal(await next, "2.50 €");
+  });
+
+  await step("VS Code's own Restart Frame begins the call again in the new code", async () => {
+    await code.open("app.py", LABEL + 2);
+    await code.press("F9");
+    await until("a second breakpoint", async () => (await code.page.locator(".glyph-margin-widgets .codicon-debug-breakpoint").count()) > 0);
+    const line = stoppedLine("attached");
+    let stopped;
+    do stopped = get(`http://127.0.0.1:${debugged}/label`);
+    while (!(await Promise.race([line.then(() => true), stopped.then(() => false)])));
+    await code.replaceLine("app.py", LABEL + 2, '    return f"{amount:.2f} USD"');
+    await code.page.locator(".debug-toolbar .action-label[aria-label*='Hot-patch']").first().click();
+    await code.lens("call still runs").waitFor();
+    await code.command("Run and Debug: Focus on Call Stack View");
+    const frame = code.page.locator(".debug-call-stack .monaco-list-row").filter({ hasText: /^label/ });
+    await frame.hover();
+    await frame.locator(".action-label[aria-label*='Restart Frame']").click();
+    await frame.filter({ hasText: new RegExp(`${LABEL + 1}:`) }).waitFor();
+    await code.picture(path.join(pictures, "restarted.png"));
+    await code.press("F5");
+    await frame.filter({ hasText: new RegExp(`${LABEL + 2}:`) }).waitFor();
+    await code.press("F5");
+    assert.equal(await stopped, "2.50 USD", "the same request, answered by the new code");
     await code.press("Shift+F5");
     await code.processes(0);
   });

@@ -1,5 +1,6 @@
 //! `hotsplice restart-frame`: a frame that a debugger has stopped begins again.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -22,6 +23,15 @@ pub struct Arguments {
     /// Which frame of it: 0 is the innermost
     #[arg(long, value_name = "N")]
     frame: Option<u32>,
+    /// Or the function that it runs, as a debugger shows it
+    #[arg(long, value_name = "NAME", conflicts_with = "frame")]
+    function: Option<String>,
+    /// The file of that function
+    #[arg(long, value_name = "FILE", requires = "function")]
+    file: Option<PathBuf>,
+    /// The line that it stands in, where several calls of it do
+    #[arg(long, value_name = "N", requires = "function")]
+    line: Option<u32>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -29,8 +39,13 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let sessions = select(&arguments.selection)?;
-    let wanted =
-        RestartRequest { thread: arguments.thread.clone(), frame: arguments.frame, ..RestartRequest::default() };
+    let wanted = RestartRequest {
+        thread: arguments.thread.clone(),
+        frame: arguments.frame,
+        function: arguments.function.clone(),
+        path: arguments.file.as_ref().map(|file| file.display().to_string()),
+        line: arguments.line,
+    };
     let answer = restarting::restart(&sessions, &wanted)?;
     if arguments.json {
         output::print_json(&json!(answer));
