@@ -184,10 +184,13 @@ fn a_frame_that_debugpy_has_stopped_begins_again_with_the_new_code() {
         // As VS Code's own *Restart Frame* does: what the debugger evaluates in the frame.
         let (_, line, frame) = debugger.frame(thread);
         let asked = |name: &str| {
-            format!(r#"__import__("hotsplice._api", fromlist=["_"]).restart_frame("{name}", {subject:?}, {line})["at_once"]"#)
+            format!(
+                r#"__import__("hotsplice._api", fromlist=["_"]).restart_frame("{name}", {subject:?}, {line})["at_once"]"#
+            )
         };
         assert_eq!(debugger.evaluate(&asked("value"), frame), "True", "Python {}", python.name());
-        let error = debugger.refused("evaluate", json!({ "expression": asked("nobody"), "frameId": frame, "context": "repl" }));
+        let error =
+            debugger.refused("evaluate", json!({ "expression": asked("nobody"), "frameId": frame, "context": "repl" }));
         assert!(error.contains("HS0620"), "Python {}: {error}", python.name());
         debugger.go("next", thread);
         debugger.stopped("step");
