@@ -7,7 +7,7 @@ import queue
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from . import _api, _hooks, _session
@@ -23,25 +23,27 @@ class Attempt:
         # Whether there is to be no other round.
         self.is_last: bool = False
         self._on_exception = on_exception
-        # Files whose code ran; nothing where a profiler is at work, which sees to the same calls.
-        self.used: set[str] | None = None
+        # The code that ran; nothing where a profiler is at work, which sees to the same calls.
+        self.used: set[CodeType] | None = None
 
     def end(self) -> None:
         """Makes this round the last one."""
         self.is_last = True
 
-    def is_touched_by(self, files: Any) -> bool:
-        """Whether a patch of these files changed what the round used."""
-        return self.used is None or not {os.path.abspath(path) for path in self.used}.isdisjoint(files)
+    def is_touched_by(self, changed: dict[str, list[str]]) -> bool:
+        """Whether a patch of these definitions, by file, changed what the round used: a file whose code ran, or a name that it reads."""
+        if self.used is None or not {os.path.abspath(code.co_filename) for code in self.used}.isdisjoint(changed):
+            return True
+        parts = {part for names in changed.values() for name in names for part in name.split(".")}
+        return any(_reads(code, parts) for code in self.used)
 
     def __enter__(self) -> Attempt:
         if sys.getprofile() is None:
-            caller = sys._getframe(1).f_code.co_filename
-            self.used = used = {caller}
+            self.used = used = {sys._getframe(1).f_code}
 
             def note(frame: FrameType, event: str, argument: Any) -> None:
                 if event == "call":
-                    used.add(frame.f_code.co_filename)
+                    used.add(frame.f_code)
 
             sys.setprofile(note)
         return self
@@ -66,8 +68,8 @@ def repeat(
 ) -> Iterator[Attempt]:
     """Rounds of a block: ``for attempt in repeat(): with attempt: …``.
 
-    The next round begins after a patch of a file whose code the block ran in this thread, or that it stands in. What it
-    raises goes to ``on_exception``, by default as a traceback to standard error. Saved files go live by themselves
+    The next round begins after a patch of a file whose code the block ran in this thread, or that it stands in, or of a name
+    that this code reads. What it raises goes to ``on_exception``, by default as a traceback to standard error. Saved files go live by themselves
     meanwhile, unless ``watch`` is false. With ``ask`` nothing is waited for: if it gives true, what is saved goes live
     and the next round begins. Ends with ``attempt.end()``, ``break``, an interrupt, or a false answer.
     """
@@ -76,7 +78,7 @@ def repeat(
     watching = _api.watch() if watch and ask is None else None
 
     def note(patch: Any) -> None:
-        patches.put([os.path.abspath(path) for path in patch.files])
+        patches.put({os.path.abspath(path): names for path, names in patch.files.items()})
 
     _hooks.updating.append(note)
     try:
@@ -101,6 +103,11 @@ def repeat(
         _hooks.updating.remove(note)
         if watching is not None:
             watching.stop()
+
+
+def _reads(code: CodeType, names: set[str]) -> bool:
+    nested = (one for one in code.co_consts if type(one) is CodeType)
+    return not names.isdisjoint(code.co_names) or any(_reads(one, names) for one in nested)
 
 
 def _print(error: Exception) -> None:
