@@ -144,7 +144,7 @@ def status() -> Status:
 
 
 def restart_frame(function: str, path: str | None = None, line: int | None = None) -> dict[str, Any]:
-    """Has a frame that a debugger has stopped begin again (``hotsplice restart-frame --json``): what a debugger evaluates."""
+    """Has a frame that a debugger has stopped begin again, as ``hotsplice restart-frame``: debuggers evaluate it."""
     arguments = ["restart-frame", "--function", function]
     if path is not None:
         arguments += ["--file", path]

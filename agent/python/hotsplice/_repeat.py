@@ -31,7 +31,7 @@ class Attempt:
         self.is_last = True
 
     def is_touched_by(self, changed: dict[str, list[str]]) -> bool:
-        """Whether a patch of these definitions, by file, changed what the round used: a file whose code ran, or a name that it reads."""
+        """Whether a patch of these definitions, by file, changed a file whose code ran, or a name that this reads."""
         if self.used is None or not {os.path.abspath(code.co_filename) for code in self.used}.isdisjoint(changed):
             return True
         parts = {part for names in changed.values() for name in names for part in name.split(".")}
@@ -68,10 +68,11 @@ def repeat(
 ) -> Iterator[Attempt]:
     """Rounds of a block: ``for attempt in repeat(): with attempt: …``.
 
-    The next round begins after a patch of a file whose code the block ran in this thread, or that it stands in, or of a name
-    that this code reads. What it raises goes to ``on_exception``, by default as a traceback to standard error. Saved files go live by themselves
-    meanwhile, unless ``watch`` is false. With ``ask`` nothing is waited for: if it gives true, what is saved goes live
-    and the next round begins. Ends with ``attempt.end()``, ``break``, an interrupt, or a false answer.
+    The next round begins after a patch of a file whose code the block ran in this thread, or that it stands in, or of a
+    name that this code reads. What it raises goes to ``on_exception``, by default as a traceback to standard error.
+    Saved files go live by themselves meanwhile, unless ``watch`` is false. With ``ask`` nothing is waited for: if it
+    gives true, what is saved goes live and the next round begins. Ends with ``attempt.end()``, ``break``, an interrupt,
+    or a false answer.
     """
     _session.listen()
     patches: queue.SimpleQueue[Any] = queue.SimpleQueue()
