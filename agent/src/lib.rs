@@ -33,6 +33,7 @@ mod frames;
 mod guard;
 mod handled;
 mod heap;
+mod installed;
 mod job;
 mod json;
 mod listener;
@@ -59,6 +60,8 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(session::start, module)?,
         wrap_pyfunction!(session::open_door, module)?,
         wrap_pyfunction!(session::stop, module)?,
+        wrap_pyfunction!(session::may_come_by, module)?,
+        wrap_pyfunction!(installed::is_listed, module)?,
         wrap_pyfunction!(session::forking::before_fork, module)?,
         wrap_pyfunction!(session::forking::after_fork_in_parent, module)?,
         wrap_pyfunction!(session::forking::after_fork_in_child, module)?,

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::cpython::{self, functions};
+use crate::installed;
 
 static PATTERNS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -106,11 +107,12 @@ impl Names {
     }
 }
 
-/// Whether a file lies in a folder, and in no environment there.
+/// Whether a file lies in a folder, and neither in an environment there nor among what was installed beside the project.
 fn is_of_project(file: &Path, folder: &Path) -> bool {
     let is_environment =
         |part: Component<'_>| ["site-packages", "dist-packages"].iter().any(|it| part.as_os_str() == *it);
     file.strip_prefix(folder).is_ok_and(|rest| !rest.components().any(is_environment))
+        && !installed::is_installed(file, folder)
 }
 
 /// `*` stands for any text and `?` for a character, as in a shell.

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hotsplice_channel::PROTOCOL;
 use hotsplice_channel::message::Capability;
 use hotsplice_channel::registry::{self, Entry};
+use hotsplice_channel::watchers;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -298,6 +299,19 @@ pub fn at(when: Instant, alarm: job::Alarm) {
         let message = Message::Alarm(when, alarm);
         if is_far { session.mailbox.send_with_answer(message) } else { session.mailbox.send(message) }
     }
+}
+
+/// For how long after it has come a program may not have been looked at by who watches.
+const LOOKED_AT: Duration = Duration::from_secs(2);
+
+/// Whether somebody watches for sessions who may not have come by yet.
+#[pyfunction]
+pub fn may_come_by() -> bool {
+    let mut session = session();
+    let Some(session) = own(&mut session) else { return false };
+    let came = UNIX_EPOCH + Duration::from_millis(session.entry.registered);
+    SystemTime::now().duration_since(came).is_ok_and(|age| age < LOOKED_AT)
+        && watchers::are_announced(&session.directory)
 }
 
 /// Takes the listener's thread out of the process and gives its state.

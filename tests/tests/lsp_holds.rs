@@ -228,24 +228,40 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'site-p
 import framework
 
 def work():
-    return 1 / 0
+    return 1 / framework.nothing()
 
 print('ready', flush=True)
 for line in sys.stdin:
     print('result', framework.serve(work) if line.strip() == 'served' else work(), flush=True)
 ";
+/// A handler that catches everything, and what fails within the framework itself.
+const FRAMEWORK: &str = "\
+def serve(call):
+    try: return call()
+    except Exception: return 'handled'
+
+def nothing():
+    return {}['nothing']
+";
+const WAYS: &[(&str, &str)] =
+    &[("uncaught", "site-packages"), ("workspace", "site-packages"), ("uncaught", "vendor"), ("workspace", "vendor")];
 
 #[test]
 fn a_setting_guards_the_functions_of_the_workspace() {
-    for setting in ["uncaught", "workspace"] {
+    for &(setting, folder) in WAYS {
         let workspace = Workspace::new();
-        let serve = "def serve(call):\n    try: return call()\n    except Exception: return 'handled'\n";
-        workspace.write("site-packages/framework.py", serve);
-        let script = workspace.write("app.py", SERVED);
+        workspace.write(&format!("{folder}/framework.py"), FRAMEWORK);
+        if folder == "vendor" {
+            // As `pip install --target vendor` does.
+            let record = "framework.py,sha256=x,1\nframework-1.0.dist-info/RECORD,,\n";
+            workspace.write("vendor/framework-1.0.dist-info/RECORD", record);
+        }
+        let text = SERVED.replace("site-packages", folder);
+        let script = workspace.write("app.py", &text);
         let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
         program.wait_line("ready");
         let mut editor = Editor::with_options(&workspace, json!({ "guard": setting }));
-        editor.open(&script, SERVED);
+        editor.open(&script, &text);
         editor.wait_notification("hotsplice/status", |status| status["sessions"][0]["watched"] == true);
         program.send("served");
         if setting == "workspace" {

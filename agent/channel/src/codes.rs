@@ -53,6 +53,7 @@ codes! {
     NO_HOLD "HS0023" Error "there is no such call that is held";
     NO_VALUE "HS0024" Error "what a held call is to return can't be evaluated";
     CALL_HELD "HS0025" Information "a guarded call has failed and is held";
+    GENERATOR_ANEW "HS0026" Information "a generator that has failed begins again from its beginning";
 
     SYNTAX_ERROR "HS0101" Refused "the new text does not parse";
     COMPILE_FAILED "HS0102" Refused "the process's Python does not compile the new text";

@@ -2,7 +2,7 @@
 //!
 //! This crate is the only thing that the two sides share: the vocabulary of a patch ([`patch`]), the requests
 //! and answers of the channel ([`message`]), how they are put on a socket ([`framing`]), where sessions are found
-//! ([`registry`]), how long a request is good for ([`expiry`]) and the list of numbered codes ([`codes`]). It never touches Python, LSP or an editor.
+//! ([`registry`]), who watches for them ([`watchers`]), how long a request is good for ([`expiry`]) and the list of numbered codes ([`codes`]). It never touches Python, LSP or an editor.
 
 pub mod codes;
 pub mod expiry;
@@ -10,6 +10,7 @@ pub mod framing;
 pub mod message;
 pub mod patch;
 pub mod registry;
+pub mod watchers;
 
 /// Tells the builds apart whose messages differ: it is made of the text of what defines them, so that nobody has to
 /// think of raising it. Server and agent travel together, but a process outlives an upgrade.

@@ -23,7 +23,7 @@ from _pytest.mark.structures import get_unpacked_marks
 
 from . import _api, _session
 from ._failed import answers, holds, places, terminal
-from ._pytest_subtests import Subtests
+from ._pytest_reports import Reports
 
 _QUESTION = "hotsplice: {} failed; r retry with what is saved now, c go on, q end the run\n"
 _HELP = """\
@@ -64,7 +64,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("hotsplice_loop"):
+    # An editor that looks which tests there are gives the same options.
+    if config.getoption("hotsplice_loop") and not config.getoption("collectonly", False):
         _session.listen()
         holds.settings.hold_for = config.getoption("hotsplice_hold_for") or holds.settings.hold_for
         config.pluginmanager.register(_Loop(config), "hotsplice-loop")
@@ -157,16 +158,16 @@ class _Loop:
         if self._has_terminal is None:
             with self._at_the_terminal():
                 self._has_terminal = terminal.is_there()
-        subtests = Subtests(item, lambda: self._error, self._has_terminal)
+        reports = Reports(item, lambda: self._error, self._has_terminal)
         while True:
             marks, self._again = _marks(item), None
-            with subtests.waiting(), self._reported(subtests):
+            with reports.waiting(), self._reported(reports):
                 runner.runtestprotocol(item, nextitem=nextitem)
             if self._again is None:
                 break
             _read_marks(item, marks)
             _begin_anew(item)
-            subtests.forget()
+            reports.forget()
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -175,7 +176,7 @@ class _Loop:
         self._error = None if call.excinfo is None else call.excinfo.value
 
     @contextmanager
-    def _reported(self, subtests: Subtests) -> Iterator[None]:
+    def _reported(self, reports: Reports) -> Iterator[None]:
         """pytest goes through the phases of a test as ever, but what fails is put before us before it is reported."""
         theirs = runner.call_and_report
 
@@ -184,14 +185,13 @@ class _Loop:
                 return self._torn_down_for_another_try(item, functools.partial(theirs, item, when, log=False))
             with _own_first(item) if when == "teardown" else nullcontext():
                 report = theirs(item, when, log=False, **more)
-            failed = subtests.failed() + ([(report, self._error)] if report.failed else [])
+            failed = reports.failed() + ([(report, self._error)] if report.failed else [])
             try:
                 self._again = self._ask(item, failed) if failed else None
             finally:
                 if self._again is None:
-                    subtests.report()
-                if log and self._again is None and not (report.passed and when in self._passed):
-                    item.ihook.pytest_runtest_logreport(report=report)
+                    reports.report_subtests()
+                    reports.report(report, log and not (report.passed and when in self._passed))
             if report.passed and self._again is None:
                 self._passed.add(when)
             if when == "teardown" and report.failed and self._again is None:
@@ -229,7 +229,7 @@ class _Loop:
         if error is not None and answers.is_decided(error):
             return None
         with self._at_the_terminal():
-            if not holds.is_watched():
+            if not holds.will_be_watched():
                 return None
             if terminal.is_there():
                 for report, _ in failed:

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use hotsplice_channel::message::{Hold, event};
 use hotsplice_channel::registry::{self, Entry};
+use hotsplice_channel::watchers;
 use serde_json::json;
 
 use super::{Failure, ROLE, Selection, output, patch, select};
@@ -125,6 +126,8 @@ fn follow(selection: &Selection) -> Result<ExitCode, Failure> {
     for session in select(selection)? {
         following.begin(&session.entry)?;
     }
+    // A program that comes and fails at once waits for us.
+    let _announced = watchers::announce(&registry::directory());
     output::line("calls that fail are held");
     // Ends when every process has.
     while !following.sessions.is_empty() {

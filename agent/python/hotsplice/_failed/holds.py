@@ -232,7 +232,7 @@ def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | No
     hold = Hold(function.__qualname__, error, at, line, "".join(shown))
     code: Any = getattr(function, "__code__", None)
     if getattr(code, "co_flags", 0) & (_GENERATOR | _ASYNC_GENERATOR):
-        hold.note = "it begins again from its beginning: what comes before its `yield` runs once more\n"
+        hold.note = "HS0026: it begins again from its beginning: what comes before its `yield` runs once more\n"
     return hold
 
 
@@ -306,6 +306,16 @@ def is_watched() -> bool:
     native = sys.modules.get("hotsplice._agent")
     watched = native is not None and native.holds_are_watched()
     return watched or bool(settings.hold_for) or terminal.is_there()
+
+
+def will_be_watched() -> bool:
+    """Whether anybody could answer; who looks for programs that come may have to come by first."""
+    native = sys.modules.get("hotsplice._agent")
+    while not is_watched():
+        if native is None or not native.may_come_by():
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def held() -> list[dict[str, Any]]:

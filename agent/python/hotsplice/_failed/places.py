@@ -39,7 +39,13 @@ def is_own(path: str) -> bool:
 def is_installed(path: str) -> bool:
     """Whether a file is not one of the project's."""
     installed = "/site-packages/" in path or "/dist-packages/" in path or path.startswith("<")
-    return installed or path.startswith(_LIBRARY + os.sep) or is_own(path)
+    return installed or path.startswith(_LIBRARY + os.sep) or is_own(path) or _is_listed(path)
+
+
+def _is_listed(path: str) -> bool:
+    """Whether pip has installed a file elsewhere."""
+    native = sys.modules.get("hotsplice._agent")
+    return native is not None and bool(native.is_listed(path))
 
 
 def blocks(frame: FrameType, guarded: FrameType) -> list[str]:

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use hotsplice_channel::{registry, watchers};
 use tokio::runtime::Handle;
 use tower_lsp::Client;
 use tower_lsp::ls_types::{InitializeParams, MessageType, TextDocumentContentChangeEvent, TextDocumentSaveReason, Uri};
@@ -29,6 +30,8 @@ use super::verdicts::Verdicts;
 use crate::workspace::Workspace;
 
 struct State {
+    /// Programs that come know that we look at them.
+    announced: Option<watchers::Announced>,
     client: Client,
     runtime: Handle,
     events: Sender<Event>,
@@ -64,6 +67,7 @@ struct State {
 pub fn start(client: Client) -> Sender<Event> {
     let (events, inbox) = channel();
     let state = State {
+        announced: None,
         client,
         runtime: Handle::current(),
         events: events.clone(),
@@ -125,6 +129,8 @@ impl State {
                 self.watch_files();
                 let events = self.events.clone();
                 registry_watch::start(move || events.send(Event::Look).is_ok());
+                // Programs don't wait for us if it can't be said.
+                self.announced = watchers::announce(&registry::directory()).ok();
             }
             Event::Open(uri, version, text) => {
                 self.documents.open(uri.clone(), version, text);
