@@ -20,7 +20,7 @@ use crate::cpython::{self, functions, layout, symbol};
 use crate::frames::Vectorcall;
 use crate::patterns::{self, fits};
 use crate::rebinding::Stores;
-use crate::repeating::{self, DEEPEST, Way, taken};
+use crate::repeating::{self, DEEPEST, Made, Way};
 use crate::{finalizing, frames, heap, raising};
 
 type SetVectorcall = unsafe extern "C" fn(*mut ffi::PyObject, Vectorcall);
@@ -284,7 +284,7 @@ unsafe extern "C-unwind" fn guarded_call(
     let Some(api) = API.get() else { return std::ptr::null_mut() };
     let way = Way { plain: api.plain, own: guarded_call, set: call_through, deepest: DEEPEST, failed: &api.failed };
     // SAFETY: the arguments are those that we were called with.
-    unsafe { repeating::called(&way, function, arguments, count, names) }
+    unsafe { repeating::called(&way, Made { function, arguments, count, names }) }
 }
 
 /// What a guarded generator function, or one that makes a coroutine, is called through.
@@ -298,7 +298,7 @@ unsafe extern "C-unwind" fn guarded_suspending(
     // SAFETY: a function is called with the GIL held.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: the arguments are those that we were called with.
-    let call = unsafe { taken(py, function, arguments, count, names) };
+    let call = unsafe { Made { function, arguments, count, names }.taken(py) };
     let made = call.and_then(|(function, arguments, named)| {
         finalizing::call(api.suspending.bind(py), &(function, arguments, named).into_pyobject(py)?)
     });

@@ -36,6 +36,16 @@ pub struct Way<'a> {
     pub failed: &'a Py<PyAny>,
 }
 
+/// A call through a `vectorcall`, as it was made of us. What it names lives until that call has returned.
+#[derive(Clone, Copy)]
+pub struct Made {
+    pub function: *mut ffi::PyObject,
+    pub arguments: *const *mut ffi::PyObject,
+    /// `nargsf`: how many of them have no name, and a bit that is no count.
+    pub count: usize,
+    pub names: *mut ffi::PyObject,
+}
+
 pub fn is_repeating() -> bool {
     REPEATED.get() > 0
 }
@@ -48,59 +58,44 @@ pub fn depth() -> usize {
 /// Calls a function, until the call has not failed, or is to raise.
 ///
 /// # Safety
-/// The arguments are those of a `vectorcall`.
-pub unsafe fn called(
-    way: &Way<'_>,
-    function: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
+/// The call has not returned.
+pub unsafe fn called(way: &Way<'_>, made: Made) -> *mut ffi::PyObject {
     // SAFETY: as the caller says.
-    let result = unsafe { entered(way, function, arguments, count, names) };
+    let result = unsafe { entered(way, made) };
     if !result.is_null() {
         return result;
     }
     // SAFETY: as above; an exception is set.
-    unsafe { failed(way, function, arguments, count, names) }
+    unsafe { failed(way, made) }
 }
 
 /// Calls a guarded function.
 ///
 /// # Safety
-/// The arguments are those of a `vectorcall`.
-unsafe fn entered(
-    way: &Way<'_>,
-    function: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
+/// The call has not returned.
+unsafe fn entered(way: &Way<'_>, made: Made) -> *mut ffi::PyObject {
     let depth = ENTERED.get() + 1;
     ENTERED.set(depth);
     if depth > way.deepest {
         // SAFETY: who calls the function keeps it until the call has returned.
-        unsafe { (way.set)(function, way.plain) };
+        unsafe { (way.set)(made.function, way.plain) };
     }
     // SAFETY: as the caller says.
-    let result = unsafe { (way.plain)(function, arguments, count, names) };
+    let result = unsafe { (way.plain)(made.function, made.arguments, made.count, made.names) };
     ENTERED.set(depth - 1);
     if depth > way.deepest {
         // SAFETY: as above.
-        unsafe { (way.set)(function, way.own) };
+        unsafe { (way.set)(made.function, way.own) };
     }
     result
 }
 
 /// Asks what to do about a call that failed until it has not, or is to raise.
+///
+/// # Safety
+/// The call has not returned.
 #[cold]
-unsafe fn failed(
-    way: &Way<'_>,
-    function: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
+unsafe fn failed(way: &Way<'_>, made: Made) -> *mut ffi::PyObject {
     // SAFETY: a function is called with the GIL held.
     let py = unsafe { Python::assume_attached() };
     loop {
@@ -118,17 +113,16 @@ unsafe fn failed(
             let _ = error.value(py).setattr("__traceback__", trace);
         }
         // SAFETY: the arguments are borrowed from the caller until we return.
-        let answer =
-            unsafe { taken(py, function, arguments, count, names) }.and_then(|(function, arguments, named)| {
-                finalizing::call(way.failed.bind(py), &(function, arguments, named, error.value(py)).into_pyobject(py)?)
-            });
+        let answer = unsafe { made.taken(py) }.and_then(|(function, arguments, named)| {
+            finalizing::call(way.failed.bind(py), &(function, arguments, named, error.value(py)).into_pyobject(py)?)
+        });
         match answer {
             Ok(answer) if answer.is_none() => error.restore(py),
             Ok(answer) if answer.is_instance_of::<PyBool>() => {
                 drop((error, answer));
                 REPEATED.set(REPEATED.get() + 1);
                 // SAFETY: as above.
-                let result = unsafe { entered(way, function, arguments, count, names) };
+                let result = unsafe { entered(way, made) };
                 REPEATED.set(REPEATED.get() - 1);
                 if result.is_null() {
                     continue;
@@ -154,28 +148,24 @@ unsafe fn failed(
 
 pub type Taken<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>, Bound<'py, PyDict>);
 
-/// The arguments of a call, as Python passes them on.
-///
-/// # Safety
-/// They are those of a `vectorcall` that has not returned.
-pub unsafe fn taken<'py>(
-    py: Python<'py>,
-    function: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
-) -> PyResult<Taken<'py>> {
-    let count = count & !OFFSET;
-    // SAFETY: there are `count` positional arguments, and one more for each name.
-    let argument = |index: usize| unsafe { Bound::from_borrowed_ptr(py, *arguments.add(index)) };
-    let named = PyDict::new(py);
-    // SAFETY: the names are null, or a tuple of the caller's.
-    if let Some(names) = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) } {
-        for (index, name) in names.cast::<PyTuple>()?.iter().enumerate() {
-            named.set_item(name, argument(count + index))?;
+impl Made {
+    /// The function and its arguments, as Python passes them on.
+    ///
+    /// # Safety
+    /// The call has not returned.
+    pub unsafe fn taken<'py>(&self, py: Python<'py>) -> PyResult<Taken<'py>> {
+        let count = self.count & !OFFSET;
+        // SAFETY: there are `count` positional arguments, and one more for each name.
+        let argument = |index: usize| unsafe { Bound::from_borrowed_ptr(py, *self.arguments.add(index)) };
+        let named = PyDict::new(py);
+        // SAFETY: the names are null, or a tuple of the caller's.
+        if let Some(names) = unsafe { Bound::from_borrowed_ptr_or_opt(py, self.names) } {
+            for (index, name) in names.cast::<PyTuple>()?.iter().enumerate() {
+                named.set_item(name, argument(count + index))?;
+            }
         }
+        // SAFETY: the function is the one that is called.
+        let function = unsafe { Bound::from_borrowed_ptr(py, self.function) };
+        Ok((function, PyTuple::new(py, (0..count).map(argument))?, named))
     }
-    // SAFETY: the function is the one that is called.
-    let function = unsafe { Bound::from_borrowed_ptr(py, function) };
-    Ok((function, PyTuple::new(py, (0..count).map(argument))?, named))
 }

@@ -14,15 +14,14 @@ use pyo3::types::PyTuple;
 use crate::builtin;
 use crate::cpython::{self, symbol};
 use crate::frames::{self, Vectorcall};
-use crate::repeating::{self, Way};
+use crate::repeating::{self, Made, Way};
 
 /// How deep such calls may lie within each other, each of which takes of the thread's own stack; CPython 3.12 has not room for more.
 const DEEPEST: usize = 1000;
 const DEEPEST_OF_3_12: usize = 700;
-/// `recursion_remaining` in the `PyThreadState` of 3.11, an `int`.
-const REMAINING: usize = 32;
-/// What that counts of a call through the decorator: the decorator's code. Us it counts until the call is specialised.
-const UNCOUNTED: i32 = 1;
+/// What `recursion_remaining` counts of a call through the decorator: the decorator's code, and us, since that code is never specialised
+/// (it has no `RESUME`).
+const UNCOUNTED: i32 = 2;
 
 struct Wrapping {
     /// What every function has that nobody has changed: it runs its code.
@@ -66,7 +65,7 @@ type Call =
 #[pyfunction]
 pub fn deeper_call(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let version = py.version_info();
-    let is_it = (version.major, version.minor) == (3, 11);
+    let is_it = (version.major, version.minor) == (3, 11) && cpython::layout(py).recursion_remaining.is_some();
     // SAFETY: it may be unwound by `pthread_exit`, and has nothing to drop; how it is called is the same.
     let call = unsafe {
         std::mem::transmute::<
@@ -88,13 +87,13 @@ unsafe extern "C-unwind" fn call_deeper(
             .restore(unsafe { Python::assume_attached() });
         return std::ptr::null_mut();
     }
+    // SAFETY: as above.
+    let py = unsafe { Python::assume_attached() };
     let left = frames::eighths_of_stack_left();
-    if left == 0 {
-        // SAFETY: as above.
-        let py = unsafe { Python::assume_attached() };
+    let (Some(remaining), 1..) = (cpython::layout(py).recursion_remaining, left) else {
         PyRecursionError::new_err("maximum recursion depth exceeded").restore(py);
         return std::ptr::null_mut();
-    }
+    };
     let uncounted = if left < 4 { 0 } else { UNCOUNTED };
     // SAFETY: the function is CPython's own; only what is said of its unwinding differs, and it does unwind.
     let call: Call = unsafe {
@@ -104,10 +103,10 @@ unsafe extern "C-unwind" fn call_deeper(
         >(ffi::PyObject_Call)
     };
     let call = std::hint::black_box(call);
-    // SAFETY: the GIL is held, so that the thread has a state, which lives until the call ends; the field is that of 3.11. The arguments are
-    // those of our only caller.
+    // SAFETY: the GIL is held, so that the thread has a state, which lives until the call ends; the field was found by a self-test. The
+    // arguments are those of our only caller.
     unsafe {
-        let remaining = ffi::PyThreadState_Get().cast::<u8>().add(REMAINING).cast::<i32>();
+        let remaining = ffi::PyThreadState_Get().cast::<u8>().add(remaining).cast::<i32>();
         remaining.write(remaining.read() + uncounted);
         let result = call(*arguments, *arguments.add(1), *arguments.add(2));
         remaining.write(remaining.read() - uncounted);
@@ -141,7 +140,7 @@ unsafe extern "C-unwind" fn wrapped_call(
     };
     let way = Way { own, plain: own, set: |_, _| {}, deepest: usize::MAX, failed: &wrapping.failed };
     // SAFETY: the arguments are those that we were called with.
-    unsafe { repeating::called(&way, function.as_ptr(), arguments, count, names) }
+    unsafe { repeating::called(&way, Made { function: function.as_ptr(), arguments, count, names }) }
 }
 
 impl Wrapping {

@@ -24,6 +24,8 @@ pub struct Layout {
     pub code_line_table: Option<usize>,
     pub code_names: Option<usize>,
     pub type_base: Option<usize>,
+    /// In the state of a thread, an `int`: how many calls may still lie within each other. Of 3.11 alone.
+    pub recursion_remaining: Option<usize>,
 }
 
 /// Finds the fields, once. Needs the GIL.
@@ -44,6 +46,7 @@ pub fn layout(py: Python<'_>) -> &'static Layout {
             code_line_table: None,
             code_names: None,
             type_base: None,
+            recursion_remaining: None,
         })
     })
 }
@@ -88,6 +91,7 @@ fn find_layout(py: Python<'_>) -> PyResult<Layout> {
         code_line_table: find_pointer(&probe_code, &probe_code.getattr("co_linetable")?, OBJECT),
         code_names: find_code_names(py)?,
         type_base: find_pointer(&made_class(py, &base)?, &base, TYPE),
+        recursion_remaining: find_recursion_remaining(py),
     })
 }
 
@@ -246,6 +250,38 @@ fn find_first_line(py: Python<'_>, code: &Bound<'_, PyAny>) -> PyResult<Option<u
         follows &= line.is_none_or(|line| line == 1000);
     }
     Ok((first_line == 1000 && follows).then_some(offset))
+}
+
+/// The only number of a thread's state that is one less for each call that C code enters.
+fn find_recursion_remaining(py: Python<'_>) -> Option<usize> {
+    if py.version_info() < (3, 11) || py.version_info() >= (3, 12) {
+        return None;
+    }
+    /// Less than the size of a state of 3.11, in numbers of 32 bits.
+    const COUNT: usize = 48;
+    // SAFETY: the GIL is held, so that the thread has a state; it is larger, and aligned to a pointer.
+    let numbers = || unsafe { ffi::PyThreadState_Get().cast::<[i32; COUNT]>().read() };
+    let before = numbers();
+    let mut entered = Vec::new();
+    // SAFETY: the GIL is held; each that is entered is left.
+    while entered.len() < 2 && unsafe { ffi::Py_EnterRecursiveCall(c"".as_ptr()) } == 0 {
+        entered.push(numbers());
+    }
+    // SAFETY: as above.
+    entered.iter().for_each(|_| unsafe { ffi::Py_LeaveRecursiveCall() });
+    let after = numbers();
+    let [once, twice] = entered[..] else {
+        // There was no room for another call.
+        drop(PyErr::take(py));
+        return None;
+    };
+    let counts = |at: &usize| {
+        let down = |from: i32, to: i32| from.checked_sub(to) == Some(1);
+        down(before[*at], once[*at]) && down(once[*at], twice[*at]) && after[*at] == before[*at]
+    };
+    let found: Vec<usize> = (0..COUNT).filter(counts).collect();
+    let [at] = found[..] else { return None };
+    Some(at * size_of::<i32>())
 }
 
 /// Whether `co_firstlineno` can be changed in place, so that running calls have right lines too.

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FrameType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
 from .. import _api, _session
@@ -95,7 +95,22 @@ def _wrap_deeper(function: Callable[..., Any], call: Callable[..., Any]) -> Call
                 raise
         return _answered(function, answer, arguments, named)
 
+    decorated: Any = guarded
+    decorated.__code__ = _unseen(decorated.__code__)
     return guarded
+
+
+@functools.cache
+def _unseen(code: CodeType) -> CodeType:
+    """The same code without its ``RESUME``: to CPython 3.11 such a call has not begun yet, and is in no traceback."""
+    from opcode import opmap
+
+    if "RESUME" not in opmap:
+        return code
+    text = bytearray(code.co_code)
+    at = next(at for at in range(0, len(text), 2) if text[at] == opmap["RESUME"])
+    text[at : at + 2] = opmap["NOP"], 0
+    return code.replace(co_code=bytes(text))
 
 
 def _failed(
