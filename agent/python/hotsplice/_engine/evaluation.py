@@ -35,6 +35,7 @@ from .merge import (
     layouts,
     lookers,
     merging,
+    moved_functions,
     rebuilding,
     references,
     relocations,
@@ -144,6 +145,8 @@ def evaluate(transaction: "Prepared") -> None:
         for merger in evaluated:
             for step in (bound_names.bind, removals.remove_names, bound_names.follow_equality):
                 merger.change.first_outcome.attempt(step, merger)
+        references.exchange(evaluated)
+        moved_functions.follow(evaluated)
         replaced.extend(copies.pairs())
         bound = {id(merger.namespace.globals): set(merger.bound) for merger in evaluated}
         world.settle(replaced, bound)

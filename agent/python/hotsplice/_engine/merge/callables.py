@@ -42,25 +42,73 @@ def _is_named_elsewhere(merger: "Merger", name: str, old: Any) -> bool:
 
     A container of the module that holds it may be what its maker remembers it in.
     """
+    if merger.known is None:
+        merger.known = Known(merger)
     own = merger.namespace.globals
-    for other, value in list(own.items()):
-        if other != name and other not in merger.bound and (value is old or any(one is old for one in _items(value))):
-            return True
-    if _is_remembered(old):
+    if merger.known.is_remembered(old):
         return True
+    others = merger.known.names_of(old)
+    if any(members is own and other != name and other not in merger.bound for members, other in others):
+        return True
+    if all(members is own for members, _ in others):
+        return False
     following = {id(holder) for holder, _ in imports.followers(own, name, old)}
-    modules = [lookup.members_of(module) for _, module in lookup.loaded_modules()]
-    return any(
-        members is not own and id(members) not in following and any(value is old for value in list(members.values()))
-        for members in modules
-    )
+    return any(members is not own and id(members) not in following for members, _ in others)
 
 
-def _is_remembered(old: Any) -> bool:
-    """Whether `functools.cache` has it for who asks for the same again."""
-    holders = {id(holder) for holder in native.referrers([old]) if type(holder) is dict}
-    caches = native.objects_of_type(functools._lru_cache_wrapper) if holders else ()
-    return any(id(one) in holders for cache in caches for one in gc.get_referents(cache))
+class Known:
+    """Where else what a file's names held is known, looked for once for all of them."""
+
+    def __init__(self, merger: "Merger") -> None:
+        own = merger.namespace.globals
+        held = [own[name] for name in merger.bound if name in own]
+        for scope, names in merger.bound_in_class.items():
+            members = objects.members(lookup.find_class(merger.namespace, scope))
+            held += [members[name] for name in names if name in members]
+        self._wanted = {id(one) for one in held if objects.is_exactly(one, FunctionType, BuiltinFunctionType, *MADE)}
+        # id → (members of a module, a name in it that leads there)
+        self._names: dict[int, list[tuple[Any, str]]] = {}
+        for name, value in list(own.items()):
+            for one in (value, *_items(value)):
+                self._note(own, name, one)
+        for _, module in lookup.loaded_modules():
+            members = lookup.members_of(module)
+            for name, value in list(members.items()) if members is not own else ():
+                self._note(members, name, value)
+        # Names that files of the patch have no more: what they held may have moved here.
+        for change in merger.files:
+            edits = [outcome.edit for outcome in change.outcomes if not outcome.edit["scope"]]
+            bound = {name for edit in edits if edit["change"] != "removed" for name in edit["binds"]}
+            gone = {name for edit in edits if edit["change"] == "removed" for name in edit["binds"]} - bound
+            spaces = {id(one.globals) for one in change.namespaces} if gone else set()
+            for key, leading in self._names.items() if spaces else ():
+                self._names[key] = [one for one in leading if id(one[0]) not in spaces or one[1] not in gone]
+        self._remembered = _remembered([one for one in held if id(one) in self._wanted])
+
+    def _note(self, members: Any, name: str, value: Any) -> None:
+        if id(value) in self._wanted:
+            self._names.setdefault(id(value), []).append((members, name))
+
+    def names_of(self, value: Any) -> list[tuple[Any, str]]:
+        return self._names.get(id(value), [])
+
+    def is_remembered(self, value: Any) -> bool:
+        return id(value) in self._remembered
+
+
+def _remembered(values: list[Any]) -> set[int]:
+    """Ids of what `functools.cache` has for who asks for the same again."""
+    wanted = {id(one) for one in values}
+    cache = functools._lru_cache_wrapper
+    holders = [one for one in native.referrers(values) if objects.is_exactly(one, dict, cache)] if values else []
+    found = {id(one) for holder in holders if type(holder) is cache for one in gc.get_referents(holder)}
+    dictionaries = {id(one): one for one in holders if type(one) is dict}
+    # One without a limit has a dictionary.
+    for one in native.objects_of_type(cache) if dictionaries else ():
+        for inside in gc.get_referents(one):
+            if id(inside) in dictionaries:
+                found.update(map(id, dictionaries[id(inside)].values()))
+    return found & wanted
 
 
 def _items(value: Any) -> list[Any]:

@@ -26,6 +26,7 @@ def follow(transaction: "Prepared") -> "list[EditOutcome]":
     value: what it made is still there, with what the program has put into it since.
     """
     done = []
+    living: dict[int, Living] = {}
     for change in transaction.files:
         for outcome in change.outcomes:
             edit = outcome.edit
@@ -33,7 +34,10 @@ def follow(transaction: "Prepared") -> "list[EditOutcome]":
             if not is_statement or not edit.get("run") or not edit.get("old_line"):
                 continue
             plan, retired = transaction.plan, transaction.retired_lambdas
-            completed = [_follow(change, outcome, namespace, plan, retired) for namespace in change.namespaces]
+            completed = []
+            for namespace in change.namespaces:
+                live = living.setdefault(id(namespace), Living(namespace))
+                completed.append(_follow(change, outcome, live, plan, retired))
             if completed and all(completed):
                 outcome.applied()
                 done.append(outcome)
@@ -41,9 +45,9 @@ def follow(transaction: "Prepared") -> "list[EditOutcome]":
 
 
 def _follow(
-    change: "FileChange", outcome: "EditOutcome", namespace: "Namespace", plan: "Plan", retired: list[CodeType]
+    change: "FileChange", outcome: "EditOutcome", living: "Living", plan: "Plan", retired: list[CodeType]
 ) -> bool:
-    edit = outcome.edit
+    edit, namespace = outcome.edit, living.namespace
     new_text = join(edit["run"])
     old_text = live_file(change.path).excerpt(edit["old_line"], edit["old_end_line"])
     if "lambda" not in new_text or "lambda" not in old_text:
@@ -61,7 +65,7 @@ def _follow(
     befores, afters = list(_lambdas(old)), list(_lambdas(new))
     aligned = align(befores, afters)
     pairs = [both for before, after in aligned for both in pair(before, after)]
-    live = _live(namespace, {_key(before) for before, _ in pairs})
+    live = {place: living.at(place) for place in {key(before) for before, _ in pairs}}
     # Where one has no partner, others stand at other places now.
     complete = len(befores) == len(afters) == len(aligned)
     former = _statements(padded, edit["scope"])
@@ -69,14 +73,14 @@ def _follow(
     if edit["what"] == "assignment" and names != set(edit["binds"]):
         # Which is which is told by the names.
         return False
-    if live and len(befores) < _count(former):
+    if any(live.values()) and len(befores) < _count(former):
         # One code object serves several.
         outcome.caveat(
             "HS0303", "lambdas that did the same on one line can't be told apart: those made before keep their code"
         )
         return False
     for before, after in pairs:
-        held = live.get(_key(before), ())
+        held = live.get(key(before), ())
         if before.co_name == "<lambda>" and not held and fingerprint(before) != fingerprint(after):
             complete = False
         for function in held:
@@ -102,17 +106,25 @@ def _lambdas(code: CodeType) -> Iterator[CodeType]:
             yield from _lambdas(child)
 
 
-def _live(namespace: "Namespace", wanted: set[Any]) -> dict[Any, list[FunctionType]]:
-    """Live lambdas by place and what they do."""
-    found: dict[Any, list[FunctionType]] = {}
-    functions = [one for filename in namespace.filenames for one in native.functions_of_file(filename)]
-    for function in functions:
-        code = function.__code__
-        if function.__globals__ is namespace.globals and code.co_name == "<lambda>":
-            key = _key(code)
-            if key in wanted:
-                found.setdefault(key, []).append(function)
-    return found
+class Living:
+    """The live lambdas of a namespace, or all its functions, found once for all edits of it."""
+
+    def __init__(self, namespace: "Namespace", is_lambda: bool = True) -> None:
+        self.namespace = namespace
+        self._is_lambda = is_lambda
+        self._by_line: dict[int, list[FunctionType]] | None = None
+
+    def at(self, wanted: tuple[Any, ...]) -> list[FunctionType]:
+        """By place and what they do."""
+        if self._by_line is None:
+            self._by_line = {}
+            for filename in self.namespace.filenames:
+                for function in native.functions_of_file(filename):
+                    code = function.__code__
+                    is_wanted = code.co_name == "<lambda>" or not self._is_lambda
+                    if function.__globals__ is self.namespace.globals and is_wanted:
+                        self._by_line.setdefault(code.co_firstlineno, []).append(function)
+        return [one for one in self._by_line.get(wanted[0], ()) if key(one.__code__) == wanted]
 
 
 def _count(statements: list[ast.stmt]) -> int:
@@ -127,7 +139,8 @@ def _count(statements: list[ast.stmt]) -> int:
     return count
 
 
-def _key(code: CodeType) -> tuple[Any, ...]:
+def key(code: CodeType) -> tuple[Any, ...]:
+    """Where code stands, and what it does."""
     positions = code.co_positions() if hasattr(code, "co_positions") else ()
     column = next((start for line, _, start, _ in positions if line is not None and start), 0)
     return code.co_firstlineno, column, fingerprint(code)

@@ -14,6 +14,7 @@ from ..live.code import join
 from . import (
     annotations,
     bindings,
+    callables,
     decorated,
     defaults,
     deferred,
@@ -81,6 +82,11 @@ class Merger:
         self.replaced = replaced
         # (live class, one made while evaluating that takes its place), of all files of the patch
         self.superseded = superseded
+        # (name, what it held, what it holds now, outcome): whoever holds that is to hold this.
+        self.exchanged: list[tuple[str, Any, Any, EditOutcome]] = []
+        # (name, what it held, what also stands for that, whether it is in a class, outcome): holders keep that.
+        self.left: list[tuple[str, Any, tuple[Any, ...], bool, EditOutcome]] = []
+        self.known: callables.Known | None = None  # What else is known of what its names held.
         self._made: set[int] | None = None
         # Ids of functions that decorators made which have gone into live ones.
         self.merged: set[int] = set()

@@ -1,30 +1,21 @@
 """Moving references: what points to one object is made to point to another, where that can be done."""
 
 import functools
-import gc
 from collections.abc import Callable, Sequence
-from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate.sorts import is_type_variable
 from ..live import lookup, objects
 from ..native import native
-from . import callables, imports
+from . import callables, holders, imports
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome, Plan
     from ..live.lookup import Namespace
     from .merging import Merger
 
-# Equal ones may be one object everywhere.
-_HOLDERS = (dict, list, tuple, set, MethodType, functools.partial, CellType)
-# One object of these may stand for many equal ones: who holds it means something else by it.
-_SHARED = (bool, int, float, complex, str, bytes, type(None))
 _VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), ModuleType)
-
-
-# Keys that can be set anew without any code of the program.
-_HASHED_IN_C = (str, int, float, bool, bytes, type(None), type, FunctionType, BuiltinFunctionType)
 
 
 def follow(mergers: "list[Merger]") -> None:
@@ -38,13 +29,13 @@ def follow(mergers: "list[Merger]") -> None:
     pairs += first.superseded
     while pairs:
         _move_in_plan(first.plan, {id(old): new for old, new in pairs})
-        remade = _Remade(fresh)
-        move(first.plan, pairs, mergers, remade)
+        remade = Remade(fresh)
+        holders.move(first.plan, pairs, mergers, remade)
         pairs = remade.pairs
         fresh = {id(old) for old, _ in pairs}
 
 
-class _Remade:
+class Remade:
     """What holds something that was made while evaluating and can't hold another: it is as new, and is made anew."""
 
     def __init__(self, fresh: set[int]) -> None:
@@ -188,9 +179,7 @@ def leave_shared(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
 
 def report_left(merger: "Merger", name: str, old: Any, outcome: "EditOutcome") -> None:
     """Who holds what a name or an attribute held keeps it."""
-    left = _holders_of(merger, old, is_in_class=True)
-    if left:
-        _say_left(outcome, name, left)
+    merger.left.append((name, old, (), True, outcome))
 
 
 def wraps(old: Any, namespace: "Namespace", name: str) -> bool:
@@ -205,15 +194,46 @@ def wraps(old: Any, namespace: "Namespace", name: str) -> bool:
 
 def move_object(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
     """Whoever holds one object is to hold the other; what can't be moved is reported."""
-    if type(old) in _SHARED:
+    if type(old) in holders.SHARED:
         # Others hold the same number, and mean another thing by it.
         for holder, alias in imports.followers(merger.namespace.globals, name, old):
             merger.plan.set_name(holder, alias, new)
         return
-    left = move(merger.plan, [(old, new)], [merger])
-    if left and not is_type_variable(type(old)):
-        # Annotations that name it are made again.
-        _say_left(outcome, name, left)
+    merger.exchanged.append((name, old, new, outcome))
+
+
+def exchange(mergers: "list[Merger]") -> None:
+    """Has whoever holds what names held hold what they hold now, once all are bound; what can't is reported."""
+    wanted: dict[int, list[tuple[Merger, Any]]] = {}
+    for merger in mergers:
+        for request in merger.exchanged:
+            wanted.setdefault(id(request[1]), []).append((merger, request))
+    pairs = []
+    for requests in wanted.values():
+        _, (_, old, new, _) = requests[0]
+        if all(request[2] is new for _, request in requests):
+            pairs.append((old, new))
+            continue
+        # Of several names that had it: there is no telling from which one a holder has it.
+        for merger, (name, _, made, outcome) in requests:
+            for holder, alias in imports.followers(merger.namespace.globals, name, old):
+                merger.plan.set_name(holder, alias, made)
+            report_left(merger, name, old, outcome)
+    stay = holders.move(mergers[0].plan, pairs, mergers)
+    found = holders.Found(mergers, [request[1] for merger in mergers for request in merger.left], pairs)
+    told: dict[tuple[int, str], tuple[EditOutcome, list[str]]] = {}
+    for requests in wanted.values():
+        for _, (name, old, _, outcome) in requests:
+            # Annotations that name a type variable are made again.
+            if not is_type_variable(type(old)):
+                told.setdefault((id(outcome), name), (outcome, []))[1].extend(stay.get(id(old), ()))
+    for merger in mergers:
+        for name, old, others, is_in_class, outcome in merger.left:
+            held = found.of(old, *others, is_in_class=is_in_class)
+            told.setdefault((id(outcome), name), (outcome, []))[1].extend(held)
+    for (_, name), (outcome, left) in told.items():
+        if left:
+            _say_left(outcome, name, left)
 
 
 def move_member(merger: "Merger", path: tuple[str, ...], old: Any, new: Any, outcome: "EditOutcome") -> None:
@@ -226,51 +246,18 @@ def move_member(merger: "Merger", path: tuple[str, ...], old: Any, new: Any, out
         return
     if outcome.edit["change"] == "added":
         return
-    left = move(merger.plan, [(old, new)], [merger])
+    merger.exchanged.append((path[-1], old, new, outcome))
     if type(old) is not FunctionType:
         # Those of plain methods are moved to the new object, or said already.
-        left += _bound_otherwise(merger, old, new)
-    if left:
-        _say_left(outcome, path[-1], left)
+        report_bound(merger, path[-1], old, new, outcome)
 
 
 def report_bound(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
-    """An assignment gives a name what a method was."""
-    left = _bound_otherwise(merger, old, new)
-    if left:
-        _say_left(outcome, name, left)
-
-
-def _bound_otherwise(merger: "Merger", old: Any, new: Any) -> list[str]:
     """Who holds the function of a method that is bound in another way now: it gets other arguments there."""
     if type(old) is type(new) or not objects.is_exactly(old, staticmethod, classmethod, FunctionType):
-        return []
+        return
     is_plain = type(old) is FunctionType
-    return _holders_of(merger, old if is_plain else old.__func__, old, new, is_in_class=is_plain)
-
-
-def _holders_of(merger: "Merger", function: Any, *others: Any, is_in_class: bool = False) -> list[str]:
-    """What holds a function apart from modules, in words; of one that is in a class, apart from classes, too."""
-    own = _own_holders(merger.plan, [merger]) | {id(one) for one in (function, *others)}
-    for changes in merger.change.code_changes.values():
-        for code_change in changes:
-            own |= {id(code_change.live), id(code_change.functions)}
-    own |= {id(pair) for pair in merger.world.proxies.values()}
-    targets = [function]
-    holders = (holder for holder in native.referrers(targets) if id(holder) not in own and holder is not targets)
-    return [
-        f"a {type(holder).__name__}"
-        for holder in holders
-        # Those by ids are the engine's.
-        if objects.is_exactly(holder, *_HOLDERS)
-        and not (type(holder) is tuple and any(_is_engines(one) for one in holder))
-        and not (type(holder) is dict and any(type(key) is int for key in holder))
-        and not (type(holder) is dict and ("__builtins__" in holder or (is_in_class and "__module__" in holder)))
-    ]
-
-
-def _is_engines(value: Any) -> bool:
-    return (objects.module_of(type(value)) or "").startswith("hotsplice.")
+    merger.left.append((name, old if is_plain else old.__func__, (old, new), is_plain, outcome))
 
 
 def _say_left(outcome: "EditOutcome", name: str, left: list[str]) -> None:
@@ -278,130 +265,3 @@ def _say_left(outcome: "EditOutcome", name: str, left: list[str]) -> None:
         "HS0303",
         f"{len(left)} reference{'s' if len(left) > 1 else ''} to the old {name} stay: " + ", ".join(sorted(set(left))),
     )
-
-
-def move(
-    plan: "Plan", pairs: list[tuple[Any, Any]], mergers: "list[Merger]", remade: "_Remade | None" = None
-) -> list[str]:
-    """Plans to replace every reference to the first of each pair by the second, in one pass over the heap.
-
-    Returns what still refers to one, in words. What has to be made anew for it is left to ``remade``.
-    """
-    pairs = [pair for pair in pairs if type(pair[0]) not in _SHARED]
-    if not pairs:
-        return []
-    own = _own_holders(plan, mergers) | {id(pairs), *map(id, pairs)}
-    for one in {id(one): one for pair in pairs for one in pair if isinstance(one, type)}.values():
-        # CPython keeps these itself: `bases` operations exchange them.
-        for cls in lookup.with_subclasses(one):
-            own.update((id(cls.__mro__), id(cls.__bases__)))
-    left: list[str] = []
-    # What an edit gives a dictionary is newer than what is found there.
-    planned = {
-        (id(operation[1]), operation[2])
-        for operation in plan.operations
-        if operation[0] in ("dict-set", "dict-delete") and type(operation[2]) in _HASHED_IN_C
-    }
-    moved = {id(old): new for old, new in pairs}
-    # What takes a place may leave it to another one in turn.
-    moved = {old: moved.get(id(new), new) for old, new in moved.items()}
-    targets = [old for old, _ in pairs]
-    holders = [one for one in native.referrers(targets) if id(one) not in own and one is not targets]
-    classes = _classes_of(holders)
-    for holder in holders:
-        if isinstance(holder, FrameType) or (remade is not None and remade.take(holder, moved)):
-            continue
-        _move_in(plan, classes.get(id(holder), holder), moved, left, planned)
-    return left
-
-
-def _classes_of(holders: list[Any]) -> dict[int, Any]:
-    """id of a namespace → the class that it is the namespace of: CPython has to know what is changed there."""
-    namespaces = [one for one in holders if type(one) is dict and "__module__" in one]
-    known = {id(one) for one in namespaces}
-    classes = native.referrers(namespaces) if namespaces else ()
-    return {
-        id(namespace): cls
-        for cls in classes
-        if issubclass(type(cls), type)
-        for namespace in gc.get_referents(cls)
-        if id(namespace) in known
-    }
-
-
-def _own_holders(plan: "Plan", mergers: "list[Merger]") -> set[int]:
-    """Ids of the engine's own objects that hold what a patch is about."""
-    own = {id(plan.operations), id(plan.discarded)}
-    own.update(id(operation) for operation in plan.operations)
-    own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
-    for merger in mergers:
-        own.update((id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(merger.superseded)))
-        own.update(id(pair) for pair in (*merger.replaced, *merger.superseded))
-        own.update(id(seen) for seen in merger.shadow.classes.values())
-        own.update((id(merger.made_classes), *map(id, merger.made_classes), *map(id, merger.held_then.values())))
-        own.update(id(entry) for _, noted in merger.containers.noted.before.values() for entry in noted)
-    return own
-
-
-def _move_in(plan: "Plan", holder: Any, moved: dict[int, Any], left: list[str], planned: set[tuple[int, Any]]) -> None:
-    if isinstance(holder, dict):
-        for key, value in list(holder.items()):
-            if id(value) in moved and (id(holder), key) not in planned:
-                plan.add("dict-replace", holder, key, value, moved[id(value)])
-        keys = list(holder)
-        pairs = [(key, moved[id(key)]) for key in keys if id(key) in moved]
-        if pairs:
-            plan.add(
-                "dict-keys",
-                holder,
-                pairs,
-                len(keys) <= 1000 and all(objects.is_exactly(key, *_HASHED_IN_C) for key in keys),
-            )
-    elif isinstance(holder, list):
-        for value in {id(value): value for value in list(holder)}.values():
-            if id(value) in moved:
-                plan.add("list", holder, value, moved[id(value)])
-    elif isinstance(holder, tuple):
-        for index, value in enumerate(holder):
-            if id(value) in moved:
-                plan.add("tuple", holder, index, moved[id(value)])
-    elif isinstance(holder, set):
-        for value in list(holder):
-            if id(value) in moved:
-                plan.add("set-replace", holder, value, moved[id(value)])
-    elif isinstance(holder, CellType):
-        new = moved.get(id(holder.cell_contents))
-        if new is not None:
-            plan.add("cell", holder, new)
-    elif isinstance(holder, type):
-        for name, value in list(holder.__dict__.items()):
-            if id(value) in moved:
-                plan.add("type-replace", holder, name, value, moved[id(value)])
-    elif isinstance(holder, (MethodType, BuiltinFunctionType, functools.partial, property, staticmethod, classmethod)):
-        left.append(f"a {type(holder).__name__}")
-    elif isinstance(holder, (FunctionType, ModuleType, type(FunctionType.__code__))):
-        return
-    else:
-        _move_in_instance(plan, holder, moved, left)
-
-
-def _move_in_instance(plan: "Plan", holder: Any, moved: dict[int, Any], left: list[str]) -> None:
-    found = False
-    attributes = objects.dictionary(holder)
-    for name, value in list(attributes.items()) if attributes is not None else ():
-        if id(value) in moved:
-            plan.add("dict-replace", attributes, name, value, moved[id(value)])
-            found = True
-    for base in type(holder).__mro__:
-        slots = base.__dict__.get("__slots__", ())
-        for name in slots if isinstance(slots, (tuple, list)) else ():
-            member = base.__dict__.get(lookup.mangled(name, (base.__name__,)))
-            try:
-                value = member.__get__(holder, type(holder)) if member is not None else None
-            except AttributeError:
-                continue
-            if id(value) in moved:
-                plan.add("attribute-set", holder, name, moved[id(value)])
-                found = True
-    if not found:
-        left.append(f"a {type(holder).__name__}")

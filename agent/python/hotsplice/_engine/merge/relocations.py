@@ -119,14 +119,16 @@ def _candidates(merger: "Merger", gone: list[Any]) -> Iterator[_Candidate]:
     """What is new in a file, with each definition that it may have been elsewhere."""
     for name, outcome in merger.bound.items():
         made = merger.shadow.globals.get(name)
-        if outcome.edit["what"] not in _DEFINING:
+        is_lambda = outcome.edit["what"] == "assignment" and type(made) is FunctionType and made.__name__ == "<lambda>"
+        if outcome.edit["what"] not in _DEFINING and not is_lambda:
             continue
         # It may have been imported from where it stood.
         held = merger.namespace.globals.get(name)
         for source, former, live in gone:
             if former != name or source is merger or (held is not None and held is not live):
                 continue
-            if made is not live and _is_own(live, source.namespace, name) and _fits(live, made):
+            is_fitting = _is_own(live, source.namespace, name) and _fits(live, made)
+            if made is not live and is_fitting and (not is_lambda or live.__name__ == "<lambda>"):
                 yield merger, name, (source, live), made
 
 
