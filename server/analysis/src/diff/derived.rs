@@ -352,11 +352,11 @@ impl<'a> Comparison<'a> {
             is_deferred = true;
         }
         if let Some(edit) = self.edit_for(node) {
-            let mut fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
             if !changed_reads.is_empty() && !edit.offered {
-                fresh.extend(node.bound_names());
-                fresh.extend(node.writes.iter().cloned());
+                edit.fresh_names.extend(node.bound_names().into_iter().chain(node.writes.iter().cloned()));
             }
+            edit.deferred |= is_deferred;
+            let fresh = if edit.offered { Vec::new() } else { edit.fresh_names.clone() };
             edit.changed_reads = changed_reads;
             let is_kept = |name: &String| !fresh.contains(name);
             let is_kept = keeps_calls || (calls_edited && node.bound_names().iter().any(is_kept));

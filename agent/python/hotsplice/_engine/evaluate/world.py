@@ -17,6 +17,7 @@ from .sandbox import Shadow
 if TYPE_CHECKING:
     from ..journal.views import Prepared
     from ..live.lookup import Namespace
+    from ..live.messages import Definition
 
 MISSING = object()
 # Members of a class that are its own and no other's.
@@ -35,6 +36,8 @@ class World:
         self.between: list[Shadow] = []
         # Code that must not run while the patch is evaluated, by id.
         self.former: dict[int, CodeType] = {}
+        # Ids of live functions that get other defaults.
+        self._headers: set[int] = set()
         # id of a module's namespace → names in it that mean something else once the patch is live
         self._names: dict[int, set[str]] = {}
         self._modules: dict[int, Any] = {}
@@ -64,6 +67,10 @@ class World:
                         names.update(edit["binds"])
                     elif edit["scope"] and "<locals>" not in edit["scope"]:
                         names.add(edit["scope"][0])
+                    if edit["what"] == "function" and "defaults" in edit["parts"] and edit.get("old_line"):
+                        name = edit["definition"].rpartition(".")[2]
+                        unit: Definition = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
+                        self._headers.update(map(id, lookup.find_unit(namespace, unit)))
                 for code_change in change.code_changes.get(id(namespace), ()):
                     unit = code_change.unit
                     names.add((*unit["scope"], unit["name"])[0])
@@ -155,7 +162,9 @@ class World:
         code = new_code.get(id(live))
         if code is None:
             names = self._names.get(id(live.__globals__))
-            if live.__globals__ is not shadow.namespace.globals or not names or not _reads(live.__code__, names):
+            if live.__globals__ is not shadow.namespace.globals or not names:
+                return None
+            if id(live) not in self._headers and not _reads(live.__code__, names):
                 return None
             self.former.setdefault(id(live.__code__), live.__code__)
             # A code of its own: what the live function runs can be told from what its proxy does.

@@ -76,6 +76,8 @@ class EditOutcome:
         self.notes: list[tuple[str | None, str]] = []
         # The former name of what it binds, if what that holds goes on.
         self.carries: str | None = None
+        # Ids of namespaces in which the program put something else in the definition's place.
+        self.displaced: set[int] = set()
         # Of a deferred edit, once it is known: whether what the program made of its names stays.
         self.is_kept: bool
 

@@ -45,6 +45,8 @@ class Writes:
         self._put_off: list[tuple[Callable[..., Any], list[Any]]] = []
         # What those assign, as statements name what they read: `Settings.debug`, `TABLE[]`, `NAME`
         self._pending: set[str] = set()
+        # Names of objects whose own code takes an assignment then.
+        self._through: set[str] = set()
         self._withdrawn = False
         # Those of the statement that runs.
         self._touched: dict[tuple[int, Any], list[Any]] = {}
@@ -71,11 +73,16 @@ class Writes:
     def are_put_off(self, names: Iterable[str]) -> bool:
         return not self._pending.isdisjoint(names)
 
+    def are_changed_later(self, names: Iterable[str]) -> bool:
+        """Whether any of the names is of an object that only then takes what is assigned to it."""
+        return bool(self._through) and not self._through.isdisjoint(map(root, names))
+
     def _assign(self, text: str, value: Any, action: Callable[..., Any], key: Any, *new: Any) -> None:
         place = places.of_assignment(value, action, key)
         if place is None:
-            name = text if action in (setattr, delattr) else f"{text.rpartition('[')[0]}[]"
-            self.put_off([name], action, value, key, *new)
+            # Who takes it may change anything of itself.
+            self._through.add(root(text))
+            self.put_off([as_read(text)], action, value, key, *new)
             return
         entry = self._touched[place.identity()] = self._entry(place)
         if self._are_read:
@@ -204,6 +211,16 @@ class Target:
 
 def _parts(target: "Target") -> Any:
     return object.__getattribute__(target, "parts")
+
+
+def root(text: str) -> str:
+    """The name that a target begins with."""
+    return text.replace("[", ".").partition(".")[0]
+
+
+def as_read(text: str) -> str:
+    """A target as statements name what they read: `Settings.debug`, `TABLE[]`."""
+    return f"{text.rpartition('[')[0]}[]" if text.endswith("]") else text
 
 
 def are_in(code: CodeType) -> bool:

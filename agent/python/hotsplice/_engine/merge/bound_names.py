@@ -70,6 +70,7 @@ def _bind(merger: "Merger", name: str, outcome: "EditOutcome") -> None:
     is_kept = old is not MISSING and merger.decisions.get(((), name)) in (Decision.KEEP, Decision.PRESERVE)
     if new is MISSING or new is old or is_kept:
         return
+    _say_displaced(merger, edit, outcome, old)
     if old is MISSING and (old := _revived(merger, (), name, new)) is not MISSING:
         merger.plan.set_name(holder, name, old)
         return
@@ -94,6 +95,19 @@ def _bind(merger: "Merger", name: str, outcome: "EditOutcome") -> None:
         elif old is not MISSING:
             references.move_binding(merger, name, old, new, outcome)
             wrapped.merge_definition(merger, edit, new)
+
+
+def _say_displaced(merger: "Merger", edit: "Edit", outcome: "EditOutcome", old: Any) -> None:
+    """What the program put in a definition's place gives way to what decorators make of that now."""
+    if old is MISSING or edit["change"] == "added" or id(merger.namespace.globals) not in outcome.displaced:
+        return
+    for code in ("HS0107", "HS0305"):
+        outcome.retract(code)
+    outcome.caveat(
+        "HS0305",
+        f"{edit['definition']} held something else that the program had put there: it holds what its decorators gave "
+        "now, and that goes on elsewhere",
+    )
 
 
 def _is_shared(merger: "Merger", scope: tuple[str, ...], live: Any, name: str, old: Any) -> bool:
@@ -155,6 +169,7 @@ def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: s
     edit = outcome.edit
     if new is old:
         return
+    _say_displaced(merger, edit, outcome, old)
     if old is MISSING:
         revived = _revived(merger, scope, name, new)
         if revived is not MISSING:

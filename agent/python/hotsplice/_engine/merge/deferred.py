@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..evaluate import changed_values, syntax
 from ..evaluate.equality import equal
 from ..evaluate.policy import MISSING, UNKNOWN
+from ..journal import writes
 from ..live import lookup, objects
 from ..live.code import compile_excerpt, join
 from . import bindings, defaults, headers, imports
@@ -24,7 +25,7 @@ def defer(merger: "Merger", outcome: "EditOutcome") -> None:
     edit = outcome.edit
     if _defer_member(merger, outcome):
         return
-    if edit["scope"] or edit["what"] not in ("assignment", "block"):
+    if edit["scope"] or not (edit["what"] in ("assignment", "block") or _goes_on_with_new(merger, edit)):
         outcome.caveat("HS0401", "it reads what is assigned once the patch is live; it is not run again by itself")
         return
     if id(outcome) in merger.kept if edit.get("deferred") else is_kept(merger, outcome):
@@ -37,9 +38,50 @@ def defer(merger: "Merger", outcome: "EditOutcome") -> None:
         return
     rewriter = None if edit.get("stops") else bindings.reducer(merger, outcome, merger.namespace.globals)
     code = compile_excerpt(edit["run"], merger.namespace.filename, rewriter)
-    names = [*edit["binds"]]
-    merger.shadow.writes.put_off(names, _run_live, code, merger.namespace.globals, names)
+    names = [*edit["binds"], *edit.get("updates", ())]
+    assigned = map(writes.as_read, writes.targets(ast.parse(join(edit["run"]))))
+    holder = merger.namespace.globals
+    imported = [alias for name in names for _, alias in imports.followers(holder, name, holder.get(name, MISSING))]
+    merger.shadow.writes.put_off([*names, *assigned, *imported], _run_live, code, merger.namespace.globals, names)
     outcome.applied()
+
+
+def reads_later(merger: "Merger", edit: "Edit") -> bool:
+    """Whether an edit reads what a deferred one assigns."""
+    written = merger.shadow.writes
+    read = edit.get("changed_reads", ())
+    if written.are_put_off(read) or any(_reads_of_module(merger, name) for name in read):
+        return True
+    if not bindings.is_statement(edit) or not edit["binds"]:
+        return False
+    return written.are_changed_later(edit["reads"]) or _reads_members(merger, edit)
+
+
+def _reads_of_module(merger: "Merger", name: str) -> bool:
+    """Whether it is a deferred name of a module, read through that: `settings.LIMIT`."""
+    holder, _, attribute = name.rpartition(".")
+    if not holder or not merger.shadow.writes.are_put_off([attribute]):
+        return False
+    return objects.is_module(lookup.dotted(merger.namespace, ast.parse(holder, mode="eval").body))
+
+
+def _reads_members(merger: "Merger", edit: "Edit") -> bool:
+    """Whether a statement reads an attribute that classes have otherwise once the patch is live, and not from a class."""
+    names = {name for given in merger.shadow.patched_classes.values() for name in given if name[:2] != "__"}
+    text = join(edit["run"]) if names else ""
+    if edit["what"] != "assignment" or not any(name in text for name in names):
+        return False
+    pending: list[ast.AST] = [ast.parse(text)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Lambda, *syntax.FUNCTIONS)):
+            continue
+        pending.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and node.attr in names:
+            held = lookup.dotted(merger.namespace, node.value)
+            if not objects.is_class(held) and not objects.is_module(held):
+                return True
+    return False
 
 
 def _defer_member(merger: "Merger", outcome: "EditOutcome") -> bool:
@@ -100,6 +142,15 @@ def note_kept(merger: "Merger") -> None:
     """Notes which of a file's assignments are left alone, because the program changed their values."""
     outcomes = (one for one in merger.change.outcomes if one.edit.get("deferred") and not one.edit["scope"])
     merger.kept = {id(outcome) for outcome in outcomes if is_kept(merger, outcome)}
+
+
+def _goes_on_with_new(merger: "Merger", edit: "Edit") -> bool:
+    """Whether a statement only adds to what the text gives anew: `TABLE.update(…)`."""
+    updated, fresh = edit.get("updates", ()), merger.evaluated.get((), set())
+    are_new = all(name in fresh or merger.shadow.writes.are_put_off([name]) for name in updated)
+    return (
+        edit["what"] == "statement" and edit["change"] in ("added", "changed", "derived") and bool(updated) and are_new
+    )
 
 
 def _goes_on_with_others(merger: "Merger", edit: "Edit") -> bool:

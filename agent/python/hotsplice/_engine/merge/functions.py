@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Refusal
 from ..live import lookup, objects
 from ..live.code import compile_text, docstring, functions_by_place, pair, tree
+from ..live.files import live_file
 from ..native import native
 from . import code_tables, conform, defaults, left_behind
 
@@ -83,6 +84,7 @@ def resolve(file_change: "FileChange", namespace: "Namespace", compiled: CodeTyp
             for outcome in file_change.outcomes_of(unit):
                 if outcome.edit.get("superseded"):
                     continue
+                _note_displaced(outcome, unit, namespace)
                 outcome.caveat(
                     "HS0305",
                     f"{unit['name']} holds something else that the program put there: it is kept; the function of this "
@@ -113,7 +115,15 @@ def _say_missing(outcome: "EditOutcome", unit: "Unit", namespace: "Namespace") -
     elif _is_defined_elsewhere(unit, namespace):
         outcome.unneeded("HS0404", f"another definition of {unit['name']} in this file is the live one")
     else:
+        _note_displaced(outcome, unit, namespace)
         outcome.caveat("HS0107", f"no live function runs the text of {unit['name']}: the name holds something else")
+
+
+def _note_displaced(outcome: "EditOutcome", unit: "Unit", namespace: "Namespace") -> None:
+    """What the name holds is the program's own, unless a decorator may have made it of the function."""
+    text = live_file(outcome.path).excerpt(unit["old_line"], unit["old_end_line"])
+    if not text.lstrip().startswith("@"):
+        outcome.displaced.add(id(namespace.globals))
 
 
 def _is_defined_elsewhere(unit: "Unit", namespace: "Namespace") -> bool:

@@ -58,6 +58,8 @@ class Found:
         holders = [one for one in native.referrers(targets) if id(one) not in own and _may_hold(one)]
         # Nobody holds what all holders exchange.
         gone = _gone(mergers, holders, own) | {id(old) for old, _ in exchanged}
+        # They are given what new ones hold.
+        gone.update(id(live) for merger in mergers for live, _ in merger.in_place)
         for holder in holders:
             if id(holder) not in gone:
                 for key in {id(one) for one in gc.get_referents(holder)} & self._by_target.keys():
@@ -92,11 +94,15 @@ def _is_engines(value: Any) -> bool:
 def _gone(mergers: "list[Merger]", holders: list[Any], own: set[int]) -> set[int]:
     """Ids of those that nothing but a name has, which is given another value."""
     displaced = {}
+    headers: set[int] = set()
     for operation in mergers[0].plan.operations:
         if operation[0] in ("dict-set", "type-set") and type(operation[2]) is str:
             members = operation[1] if operation[0] == "dict-set" else objects.members(operation[1])
             held = members.get(operation[2]) if type(operation[1]) is dict or operation[0] == "type-set" else None
             displaced[id(held)] = held
+        elif operation[0] == "function" and "defaults" in operation[2]:
+            headers.add(id(operation[1]))
+            displaced[id(operation[1].__defaults__)] = operation[1].__defaults__
     found = {id(one): one for one in holders if id(one) in displaced}
     if not found:
         return set()
@@ -104,6 +110,7 @@ def _gone(mergers: "list[Merger]", holders: list[Any], own: set[int]) -> set[int
     known = own | {id(displaced), id(found), id(targets), id(holders)}
     for holder in native.referrers(targets):
         is_name = type(holder) is dict and ("__builtins__" in holder or "__module__" in holder)
+        is_name = is_name or id(holder) in headers
         if id(holder) not in known and not is_name:
             for one in gc.get_referents(holder):
                 found.pop(id(one), None)
@@ -169,6 +176,7 @@ def _own(plan: "Plan", mergers: "list[Merger]") -> set[int]:
         own.update(id(pair) for pair in (*merger.replaced, *merger.superseded))
         own.update(id(seen) for seen in merger.shadow.classes.values())
         own.update((id(merger.made_classes), *map(id, merger.made_classes), *map(id, merger.held_then.values())))
+        own.update(id(entries) for _, _, entries, _ in merger.held_then.values())
         own.update(id(entry) for _, noted in merger.containers.noted.before.values() for entry in noted)
         own.update((id(merger.stand_ins), id(merger.moved), id(merger.held_back), id(merger.written)))
         own.update((id(merger.exchanged), id(merger.left), *map(id, merger.exchanged), *map(id, merger.left)))

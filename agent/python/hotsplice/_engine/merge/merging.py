@@ -134,7 +134,7 @@ class Merger:
         if self._reads_what_was_kept(edit):
             outcome.unneeded(None, "what it reads is what it was")
             return
-        if edit.get("deferred") or self.shadow.writes.are_put_off(edit.get("changed_reads", ())):
+        if edit.get("deferred") or deferred.reads_later(self, edit):
             self._put_off(outcome)
             return
         is_assignment = edit["what"] == "assignment" and not edit["scope"]

@@ -154,7 +154,7 @@ def move_binding(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
     redefined = outcome.edit["change"] == "added" and outcome.edit["kind"] != "replaced"
     own = is_own(old, merger.namespace)
     # A decorator may have made anything of a function: a command, a task.
-    decorated = outcome.edit["what"] == "function" and not isinstance(old, (FunctionType, type, *_VALUES))
+    decorated = outcome.edit["what"] == "function" and is_made_of(old, merger.namespace, name)
     decorated = decorated or wraps(old, merger.namespace, name)
     is_moved = ((own and old.__qualname__ == name) or decorated) and not (redefined and not is_gone(merger, (), old))
     if is_moved or callables.is_made_by_statement(merger, name, old, outcome.edit):
@@ -184,12 +184,22 @@ def report_left(merger: "Merger", name: str, old: Any, outcome: "EditOutcome") -
 
 def wraps(old: Any, namespace: "Namespace", name: str) -> bool:
     """Whether a function is what a decorator made of the module's definition of that name."""
+    return isinstance(old, FunctionType) and "<locals>" in old.__qualname__ and _leads_to(old, namespace, name)
 
+
+def is_made_of(old: Any, namespace: "Namespace", name: str) -> bool:
+    """Whether an object is what a decorator made of a definition, and not what the program put in its place."""
+    if isinstance(old, (FunctionType, BuiltinFunctionType, type, *_VALUES)):
+        return False
+    return _leads_to(old, namespace, name)
+
+
+def _leads_to(old: Any, namespace: "Namespace", name: str) -> bool:
     def is_it(value: Any) -> bool:
         is_own = isinstance(value, FunctionType) and value.__globals__ is namespace.globals
         return is_own and value.__qualname__ == name
 
-    return isinstance(old, FunctionType) and "<locals>" in old.__qualname__ and lookup.search(old, is_it) is not None
+    return lookup.search(old, is_it) is not None
 
 
 def move_object(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
@@ -242,7 +252,11 @@ def move_member(merger: "Merger", path: tuple[str, ...], old: Any, new: Any, out
         # A method that was written as an assignment.
         move_object(merger, path[-1], old, new, outcome)
         return
-    if isinstance(old, _VALUES) or (isinstance(old, (FunctionType, type)) and old.__qualname__ != ".".join(path)):
+    name = ".".join(path)
+    is_definition = isinstance(old, (FunctionType, type)) and old.__qualname__ == name
+    if not is_definition and not is_made_of(old, merger.namespace, name):
+        if not isinstance(old, (FunctionType, BuiltinFunctionType, type, *_VALUES)):
+            report_left(merger, path[-1], old, outcome)
         return
     if outcome.edit["change"] == "added":
         return
