@@ -38,6 +38,9 @@ _NO_HOLDERS = (
     CoroutineType,
     AsyncGeneratorType,
 )
+# How far, and at how many objects, it is looked for what other modules hold.
+_DEPTH = 4
+_REACHED = 20_000
 _CALLABLE = (MethodType, functools.partial, property, staticmethod, classmethod)
 
 
@@ -67,12 +70,27 @@ class Found:
 
     def of(self, value: Any, *others: Any, is_in_class: bool = False) -> list[str]:
         """In words; of what is in a class, apart from classes, too. What also stands for it is no holder."""
-        known = {id(one) for one in (value, *others)}
+        known = {id(value), *map(id, others)}
         return [
             f"a {type(holder).__name__}"
             for holder in self._by_target.get(id(value), ())
             if id(holder) not in known and not (is_in_class and type(holder) is dict and "__module__" in holder)
         ]
+
+
+def held_from(members: dict[str, Any]) -> list[Any]:
+    """What a module holds: containers and objects, as far as its names lead to them."""
+    found: dict[int, Any] = {}
+    pending = [(value, 0) for value in list(members.values())]
+    while pending and len(found) < _REACHED:
+        value, depth = pending.pop()
+        kind = type(value)
+        is_leaf = issubclass(kind, (*SHARED, *_NO_HOLDERS)) or (issubclass(kind, type) and depth > 0)
+        if is_leaf or depth > _DEPTH or id(value) in found:
+            continue
+        found[id(value)] = value
+        pending += [(one, depth + 1) for one in gc.get_referents(value)]
+    return list(found.values())
 
 
 def _may_hold(holder: Any) -> bool:

@@ -173,13 +173,17 @@ def leave_shared(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
     is_made = objects.is_exactly(old, *callables.MADE) or (
         edit["what"] == "function" and not isinstance(old, (FunctionType, BuiltinFunctionType, type, *_VALUES))
     )
-    if is_own or (is_made and edit.get("given_by")):
-        report_left(merger, name, old, outcome)
+    # Another name of a function of another module, which holds it too.
+    is_alias = type(old) is FunctionType and old.__globals__ is not merger.namespace.globals
+    is_alias = is_alias and edit["what"] in ("import", "assignment") and edit["change"] == "changed"
+    if is_own or (is_made and edit.get("given_by")) or is_alias:
+        report_left(merger, name, old, outcome, is_alias)
 
 
-def report_left(merger: "Merger", name: str, old: Any, outcome: "EditOutcome") -> None:
-    """Who holds what a name or an attribute held keeps it."""
-    merger.left.append((name, old, (), True, outcome))
+def report_left(merger: "Merger", name: str, old: Any, outcome: "EditOutcome", is_alias: bool = False) -> None:
+    """Who holds what a name or an attribute held keeps it; of another module's, others than that."""
+    others = holders.held_from(old.__globals__) if is_alias else ()
+    merger.left.append((name, old, tuple(others), True, outcome))
 
 
 def wraps(old: Any, namespace: "Namespace", name: str) -> bool:
