@@ -66,6 +66,34 @@ fn each_is_mended_under_pdb() {
     }
 }
 
+/// A pdb that is left switches tracing off: that was the other one's.
+#[test]
+fn who_steps_in_pdb_steps_on_after_debugging_a_held_call() {
+    let text = "def area(w, h):\n    return w * h / missing\n\ndef main():\n    print('area', area(2, 3))\n\nmain()\n";
+    for python in hotsplice_tests::holding::able() {
+        for (leave, once_more) in [("q", "p w"), ("c", "p h")] {
+            let workspace = Workspace::new();
+            workspace.write("shapes.py", text);
+            let path = python.path.display().to_string();
+            let arguments = ["run", "--guard", "shapes.*", "--", &path, "-m", "pdb", "shapes.py"];
+            let steps = [
+                json!(["(Pdb) ", "b main"]),
+                json!(["(Pdb) ", "c"]),
+                json!(["(Pdb) ", "n"]),
+                json!(["(hold) ", "p"]),
+                json!(["(Pdb) ", once_more]),
+                json!(["(Pdb) ", leave]),
+                json!(["(hold) ", { "shapes.py": text.replace("missing", "1") }]),
+                json!(["", "r"]),
+                json!(["area 6.0", null]),
+                json!(["--Return--", null]),
+                json!(["(Pdb) ", "q"]),
+            ];
+            at_a_terminal(&workspace, python, Path::new(""), &steps, &arguments).expect(0);
+        }
+    }
+}
+
 #[test]
 fn each_is_mended_under_debugpy() {
     let Some((python, site)) = failing::python() else { return };

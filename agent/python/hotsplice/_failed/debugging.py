@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import places
@@ -201,7 +202,9 @@ def at_terminal(hold: Hold) -> None:
         except (ImportError, AttributeError):
             sys.stderr.write(f"hotsplice: {chosen} has no post_mortem\n")
         else:
-            post_mortem(_traceback(_stack(hold)))
+            stack = _stack(hold)
+            with _traced_as_before(stack):
+                post_mortem(_traceback(stack))
             return
     _pdb(hold, None)
 
@@ -246,12 +249,27 @@ def _pdb(hold: Hold, prompt: Prompt | None) -> None:
     streams: dict[str, Any] = {} if prompt is None else {"stdin": prompt, "stdout": prompt}
     debugger: Any = Debugger(nosigint=True, **streams)
     debugger.reset()
+    with _traced_as_before(stack):
+        try:
+            debugger.interaction(None, _traceback(stack))
+        except Exception as failed:
+            # By some versions `quit` is said so.
+            if type(failed).__name__ != "BdbQuit":
+                raise
+
+
+@contextmanager
+def _traced_as_before(stack: list[tuple[types.FrameType, int]]) -> Iterator[None]:
+    """Who steps through the program goes on: a debugger that is left switches off all tracing of the thread."""
+    former, of_frames = sys.gettrace(), [(frame, frame.f_trace) for frame, _ in stack]
     try:
-        debugger.interaction(None, _traceback(stack))
-    except Exception as failed:
-        # By some versions `quit` is said so.
-        if type(failed).__name__ != "BdbQuit":
-            raise
+        yield
+    finally:
+        for frame, trace in of_frames:
+            if frame.f_trace is not trace:
+                frame.f_trace = trace
+        if sys.gettrace() is not former:
+            sys.settrace(former)
 
 
 def _attached() -> Callable[[Hold], None] | None:
