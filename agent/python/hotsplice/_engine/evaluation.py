@@ -1,6 +1,5 @@
 """Running what has to be run, file by file, in the order of the text, each module in its shadow."""
 
-import ast
 import builtins
 import functools
 from collections.abc import Callable, Collection, Iterator
@@ -22,7 +21,7 @@ from .frameworks import arguments, observers
 from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup, objects
-from .live.code import compile_excerpt, join
+from .live.code import compile_excerpt, forget_trees, read_only
 from .merge import (
     bound_names,
     classes,
@@ -54,6 +53,13 @@ if TYPE_CHECKING:
 
 def evaluate(transaction: "Prepared") -> None:
     """Runs the edits that need it, file by file and in the order of the text, and plans what they bind."""
+    try:
+        _evaluate(transaction)
+    finally:
+        forget_trees()
+
+
+def _evaluate(transaction: "Prepared") -> None:
     _leave_out_what_runs(transaction)
     observers.mark(transaction)
     order.report(transaction)
@@ -326,7 +332,7 @@ def _is_to_be_run(outcome: "EditOutcome", options: "Options") -> bool:
 def _may_run_code(edit: "Edit") -> bool:
     """Whether running an edit may run code that the patch changes."""
     try:
-        return edit["what"] != "assignment" or changed_values.calls(ast.parse(join(edit["run"])))
+        return edit["what"] != "assignment" or changed_values.calls(read_only(edit["run"]))
     except (SyntaxError, ValueError):
         return False
 
@@ -335,7 +341,7 @@ def _may_read(edit: "Edit", namespaces: "list[Namespace]") -> bool:
     """Whether running an edit may read what other statements of the patch change, by itself or by what it calls."""
     is_plain = edit["what"] in ("assignment", "function") and not edit.get("changed_reads")
     try:
-        may = not is_plain or changed_values.calls(ast.parse(join(edit["run"])))
+        may = not is_plain or changed_values.calls(read_only(edit["run"]))
     except (SyntaxError, ValueError):
         # It is refused when it is compiled.
         return True

@@ -1,5 +1,7 @@
 //! Makes the graph of a file: its functions and classes, what its names were made of, and what its containers hold.
 
+use std::cell::OnceCell;
+
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::contents::Storing;
@@ -20,6 +22,7 @@ impl<'a> Graph<'a> {
             properties: HashSet::default(),
             foreign_properties,
             dynamic: HashMap::default(),
+            callers: OnceCell::new(),
         };
         for (node, _) in flattened(items) {
             if node.is_class() {

@@ -1,8 +1,11 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
+use std::cell::OnceCell;
+
+use super::callers::Callers;
 use super::inside::{all_effects, run_by};
 use crate::effects::{EAGER, Effects, examines};
-use crate::tree::{Node, contents, members};
+use crate::tree::{Node, members};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// Methods that run when a class is called.
@@ -42,6 +45,8 @@ pub(crate) struct Graph<'a> {
     pub(super) foreign_properties: HashSet<String>,
     /// Other modules with a `__getattr__` that runs edited code, as the file names them, each with the names that it has besides.
     pub(crate) dynamic: HashMap<String, HashSet<String>>,
+    /// Who calls whom, once somebody wanted to know.
+    pub(super) callers: OnceCell<Callers<'a>>,
 }
 
 /// Where a name is read.
@@ -62,64 +67,14 @@ impl Context<'_> {
 impl<'a> Graph<'a> {
     /// The callables a call of which runs one of `edited`, or reads one of `changed`; those included.
     pub fn running(&self, edited: &HashSet<String>, changed: &HashSet<String>) -> HashSet<String> {
-        let mut callers: HashMap<String, Vec<String>> = HashMap::default();
+        let callers = self.callers.get_or_init(|| Callers::of(self));
         let mut reached = edited.clone();
-        let mut note = |caller: &str, class: Option<&'a str>, effects: Vec<&'a Effects>| {
-            for effects in effects {
-                let context = Context { class, effects: Some(effects), depth: 0 };
-                let of_elements = effects.elements.iter().map(|method| of_element(method));
-                for called in self.callees(effects, context).into_iter().chain(of_elements) {
-                    callers.entry(called).or_default().push(caller.to_owned());
-                }
-                let is_given = |name: &String| !effects.is_local(name) && self.is_dynamic(name);
-                if self.reads_any(effects, context, changed) || effects.reads.iter().any(is_given) {
-                    reached.insert(caller.to_owned());
-                }
-            }
-        };
-        for (name, node) in &self.functions {
-            note(name, None, run_by(node));
-        }
-        for (name, lambdas) in &self.lambdas {
-            note(name, None, vec![*lambdas]);
-            note(&contents(name), None, vec![*lambdas]);
-        }
-        for (name, class) in &self.classes {
-            for (method, node) in &class.methods {
-                if node.is_function() {
-                    note(&format!("{name}.{method}"), Some(name), run_by(node));
-                }
-            }
-            for (attribute, lambdas) in &class.lambdas {
-                note(&format!("{name}.{attribute}"), None, vec![*lambdas]);
-            }
-        }
-        for (container, items) in &self.contents {
-            for called in items.iter().flat_map(|item| self.called(item, Context::default())) {
-                callers.entry(called).or_default().push(contents(container));
-            }
-        }
-        for (function, implementation) in self.implementations() {
-            callers.entry(implementation).or_default().push(function);
-        }
-        for (name, class) in &self.classes {
-            let makers = self.makers(name).into_iter().flat_map(|maker| self.called(maker, Context::default()));
-            for made in self.made_by(name).into_iter().chain(makers) {
-                callers.entry(made).or_default().push((*name).to_owned());
-            }
-            // Of a metaclass.
-            let calls = class.bases.iter().filter(|base| self.classes.contains_key(*base)).flat_map(|base| {
-                let own = self.classes.get(base).is_some_and(|class| class.bases.iter().any(|base| is_metaclass(base)));
-                if own { self.method(base, "__call__", 0) } else { Vec::new() }
-            });
-            for call in calls {
-                callers.entry(call).or_default().push((*name).to_owned());
-            }
+        if !changed.is_empty() || !self.dynamic.is_empty() {
+            reached.extend(callers.reading(self, changed).cloned());
         }
         let mut pending: Vec<String> = reached.iter().cloned().collect();
         while let Some(name) = pending.pop() {
-            let as_element = name.rsplit_once('.').and_then(|(_, method)| callers.get(&of_element(method)));
-            for caller in callers.get(&name).into_iter().chain(as_element).flatten() {
+            for caller in callers.of_callable(&name) {
                 if reached.insert(caller.clone()) {
                     pending.push(caller.clone());
                 }
@@ -193,20 +148,6 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// The attribute of a class that a dotted name means: `Settings.SIZE` for `config.SIZE`.
-    pub fn attribute(&self, name: &str) -> Option<String> {
-        let (holder, attribute) = name.rsplit_once('.')?;
-        let class = self.type_of(holder, Context::default(), 0)?;
-        (class != holder).then(|| format!("{class}.{attribute}"))
-    }
-
-    /// Whether a dotted name is a class's; of other modules the usual spelling tells.
-    pub fn is_class(&self, name: &str) -> bool {
-        let last = name.rsplit('.').next().unwrap_or(name);
-        let is_spelled = (name != last || !self.functions.contains_key(name)) && last.starts_with(char::is_uppercase);
-        !name.ends_with(')') && (self.classes.contains_key(name) || is_spelled)
-    }
-
     /// Containers that making a definition changes: by its decorators, and by the bases of a class.
     pub fn mutated_by(&self, node: &Node) -> Vec<String> {
         let Some(parts) = &node.definition else { return Vec::new() };
@@ -227,22 +168,7 @@ impl<'a> Graph<'a> {
         found
     }
 
-    /// The classes of the file, and the names of others, that a class derives from.
-    pub fn ancestors(&self, class: &str) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        let mut pending = vec![class.to_owned()];
-        while let Some(name) = pending.pop() {
-            for base in self.classes.get(name.as_str()).map_or(&[][..], |class| &class.bases) {
-                if !found.iter().any(|known| known == base) {
-                    found.push((*base).to_owned());
-                    pending.push((*base).to_owned());
-                }
-            }
-        }
-        found
-    }
-
-    fn callees(&self, effects: &'a Effects, context: Context<'a>) -> Vec<String> {
+    pub(super) fn callees(&self, effects: &'a Effects, context: Context<'a>) -> Vec<String> {
         let calls = effects.calls.iter().map(String::as_str);
         let given = effects.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| name.as_str());
         let mut found: Vec<String> = calls.chain(given).flat_map(|name| self.called(name, context)).collect();
@@ -280,7 +206,7 @@ impl<'a> Graph<'a> {
     }
 
     /// What makes the values of a class's fields, inherited ones too.
-    fn makers(&self, class: &str) -> Vec<&str> {
+    pub(super) fn makers(&self, class: &str) -> Vec<&str> {
         let all = self.ancestors(class).into_iter().chain([class.to_owned()]);
         all.filter_map(|name| self.classes.get(name.as_str()))
             .flat_map(|class| &class.makers)
@@ -363,91 +289,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The class of what a name holds, as far as the text tells.
-    pub(crate) fn type_of(&self, name: &str, context: Context<'a>, depth: usize) -> Option<String> {
-        if depth > DEPTH {
-            return None;
-        }
-        if let Some(callee) = name.strip_suffix("()") {
-            return self.result_of(callee, context, depth + 1);
-        }
-        if self.classes.contains_key(name) && !is_local(name, context) {
-            return Some(name.to_owned());
-        }
-        let own = context.effects.and_then(|effects| effects.made.iter().rev().find(|(known, _)| known == name));
-        let by = match own {
-            Some((_, by)) => by.as_str(),
-            None if is_local(name, context) => return None,
-            None => self.made.get(name).copied()?,
-        };
-        match by.strip_prefix('=') {
-            Some(other) if other == name => None,
-            Some(other) => self.type_of(other, context, depth + 1),
-            None => self.result_of(by, context, depth + 1),
-        }
-    }
-
-    /// The class of what a call gives. What is called in another module may be a class.
-    fn result_of(&self, callee: &str, context: Context<'a>, depth: usize) -> Option<String> {
-        if depth > DEPTH {
-            return None;
-        }
-        if self.classes.contains_key(callee) {
-            return Some(callee.to_owned());
-        }
-        let function = match callee.rsplit_once('.') {
-            None => self.functions.get(callee).copied(),
-            Some((holder, method)) => {
-                let class = self.type_of(holder, context, depth + 1);
-                class.as_deref().and_then(|class| self.classes.get(class)?.methods.get(method).copied())
-            }
-        };
-        let Some(function) = function else {
-            let head = callee.split('.').next().unwrap_or(callee);
-            return (!is_local(callee, context) && !self.made.contains_key(head) && !callee.contains('('))
-                .then(|| callee.to_owned());
-        };
-        let inside = &function.definition.as_ref()?.inside;
-        let context = Context { class: None, effects: Some(inside), depth: 0 };
-        inside.returns.iter().find_map(|by| match by.strip_prefix('=') {
-            Some(name) => self.type_of(name, context, depth + 1),
-            None => self.result_of(by, context, depth + 1),
-        })
-    }
-
-    /// The callables that a method's name means on a class; what other modules' classes define is named by them.
-    pub(super) fn method(&self, class: &str, method: &str, depth: usize) -> Vec<String> {
-        let Some(own) = self.classes.get(class) else { return vec![format!("{class}.{method}")] };
-        if own.methods.contains_key(method) || own.lambdas.contains_key(method) {
-            return vec![format!("{class}.{method}")];
-        }
-        if let Some(others) = own.aliases.get(method).filter(|_| depth < DEPTH) {
-            let others = others.iter().filter(|other| **other != method);
-            return others
-                .flat_map(|other| match other.rsplit_once('.') {
-                    Some((class, method)) => self.method(class, method, depth + 1),
-                    None if self.functions.contains_key(other) => vec![(*other).to_owned()],
-                    None => self.method(class, other, depth + 1),
-                })
-                .collect();
-        }
-        let bases = own.bases.iter().filter(|_| depth < DEPTH);
-        bases.flat_map(|base| self.method(base, method, depth + 1)).collect()
-    }
-
-    /// A method called on `self`, which may be of a class that derives from this one.
-    fn overridden(&self, class: &str, method: &str) -> Vec<String> {
-        let mut found = self.method(class, method, 0);
-        for name in self.classes.keys().filter(|name| **name != class) {
-            let derives = self.ancestors(name).iter().any(|base| base == class);
-            if derives && self.classes[name].methods.contains_key(method) {
-                found.push(format!("{name}.{method}"));
-            }
-        }
-        found
-    }
-
-    fn reads_any(&self, effects: &Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {
+    pub(super) fn reads_any(&self, effects: &Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {
         if changed.is_empty() {
             return false;
         }
@@ -484,17 +326,8 @@ pub(super) fn is_property(node: &Node) -> bool {
     node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.iter().any(|name| name.ends_with("property")))
 }
 
-fn is_metaclass(base: &str) -> bool {
-    ["type", "ABCMeta", "abc.ABCMeta", "EnumMeta", "enum.EnumMeta"].contains(&base)
-}
-
 fn is_method(callable: &str, method: &str) -> bool {
     callable.rsplit_once('.').is_some_and(|(_, name)| name == method)
-}
-
-/// What runs a method of whatever it iterates over.
-fn of_element(method: &str) -> String {
-    format!("[].{method}")
 }
 
 pub(super) fn is_local(name: &str, context: Context) -> bool {

@@ -1,7 +1,9 @@
 //! What depends on what: calls and reads within a file, and names of other modules as this one knows them. Facts only.
 
 mod build;
+mod callers;
 mod contents;
 pub(crate) mod foreign;
 pub(crate) mod graph;
 pub(crate) mod inside;
+mod types;

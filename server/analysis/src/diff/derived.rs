@@ -42,7 +42,7 @@ impl<'a> Comparison<'a> {
         edited.extend(self.made_otherwise(&graph));
         let changed = self.changed_values(&graph, &edited);
         let mut by_code = graph.running(&edited, &HashSet::default());
-        let mut called = graph.running(&edited, &changed);
+        let mut called = if changed.is_empty() { by_code.clone() } else { graph.running(&edited, &changed) };
         self.running = called.clone();
         self.running.extend(graph.through_objects(&called));
         self.properties = self.running.iter().filter(|name| graph.is_property(name)).cloned().collect();

@@ -11,6 +11,7 @@ from ..journal import writes
 from ..live import lookup
 from ..live.code import join
 from ..live.files import live_file
+from . import syntax
 from .equality import equal
 from .former import is_pure
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .views import Editing
 
 # What makes a statement one that may do more than give a value.
-_CALLS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr)
+_CALLS = frozenset((ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.JoinedStr))
 
 
 def has_other_items(merger: "Editing", edit: "Edit", holder: Any, scope: Sequence[str]) -> list[str]:
@@ -200,7 +201,7 @@ def former_statement(merger: "Editing", edit: "Edit") -> ast.Module | None:
 
 def calls(statement: ast.AST) -> bool:
     """Whether a syntax tree may do more than give values."""
-    return any(isinstance(node, _CALLS) for node in ast.walk(statement))
+    return any(type(node) in _CALLS for node in syntax.walk(statement))
 
 
 def _assigned(merger: "Editing", statement: ast.Module, seen: dict[str, Any]) -> list[tuple[Any, ...]] | None:

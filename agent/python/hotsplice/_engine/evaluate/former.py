@@ -5,7 +5,7 @@ import copy
 import dis
 import sys
 import textwrap
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..journal.writes import is_setattr
@@ -66,7 +66,10 @@ class Former:
             return MISSING
         seen = dict(self._merger.namespace.globals)
         if self._scope:
-            seen.update((key, value) for key, value in dict(self._holder).items() if not key.startswith("__"))
+            own = dict(self._holder)
+            for key in [key for key in own if key[:2] == "__"]:
+                del own[key]
+            seen.update(own)
         seen.pop(name, None)
         statements = self._with_what_they_read(statements, name, seen)
         # What a function of the program made is compared, if it is a plain container, with what it makes again.
@@ -75,7 +78,8 @@ class Former:
             is_comparable = is_comparable and _is_single(_only(self._parsed(), name))
             self.is_made = is_comparable
             return self._run(statements, seen, name) if is_comparable else UNKNOWN
-        given = [self._run(statements, dict(seen), name) for _ in range(2)]
+        code = self._compiled(statements)
+        given = [self._given(code, dict(seen), name) for _ in range(2)]
         # Each run may make another one (a generator, a sentinel): then there is nothing to compare.
         return given[0] if equal(*given) else UNKNOWN
 
@@ -124,13 +128,24 @@ class Former:
         return [found[key] for key in sorted(found, key=lambda key: key[:2])]
 
     def _run(self, statements: list[ast.stmt], seen: dict[str, Any], name: str) -> Any:
+        return self._given(self._compiled(statements), seen, name)
+
+    def _compiled(self, statements: list[ast.stmt]) -> CodeType | None:
         try:
-            module = ast.Module(copy.deepcopy(statements), [])
-            code = compile(module, self._merger.namespace.filename, "exec", dont_inherit=True)
+            code = compile(ast.Module(statements, []), self._merger.namespace.filename, "exec", dont_inherit=True)
+        except Exception:
+            return None
+        return code.replace(co_name="<patch>")
+
+    def _given(self, code: CodeType | None, seen: dict[str, Any], name: str) -> Any:
+        """What a name holds once the code was run in a namespace."""
+        if code is None:
+            return UNKNOWN
+        try:
             # Former code is what is asked here.
             watch = self._merger.former_code.statement(may_stop=False)
             with watch, self._merger.shadow.writes.withdrawn():
-                exec(code.replace(co_name="<patch>"), seen)
+                exec(code, seen)
         except Exception:
             return UNKNOWN
         return seen.get(name, MISSING)

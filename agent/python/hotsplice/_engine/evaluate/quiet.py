@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..frameworks import entries, stores
 from ..live import lookup, objects
-from ..live.code import join, tree
+from ..live.code import read_only, tree
 
 if TYPE_CHECKING:
     from ..live.messages import Edit
@@ -27,7 +27,7 @@ _MISSING: Any = object()
 def is_quiet(edit: "Edit", namespaces: list[Any]) -> bool:
     """Whether what a statement calls is a library's, or a function of the program that uses nothing but such."""
     try:
-        statements = ast.parse(join(edit["run"])).body
+        statements = read_only(edit["run"]).body
     except (SyntaxError, ValueError):
         return False
     names = {name for statement in statements for name in _names(statement)}
@@ -48,7 +48,7 @@ def is_quiet(edit: "Edit", namespaces: list[Any]) -> bool:
 def assigns_to_objects(edit: "Edit") -> bool:
     """Whether a statement assigns items or attributes."""
     try:
-        nodes = ast.walk(ast.parse(join(edit["run"])))
+        nodes = ast.walk(read_only(edit["run"]))
     except (SyntaxError, ValueError):
         return True
     places = (node for node in nodes if isinstance(node, (ast.Subscript, ast.Attribute)))

@@ -46,6 +46,7 @@ class Reduction:
         # Lines of statements that were reached and not run.
         self.reached: list[int] = []
         self.is_empty = False
+        self._has_stop = False
         # What it reads in another way than by name (through an object, a call, a class) is told by no part of it.
         self._reads_indirectly = False
 
@@ -64,7 +65,7 @@ class Reduction:
         self.is_empty = not needed
         if not needed:
             needed = [syntax.nothing(statements[0])]
-        if any(isinstance(node, ast.Raise) and _is_reached(node) for one in needed for node in ast.walk(one)):
+        if self._has_stop and any(_is_reached(node) for one in needed for node in ast.walk(one)):
             needed = [self._watched(needed)]
         statements[:] = [*heading, *needed]
         if self._scope and heading:
@@ -237,8 +238,8 @@ class Reduction:
     def _is_stop(self, statement: ast.stmt) -> bool:
         return (statement.lineno, statement.col_offset) in self._stops
 
-    @staticmethod
-    def _stop(statement: ast.stmt) -> ast.stmt:
+    def _stop(self, statement: ast.stmt) -> ast.stmt:
+        self._has_stop = True
         call = ast.Call(ast.Name(_REACHED, ast.Load()), [ast.Constant(statement.lineno)], [])
         return ast.fix_missing_locations(ast.copy_location(ast.Raise(call, None), statement))
 
@@ -260,8 +261,8 @@ def forget(namespace: dict[str, Any]) -> None:
     namespace.pop(_REACHED, None)
 
 
-def _is_reached(node: ast.Raise) -> bool:
-    call = node.exc
+def _is_reached(node: ast.AST) -> bool:
+    call = node.exc if isinstance(node, ast.Raise) else None
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == _REACHED
 
 

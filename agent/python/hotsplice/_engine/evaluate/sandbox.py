@@ -18,7 +18,7 @@ from ..journal import writes
 from ..live import objects
 from ..live.code import compile_excerpt, find_class_body, join
 from ..native import native
-from . import class_reads, reduction
+from . import class_reads, reduction, syntax
 from .other_thread import check_bound, check_target, values_before
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 # What looks for the module that calls it finds one. An excerpt has a name of its own: it is no execution of the module.
 _AS_MODULE = compile("run()", "<hotsplice>", "exec", dont_inherit=True)
+
+
+# What may read or assign something else than a name.
+_REACHING = frozenset((ast.Attribute, ast.Subscript, ast.Call))
 
 
 class Shadow:
@@ -118,6 +122,8 @@ def _compiled(
     def rewritten(text: str, filename: str) -> ast.Module:
         tree = rewriter(text, filename) if rewriter else ast.parse(text, filename)
         tree = reduced(tree) if reduced else tree
+        if not any(type(node) in _REACHING for node in syntax.walk(tree)):
+            return tree
         made: ast.Module = writes.rewritten(class_reads.rewritten(tree, shadow), shadow.globals, target)
         return made
 

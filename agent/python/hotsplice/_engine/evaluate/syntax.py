@@ -1,11 +1,11 @@
 """Statements by what they bind. Knows no live objects."""
 
 import ast
-import copy
 from collections.abc import Iterator
 from typing import Any
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_FUNCTIONS = frozenset(FUNCTIONS)
 TRIES: tuple[Any, ...] = (ast.Try, *([ast.TryStar] if hasattr(ast, "TryStar") else []))
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 # Methods that change what they are called on and, of a plain container, run nothing else.
@@ -17,43 +17,84 @@ UPDATES = frozenset(
 )
 
 
+# Fields that hold no nodes, or none that anybody looks for.
+_WITHOUT_NODES = frozenset(
+    ("ctx", "id", "attr", "arg", "kind", "type_comment", "level", "module", "simple", "conversion")
+)
+# Type of a node → its other fields
+_fields: dict[type, list[str]] = {ast.Constant: []}
+
+
+def children(node: ast.AST) -> list[Any]:
+    """The parts of a node, without what only says whether they are read or assigned."""
+    kind = type(node)
+    fields = _fields.get(kind)
+    if fields is None:
+        fields = _fields[kind] = [name for name in kind._fields if name not in _WITHOUT_NODES]
+    found: list[Any] = []
+    for name in fields:
+        value = getattr(node, name, None)
+        if type(value) is list:
+            found += [one for one in value if issubclass(type(one), ast.AST)]
+        elif issubclass(type(value), ast.AST):
+            found.append(value)
+    return found
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all that stands in it, in no order."""
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        yield one
+        pending += children(one)
+
+
 def run_at_once(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes that are evaluated when a statement runs: bodies of functions are not."""
-    yield node
-    inner: Any
-    if isinstance(node, FUNCTIONS):
-        inner = [*node.decorator_list, node.args, *([node.returns] if node.returns else [])]
-    elif isinstance(node, ast.Lambda):
-        inner = [node.args]
-    elif isinstance(node, ast.ClassDef):
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        yield one
+        pending += reversed(_evaluated(one))
+
+
+def _evaluated(node: Any) -> list[Any]:
+    """What of a node's parts is evaluated with it."""
+    kind = type(node)
+    if kind in _FUNCTIONS:
+        return [*node.decorator_list, node.args, *([node.returns] if node.returns else [])]
+    if kind is ast.Lambda:
+        return [node.args]
+    if kind is ast.ClassDef:
         # What its body binds is its own.
         inner = [*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)]
         inner += [one for member in node.body for one in run_at_once(member) if isinstance(one, ast.Name)]
-        inner = [one for one in inner if not isinstance(getattr(one, "ctx", None), ast.Store)]
-    else:
-        inner = ast.iter_child_nodes(node)
-    for one in inner:
-        yield from run_at_once(one)
+        return [one for one in inner if not isinstance(getattr(one, "ctx", None), ast.Store)]
+    return children(node)
 
 
 def bound(statement: ast.AST) -> list[str]:
     """Names that a statement binds in its scope, those in branches too."""
-    found: list[str] = []
+    found: dict[str, None] = {}
     own: set[int] = set()
     for node in run_at_once(statement):
-        if isinstance(node, ast.comprehension):
-            own.update(id(one) for one in ast.walk(node.target))
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.append(node.id if id(node) not in own else "")
-        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            found.append(node.name)
-        elif isinstance(node, ast.alias):
-            found.append((node.asname or node.name).partition(".")[0])
-        elif type(node).__name__ in ("MatchAs", "MatchStar") and getattr(node, "name", None):
-            found.append(node.name)  # type: ignore[attr-defined]
-        elif type(node).__name__ == "MatchMapping" and getattr(node, "rest", None):
-            found.append(node.rest)  # type: ignore[attr-defined]
-    return [name for name in dict.fromkeys(found) if name]
+        kind: Any = type(node)
+        one: Any = node
+        if kind is ast.Name:
+            if type(one.ctx) is ast.Store and id(node) not in own:
+                found[one.id] = None
+        elif kind is ast.comprehension:
+            own.update(id(inner) for inner in ast.walk(one.target))
+        elif kind in _FUNCTIONS or kind is ast.ClassDef:
+            found[one.name] = None
+        elif kind is ast.alias:
+            found[(one.asname or one.name).partition(".")[0]] = None
+        elif kind in (ast.MatchAs, ast.MatchStar) and one.name:
+            found[one.name] = None
+        elif kind is ast.MatchMapping and one.rest:
+            found[one.rest] = None
+    return list(found)
 
 
 def targets(node: ast.AST) -> list[ast.expr]:
@@ -146,11 +187,15 @@ def header(statement: ast.stmt) -> Any:
 
 def frame(statement: ast.stmt) -> str:
     """What a statement is but for the code of its functions, which goes live without it."""
-    shape = copy.deepcopy(statement)
-    for node in ast.walk(shape):
-        if isinstance(node, FUNCTIONS):
-            node.body = []
-    return ast.dump(shape)
+    functions: list[Any] = [node for node in walk(statement) if type(node) in _FUNCTIONS]
+    bodies = [function.body for function in functions]
+    for function in functions:
+        function.body = []
+    try:
+        return ast.dump(statement)
+    finally:
+        for function, body in zip(functions, bodies):
+            function.body = body
 
 
 def nothing(at: ast.stmt) -> ast.stmt:

@@ -5,7 +5,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from ..live.code import join
+from ..live.code import join, read_only
 from ..live.files import live_file
 from . import entries, stores
 
@@ -80,7 +80,7 @@ def definitions_in(path: str, edit: Any) -> dict[str, list[str]]:
 def decorators(unit: "ClassUnit", scope: tuple[str, ...]) -> list[str]:
     """Names of what decorates a class in the new text."""
     try:
-        found: Any = ast.parse(join(unit["run"]))
+        found: Any = read_only(unit["run"])
     except (SyntaxError, ValueError):
         return []
     for name in scope:

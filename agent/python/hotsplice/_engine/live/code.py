@@ -1,5 +1,6 @@
 """Compiling excerpts, and walking and pairing code objects. Knows nothing of live objects."""
 
+import ast
 from collections.abc import Iterator, Sequence
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from .messages import Excerpt, Rewriter
 
 CO_OPTIMIZED = 0x1
+
+# Of the patch that is evaluated.
+_trees: dict[str, ast.Module] = {}
 
 
 def join(excerpt: "Excerpt") -> str:
@@ -22,6 +26,20 @@ def join(excerpt: "Excerpt") -> str:
         line = chunk["line"] + chunk["text"].count("\n")
     pieces.append("\n")
     return "".join(pieces)
+
+
+def read_only(excerpt: "Excerpt") -> ast.Module:
+    """The syntax tree of an excerpt, to look at: parsed once a patch, and without the lines that it has in the text."""
+    text = join(excerpt).lstrip("\n")
+    tree = _trees.get(text)
+    if tree is None:
+        tree = _trees[text] = ast.parse(text)
+    return tree
+
+
+def forget_trees() -> None:
+    """When all of a patch is evaluated."""
+    _trees.clear()
 
 
 def compile_excerpt(excerpt: "Excerpt", filename: str, rewriter: "Rewriter | None" = None) -> CodeType:

@@ -45,7 +45,10 @@ def live(value: Any, default: Any = MISSING) -> Any:
 
 def own(cls: type) -> dict[str, Any]:
     """What a class defines itself, as all but such calls see it."""
-    found = {name: live(value) for name, value in _members(cls).items()}
+    found = dict(_members(cls))
+    if not any(issubclass(kind, Dispatched) for kind in set(map(type, found.values()))):
+        return found
+    found = {name: live(value) for name, value in found.items()}
     return {name: value for name, value in found.items() if value is not MISSING}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EngineError
 from ..evaluate.policy import MISSING
 from ..live import lookup, objects
-from ..live.code import join
+from ..live.code import read_only
 from ..live.files import live_file
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def hand_over(merger: "Merger", edit: "Edit", name: str, made: Any, live: Any) -
     """What a name holds on to moved to a file that the patch loads: its functions go on with the same object."""
     origins = {
         (name if alias.name == "*" else alias.name, (one.module or "").rpartition(".")[2])
-        for one in ast.walk(ast.parse(join(edit["run"])))
+        for one in ast.walk(read_only(edit["run"]))
         if isinstance(one, ast.ImportFrom)
         for alias in one.names
         if (alias.asname or alias.name) in (name, "*")

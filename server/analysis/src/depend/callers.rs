@@ -1,0 +1,112 @@
+//! Who calls whom in a file: worked out once for a graph, and asked from the callee's side.
+
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+
+use super::graph::{Context, Graph};
+use super::inside::run_by;
+use crate::effects::Effects;
+use crate::tree::contents;
+
+/// The callables of a file, and for what is called who calls it.
+pub(super) struct Callers<'a> {
+    all: Vec<Caller<'a>>,
+    /// Name of what is called → places in `all`.
+    by_callee: HashMap<String, Vec<usize>>,
+}
+
+struct Caller<'a> {
+    name: String,
+    class: Option<&'a str>,
+    /// What runs when it is called; nothing of what is called by other ways than its own code.
+    effects: Vec<&'a Effects>,
+}
+
+impl<'a> Callers<'a> {
+    pub fn of(graph: &Graph<'a>) -> Self {
+        let mut callers = Self { all: Vec::new(), by_callee: HashMap::default() };
+        for (name, node) in &graph.functions {
+            callers.note(graph, (*name).to_owned(), None, run_by(node));
+        }
+        for (name, lambdas) in &graph.lambdas {
+            callers.note(graph, (*name).to_owned(), None, vec![*lambdas]);
+            callers.note(graph, contents(name), None, vec![*lambdas]);
+        }
+        for (name, class) in &graph.classes {
+            for (method, node) in class.methods.iter().filter(|(_, node)| node.is_function()) {
+                callers.note(graph, format!("{name}.{method}"), Some(name), run_by(node));
+            }
+            for (attribute, lambdas) in &class.lambdas {
+                callers.note(graph, format!("{name}.{attribute}"), None, vec![*lambdas]);
+            }
+        }
+        for (container, items) in &graph.contents {
+            let called = items.iter().flat_map(|item| graph.called(item, Context::default()));
+            callers.note_others(contents(container), called);
+        }
+        for (function, implementation) in graph.implementations() {
+            callers.note_others(function, [implementation]);
+        }
+        for (name, class) in &graph.classes {
+            let makers = graph.makers(name).into_iter().flat_map(|maker| graph.called(maker, Context::default()));
+            // Of a metaclass.
+            let calls = class.bases.iter().filter(|base| graph.classes.contains_key(*base)).flat_map(|base| {
+                let own =
+                    graph.classes.get(base).is_some_and(|class| class.bases.iter().any(|base| is_metaclass(base)));
+                if own { graph.method(base, "__call__", 0) } else { Vec::new() }
+            });
+            callers.note_others((*name).to_owned(), graph.made_by(name).into_iter().chain(makers).chain(calls));
+        }
+        callers
+    }
+
+    /// A callable with code of its own.
+    fn note(&mut self, graph: &Graph<'a>, name: String, class: Option<&'a str>, effects: Vec<&'a Effects>) {
+        for &one in &effects {
+            let context = Context { class, effects: Some(one), depth: 0 };
+            let of_elements = one.elements.iter().map(|method| of_element(method));
+            for called in graph.callees(one, context).into_iter().chain(of_elements) {
+                self.by_callee.entry(called).or_default().push(self.all.len());
+            }
+        }
+        self.all.push(Caller { name, class, effects });
+    }
+
+    /// What calls others without code of its own.
+    fn note_others(&mut self, name: String, called: impl IntoIterator<Item = String>) {
+        for called in called {
+            self.by_callee.entry(called).or_default().push(self.all.len());
+        }
+        self.all.push(Caller { name, class: None, effects: Vec::new() });
+    }
+
+    /// Who calls a callable, by its name or as an element of what is iterated over.
+    pub fn of_callable(&self, name: &str) -> impl Iterator<Item = &String> {
+        let as_element = name.rsplit_once('.').and_then(|(_, method)| self.by_callee.get(&of_element(method)));
+        self.by_callee.get(name).into_iter().chain(as_element).flatten().map(|&place| &self.all[place].name)
+    }
+
+    /// Those that read one of the names, or one that a module's `__getattr__` gives, which runs edited code.
+    pub fn reading<'s>(
+        &'s self,
+        graph: &'s Graph<'a>,
+        changed: &'s HashSet<String>,
+    ) -> impl Iterator<Item = &'s String> {
+        let reads = move |caller: &&Caller<'a>| {
+            caller.effects.iter().any(|&effects| {
+                let context = Context { class: caller.class, effects: Some(effects), depth: 0 };
+                let is_given = |name: &String| !effects.is_local(name) && graph.is_dynamic(name);
+                graph.reads_any(effects, context, changed) || effects.reads.iter().any(is_given)
+            })
+        };
+        self.all.iter().filter(reads).map(|caller| &caller.name)
+    }
+}
+
+fn is_metaclass(base: &str) -> bool {
+    ["type", "ABCMeta", "abc.ABCMeta", "EnumMeta", "enum.EnumMeta"].contains(&base)
+}
+
+/// What runs a method of whatever it iterates over.
+fn of_element(method: &str) -> String {
+    format!("[].{method}")
+}
