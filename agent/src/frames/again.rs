@@ -12,7 +12,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
-use super::layout::{self, Frame};
+use super::frame::Frame;
+use super::layout;
 use super::restart::{GONE, Shape, code_of, restart};
 use super::stack;
 

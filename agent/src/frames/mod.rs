@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`again`] | calls that an exception is about to leave begin again |
 //! | [`callers`] | functions that mean one thing to such calls and another to all others |
-//! | [`layout`] | where things lie in a frame, by CPython version, and views that check what they read |
+//! | [`depth`] | how much of its stack a thread has used |
+//! | [`frame`] | views of a frame that check what they read |
+//! | [`layout`] | where things lie in a frame, by CPython version |
 //! | [`moves`] | moves calls to other code |
 //! | [`names`] | the names that retired code looks up |
 //! | [`object`] | the object that shows a frame to Python, and how many variables it has room for |
@@ -15,6 +17,8 @@
 
 pub mod again;
 mod callers;
+mod depth;
+mod frame;
 mod layout;
 mod moves;
 mod names;
@@ -25,9 +29,10 @@ mod stack;
 mod suspended;
 
 pub use callers::{
-    Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, eighths_of_stack_left, exchange_beneath,
-    note_commit, plain_vectorcall, replace_vectorcall, vectorcall_of,
+    Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, exchange_beneath, note_commit, plain_vectorcall,
+    replace_vectorcall, vectorcall_of,
 };
+pub use depth::eighths_of_stack_left;
 pub use moves::{
     arrive, can_move, can_move_suspended, forget_moves, has_moves, move_suspended, plan_moves, refused_moves,
     release_left,

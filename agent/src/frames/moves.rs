@@ -16,7 +16,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
 
-use super::layout::{self, Frame, OwnCode};
+use super::frame::{Frame, OwnCode};
+use super::layout;
 use super::object::{Room, Size};
 use super::restart::{self, new_cell};
 use super::suspended::Kind;

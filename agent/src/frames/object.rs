@@ -8,7 +8,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
-use super::layout::Frame;
+use super::frame::Frame;
 
 /// How many slots a code object's frames have: for variables, and with those of the stack.
 #[derive(Clone, Copy)]

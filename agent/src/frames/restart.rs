@@ -14,7 +14,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::layout::{Frame, Traced};
+use super::frame::Frame;
+use super::layout::Traced;
 use super::moves::{bytecode, keep_for_a_while, unit_of};
 use super::object::{Room, Size};
 use crate::{cpython, job, session};

@@ -1,15 +1,14 @@
 //! What did not change itself but was computed from something that did.
 
-use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
+use hotsplice_channel::patch::{Change, Kind, Part, What};
 use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
 use super::derived_headers::reads_any;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
-use super::looked_at::{is_examined_by_members, reads_headers};
+use super::looked_at::reads_headers;
 use super::scope::Scope;
 use crate::depend::graph::{Context, Graph};
-use crate::depend::inside::runs_inside;
 use crate::effects::{EAGER, examines};
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes, contents, flattened, members};
@@ -64,128 +63,6 @@ impl<'a> Comparison<'a> {
             self.derive(&new.file.items, &Scope::default(), &mut dirty, &mut Callables { graph, called, by_code });
         own.extend(gone);
         self.note_late(&own);
-    }
-
-    /// Definitions of the live module that are gone.
-    fn gone_definitions(&self) -> Vec<&'a Node> {
-        let is_gone = |item: &&Node| {
-            item.is_definition()
-                && self.removals.iter().any(|edit| edit.scope.is_empty() && edit.old_line == Some(item.line))
-        };
-        self.live.file.items.iter().filter(is_gone).collect()
-    }
-
-    /// The module's names, and classes' attributes, whose values are others now or may be: what functions read of them.
-    fn changed_values(&self, graph: &Graph<'a>, edited: &HashSet<String>) -> HashSet<String> {
-        let is_value = |edit: &&Edit| {
-            !edit.offered
-                && edit.change != Change::Added
-                && matches!(edit.what, What::Assignment | What::Import | What::Block)
-                && !edit.scope.iter().any(|part| part == "<locals>")
-        };
-        let mut changed: HashSet<String> = HashSet::default();
-        for edit in self.edits.iter().chain(&self.removals).filter(is_value) {
-            let names = if edit.change == Change::Removed { &edit.binds } else { &edit.fresh_names };
-            changed.extend(names.iter().map(|name| match edit.scope.is_empty() {
-                true => name.clone(),
-                false => format!("{}.{name}", edit.scope.join(".")),
-            }));
-        }
-        for import in self.new.file.items.iter().filter(|item| item.what == What::Import) {
-            let (bound, dotted) = self.foreign.through(import);
-            changed.extend(bound.into_iter().chain(dotted));
-        }
-        for class in self.definitions().filter(|item| item.is_class() && self.looks_otherwise(&item.name)) {
-            changed.insert(format!("{}.__match_args__", class.name));
-            let is_examined = graph.ancestors(&class.name).iter().any(|base| is_examined_by_members(base));
-            if is_examined || self.gains_or_loses_special(&class.name) {
-                changed.insert(members(&class.name));
-            }
-        }
-        if changed.is_empty() {
-            return changed;
-        }
-        for node in self.new.file.items.iter().filter(|item| item.what == What::Assignment && item.runs_unasked) {
-            let reads_changed = node.effects.reads.iter().any(|name| {
-                changed.contains(name) || graph.attribute(name).is_some_and(|attribute| changed.contains(&attribute))
-            });
-            // What a call gives stays as it was, and that is reported.
-            if reads_changed && !graph.runs_any(&node.effects, edited) {
-                changed.extend(node.bound_names());
-            }
-        }
-        for class in self.definitions().filter(|item| item.is_class()) {
-            for node in class.body.iter().filter(|item| item.what == What::Assignment && item.runs_unasked) {
-                let is_changed =
-                    |name: &String| changed.contains(name) || changed.contains(&format!("{}.{name}", class.name));
-                if node.effects.reads.iter().any(is_changed) {
-                    changed.extend(node.bound_names().iter().map(|name| format!("{}.{name}", class.name)));
-                }
-            }
-        }
-        changed
-    }
-
-    /// Those of the module, in blocks too.
-    pub(super) fn definitions(&self) -> impl Iterator<Item = &'a Node> + use<'a> {
-        flattened(&self.new.file.items).into_iter().map(|(node, _)| node)
-    }
-
-    /// Whether calling a class makes what it made before: only its bases are others, and they are made in the same way.
-    fn is_made_alike(&self, class: &str, graph: &Graph<'a>, live: &Graph<'a>) -> bool {
-        let of_class = |edit: &&Edit| edit.scope.is_empty() && edit.definition == class;
-        let headers: Vec<&Edit> = self.edits.iter().filter(of_class).collect();
-        let Some(node) = self.definitions().find(|item| item.is_class() && item.name == class) else { return false };
-        let is_decorated = node.definition.as_ref().is_none_or(|parts| !parts.decorator_reads.is_empty());
-        !is_decorated
-            && !headers.is_empty()
-            && headers.iter().all(|edit| edit.kind == Kind::ClassHeader && edit.parts == [Part::Bases])
-            && graph.made_by(class) == live.made_by(class)
-    }
-
-    /// Functions and classes of the module, and methods (`Table.fill`), with any edit in them.
-    fn edited_definitions(&self) -> HashSet<String> {
-        let is_definition = |edit: &&Edit| {
-            let is_seen = |part: &Part| !matches!(part, Part::Docstring | Part::Annotations | Part::TypeParameters);
-            edit.change != Change::Added
-                && (matches!(edit.what, What::Function | What::Class) || !edit.scope.is_empty())
-                && (edit.parts.is_empty() || edit.parts.iter().any(is_seen))
-        };
-        let class_of = |name: &str| self.definitions().find(|item| item.is_class() && item.name == name);
-        let is_class = |name: &str| class_of(name).is_some();
-        let name_of = |edit: &Edit| match edit.scope.as_slice() {
-            [] => Some(edit.definition.clone()),
-            // Of a class's members only functions run.
-            [class] if is_class(class) => (edit.what == What::Function).then(|| edit.definition.clone()),
-            [class, method, inside @ ..] if is_class(class) => {
-                let function = class_of(class)?.body.iter().find(|item| item.is_function() && item.name == *method)?;
-                runs_inside(function, &inner_path(inside, edit)).then(|| format!("{class}.{method}"))
-            }
-            [function, inside @ ..] => {
-                let node = self.definitions().find(|item| item.is_function() && item.name == *function);
-                // A function that it only makes runs the new code by itself.
-                node.is_none_or(|node| runs_inside(node, &inner_path(inside, edit))).then(|| function.clone())
-            }
-        };
-        self.edits.iter().chain(&self.removals).filter(is_definition).filter_map(name_of).collect()
-    }
-
-    /// Whether something else of the live module had the definition's name.
-    fn takes_a_name(&mut self, node: &Node, scope: &Scope<'a>) -> bool {
-        let live: Option<&Nodes> = match scope.class() {
-            Some(class) => self.live_of.get(&std::ptr::from_ref(class)).map(|class| &class.body),
-            None => scope.path.is_empty().then_some(&self.live.file.items),
-        };
-        let had = |item: &Node| item.what != node.what && item.binds_name(&node.name);
-        self.edit_for(node).is_some_and(|edit| match edit.change {
-            Change::Added => live.into_iter().flatten().any(had),
-            _ => edit.kind == Kind::Replaced,
-        })
-    }
-
-    fn removed_names(&self, path: &[String]) -> Dirty {
-        let of_scope = self.removals.iter().filter(|edit| edit.scope == path);
-        of_scope.flat_map(|edit| edit.binds.iter().cloned()).collect()
     }
 
     /// Walks a scope in text order. Answers the names bound in it that have other values now.
@@ -511,10 +388,4 @@ fn graph_of_live(live: &Outline) -> Graph<'_> {
 /// `REG`, `REG[]`
 fn with_contents(name: String) -> Vec<String> {
     if name.ends_with("__subclasses__") { vec![name] } else { vec![contents(&name)] }
-}
-
-/// The names of the functions from a module's function to the edited one inside.
-fn inner_path(inside: &[String], edit: &Edit) -> Vec<String> {
-    let last = edit.definition.rsplit('.').next().unwrap_or(&edit.definition).to_owned();
-    inside.iter().cloned().chain([last]).collect()
 }

@@ -17,6 +17,7 @@ mod renamed_values;
 mod scope;
 mod stale;
 mod statements;
+mod touched;
 
 use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, NewText, Unit};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};

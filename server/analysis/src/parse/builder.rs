@@ -1,9 +1,11 @@
 //! Makes the plain tree of a scope out of the parser's.
 
+use super::forms::{future_import, is_docstring, is_filler, is_literal, is_main_guard};
 use super::hashing::{self, hash_of};
 use super::names::Names;
 use super::places;
 use super::stops;
+use super::structure::Structure;
 use super::tokens::TokenIndex;
 use super::{attributes, effects};
 use crate::effects::Effects;
@@ -71,7 +73,7 @@ impl<'a> Builder<'a> {
         nodes.into_iter().collect()
     }
 
-    fn statement(&self, statement: &Stmt, is_first: bool) -> Node {
+    pub(super) fn statement(&self, statement: &Stmt, is_first: bool) -> Node {
         match statement {
             Stmt::FunctionDef(function) => self.function(function, statement),
             Stmt::ClassDef(class) => self.class(class, statement),
@@ -297,86 +299,9 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// The structure of a body, with the definitions in it set aside.
-    fn suite(&self, body: &[Stmt], structure: &mut Structure) {
-        structure.shell.push(hash_of("{"));
-        for statement in body {
-            match statement {
-                Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {
-                    let nested = self.statement(statement, false);
-                    structure.shell.push(hash_of(&(nested.name.as_str(), "definition")));
-                    structure.nested.push(nested);
-                }
-                _ => self.block(statement, structure),
-            }
-        }
-        structure.shell.push(hash_of("}"));
-    }
-
-    /// The structure of a statement that is no definition.
-    fn block(&self, statement: &Stmt, structure: &mut Structure) {
-        let mut push = |kind: &str, hash: u64| structure.shell.push(hash_of(&(kind, hash)));
-        match statement {
-            Stmt::If(branch) => {
-                push("if", hashing::expression(&branch.test));
-                self.suite(&branch.body, structure);
-                for clause in &branch.elif_else_clauses {
-                    structure.shell.push(hash_of(&("elif", clause.test.as_ref().map(hashing::expression))));
-                    self.suite(&clause.body, structure);
-                }
-            }
-            Stmt::For(each) => {
-                push("for", hash_of(&(each.is_async, hashing::expressions([&*each.target, &*each.iter]))));
-                self.suite(&each.body, structure);
-                self.suite(&each.orelse, structure);
-            }
-            Stmt::While(each) => {
-                push("while", hashing::expression(&each.test));
-                self.suite(&each.body, structure);
-                self.suite(&each.orelse, structure);
-            }
-            Stmt::With(with) => {
-                push("with", hash_of(&(with.is_async, hashing::with_items(&with.items))));
-                self.suite(&with.body, structure);
-            }
-            Stmt::Match(choice) => {
-                push("match", hashing::expression(&choice.subject));
-                for case in &choice.cases {
-                    structure.shell.push(hash_of(&("case", hashing::case_header(case))));
-                    self.suite(&case.body, structure);
-                }
-            }
-            Stmt::Try(attempt) => {
-                push("try", u64::from(attempt.is_star));
-                self.suite(&attempt.body, structure);
-                for handler in &attempt.handlers {
-                    let ruff_python_ast::ExceptHandler::ExceptHandler(handler) = handler;
-                    structure.shell.push(hash_of(&("except", hashing::handler_header(handler))));
-                    self.suite(&handler.body, structure);
-                }
-                self.suite(&attempt.orelse, structure);
-                self.suite(&attempt.finalbody, structure);
-            }
-            _ => push("statement", hashing::statement(statement)),
-        }
-    }
-
     /// The line of the last character before `end`.
     fn last_line(&self, start: usize, end: usize) -> u32 {
         self.lines.line_of(end.saturating_sub(1).max(start))
-    }
-}
-
-/// A body while it is hashed.
-#[derive(Default)]
-struct Structure {
-    shell: Vec<u64>,
-    nested: Vec<Node>,
-}
-
-impl Structure {
-    fn hashes(&self, of: impl Fn(&Node) -> u64) -> Vec<u64> {
-        self.nested.iter().map(of).collect()
     }
 }
 
@@ -422,53 +347,4 @@ fn span_of(node: &impl Ranged) -> Span {
 
 fn what_names_itself(what: What) -> bool {
     matches!(what, What::Import | What::Assignment | What::Annotation | What::Block)
-}
-
-/// Whether annotations are not evaluated in a module (`from __future__ import annotations`).
-pub(super) fn are_annotations_lazy(body: &[Stmt]) -> bool {
-    body.iter().filter_map(future_import).flatten().any(|alias| alias.name.as_str() == "annotations")
-}
-
-fn future_import(statement: &Stmt) -> Option<&[ruff_python_ast::Alias]> {
-    match statement {
-        Stmt::ImportFrom(import)
-            if import.level == 0 && import.module.as_ref().is_some_and(|module| module.as_str() == "__future__") =>
-        {
-            Some(&import.names)
-        }
-        _ => None,
-    }
-}
-
-pub(super) fn is_docstring(statement: &Stmt) -> bool {
-    matches!(statement, Stmt::Expr(expression) if expression.value.is_string_literal_expr())
-}
-
-/// Values that are the same at any time.
-fn is_literal(expression: &Expr) -> bool {
-    match expression {
-        Expr::Tuple(tuple) => tuple.elts.iter().all(is_literal),
-        Expr::List(list) => list.elts.iter().all(is_literal),
-        Expr::Set(set) => set.elts.iter().all(is_literal),
-        Expr::Dict(dict) => {
-            dict.items.iter().all(|item| item.key.as_ref().is_some_and(is_literal) && is_literal(&item.value))
-        }
-        Expr::UnaryOp(operation) => is_literal(&operation.operand),
-        _ => expression.is_literal_expr(),
-    }
-}
-
-/// `pass` and `...` do nothing: that they come and go is no edit.
-fn is_filler(statement: &Stmt) -> bool {
-    statement.is_pass_stmt()
-        || matches!(statement, Stmt::Expr(expression) if expression.value.is_ellipsis_literal_expr())
-}
-
-pub(super) fn is_main_guard(statement: &Stmt) -> bool {
-    let Stmt::If(branch) = statement else { return false };
-    let Expr::Compare(comparison) = &*branch.test else {
-        return false;
-    };
-    let is_name = |expression: &Expr| matches!(expression, Expr::Name(name) if name.id.as_str() == "__name__");
-    is_name(&comparison.left) || comparison.comparators.iter().any(is_name)
 }

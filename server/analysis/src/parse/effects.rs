@@ -7,7 +7,7 @@ use super::callee::{callee, got, named, of_result, operand, origin};
 use super::dotted::dotted;
 use super::held::{held, sources};
 use super::implied;
-use super::names::{complemented, examined, positional};
+use super::looks::{complemented, examined, positional};
 use crate::effects::{EAGER, Effects, MUTATING};
 use crate::tree::contents;
 

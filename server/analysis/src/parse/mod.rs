@@ -1,20 +1,24 @@
 //! From text to [`Node`]s. The only folder that names the parser; its trees never leave it.
 
 mod attributes;
+mod branching;
 mod builder;
 mod callee;
 mod containers;
 pub(crate) mod dotted;
 mod effects;
+mod forms;
 mod hashing;
 mod held;
 mod implied;
 pub(crate) mod incremental;
+mod looks;
 mod names;
 mod places;
 mod rebinding;
 mod references;
 mod stops;
+mod structure;
 mod tokens;
 
 use ruff_python_ast::PySourceType;
@@ -123,7 +127,7 @@ fn parse_with(text: &str, lines: &Lines, lazy_annotations: Option<bool>, are_fir
         .collect();
     let token_index = tokens::TokenIndex::new(text, parsed.tokens(), lines);
     let body = &parsed.syntax().body;
-    let lazy_annotations = lazy_annotations.unwrap_or_else(|| builder::are_annotations_lazy(body));
+    let lazy_annotations = lazy_annotations.unwrap_or_else(|| forms::are_annotations_lazy(body));
     let builder = Builder::new(text, lines, &token_index, lazy_annotations);
     let (future_lines, future_hash) = builder.futures(body);
     let items = builder.module(body, are_first);

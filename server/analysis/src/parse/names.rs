@@ -1,15 +1,13 @@
 //! Names that a statement binds, reads and calls when it runs. Bodies of functions and lambdas run later.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{
-    Comprehension, ExceptHandler, Expr, ExprCall, ExprContext, ExprUnaryOp, Identifier, Pattern, Stmt, UnaryOp,
-};
+use ruff_python_ast::{ExceptHandler, Expr, ExprContext, Pattern, Stmt};
 
 use super::containers::{is_container, updated, value_of};
 use super::dotted::{dotted, head};
 use super::hashing::{self, hash_of};
-use crate::effects::examines;
-use crate::tree::{Binding, contents, members};
+use super::looks::{captured, complemented, examined, generators, positional};
+use crate::tree::{Binding, contents};
 
 fn elements(expression: &Expr) -> &[Expr] {
     match expression {
@@ -37,7 +35,7 @@ pub(super) struct Names {
     /// Functions and classes are passed over.
     skips_definitions: bool,
     /// What decides whether the statement that is being looked at runs.
-    condition: u64,
+    pub(super) condition: u64,
 }
 
 impl Names {
@@ -64,7 +62,7 @@ impl Names {
     }
 
     /// A target takes a value. Of a tuple that takes a tuple each name has its own part of the text.
-    fn assign(&mut self, target: &Expr, value: Option<&Expr>, whole: u64) {
+    pub(super) fn assign(&mut self, target: &Expr, value: Option<&Expr>, whole: u64) {
         match target {
             Expr::Name(name) => {
                 let is_container = value.is_some_and(is_container);
@@ -87,80 +85,7 @@ impl Names {
         }
     }
 
-    fn visit_under(&mut self, condition: u64, body: &[Stmt]) {
-        let around = self.condition;
-        self.condition = hash_of(&(around, condition));
-        for statement in body {
-            self.visit_stmt(statement);
-        }
-        self.condition = around;
-    }
-
-    /// Branches, with what decides which of them run.
-    fn visit_compound(&mut self, statement: &Stmt) {
-        match statement {
-            Stmt::If(branch) => {
-                self.visit_expr(&branch.test);
-                let mut condition = hash_of(&("if", hashing::expression(&branch.test)));
-                self.visit_under(condition, &branch.body);
-                for clause in &branch.elif_else_clauses {
-                    clause.test.iter().for_each(|test| self.visit_expr(test));
-                    condition = hash_of(&(condition, clause.test.as_ref().map(hashing::expression)));
-                    self.visit_under(condition, &clause.body);
-                }
-            }
-            Stmt::For(each) => {
-                self.visit_expr(&each.iter);
-                self.read_contents(&each.iter);
-                self.passed.extend(dotted(&each.iter).map(|name| ("iter".to_owned(), name)));
-                let iterated = hash_of(&("for", hashing::expression(&each.iter)));
-                self.assign(&each.target, None, iterated);
-                self.visit_under(iterated, &each.body);
-                self.visit_under(iterated, &each.orelse);
-            }
-            Stmt::While(each) => {
-                self.visit_expr(&each.test);
-                let condition = hash_of(&("while", hashing::expression(&each.test)));
-                self.visit_under(condition, &each.body);
-                self.visit_under(condition, &each.orelse);
-            }
-            Stmt::With(with) => {
-                for item in &with.items {
-                    self.visit_expr(&item.context_expr);
-                    if let Some(target) = &item.optional_vars {
-                        self.assign(target, None, hash_of(&("with", hashing::expression(&item.context_expr))));
-                    }
-                }
-                self.visit_body(&with.body);
-            }
-            Stmt::Match(choice) => {
-                self.visit_expr(&choice.subject);
-                let mut condition = hash_of(&("match", hashing::expression(&choice.subject)));
-                for case in &choice.cases {
-                    condition = hash_of(&(condition, hashing::case_header(case)));
-                    self.visit_pattern(&case.pattern);
-                    case.guard.iter().for_each(|guard| self.visit_expr(guard));
-                    self.visit_under(condition, &case.body);
-                }
-            }
-            Stmt::Try(attempt) => {
-                self.visit_body(&attempt.body);
-                // What most attempts fail with: an import, a probe.
-                let is_tried = |one: &&Stmt| matches!(one, Stmt::Import(_) | Stmt::ImportFrom(_) | Stmt::Expr(_));
-                let tried: Vec<u64> = attempt.body.iter().filter(is_tried).map(hashing::statement).collect();
-                for handler in &attempt.handlers {
-                    let ExceptHandler::ExceptHandler(handler) = handler;
-                    handler.type_.iter().for_each(|kind| self.visit_expr(kind));
-                    self.visit_under(hash_of(&(&tried, hashing::handler_header(handler))), &handler.body);
-                }
-                self.visit_under(hash_of(&(&tried, "else")), &attempt.orelse);
-                self.visit_body(&attempt.finalbody);
-            }
-            _ => visitor::walk_stmt(self, statement),
-        }
-    }
-
-    fn read(&mut self, name: String) {
+    pub(super) fn read(&mut self, name: String) {
         if !self.reads.contains(&name) {
             self.reads.push(name);
         }
@@ -186,7 +111,7 @@ impl Names {
     }
 
     /// An expression whose items are read: what was assigned to one of them counts.
-    fn read_contents(&mut self, expression: &Expr) {
+    pub(super) fn read_contents(&mut self, expression: &Expr) {
         if let Some(name) = dotted(expression) {
             self.read(contents(&name));
         }
@@ -418,45 +343,6 @@ impl<'a> Visitor<'a> for Names {
         }
         positional(pattern).into_iter().for_each(|name| self.read(name));
         visitor::walk_pattern(self, pattern);
-    }
-}
-
-/// The name that a pattern gives what it matches; those of the patterns in it are others.
-pub(super) fn captured(pattern: &Pattern) -> Option<&Identifier> {
-    match pattern {
-        Pattern::MatchAs(capture) => capture.name.as_ref(),
-        Pattern::MatchStar(star) => star.name.as_ref(),
-        Pattern::MatchMapping(mapping) => mapping.rest.as_ref(),
-        _ => None,
-    }
-}
-
-/// What decides which attributes a pattern takes: `Point.__match_args__` for `case Point(x, y)`.
-pub(super) fn positional(pattern: &Pattern) -> Option<String> {
-    let class = pattern.as_match_class()?;
-    let name = dotted(&class.cls).filter(|_| !class.arguments.patterns.is_empty())?;
-    Some(format!("{name}.__match_args__"))
-}
-
-/// The class of an object that is made to be looked at: `Table` for `isinstance(Table(), Sized)`.
-pub(super) fn examined(called: &str, call: &ExprCall) -> Option<String> {
-    let object = call.arguments.args.first().filter(|_| examines(called))?;
-    dotted(&object.as_call_expr()?.func)
-}
-
-/// `~Color.RED` is about all members of its class.
-pub(super) fn complemented(operation: &ExprUnaryOp) -> Option<String> {
-    let member = dotted(&operation.operand).filter(|_| operation.op == UnaryOp::Invert)?;
-    member.rsplit_once('.').map(|(class, _)| members(class))
-}
-
-fn generators(comprehension: &Expr) -> &[Comprehension] {
-    match comprehension {
-        Expr::ListComp(comprehension) => &comprehension.generators,
-        Expr::SetComp(comprehension) => &comprehension.generators,
-        Expr::DictComp(comprehension) => &comprehension.generators,
-        Expr::Generator(comprehension) => &comprehension.generators,
-        _ => &[],
     }
 }
 

@@ -9,7 +9,7 @@ use ruff_python_ast::{ExceptHandler, Expr, Number, Pattern, Stmt, WithItem};
 use ruff_text_size::Ranged;
 
 use super::hashing::hash_of;
-use super::names::captured;
+use super::looks::captured;
 use crate::tree::Rebinding;
 
 /// The bindings of a function's own variables, in text order.

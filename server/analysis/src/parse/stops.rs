@@ -3,9 +3,9 @@
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::Ranged;
 
-use super::builder::{is_docstring, is_main_guard};
 use super::containers::updated;
 use super::dotted::dotted;
+use super::forms::{is_docstring, is_main_guard};
 
 /// A statement that does more than give names their values when it runs.
 pub(super) struct Stop {

@@ -82,7 +82,7 @@ class Call:
         part = object.__new__(Call)
         for name in self.__slots__:
             setattr(part, name, getattr(self, name))
-        part.suspended = [self.suspended[index] for index in indices]
+        part.suspended = list(map(self.suspended.__getitem__, indices))
         return part
 
 

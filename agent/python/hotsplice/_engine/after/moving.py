@@ -92,11 +92,12 @@ class Moves:
         for index, reason in native.move_suspended(call.suspended, call.kind, old, here // 2, target):
             staying.setdefault(reason, []).append(index)
         others = {index for indices in staying.values() for index in indices}
-        moved = call.part(index for index in range(call.count) if index not in others)
+        indices = range(call.count)
+        moved = call.part([index for index in indices if index not in others] if others else indices)
         moved.moved = "now"
         found = [moved] if moved.suspended else []
-        for reason, indices in staying.items():
-            part = call.part(indices)
+        for reason, which in staying.items():
+            part = call.part(which)
             with _refusing(part):
                 part.moved = self._move_running(part, places)
             if part.moved is None:

@@ -161,7 +161,8 @@ def _complete(world: World, changes: Changes, transaction: "Prepared", inside: l
     # A script is executed for as long as the program runs.
     keeps = world.keeps_for_unedited() or not world.is_empty(names)
     world.watch(code for code, _, _, edited in positions.values() if edited or id(code) in old or keeps)
-    world.watch_suspended(reference for call in inside for reference in call.suspended)
+    for call in inside:
+        world.watch_suspended(call.suspended)
     if not world.is_empty(names):
         for code, aliases in names:
             world.give_names(code, aliases)

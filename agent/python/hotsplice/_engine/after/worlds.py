@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from ..live.code import children, tree
 from ..native import native
 from . import calls, dispatch, reach, renames
 from .callers import Callers
 from .dispatch import MISSING
 from .formers import Formers, innermost
+from .inside import Inside
 
 _STORES = {"STORE_GLOBAL", "STORE_NAME", "DELETE_GLOBAL", "DELETE_NAME"}
 _ATTRIBUTE_STORES = {"STORE_ATTR", "DELETE_ATTR"}
@@ -34,10 +34,11 @@ def met(code: CodeType, what: str) -> tuple[CodeType, str, str]:
     return code, "HS0308", f"a call that began before {what}, which may not fit it"
 
 
-class World:
+class World(Inside):
     """What the calls that run code retired by one patch go on seeing."""
 
     def __init__(self, number: int, formers: Formers, names: "dict[int, dict[str, tuple[Any, Any]]]") -> None:
+        super().__init__()
         self.number = number
         self.formers = formers
         # id of a namespace → name → (value before the patch, value after it)
@@ -48,10 +49,6 @@ class World:
         # Whether the patch that it belongs to is committed.
         self.is_live = False
         self._is_ending = False
-        # id → a way to the code object
-        self._retired: dict[int, Any] = {}
-        # Code that stands in the new text as it is, of a module that is being executed.
-        self._unedited: dict[int, weakref.ref[CodeType]] = {}
         self._aliases: dict[tuple[int, str], tuple[dict[str, Any], dict[str, Any], str]] = {}
         self._renamed: list[tuple[weakref.ref[CodeType], tuple[str, ...], dict[int, str]]] = []
         self._rewritten: list[CodeType] = []
@@ -73,19 +70,6 @@ class World:
         # (code, the code of a caveat, its words)
         self.problems: list[tuple[CodeType, str, str]] = []
 
-    def is_retired(self, code: CodeType) -> bool:
-        found = self._retired.get(id(code))
-        return found is not None and found() is code
-
-    def is_inside(self, code: CodeType) -> bool:
-        """Whether calls run a code that began before the patch, edited or not: what is gone is still there for them."""
-        found = self._unedited.get(id(code))
-        return found is not None and found() is code or self.is_retired(code)
-
-    def note_unedited(self, code: CodeType) -> None:
-        for one in tree(code):
-            self._unedited[id(one)] = weakref.ref(one)
-
     def who_sees(self, live: Any) -> dispatch.IsRetired:
         """Who goes on with what the patch takes away, or gives another value: that one fits who is not edited."""
         return self.is_inside if live is MISSING else self.is_retired
@@ -97,18 +81,6 @@ class World:
             or any(place.live is MISSING for place in self.attributes)
             or any(sees == self.is_inside for _, _, sees in self.modules)
         )
-
-    def note_retired(self, code: CodeType, keep: bool = False) -> None:
-        for one in tree(code):
-            self._retired[id(one)] = (lambda one=one: one) if keep else weakref.ref(one)
-
-    def note_module(self, code: CodeType, lines: Iterable[tuple[int, int]]) -> None:
-        """Of a module that is being executed what stands in these lines began before; its functions are live."""
-        ranges = list(lines)
-        self._retired[id(code)] = weakref.ref(code)
-        for child in children(code):
-            is_old = any(first <= child.co_firstlineno <= last for first, last in ranges)
-            (self.note_retired if is_old else self.note_unedited)(child)
 
     def watch(self, codes: Iterable[CodeType]) -> None:
         self.waiting.extend(map(weakref.ref, codes))
@@ -267,7 +239,7 @@ class World:
         )
         copy = code.replace(co_names=tuple(names.get(name, name) for name in code.co_names), co_consts=constants)
         self._follows += [(copy, former, name) for _, former, name in follows]
-        self._retired[id(copy)] = lambda: copy
+        self.note_retired(copy, keep=True)
         self._rewritten.append(copy)
         return copy
 
@@ -377,14 +349,13 @@ class World:
         self.formers.forget()
         for kept in (
             self._aliases,
-            self._retired,
-            self._unedited,
             self._reached,
             self._rewritten,
             self.attributes,
             self.waiting,
         ):
             kept.clear()
+        self.forget_codes()
 
 
 def detach(formers: Formers) -> None:
