@@ -16,6 +16,8 @@ _ENDINGS = (".py", ".pyw")
 _INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3", __file__.rpartition("/")[0] + "/")
 _installed: "dict[str, bool]" = {}
 _normal: "dict[str, str]" = {}
+# As `__file__` names it → what `_place` says of it.
+_places: "dict[str, tuple[str, bool]]" = {}
 
 
 def members_of(module: "ModuleType") -> "dict[str, Any]":
@@ -79,14 +81,32 @@ def _found() -> _Found:
             continue
         members = _MEMBERS(module)
         filename = members.get("__file__")
-        if type(filename) is str and (filename.endswith(_ENDINGS) or members.get("__name__") == "__main__"):
-            path = absolute(filename)
+        if type(filename) is not str:
+            continue
+        known = _places.get(filename)
+        if known is None or members.get("__name__") == "__main__":
+            known = _place(filename, members.get("__name__") == "__main__")
+        path, is_own = known
+        if path:
             found.all.append((path, module))
-            if not is_installed(path):
+            if is_own:
                 found.own.append((path, module))
     if Remembered.count:
         Remembered.found = found
     return found
+
+
+def _place(filename: str, is_main: bool) -> "tuple[str, bool]":
+    """The path of a source file, and whether it is the program's own; no path for what is none."""
+    if not is_main and not filename.endswith(_ENDINGS):
+        place = "", False
+    else:
+        path = absolute(filename)
+        place = path, not is_installed(path)
+    # Where a relative name leads may change.
+    if not is_main and filename.startswith("/") and len(_places) < 10_000:
+        _places[filename] = place
+    return place
 
 
 def absolute(filename: str) -> str:
