@@ -21,6 +21,11 @@ pub enum AttachError {
         "the system lets nobody trace it: it changed its user, or has more rights than you (prctl PR_SET_DUMPABLE); attach as root"
     )]
     NotDumpable,
+    #[error(
+        "the container or sandbox that this runs in lets nobody trace it (of Docker: `docker run --cap-add SYS_PTRACE`), or it changed its user \
+         (prctl PR_SET_DUMPABLE)"
+    )]
+    Filtered,
     #[error("it runs {program}, which is no CPython")]
     NotPython { program: String },
     #[error("it runs a free-threaded Python, which is not supported yet")]

@@ -7,7 +7,7 @@ use libc::user_regs_struct;
 
 use crate::AttachError;
 use crate::stub::{self, Functions};
-use crate::target::{self, Range, Target, base_name};
+use crate::target::{Range, Target, base_name};
 use crate::tracee::Tracee;
 
 /// How long a thread is looked for.
@@ -19,12 +19,9 @@ const MPROTECT: u64 = 10;
 
 /// Whether [`execute`] would find what it needs, as far as can be seen without touching the process.
 pub fn check(pid: u32) -> Result<(), AttachError> {
-    interpreter(&mut Target::open(pid)?).map(drop)?;
-    // Only the attempt shows who has the right in spite of it.
-    match target::ptrace_scope() {
-        Some(scope) if scope > 0 && !nix::unistd::geteuid().is_root() => Err(AttachError::PtraceScope { scope }),
-        _ => Ok(()),
-    }
+    let mut target = Target::open(pid)?;
+    interpreter(&mut target)?;
+    target.open_memory()
 }
 
 fn interpreter(target: &mut Target) -> Result<String, AttachError> {
@@ -46,6 +43,7 @@ pub fn execute(pid: u32, statement: &str) -> Result<(), AttachError> {
         return Err(AttachError::NoThread("the statement is too long".to_owned()));
     }
     let interpreter = interpreter(&mut target)?;
+    target.open_memory()?;
     let own = interpreter.clone();
     let python = move |name: &str| base_name(&own) == name;
     let library = |name: &str| {

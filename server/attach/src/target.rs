@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{IoSlice, IoSliceMut};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 
-use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
-use nix::unistd::Pid;
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
 
 use crate::AttachError;
@@ -32,19 +31,24 @@ pub struct Target {
     program: String,
     mappings: Vec<Mapping>,
     modules: HashMap<String, Option<Module>>,
+    memory: Option<fs::File>,
 }
 
 impl Target {
     pub fn open(pid: u32) -> Result<Self, AttachError> {
-        let failed = |source: std::io::Error| match source.kind() {
-            std::io::ErrorKind::NotFound => AttachError::NoProcess,
-            std::io::ErrorKind::PermissionDenied => denied(pid),
-            _ => AttachError::System { what: format!("/proc/{pid}"), source },
-        };
+        let failed = |error| failed(pid, error);
         let program = fs::read_link(format!("/proc/{pid}/exe")).map_err(failed)?.to_string_lossy().into_owned();
         let text = fs::read_to_string(format!("/proc/{pid}/maps")).map_err(failed)?;
         let mappings = text.lines().filter_map(mapping).collect();
-        Ok(Self { pid, program, mappings, modules: HashMap::new() })
+        Ok(Self { pid, program, mappings, modules: HashMap::new(), memory: None })
+    }
+
+    /// Opens its memory, for which the system asks for the same right as for tracing it. Containers that forbid
+    /// `process_vm_readv` allow this.
+    pub fn open_memory(&mut self) -> Result<(), AttachError> {
+        let opened = fs::OpenOptions::new().read(true).write(true).open(format!("/proc/{}/mem", self.pid));
+        self.memory = Some(opened.map_err(|error| failed(self.pid, error))?);
+        Ok(())
     }
 
     pub fn pid(&self) -> u32 {
@@ -135,16 +139,15 @@ impl Target {
     }
 
     pub fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), AttachError> {
-        let remote = [RemoteIoVec { base: address as usize, len: buffer.len() }];
-        let wanted = buffer.len();
-        let read = process_vm_readv(Pid::from_raw(self.pid as i32), &mut [IoSliceMut::new(buffer)], &remote);
-        checked(read, wanted, "its memory can't be read")
+        moved(self.opened()?.read_exact_at(buffer, address), "its memory can't be read")
     }
 
     pub fn write(&self, address: u64, bytes: &[u8]) -> Result<(), AttachError> {
-        let remote = [RemoteIoVec { base: address as usize, len: bytes.len() }];
-        let written = process_vm_writev(Pid::from_raw(self.pid as i32), &[IoSlice::new(bytes)], &remote);
-        checked(written, bytes.len(), "its memory can't be written")
+        moved(self.opened()?.write_all_at(bytes, address), "its memory can't be written")
+    }
+
+    fn opened(&self) -> Result<&fs::File, AttachError> {
+        self.memory.as_ref().ok_or(AttachError::Ended)
     }
 
     pub fn read_u32(&self, address: u64) -> Result<u32, AttachError> {
@@ -169,23 +172,36 @@ pub fn denied(pid: u32) -> AttachError {
     }
     match ptrace_scope() {
         Some(scope) if scope > 0 => AttachError::PtraceScope { scope },
+        _ if is_filtered() => AttachError::Filtered,
         _ => AttachError::NotDumpable,
     }
 }
 
+/// Whether we ourselves may use some system calls only, as in most containers.
+fn is_filtered() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]))
+}
+
 /// How far the system restricts tracing, where it can.
-pub fn ptrace_scope() -> Option<u32> {
+fn ptrace_scope() -> Option<u32> {
     fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?.trim().parse().ok()
 }
 
-fn checked(moved: nix::Result<usize>, wanted: usize, what: &str) -> Result<(), AttachError> {
-    let failed = |source| AttachError::System { what: what.to_owned(), source };
-    match moved {
-        Ok(count) if count == wanted => Ok(()),
-        Ok(_) => Err(failed(std::io::ErrorKind::UnexpectedEof.into())),
-        Err(nix::Error::ESRCH) => Err(AttachError::Ended),
-        Err(error) => Err(failed(error.into())),
+fn failed(pid: u32, source: std::io::Error) -> AttachError {
+    match source.kind() {
+        ErrorKind::NotFound => AttachError::NoProcess,
+        ErrorKind::PermissionDenied => denied(pid),
+        _ => AttachError::System { what: format!("/proc/{pid}"), source },
     }
+}
+
+/// A process that has ended, or is another program now, has no such memory any more.
+fn moved(result: std::io::Result<()>, what: &str) -> Result<(), AttachError> {
+    result.map_err(|source| match source.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::WriteZero => AttachError::Ended,
+        _ => AttachError::System { what: what.to_owned(), source },
+    })
 }
 
 fn symbol(file: &object::File<'_>, name: &str) -> Option<u64> {

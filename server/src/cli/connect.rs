@@ -67,7 +67,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if interrupted {
         return Ok(ExitCode::SUCCESS);
     }
-    Err(Failure::new(codes::SESSION_GONE, format!("process {} at {} has ended", entry.pid, target.address)))
+    let message = format!("process {} at {} has ended, or the way to it has", entry.pid, target.address);
+    Err(Failure::new(codes::SESSION_GONE, message))
 }
 
 /// Not on the command line: every user of the machine can read those.
