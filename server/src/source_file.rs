@@ -1,7 +1,10 @@
 //! Reading Python source from disk: encodings as PEP 263 has them.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
+
+use encoding_rs::{Encoding, mem};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -48,20 +51,40 @@ fn decode(bytes: &[u8], path: &str) -> Result<String, SourceError> {
         None => (bytes, false),
     };
     let encoding = if marked { None } else { cookie(bytes) };
-    let invalid = |encoding: &str| SourceError::Invalid { path: path.to_owned(), encoding: encoding.to_owned() };
-    match encoding.as_deref().unwrap_or("utf-8") {
-        "utf-8" | "utf8" | "utf-8-sig" | "u8" => String::from_utf8(bytes.to_vec()).map_err(|_| invalid("UTF-8")),
-        "ascii" | "us-ascii" if bytes.is_ascii() => Ok(bytes.iter().copied().map(char::from).collect()),
-        "ascii" | "us-ascii" => Err(invalid("ASCII")),
+    let unknown =
+        || SourceError::UnknownEncoding { path: path.to_owned(), encoding: encoding.clone().unwrap_or_default() };
+    let named = encoding.as_deref().unwrap_or("utf-8");
+    let text = match named {
+        "utf-8" | "utf8" | "utf-8-sig" | "u8" => String::from_utf8(bytes.to_vec()).ok(),
+        "ascii" | "us-ascii" => bytes.is_ascii().then(|| mem::decode_latin1(bytes).into_owned()),
+        // On the web this is another name of Windows' encoding.
         "latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" | "l1" | "8859" => {
-            Ok(bytes.iter().copied().map(char::from).collect())
+            Some(mem::decode_latin1(bytes).into_owned())
         }
-        "iso-8859-15" | "iso8859-15" | "latin-9" => Ok(bytes.iter().copied().map(latin_9).collect()),
-        "cp1252" | "windows-1252" => {
-            bytes.iter().copied().map(windows_1252).collect::<Option<String>>().ok_or_else(|| invalid("cp1252"))
-        }
-        other => Err(SourceError::UnknownEncoding { path: path.to_owned(), encoding: other.to_owned() }),
-    }
+        other => known(other)
+            .ok_or_else(unknown)?
+            .decode_without_bom_handling_and_without_replacement(bytes)
+            .map(Cow::into_owned),
+    };
+    text.ok_or_else(|| SourceError::Invalid { path: path.to_owned(), encoding: named.to_ascii_uppercase() })
+}
+
+/// An encoding by the name that Python has for it.
+fn known(name: &str) -> Option<&'static Encoding> {
+    let label = match name {
+        "latin-9" => "iso-8859-15",
+        "cp936" => "gbk",
+        "cp949" => "euc-kr",
+        "cp932" => "shift_jis",
+        "cp950" => "big5",
+        other => other,
+    };
+    let label = label.strip_prefix("iso8859-").map_or_else(|| label.to_owned(), |number| format!("iso-8859-{number}"));
+    // Python's own names have dashes where some labels of the web have none.
+    [label.clone(), label.replace('-', "_")]
+        .iter()
+        .find_map(|label| Encoding::for_label_no_replacement(label.as_bytes()))
+        .filter(|encoding| encoding.is_ascii_compatible())
 }
 
 /// `coding: name` in a comment on the first or second line.
@@ -90,61 +113,6 @@ fn cookie(bytes: &[u8]) -> Option<String> {
     None
 }
 
-fn latin_9(byte: u8) -> char {
-    match byte {
-        0xA4 => '€',
-        0xA6 => 'Š',
-        0xA8 => 'š',
-        0xB4 => 'Ž',
-        0xB8 => 'ž',
-        0xBC => 'Œ',
-        0xBD => 'œ',
-        0xBE => 'Ÿ',
-        other => char::from(other),
-    }
-}
-
-fn windows_1252(byte: u8) -> Option<char> {
-    const HIGH: [Option<char>; 32] = [
-        Some('€'),
-        None,
-        Some('‚'),
-        Some('ƒ'),
-        Some('„'),
-        Some('…'),
-        Some('†'),
-        Some('‡'),
-        Some('ˆ'),
-        Some('‰'),
-        Some('Š'),
-        Some('‹'),
-        Some('Œ'),
-        None,
-        Some('Ž'),
-        None,
-        None,
-        Some('‘'),
-        Some('’'),
-        Some('“'),
-        Some('”'),
-        Some('•'),
-        Some('–'),
-        Some('—'),
-        Some('˜'),
-        Some('™'),
-        Some('š'),
-        Some('›'),
-        Some('œ'),
-        None,
-        Some('ž'),
-        Some('Ÿ'),
-    ];
-    match byte {
-        0x80..=0x9F => HIGH[usize::from(byte - 0x80)],
-        other => Some(char::from(other)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +130,15 @@ mod tests {
             read(b"#!/usr/bin/python\n# coding=cp1252\n'\x80'"),
             Ok("#!/usr/bin/python\n# coding=cp1252\n'€'".to_owned())
         );
+        assert_eq!(read(b"# coding: koi8-r\n'\xC1'"), Ok("# coding: koi8-r\n'а'".to_owned()));
+        assert_eq!(read(b"# coding: cp1251\n'\xE0'"), Ok("# coding: cp1251\n'а'".to_owned()));
+        assert_eq!(read(b"# coding: euc_jp\n'\xA4\xA2'"), Ok("# coding: euc_jp\n'あ'".to_owned()));
+        assert_eq!(read(b"# coding: iso8859-15\n'\xA4'"), Ok("# coding: iso8859-15\n'€'".to_owned()));
+        assert_eq!(read(b"# coding: shift_jis\n'\x82\xA0'"), Ok("# coding: shift_jis\n'あ'".to_owned()));
+        assert_eq!(read(b"# coding: big5\n'\xFF'"), Err("a.py: not valid BIG5".to_owned()));
         assert_eq!(read(b"x = '\xE4'\n"), Err("a.py: not valid UTF-8".to_owned()));
-        assert!(read(b"# coding: koi8-r\n").is_err());
+        for unknown in ["utf-16", "utf-7", "nothing"] {
+            assert!(read(format!("# coding: {unknown}\n").as_bytes()).is_err_and(|error| error.contains("not known")));
+        }
     }
 }

@@ -201,6 +201,45 @@ print(note.status, flush=True)
 }
 
 #[test]
+fn a_recoder_takes_the_definition_of_a_name_that_is_live() {
+    let workspace = Workspace::new();
+    let former = "# coding: latin-1\nimport functools, sys\nif sys:\n    def price():  # \u{e9}\n        return 1\nelse:\n    def price():\n        return 0\n\n\nclass Order:\n    @property\n    def total(self):\n        return 1\n\n    @total.setter\n    def total(self, value):\n        self.set = value\n\n    @functools.cached_property\n    def tax(self):\n        return 1\n";
+    let latin = |text: &str| text.chars().map(|character| character as u8).collect::<Vec<u8>>();
+    let path = workspace.path().join("shop.py");
+    std::fs::write(&path, latin(former)).expect("written");
+    let text = "\
+import hotsplice, shop
+order = shop.Order()
+with hotsplice.recoder(shop.price) as price:
+    price.patch('# which one\\n\\ndef price():\\n    return \"€\"\\n')
+    print(shop.price())
+print(shop.price())
+price.patch('def price():\\n    return \"\u{e9}\"\\n')
+price.commit()
+total = hotsplice.recoder(shop.Order.total)
+total.patch('@property\\ndef total(self):\\n    return 2\\n')
+order.total = 5
+print(shop.price(), order.total, order.set)
+total.commit()
+tax = hotsplice.recoder(vars(shop.Order)['tax'])
+tax.patch('@functools.cached_property\\ndef tax(self):\\n    return 2\\n')
+print(order.tax)
+tax.revert()
+print(shop.Order().tax, flush=True)
+";
+    let script = workspace.write("app.py", text);
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    let lines: Vec<String> = (0..5).map(|_| program.line()).collect();
+    assert_eq!(lines, ["€", "1", "é 2 5", "2", "1"]);
+    assert_eq!(program.wait(), Some(0));
+    let committed = former
+        .replace("    def price():  # \u{e9}\n        return 1", "    def price():\n        return \"\u{e9}\"")
+        .replace("def total(self):\n        return 1", "def total(self):\n        return 2");
+    let found = std::fs::read(path).expect("there");
+    assert_eq!(String::from_utf8_lossy(&found), String::from_utf8_lossy(&latin(&committed)));
+}
+
+#[test]
 fn what_cannot_be_recoded_or_written_is_refused_in_words() {
     let workspace = Workspace::new();
     let path = workspace.write("shop.py", "def price():\n    return 1\n");

@@ -245,9 +245,11 @@ def _call(arguments: list[str], text: str | None = None) -> Any:
 
 def _run(arguments: list[str], text: str | None = None) -> subprocess.CompletedProcess[str]:
     _session.listen()
+    # The mark says that it is UTF-8 by now, whatever encoding a comment in it names.
+    given = "" if text is None else "\ufeff" + text.removeprefix("\ufeff")
     answer = subprocess.run(
         [_program(), *arguments, "--pid", str(os.getpid())],
-        input=text or "",
+        input=given,
         capture_output=True,
         encoding="utf-8",
         env=_environment(),

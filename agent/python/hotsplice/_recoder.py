@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import os
 import sys
@@ -16,6 +17,7 @@ from ._api import PatchError, Report, live_text, patch
 from ._merged import Shared, changed_since, merged
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class Recoder:
@@ -24,9 +26,11 @@ class Recoder:
     ``status`` is ``"live"`` (as it was, or as committed), ``"patched"`` or ``"committed"``.
     """
 
-    def __init__(self, path: str, name: str, is_of_cell: bool = False) -> None:
+    def __init__(self, path: str, name: str, is_of_cell: bool = False, line: int | None = None) -> None:
         self.path = path
         self.is_of_cell: bool = is_of_cell
+        # Which one it is where a name is defined more than once, in the branches of an `if`, say.
+        self._index = -1 if line is None else _index_of(live_text(path), name, line)
         self.name = name
         self.status: str = "live"
         # The whole live text that `revert` goes back to, once something was patched.
@@ -37,7 +41,10 @@ class Recoder:
     def patch(self, source: str) -> Report:
         """Makes a definition of the same name live: ``def f(x): …``, for a method without its class around it."""
         before = live_text(self.path)
-        return self._apply(before, _in_its_place(source, self.name, before), self.name)
+        lines = _in_its_place(source, self.name, _definition(before, self.name, self._index))
+        text = self._with(before, lines)
+        # Nothing by that name in the live text, or a source that does not parse: the process says so.
+        return self._apply(before, text, None) if text is not None else self._apply(before, source, self.name)
 
     def patch_module(self, source: str) -> Report:
         """Makes a definition live with what comes with it: imports, helpers and whatever else a module's text may hold.
@@ -53,6 +60,15 @@ class Recoder:
         self._sources.append(source)
         return report
 
+    def _with(self, live: str, lines: list[str] | None) -> str | None:
+        """A text with these lines in place of the definition."""
+        found = _definition(live, self.name, self._index)
+        if found is None or lines is None:
+            return None
+        ending = "\r\n" if found.lines[found.first].endswith("\r\n") else "\n"
+        written = [line.rstrip("\r\n") + ending for line in lines]
+        return "".join([*found.lines[: found.first], *written, *found.lines[found.end :]])
+
     def _apply(self, before: str, text: str, function: str | None) -> Report:
         report = patch(self.path, text, function=function).check()
         if self._before is None:
@@ -66,7 +82,9 @@ class Recoder:
         That is this definition's text alone, or the whole module's where more of it was patched.
         """
         if self._before is not None:
-            patch(self.path, self._before, function=None if self._sources else self.name).check()
+            was = _definition(self._before, self.name, self._index)
+            text = None if self._sources or was is None else self._with(live_text(self.path), _text(was))
+            patch(self.path, self._before if text is None else text).check()
         self._is_settled("live")
 
     def commit(self) -> None:
@@ -81,13 +99,12 @@ class Recoder:
             raise PatchError("HS0011", f"{self.name} is of a cell, which is no file: nothing was written")
         disk, encoding = _read(self.path)
         live = live_text(self.path)
-        was, now, there = (_definition(text, self.name) for text in (self._before, live, disk))
+        was, now, there = (_definition(text, self.name, self._index) for text in (self._before, live, disk))
         if was is None or now is None or there is None or _text(there) != _text(was):
             message = f"{self.name} was changed in {self.path} since it was patched: nothing was written"
             raise PatchError("HS0021", message)
         ending = "\r\n" if there.lines[there.first].endswith("\r\n") else "\n"
-        written = [line.rstrip("\r\n") + ending for line in now.lines[now.first : now.end]]
-        text = "".join([*there.lines[: there.first], *written, *there.lines[there.end :]])
+        text = self._with(disk, _text(now)) or disk
         for source in self._sources:
             other = changed_since(self._before, disk, source, self.name)
             if other is not None:
@@ -143,11 +160,18 @@ def recoder(target: Callable[..., Any] | type) -> Recoder:
         return Recoder(cell, name, is_of_cell=True)
     if not os.path.isfile(path) or "<" in name:
         raise PatchError("HS0020", f"{target!r} is no function or class that stands by its name in a source file")
-    return Recoder(os.path.abspath(path), name)
+    line = found.__code__.co_firstlineno if type(found) is FunctionType else None
+    return Recoder(os.path.abspath(path), name, line=line)
 
 
 def _innermost(target: Any) -> Any:
-    found: Any = target.__func__ if type(target) is MethodType else target
+    found: Any = target
+    if type(target) is MethodType:
+        found = target.__func__
+    elif type(target) is property:
+        found = target.fget
+    elif type(target) is functools.cached_property:
+        found = target.func
     while type(found) is not FunctionType and not issubclass(type(found), type):
         try:
             found = found.__wrapped__
@@ -171,23 +195,36 @@ class _Definition:
         return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _definition(text: str, name: str) -> _Definition | None:
-    """Nothing where there is none, or the text does not parse."""
+def _named(text: str, name: str) -> list[_Named]:
+    """The definitions of this name, in the order of the text; none if that does not parse."""
     try:
         body: list[ast.stmt] = ast.parse(text.removeprefix("\ufeff")).body
     except (SyntaxError, ValueError):
-        return None
-    found: ast.stmt | None = None
+        return []
+    named: list[_Named] = []
     for part in name.split("."):
         named = [node for node in _statements(body) if isinstance(node, _DEFINITIONS) and node.name == part]
-        if not named:
-            return None
-        found = named[-1]
-        body = found.body if isinstance(found, _DEFINITIONS) else []
-    if not isinstance(found, _DEFINITIONS):
+        body = [statement for node in named for statement in node.body]
+    return named
+
+
+def _first_line(node: _Named) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+
+
+def _index_of(text: str, name: str, line: int) -> int:
+    """Which of the definitions begins at this line; the last one where none does."""
+    lines = [_first_line(node) for node in _named(text, name)]
+    return lines.index(line) if line in lines else -1
+
+
+def _definition(text: str, name: str, index: int) -> _Definition | None:
+    """Nothing where there is none, or the text does not parse."""
+    named = _named(text, name)
+    if not named:
         return None
-    first = min([found.lineno, *(decorator.lineno for decorator in found.decorator_list)])
-    return _Definition(_lines(text), first - 1, found.end_lineno or found.lineno)
+    found = named[index] if index < len(named) else named[-1]
+    return _Definition(_lines(text), _first_line(found) - 1, found.end_lineno or found.lineno)
 
 
 def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -211,41 +248,33 @@ def _text(found: _Definition) -> list[str]:
     return [line.rstrip("\r\n") for line in found.lines[found.first : found.end]]
 
 
-def _in_its_place(source: str, name: str, live: str) -> str:
-    """A text that has the definition of the source in its classes, as far indented as the live one.
+def _in_its_place(source: str, name: str, live: _Definition | None) -> list[str] | None:
+    """The lines of the definition that the source is, as far indented as the live one. None if it does not parse.
 
     Raises ``PatchError`` (HS0014) where the source holds anything else than that one definition.
     """
-    *scope, own = name.split(".")
-    lines = _lines(source)
-    code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    own = name.rpartition(".")[2]
+    code = [line for line in _lines(source) if line.strip() and not line.lstrip().startswith("#")]
     depth = len(code[0]) - len(code[0].lstrip(" \t")) if code else 0
     opening = "if True:\n" if depth else ""
     try:
         parsed: list[ast.stmt] = ast.parse(opening + source).body
     except (SyntaxError, ValueError):
-        # The process says what is wrong with it.
-        return source
+        return None
     body = parsed[0].body if depth and isinstance(parsed[0], ast.If) else parsed
-    if len(body) != 1 or not isinstance(body[0], _DEFINITIONS) or body[0].name != own:
+    node = body[0] if body else None
+    if len(body) != 1 or not isinstance(node, _DEFINITIONS) or node.name != own:
         message = f"the source is to hold one definition, that of {own}; patch_module takes more than that"
         raise PatchError("HS0014", message)
-    found = _definition(live, name)
-    indentation = found.indentation if found else "    " * len(scope)
+    indentation = live.indentation if live else ""
     # Inside of a string a line's beginning belongs to the string.
     within: set[int] = set()
-    for node in ast.walk(body[0]):
-        if isinstance(node, (ast.Constant, ast.JoinedStr)) and node.end_lineno:
-            within.update(range(node.lineno + 1, node.end_lineno + 1))
-    shift = 1 if opening else 0
-    moved = [
-        line if number + shift in within or not line.strip() else indentation + line[depth:]
-        for number, line in enumerate(lines, 1)
-    ]
-    headers = [f"{' ' * level}class {owner}:\n" for level, owner in enumerate(scope)]
-    if not scope and indentation:
-        headers = ["if True:\n"]
-    return "".join(headers) + "".join(moved)
+    for inner in ast.walk(node):
+        if isinstance(inner, (ast.Constant, ast.JoinedStr)) and inner.end_lineno:
+            within.update(range(inner.lineno + 1, inner.end_lineno + 1))
+    first = _first_line(node)
+    numbered = enumerate(_lines(opening + source)[first - 1 : node.end_lineno], first)
+    return [line if number in within or not line.strip() else indentation + line[depth:] for number, line in numbered]
 
 
 def _read(path: str) -> tuple[str, str]:
