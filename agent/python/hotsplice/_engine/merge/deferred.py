@@ -66,7 +66,7 @@ def _reads_of_module(merger: "Merger", name: str) -> bool:
 
 
 def _reads_members(merger: "Merger", edit: "Edit") -> bool:
-    """Whether a statement reads an attribute that classes have otherwise once the patch is live, and not from a class."""
+    """Whether a statement reads, through an object, an attribute that classes have otherwise once the patch is live."""
     names = {name for given in merger.shadow.patched_classes.values() for name in given if name[:2] != "__"}
     text = join(edit["run"]) if names else ""
     if edit["what"] != "assignment" or not any(name in text for name in names):

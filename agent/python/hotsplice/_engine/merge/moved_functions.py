@@ -4,19 +4,21 @@ A definition that moves is updated in place; what it had made before (closures),
 container or a class, are found by the code that the former text gives.
 """
 
+import ast
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
+from ..evaluate import syntax
 from ..live.code import compile_excerpt, compile_text, pair
 from ..live.files import live_file
-from ..native import native
 from . import functions, lambdas
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
     from ..live.lookup import Namespace
+    from ..live.messages import Edit
     from .merging import Merger
 
 # (file that had the statement, its first and last line, file that has it, the edit that adds it there)
@@ -42,18 +44,38 @@ def follow(mergers: "list[Merger]") -> None:
 
 def _moves(mergers: "list[Merger]") -> Iterator[_Move]:
     for source in mergers:
-        for removed in source.change.outcomes:
-            edit = removed.edit
-            if edit["change"] != "removed" or edit["scope"] or not edit["old_line"]:
-                continue
-            names = set(edit["binds"]) or {edit["definition"]}
-            for target in mergers:
-                for outcome in target.change.outcomes if target is not source else ():
-                    other = outcome.edit
-                    is_added = other["change"] == "added" and other["what"] == edit["what"] and not other["scope"]
-                    common = any(_has_moved(source, target, name) for name in names & set(other["binds"]))
-                    if is_added and other.get("run") and common:
-                        yield source, (edit["old_line"], edit["old_end_line"]), target, outcome
+        for outcome in source.change.outcomes:
+            edit = outcome.edit
+            for lines in _former_lines(edit):
+                names = _names(source.change.path, lines)
+                for target in mergers:
+                    for added in target.change.outcomes if target is not source else ():
+                        if _is_added(added.edit, edit) and any(
+                            _has_moved(source, target, name) for name in names & set(added.edit["binds"])
+                        ):
+                            yield source, lines, target, added
+
+
+def _former_lines(edit: "Edit") -> "list[tuple[int, int]]":
+    """Where a file had what it has no more, or imports now."""
+    if edit["scope"]:
+        return []
+    if edit["change"] == "removed":
+        return [(edit["old_line"], edit["old_end_line"])] if edit["old_line"] else []
+    return list(edit.get("former") or ()) if edit["what"] == "import" and edit["change"] != "derived" else []
+
+
+def _names(path: str, lines: tuple[int, int]) -> set[str]:
+    try:
+        statements = ast.parse(live_file(path).excerpt(*lines)).body
+    except SyntaxError:
+        return set()
+    return {name for one in statements for name in syntax.bound(one)}
+
+
+def _is_added(edit: "Edit", gone: "Edit") -> bool:
+    is_alike = gone["what"] in ("import", edit["what"]) and not edit["scope"]
+    return is_alike and edit["change"] == "added" and bool(edit.get("run"))
 
 
 def _has_moved(source: "Merger", target: "Merger", name: str) -> bool:
