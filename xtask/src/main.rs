@@ -18,6 +18,7 @@ mod subject;
 mod test;
 mod tools;
 mod torture;
+mod zig;
 
 use clap::{Parser, Subcommand};
 

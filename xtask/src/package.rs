@@ -9,11 +9,16 @@ use anyhow::{Context, bail, ensure};
 use hotsplice_tests::repository;
 
 use crate::shell::{self, cargo, target};
-use crate::tools;
+use crate::{tools, zig};
 
 /// Builds it and gives its path.
 pub fn run() -> anyhow::Result<PathBuf> {
-    shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice"]))?;
+    let linker = zig::linker();
+    // For the last crate only: what it is made of need not be compiled again.
+    let link: Vec<String> = linker.iter().map(|path| format!("-Clinker={}", path.display())).collect();
+    let mut server = cargo(&["rustc", "--quiet", "--release", "-p", "hotsplice", "--bin", "hotsplice", "--"]);
+    server.args(&link);
+    shell::run(server)?;
     let scripts = repository().join("agent/hotsplice.data/scripts");
     fs::create_dir_all(&scripts)?;
     let program = scripts.join("hotsplice");
@@ -27,6 +32,8 @@ pub fn run() -> anyhow::Result<PathBuf> {
         .current_dir(repository().join("agent"))
         .args(["build", "--quiet", "--release", "--strip", "--compatibility", "linux", "--out"])
         .arg(&wheels)
+        .arg("--")
+        .args(&link)
         .env("PYO3_BUILD_EXTENSION_MODULE", "1")
         .env(EPOCH.0, EPOCH.1);
     shell::run(command)?;
@@ -35,6 +42,8 @@ pub fn run() -> anyhow::Result<PathBuf> {
     let wheel = wheels.join(named.file_name().context("a file")?);
     fs::remove_file(&built)?;
     fs::rename(&named, &wheel)?;
+    let name = wheel.display();
+    ensure!(linker.is_none() || zig::fits(&wheel), "{name} needs a newer glibc than {}", zig::GLIBC);
     Ok(wheel)
 }
 
