@@ -136,6 +136,14 @@ pub(super) fn of_class<'py>(
         journal.undo_with(Inverse::Namespace { class: class.clone(), name: name.clone(), old });
         return set_in_namespace(class, name, new);
     }
+    if text == "__module__" {
+        // CPython 3.13 and later forget the line with it, in the inverse too: this is undone after that.
+        let line = PyString::intern(class.py(), "__firstlineno__");
+        if let Ok(old) = own.get_item(&line) {
+            journal.keep(&old)?;
+            journal.undo_with(Inverse::Namespace { class: class.clone(), name: line, old: Some(old) });
+        }
+    }
     change(class, name, old, new, type_setter()?, journal)
 }
 
