@@ -219,8 +219,8 @@ def path_of(target: str | os.PathLike[str] | ModuleType) -> str:
     if not isinstance(target, ModuleType):
         return os.path.abspath(os.fspath(target))
     path = target.__dict__.get("__file__")
-    if not isinstance(path, str):
-        raise PatchError("HS0010", f"the module {target.__name__} was loaded from no file")
+    if not isinstance(path, str) or path.endswith(".so"):
+        raise PatchError("HS0010", f"the module {target.__name__} was loaded from no Python file")
     return path
 
 
