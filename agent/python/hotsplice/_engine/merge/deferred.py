@@ -54,7 +54,7 @@ def reads_later(merger: "Merger", edit: "Edit") -> bool:
         return True
     if not bindings.is_statement(edit) or not edit["binds"]:
         return False
-    return written.are_changed_later(edit["reads"]) or _reads_members(merger, edit)
+    return written.are_changed_later(edit.get("reads") or ()) or _reads_members(merger, edit)
 
 
 def _reads_of_module(merger: "Merger", name: str) -> bool:
