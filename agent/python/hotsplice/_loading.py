@@ -284,9 +284,13 @@ class _Threading(_MODULE):
 
     @staticmethod
     def enumerate() -> "list[ModuleType]":
+        session = sys.modules.get("hotsplice._session")
+        known = session.__dict__.get("_main_ident") if session is not None else None
+        # Another request may be served by a thread of its own at the same time.
         others = [ident for ident in sys._current_frames() if ident != _thread.get_ident()]
         main: Any = _MODULE("MainThread")
-        main.ident, main.name = others[0] if len(others) == 1 else None, "MainThread"
+        main.ident = known if known is not None else others[0] if len(others) == 1 else None
+        main.name = "MainThread"
         return [main]
 
 
