@@ -13,6 +13,7 @@ interface Message {
   request_seq?: number;
   command?: string;
   success?: boolean;
+  message?: string;
   arguments?: Record<string, unknown>;
   body?: Record<string, unknown>;
 }
@@ -28,6 +29,14 @@ export interface Frame {
 export function restartExpression({ name, line, source }: Frame): string {
   const path = source?.path === undefined ? "None" : JSON.stringify(source.path);
   return `__import__("hotsplice._api", fromlist=["_"]).restart_frame(${JSON.stringify(name)}, ${path}, ${line})["at_once"]`;
+}
+
+/** What is said of a frame that is not restarted, out of the traceback that debugpy gives. */
+function reason(traceback: string): string {
+  if (traceback.includes("No module named 'hotsplice")) {
+    return "Hotsplice is not in this program: debug it with the setting hotsplice.debug.register, or run it with hotsplice run.";
+  }
+  return /HS\d{4}: .*/.exec(traceback)?.[0] ?? traceback;
 }
 
 /** One session's frames, and the requests that were made another. */
@@ -65,7 +74,10 @@ export class RestartFrame implements vscode.DebugAdapterTracker {
     if (thread === undefined) return;
     this.restarted.delete(message.request_seq);
     message.command = "restartFrame";
-    if (!message.success) return;
+    if (!message.success) {
+      message.message = reason(message.message ?? "");
+      return;
+    }
     // It begins again when the debugger lets it go on; a caller, where its next line begins.
     this.goOn(message.body?.["result"] === "True" ? "next" : "stepOut", thread);
   }

@@ -107,7 +107,12 @@ test("VS Code's Restart Frame becomes what debugpy knows", () => {
   passed({ type: "request", seq: 6, command: "restartFrame", arguments: { frameId: 4 } }, "adapter");
   passed({ type: "response", request_seq: 6, command: "evaluate", success: true, body: { result: "False" } }, "editor");
   passed({ type: "request", seq: 7, command: "restartFrame", arguments: { frameId: 4 } }, "adapter");
-  passed({ type: "response", request_seq: 7, command: "evaluate", success: false }, "editor");
+  const traceback = "Traceback (most recent call last):\n  File \"<string>\", line 1\nhotsplice._api.PatchError: HS0624: it stands in a with\n";
+  const refused = passed({ type: "response", request_seq: 7, command: "evaluate", success: false, message: traceback }, "editor");
+  assert.equal(refused.message, "HS0624: it stands in a with");
+  passed({ type: "request", seq: 8, command: "restartFrame", arguments: { frameId: 4 } }, "adapter");
+  const without = { type: "response", request_seq: 8, command: "evaluate", success: false, message: "ModuleNotFoundError: No module named 'hotsplice'" };
+  assert.match(passed(without, "editor").message, /^Hotsplice is not in this program: /);
   assert.deepEqual(went, [["next", 7], ["stepOut", 7]]);
 });
 
