@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -26,10 +27,14 @@ impl Drop for Announced {
 
 /// Says that this process watches the folder, which is made if need be.
 pub fn announce(directory: &Path) -> io::Result<Announced> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     registry::ensure(directory).map_err(io::Error::other)?;
-    let path = directory.join(format!("{}.{EXTENSION}", std::process::id()));
-    let file = fs::File::create(&path)?;
+    let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let (unlocked, path) = (directory.join(&name), directory.join(format!("{name}.{EXTENSION}")));
+    let file = fs::File::create(&unlocked)?;
     flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    // It is locked before anybody can take it for one that was left behind.
+    fs::rename(&unlocked, &path)?;
     Ok(Announced { _file: file, path })
 }
 
@@ -44,4 +49,22 @@ pub fn are_announced(directory: &Path) -> bool {
         }
         !is_left_behind
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_who_watches_is_announced_for_as_long_as_it_does() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let directory = folder.path().join("registry");
+        assert!(!are_announced(&directory));
+        let (first, second) = (announce(&directory).expect("announced"), announce(&directory).expect("announced"));
+        drop(first);
+        assert!(are_announced(&directory));
+        drop(second);
+        fs::write(directory.join("1-0.watcher"), "").expect("left behind");
+        assert!(!are_announced(&directory) && fs::read_dir(&directory).expect("there").next().is_none());
+    }
 }
