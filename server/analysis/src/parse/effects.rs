@@ -1,13 +1,13 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Comprehension, Expr, ExprContext, Parameters, Pattern, Stmt};
+use ruff_python_ast::{Expr, ExprContext, Parameters, Pattern, Stmt};
 
 use super::callee::{callee, got, named, of_result, operand, origin};
 use super::dotted::dotted;
 use super::held::{held, sources};
 use super::implied;
-use super::looks::{complemented, examined, positional};
+use super::looks::{complemented, examined, generators, positional};
 use crate::effects::{EAGER, Effects, MUTATING};
 use crate::tree::contents;
 
@@ -175,16 +175,6 @@ fn without_locals(mut effects: Effects) -> Effects {
     effects.holds.retain(|(container, _)| is_outer(container));
     effects.made.clear();
     effects
-}
-
-fn generators(comprehension: &Expr) -> &[Comprehension] {
-    match comprehension {
-        Expr::ListComp(comprehension) => &comprehension.generators,
-        Expr::SetComp(comprehension) => &comprehension.generators,
-        Expr::DictComp(comprehension) => &comprehension.generators,
-        Expr::Generator(comprehension) => &comprehension.generators,
-        _ => &[],
-    }
 }
 
 fn names_in(target: &Expr, found: &mut Vec<String>) {
