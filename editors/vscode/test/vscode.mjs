@@ -252,9 +252,13 @@ export class VSCode {
 
   /** Opens a file at a line (from 1) and puts the cursor there. */
   async open(file, line = 1) {
-    await this.choose(`the file ${file}`, { open: () => this.press("Control+p"), text: `${file}:${line}`, row: this.row(file) });
-    await this.page.locator(`.tab.active[data-resource-name="${file}"]`).waitFor();
-    await this.page.locator(".monaco-editor.focused").first().waitFor();
+    await until(`the cursor in ${file}`, async () => {
+      await this.choose(`the file ${file}`, { open: () => this.press("Control+p"), text: `${file}:${line}`, row: this.row(file) });
+      await this.page.locator(`.tab.active[data-resource-name="${file}"]`).waitFor();
+      // A view that was clicked on may take the focus afterwards.
+      await this.page.locator(".monaco-editor.focused").first().waitFor({ timeout: 5000 });
+      return true;
+    });
   }
 
   /** Replaces a whole line. */
