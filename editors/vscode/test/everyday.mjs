@@ -226,9 +226,7 @@ try {
   });
 
   await step("stopped at a breakpoint it is patched, and goes on", async () => {
-    await code.open("app.py", PRICE + 1);
-    await code.press("F9");
-    await code.page.locator(".codicon-debug-breakpoint").first().waitFor();
+    await code.breakpoint("app.py", PRICE + 1);
     // The editor shows a breakpoint before the debugger has it: a call may slip through.
     const line = stoppedLine("attached");
     let stopped;
@@ -247,12 +245,11 @@ try {
     await stoppedLine("attached");
     await code.press("F5");
     assert.equal(await next, "2.50 €");
+    await stoppedLine("detached");
   });
 
   await step("VS Code's own Restart Frame begins the call again in the new code", async () => {
-    await code.open("app.py", LABEL + 2);
-    await code.press("F9");
-    await until("a second breakpoint", async () => (await code.page.locator(".glyph-margin-widgets .codicon-debug-breakpoint").count()) > 0);
+    await code.breakpoint("app.py", LABEL + 2);
     const line = stoppedLine("attached");
     let stopped;
     do stopped = get(`http://127.0.0.1:${debugged}/label`);

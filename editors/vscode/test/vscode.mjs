@@ -257,8 +257,23 @@ export class VSCode {
       await this.page.locator(`.tab.active[data-resource-name="${file}"]`).waitFor();
       // A view that was clicked on may take the focus afterwards.
       await this.page.locator(".monaco-editor.focused").first().waitFor({ timeout: 5000 });
+      await this.cursorAt(line, 5000);
       return true;
     });
+  }
+
+  /**
+   * Puts a breakpoint on a line. A debugger that stops moves the cursor, a little after it shows the line it stops at:
+   * where that came between, the key changed another line's breakpoint, and it is pressed once more on the line meant.
+   */
+  async breakpoint(file, line) {
+    const shown = () => this.page.locator(".glyph-margin-widgets .codicon-debug-breakpoint").count();
+    await until(`a breakpoint in line ${line} of ${file}`, async () => {
+      await this.open(file, line);
+      const before = await shown();
+      await this.press("F9");
+      return until("it to be shown", async () => (await shown()) > before, 5000);
+    }, 3 * PATIENCE);
   }
 
   /** Replaces a whole line. */
@@ -310,8 +325,8 @@ export class VSCode {
   }
 
   /** Waits until the cursor is in a line (from 1). */
-  async cursorAt(line) {
-    await this.page.locator(".statusbar-item").filter({ hasText: new RegExp(`^Ln ${line}, `) }).waitFor();
+  async cursorAt(line, timeout = PATIENCE) {
+    await this.page.locator(".statusbar-item").filter({ hasText: new RegExp(`^Ln ${line}, `) }).waitFor({ timeout });
   }
 
   /** From now on, looks for lines that light up; the result gives how many did, and 0 while they still do. */
