@@ -25,6 +25,7 @@ mod explanations;
 mod failure;
 mod fitting;
 mod following;
+mod launching;
 mod lsp;
 mod mcp;
 mod outlines;

@@ -110,6 +110,11 @@ with hotsplice.watch() as watching:
         pass
     print(watching.is_active)
 print(watching.is_active, flush=True)
+# One that goes on until the program ends says nothing of that.
+hotsplice.watch()
+open(shop.__file__, 'w').write('def price():\\n    return 3\\n')
+while shop.price() != 3:
+    pass
 ";
     for python in [&pythons::all()[0], pythons::newest()] {
         let workspace = Workspace::new();
@@ -122,6 +127,26 @@ print(watching.is_active, flush=True)
         assert_eq!(lines, ["HS0011", "True", "False"], "{}", program.errors_so_far());
         assert_eq!(program.wait(), Some(0));
         assert!(!program.stderr().contains("waiting"), "{}", program.stderr());
+    }
+}
+
+#[test]
+fn what_a_script_has_still_to_run_is_no_caveat() {
+    let text = "\
+import hotsplice, shop
+text = open(shop.__file__).read()
+report = hotsplice.patch(shop, text.replace('1', '2')).check()
+print([(edit.definition, edit.code) for edit in report.caveats], flush=True)
+for _ in range(1):
+    print(shop.price(), flush=True)
+";
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        workspace.write("shop.py", "def price():\n    return 1\n");
+        let script = workspace.write("app.py", text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        assert_eq!([program.line(), program.line()], ["[]", "2"], "Python {}", python.name());
+        assert_eq!(program.wait(), Some(0));
     }
 }
 

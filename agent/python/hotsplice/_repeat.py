@@ -24,7 +24,8 @@ class Attempt:
         self.is_last: bool = False
         self._on_exception = on_exception
         # The code that ran; nothing where a profiler is at work, which sees to the same calls.
-        self.used: set[CodeType] | None = None
+        # By identity: a code object is compared by what it says, and as a key it is one that a patch has to exchange.
+        self.used: dict[int, CodeType] | None = None
 
     def end(self) -> None:
         """Makes this round the last one."""
@@ -32,18 +33,21 @@ class Attempt:
 
     def is_touched_by(self, changed: dict[str, list[str]]) -> bool:
         """Whether a patch of these definitions, by file, changed a file whose code ran, or a name that this reads."""
-        if self.used is None or not {os.path.abspath(code.co_filename) for code in self.used}.isdisjoint(changed):
+        if self.used is None or not {os.path.abspath(code.co_filename) for code in self.used.values()}.isdisjoint(
+            changed
+        ):
             return True
         parts = {part for names in changed.values() for name in names for part in name.split(".")}
-        return any(_reads(code, parts) for code in self.used)
+        return any(_reads(code, parts) for code in self.used.values())
 
     def __enter__(self) -> Attempt:
         if sys.getprofile() is None:
-            self.used = used = {sys._getframe(1).f_code}
+            code = sys._getframe(1).f_code
+            self.used = used = {id(code): code}
 
             def note(frame: FrameType, event: str, argument: Any) -> None:
                 if event == "call":
-                    used.add(frame.f_code)
+                    used[id(frame.f_code)] = frame.f_code
 
             sys.setprofile(note)
         return self

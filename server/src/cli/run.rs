@@ -12,6 +12,7 @@ use clap::Args;
 use hotsplice_channel::codes;
 
 use super::{Failure, signals};
+use crate::launching::{CALL, PROMPT};
 use crate::watch::{self, Report, Scope};
 
 /// Only our own options: what is to be run is cut off before anything reads it ([`take_program`]), so that all of its
@@ -136,14 +137,6 @@ fn command(arguments: &Arguments, program: Option<Program>) -> Result<Command, F
     python.args(rest);
     Ok(python)
 }
-
-/// Python's own prompt, whose definitions are live; without them where this Python can't be patched, which has been said.
-const PROMPT: &str = "import sys; __import__('hotsplice._console', fromlist=['main']).main() \
-if 'hotsplice._agent' in sys.modules else __import__('code').interact('', exitmsg='')";
-
-/// Imports a module and calls a function of it, as the scripts do that installers make for `module:function`.
-const CALL: &str = "import sys; from importlib import import_module; _module, _function = sys.argv[1:3]; \
-sys.argv[:] = [_module, *sys.argv[3:]]; sys.exit(getattr(import_module(_module), _function)())";
 
 /// Runs a program and has what is saved go live in it until it ends; its exit code is ours.
 fn watched(mut command: Command, verbose: bool) -> std::io::Result<ExitCode> {

@@ -1,5 +1,7 @@
 //! What a person would call a process, by its command line.
 
+use crate::launching;
+
 /// Some programs are started with kilobytes of options: nobody reads those in a list.
 const LONGEST: usize = 80;
 
@@ -23,6 +25,9 @@ fn whole_command(command: &[String]) -> String {
             let takes_value = matches!(words[0], "-W" | "-X");
             words.drain(..if takes_value { 2.min(words.len()) } else { 1 });
         }
+    }
+    if let Some(typed) = launching::typed(&words) {
+        return typed;
     }
     if let Some(rest) = debugged(&words) {
         words = rest;
@@ -61,6 +66,7 @@ fn base_name(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::short_command;
+    use crate::launching::{CALL, PROMPT};
 
     #[test]
     fn names_are_what_a_person_typed() {
@@ -72,6 +78,11 @@ mod tests {
         let long = name(&["python3", "worker.py", &"--öption=1 ".repeat(200)]);
         assert!(long.starts_with("worker.py --öption=1 ") && long.ends_with('…'), "{long}");
         assert!(long.chars().count() <= 81, "{long}");
+        assert_eq!(name(&["python", "-c", CALL, "shop.cli", "main", "--port", "80"]), "shop.cli:main --port 80");
+        assert_eq!(
+            (name(&["python", "-c", PROMPT]), name(&["python", "-c", "1"])),
+            ("prompt".into(), "python -c".into())
+        );
         let debugpy = "/x/debugpy/launcher/../../debugpy";
         let options = ["python", debugpy, "--connect", "127.0.0.1:1", "--configure-qt", "none", "--wait-for-client"];
         assert_eq!(name(&[&options[..], &["/srv/app.py", "-x"]].concat()), "app.py -x");

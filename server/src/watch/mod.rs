@@ -86,6 +86,8 @@ pub fn run(scope: &Scope, run_statements: bool, report: &mut Report, events: &Se
         due: None,
         refused: HashMap::new(),
         waits_for: None,
+        was_served: false,
+        left_alone: None,
         report,
     }
     .run(inbox);
@@ -112,6 +114,9 @@ struct Watch<'a> {
     refused: HashMap<PathBuf, String>,
     /// Why there is nothing to watch, if that has been reported.
     waits_for: Option<String>,
+    was_served: bool,
+    /// Since when there has been none of the sessions that there were: a process that ends is none a little before.
+    left_alone: Option<Instant>,
     report: &'a mut Report,
 }
 
@@ -127,7 +132,9 @@ impl Watch<'_> {
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) if self.sessions.is_incomplete => self.look_at_sessions(),
+                Err(RecvTimeoutError::Timeout) if self.sessions.is_incomplete || self.left_alone.is_some() => {
+                    self.look_at_sessions();
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if self.is_over() {
@@ -193,8 +200,13 @@ impl Watch<'_> {
 
     /// Whoever waits in vain is told what for. A program that `run` has just started is about to come.
     fn report_waiting(&mut self, without_files: bool) {
+        let is_alone = self.sessions.all().is_empty();
+        self.was_served |= !is_alone;
+        self.left_alone = (is_alone && self.was_served).then(|| self.left_alone.unwrap_or_else(Instant::now));
+        let may_be_ending = self.left_alone.is_some_and(|since| since.elapsed() < UNFINISHED);
         let waits_for = match self.scope {
             Scope { tree: Some(_), .. } => None,
+            Scope { pid: Some(_), .. } if may_be_ending => None,
             Scope { pid: Some(pid), .. } if self.sessions.all().is_empty() => Some(format!(
                 "process {pid} is no session: it has to call hotsplice.listen(), or `hotsplice attach {pid}`"
             )),

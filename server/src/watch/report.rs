@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use hotsplice_channel::patch::{Outcome, Verdict};
+use hotsplice_channel::patch::{Kind, Outcome, Verdict};
 
 use crate::patching::{FileResult, went_live};
 use crate::source_file;
@@ -49,7 +49,7 @@ impl Report {
             let milliseconds = took.as_secs_f64() * 1000.0;
             if refused > 0 {
                 self.line(&format!("{} {file} in {}", self.red("nothing changed:"), result.name));
-            } else if self.verbose {
+            } else if self.verbose && !is_as_it_was(&result.verdicts) {
                 let names: Vec<&str> =
                     result.verdicts.iter().filter(is_live).map(|verdict| verdict.definition.as_str()).take(5).collect();
                 let more = if live > names.len() { format!(" and {} more", live - names.len()) } else { String::new() };
@@ -102,4 +102,10 @@ impl Report {
     fn coloured(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// Nobody has edited the file, and what reads what was edited elsewhere needs nothing.
+fn is_as_it_was(verdicts: &[Verdict]) -> bool {
+    let is_unneeded = |verdict: &Verdict| verdict.verdict == Outcome::Unneeded && verdict.kind == Kind::Derived;
+    !verdicts.is_empty() && verdicts.iter().all(is_unneeded)
 }

@@ -306,6 +306,8 @@ def _is_to_be_run(outcome: "EditOutcome", options: "Options") -> bool:
     if edit.get("offered") and not options.get("run_statements"):
         if edit["change"] == "derived" and _is_running(outcome):
             outcome.unneeded(None, "it is what runs now")
+        elif _is_running_as_before(outcome):
+            outcome.unneeded(None, "it has not run yet, and calls what is live when it does")
         elif edit.get("updates") and edit.get("run"):
             # It goes on with what the text gives the name, where that is evaluated again.
             return True
