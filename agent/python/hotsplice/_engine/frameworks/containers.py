@@ -240,8 +240,9 @@ class Containers:
         if any(one.outcome.edit["change"] == "removed" and one.made(*entry) for one in users):
             return True
         for one in users:
-            comes_again = one.is_kept_by_itself() or any(self._is_about(one, other, live_of) for other in new)
-            if comes_again and one.made(*entry):
+            comes_again = any(self._is_about(one, other, live_of) for other in new)
+            goes = comes_again or (one.is_kept_by_itself() and not one.may_be_of_calls(*entry))
+            if goes and one.made(*entry):
                 return True
         if id(entry[1]) in self._emptied:
             # A list of the functions for an event goes with the last of them.

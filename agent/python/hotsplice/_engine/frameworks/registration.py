@@ -42,6 +42,11 @@ class Registration:
             return value in self.names
         return type(value) is tuple and any(type(one) is str and one in self.names for one in value)
 
+    def may_be_of_calls(self, key: Any, value: Any) -> bool:
+        """Whether calls of a class that is only rebuilt have filled this in: an object of it, a count for it."""
+        is_rebuilt = self.outcome.edit["what"] != "class" and bool(self.outcome.edit["scope"])
+        return is_rebuilt and id(value) not in self.live and (id(type(value)) in self.live or id(key) in self.live)
+
     def is_kept_by_itself(self) -> bool:
         """Whether what a definition registered goes even where nothing is registered instead."""
         edit = self.outcome.edit

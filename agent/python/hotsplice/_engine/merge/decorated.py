@@ -42,6 +42,9 @@ def closure(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edi
             continue
         if type(held) is FunctionType and type(given) is FunctionType and _is_former(merger, held, given):
             merger.merge_decorated(held, given, edit)
+        elif "decorators" in edit["parts"] and not edit.get("observed") and can_be_updated(held, given, merger):
+            # The decorator itself, which its arguments made: `@retry(3)`, a context manager.
+            update(merger, held, given, edit)
         elif not _is_state(held, given, name in stored_names(before, "STORE_DEREF"), merger):
             merger.plan.add("cell", cell, given)
     return live.__closure__

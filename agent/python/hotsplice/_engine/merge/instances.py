@@ -78,12 +78,19 @@ def say_other_fields(live: Any, made: Any) -> str | None:
 def _say_made_before(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome") -> None:
     edit = outcome.edit
     name = edit["definition"].rpartition(".")[2]
-    if name not in ("__init_subclass__", "__new__", "__init__", "__prepare__") or "<locals>" in edit["scope"]:
+    hooks = ("__init_subclass__", "__new__", "__init__", "__prepare__", "__set_name__")
+    if name not in hooks or "<locals>" in edit["scope"]:
         return
     if edit["change"] == "changed" and not {"body", "defaults", "parameters"} & set(edit["parts"]):
         return
     owner = lookup.find_class(namespace, edit["scope"])
     if owner is None:
+        return
+    if name == "__set_name__":
+        count = len(native.objects_of_type(*lookup.with_subclasses(owner)))
+        if count and not issubclass(owner, type):
+            objects_ = "1 existing object was" if count == 1 else f"{count} existing objects were"
+            outcome.caveat("HS0403", f"{objects_} given a name before: {name} does not run again for them")
         return
     if name == "__init_subclass__":
         # Those that the patch makes again had the new one run.
