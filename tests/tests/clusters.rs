@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hotsplice_channel::registry::{self, Entry};
 use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::pythons::{self, Python};
 use hotsplice_tests::{packages, repository};
@@ -143,10 +144,32 @@ def late(count):
     wait = ray.remote(num_cpus=0)(lambda: (time.sleep(5), __import__('work').work(1))[1])
     return sorted(set(ray.get([wait.remote() for _ in range(count)])))
 
+@ray.remote(num_cpus=1)
+def where(x):
+    import time
+    time.sleep(2)
+    return (ray.get_runtime_context().get_node_id(), work.work(x))
+
+def everywhere():
+    # As many at a time as there are processors: each machine has its share.
+    found = sorted(set(ray.get([where.remote(1) for _ in range(4)])))
+    return [result for node, result in found]
+
 def main():
     setup = {'worker_process_setup_hook': 'hotsplice.ray.setup'}
-    quiet = {'include_dashboard': False, 'logging_level': 'error', 'log_to_driver': False}
-    ray.init(num_cpus=2, runtime_env=setup, **quiet)
+    quiet = {'logging_level': 'error', 'log_to_driver': False}
+    if len(sys.argv) > 1:
+        import os
+        from ray.cluster_utils import Cluster
+        cluster = Cluster()
+        cluster.add_node(num_cpus=2, include_dashboard=False)
+        # Its workers' sessions are in another registry, as on another machine.
+        near, os.environ['HOTSPLICE_RUNTIME_DIR'] = os.environ['HOTSPLICE_RUNTIME_DIR'], sys.argv[1]
+        cluster.add_node(num_cpus=2)
+        os.environ['HOTSPLICE_RUNTIME_DIR'] = near
+        ray.init(address=cluster.address, runtime_env=setup, **quiet)
+    else:
+        ray.init(num_cpus=2, include_dashboard=False, runtime_env=setup, **quiet)
     workers = hotsplice.ray.Workers()
     print('ready', flush=True)
     for line in sys.stdin:
@@ -158,34 +181,75 @@ if __name__ == '__main__':
     main()
 ";
 
-/// Ray is large and takes its time to start: `cargo xtask torture clusters`.
-#[test]
-fn workers_of_ray_run_what_is_live_when_they_start_too() {
-    let Some(python) = pythons::all().iter().rev().find(|python| python.minor <= 13) else { return };
-    if std::env::var_os("HOTSPLICE_TORTURE").is_none() {
-        return;
-    }
+/// Ray is large and takes its time to start: `cargo xtask torture clusters`. None where it is not tested.
+fn start_ray(workspace: &Workspace, elsewhere: Option<&Path>) -> Option<Program> {
+    let python = pythons::all().iter().rev().find(|python| python.minor <= 13)?;
+    std::env::var_os("HOTSPLICE_TORTURE")?;
     let Some(installed) = packages::folder(python, "cluster-ray", &["ray".to_owned()]) else {
-        return println!("ray can't be had: not tested");
+        println!("ray can't be had: not tested");
+        return None;
     };
-    let patience = Duration::from_secs(120);
-    let workspace = Workspace::new();
     workspace.write("work.py", WORK);
     let script = workspace.write("app.py", RAY);
     let site = packages::as_installed(&installed, workspace.registry().parent().expect("a folder"));
     let mut command = Command::new(&python.path);
-    command.arg(script).current_dir(workspace.path());
+    command.arg(script).args(elsewhere).current_dir(workspace.path());
     let path = [repository().join("agent/python"), site];
     command.env("PYTHONPATH", std::env::join_paths(path).expect("paths"));
     command
         .env("HOTSPLICE_RUNTIME_DIR", workspace.registry())
         .env("HOTSPLICE_BINARY", hotsplice_tests::built("hotsplice"));
     let mut program = Program::start(command);
-    let wait = |program: &mut Program, line: &str| {
-        program.send(line);
-        program.line_within(patience)
+    assert_eq!(program.line_within(RAY_PATIENCE), "ready", "{}", program.errors_so_far());
+    Some(program)
+}
+
+const RAY_PATIENCE: Duration = Duration::from_secs(120);
+
+fn wait(program: &mut Program, line: &str) -> String {
+    program.send(line);
+    program.line_within(RAY_PATIENCE)
+}
+
+#[test]
+fn workers_of_ray_on_other_machines_are_patched_as_one() {
+    let workspace = Workspace::new();
+    let far = tempfile::Builder::new().prefix("hs-").tempdir_in("/tmp").expect("a folder");
+    let Some(mut program) = start_ray(&workspace, Some(&far.path().join("r"))) else { return };
+    assert_eq!(wait(&mut program, "everywhere()"), "[('old', 1), ('old', 1)]");
+    let is_far = |entry: &&Entry| entry.via.is_some();
+    // A process is started there for it first.
+    let deadline = Instant::now() + RAY_PATIENCE;
+    let sessions = loop {
+        let found = registry::sessions(workspace.registry()).expect("a registry");
+        if found.iter().any(|entry| is_far(&entry)) {
+            break found;
+        }
+        assert!(Instant::now() < deadline, "{found:?}{}", program.errors_so_far());
+        std::thread::sleep(Duration::from_millis(50));
     };
-    assert_eq!(program.line_within(patience), "ready", "{}", program.errors_so_far());
+    assert!(sessions.iter().filter(|entry| entry.via.is_none()).count() >= 2, "{sessions:?}");
+    workspace.write("work.py", &WORK.replace("'old'", "'new'"));
+    let patched = workspace.call(&["patch", "work.py"]).expect(0).text();
+    assert!(patched.matches("1 edit live").count() >= 3, "{patched}");
+    assert_eq!(wait(&mut program, "everywhere()"), "[('new', 1), ('new', 1)]");
+    // What one of the far ones refuses is live in none.
+    let is_near =
+        format!("os.environ.get('HOTSPLICE_RUNTIME_DIR') == {:?}", workspace.registry().display().to_string());
+    let refusing = format!("import os\nLIMIT = 1 // (1 if {is_near} else 0)\n");
+    workspace.write("work.py", &WORK.replace("'old'", "'never'").replace("LIMIT = 1\n", &refusing));
+    let refused = workspace.call(&["patch", "work.py"]).expect(1).text();
+    assert!(refused.contains("HS0108"), "{refused}");
+    assert_eq!(wait(&mut program, "everywhere()"), "[('new', 1), ('new', 1)]");
+    assert_eq!(wait(&mut program, "workers.close()"), "None");
+    assert!(registry::sessions(workspace.registry()).expect("a registry").iter().all(|entry| entry.via.is_none()));
+    assert_eq!(program.wait(), Some(0), "{}", program.stderr());
+}
+
+#[test]
+fn workers_of_ray_run_what_is_live_when_they_start_too() {
+    let workspace = Workspace::new();
+    let Some(mut program) = start_ray(&workspace, None) else { return };
     assert_eq!(wait(&mut program, "ray.get([task.remote(1), shipped.remote(1)])"), "[('old', 1), ('first', 1)]");
     workspace.write("work.py", &WORK.replace("'old'", "'new'"));
     let patched = workspace.call(&["patch", "work.py"]).expect(0).text();
