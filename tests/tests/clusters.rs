@@ -169,7 +169,8 @@ def main():
         os.environ['HOTSPLICE_RUNTIME_DIR'] = near
         ray.init(address=cluster.address, runtime_env=setup, **quiet)
     else:
-        ray.init(num_cpus=2, include_dashboard=False, runtime_env=setup, **quiet)
+        # Another test's cluster may run.
+        ray.init(address='local', num_cpus=2, include_dashboard=False, runtime_env=setup, **quiet)
     workers = hotsplice.ray.Workers()
     print('ready', flush=True)
     for line in sys.stdin:
