@@ -46,7 +46,10 @@ fn a_held_call_is_mended_and_tried_again_from_the_command_line() {
         workspace.call(&["retry"]).expect(1);
         assert_eq!(holds(&workspace).len(), 1);
         workspace.write("train.py", &TRAIN.replace("total / len(items)", "total / (len(items) or 1)"));
-        workspace.call(&["retry"]).expect(0);
+        let told = workspace.call(&["retry"]).expect(0).text();
+        // The call that is held is the one that takes the new code.
+        assert!(told.contains("HS0309: 1 call that has failed and is held takes the new code"), "{told}");
+        assert!(!told.contains("HS0306"), "{told}");
         program.wait_line("result 44.0");
         assert_eq!(program.wait(), Some(0));
     }

@@ -63,8 +63,8 @@ class Call:
         self.suspended = suspended or []
         # What it is called; of many at one place, what some are.
         self.places = places
-        # What becomes of it: moved `now`, at the `next` iteration of its loop, or `behind` the statement that it is in;
-        # else the reason why it stays.
+        # What becomes of it: moved `now`, at the `next` iteration of its loop, `behind` the statement that it is in, or
+        # when it begins `again`, having failed; else the reason why it stays.
         self.moved: str | None = None
         self.reason: str | None = None
         # Whether its code was retired by an earlier patch.

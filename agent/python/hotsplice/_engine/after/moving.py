@@ -78,8 +78,13 @@ class Moves:
     def move(self, calls: list[Call]) -> list[Call]:
         """Moves calls, or has them moved when they come by; each says what becomes of it, or why it stays."""
         found: list[Call] = []
+        held = reports.held_frames()
         for call in calls:
             place = None
+            if call.frame in held:
+                call.moved = "again"
+                found.append(call)
+                continue
             with _refusing(call):
                 place = self._prepare(call)
             found += [call] if place is None else self._move_suspended(call, *place)
@@ -209,8 +214,6 @@ class Moves:
 
     def _move_behind(self, call: Call, places: "list[MovedPlace]") -> str:
         """Has a call moved where the statement that it is in has been carried out, if the new code has that, too."""
-        if (call.code, call.line) in reports.held_places():
-            raise Refused("it has failed and is held")
         old, new, _ = self._retired[id(call.code)]
         pairs = self._pairs(old, new, places)
         found = self._bytecode(old).reached(call.offset, pairs) & pairs.keys()

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from heapq import nsmallest
-from types import CodeType
 from typing import TYPE_CHECKING
 
 from ..live import lookup
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from ..journal.file_change import FileChange
     from ..journal.plan import EditOutcome
     from ..live.files import LiveFile
-
-_HELD = "it has failed and is held, and takes the new code when it is tried again"
 
 
 def report(calls: list[Call], file: "LiveFile", change: "FileChange") -> list[Call]:
@@ -68,20 +65,21 @@ def of_calls(calls: list[Call]) -> Iterator[tuple[str, str]]:
         if coming:
             text = _count(coming, "running call takes", "running calls take")
             yield "HS0309", f"{text} the new code {when} ({_places(coming)})"
+    held = [call for call in calls if call.moved == "again"]
+    if held:
+        text = _count(held, "call that has failed and is held takes", "calls that have failed and are held take")
+        yield "HS0309", f"{text} the new code when tried again ({_places(held)})"
     staying = [call for call in calls if call.moved is None]
     if staying:
         text = _count(staying, "call that began before still runs", "calls that began before still run")
-        held = held_places()
-        reasons = "; ".join(
-            sorted({_HELD if (call.code, call.line) in held else call.reason for call in staying if call.reason})
-        )
+        reasons = "; ".join(sorted({call.reason for call in staying if call.reason}))
         yield "HS0306", f"{text} the old code ({_places(staying)}){': ' if reasons else ''}{reasons}"
 
 
-def held_places() -> set[tuple[CodeType, int]]:
-    """Where calls stand that have failed and wait for an answer."""
+def held_frames() -> set[int]:
+    """The ids of frames of calls that have failed and wait for an answer: however that is, they do not go on."""
     holds = sys.modules.get("hotsplice._failed.holds")
-    return set() if holds is None else {(frame.f_code, frame.f_lineno) for frame in holds.held_frames()}
+    return set() if holds is None else {id(frame) for frame in holds.held_frames()}
 
 
 def _count(calls: list[Call], one: str, many: str) -> str:

@@ -40,6 +40,7 @@ _reasons: dict[int, dict[int | None, tuple[str, bool]]] = {}
 _WHEN = {
     "next": "takes the new code at the next iteration",
     "behind": "takes the new code at one of the next statements",
+    "again": "has failed and is held, and takes the new code when it is tried again",
 }
 
 # Codes that calls were inside of when it was looked last; nothing while nobody looks.
