@@ -112,9 +112,11 @@ impl<'a> Comparison<'a> {
     }
 
     fn derive_function(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty, called: &mut Callables<'a>) {
-        if self.derive_header(node, scope, dirty) && scope.path.is_empty() {
+        // The graph knows a module's functions, and the methods of its classes.
+        if self.derive_header(node, scope, dirty) && scope.path.len() <= 1 {
             // Who calls it gets other defaults.
-            let found = called.graph.running(&HashSet::from_iter([node.name.clone()]), &HashSet::default());
+            let name = [scope.path.as_slice(), std::slice::from_ref(&node.name)].concat().join(".");
+            let found = called.graph.running(&HashSet::from_iter([name]), &HashSet::default());
             self.running.extend(found.iter().cloned());
             called.by_code.extend(found.iter().cloned());
             called.called.extend(found);
