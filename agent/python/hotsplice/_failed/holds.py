@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 from . import debugging, places, supervisors, terminal
@@ -275,6 +275,12 @@ def _until_answered(hold: Hold) -> Answer | None:
         if hold.answer is not None and not hold.answer.is_value and not hold.is_patched:
             hold.make_saved_live()
         return hold.answer
+    except KeyboardInterrupt as interrupt:
+        # Whoever ends it so is to see what had failed, too.
+        if hold.error.__traceback__ is None:
+            hold.error.__traceback__ = TracebackType(None, hold.frame, hold.frame.f_lasti, hold.line)
+        interrupt.__context__ = hold.error
+        raise
     finally:
         if question is not None:
             question.end()
