@@ -141,6 +141,9 @@ class Workers:
             del self._relays[node]
 
     def _ask(self, node: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        if self._closed.is_set():
+            # A connection that is still open would start another actor, which nobody ends.
+            raise ConnectionError("this is closed")
         if node not in self._relays:
             options = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False), "num_cpus": 0}
             self._relays[node] = ray.remote(_Relay).options(max_concurrency=1000, **options).remote()
