@@ -188,6 +188,7 @@ with hotsplice.overlay("late", patches, wait=True) as made:
 
     wait_for(lambda: late.price(1) == (1, None, "!"))
 assert late.price(1) == 1
+assert not [item for item in hotsplice.status().patched if item["path"] == late.__file__]
 
 # One that is imported before anybody has looked for it again.
 for number in range(8):

@@ -74,7 +74,65 @@ fn one_function_of_several_and_undo_of_one() {
     workspace.call(&["undo", "app.py", "--function", "View.get"]).expect(0);
     assert_eq!(ask(&mut program, "a"), "welcome a view");
     let status = workspace.call(&["status"]).expect(0).text();
-    assert!(status.contains("View.get") && status.contains("greet"), "{status}");
+    assert!(!status.contains("View.get") && status.contains("greet"), "{status}");
+}
+
+/// However a definition came to be what it was when it was loaded, it is not patched.
+#[test]
+fn what_is_as_it_was_loaded_again_is_listed_no_more() {
+    const TEXT: &str = "\
+LIMIT = 1
+DOUBLE = LIMIT * 2
+def greet(x=LIMIT):
+    return 'hello'
+if LIMIT:
+    def two():
+        return 1
+else:
+    def two():
+        return 3
+class A:
+    def n(self):
+        return 2
+print('ready', flush=True)
+input()
+";
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        let script = workspace.write("app.py", TEXT);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        let patched = |edits: &[(&str, &str)]| -> Vec<String> {
+            let text = edits.iter().fold(TEXT.to_owned(), |text, (before, after)| text.replace(before, after));
+            workspace.write("app.py", &text);
+            workspace.call(&["patch", "app.py"]).expect(0);
+            let status = workspace.call(&["status", "--json"]).expect(0).json();
+            let listed = status[0]["patched"].as_array().expect("a list");
+            let mut names: Vec<String> =
+                listed.iter().map(|one| one["definition"].as_str().expect("a name").to_owned()).collect();
+            names.sort();
+            names
+        };
+        let gone = ("def greet(x=LIMIT):\n    return 'hello'\n", "");
+        let both = [("return 1", "return 5"), ("return 3", "return 4")];
+        let steps: [(&[(&str, &str)], &[&str]); 9] = [
+            (&[("hello", "welcome")], &["greet"]),
+            // A comment is no edit.
+            (&[("'hello'", "'welcome'  # so")], &["greet"]),
+            (&[], &[]),
+            (&[("LIMIT = 1", "LIMIT = 2"), ("2\nprint", "3\nprint")], &["A.n", "LIMIT", "greet"]),
+            (&[("2\nprint", "3\nprint")], &["A.n"]),
+            (&[("def greet", "def salute")], &["salute"]),
+            (&[gone], &[]),
+            (&both, &["two"]),
+            (&[], &[]),
+        ];
+        for (edits, names) in steps {
+            assert_eq!(patched(edits), names, "Python {}: {edits:?}", python.name());
+        }
+        program.send("");
+        assert_eq!(program.wait(), Some(0));
+    }
 }
 
 #[test]

@@ -210,10 +210,14 @@ def history(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def status(_params: dict[str, Any]) -> dict[str, Any]:
+    files = list(known())
+    is_as_loaded = not any(file.displaced for file in files)
     patched = [
         {"path": file.path, "definition": definition, **details}
-        for file in known()
+        for file in files
         for definition, details in file.patched.items()
+        # What follows from others is as it was loaded once these are.
+        if definition in file.displaced or (details["follows"] and not is_as_loaded)
     ]
     return {"patched": patched, "running": running.still_running(), "guarded": native.guarded_patterns()}
 

@@ -16,6 +16,7 @@ from .journal.file_change import FileChange
 from .journal.plan import Plan
 from .live import importing, lookup, shown_text
 from .live.code import compile_excerpt, compile_text, join
+from .live.displaced import shown_name
 from .live.files import live_file
 from .merge import caches, classes, functions, hashes, moves, virtual
 from .native import native
@@ -43,16 +44,10 @@ def _has_late_future(text: str, filename: str) -> bool:
     return False
 
 
-def _shown_name(edit: "Edit") -> str:
-    """What users call it: a statement by the first name that it binds, where it binds one."""
-    is_bare = edit["what"] not in ("function", "class") and edit["binds"] and not edit["scope"]
-    return edit["binds"][0] if is_bare else edit["definition"]
-
-
 def _is_patched(edit: "Edit", verdict: str | None) -> bool:
     """Whether something of it is live that was not: of a definition its code, of a statement what the text says."""
     if edit["what"] in ("function", "class"):
-        return not (edit.get("offered") and verdict == "caveat")
+        return verdict != "unneeded" and not (edit.get("offered") and verdict == "caveat")
     return edit["change"] in ("changed", "added") and verdict == "applied"
 
 
@@ -266,8 +261,7 @@ class Transaction:
         self.is_live = True
         self.undoing.clear()
         for change, file in files:
-            definitions = list(dict.fromkeys(edit["definition"] for edit in change.edits))
-            file.replace_text(change.text, self.label, definitions, self.number)
+            file.replace_text(change.text, self.label, change.edits, self.number)
             # The next patch of the file tries these again.
             file.differs = [outcome.edit["definition"] for outcome in change.outcomes if outcome.code == "HS0413"]
         self._lap("commit")
@@ -358,12 +352,16 @@ class Transaction:
         now = time()
         for outcome in change.outcomes:
             edit = outcome.edit
-            name = _shown_name(edit)
+            name = shown_name(edit)
             if edit["change"] == "removed":
                 file.patched.pop(name, None)
             elif _is_patched(edit, outcome.verdict):
                 version = file.version_of(name) + 1
-                file.patched[name] = {"line": edit["line"], "version": version, "patched_at": now, "ran": None}
+                follows = version > 1 and file.patched[name]["follows"]
+                if edit["change"] == "derived":
+                    follows = self._displaces()
+                details = {"line": edit["line"], "version": version, "patched_at": now, "ran": None, "follows": follows}
+                file.patched[name] = details
         for code_change in (item for items in change.code_changes.values() for item in items):
             running.forget(code_change.new_code)
             name = ".".join((*code_change.unit["scope"], code_change.unit["name"]))
@@ -371,6 +369,11 @@ class Transaction:
                 for code in code_change.running_now():
                     first_run.watch(code, file.path, name, file.patched[name])
         change.code_changes.clear()
+
+    def _displaces(self) -> bool:
+        """Whether something that this patch edits is another one than was loaded: what follows from it is, too."""
+        edited = ((live_file(change.path).displaced, edit) for change in self.files for edit in change.edits)
+        return any(shown_name(edit) in displaced for displaced, edit in edited)
 
     def _prepare_world(self) -> "tuple[Any, list[tuple[EditOutcome, str, str]]]":
         """What calls in retired code go on seeing, and what can't be kept for them: (outcome, code, words) each."""

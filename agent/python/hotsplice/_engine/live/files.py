@@ -9,9 +9,10 @@ from ..errors import EngineError, Refusal
 from ..native import native
 from . import cells, lookup, missing
 from .code import compile_text, fingerprint, outermost_functions
+from .displaced import Displaced
 
 if TYPE_CHECKING:
-    from .messages import Definition
+    from .messages import Definition, Edit
 
 HISTORY_LIMIT = 20
 
@@ -52,8 +53,9 @@ class LiveFile:
         self.history: list[FormerVersion] = []
         # The program reloaded the module after it had been patched, and nobody was told yet.
         self.reloaded = False
-        # Qualified name → {line, version, patched_at}
+        # Qualified name → {line, version, patched_at}. What is as it was loaded again stays, for its version.
         self.patched: dict[str, dict[str, Any]] = {}
+        self.displaced = Displaced()
 
     def excerpt(self, first: int, last: int) -> str:
         """Lines of the live text, both ends included."""
@@ -66,11 +68,13 @@ class LiveFile:
         known = self.patched.get(definition)
         return known["version"] if known is not None else 0
 
-    def replace_text(self, text: str, label: str, definitions: list[str], transaction: int) -> None:
+    def replace_text(self, text: str, label: str, edits: "list[Edit]", transaction: int) -> None:
         if text == self.text:
             # Only values were computed again: there is nothing to go back to.
             self.version += 1
             return
+        self.displaced.note(edits, self.text, text)
+        definitions = list(dict.fromkeys(edit["definition"] for edit in edits))
         self.history.insert(0, FormerVersion(self.version, self.text, label, definitions, transaction))
         del self.history[HISTORY_LIMIT:]
         self.text, self._lines = text, None
