@@ -130,14 +130,6 @@ fn clients_are_told_what_went_live() {
     assert_eq!(told["files"][0]["ranges"][0]["start"]["line"], 9, "{told}");
     assert!(told["milliseconds"].as_f64().is_some_and(|time| time > 0.0));
     assert!(told["message"].as_str().is_some_and(|text| text.starts_with("app.py is live in 1 process (")), "{told}");
-    // Whoever asks is told also that there is nothing to do; here the place is named as the protocol's own requests do it.
-    let place = json!({ "textDocument": { "uri": uri(&path) }, "position": { "line": 10, "character": 0 } });
-    editor.command("hotsplice.patchFunction", json!([place]));
-    let told = editor.wait_notification("hotsplice/patched", |told| told["files"][0]["ranges"] == json!([]));
-    assert_eq!(told["message"], "View.get: what is live is what the editor shows");
-    editor.patch_file(&path);
-    let told = editor.wait_notification("hotsplice/patched", |told| told["files"][0]["ranges"] == json!([]));
-    assert_eq!(told["message"], "app.py: what is live is what the editor shows");
     let has_files = |status: &Value| status["sessions"][0]["files"].as_array().is_some_and(|files| !files.is_empty());
     let status = editor.wait_notification("hotsplice/status", has_files);
     let session = &status["sessions"][0];
@@ -146,6 +138,14 @@ fn clients_are_told_what_went_live() {
     assert_eq!(session["files"][0]["functions"][0]["name"], "View.get");
     assert_eq!(session["files"][0]["functions"][0]["line"], 9);
     assert_eq!(status["patchOnSave"], "never");
+    // Whoever asks is told also that there is nothing to do; here the place is named as the protocol's own requests do it.
+    let place = json!({ "textDocument": { "uri": uri(&path) }, "position": { "line": 10, "character": 0 } });
+    editor.command("hotsplice.patchFunction", json!([place]));
+    let told = editor.wait_notification("hotsplice/patched", |told| told["files"][0]["ranges"] == json!([]));
+    assert_eq!(told["message"], "View.get: what is live is what the editor shows");
+    editor.patch_file(&path);
+    let told = editor.wait_notification("hotsplice/patched", |told| told["files"][0]["ranges"] == json!([]));
+    assert_eq!(told["message"], "app.py: what is live is what the editor shows");
 }
 
 #[test]

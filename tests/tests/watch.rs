@@ -201,6 +201,29 @@ fn what_went_live_is_told_in_colour_on_a_terminal() {
     }
 }
 
+/// The loop reads what is edited, and needs nothing: of its file there is nothing to say.
+#[test]
+fn a_file_that_nobody_edited_and_that_needs_nothing_is_not_reported() {
+    let workspace = Workspace::new();
+    let script = workspace.write(
+        "app.py",
+        "import sys, rates\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(eval(line), rates.RATE, flush=True)\n",
+    );
+    workspace.write("rates.py", "RATE = 1\n");
+    let mut command = workspace.hotsplice();
+    command.args(["run", "--watch", "-v", "--python"]).arg(&pythons::newest().path).arg(script);
+    let mut program = Program::start(command);
+    program.wait_line("ready");
+    workspace.sessions(1);
+    workspace.write("rates.py", "RATE = 2\n");
+    assert_eq!(comes(&mut program, "0", "0 1"), "0 2");
+    wait_for("the report", || program.errors_so_far().contains("rates.py RATE").then_some(()));
+    assert_eq!(program.wait(), Some(0));
+    let reported = program.stderr();
+    let of_script = |line: &&str| line.contains("app.py:") || line.contains("nothing went live");
+    assert_eq!(reported.lines().find(of_script), None, "{reported}");
+}
+
 #[test]
 fn a_save_that_does_not_parse_is_reported_once_and_waits() {
     let workspace = Workspace::new();
