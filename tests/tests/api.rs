@@ -300,6 +300,37 @@ print(shop.price(), fails(lambda: hotsplice.patch('missing.py')), flush=True)
     assert_eq!(std::fs::read_to_string(path).expect("the file"), "def price():\n    return 9\n");
 }
 
+/// The file is replaced as a whole: whose it is and who may write it stays, and nobody writes what is read-only.
+#[test]
+fn what_a_recoder_writes_stays_its_owners() {
+    let workspace = Workspace::new();
+    workspace.write("shop.py", "def price():\n    return 1\n");
+    let text = "\
+import hotsplice, os, shop
+is_root = os.geteuid() == 0
+if is_root:
+    os.chown(shop.__file__, 12, 34)
+os.chmod(shop.__file__, 0o640)
+before = os.stat(shop.__file__)
+recoder = hotsplice.recoder(shop.price)
+recoder.patch('def price():\\n    return 2\\n')
+recoder.commit()
+after = os.stat(shop.__file__)
+print(*[getattr(before, name) == getattr(after, name) for name in ('st_uid', 'st_gid', 'st_mode')], flush=True)
+os.chmod(shop.__file__, 0o440)
+recoder.patch('def price():\\n    return 3\\n')
+try:
+    recoder.commit()
+    print('written' if not is_root else 'HS0011', flush=True)
+except hotsplice.PatchError as error:
+    print(error.code, flush=True)
+";
+    let script = workspace.write("app.py", text);
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    assert_eq!([program.line(), program.line()], ["True True True", "HS0011"]);
+    assert_eq!(program.wait(), Some(0));
+}
+
 /// What `repeat` keeps of a round is none of the program's: nothing is reported of it.
 #[test]
 fn a_patch_between_two_rounds_has_no_caveat() {

@@ -218,6 +218,43 @@ fn statements_are_patched_by_themselves() {
     assert!(ask(&mut program).ends_with(" 100 hello 2"));
 }
 
+/// What a program writes to a file that an editor holds unsaved is shown as an edit of the editor's, which goes its way.
+#[test]
+fn an_unsaved_copy_is_its_editors() {
+    const SHOP: &str = "def price():\n    return 1\n\n\ndef other():\n    return 1\n";
+    let workspace = Workspace::new();
+    let path = workspace.write("shop.py", SHOP);
+    let text = "import sys, hotsplice, shop\nprint('ready', flush=True)\nfor line in sys.stdin:\n    exec(line)\n    print(shop.price(), shop.other(), flush=True)\n";
+    let script = workspace.write("app.py", text);
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&path, SHOP);
+    let unsaved = SHOP.replace("other():\n    return 1", "other():\n    return 5");
+    editor.change(&path, &unsaved);
+    let recoded = "def price():\n    return 2\n";
+    let recode = format!("made = hotsplice.recoder(shop.price); made.patch({recoded:?}); made.commit()");
+    assert_eq!(program.ask(&recode), "2 1");
+    let committed = SHOP.replacen("return 1", "return 2", 1);
+    assert_eq!(std::fs::read_to_string(&path).expect("there"), committed);
+    editor.notify("workspace/didChangeWatchedFiles", json!({ "changes": [{ "uri": uri(&path), "type": 2 }] }));
+    let edited = |editor: &mut Editor| -> Vec<u64> {
+        let lenses = editor.lenses(&path);
+        lenses.into_iter().filter(|(_, title)| title.starts_with("○ edited")).map(|(line, _)| line).collect()
+    };
+    wait_for("both to be marked", || (edited(&mut editor) == [0, 4]).then_some(()));
+    // The one function of it that is wanted, and then all of it, as the editor has it.
+    let place = json!({ "uri": uri(&path), "name": "other" });
+    editor.command("hotsplice.patchFunction", json!([place]));
+    assert_eq!(program.ask(""), "2 5");
+    editor.patch_file(&path);
+    assert_eq!(program.ask(""), "1 5");
+    assert_eq!(std::fs::read_to_string(&path).expect("there"), committed, "only the editor saves its copy");
+    assert_eq!(program.ask("made.revert()"), "1 5");
+    assert_eq!(program.wait(), Some(0));
+}
+
 /// What belongs together goes live together.
 #[test]
 fn all_edited_files_are_one_patch() {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import errno
 import functools
 import io
 import os
@@ -291,13 +293,22 @@ def _read(path: str) -> tuple[str, str]:
 def _replace(path: str, content: bytes) -> None:
     """Writes a file so that whoever reads it sees the former text or the new one, whatever fails."""
     folder = os.path.dirname(os.path.realpath(path))
+    known = os.stat(path)
+    if not os.access(path, os.W_OK, effective_ids=True):
+        # Another file could be put in its place all the same.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".hotsplice-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, os.stat(path).st_mode & 0o7777)
+        own = os.stat(temporary)
+        if (own.st_uid, own.st_gid) != (known.st_uid, known.st_gid):
+            # Where that is not allowed, whoever may write the file has made it.
+            with contextlib.suppress(OSError):
+                os.chown(temporary, known.st_uid, known.st_gid)
+        os.chmod(temporary, known.st_mode & 0o7777)
         os.replace(temporary, os.path.realpath(path))
     except BaseException:
         os.unlink(temporary)
