@@ -219,6 +219,27 @@ fn what_hot_restart_can_not_do() {
     }
 }
 
+/// Functions in functions need no word of their own: the call around begins again, with the new one in it.
+#[test]
+fn a_nested_function_is_mended_where_the_one_around_it_is_wrapped() {
+    let text = "\
+import hotsplice
+def outer(x):
+    def inner(y):
+        return y / 0
+    return inner(x) + 1
+hotsplice.wrap_module()
+print('result', outer(4))
+";
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        workspace.write("app.py", text);
+        let mended = text.replace("y / 0", "y / 2");
+        let steps = json!([["(hold) ", { "app.py": mended }], ["", "r"], ["result 3.0", null]]);
+        terminal::play(&workspace, python, &steps, &["app.py"], "").expect(0);
+    }
+}
+
 /// A training run at a terminal, without a word in its source: the step fails, and the epoch is what begins again.
 #[test]
 fn a_call_further_up_begins_again_at_a_terminal() {
