@@ -1,7 +1,7 @@
 //! Beyond the history for undo nothing of former versions is kept: however often a program is patched, it does not grow.
 
 use hotsplice_tests::lsp::Editor;
-use hotsplice_tests::program::Workspace;
+use hotsplice_tests::program::{Workspace, wait_for};
 use hotsplice_tests::pythons;
 use serde_json::json;
 
@@ -109,5 +109,44 @@ fn no_function_of_a_patch_waits_for_the_garbage_collector() {
         editor.open(&subject, &built(0));
         let mut bench = Bench { subject, program, editor };
         assert_eq!(answer_after((1..=5).map(built), &mut bench), 3, "{}", python.name());
+    }
+}
+
+/// A call stands in the code that the program began with. Says of how many versions the code is alive, and collects nothing.
+const BLOCKED: &str = "import gc, queue, sys, threading, weakref, subject
+gc.disable()
+threading.Thread(target=subject.wait, args=(queue.Queue(),), daemon=True).start()
+codes = []
+print('ready', flush=True)
+for line in sys.stdin:
+    code = weakref.ref(subject.wait.__code__)
+    if code not in codes:
+        codes.append(code)
+    print(sum(code() is not None for code in codes), flush=True)
+";
+
+fn blocked(number: usize) -> String {
+    format!("def wait(gate):\n    while gate.get():\n        number = {number}\n")
+}
+
+/// Whoever looks for what else runs a code, or has it as a key, would have to look through all that the program has.
+#[test]
+fn a_call_that_stays_in_old_code_keeps_no_later_code_alive() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let subject = workspace.write("subject.py", &blocked(0));
+        let script = workspace.write("main.py", BLOCKED);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        editor.open(&subject, &blocked(0));
+        let mut bench = Bench { subject, program, editor };
+        for number in 1..=5 {
+            answer_after(std::iter::once(blocked(number)), &mut bench);
+        }
+        // The call's own, and the live one; but the next version is where the call goes on, so that is kept for it.
+        let what = format!("later code to go, Python {}", python.name());
+        wait_for(&what, || (bench.answer() <= 3).then_some(()));
     }
 }

@@ -5,11 +5,9 @@ the call's own variables and stack fit is checked natively, when it is moved (``
 """
 
 import builtins
-import contextlib
 import dis
 import sys
 import weakref
-from collections.abc import Iterator
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +28,23 @@ class Refused(Exception):
     """A call stays in the old code; the words say why."""
 
 
-@contextlib.contextmanager
-def _refusing(call: Call) -> Iterator[None]:
-    try:
-        yield
-    except Refused as refused:
-        call.reason = str(refused)
-    except (Unknown, ValueError, KeyError):
-        call.reason = "its bytecode is not understood"
+class _Refusing:
+    """Notes why a call stays. No generator: that would keep all of the patch alive, in a cycle through its traceback."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> bool:
+        if isinstance(error, Refused):
+            self.call.reason = str(error)
+        elif isinstance(error, (Unknown, ValueError, KeyError)):
+            self.call.reason = "its bytecode is not understood"
+        else:
+            return False
+        return True
 
 
 class Moves:
@@ -85,7 +92,7 @@ class Moves:
                 call.moved = "again"
                 found.append(call)
                 continue
-            with _refusing(call):
+            with _Refusing(call):
                 place = self._prepare(call)
             found += [call] if place is None else self._move_suspended(call, *place)
         return found
@@ -103,7 +110,7 @@ class Moves:
         found = [moved] if moved.suspended else []
         for reason, which in staying.items():
             part = call.part(which)
-            with _refusing(part):
+            with _Refusing(part):
                 part.moved = self._move_running(part, places)
             if part.moved is None:
                 part.reason = "it has gone on meanwhile" if reason is None else reason

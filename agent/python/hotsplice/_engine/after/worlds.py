@@ -294,6 +294,8 @@ class World(Inside):
         codes = [found for ref in self.waiting if (found := ref()) is not None]
         self.waiting = [weakref.ref(code, self._left) for code in codes]
         del codes
+        # What is planned with it is planned: it would keep later code for as long as these calls go on.
+        self.formers.forget()
         self._left(None)
 
     def _left(self, _gone: Any) -> None:
