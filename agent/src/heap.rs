@@ -11,9 +11,13 @@ use crate::cpython::bodies;
 use crate::cpython::functions::{code, function_type, is_function, may_have_attributes};
 use crate::cpython::hashing::{has_plain_keys, is_plain};
 use crate::cpython::{self, Symbols, objects};
+use crate::frames;
 
 /// The objects that are wanted.
-fn scan<'py>(py: Python<'py>, mut wanted: impl FnMut(*mut ffi::PyObject) -> bool) -> PyResult<Vec<Bound<'py, PyAny>>> {
+pub fn scan<'py>(
+    py: Python<'py>,
+    mut wanted: impl FnMut(*mut ffi::PyObject) -> bool,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let mut found: Vec<*mut ffi::PyObject> = Vec::new();
     objects::for_each(py, |object| {
         if wanted(object) {
@@ -25,7 +29,7 @@ fn scan<'py>(py: Python<'py>, mut wanted: impl FnMut(*mut ffi::PyObject) -> bool
 }
 
 /// Types compared by address: no attribute of the objects is looked at.
-fn is_exactly(object: *mut ffi::PyObject, kind: &Bound<'_, PyAny>) -> bool {
+pub fn is_exactly(object: *mut ffi::PyObject, kind: &Bound<'_, PyAny>) -> bool {
     // SAFETY: callers pass live objects.
     unsafe { ffi::Py_TYPE(object).cast::<ffi::PyObject>() == kind.as_ptr() }
 }
@@ -79,27 +83,31 @@ pub fn functions_and_suspended_of<'py>(
     }
     let symbols = cpython::required()?;
     let function = function_type(py);
+    let generators = frames::generators(py);
+    let functions: Vec<_> = codes.iter().map(|_| PyList::empty(py)).collect();
+    let mut suspended = vec![0; functions.len()];
+    let mut count = |code: usize| places.get(&code).into_iter().flatten().for_each(|&place| suspended[place] += 1);
     let found = scan(py, |object| {
         // SAFETY: the objects are alive while they are visited.
         if unsafe { ffi::Py_TYPE(object).cast() == function } {
-            places.contains_key(&(cpython::function_code(symbols, object) as usize))
-        } else {
-            kinds.iter().any(|(kind, _)| is_exactly(object, kind))
+            return places.contains_key(&(cpython::function_code(symbols, object) as usize));
         }
+        let is_one = kinds.iter().any(|(kind, _)| is_exactly(object, kind));
+        if let (true, Some(generators)) = (is_one, generators) {
+            // SAFETY: as above, an object of one of these kinds.
+            count(unsafe { generators.code(object) });
+        }
+        is_one && generators.is_none()
     })?;
-    let functions: Vec<_> = codes.iter().map(|_| PyList::empty(py)).collect();
-    let mut suspended = vec![0; functions.len()];
     for object in found {
         let kind = kinds.iter().find(|(kind, _)| is_exactly(object.as_ptr(), kind));
-        let code = match kind {
-            None => cpython::function_code(symbols, object.as_ptr()) as usize,
-            Some((_, name)) => object.getattr(name)?.as_ptr() as usize,
-        };
+        if let Some((_, name)) = kind {
+            count(object.getattr(name)?.as_ptr() as usize);
+            continue;
+        }
+        let code = cpython::function_code(symbols, object.as_ptr()) as usize;
         for &place in places.get(&code).into_iter().flatten() {
-            match kind {
-                None => functions[place].append(&object)?,
-                Some(_) => suspended[place] += 1,
-            }
+            functions[place].append(&object)?;
         }
     }
     Ok((PyList::new(py, functions)?, suspended))

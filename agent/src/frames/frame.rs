@@ -34,6 +34,21 @@ impl Frame {
         known.then_some(frame)
     }
 
+    /// # Safety
+    /// The frame of a live generator, coroutine or async generator lies there, and is one of this layout.
+    pub unsafe fn inside(base: *mut u8, layout: &'static Layout) -> Self {
+        Self { base, layout }
+    }
+
+    /// Whether it is a waiting one of this code that has no object, and is as one that was checked with its object.
+    pub fn is_like(&self, checked: &Self, code: *mut ffi::PyObject) -> bool {
+        let Layout { globals, builtins, .. } = *self.layout;
+        self.object_of_frame().is_null()
+            && self.code() == code as usize
+            && self.owner() == OWNED_BY_GENERATOR
+            && [globals, builtins].iter().all(|&offset| self.word(offset) == checked.word(offset))
+    }
+
     fn has_namespaces(&self, py: Python<'_>, object: *mut ffi::PyObject) -> bool {
         // SAFETY: a live object.
         let object = unsafe { Bound::from_borrowed_ptr(py, object) };
@@ -83,6 +98,9 @@ impl Frame {
     /// Empties the dictionary of variables that a debugger, or `locals()`, has had made of a function's before 3.13: it would show
     /// what the new code does not have.
     pub fn forget_locals(&self, code: &Bound<'_, PyAny>) {
+        if self.word(self.layout.locals) == 0 {
+            return;
+        }
         let is_function = code.getattr(intern!(code.py(), "co_flags")).and_then(|flags| flags.extract::<u32>());
         if !is_function.is_ok_and(|flags| flags & OPTIMIZED != 0) {
             return;
@@ -99,9 +117,10 @@ impl Frame {
 
     /// Whether a debugger has given the frame a trace function.
     pub fn is_traced(&self, py: Python<'_>) -> bool {
-        // SAFETY: the frame's object is alive.
-        let object = unsafe { Bound::from_borrowed_ptr(py, self.object_of_frame()) };
-        object.getattr(intern!(py, "f_trace")).is_ok_and(|function| !function.is_none())
+        // SAFETY: the frame's object is alive, if it has one.
+        let object = unsafe { Bound::from_borrowed_ptr_or_opt(py, self.object_of_frame()) };
+        let function = object.and_then(|object| object.getattr(intern!(py, "f_trace")).ok());
+        function.is_some_and(|function| !function.is_none())
     }
 
     pub fn object_of_frame(&self) -> *mut ffi::PyObject {

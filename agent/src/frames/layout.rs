@@ -1,6 +1,6 @@
 //! Where things lie in the frames of a running interpreter, a table by CPython version.
 //!
-//! Read in CPython's headers (`pycore_frame.h`, `pycore_interpframe_structs.h`, `cpython/pystate.h`) of 3.11 to 3.15, builds with the GIL
+//! Read in CPython's headers (`pycore_frame.h`, `pycore_interpframe_structs.h`, `cpython/genobject.h`, `cpython/pystate.h`) of 3.11 to 3.15, builds with the GIL
 //! and without `Py_DEBUG`.
 
 use pyo3::ffi;
@@ -21,7 +21,13 @@ pub struct Layout {
     pub top: Top,
     pub owner: usize,
     pub slots: usize,
-    /// Where a generator, coroutine or async generator has its code beside its frame.
+    /// Where a generator, coroutine or async generator has its frame.
+    pub generator_frame: usize,
+    /// What it says, before its frame, when it waits: at its beginning, at a `yield`, at an `await`.
+    pub waiting: &'static [u8],
+    /// What it says when it runs.
+    pub running: u8,
+    /// Where it has its code beside its frame.
     pub generator_code: Option<usize>,
     /// Whether calls on a thread's stack can be moved: it is told when they come to a line.
     moves_running: bool,
@@ -61,6 +67,7 @@ const V3_11: Layout = Layout {
     locals: 24,
     frame_object: 40,
     owner: 69,
+    generator_frame: 80,
     generator_code: Some(16),
     moves_running: false,
     ..V3_12
@@ -77,6 +84,9 @@ pub const V3_12: Layout = Layout {
     top: Top::Count(64),
     owner: 70,
     slots: 72,
+    generator_frame: 72,
+    waiting: &[0xfe, 0xff],
+    running: 0,
     generator_code: None,
     moves_running: true,
     stack_top: 240,
@@ -85,9 +95,9 @@ pub const V3_12: Layout = Layout {
     null: 0,
     borrowed: 0,
 };
-const V3_13: Layout = Layout { tracing: 60, thread: 152, ..V3_12 };
+const V3_13: Layout = Layout { waiting: &[0xfd, 0xfe, 0xff], tracing: 60, thread: 152, ..V3_12 };
 const V3_14: Layout = Layout { top: Top::Pointer(64), owner: 74, slots: 80, null: 1, borrowed: 1, ..V3_13 };
-const V3_15: Layout = Layout { stack_top: 264, tracing: 64, thread: 176, ..V3_14 };
+const V3_15: Layout = Layout { waiting: &[0, 1, 2], running: 4, stack_top: 264, tracing: 64, thread: 176, ..V3_14 };
 
 /// `next` in a thread's state; `prev` is at its beginning.
 const NEXT: usize = 8;

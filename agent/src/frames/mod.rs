@@ -6,6 +6,7 @@
 //! | [`callers`] | functions that mean one thing to such calls and another to all others |
 //! | [`depth`] | how much of its stack a thread has used |
 //! | [`frame`] | views of a frame that check what they read |
+//! | [`generators`] | the frames of generators, read without objects |
 //! | [`layout`] | where things lie in a frame, by CPython version |
 //! | [`moves`] | moves calls to other code |
 //! | [`names`] | the names that retired code looks up |
@@ -19,6 +20,7 @@ pub mod again;
 mod callers;
 mod depth;
 mod frame;
+mod generators;
 mod layout;
 mod moves;
 mod names;
@@ -33,6 +35,7 @@ pub use callers::{
     replace_vectorcall, vectorcall_of,
 };
 pub use depth::eighths_of_stack_left;
+pub use generators::generators;
 pub use moves::{
     arrive, can_move, can_move_suspended, forget_moves, has_moves, move_suspended, plan_moves, refused_moves,
     release_left,

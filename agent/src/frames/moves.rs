@@ -17,6 +17,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
 
 use super::frame::{Frame, OwnCode};
+use super::generators::generators;
 use super::layout;
 use super::object::{Room, Size};
 use super::restart::{self, new_cell};
@@ -182,18 +183,31 @@ pub fn move_suspended<'py>(
     let quiet = Uncollected::begin();
     let mut dropped = Vec::new();
     let mut staying = Vec::new();
+    let generators = generators(py);
+    let mut checked: Option<Frame> = None;
     for (index, reference) in references.iter().enumerate() {
-        let item = reference.cast::<PyWeakrefReference>()?.upgrade();
-        // The only reference to the frame that is not its own: another one would be taken for somebody's who holds it.
-        let frame = item.as_ref().and_then(|item| kind.frame(item));
-        match item.as_ref().zip(frame.as_ref()) {
-            Some((item, frame)) => match target.take_suspended(py, item, frame.as_ptr(), code, unit) {
-                Ok(left) => dropped.extend(left),
+        let Some(item) = reference.cast::<PyWeakrefReference>()?.upgrade() else {
+            staying.push((index, None));
+            continue;
+        };
+        // SAFETY: a live object of this kind.
+        let bare =
+            generators.filter(|_| kind.is_of(item.as_ptr())).and_then(|known| unsafe { known.waiting(item.as_ptr()) });
+        let bare = bare.filter(|frame| checked.as_ref().is_some_and(|checked| frame.is_like(checked, code.as_ptr())));
+        // The only reference to the object that is not the frame's: another one would be taken for somebody's who holds it.
+        let object = if bare.is_none() { kind.frame(&item) } else { None };
+        let frame = bare.or_else(|| Frame::of(py, object.as_ref()?.as_ptr(), code.as_ptr()));
+        match frame {
+            Some(frame) => match target.take_suspended(py, &item, &frame, code, unit) {
+                Ok(left) => {
+                    dropped.extend(left);
+                    checked = Some(frame);
+                }
                 Err(reason) => staying.push((index, Some(reason))),
             },
-            None => staying.push((index, None)),
+            None => staying.push((index, object.map(|_| UNKNOWN))),
         }
-        dropped.extend(item);
+        dropped.push(item);
     }
     drop(quiet);
     drop(dropped);
@@ -246,16 +260,17 @@ impl Target {
         &self,
         py: Python<'py>,
         item: &Bound<'py, PyAny>,
-        object: *mut ffi::PyObject,
+        frame: &Frame,
         code: &Bound<'py, PyAny>,
         unit: usize,
     ) -> Result<Vec<Bound<'py, PyAny>>, &'static str> {
-        let frame = Frame::of(py, object, code.as_ptr());
-        let frame = frame.filter(|frame| !frame.is_on_a_stack()).ok_or(UNKNOWN)?;
+        if frame.is_on_a_stack() {
+            return Err(UNKNOWN);
+        }
         // The same is true of the new code.
-        let behind = unit_of(&frame, code).and_then(|at| at.checked_sub(unit)).filter(|behind| *behind <= 2);
+        let behind = unit_of(frame, code).and_then(|at| at.checked_sub(unit)).filter(|behind| *behind <= 2);
         let own = OwnCode::of(py, item, code).map_err(|()| UNKNOWN)?;
-        let mut dropped = self.take(py, &frame, code, behind.ok_or(UNKNOWN)?)?;
+        let mut dropped = self.take(py, frame, code, behind.ok_or(UNKNOWN)?)?;
         dropped.extend(own.map(|own| own.exchange(self.code.bind(py))));
         Ok(dropped)
     }

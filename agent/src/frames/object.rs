@@ -56,6 +56,9 @@ impl Room {
         after: Size,
         own: Option<isize>,
     ) -> Option<Self> {
+        if frame.object_of_frame().is_null() {
+            return Some(Self::Enough);
+        }
         let room = if is_larger(former) { before.locals } else { before.all };
         if after.all <= room {
             return Some(Self::Enough);

@@ -1,13 +1,15 @@
 //! Suspended generators, coroutines and async generators that run given code: many of them stand at one place, and are looked
 //! at together.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple, PyWeakrefReference};
+use pyo3::types::{PyList, PyString, PyWeakrefReference};
 
+use super::generators::generators;
 use crate::heap;
 
 /// A kind of suspended call: its type, and the attributes that have its code and its frame, and tell whether it runs.
@@ -25,7 +27,7 @@ pub struct Kind<'py> {
 type Group<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyList>, Vec<Option<Bound<'py, PyAny>>>);
 
 impl<'py> Kind<'py> {
-    fn is_of(&self, item: *mut ffi::PyObject) -> bool {
+    pub fn is_of(&self, item: *mut ffi::PyObject) -> bool {
         // SAFETY: callers pass live objects.
         unsafe { ffi::Py_TYPE(item).cast::<ffi::PyObject>() == self.kind.as_ptr() }
     }
@@ -55,32 +57,50 @@ pub fn suspended_calls<'py>(
     named: usize,
 ) -> PyResult<Vec<Group<'py>>> {
     let codes: HashSet<usize> = codes.iter().map(|code| code.as_ptr() as usize).collect();
-    let types: Vec<_> = kinds.iter().map(|kind| &kind.kind).chain(&tasks).collect();
-    let types = PyTuple::new(py, types)?;
+    let generators = generators(py);
     let mut places: HashMap<(usize, usize, isize), usize> = HashMap::new();
     let mut groups: Vec<Group<'py>> = Vec::new();
     let mut living = Vec::new();
     // Where the name of the task goes that runs a coroutine.
     let mut unnamed: HashMap<usize, (usize, usize)> = HashMap::new();
-    for item in heap::objects_of_type(py, &types)? {
+    let found = heap::scan(py, |object| {
+        if kinds.iter().any(|kind| kind.is_of(object)) {
+            // SAFETY: it is alive while it is visited.
+            let frame = generators.map(|known| unsafe { known.waiting(object) });
+            return frame.is_none_or(|waiting| waiting.is_some_and(|frame| codes.contains(&frame.code())));
+        }
+        tasks.iter().any(|task| heap::is_exactly(object, task))
+    })?;
+    for item in found {
         let Some(which) = kinds.iter().position(|kind| kind.is_of(item.as_ptr())) else {
             living.push(item);
             continue;
         };
         let kind = &kinds[which];
-        // The frame object of each of ten thousand is made only where it is wanted.
-        let code = item.getattr(&kind.code)?;
-        if !codes.contains(&(code.as_ptr() as usize)) {
-            continue;
-        }
-        let Some(frame) = kind.frame(&item).filter(|frame| !on_stacks.contains(&(frame.as_ptr() as usize))) else {
-            continue;
+        // SAFETY: it is held.
+        let (mut object, (code, place)) = match generators.and_then(|known| unsafe { known.waiting(item.as_ptr()) }) {
+            Some(frame) => (None, (frame.code(), frame.instruction() as isize)),
+            None => {
+                let code = item.getattr(&kind.code)?.as_ptr() as usize;
+                if !codes.contains(&code) {
+                    continue;
+                }
+                let frame = kind.frame(&item).filter(|frame| !on_stacks.contains(&(frame.as_ptr() as usize)));
+                let Some(frame) = frame else { continue };
+                let offset = frame.getattr(intern!(py, "f_lasti"))?.extract()?;
+                (Some(frame), (code, offset))
+            }
         };
-        let offset: isize = frame.getattr(intern!(py, "f_lasti"))?.extract()?;
-        let place = *places.entry((which, code.as_ptr() as usize, offset)).or_insert_with(|| {
-            groups.push((kind.kind.clone(), frame, PyList::empty(py), Vec::new()));
-            groups.len() - 1
-        });
+        let place = match places.entry((which, code, place)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                // Of many that wait at one place a single one has its object made.
+                object = object.or_else(|| kind.frame(&item));
+                let Some(object) = object else { continue };
+                groups.push((kind.kind.clone(), object, PyList::empty(py), Vec::new()));
+                *new.insert(groups.len() - 1)
+            }
+        };
         let (_, _, references, names) = &mut groups[place];
         references.append(PyWeakrefReference::new(&item)?)?;
         if names.len() < named {
