@@ -154,6 +154,30 @@ class Process:
     def describe(self, module, **_):
         return describe(self.names[module]["module"])
 
+    def describe_in_child(self, folder, module, packages):
+        """What a process shows that has loaded nothing but this module: a child that is forked before anything is."""
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                if packages:
+                    self.packages(packages)
+                self.load(folder, module)
+                answer = {"result": self.describe(module)}
+            except BaseException:
+                answer = {"error": traceback.format_exc()}
+            with os.fdopen(writing, "w") as pipe:
+                json.dump(answer, pipe)
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            text = pipe.read()
+        _, status = os.waitpid(child, 0)
+        answer = json.loads(text) if text else {"error": f"the child ended with status {status}"}
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["result"]
+
 
 def main():
     process = Process()

@@ -79,10 +79,10 @@ fn minor_version(path: &Path) -> Option<u32> {
     }
 }
 
-/// Does the work on every Python that is found, on two at a time: a process and the server that patches it keep one core busy,
-/// by turns.
-pub fn two_at_a_time(work: impl Fn(&'static Python) + Sync) {
-    let waiting = Mutex::new(all().iter());
+/// Does the work on each of these Pythons, on two at a time: a process and the server that patches it keep one core busy, by
+/// turns.
+pub fn two_at_a_time(these: impl Iterator<Item = &'static Python> + Send, work: impl Fn(&'static Python) + Sync) {
+    let waiting = Mutex::new(these);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     std::thread::scope(|scope| {
         for _ in 0..2 {

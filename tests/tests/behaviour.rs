@@ -30,7 +30,7 @@ fn main() {
         .collect();
     files.sort();
     let total = Mutex::new(Count::default());
-    pythons::two_at_a_time(|python| {
+    pythons::two_at_a_time(pythons::all().iter(), |python| {
         let started = std::time::Instant::now();
         let mut count = Count::default();
         for file in &files {
@@ -80,14 +80,7 @@ fn run_file(python: &Python, file: &Path, only: Option<&str>, count: &mut Count)
         count.skipped += cases::read(file).len();
         return;
     }
-    let workspace = Workspace::new();
-    let mut driver = Driver::patchable(&workspace, python);
-    workspace.sessions(1);
-    let mut editor = Editor::start(&workspace);
-    editor.wait_sessions(1);
-    if let Some(packages) = &packages {
-        driver.ask("packages", json!({ "folder": packages })).expect("a folder");
-    }
+    let mut bench = Bench::new(python, packages.clone());
     for (number, case) in cases::read(file).iter().enumerate() {
         if !wanted(case) {
             continue;
@@ -97,12 +90,10 @@ fn run_file(python: &Python, file: &Path, only: Option<&str>, count: &mut Count)
             continue;
         }
         let module = format!("{}_{number}", topic.replace('-', "_"));
-        let mut attempt = |case: &Case, module: &str| {
-            run_case(python, packages.as_deref(), &workspace, &mut driver, &mut editor, case, module)
-        };
         let is_edge = pythons::all().first() == Some(python) || python == pythons::newest();
-        let outcome = attempt(case, &module).and_then(|()| match there_and_back(case) {
-            Some(again) if packages.is_none() && is_edge => attempt(&again, &format!("{module}_again"))
+        let outcome = bench.run_case(case, &module).and_then(|()| match there_and_back(case) {
+            Some(again) if packages.is_none() && is_edge => bench
+                .run_case(&again, &format!("{module}_again"))
                 .map_err(|report| format!("there, back and there again:\n{report}")),
             _ => Ok(()),
         });
@@ -138,85 +129,116 @@ fn there_and_back(case: &Case) -> Option<Case> {
     Some(Case { steps, ..case.clone() })
 }
 
-#[allow(clippy::too_many_arguments)]
-fn run_case(
-    python: &Python,
-    packages: Option<&Path>,
-    workspace: &Workspace,
-    driver: &mut Driver,
-    editor: &mut Editor,
-    case: &Case,
-    module: &str,
-) -> Result<(), String> {
-    let folder = workspace.path();
-    let named = |text: &str| text.replace("MODULE", module);
-    for (helper, text) in &case.helpers {
-        workspace.write(&format!("{module}_{helper}.py"), &named(text));
-    }
-    let path = workspace.write(&format!("{module}.py"), &named(&case.before));
-    driver.ask("load", json!({ "folder": folder, "module": module }))?;
-    run(driver, module, &case.hold, "hold")?;
-    editor.open(&path, &named(&case.before));
-    for step in &case.steps {
-        run_step(python, packages, workspace, driver, editor, &path, module, step).map_err(|report| {
-            format!("--- before\n{}--- after\n{}--- what happened\n{report}", case.before, step.after)
-        })?;
-    }
-    editor.close(&path);
-    Ok(())
+/// A process that is patched from an editor, and one that has loaded nothing but the driver.
+struct Bench {
+    workspace: Workspace,
+    packages: Option<PathBuf>,
+    driver: Driver,
+    fresh: Driver,
+    editor: Editor,
 }
 
-#[allow(clippy::too_many_arguments)]
-fn run_step(
-    python: &Python,
-    packages: Option<&Path>,
-    workspace: &Workspace,
-    driver: &mut Driver,
-    editor: &mut Editor,
-    path: &Path,
-    module: &str,
-    step: &Step,
-) -> Result<(), String> {
-    let after = step.after.replace("MODULE", module);
-    let forced = std::env::var_os(FORCED_FAILURES).is_some();
-    let verdicts = if step.helpers.is_empty() && !forced {
-        editor.change(path, &after);
-        editor.patch_file(path)
-    } else {
-        // Several files go live together from the command line.
-        fs::write(path, &after).map_err(|error| error.to_string())?;
-        let mut arguments = vec!["patch".to_owned(), "--json".to_owned(), path.display().to_string()];
-        for (helper, text) in &step.helpers {
-            let file = workspace.write(&format!("{module}_{helper}.py"), &text.replace("MODULE", module));
-            arguments.push(file.display().to_string());
+impl Bench {
+    fn new(python: &Python, packages: Option<PathBuf>) -> Self {
+        let workspace = Workspace::new();
+        let mut driver = Driver::patchable(&workspace, python);
+        workspace.sessions(1);
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        if let Some(packages) = &packages {
+            driver.ask("packages", json!({ "folder": packages })).expect("a folder");
         }
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        match forced {
-            true => patch_that_fails_first(workspace, driver, module, &arguments)?,
-            false => workspace.call(&arguments).json(),
-        }
-    };
-    let shown = lines_of(&verdicts);
-    let report = |problem: String| format!("{problem}\n--- verdicts\n{shown}\n{verdicts:#}");
-    match &step.verdicts {
-        Some(expected) if expected.trim() != shown.trim() => {
-            return Err(report(format!("expected verdicts:\n{expected}")));
-        }
-        // A case that says nothing says that all goes live, and nothing is to be told.
-        // A difference is said.
-        None if step.may_tell && shown.contains(" HS") => return Ok(()),
-        None if step.may_tell => {}
-        None if !shown.lines().all(|line| line.ends_with(" applied") || line.ends_with(" unneeded")) => {
-            return Err(report("the case does not list its verdicts".to_owned()));
-        }
-        _ => {}
+        Self { workspace, packages, driver, fresh: Driver::fresh(python), editor }
     }
-    run(driver, module, &step.then, "then").map_err(&report)?;
-    let committed = verdicts[0]["committed"] == json!(true);
-    if committed && step.helpers.is_empty() {
-        compare(python, packages, driver, module, &after, workspace, step).map_err(&report)?;
+
+    fn run_case(&mut self, case: &Case, module: &str) -> Result<(), String> {
+        let folder = self.workspace.path();
+        let named = |text: &str| text.replace("MODULE", module);
+        for (helper, text) in &case.helpers {
+            self.workspace.write(&format!("{module}_{helper}.py"), &named(text));
+        }
+        let path = self.workspace.write(&format!("{module}.py"), &named(&case.before));
+        self.driver.ask("load", json!({ "folder": folder, "module": module }))?;
+        run(&mut self.driver, module, &case.hold, "hold")?;
+        self.editor.open(&path, &named(&case.before));
+        for step in &case.steps {
+            self.run_step(&path, module, step).map_err(|report| {
+                format!("--- before\n{}--- after\n{}--- what happened\n{report}", case.before, step.after)
+            })?;
+        }
+        self.editor.close(&path);
+        Ok(())
     }
-    Ok(())
+
+    fn run_step(&mut self, path: &Path, module: &str, step: &Step) -> Result<(), String> {
+        let after = step.after.replace("MODULE", module);
+        let forced = std::env::var_os(FORCED_FAILURES).is_some();
+        let verdicts = if step.helpers.is_empty() && !forced {
+            self.editor.change(path, &after);
+            self.editor.patch_file(path)
+        } else {
+            // Several files go live together from the command line.
+            fs::write(path, &after).map_err(|error| error.to_string())?;
+            let mut arguments = vec!["patch".to_owned(), "--json".to_owned(), path.display().to_string()];
+            for (helper, text) in &step.helpers {
+                let file = self.workspace.write(&format!("{module}_{helper}.py"), &text.replace("MODULE", module));
+                arguments.push(file.display().to_string());
+            }
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            match forced {
+                true => patch_that_fails_first(&self.workspace, &mut self.driver, module, &arguments)?,
+                false => self.workspace.call(&arguments).json(),
+            }
+        };
+        let shown = lines_of(&verdicts);
+        let report = |problem: String| format!("{problem}\n--- verdicts\n{shown}\n{verdicts:#}");
+        match &step.verdicts {
+            Some(expected) if expected.trim() != shown.trim() => {
+                return Err(report(format!("expected verdicts:\n{expected}")));
+            }
+            // A case that says nothing says that all goes live, and nothing is to be told.
+            // A difference is said.
+            None if step.may_tell && shown.contains(" HS") => return Ok(()),
+            None if step.may_tell => {}
+            None if !shown.lines().all(|line| line.ends_with(" applied") || line.ends_with(" unneeded")) => {
+                return Err(report("the case does not list its verdicts".to_owned()));
+            }
+            _ => {}
+        }
+        run(&mut self.driver, module, &step.then, "then").map_err(&report)?;
+        let committed = verdicts[0]["committed"] == json!(true);
+        if committed && step.helpers.is_empty() {
+            self.compare(module, &after, step).map_err(&report)?;
+        }
+        Ok(())
+    }
+
+    /// The oracle: a fresh process on the new text looks the same from outside.
+    fn compare(&mut self, module: &str, after: &str, step: &Step) -> Result<(), String> {
+        let place = Workspace::new();
+        place.write(&format!("{module}.py"), after);
+        for entry in fs::read_dir(self.workspace.path()).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&format!("{module}_")) {
+                fs::copy(entry.path(), place.path().join(name)).map_err(|error| error.to_string())?;
+            }
+        }
+        let expected = self
+            .fresh
+            .ask("describe_in_child", json!({ "folder": place.path(), "module": module, "packages": self.packages }))?;
+        let actual = self.driver.ask("describe", json!({ "module": module }))?;
+        let mut differences = BTreeMap::new();
+        difference("", &expected, &actual, &mut differences);
+        differences.retain(|path, _| {
+            !step.differs.iter().any(|known| path == known || path.starts_with(&format!("{known}.")))
+        });
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let shown: Vec<String> =
+            differences.iter().map(|(path, difference)| format!("  {path}: {difference}")).collect();
+        Err(format!("the patched process differs from a fresh one:\n{}", shown.join("\n")))
+    }
 }
 
 /// Patches as often as the commit has operations, and has another of them fail each time, after which the process must be as it
@@ -265,43 +287,6 @@ fn run(driver: &mut Driver, module: &str, source: &str, what: &str) -> Result<()
         Value::Null => Ok(()),
         failure => Err(format!("in `{what}`: {}", failure.as_str().unwrap_or_default())),
     }
-}
-
-/// The oracle: a fresh process on the new text looks the same from outside.
-#[allow(clippy::too_many_arguments)]
-fn compare(
-    python: &Python,
-    packages: Option<&Path>,
-    driver: &mut Driver,
-    module: &str,
-    after: &str,
-    workspace: &Workspace,
-    step: &Step,
-) -> Result<(), String> {
-    let place = Workspace::new();
-    place.write(&format!("{module}.py"), after);
-    for entry in fs::read_dir(workspace.path()).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(&format!("{module}_")) {
-            fs::copy(entry.path(), place.path().join(name)).map_err(|error| error.to_string())?;
-        }
-    }
-    let mut fresh = Driver::fresh(python);
-    if let Some(packages) = packages {
-        fresh.ask("packages", json!({ "folder": packages }))?;
-    }
-    fresh.ask("load", json!({ "folder": place.path(), "module": module }))?;
-    let expected = fresh.ask("describe", json!({ "module": module }))?;
-    let actual = driver.ask("describe", json!({ "module": module }))?;
-    let mut differences = BTreeMap::new();
-    difference("", &expected, &actual, &mut differences);
-    differences
-        .retain(|path, _| !step.differs.iter().any(|known| path == known || path.starts_with(&format!("{known}."))));
-    if differences.is_empty() {
-        return Ok(());
-    }
-    let shown: Vec<String> = differences.iter().map(|(path, difference)| format!("  {path}: {difference}")).collect();
-    Err(format!("the patched process differs from a fresh one:\n{}", shown.join("\n")))
 }
 
 fn difference(path: &str, expected: &Value, actual: &Value, found: &mut BTreeMap<String, String>) {

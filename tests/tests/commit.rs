@@ -129,7 +129,7 @@ running = False
 for thread in threads: thread.join()
 print(sum(function() != 'new' for function in kept), flush=True)
 ";
-    for python in pythons::all() {
+    pythons::two_at_a_time(pythons::all().iter(), |python| {
         let workspace = Workspace::new();
         workspace.write("subject.py", before);
         let mut program = start(&workspace, python, script);
@@ -138,7 +138,7 @@ print(sum(function() != 'new' for function in kept), flush=True)
         workspace.call(&["patch", "--run-statements", "subject.py"]).expect(0);
         program.send("look");
         assert_eq!(program.line(), "0", "Python {}", python.name());
-    }
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ const WITHOUT_ROOM: usize = 10;
 
 #[test]
 fn random_functions_go_on_in_other_code() {
-    for python in pythons::all().iter().filter(|python| python.minor >= 11) {
+    pythons::two_at_a_time(pythons::all().iter().filter(|python| python.minor >= 11), |python| {
         for (allocator, count) in [("default", "600"), ("debug", "150")] {
             let text = script::run(python, "moves.py", &["0", count], allocator);
             let number = |what: &str| {
@@ -25,5 +25,5 @@ fn random_functions_go_on_in_other_code() {
                 python.name()
             );
         }
-    }
+    });
 }

@@ -96,7 +96,7 @@ fn ran(answer: Value) -> Result<(), String> {
 fn patched_is_fresh_or_it_is_said() {
     let number = |name: &str, default| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default);
     let (rounds, first) = (number("HOTSPLICE_ROUNDS", ROUNDS), number("HOTSPLICE_SEED", 1));
-    pythons::two_at_a_time(|python| check(python, first, rounds));
+    pythons::two_at_a_time(pythons::all().iter(), |python| check(python, first, rounds));
 }
 
 fn check(python: &Python, first: u64, rounds: u64) {

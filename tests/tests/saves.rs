@@ -20,7 +20,7 @@ fn watched(workspace: &Workspace, python: &Python, script: &str, arguments: &[&s
 
 #[test]
 fn every_way_to_save_is_seen() {
-    pythons::two_at_a_time(|python| {
+    pythons::two_at_a_time(pythons::all().iter(), |python| {
         let workspace = Workspace::new();
         let mut program = watched(&workspace, python, "saves.py", &["hotsplice", "1", "60"]);
         let mut count = 0;

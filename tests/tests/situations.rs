@@ -13,7 +13,7 @@ const SITUATIONS: u64 = 200;
 fn situations_are_as_in_a_fresh_process_or_reported() {
     let number = |name: &str, default| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default);
     let (count, first): (u64, u64) = (number("HOTSPLICE_SITUATIONS", SITUATIONS), number("HOTSPLICE_SEED", 0));
-    pythons::two_at_a_time(|python| {
+    pythons::two_at_a_time(pythons::all().iter(), |python| {
         let output = Command::new(&python.path)
             .arg(repository().join("tests/situations/run.py"))
             .arg(built("hotsplice"))
