@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use hotsplice_channel::installed::is_installed;
 use hotsplice_channel::message::{ModuleLoaded, event};
 use hotsplice_channel::registry;
 use pyo3::ffi;
@@ -102,11 +103,7 @@ fn normal(path: &Path) -> PathBuf {
 }
 
 fn is_project(path: &Path) -> bool {
-    let installed = path.components().any(|part| {
-        let part = part.as_os_str();
-        part == "site-packages" || part == "dist-packages"
-    });
-    !installed && LIBRARY.get().is_none_or(|library| !path.starts_with(library))
+    !is_installed(path) && LIBRARY.get().is_none_or(|library| !path.starts_with(library))
 }
 
 fn note(path: PathBuf) {

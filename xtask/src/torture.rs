@@ -323,14 +323,18 @@ fn situations(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<(
     Ok(())
 }
 
+/// So often the functions of a module are given new code at least, while its tests run.
+const ENOUGH: u64 = 5;
+
 /// How many tests of these modules end as they do unpatched, and how many do not.
 pub fn identity(python: &Python, modules: &[&str]) -> anyhow::Result<(u64, u64)> {
     let (mut same, mut otherwise) = (0, 0);
     for module in modules {
         let workspace = Workspace::with_program(target().join("release/hotsplice"));
+        let script = repository().join("xtask/src/outcomes.py");
         let mut plain = Command::new(&python.path);
-        plain.args(["-m", "unittest", "-v", &format!("test.{module}")]).current_dir(workspace.path());
-        let expected = outcomes(plain)?;
+        plain.arg(&script).arg(format!("test.{module}")).current_dir(workspace.path());
+        let Ended { outcomes: expected, .. } = ended(plain)?;
         if expected.is_empty() {
             println!("Python {} has no {module}", python.name());
             continue;
@@ -338,6 +342,8 @@ pub fn identity(python: &Python, modules: &[&str]) -> anyhow::Result<(u64, u64)>
         let files = subjects(python, module)?;
         let over = AtomicBool::new(false);
         let patches = AtomicU64::new(0);
+        // The tests are run again until there were some patches.
+        let enough = workspace.path().join("enough");
         let seen = std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !over.load(Ordering::Acquire) {
@@ -348,16 +354,20 @@ pub fn identity(python: &Python, modules: &[&str]) -> anyhow::Result<(u64, u64)>
                         .stdout(Stdio::null())
                         .stderr(Stdio::null());
                     match patch.status() {
-                        Ok(status) if status.success() => drop(patches.fetch_add(1, Ordering::AcqRel)),
+                        Ok(status) if status.success() => {
+                            if patches.fetch_add(1, Ordering::AcqRel) + 1 == ENOUGH {
+                                let _ = std::fs::write(&enough, "");
+                            }
+                        }
                         // Before it has registered, or after its end.
                         _ => std::thread::sleep(Duration::from_millis(5)),
                     }
                 }
             });
             let mut patched = workspace.hotsplice();
-            patched.arg("run").arg("--python").arg(&python.path);
-            let seen = outcomes({
-                patched.args(["-m", "unittest", "-v", &format!("test.{module}")]);
+            patched.arg("run").arg("--python").arg(&python.path).arg(&script).arg(format!("test.{module}"));
+            let seen = ended({
+                patched.arg(&enough);
                 patched
             });
             over.store(true, Ordering::Release);
@@ -366,13 +376,19 @@ pub fn identity(python: &Python, modules: &[&str]) -> anyhow::Result<(u64, u64)>
         let count = patches.into_inner();
         let mut differing = 0;
         for (test, outcome) in &expected {
-            if seen.get(test) == Some(outcome) || ABOUT_CODE_ITSELF.contains(&test.as_str()) {
+            if seen.outcomes.get(test) == Some(outcome) || ABOUT_CODE_ITSELF.contains(&test.as_str()) {
                 same += 1;
             } else {
                 differing += 1;
-                let now = seen.get(test).map_or("did not run", String::as_str);
+                let now = seen.outcomes.get(test).map_or("did not run", String::as_str);
                 println!("Python {}: {test}: {outcome} without, {now} with identity patches", python.name());
             }
+        }
+        if differing > 0 || seen.outcomes.is_empty() {
+            println!("{}", seen.output);
+        }
+        if count == 0 {
+            bail!("Python {}: nothing was patched while {module} ran: {}", python.name(), seen.output);
         }
         otherwise += differing;
         println!("{module} on Python {}: {} tests, {count} patches, {differing} differ", python.name(), expected.len());
@@ -396,26 +412,22 @@ fn subjects(python: &Python, module: &str) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Each test's outcome, as unittest prints it: `test_x (test.test_y.Case.test_x) ... ok`.
-fn outcomes(mut command: Command) -> anyhow::Result<BTreeMap<String, String>> {
+/// How a run of tests ended.
+struct Ended {
+    /// By the test, `test_x (test.test_y.Case.test_x)`.
+    outcomes: BTreeMap<String, String>,
+    output: String,
+}
+
+fn ended(mut command: Command) -> anyhow::Result<Ended> {
     let shown = shell::show(&command);
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("{shown} does not start"))?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    let mut found = BTreeMap::new();
-    let mut test = "";
-    for line in text.lines() {
-        if line.starts_with("test") && line.contains(" (test.") {
-            test = line.split(" ... ").next().unwrap_or(line).trim_end();
-        }
-        if let Some((_, outcome)) = line.rsplit_once("... ") {
-            let outcome = outcome.split(' ').next().unwrap_or(outcome).trim_matches('\'').to_owned();
-            if ["ok", "FAIL", "ERROR", "skipped", "expected"].contains(&outcome.as_str()) {
-                found.insert(test.to_owned(), outcome);
-            }
-        }
+    let done = command.stdin(Stdio::null()).output().with_context(|| format!("{shown} does not start"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = text(&done.stdout);
+    let mut outcomes: BTreeMap<String, String> =
+        said.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+    if done.status.code().is_none() {
+        outcomes.insert("the process itself".to_owned(), done.status.to_string());
     }
-    if output.status.code().is_none() {
-        found.insert("the process itself".to_owned(), format!("{}", output.status));
-    }
-    Ok(found)
+    Ok(Ended { outcomes, output: text(&done.stderr) })
 }

@@ -2,11 +2,13 @@
 //!
 //! This crate is the only thing that the two sides share: the vocabulary of a patch ([`patch`]), the requests
 //! and answers of the channel ([`message`]), how they are put on a socket ([`framing`]), where sessions are found
-//! ([`registry`]), who watches for them ([`watchers`]), how long a request is good for ([`expiry`]) and the list of numbered codes ([`codes`]). It never touches Python, LSP or an editor.
+//! ([`registry`]), who watches for them ([`watchers`]), how long a request is good for ([`expiry`]), which files are no project's ([`installed`]) and the list of
+//! numbered codes ([`codes`]). It never touches Python, LSP or an editor.
 
 pub mod codes;
 pub mod expiry;
 pub mod framing;
+pub mod installed;
 pub mod message;
 pub mod patch;
 pub mod registry;

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 _MODULE = type(sys)
 _MEMBERS = _MODULE.__dict__["__dict__"].__get__  # type: ignore[index]
 _ENDINGS = (".py", ".pyw")
-# This package's own folder among them, wherever it was put.
-_INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3", __file__.rpartition("/")[0] + "/")
+_INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3")
+# The standard library, and this package, wherever they were put.
+_FOLDERS = (os.path.dirname(os.__file__) + "/", os.path.dirname(__file__) + "/", "<frozen ")
 _installed: "dict[str, bool]" = {}
 _normal: "dict[str, str]" = {}
 # As `__file__` names it → what `_place` says of it.
@@ -129,10 +130,16 @@ def is_installed(path: str) -> bool:
     """Whether a file is of an installed package or the standard library, which do not import a project's modules."""
     known = _installed.get(path)
     if known is None:
-        known = any(part in path for part in _INSTALLED)
+        known = path.startswith(_FOLDERS) or any(part in path for part in _INSTALLED) or _is_listed(path)
         if len(_installed) < 10_000:
             _installed[path] = known
     return known
+
+
+def _is_listed(path: str) -> bool:
+    """Whether pip has installed a file elsewhere (`pip install --target`), as what an editor brings along is."""
+    agent = sys.modules.get("hotsplice._agent")
+    return agent is not None and bool(agent.is_listed(path))
 
 
 def project_files() -> "list[str]":

@@ -9,7 +9,7 @@ use hotsplice_channel::codes;
 
 use super::comparison::{Snapshot, live_texts};
 use crate::failure::Failure;
-use crate::session::{Live, Session};
+use crate::session::{Live, Session, is_project};
 
 /// Said of a file that no process of the window has loaded.
 pub fn failure(snapshot: &Snapshot) -> Failure {
@@ -78,10 +78,9 @@ pub fn is_as_live(live: &Live, outline: &Outline) -> bool {
 fn elsewhere(snapshot: &Snapshot) -> Option<(&Arc<Session>, PathBuf, (PathBuf, PathBuf))> {
     let path = &snapshot.document.path;
     let own = std::cell::LazyCell::new(|| names(&snapshot.document.outline()));
-    let is_installed = |path: &Path| path.components().any(|part| part.as_os_str() == "site-packages");
     for session in snapshot.sessions.iter().chain(&snapshot.strangers) {
         let Ok(files) = session.files() else { continue };
-        let candidates = files.iter().map(|file| Path::new(&file.path)).filter(|other| !is_installed(other));
+        let candidates = files.iter().map(|file| Path::new(&file.path)).filter(|other| is_project(other));
         let best = candidates.map(|other| (common_end(path, other), other)).max_by_key(|(common, _)| *common);
         let Some((common @ 1.., remote)) = best else { continue };
         let looks_alike = session.known_baseline(&remote.display().to_string()).is_ok_and(|live| {

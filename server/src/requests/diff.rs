@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hotsplice_channel::codes;
+use hotsplice_channel::installed::is_installed;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -11,7 +12,6 @@ use super::patch::is_loaded;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::source_file;
-use crate::watch::is_installed;
 
 /// A file of which a process runs another text than the disk holds.
 #[derive(Debug, Serialize, JsonSchema)]

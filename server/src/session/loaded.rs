@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use hotsplice_channel::installed::is_installed;
 use hotsplice_channel::message::{Cell, FilesAnswer, LoadedFile, method};
 
 use super::{PATIENCE, Session, SessionError, places};
@@ -202,8 +203,7 @@ impl Session {
     }
 }
 
-/// Installed packages and the standard library do not import a project's modules, and are loaded without a word.
+/// What a project may be made of.
 pub fn is_project(path: &Path) -> bool {
-    let path = path.to_string_lossy();
-    !["/site-packages/", "/dist-packages/", "/lib/python3"].iter().any(|part| path.contains(part))
+    !is_installed(path)
 }

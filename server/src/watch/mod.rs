@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use hotsplice_analysis::is_self_contained;
+use hotsplice_channel::installed::is_installed;
 use hotsplice_channel::patch::Options;
 use hotsplice_channel::registry;
 
@@ -65,12 +66,6 @@ impl Scope {
             false => self.paths.iter().any(|own| path.starts_with(own)),
         }
     }
-}
-
-/// Of an installed package or the standard library: nobody edits that while it runs.
-pub fn is_installed(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    ["/site-packages/", "/dist-packages/", "/lib/python3"].iter().any(|part| text.contains(part))
 }
 
 /// Watches until it is told to stop. `events` is the other end of `inbox`.

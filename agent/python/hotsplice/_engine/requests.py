@@ -42,9 +42,6 @@ def handle(method: str, params: dict[str, Any]) -> dict[str, Any]:
         return serve(params)
 
 
-_INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3")
-
-
 def files(_params: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, list[str]] = {}
     for path, module in lookup.loaded_modules():
@@ -71,7 +68,7 @@ def files(_params: dict[str, Any]) -> dict[str, Any]:
         for path, cell in of_cells.items()
     ]
     for file in loaded:
-        if not any(part in file["path"] for part in _INSTALLED):
+        if not lookup.is_installed(file["path"]):
             try:
                 known = os.stat(file["path"])
             except OSError:

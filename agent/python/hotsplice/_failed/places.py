@@ -6,8 +6,9 @@ import os
 import sys
 from types import FrameType, TracebackType
 
+from .. import _loaded
+
 _MOST_VARIABLES = 30
-_LIBRARY = os.path.dirname(os.__file__)
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -38,14 +39,7 @@ def is_own(path: str) -> bool:
 
 def is_installed(path: str) -> bool:
     """Whether a file is not one of the project's."""
-    installed = "/site-packages/" in path or "/dist-packages/" in path or path.startswith("<")
-    return installed or path.startswith(_LIBRARY + os.sep) or is_own(path) or _is_listed(path)
-
-
-def _is_listed(path: str) -> bool:
-    """Whether pip has installed a file elsewhere."""
-    native = sys.modules.get("hotsplice._agent")
-    return native is not None and bool(native.is_listed(path))
+    return path.startswith("<") or _loaded.is_installed(path)
 
 
 def blocks(frame: FrameType, guarded: FrameType) -> list[str]:

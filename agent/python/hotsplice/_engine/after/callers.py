@@ -5,16 +5,14 @@ in retired code gets the former function, and so does one that such a call is be
 given, if the arguments fit the former only. Any other call meets the new one, as in a fresh process.
 """
 
-import os
 from collections.abc import Callable
-from types import CodeType, FrameType, FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
+from ..live import lookup
 from ..native import native
 from . import dispatch, reach
 from .formers import Parameters
-
-_LIBRARY = os.path.dirname(os.__file__)
 
 
 class Callers:
@@ -62,9 +60,4 @@ class Callers:
 
 def _hands_on(frame: FrameType) -> bool:
     """Whether what a call gives is likely not its own: it is in a library, or gives what it has as a whole."""
-    return _is_library(frame.f_code) or reach.gives_all(frame.f_code, frame.f_lasti)
-
-
-def _is_library(code: CodeType) -> bool:
-    path = code.co_filename
-    return path.startswith((_LIBRARY, "<frozen")) or f"{os.sep}site-packages{os.sep}" in path
+    return lookup.is_installed(frame.f_code.co_filename) or reach.gives_all(frame.f_code, frame.f_lasti)

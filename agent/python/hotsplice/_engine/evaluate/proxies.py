@@ -68,6 +68,10 @@ def class_proxy(live: type, members: dict[str, Any], order: list[type]) -> type 
         object.__setattr__(object.__new__(made), "__class__", live)
     except TypeError:
         return None
+    for name, member in members.items():
+        # `type.__new__` makes other things of plain functions with some names (`__new__`): here they may have been assigned.
+        if made.__dict__[name] is not member:
+            type.__setattr__(made, name, member)
     for name in set(made.__dict__) - body.keys() - _OF_TYPE:
         # What a hidden base's `__init_subclass__` put there.
         type.__delattr__(made, name)
