@@ -62,6 +62,8 @@ pub struct State {
     waiting_for_writes: Vec<Sender<()>>,
     /// Requests that are being served.
     served: Vec<Served>,
+    /// Whether the thread was told to pause.
+    pausing: bool,
     /// How long to wait at most until the descriptors are looked at again.
     look: Duration,
     /// Whose process it was when it registered.
@@ -111,6 +113,7 @@ impl State {
             alarms: Vec::new(),
             waiting_for_writes: Vec::new(),
             served: Vec::new(),
+            pausing: false,
             look: FIRST_LOOK,
             user: rustix::process::getuid(),
             entry,
@@ -172,7 +175,7 @@ impl State {
         }
         let idle = !accepting && !entering && !ringing && connections.is_empty();
         self.look = if idle { (self.look * 2).min(LAST_LOOK) } else { FIRST_LOOK };
-        let pause = self.take_messages();
+        self.take_messages();
         self.ring_alarms();
         self.tell_progress();
         if accepting {
@@ -189,7 +192,7 @@ impl State {
             .retain(|_, connection| write_some(connection) && !(connection.closing && connection.unsent.is_empty()));
         self.waiting_for_writes.clear();
         self.count_watchers();
-        Ok(if pause { Turn::Pause } else { Turn::Again })
+        Ok(if std::mem::take(&mut self.pausing) { Turn::Pause } else { Turn::Again })
     }
 
     /// Waits for the queue alone until it is time to open new descriptors.
@@ -197,15 +200,18 @@ impl State {
         let reopen = self.reopen.as_ref().map(|reopen| reopen.when);
         let next = reopen.into_iter().chain(self.times()).min();
         let wait = next.map_or(Duration::from_secs(3600), |next| next.saturating_duration_since(Instant::now()));
-        let pause = match self.inbox.recv_timeout(wait) {
-            Ok(message) => self.take(message) | self.take_messages(),
-            Err(RecvTimeoutError::Timeout) => false,
+        match self.inbox.recv_timeout(wait) {
+            Ok(message) => {
+                self.take(message);
+                self.take_messages();
+            }
+            Err(RecvTimeoutError::Timeout) => {}
             // Nobody can say anything any more.
-            Err(RecvTimeoutError::Disconnected) => true,
-        };
+            Err(RecvTimeoutError::Disconnected) => self.pausing = true,
+        }
         self.ring_alarms();
         self.tell_progress();
-        if pause {
+        if std::mem::take(&mut self.pausing) {
             return Turn::Pause;
         }
         if let Some(reopen) = self.reopen.take_if(|reopen| reopen.when <= Instant::now()) {
@@ -246,16 +252,13 @@ impl State {
             && self.connections.values().all(|connection| connection.stream.is_ours())
     }
 
-    /// Whether one of the messages says that the thread is to pause.
-    fn take_messages(&mut self) -> bool {
-        let mut pause = false;
+    fn take_messages(&mut self) {
         while let Ok(message) = self.inbox.try_recv() {
-            pause |= self.take(message);
+            self.take(message);
         }
-        pause
     }
 
-    fn take(&mut self, message: Message) -> bool {
+    fn take(&mut self, message: Message) {
         match message {
             Message::Reply { connection, bytes } => {
                 if let Some(connection) = self.connections.get_mut(&connection) {
@@ -270,9 +273,8 @@ impl State {
             Message::Alarm(when, alarm) => self.alarms.push((when, alarm)),
             Message::Door(door) => self.door = Some(door),
             Message::Written(waiting) => self.waiting_for_writes.push(waiting),
-            Message::Pause => return true,
+            Message::Pause => self.pausing = true,
         }
-        false
     }
 
     /// What there is to do; nothing if descriptors are lost.

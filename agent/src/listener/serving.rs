@@ -63,15 +63,9 @@ impl State {
                 }
                 Ok(count) => {
                     connection.lines.push(&block[..count]);
-                    match connection.lines.next_line() {
-                        Ok(Some(line)) => self.serve(id, &line),
-                        Ok(None) => {}
-                        Err(error) => {
-                            connection.fail(None, codes::MESSAGE_TOO_LONG, error.to_string());
-                            return;
-                        }
-                    }
-                    return self.serve_rest(id);
+                    // What the program has told before it was asked goes out before the answer.
+                    self.take_messages();
+                    return self.serve_lines(id);
                 }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => break,
@@ -84,8 +78,7 @@ impl State {
         }
     }
 
-    /// The lines that came together with the first one.
-    fn serve_rest(&mut self, id: u64) {
+    fn serve_lines(&mut self, id: u64) {
         while let Some(connection) = self.connections.get_mut(&id) {
             if connection.closing {
                 return;
