@@ -1,8 +1,10 @@
 //! What the person at the terminal is told: on standard error, since standard output is the program's.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use hotsplice_channel::codes;
 use hotsplice_channel::patch::{Kind, Outcome, Verdict};
 
 use crate::patching::{FileResult, went_live};
@@ -39,10 +41,26 @@ impl Report {
         self.line(&format!("{} {error}", self.red("not read:")));
     }
 
-    pub fn patched(&self, results: &[FileResult], took: Duration) {
+    pub fn patched<'a>(&self, results: &'a [FileResult], took: Duration) {
+        let refused = results.iter().flat_map(|result| &result.verdicts).filter(|it| it.verdict == Outcome::Refused);
+        let has_reason = refused.clone().any(|verdict| !is_held_back(verdict));
+        // Of each process, why it took nothing at all.
+        let mut reported = HashSet::new();
+        let (mut edits, mut files) = (0_usize, 0_usize);
         for result in results {
-            let count = |outcome| result.verdicts.iter().filter(|verdict| verdict.verdict == outcome).count();
-            let refused = count(Outcome::Refused);
+            let mut is_news = |verdict: &'a Verdict| {
+                let is_of_process = verdict.code.as_deref().is_some_and(|code| code < codes::NOT_LOADED);
+                let is_first = !is_of_process || reported.insert((&*result.session, &verdict.message));
+                verdict.verdict != Outcome::Refused || !has_reason || (is_first && !is_held_back(verdict))
+            };
+            let shown: Vec<&Verdict> = result.verdicts.iter().filter(|verdict| is_news(verdict)).collect();
+            let left_out = result.verdicts.len() - shown.len();
+            if left_out > 0 && !shown.iter().any(|verdict| verdict.verdict == Outcome::Refused) {
+                (edits, files) = (edits + left_out, files + 1);
+                continue;
+            }
+            let refused = shown.iter().filter(|verdict| verdict.verdict == Outcome::Refused).count();
+            edits += left_out;
             let is_live = |verdict: &&Verdict| went_live(verdict);
             let live = result.verdicts.iter().filter(is_live).count();
             let file = &result.file;
@@ -61,9 +79,14 @@ impl Report {
                 };
                 self.line(&format!("{what} in {} ({milliseconds:.1} ms)", result.name));
             }
-            for verdict in &result.verdicts {
+            for verdict in shown {
                 self.verdict(verdict, &result.file);
             }
+        }
+        if edits > 0 {
+            let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+            let of_others = if files > 0 { format!(" ({} more)", number(files, "file")) } else { String::new() };
+            self.line(&format!("  held back with it: {}{of_others}", number(edits, "edit")));
         }
     }
 
@@ -102,6 +125,12 @@ impl Report {
     fn coloured(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// Something else is why it was refused.
+fn is_held_back(verdict: &Verdict) -> bool {
+    let code = verdict.code.as_deref();
+    code == Some(codes::HELD_BACK) || code == Some(codes::HELD_BACK_ELSEWHERE)
 }
 
 /// Nobody has edited the file, and what reads what was edited elsewhere needs nothing.
