@@ -95,10 +95,11 @@ pub fn commit<'py>(
     // SAFETY: the GIL is held.
     let collecting = unsafe { ffi::PyGC_Disable() } == 1;
     let silence = if is_heard { audit::Silence::begin(py) } else { None };
-    let result = check_calls(py, calls.as_ref())
-        .and_then(|()| job::begin_commit())
-        .inspect(|()| frames::note_commit())
-        .and_then(|()| carry_out(py, &operations, retired, fail_at));
+    let result = check_calls(py, calls.as_ref()).and_then(|inside| {
+        job::begin_commit()?;
+        frames::note_commit();
+        carry_out(py, &operations, retired, inside.as_ref(), fail_at)
+    });
     drop(silence);
     if collecting {
         // SAFETY: the GIL is held.
@@ -107,29 +108,46 @@ pub fn commit<'py>(
     result
 }
 
-/// Whether every call on a thread's stack stands where it stood when the plan was made.
-fn check_calls(py: Python<'_>, calls: Option<&HashMap<usize, HashSet<isize>>>) -> PyResult<()> {
-    let Some(calls) = calls.filter(|calls| !calls.is_empty()) else { return Ok(()) };
+/// Whether every call on a thread's stack stands where it stood when the plan was made. Gives how many references such calls have to
+/// each of the codes, by its address; nothing where that is not known.
+fn check_calls(
+    py: Python<'_>,
+    calls: Option<&HashMap<usize, HashSet<isize>>>,
+) -> PyResult<Option<HashMap<usize, isize>>> {
+    let mut inside = HashMap::new();
+    let Some(calls) = calls else { return Ok(None) };
+    if calls.is_empty() {
+        return Ok(Some(inside));
+    }
+    let check = |code: usize, offset: isize| match calls.get(&code) {
+        Some(known) if !known.contains(&offset) => {
+            Err(CallsWentOn::new_err("calls have gone on since they were looked at"))
+        }
+        _ => Ok(()),
+    };
+    let is_known = frames::can_move(py);
     for frame in cpython::frames::current_frames(py)?.cast::<PyDict>()?.values() {
-        let mut next = Some(frame);
+        for caller in frames::callers_of(py, frame.as_ptr()) {
+            if calls.contains_key(&caller.code) {
+                check(caller.code, caller.offset(py))?;
+                *inside.entry(caller.code).or_default() += isize::from(caller.owns_code);
+            }
+        }
+        let mut next = (!is_known).then_some(frame);
         while let Some(frame) = next.filter(|frame| !frame.is_none()) {
             // Fields of a frame: no Python code runs.
-            let code = frame.getattr("f_code")?;
-            if let Some(known) = calls.get(&(code.as_ptr() as usize))
-                && !known.contains(&frame.getattr("f_lasti")?.extract()?)
-            {
-                return Err(CallsWentOn::new_err("calls have gone on since they were looked at"));
-            }
+            check(frame.getattr("f_code")?.as_ptr() as usize, frame.getattr("f_lasti")?.extract()?)?;
             next = Some(frame.getattr("f_back")?);
         }
     }
-    Ok(())
+    Ok(is_known.then_some(inside))
 }
 
 fn carry_out<'py>(
     py: Python<'py>,
     operations: &[Operation<'py>],
     retired: Option<&Bound<'py, Retired>>,
+    inside: Option<&HashMap<usize, isize>>,
     fail_at: Option<usize>,
 ) -> PyResult<(Bound<'py, PyList>, sweep::Found)> {
     for operation in operations {
@@ -138,7 +156,7 @@ fn carry_out<'py>(
         }
     }
     let mut journal = Journal::new(py);
-    match steps(operations, retired, fail_at, &mut journal) {
+    match steps(operations, retired, inside, fail_at, &mut journal) {
         Ok(found) => Ok((journal.kept, found)),
         Err(error) => {
             // Held until everything is as before.
@@ -157,6 +175,7 @@ fn carry_out<'py>(
 fn steps<'py>(
     operations: &[Operation<'py>],
     retired: Option<&Bound<'py, Retired>>,
+    inside: Option<&HashMap<usize, isize>>,
     fail_at: Option<usize>,
     journal: &mut Journal<'py>,
 ) -> PyResult<sweep::Found> {
@@ -165,8 +184,8 @@ fn steps<'py>(
         false => Ok(()),
     };
     let held = match retired {
-        Some(retired) => retired.borrow().may_be_held_elsewhere(retired.py(), operations)?,
-        None => Vec::new(),
+        Some(retired) => retired.borrow().held_elsewhere(retired.py(), operations, inside)?,
+        None => sweep::Held::default(),
     };
     for (number, operation) in operations.iter().enumerate() {
         must_fail(number)?;
@@ -174,9 +193,11 @@ fn steps<'py>(
     }
     must_fail(operations.len())?;
     let mut found = sweep::Found::default();
-    if let (Some(retired), false) = (retired, held.is_empty()) {
-        found = retired.borrow().sweep(retired.py(), journal)?;
-        found.2 = retired.borrow().may_make_more(retired.py(), &held)?;
+    if let (Some(retired), false) = (retired, held.codes.is_empty()) {
+        if !held.by_calls_alone {
+            found = retired.borrow().sweep(retired.py(), journal)?;
+        }
+        found.2 = retired.borrow().may_make_more(retired.py(), &held.codes)?;
     }
     must_fail(operations.len() + 1)?;
     Ok(found)

@@ -7,13 +7,14 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
 use super::apply;
 use super::journal::Journal;
 use super::operation::{FunctionPart, Operation};
 use crate::cpython::functions::{self, Part};
 use crate::cpython::{self, objects};
+use crate::frames;
 
 /// Code that goes, each with the code that comes in its place.
 #[pyclass(frozen)]
@@ -22,6 +23,23 @@ pub struct Retired {
     by_code: HashMap<usize, usize>,
     /// Objects of the engine, whose references to the codes are no functions'.
     known: Vec<Py<PyAny>>,
+    /// Calls of them that were found: the engine's objects, each of which has its code and, of what is suspended, weak references.
+    calls: Vec<Call>,
+}
+
+#[derive(FromPyObject)]
+struct Call {
+    code: Py<PyAny>,
+    suspended: Py<PyList>,
+}
+
+/// What has references to retired code that are not accounted for by the plan, the engine and code around it.
+#[derive(Default)]
+pub struct Held {
+    /// The numbers of the pairs.
+    pub codes: Vec<usize>,
+    /// Whether the calls that are inside of them have all of those references.
+    pub by_calls_alone: bool,
 }
 
 struct Pair {
@@ -51,8 +69,8 @@ pub type Found = (usize, Vec<(usize, String)>, bool);
 impl Retired {
     /// `pairs` are (old, new, owner or None, docstrings before and after or None).
     #[new]
-    fn new(py: Python<'_>, pairs: &Bound<'_, PyList>, known: Vec<Py<PyAny>>) -> PyResult<Self> {
-        let mut retired = Self { pairs: Vec::with_capacity(pairs.len()), by_code: HashMap::new(), known };
+    fn new(py: Python<'_>, pairs: &Bound<'_, PyList>, known: Vec<Py<PyAny>>, calls: Vec<Call>) -> PyResult<Self> {
+        let mut retired = Self { pairs: Vec::with_capacity(pairs.len()), by_code: HashMap::new(), known, calls };
         for pair in pairs.iter() {
             let (old, new, owner, docs): (Bound<'_, PyAny>, Bound<'_, PyAny>, Option<Py<PyAny>>, _) = pair.extract()?;
             if retired.by_code.insert(old.as_ptr() as usize, retired.pairs.len()).is_none() {
@@ -73,7 +91,7 @@ impl Retired {
     fn nested(&self, py: Python<'_>) -> Option<Self> {
         let pairs: Vec<Pair> = self.pairs.iter().filter(|pair| pair.is_nested).map(|pair| pair.copy(py)).collect();
         let by_code = pairs.iter().enumerate().map(|(number, pair)| (pair.old.as_ptr() as usize, number)).collect();
-        (!pairs.is_empty()).then_some(Self { pairs, by_code, known: Vec::new() })
+        (!pairs.is_empty()).then_some(Self { pairs, by_code, known: Vec::new(), calls: Vec::new() })
     }
 
     /// The codes that hold others of them among their constants.
@@ -103,7 +121,7 @@ impl Retired {
                 }
             }
         }
-        Ok(Self { pairs, by_code: self.by_code.clone(), known: Vec::new() })
+        Ok(Self { pairs, by_code: self.by_code.clone(), known: Vec::new(), calls: Vec::new() })
     }
 }
 
@@ -133,8 +151,14 @@ pub fn sweep_late<'py>(
 }
 
 impl Retired {
-    /// Whether more may hold one of the codes than the functions of the plan, the engine, and code around it.
-    pub fn may_be_held_elsewhere(&self, py: Python<'_>, operations: &[Operation<'_>]) -> PyResult<Vec<usize>> {
+    /// Whether more may hold one of the codes than the functions of the plan, the engine, and code around it. `inside` says how many
+    /// references calls on threads' stacks have to each, if that is known.
+    pub fn held_elsewhere(
+        &self,
+        py: Python<'_>,
+        operations: &[Operation<'_>],
+        inside: Option<&HashMap<usize, isize>>,
+    ) -> PyResult<Held> {
         let mut accounted = self.counted_in_constants(self.pairs.iter().map(|pair| pair.old.bind(py)))?;
         let codes: Vec<_> = self.known.iter().map(|known| known.bind(py)).filter(|it| is_code(it)).collect();
         for (code, count) in self.counted_in_constants(codes.into_iter())? {
@@ -155,7 +179,35 @@ impl Retired {
             }
         }
         self.count_known(py, &mut accounted);
-        Ok(self.extra(py, &accounted))
+        let mut held = Held { codes: self.extra(py, &accounted), by_calls_alone: false };
+        if let (false, Some(inside)) = (held.codes.is_empty(), inside) {
+            held.by_calls_alone = self.count_calls(py, &mut accounted)?;
+            for (code, count) in inside {
+                *accounted.entry(*code).or_default() += count;
+            }
+            held.by_calls_alone &= self.extra(py, &accounted).is_empty();
+        }
+        Ok(held)
+    }
+
+    /// Those of suspended calls, each of which has one, and of what the engine has of calls; answers whether they can be counted.
+    fn count_calls(&self, py: Python<'_>, accounted: &mut HashMap<usize, isize>) -> PyResult<bool> {
+        let Some(generators) = frames::generators(py).filter(|known| known.refers_once()) else { return Ok(false) };
+        for call in &self.calls {
+            // That of the engine's object, and the one here.
+            *accounted.entry(call.code.as_ptr() as usize).or_default() += 2;
+        }
+        for reference in self.calls.iter().flat_map(|call| call.suspended.bind(py).iter()) {
+            let item = reference.cast::<PyWeakrefReference>()?.upgrade();
+            if let Some(item) = item.filter(|item| generators.is_one(item)) {
+                // SAFETY: a live object of one of the types.
+                let code = unsafe { generators.code(item.as_ptr()) };
+                if self.by_code.contains_key(&code) {
+                    *accounted.entry(code).or_default() += 1;
+                }
+            }
+        }
+        Ok(true)
     }
 
     fn count_pairs(&self, accounted: &mut HashMap<usize, isize>) {

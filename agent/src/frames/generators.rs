@@ -19,18 +19,22 @@ const STATE: usize = 5;
 #[derive(Clone, Copy)]
 pub struct Generators {
     layout: &'static Layout,
+    /// The addresses of the types, which are never freed.
+    types: [usize; 3],
 }
 
 /// Nothing where they are not as known, by a self-test. It calls Python: not to be asked for the first time while the heap is looked at.
 pub fn generators(py: Python<'_>) -> Option<Generators> {
     static FOUND: PyOnceLock<Option<Generators>> = PyOnceLock::new();
-    *FOUND.get_or_init(py, || {
-        let found = Generators { layout: layout_of_suspended(py)? };
-        found.is_right(py).unwrap_or(false).then_some(found)
-    })
+    *FOUND.get_or_init(py, || find(py, layout_of_suspended(py)?).ok().flatten())
 }
 
 impl Generators {
+    /// Whether it is one.
+    pub fn is_one(self, object: &Bound<'_, PyAny>) -> bool {
+        self.types.contains(&(object.get_type_ptr() as usize))
+    }
+
     /// # Safety
     /// `item` is a live generator, coroutine or async generator, and the GIL is held.
     unsafe fn state(self, item: *mut ffi::PyObject) -> u8 {
@@ -62,44 +66,54 @@ impl Generators {
         }
     }
 
-    fn is_right(self, py: Python<'_>) -> PyResult<bool> {
-        // The state while it runs, and the address by which that is read.
-        let asked = Arc::new((AtomicUsize::new(usize::MAX), AtomicUsize::new(0)));
-        let shared = asked.clone();
-        let ask = move |_: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
-            let item = shared.1.load(Ordering::Relaxed) as *mut ffi::PyObject;
-            // SAFETY: the generator below, which calls this.
-            shared.0.store(usize::from(unsafe { self.state(item) }), Ordering::Relaxed);
-        };
-        let space = PyDict::new(py);
-        space.set_item("ask", PyCFunction::new_closure(py, None, None, ask)?)?;
-        py.run(PROBE, Some(&space), None)?;
-        let made: [Bound<'_, PyAny>; 3] = space.get_item("made")?.map(|made| made.extract()).transpose()?.unwrap();
-        for (item, prefix) in made.iter().zip(["gi", "cr", "ag"]) {
-            let (object, code) = (item.getattr(format!("{prefix}_frame"))?, item.getattr(format!("{prefix}_code"))?);
-            let shown = Frame::of(py, object.as_ptr(), code.as_ptr());
-            // SAFETY: the probes are alive.
-            let (read, of) = unsafe { (self.waiting(item.as_ptr()), self.code(item.as_ptr())) };
-            let is_same = shown.zip(read).is_some_and(|(shown, read)| shown.address() == read.address());
-            if !is_same || of != code.as_ptr() as usize {
-                return Ok(false);
-            }
-        }
-        made[1].call_method0("close")?;
-        let generator = made[0].clone();
-        asked.1.store(generator.as_ptr() as usize, Ordering::Relaxed);
-        for _ in 0..2 {
-            generator.call_method0("__next__")?;
-            // SAFETY: as above.
-            if unsafe { self.waiting(generator.as_ptr()) }.is_none() {
-                return Ok(false);
-            }
-        }
-        let has_ended = generator.call_method0("__next__").is_err();
-        // SAFETY: as above.
-        let waits = unsafe { self.waiting(generator.as_ptr()) }.is_some();
-        Ok(has_ended && !waits && asked.0.load(Ordering::Relaxed) == usize::from(self.layout.running))
+    /// Whether one refers to its code once.
+    pub fn refers_once(self) -> bool {
+        self.layout.generator_code.is_none()
     }
+}
+
+fn find(py: Python<'_>, layout: &'static Layout) -> PyResult<Option<Generators>> {
+    let space = PyDict::new(py);
+    // The state while it runs, and the address by which that is read.
+    let asked = Arc::new((AtomicUsize::new(usize::MAX), AtomicUsize::new(0)));
+    let shared = asked.clone();
+    let ask = move |_: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
+        let item = shared.1.load(Ordering::Relaxed) as *mut ffi::PyObject;
+        // SAFETY: the generator below, which calls this.
+        let state = unsafe { Generators { layout, types: [0; 3] }.state(item) };
+        shared.0.store(usize::from(state), Ordering::Relaxed);
+    };
+    space.set_item("ask", PyCFunction::new_closure(py, None, None, ask)?)?;
+    py.run(PROBE, Some(&space), None)?;
+    let made: [Bound<'_, PyAny>; 3] = space.as_any().get_item("made")?.extract()?;
+    let types = made.each_ref().map(|item| item.get_type_ptr() as usize);
+    let found = Generators { layout, types };
+    for (item, prefix) in made.iter().zip(["gi", "cr", "ag"]) {
+        let (object, code) = (item.getattr(format!("{prefix}_frame"))?, item.getattr(format!("{prefix}_code"))?);
+        let shown = Frame::of(py, object.as_ptr(), code.as_ptr());
+        // SAFETY: the probes are alive.
+        let (read, of) = unsafe { (found.waiting(item.as_ptr()), found.code(item.as_ptr())) };
+        let is_same = shown.zip(read).is_some_and(|(shown, read)| shown.address() == read.address());
+        if !is_same || of != code.as_ptr() as usize {
+            return Ok(None);
+        }
+    }
+    // It is not awaited: that would be warned of.
+    made[1].call_method0("close")?;
+    let generator = &made[0];
+    asked.1.store(generator.as_ptr() as usize, Ordering::Relaxed);
+    for _ in 0..2 {
+        generator.call_method0("__next__")?;
+        // SAFETY: as above.
+        if unsafe { found.waiting(generator.as_ptr()) }.is_none() {
+            return Ok(None);
+        }
+    }
+    let has_ended = generator.call_method0("__next__").is_err();
+    // SAFETY: as above.
+    let waits = unsafe { found.waiting(generator.as_ptr()) }.is_some();
+    let is_right = has_ended && !waits && asked.0.load(Ordering::Relaxed) == usize::from(layout.running);
+    Ok(is_right.then_some(found))
 }
 
 const PROBE: &std::ffi::CStr = c"

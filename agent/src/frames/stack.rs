@@ -4,6 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::layout::{FRAME_OF_OBJECT, Layout, OWNED_BY_GENERATOR, OWNED_BY_THREAD, V3_12, layout};
+use super::moves::bytecode;
 
 /// `traceback` in an exception, and `tb_frame` in a traceback.
 const TRACEBACK: usize = 40;
@@ -16,6 +17,18 @@ pub struct Caller {
     pub code: usize,
     pub function: usize,
     pub instruction: usize,
+    /// Whether it has a reference to its code.
+    pub owns_code: bool,
+}
+
+impl Caller {
+    /// `f_lasti` of its frame.
+    pub fn offset(&self, py: Python<'_>) -> isize {
+        // SAFETY: the frame has not ended, so that its code is alive.
+        let start = unsafe { Bound::from_borrowed_ptr_or_opt(py, self.code as *mut ffi::PyObject) };
+        let start = start.and_then(|code| bytecode(&code)).unwrap_or(usize::MAX);
+        self.instruction.checked_sub(start).map_or(-1, |bytes| bytes as isize)
+    }
 }
 
 /// The running frame and those that called it.
@@ -106,6 +119,7 @@ impl Iterator for Callers {
                     code: self.code(),
                     function: word(address, self.layout.function) & !self.layout.borrowed,
                     instruction: word(address, self.layout.instruction),
+                    owns_code: word(address, self.layout.executable) & self.layout.borrowed == 0,
                 });
                 self.next = word(address, self.layout.previous);
                 if found.is_some() {

@@ -298,7 +298,7 @@ class Transaction:
         known = [*changes, *(change.retired for change in self.files), *(change.code_changes for change in self.files)]
         known += [code for change in self.files for code in change.holders]
         pairs = [pair for change in changes for pair in change.replaced]
-        return native.Retired(pairs, known) if pairs else None
+        return native.Retired(pairs, known, self.old_calls) if pairs else None
 
     def _follow_up(self) -> None:
         """Carries out what follows the commit; a failure is reported beside the verdicts, for the patch is live."""
