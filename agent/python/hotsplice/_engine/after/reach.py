@@ -20,6 +20,31 @@ ENDS = {
 # From 3.14 on the end of an `async for` names the place that it belongs to, and goes on behind itself.
 JUMPS = {*dis.hasjrel, *dis.hasjabs} - {dis.opmap.get("END_ASYNC_FOR")}
 
+# While the world of a patch is worked out: id of a code → (code, its instructions).
+_read: dict[int, tuple[CodeType, list[dis.Instruction]]] | None = None
+
+
+class Reading:
+    """Each code is read once meanwhile; afterwards nothing is kept of it, for references to code are counted."""
+
+    def __enter__(self) -> None:
+        global _read
+        _read = {}
+
+    def __exit__(self, *_exception: object) -> None:
+        global _read
+        _read = None
+
+
+def _instructions(code: CodeType) -> list[dis.Instruction]:
+    known = _read
+    if known is None:
+        return list(dis.get_instructions(code))
+    found = known.get(id(code))
+    if found is None:
+        found = known[id(code)] = code, list(dis.get_instructions(code))
+    return found[1]
+
 
 class Use:
     """How one code looks up one name."""
@@ -36,7 +61,7 @@ class Use:
 def uses(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str, Use]:
     """The names that a code looks up from these offsets on; from anywhere, if there are none."""
     found: dict[str, Use] = {}
-    instructions = list(dis.get_instructions(code))
+    instructions = _instructions(code)
     wanted = None if offsets is None else reached(code, instructions, offsets)
     names = set(code.co_names)
     line = code.co_firstlineno
@@ -67,7 +92,7 @@ def attributes(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str
 
 def stored(code: CodeType) -> set[str]:
     """The attributes that a code gives a value."""
-    return {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"}
+    return {i.argval for i in _instructions(code) if i.opname == "STORE_ATTR"}
 
 
 def texts(code: CodeType) -> Iterator[str]:
@@ -90,7 +115,7 @@ def is_method_load(code: CodeType, offset: int) -> bool | None:
     if sys.version_info >= (3, 12) and raw[offset + 1] & 1:
         return True
     # Of a name that the module imported: `helpers.word()`.
-    instructions = list(dis.get_instructions(code))
+    instructions = _instructions(code)
     index = next(index for index, instruction in enumerate(instructions) if instruction.offset >= offset)
     if sys.version_info < (3, 11):
         # `shop.price(*prices)` loads it as a value.

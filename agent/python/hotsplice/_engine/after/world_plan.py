@@ -100,7 +100,8 @@ def plan(transaction: "Prepared") -> World | None:
     world = World(transaction.number, Formers(changes.functions, lambda *given: world.rewritten(*given)), changes.names)
     world.renames, world.renamed_attributes = renames.of(transaction)
     try:
-        _complete(world, changes, transaction, inside, modules)
+        with reach.Reading():
+            _complete(world, changes, transaction, inside, modules)
     except BaseException:
         world.abandon()
         raise
