@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hotsplice_analysis::{Counts, Foreign, Names, Outline, diff, diff_following};
 use hotsplice_channel::codes;
 use hotsplice_channel::message::LoadedFile;
-use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Outcome, Patch, Verdict, What};
+use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Outcome, Part, Patch, Verdict, What};
 
 use crate::session::{Live, Session, is_project};
 
@@ -283,6 +283,7 @@ pub fn computed(
                 let how = match edit.what {
                     What::Assignment => "computed by calling",
                     What::Import => "given by",
+                    What::Class if edit.parts == [Part::Bases] => "made by calling",
                     _ => "decorated by",
                 };
                 let name = &edit.definition;

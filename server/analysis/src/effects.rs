@@ -1,7 +1,7 @@
 //! What a statement, or the body of a function, does when it runs: plain data for the dependency graph.
 
 /// Functions that call or look at what they are given at once.
-pub(crate) const EAGER: [&str; 32] = [
+pub(crate) const EAGER: [&str; 44] = [
     "map",
     "filter",
     "sorted",
@@ -34,11 +34,40 @@ pub(crate) const EAGER: [&str; 32] = [
     "asdict",
     "dataclasses.fields",
     "dataclasses.asdict",
+    "json.dumps",
+    "dumps",
+    "json.loads",
+    "loads",
+    "re.sub",
+    "nlargest",
+    "nsmallest",
+    "heapq.nlargest",
+    "heapq.nsmallest",
+    "groupby",
+    "itertools.groupby",
+    "itertools.accumulate",
 ];
 
 /// Functions that look at a class which they are given, and not at its objects.
 pub(crate) fn examines(function: &str) -> bool {
     ["isinstance", "issubclass"].contains(&function)
+}
+
+/// Functions that look at what they are given, and do not call it.
+pub(crate) fn reads_headers(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    ["signature", "get_type_hints", "getdoc", "getfullargspec", "get_annotations", "getmembers"].contains(&last)
+}
+
+/// What can be seen of a function without calling it.
+pub(crate) const DESCRIBING: [&str; 5] = ["__doc__", "__defaults__", "__kwdefaults__", "__code__", "__annotations__"];
+
+/// All of that, where a function looks at it.
+pub(crate) const SIGNATURE: &str = "__signature__";
+
+/// Functions that make an object of a class which they are given and call its methods: `json.dumps(table, cls=Encoder)`.
+pub(crate) fn instantiates(function: &str) -> bool {
+    ["json.dumps", "dumps", "json.loads", "loads"].contains(&function)
 }
 
 /// Methods that change the container that they are called on.

@@ -176,6 +176,8 @@ pub(crate) struct Parts {
     pub decorator_reads: Vec<String>,
     /// Names that the header reads, defaults left out.
     pub header_reads: Vec<String>,
+    /// The name that a class's keyword `metaclass` is given.
+    pub metaclass: Option<String>,
 }
 
 /// A place at which a call of a function may go on in another version of it.

@@ -320,6 +320,8 @@ def _is_to_be_run(outcome: "EditOutcome", options: "Options") -> bool:
             how = "decorated by" if edit["what"] in ("function", "class") else "computed by calling"
             if edit["parts"] == ["defaults"]:
                 how = "given defaults by calling"
+            elif edit["parts"] == ["bases"]:
+                how = "made by calling"
             outcome.caveat(
                 "HS0403", f"{edit['definition']} was {how} code that is edited now; it stays as that code made it"
             )

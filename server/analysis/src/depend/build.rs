@@ -57,11 +57,15 @@ impl<'a> Graph<'a> {
             aliases: HashMap::default(),
             makers: Vec::new(),
             bases: bases.map(String::as_str).collect(),
+            attributes: HashMap::default(),
+            metaclass: parts.metaclass.iter().map(String::as_str).collect(),
         };
         for item in node.body.iter().filter(|item| !item.is_definition()) {
             let made = item.effects.made.iter();
             class.aliases.extend(made.filter_map(|(name, by)| Some((&**name, vec![by.strip_prefix('=')?]))));
             class.aliases.extend(handed_of(item));
+            let calls = item.effects.made.iter().filter(|(_, by)| !by.starts_with('='));
+            class.attributes.extend(calls.map(|(name, by)| (name.as_str(), by.as_str())));
             if let Some((name, lambdas)) = lambdas_of(item) {
                 class.lambdas.insert(name, lambdas);
                 if item.effects.made.iter().any(|(_, by)| by.ends_with("property")) {

@@ -4,6 +4,7 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::graph::{Context, Graph};
 use super::inside::run_by;
+use super::making::DERIVING;
 use crate::effects::Effects;
 use crate::tree::contents;
 
@@ -54,6 +55,7 @@ impl<'a> Callers<'a> {
                     graph.classes.get(base).is_some_and(|class| class.bases.iter().any(|base| is_metaclass(base)));
                 if own { graph.method(base, "__call__", 0) } else { Vec::new() }
             });
+            callers.note_others(format!("{name}.{DERIVING}"), graph.metaclass_runs(name));
             callers.note_others((*name).to_owned(), graph.made_by(name).into_iter().chain(makers).chain(calls));
         }
         callers

@@ -37,7 +37,7 @@ impl<'a> Graph<'a> {
         items.iter().flat_map(|item| self.called(&call(item), context.deeper())).collect()
     }
 
-    fn held_in(&self, container: &str, context: Context<'a>) -> Vec<String> {
+    pub(super) fn held_in(&self, container: &str, context: Context<'a>) -> Vec<String> {
         if context.depth > DEPTH {
             return Vec::new();
         }

@@ -24,6 +24,9 @@ pub(super) struct Class<'a> {
     /// What makes the values of its fields: `field(default_factory=build)`.
     pub(super) makers: Vec<String>,
     pub(super) bases: Vec<&'a str>,
+    /// What stands in it, and what that was made by: `name = Field()`.
+    pub(super) attributes: HashMap<&'a str, &'a str>,
+    pub(super) metaclass: Vec<&'a str>,
 }
 
 /// The functions and classes of a file. Callables are named `build`, `Table`, `Table.fill`; those of other modules as the file
@@ -138,13 +141,19 @@ impl<'a> Graph<'a> {
             let Some(inside) = self.functions.get(by.as_str()).and_then(|node| node.definition.as_ref()) else {
                 return false;
             };
-            inside.inside.calls.iter().any(|called| {
-                let parameters = &inside.inside.locals[..inside.inside.parameters.min(inside.inside.locals.len())];
-                called.split_once('.').is_some_and(|(head, method)| {
-                    parameters.iter().any(|name| name == head)
-                        && self.method(&class, method, 0).iter().any(|name| running.contains(name))
-                })
-            })
+            let parameters = &inside.inside.locals[..inside.inside.parameters.min(inside.inside.locals.len())];
+            let runs = |method: &str| self.method(&class, method, 0).iter().any(|name| running.contains(name));
+            let is_given = |name: &str| parameters.iter().any(|own| own == name);
+            inside
+                .inside
+                .calls
+                .iter()
+                .any(|called| called.split_once('.').is_some_and(|(head, method)| is_given(head) && runs(method)))
+                || inside
+                    .inside
+                    .implied
+                    .iter()
+                    .any(|(name, methods)| is_given(name) && methods.iter().any(|method| runs(method)))
         })
     }
 
@@ -175,14 +184,18 @@ impl<'a> Graph<'a> {
         // Of a class itself, and not of its objects.
         let is_class = |name: &str| self.classes.contains_key(name) && !is_local(name, context);
         for (name, methods) in &effects.implied {
-            let class = match context.class {
-                Some(class) if is_first(name, context) => Some(class.to_owned()),
-                _ => self.type_of(name, context, 0),
+            let classes = match (context.class, name.strip_suffix("[]")) {
+                (Some(class), _) if is_first(name, context) => vec![class.to_owned()],
+                (_, Some(container)) => self.types_in(container, context, 0),
+                _ => self.type_of(name, context, 0).into_iter().collect(),
             };
-            let Some(class) = class.or_else(|| (!is_local(name, context)).then(|| name.clone())) else { continue };
-            let own = methods.iter().filter(|method| !is_class(name) || OF_CLASSES.contains(method));
-            found.extend(own.flat_map(|method| self.method(&class, method, 0)));
+            let unknown = classes.is_empty() && !is_local(name, context);
+            for class in classes.into_iter().chain(unknown.then(|| name.clone())) {
+                let own = methods.iter().filter(|method| !is_class(name) || OF_CLASSES.contains(method));
+                found.extend(own.flat_map(|method| self.method(&class, method, 0)));
+            }
         }
+        found.extend(self.computing(effects, context));
         let reads_property = |name: &&String| {
             name.rsplit_once('.')
                 .is_some_and(|(holder, attribute)| self.properties.contains(attribute) && !is_class(holder))
@@ -244,7 +257,7 @@ impl<'a> Graph<'a> {
                 return bases.iter().flat_map(|base| self.method(base, method, 0)).collect();
             }
             return match self.type_of(holder, context, 0) {
-                Some(class) => self.method(&class, method, 0),
+                Some(class) => self.method_or_delegated(&class, method),
                 None if is_local(name, context) || holder.contains('(') => Vec::new(),
                 None => vec![name.to_owned()],
             };

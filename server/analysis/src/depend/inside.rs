@@ -4,7 +4,7 @@ use crate::effects::Effects;
 use crate::tree::{Node, flattened};
 
 /// What only hands on the function that it is given.
-pub(super) const WRAPPERS: [&str; 14] = [
+pub(super) const WRAPPERS: [&str; 16] = [
     "functools.wraps",
     "wraps",
     "functools.partial",
@@ -15,6 +15,8 @@ pub(super) const WRAPPERS: [&str; 14] = [
     "lru_cache",
     "functools.cache",
     "cache",
+    "functools.cmp_to_key",
+    "cmp_to_key",
     "staticmethod",
     "classmethod",
     "property",

@@ -6,4 +6,5 @@ mod contents;
 pub(crate) mod foreign;
 pub(crate) mod graph;
 pub(crate) mod inside;
+mod making;
 mod types;

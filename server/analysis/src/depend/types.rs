@@ -37,6 +37,9 @@ impl<'a> Graph<'a> {
         if depth > DEPTH {
             return None;
         }
+        if let Some(container) = name.strip_suffix("[]") {
+            return self.types_in(container, context, depth + 1).into_iter().next();
+        }
         if let Some(callee) = name.strip_suffix("()") {
             return self.result_of(callee, context, depth + 1);
         }
@@ -54,6 +57,19 @@ impl<'a> Graph<'a> {
             Some(other) => self.type_of(other, context, depth + 1),
             None => self.result_of(by, context, depth + 1),
         }
+    }
+
+    /// The classes of the objects that a container holds; classes in it are none.
+    pub(super) fn types_in(&self, container: &str, context: Context<'a>, depth: usize) -> Vec<String> {
+        // What leads from container to container may lead back.
+        let context = context.deeper().deeper();
+        let items = if depth > DEPTH { Vec::new() } else { self.held_in(container, context) };
+        let is_class = |item: &String| self.classes.contains_key(item.as_str()) && !is_local(item, context);
+        let objects = items.iter().filter(|item| !is_class(item));
+        let mut found: Vec<String> = objects.filter_map(|item| self.type_of(item, context, depth + 1)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The class of what a call gives. What is called in another module may be a class.

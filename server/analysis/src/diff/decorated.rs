@@ -1,10 +1,11 @@
 //! What was decorated by code that is edited now. New code of the wrappers that a decorator made is live everywhere; what
-//! the decorator itself did, when it was called, is not done again unasked: it is told.
+//! the decorator itself did, when it was called, is not done again unasked: it is told. So are classes that it had a part in making.
 
 use hotsplice_channel::patch::{Change, Kind, Part};
 use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
+use super::derived::{Callables, Dirty};
 use super::edits::definition_edit;
 use super::scope::Scope;
 use crate::tree::{Node, Nodes};
@@ -68,6 +69,32 @@ impl<'a> Comparison<'a> {
             if node.is_class() {
                 self.tell_decorated_by(&node.body, &scope.in_class(node), edited);
             }
+        }
+    }
+
+    /// A class that edited code had a part in making, as its base's `__init_subclass__` has by a helper, stays as it was made.
+    pub(super) fn tell_made_with(&mut self, node: &'a Node, dirty: &Dirty, called: &Callables<'a>) {
+        let graph = &called.graph;
+        let mut hooks = graph.made_with(node);
+        // What registers the class in a container goes on doing so.
+        hooks.retain(|hook| {
+            called.by_code.contains(hook) || (called.called.contains(hook) && !graph.changes_any(hook, dirty))
+        });
+        if hooks.is_empty() {
+            return;
+        }
+        // What is edited itself is reported there; a class that has edits of its own is made again.
+        let edited = self.edited_definitions();
+        let is_value = |hook: &String| hook.ends_with("._generate_next_value_");
+        hooks.retain(|hook| is_value(hook) || !edited.contains(hook));
+        let is_edited = self.edit_for(node).is_some();
+        let mut inside = self.edits.iter().filter(|edit| edit.scope.first() == Some(&node.name));
+        let is_made_again = is_edited || inside.any(|edit| edit.change != Change::Derived);
+        if hooks.iter().any(|hook| is_value(hook) || !is_made_again) {
+            let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+            let mut told = definition_edit(self.new, live, node, &Scope::default(), Kind::Derived, Change::Derived);
+            (told.parts, told.offered) = (vec![Part::Bases], true);
+            self.edits.push(told);
         }
     }
 }

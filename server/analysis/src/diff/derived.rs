@@ -6,10 +6,9 @@ use rustc_hash::FxHashSet as HashSet;
 use super::Comparison;
 use super::derived_headers::reads_any;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
-use super::looked_at::reads_headers;
 use super::scope::Scope;
 use crate::depend::graph::{Context, Graph};
-use crate::effects::{EAGER, examines};
+use crate::effects::{DESCRIBING, EAGER, SIGNATURE, examines, instantiates, reads_headers};
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes, contents, flattened, members};
 
@@ -215,7 +214,7 @@ impl<'a> Comparison<'a> {
             let is_own = || self.definitions().any(|item| item.is_function() && item.name == *by);
             let is_touched = || self.touched.contains(name) || dirty.contains(&members(name));
             (EAGER.contains(&by.as_str()) && (self.works_otherwise(name) || is_edited(name)))
-                || (is_touched() && is_own())
+                || (is_touched() && (is_own() || instantiates(by)))
                 || (reads_headers(by) && self.has_other_header(name))
         };
         let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
@@ -295,7 +294,10 @@ impl<'a> Comparison<'a> {
         found.extend(classes.map(|class| members(&class)).filter(|name| dirty.contains(name)));
         for element in &node.effects.elements {
             let of_class = |name: &&String| {
-                name.rsplit_once('.').is_some_and(|(owner, attribute)| attribute == element && graph.is_class(owner))
+                name.rsplit_once('.').is_some_and(|(owner, attribute)| {
+                    let is_seen = DESCRIBING.contains(&attribute);
+                    (attribute == element && (is_seen || graph.is_class(owner))) || (is_seen && element == SIGNATURE)
+                })
             };
             found.extend(dirty.iter().filter(of_class).cloned());
         }
@@ -352,6 +354,9 @@ impl<'a> Comparison<'a> {
         let gone = self.removed_names(&inner.path);
         fresh.extend(gone.iter().map(|name| format!("{}.{name}", node.name)));
         fresh.extend(self.values_of_members(node, &fresh, &called.graph));
+        if scope.path.is_empty() {
+            self.tell_made_with(node, dirty, called);
+        }
         fresh
     }
 }
@@ -376,11 +381,11 @@ fn is_single(node: &Node, items: &Nodes) -> bool {
 }
 
 /// What a call of runs edited code, and how calls are told.
-struct Callables<'a> {
-    graph: Graph<'a>,
-    called: HashSet<String>,
+pub(super) struct Callables<'a> {
+    pub(super) graph: Graph<'a>,
+    pub(super) called: HashSet<String>,
     /// Those of them that run edited code, and not only read other values.
-    by_code: HashSet<String>,
+    pub(super) by_code: HashSet<String>,
 }
 
 fn graph_of_live(live: &Outline) -> Graph<'_> {

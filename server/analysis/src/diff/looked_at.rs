@@ -188,12 +188,6 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Functions that look at what they are given, and do not call it.
-pub(super) fn reads_headers(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    ["signature", "get_type_hints", "getdoc", "getfullargspec", "get_annotations", "getmembers"].contains(&last)
-}
-
 fn is_binding(edit: &Edit) -> bool {
     matches!(edit.what, What::Function | What::Class | What::Assignment)
 }

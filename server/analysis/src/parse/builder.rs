@@ -1,5 +1,6 @@
 //! Makes the plain tree of a scope out of the parser's.
 
+use super::dotted::dotted;
 use super::forms::{future_import, is_docstring, is_filler, is_literal, is_main_guard};
 use super::hashing::{self, hash_of};
 use super::names::Names;
@@ -250,6 +251,8 @@ impl<'a> Builder<'a> {
         parts.keywords = hashing::keywords(arguments);
         parts.decorator_reads = decorator_reads;
         parts.header_reads = header.reads;
+        let metaclass = arguments.and_then(|arguments| arguments.find_keyword("metaclass"));
+        parts.metaclass = metaclass.and_then(|keyword| dotted(&keyword.value));
         let after = arguments.map(Ranged::end).or_else(|| class.type_params.as_deref().map(Ranged::end));
         let colon = after.unwrap_or_else(|| class.name.end()).to_usize();
         self.set_body_place(&mut parts, colon, &class.body, node.end_line);

@@ -8,7 +8,7 @@ use super::dotted::dotted;
 use super::held::{held, sources};
 use super::implied;
 use super::looks::{complemented, examined, generators, positional};
-use crate::effects::{EAGER, Effects, MUTATING};
+use crate::effects::{EAGER, Effects, MUTATING, SIGNATURE, reads_headers};
 use crate::tree::contents;
 
 /// What a statement does when it runs.
@@ -122,8 +122,12 @@ impl Finder {
     }
 
     fn implies(&mut self, operands: implied::Operands) {
-        let named = operands.into_iter().filter_map(|(value, methods)| Some((operand(value)?, methods)));
-        self.effects.implied.extend(named);
+        for (value, methods) in operands {
+            let Some(name) = operand(value) else { continue };
+            let of_element = self.sources.iter().filter(|(element, _)| *element == name);
+            self.effects.implied.extend(of_element.map(|(_, source)| (source.clone(), methods)));
+            self.effects.implied.push((name, methods));
+        }
     }
 
     fn bind(&mut self, target: &Expr, value: Option<&Expr>) {
@@ -278,7 +282,10 @@ impl<'a> Visitor<'a> for Finder {
                 let given: Vec<&Expr> = call.arguments.args.iter().chain(keywords).collect();
                 if let Some(name) = &called {
                     self.call(name.clone());
-                    let methods = implied::of_elements(name);
+                    // `map(str, TABLE)`
+                    let applied = call.arguments.args.first().filter(|_| name == "map").and_then(dotted);
+                    let methods =
+                        applied.map_or_else(|| implied::of_elements(name), |applied| implied::of_function(&applied));
                     for one in given.iter().filter(|_| !methods.is_empty()) {
                         match (dotted(one), items(one)) {
                             (Some(container), _) => {
@@ -289,7 +296,11 @@ impl<'a> Visitor<'a> for Finder {
                             _ => {}
                         }
                     }
-                    let names = given.iter().filter_map(|one| dotted(one));
+                    let is_element = |one: &&Expr| dotted(one).is_some_and(|name| self.elements.contains(&name));
+                    if reads_headers(name) && given.iter().copied().any(|one| is_element(&one)) {
+                        self.effects.elements.push(SIGNATURE.to_owned());
+                    }
+                    let names = given.iter().filter_map(|one| operand(one));
                     self.effects.passed.extend(names.map(|one| (name.clone(), one)));
                     self.effects.passed.extend(examined(name, call).map(|one| (name.clone(), one)));
                     if let Some((holder, method)) = name.rsplit_once('.')

@@ -10,6 +10,31 @@ pub(super) type Operands<'a> = Vec<(&'a Expr, Methods)>;
 const ITERATION: Methods = &["__iter__", "__next__", "__getitem__", "__len__"];
 const TRUTH: Methods = &["__bool__", "__len__"];
 const TEXT: Methods = &["__format__", "__str__", "__repr__"];
+const IN_PLACE: Methods = &[
+    "__iadd__",
+    "__isub__",
+    "__imul__",
+    "__imatmul__",
+    "__itruediv__",
+    "__ifloordiv__",
+    "__imod__",
+    "__ipow__",
+    "__ilshift__",
+    "__irshift__",
+    "__ior__",
+    "__iand__",
+    "__ixor__",
+];
+const COPYING: Methods = &[
+    "__copy__",
+    "__deepcopy__",
+    "__reduce_ex__",
+    "__reduce__",
+    "__getstate__",
+    "__setstate__",
+    "__getnewargs__",
+    "__getnewargs_ex__",
+];
 
 pub(super) fn by_statement(statement: &Stmt) -> Operands<'_> {
     match statement {
@@ -21,12 +46,24 @@ pub(super) fn by_statement(statement: &Stmt) -> Operands<'_> {
         Stmt::Assign(assignment) if assignment.targets.iter().any(|one| one.is_tuple_expr() || one.is_list_expr()) => {
             vec![(&*assignment.value, ITERATION)]
         }
+        Stmt::AugAssign(assignment) => {
+            let methods = of_operator(assignment.op);
+            vec![(&*assignment.target, IN_PLACE), (&*assignment.target, methods), (&*assignment.value, methods)]
+        }
         _ => Vec::new(),
     }
 }
 
 pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
     match expression {
+        // `"%s" % value`
+        Expr::BinOp(operation) if operation.op == Operator::Mod && is_text(&operation.left) => {
+            let given = match &*operation.right {
+                Expr::Tuple(tuple) => tuple.elts.iter().collect(),
+                one => vec![one],
+            };
+            given.into_iter().map(|one| (one, TEXT)).collect()
+        }
         Expr::BinOp(operation) => {
             let methods = of_operator(operation.op);
             vec![(&*operation.left, methods), (&*operation.right, methods)]
@@ -55,10 +92,26 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
         Expr::DictComp(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
         Expr::Generator(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
         Expr::Call(call) => {
-            let methods = dotted(&call.func).map_or(&[][..], |name| of_function(&name));
+            let methods = match &*call.func {
+                Expr::Attribute(method) if is_text(&method.value) => of_text(method.attr.as_str()),
+                function => dotted(function).map_or(&[][..], |name| of_function(&name)),
+            };
             call.arguments.args.iter().filter(|_| !methods.is_empty()).map(|given| (given, methods)).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+fn is_text(value: &Expr) -> bool {
+    value.is_string_literal_expr() || value.is_bytes_literal_expr() || value.is_f_string_expr()
+}
+
+/// Of a string's own methods.
+fn of_text(method: &str) -> Methods {
+    match method {
+        "format" => TEXT,
+        "join" => ITERATION,
+        _ => &[],
     }
 }
 
@@ -100,7 +153,7 @@ fn of_comparison(operator: CmpOp) -> Methods {
     }
 }
 
-fn of_function(name: &str) -> Methods {
+pub(super) fn of_function(name: &str) -> Methods {
     match name {
         "len" => &["__len__"],
         "str" | "format" | "print" => TEXT,
@@ -118,7 +171,31 @@ fn of_function(name: &str) -> Methods {
         "min" | "max" | "sorted" => &["__iter__", "__next__", "__getitem__", "__lt__", "__gt__"],
         "isinstance" | "issubclass" => &["__instancecheck__", "__subclasscheck__", "__subclasshook__"],
         "dict" => &["keys", "__getitem__", "__iter__", "__next__"],
-        "list" | "tuple" | "set" | "frozenset" | "sum" | "iter" | "enumerate" | "zip" | "map" | "filter" => ITERATION,
+        "list" | "tuple" | "set" | "frozenset" | "sum" | "iter" | "enumerate" | "zip" | "map" | "filter"
+        | "dict.fromkeys" => ITERATION,
+        "divmod" => &["__divmod__", "__rdivmod__"],
+        "pow" => &["__pow__", "__rpow__"],
+        "dir" => &["__dir__"],
+        "getattr" | "hasattr" => &["__getattr__", "__getattribute__"],
+        "open" | "os.fspath" | "fspath" | "os.path.join" | "Path" | "pathlib.Path" => &["__fspath__"],
+        "math.floor" | "floor" => &["__floor__", "__float__"],
+        "math.ceil" | "ceil" => &["__ceil__", "__float__"],
+        "math.trunc" | "trunc" => &["__trunc__"],
+        "operator.index" => &["__index__"],
+        "Counter"
+        | "collections.Counter"
+        | "deque"
+        | "collections.deque"
+        | "OrderedDict"
+        | "collections.OrderedDict" => &["keys", "__getitem__", "__iter__", "__next__", "__len__"],
+        _ => of_copying(name),
+    }
+}
+
+fn of_copying(name: &str) -> Methods {
+    match name {
+        "copy" | "copy.copy" | "deepcopy" | "copy.deepcopy" | "copy.replace" => COPYING,
+        "pickle.dumps" | "pickle.dump" | "dumps" | "dump" | "marshal.dumps" => COPYING,
         _ => &[],
     }
 }
@@ -131,6 +208,7 @@ pub(super) fn of_elements(function: &str) -> Methods {
         "any" | "all" | "filter" => TRUTH,
         "set" | "frozenset" => &["__hash__", "__eq__"],
         "str" | "repr" | "print" => &["__repr__"],
-        _ => &[],
+        "copy" | "copy.copy" => &[],
+        _ => of_copying(function),
     }
 }

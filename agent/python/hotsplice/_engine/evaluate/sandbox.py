@@ -163,7 +163,8 @@ def run_in_class(
     if seen is None:
         seen = shadow.classes[tuple(scope)] = shadow.patched_classes[id(owner)] = ClassNamespace(owner)
     seen.bound_later = bound_later
-    closure = tuple(_class_cell(name, owner) for name in code.co_freevars)
+    parametrized = _made(shadow, scope) or owner
+    closure = tuple(_class_cell(name, parametrized) for name in code.co_freevars)
     if closure:
         _run(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)  # type: ignore[call-arg]
     else:
@@ -180,6 +181,18 @@ def run_in_class(
 def _run(action: Callable[..., Any], shadow: "Shadow") -> None:
     around = {"__name__": shadow.module.__name__, "run": action}
     guarded(lambda: exec(_AS_MODULE, around), shadow, is_foreseen=True)
+
+
+def _made(shadow: "Shadow", scope: Sequence[str]) -> Any:
+    """The class as the patch has made it so far, if it has: its type parameters may be others."""
+    members: Any = shadow.globals
+    found = None
+    for name in scope:
+        found = members.get(name)
+        if not isinstance(found, type):
+            return None
+        members = found.__dict__
+    return found
 
 
 def _class_cell(name: str, owner: Any) -> CellType:

@@ -141,7 +141,8 @@ class Containers:
             if key not in self._hidden and entries.same(now, before):
                 continue
             base = entries.without(before, self._hidden.get(key, []))
-            new, left = self._divided(key, entries.without(now, base), before, made)
+            added = entries.without(now, base)
+            new, left = self._divided(key, added, before, made)
             if new:
                 self._taken[key] = (container, new)
             # What is gone though nothing hid it, and no other one stands under its key.
@@ -152,7 +153,7 @@ class Containers:
             ]
             if is_copied:
                 self._beside[key] = gone, left
-            elif new or key in self._hidden or key in self._gone:
+            elif len(added) > len(left) or key in self._hidden or key in self._gone:
                 kept = [*entries.without(before, [*gone, *self._gone.get(key, [])]), *left]
                 stores.exchange(container, partial(_moved, now, kept))
                 self._put_back[key] = kept

@@ -8,7 +8,7 @@ from ..live.code import tree
 from ..native import native
 from . import entries, registers_anew, registries_of, stores
 from .entries import Entries
-from .registration import Registration, decorators, defines, definitions_in
+from .registration import Registration, decorators, defines, definitions_in, former_definitions_in
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -93,19 +93,26 @@ class Noted:
 
     def _note_block(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
         """What the definitions in a compound statement that is gone, or runs as a whole, have registered."""
-        for name, registrars in definitions_in(outcome.path, outcome.edit).items():
+        found = definitions_in(outcome.path, outcome.edit)
+        # What something else than a definition gives now.
+        former = former_definitions_in(outcome.path, outcome.edit) if outcome.edit["change"] == "changed" else {}
+        gone = {name: former[name] for name in former.keys() - found.keys() if not defines(text, name)}
+        for name, registrars in (found | gone).items():
             value, used = namespace.globals.get(name), set[int]()
             if outcome.edit["change"] == "removed" and defines(text, name):
                 # It only stands elsewhere.
                 continue
-            if not (stores.is_a(value, FunctionType) or stores.is_a(value, type)) or value.__module__ != namespace.name:
+            live = _made_for(namespace, name, value) if name in gone else [value]
+            made = live[-1] if live else None
+            if not (stores.is_a(made, FunctionType) or stores.is_a(made, type)) or made.__module__ != namespace.name:
                 continue
             for registrar in registrars:
                 self._note_registrar(namespace, outcome.edit, registrar, used)
             if stores.is_a(value, type):
                 self._note_class(value, used)
                 self._note_class(value, self._others)
-            self.registrations.append(Registration(outcome, used, {id(value)}, {name}, self.registries))
+            is_gone = name in gone
+            self.registrations.append(Registration(outcome, used, set(map(id, live)), {name}, self.registries, is_gone))
 
     def _note_registrar(self, namespace: "Namespace", edit: Any, name: str, used: set[int]) -> None:
         """Notes what a decorator may register in, and whether it can do that in a copy."""
@@ -200,3 +207,13 @@ class Noted:
 
     def used(self, registration: Registration) -> list[Any]:
         return [self.before[key][0] for key in registration.used]
+
+
+def _made_for(namespace: "Namespace", name: str, value: Any) -> list[Any]:
+    """What a name holds, and the definition that its decorators made that of."""
+
+    def is_own(one: Any) -> bool:
+        return stores.is_a(one, FunctionType) and one.__module__ == namespace.name and one.__name__ == name
+
+    found = value if stores.is_a(value, type) else lookup.search(value, is_own)
+    return [] if found is None else [value, found]

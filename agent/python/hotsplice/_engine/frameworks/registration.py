@@ -17,8 +17,18 @@ if TYPE_CHECKING:
 class Registration:
     """What one definition has registered, and where."""
 
-    def __init__(self, outcome: "EditOutcome", used: set[int], live: set[int], names: set[str], beside: Any):
+    def __init__(
+        self,
+        outcome: "EditOutcome",
+        used: set[int],
+        live: set[int],
+        names: set[str],
+        beside: Any,
+        is_gone: bool = False,
+    ):
         self.outcome = outcome
+        # Something else than a definition gives the name now.
+        self._is_gone = is_gone
         # Ids of all registries, which lead to what others have registered.
         self.beside = beside
         # Ids of the containers that its former decorators use.
@@ -51,7 +61,7 @@ class Registration:
         """Whether what a definition registered goes even where nothing is registered instead."""
         edit = self.outcome.edit
         # Of a block only what is touched runs again.
-        return not edit.get("observed") and (edit["what"] != "block" or edit["change"] == "removed")
+        return self._is_gone or (not edit.get("observed") and (edit["what"] != "block" or edit["change"] == "removed"))
 
 
 def defines(text: str, name: str) -> bool:
@@ -62,9 +72,17 @@ def defines(text: str, name: str) -> bool:
 def definitions_in(path: str, edit: Any) -> dict[str, list[str]]:
     """The functions and classes of a compound statement, also of one that is gone, each with what decorates it."""
     if edit["change"] == "removed":
-        text = textwrap.dedent(live_file(path).excerpt(edit["old_line"], edit["old_end_line"]))
-    else:
-        text = join(edit["run"]) if edit.get("run") else ""
+        return former_definitions_in(path, edit)
+    return _definitions(join(edit["run"]) if edit.get("run") else "", edit)
+
+
+def former_definitions_in(path: str, edit: Any) -> dict[str, list[str]]:
+    """The same, as it was."""
+    first, last = edit.get("old_line"), edit.get("old_end_line")
+    return _definitions(textwrap.dedent(live_file(path).excerpt(first, last)), edit) if first and last else {}
+
+
+def _definitions(text: str, edit: Any) -> dict[str, list[str]]:
     try:
         statements: list[ast.AST] = list(ast.parse(text).body)
     except (SyntaxError, ValueError):

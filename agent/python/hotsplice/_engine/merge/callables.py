@@ -96,6 +96,33 @@ class Known:
         return id(value) in self._remembered
 
 
+def copies(values: list[Any]) -> dict[int, list[str]]:
+    """What is known of partials that were made of others: they are copies, and refer to these no more. In words, by ids."""
+    wanted = [one for one in values if objects.is_exactly(one, functools.partial, functools.partialmethod)]
+    wanted = [one for one in wanted if one.args or one.keywords]
+    own = {id(one) for one in values}
+    found: dict[int, list[str]] = {}
+    for other in native.objects_of_type(functools.partial) if wanted else ():
+        for one in wanted:
+            if id(other) not in own and type(other) is functools.partial and _is_copy(other, one):
+                found.setdefault(id(one), []).append("a partial that was made of it")
+    return found
+
+
+def _is_copy(other: Any, one: Any) -> bool:
+    function = other.func
+    if type(one) is functools.partialmethod:
+        function = function.__func__ if type(function) is MethodType else function
+    elif len(other.args) == len(one.args) and len(other.keywords) == len(one.keywords):
+        return False
+    return (
+        function is one.func
+        and len(other.args) >= len(one.args)
+        and all(given is wanted for given, wanted in zip(other.args, one.args))
+        and one.keywords.keys() <= other.keywords.keys()
+    )
+
+
 def _remembered(values: list[Any]) -> set[int]:
     """Ids of what `functools.cache` has for who asks for the same again."""
     wanted = {id(one) for one in values}

@@ -200,7 +200,9 @@ def _merge_attribute(
     if old is MISSING:
         plan.set_class_attribute(live, name, new)
     elif isinstance(old, FunctionType) and isinstance(new, FunctionType):
-        if wrapped.takes_on(merger, old, new) or (is_taken and _is_edited(merger, scope, name, old)):
+        # A method may be written as an assignment now.
+        is_gone = is_taken and old.__name__ == name and references.is_gone(merger, scope, old)
+        if wrapped.takes_on(merger, old, new) or is_gone or (is_taken and _is_edited(merger, scope, name, old)):
             merger.merge_function(old, new, decorators_changed=is_taken)
         else:
             plan.set_class_attribute(live, name, new)

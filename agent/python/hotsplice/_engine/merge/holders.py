@@ -11,6 +11,7 @@ from types import (
     FrameType,
     FunctionType,
     GeneratorType,
+    GenericAlias,
     MethodType,
     ModuleType,
 )
@@ -38,10 +39,19 @@ _NO_HOLDERS = (
     CoroutineType,
     AsyncGeneratorType,
 )
+# What a class or a module says of its names, in places of its own.
+_DESCRIBING = ("__annotations__", "__annotations_cache__", "__dataclass_fields__", "__args__")
 # How far, and at how many objects, it is looked for what other modules hold.
 _DEPTH = 4
 _REACHED = 20_000
+_REACHED_OF_ALL = 100_000
 _CALLABLE = (MethodType, functools.partial, property, staticmethod, classmethod)
+
+
+def is_common(value: Any) -> bool:
+    """Whether it is a class, or a function written in C: others than the name's own may hold it, and much of a library does."""
+    is_function = type(value) is BuiltinFunctionType and (value.__self__ is None or type(value.__self__) is ModuleType)
+    return is_function or issubclass(type(value), type)
 
 
 class Found:
@@ -66,7 +76,20 @@ class Found:
         for holder in holders:
             if id(holder) not in gone:
                 for key in {id(one) for one in gc.get_referents(holder)} & self._by_target.keys():
-                    self._by_target[key].append(holder)
+                    if key != id(type(holder)):
+                        self._by_target[key].append(holder)
+        if any(self._by_target[id(one)] for one in targets if is_common(one)):
+            self._leave_to_libraries([one for one in targets if is_common(one)])
+
+    def _leave_to_libraries(self, targets: list[Any]) -> None:
+        """Of what libraries hold, too, what the program does: what its modules lead to, and its objects."""
+        modules = [lookup.members_of(module) for _, module in lookup.project_modules()]
+        own = set(map(id, held_from(*modules, limit=_REACHED_OF_ALL)))
+        for target in targets:
+            for cls in lookup.with_subclasses(target) if isinstance(target, type) else ():
+                own -= {id(cls.__mro__), id(cls.__bases__)}
+            held = self._by_target[id(target)]
+            self._by_target[id(target)] = [one for one in held if id(one) in own]
 
     def of(self, value: Any, *others: Any, is_in_class: bool = False) -> list[str]:
         """In words; of what is in a class, apart from classes, too. What also stands for it is no holder."""
@@ -78,18 +101,25 @@ class Found:
         ]
 
 
-def held_from(members: dict[str, Any]) -> list[Any]:
-    """What a module holds: containers and objects, as far as its names lead to them."""
+def held_from(*modules: dict[str, Any], limit: int = _REACHED) -> list[Any]:
+    """What modules hold: containers and objects, as far as their names lead to them. Annotations follow by themselves."""
     found: dict[int, Any] = {}
-    pending = [(value, 0) for value in list(members.values())]
-    while pending and len(found) < _REACHED:
+    named = [item for members in modules for item in list(members.items())]
+    pending = [(value, 0) for name, value in named if name not in _DESCRIBING]
+    while pending and len(found) < limit:
         value, depth = pending.pop()
         kind = type(value)
-        is_leaf = issubclass(kind, (*SHARED, *_NO_HOLDERS)) or (issubclass(kind, type) and depth > 0)
+        is_leaf = (
+            issubclass(kind, (*SHARED, *_NO_HOLDERS, GenericAlias))
+            or kind.__module__ == "typing"
+            or (issubclass(kind, type) and depth > 0)
+        )
         if is_leaf or depth > _DEPTH or id(value) in found:
             continue
         found[id(value)] = value
-        pending += [(one, depth + 1) for one in gc.get_referents(value)]
+        is_namespace = kind is dict and "__module__" in value
+        inside = [value[name] for name in value if name not in _DESCRIBING] if is_namespace else gc.get_referents(value)
+        pending += [(one, depth + 1) for one in inside]
     return list(found.values())
 
 
@@ -122,6 +152,11 @@ def _gone(mergers: "list[Merger]", holders: list[Any], own: set[int]) -> set[int
             headers.add(id(operation[1]))
             displaced[id(operation[1].__defaults__)] = operation[1].__defaults__
     found = {id(one): one for one in holders if id(one) in displaced}
+    # What stands in the dictionary of an object is the object's.
+    dicts = [one for one in holders if type(one) is dict]
+    of_objects = {id(objects.dictionary(one)): one for one in displaced.values()} if dicts else {}
+    of_objects = {id(one): of_objects[id(one)] for one in dicts if id(one) in of_objects}
+    found |= {id(one): one for one in of_objects.values()}
     if not found:
         return set()
     targets = list(found.values())
@@ -132,7 +167,7 @@ def _gone(mergers: "list[Merger]", holders: list[Any], own: set[int]) -> set[int
         if id(holder) not in known and not is_name:
             for one in gc.get_referents(holder):
                 found.pop(id(one), None)
-    return set(found)
+    return set(found) | {key for key, one in of_objects.items() if id(one) in found}
 
 
 def move(

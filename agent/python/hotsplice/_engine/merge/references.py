@@ -1,5 +1,6 @@
 """Moving references: what points to one object is made to point to another, where that can be done."""
 
+import ast
 import functools
 from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -7,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluate.sorts import is_type_variable
 from ..live import lookup, objects
+from ..live.code import join
 from ..native import native
 from . import callables, holders, imports
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome, Plan
     from ..live.lookup import Namespace
+    from ..live.messages import Edit
     from .merging import Merger
 
 _VALUES = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), ModuleType)
@@ -154,7 +157,7 @@ def move_binding(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
     redefined = outcome.edit["change"] == "added" and outcome.edit["kind"] != "replaced"
     own = is_own(old, merger.namespace)
     # A decorator may have made anything of a function: a command, a task.
-    decorated = outcome.edit["what"] == "function" and is_made_of(old, merger.namespace, name)
+    decorated = outcome.edit["what"] in ("function", "block") and is_made_of(old, merger.namespace, name)
     decorated = decorated or wraps(old, merger.namespace, name)
     is_moved = ((own and old.__qualname__ == name) or decorated) and not (redefined and not is_gone(merger, (), old))
     if is_moved or callables.is_made_by_statement(merger, name, old, outcome.edit):
@@ -173,8 +176,9 @@ def leave_shared(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
     is_made = objects.is_exactly(old, *callables.MADE) or (
         edit["what"] == "function" and not isinstance(old, (FunctionType, BuiltinFunctionType, type, *_VALUES))
     )
-    # Another name of a function of another module, which holds it too.
+    # Another name of a function of another module, which holds it too, or of a class.
     is_alias = type(old) is FunctionType and old.__globals__ is not merger.namespace.globals
+    is_alias = is_alias or holders.is_common(old)
     is_alias = is_alias and edit["what"] in ("import", "assignment") and edit["change"] == "changed"
     if is_own or (is_made and edit.get("given_by")) or is_alias:
         report_left(merger, name, old, outcome, is_alias)
@@ -182,7 +186,7 @@ def leave_shared(merger: "Merger", name: str, old: Any, new: Any, outcome: "Edit
 
 def report_left(merger: "Merger", name: str, old: Any, outcome: "EditOutcome", is_alias: bool = False) -> None:
     """Who holds what a name or an attribute held keeps it; of another module's, others than that."""
-    others = holders.held_from(old.__globals__) if is_alias else ()
+    others = holders.held_from(old.__globals__) if is_alias and type(old) is FunctionType else ()
     merger.left.append((name, old, tuple(others), True, outcome))
 
 
@@ -234,17 +238,20 @@ def exchange(mergers: "list[Merger]") -> None:
                 merger.plan.set_name(holder, alias, made)
             report_left(merger, name, old, outcome)
     stay = holders.move(mergers[0].plan, pairs, mergers)
-    found = holders.Found(mergers, [request[1] for merger in mergers for request in merger.left], pairs)
+    left = [request[1] for merger in mergers for request in merger.left]
+    found = holders.Found(mergers, left, pairs)
+    copies = callables.copies([*left, *(old for old, _ in pairs)])
     told: dict[tuple[int, str], tuple[EditOutcome, list[str]]] = {}
     for requests in wanted.values():
         for _, (name, old, _, outcome) in requests:
             # Annotations that name a type variable are made again.
             if not is_type_variable(type(old)):
-                told.setdefault((id(outcome), name), (outcome, []))[1].extend(stay.get(id(old), ()))
+                known = told.setdefault((id(outcome), name), (outcome, []))[1]
+                known += [*stay.get(id(old), ()), *copies.get(id(old), ())]
     for merger in mergers:
         for name, old, others, is_in_class, outcome in merger.left:
             held = found.of(old, *others, is_in_class=is_in_class)
-            told.setdefault((id(outcome), name), (outcome, []))[1].extend(held)
+            told.setdefault((id(outcome), name), (outcome, []))[1].extend([*held, *copies.get(id(old), ())])
     for (_, name), (outcome, left) in told.items():
         if left:
             _say_left(outcome, name, left)
@@ -262,7 +269,7 @@ def move_member(merger: "Merger", path: tuple[str, ...], old: Any, new: Any, out
         if not isinstance(old, (FunctionType, BuiltinFunctionType, type, *_VALUES)):
             report_left(merger, path[-1], old, outcome)
         return
-    if outcome.edit["change"] == "added":
+    if outcome.edit["change"] == "added" and not _is_extended(old, new, outcome.edit, path[-1]):
         return
     merger.exchanged.append((path[-1], old, new, outcome))
     if type(old) is not FunctionType:
@@ -270,8 +277,27 @@ def move_member(merger: "Merger", path: tuple[str, ...], old: Any, new: Any, out
         report_bound(merger, path[-1], old, new, outcome)
 
 
+def _is_extended(old: Any, new: Any, edit: "Edit", name: str) -> bool:
+    """Whether a definition that is new goes on with what the former one gave: `@size.setter`."""
+    if type(old) is not type(new) or not edit.get("run"):
+        return False
+    definitions = [node for node in ast.walk(ast.parse(join(edit["run"]))) if getattr(node, "name", None) == name]
+    read = {
+        node.id
+        for definition in definitions
+        for decorator in getattr(definition, "decorator_list", ())
+        for node in ast.walk(decorator)
+        if isinstance(node, ast.Name)
+    }
+    return name in read
+
+
 def report_bound(merger: "Merger", name: str, old: Any, new: Any, outcome: "EditOutcome") -> None:
     """Who holds the function of a method that is bound in another way now: it gets other arguments there."""
+    if type(old) is functools.partialmethod:
+        # What it was for an object is a `partial`.
+        report_left(merger, name, old, outcome)
+        return
     if type(old) is type(new) or not objects.is_exactly(old, staticmethod, classmethod, FunctionType):
         return
     is_plain = type(old) is FunctionType
