@@ -93,7 +93,7 @@ fn computed_values_and_decorators_run_again_when_that_is_chosen() {
         program.send("");
         assert_eq!(program.line(), "[2] [2, 2] new [1, 1]");
         let refused = workspace.call(&["patch", "app.py", "--again", "7"]).expect(1);
-        assert!(refused.text().contains("definition without decorators"), "{}", refused.text());
+        assert!(refused.text().contains("function without decorators"), "{}", refused.text());
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn file_patch(
     if let Some(line) = file.again {
         let change = hotsplice_analysis::run_again(path, baseline.version, live, outline, line).ok_or_else(|| {
             let message =
-                "what stands here is not live yet, or it is a definition without decorators: hot-patch it".to_owned();
+                "what stands here is not live yet, or it is a function without decorators: hot-patch it".to_owned();
             Box::new(refusal(path, line, codes::UNKNOWN_FUNCTION, message))
         })?;
         return Ok((change, live.clone()));

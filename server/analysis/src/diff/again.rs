@@ -10,10 +10,11 @@ use crate::tree::{Node, Nodes};
 use hotsplice_channel::patch::{Change, FilePatch, Kind, Part};
 
 /// Runs again what stands at a line of `shown`, a text that an editor shows, with all that follows from it. Nothing if it is not
-/// in the live text, or nothing to run: a definition without decorators.
+/// in the live text, or nothing to run: a function without decorators.
 pub fn run_again(path: &str, base_version: u64, live: &Outline, shown: &Outline, line: u32) -> Option<FilePatch> {
     let (wanted, scope) = node_at(&shown.file.items, &Scope::default(), line)?;
-    if wanted.definition.as_ref().is_some_and(|parts| parts.decorator_reads.is_empty()) {
+    let is_plain = wanted.definition.as_ref().is_some_and(|parts| parts.decorator_reads.is_empty());
+    if is_plain && !wanted.is_class() {
         return None;
     }
     let (node, scope) = same(&live.file.items, &Scope::default(), &scope.path, wanted)?;
