@@ -104,8 +104,7 @@ class Moves:
         for index, reason in native.move_suspended(call.suspended, call.kind, old, here // 2, target):
             staying.setdefault(reason, []).append(index)
         others = {index for indices in staying.values() for index in indices}
-        indices = range(call.count)
-        moved = call.part([index for index in indices if index not in others] if others else indices)
+        moved = call.part([index for index in range(call.count) if index not in others]) if others else call
         moved.moved = "now"
         found = [moved] if moved.suspended else []
         for reason, which in staying.items():
