@@ -102,10 +102,13 @@ input()
         let script = workspace.write("app.py", TEXT);
         let mut program = workspace.run(python, &[&script.display().to_string()]);
         program.wait_line("ready");
-        let patched = |edits: &[(&str, &str)]| -> Vec<String> {
+        let patch = |edits: &[(&str, &str)]| {
             let text = edits.iter().fold(TEXT.to_owned(), |text, (before, after)| text.replace(before, after));
             workspace.write("app.py", &text);
             workspace.call(&["patch", "app.py"]).expect(0);
+        };
+        let patched = |edits: &[(&str, &str)]| -> Vec<String> {
+            patch(edits);
             let status = workspace.call(&["status", "--json"]).expect(0).json();
             let listed = status[0]["patched"].as_array().expect("a list");
             let mut names: Vec<String> =
@@ -118,7 +121,7 @@ input()
         let steps: [(&[(&str, &str)], &[&str]); 9] = [
             (&[("hello", "welcome")], &["greet"]),
             // A comment is no edit.
-            (&[("'hello'", "'welcome'  # so")], &["greet"]),
+            (&[("'hello'", "'welcome'  # so"), ("LIMIT = 1", "# The most.\nLIMIT = 1")], &["greet"]),
             (&[], &[]),
             (&[("LIMIT = 1", "LIMIT = 2"), ("2\nprint", "3\nprint")], &["A.n", "LIMIT", "greet"]),
             (&[("2\nprint", "3\nprint")], &["A.n"]),
@@ -127,6 +130,16 @@ input()
             (&both, &["two"]),
             (&[], &[]),
         ];
+        // Each stands where the live text has it.
+        let other = ("LIMIT = 1", "# The most.\nOTHER = 2\nLIMIT = 1");
+        patch(&[("hello", "welcome"), ("return 3", "return (\n            3)")]);
+        patch(&[("hello", "welcome"), other, ("return 3", "return 4")]);
+        patch(&[("hello", "welcome"), other, ("class A", "\n\nclass A"), ("2\nprint", "3\nprint")]);
+        patch(&[("hello", "welcome"), other, ("class A", "\nclass A"), ("2\nprint", "3\nprint")]);
+        let listed = workspace.call(&["status"]).expect(0).text();
+        for place in ["app.py:5 greet ", "app.py:2 OTHER ", "app.py:15 A.n "] {
+            assert!(listed.contains(place), "{listed}");
+        }
         for (edits, names) in steps {
             assert_eq!(patched(edits), names, "Python {}: {edits:?}", python.name());
         }

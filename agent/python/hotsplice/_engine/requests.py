@@ -208,15 +208,19 @@ def history(params: dict[str, Any]) -> dict[str, Any]:
 
 def status(_params: dict[str, Any]) -> dict[str, Any]:
     files = list(known())
-    is_as_loaded = not any(file.displaced for file in files)
+    displaced = {(file.path, name) for file in files for name in file.displaced.names()}
     patched = [
-        {"path": file.path, "definition": definition, **details}
+        {"path": file.path, "definition": definition, **_stated(details)}
         for file in files
-        for definition, details in file.patched.items()
+        for definition, details in list(file.patched.items())
         # What follows from others is as it was loaded once these are.
-        if definition in file.displaced or (details["follows"] and not is_as_loaded)
+        if (file.path, definition) in displaced or not displaced.isdisjoint(details["follows"])
     ]
     return {"patched": patched, "running": running.still_running(), "guarded": native.guarded_patterns()}
+
+
+def _stated(details: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in details.items() if key not in ("follows", "text")}
 
 
 def output(params: dict[str, Any]) -> dict[str, Any]:

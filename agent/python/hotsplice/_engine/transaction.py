@@ -357,11 +357,11 @@ class Transaction:
                 file.patched.pop(name, None)
             elif _is_patched(edit, outcome.verdict):
                 version = file.version_of(name) + 1
-                follows = version > 1 and file.patched[name]["follows"]
+                follows = file.patched[name]["follows"] if version > 1 else ()
                 if edit["change"] == "derived":
-                    follows = self._displaces()
-                details = {"line": edit["line"], "version": version, "patched_at": now, "ran": None, "follows": follows}
-                file.patched[name] = details
+                    follows = self._edited()
+                details = {"line": edit["line"], "version": version, "patched_at": now, "ran": None}
+                file.patched[name] = {**details, "follows": follows, "text": file.displaced.texts}
         for code_change in (item for items in change.code_changes.values() for item in items):
             running.forget(code_change.new_code)
             name = ".".join((*code_change.unit["scope"], code_change.unit["name"]))
@@ -370,10 +370,10 @@ class Transaction:
                     first_run.watch(code, file.path, name, file.patched[name])
         change.code_changes.clear()
 
-    def _displaces(self) -> bool:
-        """Whether something that this patch edits is another one than was loaded: what follows from it is, too."""
-        edited = ((live_file(change.path).displaced, edit) for change in self.files for edit in change.edits)
-        return any(shown_name(edit) in displaced for displaced, edit in edited)
+    def _edited(self) -> "set[tuple[str, str]]":
+        """What others follow from."""
+        edits = ((change.path, edit) for change in self.files for edit in change.edits)
+        return {(path, shown_name(edit)) for path, edit in edits if edit["change"] != "derived"}
 
     def _prepare_world(self) -> "tuple[Any, list[tuple[EditOutcome, str, str]]]":
         """What calls in retired code go on seeing, and what can't be kept for them: (outcome, code, words) each."""

@@ -55,7 +55,7 @@ class LiveFile:
         self.reloaded = False
         # Qualified name → {line, version, patched_at}. What is as it was loaded again stays, for its version.
         self.patched: dict[str, dict[str, Any]] = {}
-        self.displaced = Displaced()
+        self.displaced = Displaced(self.patched)
 
     def excerpt(self, first: int, last: int) -> str:
         """Lines of the live text, both ends included."""
