@@ -29,7 +29,7 @@ class Refused(Exception):
 
 
 class _Refusing:
-    """Notes why a call stays. No generator: that would keep all of the patch alive, in a cycle through its traceback."""
+    """Notes why a call stays. No generator: that would keep the whole patch alive, in a cycle through its traceback."""
 
     def __init__(self, call: Call) -> None:
         self.call = call

@@ -69,7 +69,7 @@ def class_proxy(live: type, members: dict[str, Any], order: list[type]) -> type 
     except TypeError:
         return None
     for name, member in members.items():
-        # `type.__new__` makes other things of plain functions with some names (`__new__`): these may have been assigned.
+        # `type.__new__` makes other things of plain functions of some names (`__new__`): these may be assigned.
         if made.__dict__[name] is not member:
             type.__setattr__(made, name, member)
     for name in set(made.__dict__) - body.keys() - _OF_TYPE:

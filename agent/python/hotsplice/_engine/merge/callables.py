@@ -97,7 +97,7 @@ class Known:
 
 
 def copies(values: list[Any]) -> dict[int, list[str]]:
-    """What is known of partials that were made of others: they are copies, and refer to these no more. In words, by ids."""
+    """What is known of partials that were made of others: copies, which refer to these no more. In words, by ids."""
     wanted = [one for one in values if objects.is_exactly(one, functools.partial, functools.partialmethod)]
     wanted = [one for one in wanted if one.args or one.keywords]
     own = {id(one) for one in values}

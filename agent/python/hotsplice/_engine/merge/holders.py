@@ -49,7 +49,7 @@ _CALLABLE = (MethodType, functools.partial, property, staticmethod, classmethod)
 
 
 def is_common(value: Any) -> bool:
-    """Whether it is a class, or a function written in C: others than the name's own may hold it, and much of a library does."""
+    """Whether it is a class, or a function written in C: others than the name's own may hold it, as libraries do."""
     is_function = type(value) is BuiltinFunctionType and (value.__self__ is None or type(value.__self__) is ModuleType)
     return is_function or issubclass(type(value), type)
 
@@ -102,7 +102,7 @@ class Found:
 
 
 def held_from(*modules: dict[str, Any], limit: int = _REACHED) -> list[Any]:
-    """What modules hold: containers and objects, as far as their names lead to them. Annotations follow by themselves."""
+    """What modules hold: containers and objects, as far as names lead to them. Annotations follow by themselves."""
     found: dict[int, Any] = {}
     named = [item for members in modules for item in list(members.items())]
     pending = [(value, 0) for name, value in named if name not in _DESCRIBING]
