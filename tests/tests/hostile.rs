@@ -151,6 +151,28 @@ fn a_process_that_is_killed_during_prepare() {
     workspace.sessions(0);
 }
 
+/// As the workers of a reloader are, that ends them when a file is written.
+#[test]
+fn a_process_that_its_parent_starts_again_during_prepare_says_what_that_may_be() {
+    let workspace = Workspace::new();
+    let quiet = "X = 1\ndef f():\n    return 'old'\nif __name__ == '__main__':\n    import sys\n    print('ready', flush=True)\n    sys.stdin.read()\n";
+    workspace.write("app.py", quiet);
+    let supervisor = workspace.write(
+        "supervisor.py",
+        "import subprocess, sys\nsubprocess.run([sys.executable, 'app.py'])\nprint('ended', flush=True)\nsys.stdin.read()\n",
+    );
+    let mut program = workspace.run(pythons::newest(), &[&supervisor.display().to_string()]);
+    program.wait_line("ready");
+    workspace.sessions(2);
+    let ending = quiet.replace("X = 1", "import os, signal\nX = os.kill(os.getpid(), signal.SIGKILL)");
+    workspace.write("app.py", &ending);
+    let called = workspace.call(&["patch", "app.py"]).expect(1);
+    for part in ["HS0002", "supervisor.py", "reloader", "--no-reload"] {
+        assert!(called.text().contains(part), "{part}: {}", called.text());
+    }
+    program.wait_line("ended");
+}
+
 #[test]
 fn an_evaluation_without_end_is_stopped() {
     let workspace = Workspace::new();

@@ -71,10 +71,10 @@ pub struct Client {
 
 impl Client {
     pub fn connect(entry: &Entry, role: &str, on_event: impl Fn(Event) + Send + 'static) -> Result<Self, SessionError> {
-        let gone = |_| SessionError::Gone { pid: entry.pid };
+        let gone = |_| SessionError::gone(entry);
         let stream = UnixStream::connect(&entry.socket).map_err(|_| match registry::replaced_by(entry) {
             Some(command) => SessionError::Replaced { pid: entry.pid, command: shorten(&command) },
-            None => SessionError::Gone { pid: entry.pid },
+            None => SessionError::gone(entry),
         })?;
         stream.set_write_timeout(Some(Duration::from_secs(10))).map_err(gone)?;
         let reading = stream.try_clone().map_err(gone)?;
@@ -111,7 +111,7 @@ impl Client {
         let answer = client.greet(role)?;
         if answer.session.id != entry.id {
             // The socket of a process that is gone, taken by another one.
-            return Err(SessionError::Gone { pid: entry.pid });
+            return Err(SessionError::gone(entry));
         }
         Ok(client)
     }
@@ -195,7 +195,7 @@ impl Client {
         let response = received.map_err(|error| match error {
             RecvTimeoutError::Timeout if !changes && self.is_stopped() => SessionError::Stopped { pid: self.pid },
             RecvTimeoutError::Timeout => SessionError::TimedOut { pid: self.pid, seconds: patience.as_secs() },
-            RecvTimeoutError::Disconnected => SessionError::Gone { pid: self.pid },
+            RecvTimeoutError::Disconnected => SessionError::gone(&self.entry),
         })?;
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         if let Some(error) = response.error {
