@@ -118,7 +118,8 @@ input()
         };
         let gone = ("def greet(x=LIMIT):\n    return 'hello'\n", "");
         let both = [("return 1", "return 5"), ("return 3", "return 4")];
-        let steps: [(&[(&str, &str)], &[&str]); 9] = [
+        type Step<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+        let steps: [Step<'_>; 9] = [
             (&[("hello", "welcome")], &["greet"]),
             // A comment is no edit.
             (&[("'hello'", "'welcome'  # so"), ("LIMIT = 1", "# The most.\nLIMIT = 1")], &["greet"]),
