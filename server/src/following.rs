@@ -111,7 +111,7 @@ fn add_callers(session: &Session, mut others: Vec<String>, patch: &mut Patch) {
         let calls = callables(session, &patch.files);
         let before = others.len();
         others.retain(|path| match calling(session, path, &calls) {
-            Some(change) if !change.edits.is_empty() => {
+            Some((_, change)) if !change.edits.is_empty() => {
                 patch.files.push(change);
                 false
             }
@@ -128,7 +128,7 @@ fn callables(session: &Session, patched: &[FilePatch]) -> Foreign {
     let mut found = Foreign::default();
     for change in patched {
         let Ok(live) = session.known_baseline(&change.path) else { continue };
-        note_callables(&mut found, &live.baseline.modules, change);
+        note_callables(&mut found, &live, change);
         if change.running.iter().any(|name| name == "__getattr__") {
             note_dynamic(&mut found, session, &live);
         }
@@ -148,9 +148,17 @@ fn note_dynamic(found: &mut Foreign, session: &Session, live: &Live) {
     }
 }
 
-fn note_callables(found: &mut Foreign, modules: &[String], change: &FilePatch) {
-    for module in modules {
-        let named = |names: &[String]| names.iter().map(|name| format!("{module}.{name}")).collect::<Vec<_>>();
+fn note_callables(found: &mut Foreign, live: &Live, change: &FilePatch) {
+    // What a module has imported can be had of it: `pkg.build`, `pkg.Table.fill`. Longer names lead through modules that import each
+    // other, on and on.
+    let is_handed_on = |name: &&String| {
+        let (head, rest) = name.split_once('.').unwrap_or((name, ""));
+        !rest.contains('.') || !live.outline.imports(head)
+    };
+    for module in &live.baseline.modules {
+        let named = |names: &[String]| {
+            names.iter().filter(is_handed_on).map(|name| format!("{module}.{name}")).collect::<Vec<_>>()
+        };
         Arc::make_mut(&mut found.called).extend(named(&change.running));
         Arc::make_mut(&mut found.decorating).extend(named(&change.decorating));
         Arc::make_mut(&mut found.properties).extend(named(&change.properties));
@@ -164,8 +172,8 @@ fn callables_through(session: &Session, patched: &[FilePatch], others: &[LoadedF
     for _ in 0..ROUNDS {
         let before = found.called.len();
         for file in others {
-            let Some(change) = calling(session, &file.path, &found) else { continue };
-            note_callables(&mut found, &file.modules, &change);
+            let Some((live, change)) = calling(session, &file.path, &found) else { continue };
+            note_callables(&mut found, &live, &change);
         }
         if found.called.len() == before {
             break;
@@ -175,7 +183,7 @@ fn callables_through(session: &Session, patched: &[FilePatch], others: &[LoadedF
 }
 
 /// What of a file that is not patched calls edited code.
-fn calling(session: &Session, path: &str, calls: &Foreign) -> Option<FilePatch> {
+fn calling(session: &Session, path: &str, calls: &Foreign) -> Option<(Arc<Live>, FilePatch)> {
     let live = session.known_baseline(path).ok()?;
     let module = live.baseline.modules.first()?;
     let is_named = |name: &String| {
@@ -190,7 +198,8 @@ fn calling(session: &Session, path: &str, calls: &Foreign) -> Option<FilePatch> 
     if !foreign.concerns(&live.outline) {
         return None;
     }
-    Some(diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign))
+    let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
+    Some((live, change))
 }
 
 /// `pkg.config.TIMEOUT` for each module-level value that a file's patch gives.
@@ -272,7 +281,7 @@ pub fn computed(
     patched: &[FilePatch],
 ) -> (Vec<Verdict>, Option<FilePatch>) {
     let calls = callables(session, patched);
-    let Some(change) = calling(session, path, &calls) else { return (Vec::new(), None) };
+    let Some((_, change)) = calling(session, path, &calls) else { return (Vec::new(), None) };
     let verdict = |edit: &Edit| {
         let (code, message) = match edit.what {
             What::Statement | What::Block => (

@@ -1,5 +1,6 @@
 //! Files of a program that are no module at the moment: imports that have not ended, modules that are gone, prompts, packages.
 
+use hotsplice_tests::lsp::Editor;
 use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::pythons;
 use serde_json::Value;
@@ -161,4 +162,35 @@ fn a_module_is_split_into_two_and_the_new_file_is_named() {
         assert_eq!(program.ask("held[1] is shop.CACHE, sorted(shop.CACHE)"), "(True, [1, 2, 3, 4])");
         assert_eq!(program.ask("{item.name() for item in shop.CACHE.values()}"), "{'new'}");
     }
+}
+
+/// What is followed through them may not grow with each round: an editor that waits in vain is told so by the rig.
+#[test]
+fn modules_that_import_each_other_are_followed_to_an_end() {
+    const MODULES: usize = 12;
+    let workspace = Workspace::new();
+    workspace.write("pkg/__init__.py", "");
+    for module in 0..MODULES {
+        let others: String = (0..MODULES)
+            .filter(|other| *other != module)
+            .map(|other| format!("import pkg.m{other}\nfrom pkg import m{other}\n"))
+            .collect();
+        workspace.write(
+            &format!("pkg/m{module}.py"),
+            &format!("{others}class Entry{module}:\n    @property\n    def column(self): return 1\n"),
+        );
+    }
+    let path = workspace.path().join("pkg/m0.py");
+    let live = std::fs::read_to_string(&path).expect("it was written");
+    workspace.write("user.py", "from pkg import m0\nFOUND = m0.Entry0().column\n");
+    let mut program = start(&workspace, pythons::newest(), "import user\nfrom pkg import m0");
+    workspace.sessions(1);
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    editor.open(&path, &live);
+    editor.change(&path, &live.replace("return 1", "return 2"));
+    let results = editor.patch_file(&path);
+    assert_eq!(results[0]["committed"], true, "{results:#}");
+    assert_eq!(codes(&results), ["HS0403"], "{results:#}");
+    assert_eq!(program.ask("m0.Entry0().column"), "2");
 }

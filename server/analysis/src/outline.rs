@@ -78,6 +78,18 @@ impl Outline {
         self.file.items.iter().any(|item| item.binds_name(name))
     }
 
+    /// Whether an import binds a name, in a block or outside of any.
+    pub fn imports(&self, name: &str) -> bool {
+        fn binds(items: &Nodes, name: &str) -> bool {
+            items.iter().any(|item| match item.what {
+                What::Import => item.binds_name(name),
+                What::Block => binds(&item.body, name),
+                _ => false,
+            })
+        }
+        binds(&self.file.items, name)
+    }
+
     /// What it binds, imports and all.
     pub fn bound_names(&self) -> impl Iterator<Item = String> + '_ {
         self.file.items.iter().flat_map(|item| item.bound_names())
