@@ -552,3 +552,131 @@ fn only_the_running_statement_of_a_script_goes_on_in_former_code() {
         }
     }
 }
+
+/// Three texts of a module in whose loop a call is blocked while two patches come; what it gives on the first, and in the end.
+const BLOCKED: &[(&str, [&str; 3], [&str; 2])] = &[
+    (
+        "helpers_of_each_version",
+        [
+            "def one(): return 1\ndef run(get, put):\n    while get():\n        put(one())\n",
+            "import os\ndef two(): return 2\ndef run(get, put):\n    while get():\n        more = two()\n        put(more)\n",
+            "import os\ndef three(): return 3\n\ndef run(get, put):\n    while get():\n        more = three()\n        put((more, more))\n",
+        ],
+        ["1", "(3, 3)"],
+    ),
+    (
+        "a_variable_that_one_version_lacked",
+        [
+            "def run(get, put):\n    count = 1\n    while get():\n        put(count)\n",
+            "def run(get, put):\n    while get():\n        put('none')\n",
+            "def run(get, put):\n    count = 5\n    while get():\n        put(count + 1)\n",
+        ],
+        // It would go on with what the first version gave the variable.
+        ["1", "1"],
+    ),
+    (
+        "a_loop_that_goes",
+        [
+            "def one(): return 1\ndef run(get, put):\n    while get():\n        put(one())\n",
+            "def two(): return 2\ndef run(get, put):\n    while get():\n        put(two())\n",
+            "def three(): return 3\ndef run(get, put):\n    for job in iter(get, None):\n        with open('x'):\n            put(three())\n",
+        ],
+        ["1", "1"],
+    ),
+    (
+        "what_stands_further_down",
+        [
+            "def run(get, put):\n    while get():\n        for number in range(1):\n            put(('a', number))\n",
+            "def run(get, put):\n    while get():\n        first = 1\n        second = 2\n        for number in range(1):\n            put(('b', number))\n",
+            "X = 1\nY = 2\ndef run(get, put):\n    while get():\n        first = 1\n        second = 2\n        for number in range(1):\n            put(('c', number))\n",
+        ],
+        ["('a', 0)", "('c', 0)"],
+    ),
+];
+
+#[test]
+fn a_call_that_is_blocked_while_several_patches_come_goes_on_in_the_newest_code() {
+    for python in pythons::all() {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        let files: Vec<String> = BLOCKED.iter().map(|(name, ..)| format!("{name}.py")).collect();
+        let write = |version: usize| {
+            for (file, (_, texts, _)) in files.iter().zip(BLOCKED) {
+                workspace.write(file, texts[version]);
+            }
+        };
+        write(0);
+        let mut arguments = vec![workspace.write("main.py", MOVED_PROGRAM).display().to_string()];
+        arguments.extend(BLOCKED.iter().map(|(name, ..)| (*name).to_owned()));
+        let mut program = workspace.run(python, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        program.wait_line("ready");
+        let step = |program: &mut Program, which: usize| {
+            program.send("go");
+            for (name, _, gives) in BLOCKED {
+                assert_eq!(program.line(), format!("{name} {}", gives[which]), "{context}");
+            }
+        };
+        step(&mut program, 0);
+        for version in [1, 2] {
+            write(version);
+            let patch: Vec<&str> = ["patch", "--json"].into_iter().chain(files.iter().map(String::as_str)).collect();
+            let answer = workspace.call(&patch).json();
+            assert!(!answer.to_string().contains("HS0603"), "{context}: {answer:#}");
+        }
+        for _ in 0..3 {
+            step(&mut program, usize::from(python.minor >= 12));
+        }
+        program.send("end");
+        for (name, ..) in BLOCKED {
+            assert_eq!(program.line(), format!("{name} left"), "{context}");
+        }
+    }
+}
+
+/// Texts of a script whose loop waits for input while they go live, and what it then prints for a line.
+const SCRIPTS: &[(&[&str], [&str; 2])] = &[
+    // What is added above it moves the loop to other lines.
+    (
+        &[
+            "import sys\nx = 0\nprint('ready', flush=True)\nwhile sys.stdin.readline():\n    for x in 'ab':\n        print('A', x)\n        print('B', x, flush=True)\n",
+            "import os\nimport sys\n\ndef helper(text):\n    more = 1\n    return text + '2'\n\nx = 0\nprint('ready', flush=True)\nwhile sys.stdin.readline():\n    for x in 'ab':\n        print('A', x)\n        print('B', x, flush=True)\n",
+            "import os\nimport sys\n\ndef helper(text):\n    more = 1\n    return text + '2'\n\nx = 0\nprint('ready', flush=True)\nwhile sys.stdin.readline():\n    for x in 'ab':\n        print(helper('A'), x)\n        print('B', x, flush=True)\n",
+        ],
+        ["A a|B a|A b|B b", "A2 a|B a|A2 b|B b"],
+    ),
+    // The loop itself is edited twice, and other lines between.
+    (
+        &[
+            "import sys\nx = 0\nprint('ready', flush=True)\nwhile sys.stdin.readline():\n    for x in 'ab':\n        print('A', x)\n        print('B', x)\n        print('C', x, flush=True)\n",
+            "import sys\nx = 0\nprint('ready', flush=True)\nwhile sys.stdin.readline():\n    first = 1\n    for x in 'ab':\n        print('A', x)\n        print('B', x)\n        print('C', x, flush=True)\n",
+            "import os\nimport sys\nx = 0\nprint('ready', flush=True)\nwhile sys.stdin.readline():\n    first = 1\n    for x in 'ab':\n        print('A', x)\n        print('B', x)\n        print('C', x, flush=True)\n",
+            "import os\nimport sys\nx = 0\nprint('ready', flush=True)\nwhile sys.stdin.readline():\n    first = 1\n    for x in 'ab':\n        print('A2', x)\n        print('B', x)\n        print('C', x, flush=True)\n",
+        ],
+        ["A a|B a|C a|A b|B b|C b", "A2 a|B a|C a|A2 b|B b|C b"],
+    ),
+];
+
+#[test]
+fn a_loop_of_a_script_is_found_wherever_earlier_patches_have_moved_it() {
+    for python in pythons::all() {
+        for (texts, gives) in SCRIPTS {
+            let workspace = Workspace::new();
+            let script = workspace.write("main.py", texts[0]).display().to_string();
+            let mut program = workspace.run(python, &[&script]);
+            program.wait_line("ready");
+            let mut last = String::new();
+            for text in &texts[1..] {
+                workspace.write("main.py", text);
+                last = workspace.call(&["patch", "main.py"]).text();
+            }
+            let context = format!("Python {}: {last}", python.name());
+            assert_eq!(last.contains("HS0309"), python.minor >= 12, "{context}");
+            for _ in 0..2 {
+                program.send("go");
+                for line in gives[usize::from(python.minor >= 12)].split('|') {
+                    assert_eq!(program.line(), line, "{context}");
+                }
+            }
+        }
+    }
+}

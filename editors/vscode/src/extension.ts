@@ -8,6 +8,7 @@ import { HeldCalls } from "./held";
 import { checkProgram, ServerMissing, serverProgram } from "./program";
 import { registerPrograms } from "./registering";
 import { type Item, SessionsView } from "./sessions_view";
+import { StaleMarks } from "./stale_marks";
 import { failed, type Hold, nothing, type Patched, starting, type Status, statusBarHint, statusBarText } from "./status";
 import { stoppedFrame } from "./stopped_frame";
 import { offerWays, registerWays, ways } from "./ways";
@@ -24,7 +25,13 @@ export function activate(context: vscode.ExtensionContext): void {
   const provider = new SessionsView();
   const view = vscode.window.createTreeView("hotsplice.sessions", { treeDataProvider: provider });
   const flash = new Flash();
-  context.subscriptions.push(log, bar, flash, view);
+  // Without a server nothing is said: a debugger is not to wait for one.
+  const stale = new StaleMarks(async (frames, thread) => {
+    if (frames.length === 0 || !client?.isRunning()) return [];
+    const asked = vscode.commands.executeCommand<(string | null)[] | undefined>("hotsplice.oldFrames", { frames, thread });
+    return (await asked.then(undefined, () => undefined)) ?? [];
+  });
+  context.subscriptions.push(log, bar, flash, view, stale);
 
   const held = new HeldCalls((name, ...parameters) => ask(name, ...parameters), () => serverProgram(context));
   let hasProcess = false;
@@ -57,9 +64,11 @@ export function activate(context: vscode.ExtensionContext): void {
     created.onNotification("hotsplice/status", (status: Status) => {
       void vscode.commands.executeCommand("setContext", "hotsplice.stopped", false);
       show(status);
+      stale.look();
     });
     created.onNotification("hotsplice/patched", (patched: Patched) => {
       flash.show(patched);
+      stale.look();
       vscode.window.setStatusBarMessage(`$(zap) ${patched.message}`, 4000);
     });
     created.onNotification("hotsplice/noProcess", ({ message }: { message: string }) => void offerWays(message));

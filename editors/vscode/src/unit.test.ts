@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { RestartFrame } from "./restart_frame";
 import { functionHint, groups, joinPaths, missingMessage, nothing, sessionLabel, statusBarHint, statusBarText, type Session } from "./status";
+import { type Mark, type Place, StoppedThreads } from "./stale_lines";
 import { stoppedFrame } from "./stopped_frame";
 import { isSetInTerminals, runLine } from "./terminals";
 
@@ -122,4 +123,45 @@ test("an adapter that restarts frames by itself is left to do so", () => {
   const asked = { type: "request", seq: 5, command: "restartFrame", arguments: { frameId: 3 } };
   tracker.onWillReceiveMessage(asked);
   assert.equal(asked.command, "restartFrame");
+});
+
+test("the line of a stopped frame is marked while it runs old code", async () => {
+  const asked: [Place[], string | undefined][] = [];
+  let shown: readonly Mark[] = [];
+  let old = "stale: this call runs price v1";
+  const answer = (frames: Place[], thread: string | undefined) => {
+    asked.push([frames, thread]);
+    return Promise.resolve(frames.map(({ line }) => (line === 12 ? old : null)));
+  };
+  const threads = new StoppedThreads(answer, (marks) => (shown = marks));
+  const request = (seq: number, command: string, given: object, body: object) => {
+    threads.onWillReceiveMessage({ type: "request", seq, command, arguments: given as never });
+    threads.onDidSendMessage({ type: "response", request_seq: seq, command, success: true, body: body as never });
+  };
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  request(1, "threads", {}, { threads: [{ id: 7, name: "MainThread" }] });
+  const frame = (line: number) => ({ id: line, name: "price", line, source: { path: "/shop.py" } });
+  request(2, "stackTrace", { threadId: 7 }, { stackFrames: [frame(12), { id: 4, name: "show", line: 20, source: {} }] });
+  await settled();
+  assert.deepEqual(asked.at(-1), [[{ path: "/shop.py", line: 12 }], "MainThread"]);
+  assert.deepEqual(shown, [{ path: "/shop.py", line: 12, text: old }]);
+
+  // The rest of the stack; and it was patched meanwhile.
+  old = "stale: this call runs price v2";
+  request(3, "stackTrace", { threadId: 7 }, { stackFrames: [frame(30)] });
+  await settled();
+  assert.deepEqual(shown, [{ path: "/shop.py", line: 12, text: old }]);
+  request(4, "next", { threadId: 8 }, {});
+  await settled();
+  assert.equal(shown.length, 1);
+  request(5, "next", { threadId: 7 }, {});
+  await settled();
+  assert.deepEqual(shown, []);
+
+  request(6, "stackTrace", { threadId: 7 }, { stackFrames: [frame(12)] });
+  await settled();
+  assert.equal(shown.length, 1);
+  threads.onDidSendMessage({ type: "event", event: "continued", body: { threadId: 7, allThreadsContinued: true } });
+  await settled();
+  assert.deepEqual(shown, []);
 });

@@ -19,6 +19,7 @@ pub const EXPLAIN: &str = "hotsplice.explain";
 pub const PATCH_EDITED: &str = "hotsplice.patchEdited";
 pub const WHY_NOT: &str = "hotsplice.whyNot";
 pub const RESTART_FRAME: &str = "hotsplice.restartFrame";
+pub const OLD_FRAMES: &str = "hotsplice.oldFrames";
 pub const GUARD: &str = "hotsplice.guard";
 pub const HOLDS: &str = "hotsplice.holds";
 pub const RETRY: &str = "hotsplice.retry";
@@ -42,6 +43,7 @@ pub const ALL: &[&str] = &[
     RAISE,
     DEBUG,
     RESTART_FRAME,
+    OLD_FRAMES,
 ];
 
 /// Which file a command is about.
@@ -93,6 +95,11 @@ pub enum Command {
     },
     /// A frame that a debugger has stopped is to begin again.
     RestartFrame(RestartRequest),
+    /// Which of the frames that a debugger shows of a thread run old code.
+    OldFrames {
+        frames: Vec<Place>,
+        thread: Option<String>,
+    },
     /// Has calls of a function that fail held, or no more.
     Guard {
         file: File,
@@ -126,6 +133,14 @@ pub enum Answer {
         listen: bool,
         debugpy: Option<String>,
     },
+}
+
+/// Where a debugger shows a frame.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Place {
+    pub path: PathBuf,
+    /// From 1.
+    pub line: u32,
 }
 
 /// How a file is patched.
@@ -163,6 +178,8 @@ struct Arguments {
     listen: bool,
     debugpy: Option<String>,
     frame: Option<u32>,
+    #[serde(default)]
+    frames: Vec<Place>,
     thread: Option<String>,
     #[serde(flatten)]
     how: How,
@@ -202,6 +219,7 @@ impl Command {
                 let Arguments { thread, frame, line, name, .. } = given;
                 Self::RestartFrame(RestartRequest { thread, frame, function: name, path, line })
             }
+            OLD_FRAMES => Self::OldFrames { frames: given.frames, thread: given.thread },
             UNDO => Self::Undo { file, name: given.name },
             SESSIONS => Self::Sessions,
             GUARD if given.name.is_none() && position.is_none() => {
@@ -236,9 +254,12 @@ impl Command {
             | Self::KeepValue { file, .. }
             | Self::Guard { file, .. } => Some(file),
             Self::Answer { place, .. } => place.as_ref().map(|(file, _)| file),
-            Self::RestartFrame(_) | Self::Holds | Self::PatchEdited { .. } | Self::Sessions | Self::Explain { .. } => {
-                None
-            }
+            Self::RestartFrame(_)
+            | Self::OldFrames { .. }
+            | Self::Holds
+            | Self::PatchEdited { .. }
+            | Self::Sessions
+            | Self::Explain { .. } => None,
         }
     }
 }

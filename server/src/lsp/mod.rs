@@ -15,6 +15,7 @@
 //! | [`comparison`], [`moved`] | what the editor shows against what is live, and where lines are now |
 //! | [`guards`], [`holds`] | calls that have failed and wait: at their lines, and what can be done with them |
 //! | [`code_actions`], [`quick_fixes`], [`code_lenses`], [`hover`], [`commands`], [`verdicts`], [`unloaded`] | features: from a snapshot to plain answers |
+//! | [`old_frames`] | which frames of a stopped thread run old code |
 //! | [`patches`] | what commands about open files do |
 //! | [`status`] | what clients are told without asking |
 
@@ -32,6 +33,7 @@ mod hover;
 mod main_loop;
 mod moved;
 mod notebooks;
+mod old_frames;
 mod parent;
 mod patches;
 mod pool;

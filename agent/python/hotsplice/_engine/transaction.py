@@ -349,6 +349,9 @@ class Transaction:
         change.retired.clear()
         # What becomes of a module's running statement tells whether what the text says of it is live.
         self.old_calls = reports.report(self.old_calls, file, change)
+        if change.executed_at is not None and change.line_now is not None:
+            code, _ = change.executed_at
+            running.follow_lines(code, change.line_now)
         now = time()
         for outcome in change.outcomes:
             edit = outcome.edit

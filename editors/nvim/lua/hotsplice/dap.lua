@@ -60,9 +60,49 @@ function M.attach(session)
   end)
 end
 
+--- After these a thread stands there no more.
+local going_on = { 'continue', 'next', 'stepIn', 'stepOut', 'stepBack', 'reverseContinue', 'goto', 'restartFrame' }
+
+--- Frames of stopped threads that run old code are marked.
+local function mark_stale(listeners)
+  local stale = require('hotsplice.stale')
+  listeners.after.stackTrace.hotsplice = function(session, failure, response, request)
+    if failure or not response or not request then
+      return
+    end
+    local frames = {}
+    for _, frame in ipairs(response.stackFrames or {}) do
+      if frame.source and frame.source.path then
+        table.insert(frames, { path = frame.source.path, line = frame.line })
+      end
+    end
+    local thread = (session.threads or {})[request.threadId]
+    local name = thread and thread.name ~= 'Unknown' and thread.name or nil
+    stale.stopped(session.id, request.threadId, { thread = name, frames = frames })
+  end
+  for _, command in ipairs(going_on) do
+    listeners.before[command].hotsplice = function(session, failure, _, request)
+      if not failure then
+        stale.goes_on(session.id, (request or {}).threadId)
+      end
+    end
+  end
+  listeners.before.event_continued.hotsplice = function(session, event)
+    stale.goes_on(session.id, event.allThreadsContinued == false and event.threadId or nil)
+  end
+  for _, ending in ipairs({ 'event_terminated', 'event_exited', 'disconnect', 'terminate' }) do
+    listeners.before[ending].hotsplice = function(session)
+      stale.goes_on(session.id)
+    end
+  end
+end
+
 --- Does nothing without nvim-dap.
 function M.register()
   local found, dap = pcall(require, 'dap')
+  if found and dap.listeners and dap.listeners.after then
+    mark_stale(dap.listeners)
+  end
   if found and dap.listeners and dap.listeners.on_config then
     dap.listeners.on_config.hotsplice = M.with_environment
     -- From then on the program runs, and takes expressions.

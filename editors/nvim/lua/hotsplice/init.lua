@@ -80,9 +80,11 @@ function M.config()
         vim.api.nvim_exec_autocmds('User', { pattern = 'HotspliceStatus', modeline = false })
         vim.cmd.redrawstatus({ bang = true })
         M.refresh()
+        require('hotsplice.stale').refresh()
       end,
       ['hotsplice/patched'] = function(_, patched)
         require('hotsplice.signs').patched(patched, options.flash)
+        require('hotsplice.stale').refresh()
       end,
       ['hotsplice/hold'] = function(_, hold)
         vim.notify('■ ' .. hold.message .. '\n:Hotsplice retry | return {expression} | raise', vim.log.levels.WARN)

@@ -24,7 +24,7 @@ use crate::lsp::events::{Asked, Cause, Done, Event};
 use crate::lsp::external_changes::Checked;
 use crate::lsp::patches::{self, Part};
 use crate::lsp::settings::Lens;
-use crate::lsp::{code_actions, code_lenses, holds, hover, quick_fixes, status, unloaded};
+use crate::lsp::{code_actions, code_lenses, holds, hover, old_frames, quick_fixes, status, unloaded};
 use crate::patching::FileResult;
 use crate::restarting;
 use crate::session::Session;
@@ -266,6 +266,12 @@ impl State {
                     };
                     runtime.block_on(client.show_message(kind, text.clone()));
                     asked.answer.send(answer.map(|_| Value::String(text)))
+                });
+            }
+            (Command::OldFrames { frames, thread }, _) => {
+                std::thread::spawn(move || {
+                    let told = old_frames::told(&sessions.settle(), &frames, thread.as_deref());
+                    asked.answer.send(Ok(json!(told)))
                 });
             }
             (Command::Answer { hold, place, answer }, uri) => {

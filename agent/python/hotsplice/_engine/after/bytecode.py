@@ -3,10 +3,14 @@
 import dis
 from collections.abc import Collection
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..live.code import fingerprint
+from ..live.line_tables import positions_of
 from . import reach
+
+if TYPE_CHECKING:
+    from ..live.line_tables import Positions
 
 _ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS", "INTERPRETER_EXIT"),
@@ -27,14 +31,16 @@ class Unknown(Exception):
 class Bytecode:
     """The instructions of a code object, and what holds before each."""
 
-    def __init__(self, code: CodeType) -> None:
+    def __init__(self, code: CodeType, positions: "Positions | None" = None) -> None:
+        """``positions`` are those that it had, where they are others now."""
         self.code = code
+        self.positions = positions_of(code) if positions is None else positions
         self.instructions = list(dis.get_instructions(code))
         self.at = {instruction.offset: index for index, instruction in enumerate(self.instructions)}
         parse = getattr(dis, "_parse_exception_table", None)
         self.handlers = [] if parse is None else list(parse(code))
         self.depths = self._depths()
-        self.lines = [positions[0] for positions in code.co_positions()]
+        self.lines = [position[0] for position in self.positions]
 
     def _depths(self) -> dict[int, int]:
         """The depth of the stack before each instruction that can be reached, by offset."""
@@ -80,17 +86,23 @@ class Bytecode:
 
     def suspension(self, span: list[int]) -> int | None:
         """The offset at which a call waits for an expression; nothing if there is not exactly one."""
-        positions = list(self.code.co_positions())
         line, column, end_line, end_column = span
         wanted = (line, end_line, column, end_column)
         found = [
             instruction.offset
             for instruction in self.instructions
             if instruction.opname == "YIELD_VALUE"
-            and positions[instruction.offset // 2] == wanted
+            and self.positions[instruction.offset // 2] == wanted
             and instruction.offset in self.depths
         ]
         return found[0] if len(found) == 1 else None
+
+    def place(self, what: str, span: list[int]) -> list[int]:
+        """The offsets of what a patch says is at a place of the text."""
+        if what == "wait":
+            waits = self.suspension(span)
+            return [] if waits is None else [waits]
+        return self.begins_in(span[0], span[2])[: None if what == "test" else 1]
 
     def reached(self, offset: int, until: Collection[int] = ()) -> set[int]:
         """The offsets that a call can come to from one of them, and those of some others that it comes to first."""
@@ -173,14 +185,24 @@ class Bytecode:
         return set(), given
 
 
-def statement(code: CodeType, lines: tuple[int, int]) -> list[tuple[str, Any]]:
-    """What a module's statement does, without where it stands."""
-    spans = [
-        (start, end) for start, end, line in code.co_lines() if isinstance(line, int) and lines[0] <= line <= lines[1]
-    ]
+def statement(code: CodeType, lines: tuple[int, int], positions: "Positions | None" = None) -> list[tuple[str, Any]]:
+    """What a module's statement does, without where it stands; ``positions`` as for a `Bytecode`."""
+    if not positions:
+        inside = {
+            offset
+            for start, end, line in code.co_lines()
+            if isinstance(line, int) and lines[0] <= line <= lines[1]
+            for offset in range(start, end, 2)
+        }
+    else:
+        inside = {
+            2 * unit
+            for unit, (line, *_) in enumerate(positions)
+            if isinstance(line, int) and lines[0] <= line <= lines[1]
+        }
     found = []
     for instruction in dis.get_instructions(code):
-        if any(start <= instruction.offset < end for start, end in spans):
+        if instruction.offset in inside:
             value = None if instruction.opcode in reach.JUMPS else instruction.argval
             found.append((instruction.opname, fingerprint(value) if type(value) is CodeType else repr(value)))
     return found

@@ -8,14 +8,14 @@ import builtins
 import dis
 import sys
 import weakref
+from collections.abc import Iterable
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Refusal
-from ..live.code import compile_text
 from ..native import native
-from . import first_run, reports, running
-from .bytecode import Bytecode, Unknown, kinds, statement, variables
+from . import calls as running_calls
+from . import first_run, onward, reports, running, scripts
+from .bytecode import Bytecode, Unknown, kinds, variables
 from .calls import SUSPENDABLE, Call, coroutine_of
 from .target import Target
 
@@ -69,7 +69,9 @@ class Moves:
     def add(self, old: CodeType, new: CodeType, places: "list[MovedPlace]") -> None:
         self._retired.setdefault(id(old), (old, new, places))
 
-    def add_module(self, call: Call, new: CodeType, places: "list[MovedPlace]") -> None:
+    def add_module(self, before: Bytecode, call: Call, new: CodeType, places: "list[MovedPlace]") -> None:
+        """``before`` has the places of the running code in the text before the patch."""
+        self._bytecodes[id(call.code)] = before
         self.add(call.code, new, places)
         stored = (i.argval for i in dis.get_instructions(new) if i.opname == "STORE_NAME")
         self._modules[id(call.code)] = call.globals, {*stored}
@@ -159,7 +161,7 @@ class Moves:
         old, new, _ = self._retired[id(call.code)]
         before, after = self._bytecode(old), self._bytecode(new)
         for place in places:
-            here = before.suspension(place["old"]) if place["what"] == "wait" else None
+            here = next(iter(_here(before, place)), None) if place["what"] == "wait" else None
             if here is None or not here <= call.offset <= here + 4:
                 continue
             there = after.suspension(place["new"])
@@ -244,7 +246,7 @@ class Moves:
         rounds = before.rounds()
         for place in places:
             if place["what"] == "statement":
-                here = before.first_in(place["old"][0], place["old"][2])
+                here = next(iter(_here(before, place)), None)
                 there = after.first_in(place["new"][0], place["new"][2])
                 if here is None or there is None or here in rounds:
                     continue
@@ -258,16 +260,34 @@ class Moves:
         for place in places:
             if place["what"] not in ("loop", "test"):
                 continue
-            begins = before.begins_in(place["old"][0], place["old"][2])
             there = after.first_in(place["new"][0], place["new"][2])
             if there is None:
                 continue
             rebound = place.get("rebound", [])
-            for here in begins if place["what"] == "test" else begins[:1]:
+            for here in _here(before, place):
                 if before.depths[here] == after.depths[there]:
                     targets[here // 2] = self._target(old, new, there, after.depths[there], rebound)
                     targets[here // 2].is_loop = True
         return targets
+
+    def add_earlier(self, call: Call) -> CodeType | None:
+        """Code that an earlier patch has retired: its calls go on where they were to go on in what is retired now."""
+        between = onward.live_before(call.code)
+        known = None if between is None else self._retired.get(id(between))
+        if known is None or known[0] is not between:
+            return None
+        _, new, since = known
+        self.add(call.code, new, onward.places(call.code, new, since, self._bytecode(between)))
+        return between
+
+    def remember(self, calls: Iterable[Call]) -> None:
+        """Notes for the next patch where calls that have not moved would go on."""
+        staying = {id(call.code): call.code for call in calls if call.moved != "now"}
+        for old in staying.values() if native.can_move_suspended() else ():
+            known = self._retired.get(id(old))
+            if known is not None:
+                _, new, places = known
+                onward.remember(self._bytecode(old), self._bytecode(new), places, id(old) in self._modules)
 
     def begin(self) -> None:
         """Has the calls that run moved when they come to the next iteration."""
@@ -282,21 +302,34 @@ class Moves:
 
 def carry_out(transaction: "Prepared") -> None:
     """Right after the commit: what can go on in the new code does."""
-    if not transaction.old_calls:
-        return
     planned = Moves()
+    if transaction.old_calls:
+        _move(transaction, planned)
+    for change in transaction.files:
+        if change.executed_at is not None and change.line_now is not None:
+            onward.follow_lines(change.executed_at[0], change.line_now)
+    # In the lines that are live now.
+    planned.remember(transaction.old_calls)
+
+
+def _move(transaction: "Prepared", planned: Moves) -> None:
     for change in transaction.files:
         for code_change in (item for items in change.code_changes.values() for item in items):
             places = code_change.unit.get("places") or [] if code_change.namespace.lines_known else []
             for old, new in code_change.pairs.values():
                 planned.add(old, new, places)
     for call in list(transaction.old_calls):
-        if call.code.co_name == "<module>" and _add_module(planned, transaction, call):
+        if call.code.co_name == "<module>" and scripts.add(planned, transaction, call):
             # An earlier patch is undone: what it runs is live again.
             running.forget(call.code)
             transaction.old_calls.remove(call)
+    between = {id(code): code for call in transaction.old_calls if (code := planned.add_earlier(call)) is not None}
     transaction.old_calls = planned.move(transaction.old_calls)
     planned.begin()
+    # Calls that came by meanwhile have gone on in what was live until now.
+    if late := running_calls.running(between.values(), heap=False):
+        transaction.old_calls += planned.move(late)
+        planned.begin()
     _retract(transaction)
 
 
@@ -319,21 +352,9 @@ def _retract(transaction: "Prepared") -> None:
                 outcome.retract("HS0403")
 
 
-def _add_module(planned: Moves, transaction: "Prepared", call: Call) -> bool:
-    """The code of a module's new text, in which its statements go on; answers whether the running one is as it was."""
-    for change in transaction.files:
-        known = any(namespace.globals is call.globals and namespace.lines_known for namespace in change.namespaces)
-        if known:
-            try:
-                new = compile_text(change.text.removeprefix("\ufeff"), call.code.co_filename)
-            except Refusal:
-                continue
-            planned.add_module(call, new, change.places or [])
-            executed, outcome = running.statement(call), running.edited(call.code, change)
-            if executed is not None and outcome is not None:
-                lines = outcome.edit["line"], outcome.edit["end_line"]
-                return statement(call.code, executed[1]) == statement(new, lines)
-    return False
+def _here(before: Bytecode, place: "MovedPlace") -> list[int]:
+    """The offsets of a place in the code that calls run."""
+    return place["here"] if "here" in place else before.place(place["what"], place["old"])
 
 
 def _check_target(old: CodeType, new: CodeType, target: Target) -> None:

@@ -16,6 +16,7 @@ from . import calls, worlds
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
     from ..journal.views import Prepared
+    from ..live.line_tables import LineMap
 
 
 class _Old:
@@ -83,6 +84,13 @@ def statement(call: calls.Call) -> tuple[str, tuple[int, int]] | None:
     """What a call of a module executes, if an earlier patch has edited it: the statement, and its lines."""
     entry = _old.get(id(call.code))
     return (entry.definition, entry.lines) if entry is not None and entry.lines and _is_old(call) else None
+
+
+def follow_lines(code: CodeType, lines: "LineMap") -> None:
+    """The statement of a module that is being executed stands elsewhere in the text that is live now."""
+    entry = _old.get(id(code))
+    if entry is not None and entry.lines is not None:
+        entry.lines = lines(entry.lines[0]), lines(entry.lines[1])
 
 
 def note_reason(call: calls.Call) -> None:

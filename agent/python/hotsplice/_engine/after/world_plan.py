@@ -8,7 +8,7 @@ from ..errors import EngineError
 from ..live import lookup, objects
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import calls, dispatch, held, reach, renames, running, worlds
+from . import calls, dispatch, held, onward, reach, renames, running, worlds
 from .calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -82,6 +82,10 @@ def plan(transaction: "Prepared") -> World | None:
     """The world that the calls running now need, complete but for what goes live with the commit."""
     changes = Changes(transaction.plan.operations)
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
+    for code in earlier:
+        # No call may come into what goes: it would find names gone. After the commit it is planned anew.
+        if id(onward.live_before(code)) in changes.retired:
+            native.forget_moves(id(code))
     inside = calls.running([*changes.retired.values(), *earlier])
     transaction.calls_stand_at = {key: set() for key in changes.retired}
     for call in inside:
@@ -227,8 +231,10 @@ def _follow_reached(world: World, codes: list[tuple[CodeType, set[int] | None]],
 def _executing(change: "FileChange", call: Call) -> Any:
     """The outcome of the edited statement of a module that is being executed."""
     if (known := running.statement(call)) is not None:
-        # Its code has the lines of an earlier text.
-        return next((outcome for outcome in change.outcomes if outcome.edit["definition"] == known[0]), None)
+        # Its code may have the lines of an earlier text.
+        named = next((outcome for outcome in change.outcomes if outcome.edit["definition"] == known[0]), None)
+        if named is not None or change.line_now is None:
+            return named
     for outcome in change.outcomes:
         edit = outcome.edit
         own = edit["change"] == "changed" and edit["what"] in ("statement", "block") and not edit["scope"]

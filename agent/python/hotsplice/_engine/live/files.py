@@ -84,6 +84,10 @@ class LiveFile:
         self.differs = []
         self.reloaded = False
 
+    def text_before(self) -> str:
+        """What was live before the latest patch."""
+        return self.history[0].text if self.history else self.text
+
 
 _files: dict[str, LiveFile] = {}
 

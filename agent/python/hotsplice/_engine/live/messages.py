@@ -21,11 +21,16 @@ class Definition(TypedDict):
     old_line: int
 
 
-class MovedPlace(TypedDict):
+class _MovedPlace(TypedDict):
     what: str
     old: list[int]
     new: list[int]
     rebound: list[str]
+
+
+class MovedPlace(_MovedPlace, total=False):
+    # The engine's own: offsets in old code, where `old` is of a text that it is not of.
+    here: list[int]
 
 
 class Unit(Definition):
