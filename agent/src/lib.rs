@@ -94,6 +94,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(frames::refused_moves, module)?,
         wrap_pyfunction!(frames::reserve_room, module)?,
         wrap_pyfunction!(frames::forget_moves, module)?,
+        wrap_pyfunction!(frames::planned_references, module)?,
         wrap_pyfunction!(frames::has_moves, module)?,
         wrap_pyfunction!(frames::arrive, module)?,
         wrap_pyfunction!(frames::move_suspended, module)?,

@@ -37,8 +37,8 @@ pub use callers::{
 pub use depth::eighths_of_stack_left;
 pub use generators::generators;
 pub use moves::{
-    arrive, can_move, can_move_suspended, forget_moves, has_moves, move_suspended, plan_moves, refused_moves,
-    release_left,
+    arrive, can_move, can_move_suspended, forget_moves, has_moves, move_suspended, plan_moves, planned_references,
+    refused_moves, release_left,
 };
 pub use names::{can_set_names, look_again, set_name_in_place, set_names};
 pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_restart, started};

@@ -108,6 +108,17 @@ pub fn has_moves(code: &Bound<'_, PyAny>) -> bool {
     lock(&PLANS).as_ref().is_some_and(|plans| plans.contains_key(&(code.as_ptr() as usize)))
 }
 
+/// For each of the codes, how many of the places hold it at which calls are to go on.
+#[pyfunction]
+pub fn planned_references(codes: &Bound<'_, PyList>) -> Vec<usize> {
+    let plans = lock(&PLANS);
+    let mut counts: HashMap<usize, usize> = HashMap::new();
+    for target in plans.iter().flat_map(HashMap::values).flat_map(HashMap::values) {
+        *counts.entry(target.code.as_ptr() as usize).or_default() += 1;
+    }
+    codes.iter().map(|code| counts.get(&(code.as_ptr() as usize)).copied().unwrap_or(0)).collect()
+}
+
 #[pyfunction]
 pub fn forget_moves(code: usize) {
     let gone = lock(&PLANS).as_mut().and_then(|plans| plans.remove(&code));
@@ -215,10 +226,10 @@ pub fn move_suspended<'py>(
 }
 
 /// As long as it lives, no garbage is collected.
-struct Uncollected(bool);
+pub struct Uncollected(bool);
 
 impl Uncollected {
-    fn begin() -> Self {
+    pub fn begin() -> Self {
         // SAFETY: the GIL is held.
         Self(unsafe { ffi::PyGC_Disable() } != 0)
     }
@@ -368,7 +379,12 @@ impl Target {
 
 /// The interpreter looks at the code that a call has left once more when it comes back from here.
 pub fn keep_for_a_while(py: Python<'_>, code: Bound<'_, PyAny>) {
-    lock(&LEFT).push(code.unbind());
+    let mut left = lock(&LEFT);
+    // Of many calls that are moved together each has left the same.
+    if left.last().is_none_or(|last| !last.is(&code)) {
+        left.push(code.unbind());
+    }
+    drop(left);
     if !IS_RELEASING.swap(true, Ordering::AcqRel)
         && let Ok(release) = pyo3::wrap_pyfunction!(release_left, py)
     {

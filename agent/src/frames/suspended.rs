@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyWeakrefReference};
 
 use super::generators::generators;
+use super::moves::Uncollected;
 use crate::heap;
 
 /// A kind of suspended call: its type, and the attributes that have its code and its frame, and tell whether it runs.
@@ -63,6 +64,8 @@ pub fn suspended_calls<'py>(
     let mut living = Vec::new();
     // Where the name of the task goes that runs a coroutine.
     let mut unnamed: HashMap<usize, (usize, usize)> = HashMap::new();
+    // A reference to each of many would have garbage collected again and again.
+    let quiet = Uncollected::begin();
     let found = heap::scan(py, |object| {
         if kinds.iter().any(|kind| kind.is_of(object)) {
             // SAFETY: it is alive while it is visited.
@@ -108,6 +111,7 @@ pub fn suspended_calls<'py>(
             names.push(None);
         }
     }
+    drop(quiet);
     for task in living {
         if unnamed.is_empty() {
             break;

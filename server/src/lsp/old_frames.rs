@@ -13,7 +13,8 @@ use crate::session::Session;
 /// been moved since, or have ended.
 pub fn told(sessions: &[Arc<Session>], frames: &[Place], thread: Option<&str>) -> Vec<Option<String>> {
     // A process that does not answer says nothing of its frames.
-    let running: Vec<_> = sessions.iter().filter_map(|session| Some((session, session.status().ok()?.running))).collect();
+    let running: Vec<_> =
+        sessions.iter().filter_map(|session| Some((session, session.status().ok()?.running))).collect();
     let old = |frame: &Place| {
         running.iter().find_map(|(session, running)| {
             let is_it = |call: &&StillRunning| {

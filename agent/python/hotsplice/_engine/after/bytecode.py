@@ -41,6 +41,7 @@ class Bytecode:
         self.handlers = [] if parse is None else list(parse(code))
         self.depths = self._depths()
         self.lines = [position[0] for position in self.positions]
+        self._reached: dict[int, set[int]] = {}
 
     def _depths(self) -> dict[int, int]:
         """The depth of the stack before each instruction that can be reached, by offset."""
@@ -106,7 +107,12 @@ class Bytecode:
 
     def reached(self, offset: int, until: Collection[int] = ()) -> set[int]:
         """The offsets that a call can come to from one of them, and those of some others that it comes to first."""
-        return reach.reached(self.code, self.instructions, [offset], until)
+        if until:
+            return reach.reached(self.code, self.instructions, [offset], until)
+        # Many calls stand at one place.
+        if offset not in self._reached:
+            self._reached[offset] = reach.reached(self.code, self.instructions, [offset])
+        return self._reached[offset]
 
     def rounds(self) -> set[int]:
         """The offsets to which loops come back."""

@@ -270,14 +270,14 @@ class Moves:
                     targets[here // 2].is_loop = True
         return targets
 
-    def add_earlier(self, call: Call) -> CodeType | None:
+    def add_earlier(self, old: CodeType) -> CodeType | None:
         """Code that an earlier patch has retired: its calls go on where they were to go on in what is retired now."""
-        between = onward.live_before(call.code)
+        between = onward.live_before(old)
         known = None if between is None else self._retired.get(id(between))
         if known is None or known[0] is not between:
             return None
         _, new, since = known
-        self.add(call.code, new, onward.places(call.code, new, since, self._bytecode(between)))
+        self.add(old, new, onward.places(old, new, since, self._bytecode(between)))
         return between
 
     def remember(self, calls: Iterable[Call]) -> None:
@@ -323,11 +323,12 @@ def _move(transaction: "Prepared", planned: Moves) -> None:
             # An earlier patch is undone: what it runs is live again.
             running.forget(call.code)
             transaction.old_calls.remove(call)
-    between = {id(code): code for call in transaction.old_calls if (code := planned.add_earlier(call)) is not None}
+    earlier = {id(call.code): call.code for call in transaction.old_calls if call.is_earlier}
+    between = [code for old in earlier.values() if (code := planned.add_earlier(old)) is not None]
     transaction.old_calls = planned.move(transaction.old_calls)
     planned.begin()
     # Calls that came by meanwhile have gone on in what was live until now.
-    if late := running_calls.running(between.values(), heap=False):
+    if late := running_calls.running(between, heap=False):
         transaction.old_calls += planned.move(late)
         planned.begin()
     _retract(transaction)

@@ -35,10 +35,11 @@ def calls_inside() -> Counter[int]:
 
 
 def runners(codes: list[CodeType]) -> tuple[dict[int, list[FunctionType]], Counter[int]]:
-    """The functions of each code, by its id, and how many calls are inside of it, suspended ones too."""
+    """The functions of each code, by its id, and how many calls are inside of it, suspended ones and those to come too."""
     found, suspended = native.functions_and_suspended_of(codes, _KINDS) if codes else ((), ())
     keys = [id(code) for code in codes]
-    return dict(zip(keys, found)), calls_inside() + Counter(dict(zip(keys, suspended)))
+    to_come = Counter(dict(zip(keys, native.planned_references(codes))))
+    return dict(zip(keys, found)), calls_inside() + Counter(dict(zip(keys, suspended))) + to_come
 
 
 def held_elsewhere(
