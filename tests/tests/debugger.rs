@@ -65,12 +65,23 @@ fn breakpoints_and_steps_are_right_after_a_patch() {
             let sessions = status["sessions"].as_array().into_iter().flatten();
             sessions.into_iter().any(|session| session["command"].to_string().contains("main.py"))
         });
+        // What an editor asks of what its debugger shows of a thread.
+        let told = |editor: &mut Editor, lines: &[i64], thread: &str| {
+            let frames: Vec<_> = lines.iter().map(|line| json!({ "path": subject, "line": line })).collect();
+            editor.command("hotsplice.oldFrames", json!([{ "frames": frames, "thread": thread }]))
+        };
+        assert_eq!(told(&mut editor, &[line, 1], "MainThread"), json!([null, null]), "Python {}", python.name());
         editor.open(&subject, OLD);
         editor.change(&subject, NEW);
         // debugpy looks for lines that a breakpoint can have in the file on disk.
         workspace.write("subject.py", NEW);
         let answer = editor.patch_file(&subject);
         assert_eq!(answer[0]["committed"], true, "Python {}: {answer:#}", python.name());
+        let stale = told(&mut editor, &[line, 1], "MainThread");
+        let text = stale[0].as_str().unwrap_or_default();
+        assert!(text.starts_with("stale: this call runs value as it was loaded"), "Python {}: {stale}", python.name());
+        assert!(stale[1].is_null(), "Python {}: {stale}", python.name());
+        assert_eq!(told(&mut editor, &[line], "Thread-9"), json!([null]), "Python {}", python.name());
         // An editor's breakpoints move with its lines.
         debugger.set_breakpoint((&subject, 11));
 
@@ -79,6 +90,7 @@ fn breakpoints_and_steps_are_right_after_a_patch() {
         assert_eq!(debugger.stopped("breakpoint"), thread);
         let (name, line, frame) = debugger.frame(thread);
         assert_eq!((name.as_str(), line), ("value", 11), "Python {}", python.name());
+        assert_eq!(told(&mut editor, &[line], "MainThread"), json!([null]), "Python {}", python.name());
         assert_eq!((debugger.evaluate("number", frame), debugger.evaluate("step", frame)), ("1".into(), "0".into()));
         debugger.go("stepIn", thread);
         debugger.stopped("step");

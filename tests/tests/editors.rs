@@ -101,6 +101,26 @@ fn neovim_answers_calls_that_are_held() {
     }
 }
 
+/// Waits for a line of input in a function.
+const WAITS: &str = "import sys\n\ndef answer():\n    line = sys.stdin.readline()\n    return line\n\nprint('ready', flush=True)\nwhile answer():\n    pass\n";
+
+#[test]
+fn neovim_marks_the_line_of_a_stopped_frame_that_runs_old_code() {
+    for nvim in find_all("nvim", "HOTSPLICE_NVIM") {
+        let workspace = Workspace::new();
+        let script = workspace.write("app.py", WAITS).display().to_string();
+        // nvim-dap launches it by itself.
+        let mut program =
+            std::env::var_os("HOTSPLICE_NVIM_DAP").is_none().then(|| workspace.run(pythons::newest(), &[&script]));
+        if let Some(program) = &mut program {
+            program.wait_line("ready");
+        }
+        let mut command = editor(&workspace, &nvim);
+        command.args(["--headless", "--clean", "-l"]).arg(repository().join("tests/editors/neovim_debugs.lua"));
+        assert_steps(command, 4);
+    }
+}
+
 #[test]
 fn neovim_mends_programs_that_fail() {
     let (Some((python, site)), Some(nvim)) = (failing::python(), find("nvim", "HOTSPLICE_NVIM")) else { return };
