@@ -58,8 +58,8 @@ class FileChange:
         # Code of the module's own statements, while they are being executed: it holds the functions' code.
         module_code = lookup.running_module_code(self.path)
         self.holders = [] if module_code is None else [module_code]
-        # Of a script that is being executed: its code, with where that stands in the text before the patch; and which line
-        # of the new text is in place of one of those, if its code has them from the commit on.
+        # Of a script that is being executed: its code, with where that stands in the text before the patch; and which
+        # line of the new text is in place of one of those, if its code has them from the commit on.
         self.executed_at: tuple[CodeType, Positions] | None = None
         self.line_now: LineMap | None = None
 

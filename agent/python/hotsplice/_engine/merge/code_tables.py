@@ -35,7 +35,7 @@ def calls_inside() -> Counter[int]:
 
 
 def runners(codes: list[CodeType]) -> tuple[dict[int, list[FunctionType]], Counter[int]]:
-    """The functions of each code, by its id, and how many calls are inside of it, suspended ones and those to come too."""
+    """The functions of each code, by its id, and how many calls are, or are to come, inside of it, suspended too."""
     found, suspended = native.functions_and_suspended_of(codes, _KINDS) if codes else ((), ())
     keys = [id(code) for code in codes]
     to_come = Counter(dict(zip(keys, native.planned_references(codes))))
