@@ -260,6 +260,43 @@ def sending(x):
         yield divide(a)
     made = caller(x)
     return next(made), made.send('sent')
+def throwing(x):
+    @outer
+    def caller(a):
+        try: yield 'first'
+        except KeyError as error: log.append(error.args)
+        log.append((yield 'second'))
+        yield divide(a)
+    made = caller(x)
+    return next(made), made.throw(KeyError(3)), made.send(4), caller(1).close(), next(caller(2))
+def throwing_late(x):
+    @outer
+    def caller(a):
+        try: yield 'first'
+        except KeyError as error: yield error.args[0] + divide(a)
+        yield 'last'
+    made = caller(x)
+    return next(made), made.throw(KeyError(3)), list(made)
+def closing_late(x):
+    @outer
+    def caller(a):
+        try: yield 'first'
+        finally: log.append(divide(a))
+    made = caller(x)
+    return next(made), made.close()
+def async_sending(x):
+    @outer
+    async def caller(a):
+        got = yield 'first'
+        log.append(got)
+        try: await asyncio.sleep(0); yield 'second'
+        except KeyError: yield divide(a)
+        await asyncio.sleep(0)
+        yield divide(a)
+    async def main():
+        made = caller(x)
+        return await made.__anext__(), await made.asend('sent'), await made.athrow(KeyError()), [one async for one in made]
+    return asyncio.run(main())
 def managing(x):
     @contextlib.contextmanager
     @outer
@@ -372,9 +409,20 @@ def simulated(situation):
 
         @functools.wraps(function)
         def generator(*arguments, **named):
+            past = [("send", None)]
             while True:
+                made = function(*arguments, **named)
                 try:
-                    return (yield from function(*arguments, **named))
+                    for method, value in past:
+                        item = getattr(made, method)(value)
+                    while True:
+                        try:
+                            past.append(("send", (yield item)))
+                        except BaseException as error:
+                            past.append(("throw", error))
+                        item = getattr(made, past[-1][0])(past[-1][1])
+                except StopIteration as end:
+                    return end.value
                 except Exception as error:
                     if not is_failing(error):
                         raise
@@ -390,10 +438,19 @@ def simulated(situation):
 
         @functools.wraps(function)
         async def async_generator(*arguments, **named):
+            past = [("asend", None)]
             while True:
+                made = function(*arguments, **named)
                 try:
-                    async for one in function(*arguments, **named):
-                        yield one
+                    for method, value in past:
+                        item = await getattr(made, method)(value)
+                    while True:
+                        try:
+                            past.append(("asend", (yield item)))
+                        except BaseException as error:
+                            past.append(("athrow", error))
+                        item = await getattr(made, past[-1][0])(past[-1][1])
+                except StopAsyncIteration:
                     return
                 except Exception as error:
                     if not is_failing(error):
@@ -448,7 +505,7 @@ class Guarded:
             hotsplice.no_wrap(divide)
         guarding._patched(None)
 
-    def ask(self, function, error, frame=None, guarded=None):
+    def ask(self, function, error, frame=None, guarded=None, note=""):
         self.held.append(function.__qualname__)
         answer = self.situation.answer
         if answer == "raise":
@@ -467,7 +524,7 @@ class Guarded:
             step = step.f_back
         return answers.Answer(False, None, step)
 
-    async def ask_in_loop(self, function, error):
+    async def ask_in_loop(self, function, error, note=""):
         return self.ask(function, error)
 
 
@@ -495,7 +552,7 @@ def run(names, kind, depth):
 # What suspends, or gives its arguments other values.
 BY_THEMSELVES = {
     "rebinding", "rebinding_in_a_loop", "deleting", "generating", "delegating", "sending", "managing", "awaiting", "tasks",
-    "async_generating", "async_managing",
+    "async_generating", "async_managing", "throwing", "throwing_late", "closing_late", "async_sending",
 }
 # What is called by a name of its own is guarded by it.
 PATTERNS = ["divide", "*caller", "*Base.__init__", "*.__call__", "*.__missing__", "*.__lt__", "*.__aenter__"]

@@ -246,6 +246,39 @@ asyncio.run(main())
 }
 
 #[test]
+fn a_guarded_generator_that_begins_again_hands_nothing_out_twice() {
+    for python in able() {
+        let workspace = Workspace::new();
+        let text = "\
+import asyncio
+def numbers(n):
+    yield from range(n)
+    yield 1 / 0
+async def later(n):
+    got = yield n
+    await asyncio.sleep(0)
+    yield got / 0
+async def both():
+    call = later(5)
+    return [await call.__anext__(), await call.asend(6)]
+print('gave', list(numbers(3)), asyncio.run(both()), flush=True)
+";
+        let mut program = guarded(&workspace, python, text);
+        let told = |hold: &Value| hold["traceback"].as_str().expect("text").to_owned();
+        let hold = held(&workspace);
+        assert!(told(&hold).contains("handed out already (3) is not handed out again"), "{hold}");
+        workspace.write("train.py", &text.replace("1 / 0", "1 / 1"));
+        workspace.call(&["retry"]).expect(0);
+        let hold = held(&workspace);
+        assert!(told(&hold).contains("handed out already (1) is not handed out again"), "{hold}");
+        workspace.write("train.py", &text.replace("1 / 0", "1 / 1").replace("got / 0", "got / 1"));
+        workspace.call(&["retry"]).expect(0);
+        program.wait_line("gave [0, 1, 2, 1.0] [5, 6.0]");
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+#[test]
 fn threads_are_held_for_themselves_and_a_recursion_is_as_deep_as_ever() {
     for python in able() {
         let workspace = Workspace::new();
@@ -284,7 +317,7 @@ names = {'__name__': 'program', '__file__': 'program.py'}
 exec(compile(open(sys.argv[1]).read(), 'program.py', 'exec'), names)
 broken = names['divide'].__code__
 choices = []
-def ask(function, error, frame=None, guarded=None):
+def ask(function, error, frame=None, guarded=None, note=None):
     held.append(function.__qualname__)
     # With variables that its frame has no room for.
     exec('def divide(x):\n a = b = c = d = e = f = g = [x]\n return hotsplice.is_restarting(), sum(a + b + c + d + e + f + g)', mended)
@@ -435,7 +468,7 @@ fn a_generator_whose_code_lies_where_a_guarded_function_had_its_own_is_a_generat
 import sys, hotsplice
 from hotsplice._failed import answers, guarding, holds
 held = []
-def ask(function, error, frame=None, guarded=None):
+def ask(function, error, frame=None, guarded=None, note=None):
     held.append((function.__name__, frame is None))
     return answers.Answer(True, 7)
 holds.ask = ask

@@ -186,21 +186,21 @@ def _wrap_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _wrap_generator(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decide(error: Exception, _caller: FrameType, note: str) -> answers.Answer | None:
+        return holds.ask(function, error, note=note)
+
     @functools.wraps(function)
     def guarded(*arguments: Any, **named: Any) -> Generator[Any, Any, Any]:
-        def begin() -> Any:
-            return function(*arguments, **named)
-
-        return (yield from suspending.generator(begin(), begin, lambda error, _: holds.ask(function, error)))
+        return (yield from suspending.generator(function, arguments, named, function, decide))
 
     return guarded
 
 
 def _wrap_async_generator(function: Callable[..., Any]) -> Callable[..., Any]:
-    async def decide(error: Exception, _caller: FrameType) -> answers.Answer | None:
-        return await holds.ask_in_loop(function, error)
+    async def decide(error: Exception, _caller: FrameType, note: str) -> answers.Answer | None:
+        return await holds.ask_in_loop(function, error, note)
 
-    return functools.wraps(function)(suspending.async_generator_function(function, decide))
+    return functools.wraps(function)(suspending.async_generator_function(function, function, decide))
 
 
 def wrap_class(owner: Class) -> Class:

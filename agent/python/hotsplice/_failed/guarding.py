@@ -322,21 +322,27 @@ async def _coroutine(call: Any, function: types.FunctionType, arguments: tuple[A
 def _generator(
     call: Any, function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> Generator[Any, Any, Any]:
-    def decide(error: Exception, caller: types.FrameType) -> answers.Answer | None:
-        return holds.ask(function, error) if _is_to_be_held(function, error, caller) else None
+    def decide(error: Exception, caller: types.FrameType, note: str) -> answers.Answer | None:
+        return holds.ask(function, error, note=note) if _is_to_be_held(function, error, caller) else None
 
-    return suspending.generator(call, lambda: native.call_unguarded(function, arguments, named), decide)
+    return suspending.generator(function, arguments, named, _beginning(call, function), decide)
 
 
 def _async_generator(
     call: Any, function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> AsyncGenerator[Any, Any]:
+    async def decide(error: Exception, caller: types.FrameType, note: str) -> answers.Answer | None:
+        return await holds.ask_in_loop(function, error, note) if _is_to_be_held(function, error, caller) else None
+
+    begun = suspending.async_generator_function(function, _beginning(call, function), decide)
+    return begun(*arguments, **named)
+
+
+def _beginning(call: Any, function: types.FunctionType) -> Callable[..., Any]:
+    """What gives the call that has been made, and makes others after it."""
     first = [call]
 
-    def begin() -> Any:
+    def begin(*arguments: Any, **named: Any) -> Any:
         return first.pop() if first else native.call_unguarded(function, arguments, named)
 
-    async def decide(error: Exception, caller: types.FrameType) -> answers.Answer | None:
-        return await holds.ask_in_loop(function, error) if _is_to_be_held(function, error, caller) else None
-
-    return suspending.async_generator_function(begin, decide)()
+    return begin

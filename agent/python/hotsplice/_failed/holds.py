@@ -21,7 +21,6 @@ from .answers import Answer, decide_to_raise, is_decided
 
 # How often it is looked whether anybody still watches, in seconds.
 _LOOK = 0.2
-_GENERATOR, _ASYNC_GENERATOR = 0x20, 0x200
 
 
 class Hold:
@@ -155,7 +154,11 @@ _busy: set[int] = set()
 
 
 def ask(
-    function: Callable[..., Any], error: Exception, frame: FrameType | None = None, guarded: FrameType | None = None
+    function: Callable[..., Any],
+    error: Exception,
+    frame: FrameType | None = None,
+    guarded: FrameType | None = None,
+    note: str = "",
 ) -> Answer | None:
     """Holds a failed call until it is known what to do; nothing if the exception is to go its way.
 
@@ -169,6 +172,7 @@ def ask(
     _busy.add(thread)
     try:
         hold = _begin(function, error, frame)
+        hold.note = note
         hold.stops_loop = _running_loop() is not None
         if frame is not None and guarded is not None:
             from . import again
@@ -190,15 +194,16 @@ def wait_for(hold: Hold) -> Answer | None:
         _busy.discard(thread)
 
 
-async def ask_in_loop(function: Callable[..., Any], error: Exception) -> Answer | None:
+async def ask_in_loop(function: Callable[..., Any], error: Exception, note: str = "") -> Answer | None:
     """The same for a task: its event loop goes on where no terminal is to be read."""
     if _running_loop() is None or terminal.is_there():
-        return ask(function, error)
+        return ask(function, error, note=note)
     if is_decided(error) or not is_watched():
         return None
     from asyncio import sleep
 
     hold = _begin(function, error, None)
+    hold.note = note
     _tell(hold)
     try:
         while not hold.answered.acquire(blocking=False):
@@ -229,11 +234,7 @@ def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | No
         at, line = next((place for place in stack if not places.is_installed(place[0].f_code.co_filename)), stack[0])
         lines = traceback.StackSummary.extract(iter(stack[::-1])).format()
         shown = ["Traceback (most recent call last):\n", *lines, *what]
-    hold = Hold(function.__qualname__, error, at, line, "".join(shown))
-    code: Any = getattr(function, "__code__", None)
-    if getattr(code, "co_flags", 0) & (_GENERATOR | _ASYNC_GENERATOR):
-        hold.note = "HS0026: it begins again from its beginning: what comes before its `yield` runs once more\n"
-    return hold
+    return Hold(function.__qualname__, error, at, line, "".join(shown))
 
 
 def _tell(hold: Hold) -> None:
