@@ -305,10 +305,6 @@ def carry_out(transaction: "Prepared") -> None:
     planned = Moves()
     if transaction.old_calls:
         _move(transaction, planned)
-    for change in transaction.files:
-        if change.executed_at is not None and change.line_now is not None:
-            onward.follow_lines(change.executed_at[0], change.line_now)
-    # In the lines that are live now.
     planned.remember(transaction.old_calls)
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from ..live.line_tables import relined
+from ..live.line_tables import positions_of, relined
 from .bytecode import Bytecode, variables
 
 if TYPE_CHECKING:
-    from ..live.line_tables import LineMap
+    from ..journal.views import Prepared
     from ..live.messages import MovedPlace
 
 
@@ -61,12 +61,16 @@ def live_before(old: CodeType) -> CodeType | None:
     return None if way is None or way.code() is not old else way.kept or way.live()
 
 
-def follow_lines(old: CodeType, lines: "LineMap") -> None:
-    """What a module's code goes on in stands in other lines of the text that is live now."""
-    way = _ways.get(id(old))
-    if way is not None and way.kept is not None:
-        table = relined(way.kept, lines)
-        way.kept = way.kept if table is None else way.kept.replace(co_linetable=table)
+def follow_lines(transaction: "Prepared") -> None:
+    """What a script's code is to go on in stands, as that, in other lines of the new text."""
+    for change in transaction.files:
+        between = live_before(change.executed_at[0]) if change.executed_at is not None else None
+        if between is None or change.line_now is None:
+            continue
+        change.goes_on_at = between, positions_of(between)
+        table = relined(between, change.line_now)
+        if table is not None and table != between.co_linetable:
+            transaction.plan.add("line-table", between, table)
 
 
 def places(old: CodeType, new: CodeType, since: "Iterable[MovedPlace]", between: Bytecode) -> "list[MovedPlace]":

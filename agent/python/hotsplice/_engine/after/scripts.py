@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import Refusal
 from ..live.code import compile_text
 from ..live.files import live_file
-from . import onward, running
+from . import onward, running, worlds
 from .bytecode import Bytecode, statement
 from .calls import Call
 
@@ -50,15 +50,21 @@ def _places(running_code: Bytecode, new: CodeType, change: "FileChange") -> "lis
     lines = [(node.lineno, node.end_lineno or node.lineno) for node in ast.parse(text).body] if places else []
     around = [next((span for span in lines if span[0] <= place["old"][0] <= span[1]), None) for place in places]
 
-    def of(code: CodeType, positions: "Positions | None") -> "list[MovedPlace]":
-        spans = {span for span in around if span is not None}
-        is_as_before = {span: statement(code, span, positions) == statement(before, span) for span in spans}
-        return [place for place, span in zip(places, around) if span is not None and is_as_before[span]]
+    def of(code: CodeType, positions: "Positions") -> "list[MovedPlace]":
+        # Names that are gone it looks up by others.
+        forms = {code, code.replace(co_names=worlds.names_at_first(code))}
+        spans = {span: statement(before, span) for span in around if span is not None}
+        same = {
+            span for span, there in spans.items() if any(statement(form, span, positions) == there for form in forms)
+        }
+        return [place for place, span in zip(places, around) if span in same]
 
     found = of(code, running_code.positions)
     between = onward.live_before(code)
     if between is not None:
+        known_code, positions = change.goes_on_at or (None, None)
+        goes_on = Bytecode(between, positions if known_code is between else None)
         known = {offset for place in found for offset in running_code.place(place["what"], place["old"])}
-        earlier = onward.places(code, new, of(between, None), Bytecode(between))
+        earlier = onward.places(code, new, of(between, goes_on.positions), goes_on)
         found += [place for place in earlier if known.isdisjoint(place["here"])]
     return found

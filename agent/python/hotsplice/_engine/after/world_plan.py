@@ -86,6 +86,7 @@ def plan(transaction: "Prepared") -> World | None:
         # No call may come into what goes: it would find names gone. After the commit it is planned anew.
         if id(onward.live_before(code)) in changes.retired:
             native.forget_moves(id(code))
+    onward.follow_lines(transaction)
     inside = calls.running([*changes.retired.values(), *earlier])
     transaction.calls_stand_at = {key: set() for key in changes.retired}
     for call in inside:

@@ -375,6 +375,12 @@ def detach(formers: Formers) -> None:
                 given[name] = copy, is_copy or copy is not former
 
 
+def names_at_first(code: CodeType) -> tuple[str, ...]:
+    """The names that a code looked up before any world had it look up others."""
+    renamed = (entry for world in _worlds for entry in world._renamed)
+    return next((before for reference, before, _ in renamed if reference() is code), code.co_names)
+
+
 def look() -> None:
     """Ends the worlds that nobody is inside of, though something keeps their code."""
     for world in list(_worlds):

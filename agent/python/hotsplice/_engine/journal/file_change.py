@@ -62,6 +62,8 @@ class FileChange:
         # line of the new text is in place of one of those, if its code has them from the commit on.
         self.executed_at: tuple[CodeType, Positions] | None = None
         self.line_now: LineMap | None = None
+        # As `executed_at`: the code in which that was to go on.
+        self.goes_on_at: tuple[CodeType, Positions] | None = None
 
     def is_of_live_text(self) -> bool:
         """Whether the patch was made for what is live."""
