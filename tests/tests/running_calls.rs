@@ -680,3 +680,39 @@ fn a_loop_of_a_script_is_found_wherever_earlier_patches_have_moved_it() {
         }
     }
 }
+
+/// Versions of a loop that need less room than the one before, and more: a line comes after each patch.
+const SIZES: &[(&str, &str)] = &[
+    ("        for x in 'ab':\n            print('a', x)\n", "a a|a b"),
+    ("        for x in 'ab':\n            print('b', x)\n", "b a|b b"),
+    ("        print('c')\n", "c"),
+    ("        first = 1\n        second = [first, 2, 3, 4]\n        print('d', *second)\n", "d 1 2 3 4"),
+    ("        print('e')\n", "e"),
+    (
+        "        one, two, three, four, five, six = range(6)\n        print('f', one, two, three, four, five, six)\n",
+        "f 0 1 2 3 4 5",
+    ),
+];
+
+#[test]
+fn a_loop_that_has_gone_on_in_smaller_code_goes_on_in_larger_code_again() {
+    let text = |body: &str| {
+        format!(
+            "import sys\nprint('ready', flush=True)\ndef main():\n    while sys.stdin.readline():\n{body}        print('--', flush=True)\nmain()\n"
+        )
+    };
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+        let workspace = Workspace::new();
+        let script = workspace.write("main.py", &text(SIZES[0].0)).display().to_string();
+        let mut program = workspace.run(python, &[&script]);
+        program.wait_line("ready");
+        for (body, gives) in &SIZES[1..] {
+            workspace.write("main.py", &text(body));
+            let told = workspace.call(&["patch", "main.py"]).text();
+            program.send("go");
+            for line in gives.split('|').chain(["--"]) {
+                assert_eq!(program.line(), line, "Python {}: {told}", python.name());
+            }
+        }
+    }
+}

@@ -8,6 +8,8 @@ use pyo3::types::PyDict;
 use super::layout::{FRAME_OF_OBJECT, Layout, OWNED_BY_GENERATOR, OWNED_BY_THREAD, Top, Traced, layout_of_suspended};
 use crate::cpython::functions;
 
+/// By how many slots code that a frame ran before may have been larger.
+const LARGEST: usize = 4096;
 /// `CO_OPTIMIZED`: the variables are in the frame, and in no namespace.
 const OPTIMIZED: u32 = 1;
 
@@ -246,12 +248,19 @@ impl Frame {
         let fields = unsafe { state.add(self.layout.stack_top).cast::<usize>() };
         // SAFETY: as above.
         let (top, limit) = unsafe { (fields.read(), fields.add(1).read()) };
-        // The end of the frame proves the layout of the thread's state.
-        if top != self.slot_address(size) || limit < top || limit - top <= 8 * more {
+        // That the frame ends there proves the layout of the thread's state. It ends further up where it ran larger code before.
+        let end = self.slot_address(size);
+        if !(end..=end + 8 * LARGEST).contains(&top) || limit < top {
             return false;
         }
-        // SAFETY: as above; there is room, as `_PyThreadState_HasStackSpace` would say.
-        unsafe { fields.write(top + 8 * more) };
+        let wanted = end + 8 * more;
+        if wanted > top {
+            if limit <= wanted {
+                return false;
+            }
+            // SAFETY: as above; there is room, as `_PyThreadState_HasStackSpace` would say.
+            unsafe { fields.write(wanted) };
+        }
         true
     }
 }

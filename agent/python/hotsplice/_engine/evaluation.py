@@ -22,6 +22,7 @@ from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import lookup, objects
 from .live.code import compile_excerpt, forget_trees, read_only
+from .live.line_tables import line_of
 from .merge import (
     bound_names,
     classes,
@@ -205,7 +206,7 @@ def _is_running_as_before(outcome: "EditOutcome") -> bool:
         return False
     frame = lookup.running_module(outcome.path)
     # What the module has not come to calls what is live by then.
-    return _is_running(outcome) or (frame is not None and not edit["scope"] and frame.f_lineno < edit["old_line"])
+    return _is_running(outcome) or (frame is not None and not edit["scope"] and line_of(frame) < edit["old_line"])
 
 
 def _in_import_order(pending: "list[tuple[FileChange, Namespace]]") -> "list[tuple[FileChange, Namespace]]":
@@ -356,7 +357,7 @@ def _is_running(outcome: "EditOutcome") -> bool:
     """Whether a module's statement is the one that is being executed: a script's main loop."""
     frame = lookup.running_module(outcome.path)
     edit = outcome.edit
-    return frame is not None and edit["old_line"] <= frame.f_lineno <= edit["old_end_line"]
+    return frame is not None and edit["old_line"] <= line_of(frame) <= edit["old_end_line"]
 
 
 class _Imports:

@@ -9,6 +9,7 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, Genera
 from typing import Any
 
 from ..live import lookup
+from ..live.line_tables import line_of
 from ..native import native
 
 SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | 0x100
@@ -53,7 +54,7 @@ class Call:
         suspended: "list[weakref.ref[Any]] | None" = None,
     ) -> None:
         self.code: CodeType = frame.f_code
-        self.line: int = frame.f_lineno or frame.f_code.co_firstlineno
+        self.line: int = line_of(frame)
         self.offset: int = frame.f_lasti
         # Its id: a frame has one object for as long as it lives. Of many at one place it is that of one of them.
         self.frame: int = id(frame)

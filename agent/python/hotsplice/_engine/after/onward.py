@@ -5,11 +5,12 @@ places are in the code that is live, by offset, for lines change; with the next 
 """
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from types import CodeType
 from typing import TYPE_CHECKING
 
 from ..live.line_tables import positions_of, relined
+from ..native import native
 from .bytecode import Bytecode, variables
 
 if TYPE_CHECKING:
@@ -61,7 +62,18 @@ def live_before(old: CodeType) -> CodeType | None:
     return None if way is None or way.code() is not old else way.kept or way.live()
 
 
-def follow_lines(transaction: "Prepared") -> None:
+def prepare(transaction: "Prepared", earlier: Iterable[CodeType], retired: Container[int]) -> None:
+    """Before the look at calls: those of earlier code do not come into what goes, whose names go with it.
+
+    Where they go on instead is planned after the commit.
+    """
+    for code in earlier:
+        if id(live_before(code)) in retired:
+            native.forget_moves(id(code))
+    _follow_lines(transaction)
+
+
+def _follow_lines(transaction: "Prepared") -> None:
     """What a script's code is to go on in stands, as that, in other lines of the new text."""
     for change in transaction.files:
         between = live_before(change.executed_at[0]) if change.executed_at is not None else None

@@ -82,11 +82,7 @@ def plan(transaction: "Prepared") -> World | None:
     """The world that the calls running now need, complete but for what goes live with the commit."""
     changes = Changes(transaction.plan.operations)
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
-    for code in earlier:
-        # No call may come into what goes: it would find names gone. After the commit it is planned anew.
-        if id(onward.live_before(code)) in changes.retired:
-            native.forget_moves(id(code))
-    onward.follow_lines(transaction)
+    onward.prepare(transaction, earlier, changes.retired)
     inside = calls.running([*changes.retired.values(), *earlier])
     transaction.calls_stand_at = {key: set() for key in changes.retired}
     for call in inside:

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import lookup
+from .line_tables import line_of
 
 if TYPE_CHECKING:
     from .messages import Edit, FilePatch
@@ -50,7 +51,7 @@ def _unreached(path: str, edits: "list[Edit]") -> "list[Edit]":
     frame = lookup.running_module(path)
     if frame is None:
         return []
-    line = frame.f_lineno or sys.maxsize
+    line = line_of(frame) if frame.f_lineno else sys.maxsize
     # What is new has no former text that could be executed.
     seen = ("changed", "removed", "stale")
     return [edit for edit in edits if edit["change"] in seen and (edit.get("old_line") or 0) > line]

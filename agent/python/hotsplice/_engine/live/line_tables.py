@@ -5,7 +5,7 @@ What is edited while it runs has lines of the statement that it was, as far as t
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 Positions = Sequence[tuple[int | None, int | None, int | None, int | None]]
@@ -13,6 +13,18 @@ LineMap = Callable[[int], int]
 
 # More edited lines than these are not compared one by one.
 _COMPARED = 2000
+
+
+def line_of(frame: FrameType) -> int:
+    """Where a frame stands by the table of its code.
+
+    From CPython 3.14 on `f_lineno` is what it was when the code's lines began to be watched.
+    """
+    code = frame.f_code
+    known = frame.f_lineno or code.co_firstlineno
+    if code.co_name != "<module>":
+        return known
+    return next((line for start, end, line in code.co_lines() if start <= frame.f_lasti < end and line), known)
 
 
 def positions_of(code: CodeType) -> Positions:

@@ -17,6 +17,7 @@ from ..._loaded import project_modules as project_modules
 from ..native import native
 from . import cells, objects
 from .code import tree
+from .line_tables import line_of
 from .objects import is_class as is_class
 from .objects import with_subclasses as with_subclasses
 
@@ -148,7 +149,7 @@ def running_module(path: str) -> FrameType | None:
 def running_lines(paths: Iterable[str]) -> dict[str, int]:
     """The lines that such modules are at, by path."""
     frames = {path: running_module(path) for path in paths}
-    return {path: frame.f_lineno for path, frame in frames.items() if frame is not None}
+    return {path: line_of(frame) for path, frame in frames.items() if frame is not None}
 
 
 def mangled(name: str, scope: Sequence[str]) -> str:
