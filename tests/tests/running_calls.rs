@@ -654,6 +654,16 @@ const SCRIPTS: &[(&[&str], [&str; 2])] = &[
         ],
         ["A a|B a|C a|A b|B b|C b", "A2 a|B a|C a|A2 b|B b|C b"],
     ),
+    // A variable of it goes, comes and goes.
+    (
+        &[
+            "import sys\nprint('ready', flush=True)\nif __name__ == '__main__':\n    n = 0\n    while sys.stdin.readline():\n        for x in 'ab':\n            print('A', x)\n            print('B', x, flush=True)\n",
+            "import sys\nprint('ready', flush=True)\nif __name__ == '__main__':\n    n = 0\n    while sys.stdin.readline():\n        print('C', flush=True)\n",
+            "import sys\ndef more(x):\n    return x\n\nprint('ready', flush=True)\nif __name__ == '__main__':\n    n = 0\n    while sys.stdin.readline():\n        for x in 'ab':\n            print('D', x)\n            print('E', x, flush=True)\n",
+            "import re\nimport sys\ndef more(x):\n    return x\n\nprint('ready', flush=True)\nif __name__ == '__main__':\n    n = 0\n    while sys.stdin.readline():\n        print('F', flush=True)\n",
+        ],
+        ["A a|B a|A b|B b", "F"],
+    ),
 ];
 
 #[test]
