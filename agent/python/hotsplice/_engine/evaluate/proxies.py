@@ -65,7 +65,7 @@ def class_proxy(live: type, members: dict[str, Any], order: list[type]) -> type 
         resolved.append(order)
         # Has the order worked out anew: what `type.__new__` tells bases of is over.
         made.__bases__ = (final,)
-        object.__setattr__(object.__new__(made), "__class__", live)
+        objects.check_class_assignment(made, live, made)
     except TypeError:
         return None
     for name, member in members.items():

@@ -13,6 +13,7 @@ MISSING: Any = object()
 # The checker takes the dictionary for one of what a class is a type of.
 _mro: Any = type.__dict__["__mro__"].__get__  # type: ignore[index]
 _members: Any = type.__dict__["__dict__"].__get__  # type: ignore[index]
+_set_class: Any = object.__dict__["__class__"].__set__
 _module_members: Any = ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
 
 
@@ -106,6 +107,32 @@ def dictionary(value: Any) -> dict[str, Any] | None:
                 continue
             return own if issubclass(type(own), dict) else None
     return None
+
+
+def check_class_assignment(kind: type, target: type, ours: type) -> None:
+    """Raises ``TypeError`` where an object of a class can't become one of another.
+
+    It is tried with one that nothing has begun, as no object of the program ever is: ``__del__`` is not run for it.
+    ``ours``, one of the two, is known to nobody else yet.
+    """
+    finalizer = members(ours).get("__del__", MISSING)
+    type.__setattr__(ours, "__del__", _is_gone)
+    try:
+        tried: Any = object.__new__(kind)
+        try:
+            _set_class(tried, target)
+            _set_class(tried, ours)
+        finally:
+            del tried
+    finally:
+        if finalizer is MISSING:
+            type.__delattr__(ours, "__del__")
+        else:
+            type.__setattr__(ours, "__del__", finalizer)
+
+
+def _is_gone(_tried: Any) -> None:
+    pass
 
 
 def module_of(value: Any) -> str | None:

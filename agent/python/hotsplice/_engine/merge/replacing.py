@@ -4,6 +4,7 @@ from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
+from ..live import objects
 from ..native import native
 from . import edited, wrapped
 
@@ -24,7 +25,7 @@ def replace(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], chan
     try:
         if instances or subclasses:
             # The rule for instances is that for subclasses (`compatible_for_assignment` in Objects/typeobject.c).
-            object.__setattr__(object.__new__(live), "__class__", made)
+            objects.check_class_assignment(live, made, made)
     except TypeError as error:
         followers = f"{len(instances)} instances and {len(subclasses)} subclasses"
         raise Refusal(
