@@ -188,3 +188,117 @@ fn a_kept_value_is_given_up_when_that_is_chosen() {
     program.send("");
     assert_eq!(program.line(), "2");
 }
+
+/// Each class looks at another helper that is edited: of its decorator, its base's hook, its metaclass, its descriptor.
+const LOOKED_AT: &str = "\
+import sys
+
+def label(text):
+    return 'old ' + text
+
+def named(cls):
+    cls.title = label(cls.__name__)
+    return cls
+
+class Base:
+    def __init_subclass__(cls):
+        cls.below = label('base')
+
+class Meta(type):
+    def __init__(cls, *arguments):
+        cls.meta = label('meta')
+
+class Field:
+    def __set_name__(self, owner, name):
+        self.name = label(name)
+
+@named
+class Decorated:
+    hits = []
+
+class Below(Base):
+    hits = []
+
+class Made(metaclass=Meta):
+    hits = []
+
+class Row:
+    hits = []
+    age = Field()
+
+held = [Decorated(), Below(), Made(), Row()]
+for one in held:
+    one.hits.append(1)
+print('ready', flush=True)
+for line in sys.stdin:
+    same = [type(one) is new for one, new in zip(held, [Decorated, Below, Made, Row])]
+    print(held[0].title, held[1].below, type(held[2]).meta, held[3].age.name, same, [one.hits for one in held], sep=', ', flush=True)
+";
+
+#[test]
+fn a_class_is_built_again_at_its_line_and_its_objects_go_on() {
+    for python in [pythons::newest(), &pythons::all()[0]] {
+        let workspace = Workspace::new();
+        let path = workspace.write("app.py", LOOKED_AT);
+        let mut program = workspace.run(python, &[&path.display().to_string()]);
+        program.wait_line("ready");
+        let edited = LOOKED_AT.replace("'old '", "'new '");
+        let line_of =
+            |wanted: &str| LOOKED_AT.lines().position(|line| line.starts_with(wanted)).expect("a line") as u32;
+        workspace.write("app.py", &edited);
+        workspace.call(&["patch", "app.py"]).expect(0);
+        let same = "[True, True, True, True], [[1], [1], [1], [1]]";
+        program.send("");
+        assert_eq!(program.line(), format!("old Decorated, old base, old meta, old age, {same}"));
+
+        // From the command line, by any line of its head.
+        for (class, now) in [
+            ("@named", "new Decorated, old base, old meta, old age"),
+            ("class Below", "new Decorated, new base, old meta, old age"),
+            ("class Made", "new Decorated, new base, new meta, old age"),
+        ] {
+            let again = (line_of(class) + 1).to_string();
+            let called = workspace.call(&["patch", "app.py", "--again", &again]).expect(0);
+            program.send("");
+            assert_eq!(program.line(), format!("{now}, {same}"), "{}", called.text());
+        }
+        // In an editor, where it is called what it is.
+        let mut editor = Editor::start(&workspace);
+        editor.open(&path, &edited);
+        editor.wait_sessions(1);
+        let row = line_of("class Row");
+        editor
+            .command("hotsplice.runAgain", json!([{ "uri": uri(&path), "position": { "line": row, "character": 0 } }]));
+        program.send("");
+        assert_eq!(program.line(), format!("new Decorated, new base, new meta, new age, {same}"));
+    }
+}
+
+#[test]
+fn an_editor_offers_to_build_a_class_again() {
+    let workspace = Workspace::new();
+    let path = workspace.write("app.py", LOOKED_AT);
+    let mut program = workspace.run(pythons::newest(), &[&path.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::start(&workspace);
+    editor.open(&path, LOOKED_AT);
+    editor.wait_sessions(1);
+    editor.change(&path, &LOOKED_AT.replace("'old '", "'new '"));
+    editor.patch_file(&path);
+    let shown = editor.wait_notification("textDocument/publishDiagnostics", |shown| !codes(shown).is_empty());
+    let classes: Vec<(u64, String)> = codes(&shown).into_iter().filter(|(_, code)| code == "HS0403").collect();
+    for (line, class) in
+        [("@named", "Decorated"), ("class Below", "Below"), ("class Made", "Made"), ("class Row", "Row")]
+    {
+        let line = LOOKED_AT.lines().position(|text| text.starts_with(line)).expect("a line") as u32;
+        let said = classes.iter().find(|(at, _)| (line..line + 2).contains(&(*at as u32)));
+        let at = said.unwrap_or_else(|| panic!("{class}: {shown}")).0 as u32;
+        editor.choose(&path, at, &format!("Build class `{class}` again in the process"));
+        editor.wait_notification("textDocument/publishDiagnostics", |shown| {
+            codes(shown).iter().all(|(known, _)| *known != u64::from(at))
+        });
+    }
+    program.send("");
+    let same = "[True, True, True, True], [[1], [1], [1], [1]]";
+    assert_eq!(program.line(), format!("new Decorated, new base, new meta, new age, {same}"));
+}

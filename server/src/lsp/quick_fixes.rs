@@ -57,9 +57,11 @@ fn ways_on(
             ways.push(("Run this statement in the process".to_owned(), commands::RUN_AGAIN, place));
         }
         codes::VALUE_COMPUTED => {
-            let title = match is_definition(snapshot, verdict) {
-                true => format!("Run the decorators of `{name}` again in the process"),
-                false => format!("Compute `{name}` again in the process"),
+            let title = match is_class(snapshot, verdict) {
+                // Its statement runs: decorators, its metaclass and what its bases do with a subclass with it.
+                Some(true) => format!("Build class `{name}` again in the process"),
+                Some(false) => format!("Run the decorators of `{name}` again in the process"),
+                None => format!("Compute `{name}` again in the process"),
             };
             ways.push((title, commands::RUN_AGAIN, place));
         }
@@ -97,6 +99,8 @@ fn is_about(diagnostic: &Diagnostic, verdict: &Verdict) -> bool {
     same_code && diagnostic.range.start.line + 1 == verdict.line
 }
 
-fn is_definition(snapshot: &Snapshot, verdict: &Verdict) -> bool {
-    snapshot.document.outline().definitions().iter().any(|found| found.qualified_name == verdict.definition)
+fn is_class(snapshot: &Snapshot, verdict: &Verdict) -> Option<bool> {
+    let outline = snapshot.document.outline();
+    let definitions = outline.definitions();
+    definitions.iter().find(|found| found.qualified_name == verdict.definition).map(|found| found.is_class)
 }

@@ -31,6 +31,10 @@ pub fn run_again(path: &str, base_version: u64, live: &Outline, shown: &Outline,
     told.kind = Kind::Derived;
     told.offered = false;
     comparison.push(node, told);
+    if node.is_class() {
+        // What its statements gave and the program has changed since is kept, as where a class is edited.
+        comparison.add_class(node, node, &scope);
+    }
     comparison.rebuild_around(&scope);
     comparison.add_derived();
     Some(comparison.finish(path, base_version))

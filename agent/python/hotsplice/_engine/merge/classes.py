@@ -87,11 +87,17 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     inside = blocks.bodies(merger, scope, live, made)
     changed |= inside.changed() if inside is not None else set()
     written = _written_names(merger, scope)
+    is_asked_for = any(
+        edit["change"] == "stale" and edit["what"] == "class" and (*edit["scope"], *edit["binds"]) == scope
+        for edit in (outcome.edit for outcome in merger.change.outcomes)
+    )
     for name, value in new.items():
         if name in OWN_KEYS or isinstance(value, (GetSetDescriptorType, MemberDescriptorType)):
             continue
         # What the class statement does not write itself came of its metaclass or of a decorator.
         is_taken = name in changed or name.startswith("__") or name not in written
+        # Who asks for the class to be built again wants what its statements' objects make of it.
+        is_taken = is_taken or (is_asked_for and lookers.has_hook(value))
         if name not in written and not name.startswith("__") and type(old.get(name)) is type(value):
             fields.hand_down(merger, live, scope, name, old[name], value)
         if name in changed and name in old and inside is not None and inside.keeps(name, old[name], value):
