@@ -213,3 +213,25 @@ fn files_are_rooms_of_one_idea() {
         }
     }
 }
+
+/// Where somebody who comes new looks first.
+#[test]
+fn the_page_names_every_file_at_the_top_of_a_folder() {
+    let page = fs::read_to_string(repository().join("ARCHITECTURE.md")).expect("the page");
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
+    for folder in
+        ["server/src", "agent/src", "agent/channel/src", "agent/python/hotsplice", "agent/python/hotsplice/_engine"]
+    {
+        for entry in fs::read_dir(repository().join(folder)).expect("a folder").flatten() {
+            let name = entry.file_name().into_string().expect("a name");
+            let module = name.strip_suffix(".rs").or_else(|| name.strip_suffix(".py")).unwrap_or(&name);
+            let is_source =
+                module != name || entry.path().join("__init__.py").exists() || entry.path().join("mod.rs").exists();
+            if !is_source || ["lib", "main", "mod", "__init__", "__main__"].contains(&module) {
+                continue;
+            }
+            let is_named = named.iter().any(|part| part.trim_end_matches('/') == module);
+            assert!(is_named, "{folder}/{name} is not in ARCHITECTURE.md");
+        }
+    }
+}
