@@ -2,13 +2,13 @@
 //! written before what it calls is not to go live alone.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hotsplice_analysis::{Module, Outline, misfits};
 use hotsplice_channel::message::LoadedFile;
 
-use crate::session::{Session, is_project};
+use crate::session::Session;
 use crate::source_file;
 
 /// What would not fit in some process if these files went live as they are on disk, and fits now: the first such thing, in
@@ -29,8 +29,7 @@ fn misfit_in(paths: &[PathBuf], session: &Session) -> Option<String> {
     if changed.is_empty() {
         return None;
     }
-    let files: Vec<LoadedFile> =
-        session.files().ok()?.into_iter().filter(|file| is_project(Path::new(&file.path))).collect();
+    let files: Vec<LoadedFile> = session.files().ok()?.into_iter().filter(|file| !file.installed).collect();
     let (mine, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| changed.contains_key(&file.path));
     let stems: Vec<&str> = mine.iter().flat_map(|file| stems(file)).collect();
     let is_concerned = |file: &&&LoadedFile| {

@@ -1,6 +1,5 @@
 //! Values in other files that follow from what a patch changes: `TIMEOUT = config.BASE * 2` when `config.BASE` does.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use hotsplice_analysis::{Counts, Foreign, Names, Outline, diff, diff_following};
@@ -8,7 +7,7 @@ use hotsplice_channel::codes;
 use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Outcome, Part, Patch, Verdict, What};
 
-use crate::session::{Live, Session, is_project};
+use crate::session::{Live, Session};
 
 /// A value may follow from one that follows: so often, and no more.
 const ROUNDS: usize = 8;
@@ -50,7 +49,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     let Ok(loaded) = session.files_by_now() else { return };
     // What a cell computed is computed again when it is run.
     let mut following: Vec<_> = loaded.into_iter().filter(|file| file.cell.is_none()).collect();
-    following.retain(|file| is_project(Path::new(&file.path)) && !is_asked_for(&file.path));
+    following.retain(|file| !file.installed && !is_asked_for(&file.path));
     for _ in 0..ROUNDS {
         let before = changed.len();
         let direct = callables(session, &patch.files).called.len();

@@ -253,3 +253,34 @@ fn what_is_said_is_true_of_files_that_are_gone_or_not_loaded_and_of_undo() {
     assert!(gone.text().contains("nothing went live") && gone.text().contains("HS0205"), "{}", gone.text());
     program.close();
 }
+
+/// Server and process agree on it: the process knows what a name does not tell.
+#[test]
+fn what_pip_installed_beside_the_program_is_no_part_of_the_project() {
+    let workspace = Workspace::new();
+    workspace.write("vendor/helper.py", "def help():\n    return 'old'\n");
+    let record = "helper.py,sha256=x,1\nhelper-1.0.dist-info/RECORD,,\n";
+    workspace.write("vendor/helper-1.0.dist-info/RECORD", record);
+    workspace.write("vendor/own.py", "def own():\n    return 'old'\n");
+    let script = workspace.write(
+        "app.py",
+        "import sys\nsys.path.insert(0, 'vendor')\nimport helper, own\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(helper.help(), own.own(), flush=True)\n",
+    );
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    workspace.sessions(1);
+    workspace.write("vendor/helper.py", "def help():\n    return 'new'\n");
+    // What differs unasked.
+    assert_eq!(workspace.call(&["diff"]).expect(0).text().trim(), "");
+    let nothing = workspace.call(&["patch"]).expect(0).text();
+    assert!(nothing.contains("nothing to change"), "{nothing}");
+    assert_eq!(program.ask(""), "old old");
+    // A file of the program's own that lies among them is its own.
+    workspace.write("vendor/own.py", "def own():\n    return 'new'\n");
+    let patched = workspace.call(&["patch"]).expect(0).text();
+    assert!(patched.contains("own.py") && !patched.contains("helper.py"), "{patched}");
+    assert_eq!(program.ask(""), "old new");
+    // Who names it means it.
+    workspace.call(&["patch", "vendor/helper.py"]).expect(0);
+    assert_eq!(program.ask(""), "new new");
+}

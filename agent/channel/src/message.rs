@@ -161,6 +161,8 @@ pub struct LoadedFile {
     pub device: Option<u64>,
     #[serde(default)]
     pub inode: Option<u64>,
+    /// Whether it is of an installed package or the standard library, and no part of the project.
+    pub installed: bool,
     /// It is no file, but a cell of a notebook, or an input of a prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cell: Option<Cell>,

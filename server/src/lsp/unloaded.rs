@@ -9,7 +9,7 @@ use hotsplice_channel::codes;
 
 use super::comparison::{Snapshot, live_texts};
 use crate::failure::Failure;
-use crate::session::{Live, Session, is_project};
+use crate::session::{Live, Session};
 
 /// Said of a file that no process of the window has loaded.
 pub fn failure(snapshot: &Snapshot) -> Failure {
@@ -80,7 +80,7 @@ fn elsewhere(snapshot: &Snapshot) -> Option<(&Arc<Session>, PathBuf, (PathBuf, P
     let own = std::cell::LazyCell::new(|| names(&snapshot.document.outline()));
     for session in snapshot.sessions.iter().chain(&snapshot.strangers) {
         let Ok(files) = session.files() else { continue };
-        let candidates = files.iter().map(|file| Path::new(&file.path)).filter(|other| is_project(other));
+        let candidates = files.iter().filter(|file| !file.installed).map(|file| Path::new(&file.path));
         let best = candidates.map(|other| (common_end(path, other), other)).max_by_key(|(common, _)| *common);
         let Some((common @ 1.., remote)) = best else { continue };
         let looks_alike = session.known_baseline(&remote.display().to_string()).is_ok_and(|live| {

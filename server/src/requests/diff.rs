@@ -1,10 +1,9 @@
 //! What differs between the files on disk and what is live in each process.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hotsplice_channel::codes;
-use hotsplice_channel::installed::is_installed;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -60,6 +59,6 @@ pub fn loaded(session: &Session, wanted: &[PathBuf]) -> Vec<PathBuf> {
         return wanted.to_vec();
     }
     let files = session.files().unwrap_or_default();
-    let files = files.into_iter().filter(|file| file.cell.is_none() && !is_installed(Path::new(&file.path)));
+    let files = files.into_iter().filter(|file| file.cell.is_none() && !file.installed);
     files.map(|file| session.editor_path(&file.path)).collect()
 }

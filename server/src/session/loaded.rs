@@ -203,7 +203,7 @@ impl Session {
     }
 }
 
-/// What a project may be made of.
-pub fn is_project(path: &Path) -> bool {
+/// What a project may be made of, as far as its name tells: of others no process says unasked that it has loaded them.
+fn is_project(path: &Path) -> bool {
     !is_installed(path)
 }

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::registry::{self, Entry};
 
-use super::is_project;
 use crate::source_file;
 use crate::workspace::PathMapping;
 
@@ -77,7 +76,7 @@ pub fn find(
     live: impl Fn(&str) -> Option<String>,
 ) -> Option<PathMapping> {
     let local = fs::metadata(path).ok()?;
-    let named = files.iter().filter(|file| is_project(Path::new(&file.path)));
+    let named = files.iter().filter(|file| !file.installed);
     let mut candidates: Vec<(usize, &LoadedFile)> =
         named.map(|file| (common_end(path, Path::new(&file.path)), file)).filter(|(common, _)| *common > 0).collect();
     candidates.sort_by_key(|(common, _)| std::cmp::Reverse(*common));
@@ -106,7 +105,7 @@ pub fn find(
 /// How many files have the same text here as is live there; none if more have another one.
 fn equal_texts(mapping: &PathMapping, files: &[LoadedFile], live: &impl Fn(&str) -> Option<String>) -> usize {
     let (mut equal, mut other) = (0, 0);
-    for file in files.iter().filter(|file| is_project(Path::new(&file.path))) {
+    for file in files.iter().filter(|file| !file.installed) {
         let Ok(rest) = Path::new(&file.path).strip_prefix(&mapping.remote_root) else { continue };
         let Ok(Some(here)) = source_file::read_if_there(&mapping.local_root.join(rest)) else { continue };
         // Many files are empty.
@@ -138,7 +137,7 @@ fn common_end(one: &Path, other: &Path) -> usize {
 
 /// Files that a folder, or one right in it (`src`, a project of several), may hold under a process's file's name.
 pub fn namesakes(folder: &Path, files: &[LoadedFile]) -> Vec<PathBuf> {
-    let project = files.iter().map(|file| Path::new(&file.path)).filter(|path| is_project(path)).take(200);
+    let project = files.iter().filter(|file| !file.installed).map(|file| Path::new(&file.path)).take(200);
     let inside = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut folders = vec![folder.to_owned()];
     folders.extend(inside.filter(|path| path.is_dir()).take(50));
@@ -155,7 +154,15 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> LoadedFile {
-        LoadedFile { path: path.to_owned(), modules: Vec::new(), version: 0, device: None, inode: None, cell: None }
+        LoadedFile {
+            path: path.to_owned(),
+            modules: Vec::new(),
+            version: 0,
+            device: None,
+            inode: None,
+            installed: false,
+            cell: None,
+        }
     }
 
     fn entry() -> Entry {

@@ -7,14 +7,13 @@ mod disk;
 mod report;
 mod sessions;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use hotsplice_analysis::is_self_contained;
-use hotsplice_channel::installed::is_installed;
 use hotsplice_channel::patch::Options;
 use hotsplice_channel::registry;
 
@@ -59,12 +58,15 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Whether a loaded file is watched.
-    fn holds(&self, path: &Path) -> bool {
-        match self.paths.is_empty() {
-            true => !is_installed(path),
+    /// Those that are watched of the files that a process has loaded.
+    fn files(&self, session: &Session) -> Vec<PathBuf> {
+        let is_held = |installed: bool, path: &Path| match self.paths.is_empty() {
+            true => !installed,
             false => self.paths.iter().any(|own| path.starts_with(own)),
-        }
+        };
+        let loaded = session.files().unwrap_or_default().into_iter().filter(|file| file.cell.is_none());
+        let named = loaded.map(|file| (file.installed, session.editor_path(&file.path)));
+        named.filter(|(installed, path)| is_held(*installed, path)).map(|(_, path)| path).collect()
     }
 }
 
@@ -177,12 +179,10 @@ impl Watch<'_> {
 
     fn look_at_sessions(&mut self) {
         let came = self.sessions.refresh(self.scope);
-        let files: HashSet<PathBuf> = self.sessions.files().into_iter().filter(|path| self.scope.holds(path)).collect();
+        let files = self.sessions.files(self.scope);
         let added = self.disk.watch(&files);
         for session in &came {
-            let own = session.files().unwrap_or_default();
-            let count = own.iter().filter(|file| self.scope.holds(&session.editor_path(&file.path))).count();
-            self.report.watches(&session.name(), count);
+            self.report.watches(&session.name(), self.scope.files(session).len());
         }
         for reason in self.disk.without_notification.drain(..) {
             self.report.polls(&reason);

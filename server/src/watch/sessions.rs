@@ -79,13 +79,12 @@ impl Sessions {
         }
     }
 
-    /// Every file that one of them has loaded.
-    pub fn files(&self) -> HashSet<PathBuf> {
+    /// Every file that is watched of those that one of them has loaded.
+    pub fn files(&self, scope: &Scope) -> HashSet<PathBuf> {
         let mut found = HashSet::new();
         for session in self.all() {
             session.forget_files();
-            let files = session.files().unwrap_or_default().into_iter().filter(|file| file.cell.is_none());
-            found.extend(files.map(|file| session.editor_path(&file.path)));
+            found.extend(scope.files(&session));
         }
         found
     }

@@ -68,7 +68,8 @@ def files(_params: dict[str, Any]) -> dict[str, Any]:
         for path, cell in of_cells.items()
     ]
     for file in loaded:
-        if not lookup.is_installed(file["path"]):
+        file["installed"] = lookup.is_installed(file["path"])
+        if not file["installed"]:
             try:
                 known = os.stat(file["path"])
             except OSError:
