@@ -223,6 +223,27 @@ async fn what_is_refused_is_an_error_with_reasons() {
 }
 
 #[tokio::test]
+async fn a_process_that_a_reloader_ends_is_an_error_that_names_it() {
+    let workspace = Workspace::new();
+    let quiet =
+        "X = 1\nif __name__ == '__main__':\n    import sys\n    print('ready', flush=True)\n    sys.stdin.read()\n";
+    workspace.write("app.py", quiet);
+    let text = "import subprocess, sys\nsubprocess.run([sys.executable, 'app.py'])\nprint('ended', flush=True)\nsys.stdin.read()\n";
+    let supervisor = workspace.write("supervisor.py", text).display().to_string();
+    let mut program = workspace.run(pythons::newest(), &[&supervisor, "--reload"]);
+    program.wait_line("ready");
+    workspace.sessions(2);
+    let agent = Agent::start(&workspace).await;
+    workspace.write("app.py", &quiet.replace("X = 1", "import os, signal\nX = os.kill(os.getpid(), signal.SIGKILL)"));
+    let (text, _) = agent.failure("patch", json!({ "files": ["app.py"] })).await;
+    for part in ["HS0002", "supervisor.py --reload", "run it without `--reload`"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    program.wait_line("ended");
+    assert_eq!(agent.hang_up().await, Some(0));
+}
+
+#[tokio::test]
 async fn an_agent_mends_a_call_that_is_held() {
     let workspace = Workspace::new();
     let script = workspace.write("app.py", PROGRAM).display().to_string();

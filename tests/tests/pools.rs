@@ -226,6 +226,8 @@ fn workers_of_uvicorn_are_patched_together() {
         let arguments = ["-m", "uvicorn", "--workers", "2", "--uds", "{socket}", "app:app"];
         let server = Server::start(python, &installed, ASGI, &arguments);
         let workers = server.workers(2);
+        let listed = server.workspace.call(&["sessions"]).expect(0).text();
+        assert_eq!(listed.matches("worker of uvicorn --workers 2").count(), 2, "what a person knows them by: {listed}");
         server.patch_saved(2);
         server.assert_new(&workers);
     }

@@ -96,6 +96,7 @@ fn processes_to_attach_to_are_listed() {
     let workspace = Workspace::new();
     let mut command = Command::new(&pythons::newest().path);
     command.current_dir(workspace.path()).args(["-c", "print('ready', flush=True); input()", "a word"]);
+    command.arg(format!("two\nlines {}", "of many options ".repeat(200)));
     let mut program = Program::start(command);
     program.wait_line("ready");
     let (registered, _) = start(&workspace, "app.py");
@@ -108,7 +109,9 @@ fn processes_to_attach_to_are_listed() {
     assert!(find(registered.pid()).is_none(), "one that can be patched already");
     assert!(find(std::process::id()).is_none(), "one that is no Python");
     let text = workspace.call(&["attach", "--list"]).expect(0).text();
-    assert!(text.lines().any(|line| line.starts_with(&program.pid().to_string())), "{text}");
+    let line = text.lines().find(|line| line.starts_with(&program.pid().to_string()));
+    let folder = workspace.path().display().to_string();
+    assert!(line.is_some_and(|line| line.contains('…') && line.contains(&folder) && line.len() < 500), "{text}");
     Command::new("kill").args(["-STOP", &program.pid().to_string()]).status().expect("kill");
     wait_for("the reason", || {
         let listed = workspace.call(&["attach", "--list"]).expect(0).text();

@@ -134,8 +134,18 @@ pub fn is_held_back(code: &str) -> bool {
 
 /// With such a caveat the process goes on with what it had: the edit itself is not live.
 pub fn leaves_as_it_was(code: &str) -> bool {
-    [STATEMENT_OFFERED, VALUE_KEPT, VALUE_COMPUTED, MONKEYPATCH_KEPT, NO_LIVE_FUNCTION, FILE_DELETED, BASELINE_ASSUMED]
-        .contains(&code)
+    [
+        SESSION_GONE,
+        TIMED_OUT,
+        STATEMENT_OFFERED,
+        VALUE_KEPT,
+        VALUE_COMPUTED,
+        MONKEYPATCH_KEPT,
+        NO_LIVE_FUNCTION,
+        FILE_DELETED,
+        BASELINE_ASSUMED,
+    ]
+    .contains(&code)
 }
 
 /// Looks a code up by its number.

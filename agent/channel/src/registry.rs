@@ -240,10 +240,15 @@ pub fn replaced_by(entry: &Entry) -> Option<String> {
     if !is_visible(entry) || !is_alive(entry) {
         return None;
     }
-    let words = fs::read(format!("/proc/{}/cmdline", entry.pid)).ok()?;
-    let words = words.strip_suffix(b"\0").unwrap_or(&words);
-    let words: Vec<String> = words.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into()).collect();
+    let words = command_of(entry.pid)?;
     (words != entry.command).then(|| words.join(" "))
+}
+
+/// The command line of a process.
+pub fn command_of(pid: u32) -> Option<Vec<String>> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = words.strip_suffix(b"\0").unwrap_or(&words);
+    Some(words.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into()).collect())
 }
 
 /// When a process was started, in seconds since the epoch, rounded down. Linux: `btime` of `/proc/stat`.

@@ -17,6 +17,7 @@ use hotsplice_channel::registry::{self, Entry};
 use serde_json::json;
 
 use super::{Failure, output, processes, run};
+use crate::session::shorten;
 
 /// How often it is looked whether the process has registered.
 const LOOK: Duration = Duration::from_millis(2);
@@ -104,7 +105,7 @@ fn list(as_json: bool) {
     let mut rows = vec![["PID", "COMMAND", "FOLDER", ""].map(str::to_owned)];
     rows.extend(found.into_iter().map(|process| {
         let obstacle = process.obstacle.unwrap_or_default();
-        [process.pid.to_string(), process.command.join(" "), process.cwd, obstacle]
+        [process.pid.to_string(), shorten(&process.command.join(" ")), process.cwd, obstacle]
     }));
     output::line(&output::table(&rows));
 }

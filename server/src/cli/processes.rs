@@ -48,9 +48,7 @@ fn process(pid: u32) -> Option<Process> {
         Err(AttachError::NotPython { .. } | AttachError::NoProcess | AttachError::Ended) => return None,
         Err(error) => Some(error.to_string()),
     };
-    let words = fs::read(proc.join("cmdline")).ok()?;
-    let words = words.strip_suffix(b"\0").unwrap_or(&words);
-    let command = words.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    let command = registry::command_of(pid)?;
     let cwd = fs::read_link(proc.join("cwd")).ok()?.to_string_lossy().into_owned();
     Some(Process { pid, command, cwd, obstacle, started })
 }

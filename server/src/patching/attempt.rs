@@ -33,6 +33,10 @@ pub(super) struct Attempt<'a> {
     pub(super) timings: BTreeMap<String, u64>,
     pub(super) answer: Option<PrepareAnswer>,
     pub(super) committed: bool,
+    /// The process had ended before it could be asked for the patch.
+    pub(super) has_ended: bool,
+    /// It is known to have loaded one of the files.
+    pub(super) had_it: bool,
 }
 
 impl Attempt<'_> {

@@ -2,6 +2,8 @@
 
 mod attempt;
 mod changes;
+mod ended;
+mod reloading;
 mod wanted;
 
 use std::collections::{BTreeMap, HashMap};
@@ -63,6 +65,16 @@ fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
     let outlines: Vec<Arc<Outline>> = wanted.files.iter().map(outline).collect();
     let mut attempts: Vec<Attempt<'_>> =
         sessions.iter().filter_map(|session| attempt(session, wanted, &outlines, sessions.len() == 1)).collect();
+    let ended = ended::leave_out(&mut attempts);
+    let mut results = carry_out(attempts, wanted);
+    results.extend(ended);
+    ended::name_successors(sessions, wanted, &mut results);
+    reloading::tell(sessions, wanted, &mut results);
+    results
+}
+
+/// All of them or, unless each is for itself, none.
+fn carry_out(mut attempts: Vec<Attempt<'_>>, wanted: &Wanted) -> Vec<FileResult> {
     if attempts.iter().any(Attempt::is_refused) && !wanted.each {
         hold_back(&mut attempts);
         return attempts.into_iter().flat_map(Attempt::results).collect();
@@ -110,15 +122,16 @@ fn attempt<'a>(
         timings: BTreeMap::new(),
         answer: None,
         committed: false,
+        has_ended: false,
+        had_it: false,
     };
     let mut asked_for = Vec::new();
     for (file, outline) in wanted.files.iter().zip(outlines) {
         let path = match session.loaded(&file.path) {
             Ok(Some(path)) => path,
             Ok(None) => continue,
-            // Ended while there are others: a process that isn't there holds nobody back.
-            Err(SessionError::Gone { .. }) if !alone => return None,
-            // Nor does one that stands still, of which nobody knows whether it has the file. That is reported.
+            Err(error @ SessionError::Gone { .. }) => return Some(ended::attempt(attempt, wanted, &error)),
+            // One that stands still holds nobody back, of which nobody knows whether it has the file. That is reported.
             Err(error @ SessionError::Stopped { .. }) if !alone => {
                 let path = file.path.display().to_string();
                 let verdict = Verdict { verdict: Outcome::Caveat, ..failure(&path, &error) };
@@ -139,6 +152,7 @@ fn attempt<'a>(
         }
         let mut stop = Stopwatch::start();
         let verdicts = match session.known_baseline(&path) {
+            Err(error @ SessionError::Gone { .. }) => return Some(ended::attempt(attempt, wanted, &error)),
             Err(error) => vec![failure(&path, &error)],
             Ok(live) => {
                 stop.lap(&mut attempt.timings, "baseline");

@@ -11,7 +11,7 @@ use crate::cancel::Cancel;
 use crate::failure::Failure;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
 use crate::rest;
-use crate::session::Session;
+use crate::session::{Session, SessionError};
 use crate::source_file;
 
 /// What is said where no file differs.
@@ -162,7 +162,12 @@ pub fn is_loaded(sessions: &[Arc<Session>], path: &Path) -> bool {
 /// Every loaded file of the project whose text on disk is another one than the live text.
 fn all_that_differ(sessions: &[Arc<Session>]) -> Result<Vec<WantedFile>, Failure> {
     let mut files: Vec<WantedFile> = Vec::new();
+    let mut ended = None;
     for session in sessions {
+        if let Err(error @ SessionError::Gone { .. }) = session.files() {
+            ended = Some(error);
+            continue;
+        }
         for path in loaded(session, &[]) {
             let Ok(Some(known)) = session.loaded(&path) else { continue };
             if files.iter().any(|file| file.path == path) {
@@ -171,10 +176,15 @@ fn all_that_differ(sessions: &[Arc<Session>]) -> Result<Vec<WantedFile>, Failure
             let text = source_file::read_if_there(&path)
                 .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
             match text {
-                Some(text) if session.known_baseline(&known)?.baseline.text != text => {
-                    files.push(WantedFile::new(path, text));
-                }
-                Some(_) => {}
+                Some(text) => match session.known_baseline(&known) {
+                    Ok(live) if live.baseline.text == text => {}
+                    Ok(_) => files.push(WantedFile::new(path, text)),
+                    Err(error @ SessionError::Gone { .. }) => {
+                        ended = Some(error);
+                        break;
+                    }
+                    Err(error) => return Err(error.into()),
+                },
                 // What is gone has nothing that could go live, which is said. What never was a file of its own, as a member
                 // of an archive, is not gone.
                 None if path.parent().is_some_and(Path::is_dir) => files.push(WantedFile::deleted(path)),
@@ -182,7 +192,11 @@ fn all_that_differ(sessions: &[Arc<Session>]) -> Result<Vec<WantedFile>, Failure
             }
         }
     }
-    Ok(files)
+    match ended {
+        // It may be the one that was meant, and be started again at this moment.
+        Some(error @ SessionError::Gone { parent: Some(_), .. }) if files.is_empty() => Err(error.into()),
+        _ => Ok(files),
+    }
 }
 
 /// What a person would call the patch.

@@ -1,14 +1,18 @@
 //! What can go wrong between the server and a process.
 
 use hotsplice_channel::codes;
-use hotsplice_channel::registry::{self, Entry};
+use hotsplice_channel::registry::Entry;
 
-use super::naming::short_command;
+use super::reloaders;
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SessionError {
-    #[error("process {pid} ended or closed the connection before that was done; patch again once it runs{}", may_start_again(.parent))]
-    Gone { pid: u32, parent: Option<String> },
+    #[error("process {pid} ended or closed the connection before that was done{}", may_start_again(.parent))]
+    Gone {
+        pid: u32,
+        /// What started it and goes on, and what that may have to do with it.
+        parent: Option<String>,
+    },
     #[error(
         "process {pid} runs another program now ({command}), which has not registered: start that with `hotsplice run`, or \
          call hotsplice.listen() in it, or `hotsplice attach {pid}`"
@@ -27,21 +31,15 @@ pub enum SessionError {
 }
 
 /// What the one that started a process may have to do with its end.
-fn may_start_again(parent: &Option<String>) -> String {
-    let Some(parent) = parent else { return String::new() };
-    format!(
-        ". {parent} had started it and goes on: if that is a reloader, it starts the process again whenever a file is written, and \
-         its state is lost; run it without (`--no-reload`, or leave out `--reload`)"
-    )
+fn may_start_again(parent: &Option<String>) -> &str {
+    parent.as_deref().unwrap_or("; patch again once it runs")
 }
 
 impl SessionError {
     /// Of a process that is not there any more.
     pub(super) fn gone(entry: &Entry) -> Self {
-        let sessions = registry::sessions(&registry::directory()).unwrap_or_default();
-        let parent = sessions.iter().find(|other| other.pid == entry.parent && other.namespace == entry.namespace);
-        let named = |parent: &Entry| format!("{} (process {})", short_command(&parent.command), parent.pid);
-        Self::Gone { pid: entry.pid, parent: parent.filter(|_| entry.via.is_none()).map(named) }
+        let said = |it: reloaders::Reloader| format!(". {} had started it and goes on: {}", it.name, it.what);
+        Self::Gone { pid: entry.pid, parent: reloaders::parent_of(entry).map(said) }
     }
 
     /// The numbered code.

@@ -8,6 +8,7 @@ mod naming;
 mod places;
 mod ports;
 pub mod registry_watch;
+mod reloaders;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -25,14 +26,14 @@ use hotsplice_channel::registry::{self, Entry};
 
 use crate::workspace::Workspace;
 use loaded::Files;
-use naming::short_command;
 use places::Places;
 use ports::Ports;
 
 pub use client::{Client, Event};
 pub use error::SessionError;
 pub use live_texts::Live;
-pub use loaded::is_project;
+pub use naming::shorten;
+pub use reloaders::Reloader;
 
 /// How long a process may take to answer what needs no evaluation. It may be busy in C, holding the GIL.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,6 +46,8 @@ const FAIL_AT: &str = "HOTSPLICE_FAIL_COMMIT_AT";
 /// One registered process.
 pub struct Session {
     pub entry: Entry,
+    /// What a person would call it.
+    title: String,
     client: Client,
     files: Mutex<Files>,
     /// Told when there is an answer to what is loaded.
@@ -79,8 +82,11 @@ impl Session {
     /// Connects and says hello. `on_event` is called from the connection's own thread.
     pub fn connect(entry: &Entry, role: &str, on_event: impl Fn(Event) + Send + 'static) -> Result<Self, SessionError> {
         let client = Client::connect(entry, role, on_event)?;
+        let named_by =
+            if naming::is_named_by_others(entry) { registry::sessions(&registry::directory()) } else { Ok(Vec::new()) };
         Ok(Self {
             entry: entry.clone(),
+            title: naming::title(entry, &named_by.unwrap_or_default()),
             client,
             files: Mutex::default(),
             answered: Condvar::new(),
@@ -107,7 +113,18 @@ impl Session {
             None if registry::is_visible(&self.entry) => String::new(),
             None => " · in a container".to_owned(),
         };
-        format!("{} · pid {}{ports}{place}", short_command(&self.entry.command), self.entry.pid)
+        format!("{} · pid {}{ports}{place}", self.title, self.entry.pid)
+    }
+
+    /// What has started it and is known to start it again.
+    pub fn reloader(&self) -> Option<Reloader> {
+        reloaders::parent_of(&self.entry).filter(|parent| parent.is_known)
+    }
+
+    /// The process itself where it is known to start others again, and is not one of those.
+    pub fn as_reloader(&self) -> Option<Reloader> {
+        let itself = reloaders::itself(&self.entry)?;
+        self.reloader().is_none().then_some(itself)
     }
 
     /// Looks at the process: what is patched, what still runs old code, where it listens.
