@@ -1,8 +1,9 @@
 //! Values in other files that follow from what a patch changes: `TIMEOUT = config.BASE * 2` when `config.BASE` does.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use hotsplice_analysis::{Counts, Foreign, Names, Outline, diff, diff_following};
+use hotsplice_analysis::{Counts, Foreign, Names, Outline, Texts, diff, diff_following};
 use hotsplice_channel::codes;
 use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Outcome, Part, Patch, Verdict, What};
@@ -36,6 +37,9 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
             put(patch, change);
         }
     }
+    if names.is_empty() {
+        use_functions_of_others(session, asked_for, patch);
+    }
     let mut changed = Names::default();
     for change in &patch.files {
         Arc::make_mut(&mut changed).extend(changed_names(session, change));
@@ -47,23 +51,24 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     // What can't be asked now is not followed: the process itself will be asked next, and say so.
     // A module that was just imported may follow, and the news of it be on its way.
     let Ok(loaded) = session.files_by_now() else { return };
+    let project = Project::of(session, &loaded);
     // What a cell computed is computed again when it is run.
     let mut following: Vec<_> = loaded.into_iter().filter(|file| file.cell.is_none()).collect();
     following.retain(|file| !file.installed && !is_asked_for(&file.path));
     for _ in 0..ROUNDS {
         let before = changed.len();
         let direct = callables(session, &patch.files).called.len();
-        let calls = callables_through(session, &patch.files, &following);
+        let calls = callables_through(&project, &patch.files, &following);
         // What follows from what was found meanwhile takes the place of what was known before.
         for file in &following {
-            if let Some(change) = follow(session, &file.path, &file.modules, &changed, &calls) {
+            if let Some(change) = follow(&project, &file.path, &file.modules, &changed, &calls) {
                 Arc::make_mut(&mut changed).extend(changed_names(session, &change));
                 put(patch, change);
             }
         }
         for (own, asked) in asked_for.iter().enumerate() {
             let calls = Foreign { names: names.clone(), own, ..calls.clone() };
-            let Some(change) = follow_asked(asked, &changed, &calls) else { continue };
+            let Some(change) = follow_asked(&project, asked, &changed, &calls) else { continue };
             Arc::make_mut(&mut changed).extend(changed_names(session, &change));
             put(patch, change);
         }
@@ -74,7 +79,25 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     if patch.options.run_statements {
         let is_part = |path: &str| patch.files.iter().any(|known| known.path == path) || is_asked_for(path);
         let others: Vec<String> = following.into_iter().map(|file| file.path).filter(|path| !is_part(path)).collect();
-        add_callers(session, others, patch);
+        add_callers(&project, others, patch);
+    }
+}
+
+/// What is given to functions of other files, which these read members of or call, follows in the file itself.
+fn use_functions_of_others(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
+    let mut project: Option<Project> = None;
+    for AskedFor { path, live, outline, stale } in asked_for {
+        let Some(known) = patch.files.iter().find(|known| known.path == *path) else { continue };
+        let Some(module) = live.baseline.modules.first().filter(|_| !known.edits.is_empty()) else { continue };
+        let mut foreign = foreign(path, module, &Names::default(), &Foreign::default());
+        foreign.texts = project.get_or_insert_with(|| Project::new(session)).texts(&foreign, outline);
+        if foreign.texts.is_empty() {
+            continue;
+        }
+        let change = diff_following(path, live.baseline.version, &live.outline, outline, stale, &foreign);
+        if change.edits != known.edits {
+            put(patch, change);
+        }
     }
 }
 
@@ -105,11 +128,12 @@ fn put(patch: &mut Patch, change: FilePatch) {
 }
 
 /// Adds what calls edited code in other files, at any remove: all statements are to be run.
-fn add_callers(session: &Session, mut others: Vec<String>, patch: &mut Patch) {
+fn add_callers(project: &Project, mut others: Vec<String>, patch: &mut Patch) {
+    let session = project.session;
     for _ in 0..ROUNDS {
         let calls = callables(session, &patch.files);
         let before = others.len();
-        others.retain(|path| match calling(session, path, &calls) {
+        others.retain(|path| match calling(project, path, &calls) {
             Some((_, change)) if !change.edits.is_empty() => {
                 patch.files.push(change);
                 false
@@ -166,12 +190,13 @@ fn note_callables(found: &mut Foreign, live: &Live, change: &FilePatch) {
 }
 
 /// The same, with what other loaded files make of them in turn.
-fn callables_through(session: &Session, patched: &[FilePatch], others: &[LoadedFile]) -> Foreign {
+fn callables_through(project: &Project, patched: &[FilePatch], others: &[LoadedFile]) -> Foreign {
+    let session = project.session;
     let mut found = callables(session, patched);
     for _ in 0..ROUNDS {
         let before = found.called.len();
         for file in others {
-            let Some((live, change)) = calling(session, &file.path, &found) else { continue };
+            let Some((live, change)) = calling(project, &file.path, &found) else { continue };
             note_callables(&mut found, &live, &change);
         }
         if found.called.len() == before {
@@ -181,22 +206,26 @@ fn callables_through(session: &Session, patched: &[FilePatch], others: &[LoadedF
     found
 }
 
+/// Whether a text may be about `pkg.Table.size`: `unit + 1` names the object, and not the method that it runs, `total(Table())` the class.
+fn may_name(text: &str, name: &str) -> bool {
+    let mut parts = name.rsplit('.').skip_while(|part| part.starts_with("__"));
+    let last = parts.next().is_some_and(|last| text.contains(last.trim_end_matches("[]")));
+    last || (name.matches('.').count() > 1 && parts.next().is_some_and(|holder| text.contains(holder)))
+}
+
 /// What of a file that is not patched calls edited code.
-fn calling(session: &Session, path: &str, calls: &Foreign) -> Option<(Arc<Live>, FilePatch)> {
-    let live = session.known_baseline(path).ok()?;
+fn calling(project: &Project, path: &str, calls: &Foreign) -> Option<(Arc<Live>, FilePatch)> {
+    let live = project.session.known_baseline(path).ok()?;
     let module = live.baseline.modules.first()?;
-    let is_named = |name: &String| {
-        // `unit + 1` names the object, and not the method that it runs.
-        let mut parts = name.rsplit('.').skip_while(|part| part.starts_with("__"));
-        parts.next().is_some_and(|last| live.baseline.text.contains(last.trim_end_matches("[]")))
-    };
-    if !live.outline.is_valid() || !calls.called.iter().any(is_named) {
+    let is_named = |name: &String| may_name(&live.baseline.text, name);
+    if !live.outline.is_valid() || !calls.called.iter().chain(calls.decorating.iter()).any(is_named) {
         return None;
     }
-    let foreign = foreign(path, module, &Names::default(), calls);
+    let mut foreign = foreign(path, module, &Names::default(), calls);
     if !foreign.concerns(&live.outline) {
         return None;
     }
+    foreign.texts = project.texts(&foreign, &live.outline);
     let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
     Some((live, change))
 }
@@ -251,12 +280,13 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
 }
 
 /// What is asked for, with what follows from other files: nothing if nothing does.
-fn follow_asked(asked: &AskedFor, changed: &Names, calls: &Foreign) -> Option<FilePatch> {
+fn follow_asked(project: &Project, asked: &AskedFor, changed: &Names, calls: &Foreign) -> Option<FilePatch> {
     let AskedFor { path, live, outline, stale } = asked;
-    let foreign = foreign(path, live.baseline.modules.first()?, changed, calls);
+    let mut foreign = foreign(path, live.baseline.modules.first()?, changed, calls);
     if !foreign.concerns(outline) {
         return None;
     }
+    foreign.texts = project.texts(&foreign, outline);
     let version = live.baseline.version;
     let alone = diff(path, version, &live.outline, outline, stale);
     let change = diff_following(path, version, &live.outline, outline, stale, &foreign);
@@ -264,9 +294,50 @@ fn follow_asked(asked: &AskedFor, changed: &Names, calls: &Foreign) -> Option<Fi
 }
 
 fn foreign(path: &str, module: &str, changed: &Names, calls: &Foreign) -> Foreign {
-    let is_package = path.ends_with("/__init__.py");
+    let is_package = is_package(path);
     let changed = changed.clone();
     Foreign { module: module.to_owned(), is_package, changed, ..calls.clone() }
+}
+
+fn is_package(path: &str) -> bool {
+    path.ends_with("/__init__.py")
+}
+
+/// The modules of the project, with their files.
+pub struct Project<'a> {
+    session: &'a Session,
+    modules: HashMap<String, String>,
+}
+
+impl<'a> Project<'a> {
+    pub fn new(session: &'a Session) -> Self {
+        Self::of(session, &session.files().unwrap_or_default())
+    }
+
+    fn of(session: &'a Session, files: &[LoadedFile]) -> Self {
+        let project = files.iter().filter(|file| file.cell.is_none() && !file.installed);
+        let named = project.flat_map(|file| file.modules.iter().map(|module| (module.clone(), file.path.clone())));
+        Self { session, modules: named.collect() }
+    }
+
+    /// What is live of the modules that a text imports from, and of those that packages have what they hand on from.
+    fn texts(&self, foreign: &Foreign, outline: &Outline) -> Texts {
+        let mut found = Texts::default();
+        let known = Arc::make_mut(&mut found);
+        let mut pending = vec![(foreign.module.clone(), foreign.is_package, Arc::new(outline.clone()))];
+        while let Some((module, is_package, outline)) = pending.pop() {
+            let there = Foreign { module, is_package, ..Foreign::default() };
+            for name in there.imported_modules(&outline) {
+                let Some(path) = self.modules.get(&name).filter(|_| !known.contains_key(&name)) else { continue };
+                let Ok(live) = self.session.known_baseline(path) else { continue };
+                known.insert(name.clone(), (crate::following::is_package(path), live.outline.clone()));
+                if crate::following::is_package(path) {
+                    pending.push((name, true, live.outline.clone()));
+                }
+            }
+        }
+        found
+    }
 }
 
 /// What a file that was not patched had computed, at its import, by calling code that is edited now: said, not done again.
@@ -274,13 +345,13 @@ fn foreign(path: &str, module: &str, changed: &Names, calls: &Foreign) -> Foreig
 ///
 /// A file whose functions call edited code is one of `patched` for those that use it: the answer has it too.
 pub fn computed(
-    session: &Session,
+    project: &Project,
     path: &str,
     running: Option<u32>,
     patched: &[FilePatch],
 ) -> (Vec<Verdict>, Option<FilePatch>) {
-    let calls = callables(session, patched);
-    let Some((_, change)) = calling(session, path, &calls) else { return (Vec::new(), None) };
+    let calls = callables(project.session, patched);
+    let Some((_, change)) = calling(project, path, &calls) else { return (Vec::new(), None) };
     let verdict = |edit: &Edit| {
         let (code, message) = match edit.what {
             What::Statement | What::Block => (
@@ -316,19 +387,18 @@ pub fn computed(
     (verdicts, Some(change))
 }
 
-fn follow(session: &Session, path: &str, modules: &[String], changed: &Names, calls: &Foreign) -> Option<FilePatch> {
-    let live = session.known_baseline(path).ok()?;
-    let last = |name: &String| {
-        let name = name.trim_end_matches(".*");
-        name.rsplit('.').next().is_some_and(|name| live.baseline.text.contains(name.trim_end_matches("[]")))
-    };
-    if !changed.iter().any(last) || !live.outline.is_valid() {
+fn follow(project: &Project, path: &str, modules: &[String], changed: &Names, calls: &Foreign) -> Option<FilePatch> {
+    let live = project.session.known_baseline(path).ok()?;
+    if !changed.iter().any(|name| may_name(&live.baseline.text, name.trim_end_matches(".*")))
+        || !live.outline.is_valid()
+    {
         return None;
     }
-    let foreign = foreign(path, modules.first()?, changed, calls);
+    let mut foreign = foreign(path, modules.first()?, changed, calls);
     if !foreign.concerns(&live.outline) {
         return None;
     }
+    foreign.texts = project.texts(&foreign, &live.outline);
     let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
     (!change.edits.is_empty()).then_some(change)
 }

@@ -1,5 +1,7 @@
 //! What a statement, or the body of a function, does when it runs: plain data for the dependency graph.
 
+use std::collections::BTreeSet;
+
 /// Functions that call or look at what they are given at once.
 pub(crate) const EAGER: [&str; 44] = [
     "map",
@@ -47,6 +49,12 @@ pub(crate) const EAGER: [&str; 44] = [
     "itertools.groupby",
     "itertools.accumulate",
 ];
+
+/// Those of them that call a function which they are given.
+pub(crate) fn applies(function: &str) -> bool {
+    let last = function.rsplit('.').next().unwrap_or(function);
+    ["map", "filter", "reduce", "sorted", "min", "max", "accumulate", "groupby", "sub", "sort"].contains(&last)
+}
 
 /// Functions that look at a class which they are given, and not at its objects.
 pub(crate) fn examines(function: &str) -> bool {
@@ -114,6 +122,17 @@ pub(crate) struct Effects {
     pub parameters: usize,
     /// What lambdas do that are called later.
     pub lambdas: Option<Box<Effects>>,
+}
+
+/// What a function does with what it is given.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Uses {
+    /// It calls it.
+    pub calls: bool,
+    /// Members that it reads or runs.
+    pub members: BTreeSet<String>,
+    /// What it hands it on to.
+    pub passes: BTreeSet<String>,
 }
 
 impl Effects {

@@ -22,7 +22,7 @@ mod text;
 mod tree;
 
 pub use changed::changed_definitions;
-pub use depend::foreign::{Counts, Foreign, Names};
+pub use depend::foreign::{Counts, Foreign, Names, Texts};
 pub use diff::{diff, diff_anew, diff_following, run_again};
 pub use misfits::{Module, misfits};
 pub use outline::{Definition, Outline, Problem};

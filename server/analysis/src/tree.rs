@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hotsplice_channel::patch::What;
 
-use crate::effects::Effects;
+use crate::effects::{Effects, Uses};
 
 /// A byte range of the text.
 pub(crate) type Span = (usize, usize);
@@ -165,6 +165,8 @@ pub(crate) struct Parts {
     pub defaults: Vec<DefaultValue>,
     /// Of a function: what its own code does, without that of the functions inside.
     pub inside: Effects,
+    /// Of a function: what it does with what it is given.
+    pub uses: Uses,
     /// Of a function: where its calls may go on in another version.
     pub places: Vec<Place>,
     /// Of a constructor: what it sets on the object.

@@ -148,6 +148,10 @@ impl Attempt<'_> {
         let mut known = self.patch.files.clone();
         let mut pending: Vec<String> = users;
         pending.retain(|path| !known.iter().any(|change| change.path == *path));
+        if pending.is_empty() {
+            return;
+        }
+        let project = following::Project::new(self.session);
         let mut found: Vec<(String, Vec<Verdict>)> = Vec::new();
         // A file may use another one that comes later.
         for _ in 0..pending.len() {
@@ -155,7 +159,7 @@ impl Attempt<'_> {
             found.clear();
             for path in &pending {
                 let running = running.get(path).copied();
-                let (verdicts, change) = following::computed(self.session, path, running, &known);
+                let (verdicts, change) = following::computed(&project, path, running, &known);
                 known.retain(|other| other.path != *path);
                 known.extend(change);
                 found.push((path.clone(), verdicts));

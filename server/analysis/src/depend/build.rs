@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::contents::Storing;
+use super::given::Others;
 use super::graph::{Class, Graph, is_property};
 use super::inside::WRAPPERS;
 use crate::effects::Effects;
@@ -22,6 +23,7 @@ impl<'a> Graph<'a> {
             properties: HashSet::default(),
             foreign_properties,
             dynamic: HashMap::default(),
+            others: Others::default(),
             callers: OnceCell::new(),
         };
         for (node, _) in flattened(items) {

@@ -33,17 +33,22 @@ pub struct Foreign {
     pub dynamic: Arc<HashMap<String, HashSet<String>>>,
     /// Those of `changed` that are others only once the patch is live.
     pub late: Names,
+    /// What is live of modules, with whether they are packages.
+    pub texts: Texts,
     /// How often each name stands in the files of the patch, in the live text and in the new one; which of them it is that is looked at.
     pub names: Arc<Vec<(Counts, Counts)>>,
     pub own: usize,
 }
+
+/// Modules by their names: whether they are packages, and what is live of them.
+pub type Texts = Arc<HashMap<String, (bool, Arc<Outline>)>>;
 
 /// How often each name stands in a text.
 pub type Counts = HashMap<String, usize>;
 
 impl Foreign {
     pub(crate) fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.called.is_empty()
+        self.changed.is_empty() && self.called.is_empty() && self.decorating.is_empty()
     }
 
     /// What an import makes of the names that changed: names bound to such values, and dotted names that lead to them.
@@ -54,7 +59,7 @@ impl Foreign {
     /// Whether an import gives anything that is another one now, or runs edited code.
     pub(crate) fn reaches(&self, import: &Node) -> bool {
         self.takes_dynamic(import)
-            || [&self.changed, &self.called, &self.properties].into_iter().any(|names| {
+            || [&self.changed, &self.called, &self.properties, &self.decorating].into_iter().any(|names| {
                 let (bound, dotted) = self.known_as(names, import);
                 !bound.is_empty() || !dotted.is_empty()
             })
@@ -96,6 +101,30 @@ impl Foreign {
                     .get(module)
                     .is_some_and(|has| !has.contains(name) && !name.starts_with("__") && name != "*")
             })
+        })
+    }
+
+    /// The modules that a text's imports may be about.
+    pub fn imported_modules(&self, outline: &Outline) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for (_, origin) in self.imports(outline) {
+            let origin = origin.trim_end_matches(".*");
+            let holder = origin.rsplit_once('.').map(|(holder, _)| holder);
+            for name in [Some(origin), holder].into_iter().flatten() {
+                if !found.iter().any(|known| known == name) {
+                    found.push(name.to_owned());
+                }
+            }
+        }
+        found
+    }
+
+    /// The names that a text's imports bind, with what they stand for.
+    pub(crate) fn imports(&self, outline: &Outline) -> impl Iterator<Item = (String, String)> {
+        let imports = outline.file.items.iter().filter(|item| item.what == What::Import);
+        imports.flat_map(|item| &item.binds).filter_map(|binding| {
+            let origin = self.absolute(binding.origin.as_deref()?)?;
+            Some((binding.name.clone(), origin))
         })
     }
 

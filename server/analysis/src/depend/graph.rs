@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use super::callers::Callers;
+use super::given::Others;
 use super::inside::{all_effects, run_by};
 use crate::effects::{EAGER, Effects, examines};
 use crate::tree::{Node, members};
@@ -48,6 +49,8 @@ pub(crate) struct Graph<'a> {
     pub(super) foreign_properties: HashSet<String>,
     /// Other modules with a `__getattr__` that runs edited code, as the file names them, each with the names that it has besides.
     pub(crate) dynamic: HashMap<String, HashSet<String>>,
+    /// What other modules' functions do with what they are given.
+    pub(crate) others: Others,
     /// Who calls whom, once somebody wanted to know.
     pub(super) callers: OnceCell<Callers<'a>>,
 }
@@ -118,7 +121,6 @@ impl<'a> Graph<'a> {
         let is_element = |method: &String| running.iter().any(|name| is_method(name, method));
         self.callees(effects, context).iter().any(|name| running.contains(name))
             || effects.elements.iter().any(is_element)
-            || self.runs_methods_of_given(effects, running)
     }
 
     /// Whether what a statement calls changes what containers hold: to do that again does it twice.
@@ -131,29 +133,6 @@ impl<'a> Graph<'a> {
                 None => self.functions.get(name.as_str()),
             };
             node.is_some_and(|node| run_by(node).iter().any(|effects| !effects.mutates.is_empty()))
-        })
-    }
-
-    /// `total(cart)`, where `total` calls a method of its parameter.
-    fn runs_methods_of_given(&self, effects: &Effects, running: &HashSet<String>) -> bool {
-        effects.passed.iter().any(|(by, given)| {
-            let Some(class) = self.type_of(given, Context::default(), 0) else { return false };
-            let Some(inside) = self.functions.get(by.as_str()).and_then(|node| node.definition.as_ref()) else {
-                return false;
-            };
-            let parameters = &inside.inside.locals[..inside.inside.parameters.min(inside.inside.locals.len())];
-            let runs = |method: &str| self.method(&class, method, 0).iter().any(|name| running.contains(name));
-            let is_given = |name: &str| parameters.iter().any(|own| own == name);
-            inside
-                .inside
-                .calls
-                .iter()
-                .any(|called| called.split_once('.').is_some_and(|(head, method)| is_given(head) && runs(method)))
-                || inside
-                    .inside
-                    .implied
-                    .iter()
-                    .any(|(name, methods)| is_given(name) && methods.iter().any(|method| runs(method)))
         })
     }
 
@@ -196,6 +175,12 @@ impl<'a> Graph<'a> {
             }
         }
         found.extend(self.computing(effects, context));
+        let (members, called) = self.used_of_given(effects, context);
+        found.extend(called);
+        found.extend(members.iter().filter_map(|name| name.rsplit_once('.')).flat_map(|(class, member)| {
+            let own = self.classes.contains_key(class) || !is_class(class);
+            if own { self.method(class, member, 0) } else { Vec::new() }
+        }));
         let reads_property = |name: &&String| {
             name.rsplit_once('.')
                 .is_some_and(|(holder, attribute)| self.properties.contains(attribute) && !is_class(holder))
@@ -302,7 +287,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    pub(super) fn reads_any(&self, effects: &Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {
+    pub(super) fn reads_any(&self, effects: &'a Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {
         if changed.is_empty() {
             return false;
         }
@@ -317,6 +302,9 @@ impl<'a> Graph<'a> {
         let is_examined =
             |(by, name): &(String, String)| examines(by) && !effects.is_local(name) && changed.contains(&members(name));
         if effects.passed.iter().any(is_examined) {
+            return true;
+        }
+        if self.used_of_given(effects, context).0.iter().any(|name| changed.contains(name)) {
             return true;
         }
         effects.reads.iter().any(|name| {

@@ -4,6 +4,7 @@ mod build;
 mod callers;
 mod contents;
 pub(crate) mod foreign;
+pub(crate) mod given;
 pub(crate) mod graph;
 pub(crate) mod inside;
 mod making;

@@ -103,6 +103,9 @@ impl<'a> Graph<'a> {
     /// The callables that a method's name means on a class; what other modules' classes define is named by them.
     pub(super) fn method(&self, class: &str, method: &str, depth: usize) -> Vec<String> {
         let Some(own) = self.classes.get(class) else { return vec![format!("{class}.{method}")] };
+        if let Some(beginning) = method.strip_suffix('*') {
+            return self.methods_beginning_with(class, beginning);
+        }
         if own.methods.contains_key(method) || own.lambdas.contains_key(method) {
             return vec![format!("{class}.{method}")];
         }
@@ -120,12 +123,27 @@ impl<'a> Graph<'a> {
         bases.flat_map(|base| self.method(base, method, depth + 1)).collect()
     }
 
+    /// Methods that a name may mean which is put together when it is needed: `visit_` and what follows.
+    fn methods_beginning_with(&self, class: &str, beginning: &str) -> Vec<String> {
+        let all = self.ancestors(class).into_iter().chain([class.to_owned()]);
+        let methods = all.filter_map(|name| Some((self.classes.get(name.as_str())?, name)));
+        methods
+            .flat_map(|(class, name)| {
+                let own = class.methods.keys().chain(class.lambdas.keys());
+                let meant = own.filter(|method| method.starts_with(beginning) && !method.starts_with("__"));
+                meant.map(|method| format!("{name}.{method}")).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
     /// A method called on `self`, which may be of a class that derives from this one.
     pub(super) fn overridden(&self, class: &str, method: &str) -> Vec<String> {
         let mut found = self.method(class, method, 0);
         for name in self.classes.keys().filter(|name| **name != class) {
             let derives = self.ancestors(name).iter().any(|base| base == class);
-            if derives && self.classes[name].methods.contains_key(method) {
+            if derives && method.ends_with('*') {
+                found.extend(self.method(name, method, 0));
+            } else if derives && self.classes[name].methods.contains_key(method) {
                 found.push(format!("{name}.{method}"));
             }
         }

@@ -33,6 +33,7 @@ impl<'a> Comparison<'a> {
         let new = self.new;
         let mut graph = Graph::new(&new.file.items, self.foreign.properties(&new.file.items));
         graph.dynamic = self.foreign.dynamic(&new.file.items);
+        graph.others = self.foreign.others(new);
         if edited.iter().any(|name| self.is_class(name)) {
             let live = graph_of_live(self.live);
             edited.retain(|name| !self.is_made_alike(name, &graph, &live));
@@ -286,9 +287,19 @@ impl<'a> Comparison<'a> {
 
     /// Attributes that elements and objects have of edited classes, and what definitions are registered in: they are others
     /// only once the patch is live.
-    fn read_when_live(&self, node: &Node, dirty: &Dirty, graph: &Graph<'a>, changed_reads: &mut Vec<String>) -> bool {
+    fn read_when_live(
+        &self,
+        node: &'a Node,
+        dirty: &Dirty,
+        graph: &Graph<'a>,
+        changed_reads: &mut Vec<String>,
+    ) -> bool {
         let attributes = node.effects.reads.iter().filter_map(|name| graph.attribute(name));
         let mut found: Vec<String> = attributes.filter(|name| dirty.contains(name)).collect();
+        let given = graph.used_of_given(&node.effects, Context::default()).0;
+        // Tables whose keys code objects are find their entries by the new ones.
+        let is_key = |name: &String| node.what == What::Statement && name.ends_with(".__code__");
+        found.extend(given.into_iter().filter(|name| dirty.contains(name) && !is_key(name)));
         let examined = node.passed.iter().filter(|(by, _)| examines(by));
         let classes = examined.filter_map(|(_, name)| graph.type_of(name, Context::default(), 0));
         found.extend(classes.map(|class| members(&class)).filter(|name| dirty.contains(name)));

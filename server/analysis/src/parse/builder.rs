@@ -9,6 +9,7 @@ use super::stops;
 use super::structure::Structure;
 use super::tokens::TokenIndex;
 use super::{attributes, effects};
+use crate::depend::given;
 use crate::effects::Effects;
 use crate::lines::Lines;
 use crate::tree::{Binding, DefaultValue, Node, Nodes, Parts, Span};
@@ -224,6 +225,10 @@ impl<'a> Builder<'a> {
         node.name = function.name.to_string();
         node.body = structure.nested.into_iter().collect();
         node.definition = Some(Box::new(parts));
+        let uses = given::uses(&node);
+        if let Some(parts) = &mut node.definition {
+            parts.uses = uses;
+        }
         node
     }
 

@@ -26,7 +26,7 @@ pub(super) fn operand(value: &Expr) -> Option<String> {
 /// What gives a value its type: what is called, or the name that it is taken from.
 pub(super) fn origin(value: &Expr) -> Option<String> {
     match value {
-        Expr::Call(call) => callee(&call.func),
+        Expr::Call(call) => by_text(call).map(|name| format!("={name}")).or_else(|| callee(&call.func)),
         Expr::Await(awaited) => origin(&awaited.value),
         Expr::Subscript(item) => of_container(item).map(|name| format!("={name}")),
         _ => dotted(value).map(|name| format!("={name}")),
@@ -69,13 +69,32 @@ fn is_namespace(call: &ExprCall) -> bool {
     matches!(dotted(&call.func).as_deref(), Some("globals" | "vars" | "locals")) && call.arguments.is_empty()
 }
 
-/// `Table().fill` for `getattr(Table(), "fill")`
+/// `Table().fill` for `getattr(Table(), "fill")`, `self.visit_*` for `getattr(self, "visit_" + name)`
 fn by_text(call: &ExprCall) -> Option<String> {
     match &*call.arguments.args {
-        [holder, Expr::StringLiteral(name), ..] if dotted(&call.func).as_deref() == Some("getattr") => {
-            Some(format!("{}.{}", operand(holder)?, name.value.to_str()))
+        [holder, name, ..] if dotted(&call.func).as_deref() == Some("getattr") => {
+            Some(format!("{}.{}", operand(holder)?, attribute(name)))
         }
         _ => None,
+    }
+}
+
+/// The name of an attribute that is computed, as far as the text tells.
+fn attribute(name: &Expr) -> String {
+    match name {
+        Expr::StringLiteral(name) => name.value.to_string(),
+        Expr::BinOp(operation) => match &*operation.left {
+            Expr::StringLiteral(left) => {
+                let left = left.value.to_str();
+                format!("{}*", left.split('%').next().unwrap_or(left))
+            }
+            _ => "*".to_owned(),
+        },
+        Expr::FString(text) => {
+            let first = text.value.elements().next().and_then(|element| element.as_literal());
+            format!("{}*", first.map_or("", |first| &*first.value))
+        }
+        _ => "*".to_owned(),
     }
 }
 

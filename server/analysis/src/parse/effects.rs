@@ -5,7 +5,7 @@ use ruff_python_ast::{Expr, ExprContext, Parameters, Pattern, Stmt};
 
 use super::callee::{callee, got, named, of_result, operand, origin};
 use super::dotted::dotted;
-use super::held::{held, sources};
+use super::held::{held, is_display, sources};
 use super::implied;
 use super::looks::{complemented, examined, generators, positional};
 use crate::effects::{EAGER, Effects, MUTATING, SIGNATURE, reads_headers};
@@ -300,8 +300,15 @@ impl<'a> Visitor<'a> for Finder {
                     if reads_headers(name) && given.iter().copied().any(|one| is_element(&one)) {
                         self.effects.elements.push(SIGNATURE.to_owned());
                     }
-                    let names = given.iter().filter_map(|one| operand(one));
+                    let is_partial = |one: &Expr| operand(one).is_some_and(|made| made.ends_with("partial()"));
+                    let names = given
+                        .iter()
+                        .flat_map(|one| if is_partial(one) { named(one) } else { operand(one).into_iter().collect() });
                     self.effects.passed.extend(names.map(|one| (name.clone(), one)));
+                    // `total([Entry(), Entry()])`
+                    let inside =
+                        given.iter().filter(|one| is_display(one)).flat_map(|one| held(one)).filter_map(operand);
+                    self.effects.passed.extend(inside.map(|one| (name.clone(), contents(&one))));
                     self.effects.passed.extend(examined(name, call).map(|one| (name.clone(), one)));
                     if let Some((holder, method)) = name.rsplit_once('.')
                         && MUTATING.contains(&method)

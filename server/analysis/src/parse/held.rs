@@ -31,7 +31,7 @@ fn with_held(value: &Expr) -> Vec<&Expr> {
     if is_display(value) { held(value) } else { vec![value] }
 }
 
-fn is_display(value: &Expr) -> bool {
+pub(super) fn is_display(value: &Expr) -> bool {
     matches!(value, Expr::Dict(_) | Expr::List(_) | Expr::Tuple(_) | Expr::Set(_))
 }
 

@@ -17,8 +17,9 @@ def of(files: "Sequence[FileChange]") -> list[str]:
     """Other files of the project whose modules name what runs edited code when it is called."""
     wanted: set[int] = set()
     for change in files:
-        for namespace in change.namespaces if change.running else ():
-            heads = {name.partition(".")[0] for name in change.running}
+        names = [*change.running, *change.decorating]
+        for namespace in change.namespaces if names else ():
+            heads = {name.partition(".")[0] for name in names}
             wanted.update(id(namespace.globals[name]) for name in heads if name in namespace.globals)
             # `import pkg.tables` names the package, and leads to the module.
             parts = (namespace.name or "").split(".")

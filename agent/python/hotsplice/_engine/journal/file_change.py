@@ -42,6 +42,7 @@ class FileChange:
         self.compile = message.get("compile") or []
         self.moves = message.get("moves") or []
         self.running = message.get("running") or []
+        self.decorating = message.get("decorating") or []
         self.places = message.get("places") or []
         self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
         self.outcomes = [EditOutcome(self.path, edit) for edit in self.edits]

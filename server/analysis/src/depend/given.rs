@@ -1,0 +1,230 @@
+//! What a function does with what it is given, of whichever class that is, and which methods that runs: who calls it tells the class.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+
+use super::foreign::Foreign;
+use super::graph::{Context, DEPTH, Graph, is_local};
+use super::inside::run_by;
+use crate::effects::{Effects, Uses, applies};
+use crate::outline::Outline;
+use crate::tree::{Node, contents, flattened};
+
+/// Texts of other modules, by the modules' names, and how they may be called in this one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Others {
+    pub(super) foreign: Foreign,
+    /// The names that imports bind, with what they stand for.
+    pub(super) imports: HashMap<String, String>,
+}
+
+/// What a function does with its parameters and with what it iterates over, when it is called.
+pub(crate) fn uses(function: &Node) -> Uses {
+    let mut found = Uses::default();
+    let Some(parts) = &function.definition else { return found };
+    let own = &parts.inside;
+    let parameters = &own.locals[..own.parameters.min(own.locals.len())];
+    let mut given: Vec<&str> = parameters.iter().map(String::as_str).filter(|name| !is_own_object(name)).collect();
+    for (name, by) in &own.made {
+        if by.strip_prefix('=').is_some_and(|other| given.contains(&other.trim_end_matches("[]"))) {
+            given.push(name);
+        }
+    }
+    for effects in run_by(function) {
+        let is_given = |name: &str| {
+            given.contains(&name) && (std::ptr::eq(effects, own) || !effects.locals.iter().any(|local| local == name))
+        };
+        found.extend_by(effects, &is_given);
+    }
+    found
+}
+
+fn is_own_object(name: &str) -> bool {
+    matches!(name, "self" | "cls")
+}
+
+impl Uses {
+    fn extend_by(&mut self, effects: &Effects, is_given: &impl Fn(&str) -> bool) {
+        self.members.extend(effects.elements.iter().cloned());
+        for name in effects.calls.iter().chain(&effects.reads) {
+            let head = name.split(['.', '[', '(']).next().unwrap_or(name);
+            if !is_given(head) {
+                continue;
+            }
+            let rest = name[head.len()..].trim_start_matches("[]");
+            match rest.strip_prefix('.') {
+                Some(member) => {
+                    let end = member.find(['.', '[', '(']).unwrap_or(member.len());
+                    self.members.insert(member[..end].to_owned());
+                }
+                None => self.calls |= rest.is_empty() && effects.calls.contains(name),
+            }
+        }
+        for (name, methods) in &effects.implied {
+            if is_given(name.trim_end_matches("[]")) {
+                self.members.extend(methods.iter().map(|method| (*method).to_owned()));
+            }
+        }
+        for (by, given) in effects.passed.iter().filter(|(_, given)| is_given(given.trim_end_matches("[]"))) {
+            self.calls |= applies(by);
+            if by != given {
+                self.passes.insert(by.clone());
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.calls && self.members.is_empty()
+    }
+}
+
+impl<'a> Graph<'a> {
+    /// Members of what a piece of code gives to functions that read or run them: `Entry.price` for `total(Entry())`; and what
+    /// they call of what they are given.
+    pub(crate) fn used_of_given(&self, effects: &'a Effects, context: Context<'a>) -> (Vec<String>, Vec<String>) {
+        let (mut members, mut called) = (Vec::new(), Vec::new());
+        let mut known: HashMap<&str, Uses> = HashMap::default();
+        for (by, given) in &effects.passed {
+            let uses = known.entry(by).or_insert_with(|| self.uses_of(by, context));
+            if uses.is_empty() {
+                continue;
+            }
+            // `total([Entry()])`
+            let item = given.strip_suffix("[]").unwrap_or(given);
+            if uses.calls {
+                called.extend(self.called(item, context));
+                called.extend(self.called(&contents(item), context));
+            }
+            let mut holders: Vec<String> = self.type_of(item, context, 0).into_iter().collect();
+            if !given.ends_with(')') {
+                holders.extend(self.types_in(given, context, 0));
+            }
+            // What another module's name holds is known there.
+            if holders.is_empty() && !is_local(item, context) && !item.contains(['(', '[']) {
+                holders.push(item.to_owned());
+            }
+            for holder in holders {
+                members.extend(uses.members.iter().map(|member| format!("{holder}.{member}")));
+            }
+        }
+        (members, called)
+    }
+
+    fn uses_of(&self, by: &str, context: Context<'a>) -> Uses {
+        let mut found = Uses::default();
+        let mut visited = HashSet::default();
+        for callable in self.called(by, context) {
+            self.add_uses(&callable, &mut found, &mut visited, 0);
+        }
+        found
+    }
+
+    fn add_uses(&self, callable: &str, found: &mut Uses, visited: &mut HashSet<String>, depth: usize) {
+        if depth > DEPTH || !visited.insert(callable.to_owned()) {
+            return;
+        }
+        let of_class = |class: &str| self.classes.get_key_value(class).map(|(class, _)| *class);
+        let (class, node) = match callable.rsplit_once('.') {
+            None if self.classes.contains_key(callable) => {
+                for method in self.made_by(callable) {
+                    self.add_uses(&method, found, visited, depth + 1);
+                }
+                return;
+            }
+            None => (None, self.functions.get(callable).copied()),
+            Some((class, method)) => {
+                (of_class(class), self.classes.get(class).and_then(|class| class.methods.get(method).copied()))
+            }
+        };
+        match node.and_then(|node| node.definition.as_deref()) {
+            Some(parts) => {
+                found.calls |= parts.uses.calls;
+                found.members.extend(parts.uses.members.iter().cloned());
+                let context = Context { class, effects: Some(&parts.inside), depth: 0 };
+                for by in &parts.uses.passes {
+                    for callable in self.called(by, context) {
+                        self.add_uses(&callable, found, visited, depth + 1);
+                    }
+                }
+            }
+            None => self.others.add_uses(callable, found, depth + 1),
+        }
+    }
+}
+
+impl Others {
+    /// Those of a function of another module, as this one calls it.
+    fn add_uses(&self, callable: &str, found: &mut Uses, depth: usize) {
+        let (head, rest) = callable.split_once('.').map_or((callable, ""), |(head, rest)| (head, rest));
+        let Some(origin) = self.imports.get(head) else { return };
+        // `import pkg.tables` binds `pkg`, and the name is read as a whole.
+        let is_root = origin.split('.').next() == Some(head);
+        let name = match rest {
+            _ if is_root => callable.to_owned(),
+            "" => origin.clone(),
+            _ => format!("{origin}.{rest}"),
+        };
+        self.foreign.add_uses(&name, found, &mut HashSet::default(), depth);
+    }
+}
+
+impl Foreign {
+    /// How this module calls others.
+    pub(crate) fn others(&self, outline: &Outline) -> Others {
+        if self.texts.is_empty() {
+            return Others::default();
+        }
+        Others { foreign: self.clone(), imports: self.imports(outline).collect() }
+    }
+
+    fn add_uses(&self, name: &str, found: &mut Uses, visited: &mut HashSet<String>, depth: usize) {
+        if depth > DEPTH || !visited.insert(name.to_owned()) {
+            return;
+        }
+        let Some((module, is_package, outline, own)) = self.text_of(name) else { return };
+        let there = Foreign { module, is_package, texts: self.texts.clone(), ..Foreign::default() };
+        let (class, method) = own.split_once('.').unwrap_or(("", own));
+        let of_module = if class.is_empty() { method } else { class };
+        let items = flattened(&outline.file.items);
+        let Some(node) = items.iter().map(|(node, _)| *node).find(|node| node.name == of_module) else {
+            // What the module has of another one.
+            let origin = there.imports(outline).find(|(bound, _)| bound == of_module).map(|(_, origin)| origin);
+            if let Some(origin) = origin {
+                let full = own.strip_prefix(of_module).map_or(origin.clone(), |rest| format!("{origin}{rest}"));
+                self.add_uses(&full, found, visited, depth + 1);
+            }
+            return;
+        };
+        let methods = |wanted: &str| {
+            let all = flattened(&node.body).into_iter().map(|(method, _)| method);
+            all.filter(|method| method.is_function() && method.name == wanted).collect::<Vec<_>>()
+        };
+        let functions = match (node.is_class(), class.is_empty()) {
+            (true, true) => [methods("__init__"), methods("__new__")].concat(),
+            (true, false) => methods(method),
+            _ => vec![node],
+        };
+        for parts in functions.into_iter().filter_map(|function| function.definition.as_deref()) {
+            found.calls |= parts.uses.calls;
+            found.members.extend(parts.uses.members.iter().cloned());
+            for by in &parts.uses.passes {
+                let by = by.replace("()", "");
+                let next = match by.split_once('.') {
+                    Some(("self" | "cls", method)) => format!("{}.{}.{method}", there.module, node.name),
+                    _ => format!("{}.{by}", there.module),
+                };
+                self.add_uses(&next, found, visited, depth + 1);
+            }
+        }
+    }
+
+    /// The text of the module that a name belongs to, and the name there.
+    fn text_of<'n>(&self, name: &'n str) -> Option<(String, bool, &Arc<Outline>, &'n str)> {
+        let ends = name.rmatch_indices('.').map(|(at, _)| at);
+        ends.take(3).find_map(|at| {
+            let (is_package, outline) = self.texts.get(&name[..at])?;
+            Some((name[..at].to_owned(), *is_package, outline, &name[at + 1..]))
+        })
+    }
+}
