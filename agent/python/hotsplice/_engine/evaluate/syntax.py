@@ -225,3 +225,12 @@ def flattened(statements: list[ast.stmt]) -> list[ast.stmt]:
         found.append(one)
         found += flattened([inner for branch in branches(one) for inner in branch])
     return found
+
+
+def defines_class(text: str, qualified: str) -> bool:
+    """Whether a class statement of a text is of that qualified name."""
+    found: list[Any] = [ast.parse(text)]
+    for name in qualified.split("."):
+        inside = [node for one in found for node in ast.walk(one)]
+        found = [node for node in inside if isinstance(node, ast.ClassDef) and node.name == name]
+    return bool(found)

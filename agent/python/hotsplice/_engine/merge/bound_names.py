@@ -129,11 +129,20 @@ def _take_in_moved(merger: "Merger", name: str) -> None:
     live, made = merger.moved[name], merger.shadow.globals[name]
     if isinstance(live, type):
         classes.merge(merger, live, made, (name,))
+        if live.__qualname__ != made.__qualname__:
+            _name_anew(merger, live, made)
     elif id(live.__globals__) in merger.moved_from and not live.__closure__:
         merger.merge_function(live, made, decorators_changed=True)
     else:
         merger.merge_decorated(live, made, merger.bound[name].edit)
     merger.plan.set_name(merger.namespace.globals, name, live)
+
+
+def _name_anew(merger: "Merger", live: Any, made: Any) -> None:
+    """A class that stands elsewhere now says so; enumerations are not told by what they are merged from."""
+    merger.plan.set_class_attribute(live, "__qualname__", made.__qualname__)
+    if "__firstlineno__" in made.__dict__:
+        merger.plan.set_class_attribute(live, "__firstlineno__", made.__dict__["__firstlineno__"])
 
 
 def _revived(merger: "Merger", scope: tuple[str, ...], name: str, new: Any) -> Any:
@@ -170,6 +179,12 @@ def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: s
     if new is old:
         return
     _say_displaced(merger, edit, outcome, old)
+    moved = merger.moved_in.get((*scope, name))
+    if old is MISSING and moved is not None:
+        classes.merge(merger, moved, new, (*scope, name))
+        _name_anew(merger, moved, new)
+        merger.plan.set_class_attribute(owner, name, moved)
+        return
     if old is MISSING:
         revived = _revived(merger, scope, name, new)
         if revived is not MISSING:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..evaluate import changed_values
+from ..evaluate import changed_values, syntax
 from ..evaluate.policy import MISSING, Decision
 from ..evaluate.sorts import Sort, attributes, is_type_variable, sort
 from . import made_classes
@@ -20,7 +20,18 @@ _HASHED_IN_C = (str, int, float, bool, bytes, type(None), type)
 
 def have_one_type(merger: "Merger", live: Any, new: Any) -> bool:
     """Whether a new object is what the live one is; a class may have a proxy while a patch is evaluated."""
-    return type(live) is type(new) or merger.stand_ins.get(id(type(new))) is type(live)
+    one, other = type(live), type(new)
+    return one is other or merger.stand_ins.get(id(other)) is one or _stands_elsewhere(merger, one, other)
+
+
+def _stands_elsewhere(merger: "Merger", live: type, made: type) -> bool:
+    """Whether a class was made of the statement that the other one came of, wherever that stands now."""
+    if live.__name__ != made.__name__ or live.__module__ != made.__module__:
+        return False
+    if live.__qualname__ == made.__qualname__:
+        name = live.__qualname__
+        return merger.namespace.globals.get(name) is live and merger.shadow.globals.get(name) is made
+    return "." in live.__qualname__ and not syntax.defines_class(merger.change.text, live.__qualname__)
 
 
 def is_made_again(merger: "Merger", scope: tuple[str, ...], name: str, live: Any) -> bool:

@@ -74,6 +74,8 @@ class Merger:
         # Definitions that came from other files of the patch: name → the live one; ids of those files' namespaces.
         self.moved: dict[str, Any] = {}
         self.moved_from: set[int] = set()
+        self.moved_scopes: dict[str, str] = {}  # Qualified names of classes that stand in another scope now → theirs.
+        self.moved_in: dict[tuple[str, ...], type] = {}  # Where a class of the module stands in another one now → it.
         self.moved_names: dict[str, set[str]] = {}  # What the former statement of such a class gave.
         self.moved_attributes: dict[str, dict[str, Any]] = {}  # And that: name → {attribute: literal}.
         self.former_code: FormerCodeWatch = None  # type: ignore[assignment]

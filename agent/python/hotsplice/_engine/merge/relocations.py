@@ -44,6 +44,7 @@ def find(mergers: list[Any]) -> None:
             members: Any = made.__members__
             merger.stand_ins.update((id(member), known[key]) for key, member in members.items() if key in known)
     for merger in mergers:
+        _find_nested(merger)
         _find_loaded(merger)
     for _, name, live in gone:
         _say_left(mergers, name, live)
@@ -65,6 +66,59 @@ def _find_loaded(merger: Any) -> None:
             merger.moved_attributes[name], merger.moved_names[name] = _attributes(text, name), names_given(text, name)
             merger.moved_from.add(id(merger.namespace.globals))
             merger.stand_ins[id(made)] = live
+
+
+def _find_nested(merger: Any) -> None:
+    """Classes that stood in another class, and stand in the module now."""
+    own = merger.namespace
+    for name, outcome in merger.bound.items() if merger.change.classes or _has_removed_class(merger) else ():
+        made = merger.shadow.globals.get(name)
+        is_new = outcome.edit["change"] == "added" and outcome.edit["what"] in _DEFINING and name not in own.globals
+        if not is_new or not issubclass(type(made), type) or name in merger.moved:
+            continue
+        found = []
+        for owner in list(own.globals.values()):
+            is_owner = issubclass(type(owner), type) and owner.__module__ == own.name
+            live: Any = owner.__dict__.get(name) if is_owner else None
+            is_nested = issubclass(type(live), type) and live.__qualname__ == f"{owner.__qualname__}.{name}"
+            if is_nested and _fits(live, made) and not syntax.defines_class(merger.change.text, live.__qualname__):
+                found.append(live)
+        if len({id(live) for live in found}) == 1:
+            text, live = live_file(merger.change.path).text, found[0]
+            merger.moved[name] = live
+            merger.moved_attributes[name], merger.moved_names[name] = _attributes(text, name), names_given(text, name)
+            merger.moved_scopes[live.__qualname__] = name
+            merger.stand_ins[id(made)] = live
+
+    for scope, names in merger.bound_in_class.items():
+        for name, outcome in names.items():
+            made, live = merger.shadow.classes[scope].get(name), own.globals.get(name)
+            is_own = issubclass(type(made), type) and _is_own(live, own, name) and live.__qualname__ == name
+            is_gone = is_own and name not in merger.bound and outcome.edit["change"] == "added"
+            if is_gone and _fits(live, made) and not any(one.name == name for one in _of_module(merger.change.text)):
+                merger.moved_in[(*scope, name)] = live
+                merger.moved_scopes[name] = made.__qualname__
+                merger.stand_ins[id(made)] = live
+
+
+def _of_module(text: str) -> list[Any]:
+    """Definitions that stand in no other one."""
+    found: list[Any] = []
+    pending: list[Any] = list(ast.parse(text).body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (*syntax.FUNCTIONS, ast.ClassDef)):
+            found.append(node)
+        elif isinstance(node, ast.stmt):
+            pending += [one for one in ast.iter_child_nodes(node) if isinstance(one, (ast.stmt, ast.excepthandler))]
+        else:
+            pending += ast.iter_child_nodes(node)
+    return found
+
+
+def _has_removed_class(merger: Any) -> bool:
+    edits = [outcome.edit for outcome in merger.change.outcomes]
+    return any(edit["change"] == "removed" and edit["what"] == "class" and edit["scope"] for edit in edits)
 
 
 def _find_decorated(source: Any, mergers: list[Any]) -> None:

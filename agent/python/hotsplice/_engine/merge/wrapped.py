@@ -14,12 +14,17 @@ def takes_on(merger: "Merger", old: Any, new: Any) -> bool:
     """Whether a live function is what the new one was before: no function of another module or of the standard library,
     which others hold too, and none that another definition made.
     """
-    if old.__globals__ is merger.namespace.globals:
-        return bool(old.__qualname__ == new.__qualname__)
-    if id(old.__globals__) in merger.moved_from:
-        return bool(old.__qualname__ == new.__qualname__)
+    if old.__globals__ is merger.namespace.globals or id(old.__globals__) in merger.moved_from:
+        return bool(_name_by_now(merger, old) == new.__qualname__)
     before, after = old.__code__, new.__code__
     return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
+
+
+def _name_by_now(merger: "Merger", function: FunctionType) -> str:
+    """How a function is called where a class around it stands now."""
+    name = function.__qualname__
+    moved = ((scope, now) for scope, now in merger.moved_scopes.items() if name.startswith(f"{scope}."))
+    return next((now + name[len(scope) :] for scope, now in moved), name)
 
 
 def merge(merger: "Merger", old: Any, new: Any, depth: int = 4) -> None:
