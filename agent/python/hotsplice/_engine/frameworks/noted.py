@@ -102,7 +102,8 @@ class Noted:
             if outcome.edit["change"] == "removed" and defines(text, name):
                 # It only stands elsewhere.
                 continue
-            live = _made_for(namespace, name, value) if name in gone else [value]
+            goes = name in gone or outcome.edit["change"] == "removed"
+            live = _made_for(namespace, name, value) if goes else [value]
             made = live[-1] if live else None
             if not (stores.is_a(made, FunctionType) or stores.is_a(made, type)) or made.__module__ != namespace.name:
                 continue
@@ -213,7 +214,9 @@ def _made_for(namespace: "Namespace", name: str, value: Any) -> list[Any]:
     """What a name holds, and the definition that its decorators made that of."""
 
     def is_own(one: Any) -> bool:
-        return stores.is_a(one, FunctionType) and one.__module__ == namespace.name and one.__name__ == name
+        # `functools.wraps` gives a wrapper the name.
+        is_defined = stores.is_a(one, FunctionType) and one.__module__ == namespace.name
+        return is_defined and one.__code__.co_name == name
 
     found = value if stores.is_a(value, type) else lookup.search(value, is_own)
     return [] if found is None else [value, found]
