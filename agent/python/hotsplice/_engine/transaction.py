@@ -9,7 +9,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from . import evaluation, frameworks
-from .after import events, first_run, hooks, late, moving, renames, reports, running, world_plan
+from .after import events, first_run, hooks, late, moving, proven, renames, reports, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.file_change import FileChange
@@ -74,6 +74,7 @@ class Transaction:
         self.old_calls: list[Call] = []
         # Where those that have not moved stand: id of their code → offsets. Given by `world_plan`.
         self.calls_stand_at: dict[int, set[int]]
+        self.doubts: proven.Doubts
         # Verdicts that came up after the commit.
         self.afterwards: list[Verdict] = []
         self._started = perf_counter_ns()
@@ -126,6 +127,8 @@ class Transaction:
                 if outcome.verdict != "refused":
                     outcome.refused("HS0105", "held back because another edit of the same patch was refused")
         self.ready = not refused
+        if self.ready:
+            self.doubts = proven.Doubts(self)
 
     def _time_limit(self) -> int:
         """In milliseconds."""
@@ -276,6 +279,7 @@ class Transaction:
                 follow.extend(partial(functions.say_swept, change, lacking) for change in self.files)
             del retired
         follow.append(partial(moving.carry_out, self))
+        follow.append(self.doubts.settle)
         for change, file in files:
             follow.append(partial(self._note_versions, file, change))
             names = {namespace.filename for namespace in change.namespaces}
@@ -288,6 +292,7 @@ class Transaction:
         versions = [{"path": file.path, "version": file.version} for _, file in files]
         follow.append(replaced.clear)
         follow.append(partial(native.notify, "patch/applied", {"files": versions}))
+        follow.append(partial(proven.retract_left, self))
         follow.append(lambda: events.log_live(self.label, self.verdicts()))
         self._follow_up()
         self._lap("after")

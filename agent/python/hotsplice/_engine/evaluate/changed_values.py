@@ -36,6 +36,24 @@ def has_other_items(merger: "Editing", edit: "Edit", holder: Any, scope: Sequenc
     return [_key(one[1:]) for one in assigned if _differs(writes.held(*one[1:4]), one[4])]
 
 
+def gives_the_same(edit: "Edit") -> bool:
+    """Whether a statement stands as it did and gives what it did, to another object at most."""
+    if edit["change"] != "derived":
+        return False
+    changed = {re.split(r"[.\[]", name)[0] for name in edit.get("changed_reads", ())}
+    try:
+        statements = ast.parse(textwrap.dedent(join(edit["run"]))).body
+    except (SyntaxError, ValueError):
+        return False
+    for one in statements:
+        value = one.value if isinstance(one, (ast.Assign, ast.AnnAssign)) else None
+        if value is None or calls(value):
+            return False
+        if any(isinstance(node, ast.Name) and node.id in changed for node in syntax.walk(value)):
+            return False
+    return True
+
+
 def given_items(merger: "Editing", edit: "Edit", holder: Any, scope: Sequence[str]) -> dict[Any, tuple[Any, ...]]:
     """What the live statement gave each item and attribute that it assigned, where that can be told.
 

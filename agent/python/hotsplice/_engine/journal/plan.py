@@ -27,6 +27,8 @@ class Plan:
         self.afterwards: list[Callable[[], Any]] = []
         # Classes that were built only to lend their namespaces.
         self.discarded: list[type] = []
+        # What others may hold: (outcome, value, what else stands for it); nothing of what was to be exchanged.
+        self.left: list[tuple[EditOutcome, Any, tuple[Any, ...] | None]] = []
         # Names that operations set: the first one says what must stand there, and the commit checks it.
         self._set: set[tuple[int, str]] = set()
         # How many operations compare all that a list holds: before any other changes an item of it.
@@ -108,9 +110,9 @@ class EditOutcome:
     def unforeseen(self) -> None:
         self.caveat("HS0109", "a dry run does not run this: what would come of it can't be foreseen")
 
-    def retract(self, code: str) -> None:
+    def retract(self, code: str, about: str = "") -> None:
         """What was reported under a code is not so."""
-        self.notes = [note for note in self.notes if note[0] != code]
+        self.notes = [note for note in self.notes if note[0] != code or about not in note[1]]
         if not self.notes and self.verdict == "caveat":
             self.verdict = "applied"
 

@@ -45,7 +45,10 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
         return False
     others = changed_values.has_other_items(merger, edit, holder, scope)
     if others:
-        changed_values.say_kept(outcome, others)
+        if changed_values.gives_the_same(edit):
+            outcome.unneeded(None, "what it gives is what it was, and what the program made of it stays")
+        else:
+            changed_values.say_kept(outcome, others)
         if not edit["binds"]:
             return False
     changed_values.give_up(merger, outcome)

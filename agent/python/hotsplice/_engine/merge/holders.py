@@ -68,7 +68,7 @@ class Found:
                 for code_change in changes:
                     own |= {id(code_change.live), id(code_change.functions)}
             own |= {id(pair) for pair in merger.world.proxies.values()}
-        holders = [one for one in native.referrers(targets) if id(one) not in own and _may_hold(one)]
+        holders = [one for one in native.referrers(targets) if id(one) not in own and may_hold(one)]
         # Nobody holds what all holders exchange.
         gone = _gone(mergers, holders, own) | {id(old) for old, _ in exchanged}
         # They are given what new ones hold.
@@ -123,19 +123,19 @@ def held_from(*modules: dict[str, Any], limit: int = _REACHED) -> list[Any]:
     return list(found.values())
 
 
-def _may_hold(holder: Any) -> bool:
+def may_hold(holder: Any) -> bool:
     kind = type(holder)
-    if issubclass(kind, _NO_HOLDERS) or issubclass(kind, type) or _is_engines(holder):
+    if issubclass(kind, _NO_HOLDERS) or issubclass(kind, type) or is_engines(holder):
         return False
     if kind is tuple:
-        return not any(_is_engines(one) for one in holder)
+        return not any(is_engines(one) for one in holder)
     if kind is dict:
         return "__builtins__" not in holder
     is_container = issubclass(kind, (dict, list, tuple, set)) or objects.is_exactly(holder, CellType, *_CALLABLE)
     return is_container or kind.__module__ == "collections" or native.is_made_in_python(kind)
 
 
-def _is_engines(value: Any) -> bool:
+def is_engines(value: Any) -> bool:
     return (objects.module_of(type(value)) or "").startswith("hotsplice.")
 
 

@@ -248,13 +248,20 @@ def exchange(mergers: "list[Merger]") -> None:
             if not is_type_variable(type(old)):
                 known = told.setdefault((id(outcome), name), (outcome, []))[1]
                 known += [*stay.get(id(old), ()), *copies.get(id(old), ())]
+                mergers[0].plan.left.append((outcome, old, None))
     for merger in mergers:
         for name, old, others, is_in_class, outcome in merger.left:
             held = found.of(old, *others, is_in_class=is_in_class)
+            merger.plan.left.append((outcome, old, others))
             told.setdefault((id(outcome), name), (outcome, []))[1].extend([*held, *copies.get(id(old), ())])
     for (_, name), (outcome, left) in told.items():
         if left:
             _say_left(outcome, name, left)
+    # A copy is held by whoever has it, and refers to nothing that could be looked for.
+    copied = {id(outcome) for requests in wanted.values() for _, (_, old, _, outcome) in requests if id(old) in copies}
+    copied |= {id(request[-1]) for merger in mergers for request in merger.left if id(request[1]) in copies}
+    plan = mergers[0].plan
+    plan.left = [one for one in plan.left if id(one[0]) not in copied]
 
 
 def move_member(merger: "Merger", path: tuple[str, ...], old: Any, new: Any, outcome: "EditOutcome") -> None:

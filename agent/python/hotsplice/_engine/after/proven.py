@@ -1,0 +1,340 @@
+"""What was reported and turns out, once the patch is live, not to be so: no caveat stands without a difference."""
+
+import ast
+import dis
+import functools
+import gc
+from collections.abc import Iterator
+from types import CellType, CodeType, FrameType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..live import lookup, objects
+from ..live.code import join
+from ..merge import holders
+from ..native import native
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..live.messages import Edit
+    from ..transaction import Transaction
+
+# What runs when an object is made, by its names in the classes that it is of.
+_MAKING = ("__new__", "__init__", "__post_init__")
+_OF_OBJECTS = frozenset((*_MAKING, "__setattr__", "__class__", "__name__", "__dict__"))
+_PLAIN = (int, str, bytes, bool, float, complex, type(None), list, dict, set, tuple)
+_MISSING: Any = object()
+
+
+class Doubts:
+    """Objects of edited classes, each with what made it: noted before the commit, compared after it."""
+
+    def __init__(self, transaction: "Transaction") -> None:
+        self._made: list[tuple[EditOutcome, Making, Any]] = []
+        found = [
+            (outcome, namespace)
+            for change in transaction.files
+            for outcome in change.outcomes
+            if outcome.code == "HS0403" and len(outcome.notes) == 1 and _may_be_made(outcome.edit)
+            for namespace in change.namespaces
+        ]
+        edited = _edited(transaction) if found else frozenset()
+        for outcome, namespace in found:
+            making = Making.of(outcome.edit, namespace, edited)
+            if making is not None and len([one for one, _ in found if one is outcome]) == 1:
+                self._made.append((outcome, making, making.parts()))
+
+    def settle(self) -> None:
+        for outcome, making, before in self._made:
+            if before is not None and making.is_held() and making.parts() == before:
+                outcome.retract("HS0403")
+
+
+def retract_left(transaction: "Transaction") -> None:
+    """Nobody holds any more what it was feared that others go on with: what held it went with the patch."""
+    plan = transaction.plan
+    left = [one for one in plan.left if any(code == "HS0303" for code, _ in one[0].notes)]
+    # These are carried out, and hold what was there before.
+    plan.left.clear()
+    plan.operations.clear()
+    plan.afterwards.clear()
+    if not left:
+        return
+    values = list({id(value): value for _, value, _ in left}.values())
+    exchanged = {id(value) for _, value, others in left if others is None}
+    known = {id(one) for _, _, others in left for one in others or ()}
+    known |= {id(left), id(values), *map(id, left), *(id(others) for _, _, others in left)}
+    # What holds another one of them, and nobody holds that, goes with it.
+    within = {id(value): set(map(id, gc.get_referents(value))) for value in values}
+    held: set[int] = set()
+    for holder in native.referrers(values):
+        if id(holder) not in known and id(holder) not in within:
+            inside = {key for key in map(id, gc.get_referents(holder)) if key in within}
+            held |= inside if holders.may_hold(holder) else inside & exchanged if _may_keep(holder) else set()
+    pending = list(held)
+    while pending:
+        inside = within[pending.pop()] & within.keys() - held
+        held |= inside
+        pending += inside
+    for outcome in {id(outcome): outcome for outcome, _, _ in left}.values():
+        if not any(id(value) in held for one, value, _ in left if one is outcome):
+            outcome.retract("HS0303", " to the old ")
+
+
+def _may_keep(holder: Any) -> bool:
+    """Whether it goes on with what was to be exchanged; frames do until they end, and are reported themselves."""
+    return not isinstance(holder, (FrameType, ModuleType, FunctionType, CodeType)) and not holders.is_engines(holder)
+
+
+def _may_be_made(edit: "Edit") -> bool:
+    is_derived = edit["change"] == "derived" and edit["what"] == "assignment" and len(edit["binds"]) == 1
+    return is_derived and not edit["scope"]
+
+
+def _edited(transaction: "Transaction") -> frozenset[str]:
+    """Names, and last parts of names, of what a patch may have made another one."""
+    found: set[str] = set()
+    for change in transaction.files:
+        for name in change.running:
+            found.update(name.split("."))
+        for outcome in change.outcomes:
+            edit = outcome.edit
+            found.update(edit["definition"].split("."), edit["binds"])
+    return frozenset(found)
+
+
+class Making:
+    """`table = Table(rows=3)`, `show = Table().show`: an object, made of nothing that may be another one now."""
+
+    def __init__(
+        self, namespace: Any, name: str, call: ast.Call, attribute: str | None, edited: frozenset[str]
+    ) -> None:
+        self._namespace, self._name, self._attribute, self._edited = namespace, name, attribute, edited
+        self._call = call
+
+    @classmethod
+    def of(cls, edit: "Edit", namespace: Any, edited: frozenset[str]) -> "Making | None":
+        try:
+            body = ast.parse(join(edit["run"])).body
+        except (SyntaxError, ValueError):
+            return None
+        statement = body[0] if len(body) == 1 else None
+        value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+        attribute = value.attr if isinstance(value, ast.Attribute) else None
+        value = value.value if isinstance(value, ast.Attribute) else value
+        if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Name):
+            return None
+        if any(name != value.func.id for name in edit.get("changed_reads", ())):
+            return None
+        given = [*value.args, *(one.value for one in value.keywords if one.arg is not None)]
+        is_plain = all(isinstance(one, ast.Constant) for one in given) and len(given) == len(value.args) + len(
+            value.keywords
+        )
+        return cls(namespace, edit["binds"][0], value, attribute, edited) if is_plain else None
+
+    def _class(self) -> Any:
+        assert isinstance(self._call.func, ast.Name)
+        cls = objects.live(self._namespace.globals.get(self._call.func.id), None)
+        if not isinstance(cls, type):
+            return None
+        # A metaclass that is called instead does what it wants.
+        metaclass: Any = type(cls)
+        is_plain = next((base for base in metaclass.__mro__ if "__call__" in base.__dict__), type) is type
+        return cls if is_plain else None
+
+    def is_held(self) -> bool:
+        """Whether the name still holds such an object; of a method what it is bound to."""
+        assert isinstance(self._call.func, ast.Name)
+        if self._attribute is None and type(self._namespace.globals.get(self._call.func.id)) is FunctionType:
+            return True
+        cls, held = self._class(), self._namespace.globals.get(self._name)
+        if self._attribute is None or cls is None:
+            return cls is not None and type(held) is cls
+        method = _found(cls, self._attribute)
+        if type(method) is staticmethod:
+            return held is method.__func__
+        if type(held) is not MethodType or held.__func__ is not getattr(method, "__func__", method):
+            return False
+        return held.__self__ is cls if type(method) is classmethod else type(held.__self__) is cls
+
+    def parts(self) -> Any:
+        """All that takes part in making the object; nothing where that can't be told."""
+        assert isinstance(self._call.func, ast.Name)
+        count, named = len(self._call.args), frozenset(one.arg or "" for one in self._call.keywords)
+        function = self._namespace.globals.get(self._call.func.id)
+        found: list[Any] = []
+        try:
+            if type(function) is FunctionType and self._attribute is None:
+                for _ in _own_calls(object, function, self._edited, frozenset()):
+                    raise _Untold
+                return [_shape(function, count, named, count)]
+            cls = self._class()
+            if cls is None:
+                return None
+            held = self._namespace.globals.get(self._name)
+            held = getattr(held, "__self__", held) if self._attribute is not None else held
+            values = dict(objects.dictionary(held) or {})
+            plain = frozenset(name for name, value in values.items() if type(value) in _PLAIN)
+            for name in _MAKING:
+                _note(cls, name, found, set(), self._edited, plain)
+        except _Untold:
+            return None
+        # What the statement itself gives is no matter of defaults.
+        given: dict[str, int] = {}
+        for name, function in found:
+            if name in _MAKING[:2] and name not in given:
+                given[name] = id(function)
+        known = set(given.values())
+        return [
+            (name, _shape(function, count, named, count + 1) if id(function) in known else _shape(function, count))
+            for name, function in found
+        ]
+
+
+class _Untold(Exception):
+    """It may do anything."""
+
+
+def _found(cls: Any, name: str) -> Any:
+    return next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), _MISSING)
+
+
+def _note(
+    cls: Any,
+    name: str,
+    found: list[tuple[str, Any]],
+    visited: set[str],
+    edited: frozenset[str],
+    plain: frozenset[str],
+) -> None:
+    """Notes the functions of that name that a class and its bases have, and those that these call."""
+    if name in visited:
+        return
+    visited.add(name)
+    for base in cls.__mro__:
+        own = base.__dict__.get(name)
+        function = own.__func__ if isinstance(own, (staticmethod, classmethod)) else own
+        if function is None or base is object:
+            continue
+        if type(function) is not FunctionType:
+            if _is_project(base):
+                raise _Untold
+            continue
+        found.append((name, function))
+        for called in _own_calls(cls, function, edited, plain):
+            _note(cls, called, found, visited, edited, plain)
+
+
+def _is_project(cls: Any) -> bool:
+    return any(module.__name__ == cls.__module__ for _, module in lookup.project_modules())
+
+
+def _own_calls(cls: Any, function: Any, edited: frozenset[str], plain: frozenset[str]) -> Iterator[str]:
+    """Methods of the object that a function calls; refuses where it may run or read what is another one now.
+
+    ``plain`` are attributes of the object that nobody can call.
+    """
+    of_module = False
+    calls = _calls(function.__code__)
+    if any(isinstance(const, CodeType) for const in function.__code__.co_consts):
+        raise _Untold
+    for content in map(_content, function.__closure__ or ()):
+        # What a method's own `super()` looks up is among the object's classes.
+        if not any(content is base for base in cls.__mro__):
+            _check_value(content)
+    for instruction in dis.get_instructions(function.__code__):
+        name, kind = instruction.argval, instruction.opname
+        if kind in ("LOAD_GLOBAL", "LOAD_NAME"):
+            if name in edited:
+                raise _Untold
+            value = function.__globals__.get(name, _MISSING)
+            value = function.__builtins__.get(name, _MISSING) if value is _MISSING else value
+            of_module = type(value) is ModuleType and not _is_own(value)
+            if not of_module:
+                _check_value(value)
+        elif kind in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"):
+            was_module, of_module = of_module, False
+            if was_module:
+                continue
+            held = _found(cls, name)
+            if type(held) is FunctionType:
+                yield name
+            elif name in _OF_OBJECTS:
+                continue
+            elif (
+                name in edited
+                or (calls and name not in plain)
+                or (held is not _MISSING and hasattr(type(held), "__get__"))
+            ):
+                raise _Untold
+        elif kind == "STORE_ATTR":
+            of_module = False
+            if hasattr(type(_found(cls, name)), "__set__") or type(_found(cls, "__setattr__")) is FunctionType:
+                raise _Untold
+        elif kind.startswith(
+            ("IMPORT", "BINARY_SUBSCR", "YIELD", "FORMAT", "BINARY_OP", "COMPARE", "GET_ITER")
+        ) and any(one[:2] == "__" and one not in _MAKING for one in edited):
+            # It may run a method that no name leads to.
+            raise _Untold
+        elif kind != "PUSH_NULL":
+            of_module = False
+
+
+def _calls(code: CodeType) -> bool:
+    return any(one.opname.startswith("CALL") for one in dis.get_instructions(code))
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _check_value(value: Any) -> None:
+    """Only what is written in C, or has no code, is known to do what it did."""
+    if isinstance(value, (FunctionType, MethodType, functools.partial)):
+        raise _Untold
+    if isinstance(value, type) and (type(value) is not type or _has_own_code(value)):
+        raise _Untold
+
+
+def _has_own_code(cls: Any) -> bool:
+    return any(type(base.__dict__.get(name)) is FunctionType for base in cls.__mro__ for name in _MAKING)
+
+
+def _is_own(module: ModuleType) -> bool:
+    return any(module is other for _, other in lookup.project_modules())
+
+
+def _shape(function: FunctionType, count: int, named: frozenset[str] = frozenset(), first: int = 0) -> Any:
+    """All that decides what a call of a function does, apart from what it reads.
+
+    Of its parameters the call gives the ``first`` and those that are ``named``; ``count`` of all by their place.
+    """
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    given = named.union(code.co_varnames[: min(first, code.co_argcount)])
+    defaults = dict(zip(reversed(code.co_varnames[: code.co_argcount]), reversed(function.__defaults__ or ())))
+    defaults.update(function.__kwdefaults__ or {})
+    defaults = {name: value for name, value in defaults.items() if name not in given}
+    by = (code.co_varnames[: code.co_argcount], code.co_posonlyargcount) if count else ()
+    cells = [_Same(_content(cell)) for cell in function.__closure__ or ()]
+    consts = [_Same(one) for one in code.co_consts]
+    own = [_Same(default) for _, default in sorted(defaults.items())]
+    return code.co_code, consts, code.co_names, sorted(names), sorted(defaults), own, by, cells, code.co_flags
+
+
+class _Same:
+    """Compares as the same object, or as an equal one of a type that no code of the program's decides for."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Same):
+            return NotImplemented
+        one, two = self._value, other._value
+        is_plain = type(one) is type(two) and type(one) in (int, str, bool, float, bytes, type(None))
+        return one is two or (is_plain and repr(one) == repr(two))
+
+    __hash__ = None  # type: ignore[assignment]
