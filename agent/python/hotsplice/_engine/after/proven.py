@@ -15,8 +15,8 @@ from ..native import native
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
+    from ..journal.views import Prepared
     from ..live.messages import Edit
-    from ..transaction import Transaction
 
 # What runs when an object is made, by its names in the classes that it is of.
 _MAKING = ("__new__", "__init__", "__post_init__")
@@ -28,7 +28,7 @@ _MISSING: Any = object()
 class Doubts:
     """Objects of edited classes, each with what made it: noted before the commit, compared after it."""
 
-    def __init__(self, transaction: "Transaction") -> None:
+    def __init__(self, transaction: "Prepared") -> None:
         self._made: list[tuple[EditOutcome, Making, Any]] = []
         found = [
             (outcome, namespace)
@@ -49,7 +49,7 @@ class Doubts:
                 outcome.retract("HS0403")
 
 
-def retract_left(transaction: "Transaction") -> None:
+def retract_left(transaction: "Prepared") -> None:
     """Nobody holds any more what it was feared that others go on with: what held it went with the patch."""
     plan = transaction.plan
     left = [one for one in plan.left if any(code == "HS0303" for code, _ in one[0].notes)]
@@ -90,7 +90,7 @@ def _may_be_made(edit: "Edit") -> bool:
     return is_derived and not edit["scope"]
 
 
-def _edited(transaction: "Transaction") -> frozenset[str]:
+def _edited(transaction: "Prepared") -> frozenset[str]:
     """Names, and last parts of names, of what a patch may have made another one."""
     found: set[str] = set()
     for change in transaction.files:
@@ -152,7 +152,8 @@ class Making:
         method = _found(cls, self._attribute)
         if type(method) is staticmethod:
             return held is method.__func__
-        if type(held) is not MethodType or held.__func__ is not getattr(method, "__func__", method):
+        function = method.__func__ if type(method) is classmethod else method
+        if type(held) is not MethodType or held.__func__ is not function:
             return False
         return held.__self__ is cls if type(method) is classmethod else type(held.__self__) is cls
 

@@ -221,7 +221,7 @@ def _classes_of(holders: list[Any]) -> dict[int, Any]:
 
 def _own(plan: "Plan", mergers: "list[Merger]") -> set[int]:
     """Ids of the engine's own objects that hold what a patch is about."""
-    own = {id(plan.operations), id(plan.discarded)}
+    own = {id(plan.operations), id(plan.discarded), id(plan.left), *map(id, plan.left)}
     own.update(id(operation) for operation in plan.operations)
     own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
     for merger in mergers:
