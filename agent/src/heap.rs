@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
 use crate::cpython::bodies;
-use crate::cpython::functions::{code, function_type, is_function, may_have_attributes};
+use crate::cpython::functions::function_type;
 use crate::cpython::hashing::{has_plain_keys, is_plain};
 use crate::cpython::{self, Symbols, objects};
 use crate::frames;
@@ -135,35 +135,6 @@ pub fn functions_of_file<'py>(py: Python<'py>, filename: &str) -> PyResult<Vec<B
 pub fn functions_with_globals<'py>(py: Python<'py>, globals: &Bound<'py, PyDict>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     functions(py, |symbols, function| cpython::function_globals(symbols, function) == globals.as_ptr())
 }
-
-/// What a dict, or that of a class, holds: the functions without attributes of their own, which are most of it, with their codes,
-/// and all else by name.
-#[pyfunction]
-pub fn members<'py>(namespace: &Bound<'py, PyAny>) -> PyResult<Members<'py>> {
-    let (mut functions, mut codes, mut others) = (Vec::new(), Vec::new(), Vec::new());
-    let mut sort = |name, value: Bound<'py, PyAny>| -> PyResult<()> {
-        if is_function(&value) && !may_have_attributes(&value) {
-            codes.push(code(&value)?);
-            functions.push(value);
-        } else {
-            others.push((name, value));
-        }
-        Ok(())
-    };
-    if let Ok(namespace) = namespace.cast::<PyDict>() {
-        namespace.iter().try_for_each(|(name, value)| sort(name, value))?;
-    } else {
-        for item in namespace.call_method0("items")?.try_iter()? {
-            let (name, value) = item?.extract()?;
-            sort(name, value)?;
-        }
-    }
-    Ok(Members(functions, codes, others))
-}
-
-/// In Python a tuple of lists.
-#[derive(IntoPyObject)]
-pub struct Members<'py>(Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>, Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>);
 
 /// Every live object whose type is exactly one of these.
 #[pyfunction]

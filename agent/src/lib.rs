@@ -14,7 +14,7 @@
 //! | [`guard`] | functions whose calls may be made again when they fail |
 //! | [`patterns`], [`raising`], [`rebinding`] | which those are; what is raised below their calls; functions that give their arguments other values |
 //! | [`handled`] | what the program handles itself, as found out before |
-//! | [`heap`] | finds live objects |
+//! | [`heap`], [`named`] | finds live objects; what modules and classes name |
 //! | [`cpython`] | everything of CPython that is not in its limited API |
 //! | [`finalizing`] | calls that may outlive the interpreter |
 //! | [`switching`] | how long the program's threads wait for the GIL meanwhile |
@@ -38,6 +38,7 @@ mod job;
 mod json;
 mod listener;
 mod mailbox;
+mod named;
 mod patterns;
 mod raising;
 mod rebinding;
@@ -56,6 +57,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("CallsWentOn", module.py().get_type::<commit::CallsWentOn>())?;
     module.add("RollbackFailed", module.py().get_type::<commit::RollbackFailed>())?;
     module.add_class::<commit::Retired>()?;
+    module.add_class::<named::Named>()?;
     for function in [
         wrap_pyfunction!(session::start, module)?,
         wrap_pyfunction!(session::open_door, module)?,
@@ -134,7 +136,8 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(heap::functions_and_suspended_of, module)?,
         wrap_pyfunction!(heap::functions_of_file, module)?,
         wrap_pyfunction!(heap::functions_with_globals, module)?,
-        wrap_pyfunction!(heap::members, module)?,
+        wrap_pyfunction!(named::functions_in, module)?,
+        wrap_pyfunction!(named::wrapped_function, module)?,
         wrap_pyfunction!(heap::objects_of_type, module)?,
         wrap_pyfunction!(heap::referrers, module)?,
         wrap_pyfunction!(heap::reference_count, module)?,

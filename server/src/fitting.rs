@@ -48,7 +48,7 @@ fn misfit_in(paths: &[PathBuf], session: &Session) -> Option<String> {
         let texts: Vec<(&LoadedFile, String)> = lives
             .iter()
             .map(|(file, live)| {
-                (*file, text_of(file, live.outline.text()).unwrap_or_else(|| live.outline.text().to_owned()))
+                (*file, text_of(file, live.outline().text()).unwrap_or_else(|| live.outline().text().to_owned()))
             })
             .collect();
         let modules: Vec<Module<'_>> = texts

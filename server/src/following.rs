@@ -30,9 +30,9 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
         let known = patch.files.iter().find(|known| known.path == *path);
         let Some(known) = known.filter(|known| !names.is_empty() && may_rename(&known.edits)) else { continue };
         let version = live.baseline.version;
-        let alone = diff(path, version, &live.outline, outline, stale);
+        let alone = diff(path, version, live.outline(), outline, stale);
         let foreign = Foreign { names: names.clone(), own, ..Foreign::default() };
-        let change = diff_following(path, version, &live.outline, outline, stale, &foreign);
+        let change = diff_following(path, version, live.outline(), outline, stale, &foreign);
         if known.edits == alone.edits && change.edits != alone.edits {
             put(patch, change);
         }
@@ -55,6 +55,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     // What a cell computed is computed again when it is run.
     let mut following: Vec<_> = loaded.into_iter().filter(|file| file.cell.is_none()).collect();
     following.retain(|file| !file.installed && !is_asked_for(&file.path));
+    session.know_baselines(following.iter().map(|file| file.path.as_str()));
     for _ in 0..ROUNDS {
         let before = changed.len();
         let direct = callables(session, &patch.files).called.len();
@@ -94,7 +95,7 @@ fn use_functions_of_others(session: &Session, asked_for: &[AskedFor], patch: &mu
         if foreign.texts.is_empty() {
             continue;
         }
-        let change = diff_following(path, live.baseline.version, &live.outline, outline, stale, &foreign);
+        let change = diff_following(path, live.baseline.version, live.outline(), outline, stale, &foreign);
         if change.edits != known.edits {
             put(patch, change);
         }
@@ -112,7 +113,7 @@ fn names_of_all(asked_for: &[AskedFor], files: &[FilePatch]) -> Arc<Vec<(Counts,
             found
         })
     };
-    Arc::new(asked_for.iter().map(|asked| (counts(&asked.live.outline), counts(&asked.outline))).collect())
+    Arc::new(asked_for.iter().map(|asked| (counts(asked.live.outline()), counts(&asked.outline))).collect())
 }
 
 fn may_rename(edits: &[Edit]) -> bool {
@@ -167,7 +168,7 @@ fn note_dynamic(found: &mut Foreign, session: &Session, live: &Live) {
             loaded.iter().flat_map(|file| &file.modules).filter_map(|name| name.strip_prefix(&format!("{module}.")));
         let submodules = submodules.filter_map(|rest| rest.split('.').next()).map(str::to_owned);
         Arc::make_mut(&mut found.dynamic)
-            .insert(module.clone(), live.outline.bound_names().chain(submodules).collect());
+            .insert(module.clone(), live.outline().bound_names().chain(submodules).collect());
     }
 }
 
@@ -176,7 +177,7 @@ fn note_callables(found: &mut Foreign, live: &Live, change: &FilePatch) {
     // other, on and on.
     let is_handed_on = |name: &&String| {
         let (head, rest) = name.split_once('.').unwrap_or((name, ""));
-        !rest.contains('.') || !live.outline.imports(head)
+        !rest.contains('.') || !live.outline().imports(head)
     };
     for module in &live.baseline.modules {
         let named = |names: &[String]| {
@@ -218,15 +219,15 @@ fn calling(project: &Project, path: &str, calls: &Foreign) -> Option<(Arc<Live>,
     let live = project.session.known_baseline(path).ok()?;
     let module = live.baseline.modules.first()?;
     let is_named = |name: &String| may_name(&live.baseline.text, name);
-    if !live.outline.is_valid() || !calls.called.iter().chain(calls.decorating.iter()).any(is_named) {
+    if !live.outline().is_valid() || !calls.called.iter().chain(calls.decorating.iter()).any(is_named) {
         return None;
     }
     let mut foreign = foreign(path, module, &Names::default(), calls);
-    if !foreign.concerns(&live.outline) {
+    if !foreign.concerns(live.outline()) {
         return None;
     }
-    foreign.texts = project.texts(&foreign, &live.outline);
-    let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
+    foreign.texts = project.texts(&foreign, live.outline());
+    let change = diff_following(path, live.baseline.version, live.outline(), live.outline(), &[], &foreign);
     Some((live, change))
 }
 
@@ -238,7 +239,7 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
     // `TABLE["new"] = 1` gives a table that others have imported another item.
     let live = session.known_baseline(&change.path);
     // So does an assignment of a name that another statement had bound.
-    let is_known = |name: &str| live.as_ref().is_ok_and(|live| live.outline.binds(name));
+    let is_known = |name: &str| live.as_ref().is_ok_and(|live| live.outline().binds(name));
     let is_fresh = |edit: &Edit, name: &str| {
         let is_given = matches!(edit.what, What::Assignment | What::Block);
         edit.change != Change::Added || name.contains(['.', '[']) || (is_given && is_known(name))
@@ -288,8 +289,8 @@ fn follow_asked(project: &Project, asked: &AskedFor, changed: &Names, calls: &Fo
     }
     foreign.texts = project.texts(&foreign, outline);
     let version = live.baseline.version;
-    let alone = diff(path, version, &live.outline, outline, stale);
-    let change = diff_following(path, version, &live.outline, outline, stale, &foreign);
+    let alone = diff(path, version, live.outline(), outline, stale);
+    let change = diff_following(path, version, live.outline(), outline, stale, &foreign);
     (change.edits != alone.edits).then_some(change)
 }
 
@@ -330,9 +331,9 @@ impl<'a> Project<'a> {
             for name in there.imported_modules(&outline) {
                 let Some(path) = self.modules.get(&name).filter(|_| !known.contains_key(&name)) else { continue };
                 let Ok(live) = self.session.known_baseline(path) else { continue };
-                known.insert(name.clone(), (crate::following::is_package(path), live.outline.clone()));
+                known.insert(name.clone(), (crate::following::is_package(path), live.outline().clone()));
                 if crate::following::is_package(path) {
-                    pending.push((name, true, live.outline.clone()));
+                    pending.push((name, true, live.outline().clone()));
                 }
             }
         }
@@ -390,15 +391,15 @@ pub fn computed(
 fn follow(project: &Project, path: &str, modules: &[String], changed: &Names, calls: &Foreign) -> Option<FilePatch> {
     let live = project.session.known_baseline(path).ok()?;
     if !changed.iter().any(|name| may_name(&live.baseline.text, name.trim_end_matches(".*")))
-        || !live.outline.is_valid()
+        || !live.outline().is_valid()
     {
         return None;
     }
     let mut foreign = foreign(path, modules.first()?, changed, calls);
-    if !foreign.concerns(&live.outline) {
+    if !foreign.concerns(live.outline()) {
         return None;
     }
-    foreign.texts = project.texts(&foreign, &live.outline);
-    let change = diff_following(path, live.baseline.version, &live.outline, &live.outline, &[], &foreign);
+    foreign.texts = project.texts(&foreign, live.outline());
+    let change = diff_following(path, live.baseline.version, live.outline(), live.outline(), &[], &foreign);
     (!change.edits.is_empty()).then_some(change)
 }

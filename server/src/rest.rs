@@ -32,7 +32,7 @@ fn run_different_texts(sessions: &[Arc<Session>], file: &WantedFile) -> bool {
         session.known_baseline(&path).ok()
     };
     let mut lives = sessions.iter().filter_map(live);
-    lives.next().is_some_and(|first| lives.any(|other| other.outline.text() != first.outline.text()))
+    lives.next().is_some_and(|first| lives.any(|other| other.outline().text() != first.outline().text()))
 }
 
 fn patch_together(sessions: &[Arc<Session>], wanted: &Wanted, file: &WantedFile) -> Vec<FileResult> {
@@ -97,7 +97,7 @@ fn is_of(sessions: &[Arc<Session>], result: &FileResult, file: &WantedFile) -> b
 }
 
 fn live_text(sessions: &[Arc<Session>], result: &FileResult) -> Option<Arc<Outline>> {
-    Some(session_of(sessions, result)?.known_baseline(&result.file).ok()?.outline.clone())
+    Some(session_of(sessions, result)?.known_baseline(&result.file).ok()?.outline().clone())
 }
 
 /// What was left out is told where it was refused.

@@ -16,6 +16,8 @@ pub mod method {
     pub const HELLO: &str = "hello";
     pub const FILES: &str = "files";
     pub const BASELINE: &str = "baseline";
+    /// Those of many files; what is not loaded is left out.
+    pub const BASELINES: &str = "baselines";
     pub const PREPARE: &str = "patch/prepare";
     pub const COMMIT: &str = "patch/commit";
     pub const ABORT: &str = "patch/abort";
@@ -182,6 +184,16 @@ pub struct Cell {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BaselineRequest {
     pub path: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BaselinesRequest {
+    pub paths: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BaselinesAnswer {
+    pub files: Vec<BaselineAnswer>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

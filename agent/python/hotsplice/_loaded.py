@@ -42,7 +42,7 @@ def project_modules() -> "Sequence[tuple[str, ModuleType]]":
 
 def modules_of(path: str) -> "list[ModuleType]":
     """Those of one file: a script may be imported too, and a file be executed under several names."""
-    return [module for one, module in _found().all if one == path]
+    return _found().by_path.get(path, [])
 
 
 class Remembered:
@@ -68,6 +68,7 @@ class _Found:
         self.ids = ids
         self.all: list[tuple[str, ModuleType]] = []
         self.own: list[tuple[str, ModuleType]] = []
+        self.by_path: dict[str, list[ModuleType]] = {}
 
 
 def _found() -> _Found:
@@ -90,6 +91,7 @@ def _found() -> _Found:
         path, is_own = known
         if path:
             found.all.append((path, module))
+            found.by_path.setdefault(path, []).append(module)
             if is_own:
                 found.own.append((path, module))
     if Remembered.count:

@@ -105,7 +105,7 @@ pub fn code_actions(snapshot: &Snapshot, position: Position) -> Vec<CodeActionOr
 
 /// A function that takes other parameters, with its callers that were edited in other files and may not be saved yet.
 fn with_callers(snapshot: &Snapshot, lives: &[Arc<Live>], line: u32) -> Option<CodeActionOrCommand> {
-    let edits = |live: &Live, document: &Document| diff("", 0, &live.outline, &document.outline(), &[]).edits;
+    let edits = |live: &Live, document: &Document| diff("", 0, live.outline(), &document.outline(), &[]).edits;
     let takes_others =
         |edit: &Edit| edit.parts.contains(&Part::Parameters) && (edit.line..=edit.end_line).contains(&line);
     let function = lives.iter().flat_map(|live| edits(live, &snapshot.document)).find(takes_others)?.definition;

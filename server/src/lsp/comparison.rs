@@ -61,8 +61,8 @@ pub struct Statement {
 /// Every one that differs somewhere, in text order.
 pub fn changed_statements(lives: &[Arc<Live>], outline: &Outline) -> Vec<Statement> {
     let mut found: Vec<Statement> = Vec::new();
-    for live in lives.iter().filter(|live| live.outline.text() != outline.text()) {
-        for edit in diff("", 0, &live.outline, outline, &[]).edits {
+    for live in lives.iter().filter(|live| live.outline().text() != outline.text()) {
+        for edit in diff("", 0, live.outline(), outline, &[]).edits {
             let is_definition = matches!(edit.what, What::Function | What::Class);
             let is_own = matches!(edit.change, Change::Added | Change::Changed);
             let is_local = edit.scope.iter().any(|part| part == "<locals>");
@@ -87,9 +87,9 @@ pub struct Comparison {
 
 impl Comparison {
     pub fn new(live: &Live, outline: &Outline) -> Self {
-        let mut changed: HashSet<String> = changed_definitions(&live.outline, outline).into_iter().collect();
+        let mut changed: HashSet<String> = changed_definitions(live.outline(), outline).into_iter().collect();
         changed.extend(live.baseline.differs.iter().cloned());
-        let defined = live.outline.definitions().into_iter().map(|definition| definition.qualified_name).collect();
+        let defined = live.outline().definitions().into_iter().map(|definition| definition.qualified_name).collect();
         Self { changed, defined }
     }
 
@@ -135,7 +135,7 @@ impl<'a> Comparisons<'a> {
     /// Whether there is anything to patch in a definition; a comment counts.
     pub fn differs(&self, name: &str) -> bool {
         let text = text_of(self.outline, name);
-        self.each.iter().any(|(live, comparison)| comparison.differs(name) || text_of(&live.outline, name) != text)
+        self.each.iter().any(|(live, comparison)| comparison.differs(name) || text_of(live.outline(), name) != text)
     }
 
     /// Of definitions around a place, innermost first, the one that is meant: the innermost that exists live and

@@ -49,7 +49,7 @@ fn of_definition(snapshot: &Snapshot, position: Position, encoding: Encoding) ->
             let reason = call.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let _ = writeln!(text, "  - still runs v{}: {}, line {}{reason}", call.version, call.place, call.line);
         }
-        let former = text_of(&live.outline, name);
+        let former = text_of(live.outline(), name);
         let now = text_of(&outline, name);
         let difference = difference(&former.join("\n"), &now.join("\n"));
         if former.is_empty() {

@@ -68,7 +68,7 @@ pub fn patch(snapshot: &Snapshot, part: Part, cancel: &Cancel) -> Result<Vec<Fil
 pub fn edited<'a>(documents: &'a [Document], sessions: &[Arc<Session>]) -> Vec<&'a Document> {
     let differs = |document: &&Document| {
         let lives = live_texts(document, sessions);
-        lives.iter().any(|(_, live)| *live.outline.text() != *document.text || !live.baseline.differs.is_empty())
+        lives.iter().any(|(_, live)| *live.outline().text() != *document.text || !live.baseline.differs.is_empty())
     };
     // A cell goes live by being run, or one definition at a time.
     documents.iter().filter(|document| !document.is_cell).filter(differs).collect()

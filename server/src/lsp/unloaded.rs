@@ -71,7 +71,7 @@ pub fn does_not_parse(snapshot: &Snapshot, line: u32, message: &str) -> String {
 
 /// Whether nothing is left to patch.
 pub fn is_as_live(live: &Live, outline: &Outline) -> bool {
-    live.outline.text() == outline.text() && live.baseline.differs.is_empty()
+    live.outline().text() == outline.text() && live.baseline.differs.is_empty()
 }
 
 /// A process that has loaded what looks like the file, under another name; the local folder; and there the file and the folder.
@@ -84,7 +84,7 @@ fn elsewhere(snapshot: &Snapshot) -> Option<(&Arc<Session>, PathBuf, (PathBuf, P
         let best = candidates.map(|other| (common_end(path, other), other)).max_by_key(|(common, _)| *common);
         let Some((common @ 1.., remote)) = best else { continue };
         let looks_alike = session.known_baseline(&remote.display().to_string()).is_ok_and(|live| {
-            let live = names(&live.outline);
+            let live = names(live.outline());
             !live.is_empty() && 2 * live.intersection(&own).count() > live.len().max(own.len())
         });
         if looks_alike {

@@ -46,7 +46,7 @@ pub(super) fn file_patch(
         return Err(Box::new(refusal(path, problem.line, codes::SYNTAX_ERROR, problem.message.clone())));
     }
     let stale = stale(live, file, outline);
-    let Live { baseline, outline: live, .. } = live;
+    let (baseline, live) = (&live.baseline, live.outline());
     if let Some(line) = file.again {
         let change = hotsplice_analysis::run_again(path, baseline.version, live, outline, line).ok_or_else(|| {
             let message =

@@ -4,16 +4,30 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use hotsplice_analysis::Outline;
-use hotsplice_channel::message::{BaselineAnswer, BaselineRequest, Trust, method};
+use hotsplice_channel::message::{BaselineAnswer, BaselineRequest, BaselinesAnswer, BaselinesRequest, Trust, method};
 
 use super::{PATIENCE, Session, SessionError};
 
 /// The text that is live in a process.
 pub struct Live {
     pub baseline: BaselineAnswer,
-    pub outline: Arc<Outline>,
+    /// Most files are only searched for a word.
+    outline: OnceLock<Arc<Outline>>,
     /// Whether there is a patch to undo, once somebody wanted to know.
     pub undoable: OnceLock<bool>,
+}
+
+/// How many files a process is asked for at once.
+const AT_ONCE: usize = 200;
+
+impl Live {
+    fn of(baseline: BaselineAnswer) -> Arc<Self> {
+        Arc::new(Self { baseline, outline: OnceLock::new(), undoable: OnceLock::new() })
+    }
+
+    pub fn outline(&self) -> &Arc<Outline> {
+        self.outline.get_or_init(|| Arc::new(Outline::parse(&self.baseline.text)))
+    }
 }
 
 impl Session {
@@ -21,8 +35,7 @@ impl Session {
     pub fn baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
         let baseline: BaselineAnswer =
             self.client.request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)?;
-        let outline = Arc::new(Outline::parse(&baseline.text));
-        let live = Arc::new(Live { baseline, outline, undoable: OnceLock::new() });
+        let live = Live::of(baseline);
         self.baselines.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), live.clone());
         Ok(live)
     }
@@ -33,12 +46,28 @@ impl Session {
         known.map_or_else(|| self.baseline(path), Ok)
     }
 
+    /// Asks for what is not known of these files, in few messages. What can't be asked for stays unknown.
+    pub fn know_baselines<'a>(&self, paths: impl Iterator<Item = &'a str>) {
+        let unknown: Vec<String> = {
+            let known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+            paths.filter(|path| !known.contains_key(*path)).map(str::to_owned).collect()
+        };
+        for paths in unknown.chunks(AT_ONCE) {
+            let wanted = BaselinesRequest { paths: paths.to_vec() };
+            let Ok(BaselinesAnswer { files }) = self.client.request(method::BASELINES, &wanted, PATIENCE) else {
+                return;
+            };
+            let mut known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+            known.extend(files.into_iter().map(|file| (file.path.clone(), Live::of(file))));
+        }
+    }
+
     /// What is live in a file, if that is known.
     pub fn live_outline(&self, path: &Path) -> Option<Arc<Outline>> {
         let files = self.known_files()?;
         let path = self.process_names(path).iter().find_map(|name| Self::find(name, &files))?;
         let baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&baselines.get(&path)?.outline))
+        Some(Arc::clone(baselines.get(&path)?.outline()))
     }
 
     /// A patch of ours was committed: what is live now is known.
@@ -52,7 +81,8 @@ impl Session {
             undoable: former.baseline.undoable + 1,
             ..former.baseline.clone()
         };
-        baselines.insert(baseline.path.clone(), Arc::new(Live { baseline, outline, undoable: OnceLock::new() }));
+        let live = Live { baseline, outline: OnceLock::from(outline), undoable: OnceLock::new() };
+        baselines.insert(live.baseline.path.clone(), Arc::new(live));
     }
 
     /// What is live in a file is of this version: what is known of another one is of no use.

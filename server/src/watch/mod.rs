@@ -278,7 +278,7 @@ impl Watch<'_> {
         let outline = outlines::parse(&self.sessions.all(), path, &text);
         self.sessions.all().iter().all(|session| match session.loaded(path) {
             Ok(Some(known)) => {
-                session.known_baseline(&known).is_ok_and(|live| is_self_contained(&live.outline, &outline))
+                session.known_baseline(&known).is_ok_and(|live| is_self_contained(live.outline(), &outline))
             }
             Ok(None) => true,
             Err(_) => false,

@@ -86,8 +86,15 @@ def _loaded(path: str) -> "list[Namespace]":
 
 
 def baseline(params: dict[str, Any]) -> dict[str, Any]:
-    path = params["path"]
-    namespaces = _loaded(path)
+    return _baseline(params["path"], _loaded(params["path"]))
+
+
+def baselines(params: dict[str, Any]) -> dict[str, Any]:
+    found = ((path, lookup.namespaces(path)) for path in params["paths"])
+    return {"files": [_baseline(path, namespaces) for path, namespaces in found if namespaces]}
+
+
+def _baseline(path: str, namespaces: "list[Namespace]") -> dict[str, Any]:
     file = live_file(path)
     return {
         "path": path,
@@ -324,6 +331,7 @@ def restart_frame(params: dict[str, Any]) -> dict[str, Any]:
 _METHODS = {
     "files": files,
     "baseline": baseline,
+    "baselines": baselines,
     "patch/prepare": prepare,
     "patch/commit": commit,
     "patch/abort": abort,

@@ -1,46 +1,45 @@
 """What modules and their classes name.
 
-Most of that is plain functions, and all of it is looked at for each patch: so they are set apart natively.
+All of a project is looked at for each patch: so it is sorted natively.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
 from ..native import native
 from . import objects
-from .reach import functions_in
+
+_NAME: Any = type.__dict__["__name__"].__get__  # type: ignore[index]
 
 
 class Named:
-    """What one module or class names."""
+    """What modules name, and their classes: functions, also those under wrappers and descriptors, and what is made of
+    such. Classes are looked into where they are made.
+    """
 
-    def __init__(self, members: Any, owner: type | None = None) -> None:
-        self.owner = owner
-        self.functions, self._codes, self.others = native.members(members)
+    def __init__(self, modules: Iterable[tuple[Any, Mapping[str, Any]]]) -> None:
+        """``modules``: their names, and what they name."""
+        given = list(modules)
+        self._named = native.Named()
+        owners: dict[int, type] = {}
+        for value, number in self._named.look([members for _, members in given]):
+            if objects.is_class(value) and objects.module_of(value) == given[number][0]:
+                owners[id(value)] = value
+        # By the numbers that the native half gives.
+        self._owners: list[type | None] = [*[None] * len(given), *owners.values()]
+        self._named.look([objects.members(owner) for owner in owners.values()])
 
-    def all_functions(self, known: set[int] | frozenset[int] = frozenset()) -> Iterator[FunctionType]:
-        """Those under wrappers and descriptors, too. ``known``: ids of codes of which no function is wanted."""
-        # To ask a function for its code is an audit event, which takes longer than all else.
-        if not known.issuperset(map(id, self._codes)):
-            yield from [one for one, code in zip(self.functions, self._codes) if id(code) not in known]
-        for _, value in self.others:
-            yield from (one for one in functions_in(value) if id(one.__code__) not in known)
+    def functions_but(self, known: Mapping[int, Any]) -> Iterator[tuple[FunctionType, type | None]]:
+        """All but those with the codes of these ids, each with the class that has it."""
+        for function, number in self._named.functions_but(known):
+            yield function, self._owners[number]
 
+    def made_of_functions(self) -> Iterator[tuple[str, Any, type | None]]:
+        """What was made of a function and is none, or has attributes: its name, and the class that has it."""
+        for name, value, number in self._named.others():
+            yield name, value, self._owners[number]
 
-def named(holders: Iterable[tuple[Any, dict[str, Any]]]) -> list[Named]:
-    """``holders``: modules by name, with what they name. Classes are looked into where they are made."""
-    found: list[Named] = []
-    classes: dict[int, type] = {}
-    for module, members in holders:
-        one = Named(members)
-        found.append(one)
-        rest = []
-        for name, value in one.others:
-            if not objects.is_class(value):
-                rest.append((name, value))
-            elif objects.module_of(value) == module:
-                classes[id(value)] = value
-        one.others = rest
-    found += [Named(objects.members(value), value) for value in classes.values()]
-    return found
+    def add_leading(self, found: set[str]) -> None:
+        """Adds the names of functions, and of their classes, that may lead to one of these names."""
+        self._named.add_leading(found, [None if owner is None else _NAME(owner) for owner in self._owners])

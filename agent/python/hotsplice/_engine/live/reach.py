@@ -2,10 +2,10 @@
 
 import dis
 from collections.abc import Iterator
-from functools import partial
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
+from ..native import native
 from . import lookup, objects
 from .code import tree
 
@@ -59,7 +59,7 @@ class Reach:
         seen: set[int] = set()
         while pending and len(seen) < _LIMIT:
             value, owner = pending.pop()
-            for function in functions_in(value):
+            for function in native.functions_in(value):
                 if id(function) in seen:
                     continue
                 seen.add(id(function))
@@ -180,7 +180,7 @@ def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
         if type(value) is FunctionType and value.__globals__ is members:
             functions = [value]
         elif objects.is_class(value) and value.__module__ == members.get("__name__"):
-            functions = [one for member in list(value.__dict__.values()) for one in functions_in(member)]
+            functions = [one for member in list(value.__dict__.values()) for one in native.functions_in(member)]
         else:
             continue
         if any(not names.isdisjoint(code.co_names) for function in functions for code in tree(function.__code__)):
@@ -193,40 +193,3 @@ def _content(cell: CellType) -> Any:
         return cell.cell_contents
     except ValueError:
         return MISSING
-
-
-# Ids of types of which no object leads to a function; a metaclass may hash.
-_PLAIN = frozenset(map(id, (ModuleType, str, bytes, int, float, bool, type(None), tuple, list, dict, set, frozenset)))
-
-
-def functions_in(value: Any) -> Iterator[FunctionType]:
-    """The functions in a value: under wrappers, descriptors and partials."""
-    pending, seen = [value], 0
-    while pending and seen < 50:
-        one = pending.pop()
-        seen += 1
-        kind = type(one)
-        if kind is FunctionType:
-            yield one
-            if "__wrapped__" in one.__dict__:
-                pending.append(one.__dict__["__wrapped__"])
-        elif id(kind) in _PLAIN:
-            continue
-        elif objects.is_exactly(one, staticmethod, classmethod, MethodType):
-            pending.append(one.__func__)
-        elif kind is property:
-            pending += [part for part in (one.fget, one.fset, one.fdel) if part is not None]
-        elif kind is partial:
-            pending.append(one.func)
-        else:
-            wrapped = wrapped_function(one)
-            if wrapped is not None:
-                pending.append(wrapped)
-
-
-def wrapped_function(value: Any) -> Any:
-    """What an object was made of by a decorator, as far as its own attributes tell."""
-    attributes = objects.dictionary(value)
-    if type(attributes) is not dict:
-        return None
-    return next((attributes[name] for name in ("__wrapped__", "py_func", "func") if name in attributes), None)

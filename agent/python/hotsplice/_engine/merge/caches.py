@@ -12,8 +12,8 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
-from ..live.named import Named, named
-from ..live.reach import Changes, Reach, functions_in, wrapped_function
+from ..live.named import Named
+from ..live.reach import Changes, Reach
 from ..native import native
 from . import own_caches
 
@@ -53,10 +53,10 @@ def follow(transaction: "Prepared") -> None:
         return
     _forget_dispatch(transaction)
     reach = Reach(changes)
-    namespaces = _named(transaction)
+    named = _named(transaction)
     files: dict[str, str | None] = {path: None for path, _ in lookup.project_modules()}
-    own_caches.follow(reach, namespaces, files | {change.path: change.text for change in transaction.files})
-    for cache in _caches(namespaces):
+    own_caches.follow(reach, named, files | {change.path: change.text for change in transaction.files})
+    for cache in _caches(named):
         is_plain = type(cache.value) is functools._lru_cache_wrapper
         if is_plain and not cache.value.cache_info().currsize:
             continue
@@ -83,7 +83,7 @@ def _changes(transaction: "Prepared") -> Changes:
                 edit = outcome.edit
                 if edit["what"] == "function" and edit["change"] == "derived" and "defaults" in edit["parts"]:
                     held = lookup.bound_value(namespace, edit["scope"], edit["binds"][0]) if edit["binds"] else None
-                    for function in functions_in(held):
+                    for function in native.functions_in(held):
                         found.functions.setdefault(id(function), outcome)
                 keeps_name = edit["what"] in ("function", "docstring", "annotation") or edit.get("offered")
                 is_rebound = edit["change"] == "removed" or "decorators" in edit["parts"]
@@ -111,7 +111,7 @@ def _add_followers(transaction: "Prepared", found: Changes) -> None:
             found.names.setdefault((id(operation[1]), operation[2]), by_name[operation[2]])
 
 
-def _named(transaction: "Prepared") -> list[Named]:
+def _named(transaction: "Prepared") -> Named:
     """What the project's modules and their classes name."""
     holders: dict[int, tuple[Any, dict[str, Any]]] = {
         id(module.__dict__): (module.__name__, module.__dict__) for _, module in lookup.project_modules()
@@ -119,24 +119,22 @@ def _named(transaction: "Prepared") -> list[Named]:
     for change in transaction.files:
         for namespace in change.namespaces:
             holders.setdefault(id(namespace.globals), (namespace.name, namespace.globals))
-    return named(holders.values())
+    return Named(holders.values())
 
 
-def _caches(namespaces: list[Named]) -> Iterator[Cache]:
+def _caches(named: Named) -> Iterator[Cache]:
     """Those that modules and their classes name."""
     kinds: dict[int, bool] = {}
     seen: set[int] = set()
-    for namespace in namespaces:
-        owner = namespace.owner
-        for name, value in namespace.others:
-            if owner is None:
-                if _is_cache(value, kinds) and id(value) not in seen:
-                    seen.add(id(value))
-                    yield Cache(name, value)
-                continue
-            member = value.__func__ if objects.is_exactly(value, staticmethod, classmethod) else value
-            if type(member) is functools.cached_property or _is_cache(member, kinds):
-                yield Cache(f"{owner.__qualname__}.{name}", member, owner)
+    for name, value, owner in named.made_of_functions():
+        if owner is None:
+            if _is_cache(value, kinds) and id(value) not in seen:
+                seen.add(id(value))
+                yield Cache(name, value)
+            continue
+        member = value.__func__ if objects.is_exactly(value, staticmethod, classmethod) else value
+        if type(member) is functools.cached_property or _is_cache(member, kinds):
+            yield Cache(f"{owner.__qualname__}.{name}", member, owner)
 
 
 def _is_cache(value: Any, kinds: dict[int, bool]) -> bool:
@@ -147,7 +145,7 @@ def _is_cache(value: Any, kinds: dict[int, bool]) -> bool:
     if id(kind) not in kinds:
         names = {name for cls in objects.order(kind) for name in objects.members(cls)}
         kinds[id(kind)] = kind is not ModuleType and not names.isdisjoint(_WAYS)
-    return kinds[id(kind)] and wrapped_function(value) is not None
+    return kinds[id(kind)]
 
 
 def _forget_dispatch(transaction: "Prepared") -> None:

@@ -18,7 +18,7 @@ from ..live import lookup, objects
 from ..live.code import tree
 from ..live.files import live_file
 from ..live.named import Named
-from ..live.reach import MISSING, Changes, Reach, functions_in
+from ..live.reach import MISSING, Reach
 from ..native import native
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _STORES = {
     dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap
 }
-_NAME: Any = type.__dict__["__name__"].__get__  # type: ignore[index]
 _MISSING = "__missing__"
 _EMPTY = (ast.List, ast.Dict, ast.Set, ast.Tuple)
 
@@ -40,11 +39,10 @@ class Kept:
 
 
 class _Read:
-    """What a function's code tells, read once: there are many, and most are the same at the next patch."""
+    """What the code of a function that stores something tells, read once: most is the same at the next patch."""
 
     def __init__(self, code: CodeType) -> None:
         self.names = frozenset(name for one in tree(code) for name in one.co_names)
-        self.stores = not _STORES.isdisjoint(code.co_code[::2]) or "setdefault" in code.co_names
         # Where it keeps what it has computed, once somebody wanted to know.
         self.kept: list[Kept] | None = None
         # It goes with the code, before there can be another one of the same id.
@@ -52,63 +50,50 @@ class _Read:
 
 
 _reads: dict[int, _Read] = {}
-# Ids of codes that store nothing: most of them.
-_quiet: set[int] = set()
-# A function, and the class that has it.
-_Owned = tuple[FunctionType, Any]
+# Codes that keep nothing, by their ids: most of them. They go as those above do.
+_quiet: dict[int, Any] = {}
 
 
 def _forget(key: int, _reference: Any) -> None:
     _reads.pop(key, None)
-    _quiet.discard(key)
+    _quiet.pop(key, None)
 
 
 def _read(code: CodeType) -> _Read:
     known = _reads.get(id(code))
     if known is None:
         known = _reads[id(code)] = _Read(code)
-        if not known.stores:
-            _quiet.add(id(code))
     return known
 
 
-def follow(reach: Reach, namespaces: list[Named], texts: dict[str, str | None]) -> None:
+def _stores(code: CodeType) -> bool:
+    return not _STORES.isdisjoint(code.co_code[::2]) or "setdefault" in code.co_names
+
+
+def _is_quiet(code: CodeType) -> None:
+    _quiet[id(code)] = ref(code, partial(_forget, id(code)))
+
+
+def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
     """Reports what keeps results of what changes. ``texts``: the project's files, and new texts of those patched."""
-    storing: dict[int, _Owned] = {}
-    for namespace in namespaces:
-        for function in namespace.all_functions(_quiet):
-            code = function.__code__
-            if _read(code).stores and code.co_filename in texts:
-                storing.setdefault(id(function), (function, namespace.owner))
+    storing: dict[int, tuple[FunctionType, Any]] = {}
+    for function, owner in named.functions_but(_quiet):
+        code = function.__code__
+        if id(code) not in _reads and not _stores(code):
+            _is_quiet(code)
+        elif code.co_filename in texts:
+            storing.setdefault(id(function), (function, owner))
     if not storing:
         return
-    names = _leading(reach.changes, [(one, space.owner) for space in namespaces for one in space.all_functions()])
+    names = {name for _, name in reach.changes.names}
+    for outcome in reach.changes.functions.values():
+        names.update(outcome.edit["definition"].split("."))
+    # Few functions are looked at closely.
+    named.add_leading(names)
     lines: dict[str, list[str]] = {}
     for function, owner in storing.values():
         if function.__name__ in names or not names.isdisjoint(_named_by(function)):
             _report(reach, function, owner, texts, lines)
-
-
-def _leading(changes: Changes, functions: list[_Owned]) -> set[str]:
-    """Names of all that may lead to what changes, so that few functions are looked at closely."""
-    found = {name for _, name in changes.names}
-    for outcome in changes.functions.values():
-        found.update(outcome.edit["definition"].split("."))
-    pending = [(_named_by(function), function.__name__, owner) for function, owner in functions]
-    count = -1
-    while count != len(found):
-        count = len(found)
-        rest = []
-        for one in pending:
-            named, name, owner = one
-            if name in found or not found.isdisjoint(named):
-                found.add(name)
-                if owner is not None:
-                    found.add(_NAME(owner))
-            else:
-                rest.append(one)
-        pending = rest
-    return found
 
 
 def _named_by(function: FunctionType) -> frozenset[str]:
@@ -119,7 +104,7 @@ def _named_by(function: FunctionType) -> frozenset[str]:
             content = cell.cell_contents
         except ValueError:
             continue
-        names |= {one.__name__ for one in functions_in(content)}
+        names |= {one.__name__ for one in native.functions_in(content)}
     return names
 
 
@@ -129,6 +114,9 @@ def _report(
     known = _read(function.__code__)
     if known.kept is None:
         known.kept = _kept(_text(function.__code__, lines))
+        if not known.kept:
+            _is_quiet(function.__code__)
+            return
     outcome: Any = reach.of(function, owner) if known.kept else None
     # Whether anything is kept is asked last: all that lives may have to be looked at.
     for kept in known.kept if outcome is not None else ():
