@@ -151,6 +151,7 @@ impl Attempt<'_> {
         if pending.is_empty() {
             return;
         }
+        self.session.know_baselines(pending.iter().map(String::as_str));
         let project = following::Project::new(self.session);
         let mut found: Vec<(String, Vec<Verdict>)> = Vec::new();
         // A file may use another one that comes later.
