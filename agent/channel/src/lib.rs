@@ -1,13 +1,14 @@
 //! What the server and the agent say to each other.
 //!
 //! This crate is the only thing that the two sides share: the vocabulary of a patch ([`patch`]), the requests
-//! and answers of the channel ([`message`]), how they are put on a socket ([`framing`]), where sessions are found
+//! and answers of the channel ([`message`], [`holds`]), how they are put on a socket ([`framing`]), where sessions are found
 //! ([`registry`]), who watches for them ([`watchers`]), how long a request is good for ([`expiry`]), which files are no project's ([`installed`]) and the list of
 //! numbered codes ([`codes`]). It never touches Python, LSP or an editor.
 
 pub mod codes;
 pub mod expiry;
 pub mod framing;
+pub mod holds;
 pub mod installed;
 pub mod message;
 pub mod patch;
@@ -16,8 +17,12 @@ pub mod watchers;
 
 /// Tells the builds apart whose messages differ: it is made of the text of what defines them, so that nobody has to
 /// think of raising it. Server and agent travel together, but a process outlives an upgrade.
-pub const PROTOCOL: u32 =
-    fingerprint(&[include_str!("message.rs"), include_str!("patch.rs"), include_str!("framing.rs")]);
+pub const PROTOCOL: u32 = fingerprint(&[
+    include_str!("message.rs"),
+    include_str!("holds.rs"),
+    include_str!("patch.rs"),
+    include_str!("framing.rs"),
+]);
 
 /// The longest message that either side accepts, in bytes, newline included.
 pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
