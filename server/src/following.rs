@@ -390,9 +390,13 @@ pub fn computed(
 
 fn follow(project: &Project, path: &str, modules: &[String], changed: &Names, calls: &Foreign) -> Option<FilePatch> {
     let live = project.session.known_baseline(path).ok()?;
-    if !changed.iter().any(|name| may_name(&live.baseline.text, name.trim_end_matches(".*")))
-        || !live.outline().is_valid()
-    {
+    let is_named = |name: &String| {
+        let name = name.trim_end_matches(".*");
+        let last = name.rsplit('.').next().unwrap_or(name);
+        // Whoever only calls a function does not read its `__code__`.
+        if last.starts_with("__") { live.baseline.text.contains(last) } else { may_name(&live.baseline.text, name) }
+    };
+    if !changed.iter().any(is_named) || !live.outline().is_valid() {
         return None;
     }
     let mut foreign = foreign(path, modules.first()?, changed, calls);
