@@ -1,9 +1,11 @@
 //! What modules and classes name, sorted. All of a project is looked at for each patch, so it is done natively.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PySet, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cpython::functions::{self, Part, code, code_type, is_function, may_have_attributes};
@@ -33,9 +35,9 @@ impl Named {
     }
 
     /// Takes dicts, or what classes show of their own, and gives the classes that they name.
-    fn look<'py>(&mut self, namespaces: Vec<Bound<'py, PyAny>>) -> PyResult<Vec<(Bound<'py, PyAny>, usize)>> {
+    fn look<'py>(&mut self, namespaces: &Bound<'py, PyList>) -> PyResult<Vec<(Bound<'py, PyAny>, usize)>> {
         let mut classes = Vec::new();
-        for namespace in namespaces {
+        for namespace in namespaces.iter() {
             match namespace.cast::<PyDict>() {
                 Ok(namespace) => self.sort(namespace, &mut classes)?,
                 Err(_) => self.sort(namespace.call_method0("copy")?.cast()?, &mut classes)?,
@@ -66,15 +68,12 @@ impl Named {
     /// Adds the names of all functions, and of the classes that have them, that may lead to one of these names. `owners`: the
     /// name of the class that each namespace belongs to, if it does. A function may lead to what its code names, and to the
     /// functions that it has from around it.
-    fn add_leading(
-        &self,
-        py: Python<'_>,
-        found: &Bound<'_, PySet>,
-        owners: Vec<Option<Bound<'_, PyString>>>,
-    ) -> PyResult<()> {
+    fn add_leading(&self, py: Python<'_>, found: &Bound<'_, PySet>, owners: &Bound<'_, PyList>) -> PyResult<()> {
         let kinds = Kinds::known(py)?;
-        let owners: Vec<_> =
-            owners.iter().map(|name| name.as_ref().map(interned).transpose()).collect::<PyResult<_>>()?;
+        let owners: Vec<Option<Bound<'_, PyString>>> = owners
+            .iter()
+            .map(|name| name.cast_into::<PyString>().ok().map(|name| interned(&name)).transpose())
+            .collect::<PyResult<_>>()?;
         // Names by address: those in code are interned, and so are these, which are kept meanwhile.
         let mut kept = Vec::new();
         let mut naming: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
@@ -202,13 +201,19 @@ struct Kinds {
     /// Descriptors and methods that hold one function.
     holding: [usize; 3],
     property: usize,
-    partial: usize,
+    /// None, as long as the program has not loaded what defines it.
+    partial: AtomicUsize,
 }
 
 impl Kinds {
     fn known(py: Python<'_>) -> PyResult<&'static Self> {
         static KINDS: PyOnceLock<Kinds> = PyOnceLock::new();
-        KINDS.get_or_try_init(py, || Self::new(py))
+        let kinds = KINDS.get_or_try_init(py, || Self::new(py))?;
+        // To import it would run modules of the program that have names of the standard library.
+        let modules = py.import("sys")?.getattr("modules")?;
+        let partial = modules.get_item("_functools").and_then(|module| module.getattr("partial"));
+        kinds.partial.store(partial.map_or(0, |kind| kind.as_ptr() as usize), Ordering::Relaxed);
+        Ok(kinds)
     }
 
     fn new(py: Python<'_>) -> PyResult<Self> {
@@ -218,27 +223,25 @@ impl Kinds {
         for name in ["str", "bytes", "int", "float", "bool", "tuple", "list", "dict", "set", "frozenset"] {
             plain.insert(of_builtins(name)?);
         }
-        // Not from `types`, which a program may have of its own.
+        // Not from `types`, which a program may have of its own; a list, since to iterate over what is not known to be one asks
+        // `operator`.
         let others = c"[type(one) for one in (None, __import__('sys'), len, type.__dict__['__dict__'], \
             type(lambda: 0).__dict__['__globals__'], int.__add__, str.join, (lambda: 0).__get__(0))]";
-        let mut others: Vec<usize> = py
-            .eval(others, None, None)?
-            .try_iter()?
-            .map(|kind| Ok(kind?.as_ptr() as usize))
-            .collect::<PyResult<_>>()?;
+        let mut others: Vec<usize> =
+            py.eval(others, None, None)?.cast::<PyList>()?.iter().map(|kind| kind.as_ptr() as usize).collect();
         let method = others.pop().unwrap_or_default();
         plain.extend(others);
         Ok(Self {
             plain,
             holding: [of_builtins("staticmethod")?, of_builtins("classmethod")?, method],
             property: of_builtins("property")?,
-            partial: py.import("functools")?.getattr("partial")?.as_ptr() as usize,
+            partial: AtomicUsize::new(0),
         })
     }
 
     /// Whether objects of a type lead to functions in a known way.
     fn leads(&self, kind: usize) -> bool {
-        kind == self.property || kind == self.partial || self.holding.contains(&kind)
+        kind == self.property || kind == self.partial.load(Ordering::Relaxed) || self.holding.contains(&kind)
     }
 
     fn functions_in<'py>(&self, value: Bound<'py, PyAny>, found: &mut Vec<Bound<'py, PyAny>>) -> PyResult<()> {
@@ -267,7 +270,7 @@ impl Kinds {
                 for part in [pyo3::intern!(py, "fget"), pyo3::intern!(py, "fset"), pyo3::intern!(py, "fdel")] {
                     pending.push(one.getattr(part)?);
                 }
-            } else if kind == self.partial {
+            } else if kind == self.partial.load(Ordering::Relaxed) {
                 pending.push(one.getattr(pyo3::intern!(py, "func"))?);
             } else {
                 pending.extend(wrapped_function(&one)?);
