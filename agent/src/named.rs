@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple, PyType};
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyModule, PySet, PyString, PyTuple, PyType,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cpython::functions::{self, Part, code, code_type, is_function, may_have_attributes};
@@ -25,6 +27,22 @@ pub struct Named {
     functions: Vec<(Py<PyAny>, Py<PyAny>, usize)>,
     /// All else that was made of a function, by name.
     others: Vec<(Py<PyAny>, Py<PyAny>, usize)>,
+    names: Names,
+}
+
+/// Which functions name something, by the addresses of names: those in code are interned, and so are the others, which are kept.
+#[derive(Default)]
+struct Names {
+    naming: FxHashMap<usize, Vec<usize>>,
+    kept: Vec<Py<PyString>>,
+}
+
+impl Names {
+    fn keep(&mut self, name: Bound<'_, PyString>) -> usize {
+        let known = address(&name);
+        self.kept.push(name.unbind());
+        known
+    }
 }
 
 #[pymethods]
@@ -65,20 +83,11 @@ impl Named {
         Ok(found)
     }
 
-    /// Adds the names of all functions, and of the classes that have them, that may lead to one of these names. `owners`: the
-    /// name of the class that each namespace belongs to, if it does. A function may lead to what its code names, and to the
-    /// functions that it has from around it.
-    fn add_leading(&self, py: Python<'_>, found: &Bound<'_, PySet>, owners: &Bound<'_, PyList>) -> PyResult<()> {
+    /// Reads what some of the functions name, from this one on, and tells whether more are left: other threads wait meanwhile.
+    fn read_names(&mut self, py: Python<'_>, first: usize, count: usize) -> PyResult<bool> {
         let kinds = Kinds::known(py)?;
-        let owners: Vec<Option<Bound<'_, PyString>>> = owners
-            .iter()
-            .map(|name| name.cast_into::<PyString>().ok().map(|name| interned(&name)).transpose())
-            .collect::<PyResult<_>>()?;
-        // Names by address: those in code are interned, and so are these, which are kept meanwhile.
-        let mut kept = Vec::new();
-        let mut naming: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
         let mut names = Vec::new();
-        for (place, (function, code, _)) in self.functions.iter().enumerate() {
+        for (place, (function, code, _)) in self.functions.iter().enumerate().skip(first).take(count) {
             let function = function.bind(py);
             names.clear();
             add_names(code.bind(py), &mut names)?;
@@ -90,21 +99,30 @@ impl Named {
                         kinds.functions_in(content, &mut inside)?;
                     }
                     for one in inside {
-                        kept.push(name_of(&one)?);
-                        names.extend(kept.last().map(address));
+                        names.push(self.names.keep(name_of(&one)?));
                     }
                 }
             }
-            kept.push(name_of(function)?);
-            names.extend(kept.last().map(address));
-            names.iter().for_each(|name| naming.entry(*name).or_default().push(place));
+            names.push(self.names.keep(name_of(function)?));
+            names.iter().for_each(|name| self.names.naming.entry(*name).or_default().push(place));
         }
+        Ok(first + count < self.functions.len())
+    }
+
+    /// Adds the names of all functions, and of the classes that have them, that may lead to one of these names, once all names
+    /// were read. `owners`: the name of the class that each namespace belongs to, if it does. A function may lead to what its
+    /// code names, and to the functions that it has from around it.
+    fn add_leading(&self, py: Python<'_>, found: &Bound<'_, PySet>, owners: &Bound<'_, PyList>) -> PyResult<()> {
+        let owners: Vec<Option<Bound<'_, PyString>>> = owners
+            .iter()
+            .map(|name| name.cast_into::<PyString>().ok().map(|name| interned(&name)).transpose())
+            .collect::<PyResult<_>>()?;
         let given: Vec<_> = found.iter().map(|name| interned(&name.cast_into()?)).collect::<PyResult<_>>()?;
         let mut pending: Vec<usize> = given.iter().map(address).collect();
         let mut seen: FxHashSet<usize> = pending.iter().copied().collect();
         let mut leading = vec![false; self.functions.len()];
         while let Some(name) = pending.pop() {
-            for &place in naming.get(&name).into_iter().flatten() {
+            for &place in self.names.naming.get(&name).into_iter().flatten() {
                 if std::mem::replace(&mut leading[place], true) {
                     continue;
                 }
@@ -132,9 +150,11 @@ impl Named {
         let mut found = Vec::new();
         // Types of whose objects none has a dict.
         let mut bare: FxHashSet<usize> = FxHashSet::default();
-        for (name, value) in namespace.iter() {
+        // Before 3.12 an object that is made may have garbage collected, and so run code that changes the dict.
+        let named: Vec<_> = namespace.iter().filter(|(_, value)| !kinds.plain.contains(&kind_of(value))).collect();
+        for (name, value) in named {
             let kind = kind_of(&value);
-            if kinds.plain.contains(&kind) || bare.contains(&kind) {
+            if bare.contains(&kind) {
                 continue;
             }
             if value.is_instance_of::<PyType>() {
@@ -209,32 +229,41 @@ impl Kinds {
     fn known(py: Python<'_>) -> PyResult<&'static Self> {
         static KINDS: PyOnceLock<Kinds> = PyOnceLock::new();
         let kinds = KINDS.get_or_try_init(py, || Self::new(py))?;
-        // To import it would run modules of the program that have names of the standard library.
-        let modules = py.import("sys")?.getattr("modules")?;
-        let partial = modules.get_item("_functools").and_then(|module| module.getattr("partial"));
+        let name = pyo3::intern!(py, "_functools");
+        // SAFETY: it gives what is in `sys.modules`, or null; nothing is imported, which may run code of the program's.
+        let module = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyImport_GetModule(name.as_ptr())) };
+        let partial = module.and_then(|module| module.getattr("partial").ok());
         kinds.partial.store(partial.map_or(0, |kind| kind.as_ptr() as usize), Ordering::Relaxed);
         Ok(kinds)
     }
 
     fn new(py: Python<'_>) -> PyResult<Self> {
-        let builtins = py.import("builtins")?;
-        let of_builtins = |name: &str| Ok::<_, PyErr>(builtins.getattr(name)?.as_ptr() as usize);
-        let mut plain = FxHashSet::default();
-        for name in ["str", "bytes", "int", "float", "bool", "tuple", "list", "dict", "set", "frozenset"] {
-            plain.insert(of_builtins(name)?);
-        }
-        // Not from `types`, which a program may have of its own; a list, since to iterate over what is not known to be one asks
-        // `operator`.
-        let others = c"[type(one) for one in (None, __import__('sys'), len, type.__dict__['__dict__'], \
-            type(lambda: 0).__dict__['__globals__'], int.__add__, str.join, (lambda: 0).__get__(0))]";
-        let mut others: Vec<usize> =
+        let address = |kind: Bound<'_, PyType>| kind.as_ptr() as usize;
+        let mut plain = FxHashSet::from_iter([
+            address(py.get_type::<PyString>()),
+            address(py.get_type::<PyBytes>()),
+            address(py.get_type::<PyInt>()),
+            address(py.get_type::<PyFloat>()),
+            address(py.get_type::<PyBool>()),
+            address(py.get_type::<PyTuple>()),
+            address(py.get_type::<PyList>()),
+            address(py.get_type::<PyDict>()),
+            address(py.get_type::<PySet>()),
+            address(py.get_type::<PyFrozenSet>()),
+            address(py.get_type::<PyModule>()),
+        ]);
+        // Of what is part of the language: a program may have a `types` of its own. A list, since to iterate over what is not
+        // known to be one asks `operator`.
+        let others = c"[*map(type, (None, len, type.__dict__['__dict__'], type(lambda: 0).__dict__['__globals__'], \
+            int.__add__, str.join)), type((lambda: 0).__get__(0)), staticmethod, classmethod, property]";
+        let others: Vec<usize> =
             py.eval(others, None, None)?.cast::<PyList>()?.iter().map(|kind| kind.as_ptr() as usize).collect();
-        let method = others.pop().unwrap_or_default();
-        plain.extend(others);
+        let (of_language, descriptors) = others.split_at(others.len() - 4);
+        plain.extend(of_language);
         Ok(Self {
             plain,
-            holding: [of_builtins("staticmethod")?, of_builtins("classmethod")?, method],
-            property: of_builtins("property")?,
+            holding: [descriptors[0], descriptors[1], descriptors[2]],
+            property: descriptors[3],
             partial: AtomicUsize::new(0),
         })
     }

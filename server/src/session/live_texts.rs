@@ -17,8 +17,8 @@ pub struct Live {
     pub undoable: OnceLock<bool>,
 }
 
-/// How many files a process is asked for at once.
-const AT_ONCE: usize = 200;
+/// How many files a process is asked for at once: its threads wait while their texts are put into a message.
+const AT_ONCE: usize = 50;
 
 impl Live {
     fn of(baseline: BaselineAnswer) -> Arc<Self> {

@@ -12,6 +12,9 @@ from . import objects
 
 _NAME: Any = type.__dict__["__name__"].__get__  # type: ignore[index]
 
+# Namespaces, or functions: so many are looked at before the program's threads may go on.
+_AT_ONCE = 200
+
 
 class Named:
     """What modules name, and their classes: functions, also those under wrappers and descriptors, and what is made of
@@ -23,12 +26,16 @@ class Named:
         given = list(modules)
         self._named = native.Named()
         owners: dict[int, type] = {}
-        for value, number in self._named.look([members for _, members in given]):
+        for value, number in self._look([members for _, members in given]):
             if objects.is_class(value) and objects.module_of(value) == given[number][0]:
                 owners[id(value)] = value
         # By the numbers that the native half gives.
         self._owners: list[type | None] = [*[None] * len(given), *owners.values()]
-        self._named.look([objects.members(owner) for owner in owners.values()])
+        list(self._look([objects.members(owner) for owner in owners.values()]))
+
+    def _look(self, namespaces: list[Mapping[str, Any]]) -> Iterator[tuple[type, int]]:
+        for first in range(0, len(namespaces), _AT_ONCE):
+            yield from self._named.look(namespaces[first : first + _AT_ONCE])
 
     def functions_but(self, known: Mapping[int, Any]) -> Iterator[tuple[FunctionType, type | None]]:
         """All but those with the codes of these ids, each with the class that has it."""
@@ -42,4 +49,7 @@ class Named:
 
     def add_leading(self, found: set[str]) -> None:
         """Adds the names of functions, and of their classes, that may lead to one of these names."""
+        first = 0
+        while self._named.read_names(first, _AT_ONCE):
+            first += _AT_ONCE
         self._named.add_leading(found, [None if owner is None else _NAME(owner) for owner in self._owners])
