@@ -59,15 +59,7 @@ mod tests {
     fn file(path: &str, id: Option<&str>, definitions: &[&str]) -> LoadedFile {
         let definitions = definitions.iter().map(|name| (*name).to_owned()).collect();
         let cell = Some(Cell { id: id.map(str::to_owned), definitions });
-        LoadedFile {
-            path: path.to_owned(),
-            modules: Vec::new(),
-            version: 0,
-            device: None,
-            inode: None,
-            installed: false,
-            cell,
-        }
+        LoadedFile { path: path.to_owned(), cell, ..LoadedFile::default() }
     }
 
     #[test]

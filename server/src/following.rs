@@ -323,21 +323,28 @@ impl<'a> Project<'a> {
 
     /// What is live of the modules that a text imports from, and of those that packages have what they hand on from.
     fn texts(&self, foreign: &Foreign, outline: &Outline) -> Texts {
-        let mut found = Texts::default();
-        let known = Arc::make_mut(&mut found);
-        let mut pending = vec![(foreign.module.clone(), foreign.is_package, Arc::new(outline.clone()))];
-        while let Some((module, is_package, outline)) = pending.pop() {
-            let there = Foreign { module, is_package, ..Foreign::default() };
-            for name in there.imported_modules(&outline) {
-                let Some(path) = self.modules.get(&name).filter(|_| !known.contains_key(&name)) else { continue };
-                let Ok(live) = self.session.known_baseline(path) else { continue };
-                known.insert(name.clone(), (crate::following::is_package(path), live.outline().clone()));
-                if crate::following::is_package(path) {
-                    pending.push((name, true, live.outline().clone()));
-                }
+        let mut texts = Texts::default();
+        let found = Arc::make_mut(&mut texts);
+        let mut pending = self.imported(foreign, outline);
+        while let Some((name, path)) = pending.pop() {
+            if found.contains_key(&name) {
+                continue;
             }
+            let Ok(live) = self.session.known_baseline(path) else { continue };
+            let is_package = is_package(path);
+            if is_package {
+                let there = Foreign { module: name.clone(), is_package, ..Foreign::default() };
+                pending.extend(self.imported(&there, live.outline()));
+            }
+            found.insert(name, (is_package, live.outline().clone()));
         }
-        found
+        texts
+    }
+
+    /// The project's modules that a text imports from, with their files.
+    fn imported(&self, foreign: &Foreign, outline: &Outline) -> Vec<(String, &str)> {
+        let names = foreign.imported_modules(outline).into_iter();
+        names.filter_map(|name| self.modules.get(&name).map(|path| (name, path.as_str()))).collect()
     }
 }
 

@@ -153,7 +153,7 @@ pub struct FilesAnswer {
     pub files: Vec<LoadedFile>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LoadedFile {
     pub path: String,
     pub modules: Vec<String>,

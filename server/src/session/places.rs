@@ -154,15 +154,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> LoadedFile {
-        LoadedFile {
-            path: path.to_owned(),
-            modules: Vec::new(),
-            version: 0,
-            device: None,
-            inode: None,
-            installed: false,
-            cell: None,
-        }
+        LoadedFile { path: path.to_owned(), ..LoadedFile::default() }
     }
 
     fn entry() -> Entry {
