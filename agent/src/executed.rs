@@ -132,7 +132,7 @@ fn note(path: PathBuf) {
     session::broadcast(event::MODULE_LOADED, &ModuleLoaded { path: path.to_string_lossy().into_owned() });
 }
 
-/// A project's files that were executed before anybody watched. Of those that have not changed since the process began, the text
+/// Files that were executed before anybody watched. Of those that have not changed since the process began, the text
 /// is what was executed; others, and those that are known, are not noted.
 #[pyfunction]
 pub fn adopt(py: Python<'_>, paths: Vec<PathBuf>) {
@@ -140,8 +140,7 @@ pub fn adopt(py: Python<'_>, paths: Vec<PathBuf>) {
     let known: HashSet<PathBuf> = EXECUTED
         .lock()
         .map_or_else(|_| HashSet::new(), |executed| executed.iter().flatten().map(|it| it.0.clone()).collect());
-    let wanted = |path: &PathBuf| is_project(path) && !known.contains(path);
-    let paths = paths.iter().map(|path| normal(path)).filter(wanted);
+    let paths = paths.iter().map(|path| normal(path)).filter(|path| !known.contains(path));
     // The program goes on while its files are read.
     let found: Vec<(PathBuf, Executed)> = finalizing::without_gil(py, || {
         paths.filter_map(|path| Some((path.clone(), as_it_was(&path, began)?))).collect()

@@ -95,6 +95,23 @@ print(bool(hotsplice.patch(shop, text.replace('1', '5'))), shop.price(), flush=T
     }
 }
 
+/// The standard library is executed before anybody watches, and parts of it are frozen.
+#[test]
+fn a_library_module_that_nobody_changed_has_nothing_to_change() {
+    let text = "\
+import hotsplice, codecs, json, os, stat
+print([hotsplice.patch(module) for module in (codecs, json, os, stat)], flush=True)
+";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let script = workspace.write("app.py", text);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        let wanted = ["Report(committed=True, edits=())"; 4].join(", ");
+        assert_eq!(program.line(), format!("[{wanted}]"), "Python {}", python.name());
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
 /// As for those who come from jurigged: one line in the program, and nothing else.
 #[test]
 fn a_program_that_was_started_as_always_can_watch() {

@@ -80,6 +80,14 @@ fn jupyter(workspace: &Workspace, action: &str) -> Called {
     Called(command.output().expect("hotsplice starts"))
 }
 
+/// What a status lists, without where it stands.
+fn patched(status: &str) -> Vec<String> {
+    let lines = status.lines().filter(|line| line.contains("is live in version"));
+    let mut found: Vec<String> = lines.filter_map(|line| Some(line.trim().split_once(' ')?.1.to_owned())).collect();
+    found.sort();
+    found
+}
+
 /// The newest for which there are packages.
 fn python() -> &'static Python {
     pythons::all().iter().rev().find(|python| python.minor <= 13).unwrap_or_else(|| pythons::newest())
@@ -127,6 +135,12 @@ fn what_a_cell_defines_again_is_patched_in_place() {
         let edited = ORDER.replace("amount * rate", "amount * rate + 1").replace("an order", "order {self.made}");
         let edited = edited.replace("'order {", "f'order {").replace("RATE = 2", "RATE = 5");
         assert_eq!(kernel.run(&edited), "");
+        // What it has made as it was is not patched.
+        assert_eq!(
+            patched(&kernel.run("%hotsplice status")),
+            ["Order is live in version 1", "total is live in version 1"]
+        );
+        assert_eq!(patched(&workspace.call(&["status"]).expect(0).text()).len(), 2);
         // `callbacks` is a new one, as the cell says; who holds the function holds the live one.
         let seen = "print(first.describe(), type(first) is Order, held(1), bound is total, callbacks['total'] is held)";
         assert_eq!(kernel.run(seen), "order 1 True 6 True True");
@@ -177,6 +191,8 @@ fn what_stands_in_blocks_and_after_magics_is_patched_and_undone() {
         seen("try:\n    class View:\n        def get(self):\n            return 7\nfinally:\n    pass"),
         "5 True 7 True"
     );
+    let status = || patched(&workspace.call(&["status"]).expect(0).text());
+    assert_eq!(status(), ["View is live in version 2", "greet is live in version 3"]);
     // From within, and from elsewhere.
     assert_eq!(seen("import hotsplice; hotsplice.undo().check()"), "5 True 2 True");
     workspace.call(&["undo"]).expect(0);
@@ -184,6 +200,8 @@ fn what_stands_in_blocks_and_after_magics_is_patched_and_undone() {
     workspace.call(&["undo"]).expect(0);
     assert_eq!(seen(""), "2 True 2 True");
     assert_eq!(seen("def greet():\n    return 8"), "8 True 2 True");
+    assert_eq!(seen("def greet():\n    # As it was at first.\n    return 1"), "1 True 2 True");
+    assert_eq!(status(), ["View is live in version 3"]);
     // Beside that of another cell.
     let registry = "handlers = {}\ndef on(kind):\n    return lambda function: handlers.setdefault(kind, function)";
     assert_eq!(kernel.run_cell("cell:0", registry), "");
@@ -400,6 +418,8 @@ fn a_cells_function_is_patched_from_an_editor() {
     notebook.edit(FIRST, &run);
     assert_eq!(kernel.run_cell(FIRST, &run), "");
     assert_eq!(kernel.run("print(view.get(), type(view) is View)"), "good day you True");
+    let status = kernel.run("%hotsplice status");
+    assert_eq!(patched(&status), ["greet is live in version 2", "other is live in version 1"]);
     notebook.wait_lenses(FIRST, &[]);
     // Cells come and go. One that is not Python is nobody's business.
     let array = json!({ "start": 0, "deleteCount": 2, "cells": [{ "kind": 1, "document": MARKDOWN }] });

@@ -370,10 +370,12 @@ fn a_process_that_can_not_be_attached_to_says_why() {
 /// A program that calls `listen()` itself executed its own text, and that of its modules, before.
 #[test]
 fn a_program_that_listens_late_knows_what_it_executed() {
-    const APP: &str = "import sys, os\nimport part\nLIMIT = 1\nsys.path.insert(0, os.environ['PACKAGE'])\nimport hotsplice\nhotsplice.listen()\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(LIMIT, part.value(), flush=True)\n";
+    const APP: &str = "import sys, os\nimport part\nsys.path.insert(0, 'site-packages')\nimport tool\nLIMIT = 1\nsys.path.insert(0, os.environ['PACKAGE'])\nimport hotsplice\nhotsplice.listen()\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(LIMIT, part.value(), tool.work(), flush=True)\n";
     for python in pythons::all() {
         let workspace = Workspace::new();
         workspace.write("part.py", "STEP = 1\ndef value():\n    return STEP\n");
+        // Installed: nobody keeps its text.
+        workspace.write("site-packages/tool.py", "def work():\n    return 1\n");
         let path = workspace.write("app.py", APP);
         let start = || {
             let mut command = Command::new(&python.path);
@@ -386,10 +388,12 @@ fn a_program_that_listens_late_knows_what_it_executed() {
         // Nobody has asked for the texts yet.
         workspace.write("app.py", &APP.replace("LIMIT = 1", "LIMIT = 2"));
         workspace.write("part.py", "STEP = 1\ndef more():\n    return STEP + 1\n\ndef value():\n    return more()\n");
-        let text = workspace.call(&["patch", "app.py", "part.py"]).expect(0).text();
-        assert!(!text.contains("HS0201"), "Python {}: {text}", python.name());
+        let tool = workspace.call(&["patch", "site-packages/tool.py"]).expect(0).text();
+        workspace.write("site-packages/tool.py", "def work():\n    return 2\n");
+        let text = workspace.call(&["patch", "app.py", "part.py", "site-packages/tool.py"]).expect(0).text();
+        assert!(!(tool + &text).contains("HS0201"), "Python {}: {text}", python.name());
         program.send("");
-        assert_eq!(program.line(), "2 2", "Python {}: {text}", python.name());
+        assert_eq!(program.line(), "2 2 2", "Python {}: {text}", python.name());
         drop(program);
         // What was changed before it listened is not known: that is said, also where nothing else is.
         workspace.write("part.py", "STEP = 1\ndef value():\n    return STEP\n");

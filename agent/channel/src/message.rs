@@ -298,10 +298,22 @@ pub struct FormerVersion {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct StatusAnswer {
     pub patched: Vec<PatchedDefinition>,
+    /// What cells define that another cell, run since, or an editor has patched. What an editor shows is the latter only.
+    #[serde(default)]
+    pub in_cells: Vec<PatchedDefinition>,
     pub running: Vec<StillRunning>,
     /// The patterns by which functions are guarded.
     #[serde(default)]
     pub guarded: Vec<String>,
+}
+
+impl StatusAnswer {
+    /// All that is another definition than was loaded or run. A cell's is named as a whole.
+    pub fn all_patched(&self) -> Vec<PatchedDefinition> {
+        let of_a_cell = |path: &str| self.in_cells.iter().any(|definition| definition.path == path);
+        let of_files = self.patched.iter().filter(|definition| !of_a_cell(&definition.path));
+        of_files.chain(&self.in_cells).cloned().collect()
+    }
 }
 
 /// Parameters of `output`.

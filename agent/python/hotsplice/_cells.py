@@ -13,6 +13,7 @@ import itertools
 import os
 import sys
 import weakref
+from time import time
 from typing import Any
 
 from . import _api
@@ -127,8 +128,15 @@ class Redefinition:
 class _Live:
     """Where a definition was made last, and what came of it."""
 
-    def __init__(self, cell: Cell, value: Any, place: int) -> None:
+    def __init__(self, cell: Cell, value: Any, place: int, node: Definition, former: _Live | None = None) -> None:
         self.cell = cell
+        self.says = ast.dump(node)
+        # What it said when its statement ran; how often it was patched since, and when.
+        self.made, self.version, self.patched_at = self.says, 0, 0.0
+        if former is not None:
+            self.made, self.version, self.patched_at = former.made, former.version, former.patched_at
+            if former.says != self.says:
+                self.version, self.patched_at = self.version + 1, time()
         # Which of the cell's definitions of the name it is.
         self.place = place
         # What it is, and what an earlier definition of an input that runs has put in the place of the name.
@@ -267,7 +275,7 @@ def is_patched(number: int) -> bool:
         chain = [Former(own_lines(change.text), change.live.history[0], cell.number), *chain][:_FORMERS]
     cell.formers[node.name] = chain
     cell.origins[node.name] = tuple(dict.fromkeys(change.origins))
-    _is_live_in(statement, number)
+    _is_live_in(statement, number, known)
     return True
 
 
@@ -332,12 +340,12 @@ def made(number: int) -> None:
     _is_live_in(statement, number)
 
 
-def _is_live_in(statement: _Statement, number: int) -> None:
+def _is_live_in(statement: _Statement, number: int, patched: _Live | None = None) -> None:
     del _statements[number]
     cell, node = statement.cell, statement.node
     key = (id(cell.namespace), node.name)
     former = _live.get(key)
-    _live[key] = _Live(cell, cell.namespace.get(node.name), statement.place)
+    _live[key] = _Live(cell, cell.namespace.get(node.name), statement.place, node, patched)
     # The latest comes last.
     cells.pop(cell.path, None)
     cells[cell.path] = cell
@@ -359,7 +367,7 @@ def take_for_live(cell: Cell, name: str, place: int) -> None:
     key = (id(cell.namespace), name)
     known = _live.get(key)
     if known is None or not known.is_bound_to(cell.namespace[name]):
-        _live[key] = _Live(cell, cell.namespace[name], place)
+        _live[key] = _Live(cell, cell.namespace[name], place, definitions_of(cell.text)[name][place])
         cells[cell.path] = cell
 
 
@@ -375,11 +383,26 @@ def is_replaced(path: str, text: str) -> None:
     if cell is None:
         return
     cell.text = text
-    for name in definitions_of(text):
+    for name, nodes in definitions_of(text).items():
         if name in cell.namespace and _owner(cell.namespace, name) in (None, cell):
             known = _live.get((id(cell.namespace), name))
             place = -1 if known is None else known.place
-            _live[id(cell.namespace), name] = _Live(cell, cell.namespace[name], place)
+            node = nodes[place if place < len(nodes) else -1]
+            _live[id(cell.namespace), name] = _Live(cell, cell.namespace[name], place, node, known)
+
+
+def patched() -> list[dict[str, Any]]:
+    """Definitions that say something else by now than when their statement ran, as a status has them."""
+    found = []
+    for (_, name), live in list(_live.items()):
+        cell = live.cell
+        if cells.get(cell.path) is not cell or live.says == live.made:
+            continue
+        node = cell.node(name)
+        if node is not None and live.is_bound_to(cell.namespace.get(name)):
+            details = {"line": node.lineno, "version": live.version, "patched_at": live.patched_at, "ran": None}
+            found.append({"path": cell.path, "definition": name, **details})
+    return found
 
 
 def _report(name: str, code: str | None, message: str | None) -> None:

@@ -29,7 +29,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let all: Vec<_> = listed
             .iter()
             .map(|(session, status)| {
-                json!({ "session": session.entry.id, "pid": session.entry.pid, "patched": status.patched, "running": status.running })
+                json!({ "session": session.entry.id, "pid": session.entry.pid, "patched": status.all_patched(), "running": status.running })
             })
             .collect();
         output::print_json(&json!(all));
@@ -37,10 +37,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     for (session, status) in listed {
         output::line(&session.name());
-        if status.patched.is_empty() {
+        let all_patched = status.all_patched();
+        if all_patched.is_empty() {
             output::line("  nothing patched");
         }
-        for patched in &status.patched {
+        for patched in all_patched {
             output::line(&format!(
                 "  {}:{} {} is live in version {}",
                 patched.path, patched.line, patched.definition, patched.version

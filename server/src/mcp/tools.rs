@@ -118,7 +118,7 @@ impl Tools {
             let (sessions, unreachable) = each(&question.selection(), |session| {
                 let status = session.status()?;
                 let (session, pid) = (session.entry.id.clone(), session.entry.pid);
-                Ok(Status { session, pid, patched: status.patched, running: status.running })
+                Ok(Status { session, pid, patched: status.all_patched(), running: status.running })
             })?;
             Ok(Statuses { sessions, unreachable })
         })

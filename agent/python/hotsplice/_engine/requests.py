@@ -223,8 +223,14 @@ def status(_params: dict[str, Any]) -> dict[str, Any]:
         for definition, details in list(file.patched.items())
         # What follows from others is as it was loaded once these are.
         if (file.path, definition) in displaced or not displaced.isdisjoint(details["follows"])
+        if file.cell is None or cells.holds(file.cell, definition)
     ]
-    return {"patched": patched, "running": running.still_running(), "guarded": native.guarded_patterns()}
+    return {
+        "patched": patched,
+        "in_cells": cells.patched(),
+        "running": running.still_running(),
+        "guarded": native.guarded_patterns(),
+    }
 
 
 def _stated(details: dict[str, Any]) -> dict[str, Any]:

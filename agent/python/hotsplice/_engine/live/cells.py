@@ -40,6 +40,18 @@ def all_of_them() -> list[Any]:
     return [] if known is None else [*known.cells.values(), *known.redefinitions.values()]
 
 
+def holds(cell: Any, definition: str) -> bool:
+    """Whether what a cell has defined is live there still: another one may have defined it again."""
+    return find(cell.path) is cell and definition.partition(".")[0] in cell.definitions()
+
+
+def patched() -> list[dict[str, Any]]:
+    """What cells define that was patched: by another cell, or from an editor."""
+    known = _known()
+    found: list[dict[str, Any]] = [] if known is None else known.patched()
+    return found
+
+
 def is_replaced(path: str, text: str) -> None:
     """Another text of a cell is live."""
     known = _known()

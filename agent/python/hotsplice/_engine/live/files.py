@@ -51,6 +51,8 @@ class LiveFile:
         # How often the file had been executed when its text was taken: more since means a reload.
         self.executed = executed
         self.history: list[FormerVersion] = []
+        # The cell whose text it is.
+        self.cell: Any = None
         # The program reloaded the module after it had been patched, and nobody was told yet.
         self.reloaded = False
         # Qualified name → {line, version, patched_at}. What is as it was loaded again stays, for its version.
@@ -139,6 +141,7 @@ def _of_cell(cell: Any) -> "LiveFile":
         ]
         if formers:
             fresh.version, fresh.history = max(fresh.version, 1), formers[:HISTORY_LIMIT]
+        fresh.cell = cell
         _files[cell.path] = file = fresh
     return file
 
@@ -159,6 +162,11 @@ def _executions(path: str) -> int:
 
 def _from_import(path: str) -> "LiveFile":
     record = _record(path)
+    if record is None:
+        # It was executed before anybody watched, as much of the standard library is. If it has not changed since the
+        # process began, its text is that.
+        native.adopt([path])
+        record = _record(path)
     if record is not None and record[3] is not None:
         text = decode(record[3], path)
         # Nobody saw it executed: a clock that was set tells wrong times.
