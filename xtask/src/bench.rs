@@ -9,7 +9,7 @@ use hotsplice_tests::lsp::Editor;
 use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 
-use crate::shell::{self, cargo, target};
+use crate::shell::{self, target};
 use crate::{attaching, calls, guards, peers, saves, subject, tools};
 
 #[derive(Args)]
@@ -32,7 +32,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
+    shell::build()?;
     let python = match arguments.python {
         Some(minor) => pythons::all().iter().find(|python| python.minor == minor).context("no such Python here")?,
         None => tools::stable_python(),

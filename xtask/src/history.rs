@@ -14,7 +14,7 @@ use hotsplice_tests::program::{Program, Workspace};
 use hotsplice_tests::pythons::{self, Python};
 use serde_json::{Value, json};
 
-use crate::shell::{self, cargo, target};
+use crate::shell::{self, target};
 use crate::tools;
 
 /// A project's tests may take so long.
@@ -88,7 +88,7 @@ pub fn is_reachable(arguments: &Arguments) -> bool {
 }
 
 pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
-    shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
+    shell::build()?;
     let python = match arguments.python {
         Some(minor) => pythons::all().iter().find(|python| python.minor == minor).context("no such Python here")?,
         None => tools::stable_python(),

@@ -31,6 +31,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// The server and the agent, as they are tested
+    Build,
     /// Format, lints, every test on every Python that is found
     Test,
     /// Format, lints and the rules of ARCHITECTURE.md
@@ -55,6 +57,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
+        Chore::Build => shell::build(),
         Chore::Test => test::run(),
         Chore::Check => check::run(),
         Chore::Editors(arguments) => editors::run(&arguments),

@@ -18,6 +18,13 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Builds what is tested and measured: the server, and the agent by itself, as it is packaged. What they are made of is
+/// compiled once: the workspace's default members are always built with the same features, and the agent with its own.
+pub fn build() -> anyhow::Result<()> {
+    run(cargo(&["build", "--quiet", "--release"]))?;
+    run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice-agent"]))
+}
+
 /// Prints and runs a command; an exit code that is not 0 is an error.
 pub fn run(mut command: Command) -> anyhow::Result<()> {
     let shown = show(&command);

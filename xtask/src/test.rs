@@ -17,9 +17,9 @@ pub fn run() -> anyhow::Result<()> {
         println!("Pythons missing, not tested: {}", pythons::missing().join(", "));
     }
     check::run()?;
-    shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
+    shell::build()?;
     let mut count = Count::default();
-    let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
+    let mut command = cargo(&["test", "--release", "--no-fail-fast"]);
     println!("$ {}", shell::show(&command));
     let mut child = command.stdout(Stdio::piped()).spawn().context("cargo test does not start")?;
     let stdout = child.stdout.take().context("piped")?;

@@ -176,7 +176,7 @@ const MODULES: &[&str] = &[
 const ABOUT_CODE_ITSELF: &[&str] = &[];
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    shell::run(cargo(&["build", "--quiet", "--release", "-p", "hotsplice", "-p", "hotsplice-agent"]))?;
+    shell::build()?;
     let (modules, python) = match &arguments.part {
         Part::Identity { modules, python } => (modules, python),
         Part::Moves { count, first, python } => return moves(*count, *first, python.as_deref()),
@@ -250,7 +250,7 @@ fn guard(rounds: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
 fn failures(version: Option<&str>) -> anyhow::Result<()> {
     let wanted = pythons::all().iter().filter(|found| version.is_none_or(|version| found.name() == version));
     let paths: Vec<String> = wanted.map(|python| python.path.display().to_string()).collect();
-    let mut command = cargo(&["test", "--release", "--quiet", "-p", "hotsplice-tests", "--test", "behaviour"]);
+    let mut command = cargo(&["test", "--release", "--quiet", "--test", "behaviour"]);
     command.env("HOTSPLICE_TEST_PYTHONS", paths.join(":")).env("HOTSPLICE_TEST_FORCED_FAILURES", "1");
     shell::run(command)
 }
@@ -297,7 +297,7 @@ fn saves(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
 
 /// Tests with as much of each as a long life has.
 fn tests(names: &[&str]) -> anyhow::Result<()> {
-    let mut command = cargo(&["test", "--release", "-p", "hotsplice-tests"]);
+    let mut command = cargo(&["test", "--release"]);
     command
         .args(names.iter().flat_map(|name| ["--test", *name]))
         .args(["--", "--nocapture"])
