@@ -10,7 +10,9 @@
 //! | [`cases`] | behaviour cases in Markdown |
 //! | [`attaching`] | what a program may be doing when somebody attaches to it |
 //! | [`packages`] | packages that a test's process imports |
+//! | [`pages`] | the commands that pages tell |
 //! | [`script`] | a script that loads the agent into its own process |
+//! | [`standing`] | what the commands of pages find |
 //! | [`terminal`] | a person at a terminal |
 //! | [`holding`] | calls that are held |
 //! | [`debugger`] | a debugger's front end |
@@ -26,9 +28,11 @@ pub mod generate;
 pub mod holding;
 pub mod lsp;
 pub mod packages;
+pub mod pages;
 pub mod program;
 pub mod pythons;
 pub mod script;
+pub mod standing;
 pub mod terminal;
 pub mod what_works;
 pub mod wire;

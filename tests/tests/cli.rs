@@ -1,6 +1,6 @@
 //! The command line's contract (`docs/cli.md`), on the newest Python.
 
-use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons;
 use serde_json::json;
 
@@ -145,6 +145,34 @@ input()
             assert_eq!(patched(edits), names, "Python {}: {edits:?}", python.name());
         }
         program.send("");
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+/// It would take the program's input, or be done twice.
+#[test]
+fn a_statement_that_runs_is_not_run_again_with_those_that_are_asked_for() {
+    const APP: &str = "import sys\nimport stock\nseen = []\nseen.append(stock.COUNT)\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(stock.COUNT, seen, flush=True)\nprint('ended', stock.COUNT, flush=True)\n";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        workspace.write("stock.py", "COUNT = 0\n");
+        let script = workspace.write("app.py", APP);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        assert_eq!(ask(&mut program, ""), "0 [0]");
+        workspace.write("stock.py", "COUNT = 1\n");
+        workspace.call(&["patch", "stock.py", "--run-statements"]).expect(0);
+        assert_eq!(ask(&mut program, ""), "1 [0, 1]", "Python {}", python.name());
+        // Its own text is edited, beside a new statement.
+        let edited = APP.replace("print(stock.COUNT, seen,", "print('new', stock.COUNT, seen,");
+        workspace.write("app.py", &edited.replace("print('ready'", "print('asked for', flush=True)\nprint('ready'"));
+        workspace.call(&["patch", "--run-statements"]).expect(0);
+        assert_eq!(program.line(), "asked for", "Python {}", python.name());
+        let line = ask(&mut program, "");
+        assert!(line.ends_with("1 [0, 1]"), "Python {}: {line}", python.name());
+        program.close();
+        let line = wait_for("its end", || Some(program.line()).filter(|line| line.starts_with("ended")));
+        assert_eq!(line, "ended 1");
         assert_eq!(program.wait(), Some(0));
     }
 }

@@ -304,7 +304,9 @@ def _is_to_be_run(outcome: "EditOutcome", options: "Options") -> bool:
     edit = outcome.edit
     if edit["change"] == "removed":
         return False
-    if edit.get("offered") and not options.get("run_statements"):
+    # What runs now is never run a second time beside itself, nor before its turn, whoever asks for statements.
+    is_asked_for = options.get("run_statements") and not _is_running(outcome) and not _is_running_as_before(outcome)
+    if edit.get("offered") and not is_asked_for:
         if edit["change"] == "derived" and _is_running(outcome):
             outcome.unneeded(None, "it is what runs now")
         elif _is_running_as_before(outcome):
@@ -357,7 +359,10 @@ def _is_running(outcome: "EditOutcome") -> bool:
     """Whether a module's statement is the one that is being executed: a script's main loop."""
     frame = lookup.running_module(outcome.path)
     edit = outcome.edit
-    return frame is not None and edit["old_line"] <= line_of(frame) <= edit["old_end_line"]
+    # What is new has none.
+    return (
+        frame is not None and bool(edit.get("old_line")) and edit["old_line"] <= line_of(frame) <= edit["old_end_line"]
+    )
 
 
 class _Imports:
