@@ -219,7 +219,7 @@ fn calling(project: &Project, path: &str, calls: &Foreign) -> Option<(Arc<Live>,
     let live = project.session.known_baseline(path).ok()?;
     let module = live.baseline.modules.first()?;
     let is_named = |name: &String| may_name(&live.baseline.text, name);
-    if !live.outline().is_valid() || !calls.called.iter().chain(calls.decorating.iter()).any(is_named) {
+    if !calls.called.iter().chain(calls.decorating.iter()).any(is_named) || !live.outline().is_valid() {
         return None;
     }
     let mut foreign = foreign(path, module, &Names::default(), calls);
