@@ -24,7 +24,7 @@ pub fn restart(sessions: &[Arc<Session>], wanted: &RestartRequest) -> Result<Res
 /// What becomes of the frame, in words.
 pub fn describe(answer: &RestartAnswer) -> String {
     let RestartAnswer { function, at_once, is_new, changed, yielded, .. } = answer;
-    let code = if *is_new { "the new code" } else { "the code that it has, which no patch has changed" };
+    let code = if *is_new { "the new code" } else { "the code that it has, which no patch has changed," };
     let when = if *at_once { "when the debugger lets it go on" } else { "where its next line begins" };
     let mut text = format!("{function} begins again with {code} {when}");
     if !changed.is_empty() {

@@ -177,7 +177,7 @@ fn a_frame_that_debugpy_has_stopped_begins_again_with_the_new_code() {
         assert_eq!(debugger.frame(thread).0, "helper");
         let text = workspace.call(&["restart-frame", "--frame", "1"]).expect(0).text();
         let said =
-            "value begins again with the code that it has, which no patch has changed where its next line begins";
+            "value begins again with the code that it has, which no patch has changed, where its next line begins";
         assert_eq!(text.trim(), said, "Python {}", python.name());
         debugger.go("continue", thread);
         debugger.stopped("breakpoint");

@@ -238,6 +238,8 @@ asyncio.run(main())
         let mut program = guarded(&workspace, python, text);
         let hold = held(&workspace);
         assert_eq!((&hold["function"], &hold["stops_loop"]), (&Value::from("fetch"), &Value::from(false)));
+        let told = workspace.call(&["retry", "--no-patch", "--frame", "7"]).expect(2).errors();
+        assert!(told.contains("no call around fetch can begin again: it is tried again without a number"), "{told}");
         workspace.write("train.py", &text.replace("return 1 / x", "return 'mended'"));
         workspace.call(&["retry"]).expect(0);
         program.wait_line("done mended True");

@@ -113,7 +113,12 @@ class Hold:
     def call(self, which: int) -> FrameType:
         """One of the calls that can begin again."""
         if not 0 <= which < len(self.frames):
-            raise IndexError(f"{self.function} lies in {len(self.frames)} calls that can begin again, from 0")
+            if not self.frames:
+                raise IndexError(f"no call around {self.function} can begin again: it is tried again without a number")
+            last = len(self.frames) - 1
+            raise IndexError(
+                f"{self.function} lies in {last + 1} calls that can begin again, numbered from 0 to {last}"
+            )
         return self.frames[which]
 
     def tried_again(self, frame: FrameType | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 from types import FrameType, TracebackType
@@ -73,4 +74,8 @@ def variables(frame: FrameType) -> dict[str, str]:
 
 def thread_name() -> str:
     threading = sys.modules.get("threading")
-    return "the main thread" if threading is None else str(threading.current_thread().name)
+    if threading is not None:
+        return str(threading.current_thread().name)
+    # As it calls them.
+    number = _thread.get_native_id()
+    return "MainThread" if number == os.getpid() else f"thread {number}"
