@@ -163,6 +163,8 @@ fn a_statement_that_runs_is_not_run_again_with_those_that_are_asked_for() {
         workspace.write("stock.py", "COUNT = 1\n");
         workspace.call(&["patch", "stock.py", "--run-statements"]).expect(0);
         assert_eq!(ask(&mut program, ""), "1 [0, 1]", "Python {}", python.name());
+        workspace.call(&["patch", "app.py", "--again", "6"]).expect(0);
+        assert_eq!(ask(&mut program, ""), "1 [0, 1]", "Python {}", python.name());
         // Its own text is edited, beside a new statement.
         let edited = APP.replace("print(stock.COUNT, seen,", "print('new', stock.COUNT, seen,");
         workspace.write("app.py", &edited.replace("print('ready'", "print('asked for', flush=True)\nprint('ready'"));
@@ -173,6 +175,27 @@ fn a_statement_that_runs_is_not_run_again_with_those_that_are_asked_for() {
         program.close();
         let line = wait_for("its end", || Some(program.line()).filter(|line| line.starts_with("ended")));
         assert_eq!(line, "ended 1");
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+/// The program waits for its input, which is not the patch's.
+#[test]
+fn a_value_that_is_being_computed_is_not_computed_a_second_time_beside_it() {
+    const APP: &str = "import sys\nLIMIT = 1\nprint('ready', flush=True)\nfirst = sys.stdin.readline()\nprint(LIMIT, repr(first), flush=True)\nprint(repr(sys.stdin.readline()), flush=True)\n";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let script = workspace.write("app.py", APP);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        workspace.write(
+            "app.py",
+            &APP.replace("LIMIT = 1", "LIMIT = 2").replace("readline()\nprint(L", "readline().strip()\nprint(L"),
+        );
+        let told = workspace.call(&["patch", "app.py"]).expect(0).text();
+        assert!(told.contains("HS0401: this statement runs at this moment"), "Python {}: {told}", python.name());
+        assert_eq!(ask(&mut program, "one"), "2 'one\\n'", "Python {}: {told}", python.name());
+        assert_eq!(ask(&mut program, "two"), "'two\\n'");
         assert_eq!(program.wait(), Some(0));
     }
 }

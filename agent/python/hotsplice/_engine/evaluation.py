@@ -305,7 +305,14 @@ def _is_to_be_run(outcome: "EditOutcome", options: "Options") -> bool:
     if edit["change"] == "removed":
         return False
     # What runs now is never run a second time beside itself, nor before its turn, whoever asks for statements.
-    is_asked_for = options.get("run_statements") and not _is_running(outcome) and not _is_running_as_before(outcome)
+    is_running = _is_running(outcome)
+    is_asked_for = options.get("run_statements") and not is_running and not _is_running_as_before(outcome)
+    if is_running and edit["change"] == "stale":
+        outcome.unneeded(None, "it is what runs now")
+        return False
+    if is_running and edit["what"] == "assignment" and edit["change"] != "derived" and not edit.get("offered"):
+        outcome.caveat("HS0401", "this statement runs at this moment, as it was before; run it again when it has ended")
+        return False
     if edit.get("offered") and not is_asked_for:
         if edit["change"] == "derived" and _is_running(outcome):
             outcome.unneeded(None, "it is what runs now")
