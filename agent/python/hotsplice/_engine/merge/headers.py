@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup
@@ -42,10 +42,21 @@ def live_functions(merger: "Merger", edit: "Edit") -> list[FunctionType]:
 
 def _unchanged_functions(merger: "Merger", edit: "Edit") -> list[FunctionType]:
     """Live functions of a definition whose code stays as it is."""
+    codes, known = _codes(merger, edit), merger.unchanged_functions
+    if any(id(code) not in known for code in codes):
+        # All that lives is looked through once for the headers of a file, and not for each.
+        bare = (outcome.edit for outcome in merger.change.outcomes if merger.is_bare(outcome.edit))
+        headers = (header for header in bare if header.get("old_line"))
+        wanted = {id(code): code for header in (edit, *headers) for code in _codes(merger, header)}
+        found = native.functions_of(list(wanted.values()))
+        known.update({key: (code, functions) for (key, code), functions in zip(wanted.items(), found)})
+    return [function for code in codes for function in known[id(code)][1]]
+
+
+def _codes(merger: "Merger", edit: "Edit") -> list[CodeType]:
     name = edit["definition"].rpartition(".")[2]
     unit: Definition = {"scope": edit["scope"], "name": name, "old_line": edit["old_line"]}
-    codes = [function.__code__ for function in lookup.find_unit(merger.namespace, unit)]
-    return [function for functions in native.functions_of(codes) for function in functions]
+    return [function.__code__ for function in lookup.find_unit(merger.namespace, unit)]
 
 
 def _annotate(merger: "Merger", edit: "Edit", function: FunctionType, made: Any, parts: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import functools
 import sys
 from contextlib import nullcontext
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate.former import Former
@@ -80,6 +80,8 @@ class Merger:
         self.moved_attributes: dict[str, dict[str, Any]] = {}  # And that: name → {attribute: literal}.
         self.former_code: FormerCodeWatch = None  # type: ignore[assignment]
         self.class_statements = lookers.Statements()
+        # id of a code object that stays as it is → it, and the live functions that run it.
+        self.unchanged_functions: dict[int, tuple[CodeType, list[FunctionType]]] = {}
         # (made while evaluating, live object that takes its place), of all files of the patch
         self.replaced = replaced
         # (live class, one made while evaluating that takes its place), of all files of the patch
