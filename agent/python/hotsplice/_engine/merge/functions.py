@@ -148,6 +148,7 @@ def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -
     for change in changes:
         if not change.shared:
             by_code[id(change.live[0].__code__)] = change.live
+    left_codes, left_functions = _left_behind(changes)
     for change in changes:
         lacking = change.lacking
         owner = change.owner
@@ -155,17 +156,17 @@ def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -
             functions = by_code.get(key, ())
             if key in change.roots:
                 change.functions.extend(functions)
-            # Closures that an earlier patch did not fit.
-            former = left_behind.of(old)
+            former = left_codes.get(key, [])
             if old == new:
-                plan.afterwards.append(partial(left_behind.keep, new, former))
+                # Closures keep theirs, and only the function around them has this one.
+                is_kept = key not in change.roots and bool(functions or change.unaccounted.get(key))
+                plan.afterwards.append(partial(left_behind.keep, new, [*former, old] if is_kept else former))
                 continue
             staying = []
             for code in (old, *former):
                 texts = docstring(code), docstring(new)
                 change.replaced.append((code, new, owner, None if texts[0] == texts[1] else texts))
-            left = [one for found in native.functions_of(former) for one in found] if former else []
-            for function in (*functions, *left):
+            for function in (*functions, *left_functions.get(key, ())):
                 parts, missing = new_parts(function, function.__code__, new, owner)
                 if missing:
                     staying.append(function.__code__)
@@ -181,13 +182,24 @@ def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -
         for outcome in file_change.outcomes_of(change.unit):
             for name, count in lacking.items():
                 say_lacking(outcome, name, count)
-            _follow_made_before(outcome, change, by_code, plan)
+            _follow_made_before(outcome, change, (by_code, left_functions), plan)
             outcome.applied()
         _say_lost(change, file_change)
         _follow_wrappers(change, plan)
     held = code_tables.held_elsewhere(changes, by_code, calls)
     code_tables.follow(changes, file_change, held, plan)
     conform.follow(changes, held, plan)
+
+
+def _left_behind(changes: "list[CodeChange]") -> tuple[dict[int, list[CodeType]], dict[int, list[FunctionType]]]:
+    """What closures run that have not the code which was live until now, and those closures, by that code's id."""
+    codes = {key: left_behind.of(old) for change in changes for key, (old, _) in change.pairs.items()}
+    codes = {key: former for key, former in codes.items() if former}
+    each = [(key, code) for key, former in codes.items() for code in former]
+    functions: dict[int, list[FunctionType]] = {}
+    for (key, _), found in zip(each, native.functions_of([code for _, code in each]) if each else ()):
+        functions.setdefault(key, []).extend(found)
+    return codes, functions
 
 
 def _say_lost(change: CodeChange, file_change: "FileChange") -> None:
@@ -235,7 +247,7 @@ def say_swept(file_change: "FileChange", lacking: Iterable[tuple[int, str]]) -> 
 
 
 def _follow_made_before(
-    outcome: "EditOutcome", change: "CodeChange", by_code: dict[int, list[FunctionType]], plan: "Plan"
+    outcome: "EditOutcome", change: "CodeChange", live: Iterable[dict[int, list[FunctionType]]], plan: "Plan"
 ) -> None:
     """Defaults of a nested function, and a class made in a function, come of running the outer one."""
     edit = outcome.edit
@@ -254,7 +266,8 @@ def _follow_made_before(
             (function, new)
             for key, (_, new) in change.pairs.items()
             if key not in change.roots and new.co_name == last and new.co_firstlineno == edit["line"]
-            for function in by_code.get(key, ())
+            for functions in live
+            for function in functions.get(key, ())
         ]
         lacking = [function for function, new in made if not _give_defaults(function, new, edit, plan)]
         if lacking or (made and {"annotations", "decorators"} & set(edit["parts"])):

@@ -1,4 +1,7 @@
-"""Code that closures keep because they lack a variable of the new one (HS0301): a later patch may fit them."""
+"""Code that closures keep because they lack a variable of the new one (HS0301), or because it is the same as that.
+
+A later patch may fit them.
+"""
 
 import weakref
 from collections.abc import Iterable
@@ -19,7 +22,8 @@ def of(code: CodeType) -> list[CodeType]:
 
 def keep(code: CodeType, former: Iterable[CodeType]) -> None:
     """Such closures run ``former`` though the definition has this code now."""
-    unique = {id(one): weakref.ref(one) for one in former if one is not code}
+    # A module that was executed twice has the new code twice.
+    unique = {id(one): weakref.ref(one) for one in (*of(code), *former) if one is not code}
     if not unique:
         return
     key = id(code)
