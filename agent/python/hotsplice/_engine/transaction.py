@@ -302,7 +302,8 @@ class Transaction:
         changes = [item for change in self.files for items in change.code_changes.values() for item in items]
         known = [*changes, *(change.retired for change in self.files), *(change.code_changes for change in self.files)]
         known += [code for change in self.files for code in change.holders]
-        pairs = [pair for change in changes for pair in change.replaced]
+        # Once each: namespaces of a file that was executed twice share the code of the patch before.
+        pairs = list({id(pair[0]): pair for change in changes for pair in change.replaced}.values())
         return native.Retired(pairs, known, self.old_calls) if pairs else None
 
     def _follow_up(self) -> None:
