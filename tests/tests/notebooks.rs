@@ -211,6 +211,13 @@ fn what_stands_in_blocks_and_after_magics_is_patched_and_undone() {
     assert_eq!(kernel.run("print(handlers[int](1), handlers[str](1))"), "int str");
     assert_eq!(kernel.run_cell("cell:2", "@on(str)\ndef handle(x):\n    return 'STR'"), "");
     assert_eq!(kernel.run("print(handlers[int](1), handlers[str](1))"), "int STR");
+    // A name that is gone has nothing that is live.
+    let listed = || status().iter().any(|line| line.starts_with("gone "));
+    assert_eq!(kernel.run("def gone():\n    return 1"), "");
+    assert_eq!(kernel.run("def gone():\n    return 2"), "");
+    assert!(listed());
+    assert_eq!(kernel.run("del gone"), "");
+    assert!(!listed());
     assert_eq!(kernel.client.wait(), Some(0));
 }
 

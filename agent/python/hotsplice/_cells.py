@@ -399,7 +399,8 @@ def patched() -> list[dict[str, Any]]:
         if cells.get(cell.path) is not cell or live.says == live.made:
             continue
         node = cell.node(name)
-        if node is not None and live.is_bound_to(cell.namespace.get(name)):
+        # A name that is deleted holds as little as a function that is gone.
+        if node is not None and live.is_bound_to(cell.namespace.get(name, _MISSING)):
             details = {"line": node.lineno, "version": live.version, "patched_at": live.patched_at, "ran": None}
             found.append({"path": cell.path, "definition": name, **details})
     return found
