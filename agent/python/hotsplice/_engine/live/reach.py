@@ -2,8 +2,11 @@
 
 import dis
 from collections.abc import Iterator
+from enum import IntEnum, auto
+from functools import partial
 from types import CellType, CodeType, FunctionType
 from typing import Any
+from weakref import ref
 
 from ..native import native
 from . import lookup, objects
@@ -15,13 +18,29 @@ _LIMIT = 2000
 # Containers with more items, and classes with more below them, are not followed.
 _ITEMS = 50
 _MAKING = ("__init__", "__new__", "__post_init__")
-_NAMES = ("LOAD_GLOBAL", "LOAD_NAME")
-_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
-_LOCALS = (
-    *("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"),
+
+
+class _Kind(IntEnum):
+    """What an instruction does to the value that attributes are read of."""
+
+    NAME = auto()
+    ATTRIBUTE = auto()
+    LOCAL = auto()
+    CELL = auto()
+    OTHER = auto()
+
+
+_KINDS = {
+    **dict.fromkeys(("LOAD_GLOBAL", "LOAD_NAME"), _Kind.NAME),
+    **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD"), _Kind.ATTRIBUTE),
+    **dict.fromkeys(("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"), _Kind.LOCAL),
     # Two in one instruction: what is read then is read from the second.
-    *("LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW", "STORE_FAST_LOAD_FAST"),
-)
+    **dict.fromkeys(("LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW", "STORE_FAST_LOAD_FAST"), _Kind.LOCAL),
+    "LOAD_DEREF": _Kind.CELL,
+}
+_NEUTRAL = frozenset(("CACHE", "PUSH_NULL", "COPY", "NOP"))
+# id of a code object → it, weakly, and its instructions, as far as they matter. To decode them takes long.
+_steps: dict[int, tuple[Any, tuple[tuple[_Kind, str], ...]]] = {}
 
 
 class Changes:
@@ -89,24 +108,24 @@ class Reach:
         cells = dict(zip(code.co_freevars, function.__closure__ or ())) if code is function.__code__ else {}
         first = code.co_varnames[0] if code.co_argcount and owner is not None else None
         current: Any = MISSING
-        for one in dis.get_instructions(code):
-            name = one.argval
-            if one.opname in _NAMES:
+        for kind, name in _steps_of(code):
+            if kind is _Kind.NAME:
                 why = self.changes.names.get((id(function.__globals__), name), MISSING)
                 if why is not MISSING:
                     yield (why,)
                 current = function.__globals__.get(name, MISSING)
                 yield from self._of_value(current)
-            elif one.opname in _ATTRIBUTES and current is not MISSING:
-                current = yield from self._attribute(current, name)
-            elif one.opname in _ATTRIBUTES and name in self._of_unknown:
-                yield (self._of_unknown[name],)
-            elif one.opname in _LOCALS and (name[-1] if type(name) is tuple else name) == first:
+            elif kind is _Kind.ATTRIBUTE:
+                if current is not MISSING:
+                    current = yield from self._attribute(current, name)
+                elif name in self._of_unknown:
+                    yield (self._of_unknown[name],)
+            elif kind is _Kind.LOCAL and name == first:
                 current = _Instance(owner)
-            elif one.opname == "LOAD_DEREF" and name in cells:
+            elif kind is _Kind.CELL and name in cells:
                 current = _content(cells[name])
                 yield from self._of_value(current)
-            elif one.opname not in ("CACHE", "PUSH_NULL", "COPY", "NOP"):
+            else:
                 current = MISSING
 
     def _of_value(self, value: Any) -> Iterator[tuple[Any, ...]]:
@@ -170,6 +189,24 @@ class Reach:
 class _Instance:
     def __init__(self, owner: Any) -> None:
         self.owner = owner
+
+
+def _steps_of(code: CodeType) -> tuple[tuple[_Kind, str], ...]:
+    known = _steps.get(id(code))
+    if known is None:
+        found: list[tuple[_Kind, str]] = []
+        for one in dis.get_instructions(code):
+            kind = _KINDS.get(one.opname, _Kind.OTHER)
+            if kind is not _Kind.OTHER:
+                found.append((kind, one.argval[-1] if type(one.argval) is tuple else one.argval))
+            elif one.opname not in _NEUTRAL and not (found and found[-1][0] is kind):
+                found.append((kind, ""))
+        known = _steps[id(code)] = ref(code, partial(_forget, id(code))), tuple(found)
+    return known[1]
+
+
+def _forget(key: int, _code: Any) -> None:
+    _steps.pop(key, None)
 
 
 def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
