@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import frameworks
 from .errors import Stop
-from .evaluate import changed_values, order
+from .evaluate import changed_values, order, turns
 from .evaluate.copies import Copies
 from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
@@ -20,9 +20,8 @@ from .evaluate.world import World
 from .frameworks import arguments, observers
 from .frameworks.containers import Containers
 from .journal.writes import Writes
-from .live import lookup, objects
+from .live import objects
 from .live.code import compile_excerpt, forget_trees, read_only
-from .live.line_tables import line_of
 from .merge import (
     bound_names,
     classes,
@@ -61,7 +60,7 @@ def evaluate(transaction: "Prepared") -> None:
 
 
 def _evaluate(transaction: "Prepared") -> None:
-    _leave_out_what_runs(transaction)
+    turns.leave_out_what_runs(transaction)
     observers.mark(transaction)
     order.report(transaction)
     configured = [*_configure_again(transaction), *lambdas.follow(transaction), *arguments.kept(transaction)]
@@ -69,7 +68,7 @@ def _evaluate(transaction: "Prepared") -> None:
         (change, outcome)
         for change in transaction.files
         for outcome in change.outcomes
-        if outcome not in configured and _is_to_be_run(outcome, transaction.options)
+        if outcome not in configured and turns.is_to_be_run(change, outcome, transaction.options)
     ]
     removed = any(outcome.edit["change"] == "removed" for change in transaction.files for outcome in change.outcomes)
     shadows: dict[int, Shadow] = {}
@@ -193,22 +192,6 @@ def _writes(transaction: "Prepared", wanted: "list[tuple[FileChange, EditOutcome
     return Writes(are_read, bool(transaction.options.get("dry_run")))
 
 
-def _leave_out_what_runs(transaction: "Prepared") -> None:
-    """A script's `main()` at the end calls what is edited, mostly: while it runs there is nothing to say about it."""
-    for change in transaction.files:
-        others = [outcome for outcome in change.outcomes if not _is_running_as_before(outcome)]
-        change.outcomes = others or change.outcomes
-
-
-def _is_running_as_before(outcome: "EditOutcome") -> bool:
-    edit = outcome.edit
-    if edit["change"] != "derived" or not edit.get("offered") or not edit["old_line"]:
-        return False
-    frame = lookup.running_module(outcome.path)
-    # What the module has not come to calls what is live by then.
-    return _is_running(outcome) or (frame is not None and not edit["scope"] and line_of(frame) < edit["old_line"])
-
-
 def _in_import_order(pending: "list[tuple[FileChange, Namespace]]") -> "list[tuple[FileChange, Namespace]]":
     """Modules that others got names from come first, as far as the live namespaces tell."""
     by_name = {namespace.name: (change, namespace) for change, namespace in pending}
@@ -270,7 +253,9 @@ def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", 
     for scope, (owner, outcomes) in rebuilt.items():
         registrars = lookers.decorators(merger, scope)
         merger.containers.noted.note_rebuilt(outcomes[0], owner, registrars)
-    wanted = [one for one in merger.change.outcomes if one not in done and _is_to_be_run(one, options)]
+    wanted = [
+        one for one in merger.change.outcomes if one not in done and turns.is_to_be_run(merger.change, one, options)
+    ]
     merger.note_later(wanted)
     for outcome in wanted:
         while rebuilt and merger.change.classes[next(iter(rebuilt))]["line"] <= outcome.edit["line"]:
@@ -300,49 +285,6 @@ def _undisturbed(merger: "Merger", outcome: "EditOutcome", containers: Container
             yield
 
 
-def _is_to_be_run(outcome: "EditOutcome", options: "Options") -> bool:
-    edit = outcome.edit
-    if edit["change"] == "removed":
-        return False
-    # What runs now is never run a second time beside itself, nor before its turn, whoever asks for statements.
-    is_running = _is_running(outcome)
-    is_asked_for = options.get("run_statements") and not is_running and not _is_running_as_before(outcome)
-    if is_running and edit["change"] == "stale":
-        outcome.unneeded(None, "it is what runs now")
-        return False
-    if is_running and edit["what"] == "assignment" and edit["change"] != "derived" and not edit.get("offered"):
-        outcome.caveat("HS0401", "this statement runs at this moment, as it was before; run it again when it has ended")
-        return False
-    if edit.get("offered") and not is_asked_for:
-        if edit["change"] == "derived" and _is_running(outcome):
-            outcome.unneeded(None, "it is what runs now")
-        elif _is_running_as_before(outcome):
-            outcome.unneeded(None, "it has not run yet, and calls what is live when it does")
-        elif edit.get("updates") and edit.get("run"):
-            # It goes on with what the text gives the name, where that is evaluated again.
-            return True
-        elif edit["change"] == "derived" and edit["what"] in ("statement", "block"):
-            outcome.caveat(
-                "HS0401",
-                "what this statement reads or calls is another one now; it is not run again: run it if you want",
-            )
-        elif edit["change"] == "derived":
-            how = "decorated by" if edit["what"] in ("function", "class") else "computed by calling"
-            if edit["parts"] == ["defaults"]:
-                how = "given defaults by calling"
-            elif edit["parts"] == ["bases"]:
-                how = "made by calling"
-            outcome.caveat(
-                "HS0403", f"{edit['definition']} was {how} code that is edited now; it stays as that code made it"
-            )
-        else:
-            outcome.caveat(
-                "HS0401", "this statement is not run by itself; run it in the process if you want its effect"
-            )
-        return False
-    return edit.get("run") is not None and outcome.code != "HS0413"
-
-
 def _may_run_code(edit: "Edit") -> bool:
     """Whether running an edit may run code that the patch changes."""
     try:
@@ -360,16 +302,6 @@ def _may_read(edit: "Edit", namespaces: "list[Namespace]") -> bool:
         # It is refused when it is compiled.
         return True
     return may and not (is_plain and is_quiet(edit, namespaces))
-
-
-def _is_running(outcome: "EditOutcome") -> bool:
-    """Whether a module's statement is the one that is being executed: a script's main loop."""
-    frame = lookup.running_module(outcome.path)
-    edit = outcome.edit
-    # What is new has none.
-    return (
-        frame is not None and bool(edit.get("old_line")) and edit["old_line"] <= line_of(frame) <= edit["old_end_line"]
-    )
 
 
 class _Imports:

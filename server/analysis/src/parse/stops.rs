@@ -1,6 +1,6 @@
 //! Statements that are not re-executed automatically, because they do more than give names their values.
 
-use ruff_python_ast::{Expr, Stmt};
+use ruff_python_ast::{Expr, Stmt, StmtIf};
 use ruff_text_size::Ranged;
 
 use super::containers::updated;
@@ -17,10 +17,7 @@ pub(super) struct Stop {
 
 pub(super) fn find(statement: &Stmt, found: &mut Vec<Stop>) {
     match statement {
-        Stmt::If(branch) if !is_main_guard(statement) => {
-            find_in(&branch.body, found);
-            branch.elif_else_clauses.iter().for_each(|clause| find_in(&clause.body, found));
-        }
+        Stmt::If(branch) if !is_main_guard(statement) => find_in_branch(branch, found),
         Stmt::Try(attempt) => {
             // What is called to see whether it fails: `zip(strict=True)`.
             let is_probe = |statement: &&Stmt| statement.is_expr_stmt() && !attempt.handlers.is_empty();
@@ -52,8 +49,22 @@ pub(super) fn find(statement: &Stmt, found: &mut Vec<Stop>) {
             }
         }
         _ if gives_values(statement) => {}
-        _ => found.push(Stop { at: statement.start().to_usize(), is_update: is_update(statement) }),
+        _ => {
+            found.push(Stop { at: statement.start().to_usize(), is_update: is_update(statement) });
+            // Of a suite that is being executed, what stands before that is looked at by itself.
+            match statement {
+                Stmt::If(branch) => find_in_branch(branch, found),
+                Stmt::With(with) => find_in(&with.body, found),
+                Stmt::Match(choice) => choice.cases.iter().for_each(|case| find_in(&case.body, found)),
+                _ => {}
+            }
+        }
     }
+}
+
+fn find_in_branch(branch: &StmtIf, found: &mut Vec<Stop>) {
+    find_in(&branch.body, found);
+    branch.elif_else_clauses.iter().for_each(|clause| find_in(&clause.body, found));
 }
 
 fn is_update(statement: &Stmt) -> bool {

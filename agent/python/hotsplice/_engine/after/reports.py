@@ -45,7 +45,7 @@ def report(calls: list[Call], file: "LiveFile", change: "FileChange") -> list[Ca
 
 def _note_statement(call: Call, outcome: "EditOutcome", file: "LiveFile") -> None:
     """A statement that is being executed is not to be executed once more: it is what runs."""
-    outcome.retract("HS0401")
+    outcome.retract("HS0401", "this statement")
     edit = outcome.edit
     known = running.statement(call)
     lines = known[1] if known is not None else (edit["old_line"], edit["old_end_line"])

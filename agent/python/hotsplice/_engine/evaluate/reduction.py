@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..journal.writes import sets_attribute
-from . import syntax
+from . import executing, syntax
 from .former import is_pure, parsed
 from .policy import MISSING
 from .sorts import Sort, holds_things, sort
@@ -26,9 +26,17 @@ class Reduction:
     """One edited statement, as it is live and as it is to be."""
 
     def __init__(
-        self, merger: "Editing", edit: "Edit", former_text: str, held: Callable[[str], Any], things: bool
+        self,
+        merger: "Editing",
+        edit: "Edit",
+        former_text: str,
+        held: Callable[[str], Any],
+        things: bool,
+        executed: int | None = None,
     ) -> None:
         self._edit = edit
+        # The line in the live text that is being executed, if it is of this statement.
+        self._executed = executed
         self._scope = tuple(edit["scope"])
         self._former = parsed(former_text) if former_text else []
         self._shadow = merger.shadow
@@ -46,6 +54,10 @@ class Reduction:
         # Lines of statements that were reached and not run.
         self.reached: list[int] = []
         self.is_empty = False
+        # What runs at this moment, and has come to nothing behind it.
+        self.is_running = executed is not None
+        # The line of a value that is being computed, as it was before.
+        self.in_progress: int | None = None
         self._has_stop = False
         # What it reads in another way than by name (through an object, a call, a class) is told by no part of it.
         self._reads_indirectly = False
@@ -60,8 +72,14 @@ class Reduction:
         )
         heading = [one for one, yes in zip(statements, is_heading) if yes]
         inside = _unwrapped([one for one in statements if one not in heading])
-        self._reads_indirectly = self._edit["change"] == "derived" and not self._reads_changed(inside)
-        needed = self._needed(inside, self._former)
+        former = self._former
+        if self._executed is not None:
+            found = executing.passed(inside, former, self._executed - self._edit["old_line"] + 1)
+            inside, former, edited = found.statements, found.former, found.edited_value()
+            self.in_progress = edited.lineno if edited is not None else None
+        is_derived = self._edit["change"] == "derived" and not self.is_running
+        self._reads_indirectly = is_derived and not self._reads_changed(inside)
+        needed = self._needed(inside, former)
         self.is_empty = not needed
         if not needed:
             needed = [syntax.nothing(statements[0])]

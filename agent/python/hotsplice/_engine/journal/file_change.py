@@ -63,6 +63,8 @@ class FileChange:
         # line of the new text is in place of one of those, if its code has them from the commit on.
         self.executed_at: tuple[CodeType, Positions] | None = None
         self.line_now: LineMap | None = None
+        # The line that it is at in the text before the patch, and the lines of the new text in that place.
+        self.places_executed: tuple[int, tuple[int, int] | None] | None = None
         # As `executed_at`: the code in which that was to go on.
         self.goes_on_at: tuple[CodeType, Positions] | None = None
 

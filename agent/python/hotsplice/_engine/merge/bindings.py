@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from ..evaluate import changed_values, former, syntax
+from ..evaluate import changed_values, former, syntax, turns
 from ..evaluate.policy import MISSING, UNKNOWN, Decision, decide
 from ..evaluate.reduction import Reduction
 from ..evaluate.sandbox import run_in_class, run_in_module
@@ -194,7 +194,9 @@ def _is_about_preserved(merger: "Merger", edit: "Edit", scope: tuple[str, ...]) 
 def _reduction(merger: "Merger", edit: "Edit", holder: Any) -> Reduction:
     scope = tuple(edit["scope"])
     things = edit["change"] == "stale" or bool(merger.options.get("run_statements"))
-    return Reduction(merger, edit, _former_text(merger, edit), lambda name: former.held(holder, name, scope), things)
+    held = functools.partial(former.held, holder, scope=scope)
+    executed = turns.line_executed(merger.change.path, edit)
+    return Reduction(merger, edit, _former_text(merger, edit), held, things, executed)
 
 
 def reducer(merger: "Merger", outcome: "EditOutcome", holder: Any) -> Callable[[str, str], Any]:
@@ -381,16 +383,26 @@ def _report(merger: "Merger", outcome: "EditOutcome", reduction: Reduction) -> N
         things.setdefault(sort(reduction.held(name)), []).append(name)
     for held, names in things.items():
         report_preserved(outcome, names, held, made_again=True)
+    if reduction.in_progress is not None:
+        outcome.caveat(
+            "HS0401",
+            f"the statement on line {reduction.in_progress} runs at this moment, as it was before; "
+            "run it again when it has ended",
+        )
     if reduction.reached:
         is_whole = reduction.reached[0] == outcome.edit["line"]
         where = "this statement" if is_whole else f"the statement on line {reduction.reached[0]}"
-        if outcome.edit["change"] == "derived":
+        if reduction.is_running:
+            outcome.caveat("HS0401", f"{where} stands before what runs at this moment, and is not run by itself")
+        elif outcome.edit["change"] == "derived":
             outcome.caveat(
                 "HS0401", f"what {where} reads or calls is another one now; it is not run again: run it if you want"
             )
         else:
             outcome.caveat("HS0401", f"{where} is not run by itself; run it in the process if you want its effect")
     elif reduction.is_empty and not things and not outcome.notes:
-        outcome.unneeded(None, "what it binds is what it was")
+        # What becomes of a call that runs is reported once the patch is live.
+        is_reported = reduction.is_running and outcome.edit["change"] == "changed"
+        outcome.unneeded(None, None if is_reported else "what it binds is what it was")
     else:
         outcome.applied()

@@ -5,6 +5,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
+from ..evaluate import turns
 from ..evaluate.policy import MISSING
 from ..live import lookup, removed
 from ..live.files import live_file
@@ -94,7 +95,9 @@ def _imported_whole(merger: "Merger", edit: "Edit") -> list[str]:
 
 def _say_removed(change: "FileChange", outcome: "EditOutcome", gone: list[str]) -> None:
     edit = outcome.edit
-    if edit.get("offered"):
+    if turns.is_executed(change, edit):
+        outcome.caveat("HS0401", "the statement is gone from the text; it runs at this moment, and goes on as it was")
+    elif edit.get("offered"):
         outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")
     elif edit["what"] == "annotation":
         outcome.applied()
