@@ -5,11 +5,11 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns, sleep, time
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import evaluation, frameworks
-from .after import events, first_run, hooks, late, moving, proven, renames, reports, running, world_plan
+from .after import events, first_run, hooks, late, moving, nameless, proven, renames, reports, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.file_change import FileChange
@@ -70,6 +70,8 @@ class Transaction:
         self._following: deque[Callable[[], Any]] = deque()
         # The step of those that is being done.
         self._step: Any = None
+        # Functions that lose their name while somebody holds them.
+        self.held_functions: list[FunctionType] = []
         # Calls that run what the patch retires.
         self.old_calls: list[Call] = []
         # Where those that have not moved stand: id of their code → offsets. Given by `world_plan`.
@@ -95,6 +97,7 @@ class Transaction:
         """Compiles, resolves and evaluates. Afterwards ``ready`` says whether the patch may be committed."""
         try:
             if self._baselines_fit():
+                self.held_functions = nameless.held(self.files)
                 self._resolve()
                 unreached = [change for change in self.files if importing.refuse_unreached(change)]
                 if unreached:
@@ -258,6 +261,7 @@ class Transaction:
                 if world is not None and not world.is_live:
                     world.abandon()
         del operations
+        self.held_functions.clear()
         for outcome, code, what in problems:
             outcome.caveat(code, what)
         # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.

@@ -8,7 +8,7 @@ from ..errors import EngineError
 from ..live import lookup, objects
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import calls, dispatch, held, onward, reach, renames, running, worlds
+from . import calls, dispatch, held, nameless, onward, reach, renames, running, worlds
 from .calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -96,13 +96,16 @@ def plan(transaction: "Prepared") -> World | None:
         call for call in inside if not call.is_earlier or running.is_edited(call.code, transaction)
     ]
     transaction.old_calls += [call for change, call in modules if _executing(change, call) is not None]
-    if not inside and not modules:
+    formers = Formers(changes.functions, lambda *given: world.rewritten(*given))
+    with reach.Reading():
+        left = list(nameless.left_alone(changes, transaction.held_functions, formers))
+    if not inside and not modules and not left:
         return None
-    world = World(transaction.number, Formers(changes.functions, lambda *given: world.rewritten(*given)), changes.names)
+    world = World(transaction.number, formers, changes.names)
     world.renames, world.renamed_attributes = renames.of(transaction)
     try:
         with reach.Reading():
-            _complete(world, changes, transaction, inside, modules)
+            _complete(world, changes, transaction, inside, modules, left)
     except BaseException:
         world.abandon()
         raise
@@ -120,7 +123,14 @@ def _module_calls(transaction: "Prepared") -> Iterator[tuple[Any, Call]]:
                 yield change, call
 
 
-def _complete(world: World, changes: Changes, transaction: "Prepared", inside: list[Call], modules: list[Any]) -> None:
+def _complete(
+    world: World,
+    changes: Changes,
+    transaction: "Prepared",
+    inside: list[Call],
+    modules: list[Any],
+    left: list[FunctionType],
+) -> None:
     retired = changes.retired
     for code in retired.values():
         world.note_retired(code, keep=False)
@@ -158,11 +168,14 @@ def _complete(world: World, changes: Changes, transaction: "Prepared", inside: l
     world.problems += [
         worlds.met(code, what) for code, what in held.problems(world.formers, world.callers, losses, stand)
     ]
+    _follow(world, left, codes, names)
     _follow_reached(world, codes, names)
-    _dispatch(world, changes, transaction, codes, names, {id(code) for code, _, _, _ in edited})
+    own = {id(code) for code, _, _, _ in edited} | {id(function.__code__) for function in left}
+    _dispatch(world, changes, transaction, codes, names, own)
     # A script is executed for as long as the program runs.
     keeps = world.keeps_for_unedited() or not world.is_empty(names)
     world.watch(code for code, _, _, edited in positions.values() if edited or id(code) in old or keeps)
+    world.watch(function.__code__ for function in left)
     for call in inside:
         world.watch_suspended(call.suspended)
     if not world.is_empty(names):
@@ -218,11 +231,20 @@ def _keep(world: World, transaction: "Prepared", codes: list[CodeType]) -> None:
 def _follow_reached(world: World, codes: list[tuple[CodeType, set[int] | None]], names: list[Any]) -> None:
     """Functions that have lost their names and go on as they are look up former names, too."""
     while reached := world.take_reached():
-        for function in reached:
-            world.note_retired(function.__code__)
-            codes.append((function.__code__, None))
-            for code in tree(function.__code__):
-                names.append((code, world.aliases(code, function.__globals__, None, True)))
+        _follow(world, reached, codes, names)
+
+
+def _follow(
+    world: World,
+    functions: Iterable[FunctionType],
+    codes: list[tuple[CodeType, set[int] | None]],
+    names: list[Any],
+) -> None:
+    for function in functions:
+        world.note_retired(function.__code__)
+        codes.append((function.__code__, None))
+        for code in tree(function.__code__):
+            names.append((code, world.aliases(code, function.__globals__, None, True)))
 
 
 def _executing(change: "FileChange", call: Call) -> Any:

@@ -42,6 +42,7 @@ class Prepared(Protocol):
     undoing: list[Callable[..., Any]]
     retired_lambdas: list[Any]
     old_calls: list[Any]
+    held_functions: list[Any]
     afterwards: list[Verdict]
     is_live: bool
     calls_stand_at: Any
