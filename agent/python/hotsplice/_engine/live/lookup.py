@@ -249,7 +249,17 @@ def is_displaced(namespace: "Namespace", unit: "Definition", function: FunctionT
         # A slot: what made the class anew has the function elsewhere (a cached property of attrs).
         return False
     code = function.__code__
-    return search(value, lambda item: isinstance(item, FunctionType) and item.__code__ is code) is None
+
+    def is_it(item: Any) -> bool:
+        return isinstance(item, FunctionType) and item.__code__ is code
+
+    if search(value, is_it) is not None:
+        return False
+    # What a class decorator derived from the class may have a function of that name, too.
+    owner = find_class(namespace, unit["scope"]) if unit["scope"] else None
+    name = mangled(unit["name"], unit["scope"])
+    below = objects.order(owner)[1:] if owner is not None else ()
+    return not any(search(cls.__dict__.get(name), is_it) for cls in below)
 
 
 def _by_name(namespace: "Namespace", scope: Sequence[str], name: str) -> list[FunctionType]:

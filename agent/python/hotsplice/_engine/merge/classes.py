@@ -20,6 +20,7 @@ from . import (
     fields,
     instances,
     layouts,
+    local_bodies,
     lookers,
     references,
     replacing,
@@ -87,6 +88,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     inside = blocks.bodies(merger, scope, live, made)
     changed |= inside.changed() if inside is not None else set()
     written = _written_names(merger, scope)
+    local = local_bodies.LocalBody(made, merger)
     is_asked_for = any(
         edit["change"] == "stale" and edit["what"] == "class" and (*edit["scope"], *edit["binds"]) == scope
         for edit in (outcome.edit for outcome in merger.change.outcomes)
@@ -101,6 +103,8 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
         if name not in written and not name.startswith("__") and type(old.get(name)) is type(value):
             fields.hand_down(merger, live, scope, name, old[name], value)
         if name in changed and name in old and inside is not None and inside.keeps(name, old[name], value):
+            continue
+        if name not in written and name in old and local.keeps(name, old[name], value):
             continue
         _merge_attribute(merger, live, scope, name, old.get(name, MISSING), value, is_taken)
     collected.follow(merger, live, made, written, changed)
