@@ -51,6 +51,8 @@ class CodeChange:
         self.replaced: list[tuple[CodeType, CodeType, Any, tuple[str | None, str | None] | None]] = []
         # How many live functions lack a variable, by its name; filled by `plan`.
         self.lacking: dict[str, int] = {}
+        # Those of each function by its name.
+        self.lacked_by: dict[str, dict[str, int]] = {}
         # The ids of those functions.
         self.without_variable: set[int] = set()
 
@@ -171,17 +173,23 @@ def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -
                 if missing:
                     staying.append(function.__code__)
                     change.without_variable.add(id(function))
+                    own = change.lacked_by.setdefault(old.co_name, {})
                     for name in missing:
                         lacking[name] = lacking.get(name, 0) + 1
+                        own[name] = own.get(name, 0) + 1
                 else:
                     plan.function(function, **parts)
             if staying:
                 plan.afterwards.append(partial(left_behind.keep, new, staying))
         if change.replaced:
             file_change.retired.extend((old, change.unit) for old, *_ in change.replaced)
+        edited = {_edited_inside(outcome) for outcome in file_change.outcomes_of(change.unit)}
         for outcome in file_change.outcomes_of(change.unit):
-            for name, count in lacking.items():
-                say_lacking(outcome, name, count)
+            inside = _edited_inside(outcome)
+            for function, lacked in change.lacked_by.items():
+                # Two functions of one may be edited, of which one lacks something.
+                for name, count in lacked.items() if inside in (None, function) or function not in edited else ():
+                    say_lacking(outcome, name, count)
             _follow_made_before(outcome, change, (by_code, left_functions), plan)
             outcome.applied()
         _say_lost(change, file_change)
@@ -189,6 +197,12 @@ def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -
     held = code_tables.held_elsewhere(changes, by_code, calls)
     code_tables.follow(changes, file_change, held, plan)
     conform.follow(changes, held, plan)
+
+
+def _edited_inside(outcome: "EditOutcome") -> str | None:
+    """The function that is edited, if it is one that another one makes."""
+    outer, _, name = outcome.edit["definition"].rpartition(".<locals>.")
+    return name.rpartition(".")[2] if outer else None
 
 
 def _left_behind(changes: "list[CodeChange]") -> tuple[dict[int, list[CodeType]], dict[int, list[FunctionType]]]:
