@@ -239,6 +239,7 @@ def _give(
     lacking: dict[str, int] = {}
     moved: dict[str, int] = {}
     renamed, lost = _renamed(change, edit)
+    gone = _members_gone(change, edit)
     for attribute in edit["attributes"]:
         name = lookup.mangled(attribute["name"], edit["scope"])
         former = lookup.mangled(renamed.get(attribute["name"], name), edit["scope"])
@@ -246,7 +247,8 @@ def _give(
         for instance in instances:
             if _has(instance, name):
                 continue
-            if former != name and _has(instance, former) and not _is_described(instance, name):
+            is_taken = attribute["name"] not in gone and _is_described(instance, name)
+            if former != name and _has(instance, former) and not is_taken:
                 plan.add("attribute-set", instance, name, _held(instance, former))
                 moved[f"{name} from {former}"] = moved.get(f"{name} from {former}", 0) + 1
                 continue
@@ -275,6 +277,13 @@ def _give(
             f"existing instances still hold {', '.join(left)}, which {constructor} sets no more: nothing of it is in "
             "what they were given",
         )
+
+
+def _members_gone(change: "FileChange", edit: "Edit") -> set[str]:
+    """Members of the constructor's class that the text has no more: a property that is an attribute now."""
+    edits = (one.edit for one in change.outcomes if one.edit["change"] == "removed")
+    gone = {name for one in edits if one["scope"] == edit["scope"] for name in one["binds"]}
+    return gone - {name for one in change.outcomes if one.edit["change"] != "removed" for name in one.edit["binds"]}
 
 
 def _say_lacking(outcome: "EditOutcome", lacking: dict[str, int], constructor: str) -> None:
