@@ -20,13 +20,15 @@ pub struct AskedFor {
     pub outline: Arc<Outline>,
     /// Definitions that are to be patched whatever the texts say.
     pub stale: Vec<String>,
+    /// Its edits are no difference of these texts: what is live runs again, or gets new code.
+    pub is_again: bool,
 }
 
 /// Adds what follows to a patch, file by file, in the order in which the values lead from one to the other.
 pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     let names = names_of_all(asked_for, &patch.files);
     for (own, asked) in asked_for.iter().enumerate() {
-        let AskedFor { path, live, outline, stale } = asked;
+        let AskedFor { path, live, outline, stale, .. } = asked;
         let known = patch.files.iter().find(|known| known.path == *path);
         let Some(known) = known.filter(|known| !names.is_empty() && may_rename(&known.edits)) else { continue };
         let version = live.baseline.version;
@@ -67,7 +69,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
                 put(patch, change);
             }
         }
-        for (own, asked) in asked_for.iter().enumerate() {
+        for (own, asked) in asked_for.iter().enumerate().filter(|(_, asked)| !asked.is_again) {
             let calls = Foreign { names: names.clone(), own, ..calls.clone() };
             let Some(change) = follow_asked(&project, asked, &changed, &calls) else { continue };
             Arc::make_mut(&mut changed).extend(changed_names(session, &change));
@@ -87,7 +89,7 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
 /// What is given to functions of other files, which these read members of or call, follows in the file itself.
 fn use_functions_of_others(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     let mut project: Option<Project> = None;
-    for AskedFor { path, live, outline, stale } in asked_for {
+    for AskedFor { path, live, outline, stale, .. } in asked_for.iter().filter(|asked| !asked.is_again) {
         let Some(known) = patch.files.iter().find(|known| known.path == *path) else { continue };
         let Some(module) = live.baseline.modules.first().filter(|_| !known.edits.is_empty()) else { continue };
         let mut foreign = foreign(path, module, &Names::default(), &Foreign::default());
@@ -282,7 +284,7 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
 
 /// What is asked for, with what follows from other files: nothing if nothing does.
 fn follow_asked(project: &Project, asked: &AskedFor, changed: &Names, calls: &Foreign) -> Option<FilePatch> {
-    let AskedFor { path, live, outline, stale } = asked;
+    let AskedFor { path, live, outline, stale, .. } = asked;
     let mut foreign = foreign(path, live.baseline.modules.first()?, changed, calls);
     if !foreign.concerns(outline) {
         return None;

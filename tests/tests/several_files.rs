@@ -129,6 +129,20 @@ fn statements_of_other_files_that_call_edited_code_run_when_asked_for() {
     assert_eq!(program.ask("2 in m.L"), "True");
 }
 
+/// It was compared with its own text, in which nothing differs.
+#[test]
+fn what_is_run_again_runs_whatever_the_file_imports() {
+    let workspace = Workspace::new();
+    workspace.write("stock.py", "COUNT = []\ndef count(items): return len(items)\n");
+    let text = "import stock\nitems = [1]\nx = (stock.COUNT.append(1), stock.count(items), len(stock.COUNT))[1:]\ny = x[1] * 2\n";
+    workspace.write("m.py", text);
+    workspace.write("n.py", "import m\nz = m.y + 1\n");
+    let mut program = start(&workspace, pythons::newest(), "import m, n");
+    assert_eq!(program.ask("m.x, m.y, n.z"), "((1, 1), 2, 3)");
+    workspace.call(&["patch", "m.py", "--again", "3"]).expect(0);
+    assert_eq!(program.ask("m.x, m.y, n.z"), "((1, 2), 4, 5)");
+}
+
 #[test]
 fn a_file_that_nobody_has_loaded_is_misuse_and_nothing_is_patched() {
     let workspace = Workspace::new();

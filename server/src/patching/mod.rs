@@ -165,7 +165,9 @@ fn attempt<'a>(
                         attempt.outlines.insert(path.clone(), (live.clone(), outline.clone()));
                         let stale = stale(&live, file, &outline);
                         if !file.anew {
-                            asked_for.push(AskedFor { path: path.clone(), live: live.clone(), outline, stale });
+                            let (path, live) = (path.clone(), live.clone());
+                            let is_again = file.again.is_some() || file.identity;
+                            asked_for.push(AskedFor { path, live, outline, stale, is_again });
                         }
                         caveat
                     }

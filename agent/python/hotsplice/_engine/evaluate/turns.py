@@ -29,8 +29,10 @@ def is_to_be_run(change: "FileChange", outcome: "EditOutcome", options: "Options
     if edit["change"] == "removed":
         return False
     is_running = line_executed(outcome.path, edit) is not None
-    if is_running and edit["change"] == "stale":
-        outcome.unneeded(None, "it is what runs now")
+    if edit["change"] == "stale" and (is_running or _is_ahead(outcome.path, edit)):
+        at_work = "a statement of this place runs at this moment; run it again when it has ended"
+        ahead = "the script has not come to this line, and it is not run before its turn"
+        outcome.unneeded(None, at_work if is_running else ahead)
         return False
     if is_running and edit["what"] == "assignment" and edit["change"] != "derived" and not edit.get("offered"):
         outcome.caveat("HS0401", "this statement runs at this moment, as it was before; run it again when it has ended")
@@ -96,10 +98,13 @@ def _is_running_as_before(outcome: "EditOutcome") -> bool:
     edit = outcome.edit
     if edit["change"] != "derived" or not edit.get("offered") or not edit["old_line"]:
         return False
-    frame = lookup.running_module(outcome.path)
     # What the module has not come to calls what is live by then.
-    is_ahead = frame is not None and not edit["scope"] and line_of(frame) < edit["old_line"]
-    return line_executed(outcome.path, edit) is not None or is_ahead
+    return line_executed(outcome.path, edit) is not None or _is_ahead(outcome.path, edit)
+
+
+def _is_ahead(path: str, edit: "Edit") -> bool:
+    frame = lookup.running_module(path)
+    return frame is not None and not edit["scope"] and line_of(frame) < edit["old_line"]
 
 
 def _is_out_of_turn(change: "FileChange", edit: "Edit") -> str | None:
