@@ -11,7 +11,7 @@ use crate::cancel::Cancel;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
 use crate::session::{Live, Session, SessionError};
 
-/// How the history tells an undo from other patches.
+/// How the history tells an undo from other patches, the agent's too.
 const LABEL: &str = "Undo hot-patch";
 
 /// What came of an undo: results, and sessions that could not be asked.

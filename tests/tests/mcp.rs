@@ -114,7 +114,7 @@ async fn an_agent_patches_foresees_and_undoes() {
     agent.answer("undo", json!({ "files": ["app.py"], "function": "greet" })).await;
     assert_eq!(program.ask("greet('you')"), "hello you");
     let (nothing, _) = agent.failure("undo", json!({})).await;
-    assert!(nothing.starts_with("HS0013: nothing was patched"), "{nothing}");
+    assert!(nothing.starts_with("HS0013: nothing is left to undo"), "{nothing}");
 
     let explained = agent.answer("explain", json!({ "code": "hs0103" })).await;
     assert!(explained["text"].as_str().is_some_and(|text| text.starts_with("# HS0103: ")), "{explained}");

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .messages import Definition, Edit
 
 HISTORY_LIMIT = 20
+# How the server calls a patch to a former text.
+UNDO = "Undo hot-patch"
 
 
 class FormerVersion:
@@ -51,6 +53,8 @@ class LiveFile:
         # How often the file had been executed when its text was taken: more since means a reload.
         self.executed = executed
         self.history: list[FormerVersion] = []
+        # Before the latest patch.
+        self._text_before = text
         # The cell whose text it is.
         self.cell: Any = None
         # The program reloaded the module after it had been patched, and nobody was told yet.
@@ -77,9 +81,14 @@ class LiveFile:
             return
         self.displaced.note(edits, self.text, text)
         definitions = list(dict.fromkeys(edit["definition"] for edit in edits))
-        self.history.insert(0, FormerVersion(self.version, self.text, label, definitions, transaction))
-        del self.history[HISTORY_LIMIT:]
-        self.text, self._lines = text, None
+        undone = [former.text for former in self.history] if label == UNDO else []
+        if text in undone:
+            # What has led from there to here takes no place any more.
+            del self.history[: undone.index(text) + 1]
+        else:
+            self.history.insert(0, FormerVersion(self.version, self.text, label, definitions, transaction))
+            del self.history[HISTORY_LIMIT:]
+        self._text_before, self.text, self._lines = self.text, text, None
         self.version += 1
         cells.is_replaced(self.path, text)
         self.trust = "exact"
@@ -88,7 +97,7 @@ class LiveFile:
 
     def text_before(self) -> str:
         """What was live before the latest patch."""
-        return self.history[0].text if self.history else self.text
+        return self._text_before
 
 
 _files: dict[str, LiveFile] = {}
