@@ -77,6 +77,50 @@ fn one_function_of_several_and_undo_of_one() {
     assert!(!status.contains("View.get") && status.contains("greet"), "{status}");
 }
 
+/// Each undo took a place of the former texts that are kept: half of the patches could not be undone.
+#[test]
+fn every_patch_of_the_last_twenty_is_undone_one_after_the_other() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace);
+    let text = |number: usize| PROGRAM.replace("hello", &format!("hello{number}"));
+    for number in 1..22 {
+        workspace.write("app.py", &text(number));
+        workspace.call(&["patch", "app.py"]).expect(0);
+    }
+    for number in (1..21).rev() {
+        workspace.call(&["undo"]).expect(0);
+        assert_eq!(ask(&mut program, "a"), format!("hello{number} a view"));
+    }
+    let nothing = workspace.call(&["undo"]).expect(2).errors();
+    assert!(nothing.contains("HS0013: nothing is left to undo; of each file the latest 20"), "{nothing}");
+    // One that comes in between is undone, and what was before it.
+    workspace.write("app.py", &text(30));
+    workspace.call(&["patch", "app.py"]).expect(0);
+    workspace.call(&["undo", "app.py"]).expect(0);
+    assert_eq!(ask(&mut program, "a"), "hello1 a view");
+}
+
+/// What lies in an archive is no file that could differ.
+#[test]
+fn what_differs_is_listed_beside_a_module_of_an_archive() {
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        workspace.write("own.py", "def own():\n    return 'old'\n");
+        let script = workspace.write(
+            "app.py",
+            "import sys, zipfile\nwith zipfile.ZipFile('lib.zip', 'w') as archive:\n    archive.writestr('zipped.py', 'X = 1\\n')\nsys.path.insert(0, 'lib.zip')\nimport own, zipped\nprint('ready', flush=True)\nsys.stdin.read()\n",
+        );
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        workspace.write("own.py", "def own():\n    return 'new'\n");
+        let told = workspace.call(&["diff"]).expect(0);
+        assert!(told.text().contains("+    return 'new'") && told.errors().is_empty(), "Python {}", python.name());
+        workspace.call(&["diff", "lib.zip/zipped.py"]).expect(2);
+        program.close();
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
 /// However a definition came to be what it was when it was loaded, it is not patched.
 #[test]
 fn what_is_as_it_was_loaded_again_is_listed_no_more() {
@@ -163,7 +207,10 @@ fn a_statement_that_runs_is_not_run_again_with_those_that_are_asked_for() {
         workspace.write("stock.py", "COUNT = 1\n");
         workspace.call(&["patch", "stock.py", "--run-statements"]).expect(0);
         assert_eq!(ask(&mut program, ""), "1 [0, 1]", "Python {}", python.name());
-        workspace.call(&["patch", "app.py", "--again", "6"]).expect(0);
+        let told = workspace.call(&["patch", "app.py", "--again", "6"]).expect(0).text();
+        assert!(told.contains("runs at this moment; run it again when it has ended"), "{told}");
+        let told = workspace.call(&["patch", "app.py", "--again", "8"]).expect(0).text();
+        assert!(told.contains("has not come to this line") && !told.contains("HS0"), "{told}");
         assert_eq!(ask(&mut program, ""), "1 [0, 1]", "Python {}", python.name());
         // Its own text is edited, beside a new statement.
         let edited = APP.replace("print(stock.COUNT, seen,", "print('new', stock.COUNT, seen,");

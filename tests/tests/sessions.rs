@@ -403,13 +403,22 @@ fn a_program_that_listens_late_knows_what_it_executed() {
         );
         let mut late = start();
         late.wait_line("begun");
-        let part = workspace.write("part.py", "STEP = 1\ndef value():\n    return STEP\n\ndef more():\n    pass\n");
+        let part = workspace.write("part.py", "STEP = 1\ndef value():\n    return STEP + 1\n\ndef more():\n    pass\n");
         // Interpreters start within the exactness of the kernel's times.
         let later = std::time::SystemTime::now() + std::time::Duration::from_secs(1);
         std::fs::File::options().append(true).open(part).and_then(|file| file.set_modified(later)).expect("its time");
         late.send("");
         late.wait_line("ready");
+        for command in [&["show", "part.py"] as &[&str], &["diff", "part.py"], &["diff"]] {
+            let told = workspace.call(command).expect(0).errors();
+            assert!(
+                told.contains("HS0201") && told.contains("the code of value, which"),
+                "Python {}: {told}",
+                python.name()
+            );
+        }
         let text = workspace.call(&["patch", "part.py"]).expect(0).text();
         assert!(text.contains("HS0201"), "Python {}: {text}", python.name());
+        assert_eq!(workspace.call(&["show", "part.py"]).expect(0).errors(), "");
     }
 }

@@ -18,8 +18,12 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    for difference in requests::diff(&select(&arguments.selection)?, &arguments.files)? {
+    let found = requests::diff(&select(&arguments.selection)?, &arguments.files)?;
+    for difference in found.differences {
         output::line(difference.unified_diff.trim_end());
+    }
+    for failure in found.unknown {
+        eprintln!("hotsplice: {}: {}", failure.code, failure.message);
     }
     Ok(ExitCode::SUCCESS)
 }

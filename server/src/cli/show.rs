@@ -8,6 +8,7 @@ use clap::Args;
 use hotsplice_channel::codes;
 
 use super::{Failure, Selection, select};
+use crate::requests;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -26,6 +27,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             let live = session.baseline(&known)?;
             // A reader that has gone away is no error.
             let _ = std::io::stdout().write_all(live.baseline.text.as_bytes());
+            if let Some(doubt) = requests::doubt(&live.baseline) {
+                eprintln!("hotsplice: {}: {}", doubt.code, doubt.message);
+            }
             return Ok(ExitCode::SUCCESS);
         }
     }

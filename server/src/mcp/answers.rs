@@ -48,6 +48,8 @@ pub struct Advice {
 pub struct Differences {
     /// None: what is live is what is on disk
     pub differences: Vec<Difference>,
+    /// Files of which it can't be told what is live, or not all of it, and why
+    pub unknown: Vec<String>,
     /// Processes that did not answer, and why
     pub unreachable: Vec<String>,
 }

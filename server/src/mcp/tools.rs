@@ -23,7 +23,7 @@ use crate::cancel::{Cancel, CancelOnDrop};
 use crate::explanations;
 use crate::failure::Failure;
 use crate::patching::Deed;
-use crate::requests::{self, Asked, Held, Listed, Selected, Selection};
+use crate::requests::{self, Asked, Differing, Held, Listed, Selected, Selection};
 use crate::session::{Session, SessionError};
 use crate::working::Working;
 
@@ -101,8 +101,9 @@ impl Tools {
     ) -> Result<Json<Differences>, Unserved> {
         work(context, move |_| {
             let Selected { sessions, unreachable } = select(&question.selection())?;
-            let differences = requests::diff(&sessions, &question.files)?;
-            Ok(Differences { differences, unreachable: reasons(&unreachable) })
+            let Differing { differences, unknown } = requests::diff(&sessions, &question.files)?;
+            let unknown = unknown.into_iter().map(|failure| format!("{}: {}", failure.code, failure.message)).collect();
+            Ok(Differences { differences, unknown, unreachable: reasons(&unreachable) })
         })
         .await
     }

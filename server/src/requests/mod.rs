@@ -6,7 +6,7 @@ mod patch;
 mod select;
 mod undo;
 
-pub use diff::{Difference, diff};
+pub use diff::{Difference, Differing, diff, doubt};
 pub use holds::{Held, held, holds};
 pub use patch::{Asked, NOTHING};
 pub use select::{Listed, Selected, Selection, select, sessions};
