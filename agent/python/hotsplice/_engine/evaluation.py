@@ -39,6 +39,7 @@ from .merge import (
     references,
     relocations,
     removals,
+    stars,
 )
 
 if TYPE_CHECKING:
@@ -269,6 +270,7 @@ def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", 
             outcome.attempt(merger.take, outcome)
     for scope, (owner, outcomes) in rebuilt.items():
         rebuilding.rebuild(merger, scope, owner, outcomes)
+    merger.change.first_outcome.attempt(stars.follow, merger)
 
 
 @contextmanager

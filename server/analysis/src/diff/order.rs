@@ -64,6 +64,32 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// Imports of all that another module has which moved past something that binds names: the last one has the word.
+    pub(super) fn tell_moved_stars(
+        &mut self,
+        live: &[&'a Node],
+        new: &[&'a Node],
+        matching: &Matching,
+        scope: &Scope<'a>,
+    ) {
+        let binding: Vec<(&'a Node, usize)> = new
+            .iter()
+            .zip(&matching.live_of)
+            .filter(|(node, _)| !node.binds.is_empty())
+            .filter_map(|(node, partner)| Some((*node, (*partner)?)))
+            .collect();
+        for (index, (node, partner)) in binding.iter().enumerate() {
+            if !node.binds_name("*") || self.edit_for(node).is_some() {
+                continue;
+            }
+            let has_passed = |(place, (_, other)): (usize, &(&Node, usize))| (place < index) != (other < partner);
+            if binding.iter().enumerate().filter(|(place, _)| *place != index).any(has_passed) {
+                let told = statement_edit(self.new, Some(live[*partner]), node, scope, Change::Changed);
+                self.push(node, told);
+            }
+        }
+    }
+
     /// Decorated definitions and calls of a module that only moved past each other. Whether they register anything is known
     /// to the process alone.
     pub(super) fn tell_registrations(

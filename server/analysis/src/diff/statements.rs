@@ -43,6 +43,7 @@ impl<'a> Comparison<'a> {
         }
         changed |= self.tell_order(&live, &new, &matching, scope);
         self.tell_moved_reads(&live, &new, &matching, scope);
+        self.tell_moved_stars(&live, &new, &matching, scope);
         self.tell_registrations(&live, &new, &matching, scope);
         changed |= self.remove_missing(&live, &new, &matching, scope, &moved);
         for (node, partner) in new.iter().zip(&matching.live_of) {
