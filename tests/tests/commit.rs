@@ -197,3 +197,27 @@ fn functions_that_gc_freeze_put_aside_follow() {
         assert_eq!(program.line(), "2", "Python {}", python.name());
     }
 }
+
+/// It would have two kinds of new code: nothing is planned then, and the process goes on.
+#[test]
+fn code_that_is_retired_twice_is_an_error() {
+    let script = "\
+from hotsplice._engine.native import native
+def f(): pass
+def g(): pass
+pair = (f.__code__, g.__code__, None, None)
+native.Retired([pair], [], [])
+try:
+    native.Retired([pair, pair], [], [])
+except ValueError as error:
+    print(str(error).endswith('is retired twice'), flush=True)
+print('ready', flush=True)
+input()
+";
+    let workspace = Workspace::new();
+    let script = workspace.write("main.py", script).display().to_string();
+    let mut program = workspace.run(pythons::newest(), &[&script]);
+    assert_eq!((program.line(), program.line()), ("True".to_owned(), "ready".to_owned()));
+    program.send("");
+    assert_eq!(program.wait(), Some(0));
+}

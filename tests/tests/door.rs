@@ -476,6 +476,8 @@ fn the_door_is_the_process_s_own() {
 def fork():
     reading, writing = os.pipe()
     if not os.fork():
+        # It ends with the parent.
+        os.close(writing)
         os.read(reading, 1)
         os._exit(0)
     return writing

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{c_int, c_void};
 
+use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
@@ -73,11 +74,13 @@ impl Retired {
         let mut retired = Self { pairs: Vec::with_capacity(pairs.len()), by_code: HashMap::new(), known, calls };
         for pair in pairs.iter() {
             let (old, new, owner, docs): (Bound<'_, PyAny>, Bound<'_, PyAny>, Option<Py<PyAny>>, _) = pair.extract()?;
-            if retired.by_code.insert(old.as_ptr() as usize, retired.pairs.len()).is_none() {
-                let cells = sources(&old, &new, owner.is_some())?;
-                let (old, new) = (old.unbind(), new.unbind());
-                retired.pairs.push(Pair { old, new, owner, docs, cells, is_nested: false });
+            if retired.by_code.insert(old.as_ptr() as usize, retired.pairs.len()).is_some() {
+                // One of two kinds of new code would go live, nobody knows which.
+                return Err(PyValueError::new_err(format!("{} is retired twice", old.repr()?)));
             }
+            let cells = sources(&old, &new, owner.is_some())?;
+            let (old, new) = (old.unbind(), new.unbind());
+            retired.pairs.push(Pair { old, new, owner, docs, cells, is_nested: false });
         }
         let nested = retired.counted_in_constants(retired.pairs.iter().map(|pair| pair.old.bind(py)))?;
         for code in nested.keys() {
