@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from ..errors import Refusal
 
@@ -14,6 +15,48 @@ CO_OPTIMIZED = 0x1
 
 # Of the patch that is evaluated.
 _trees: dict[str, ast.Module] = {}
+
+
+class Known(ref[CodeType]):
+    """What was found out of a code object, which takes long and is the same at the next patch: a weak reference to it.
+
+    It goes with the code, before there can be another one of the same id.
+    """
+
+    __slots__ = ("key", "steps", "names", "kept")
+
+    def __init__(self, code: CodeType, gone: Any) -> None:
+        self.key = id(code)
+        # Its instructions, as far as they matter to `reach`: their kinds, and the name that each has.
+        self.steps: tuple[bytes, tuple[str, ...]] | None = None
+        # All that it names, and where it keeps what it has computed (`own_caches`), once somebody wanted to know.
+        self.names: frozenset[str] | None = None
+        self.kept: list[Any] | None = None
+
+
+# By id of the code object; and of those, which keep nothing that they have computed: most.
+_known: dict[int, Known] = {}
+keeping_nothing: dict[int, Known] = {}
+
+
+def known(code: CodeType) -> Known:
+    found = _known.get(id(code))
+    if found is None:
+        found = _known[id(code)] = Known(code, _forget)
+    return found
+
+
+def known_names(code: CodeType) -> frozenset[str]:
+    """All names in a code object, and in those nested in it."""
+    found = known(code)
+    if found.names is None:
+        found.names = frozenset(name for one in tree(code) for name in one.co_names)
+    return found.names
+
+
+def _forget(gone: Known) -> None:
+    _known.pop(gone.key, None)
+    keeping_nothing.pop(gone.key, None)
 
 
 def join(excerpt: "Excerpt") -> str:

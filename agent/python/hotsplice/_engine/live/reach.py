@@ -2,15 +2,12 @@
 
 import dis
 from collections.abc import Iterator
-from enum import IntEnum, auto
-from functools import partial
 from types import CellType, CodeType, FunctionType
 from typing import Any
-from weakref import ref
 
 from ..native import native
 from . import lookup, objects
-from .code import tree
+from .code import known, tree
 
 MISSING = object()
 # More functions than these no answer is worth.
@@ -20,27 +17,19 @@ _ITEMS = 50
 _MAKING = ("__init__", "__new__", "__post_init__")
 
 
-class _Kind(IntEnum):
-    """What an instruction does to the value that attributes are read of."""
-
-    NAME = auto()
-    ATTRIBUTE = auto()
-    LOCAL = auto()
-    CELL = auto()
-    OTHER = auto()
+# What an instruction does to the value that attributes are read of.
+_NAME, _ATTRIBUTE, _LOCAL, _CELL, _OTHER = range(5)
 
 
 _KINDS = {
-    **dict.fromkeys(("LOAD_GLOBAL", "LOAD_NAME"), _Kind.NAME),
-    **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD"), _Kind.ATTRIBUTE),
-    **dict.fromkeys(("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"), _Kind.LOCAL),
+    **dict.fromkeys(("LOAD_GLOBAL", "LOAD_NAME"), _NAME),
+    **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD"), _ATTRIBUTE),
+    **dict.fromkeys(("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"), _LOCAL),
     # Two in one instruction: what is read then is read from the second.
-    **dict.fromkeys(("LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW", "STORE_FAST_LOAD_FAST"), _Kind.LOCAL),
-    "LOAD_DEREF": _Kind.CELL,
+    **dict.fromkeys(("LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW", "STORE_FAST_LOAD_FAST"), _LOCAL),
+    "LOAD_DEREF": _CELL,
 }
 _NEUTRAL = frozenset(("CACHE", "PUSH_NULL", "COPY", "NOP"))
-# id of a code object → it, weakly, and its instructions, as far as they matter. To decode them takes long.
-_steps: dict[int, tuple[Any, tuple[tuple[_Kind, str], ...]]] = {}
 
 
 class Changes:
@@ -109,20 +98,20 @@ class Reach:
         first = code.co_varnames[0] if code.co_argcount and owner is not None else None
         current: Any = MISSING
         for kind, name in _steps_of(code):
-            if kind is _Kind.NAME:
+            if kind == _NAME:
                 why = self.changes.names.get((id(function.__globals__), name), MISSING)
                 if why is not MISSING:
                     yield (why,)
                 current = function.__globals__.get(name, MISSING)
                 yield from self._of_value(current)
-            elif kind is _Kind.ATTRIBUTE:
+            elif kind == _ATTRIBUTE:
                 if current is not MISSING:
                     current = yield from self._attribute(current, name)
                 elif name in self._of_unknown:
                     yield (self._of_unknown[name],)
-            elif kind is _Kind.LOCAL and name == first:
+            elif kind == _LOCAL and name == first:
                 current = _Instance(owner)
-            elif kind is _Kind.CELL and name in cells:
+            elif kind == _CELL and name in cells:
                 current = _content(cells[name])
                 yield from self._of_value(current)
             else:
@@ -191,22 +180,25 @@ class _Instance:
         self.owner = owner
 
 
-def _steps_of(code: CodeType) -> tuple[tuple[_Kind, str], ...]:
-    known = _steps.get(id(code))
-    if known is None:
-        found: list[tuple[_Kind, str]] = []
-        for one in dis.get_instructions(code):
-            kind = _KINDS.get(one.opname, _Kind.OTHER)
-            if kind is not _Kind.OTHER:
-                found.append((kind, one.argval[-1] if type(one.argval) is tuple else one.argval))
-            elif one.opname not in _NEUTRAL and not (found and found[-1][0] is kind):
-                found.append((kind, ""))
-        known = _steps[id(code)] = ref(code, partial(_forget, id(code))), tuple(found)
-    return known[1]
+def _steps_of(code: CodeType) -> Iterator[tuple[int, str]]:
+    found = known(code)
+    if found.steps is None:
+        found.steps = _decoded(code)
+    return zip(*found.steps)
 
 
-def _forget(key: int, _code: Any) -> None:
-    _steps.pop(key, None)
+def _decoded(code: CodeType) -> tuple[bytes, tuple[str, ...]]:
+    kinds = bytearray()
+    names: list[str] = []
+    for one in dis.get_instructions(code):
+        kind = _KINDS.get(one.opname, _OTHER)
+        if kind != _OTHER:
+            kinds.append(kind)
+            names.append(one.argval[-1] if type(one.argval) is tuple else one.argval)
+        elif one.opname not in _NEUTRAL and not (kinds and kinds[-1] == kind):
+            kinds.append(kind)
+            names.append("")
+    return bytes(kinds), tuple(names)
 
 
 def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:

@@ -8,14 +8,12 @@ import ast
 import dis
 import textwrap
 from collections.abc import Iterator
-from functools import partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 from ..evaluate import syntax
 from ..live import lookup, objects
-from ..live.code import tree
+from ..live.code import keeping_nothing, known, known_names
 from ..live.files import live_file
 from ..live.named import Named
 from ..live.reach import MISSING, Reach
@@ -38,49 +36,17 @@ class Kept:
         self.place, self.text, self.value = place, ast.unparse(place), value
 
 
-class _Read:
-    """What the code of a function that stores something tells, read once: most is the same at the next patch."""
-
-    def __init__(self, code: CodeType) -> None:
-        self.names = frozenset(name for one in tree(code) for name in one.co_names)
-        # Where it keeps what it has computed, once somebody wanted to know.
-        self.kept: list[Kept] | None = None
-        # It goes with the code, before there can be another one of the same id.
-        self.code = ref(code, partial(_forget, id(code)))
-
-
-_reads: dict[int, _Read] = {}
-# Codes that keep nothing, by their ids: most of them. They go as those above do.
-_quiet: dict[int, Any] = {}
-
-
-def _forget(key: int, _reference: Any) -> None:
-    _reads.pop(key, None)
-    _quiet.pop(key, None)
-
-
-def _read(code: CodeType) -> _Read:
-    known = _reads.get(id(code))
-    if known is None:
-        known = _reads[id(code)] = _Read(code)
-    return known
-
-
 def _stores(code: CodeType) -> bool:
     return not _STORES.isdisjoint(code.co_code[::2]) or "setdefault" in code.co_names
-
-
-def _is_quiet(code: CodeType) -> None:
-    _quiet[id(code)] = ref(code, partial(_forget, id(code)))
 
 
 def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
     """Reports what keeps results of what changes. ``texts``: the project's files, and new texts of those patched."""
     storing: dict[int, tuple[FunctionType, Any]] = {}
-    for function, owner in named.functions_but(_quiet):
+    for function, owner in named.functions_but(keeping_nothing):
         code = function.__code__
-        if id(code) not in _reads and not _stores(code):
-            _is_quiet(code)
+        if not _stores(code):
+            keeping_nothing[id(code)] = known(code)
         elif code.co_filename in texts:
             storing.setdefault(id(function), (function, owner))
     if not storing:
@@ -98,7 +64,7 @@ def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
 
 def _named_by(function: FunctionType) -> frozenset[str]:
     """The names in its code and those of the functions that it has from around it."""
-    names = _read(function.__code__).names
+    names = known_names(function.__code__)
     for cell in function.__closure__ or ():
         try:
             content = cell.cell_contents
@@ -111,15 +77,15 @@ def _named_by(function: FunctionType) -> frozenset[str]:
 def _report(
     reach: Reach, function: FunctionType, owner: Any, texts: dict[str, str | None], lines: dict[str, list[str]]
 ) -> None:
-    known = _read(function.__code__)
-    if known.kept is None:
-        known.kept = _kept(_text(function.__code__, lines))
-        if not known.kept:
-            _is_quiet(function.__code__)
+    found = known(function.__code__)
+    if found.kept is None:
+        found.kept = _kept(_text(function.__code__, lines))
+        if not found.kept:
+            keeping_nothing[found.key] = found
             return
-    outcome: Any = reach.of(function, owner) if known.kept else None
+    outcome: Any = reach.of(function, owner) if found.kept else None
     # Whether anything is kept is asked last: all that lives may have to be looked at.
-    for kept in known.kept if outcome is not None else ():
+    for kept in found.kept if outcome is not None else ():
         if not _is_as_before(kept, outcome, function, texts) and _holds_results(kept, function, owner):
             outcome.caveat(
                 "HS0414",
