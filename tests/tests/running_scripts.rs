@@ -133,3 +133,28 @@ fn what_is_new_before_a_loop_that_goes_on_in_new_code_is_reported() {
         assert_eq!(program.wait(), Some(0));
     }
 }
+
+/// It was refused after ten seconds, and took the next line that the program was given.
+#[test]
+fn what_takes_the_program_s_input_is_offered() {
+    for python in [&pythons::all()[0], pythons::newest()] {
+        for statement in [
+            "name = input()",
+            "name = sys.stdin.readline().strip()",
+            "try:\n    name = int(input())\nexcept ValueError:\n    name = 0",
+        ] {
+            let workspace = Workspace::new();
+            let text = "import sys\nname = 'a'\ndef value(): return 1\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(value(), name, line.strip(), flush=True)\n";
+            let script = workspace.write("app.py", text).display().to_string();
+            let mut program = workspace.run(python, &[&script]);
+            program.wait_line("ready");
+            assert_eq!(program.ask("one"), "1 a one");
+            workspace.write("app.py", &text.replace("name = 'a'", statement).replace("return 1", "return 2"));
+            let told = workspace.call(&["patch", "app.py"]).expect(0).text();
+            assert!(told.contains("HS0401") && !told.contains("HS0104"), "Python {}: {told}", python.name());
+            assert_eq!((program.ask("two"), program.ask("three")), ("2 a two".to_owned(), "2 a three".to_owned()));
+            program.close();
+            assert_eq!(program.wait(), Some(0));
+        }
+    }
+}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..journal.writes import sets_attribute
 from . import executing, syntax
+from .consuming import takes_input
 from .former import is_pure, parsed
 from .policy import MISSING
 from .sorts import Sort, holds_things, sort
@@ -148,7 +149,7 @@ class Reduction:
             if own:
                 found += own
                 waiting = [one for one in waiting if one not in own]
-            elif isinstance(statement, (*syntax.FUNCTIONS, ast.ClassDef)) or self._makes_things(statement):
+            elif isinstance(statement, (*syntax.FUNCTIONS, ast.ClassDef)) or self._is_done_once(statement):
                 continue
             else:
                 suites = syntax.branches(statement)
@@ -157,6 +158,9 @@ class Reduction:
                     suites[0].append(syntax.nothing(statement))
                 found.append(statement)
         return [*found, *waiting]
+
+    def _is_done_once(self, statement: ast.stmt) -> bool:
+        return self._takes_input(statement) or self._makes_things(statement)
 
     def _makes_things(self, statement: ast.stmt) -> bool:
         names = syntax.bound(statement)
@@ -254,7 +258,11 @@ class Reduction:
         )
 
     def _is_stop(self, statement: ast.stmt) -> bool:
-        return (statement.lineno, statement.col_offset) in self._stops
+        return (statement.lineno, statement.col_offset) in self._stops or self._takes_input(statement)
+
+    def _takes_input(self, statement: ast.stmt) -> bool:
+        is_simple = not syntax.branches(statement) and not self._things
+        return is_simple and takes_input(statement, self._shadow.before)
 
     def _stop(self, statement: ast.stmt) -> ast.stmt:
         self._has_stop = True
