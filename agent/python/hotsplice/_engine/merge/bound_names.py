@@ -14,6 +14,7 @@ from . import (
     classes,
     decorated,
     fields,
+    functions,
     in_place,
     made_classes,
     references,
@@ -171,6 +172,12 @@ def _is_made_for(merger: "Merger", name: str, old: Any, edit: "Edit") -> bool:
     return made_by_call or classes.is_own(old, merger.namespace, name)
 
 
+def _binds_otherwise(old: Any, new: Any) -> bool:
+    """Whether a method is given another first argument, or none: bound methods of before would give it the former."""
+    kinds = (FunctionType, staticmethod, classmethod)
+    return type(old) in kinds and type(new) in kinds and type(old) is not type(new)
+
+
 def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: str, outcome: "EditOutcome") -> None:
     old, new = objects.live(owner.__dict__.get(name, MISSING), MISSING), merger.shadow.classes[scope][name]
     if isinstance(new, FunctionType) and name in classes.IMPLICIT:
@@ -211,6 +218,11 @@ def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: s
     set_name = getattr(type(new), "__set_name__", None)
     if set_name is not None:
         guarded(lambda: set_name(new, owner, name), merger.shadow)
+    code_change = merger.code_change(edit) if edit["what"] == "function" else None
+    binds_otherwise = code_change is not None and _binds_otherwise(old, new)
+    if code_change is not None and binds_otherwise:
+        inner = old if isinstance(old, FunctionType) else old.__func__
+        functions.leave(code_change, [one for one in code_change.functions if one is inner], merger.plan)
     merger.plan.set_class_attribute(owner, name, new)
     is_gone = isinstance(new, FunctionType) and references.is_gone(merger, scope, old)
     if is_shared:
@@ -219,7 +231,8 @@ def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: s
         references.move_object(merger, name, old, new, outcome)
     elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:
         references.move_member(merger, (*scope, name), old, new, outcome)
-        wrapped.merge_definition(merger, edit, new)
+        if not binds_otherwise:
+            wrapped.merge_definition(merger, edit, new)
     elif is_gone:
         references.move_object(merger, name, old, new, outcome)
     elif isinstance(old, FunctionType) and old.__name__ != name and edit["what"] == "assignment":

@@ -17,7 +17,7 @@ from . import code_tables, conform, defaults, left_behind
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
     from ..journal.plan import EditOutcome, Plan
-    from ..journal.views import Prepared
+    from ..journal.views import ChangedCode, Prepared
     from ..live.lookup import Namespace
     from ..live.messages import Edit, Unit
 
@@ -238,6 +238,15 @@ def follow_made_again(transaction: "Prepared") -> None:
                 change.lacking.clear()
                 for outcome in file_change.outcomes_of(change.unit):
                     outcome.retract("HS0301")
+
+
+def leave(change: "ChangedCode", functions: Iterable[FunctionType], plan: "Plan") -> None:
+    """Functions that go on as they are: who holds them calls them with other arguments than the new ones take."""
+    ids = {id(function) for function in functions}
+    plan.operations[:] = [one for one in plan.operations if one[0] != "function" or id(one[1]) not in ids]
+    codes = {id(function.__code__) for function in change.functions if id(function) in ids}
+    change.replaced[:] = [one for one in change.replaced if id(one[0]) not in codes]
+    change.functions[:] = [function for function in change.functions if id(function) not in ids]
 
 
 def say_lacking(outcome: "EditOutcome", name: str, count: int) -> None:
