@@ -35,6 +35,7 @@ from .merge import (
     lookers,
     merging,
     moved_functions,
+    pulled_up,
     rebuilding,
     references,
     relocations,
@@ -271,6 +272,7 @@ def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", 
     for scope, (owner, outcomes) in rebuilt.items():
         rebuilding.rebuild(merger, scope, owner, outcomes)
     merger.change.first_outcome.attempt(stars.follow, merger)
+    pulled_up.follow(merger)
 
 
 @contextmanager
