@@ -158,3 +158,34 @@ fn what_takes_the_program_s_input_is_offered() {
         }
     }
 }
+
+/// Values of a block were left out of a patch, unsaid, while the block was running.
+#[test]
+fn what_a_running_block_has_computed_of_what_changes_follows_or_is_reported() {
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        let text = "import sys\nLIMIT = 1\ndef work(): return 3\nclass Kept:\n    def shown(self): return 1\nprint('ready', flush=True)\n\
+                    with open(__file__) as file:\n    size = LIMIT * 2\n    made = work()\n    kept = Kept()\n    for line in sys.stdin:\n        print(size, made, kept.shown(), flush=True)\n";
+        let script = workspace.write("app.py", text).display().to_string();
+        let mut program = workspace.run(python, &[&script]);
+        program.wait_line("ready");
+        assert_eq!(program.ask(""), "2 3 1");
+        workspace
+            .write("app.py", &text.replace("LIMIT = 1", "LIMIT = 5").replace("self): return 1", "self): return 2"));
+        let told = workspace.call(&["patch", "app.py"]).expect(0).text();
+        assert!(!told.contains("HS0"), "Python {}: {told}", python.name());
+        assert_eq!(program.ask(""), "10 3 2");
+        workspace.write(
+            "app.py",
+            &text
+                .replace("LIMIT = 1", "LIMIT = 5")
+                .replace("self): return 1", "self): return 2")
+                .replace("return 3", "return 4"),
+        );
+        let told = workspace.call(&["patch", "app.py"]).expect(0).text();
+        assert!(told.contains("HS0403: made was computed by calling"), "Python {}: {told}", python.name());
+        assert_eq!(program.ask(""), "10 3 2");
+        program.close();
+        assert_eq!(program.wait(), Some(0));
+    }
+}

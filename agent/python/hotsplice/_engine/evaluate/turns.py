@@ -8,7 +8,7 @@ from ..live.code import read_only
 from ..live.files import live_file
 from ..live.line_tables import line_of
 from . import executing, syntax
-from .former import is_pure
+from .former import is_pure, parsed
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
@@ -19,9 +19,42 @@ if TYPE_CHECKING:
 
 def leave_out_what_runs(transaction: "Prepared") -> None:
     """A script's `main()` at the end calls what is edited, mostly: while it runs there is nothing to say about it."""
+    edited = _edited_functions(transaction)
     for change in transaction.files:
-        others = [outcome for outcome in change.outcomes if not _is_running_as_before(outcome)]
+        others = [one for one in change.outcomes if not _is_running_as_before(one) or _is_made_of(one, edited)]
         change.outcomes = others or change.outcomes
+
+
+def _edited_functions(transaction: "Prepared") -> set[str]:
+    edits = (outcome.edit for change in transaction.files for outcome in change.outcomes)
+    functions = (edit for edit in edits if edit["what"] == "function" and edit["change"] == "changed")
+    return {edit["definition"] for edit in functions if not edit["scope"]}
+
+
+def _is_made_of(outcome: "EditOutcome", edited: set[str]) -> bool:
+    """Whether a block that runs has computed values by calling edited code: reported, for they stay."""
+    edit = outcome.edit
+    line = line_executed(outcome.path, edit)
+    if line is None or edit["what"] != "block" or not edited:
+        return False
+    former = parsed(live_file(outcome.path).excerpt(edit["old_line"], edit["old_end_line"]))
+    made = [
+        name
+        for one in executing.passed(former, former, line - edit["old_line"] + 1).statements
+        if isinstance(one, (ast.Assign, ast.AnnAssign)) and not edited.isdisjoint(_called(one))
+        for name in syntax.bound(one)
+    ]
+    if made:
+        names = ", ".join(dict.fromkeys(made))
+        outcome.caveat(
+            "HS0403", f"{names} was computed by calling code that is edited now; it stays as that code made it"
+        )
+    return bool(made)
+
+
+def _called(statement: ast.stmt) -> set[str]:
+    calls = (node.func for node in syntax.run_at_once(statement) if isinstance(node, ast.Call))
+    return {function.id for function in calls if isinstance(function, ast.Name)}
 
 
 def is_to_be_run(change: "FileChange", outcome: "EditOutcome", options: "Options") -> bool:
@@ -37,7 +70,7 @@ def is_to_be_run(change: "FileChange", outcome: "EditOutcome", options: "Options
     if is_running and edit["what"] == "assignment" and edit["change"] != "derived" and not edit.get("offered"):
         outcome.caveat("HS0401", "this statement runs at this moment, as it was before; run it again when it has ended")
         return False
-    if is_running and edit["what"] == "block" and edit["change"] == "changed":
+    if is_running and edit["what"] == "block" and (edit["change"] == "changed" or edit.get("changed_reads")):
         # What of it has been carried out is given what the new text gives; the rest is left alone.
         return edit.get("run") is not None and outcome.code != "HS0413"
     reason = _is_out_of_turn(change, edit)
@@ -97,6 +130,9 @@ def is_executed(change: "FileChange", edit: "Edit") -> bool:
 def _is_running_as_before(outcome: "EditOutcome") -> bool:
     edit = outcome.edit
     if edit["change"] != "derived" or not edit.get("offered") or not edit["old_line"]:
+        return False
+    if edit["what"] == "block" and edit.get("changed_reads") and line_executed(outcome.path, edit) is not None:
+        # What of it has been carried out read what is another one now.
         return False
     # What the module has not come to calls what is live by then.
     return line_executed(outcome.path, edit) is not None or _is_ahead(outcome.path, edit)
