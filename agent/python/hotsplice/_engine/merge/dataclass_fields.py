@@ -98,6 +98,24 @@ def new_fields(live: Any, made: Any) -> "Iterator[tuple[str, Callable[[Any], Any
             yield name, (lambda _, factory=factory: factory()) if has_factory else None, needed  # type: ignore[misc]
 
 
+def renamed_fields(live: Any, made: Any) -> dict[str, str]:
+    """New name → former name of fields that stand where another one stood and are like it in all else."""
+    before, after = (list(cls.__dict__.get("__dataclass_fields__", {}).values()) for cls in (live, made))
+    names = [{field.name for field in fields} for fields in (before, after)]
+    gone = [(place, field) for place, field in enumerate(before) if field.name not in names[1]]
+    come = [(place, field) for place, field in enumerate(after) if field.name not in names[0]]
+    are_alike = len(gone) == len(come) and all(
+        place == other and _apart_from_name(field) == _apart_from_name(new)
+        for (place, field), (other, new) in zip(gone, come)
+    )
+    return {new.name: field.name for (_, field), (_, new) in zip(gone, come)} if are_alike else {}
+
+
+def _apart_from_name(field: Any) -> Any:
+    has_factory = field.default_factory is not dataclasses.MISSING
+    return repr(field.type), repr(field.default), has_factory, field.init, field.kw_only, field._field_type
+
+
 def defaults(cls: Any) -> dict[str, Any]:
     fields = cls.__dict__.get("__dataclass_fields__", {})
     return {name: field.default for name, field in fields.items() if field.default is not dataclasses.MISSING}

@@ -14,7 +14,7 @@ from .. import frameworks
 from ..evaluate.sandbox import guarded
 from ..frameworks.entries import equal
 from ..frameworks.former_defaults import report_former, take_new
-from ..live import lookup
+from ..live import lookup, objects
 from ..native import native
 from . import dataclass_fields, edited
 
@@ -134,8 +134,13 @@ def _follow_in_subclasses(
 
 
 def _fill_instances(merger: "Merger", kind: Any, live: type, made: type, scope: tuple[str, ...]) -> None:
-    """Objects that exist get the default of a field that is new."""
+    """Objects that exist get the default of a field that is new, and what they hold of one that has another name."""
+    renamed = dataclass_fields.renamed_fields(live, made) if kind is dataclass_fields else {}
+    for name, former in renamed.items():
+        _carry(merger, live, scope, name, former)
     for name, default, is_needed in kind.new_fields(live, made):
+        if name in renamed:
+            continue
         instances = [
             instance
             for instance in (native.objects_of_type(*lookup.with_subclasses(live)) if is_needed else ())
@@ -152,3 +157,16 @@ def _fill_instances(merger: "Merger", kind: Any, live: type, made: type, scope: 
                         f"{len(instances)} existing instances of {live.__qualname__} lack {name}: "
                         "the field has no default",
                     )
+
+
+def _carry(merger: "Merger", live: type, scope: tuple[str, ...], name: str, former: str) -> None:
+    count = 0
+    for instance in native.objects_of_type(*lookup.with_subclasses(live)):
+        held = objects.attributes(instance)
+        if former in held and name not in held:
+            merger.plan.add("attribute-set", instance, name, held[former])
+            count += 1
+    outcome = edited.member(merger, scope, name)
+    if count and outcome is not None:
+        have = "1 existing instance has" if count == 1 else f"{count} existing instances have"
+        outcome.note("applied", "HS0506", f"{have} {name} from {former}, as the field is called now")
