@@ -189,3 +189,30 @@ fn what_a_running_block_has_computed_of_what_changes_follows_or_is_reported() {
         assert_eq!(program.wait(), Some(0));
     }
 }
+
+#[test]
+fn what_the_guard_of_a_script_has_computed_of_what_changes_is_reported() {
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        let text = "import sys\nLIMIT = 1\nOTHER = 1\ndef work(): return 3\nprint('ready', flush=True)\n\
+                    if __name__ == '__main__':\n    size = LIMIT * 2\n    made: int = work()\n    for line in sys.stdin:\n        print(LIMIT, size, made, flush=True)\n    last = OTHER\n";
+        let script = workspace.write("app.py", text).display().to_string();
+        let mut program = workspace.run(python, &[&script]);
+        program.wait_line("ready");
+        assert_eq!(program.ask(""), "1 2 3");
+        workspace.write("app.py", &text.replace("OTHER = 1", "OTHER = 2"));
+        let told = workspace.call(&["patch", "app.py"]).expect(0).text();
+        assert!(!told.contains("HS0"), "Python {}: {told}", python.name());
+        let text = text.replace("OTHER = 1", "OTHER = 2\nMORE = 3").replace("LIMIT = 1", "LIMIT = 5");
+        workspace.write("app.py", &text.replace("return 3", "return 4"));
+        let told = workspace.call(&["patch", "app.py"]).expect(0).text();
+        for one in
+            ["app.py:8 size", "HS0403: it was computed of LIMIT", "app.py:9 made", "HS0403: it was computed of work"]
+        {
+            assert!(told.contains(one), "Python {}: {told}", python.name());
+        }
+        assert_eq!(program.ask(""), "5 2 3");
+        program.close();
+        assert_eq!(program.wait(), Some(0));
+    }
+}

@@ -63,6 +63,7 @@ def evaluate(transaction: "Prepared") -> None:
 
 def _evaluate(transaction: "Prepared") -> None:
     turns.leave_out_what_runs(transaction)
+    turns.report_guarded(transaction)
     observers.mark(transaction)
     order.report(transaction)
     configured = [*_configure_again(transaction), *lambdas.follow(transaction), *arguments.kept(transaction)]

@@ -88,6 +88,7 @@ class Transaction:
 
     def outcomes(self) -> "list[EditOutcome]":
         found = [outcome for file in self.files for outcome in file.outcomes]
+        found += [outcome for file in self.files for outcome in file.beside]
         return found + [file.whole for file in self.files if file.whole.verdict is not None]
 
     def verdicts(self) -> "list[Verdict]":

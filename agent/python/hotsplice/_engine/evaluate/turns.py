@@ -25,6 +25,52 @@ def leave_out_what_runs(transaction: "Prepared") -> None:
         change.outcomes = others or change.outcomes
 
 
+def report_guarded(transaction: "Prepared") -> None:
+    """What the `if __name__ == "__main__":` that runs has computed of what changes stays, and no edit is about it."""
+    for change in transaction.files:
+        edits = [outcome.edit for outcome in change.outcomes if _may_be_read(outcome.edit)]
+        frame = lookup.running_module(change.path) if edits else None
+        if frame is None or any(line_executed(change.path, edit) is not None for edit in change.edits):
+            continue
+        line = line_of(frame)
+        for number, statement in _passed_in_guard(live_file(change.path).text, line):
+            read, called = _read(statement), _called(statement)
+            of = [
+                edit["definition"]
+                for edit in edits
+                if not (called if edit["what"] == "function" else read).isdisjoint(edit["binds"])
+            ]
+            here = _places(change, line) if of else None
+            if here is not None:
+                change.report_beside(
+                    ", ".join(syntax.bound(statement)),
+                    here[0] + number,
+                    "HS0403",
+                    f"it was computed of {', '.join(of)} by a statement of the block that runs, and stays as it is",
+                )
+
+
+def _may_be_read(edit: "Edit") -> bool:
+    return edit["change"] == "changed" and not edit["scope"] and edit["what"] in ("assignment", "function")
+
+
+def _passed_in_guard(text: str, line: int) -> list[tuple[int, ast.stmt]]:
+    """The assignments of the guard at a line that were carried out, each with its distance from the first line."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    # Of a long script only that much is parsed.
+    outer = [number for number, one in enumerate(lines) if one[:1] not in ("", " ", "\t", "#", "\f")]
+    first = max((number for number in outer if number < line), default=0)
+    last = min((number for number in outer if number >= line), default=len(lines))
+    guard = parsed("\n".join(lines[first:last])) if lines[first].startswith("if __name__") else []
+    found = executing.passed(guard, guard, line - first).statements
+    return [(one.lineno - 1, one) for one in found if isinstance(one, (ast.Assign, ast.AnnAssign))]
+
+
+def _read(statement: ast.stmt) -> set[str]:
+    names = (node for node in syntax.run_at_once(statement) if isinstance(node, ast.Name))
+    return {node.id for node in names if isinstance(node.ctx, ast.Load)}
+
+
 def _edited_functions(transaction: "Prepared") -> set[str]:
     edits = (outcome.edit for change in transaction.files for outcome in change.outcomes)
     functions = (edit for edit in edits if edit["what"] == "function" and edit["change"] == "changed")

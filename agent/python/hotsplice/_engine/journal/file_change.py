@@ -51,6 +51,8 @@ class FileChange:
         self._by_unit: dict[int, list[EditOutcome]] = {}
         # For what goes wrong in a file in which only lines moved.
         self.whole = EditOutcome(self.path, _WHOLE_FILE)
+        # Of statements that no edit is about.
+        self.beside: list[EditOutcome] = []
         self.namespaces = lookup.namespaces(self.path)
         # Code objects that are not live once the patch is: (code, unit).
         self.retired: list[tuple[CodeType, Unit]] = []
@@ -80,6 +82,13 @@ class FileChange:
         if self.text is None:
             live, edited = live_file(self.path).text, self._edited_text
             self.text = live[: edited["before"]] + edited["between"] + live[len(live) - edited["after"] :]
+
+    def report_beside(self, name: str, line: int, code: str, message: str) -> None:
+        """A caveat of what a statement gave a name that is as it was."""
+        about: Edit = {**_WHOLE_FILE, "definition": name, "kind": "derived", "line": line, "end_line": line}
+        outcome = EditOutcome(self.path, about)
+        outcome.caveat(code, message)
+        self.beside.append(outcome)
 
     def outcomes_of(self, unit: "Unit") -> list[EditOutcome]:
         """Outcomes of the edits to this function and to what is nested in it."""
