@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use hotsplice_channel::codes;
 
 use super::{Failure, Selection, output, select};
 use crate::requests;
@@ -22,8 +23,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for difference in found.differences {
         output::line(difference.unified_diff.trim_end());
     }
+    // Of what nobody can read it can't be told whether it differs.
+    let is_unread = found.unknown.iter().any(|failure| failure.code != codes::BASELINE_ASSUMED);
     for failure in found.unknown {
         eprintln!("hotsplice: {}: {}", failure.code, failure.message);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if is_unread { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }

@@ -1,6 +1,7 @@
 """Which edits of a patch are run: nothing that the program executes at that moment, and nothing before its turn."""
 
 import ast
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup
@@ -66,6 +67,21 @@ def _passed_in_guard(text: str, line: int) -> list[tuple[int, ast.stmt]]:
     return [(one.lineno - 1, one) for one in found if isinstance(one, (ast.Assign, ast.AnnAssign))]
 
 
+def _passed(path: str, edit: "Edit") -> list[ast.stmt]:
+    """What of a block that runs was carried out, as it is live."""
+    line = line_executed(path, edit) if edit["what"] == "block" else None
+    if line is None:
+        return []
+    former = parsed(live_file(path).excerpt(edit["old_line"], edit["old_end_line"]))
+    return executing.passed(former, former, line - edit["old_line"] + 1).statements
+
+
+def _reads_what_changes(path: str, edit: "Edit") -> bool:
+    """Whether a block that runs has read, up to where it is, what is another one now."""
+    names = {re.split(r"[.\[]", name)[0] for name in edit.get("changed_reads", ())}
+    return bool(names) and any(not names.isdisjoint(_read(one)) for one in _passed(path, edit))
+
+
 def _read(statement: ast.stmt) -> set[str]:
     names = (node for node in syntax.run_at_once(statement) if isinstance(node, ast.Name))
     return {node.id for node in names if isinstance(node.ctx, ast.Load)}
@@ -80,13 +96,9 @@ def _edited_functions(transaction: "Prepared") -> set[str]:
 def _is_made_of(outcome: "EditOutcome", edited: set[str]) -> bool:
     """Whether a block that runs has computed values by calling edited code: reported, for they stay."""
     edit = outcome.edit
-    line = line_executed(outcome.path, edit)
-    if line is None or edit["what"] != "block" or not edited:
-        return False
-    former = parsed(live_file(outcome.path).excerpt(edit["old_line"], edit["old_end_line"]))
     made = [
         name
-        for one in executing.passed(former, former, line - edit["old_line"] + 1).statements
+        for one in _passed(outcome.path, edit)
         if isinstance(one, (ast.Assign, ast.AnnAssign)) and not edited.isdisjoint(_called(one))
         for name in syntax.bound(one)
     ]
@@ -116,7 +128,11 @@ def is_to_be_run(change: "FileChange", outcome: "EditOutcome", options: "Options
     if is_running and edit["what"] == "assignment" and edit["change"] != "derived" and not edit.get("offered"):
         outcome.caveat("HS0401", "this statement runs at this moment, as it was before; run it again when it has ended")
         return False
-    if is_running and edit["what"] == "block" and (edit["change"] == "changed" or edit.get("changed_reads")):
+    if (
+        is_running
+        and edit["what"] == "block"
+        and (edit["change"] == "changed" or _reads_what_changes(outcome.path, edit))
+    ):
         # What of it has been carried out is given what the new text gives; the rest is left alone.
         return edit.get("run") is not None and outcome.code != "HS0413"
     reason = _is_out_of_turn(change, edit)
@@ -177,8 +193,7 @@ def _is_running_as_before(outcome: "EditOutcome") -> bool:
     edit = outcome.edit
     if edit["change"] != "derived" or not edit.get("offered") or not edit["old_line"]:
         return False
-    if edit["what"] == "block" and edit.get("changed_reads") and line_executed(outcome.path, edit) is not None:
-        # What of it has been carried out read what is another one now.
+    if _reads_what_changes(outcome.path, edit):
         return False
     # What the module has not come to calls what is live by then.
     return line_executed(outcome.path, edit) is not None or _is_ahead(outcome.path, edit)
