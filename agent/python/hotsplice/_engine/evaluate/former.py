@@ -131,11 +131,28 @@ class Former:
         return self._given(self._compiled(statements), seen, name)
 
     def _compiled(self, statements: list[ast.stmt]) -> CodeType | None:
+        # What it calls of an imported name is compiled otherwise than what it calls of another one.
+        statements = [*self._imports(statements), *statements]
         try:
             code = compile(ast.Module(statements, []), self._merger.namespace.filename, "exec", dont_inherit=True)
         except Exception:
             return None
         return code.replace(co_name="<patch>")
+
+    def _imports(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """The text's imports of what functions in these statements call members of, for the compiler alone."""
+        nodes = [node for one in statements for node in ast.walk(one)]
+        if not any(isinstance(node, ast.Lambda) for node in nodes):
+            return []
+        called = [node.func for node in nodes if isinstance(node, ast.Call)]
+        owners = [one.value for one in called if isinstance(one, ast.Attribute)]
+        names = {one.id for one in owners if isinstance(one, ast.Name)}
+        everything = ast.walk(ast.Module(parsed(live_file(self._merger.change.path).text), [])) if names else ()
+        aliases = (one for node in everything if isinstance(node, (ast.Import, ast.ImportFrom)) for one in node.names)
+        bound = names & {(one.asname or one.name).partition(".")[0] for one in aliases}
+        imports = ast.Import([ast.alias(name) for name in sorted(bound)])
+        never = ast.If(ast.Constant(False), [imports], [])
+        return [ast.fix_missing_locations(never)] if bound else []
 
     def _given(self, code: CodeType | None, seen: dict[str, Any], name: str) -> Any:
         """What a name holds once the code was run in a namespace."""
