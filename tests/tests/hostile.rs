@@ -181,9 +181,12 @@ fn an_evaluation_without_end_is_stopped() {
     let mut wire = Wire::connect(&entry);
     wire.hello(PROTOCOL).expect("hello");
     let path = workspace.path().join("app.py");
-    let excerpt = json!([{ "line": 1, "text": "X = [None for _ in iter(int, 1)]" }]);
+    let statement = "X = [None for _ in iter(int, 1)]";
+    let excerpt = json!([{ "line": 1, "text": statement }]);
+    // Above the loop that runs: what comes after that is not run before its turn.
+    let text = format!("{statement}\n{}", std::fs::read_to_string(&path).expect("its text"));
     let edit = json!({ "definition": "X", "kind": "constant", "change": "added", "what": "assignment", "scope": [], "line": 1, "end_line": 1, "binds": ["X"], "run": excerpt });
-    let patch = json!({ "label": "x", "files": [{ "path": path, "base_version": 0, "text": "", "edits": [edit] }], "options": { "time_limit_ms": 300 } });
+    let patch = json!({ "label": "x", "files": [{ "path": path, "base_version": 0, "text": text, "edits": [edit] }], "options": { "time_limit_ms": 300 } });
     wire.request(2, "patch/prepare", &json!({ "patch": patch })).expect("it listens");
     // News of modules that are loaded may come before it.
     let mut answer = wire.receive().expect("an answer");
