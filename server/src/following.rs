@@ -58,15 +58,24 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
     let mut following: Vec<_> = loaded.into_iter().filter(|file| file.cell.is_none()).collect();
     following.retain(|file| !file.installed && !is_asked_for(&file.path));
     session.know_baselines(following.iter().map(|file| file.path.as_str()));
+    // Files of which nothing follows but what others get by calling them.
+    let mut between: Vec<FilePatch> = Vec::new();
     for _ in 0..ROUNDS {
         let before = changed.len();
-        let direct = callables(session, &patch.files).called.len();
-        let calls = callables_through(&project, &patch.files, &following);
+        let through = callables(session, &between);
+        let direct = callables(session, &patch.files).called.len() + through.called.len();
+        let calls = callables_through(&project, &[&patch.files, &between], &following);
         // What follows from what was found meanwhile takes the place of what was known before.
         for file in &following {
-            if let Some(change) = follow(&project, &file.path, &file.modules, &changed, &calls) {
+            if let Some(change) = follow(&project, &file.path, &file.modules, &changed, &through.called, &calls) {
+                // What its objects have is another one too where nothing of its own follows.
                 Arc::make_mut(&mut changed).extend(changed_names(session, &change));
-                put(patch, change);
+                between.retain(|known| known.path != change.path);
+                if change.edits.is_empty() {
+                    between.push(change);
+                } else {
+                    put(patch, change);
+                }
             }
         }
         for (own, asked) in asked_for.iter().enumerate().filter(|(_, asked)| !asked.is_again) {
@@ -75,7 +84,8 @@ pub fn add(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
             Arc::make_mut(&mut changed).extend(changed_names(session, &change));
             put(patch, change);
         }
-        if changed.len() == before && callables(session, &patch.files).called.len() == direct {
+        let of_all = callables(session, &patch.files).called.len() + callables(session, &between).called.len();
+        if changed.len() == before && of_all == direct {
             break;
         }
     }
@@ -98,7 +108,7 @@ fn use_functions_of_others(session: &Session, asked_for: &[AskedFor], patch: &mu
             continue;
         }
         let change = diff_following(path, live.baseline.version, live.outline(), outline, stale, &foreign);
-        if change.edits != known.edits {
+        if change.edits != known.edits || change.late != known.late || change.running != known.running {
             put(patch, change);
         }
     }
@@ -152,14 +162,18 @@ fn add_callers(project: &Project, mut others: Vec<String>, patch: &mut Patch) {
 /// What a call of runs edited code, by the names of the modules that define it.
 fn callables(session: &Session, patched: &[FilePatch]) -> Foreign {
     let mut found = Foreign::default();
+    note_all(&mut found, session, patched);
+    found
+}
+
+fn note_all(found: &mut Foreign, session: &Session, patched: &[FilePatch]) {
     for change in patched {
         let Ok(live) = session.known_baseline(&change.path) else { continue };
-        note_callables(&mut found, &live, change);
+        note_callables(found, &live, change);
         if change.running.iter().any(|name| name == "__getattr__") {
-            note_dynamic(&mut found, session, &live);
+            note_dynamic(found, session, &live);
         }
     }
-    found
 }
 
 /// A module's `__getattr__` gives the names that the module does not have.
@@ -183,7 +197,7 @@ fn note_callables(found: &mut Foreign, live: &Live, change: &FilePatch) {
     };
     for module in &live.baseline.modules {
         let named = |names: &[String]| {
-            names.iter().filter(is_handed_on).map(|name| format!("{module}.{name}")).collect::<Vec<_>>()
+            names.iter().filter(is_handed_on).map(|name| full_name(module, name)).collect::<Vec<_>>()
         };
         Arc::make_mut(&mut found.called).extend(named(&change.running));
         Arc::make_mut(&mut found.decorating).extend(named(&change.decorating));
@@ -192,10 +206,19 @@ fn note_callables(found: &mut Foreign, live: &Live, change: &FilePatch) {
     }
 }
 
+/// `pkg.config.TIMEOUT` for `TIMEOUT` of `pkg.config`, and for `pkg.config:TIMEOUT` of any.
+fn full_name(module: &str, name: &str) -> String {
+    match name.split_once(':') {
+        Some((other, own)) => format!("{other}.{own}"),
+        None => format!("{module}.{name}"),
+    }
+}
+
 /// The same, with what other loaded files make of them in turn.
-fn callables_through(project: &Project, patched: &[FilePatch], others: &[LoadedFile]) -> Foreign {
+fn callables_through(project: &Project, known: &[&[FilePatch]], others: &[LoadedFile]) -> Foreign {
     let session = project.session;
-    let mut found = callables(session, patched);
+    let mut found = Foreign::default();
+    known.iter().for_each(|changes| note_all(&mut found, session, changes));
     for _ in 0..ROUNDS {
         let before = found.called.len();
         for file in others {
@@ -279,7 +302,7 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
     }
     let Ok(live) = live else { return Vec::new() };
     let modules = &live.baseline.modules;
-    modules.iter().flat_map(|module| values.iter().map(move |name| format!("{module}.{name}"))).collect()
+    modules.iter().flat_map(|module| values.iter().map(move |name| full_name(module, name))).collect()
 }
 
 /// What is asked for, with what follows from other files: nothing if nothing does.
@@ -397,7 +420,15 @@ pub fn computed(
     (verdicts, Some(change))
 }
 
-fn follow(project: &Project, path: &str, modules: &[String], changed: &Names, calls: &Foreign) -> Option<FilePatch> {
+/// `through` are names of what others reach by calling files that are not patched.
+fn follow(
+    project: &Project,
+    path: &str,
+    modules: &[String],
+    changed: &Names,
+    through: &Names,
+    calls: &Foreign,
+) -> Option<FilePatch> {
     let live = project.session.known_baseline(path).ok()?;
     let is_named = |name: &String| {
         let name = name.trim_end_matches(".*");
@@ -405,7 +436,7 @@ fn follow(project: &Project, path: &str, modules: &[String], changed: &Names, ca
         // Whoever only calls a function does not read its `__code__`.
         if last.starts_with("__") { live.baseline.text.contains(last) } else { may_name(&live.baseline.text, name) }
     };
-    if !changed.iter().any(is_named) || !live.outline().is_valid() {
+    if !changed.iter().chain(through.iter()).any(is_named) || !live.outline().is_valid() {
         return None;
     }
     let mut foreign = foreign(path, modules.first()?, changed, calls);
@@ -413,6 +444,5 @@ fn follow(project: &Project, path: &str, modules: &[String], changed: &Names, ca
         return None;
     }
     foreign.texts = project.texts(&foreign, live.outline());
-    let change = diff_following(path, live.baseline.version, live.outline(), live.outline(), &[], &foreign);
-    (!change.edits.is_empty()).then_some(change)
+    Some(diff_following(path, live.baseline.version, live.outline(), live.outline(), &[], &foreign))
 }

@@ -94,6 +94,9 @@ pub(crate) const MUTATING: [&str; 12] = [
     "register",
 ];
 
+/// The container, among those of a function, of what is in a display that it gives.
+pub(crate) const RETURNED: &str = "return";
+
 /// Functions whose result reads or calls an attribute, by its name, of what it is called with.
 pub(crate) const GETTERS: [&str; 4] = ["attrgetter", "operator.attrgetter", "methodcaller", "operator.methodcaller"];
 

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::contents::Storing;
+use super::fields::{Types, Typing};
 use super::given::Others;
 use super::graph::{Class, Graph, is_property};
 use super::inside::WRAPPERS;
@@ -12,7 +13,7 @@ use crate::effects::Effects;
 use crate::tree::{Node, Nodes, flattened};
 
 impl<'a> Graph<'a> {
-    pub fn new(items: &'a Nodes, foreign_properties: HashSet<String>) -> Self {
+    pub fn new(items: &'a Nodes, foreign_properties: HashSet<String>, others: Others) -> Self {
         let mut graph = Self {
             functions: HashMap::default(),
             classes: HashMap::default(),
@@ -20,10 +21,11 @@ impl<'a> Graph<'a> {
             lambdas: HashMap::default(),
             handed: HashMap::default(),
             contents: HashMap::default(),
+            types: Types::default(),
             properties: HashSet::default(),
             foreign_properties,
             dynamic: HashMap::default(),
-            others: Others::default(),
+            others,
             callers: OnceCell::new(),
         };
         for (node, _) in flattened(items) {
@@ -44,6 +46,7 @@ impl<'a> Graph<'a> {
         }
         let storing = Storing::new(&graph, items);
         graph.contents = storing.contents();
+        Typing::of(&graph, items).tell(&mut graph);
         graph
     }
 
@@ -54,6 +57,7 @@ impl<'a> Graph<'a> {
         self.properties.extend(methods.clone().filter(|(_, node)| is_property(node)).map(|(name, _)| name));
         let bases = parts.header_reads.iter().filter(|name| !decorators.contains(name));
         let mut class = Class {
+            node: Some(node),
             methods: methods.collect(),
             lambdas: HashMap::default(),
             aliases: HashMap::default(),

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap as HashMap;
 
 use super::graph::{Context, DEPTH, Graph, is_local};
 use super::inside::all_effects;
-use crate::effects::Effects;
+use crate::effects::{Effects, RETURNED};
 use crate::tree::{Node, Nodes, flattened};
 
 /// Methods that give what is in a container.
@@ -54,6 +54,11 @@ impl<'a> Graph<'a> {
             for class in class.iter().flat_map(|class| self.ancestors(class).into_iter().chain([class.clone()])) {
                 known.push(format!("{class}.{attribute}"));
             }
+        }
+        // What a call gives: `Maker.several()` of `maker.several()`.
+        if let Some((holder, method)) = container.strip_suffix("()").and_then(|callee| callee.rsplit_once('.')) {
+            let methods = self.called(&format!("{holder}.{method}"), context.deeper());
+            known.extend(methods.into_iter().map(|method| format!("{method}()")));
         }
         if !is_local(container, context) {
             known.push(container.to_owned());
@@ -119,6 +124,7 @@ impl<'g, 'a> Storing<'g, 'a> {
                 storing.take_function(node, None);
                 continue;
             }
+            storing.take_hooks(node);
             for item in &node.body {
                 if item.is_function() {
                     storing.take_function(item, Some(&node.name));
@@ -149,7 +155,7 @@ impl<'g, 'a> Storing<'g, 'a> {
     fn take_statement(&mut self, effects: &Effects) {
         for (container, held) in &effects.holds {
             self.put(container.clone(), held.clone());
-            if let Some(attribute) = self.graph.attribute(container) {
+            for attribute in self.graph.attributes(container, Context::default()) {
                 self.put(attribute, held.clone());
             }
         }
@@ -164,7 +170,13 @@ impl<'g, 'a> Storing<'g, 'a> {
     fn take_function(&mut self, node: &'a Node, class: Option<&str>) {
         for effects in all_effects(node) {
             for (container, held) in effects.holds.iter().filter(|(_, held)| !effects.is_local(held)) {
-                self.put(named(container, class), held.clone());
+                let container = match container.as_str() {
+                    RETURNED => {
+                        class.map_or_else(|| format!("{}()", node.name), |class| format!("{class}.{}()", node.name))
+                    }
+                    _ => named(container, class),
+                };
+                self.put(container, held.clone());
             }
         }
     }
@@ -175,6 +187,19 @@ impl<'g, 'a> Storing<'g, 'a> {
         for name in &parts.decorator_reads {
             for container in self.stored_by(name) {
                 self.put(container, node.name.clone());
+            }
+        }
+    }
+
+    /// What sees a class when it is made puts it somewhere, or what stands in it: `cls.table = {name: value for … in namespace.items()}`.
+    fn take_hooks(&mut self, node: &'a Node) {
+        let stored = self.graph.stored_by_hooks(node);
+        for container in stored.in_containers {
+            self.put(container, node.name.clone());
+        }
+        for table in stored.tables {
+            for method in node.body.iter().filter(|item| item.is_function() && !item.name.starts_with("__")) {
+                self.put(table.clone(), format!("{}.{}", node.name, method.name));
             }
         }
     }

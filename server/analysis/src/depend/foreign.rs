@@ -176,7 +176,7 @@ impl Foreign {
             // `import pkg.config` binds `pkg`, and the name is read as a whole.
             let root = origin.split('.').next() == Some(&binding.name);
             for name in beginning_with(changed, &origin) {
-                if let Some(rest) = name.strip_prefix(&origin).filter(|rest| rest.starts_with(['.', '['])) {
+                if let Some(rest) = name.strip_prefix(&origin).filter(|rest| rest.starts_with(['.', '[', '('])) {
                     dotted.push(if root { name.clone() } else { format!("{}{rest}", binding.name) });
                 }
             }

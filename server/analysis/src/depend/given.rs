@@ -5,11 +5,16 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::foreign::Foreign;
-use super::graph::{Context, DEPTH, Graph, is_local};
+use super::graph::{Context, DEPTH, Graph, among, is_local};
 use super::inside::run_by;
-use crate::effects::{Effects, Uses, applies};
+use crate::effects::{Effects, Uses, applies, examines};
 use crate::outline::Outline;
-use crate::tree::{Node, contents, flattened};
+use crate::tree::{Node, contents, flattened, members};
+
+/// Stands for whichever methods a function calls of what it is given, by names that it puts together; `*` where it reads any.
+const ANY_CALLED: &str = "**";
+/// Stands for what `isinstance` looks at: which members a class has.
+const EXAMINED: &str = "?";
 
 /// Texts of other modules, by the modules' names, and how they may be called in this one.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +61,8 @@ impl Uses {
             match rest.strip_prefix('.') {
                 Some(member) => {
                     let end = member.find(['.', '[', '(']).unwrap_or(member.len());
-                    self.members.insert(member[..end].to_owned());
+                    let is_any = &member[..end] == "*" && effects.calls.contains(name);
+                    self.members.insert(if is_any { ANY_CALLED } else { &member[..end] }.to_owned());
                 }
                 None => self.calls |= rest.is_empty() && effects.calls.contains(name),
             }
@@ -68,6 +74,9 @@ impl Uses {
         }
         for (by, given) in effects.passed.iter().filter(|(_, given)| is_given(given.trim_end_matches("[]"))) {
             self.calls |= applies(by);
+            if examines(by) {
+                self.members.insert(EXAMINED.to_owned());
+            }
             if by != given {
                 self.passes.insert(by.clone());
             }
@@ -96,16 +105,25 @@ impl<'a> Graph<'a> {
                 called.extend(self.called(item, context));
                 called.extend(self.called(&contents(item), context));
             }
-            let mut holders: Vec<String> = self.type_of(item, context, 0).into_iter().collect();
+            let mut holders: Vec<String> = self.types_of(item, context, 0);
             if !given.ends_with(')') {
                 holders.extend(self.types_in(given, context, 0));
+            }
+            // `total(*TABLE)`
+            if item != given {
+                holders.extend(self.types_in(item, context, 0));
             }
             // What another module's name holds is known there.
             if holders.is_empty() && !is_local(item, context) && !item.contains(['(', '[']) {
                 holders.push(item.to_owned());
             }
             for holder in holders {
-                members.extend(uses.members.iter().map(|member| format!("{holder}.{member}")));
+                for member in &uses.members {
+                    match member.as_str() {
+                        ANY_CALLED => called.extend(self.method(&holder, "*", 0)),
+                        _ => members.push(format!("{holder}.{member}")),
+                    }
+                }
             }
         }
         (members, called)
@@ -150,6 +168,17 @@ impl<'a> Graph<'a> {
             }
             None => self.others.add_uses(callable, found, depth + 1),
         }
+    }
+}
+
+/// What of the names that changed one stands for that `used_of_given` answers.
+pub(crate) fn meant_by(name: &str, changed: &HashSet<String>) -> Vec<String> {
+    match name.strip_suffix(EXAMINED) {
+        Some(class) => {
+            let all = members(class.trim_end_matches('.'));
+            changed.contains(&all).then_some(all).into_iter().collect()
+        }
+        None => among(name, changed),
     }
 }
 
@@ -220,7 +249,7 @@ impl Foreign {
     }
 
     /// The text of the module that a name belongs to, and the name there.
-    fn text_of<'n>(&self, name: &'n str) -> Option<(String, bool, &Arc<Outline>, &'n str)> {
+    pub(super) fn text_of<'n>(&self, name: &'n str) -> Option<(String, bool, &Arc<Outline>, &'n str)> {
         let ends = name.rmatch_indices('.').map(|(at, _)| at);
         ends.take(3).find_map(|at| {
             let (is_package, outline) = self.texts.get(&name[..at])?;

@@ -3,8 +3,9 @@
 use std::cell::OnceCell;
 
 use super::callers::Callers;
-use super::given::Others;
-use super::inside::{all_effects, run_by};
+use super::fields::Types;
+use super::given::{Others, meant_by};
+use super::inside::run_by;
 use crate::effects::{EAGER, Effects, examines};
 use crate::tree::{Node, members};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
@@ -17,6 +18,7 @@ const OF_CLASSES: [&str; 4] = ["__class_getitem__", "__instancecheck__", "__subc
 pub(super) const DEPTH: usize = 8;
 
 pub(super) struct Class<'a> {
+    pub(super) node: Option<&'a Node>,
     pub(super) methods: HashMap<&'a str, &'a Node>,
     /// Lambdas of its attributes.
     pub(super) lambdas: HashMap<&'a str, &'a Effects>,
@@ -43,6 +45,8 @@ pub(crate) struct Graph<'a> {
     pub(super) handed: HashMap<&'a str, Vec<&'a str>>,
     /// What containers and attributes hold: `TABLE`, `Table.rows`.
     pub(super) contents: HashMap<String, Vec<String>>,
+    /// Of which classes what attributes hold and calls give is.
+    pub(super) types: Types,
     /// Methods that run when they are read, by their own names.
     pub(super) properties: HashSet<&'a str>,
     /// Those of other modules' classes, as the file names them.
@@ -89,24 +93,13 @@ impl<'a> Graph<'a> {
         reached
     }
 
-    /// What those callables are called by where they are methods of objects that the module's names hold, or inherited.
-    pub fn through_objects(&self, running: &HashSet<String>) -> HashSet<String> {
-        let mut found = HashSet::default();
-        for name in self.made.keys().chain(self.classes.keys()) {
-            let Some(class) = self.type_of(name, Context::default(), 0) else { continue };
-            for callable in running {
-                if let Some((_, method)) = callable.rsplit_once('.')
-                    && self.method(&class, method, 0).iter().any(|known| known == callable)
-                {
-                    found.insert(if method == "__call__" && self.made.contains_key(name) {
-                        (*name).to_owned()
-                    } else {
-                        format!("{name}.{method}")
-                    });
-                }
-            }
+    /// The callables that read one of these containers, and do not change it.
+    pub fn readers(&self, containers: &HashSet<String>) -> HashSet<String> {
+        if containers.is_empty() {
+            return HashSet::default();
         }
-        found
+        let callers = self.callers.get_or_init(|| Callers::of(self));
+        callers.reading(self, containers).filter(|name| !self.changes_any(name, containers)).cloned().collect()
     }
 
     /// Whether a module's statement runs one of these callables.
@@ -136,22 +129,15 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// Containers that making a definition changes: by its decorators, and by the bases of a class.
+    /// Containers that making a definition changes: by its decorators, and by the bases and the metaclass of a class.
     pub fn mutated_by(&self, node: &Node) -> Vec<String> {
-        let Some(parts) = &node.definition else { return Vec::new() };
-        let mut found = Vec::new();
-        for name in &parts.decorator_reads {
-            if let Some(function) = self.functions.get(name.as_str()) {
-                all_effects(function).iter().for_each(|effects| found.extend(effects.mutates.iter().cloned()));
-            }
-        }
-        for base in if node.is_class() { self.ancestors(&node.name) } else { Vec::new() } {
-            found.push(format!("{base}.__subclasses__"));
-            let hook = self.classes.get(base.as_str()).and_then(|class| class.methods.get("__init_subclass__"));
-            for effects in hook.map_or_else(Vec::new, |hook| all_effects(hook)) {
-                let own = |name: &String| name.replacen("cls.", &format!("{base}."), 1);
-                found.extend(effects.mutates.iter().map(own));
-            }
+        let mut found: Vec<String> = if node.is_class() { self.ancestors(&node.name) } else { Vec::new() };
+        found.retain(|base| self.classes.contains_key(base.as_str()) || !self.others.knows(base));
+        found.iter_mut().for_each(|base| base.push_str(".__subclasses__"));
+        for name in self.stored_by_hooks(node).mutates {
+            // As the file itself may call it.
+            found.extend(self.others.called_here(&name));
+            found.push(name);
         }
         found
     }
@@ -166,7 +152,7 @@ impl<'a> Graph<'a> {
             let classes = match (context.class, name.strip_suffix("[]")) {
                 (Some(class), _) if is_first(name, context) => vec![class.to_owned()],
                 (_, Some(container)) => self.types_in(container, context, 0),
-                _ => self.type_of(name, context, 0).into_iter().collect(),
+                _ => self.types_of(name, context, 0),
             };
             let unknown = classes.is_empty() && !is_local(name, context);
             for class in classes.into_iter().chain(unknown.then(|| name.clone())) {
@@ -179,19 +165,33 @@ impl<'a> Graph<'a> {
         found.extend(called);
         found.extend(members.iter().filter_map(|name| name.rsplit_once('.')).flat_map(|(class, member)| {
             let own = self.classes.contains_key(class) || !is_class(class);
-            if own { self.method(class, member, 0) } else { Vec::new() }
+            let runs = if own { self.method(class, member, 0) } else { Vec::new() };
+            // A method that is only read does not run.
+            runs.into_iter().filter(|name| member != "*" || self.is_property(name)).collect::<Vec<_>>()
         }));
+        let is_property_name = |name: &str| match name.strip_suffix('*') {
+            Some(beginning) => self.properties.iter().any(|name| stands_for(beginning, name)),
+            None => self.properties.contains(name),
+        };
         let reads_property = |name: &&String| {
-            name.rsplit_once('.')
-                .is_some_and(|(holder, attribute)| self.properties.contains(attribute) && !is_class(holder))
+            name.rsplit_once('.').is_some_and(|(holder, attribute)| is_property_name(attribute) && !is_class(holder))
         };
         let read = effects.reads.iter().filter(reads_property).flat_map(|name| self.called(name, context));
         found.extend(read.filter(|name| self.is_property(name)));
         if !self.foreign_properties.is_empty() {
+            // `tables.TABLE.size`: of an object of another module's, and not of a class.
+            let is_of_object = |name: &&String| {
+                let holder = name.rsplit_once('.').map_or("", |(holder, _)| holder);
+                let last = holder.rsplit('.').next().unwrap_or(holder);
+                last.starts_with(char::is_lowercase) || !last.contains(char::is_lowercase)
+            };
+            let own =
+                effects.reads.iter().filter(|name| !is_local(name, context) && self.foreign_properties.contains(*name));
+            found.extend(own.filter(is_of_object).cloned());
             let of_objects = effects.reads.iter().filter_map(|name| {
                 let (holder, attribute) = name.rsplit_once('.')?;
-                let class = self.type_of(holder, context, 0).filter(|class| class != holder)?;
-                Some(self.method(&class, attribute, 0))
+                let classes = self.types_of(holder, context, 0).into_iter().filter(|class| class != holder);
+                Some(classes.flat_map(|class| self.method(&class, attribute, 0)).collect::<Vec<_>>())
             });
             found.extend(of_objects.flatten().filter(|name| self.foreign_properties.contains(name)));
         }
@@ -241,10 +241,11 @@ impl<'a> Graph<'a> {
                 let bases = self.classes.get(class).map_or(&[][..], |class| &class.bases);
                 return bases.iter().flat_map(|base| self.method(base, method, 0)).collect();
             }
-            return match self.type_of(holder, context, 0) {
-                Some(class) => self.method_or_delegated(&class, method),
-                None if is_local(name, context) || holder.contains('(') => Vec::new(),
-                None => vec![name.to_owned()],
+            let classes = self.types_of(holder, context, 0);
+            return match classes.is_empty() {
+                false => classes.iter().flat_map(|class| self.method_or_delegated(class, method)).collect(),
+                true if is_local(name, context) || holder.contains('(') => Vec::new(),
+                true => vec![name.to_owned()],
             };
         }
         if let (Some(class), "cls") = (context.class, name) {
@@ -280,10 +281,11 @@ impl<'a> Graph<'a> {
         if let Some(found) = taken.and_then(|taken| self.called_of_contents(&taken, context.deeper())) {
             return found;
         }
-        match self.type_of(name, context, 0) {
-            Some(class) => self.method(&class, "__call__", 0),
-            None if is_local(name, context) => Vec::new(),
-            None => vec![name.to_owned()],
+        let classes = self.types_of(name, context, 0);
+        match classes.is_empty() {
+            false => classes.iter().flat_map(|class| self.method(class, "__call__", 0)).collect(),
+            true if is_local(name, context) => Vec::new(),
+            true => vec![name.to_owned()],
         }
     }
 
@@ -301,23 +303,28 @@ impl<'a> Graph<'a> {
         }
         let is_examined =
             |(by, name): &(String, String)| examines(by) && !effects.is_local(name) && changed.contains(&members(name));
-        if effects.passed.iter().any(is_examined) {
+        let is_of_object = |(by, name): &(String, String)| {
+            examines(by) && self.types_of(name, context, 0).iter().any(|class| changed.contains(&members(class)))
+        };
+        if effects.passed.iter().any(|one| is_examined(one) || is_of_object(one)) {
             return true;
         }
-        if self.used_of_given(effects, context).0.iter().any(|name| changed.contains(name)) {
+        if self.used_of_given(effects, context).0.iter().any(|name| !meant_by(name, changed).is_empty()) {
             return true;
         }
         effects.reads.iter().any(|name| {
+            if name.contains('.') && self.attributes(name, context).iter().any(|name| !among(name, changed).is_empty())
+            {
+                return true;
+            }
             if let (Some(class), Some((holder, attribute))) = (context.class, name.split_once('.'))
                 && (holder == "self" || holder == "cls" || is_first(holder, context))
             {
                 let attribute = attribute.split('.').next().unwrap_or(attribute);
                 let owners = self.ancestors(class).into_iter().chain([class.to_owned()]);
-                return owners.into_iter().any(|owner| changed.contains(&format!("{owner}.{attribute}")));
+                return owners.into_iter().any(|owner| !among(&format!("{owner}.{attribute}"), changed).is_empty());
             }
-            let is_attribute = |name: &String| self.attribute(name).is_some_and(|name| changed.contains(&name));
-            !effects.is_local(name)
-                && (changed.contains(name) || changed.contains(&format!("{name}[]")) || is_attribute(name))
+            !effects.is_local(name) && (changed.contains(name) || changed.contains(&format!("{name}[]")))
         })
     }
 }
@@ -325,6 +332,22 @@ impl<'a> Graph<'a> {
 /// Whether reading the attribute runs the function.
 pub(super) fn is_property(node: &Node) -> bool {
     node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.iter().any(|name| name.ends_with("property")))
+}
+
+/// Those of the names that one stands for; `Table.*` for any of the class's.
+pub(crate) fn among(name: &str, names: &HashSet<String>) -> Vec<String> {
+    if names.contains(name) {
+        return vec![name.to_owned()];
+    }
+    let Some(beginning) = name.strip_suffix('*') else { return Vec::new() };
+    names.iter().filter(|name| stands_for(beginning, name)).cloned().collect()
+}
+
+/// Whether it may be a name that is put together of that beginning.
+fn stands_for(beginning: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(beginning).unwrap_or("");
+    let is_special = beginning.ends_with('.') && rest.starts_with("__");
+    !(rest.is_empty() || is_special || rest.contains(['.', '[', '(']))
 }
 
 fn is_method(callable: &str, method: &str) -> bool {
@@ -336,7 +359,7 @@ pub(super) fn is_local(name: &str, context: Context) -> bool {
 }
 
 /// Whether a name is a method's first parameter.
-fn is_first(name: &str, context: Context) -> bool {
+pub(super) fn is_first(name: &str, context: Context) -> bool {
     context
         .effects
         .is_some_and(|effects| effects.parameters > 0 && effects.locals.first().is_some_and(|own| own == name))

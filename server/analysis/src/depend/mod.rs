@@ -3,9 +3,12 @@
 mod build;
 mod callers;
 mod contents;
+mod exported;
+mod fields;
 pub(crate) mod foreign;
 pub(crate) mod given;
 pub(crate) mod graph;
+mod hooks;
 pub(crate) mod inside;
 mod making;
 mod types;

@@ -1,13 +1,13 @@
 //! Of which class is what a name holds, and what a method's name means on a class, as far as the text tells.
 
-use super::graph::{Context, DEPTH, Graph, is_local};
+use super::graph::{Context, DEPTH, Graph, is_first, is_local};
 
 impl<'a> Graph<'a> {
-    /// The attribute of a class that a dotted name means: `Settings.SIZE` for `config.SIZE`.
-    pub fn attribute(&self, name: &str) -> Option<String> {
-        let (holder, attribute) = name.rsplit_once('.')?;
-        let class = self.type_of(holder, Context::default(), 0)?;
-        (class != holder).then(|| format!("{class}.{attribute}"))
+    /// The attributes of classes that a dotted name may mean: `Settings.SIZE` for `config.SIZE`.
+    pub(crate) fn attributes(&self, name: &str, context: Context<'a>) -> Vec<String> {
+        let Some((holder, attribute)) = name.rsplit_once('.') else { return Vec::new() };
+        let classes = self.types_of(holder, context, 0).into_iter();
+        classes.filter(|class| class != holder).map(|class| format!("{class}.{attribute}")).collect()
     }
 
     /// Whether a dotted name is a class's; of other modules the usual spelling tells.
@@ -34,28 +34,64 @@ impl<'a> Graph<'a> {
 
     /// The class of what a name holds, as far as the text tells.
     pub(crate) fn type_of(&self, name: &str, context: Context<'a>, depth: usize) -> Option<String> {
+        self.types_of(name, context, depth).into_iter().next()
+    }
+
+    /// The same, where it may be one of several.
+    pub(crate) fn types_of(&self, name: &str, context: Context<'a>, depth: usize) -> Vec<String> {
         if depth > DEPTH {
-            return None;
+            return Vec::new();
         }
         if let Some(container) = name.strip_suffix("[]") {
-            return self.types_in(container, context, depth + 1).into_iter().next();
+            return self.types_in(container, context, depth + 1);
         }
         if let Some(callee) = name.strip_suffix("()") {
-            return self.result_of(callee, context, depth + 1);
+            return self.results_of(callee, context, depth + 1);
         }
-        if self.classes.contains_key(name) && !is_local(name, context) {
-            return Some(name.to_owned());
+        let is_local = is_local(name, context);
+        if self.classes.contains_key(name) && !is_local {
+            return vec![name.to_owned()];
         }
-        let own = context.effects.and_then(|effects| effects.made.iter().rev().find(|(known, _)| known == name));
-        let by = match own {
-            Some((_, by)) => by.as_str(),
-            None if is_local(name, context) => return None,
-            None => self.made.get(name).copied()?,
-        };
+        let made = context.effects.map_or(&[][..], |effects| &effects.made);
+        let own: Vec<&str> = made.iter().rev().filter(|(known, _)| known == name).map(|(_, by)| by.as_str()).collect();
+        if !own.is_empty() {
+            // The last ones: each may lead on to several.
+            let others = own.into_iter().filter(|by| !is_made_of(by, name)).take(2);
+            return others.flat_map(|by| self.types_by(by, context, depth + 1)).collect();
+        }
+        if let Some((holder, attribute)) = name.rsplit_once('.') {
+            let classes = self.classes_of_holder(holder, context, depth + 1);
+            let found: Vec<String> = classes.iter().flat_map(|class| self.field(class, attribute)).collect();
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        if is_local {
+            return context.class.filter(|_| is_first(name, context)).map(str::to_owned).into_iter().collect();
+        }
+        match self.made.get(name).filter(|by| !is_made_of(by, name)) {
+            Some(by) => self.types_by(by, context, depth + 1),
+            None => Vec::new(),
+        }
+    }
+
+    /// The same, of what gives a value: `Table`, `=table`.
+    pub(super) fn types_by(&self, by: &str, context: Context<'a>, depth: usize) -> Vec<String> {
         match by.strip_prefix('=') {
-            Some(other) if other == name => None,
-            Some(other) => self.type_of(other, context, depth + 1),
-            None => self.result_of(by, context, depth + 1),
+            Some(other) => self.types_of(other, context, depth),
+            None => self.results_of(by, context, depth),
+        }
+    }
+
+    /// The classes of what stands before a dot; of a class itself that class.
+    fn classes_of_holder(&self, holder: &str, context: Context<'a>, depth: usize) -> Vec<String> {
+        match context.class {
+            Some(class) if matches!(holder, "self" | "cls") || is_first(holder, context) => vec![class.to_owned()],
+            Some(class) if holder == "super()" => {
+                let bases = self.classes.get(class).map_or(&[][..], |class| &class.bases);
+                bases.iter().map(|base| (*base).to_owned()).collect()
+            }
+            _ => self.types_of(holder, context, depth),
         }
     }
 
@@ -72,32 +108,46 @@ impl<'a> Graph<'a> {
         found
     }
 
-    /// The class of what a call gives. What is called in another module may be a class.
-    fn result_of(&self, callee: &str, context: Context<'a>, depth: usize) -> Option<String> {
+    /// The classes of what a call gives. What is called in another module may be a class.
+    fn results_of(&self, callee: &str, context: Context<'a>, depth: usize) -> Vec<String> {
         if depth > DEPTH {
-            return None;
+            return Vec::new();
         }
-        if self.classes.contains_key(callee) {
-            return Some(callee.to_owned());
+        if let (Some(class), "cls") = (context.class, callee) {
+            return vec![class.to_owned()];
         }
-        let function = match callee.rsplit_once('.') {
-            None => self.functions.get(callee).copied(),
-            Some((holder, method)) => {
-                let class = self.type_of(holder, context, depth + 1);
-                class.as_deref().and_then(|class| self.classes.get(class)?.methods.get(method).copied())
+        let is_local = is_local(callee, context);
+        if self.classes.contains_key(callee) && !is_local {
+            return vec![callee.to_owned()];
+        }
+        if let Some(container) = callee.strip_suffix("[]") {
+            // `REG[name]()`; of other modules what their registries hold is known by that name.
+            let held = self.held_in(container, context.deeper().deeper());
+            let classes: Vec<String> = held.into_iter().filter(|one| self.classes.contains_key(one.as_str())).collect();
+            let is_foreign = classes.is_empty() && !is_local && !self.made.contains_key(container);
+            return if is_foreign { vec![format!("{callee}()")] } else { classes };
+        }
+        if self.functions.contains_key(callee) && !is_local {
+            return self.types.results.get(callee).cloned().unwrap_or_default();
+        }
+        if let Some((holder, method)) = callee.rsplit_once('.') {
+            let mut found: Vec<String> = Vec::new();
+            let classes = self.classes_of_holder(holder, context, depth + 1);
+            for callable in classes.iter().flat_map(|class| self.method(class, method, 0)) {
+                let is_known = callable.rsplit_once('.').is_some_and(|(class, _)| self.classes.contains_key(class));
+                if is_known || self.functions.contains_key(callable.as_str()) {
+                    found.extend(self.types.results.get(&callable).into_iter().flatten().cloned());
+                } else {
+                    found.push(callable);
+                }
             }
-        };
-        let Some(function) = function else {
-            let head = callee.split('.').next().unwrap_or(callee);
-            return (!is_local(callee, context) && !self.made.contains_key(head) && !callee.contains('('))
-                .then(|| callee.to_owned());
-        };
-        let inside = &function.definition.as_ref()?.inside;
-        let context = Context { class: None, effects: Some(inside), depth: 0 };
-        inside.returns.iter().find_map(|by| match by.strip_prefix('=') {
-            Some(name) => self.type_of(name, context, depth + 1),
-            None => self.result_of(by, context, depth + 1),
-        })
+            if !classes.is_empty() {
+                return found;
+            }
+        }
+        let head = callee.split('.').next().unwrap_or(callee);
+        let is_foreign = !is_local && !self.made.contains_key(head) && !callee.contains('(');
+        if is_foreign { vec![callee.to_owned()] } else { Vec::new() }
     }
 
     /// The callables that a method's name means on a class; what other modules' classes define is named by them.
@@ -149,4 +199,10 @@ impl<'a> Graph<'a> {
         }
         found
     }
+}
+
+/// Whether what gives a name its value is itself read from that name: `node = node.next`.
+fn is_made_of(by: &str, name: &str) -> bool {
+    let by = by.trim_start_matches('=');
+    by.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

@@ -7,9 +7,9 @@ use super::Comparison;
 use super::derived_headers::reads_any;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
 use super::scope::Scope;
-use crate::depend::graph::{Context, Graph};
+use crate::depend::given::meant_by;
+use crate::depend::graph::{Context, Graph, among};
 use crate::effects::{DESCRIBING, EAGER, SIGNATURE, examines, instantiates, reads_headers};
-use crate::outline::Outline;
 use crate::tree::{Node, Nodes, contents, flattened, members};
 
 /// Names whose values are other ones now, as far as the walk has come.
@@ -31,38 +31,61 @@ impl<'a> Comparison<'a> {
             }
         }
         let new = self.new;
-        let mut graph = Graph::new(&new.file.items, self.foreign.properties(&new.file.items));
+        let properties = self.foreign.properties(&new.file.items);
+        let mut graph = Graph::new(&new.file.items, properties, self.foreign.others(new));
         graph.dynamic = self.foreign.dynamic(&new.file.items);
-        graph.others = self.foreign.others(new);
         if edited.iter().any(|name| self.is_class(name)) {
-            let live = graph_of_live(self.live);
+            let live = self.graph_of_live();
             edited.retain(|name| !self.is_made_alike(name, &graph, &live));
         }
         edited.extend(self.made_otherwise(&graph));
         let changed = self.changed_values(&graph, &edited);
         let mut by_code = graph.running(&edited, &HashSet::default());
-        let mut called = if changed.is_empty() { by_code.clone() } else { graph.running(&edited, &changed) };
-        self.running = called.clone();
-        self.running.extend(graph.through_objects(&called));
-        self.properties = self.running.iter().filter(|name| graph.is_property(name)).cloned().collect();
-        self.deferred.extend(self.foreign.late(&new.file.items));
-        by_code.extend(edited.iter().cloned());
-        called.extend(edited);
         let mut dirty = self.removed_names(&[]);
         let mut gone = Dirty::default();
         dirty.extend(self.lost_writes.iter().cloned());
-        for node in self.gone_definitions() {
+        let gone_definitions = self.gone_definitions();
+        let former = (!gone_definitions.is_empty()).then(|| self.graph_of_live());
+        for node in gone_definitions {
             // What its decorators and bases had registered it in.
-            let contents_of = graph_of_live(self.live).mutated_by(node).into_iter().flat_map(with_contents);
+            let contents_of = former.iter().flat_map(|former| former.mutated_by(node)).flat_map(with_contents);
             let found: Vec<String> = contents_of.collect();
             self.deferred.extend(found.iter().cloned());
             gone.extend(found.iter().cloned());
             dirty.extend(found);
         }
-        let mut own =
-            self.derive(&new.file.items, &Scope::default(), &mut dirty, &mut Callables { graph, called, by_code });
+        // Who reads what definitions are registered in gets something else by now.
+        let anew: Vec<&Node> = self.definitions().filter(|node| self.registers_anew(node)).collect();
+        let mut registries: HashSet<String> =
+            anew.into_iter().flat_map(|node| graph.mutated_by(node)).flat_map(with_contents).collect();
+        registries.extend(gone.iter().cloned());
+        let readers = graph.running(&graph.readers(&registries), &HashSet::default());
+        let mut called = match changed.is_empty() && readers.is_empty() {
+            true => by_code.clone(),
+            false => graph.running(&edited.union(&readers).cloned().collect(), &changed),
+        };
+        self.running = called.clone();
+        self.properties = self.running.iter().filter(|name| graph.is_property(name)).cloned().collect();
+        for (name, callable) in graph.through_objects(&called) {
+            if graph.is_property(callable) {
+                self.properties.insert(name.clone());
+            }
+            self.running.insert(name);
+        }
+        self.running.extend(graph.in_registries(&called));
+        self.deferred.extend(self.foreign.late(&new.file.items));
+        by_code.extend(edited.iter().cloned());
+        called.extend(edited);
+        let mut callables = Callables { graph, called, by_code, readers, registries };
+        let mut own = self.derive(&new.file.items, &Scope::default(), &mut dirty, &mut callables);
         own.extend(gone);
         self.note_late(&own);
+        self.late.extend(callables.graph.through_objects(&own).into_iter().map(|(name, _)| name));
+    }
+
+    fn graph_of_live(&self) -> Graph<'a> {
+        let live = self.live;
+        Graph::new(&live.file.items, HashSet::default(), self.foreign.others(live))
     }
 
     /// Walks a scope in text order. Answers the names bound in it that have other values now.
@@ -192,8 +215,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether a definition's decorators and bases see it for the first time, or again.
-    fn registers_anew(&mut self, node: &Node) -> bool {
-        self.edit_for(node).is_some_and(|edit| {
+    fn registers_anew(&self, node: &Node) -> bool {
+        let edit = self.edit_of.get(&std::ptr::from_ref(node)).and_then(|index| self.edits.get(*index));
+        edit.is_some_and(|edit| {
             edit.change == Change::Added
                 || matches!(edit.kind, Kind::Replaced | Kind::ClassHeader)
                 || edit.parts.contains(&Part::Decorators)
@@ -226,6 +250,12 @@ impl<'a> Comparison<'a> {
             || (node.what == What::Import && self.foreign.takes_dynamic(node));
         let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
         let mut is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
+        if called.graph.runs_any(&node.effects, &called.readers) {
+            is_deferred = true;
+            let mut registries: Vec<String> = called.registries.iter().cloned().collect();
+            registries.sort();
+            changed_reads.extend(registries);
+        }
         if self.looks_through_names(node, scope) && self.edit_for(node).is_none() {
             changed_reads.push("globals()".to_owned());
             is_deferred = true;
@@ -294,14 +324,15 @@ impl<'a> Comparison<'a> {
         graph: &Graph<'a>,
         changed_reads: &mut Vec<String>,
     ) -> bool {
-        let attributes = node.effects.reads.iter().filter_map(|name| graph.attribute(name));
-        let mut found: Vec<String> = attributes.filter(|name| dirty.contains(name)).collect();
+        let attributes = node.effects.reads.iter().flat_map(|name| graph.attributes(name, Context::default()));
+        let mut found: Vec<String> = attributes.flat_map(|name| among(&name, dirty)).collect();
         let given = graph.used_of_given(&node.effects, Context::default()).0;
         // Tables whose keys code objects are find their entries by the new ones.
         let is_key = |name: &String| node.what == What::Statement && name.ends_with(".__code__");
-        found.extend(given.into_iter().filter(|name| dirty.contains(name) && !is_key(name)));
+        found.extend(given.iter().flat_map(|name| meant_by(name, dirty)).filter(|name| !is_key(name)));
         let examined = node.passed.iter().filter(|(by, _)| examines(by));
-        let classes = examined.filter_map(|(_, name)| graph.type_of(name, Context::default(), 0));
+        let in_effects = node.effects.passed.iter().filter(|(by, _)| examines(by));
+        let classes = examined.chain(in_effects).flat_map(|(_, name)| graph.types_of(name, Context::default(), 0));
         found.extend(classes.map(|class| members(&class)).filter(|name| dirty.contains(name)));
         for element in &node.effects.elements {
             let of_class = |name: &&String| {
@@ -397,10 +428,9 @@ pub(super) struct Callables<'a> {
     pub(super) called: HashSet<String>,
     /// Those of them that run edited code, and not only read other values.
     pub(super) by_code: HashSet<String>,
-}
-
-fn graph_of_live(live: &Outline) -> Graph<'_> {
-    Graph::new(&live.file.items, HashSet::default())
+    /// Those that read what definitions are registered in: what they give is another thing once the patch is live.
+    readers: HashSet<String>,
+    registries: HashSet<String>,
 }
 
 /// `REG`, `REG[]`

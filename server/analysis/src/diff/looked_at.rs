@@ -160,6 +160,8 @@ impl<'a> Comparison<'a> {
         };
         let is_definition = |name: &str| self.definitions().any(|item| item.is_definition() && item.name == name);
         let is_late = |name: &&String| match name.strip_suffix("[]") {
+            // Of another module.
+            _ if name.contains(':') => self.deferred.contains(*name),
             // A registry.
             Some(_) => self.deferred.contains(*name),
             None => {

@@ -7,7 +7,7 @@ use super::Comparison;
 use super::derived::Dirty;
 use super::looked_at::is_examined_by_members;
 use super::scope::Scope;
-use crate::depend::graph::Graph;
+use crate::depend::graph::{Context, Graph};
 use crate::depend::inside::runs_inside;
 use crate::tree::{Node, Nodes, flattened, members};
 
@@ -53,7 +53,8 @@ impl<'a> Comparison<'a> {
         }
         for node in self.new.file.items.iter().filter(|item| item.what == What::Assignment && item.runs_unasked) {
             let reads_changed = node.effects.reads.iter().any(|name| {
-                changed.contains(name) || graph.attribute(name).is_some_and(|attribute| changed.contains(&attribute))
+                changed.contains(name)
+                    || graph.attributes(name, Context::default()).iter().any(|attribute| changed.contains(attribute))
             });
             // What a call gives stays as it was, and that is reported.
             if reads_changed && !graph.runs_any(&node.effects, edited) {

@@ -23,8 +23,18 @@ pub(super) fn operand(value: &Expr) -> Option<String> {
     }
 }
 
+/// What may give a value its type: of `given or Table()` both.
+pub(super) fn origins(value: &Expr) -> Vec<String> {
+    match value {
+        Expr::BoolOp(choice) => choice.values.iter().flat_map(origins).collect(),
+        Expr::If(choice) => [origins(&choice.body), origins(&choice.orelse)].concat(),
+        Expr::Named(named) => origins(&named.value),
+        _ => origin(value).into_iter().collect(),
+    }
+}
+
 /// What gives a value its type: what is called, or the name that it is taken from.
-pub(super) fn origin(value: &Expr) -> Option<String> {
+fn origin(value: &Expr) -> Option<String> {
     match value {
         Expr::Call(call) => by_text(call).map(|name| format!("={name}")).or_else(|| callee(&call.func)),
         Expr::Await(awaited) => origin(&awaited.value),
@@ -51,9 +61,16 @@ pub(super) fn of_result(attribute: &ExprAttribute) -> Option<String> {
     let holder = match &*attribute.value {
         Expr::Call(call) => format!("{}()", callee(&call.func)?),
         Expr::Subscript(item) => of_container(item)?,
+        // `Table().rows.size`
+        Expr::Attribute(inner) => of_result(inner)?,
         _ => return None,
     };
     Some(format!("{holder}.{}", attribute.attr))
+}
+
+/// `TABLE[]` for `TABLE["a"]`
+pub(super) fn item_of(value: &Expr) -> Option<String> {
+    value.as_subscript_expr().and_then(of_container).filter(|name| name.ends_with("[]"))
 }
 
 /// `TABLE[]`, also of tables in tables; `build` for `globals()["build"]`
@@ -61,6 +78,8 @@ fn of_container(item: &ExprSubscript) -> Option<String> {
     match (&*item.value, &*item.slice) {
         (Expr::Subscript(outer), _) => of_container(outer),
         (Expr::Call(call), Expr::StringLiteral(name)) if is_namespace(call) => Some(name.value.to_string()),
+        // `several()[0]`
+        (Expr::Call(call), _) => callee(&call.func).map(|name| contents(&format!("{name}()"))),
         (value, _) => dotted(value).map(|name| contents(&name)),
     }
 }
@@ -70,7 +89,7 @@ fn is_namespace(call: &ExprCall) -> bool {
 }
 
 /// `Table().fill` for `getattr(Table(), "fill")`, `self.visit_*` for `getattr(self, "visit_" + name)`
-fn by_text(call: &ExprCall) -> Option<String> {
+pub(super) fn by_text(call: &ExprCall) -> Option<String> {
     match &*call.arguments.args {
         [holder, name, ..] if dotted(&call.func).as_deref() == Some("getattr") => {
             Some(format!("{}.{}", operand(holder)?, attribute(name)))

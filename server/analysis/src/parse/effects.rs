@@ -3,12 +3,12 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, ExprContext, Parameters, Pattern, Stmt};
 
-use super::callee::{callee, got, named, of_result, operand, origin};
+use super::callee::{by_text, callee, got, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
-use super::held::{held, is_display, sources};
+use super::held::{held, inside_of_given, names_in, sources, taken_over};
 use super::implied;
 use super::looks::{complemented, examined, generators, positional};
-use crate::effects::{EAGER, Effects, MUTATING, SIGNATURE, reads_headers};
+use crate::effects::{EAGER, Effects, MUTATING, RETURNED, SIGNATURE, applies, reads_headers};
 use crate::tree::contents;
 
 /// What a statement does when it runs.
@@ -97,8 +97,12 @@ impl Finder {
                 self.effects.mutates.push(holder.trim_end_matches("[]").to_owned());
             }
         }
-        let of_element = self.sources.iter().filter(|(element, _)| *element == name);
-        self.effects.calls.extend(of_element.map(|(_, source)| source.clone()));
+        // `cls().fill()` too.
+        let of_element = self.sources.iter().filter_map(|(element, source)| {
+            let rest = name.strip_prefix(element.as_str())?;
+            (rest.is_empty() || rest.starts_with('(')).then(|| format!("{source}{rest}"))
+        });
+        self.effects.calls.extend(of_element);
         self.effects.calls.push(name);
     }
 
@@ -131,8 +135,11 @@ impl Finder {
     }
 
     fn bind(&mut self, target: &Expr, value: Option<&Expr>) {
-        if let (Expr::Name(name), Some(origin)) = (target, value.and_then(origin)) {
-            self.effects.made.push((name.id.to_string(), origin));
+        // `table = Table()`, `self.table = Table()`
+        if let (Expr::Name(_) | Expr::Attribute(_), Some(value)) = (target, value)
+            && let Some(name) = dotted(target)
+        {
+            self.effects.made.extend(origins(value).into_iter().map(|origin| (name.clone(), origin)));
         }
         let Some(value) = value else { return };
         match target {
@@ -140,14 +147,24 @@ impl Finder {
             Expr::Subscript(item) => self.put(dotted(&item.value), value),
             // `self.call = call`
             Expr::Attribute(_) if dotted(value).is_some() => self.put(dotted(target), value),
-            _ => held(value).into_iter().for_each(|one| self.put(dotted(target), one)),
+            _ => {
+                held(value).into_iter().for_each(|one| self.put(dotted(target), one));
+                if let Some(container) = dotted(target) {
+                    let taken = taken_over(value).into_iter().map(|one| (container.clone(), one));
+                    self.effects.holds.extend(taken);
+                }
+            }
         }
     }
 
     fn put(&mut self, container: Option<String>, value: &Expr) {
         let Some(container) = container else { return };
         let container = container.trim_end_matches("[]");
-        self.effects.holds.extend(named(value).into_iter().map(|name| (container.to_owned(), name)));
+        for name in named(value) {
+            let of_element = self.sources.iter().filter(|(element, _)| *element == name);
+            self.effects.holds.extend(of_element.map(|(_, source)| (container.to_owned(), source.clone())));
+            self.effects.holds.push((container.to_owned(), name));
+        }
     }
 
     /// What a lambda does; its parameters may be elements that what it is given to iterates over.
@@ -181,16 +198,6 @@ fn without_locals(mut effects: Effects) -> Effects {
     effects
 }
 
-fn names_in(target: &Expr, found: &mut Vec<String>) {
-    match target {
-        Expr::Name(name) => found.push(name.id.to_string()),
-        Expr::Tuple(tuple) => tuple.elts.iter().for_each(|one| names_in(one, found)),
-        Expr::List(list) => list.elts.iter().for_each(|one| names_in(one, found)),
-        Expr::Starred(starred) => names_in(&starred.value, found),
-        _ => {}
-    }
-}
-
 impl<'a> Visitor<'a> for Finder {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         self.implies(implied::by_statement(statement));
@@ -220,7 +227,11 @@ impl<'a> Visitor<'a> for Finder {
             Stmt::AugAssign(assignment) => {
                 held(&assignment.value).into_iter().for_each(|one| self.put(dotted(&assignment.target), one));
             }
-            Stmt::Return(result) => self.effects.returns.extend(result.value.as_deref().and_then(origin)),
+            Stmt::Return(result) => {
+                let value = result.value.as_deref();
+                value.map(held).into_iter().flatten().for_each(|one| self.put(Some(RETURNED.to_owned()), one));
+                self.effects.returns.extend(value.map(origins).into_iter().flatten());
+            }
             Stmt::For(each) => self.take_elements(&each.target, &each.iter),
             Stmt::With(with) => {
                 for item in &with.items {
@@ -277,6 +288,8 @@ impl<'a> Visitor<'a> for Finder {
             }
             Expr::Call(call) => {
                 let called = callee(&call.func);
+                // `getattr(self, name)`
+                self.effects.reads.extend(by_text(call));
                 let is_eager = called.as_deref().is_some_and(|name| EAGER.contains(&name) || name.ends_with(".sort"));
                 let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
                 let given: Vec<&Expr> = call.arguments.args.iter().chain(keywords).collect();
@@ -301,14 +314,36 @@ impl<'a> Visitor<'a> for Finder {
                         self.effects.elements.push(SIGNATURE.to_owned());
                     }
                     let is_partial = |one: &Expr| operand(one).is_some_and(|made| made.ends_with("partial()"));
-                    let names = given
-                        .iter()
-                        .flat_map(|one| if is_partial(one) { named(one) } else { operand(one).into_iter().collect() });
+                    let names = given.iter().flat_map(|one| {
+                        if is_partial(one) {
+                            named(one)
+                        } else {
+                            operand(one).or_else(|| item_of(one)).into_iter().collect()
+                        }
+                    });
                     self.effects.passed.extend(names.map(|one| (name.clone(), one)));
-                    // `total([Entry(), Entry()])`
-                    let inside =
-                        given.iter().filter(|one| is_display(one)).flat_map(|one| held(one)).filter_map(operand);
-                    self.effects.passed.extend(inside.map(|one| (name.clone(), contents(&one))));
+                    // `isinstance(one, Sized) for one in TABLE`
+                    let elements = given.iter().filter_map(|one| operand(one)).flat_map(|one| {
+                        let of_it = self.sources.iter().filter(move |(element, _)| *element == one);
+                        of_it.map(|(_, source)| source.clone())
+                    });
+                    let elements: Vec<String> = elements.collect();
+                    self.effects.passed.extend(elements.into_iter().map(|one| (name.clone(), one)));
+                    let inside = given.iter().flat_map(|one| inside_of_given(one));
+                    self.effects.passed.extend(inside.map(|one| (name.clone(), one)));
+                    // `filter(is_large, TABLE)`
+                    let functions = given.iter().filter(|_| applies(name)).filter_map(|one| dotted(one));
+                    let applied: Vec<(String, String)> = functions
+                        .flat_map(|function| {
+                            let others = given.iter().filter(|one| dotted(one).as_ref() != Some(&function));
+                            let inside = others.flat_map(|one| match dotted(one) {
+                                Some(container) => vec![contents(&container)],
+                                None => inside_of_given(one),
+                            });
+                            inside.map(|one| (function.clone(), one)).collect::<Vec<_>>()
+                        })
+                        .collect();
+                    self.effects.passed.extend(applied);
                     self.effects.passed.extend(examined(name, call).map(|one| (name.clone(), one)));
                     if let Some((holder, method)) = name.rsplit_once('.')
                         && MUTATING.contains(&method)

@@ -5,6 +5,7 @@ use ruff_python_ast::Expr;
 use super::callee::operand;
 use super::containers::is_container;
 use super::dotted::dotted;
+use super::looks::generators;
 use crate::tree::contents;
 
 /// What is in a display or in what a call makes a container of; what is in displays inside too.
@@ -43,12 +44,72 @@ pub(super) fn sources(iterated: &Expr) -> Vec<String> {
             let method = call.func.as_attribute_expr().filter(|_| call.arguments.args.is_empty());
             // `TABLE.items()`, `Base.__subclasses__()`
             let of = method.into_iter().flat_map(|method| [dotted(&method.value), dotted(&call.func)]);
-            of.flatten().map(|name| contents(&name)).chain(given).collect()
+            // `vars(cls).items()`
+            let inner = method.filter(|method| method.value.is_call_expr()).map(|method| sources(&method.value));
+            of.flatten().map(|name| contents(&name)).chain(given).chain(inner.into_iter().flatten()).collect()
         }
         Expr::Subscript(item) => sources(&item.value),
         Expr::Starred(starred) => sources(&starred.value),
         Expr::BinOp(operation) => [sources(&operation.left), sources(&operation.right)].concat(),
         value if is_display(value) => held(value).into_iter().filter_map(operand).collect(),
         value => dotted(value).map(|name| contents(&name)).into_iter().collect(),
+    }
+}
+
+/// What a call gets inside of what it is given: `Entry()` of `total([Entry()])`, `total(*[Entry()])` and `total(Entry() for _ in KEYS)`,
+/// `TABLE[]` of `total(*TABLE)` and `total(one for one in TABLE)`.
+pub(super) fn inside_of_given(value: &Expr) -> Vec<String> {
+    let element = match value {
+        Expr::ListComp(comprehension) => &*comprehension.elt,
+        Expr::SetComp(comprehension) => &*comprehension.elt,
+        Expr::Generator(comprehension) => &*comprehension.elt,
+        Expr::DictComp(comprehension) => &*comprehension.value,
+        Expr::Starred(starred) if !is_display(&starred.value) => return sources(&starred.value),
+        Expr::Starred(starred) => return inside_of_given(&starred.value),
+        value if is_display(value) || is_container(value) => {
+            return held(value).into_iter().filter_map(operand).map(|one| contents(&one)).collect();
+        }
+        _ => return Vec::new(),
+    };
+    let elements = if is_display(element) { held(element) } else { vec![element] };
+    let of_element = |element: &Expr| {
+        let generator = generators(value).iter().find(|generator| dotted(&generator.target) == dotted(element));
+        match generator.filter(|_| element.is_name_expr()) {
+            Some(generator) => sources(&generator.iter),
+            None => operand(element).map(|one| contents(&one)).into_iter().collect(),
+        }
+    };
+    elements.into_iter().flat_map(of_element).collect()
+}
+
+/// What a comprehension takes out of something else and puts into its result: `TABLE[]` for `{key: one for key, one in TABLE.items()}`.
+pub(super) fn taken_over(value: &Expr) -> Vec<String> {
+    let element = match value {
+        Expr::ListComp(comprehension) => &*comprehension.elt,
+        Expr::SetComp(comprehension) => &*comprehension.elt,
+        Expr::DictComp(comprehension) => &*comprehension.value,
+        Expr::Call(call) if is_container(value) => return call.arguments.args.iter().flat_map(taken_over).collect(),
+        Expr::Generator(comprehension) => &*comprehension.elt,
+        _ => return Vec::new(),
+    };
+    let Some(name) = element.as_name_expr() else { return Vec::new() };
+    let mut found = Vec::new();
+    for generator in generators(value) {
+        let mut names = Vec::new();
+        names_in(&generator.target, &mut names);
+        if names.contains(&name.id.to_string()) {
+            found.extend(sources(&generator.iter));
+        }
+    }
+    found
+}
+
+pub(super) fn names_in(target: &Expr, found: &mut Vec<String>) {
+    match target {
+        Expr::Name(name) => found.push(name.id.to_string()),
+        Expr::Tuple(tuple) => tuple.elts.iter().for_each(|one| names_in(one, found)),
+        Expr::List(list) => list.elts.iter().for_each(|one| names_in(one, found)),
+        Expr::Starred(starred) => names_in(&starred.value, found),
+        _ => {}
     }
 }

@@ -286,6 +286,9 @@ impl<'a> Visitor<'a> for Names {
                 visitor::walk_expr(self, expression);
             }
             Expr::Call(call) => {
+                // `", ".join(NAMES)`
+                let joins = call.func.as_attribute_expr().is_some_and(|method| method.attr.as_str() == "join");
+                call.arguments.args.iter().filter(|_| joins).for_each(|one| self.read_contents(one));
                 if let Some(name) = dotted(&call.func)
                     && !self.calls.contains(&name)
                 {

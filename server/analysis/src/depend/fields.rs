@@ -1,0 +1,180 @@
+//! Of which classes the objects are that attributes hold and that calls give: worked out for all of a file at once, in rounds, so that
+//! no question leads through the same code again and again.
+
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+
+use super::graph::{Context, DEPTH, Graph};
+use super::inside::{all_effects, run_by};
+use crate::effects::Effects;
+use crate::tree::{Node, Nodes};
+
+/// How many classes one attribute may hold objects of, or one call give; more tell nothing.
+const MOST: usize = 8;
+
+/// Classes by `Car.engine`, and by `build` and `Maker.build`.
+#[derive(Default)]
+pub(super) struct Types {
+    pub(super) fields: HashMap<String, Vec<String>>,
+    pub(super) results: HashMap<String, Vec<String>>,
+}
+
+/// What gives an attribute or a result its value, and where that stands.
+struct Giving<'a> {
+    name: String,
+    by: &'a str,
+    context: Context<'a>,
+}
+
+/// Something given to a call, which may store it.
+struct Given<'a> {
+    by: &'a str,
+    given: &'a str,
+    context: Context<'a>,
+}
+
+pub(super) struct Typing<'a> {
+    fields: Vec<Giving<'a>>,
+    results: Vec<Giving<'a>>,
+    given: Vec<Given<'a>>,
+    /// Attributes that callables store what they are given in: `Car.__init__` and `Car.engine`.
+    storing: HashMap<String, Vec<String>>,
+}
+
+impl<'a> Typing<'a> {
+    pub fn of(graph: &Graph<'a>, items: &'a Nodes) -> Self {
+        let mut typing =
+            Self { fields: Vec::new(), results: Vec::new(), given: Vec::new(), storing: HashMap::default() };
+        for (name, node) in &graph.functions {
+            typing.take_function(node, (*name).to_owned(), None);
+        }
+        for (name, class) in &graph.classes {
+            for (method, node) in class.methods.iter().filter(|(_, node)| node.is_function()) {
+                typing.take_function(node, format!("{name}.{method}"), Some(name));
+            }
+            let made = class.attributes.iter().map(|(attribute, by)| Giving {
+                name: format!("{name}.{attribute}"),
+                by,
+                context: Context::default(),
+            });
+            typing.fields.extend(made);
+        }
+        // In the order of their names: what is found does not depend on that of tables.
+        typing.fields.sort_by(|one, other| (&one.name, one.by).cmp(&(&other.name, other.by)));
+        typing.results.sort_by(|one, other| (&one.name, one.by).cmp(&(&other.name, other.by)));
+        if !typing.storing.is_empty() {
+            for node in items.iter().filter(|node| !node.is_definition()) {
+                typing.take_given(&node.effects, Context::default());
+            }
+            for (node, class) in graph.all_functions() {
+                for effects in run_by(node) {
+                    typing.take_given(effects, Context { class, effects: Some(effects), depth: 0 });
+                }
+            }
+        }
+        typing
+    }
+
+    /// Tells the graph, round by round, what follows from what it knows by then.
+    pub fn tell(self, graph: &mut Graph<'a>) {
+        let mut known: HashSet<(bool, &str, String)> = HashSet::default();
+        for _ in 0..DEPTH {
+            let mut found: Vec<(bool, &str, String)> = Vec::new();
+            for (is_field, givings) in [(true, &self.fields), (false, &self.results)] {
+                for giving in givings {
+                    let types = graph.types_by(giving.by, giving.context, 0);
+                    found.extend(types.into_iter().map(|class| (is_field, giving.name.as_str(), class)));
+                }
+            }
+            for given in &self.given {
+                let stored = self.stored_by(graph, given);
+                if !stored.is_empty() {
+                    let types = graph.types_of(given.given, given.context, 0);
+                    let all =
+                        stored.into_iter().flat_map(|name| types.iter().map(move |class| (true, name, class.clone())));
+                    found.extend(all);
+                }
+            }
+            let before = known.len();
+            for (is_field, name, class) in found {
+                let types = &mut graph.types;
+                let table = if is_field { &mut types.fields } else { &mut types.results };
+                let classes = table.entry(name.to_owned()).or_default();
+                if classes.len() < MOST && known.insert((is_field, name, class.clone())) {
+                    classes.push(class);
+                }
+            }
+            if known.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn take_function(&mut self, node: &'a Node, name: String, class: Option<&'a str>) {
+        let Some(parts) = &node.definition else { return };
+        let inside = &parts.inside;
+        let context = Context { class, effects: Some(inside), depth: 0 };
+        let results = inside.returns.iter().map(|by| Giving { name: name.clone(), by, context });
+        self.results.extend(results);
+        let Some(class) = class else { return };
+        for effects in all_effects(node) {
+            for (target, by) in &effects.made {
+                let own = target.split_once('.').filter(|(holder, _)| {
+                    matches!(*holder, "self" | "cls") || inside.locals.first().is_some_and(|first| first == holder)
+                });
+                let Some((_, attribute)) = own.filter(|(_, attribute)| !attribute.contains('.')) else { continue };
+                let field = format!("{class}.{attribute}");
+                let is_parameter = by.strip_prefix('=').is_some_and(|by| {
+                    inside.locals[..inside.parameters.min(inside.locals.len())].iter().any(|local| local == by)
+                });
+                if is_parameter {
+                    self.storing.entry(name.clone()).or_default().push(field.clone());
+                }
+                let context = Context { class: Some(class), effects: Some(effects), depth: 0 };
+                self.fields.push(Giving { name: field, by, context });
+            }
+        }
+    }
+
+    fn take_given(&mut self, effects: &'a Effects, context: Context<'a>) {
+        self.given.extend(effects.passed.iter().map(|(by, given)| Given { by, given, context }));
+    }
+
+    fn stored_by(&self, graph: &Graph<'a>, given: &Given<'a>) -> Vec<&str> {
+        let mut found = Vec::new();
+        for callable in graph.called(given.by, given.context) {
+            let made =
+                if graph.classes.contains_key(callable.as_str()) { graph.made_by(&callable) } else { Vec::new() };
+            for callable in made.iter().chain([&callable]) {
+                found.extend(self.storing.get(callable).into_iter().flatten().map(String::as_str));
+            }
+        }
+        found
+    }
+}
+
+impl<'a> Graph<'a> {
+    /// Functions, and methods with their classes.
+    fn all_functions(&self) -> Vec<(&'a Node, Option<&'a str>)> {
+        let methods = self.classes.iter().flat_map(|(name, class)| {
+            class.methods.values().filter(|node| node.is_function()).map(move |node| (*node, Some(*name)))
+        });
+        self.functions.values().map(|node| (*node, None)).chain(methods).collect()
+    }
+
+    /// The classes of what an attribute of a class's objects holds; other modules' classes know their own.
+    pub(super) fn field(&self, class: &str, attribute: &str) -> Vec<String> {
+        if !self.classes.contains_key(class) {
+            return vec![format!("{class}.{attribute}")];
+        }
+        let of_bases = self.ancestors(class).into_iter();
+        let all = [class.to_owned()].into_iter().chain(of_bases);
+        let known = all.filter_map(|name| self.types.fields.get(&format!("{name}.{attribute}")));
+        let mut found: Vec<String> = Vec::new();
+        for one in known.flatten() {
+            if !found.contains(one) {
+                found.push(one.clone());
+            }
+        }
+        found
+    }
+}
