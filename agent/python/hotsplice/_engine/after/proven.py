@@ -165,9 +165,8 @@ class Making:
         found: list[Any] = []
         try:
             if type(function) is FunctionType and self._attribute is None:
-                for _ in _own_calls(object, function, self._edited, frozenset()):
-                    raise _Untold
-                return [_shape(function, count, named, count)]
+                called = _called(function, self._edited)
+                return [_shape(function, count, named, count), *(_shape(one, 1) for one in called)]
             cls = self._class()
             if cls is None:
                 return None
@@ -229,10 +228,27 @@ def _is_project(cls: Any) -> bool:
     return any(module.__name__ == cls.__module__ for _, module in lookup.project_modules())
 
 
-def _own_calls(cls: Any, function: Any, edited: frozenset[str], plain: frozenset[str]) -> Iterator[str]:
+def _called(function: FunctionType, edited: frozenset[str]) -> list[FunctionType]:
+    """The functions that a function calls by their names, at any remove: what they do is compared as well."""
+    found: list[FunctionType] = [function]
+    for one in found:
+        others: list[FunctionType] = []
+        for _ in _own_calls(object, one, edited, frozenset(), others):
+            raise _Untold
+        found += [other for other in others if not any(other is known for known in found)]
+    return found[1:]
+
+
+def _own_calls(
+    cls: Any,
+    function: Any,
+    edited: frozenset[str],
+    plain: frozenset[str],
+    others: list[FunctionType] | None = None,
+) -> Iterator[str]:
     """Methods of the object that a function calls; refuses where it may run or read what is another one now.
 
-    ``plain`` are attributes of the object that nobody can call.
+    ``plain`` are attributes of the object that nobody can call; functions that have names go to ``others``.
     """
     of_module = False
     calls = _calls(function.__code__)
@@ -245,9 +261,13 @@ def _own_calls(cls: Any, function: Any, edited: frozenset[str], plain: frozenset
     for instruction in dis.get_instructions(function.__code__):
         name, kind = instruction.argval, instruction.opname
         if kind in ("LOAD_GLOBAL", "LOAD_NAME"):
+            value = function.__globals__.get(name, _MISSING)
+            if others is not None and type(value) is FunctionType:
+                others.append(value)
+                of_module = False
+                continue
             if name in edited:
                 raise _Untold
-            value = function.__globals__.get(name, _MISSING)
             value = function.__builtins__.get(name, _MISSING) if value is _MISSING else value
             of_module = type(value) is ModuleType and not _is_own(value)
             if not of_module:
