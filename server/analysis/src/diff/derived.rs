@@ -9,7 +9,7 @@ use super::edits::{definition_edit, edit, header_run, statement_edit};
 use super::scope::Scope;
 use crate::depend::given::meant_by;
 use crate::depend::graph::{Context, Graph, among};
-use crate::effects::{DESCRIBING, EAGER, SIGNATURE, examines, instantiates, reads_headers};
+use crate::effects::{DESCRIBING, EAGER, SIGNATURE, applies, examines, instantiates, reads_headers};
 use crate::tree::{Node, Nodes, contents, flattened, members};
 
 /// Names whose values are other ones now, as far as the walk has come.
@@ -243,6 +243,11 @@ impl<'a> Comparison<'a> {
                 || (reads_headers(by) && self.has_other_header(name))
         };
         let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
+        // A function that is only called is the new one while the statement runs.
+        let is_called = |(by, name): &&(String, String)| {
+            applies(by) && self.definitions().any(|item| item.is_function() && item.name == *name)
+        };
+        let looks_early = uses_edited && node.passed.iter().filter(|one| is_used(one)).any(|one| !is_called(&one));
         // What a statement did by calling it stays as well.
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
         let calls_edited = uses_edited
@@ -269,7 +274,7 @@ impl<'a> Comparison<'a> {
             edit.changed_reads = changed_reads;
             let is_kept = |name: &String| !fresh.contains(name);
             let is_kept = keeps_calls || (calls_edited && node.bound_names().iter().any(is_kept));
-            if (uses_edited || is_kept) && !edit.offered {
+            if (looks_early || is_kept) && !edit.offered {
                 // It runs before the commit, when the class still has its former attributes; what stays of it stays.
                 let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
                 (told.kind, told.offered) = (Kind::Derived, true);
