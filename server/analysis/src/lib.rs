@@ -22,7 +22,8 @@ mod text;
 mod tree;
 
 pub use changed::changed_definitions;
-pub use depend::foreign::{Counts, Foreign, Names, Texts};
+pub use depend::foreign::{Counts, Foreign, Names, Reaching, Texts};
+pub use depend::kept::KeptGraph;
 pub use diff::{diff, diff_anew, diff_following, run_again};
 pub use misfits::{Module, misfits};
 pub use outline::{Definition, Outline, Problem};

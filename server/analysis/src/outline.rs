@@ -1,7 +1,7 @@
 //! The outline of a text: what is defined where, and what does not parse.
 
 use hotsplice_channel::patch::What;
-use rustc_hash::FxHashMap as HashMap;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::lines::Lines;
 use crate::parse::{self, ParsedFile};
@@ -78,16 +78,20 @@ impl Outline {
         self.file.items.iter().any(|item| item.binds_name(name))
     }
 
-    /// Whether an import binds a name, in a block or outside of any.
-    pub fn imports(&self, name: &str) -> bool {
-        fn binds(items: &Nodes, name: &str) -> bool {
-            items.iter().any(|item| match item.what {
-                What::Import => item.binds_name(name),
-                What::Block => binds(&item.body, name),
-                _ => false,
-            })
+    /// The names that imports bind, in a block or outside of any.
+    pub fn imported_names(&self) -> HashSet<&str> {
+        fn add<'a>(items: &'a Nodes, found: &mut HashSet<&'a str>) {
+            for item in items {
+                match item.what {
+                    What::Import => found.extend(item.binds.iter().map(|binding| binding.name.as_str())),
+                    What::Block => add(&item.body, found),
+                    _ => {}
+                }
+            }
         }
-        binds(&self.file.items, name)
+        let mut found = HashSet::default();
+        add(&self.file.items, &mut found);
+        found
     }
 
     /// What it binds, imports and all.

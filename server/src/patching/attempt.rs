@@ -11,7 +11,7 @@ use hotsplice_channel::patch::{Outcome, Patch, Verdict};
 
 use super::changes::failure;
 use super::wanted::FileResult;
-use crate::following;
+use crate::following::{self, Project};
 use crate::session::{Live, Session, SessionError};
 
 /// One of its files.
@@ -30,6 +30,8 @@ pub(super) struct Attempt<'a> {
     pub(super) patch: Patch,
     /// What was live in the patch's files, and what their new texts parse to.
     pub(super) outlines: HashMap<String, (Arc<Live>, Arc<Outline>)>,
+    /// What was learnt of other files.
+    pub(super) project: Option<Project<'a>>,
     pub(super) timings: BTreeMap<String, u64>,
     pub(super) answer: Option<PrepareAnswer>,
     pub(super) committed: bool,
@@ -145,30 +147,14 @@ impl Attempt<'_> {
     pub(super) fn tell_computed(&mut self) {
         let Some(answer) = &self.answer else { return };
         let (users, running) = (answer.users.clone(), answer.running.clone());
-        let mut known = self.patch.files.clone();
         let mut pending: Vec<String> = users;
-        pending.retain(|path| !known.iter().any(|change| change.path == *path));
+        pending.retain(|path| !self.patch.files.iter().any(|change| change.path == *path));
         if pending.is_empty() {
             return;
         }
         self.session.know_baselines(pending.iter().map(String::as_str));
-        let project = following::Project::new(self.session);
-        let mut found: Vec<(String, Vec<Verdict>)> = Vec::new();
-        // A file may use another one that comes later.
-        for _ in 0..pending.len() {
-            let before = known.iter().map(|change| change.running.len()).sum::<usize>();
-            found.clear();
-            for path in &pending {
-                let running = running.get(path).copied();
-                let (verdicts, change) = following::computed(&project, path, running, &known);
-                known.retain(|other| other.path != *path);
-                known.extend(change);
-                found.push((path.clone(), verdicts));
-            }
-            if known.iter().map(|change| change.running.len()).sum::<usize>() == before {
-                break;
-            }
-        }
+        let project = self.project.take().unwrap_or_else(|| Project::new(self.session));
+        let found = following::computed(&project, &pending, &running, &self.patch.files);
         for (path, verdicts) in found {
             match self.files.iter_mut().find(|file| file.path == path) {
                 Some(file) => file.verdicts.extend(verdicts),

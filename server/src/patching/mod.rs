@@ -119,6 +119,7 @@ fn attempt<'a>(
         files: Vec::new(),
         patch: Patch { label: wanted.label.clone(), files: Vec::new(), options },
         outlines: HashMap::new(),
+        project: None,
         timings: BTreeMap::new(),
         answer: None,
         committed: false,
@@ -181,7 +182,7 @@ fn attempt<'a>(
         let function = file.again.map_or_else(|| file.function.clone(), |_| Some(String::new()));
         attempt.files.push(AttemptedFile { path, function, verdicts });
     }
-    following::add(session, &asked_for, &mut attempt.patch);
+    attempt.project = following::add(session, &asked_for, &mut attempt.patch);
     for change in &attempt.patch.files {
         if !attempt.files.iter().any(|file| file.path == change.path) {
             attempt.files.push(AttemptedFile { path: change.path.clone(), function: None, verdicts: Vec::new() });

@@ -1,5 +1,6 @@
 //! The texts that are live in a process, as far as is known.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError};
 
@@ -13,6 +14,7 @@ pub struct Live {
     pub baseline: BaselineAnswer,
     /// Most files are only searched for a word.
     outline: OnceLock<Arc<Outline>>,
+    words: OnceLock<HashSet<Box<str>>>,
     /// Whether there is a patch to undo, once somebody wanted to know.
     pub undoable: OnceLock<bool>,
 }
@@ -22,7 +24,24 @@ const AT_ONCE: usize = 50;
 
 impl Live {
     fn of(baseline: BaselineAnswer) -> Arc<Self> {
-        Arc::new(Self { baseline, outline: OnceLock::new(), undoable: OnceLock::new() })
+        Arc::new(Self { baseline, outline: OnceLock::new(), words: OnceLock::new(), undoable: OnceLock::new() })
+    }
+
+    /// Whether a word stands anywhere in the text: as a name, in a string, in a comment.
+    pub fn has_word(&self, word: &str) -> bool {
+        let is_outside = |one: char| !(one.is_alphanumeric() || one == '_');
+        let words = || self.baseline.text.split(is_outside).filter(|word| !word.is_empty()).map(Box::from).collect();
+        self.words.get_or_init(words).contains(word)
+    }
+
+    /// Whether the text may be about `pkg.Table.size`: `unit + 1` names the object, and not the method that it runs, `total(Table())`
+    /// the class. What a star gives has any name.
+    pub fn may_name(&self, name: &str) -> bool {
+        let mut parts = name.rsplit('.').skip_while(|part| part.starts_with("__"));
+        let has_word = |part: &str| part.contains('*') || self.has_word(part.split(['[', '(']).next().unwrap_or(part));
+        parts.next().is_some_and(has_word)
+            || (name.matches('.').count() > 1 && parts.next().is_some_and(has_word))
+            || self.baseline.text.contains("import *")
     }
 
     pub fn outline(&self) -> &Arc<Outline> {
@@ -81,7 +100,8 @@ impl Session {
             undoable: former.baseline.undoable + 1,
             ..former.baseline.clone()
         };
-        let live = Live { baseline, outline: OnceLock::from(outline), undoable: OnceLock::new() };
+        let outline = OnceLock::from(outline);
+        let live = Live { baseline, outline, words: OnceLock::new(), undoable: OnceLock::new() };
         baselines.insert(live.baseline.path.clone(), Arc::new(live));
     }
 

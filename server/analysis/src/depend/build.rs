@@ -1,9 +1,8 @@
 //! Makes the graph of a file: its functions and classes, what its names were made of, and what its containers hold.
 
-use std::cell::OnceCell;
-
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::callers::Callers;
 use super::contents::Storing;
 use super::fields::{Types, Typing};
 use super::given::Others;
@@ -13,7 +12,14 @@ use crate::effects::Effects;
 use crate::tree::{Node, Nodes, flattened};
 
 impl<'a> Graph<'a> {
-    pub fn new(items: &'a Nodes, foreign_properties: HashSet<String>, others: Others) -> Self {
+    /// With who calls whom.
+    pub fn whole(items: &'a Nodes, others: Others) -> Self {
+        let mut graph = Self::new(items, others);
+        graph.callers = Callers::of(&graph);
+        graph
+    }
+
+    pub fn new(items: &'a Nodes, others: Others) -> Self {
         let mut graph = Self {
             functions: HashMap::default(),
             classes: HashMap::default(),
@@ -23,10 +29,10 @@ impl<'a> Graph<'a> {
             contents: HashMap::default(),
             types: Types::default(),
             properties: HashSet::default(),
-            foreign_properties,
-            dynamic: HashMap::default(),
+            ancestors: HashMap::default(),
+            heirs: HashMap::default(),
             others,
-            callers: OnceCell::new(),
+            callers: Callers::default(),
         };
         for (node, _) in flattened(items) {
             if node.is_class() {
@@ -44,10 +50,30 @@ impl<'a> Graph<'a> {
                 graph.handed.insert(name, given);
             }
         }
+        graph.derive_classes();
         let storing = Storing::new(&graph, items);
         graph.contents = storing.contents();
         Typing::of(&graph, items).tell(&mut graph);
         graph
+    }
+
+    fn derive_classes(&mut self) {
+        for class in self.classes.keys() {
+            let mut found: Vec<&str> = Vec::new();
+            let mut pending = vec![*class];
+            while let Some(name) = pending.pop() {
+                for base in self.classes.get(name).map_or(&[][..], |class| &class.bases) {
+                    if !found.contains(base) {
+                        found.push(base);
+                        pending.push(base);
+                    }
+                }
+            }
+            for base in found.iter().filter(|base| *base != class) {
+                self.heirs.entry(base).or_default().push(class);
+            }
+            self.ancestors.insert(class, found);
+        }
     }
 
     fn add_class(&mut self, node: &'a Node) {

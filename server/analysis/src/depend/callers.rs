@@ -1,18 +1,24 @@
 //! Who calls whom in a file: worked out once for a graph, and asked from the callee's side.
 
+use std::sync::OnceLock;
+
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::graph::{Context, Graph};
 use super::inside::run_by;
 use super::making::DERIVING;
+use super::view::View;
 use crate::effects::Effects;
 use crate::tree::contents;
 
 /// The callables of a file, and for what is called who calls it.
+#[derive(Default)]
 pub(super) struct Callers<'a> {
     all: Vec<Caller<'a>>,
     /// Name of what is called → places in `all`.
     by_callee: HashMap<String, Vec<usize>>,
+    /// Name of what may be an attribute of another module's object → who reads it, once somebody wanted to know.
+    by_attribute: OnceLock<HashMap<String, Vec<usize>>>,
 }
 
 struct Caller<'a> {
@@ -24,7 +30,7 @@ struct Caller<'a> {
 
 impl<'a> Callers<'a> {
     pub fn of(graph: &Graph<'a>) -> Self {
-        let mut callers = Self { all: Vec::new(), by_callee: HashMap::default() };
+        let mut callers = Self::default();
         for (name, node) in &graph.functions {
             callers.note(graph, (*name).to_owned(), None, run_by(node));
         }
@@ -87,17 +93,34 @@ impl<'a> Callers<'a> {
         self.by_callee.get(name).into_iter().chain(as_element).flatten().map(|&place| &self.all[place].name)
     }
 
+    /// Who reads another module's property.
+    pub fn of_property(&self, graph: &Graph<'a>, name: &str) -> impl Iterator<Item = &String> {
+        let by_attribute = self.by_attribute.get_or_init(|| {
+            let mut found: HashMap<String, Vec<usize>> = HashMap::default();
+            for (place, caller) in self.all.iter().enumerate() {
+                for &effects in &caller.effects {
+                    let context = Context { class: caller.class, effects: Some(effects), depth: 0 };
+                    for name in graph.of_objects(effects, context) {
+                        found.entry(name).or_default().push(place);
+                    }
+                }
+            }
+            found
+        });
+        by_attribute.get(name).into_iter().flatten().map(|&place| &self.all[place].name)
+    }
+
     /// Those that read one of the names, or one that a module's `__getattr__` gives, which runs edited code.
     pub fn reading<'s>(
         &'s self,
-        graph: &'s Graph<'a>,
+        view: &'s View<'_, 'a>,
         changed: &'s HashSet<String>,
     ) -> impl Iterator<Item = &'s String> {
         let reads = move |caller: &&Caller<'a>| {
             caller.effects.iter().any(|&effects| {
                 let context = Context { class: caller.class, effects: Some(effects), depth: 0 };
-                let is_given = |name: &String| !effects.is_local(name) && graph.is_dynamic(name);
-                graph.reads_any(effects, context, changed) || effects.reads.iter().any(is_given)
+                let is_given = |name: &String| !effects.is_local(name) && view.is_dynamic(name);
+                view.reads_any(effects, context, changed) || effects.reads.iter().any(is_given)
             })
         };
         self.all.iter().filter(reads).map(|caller| &caller.name)

@@ -1,6 +1,6 @@
 //! What containers and attributes of objects hold, as far as the text tells, and what runs when something in them is called.
 
-use rustc_hash::FxHashMap as HashMap;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::graph::{Context, DEPTH, Graph, is_local};
 use super::inside::all_effects;
@@ -34,7 +34,7 @@ impl<'a> Graph<'a> {
             _ => format!("{item}{rest}"),
         };
         let items = self.held_in(container, context);
-        items.iter().flat_map(|item| self.called(&call(item), context.deeper())).collect()
+        unique(items.iter().flat_map(|item| self.called(&call(item), context.deeper())))
     }
 
     pub(super) fn held_in(&self, container: &str, context: Context<'a>) -> Vec<String> {
@@ -51,7 +51,7 @@ impl<'a> Graph<'a> {
         if let Some((holder, attribute)) = container.rsplit_once('.') {
             let is_own = matches!(holder, "self" | "cls");
             let class = if is_own { context.class.map(str::to_owned) } else { self.type_of(holder, context, 0) };
-            for class in class.iter().flat_map(|class| self.ancestors(class).into_iter().chain([class.clone()])) {
+            for class in class.iter().flat_map(|class| self.ancestors(class).iter().copied().chain([class.as_str()])) {
                 known.push(format!("{class}.{attribute}"));
             }
         }
@@ -75,7 +75,7 @@ impl<'a> Graph<'a> {
         for other in others {
             found.extend(self.held_in(&other, context.deeper()));
         }
-        found
+        unique(found)
     }
 
     /// Functions that run others by what they are given, and those: `show` and `of_list` under `@show.register`.
@@ -94,16 +94,12 @@ impl<'a> Graph<'a> {
         }
         found
     }
+}
 
-    /// Whether a name is one that another module's `__getattr__` gives, which runs edited code.
-    pub(super) fn is_dynamic(&self, name: &str) -> bool {
-        self.dynamic.iter().any(|(module, has)| {
-            name.strip_prefix(module.as_str())
-                .and_then(|rest| rest.strip_prefix('.'))
-                .and_then(|rest| rest.split(['.', '[', '(']).next())
-                .is_some_and(|attribute| !has.contains(attribute) && !attribute.starts_with("__"))
-        })
-    }
+/// In the order in which they come first: what leads there on several ways is followed once.
+fn unique(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut known = HashSet::default();
+    names.into_iter().filter(|name| known.insert(name.clone())).collect()
 }
 
 /// Collects what a file puts where.

@@ -60,8 +60,8 @@ impl<'a> Graph<'a> {
             }
         }
         for (name, class) in holders {
-            for owner in self.ancestors(&class).into_iter().chain([class]) {
-                for (attribute, classes) in fields.get(owner.as_str()).into_iter().flatten() {
+            for owner in self.ancestors(&class).iter().copied().chain([class.as_str()]) {
+                for (attribute, classes) in fields.get(owner).into_iter().flatten() {
                     found.extend(classes.iter().map(|one| (format!("{name}.{attribute}"), one.clone())));
                 }
             }
@@ -75,8 +75,8 @@ impl<'a> Graph<'a> {
         class: &str,
         by_class: &HashMap<&'n str, Vec<(&'n str, &'s String)>>,
     ) -> Vec<(&'n str, &'s String)> {
-        let all = [class.to_owned()].into_iter().chain(self.ancestors(class));
-        let own = all.filter_map(|class| by_class.get(class.as_str())).flatten();
+        let all = [class].into_iter().chain(self.ancestors(class).iter().copied());
+        let own = all.filter_map(|class| by_class.get(class)).flatten();
         let is_own = |(member, callable): &&(&str, &String)| {
             let known = self.method(class, member, 0);
             // What is no method is an attribute.

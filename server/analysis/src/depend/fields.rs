@@ -166,8 +166,7 @@ impl<'a> Graph<'a> {
         if !self.classes.contains_key(class) {
             return vec![format!("{class}.{attribute}")];
         }
-        let of_bases = self.ancestors(class).into_iter();
-        let all = [class.to_owned()].into_iter().chain(of_bases);
+        let all = [class].into_iter().chain(self.ancestors(class).iter().copied());
         let known = all.filter_map(|name| self.types.fields.get(&format!("{name}.{attribute}")));
         let mut found: Vec<String> = Vec::new();
         for one in known.flatten() {

@@ -1,12 +1,14 @@
 //! Names of other modules that have other values now, as the imports of this module know them.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use hotsplice_channel::patch::What;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::kept::KeptGraph;
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes};
 
@@ -35,6 +37,8 @@ pub struct Foreign {
     pub late: Names,
     /// What is live of modules, with whether they are packages.
     pub texts: Texts,
+    /// The graph of the text with these, where one is known.
+    pub graph: Option<Arc<KeptGraph>>,
     /// How often each name stands in the files of the patch, in the live text and in the new one; which of them it is that is looked at.
     pub names: Arc<Vec<(Counts, Counts)>>,
     pub own: usize,
@@ -42,6 +46,27 @@ pub struct Foreign {
 
 /// Modules by their names: whether they are packages, and what is live of them.
 pub type Texts = Arc<HashMap<String, (bool, Arc<Outline>)>>;
+
+/// What of a [`Foreign`] a text can be about: how much that is, and a digest of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reaching {
+    count: usize,
+    digest: u64,
+}
+
+impl Reaching {
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// A kind of change, what the text calls it, and its own name.
+    fn note(&mut self, one: (usize, &str, &str)) {
+        let mut hasher = DefaultHasher::new();
+        one.hash(&mut hasher);
+        self.count += 1;
+        self.digest = self.digest.wrapping_add(hasher.finish());
+    }
+}
 
 /// How often each name stands in a text.
 pub type Counts = HashMap<String, usize>;
@@ -138,12 +163,37 @@ impl Foreign {
         self.imported(&self.decorating, items)
     }
 
-    /// Whether anything in a text can be about it.
-    pub fn concerns(&self, outline: &Outline) -> bool {
-        fn imports(items: &Nodes, is_it: &impl Fn(&Node) -> bool) -> bool {
-            items.iter().any(|item| (item.what == What::Import && is_it(item)) || imports(&item.body, is_it))
+    /// What of it a text's imports give. Where that is the same, the same follows.
+    pub fn reaching(&self, outline: &Outline) -> Reaching {
+        let mut found = Reaching::default();
+        self.add_reaching(&outline.file.items, &mut found);
+        found
+    }
+
+    fn add_reaching(&self, items: &Nodes, found: &mut Reaching) {
+        let kinds = [&self.changed, &self.called, &self.decorating, &self.properties, &self.late];
+        for item in items {
+            for binding in item.binds.iter().filter(|_| item.what == What::Import) {
+                let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
+                let start = origin.trim_end_matches('*');
+                let is_given = |name: &&String| {
+                    let rest = &name[start.len()..];
+                    start != origin || rest.is_empty() || rest.starts_with(['.', '[', '('])
+                };
+                for (kind, names) in kinds.into_iter().enumerate() {
+                    for name in beginning_with(names, start).filter(is_given) {
+                        found.note((kind, &binding.name, name));
+                    }
+                }
+            }
+            if item.what == What::Import && self.takes_dynamic(item) {
+                item.binds.iter().for_each(|binding| found.note((kinds.len(), &binding.name, "")));
+            }
+            self.add_reaching(&item.body, found);
         }
-        imports(&outline.file.items, &|import| self.reaches(import))
+        if !self.dynamic.is_empty() {
+            self.dynamic(items).keys().for_each(|name| found.note((kinds.len(), name, "")));
+        }
     }
 
     fn imported(&self, names: &BTreeSet<String>, items: &Nodes) -> HashSet<String> {

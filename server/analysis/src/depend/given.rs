@@ -204,7 +204,13 @@ impl Foreign {
         if self.texts.is_empty() {
             return Others::default();
         }
-        Others { foreign: self.clone(), imports: self.imports(outline).collect() }
+        let there = Self {
+            module: self.module.clone(),
+            is_package: self.is_package,
+            texts: self.texts.clone(),
+            ..Self::default()
+        };
+        Others { foreign: there, imports: self.imports(outline).collect() }
     }
 
     fn add_uses(&self, name: &str, found: &mut Uses, visited: &mut HashSet<String>, depth: usize) {

@@ -1,7 +1,5 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
-use std::cell::OnceCell;
-
 use super::callers::Callers;
 use super::fields::Types;
 use super::given::{Others, meant_by};
@@ -49,14 +47,12 @@ pub(crate) struct Graph<'a> {
     pub(super) types: Types,
     /// Methods that run when they are read, by their own names.
     pub(super) properties: HashSet<&'a str>,
-    /// Those of other modules' classes, as the file names them.
-    pub(super) foreign_properties: HashSet<String>,
-    /// Other modules with a `__getattr__` that runs edited code, as the file names them, each with the names that it has besides.
-    pub(crate) dynamic: HashMap<String, HashSet<String>>,
+    /// What each class derives from, and what derives from it, at any remove; bases of other files by the names that they have here.
+    pub(super) ancestors: HashMap<&'a str, Vec<&'a str>>,
+    pub(super) heirs: HashMap<&'a str, Vec<&'a str>>,
     /// What other modules' functions do with what they are given.
     pub(crate) others: Others,
-    /// Who calls whom, once somebody wanted to know.
-    pub(super) callers: OnceCell<Callers<'a>>,
+    pub(super) callers: Callers<'a>,
 }
 
 /// Where a name is read.
@@ -75,47 +71,6 @@ impl Context<'_> {
 }
 
 impl<'a> Graph<'a> {
-    /// The callables a call of which runs one of `edited`, or reads one of `changed`; those included.
-    pub fn running(&self, edited: &HashSet<String>, changed: &HashSet<String>) -> HashSet<String> {
-        let callers = self.callers.get_or_init(|| Callers::of(self));
-        let mut reached = edited.clone();
-        if !changed.is_empty() || !self.dynamic.is_empty() {
-            reached.extend(callers.reading(self, changed).cloned());
-        }
-        let mut pending: Vec<String> = reached.iter().cloned().collect();
-        while let Some(name) = pending.pop() {
-            for caller in callers.of_callable(&name) {
-                if reached.insert(caller.clone()) {
-                    pending.push(caller.clone());
-                }
-            }
-        }
-        reached
-    }
-
-    /// The callables that read one of these containers, and do not change it.
-    pub fn readers(&self, containers: &HashSet<String>) -> HashSet<String> {
-        if containers.is_empty() {
-            return HashSet::default();
-        }
-        let callers = self.callers.get_or_init(|| Callers::of(self));
-        callers.reading(self, containers).filter(|name| !self.changes_any(name, containers)).cloned().collect()
-    }
-
-    /// Whether a module's statement runs one of these callables.
-    pub fn runs_any(&self, effects: &'a Effects, running: &HashSet<String>) -> bool {
-        if running.is_empty() {
-            return false;
-        }
-        let context = Context::default();
-        if effects.reads.iter().any(|name| self.is_dynamic(name)) {
-            return true;
-        }
-        let is_element = |method: &String| running.iter().any(|name| is_method(name, method));
-        self.callees(effects, context).iter().any(|name| running.contains(name))
-            || effects.elements.iter().any(is_element)
-    }
-
     /// Whether what a statement calls changes what containers hold: to do that again does it twice.
     pub fn changes_containers(&self, effects: &'a Effects) -> bool {
         let called = self.callees(effects, Context::default());
@@ -131,9 +86,9 @@ impl<'a> Graph<'a> {
 
     /// Containers that making a definition changes: by its decorators, and by the bases and the metaclass of a class.
     pub fn mutated_by(&self, node: &Node) -> Vec<String> {
-        let mut found: Vec<String> = if node.is_class() { self.ancestors(&node.name) } else { Vec::new() };
-        found.retain(|base| self.classes.contains_key(base.as_str()) || !self.others.knows(base));
-        found.iter_mut().for_each(|base| base.push_str(".__subclasses__"));
+        let bases = if node.is_class() { self.ancestors(&node.name) } else { &[] };
+        let own = bases.iter().filter(|base| self.classes.contains_key(*base) || !self.others.knows(base));
+        let mut found: Vec<String> = own.map(|base| format!("{base}.__subclasses__")).collect();
         for name in self.stored_by_hooks(node).mutates {
             // As the file itself may call it.
             found.extend(self.others.called_here(&name));
@@ -178,23 +133,6 @@ impl<'a> Graph<'a> {
         };
         let read = effects.reads.iter().filter(reads_property).flat_map(|name| self.called(name, context));
         found.extend(read.filter(|name| self.is_property(name)));
-        if !self.foreign_properties.is_empty() {
-            // `tables.TABLE.size`: of an object of another module's, and not of a class.
-            let is_of_object = |name: &&String| {
-                let holder = name.rsplit_once('.').map_or("", |(holder, _)| holder);
-                let last = holder.rsplit('.').next().unwrap_or(holder);
-                last.starts_with(char::is_lowercase) || !last.contains(char::is_lowercase)
-            };
-            let own =
-                effects.reads.iter().filter(|name| !is_local(name, context) && self.foreign_properties.contains(*name));
-            found.extend(own.filter(is_of_object).cloned());
-            let of_objects = effects.reads.iter().filter_map(|name| {
-                let (holder, attribute) = name.rsplit_once('.')?;
-                let classes = self.types_of(holder, context, 0).into_iter().filter(|class| class != holder);
-                Some(classes.flat_map(|class| self.method(&class, attribute, 0)).collect::<Vec<_>>())
-            });
-            found.extend(of_objects.flatten().filter(|name| self.foreign_properties.contains(name)));
-        }
         found
     }
 
@@ -205,11 +143,8 @@ impl<'a> Graph<'a> {
 
     /// What makes the values of a class's fields, inherited ones too.
     pub(super) fn makers(&self, class: &str) -> Vec<&str> {
-        let all = self.ancestors(class).into_iter().chain([class.to_owned()]);
-        all.filter_map(|name| self.classes.get(name.as_str()))
-            .flat_map(|class| &class.makers)
-            .map(String::as_str)
-            .collect()
+        let all = self.ancestors(class).iter().copied().chain([class]);
+        all.filter_map(|name| self.classes.get(name)).flat_map(|class| &class.makers).map(String::as_str).collect()
     }
 
     pub fn is_property(&self, callable: &str) -> bool {
@@ -218,7 +153,7 @@ impl<'a> Graph<'a> {
                 Some(node) => is_property(node),
                 None => class.lambdas.contains_key(method) && self.properties.contains(method),
             },
-        ) || self.foreign_properties.contains(callable)
+        )
     }
 
     /// The callables that a call of a name runs.
@@ -321,8 +256,8 @@ impl<'a> Graph<'a> {
                 && (holder == "self" || holder == "cls" || is_first(holder, context))
             {
                 let attribute = attribute.split('.').next().unwrap_or(attribute);
-                let owners = self.ancestors(class).into_iter().chain([class.to_owned()]);
-                return owners.into_iter().any(|owner| !among(&format!("{owner}.{attribute}"), changed).is_empty());
+                let mut owners = self.ancestors(class).iter().copied().chain([class]);
+                return owners.any(|owner| !among(&format!("{owner}.{attribute}"), changed).is_empty());
             }
             !effects.is_local(name) && (changed.contains(name) || changed.contains(&format!("{name}[]")))
         })
@@ -348,10 +283,6 @@ fn stands_for(beginning: &str, name: &str) -> bool {
     let rest = name.strip_prefix(beginning).unwrap_or("");
     let is_special = beginning.ends_with('.') && rest.starts_with("__");
     !(rest.is_empty() || is_special || rest.contains(['.', '[', '(']))
-}
-
-fn is_method(callable: &str, method: &str) -> bool {
-    callable.rsplit_once('.').is_some_and(|(_, name)| name == method)
 }
 
 pub(super) fn is_local(name: &str, context: Context) -> bool {

@@ -89,16 +89,16 @@ impl<'a> Graph<'a> {
         if !node.is_class() {
             return stored;
         }
-        let all = [node.name.clone()].into_iter().chain(self.ancestors(&node.name));
+        let all = [node.name.as_str()].into_iter().chain(self.ancestors(&node.name).iter().copied());
         for name in all {
-            let Some(class) = self.classes.get(name.as_str()) else {
-                stored.take_base(self.others.origin(&name), node, 0);
+            let Some(class) = self.classes.get(name) else {
+                stored.take_base(self.others.origin(name), node, 0);
                 continue;
             };
             if name != node.name
                 && let Some(function) = class.methods.get("__init_subclass__")
             {
-                stored.take(&Hook { function, owner: Some(name.clone()), module: String::new() }, node);
+                stored.take(&Hook { function, owner: Some(name.to_owned()), module: String::new() }, node);
             }
             for metaclass in &class.metaclass {
                 match self.classes.get(metaclass) {

@@ -34,8 +34,8 @@ impl<'a> Graph<'a> {
             let Some(class) = self.type_of(holder, context, 0).filter(|name| self.classes.contains_key(&**name)) else {
                 continue;
             };
-            let all: Vec<String> = [class.clone()].into_iter().chain(self.ancestors(&class)).collect();
-            let mut known = all.iter().filter_map(|name| self.classes.get(name.as_str()));
+            let all = [class.as_str()].into_iter().chain(self.ancestors(&class).iter().copied());
+            let mut known = all.filter_map(|name| self.classes.get(name));
             let made = known.clone().find_map(|class| class.attributes.get(attribute)).copied();
             if let Some(descriptor) = made.and_then(|by| self.type_of(&format!("{by}()"), Context::default(), 0)) {
                 found.extend(self.method(&descriptor, "__get__", 0));
@@ -80,9 +80,8 @@ impl<'a> Graph<'a> {
 
     /// What a class's metaclass runs whenever a class is made of it, or derives from it.
     pub(super) fn metaclass_runs(&self, class: &str) -> Vec<String> {
-        let all = [class.to_owned()].into_iter().chain(self.ancestors(class));
-        let metaclasses =
-            all.flat_map(|name| self.classes.get(name.as_str()).map_or(&[][..], |class| &class.metaclass));
+        let all = [class].into_iter().chain(self.ancestors(class).iter().copied());
+        let metaclasses = all.flat_map(|name| self.classes.get(name).map_or(&[][..], |class| &class.metaclass));
         metaclasses.flat_map(|kind| METACLASS.iter().flat_map(|method| self.method(kind, method, 0))).collect()
     }
 }

@@ -10,5 +10,7 @@ pub(crate) mod given;
 pub(crate) mod graph;
 mod hooks;
 pub(crate) mod inside;
+pub(crate) mod kept;
 mod making;
 mod types;
+pub(crate) mod view;

@@ -18,18 +18,8 @@ impl<'a> Graph<'a> {
     }
 
     /// The classes of the file, and the names of others, that a class derives from.
-    pub fn ancestors(&self, class: &str) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        let mut pending = vec![class.to_owned()];
-        while let Some(name) = pending.pop() {
-            for base in self.classes.get(name.as_str()).map_or(&[][..], |class| &class.bases) {
-                if !found.iter().any(|known| known == base) {
-                    found.push((*base).to_owned());
-                    pending.push((*base).to_owned());
-                }
-            }
-        }
-        found
+    pub fn ancestors(&self, class: &str) -> &[&'a str] {
+        self.ancestors.get(class).map_or(&[], Vec::as_slice)
     }
 
     /// The class of what a name holds, as far as the text tells.
@@ -175,8 +165,8 @@ impl<'a> Graph<'a> {
 
     /// Methods that a name may mean which is put together when it is needed: `visit_` and what follows.
     fn methods_beginning_with(&self, class: &str, beginning: &str) -> Vec<String> {
-        let all = self.ancestors(class).into_iter().chain([class.to_owned()]);
-        let methods = all.filter_map(|name| Some((self.classes.get(name.as_str())?, name)));
+        let all = self.ancestors(class).iter().copied().chain([class]);
+        let methods = all.filter_map(|name| Some((self.classes.get(name)?, name)));
         methods
             .flat_map(|(class, name)| {
                 let own = class.methods.keys().chain(class.lambdas.keys());
@@ -189,11 +179,10 @@ impl<'a> Graph<'a> {
     /// A method called on `self`, which may be of a class that derives from this one.
     pub(super) fn overridden(&self, class: &str, method: &str) -> Vec<String> {
         let mut found = self.method(class, method, 0);
-        for name in self.classes.keys().filter(|name| **name != class) {
-            let derives = self.ancestors(name).iter().any(|base| base == class);
-            if derives && method.ends_with('*') {
+        for name in self.heirs.get(class).into_iter().flatten() {
+            if method.ends_with('*') {
                 found.extend(self.method(name, method, 0));
-            } else if derives && self.classes[name].methods.contains_key(method) {
+            } else if self.classes[name].methods.contains_key(method) {
                 found.push(format!("{name}.{method}"));
             }
         }

@@ -73,7 +73,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// A class that edited code had a part in making, as its base's `__init_subclass__` has by a helper, stays as it was made.
-    pub(super) fn tell_made_with(&mut self, node: &'a Node, dirty: &Dirty, called: &Callables<'a>) {
+    pub(super) fn tell_made_with(&mut self, node: &'a Node, dirty: &Dirty, called: &Callables<'_, 'a>) {
         let graph = &called.graph;
         let mut hooks = graph.made_with(node);
         // What registers the class in a container goes on doing so.

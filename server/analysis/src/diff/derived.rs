@@ -9,6 +9,7 @@ use super::edits::{definition_edit, edit, header_run, statement_edit};
 use super::scope::Scope;
 use crate::depend::given::meant_by;
 use crate::depend::graph::{Context, Graph, among};
+use crate::depend::view::View;
 use crate::effects::{DESCRIBING, EAGER, SIGNATURE, applies, examines, instantiates, reads_headers};
 use crate::tree::{Node, Nodes, contents, flattened, members};
 
@@ -20,6 +21,17 @@ impl<'a> Comparison<'a> {
         if self.edits.is_empty() && self.removals.is_empty() && self.foreign.is_empty() {
             return;
         }
+        let foreign = self.foreign;
+        match foreign.graph.as_ref().and_then(|kept| kept.of(self.new)) {
+            Some(graph) => self.derive_by(graph),
+            None => {
+                let graph = Graph::whole(&self.new.file.items, foreign.others(self.new));
+                self.derive_by(&graph);
+            }
+        }
+    }
+
+    fn derive_by(&mut self, graph: &Graph<'a>) {
         let mut edited = self.edited_definitions();
         edited.extend(self.foreign.calls(&self.new.file.items));
         let in_classes = self.edits.iter().chain(&self.removals).filter_map(|edit| edit.scope.first());
@@ -32,8 +44,7 @@ impl<'a> Comparison<'a> {
         }
         let new = self.new;
         let properties = self.foreign.properties(&new.file.items);
-        let mut graph = Graph::new(&new.file.items, properties, self.foreign.others(new));
-        graph.dynamic = self.foreign.dynamic(&new.file.items);
+        let graph = View::new(graph, properties, self.foreign.dynamic(&new.file.items));
         if edited.iter().any(|name| self.is_class(name)) {
             let live = self.graph_of_live();
             edited.retain(|name| !self.is_made_alike(name, &graph, &live));
@@ -85,11 +96,17 @@ impl<'a> Comparison<'a> {
 
     fn graph_of_live(&self) -> Graph<'a> {
         let live = self.live;
-        Graph::new(&live.file.items, HashSet::default(), self.foreign.others(live))
+        Graph::new(&live.file.items, self.foreign.others(live))
     }
 
     /// Walks a scope in text order. Answers the names bound in it that have other values now.
-    fn derive(&mut self, items: &'a Nodes, scope: &Scope<'a>, dirty: &mut Dirty, called: &mut Callables<'a>) -> Dirty {
+    fn derive(
+        &mut self,
+        items: &'a Nodes,
+        scope: &Scope<'a>,
+        dirty: &mut Dirty,
+        called: &mut Callables<'_, 'a>,
+    ) -> Dirty {
         let mut own = Dirty::default();
         for node in items {
             let fresh = match node.what {
@@ -134,7 +151,7 @@ impl<'a> Comparison<'a> {
         own
     }
 
-    fn derive_function(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty, called: &mut Callables<'a>) {
+    fn derive_function(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty, called: &mut Callables<'_, 'a>) {
         // The graph knows a module's functions, and the methods of its classes.
         if self.derive_header(node, scope, dirty) && scope.path.len() <= 1 {
             // Who calls it gets other defaults.
@@ -171,7 +188,7 @@ impl<'a> Comparison<'a> {
         items: &'a Nodes,
         scope: &Scope<'a>,
         dirty: &mut Dirty,
-        called: &mut Callables<'a>,
+        called: &mut Callables<'_, 'a>,
     ) -> Vec<String> {
         let mut fresh = self.derive_statement(node, scope, dirty, called);
         let is_run = self
@@ -198,7 +215,7 @@ impl<'a> Comparison<'a> {
         node: &'a Node,
         scope: &Scope<'a>,
         dirty: &mut Dirty,
-        called: &mut Callables<'a>,
+        called: &mut Callables<'_, 'a>,
     ) -> Vec<String> {
         let (bound, dotted) = self.foreign.through(node);
         let mut fresh = self.derive_statement(node, scope, dirty, called);
@@ -229,7 +246,7 @@ impl<'a> Comparison<'a> {
         node: &'a Node,
         scope: &Scope<'a>,
         dirty: &Dirty,
-        called: &mut Callables<'a>,
+        called: &mut Callables<'_, 'a>,
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let is_edited = |name: &String| called.called.contains(name);
@@ -360,7 +377,7 @@ impl<'a> Comparison<'a> {
         node: &'a Node,
         scope: &Scope<'a>,
         dirty: &mut Dirty,
-        called: &mut Callables<'a>,
+        called: &mut Callables<'_, 'a>,
     ) -> Vec<String> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let mut fresh = Vec::new();
@@ -428,8 +445,8 @@ fn is_single(node: &Node, items: &Nodes) -> bool {
 }
 
 /// What a call of runs edited code, and how calls are told.
-pub(super) struct Callables<'a> {
-    pub(super) graph: Graph<'a>,
+pub(super) struct Callables<'g, 'a> {
+    pub(super) graph: View<'g, 'a>,
     pub(super) called: HashSet<String>,
     /// Those of them that run edited code, and not only read other values.
     pub(super) by_code: HashSet<String>,

@@ -6,7 +6,7 @@ use hotsplice_channel::patch::{Change, Edit, Part, What};
 
 use super::Comparison;
 use super::scope::Scope;
-use crate::depend::graph::Graph;
+use crate::depend::view::View;
 use crate::tree::{Node, contents, flattened};
 
 impl<'a> Comparison<'a> {
@@ -32,7 +32,7 @@ impl<'a> Comparison<'a> {
 
     /// Classes whose calls give something else now, or fail, though no function of theirs is another one: those of named tuples,
     /// and those with methods that are no more abstract, or are now.
-    pub(super) fn made_otherwise(&self, graph: &Graph<'a>) -> Vec<String> {
+    pub(super) fn made_otherwise(&self, graph: &View<'_, 'a>) -> Vec<String> {
         let classes: Vec<&Node> = self.definitions().filter(|item| item.is_class()).collect();
         let is_abstract = |edit: &Edit| {
             let is_it = |item: &&Node| item.is_function() && edit.binds.contains(&item.name);
@@ -53,14 +53,15 @@ impl<'a> Comparison<'a> {
                 && inside.any(|edit| is_abstract(edit) || (is_tuple && edit.what != What::Function))
         };
         let own: Vec<String> = classes.iter().filter(is_otherwise).map(|class| class.name.clone()).collect();
-        let derives = |class: &&&Node| graph.ancestors(&class.name).iter().any(|base| own.contains(base));
+        let derives =
+            |class: &&&Node| graph.ancestors(&class.name).iter().any(|base| own.iter().any(|one| one == base));
         let derived: Vec<String> = classes.iter().filter(derives).map(|class| class.name.clone()).collect();
         [own, derived].concat()
     }
 
     /// Of an enumeration: a member that stays has another value once the patch is live.
-    pub(super) fn values_of_members(&mut self, node: &Node, fresh: &[String], graph: &Graph<'a>) -> Vec<String> {
-        let is_enumeration = |base: &String| base.ends_with("Enum") || base.ends_with("Flag");
+    pub(super) fn values_of_members(&mut self, node: &Node, fresh: &[String], graph: &View<'_, 'a>) -> Vec<String> {
+        let is_enumeration = |base: &&str| base.ends_with("Enum") || base.ends_with("Flag");
         if !graph.ancestors(&node.name).iter().any(is_enumeration) {
             return Vec::new();
         }
@@ -72,7 +73,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether a class took the fields of its bases when it was made, and has them from nowhere else: a typed dictionary.
-    pub(super) fn copies_fields(&self, node: &Node, dirty: &HashSet<String>, graph: &Graph<'a>) -> bool {
+    pub(super) fn copies_fields(&self, node: &Node, dirty: &HashSet<String>, graph: &View<'_, 'a>) -> bool {
         let is_dictionary = graph.ancestors(&node.name).iter().any(|base| base.ends_with("TypedDict"));
         // Of another file.
         let is_bare = || {
@@ -176,7 +177,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn keeps_what_calls_gave(
         &mut self,
         node: &'a Node,
-        graph: &Graph<'a>,
+        graph: &View<'_, 'a>,
         called: &HashSet<String>,
         dirty: &HashSet<String>,
     ) -> bool {

@@ -9,6 +9,7 @@ use super::looked_at::is_examined_by_members;
 use super::scope::Scope;
 use crate::depend::graph::{Context, Graph};
 use crate::depend::inside::runs_inside;
+use crate::depend::view::View;
 use crate::tree::{Node, Nodes, flattened, members};
 
 impl<'a> Comparison<'a> {
@@ -22,7 +23,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// The module's names, and classes' attributes, whose values are others now or may be: what functions read of them.
-    pub(super) fn changed_values(&self, graph: &Graph<'a>, edited: &HashSet<String>) -> HashSet<String> {
+    pub(super) fn changed_values(&self, graph: &View<'_, 'a>, edited: &HashSet<String>) -> HashSet<String> {
         let is_value = |edit: &&Edit| {
             !edit.offered
                 && edit.change != Change::Added
@@ -79,7 +80,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether calling a class makes what it made before: only its bases are others, and they are made in the same way.
-    pub(super) fn is_made_alike(&self, class: &str, graph: &Graph<'a>, live: &Graph<'a>) -> bool {
+    pub(super) fn is_made_alike(&self, class: &str, graph: &View<'_, 'a>, live: &Graph<'a>) -> bool {
         let of_class = |edit: &&Edit| edit.scope.is_empty() && edit.definition == class;
         let headers: Vec<&Edit> = self.edits.iter().filter(of_class).collect();
         let Some(node) = self.definitions().find(|item| item.is_class() && item.name == class) else { return false };

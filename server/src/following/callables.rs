@@ -1,0 +1,92 @@
+//! What a call of runs edited code, by the names of the modules that define it.
+
+use std::sync::Arc;
+
+use hotsplice_analysis::{Foreign, Names};
+use hotsplice_channel::message::LoadedFile;
+use hotsplice_channel::patch::FilePatch;
+
+use super::ROUNDS;
+use super::project::Project;
+use crate::session::{Live, Session};
+
+pub(super) fn callables(session: &Session, patched: &[FilePatch]) -> Foreign {
+    let mut found = Foreign::default();
+    note_all(&mut found, session, patched);
+    found
+}
+
+pub(super) fn note_all(found: &mut Foreign, session: &Session, patched: &[FilePatch]) {
+    for change in patched {
+        let Ok(live) = session.known_baseline(&change.path) else { continue };
+        note_callables(found, &live, change);
+        if change.running.iter().any(|name| name == "__getattr__") {
+            note_dynamic(found, session, &live);
+        }
+    }
+}
+
+/// A module's `__getattr__` gives the names that the module does not have.
+fn note_dynamic(found: &mut Foreign, session: &Session, live: &Live) {
+    let loaded = session.files().unwrap_or_default();
+    for module in &live.baseline.modules {
+        let submodules =
+            loaded.iter().flat_map(|file| &file.modules).filter_map(|name| name.strip_prefix(&format!("{module}.")));
+        let submodules = submodules.filter_map(|rest| rest.split('.').next()).map(str::to_owned);
+        Arc::make_mut(&mut found.dynamic)
+            .insert(module.clone(), live.outline().bound_names().chain(submodules).collect());
+    }
+}
+
+pub(super) fn note_callables(found: &mut Foreign, live: &Live, change: &FilePatch) {
+    // What a module has imported can be had of it: `pkg.build`, `pkg.Table.fill`. Longer names lead through modules that import each
+    // other, on and on.
+    let imported = live.outline().imported_names();
+    let is_handed_on = |name: &&String| {
+        let (head, rest) = name.split_once('.').unwrap_or((name, ""));
+        !rest.contains('.') || !imported.contains(head)
+    };
+    for module in &live.baseline.modules {
+        let named = |names: &[String]| {
+            names.iter().filter(is_handed_on).map(|name| full_name(module, name)).collect::<Vec<_>>()
+        };
+        Arc::make_mut(&mut found.called).extend(named(&change.running));
+        Arc::make_mut(&mut found.decorating).extend(named(&change.decorating));
+        Arc::make_mut(&mut found.properties).extend(named(&change.properties));
+        Arc::make_mut(&mut found.late).extend(named(&change.late));
+    }
+}
+
+/// `pkg.config.TIMEOUT` for `TIMEOUT` of `pkg.config`, and for `pkg.config:TIMEOUT` of any.
+pub(super) fn full_name(module: &str, name: &str) -> String {
+    match name.split_once(':') {
+        Some((other, own)) => format!("{other}.{own}"),
+        None => format!("{module}.{name}"),
+    }
+}
+
+/// Adds what other loaded files make of them in turn.
+pub(super) fn add_through(found: &mut Foreign, project: &Project, others: &[LoadedFile]) {
+    for _ in 0..ROUNDS {
+        let before = found.called.len();
+        for file in others {
+            let Some((live, change)) = calling(project, &file.path, found) else { continue };
+            note_callables(found, &live, &change);
+        }
+        if found.called.len() == before {
+            break;
+        }
+    }
+}
+
+/// What of a file that is not patched calls edited code.
+pub(super) fn calling(project: &Project, path: &str, calls: &Foreign) -> Option<(Arc<Live>, Arc<FilePatch>)> {
+    let live = project.session.known_baseline(path).ok()?;
+    let module = live.baseline.modules.first()?;
+    let is_named = |name: &String| live.may_name(name);
+    if !calls.called.iter().chain(calls.decorating.iter()).any(is_named) || !live.outline().is_valid() {
+        return None;
+    }
+    let change = project.compared(path, module, &live, &Names::default(), calls)?;
+    Some((live, change))
+}

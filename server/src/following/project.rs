@@ -1,0 +1,162 @@
+//! The files of the project as a patch is compared with them. None of them changes meanwhile: what was made for one look at a file is
+//! kept for the next.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use hotsplice_analysis::{Counts, Foreign, KeptGraph, Names, Outline, Reaching, Texts, diff, diff_following};
+use hotsplice_channel::message::LoadedFile;
+use hotsplice_channel::patch::{Edit, FilePatch};
+
+use super::AskedFor;
+use crate::session::{Live, Session};
+
+pub struct Project<'a> {
+    pub(super) session: &'a Session,
+    /// The project's modules, with their files.
+    modules: HashMap<String, String>,
+    /// How often names stand in the files that were asked for.
+    pub(super) names: Arc<Vec<(Counts, Counts)>>,
+    /// What a call of runs edited code: in the patch's own files, and in all of them.
+    pub(super) calls: Option<(Names, Foreign)>,
+    known: RefCell<HashMap<String, Arc<Known>>>,
+}
+
+/// What is known of a file.
+struct Known {
+    outline: Arc<Outline>,
+    texts: Texts,
+    graph: Arc<KeptGraph>,
+    /// What its own edits are, if it is one that was asked for.
+    alone: OnceLock<Vec<Edit>>,
+    /// What followed from what reached it.
+    compared: Mutex<Vec<(Reaching, Arc<FilePatch>)>>,
+}
+
+impl<'a> Project<'a> {
+    pub fn new(session: &'a Session) -> Self {
+        Self::of(session, &session.files().unwrap_or_default())
+    }
+
+    pub(super) fn of(session: &'a Session, files: &[LoadedFile]) -> Self {
+        let project = files.iter().filter(|file| file.cell.is_none() && !file.installed);
+        let named = project.flat_map(|file| file.modules.iter().map(|module| (module.clone(), file.path.clone())));
+        Self { session, modules: named.collect(), names: Arc::default(), calls: None, known: RefCell::default() }
+    }
+
+    /// What changed elsewhere, for the text of a file.
+    pub(super) fn foreign(
+        &self,
+        path: &str,
+        module: &str,
+        outline: &Arc<Outline>,
+        changed: &Names,
+        calls: &Foreign,
+    ) -> Foreign {
+        let mut foreign = foreign(path, module, changed, calls);
+        self.complete(&mut foreign, path, outline);
+        foreign
+    }
+
+    /// What follows in a file that is live: nothing if it imports nothing of what changed.
+    pub(super) fn compared(
+        &self,
+        path: &str,
+        module: &str,
+        live: &Live,
+        changed: &Names,
+        calls: &Foreign,
+    ) -> Option<Arc<FilePatch>> {
+        let outline = live.outline();
+        let mut foreign = foreign(path, module, changed, calls);
+        let compare = |foreign: &Foreign| diff_following(path, live.baseline.version, outline, outline, &[], foreign);
+        self.compare(&mut foreign, path, outline, compare)
+    }
+
+    /// What is asked for, with what follows from other files: nothing if nothing does. `own` is its place among all that were asked for.
+    pub(super) fn followed(&self, own: usize, asked: &AskedFor, changed: &Names, calls: &Foreign) -> Option<FilePatch> {
+        let AskedFor { path, live, outline, stale, .. } = asked;
+        let calls = Foreign { names: self.names.clone(), own, ..calls.clone() };
+        let mut foreign = foreign(path, live.baseline.modules.first()?, changed, &calls);
+        let version = live.baseline.version;
+        let compare = |foreign: &Foreign| diff_following(path, version, live.outline(), outline, stale, foreign);
+        let change = self.compare(&mut foreign, path, outline, compare)?;
+        let known = self.known.borrow().get(path).cloned()?;
+        let alone = known.alone.get_or_init(|| diff(path, version, live.outline(), outline, stale).edits);
+        (change.edits != *alone).then(|| FilePatch::clone(&change))
+    }
+
+    fn compare(
+        &self,
+        foreign: &mut Foreign,
+        path: &str,
+        outline: &Arc<Outline>,
+        compare: impl FnOnce(&Foreign) -> FilePatch,
+    ) -> Option<Arc<FilePatch>> {
+        let reaching = foreign.reaching(outline);
+        if reaching.is_empty() {
+            return None;
+        }
+        let known = self.complete(foreign, path, outline);
+        let mut compared = known.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, change)) = compared.iter().find(|(former, _)| *former == reaching) {
+            return Some(change.clone());
+        }
+        let change = Arc::new(compare(foreign));
+        compared.push((reaching, change.clone()));
+        Some(change)
+    }
+
+    fn complete(&self, foreign: &mut Foreign, path: &str, outline: &Arc<Outline>) -> Arc<Known> {
+        let mut all = self.known.borrow_mut();
+        let known = all.get(path).filter(|known| Arc::ptr_eq(&known.outline, outline)).cloned();
+        let known = known.unwrap_or_else(|| {
+            foreign.texts = self.texts(foreign, outline);
+            let graph = Arc::new(KeptGraph::new(outline.clone(), foreign));
+            let (outline, texts) = (outline.clone(), foreign.texts.clone());
+            let known = Known { outline, texts, graph, alone: OnceLock::new(), compared: Mutex::default() };
+            let known = Arc::new(known);
+            all.insert(path.to_owned(), known.clone());
+            known
+        });
+        (foreign.texts, foreign.graph) = (known.texts.clone(), Some(known.graph.clone()));
+        known
+    }
+
+    /// What is live of the modules that a text imports from, and of those that packages have what they hand on from.
+    fn texts(&self, foreign: &Foreign, outline: &Outline) -> Texts {
+        let mut texts = Texts::default();
+        let found = Arc::make_mut(&mut texts);
+        let mut pending = self.imported(foreign, outline);
+        while let Some((name, path)) = pending.pop() {
+            if found.contains_key(&name) {
+                continue;
+            }
+            let Ok(live) = self.session.known_baseline(path) else { continue };
+            let is_package = is_package(path);
+            if is_package {
+                let there = Foreign { module: name.clone(), is_package, ..Foreign::default() };
+                pending.extend(self.imported(&there, live.outline()));
+            }
+            found.insert(name, (is_package, live.outline().clone()));
+        }
+        texts
+    }
+
+    /// The project's modules that a text imports from, with their files.
+    fn imported(&self, foreign: &Foreign, outline: &Outline) -> Vec<(String, &str)> {
+        let names = foreign.imported_modules(outline).into_iter();
+        names.filter_map(|name| self.modules.get(&name).map(|path| (name, path.as_str()))).collect()
+    }
+}
+
+fn foreign(path: &str, module: &str, changed: &Names, calls: &Foreign) -> Foreign {
+    let is_package = is_package(path);
+    let changed = changed.clone();
+    Foreign { module: module.to_owned(), is_package, changed, ..calls.clone() }
+}
+
+fn is_package(path: &str) -> bool {
+    path.ends_with("/__init__.py")
+}
