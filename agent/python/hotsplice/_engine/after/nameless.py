@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def held(files: "Collection[FileChange]") -> list[FunctionType]:
     """Those whose definitions are gone from the text. Asked before anything here refers to them."""
     found: list[FunctionType] = []
+    classes: list[tuple[type, dict[str, Any]]] = []
     for change in files:
         for outcome in change.outcomes:
             edit = outcome.edit
@@ -30,15 +31,26 @@ def held(files: "Collection[FileChange]") -> list[FunctionType]:
                 continue
             for namespace in change.namespaces:
                 for name in edit["binds"]:
-                    found += _held(lookup.bound_value(namespace, edit["scope"], name), namespace.globals)
+                    if edit["what"] == "class":
+                        classes.append((lookup.bound_value(namespace, edit["scope"], name), namespace.globals))
+                    else:
+                        found += _held(lookup.bound_value(namespace, edit["scope"], name), namespace.globals)
+    return found + _of_objects([one for one in classes if isinstance(one[0], type)])
+
+
+def _of_objects(classes: list[tuple[type, dict[str, Any]]]) -> list[FunctionType]:
+    """The functions of those classes that have objects."""
+    below = [lookup.with_subclasses(cls) for cls, _ in classes]
+    wanted = [cls for several in below for cls in several]
+    kinds = {type(one) for one in native.objects_of_type(*wanted)} if wanted else set()
+    found: list[FunctionType] = []
+    for (cls, globals), several in zip(classes, below):
+        functions = [innermost(one) for one in cls.__dict__.values()] if not kinds.isdisjoint(several) else []
+        found += [one for one in functions if type(one) is FunctionType and one.__globals__ is globals]
     return found
 
 
 def _held(value: Any, globals: dict[str, Any]) -> list[FunctionType]:
-    if isinstance(value, type):
-        functions = [innermost(one) for one in value.__dict__.values()]
-        own = [one for one in functions if type(one) is FunctionType and one.__globals__ is globals]
-        return own if own and native.objects_of_type(*lookup.with_subclasses(value)) else []
     function = innermost(value)
     if type(function) is not FunctionType or function.__globals__ is not globals:
         return []
