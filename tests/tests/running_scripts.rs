@@ -194,9 +194,11 @@ fn what_a_running_block_has_computed_of_what_changes_follows_or_is_reported() {
 fn what_the_guard_of_a_script_has_computed_of_what_changes_is_reported() {
     for python in [&pythons::all()[0], pythons::newest()] {
         let workspace = Workspace::new();
+        // A long sum, and a text that begins at the margin.
+        let long = format!("{}1\n    text = \"\"\"\nif so\n\"\"\"", "1 + ".repeat(1100));
         let text = "import sys\nLIMIT = 1\nOTHER = 1\ndef work(): return 3\nprint('ready', flush=True)\n\
-                    if __name__ == '__main__':\n    size = LIMIT * 2\n    made: int = work()\n    for line in sys.stdin:\n        print(LIMIT, size, made, flush=True)\n    last = OTHER\n";
-        let script = workspace.write("app.py", text).display().to_string();
+                    if __name__ == '__main__':\n    size = LIMIT * 2\n    made: int = work()\n    long = LONG\n    for line in sys.stdin:\n        print(LIMIT, size, made, flush=True)\n    last = OTHER\n".replace("LONG", &long);
+        let script = workspace.write("app.py", &text).display().to_string();
         let mut program = workspace.run(python, &[&script]);
         program.wait_line("ready");
         assert_eq!(program.ask(""), "1 2 3");

@@ -29,7 +29,7 @@ class Passed:
         live, new = self.running
         if live is None or new is None or syntax.branches(new) or not syntax.bound(new):
             return None
-        return new if ast.dump(live) != ast.dump(new) else None
+        return new if syntax.shape(live) != syntax.shape(new) else None
 
 
 def passed(statements: list[ast.stmt], former: list[ast.stmt], line: int) -> Passed:
@@ -100,7 +100,7 @@ def _around(
 
 def _frame(statement: ast.stmt) -> Hashable:
     if syntax.branches(statement):
-        return type(statement), tuple(map(ast.dump, syntax.heads(statement)))
+        return type(statement), tuple(map(syntax.shape, syntax.heads(statement)))
     return syntax.frame(statement)
 
 
@@ -113,7 +113,7 @@ def _about(statement: ast.stmt) -> Hashable:
     if kind in (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom):
         return kind, tuple(syntax.bound(statement))
     if kind is ast.Expr and isinstance(one.value, ast.Call):
-        return kind, ast.dump(one.value.func)
+        return kind, syntax.shape(one.value.func)
     return (kind,)
 
 

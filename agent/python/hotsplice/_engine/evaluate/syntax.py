@@ -1,7 +1,7 @@
 """Statements by what they bind. Knows no live objects."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -182,17 +182,31 @@ def header(statement: ast.stmt) -> Any:
     """What two versions of a compound statement share if their branches can be compared one by one."""
     if not branches(statement):
         return None
-    return type(statement), [ast.dump(one) for one in heads(statement)], len(branches(statement))
+    return type(statement), [shape(one) for one in heads(statement)], len(branches(statement))
 
 
-def frame(statement: ast.stmt) -> str:
+def shape(node: ast.AST) -> Hashable:
+    """What ``ast.dump`` tells of a node, of one that is nested however deep: that function calls itself."""
+    found: list[Any] = []
+    pending = [node]
+    for one in pending:
+        found.append(type(one))
+        for _, value in ast.iter_fields(one):
+            parts = value if type(value) is list else [value]
+            inner = [part for part in parts if isinstance(part, ast.AST)]
+            found.append(tuple(None if isinstance(part, ast.AST) else repr(part) for part in parts))
+            pending += inner
+    return tuple(found)
+
+
+def frame(statement: ast.stmt) -> Hashable:
     """What a statement is but for the code of its functions, which goes live without it."""
     functions: list[Any] = [node for node in walk(statement) if type(node) in _FUNCTIONS]
     bodies = [function.body for function in functions]
     for function in functions:
         function.body = []
     try:
-        return ast.dump(statement)
+        return shape(statement)
     finally:
         for function, body in zip(functions, bodies):
             function.body = body

@@ -58,11 +58,11 @@ def _may_be_read(edit: "Edit") -> bool:
 def _passed_in_guard(text: str, line: int) -> list[tuple[int, ast.stmt]]:
     """The assignments of the guard at a line that were carried out, each with its distance from the first line."""
     lines = text.replace("\r\n", "\n").split("\n")
-    # Of a long script only that much is parsed.
-    outer = [number for number, one in enumerate(lines) if one[:1] not in ("", " ", "\t", "#", "\f")]
-    first = max((number for number in outer if number < line), default=0)
-    last = min((number for number in outer if number >= line), default=len(lines))
-    guard = parsed("\n".join(lines[first:last])) if lines[first].startswith("if __name__") else []
+    first = max(
+        (number for number, one in enumerate(lines[:line]) if one.startswith("if __name__")), default=len(lines)
+    )
+    # It stands at the end, mostly: little of a long script is parsed.
+    guard = [one for one in parsed("\n".join(lines[first:]))[:1] if executing.last_line(one) >= line - first]
     found = executing.passed(guard, guard, line - first).statements
     return [(one.lineno - 1, one) for one in found if isinstance(one, (ast.Assign, ast.AnnAssign))]
 

@@ -4,8 +4,10 @@ Only where one class loses what one other gains, and the text gives it the same.
 """
 
 import ast
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
+from ..evaluate import syntax
 from ..live import lookup, objects
 from ..live.files import live_file
 
@@ -79,11 +81,11 @@ def _bases(name: str, classes: _Classes) -> set[str]:
     return found
 
 
-def _given(one: ast.ClassDef | None, name: str) -> str | None:
+def _given(one: ast.ClassDef | None, name: str) -> Hashable:
     """What a statement of a class body gives an attribute."""
     for statement in one.body if one is not None else ():
         targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
         value = getattr(statement, "value", None)
         if value is not None and any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            return ast.dump(value)
+            return syntax.shape(value)
     return None

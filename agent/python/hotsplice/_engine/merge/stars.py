@@ -114,9 +114,9 @@ def _run(merger: "Merger", outcome: "EditOutcome", statement: ast.stmt, name: st
 
 
 def _acts(statement: ast.stmt) -> bool:
-    """Whether it may do something else than give a name something: a thread may be started."""
-    value = getattr(statement, "value", None)
-    return value is not None and any(isinstance(one, (ast.Call, ast.Await)) for one in ast.walk(value))
+    """Whether it may do something else than give a name something: start a thread, register a function once more."""
+    calls = (isinstance(one, (ast.Call, ast.Await)) for one in syntax.run_at_once(statement))
+    return bool(getattr(statement, "decorator_list", ())) or any(calls)
 
 
 def _first_line(statement: ast.stmt) -> int:
