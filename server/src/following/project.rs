@@ -30,7 +30,7 @@ struct Known {
     graph: Arc<KeptGraph>,
     /// What its own edits are, if it is one that was asked for.
     alone: OnceLock<Vec<Edit>>,
-    /// What followed from what reached it.
+    /// What followed from what reached it, the last two times.
     compared: Mutex<Vec<(Reaching, Arc<FilePatch>)>>,
 }
 
@@ -104,6 +104,10 @@ impl<'a> Project<'a> {
             return Some(change.clone());
         }
         let change = Arc::new(compare(foreign));
+        // What reaches a file only grows; it is looked at for its calls and for its values by turns.
+        if compared.len() == 2 {
+            compared.remove(0);
+        }
         compared.push((reaching, change.clone()));
         Some(change)
     }
