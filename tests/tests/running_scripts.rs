@@ -141,6 +141,7 @@ fn what_takes_the_program_s_input_is_offered() {
         for statement in [
             "name = input()",
             "name = sys.stdin.readline().strip()",
+            "name = 'a'\nwhole = [one for one in sys.stdin]",
             "try:\n    name = int(input())\nexcept ValueError:\n    name = 0",
         ] {
             let workspace = Workspace::new();
@@ -153,6 +154,8 @@ fn what_takes_the_program_s_input_is_offered() {
             let told = workspace.call(&["patch", "app.py"]).expect(0).text();
             assert!(told.contains("HS0401") && !told.contains("HS0104"), "Python {}: {told}", python.name());
             assert_eq!((program.ask("two"), program.ask("three")), ("2 a two".to_owned(), "2 a three".to_owned()));
+            workspace.call(&["undo", "app.py"]).expect(0);
+            assert_eq!(program.ask("four"), "1 a four");
             program.close();
             assert_eq!(program.wait(), Some(0));
         }

@@ -15,11 +15,12 @@ _DRAINING = frozenset(("dict", "frozenset", "list", "max", "min", "next", "set",
 
 def takes_input(statement: ast.stmt, names: dict[str, Any]) -> bool:
     """Whether a statement calls `input`, or reads from `sys.stdin`; functions that it calls are not looked through."""
-    return any(_takes(node, names) for node in syntax.run_at_once(statement))
+    return any(takes(node, names) for node in syntax.run_at_once(statement))
 
 
-def _takes(node: ast.AST, names: dict[str, Any]) -> bool:
-    if isinstance(node, ast.comprehension):
+def takes(node: ast.AST, names: dict[str, Any]) -> bool:
+    """Whether a node is one that takes input, its parts aside."""
+    if isinstance(node, (ast.comprehension, ast.For)):
         return _is_input(node.iter, names)
     if not isinstance(node, ast.Call):
         return False

@@ -12,7 +12,7 @@ from ..journal.writes import is_setattr
 from ..live import lookup, objects
 from ..live.code import tree
 from ..live.files import live_file
-from . import syntax
+from . import consuming, syntax
 from .equality import equal
 from .policy import MISSING, UNKNOWN
 from .sorts import Sort, is_record, sort
@@ -286,7 +286,7 @@ def is_pure(statement: ast.AST, seen: dict[str, Any], own: str = "", sets_attrib
             continue
         if isinstance(node, ast.Call) and not _is_pure_call(node, seen, own):
             return False
-        if isinstance(node, (*syntax.FUNCTIONS, ast.ClassDef)):
+        if isinstance(node, (*syntax.FUNCTIONS, ast.ClassDef)) or consuming.takes(node, seen):
             return False
     return True
 
