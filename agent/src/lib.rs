@@ -8,6 +8,7 @@
 //! | [`job`] | one request that needs Python, on a thread of its own |
 //! | [`session`] | registry entry, start, stop; what becomes of it at a fork |
 //! | [`executed`] | what files the process executed, with their texts: an audit hook |
+//! | [`clock`] | the time, whatever the program made of Python's |
 //! | [`files`] | reads files at the price of one wait for the GIL |
 //! | [`commit`] | carries out a plan's primitive operations, whole or not at all |
 //! | [`frames`] | calls that run retired code |
@@ -21,6 +22,7 @@
 //! | [`json`] | JSON values to Python objects and back |
 
 mod builtin;
+mod clock;
 mod commit;
 mod connection;
 mod cpython;
@@ -80,6 +82,9 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(executed::adopt, module)?,
         wrap_pyfunction!(executed::loaded, module)?,
         wrap_pyfunction!(files::read_file, module)?,
+        wrap_pyfunction!(clock::time, module)?,
+        wrap_pyfunction!(clock::monotonic_ns, module)?,
+        wrap_pyfunction!(clock::sleep, module)?,
         wrap_pyfunction!(cpython::switches::thread_switches, module)?,
         wrap_pyfunction!(switching::give_back_switch_interval, module)?,
         wrap_pyfunction!(commit::commit, module)?,

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterable
-from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,8 @@ from .transaction import Transaction
 if TYPE_CHECKING:
     from .live.lookup import Namespace
 
-# Seconds after which a prepared transaction that nobody commits is dropped.
-_ABANDONED_AFTER = 60
+# Nanoseconds after which a prepared transaction that nobody commits is dropped.
+_ABANDONED_AFTER = 60 * 10**9
 # What a held call is to return is evaluated within so many milliseconds.
 _RETURN_LIMIT = 10_000
 # The program's logging has so many for a patch that was refused.
@@ -120,7 +119,7 @@ def prepare(params: dict[str, Any]) -> dict[str, Any]:
             transaction.commit()
         else:
             _forget_abandoned()
-            _transactions[transaction.number] = (transaction, monotonic())
+            _transactions[transaction.number] = (transaction, native.monotonic_ns())
         return _answer(transaction)
     finally:
         _current = None
@@ -158,7 +157,7 @@ def abandon() -> dict[str, Any]:
 def _forget_abandoned() -> None:
     """A client that went away does not commit any more."""
     for number, (_, prepared) in list(_transactions.items()):
-        if monotonic() - prepared > _ABANDONED_AFTER:
+        if native.monotonic_ns() - prepared > _ABANDONED_AFTER:
             del _transactions[number]
 
 

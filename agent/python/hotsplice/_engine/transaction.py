@@ -4,7 +4,6 @@ import re
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from time import perf_counter_ns, sleep, time
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +78,10 @@ class Transaction:
         self.doubts: proven.Doubts
         # Verdicts that came up after the commit.
         self.afterwards: list[Verdict] = []
-        self._started = perf_counter_ns()
+        self._started = native.monotonic_ns()
 
     def _lap(self, stage: str) -> None:
-        now = perf_counter_ns()
+        now = native.monotonic_ns()
         self.timings[stage] = self.timings.get(stage, 0) + (now - self._started) // 1000
         self._started = now
 
@@ -232,7 +231,7 @@ class Transaction:
 
     def _commit(self) -> None:
         """Swaps the pointers; runs no Python code of the program's until that is done."""
-        self._started = perf_counter_ns()
+        self._started = native.monotonic_ns()
         for change in self.files:
             if live_file(change.path).version != change.base_version:
                 raise EngineError("HS0203", "the live text was changed since the patch was prepared; try again")
@@ -253,7 +252,7 @@ class Transaction:
                     world.is_live = True
                 break
             except native.CallsWentOn:
-                sleep(0)
+                native.sleep(0)
             except native.ProgramChanged as error:
                 raise EngineError("HS0203", f"{error}, since that was prepared; try again") from None
             except native.RollbackFailed as error:
@@ -363,7 +362,7 @@ class Transaction:
         if change.executed_at is not None and change.line_now is not None:
             code, _ = change.executed_at
             running.follow_lines(code, change.line_now)
-        now = time()
+        now = native.time()
         for outcome in change.outcomes:
             edit = outcome.edit
             name = shown_name(edit)

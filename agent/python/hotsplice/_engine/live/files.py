@@ -1,7 +1,6 @@
 """Which text is live in which file. After an import it is what was executed; after a patch, what the patch says."""
 
 from collections.abc import Iterable
-from time import time
 from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ class FormerVersion:
         self.label = label
         self.definitions = definitions
         self.transaction = transaction
-        self.replaced_at = time() if replaced_at is None else replaced_at
+        self.replaced_at = native.time() if replaced_at is None else replaced_at
 
 
 class LiveFile:

@@ -2,18 +2,18 @@
 
 import sys
 from collections.abc import Iterable
-from time import monotonic, sleep
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..native import native
 from . import lookup
 from .line_tables import line_of
 
 if TYPE_CHECKING:
     from .messages import Edit, FilePatch
 
-# Seconds that a patch waits for an import to end.
-_PATIENCE = 5.0
+# Nanoseconds that a patch waits for an import to end, and seconds between two looks.
+_PATIENCE = 5 * 10**9
 _STEP = 0.01
 
 
@@ -23,13 +23,13 @@ _endless: set[str] = set()
 
 def wait(files: "Iterable[FilePatch]") -> None:
     """Waits for imports to end, for a while, that have not come to what is edited."""
-    deadline = monotonic() + _PATIENCE
+    deadline = native.monotonic_ns() + _PATIENCE
     for file in files:
         path = file["path"]
         while path not in _endless and _is_being_imported(path) and _unreached(path, file["edits"]):
-            if monotonic() > deadline:
+            if native.monotonic_ns() > deadline:
                 _endless.add(path)
-            sleep(_STEP)
+            native.sleep(_STEP)
 
 
 def _is_being_imported(path: str) -> bool:
