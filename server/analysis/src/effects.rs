@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// Functions that call or look at what they are given at once.
-pub(crate) const EAGER: [&str; 44] = [
+pub(crate) const EAGER: [&str; 54] = [
     "map",
     "filter",
     "sorted",
@@ -48,12 +48,38 @@ pub(crate) const EAGER: [&str; 44] = [
     "groupby",
     "itertools.groupby",
     "itertools.accumulate",
+    "accumulate",
+    "itertools.starmap",
+    "starmap",
+    "itertools.takewhile",
+    "takewhile",
+    "itertools.dropwhile",
+    "dropwhile",
+    "itertools.filterfalse",
+    "filterfalse",
+    "operator.call",
 ];
 
 /// Those of them that call a function which they are given.
 pub(crate) fn applies(function: &str) -> bool {
     let last = function.rsplit('.').next().unwrap_or(function);
-    ["map", "filter", "reduce", "sorted", "min", "max", "accumulate", "groupby", "sub", "sort"].contains(&last)
+    const APPLYING: [&str; 14] = [
+        "map",
+        "filter",
+        "reduce",
+        "sorted",
+        "min",
+        "max",
+        "accumulate",
+        "groupby",
+        "sub",
+        "sort",
+        "starmap",
+        "takewhile",
+        "dropwhile",
+        "filterfalse",
+    ];
+    APPLYING.contains(&last)
 }
 
 /// Functions that look at a class which they are given, and not at its objects.

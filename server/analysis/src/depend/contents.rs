@@ -6,6 +6,7 @@ use super::graph::{Context, DEPTH, Graph, is_local};
 use super::inside::all_effects;
 use crate::effects::{Effects, RETURNED};
 use crate::tree::{Node, Nodes, flattened};
+use hotsplice_channel::patch::What;
 
 /// Methods that give what is in a container.
 const TAKING: [&str; 5] = [".get()", ".pop()", ".popleft()", ".setdefault()", ".__getitem__()"];
@@ -37,15 +38,28 @@ impl<'a> Graph<'a> {
         unique(items.iter().flat_map(|item| self.called(&call(item), context.deeper())))
     }
 
+    /// What a call of an object's attribute runs: a method, or what the object was given: `entry.run(1)`.
+    pub(super) fn method_or_kept(&self, class: &str, attribute: &str, context: Context<'a>) -> Vec<String> {
+        let mut found = self.method_or_delegated(class, attribute);
+        let field = format!("{class}.{attribute}");
+        if self.contents.contains_key(&field) {
+            found.extend(self.called_in(&field, "", context));
+        }
+        found
+    }
+
     pub(super) fn held_in(&self, container: &str, context: Context<'a>) -> Vec<String> {
         if context.depth > DEPTH {
             return Vec::new();
         }
         let own = context.effects.into_iter().filter(|_| is_local(container, context));
+        // An enumeration holds its members.
+        let members = (!is_local(container, context) && self.is_enumeration(container)).then(|| format!("{container}()"));
         let mut found: Vec<String> = own
             .flat_map(|effects| &effects.holds)
             .filter(|(name, _)| name == container)
             .map(|(_, item)| item.clone())
+            .chain(members)
             .collect();
         let mut known: Vec<String> = Vec::new();
         if let Some((holder, attribute)) = container.rsplit_once('.') {
@@ -127,8 +141,10 @@ impl<'g, 'a> Storing<'g, 'a> {
                     storing.take_decorated(item);
                 }
                 for (container, held) in &item.effects.holds {
-                    let is_method = node.body.iter().any(|one| one.is_definition() && one.name == *held);
-                    let held = if is_method { format!("{}.{held}", node.name) } else { held.clone() };
+                    // What stands in the class has its own names before those of the module.
+                    let is_it = |one: &Node| one.binds_name(held) || (one.is_definition() && one.name == *held);
+                    let is_own = node.body.iter().any(is_it);
+                    let held = if is_own { format!("{}.{held}", node.name) } else { held.clone() };
                     storing.put(format!("{}.{container}", node.name), held);
                 }
             }
@@ -200,6 +216,18 @@ impl<'g, 'a> Storing<'g, 'a> {
         }
     }
 
+    /// Where what a class is given goes that has no `__init__` in the text, as a dataclass or a named tuple: into any of its fields.
+    fn fields(&self, class: &str) -> Vec<String> {
+        let is_made = self.graph.method(class, "__init__", 0).iter().any(|made| self.graph.has_method(made));
+        if is_made || !self.graph.classes.contains_key(class) {
+            return Vec::new();
+        }
+        let all = [class].into_iter().chain(self.graph.ancestors(class).iter().copied());
+        let nodes = all.filter_map(|name| self.graph.classes.get(name)?.node);
+        let fields = nodes.flat_map(|node| &node.body).filter(|item| item.what == What::Assignment);
+        fields.flat_map(|item| item.bound_names()).map(|name| format!("{class}.{name}")).collect()
+    }
+
     /// Where a function puts what it is given.
     fn stored_by(&self, name: &str) -> Vec<String> {
         let function = self.graph.functions.get(name).map(|node| (*node, None));
@@ -220,7 +248,7 @@ impl<'g, 'a> Storing<'g, 'a> {
             let (class, known) = self.graph.classes.get_key_value(class)?;
             Some((*known.methods.get(method)?, Some(*class)))
         });
-        let Some((node, class)) = found else { return Vec::new() };
+        let Some((node, class)) = found else { return self.fields(name) };
         let all = all_effects(node);
         let is_given = |held: &String| all.iter().any(|effects| effects.is_local(held));
         let stored = all.iter().flat_map(|effects| &effects.holds).filter(|(_, held)| is_given(held));

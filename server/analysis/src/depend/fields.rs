@@ -7,6 +7,7 @@ use super::graph::{Context, DEPTH, Graph};
 use super::inside::{all_effects, run_by};
 use crate::effects::Effects;
 use crate::tree::{Node, Nodes};
+use hotsplice_channel::patch::What;
 
 /// How many classes one attribute may hold objects of, or one call give; more tell nothing.
 const MOST: usize = 8;
@@ -161,10 +162,19 @@ impl<'a> Graph<'a> {
         self.functions.values().map(|node| (*node, None)).chain(methods).collect()
     }
 
+    /// Of an enumeration.
+    fn is_member(&self, class: &str, attribute: &str) -> bool {
+        let node = self.classes.get(class).and_then(|class| class.node).filter(|_| self.is_enumeration(class));
+        node.is_some_and(|node| node.body.iter().any(|item| item.what == What::Assignment && item.binds_name(attribute)))
+    }
+
     /// The classes of what an attribute of a class's objects holds; other modules' classes know their own.
     pub(super) fn field(&self, class: &str, attribute: &str) -> Vec<String> {
         if !self.classes.contains_key(class) {
             return vec![format!("{class}.{attribute}")];
+        }
+        if self.is_member(class, attribute) {
+            return vec![class.to_owned()];
         }
         let all = [class].into_iter().chain(self.ancestors(class).iter().copied());
         let known = all.filter_map(|name| self.types.fields.get(&format!("{name}.{attribute}")));

@@ -178,7 +178,7 @@ impl<'a> Graph<'a> {
             }
             let classes = self.types_of(holder, context, 0);
             return match classes.is_empty() {
-                false => classes.iter().flat_map(|class| self.method_or_delegated(class, method)).collect(),
+                false => classes.iter().flat_map(|class| self.method_or_kept(class, method, context)).collect(),
                 true if is_local(name, context) || holder.contains('(') => Vec::new(),
                 true => vec![name.to_owned()],
             };

@@ -22,6 +22,10 @@ impl<'a> Graph<'a> {
         self.ancestors.get(class).map_or(&[], Vec::as_slice)
     }
 
+    pub fn is_enumeration(&self, class: &str) -> bool {
+        self.ancestors(class).iter().any(|base| base.ends_with("Enum") || base.ends_with("Flag"))
+    }
+
     /// The class of what a name holds, as far as the text tells.
     pub(crate) fn type_of(&self, name: &str, context: Context<'a>, depth: usize) -> Option<String> {
         self.types_of(name, context, depth).into_iter().next()

@@ -112,7 +112,7 @@ impl<'a> Graph<'a> {
         found
     }
 
-    fn has_method(&self, callable: &str) -> bool {
+    pub(super) fn has_method(&self, callable: &str) -> bool {
         callable.rsplit_once('.').is_some_and(|(class, _)| self.classes.contains_key(class))
     }
 }

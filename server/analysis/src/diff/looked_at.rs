@@ -61,8 +61,7 @@ impl<'a> Comparison<'a> {
 
     /// Of an enumeration: a member that stays has another value once the patch is live.
     pub(super) fn values_of_members(&mut self, node: &Node, fresh: &[String], graph: &View<'_, 'a>) -> Vec<String> {
-        let is_enumeration = |base: &&str| base.ends_with("Enum") || base.ends_with("Flag");
-        if !graph.ancestors(&node.name).iter().any(is_enumeration) {
+        if !graph.is_enumeration(&node.name) {
             return Vec::new();
         }
         let members = fresh.iter().filter(|name| name.contains('.') && !name.ends_with('*'));

@@ -3,6 +3,7 @@
 use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprSubscript};
 
 use super::dotted::dotted;
+use super::held::{held, is_display};
 use crate::effects::GETTERS;
 use crate::tree::contents;
 
@@ -53,6 +54,19 @@ pub(super) fn callee(function: &Expr) -> Option<String> {
         Expr::Subscript(item) => of_container(item),
         Expr::Call(call) => by_text(call).or_else(|| Some(format!("{}().__call__", callee(&call.func)?))),
         _ => None,
+    }
+}
+
+/// What may be called where it is taken out of a display: `build` and `fill` in `{"a": build, "b": fill}[key]()`.
+pub(super) fn in_display(function: &Expr) -> Vec<String> {
+    match function {
+        Expr::Subscript(item) if is_display(&item.value) => held(&item.value).into_iter().filter_map(operand).collect(),
+        Expr::Call(call) => in_display(&call.func).into_iter().map(|name| format!("{name}()")).collect(),
+        Expr::Attribute(attribute) => {
+            let holders = in_display(&attribute.value).into_iter();
+            holders.map(|holder| format!("{holder}.{}", attribute.attr)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

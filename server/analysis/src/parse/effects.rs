@@ -3,7 +3,7 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, ExprContext, Parameters, Pattern, Stmt};
 
-use super::callee::{by_text, callee, got, item_of, named, of_result, operand, origins};
+use super::callee::{in_display, by_text, callee, got, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
 use super::held::{held, inside_of_given, names_in, sources, taken_over};
 use super::implied;
@@ -135,6 +135,13 @@ impl Finder {
     }
 
     fn bind(&mut self, target: &Expr, value: Option<&Expr>) {
+        // `table, other = Table(), Table()`
+        if let (Some(targets), Some(values)) = (items(target), value.and_then(items))
+            && targets.len() == values.len()
+            && !targets.iter().chain(values).any(Expr::is_starred_expr)
+        {
+            return targets.iter().zip(values).for_each(|(target, value)| self.bind(target, Some(value)));
+        }
         // `table = Table()`, `self.table = Table()`
         if let (Expr::Name(_) | Expr::Attribute(_), Some(value)) = (target, value)
             && let Some(name) = dotted(target)
@@ -293,6 +300,7 @@ impl<'a> Visitor<'a> for Finder {
                 let is_eager = called.as_deref().is_some_and(|name| EAGER.contains(&name) || name.ends_with(".sort"));
                 let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
                 let given: Vec<&Expr> = call.arguments.args.iter().chain(keywords).collect();
+                in_display(&call.func).into_iter().for_each(|name| self.call(name));
                 if let Some(name) = &called {
                     self.call(name.clone());
                     // `map(str, TABLE)`

@@ -25,6 +25,10 @@ const IN_PLACE: Methods = &[
     "__iand__",
     "__ixor__",
 ];
+/// `{**value}`
+const MAPPING: Methods = &["keys", "__getitem__", "__iter__", "__next__"];
+/// Of what something is asked by: `items[value]`.
+const KEY: Methods = &["__index__", "__hash__", "__eq__"];
 const COPYING: Methods = &[
     "__copy__",
     "__deepcopy__",
@@ -77,8 +81,9 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
             pairs.flat_map(|(left, (right, op))| [(left, of_comparison(*op)), (right, of_comparison(*op))]).collect()
         }
         Expr::Subscript(item) if item.ctx == ExprContext::Load => {
-            vec![(&*item.value, &["__getitem__", "__class_getitem__", "__missing__"])]
+            vec![(&*item.value, &["__getitem__", "__class_getitem__", "__missing__"]), (&*item.slice, KEY)]
         }
+        Expr::Dict(dict) => dict.items.iter().filter(|item| item.key.is_none()).map(|one| (&one.value, MAPPING)).collect(),
         Expr::Starred(starred) if starred.ctx == ExprContext::Load => vec![(&*starred.value, ITERATION)],
         Expr::FString(text) => {
             let elements = text.value.elements();
@@ -96,7 +101,9 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
                 Expr::Attribute(method) if is_text(&method.value) => of_text(method.attr.as_str()),
                 function => dotted(function).map_or(&[][..], |name| of_function(&name)),
             };
-            call.arguments.args.iter().filter(|_| !methods.is_empty()).map(|given| (given, methods)).collect()
+            let given = call.arguments.args.iter().filter(|_| !methods.is_empty()).map(|given| (given, methods));
+            let unpacked = call.arguments.keywords.iter().filter(|keyword| keyword.arg.is_none());
+            given.chain(unpacked.map(|keyword| (&keyword.value, MAPPING))).collect()
         }
         _ => Vec::new(),
     }
@@ -170,7 +177,7 @@ pub(super) fn of_function(name: &str) -> Methods {
         "reversed" => &["__reversed__", "__getitem__", "__len__"],
         "min" | "max" | "sorted" => &["__iter__", "__next__", "__getitem__", "__lt__", "__gt__"],
         "isinstance" | "issubclass" => &["__instancecheck__", "__subclasscheck__", "__subclasshook__"],
-        "dict" => &["keys", "__getitem__", "__iter__", "__next__"],
+        "dict" => MAPPING,
         "list" | "tuple" | "set" | "frozenset" | "sum" | "iter" | "enumerate" | "zip" | "map" | "filter"
         | "dict.fromkeys" => ITERATION,
         "divmod" => &["__divmod__", "__rdivmod__"],
