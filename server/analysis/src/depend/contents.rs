@@ -224,7 +224,8 @@ impl<'g, 'a> Storing<'g, 'a> {
         }
         let all = [class].into_iter().chain(self.graph.ancestors(class).iter().copied());
         let nodes = all.filter_map(|name| self.graph.classes.get(name)?.node);
-        let fields = nodes.flat_map(|node| &node.body).filter(|item| item.what == What::Assignment);
+        let is_field = |item: &&Node| matches!(item.what, What::Assignment | What::Annotation);
+        let fields = nodes.flat_map(|node| &node.body).filter(is_field);
         fields.flat_map(|item| item.bound_names()).map(|name| format!("{class}.{name}")).collect()
     }
 

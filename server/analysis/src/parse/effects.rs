@@ -127,7 +127,7 @@ impl Finder {
 
     fn implies(&mut self, operands: implied::Operands) {
         for (value, methods) in operands {
-            let Some(name) = operand(value) else { continue };
+            let Some(name) = operand(value).or_else(|| item_of(value)) else { continue };
             let of_element = self.sources.iter().filter(|(element, _)| *element == name);
             self.effects.implied.extend(of_element.map(|(_, source)| (source.clone(), methods)));
             self.effects.implied.push((name, methods));

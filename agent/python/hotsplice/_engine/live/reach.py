@@ -97,6 +97,8 @@ class Reach:
         cells = dict(zip(code.co_freevars, function.__closure__ or ())) if code is function.__code__ else {}
         first = code.co_varnames[0] if code.co_argcount and owner is not None else None
         current: Any = MISSING
+        # Classes that it has taken by then: what it reads of an object that is not known may be of one of these.
+        taken: list[type] = []
         for kind, name in _steps_of(code):
             if kind == _NAME:
                 why = self.changes.names.get((id(function.__globals__), name), MISSING)
@@ -107,8 +109,12 @@ class Reach:
             elif kind == _ATTRIBUTE:
                 if current is not MISSING:
                     current = yield from self._attribute(current, name)
-                elif name in self._of_unknown:
-                    yield (self._of_unknown[name],)
+                else:
+                    # `Page(name).render()`
+                    for cls in taken:
+                        yield from self._member(cls, name)
+                    if name in self._of_unknown:
+                        yield (self._of_unknown[name],)
             elif kind == _LOCAL and name == first:
                 current = _Instance(owner)
             elif kind == _CELL and name in cells:
@@ -116,6 +122,26 @@ class Reach:
                 yield from self._of_value(current)
             else:
                 current = MISSING
+            taken += self._classes(current)
+
+    def _classes(self, value: Any) -> list[type]:
+        """The class that a value is, or those in a table: of the project only."""
+        if objects.is_class(value):
+            found = [value]
+        elif objects.is_exactly(value, dict, list, tuple):
+            found = [one for one in self._items(value) if objects.is_class(one)]
+        else:
+            return []
+        return [one for one in found if not lookup.is_installed_module(one.__module__)]
+
+    def _items(self, table: Any) -> list[Any]:
+        """Functions and classes in a table."""
+        known = self._inside.get(id(table))
+        if known is None:
+            items = list(table.values() if type(table) is dict else table) if len(table) <= _ITEMS else []
+            known = [one for one in items if type(one) is FunctionType or objects.is_class(one)]
+            self._inside[id(table)] = known
+        return known
 
     def _of_value(self, value: Any) -> Iterator[tuple[Any, ...]]:
         if objects.is_class(value):
@@ -124,10 +150,7 @@ class Reach:
                     yield from self._member(value, name)
         elif self._is_loose and objects.is_exactly(value, dict, list, tuple):
             # `TABLE[name]()`
-            if id(value) not in self._inside:
-                items = list(value.values() if type(value) is dict else value) if len(value) <= _ITEMS else []
-                self._inside[id(value)] = [one for one in items if type(one) is FunctionType or objects.is_class(one)]
-            for item in self._inside[id(value)]:
+            for item in self._items(value):
                 yield from self._of_value(item)
         elif value is not MISSING and not objects.is_module(value):
             yield value, None
