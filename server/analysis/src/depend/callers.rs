@@ -47,7 +47,11 @@ impl<'a> Callers<'a> {
             }
         }
         for (container, items) in &graph.contents {
-            let called = items.iter().flat_map(|item| graph.called(item, Context::default()));
+            let called: Vec<String> = items.iter().flat_map(|item| graph.called(item, Context::default())).collect();
+            // `way.run(1)` of what objects keep.
+            if container.rsplit_once('.').is_some_and(|(class, _)| graph.classes.contains_key(class)) {
+                callers.note_others(container.clone(), called.iter().cloned());
+            }
             callers.note_others(contents(container), called);
         }
         for (function, implementation) in graph.implementations() {
