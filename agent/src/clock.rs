@@ -1,21 +1,21 @@
 //! The system's clocks. The engine is loaded at the first patch: by then the program may have replaced what Python's `time` offers.
 
-use std::sync::OnceLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use pyo3::prelude::*;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Seconds since 1970.
 #[pyfunction]
 pub fn time() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    Duration::try_from(clock_gettime(ClockId::Realtime)).unwrap_or_default().as_secs_f64()
 }
 
 /// Nanoseconds of a clock that never goes back.
 #[pyfunction]
 pub fn monotonic_ns() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
+    let since = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Leaves the interpreter to other threads for so many seconds; with 0 it is only offered to them.

@@ -54,7 +54,8 @@ impl<'a> Graph<'a> {
         }
         let own = context.effects.into_iter().filter(|_| is_local(container, context));
         // An enumeration holds its members.
-        let members = (!is_local(container, context) && self.is_enumeration(container)).then(|| format!("{container}()"));
+        let members =
+            (!is_local(container, context) && self.is_enumeration(container)).then(|| format!("{container}()"));
         let mut found: Vec<String> = own
             .flat_map(|effects| &effects.holds)
             .filter(|(name, _)| name == container)

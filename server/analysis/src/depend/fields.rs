@@ -165,7 +165,9 @@ impl<'a> Graph<'a> {
     /// Of an enumeration.
     fn is_member(&self, class: &str, attribute: &str) -> bool {
         let node = self.classes.get(class).and_then(|class| class.node).filter(|_| self.is_enumeration(class));
-        node.is_some_and(|node| node.body.iter().any(|item| item.what == What::Assignment && item.binds_name(attribute)))
+        node.is_some_and(|node| {
+            node.body.iter().any(|item| item.what == What::Assignment && item.binds_name(attribute))
+        })
     }
 
     /// The classes of what an attribute of a class's objects holds; other modules' classes know their own.

@@ -3,7 +3,7 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, ExprContext, Parameters, Pattern, Stmt};
 
-use super::callee::{in_display, by_text, callee, got, item_of, named, of_result, operand, origins};
+use super::callee::{by_text, callee, got, in_display, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
 use super::held::{held, inside_of_given, names_in, sources, taken_over};
 use super::implied;

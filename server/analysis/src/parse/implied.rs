@@ -83,7 +83,9 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
         Expr::Subscript(item) if item.ctx == ExprContext::Load => {
             vec![(&*item.value, &["__getitem__", "__class_getitem__", "__missing__"]), (&*item.slice, KEY)]
         }
-        Expr::Dict(dict) => dict.items.iter().filter(|item| item.key.is_none()).map(|one| (&one.value, MAPPING)).collect(),
+        Expr::Dict(dict) => {
+            dict.items.iter().filter(|item| item.key.is_none()).map(|one| (&one.value, MAPPING)).collect()
+        }
         Expr::Starred(starred) if starred.ctx == ExprContext::Load => vec![(&*starred.value, ITERATION)],
         Expr::FString(text) => {
             let elements = text.value.elements();

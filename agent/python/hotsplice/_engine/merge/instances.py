@@ -33,6 +33,7 @@ def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
                     _say_new_bases(transaction.plan, namespace, outcome)
             for namespace in change.namespaces if outcome.edit["change"] == "added" else ():
                 _say_hidden(change, namespace, outcome)
+                _say_not_set(transaction.plan, change, namespace, outcome)
             if not outcome.edit.get("attributes") or "<locals>" in outcome.edit["scope"]:
                 continue
             for namespace in change.namespaces:
@@ -124,6 +125,31 @@ def _say_hidden(change: "FileChange", namespace: "Namespace", outcome: "EditOutc
         outcome.caveat(
             "HS0503",
             f"existing instances still hold {', '.join(held)} of their own, as the constructor set it: it comes first",
+        )
+
+
+def _say_not_set(plan: "Plan", change: "FileChange", namespace: "Namespace", outcome: "EditOutcome") -> None:
+    """An attribute that the constructor sets through a property now: objects that exist have it as it was."""
+    edit = outcome.edit
+    owner = lookup.find_class(namespace, edit["scope"]) if edit["what"] == "function" and edit["scope"] else None
+    if owner is None or "<locals>" in edit["scope"]:
+        return
+    set_ = [one for one in plan.operations if one[0] == "type-set" and one[1] is owner and one[2] in edit["binds"]]
+    name = set_[-1][2] if set_ and type(set_[-1][3]) is property and set_[-1][3].fset is not None else None
+    if name is None or any(name in cls.__dict__ for cls in owner.__mro__):
+        return
+    own = [one.edit for one in change.outcomes if one.edit["scope"] == edit["scope"]]
+    constructors = [one for one in own if one["binds"] == ["__init__"] and one["change"] != "removed"]
+    lines = change.text.split("\n")
+    texts = ["\n".join(lines[one["line"] - 1 : one["end_line"]]) for one in constructors]
+    sets = {one for text in texts for one in _assigned(text)} if texts else _set_in(owner.__mro__)
+    instances = native.objects_of_type(*lookup.with_subclasses(owner)) if name in sets else []
+    count = sum(name in objects.attributes(one) for one in instances)
+    # The setter follows as an edit of its own.
+    if count and not any(one.code == "HS0503" for one in change.outcomes if one.edit["binds"] == [name]):
+        hold = "1 existing instance holds" if count == 1 else f"{count} existing instances hold"
+        outcome.caveat(
+            "HS0503", f"{hold} {name} of their own, which the property hides: its setter does not run for them"
         )
 
 
