@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 
 use crate::pythons::{self, Python};
 
@@ -17,10 +16,12 @@ pub fn site(python: &Python, name: &str, requirements: &[String]) -> Option<Path
 }
 
 fn install(python: &Python, name: String, requirements: &[String]) -> Option<PathBuf> {
-    // Tests of one program run side by side, and some want the same.
-    static INSTALLING: Mutex<()> = Mutex::new(());
-    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = crate::repository().join("target/tools").join(name);
+    let tools = crate::repository().join("target/tools");
+    let folder = tools.join(&name);
+    // Tests run side by side, in several programs too, and some want the same.
+    std::fs::create_dir_all(&tools).ok()?;
+    let installing = std::fs::File::create(tools.join(name.replace('/', "-") + ".lock")).ok()?;
+    installing.lock().ok()?;
     let marker = folder.join("installed.txt");
     let wanted = requirements.join("\n");
     if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {

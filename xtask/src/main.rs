@@ -11,6 +11,7 @@ mod guards;
 mod history;
 mod package;
 mod peers;
+mod programs;
 mod saves;
 mod shell;
 mod site;
