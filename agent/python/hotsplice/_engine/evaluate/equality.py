@@ -6,6 +6,17 @@ from typing import Any
 from ..live.code import fingerprint
 from .sorts import DICTIONARIES, PLAIN_TYPES, VALUES, Sort, attributes, found_in, is_frozen, is_one_of, sort
 
+# Values of the standard library that compare by identity, with what they are made of.
+_PARTS = {
+    ("functools", "partial"): ("func", "args", "keywords"),
+    ("functools", "partialmethod"): ("func", "args", "keywords"),
+    ("builtins", "property"): ("fget", "fset", "fdel"),
+    ("builtins", "staticmethod"): ("__func__",),
+    ("builtins", "classmethod"): ("__func__",),
+    ("_struct", "Struct"): ("format", "size"),
+    ("string", "Template"): ("template",),
+}
+
 
 def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
     """Whether two objects are the same or hold the same, as far as that can be told without code of the program.
@@ -45,6 +56,9 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
     if kind in (set, frozenset):
         (atoms, objects), (atoms2, objects2) = _parted(one), _parted(other)
         return atoms == atoms2 and (objects == objects2 or (loosely and len(objects) == len(objects2)))
+    parts = _parts(one), _parts(other)
+    if parts[0]:
+        return equal(*parts, loosely, depth + 1)
     found = sort(one)
     if found is Sort.RECORD:
         return equal(_given(one), _given(other), loosely, depth + 1)
@@ -56,11 +70,22 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
         return equal(tuple(tuple.__iter__(one)), tuple(tuple.__iter__(other)), loosely, depth + 1)
     if _is_of_program_eq(kind):
         return equal(attributes(one), attributes(other), loosely, depth + 1) and bool(attributes(one))
+    if loosely and found_in(kind, "__eq__") is object:
+        # A sentinel.
+        return True
     try:
         # Both not a number.
         return bool(one == other) or (kind is float and one != one and other != other)
     except Exception:
         return False
+
+
+def _parts(value: Any) -> tuple[Any, ...]:
+    """What a value of the standard library is made of, where that is all there is to it."""
+    kind = type(value)
+    if is_one_of(kind, {"operator": "itemgetter attrgetter methodcaller"}, exactly=True):
+        return tuple(value.__reduce__())
+    return tuple(getattr(value, name) for name in _PARTS.get((kind.__module__, kind.__name__), ()))
 
 
 def _given(value: Any) -> dict[str, Any]:

@@ -55,8 +55,8 @@ class Former:
         self._scope = tuple(edit["scope"])
         self._holder = holder
         self._ranges = edit.get("former") or []
-        # Whether code of the program made the last value that was asked for.
-        self.is_made = False
+        # Whether each run gives the last value that was asked for other objects: it is compared loosely.
+        self.is_loose = False
         self._statements: list[ast.stmt] | None = None
 
     def value(self, name: str, live: Any) -> Any:
@@ -76,12 +76,15 @@ class Former:
         if not all(is_pure(one, seen, name) for one in statements):
             is_comparable = not self._merger.shadow.writes.is_dry_run and sort(live) is Sort.CONTAINER
             is_comparable = is_comparable and _is_single(_only(self._parsed(), name))
-            self.is_made = is_comparable
+            self.is_loose = is_comparable
             return self._run(statements, seen, name) if is_comparable else UNKNOWN
         code = self._compiled(statements)
         given = [self._given(code, dict(seen), name) for _ in range(2)]
-        # Each run may make another one (a generator, a sentinel): then there is nothing to compare.
-        return given[0] if equal(*given) else UNKNOWN
+        if equal(*given):
+            return given[0]
+        # Each run makes other objects (a generator, a sentinel): of a container it can be told what stands where.
+        self.is_loose = sort(live) is Sort.CONTAINER and equal(*given, loosely=True)
+        return given[0] if self.is_loose else UNKNOWN
 
     def says(self, text: str, name: str, seen: dict[str, Any]) -> bool:
         """Whether another text gives a name the same, in the same words, of what it reads in ``seen``."""

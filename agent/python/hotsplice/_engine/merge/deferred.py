@@ -184,7 +184,7 @@ def _changed_by_program(merger: "Merger", edit: "Edit", holder: Any) -> list[str
             continue
         text = merger.former(edit)
         given = text.value(name, live)
-        if given is not UNKNOWN and given is not MISSING and not equal(given, live, text.is_made):
+        if given is not UNKNOWN and given is not MISSING and not equal(given, live, text.is_loose):
             changed.append(name)
     return changed
 
