@@ -149,7 +149,7 @@ def _say_not_set(plan: "Plan", change: "FileChange", namespace: "Namespace", out
     if count and not any(one.code == "HS0503" for one in change.outcomes if one.edit["binds"] == [name]):
         hold = "1 existing instance holds" if count == 1 else f"{count} existing instances hold"
         outcome.caveat(
-            "HS0503", f"{hold} {name} of their own, which the property hides: its setter does not run for them"
+            "HS0503", f"{hold} {name} of {'its' if count == 1 else 'their'} own, which the property hides: its setter does not run there"
         )
 
 
