@@ -14,8 +14,10 @@ impl<'a> Comparison<'a> {
     pub(super) fn has_other_header(&self, name: &str) -> bool {
         let is_seen =
             |part: &Part| matches!(part, Part::Parameters | Part::Defaults | Part::Annotations | Part::Docstring);
-        let is_it =
-            |edit: &&Edit| edit.definition == name && edit.what == What::Function && edit.change == Change::Changed;
+        let is_it = |edit: &&Edit| {
+            let is_other = matches!(edit.change, Change::Changed | Change::Derived) && !edit.offered;
+            edit.definition == name && edit.what == What::Function && is_other
+        };
         self.edits.iter().filter(is_it).any(|edit| edit.parts.iter().any(is_seen)) || self.looks_otherwise(name)
     }
 

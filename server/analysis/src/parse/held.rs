@@ -20,16 +20,33 @@ pub(super) fn held(value: &Expr) -> Vec<&Expr> {
             let given = call.arguments.args.iter();
             let all: Vec<&Expr> = given.chain(call.arguments.keywords.iter().map(|keyword| &keyword.value)).collect();
             let is_plain = is_container(value);
-            return all.into_iter().filter(|one| is_plain || is_display(one)).flat_map(with_held).collect();
+            let is_held = |one: &&Expr| is_plain || is_display(one) || element(one).is_some();
+            return all.into_iter().filter(is_held).flat_map(with_held).collect();
         }
         Expr::BinOp(operation) => return [held(&operation.left), held(&operation.right)].concat(),
-        _ => Vec::new(),
+        // What is only taken over has names that no others know.
+        value => return made_in(value).into_iter().filter(|one| one.is_call_expr()).collect(),
     };
     items.into_iter().flat_map(with_held).collect()
 }
 
+/// What a comprehension makes for each element.
+fn made_in(value: &Expr) -> Vec<&Expr> {
+    element(value).map(with_held).unwrap_or_default()
+}
+
+fn element(value: &Expr) -> Option<&Expr> {
+    match value {
+        Expr::ListComp(comprehension) => Some(&comprehension.elt),
+        Expr::SetComp(comprehension) => Some(&comprehension.elt),
+        Expr::Generator(comprehension) => Some(&comprehension.elt),
+        Expr::DictComp(comprehension) => Some(&comprehension.value),
+        _ => None,
+    }
+}
+
 fn with_held(value: &Expr) -> Vec<&Expr> {
-    if is_display(value) { held(value) } else { vec![value] }
+    if is_display(value) || element(value).is_some() { held(value) } else { vec![value] }
 }
 
 pub(super) fn is_display(value: &Expr) -> bool {
@@ -59,19 +76,16 @@ pub(super) fn sources(iterated: &Expr) -> Vec<String> {
 /// What a call gets inside of what it is given: `Entry()` of `total([Entry()])`, `total(*[Entry()])` and `total(Entry() for _ in KEYS)`,
 /// `TABLE[]` of `total(*TABLE)` and `total(one for one in TABLE)`.
 pub(super) fn inside_of_given(value: &Expr) -> Vec<String> {
-    let element = match value {
-        Expr::ListComp(comprehension) => &*comprehension.elt,
-        Expr::SetComp(comprehension) => &*comprehension.elt,
-        Expr::Generator(comprehension) => &*comprehension.elt,
-        Expr::DictComp(comprehension) => &*comprehension.value,
-        Expr::Starred(starred) if !is_display(&starred.value) => return sources(&starred.value),
-        Expr::Starred(starred) => return inside_of_given(&starred.value),
-        value if is_display(value) || is_container(value) => {
+    let elements = match (element(value), value) {
+        (Some(element), _) if is_display(element) => held(element),
+        (Some(element), _) => vec![element],
+        (_, Expr::Starred(starred)) if !is_display(&starred.value) => return sources(&starred.value),
+        (_, Expr::Starred(starred)) => return inside_of_given(&starred.value),
+        (_, value) if is_display(value) || is_container(value) => {
             return held(value).into_iter().filter_map(operand).map(|one| contents(&one)).collect();
         }
         _ => return Vec::new(),
     };
-    let elements = if is_display(element) { held(element) } else { vec![element] };
     let of_element = |element: &Expr| {
         let generator = generators(value).iter().find(|generator| dotted(&generator.target) == dotted(element));
         match generator.filter(|_| element.is_name_expr()) {
@@ -84,15 +98,12 @@ pub(super) fn inside_of_given(value: &Expr) -> Vec<String> {
 
 /// What a comprehension takes out of something else and puts into its result: `TABLE[]` for `{key: one for key, one in TABLE.items()}`.
 pub(super) fn taken_over(value: &Expr) -> Vec<String> {
-    let element = match value {
-        Expr::ListComp(comprehension) => &*comprehension.elt,
-        Expr::SetComp(comprehension) => &*comprehension.elt,
-        Expr::DictComp(comprehension) => &*comprehension.value,
-        Expr::Call(call) if is_container(value) => return call.arguments.args.iter().flat_map(taken_over).collect(),
-        Expr::Generator(comprehension) => &*comprehension.elt,
-        _ => return Vec::new(),
-    };
-    let Some(name) = element.as_name_expr() else { return Vec::new() };
+    if let Expr::Call(call) = value
+        && is_container(value)
+    {
+        return call.arguments.args.iter().flat_map(taken_over).collect();
+    }
+    let Some(name) = element(value).and_then(Expr::as_name_expr) else { return Vec::new() };
     let mut found = Vec::new();
     for generator in generators(value) {
         let mut names = Vec::new();
