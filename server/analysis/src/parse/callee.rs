@@ -2,6 +2,7 @@
 
 use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprSubscript};
 
+use super::containers::is_container;
 use super::dotted::dotted;
 use super::held::{held, is_display};
 use crate::effects::GETTERS;
@@ -57,10 +58,12 @@ pub(super) fn callee(function: &Expr) -> Option<String> {
     }
 }
 
-/// What may be called where it is taken out of a display: `build` and `fill` in `{"a": build, "b": fill}[key]()`.
+/// What may be called where it is taken out of a display, or of what is made a container there: `build` and `fill` in `{"a": build, "b": fill}[key]()`.
 pub(super) fn in_display(function: &Expr) -> Vec<String> {
     match function {
-        Expr::Subscript(item) if is_display(&item.value) => held(&item.value).into_iter().filter_map(operand).collect(),
+        Expr::Subscript(item) if is_display(&item.value) || is_container(&item.value) => {
+            held(&item.value).into_iter().filter_map(operand).collect()
+        }
         Expr::Call(call) => in_display(&call.func).into_iter().map(|name| format!("{name}()")).collect(),
         Expr::Attribute(attribute) => {
             let holders = in_display(&attribute.value).into_iter();
