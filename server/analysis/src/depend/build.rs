@@ -7,7 +7,7 @@ use super::contents::Storing;
 use super::fields::{Types, Typing};
 use super::given::Others;
 use super::graph::{Class, Graph, is_property};
-use super::inside::WRAPPERS;
+use super::inside::{WRAPPERS, all_effects, given_out};
 use crate::effects::Effects;
 use crate::tree::{Node, Nodes, flattened};
 
@@ -46,8 +46,23 @@ impl<'a> Graph<'a> {
             if let Some((name, lambdas)) = lambdas_of(node) {
                 graph.lambdas.insert(name, lambdas);
             }
-            if let Some((name, given)) = handed_of(node) {
+            let keeps = |by: &str| {
+                WRAPPERS.contains(&by)
+                    || graph.functions.get(by).is_some_and(|function| !given_out(function).is_empty())
+            };
+            if let Some((name, given)) = handed_of(node, keeps).filter(|(_, given)| !given.is_empty()) {
                 graph.handed.insert(name, given);
+            }
+        }
+        // `global table; table = Table()`
+        for effects in
+            flattened(items).into_iter().filter(|(node, _)| node.is_function()).flat_map(|(node, _)| all_effects(node))
+        {
+            let is_own = |name: &str| name.contains(['.', '[']) || effects.is_local(name);
+            for (name, by) in
+                effects.made.iter().filter(|(name, by)| !is_own(name) && !effects.is_local(by.trim_start_matches('=')))
+            {
+                graph.made.entry(name).or_insert(by);
             }
         }
         graph.derive_classes();
@@ -95,7 +110,8 @@ impl<'a> Graph<'a> {
         for item in node.body.iter().filter(|item| !item.is_definition()) {
             let made = item.effects.made.iter();
             class.aliases.extend(made.filter_map(|(name, by)| Some((&**name, vec![by.strip_prefix('=')?]))));
-            class.aliases.extend(handed_of(item));
+            let handed = handed_of(item, |by| WRAPPERS.contains(&by));
+            class.aliases.extend(handed.clone());
             let calls = item.effects.made.iter().filter(|(_, by)| !by.starts_with('='));
             class.attributes.extend(calls.map(|(name, by)| (name.as_str(), by.as_str())));
             if let Some((name, lambdas)) = lambdas_of(item) {
@@ -108,7 +124,7 @@ impl<'a> Graph<'a> {
                 }
             }
             // What a field is given: `field(default_factory=build)`.
-            if handed_of(item).is_none() && !item.effects.made.is_empty() {
+            if handed.is_none() && !item.effects.made.is_empty() {
                 class.makers.extend(item.effects.passed.iter().map(|(_, given)| given.clone()));
             }
         }
@@ -124,9 +140,9 @@ fn lambdas_of(node: &Node) -> Option<(&str, &Effects)> {
     }
 }
 
-/// `call = partial(build, 1)`
-fn handed_of(node: &Node) -> Option<(&str, Vec<&str>)> {
+/// `call = partial(build, 1)`; `keeps` tells of what is called whether its result calls what it is given.
+fn handed_of(node: &Node, keeps: impl Fn(&str) -> bool) -> Option<(&str, Vec<&str>)> {
     let [(name, by)] = node.effects.made.as_slice() else { return None };
     let given = node.effects.passed.iter().filter(|(called, _)| called == by);
-    WRAPPERS.contains(&by.as_str()).then(|| (name.as_str(), given.map(|(_, name)| name.as_str()).collect()))
+    keeps(by).then(|| (name.as_str(), given.map(|(_, name)| name.as_str()).collect()))
 }

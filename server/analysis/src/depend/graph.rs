@@ -3,7 +3,7 @@
 use super::callers::Callers;
 use super::fields::Types;
 use super::given::{Others, meant_by};
-use super::inside::run_by;
+use super::inside::{given_out, run_by};
 use crate::effects::{EAGER, Effects, examines};
 use crate::tree::{Node, members};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
@@ -176,7 +176,21 @@ impl<'a> Graph<'a> {
                 let bases = self.classes.get(class).map_or(&[][..], |class| &class.bases);
                 return bases.iter().flat_map(|base| self.method(base, method, 0)).collect();
             }
+            if method == "__call__"
+                && let Some(function) = holder.strip_suffix("()").filter(|name| !is_local(name, context))
+                && self.functions.contains_key(function)
+            {
+                let objects = self.types_of(holder, context, 0).into_iter();
+                let of_objects = objects.flat_map(|class| self.method(&class, method, 0));
+                return self.called_of_result(function, context).into_iter().chain(of_objects).collect();
+            }
             let classes = self.types_of(holder, context, 0);
+            if classes.is_empty() && !is_local(name, context) && self.contents.contains_key(name) {
+                // `table.build = build`
+                let mut found = self.called_in(name, "", context);
+                found.push(name.to_owned());
+                return found;
+            }
             return match classes.is_empty() {
                 false => classes.iter().flat_map(|class| self.method_or_kept(class, method, context)).collect(),
                 true if is_local(name, context) || holder.contains('(') => Vec::new(),
@@ -194,7 +208,10 @@ impl<'a> Graph<'a> {
                 return vec![name.to_owned()];
             }
             if let Some(handed) = self.handed.get(name) {
-                return handed.iter().filter(|one| **one != name).flat_map(|one| self.called(one, context)).collect();
+                let by = self.made.get(name).filter(|by| self.functions.contains_key(*by));
+                let inside = by.into_iter().flat_map(|by| self.called_of_result(by, context));
+                let others = handed.iter().filter(|one| **one != name);
+                return others.flat_map(|one| self.called(one, context.deeper())).chain(inside).collect();
             }
         }
         // `total = Table.total`, `first = TABLE["a"]`
@@ -216,12 +233,40 @@ impl<'a> Graph<'a> {
         if let Some(found) = taken.and_then(|taken| self.called_of_contents(&taken, context.deeper())) {
             return found;
         }
+        // `call = make()`
+        if let Some(function) = by.filter(|by| !is_local(by, context) && self.functions.contains_key(*by)) {
+            let mut found = self.called(&format!("{function}().__call__"), context.deeper());
+            if !is_local(name, context) {
+                found.push(name.to_owned());
+            }
+            return found;
+        }
         let classes = self.types_of(name, context, 0);
         match classes.is_empty() {
             false => classes.iter().flat_map(|class| self.method(class, "__call__", 0)).collect(),
             true if is_local(name, context) => Vec::new(),
             true => vec![name.to_owned()],
         }
+    }
+
+    /// What is called where a function is, of the classes that decorate it.
+    pub(super) fn called_instead(&self, node: &'a Node) -> Vec<String> {
+        let names = node.definition.iter().flat_map(|parts| &parts.decorator_reads);
+        let classes = names.filter(|name| self.classes.contains_key(name.as_str()));
+        classes.flat_map(|class| self.method(class, "__call__", 0)).collect()
+    }
+
+    /// What the file's decorators of a function put around it.
+    pub(super) fn wrapping(&self, node: &'a Node) -> Vec<&'a Effects> {
+        let names = node.definition.iter().flat_map(|parts| &parts.decorator_reads);
+        names.filter_map(|name| self.functions.get(name.as_str())).flat_map(|function| given_out(function)).collect()
+    }
+
+    /// What a call of what a function has given runs: `make()()`.
+    fn called_of_result(&self, function: &str, context: Context<'a>) -> Vec<String> {
+        let inside = self.functions.get(function).into_iter().flat_map(|function| given_out(function));
+        let context = |effects| Context { class: None, effects: Some(effects), depth: context.depth + 1 };
+        inside.flat_map(|effects| self.callees(effects, context(effects))).collect()
     }
 
     pub(super) fn reads_any(&self, effects: &'a Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {

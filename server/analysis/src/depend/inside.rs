@@ -59,6 +59,12 @@ pub(crate) fn runs_inside(function: &Node, path: &[String]) -> bool {
     is_run && runs_inside(nested, rest)
 }
 
+/// What functions inside of a function do, and its lambdas: it may have given them to whoever called it.
+pub(super) fn given_out(function: &Node) -> Vec<&Effects> {
+    let lambdas = function.definition.as_ref().and_then(|parts| parts.inside.lambdas.as_deref());
+    lambdas.into_iter().chain(function.body.iter().flat_map(all_effects)).collect()
+}
+
 /// What a function does, and those inside of it, whether they run or not.
 pub(super) fn all_effects(function: &Node) -> Vec<&Effects> {
     let own = function.definition.as_ref().map(|parts| &parts.inside);

@@ -4,6 +4,7 @@ use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprSubscript};
 
 use super::containers::is_container;
 use super::dotted::dotted;
+use super::handed_on::{HandedOn, handed_on, kept_function};
 use super::held::{held, is_display};
 use crate::effects::GETTERS;
 use crate::tree::contents;
@@ -17,11 +18,23 @@ pub(super) fn named(value: &Expr) -> Vec<String> {
     operand(value).into_iter().chain(given.iter().filter_map(dotted)).collect()
 }
 
-/// What an operation is done to: `table`, `Table()`.
+/// What an operation is done to: `table`, `Table()`, `TABLE[]` for `next(iter(TABLE))`.
 pub(super) fn operand(value: &Expr) -> Option<String> {
     match value {
-        Expr::Call(call) => callee(&call.func).map(|name| format!("{name}()")),
+        Expr::Call(call) => given_back(call).or_else(|| callee(&call.func).map(|name| format!("{name}()"))),
+        Expr::BinOp(operation) => operand(&operation.left).or_else(|| operand(&operation.right)),
+        Expr::BoolOp(choice) => choice.values.iter().find_map(operand),
+        Expr::If(choice) => operand(&choice.body).or_else(|| operand(&choice.orelse)),
+        Expr::Named(named) => operand(&named.value),
         _ => dotted(value),
+    }
+}
+
+/// What a call gives of what it is given.
+fn given_back(call: &ExprCall) -> Option<String> {
+    match handed_on(call)? {
+        HandedOn::Same(one) => operand(one).or_else(|| item_of(one)),
+        HandedOn::Element(one) => operand(one).map(|name| contents(&name)),
     }
 }
 
@@ -38,7 +51,11 @@ pub(super) fn origins(value: &Expr) -> Vec<String> {
 /// What gives a value its type: what is called, or the name that it is taken from.
 fn origin(value: &Expr) -> Option<String> {
     match value {
-        Expr::Call(call) => by_text(call).map(|name| format!("={name}")).or_else(|| callee(&call.func)),
+        Expr::Call(call) => {
+            let other = by_text(call).or_else(|| given_back(call)).map(|name| format!("={name}"));
+            other.or_else(|| callee(&call.func))
+        }
+        Expr::BinOp(_) => operand(value).map(|name| format!("={name}")),
         Expr::Await(awaited) => origin(&awaited.value),
         Expr::Subscript(item) => of_container(item).map(|name| format!("={name}")),
         _ => dotted(value).map(|name| format!("={name}")),
@@ -53,7 +70,9 @@ pub(super) fn callee(function: &Expr) -> Option<String> {
     match function {
         Expr::Attribute(attribute) => of_result(attribute),
         Expr::Subscript(item) => of_container(item),
-        Expr::Call(call) => by_text(call).or_else(|| Some(format!("{}().__call__", callee(&call.func)?))),
+        Expr::Call(call) => by_text(call)
+            .or_else(|| kept_function(call).and_then(callee))
+            .or_else(|| Some(format!("{}().__call__", callee(&call.func)?))),
         _ => None,
     }
 }
@@ -76,8 +95,8 @@ pub(super) fn in_display(function: &Expr) -> Vec<String> {
 /// `Table().size`, `TABLE[].size`
 pub(super) fn of_result(attribute: &ExprAttribute) -> Option<String> {
     let holder = match &*attribute.value {
-        Expr::Call(call) => format!("{}()", callee(&call.func)?),
         Expr::Subscript(item) => of_container(item)?,
+        value @ (Expr::Call(_) | Expr::BinOp(_) | Expr::BoolOp(_) | Expr::If(_) | Expr::Named(_)) => operand(value)?,
         // `Table().rows.size`
         Expr::Attribute(inner) => of_result(inner)?,
         _ => return None,
@@ -96,7 +115,7 @@ fn of_container(item: &ExprSubscript) -> Option<String> {
         (Expr::Subscript(outer), _) => of_container(outer),
         (Expr::Call(call), Expr::StringLiteral(name)) if is_namespace(call) => Some(name.value.to_string()),
         // `several()[0]`
-        (Expr::Call(call), _) => callee(&call.func).map(|name| contents(&format!("{name}()"))),
+        (value @ (Expr::Call(_) | Expr::BinOp(_)), _) => operand(value).map(|name| contents(&name)),
         (value, _) => dotted(value).map(|name| contents(&name)),
     }
 }

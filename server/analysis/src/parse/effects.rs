@@ -1,13 +1,13 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, ExprContext, Parameters, Pattern, Stmt};
+use ruff_python_ast::{CmpOp, Expr, ExprContext, Parameters, Pattern, Stmt};
 
 use super::callee::{by_text, callee, got, in_display, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
 use super::held::{held, inside_of_given, names_in, sources, taken_over};
 use super::implied;
-use super::looks::{complemented, examined, generators, positional};
+use super::looks::{captured, complemented, examined, generators, matched_class, positional};
 use crate::effects::{EAGER, Effects, MUTATING, RETURNED, SIGNATURE, applies, reads_headers};
 use crate::tree::contents;
 
@@ -83,6 +83,8 @@ impl Finder {
             let name = parameter.name().to_string();
             if let Some(class) = parameter.annotation().and_then(dotted) {
                 self.effects.made.push((name.clone(), class));
+            } else if let Some(default) = parameter.default().and_then(operand) {
+                self.sources.push((name.clone(), default));
             }
             self.effects.locals.push(name);
         }
@@ -100,7 +102,7 @@ impl Finder {
         // `cls().fill()` too.
         let of_element = self.sources.iter().filter_map(|(element, source)| {
             let rest = name.strip_prefix(element.as_str())?;
-            (rest.is_empty() || rest.starts_with('(')).then(|| format!("{source}{rest}"))
+            (rest.is_empty() || rest.starts_with(['(', '.'])).then(|| format!("{source}{rest}"))
         });
         self.effects.calls.extend(of_element);
         self.effects.calls.push(name);
@@ -149,6 +151,26 @@ impl Finder {
             self.effects.made.extend(origins(value).into_iter().map(|origin| (name.clone(), origin)));
         }
         let Some(value) = value else { return };
+        // `table = SimpleNamespace(rows=rows)`
+        if let (Some(name), Some(call)) = (dotted(target), value.as_call_expr())
+            && dotted(&call.func).is_some_and(|class| class.ends_with("SimpleNamespace"))
+        {
+            for keyword in &call.arguments.keywords {
+                let Some(attribute) = keyword.arg.as_ref().map(|attribute| format!("{name}.{attribute}")) else {
+                    continue;
+                };
+                let made = origins(&keyword.value).into_iter().map(|origin| (attribute.clone(), origin));
+                self.effects.made.extend(made);
+                self.put(Some(attribute), &keyword.value);
+            }
+        }
+        // `first, *others = TABLE`
+        if let (Some(container), Expr::Tuple(_) | Expr::List(_)) = (operand(value), target) {
+            let mut names = Vec::new();
+            names_in(target, &mut names);
+            let made = names.into_iter().map(|name| (name, format!("={}", contents(&container))));
+            self.effects.made.extend(made);
+        }
         match target {
             // `TABLE["a"] = build`
             Expr::Subscript(item) => self.put(dotted(&item.value), value),
@@ -256,6 +278,10 @@ impl<'a> Visitor<'a> for Finder {
 
     fn visit_pattern(&mut self, pattern: &'a Pattern) {
         self.effects.reads.extend(positional(pattern));
+        // `case Table() as table`
+        if let (Some(name), Some(class)) = (captured(pattern), matched_class(pattern)) {
+            self.effects.made.push((name.to_string(), class));
+        }
         visitor::walk_pattern(self, pattern);
     }
 
@@ -285,6 +311,17 @@ impl<'a> Visitor<'a> for Finder {
                 }
                 visitor::walk_expr(self, expression);
             }
+            Expr::FString(text) => {
+                let elements = text.value.elements().filter_map(|element| element.as_interpolation());
+                let shown = elements.filter_map(|element| dotted(&element.expression));
+                self.effects.calls.extend(shown.map(|container| format!("{}.__repr__", contents(&container))));
+                visitor::walk_expr(self, expression);
+            }
+            Expr::Compare(comparison) if comparison.ops.iter().any(|op| matches!(op, CmpOp::Eq | CmpOp::NotEq)) => {
+                let compared = std::iter::once(&*comparison.left).chain(&comparison.comparators).filter_map(dotted);
+                self.effects.calls.extend(compared.map(|container| format!("{}.__eq__", contents(&container))));
+                visitor::walk_expr(self, expression);
+            }
             Expr::UnaryOp(operation) => {
                 self.effects.reads.extend(complemented(operation));
                 visitor::walk_expr(self, expression);
@@ -303,6 +340,10 @@ impl<'a> Visitor<'a> for Finder {
                 in_display(&call.func).into_iter().for_each(|name| self.call(name));
                 if let Some(name) = &called {
                     self.call(name.clone());
+                    if let Some((holder, method)) = name.rsplit_once('.') {
+                        let of_it = implied::of_method(method).iter();
+                        self.effects.calls.extend(of_it.map(|method| format!("{}.{method}", contents(holder))));
+                    }
                     // `map(str, TABLE)`
                     let applied = call.arguments.args.first().filter(|_| name == "map").and_then(dotted);
                     let methods =
@@ -397,6 +438,7 @@ impl<'a> Visitor<'a> for Finder {
                 let mut inside = Finder::default();
                 for generator in generators(expression) {
                     inside.take_elements(&generator.target, &generator.iter);
+                    inside.implies(implied::by_conditions(&generator.ifs));
                 }
                 visitor::walk_expr(&mut inside, expression);
                 self.effects.extend(without_locals(inside.effects));

@@ -61,9 +61,17 @@ pub(super) fn sources(iterated: &Expr) -> Vec<String> {
             let method = call.func.as_attribute_expr().filter(|_| call.arguments.args.is_empty());
             // `TABLE.items()`, `Base.__subclasses__()`
             let of = method.into_iter().flat_map(|method| [dotted(&method.value), dotted(&call.func)]);
+            // `{"a": build}.items()`
+            let shown = method.filter(|method| is_display(&method.value)).map(|method| held(&method.value));
+            let shown = shown.into_iter().flatten().filter_map(operand);
             // `vars(cls).items()`
             let inner = method.filter(|method| method.value.is_call_expr()).map(|method| sources(&method.value));
-            of.flatten().map(|name| contents(&name)).chain(given).chain(inner.into_iter().flatten()).collect()
+            of.flatten()
+                .map(|name| contents(&name))
+                .chain(given)
+                .chain(shown)
+                .chain(inner.into_iter().flatten())
+                .collect()
         }
         Expr::Subscript(item) => sources(&item.value),
         Expr::Starred(starred) => sources(&starred.value),

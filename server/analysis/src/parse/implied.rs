@@ -27,6 +27,7 @@ const IN_PLACE: Methods = &[
 ];
 /// `{**value}`
 const MAPPING: Methods = &["keys", "__getitem__", "__iter__", "__next__"];
+const HASHED: Methods = &["__hash__", "__eq__"];
 /// Of what something is asked by: `items[value]`.
 const KEY: Methods = &["__index__", "__hash__", "__eq__"];
 const COPYING: Methods = &[
@@ -58,6 +59,20 @@ pub(super) fn by_statement(statement: &Stmt) -> Operands<'_> {
     }
 }
 
+/// What decides whether a comprehension takes an element.
+pub(super) fn by_conditions(conditions: &[Expr]) -> Operands<'_> {
+    conditions.iter().map(|condition| (condition, TRUTH)).collect()
+}
+
+/// Methods of what is in a container, of which a method of its own runs them.
+pub(super) fn of_method(method: &str) -> Methods {
+    match method {
+        "sort" => &["__lt__"],
+        "index" | "count" | "remove" => &["__eq__"],
+        _ => &[],
+    }
+}
+
 pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
     match expression {
         // `"%s" % value`
@@ -84,8 +99,11 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
             vec![(&*item.value, &["__getitem__", "__class_getitem__", "__missing__"]), (&*item.slice, KEY)]
         }
         Expr::Dict(dict) => {
-            dict.items.iter().filter(|item| item.key.is_none()).map(|one| (&one.value, MAPPING)).collect()
+            let keys = dict.items.iter().filter_map(|item| item.key.as_ref()).filter(|key| !key.is_literal_expr());
+            let unpacked = dict.items.iter().filter(|item| item.key.is_none());
+            unpacked.map(|one| (&one.value, MAPPING)).chain(keys.map(|key| (key, HASHED))).collect()
         }
+        Expr::Set(set) => set.elts.iter().filter(|one| !one.is_literal_expr()).map(|one| (one, HASHED)).collect(),
         Expr::Starred(starred) if starred.ctx == ExprContext::Load => vec![(&*starred.value, ITERATION)],
         Expr::FString(text) => {
             let elements = text.value.elements();
@@ -101,9 +119,13 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
         Expr::Call(call) => {
             let methods = match &*call.func {
                 Expr::Attribute(method) if is_text(&method.value) => of_text(method.attr.as_str()),
+                Expr::Attribute(method) if method.attr.ends_with("enter_context") => &["__enter__", "__exit__"],
                 function => dotted(function).map_or(&[][..], |name| of_function(&name)),
             };
-            let given = call.arguments.args.iter().filter(|_| !methods.is_empty()).map(|given| (given, methods));
+            let named = call.arguments.keywords.iter().filter(|keyword| keyword.arg.is_some());
+            let named = named.map(|keyword| &keyword.value).filter(|_| methods == TEXT);
+            let given = call.arguments.args.iter().chain(named);
+            let given = given.filter(|_| !methods.is_empty()).map(|given| (given, methods));
             let unpacked = call.arguments.keywords.iter().filter(|keyword| keyword.arg.is_none());
             given.chain(unpacked.map(|keyword| (&keyword.value, MAPPING))).collect()
         }
@@ -165,6 +187,7 @@ fn of_comparison(operator: CmpOp) -> Methods {
 pub(super) fn of_function(name: &str) -> Methods {
     match name {
         "len" => &["__len__"],
+        "range" => &["__index__"],
         "str" | "format" | "print" => TEXT,
         "repr" | "ascii" => &["__repr__"],
         "bool" | "any" | "all" => TRUTH,
@@ -181,7 +204,7 @@ pub(super) fn of_function(name: &str) -> Methods {
         "isinstance" | "issubclass" => &["__instancecheck__", "__subclasscheck__", "__subclasshook__"],
         "dict" => MAPPING,
         "list" | "tuple" | "set" | "frozenset" | "sum" | "iter" | "enumerate" | "zip" | "map" | "filter"
-        | "dict.fromkeys" => ITERATION,
+        | "dict.fromkeys" | "chain" | "itertools.chain" => ITERATION,
         "divmod" => &["__divmod__", "__rdivmod__"],
         "pow" => &["__pow__", "__rpow__"],
         "dir" => &["__dir__"],
@@ -197,8 +220,35 @@ pub(super) fn of_function(name: &str) -> Methods {
         | "collections.deque"
         | "OrderedDict"
         | "collections.OrderedDict" => &["keys", "__getitem__", "__iter__", "__next__", "__len__"],
-        _ => of_copying(name),
+        _ => match name.strip_prefix("operator.").and_then(of_operator_function) {
+            Some(methods) => methods,
+            None => of_copying(name),
+        },
     }
+}
+
+/// `operator.add` and others.
+fn of_operator_function(name: &str) -> Option<Methods> {
+    Some(match name {
+        "add" | "iadd" | "concat" => of_operator(Operator::Add),
+        "sub" | "isub" => of_operator(Operator::Sub),
+        "mul" | "imul" => of_operator(Operator::Mult),
+        "truediv" => of_operator(Operator::Div),
+        "floordiv" => of_operator(Operator::FloorDiv),
+        "mod" => of_operator(Operator::Mod),
+        "or_" => of_operator(Operator::BitOr),
+        "and_" => of_operator(Operator::BitAnd),
+        "eq" => of_comparison(CmpOp::Eq),
+        "ne" => of_comparison(CmpOp::NotEq),
+        "lt" | "gt" => of_comparison(CmpOp::Lt),
+        "le" | "ge" => of_comparison(CmpOp::LtE),
+        "contains" => of_comparison(CmpOp::In),
+        "neg" => of_unary(UnaryOp::USub),
+        "not_" | "truth" => TRUTH,
+        "getitem" => &["__getitem__"],
+        "call" => &["__call__"],
+        _ => return None,
+    })
 }
 
 fn of_copying(name: &str) -> Methods {
@@ -212,7 +262,8 @@ fn of_copying(name: &str) -> Methods {
 /// Methods of what is in the containers that a function is given.
 pub(super) fn of_elements(function: &str) -> Methods {
     match function {
-        "min" | "max" | "sorted" => &["__lt__", "__gt__"],
+        "min" | "max" | "sorted" | "heapify" | "nsmallest" | "nlargest" => &["__lt__", "__gt__"],
+        "heapq.heapify" | "heapq.nsmallest" | "heapq.nlargest" | "heapq.merge" => &["__lt__", "__gt__"],
         "sum" => &["__add__", "__radd__"],
         "any" | "all" | "filter" => TRUTH,
         "set" | "frozenset" => &["__hash__", "__eq__"],

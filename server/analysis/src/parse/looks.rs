@@ -16,6 +16,11 @@ pub(super) fn captured(pattern: &Pattern) -> Option<&Identifier> {
     }
 }
 
+/// The class of what a pattern captures as a whole: `Table` for `case Table() as table`.
+pub(super) fn matched_class(pattern: &Pattern) -> Option<String> {
+    dotted(&pattern.as_match_as()?.pattern.as_ref()?.as_match_class()?.cls)
+}
+
 /// What decides which attributes a pattern takes: `Point.__match_args__` for `case Point(x, y)`.
 pub(super) fn positional(pattern: &Pattern) -> Option<String> {
     let class = pattern.as_match_class()?;

@@ -23,6 +23,9 @@ _MAKING = ("__new__", "__init__", "__post_init__")
 _OF_OBJECTS = frozenset((*_MAKING, "__setattr__", "__class__", "__name__", "__dict__"))
 _PLAIN = (int, str, bytes, bool, float, complex, type(None), list, dict, set, tuple)
 _MISSING: Any = object()
+# Containers that are deeper, or hold more, are not looked through.
+_DEPTH = 3
+_ITEMS = 100
 
 
 class Doubts:
@@ -252,6 +255,8 @@ def _own_calls(
     """
     of_module = False
     calls = _calls(function.__code__)
+    for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        _check_value(default)
     if any(isinstance(const, CodeType) for const in function.__code__.co_consts):
         raise _Untold
     for content in map(_content, function.__closure__ or ()):
@@ -311,11 +316,20 @@ def _content(cell: CellType) -> Any:
         return None
 
 
-def _check_value(value: Any) -> None:
-    """Only what is written in C, or has no code, is known to do what it did."""
-    if isinstance(value, (FunctionType, MethodType, functools.partial)):
+def _check_value(value: Any, depth: int = 0) -> None:
+    """Only what is written in C, or has no code, is known to do what it did; also where it stands in containers."""
+    kind = type(value)
+    if isinstance(value, (FunctionType, MethodType, functools.partial, functools._lru_cache_wrapper)):
         raise _Untold
-    if isinstance(value, type) and (type(value) is not type or _has_own_code(value)):
+    if isinstance(value, type) and (kind is not type or _has_own_code(value)):
+        raise _Untold
+    if kind in (list, tuple, dict, set, frozenset):
+        if depth == _DEPTH or len(value) > _ITEMS:
+            raise _Untold
+        for item in [*value, *(value.values() if kind is dict else ())]:
+            _check_value(item, depth + 1)
+    elif native.is_made_in_python(kind) and not isinstance(value, type) and any(map(_is_project, kind.__mro__)):
+        # It may be called.
         raise _Untold
 
 
