@@ -17,7 +17,7 @@ from .live import importing, lookup, shown_text
 from .live.code import compile_excerpt, compile_text, join
 from .live.displaced import shown_name
 from .live.files import live_file
-from .merge import caches, classes, functions, hashes, moves, virtual
+from .merge import caches, classes, fallbacks, functions, hashes, moves, virtual
 from .native import native
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ class Transaction:
                 evaluation.evaluate(self)
                 frameworks.follow(self)
                 factories.report(self)
+                for change in self.files:
+                    fallbacks.report(change)
                 caches.follow(self)
                 virtual.forget_answers(self)
                 hashes.follow(self)
