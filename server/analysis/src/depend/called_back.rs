@@ -378,7 +378,8 @@ impl Others {
         let items = &found.outline.file.items;
         if !flattened(items).iter().any(|(one, _)| one.is_class() && one.name == found.name) {
             let made = items.iter().filter(|node| !node.is_definition()).flat_map(|node| &node.effects.made);
-            let by = made.filter(|(own, by)| *own == found.name && !by.starts_with('=')).map(|(_, by)| by).last()?;
+            let by =
+                made.filter(|(own, by)| *own == found.name && !by.starts_with('=')).map(|(_, by)| by).next_back()?;
             let is_own = flattened(items).iter().any(|(one, _)| one.is_class() && one.name == *by);
             found = match is_own {
                 true => Class { name: by.clone(), ..found },

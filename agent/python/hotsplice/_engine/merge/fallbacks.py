@@ -1,7 +1,7 @@
 """What a file does without modules that could not be imported when it was executed, and that are there by now.
 
-``try: from fast import go`` has gone on in its ``except ImportError``, and ``find_spec("fast")`` has answered ``None``. To import the
-module now would run what the program did not ask for: it is reported.
+``try: from fast import go`` has gone on in its ``except ImportError``, and ``find_spec("fast")`` has answered ``None``.
+To import the module now would run what the program did not ask for: it is reported.
 """
 
 import ast
@@ -44,7 +44,8 @@ def report(change: "FileChange") -> None:
                     _title(statement),
                     statement.lineno,
                     "HS0416",
-                    f"the module {name} can be imported by now: what this gave without it stays; have it executed again if you want it",
+                    f"the module {name} can be imported by now: what this gave without it stays until it is executed "
+                    "again",
                 )
                 break
 
@@ -57,14 +58,17 @@ def _title(statement: ast.stmt) -> str:
 def _wanted(statement: ast.stmt, package: str) -> Iterator[str]:
     """The modules without which a statement would have gone on otherwise."""
     for node in syntax.run_at_once(statement):
-        if isinstance(node, syntax.TRIES) and any(map(_catches, node.handlers)):
-            for inner in node.body:
-                yield from _imported(inner, package)
-        elif isinstance(node, ast.With) and any(map(_suppresses, node.items)):
-            for inner in node.body:
-                yield from _imported(inner, package)
-        elif isinstance(node, ast.Call) and _last(node.func) == "find_spec":
+        for inner in _tried(node):
+            yield from _imported(inner, package)
+        if isinstance(node, ast.Call) and _last(node.func) == "find_spec":
             yield from _named(node)
+
+
+def _tried(node: Any) -> list[ast.stmt]:
+    """The statements in it after which the program goes on if an import fails."""
+    is_try = isinstance(node, syntax.TRIES) and any(map(_catches, node.handlers))
+    is_suppressing = isinstance(node, ast.With) and any(map(_suppresses, node.items))
+    return node.body if is_try or is_suppressing else []
 
 
 def _imported(statement: ast.stmt, package: str) -> Iterator[str]:
@@ -87,13 +91,18 @@ def _named(call: ast.Call) -> Iterator[str]:
 
 
 def _catches(handler: ast.ExceptHandler) -> bool:
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(kind is None or _last(kind) in _CATCHING for kind in kinds)
+    kind = handler.type
+    kinds = kind.elts if isinstance(kind, ast.Tuple) else [] if kind is None else [kind]
+    return kind is None or any(_last(one) in _CATCHING for one in kinds)
 
 
 def _suppresses(item: ast.withitem) -> bool:
     call = item.context_expr
-    return isinstance(call, ast.Call) and _last(call.func) == "suppress" and any(_last(one) in _CATCHING for one in call.args)
+    return (
+        isinstance(call, ast.Call)
+        and _last(call.func) == "suppress"
+        and any(_last(one) in _CATCHING for one in call.args)
+    )
 
 
 def _last(node: ast.expr) -> str:
@@ -101,7 +110,7 @@ def _last(node: ast.expr) -> str:
 
 
 def _has_come(name: str, since: float) -> bool:
-    """Whether a file with such a module came, or changed, since then. Nothing of the program is asked for that, and nothing is imported."""
+    """Whether a file with such a module came, or changed, since then; nothing of the program is asked for that."""
     holder, _, last = name.rpartition(".")
     if holder:
         package = sys.modules.get(holder)
