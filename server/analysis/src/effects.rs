@@ -101,7 +101,8 @@ pub(crate) const SIGNATURE: &str = "__signature__";
 
 /// Functions that make an object of a class which they are given and call its methods: `json.dumps(table, cls=Encoder)`.
 pub(crate) fn instantiates(function: &str) -> bool {
-    ["json.dumps", "dumps", "json.loads", "loads"].contains(&function)
+    let last = function.rsplit('.').next().unwrap_or(function);
+    ["dump", "dumps", "load", "loads"].contains(&last)
 }
 
 /// Methods that change the container that they are called on.

@@ -17,7 +17,7 @@ from .live import importing, lookup, shown_text
 from .live.code import compile_excerpt, compile_text, join
 from .live.displaced import shown_name
 from .live.files import live_file
-from .merge import caches, classes, examined, functions, hashes, moves, virtual
+from .merge import caches, classes, examined, fallbacks, functions, hashes, moves, virtual
 from .native import native
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ class Transaction:
                 frameworks.follow(self)
                 factories.report(self)
                 examined.follow(self)
+                for change in self.files:
+                    fallbacks.report(change)
                 caches.follow(self)
                 virtual.forget_answers(self)
                 hashes.follow(self)

@@ -2,6 +2,7 @@
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::called_back::{OtherClasses, given_to};
 use super::callers::Callers;
 use super::contents::Storing;
 use super::fields::{Types, Typing};
@@ -31,6 +32,9 @@ impl<'a> Graph<'a> {
             properties: HashSet::default(),
             ancestors: HashMap::default(),
             heirs: HashMap::default(),
+            outside: HashMap::default(),
+            given_to: given_to(items.iter().filter(|node| !node.is_definition())),
+            other_classes: OtherClasses::default(),
             others,
             callers: Callers::default(),
         };
@@ -66,6 +70,9 @@ impl<'a> Graph<'a> {
             }
         }
         graph.derive_classes();
+        let bindings = items.iter().flat_map(|node| &node.binds);
+        let imported = bindings.filter(|binding| binding.origin.is_some()).map(|binding| binding.name.as_str());
+        graph.look_outside(&imported.collect());
         let storing = Storing::new(&graph, items);
         graph.contents = storing.contents();
         Typing::of(&graph, items).tell(&mut graph);

@@ -59,6 +59,9 @@ impl<'a> Callers<'a> {
         for (function, implementation) in graph.implementations() {
             callers.note_others(function, [implementation]);
         }
+        for (name, called) in graph.calling_back().into_iter().chain(graph.decorated_by_classes()) {
+            callers.note_others(name, called);
+        }
         for (name, class) in &graph.classes {
             let makers = graph.makers(name).into_iter().flat_map(|maker| graph.called(maker, Context::default()));
             // Of a metaclass.

@@ -80,7 +80,7 @@ impl<'a> Graph<'a> {
         let is_own = |(member, callable): &&(&str, &String)| {
             let known = self.method(class, member, 0);
             // What is no method is an attribute.
-            known.is_empty() || known.iter().any(|known| known == *callable)
+            known.is_empty() || known.iter().any(|known| known == *callable) || self.is_called_back(callable)
         };
         own.filter(is_own).copied().collect()
     }

@@ -1,5 +1,6 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
+use super::called_back::{OtherClasses, Outside};
 use super::callers::Callers;
 use super::fields::Types;
 use super::given::{Others, meant_by};
@@ -53,6 +54,11 @@ pub(crate) struct Graph<'a> {
     /// What other modules' functions do with what they are given.
     pub(crate) others: Others,
     pub(super) callers: Callers<'a>,
+    /// What of the bases of classes stands in other files, where that may call methods back.
+    pub(super) outside: HashMap<&'a str, Outside>,
+    /// What methods of the module's objects were given: `parser` and `convert`.
+    pub(super) given_to: HashMap<&'a str, Vec<&'a str>>,
+    pub(super) other_classes: OtherClasses,
 }
 
 /// Where a name is read.
@@ -112,10 +118,12 @@ impl<'a> Graph<'a> {
             let unknown = classes.is_empty() && !is_local(name, context);
             for class in classes.into_iter().chain(unknown.then(|| name.clone())) {
                 let own = methods.iter().filter(|method| !is_class(name) || OF_CLASSES.contains(method));
-                found.extend(own.flat_map(|method| self.method(&class, method, 0)));
+                found.extend(own.clone().flat_map(|method| self.method(&class, method, 0)));
+                found.extend(own.filter_map(|method| self.called_back(&class, method)));
             }
         }
         found.extend(self.computing(effects, context));
+        found.extend(self.called_of_given(effects, context));
         let (members, called) = self.used_of_given(effects, context);
         found.extend(called);
         found.extend(members.iter().filter_map(|name| name.rsplit_once('.')).flat_map(|(class, member)| {
@@ -169,12 +177,17 @@ impl<'a> Graph<'a> {
                 && (holder == "self" || holder == "cls" || is_first(holder, context))
             {
                 let mut found = self.overridden(class, method);
+                found.extend(self.called_back_of_self(class, method, false));
                 found.extend(self.called_in(name, "", context));
                 return found;
             }
             if let (Some(class), "super()") = (context.class, holder) {
                 let bases = self.classes.get(class).map_or(&[][..], |class| &class.bases);
-                return bases.iter().flat_map(|base| self.method(base, method, 0)).collect();
+                let mut found: Vec<String> = bases.iter().flat_map(|base| self.method(base, method, 0)).collect();
+                if found.first().is_some_and(|first| !self.has_method(first)) {
+                    found.extend(self.called_back_of_self(class, method, true));
+                }
+                return found;
             }
             if method == "__call__"
                 && let Some(function) = holder.strip_suffix("()").filter(|name| !is_local(name, context))
@@ -191,11 +204,21 @@ impl<'a> Graph<'a> {
                 found.push(name.to_owned());
                 return found;
             }
-            return match classes.is_empty() {
+            let mut found: Vec<String> = match classes.is_empty() {
                 false => classes.iter().flat_map(|class| self.method_or_kept(class, method, context)).collect(),
                 true if is_local(name, context) || holder.contains('(') => Vec::new(),
                 true => vec![name.to_owned()],
             };
+            match classes.is_empty() {
+                false => found.extend(classes.iter().filter_map(|class| self.called_back(class, method))),
+                true if !is_local(name, context) => found.extend(self.called_back(holder, method)),
+                true => {}
+            }
+            // Of a library: a module is no object.
+            if !classes.is_empty() && !classes.iter().any(|class| self.is_known_class(class)) {
+                found.extend(self.called_by_object(holder, method, context));
+            }
+            return found;
         }
         if let (Some(class), "cls") = (context.class, name) {
             return vec![class.to_owned()];

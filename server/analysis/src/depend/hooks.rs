@@ -12,6 +12,7 @@ use super::inside::all_effects;
 use crate::effects::{Effects, RETURNED};
 use crate::outline::Outline;
 use crate::tree::{Node, contents, flattened};
+use hotsplice_channel::patch::What;
 
 /// Methods of a metaclass that see what stands in a class.
 const OF_METACLASS: [&str; 2] = ["__new__", "__init__"];
@@ -26,10 +27,10 @@ struct Hook<'n> {
 }
 
 /// What is known of a class in another file.
-struct Class {
-    outline: Arc<Outline>,
-    there: Foreign,
-    name: String,
+pub(super) struct Class {
+    pub(super) outline: Arc<Outline>,
+    pub(super) there: Foreign,
+    pub(super) name: String,
 }
 
 impl Others {
@@ -50,7 +51,12 @@ impl Others {
     }
 
     /// The text that a name of this file comes from, and the name there.
-    fn origin(&self, name: &str) -> Option<Class> {
+    pub(super) fn origin(&self, name: &str) -> Option<Class> {
+        self.found(name, false)
+    }
+
+    /// The same; `with_objects`: also of what is no definition.
+    pub(super) fn found(&self, name: &str, with_objects: bool) -> Option<Class> {
         let (head, rest) = name.split_once('.').map_or((name, ""), |(head, rest)| (head, rest));
         let origin = self.imports.get(head)?;
         let full = match rest {
@@ -58,19 +64,21 @@ impl Others {
             "" => origin.clone(),
             _ => format!("{origin}.{rest}"),
         };
-        self.foreign.definition(&full, 0)
+        self.foreign.definition(&full, with_objects, 0)
     }
 }
 
 impl Foreign {
-    fn definition(&self, full: &str, depth: usize) -> Option<Class> {
+    fn definition(&self, full: &str, with_objects: bool, depth: usize) -> Option<Class> {
         let (module, is_package, outline, own) = self.text_of(full).filter(|_| depth < 4)?;
         let there = Foreign { module, is_package, texts: self.texts.clone(), ..Foreign::default() };
-        if flattened(&outline.file.items).iter().any(|(node, _)| node.name == own) {
+        let is_object = |node: &Node| with_objects && node.what == What::Assignment && node.binds_name(own);
+        let items = &outline.file.items;
+        if flattened(items).iter().any(|(node, _)| node.name == own) || items.iter().any(is_object) {
             return Some(Class { outline: outline.clone(), there, name: own.to_owned() });
         }
         let origin = there.imports(outline).find(|(bound, _)| bound == own).map(|(_, origin)| origin)?;
-        self.definition(&origin, depth + 1)
+        self.definition(&origin, with_objects, depth + 1)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What depends on what: calls and reads within a file, and names of other modules as this one knows them. Facts only.
 
 mod build;
+mod called_back;
 mod callers;
 mod contents;
 mod exported;

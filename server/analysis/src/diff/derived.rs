@@ -191,6 +191,7 @@ impl<'a> Comparison<'a> {
         called: &mut Callables<'_, 'a>,
     ) -> Vec<String> {
         let mut fresh = self.derive_statement(node, scope, dirty, called);
+        fresh.extend(self.derive_imports_in(node, scope));
         let is_run = self
             .edit_for(node)
             .is_some_and(|edit| edit.run.is_some() && !edit.offered && edit.change != Change::Derived);
@@ -228,6 +229,21 @@ impl<'a> Comparison<'a> {
         }
         fresh.extend(bound);
         fresh.extend(dotted);
+        fresh
+    }
+
+    /// A block that imports a name that another module has by now, or that is another one there.
+    fn derive_imports_in(&mut self, node: &'a Node, scope: &Scope<'a>) -> Vec<String> {
+        let (bound, _) = self.foreign.through(node);
+        if bound.is_empty() || node.main_guard || self.edit_for(node).is_some() {
+            return Vec::new();
+        }
+        let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+        let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
+        told.kind = Kind::Derived;
+        told.fresh_names.clone_from(&bound);
+        let fresh = if told.offered { Vec::new() } else { bound };
+        self.push(node, told);
         fresh
     }
 

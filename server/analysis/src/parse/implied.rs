@@ -27,7 +27,6 @@ const IN_PLACE: Methods = &[
 ];
 /// `{**value}`
 const MAPPING: Methods = &["keys", "__getitem__", "__iter__", "__next__"];
-const HASHED: Methods = &["__hash__", "__eq__"];
 /// Of what something is asked by: `items[value]`.
 const KEY: Methods = &["__index__", "__hash__", "__eq__"];
 const COPYING: Methods = &[
@@ -99,11 +98,8 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
             vec![(&*item.value, &["__getitem__", "__class_getitem__", "__missing__"]), (&*item.slice, KEY)]
         }
         Expr::Dict(dict) => {
-            let keys = dict.items.iter().filter_map(|item| item.key.as_ref()).filter(|key| !key.is_literal_expr());
-            let unpacked = dict.items.iter().filter(|item| item.key.is_none());
-            unpacked.map(|one| (&one.value, MAPPING)).chain(keys.map(|key| (key, HASHED))).collect()
+            dict.items.iter().filter(|item| item.key.is_none()).map(|one| (&one.value, MAPPING)).collect()
         }
-        Expr::Set(set) => set.elts.iter().filter(|one| !one.is_literal_expr()).map(|one| (one, HASHED)).collect(),
         Expr::Starred(starred) if starred.ctx == ExprContext::Load => vec![(&*starred.value, ITERATION)],
         Expr::FString(text) => {
             let elements = text.value.elements();

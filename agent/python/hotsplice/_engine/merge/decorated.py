@@ -87,7 +87,7 @@ def assigned(merger: "Merger", name: str) -> bool:
 
 
 def _is_assigned_in(text: str, name: str) -> bool:
-    if not re.search(rf"^[ \t]*[\w.]+\.{re.escape(name)}[ \t]*(?:[-+*/|&]?=[^=]|:)", text, re.MULTILINE):
+    if not re.search(rf"^[(\[\w., \t]*\.{re.escape(name)}\b[^\n=]*(?:[-+*/|&]?=[^=]|:)", text, re.MULTILINE):
         return False
     try:
         pending: list[ast.AST] = [ast.parse(text)]
@@ -96,9 +96,13 @@ def _is_assigned_in(text: str, name: str) -> bool:
         return False
     while pending:
         node = pending.pop()
-        targets: Any = getattr(node, "targets", None) or [getattr(node, "target", None)]
-        if any(isinstance(target, ast.Attribute) and target.attr == name for target in targets):
-            return True
+        targets: list[Any] = [*getattr(node, "targets", ()), getattr(node, "target", None)]
+        while targets:
+            target = targets.pop()
+            if isinstance(target, (ast.Tuple, ast.List)):
+                targets += target.elts
+            elif isinstance(target, ast.Attribute) and target.attr == name:
+                return True
         pending += [one for one in ast.iter_child_nodes(node) if not isinstance(one, (*FUNCTIONS, ast.expr))]
     return False
 

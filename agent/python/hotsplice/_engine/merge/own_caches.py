@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
 from ..live import lookup, objects
-from ..live.code import keeping_nothing, known, known_names
+from ..live.code import keeping_nothing, known, known_names, tree
 from ..live.files import live_file
 from ..live.named import Named
 from ..live.reach import MISSING, Reach
@@ -26,6 +26,8 @@ _STORES = {
     dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap
 }
 _MISSING = "__missing__"
+# Methods by which a container is given something.
+_ADDING = frozenset(("setdefault", "append", "appendleft", "add", "insert", "update"))
 _EMPTY = (ast.List, ast.Dict, ast.Set, ast.Tuple)
 
 
@@ -37,19 +39,32 @@ class Kept:
 
 
 def _stores(code: CodeType) -> bool:
-    return not _STORES.isdisjoint(code.co_code[::2]) or "setdefault" in code.co_names
+    return not _STORES.isdisjoint(code.co_code[::2]) or not _ADDING.isdisjoint(code.co_names)
+
+
+def _storing_inside(code: CodeType) -> list[CodeType]:
+    """Code of functions inside of one that store anything where the names around them are."""
+    return [one for one in tree(code) if one is not code and one.co_freevars and _stores(one)]
 
 
 def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
     """Reports what keeps results of what changes. ``texts``: the project's files, and new texts of those patched."""
     storing: dict[int, tuple[FunctionType, Any]] = {}
+    # Code of closures that functions make.
+    made: list[CodeType] = []
     for function, owner in named.functions_but(keeping_nothing):
         code = function.__code__
-        if not _stores(code):
-            keeping_nothing[id(code)] = known(code)
-        elif code.co_filename in texts:
+        if code.co_filename not in texts:
+            if lookup.is_installed(code.co_filename):
+                keeping_nothing[id(code)] = known(code)
+            continue
+        is_own, inside = _stores(code), _storing_inside(code)
+        made += inside
+        if is_own:
             storing.setdefault(id(function), (function, owner))
-    if not storing:
+        elif not inside:
+            keeping_nothing[id(code)] = known(code)
+    if not storing and not made:
         return
     names = {name for _, name in reach.changes.names}
     for outcome in reach.changes.functions.values():
@@ -60,6 +75,12 @@ def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
     for function, owner in storing.values():
         if function.__name__ in names or not names.isdisjoint(_named_by(function)):
             _report(reach, function, owner, texts, lines)
+    # Closures that no module names: in tables, attributes of objects. Where none keeps results nobody looks for them.
+    made = [one for one in made if not names.isdisjoint(known_names(one)) and _kept_by(one, lines)]
+    for functions in native.functions_of(made) if made else ():
+        for function in functions:
+            if id(function) not in storing:
+                _report(reach, function, None, texts, lines)
 
 
 def _named_by(function: FunctionType) -> frozenset[str]:
@@ -77,21 +98,29 @@ def _named_by(function: FunctionType) -> frozenset[str]:
 def _report(
     reach: Reach, function: FunctionType, owner: Any, texts: dict[str, str | None], lines: dict[str, list[str]]
 ) -> None:
-    found = known(function.__code__)
-    if found.kept is None:
-        found.kept = _kept(_text(function.__code__, lines))
-        if not found.kept:
-            keeping_nothing[found.key] = found
-            return
-    outcome: Any = reach.of(function, owner) if found.kept else None
+    code = function.__code__
+    places = _kept_by(code, lines)
+    if not places:
+        # What it makes may keep something.
+        if not _storing_inside(code):
+            keeping_nothing[id(code)] = known(code)
+        return
+    outcome: Any = reach.of(function, owner)
     # Whether anything is kept is asked last: all that lives may have to be looked at.
-    for kept in found.kept if outcome is not None else ():
+    for kept in places if outcome is not None else ():
         if not _is_as_before(kept, outcome, function, texts) and _holds_results(kept, function, owner):
             outcome.caveat(
                 "HS0414",
                 f"{function.__qualname__} keeps what it has computed in {kept.text}: what is there is of the old code "
                 "and stays; empty it if you want it computed again",
             )
+
+
+def _kept_by(code: CodeType, lines: dict[str, list[str]]) -> list[Kept]:
+    found = known(code)
+    if found.kept is None:
+        found.kept = _kept(_text(code, lines))
+    return found.kept
 
 
 def _text(code: CodeType, lines: dict[str, list[str]]) -> str:
@@ -127,6 +156,15 @@ def _kept(text: str) -> list[Kept]:
     outer = {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
     results = [node.value for node in nodes if isinstance(node, ast.Return) and node.value is not None]
     found = [*_set_once(nodes, parameters), *_missing(function, nodes)]
+    # `if not done: value = compute(); done = True`
+    flags = {
+        ast.unparse(target)
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and type(node.value.value) is bool
+        for target in syntax.targets(node)
+        if isinstance(target, ast.Name) and target.id in outer
+    }
+    is_flagged = any(_is_tested(nodes, flag) for flag in flags)
     for node in nodes:
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
         for target in syntax.targets(node) if value is not None else ():
@@ -140,9 +178,27 @@ def _kept(text: str) -> list[Kept]:
             stored = {ast.unparse(one) for one in syntax.targets(node) if isinstance(one, ast.Name)}
             stored |= {value.id} if isinstance(value, ast.Name) else set()
             is_given = any(_mentions(one, text) or any(_mentions(one, name) for name in stored) for one in results)
-            if is_given and _is_tested(nodes, text) and not any(text == known.text for known in found):
+            if is_given and (is_flagged or _is_tested(nodes, text)) and not any(text == known.text for known in found):
                 found.append(Kept(place, value))
+    for place, value in _added(nodes, parameters):
+        text = ast.unparse(place)
+        is_given = any(_mentions(one, text) for one in results)
+        if is_given and _is_tested(nodes, text) and not any(text == one.text for one in found):
+            found.append(Kept(place, value))
     return found
+
+
+def _added(nodes: list[ast.AST], parameters: set[str]) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """`BOX.append(compute())`, `seen.update({n: compute(n)})`, of a container that is not the function's own."""
+    own = {one.id for node in nodes for one in syntax.targets(node) if isinstance(one, ast.Name)} | parameters
+    for node in nodes:
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+            continue
+        place, value = node.func.value, node.args[-1]
+        if node.func.attr not in _ADDING or (isinstance(place, ast.Name) and place.id in own):
+            continue
+        if isinstance(place, ast.Name | ast.Attribute) and any(isinstance(one, ast.Call) for one in syntax.walk(value)):
+            yield place, value
 
 
 def _set_once(nodes: list[ast.AST], parameters: set[str]) -> Iterator[Kept]:

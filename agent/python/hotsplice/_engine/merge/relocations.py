@@ -12,7 +12,7 @@ from ..live import lookup
 from ..live.code import fingerprint
 from ..live.files import live_file
 from ..native import native
-from . import references
+from . import decorated, references
 
 if TYPE_CHECKING:
     from ..live.lookup import Namespace
@@ -136,6 +136,7 @@ def _find_decorated(source: Any, mergers: list[Any]) -> None:
             is_object = not issubclass(type(live), (FunctionType, type)) and type(made) is type(live)
             if is_new and is_object and made is not live and merger.is_new(made):
                 merger.superseded.append((live, made))
+                decorated.hand_on(merger, live, made)
 
 
 def _say_left(mergers: list[Any], name: str, live: Any) -> None:

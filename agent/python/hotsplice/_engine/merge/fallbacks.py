@@ -1,0 +1,139 @@
+"""What a file does without modules that could not be imported when it was executed, and that are there by now.
+
+``try: from fast import go`` has gone on in its ``except ImportError``, and ``find_spec("fast")`` has answered ``None``.
+To import the module now would run what the program did not ask for: it is reported.
+"""
+
+import ast
+import os
+import sys
+from collections.abc import Iterator
+from importlib.machinery import all_suffixes
+from typing import TYPE_CHECKING, Any
+
+from ..evaluate import syntax
+from ..native import native
+
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
+
+_WORDS = ("ImportError", "ModuleNotFoundError", "find_spec", "import_module", "__import__")
+# What catches an import that fails.
+_CATCHING = frozenset(("ImportError", "ModuleNotFoundError", "Exception", "BaseException"))
+_ASKING = frozenset(("find_spec", "import_module", "__import__"))
+
+
+def report(change: "FileChange") -> None:
+    text = change.text
+    if not change.namespaces or not any(word in text for word in _WORDS):
+        return
+    executed = native.loaded(change.path).get(change.path)
+    if executed is None:
+        return
+    try:
+        statements = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    namespace = change.namespaces[0].globals
+    package = namespace.get("__package__")
+    package = package if type(package) is str else str(namespace.get("__name__", "")).rpartition(".")[0]
+    for statement in statements:
+        for name in dict.fromkeys(_wanted(statement, package)):
+            if name not in sys.modules and _has_come(name, executed[2]):
+                change.report_beside(
+                    _title(statement),
+                    statement.lineno,
+                    "HS0416",
+                    f"the module {name} can be imported by now: what this gave without it stays until it is executed "
+                    "again",
+                )
+                break
+
+
+def _title(statement: ast.stmt) -> str:
+    names = [name for one in syntax.flattened([statement]) for name in syntax.bound(one)]
+    return names[0] if names else ast.unparse(statement).split("\n")[0]
+
+
+def _wanted(statement: ast.stmt, package: str) -> Iterator[str]:
+    """The modules without which a statement would have gone on otherwise."""
+    for node in syntax.run_at_once(statement):
+        for inner in _tried(node):
+            yield from _imported(inner, package)
+        if isinstance(node, ast.Call) and _last(node.func) == "find_spec":
+            yield from _named(node)
+
+
+def _tried(node: Any) -> list[ast.stmt]:
+    """The statements in it after which the program goes on if an import fails."""
+    is_try = isinstance(node, syntax.TRIES) and any(map(_catches, node.handlers))
+    is_suppressing = isinstance(node, ast.With) and any(map(_suppresses, node.items))
+    return node.body if is_try or is_suppressing else []
+
+
+def _imported(statement: ast.stmt, package: str) -> Iterator[str]:
+    for node in syntax.run_at_once(statement):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            holder = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (holder, node.module) if part)
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names if alias.name != "*")
+        elif isinstance(node, ast.Call) and _last(node.func) in _ASKING:
+            yield from _named(node)
+
+
+def _named(call: ast.Call) -> Iterator[str]:
+    first = call.args[0] if call.args else None
+    if isinstance(first, ast.Constant) and type(first.value) is str and not first.value.startswith("."):
+        yield first.value
+
+
+def _catches(handler: ast.ExceptHandler) -> bool:
+    kind = handler.type
+    kinds = kind.elts if isinstance(kind, ast.Tuple) else [] if kind is None else [kind]
+    return kind is None or any(_last(one) in _CATCHING for one in kinds)
+
+
+def _suppresses(item: ast.withitem) -> bool:
+    call = item.context_expr
+    return (
+        isinstance(call, ast.Call)
+        and _last(call.func) == "suppress"
+        and any(_last(one) in _CATCHING for one in call.args)
+    )
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _has_come(name: str, since: float) -> bool:
+    """Whether a file with such a module came, or changed, since then; nothing of the program is asked for that."""
+    holder, _, last = name.rpartition(".")
+    if holder:
+        package = sys.modules.get(holder)
+        paths: Any = getattr(package, "__dict__", {}).get("__path__") if package is not None else _folders(holder)
+    else:
+        paths = sys.path
+    for folder in list(paths or ()):
+        if type(folder) is not str:
+            continue
+        base = os.path.join(folder or os.getcwd(), last)
+        for candidate in (*(f"{base}{suffix}" for suffix in all_suffixes()), os.path.join(base, "__init__.py")):
+            try:
+                found = os.stat(candidate)
+            except (OSError, ValueError):
+                continue
+            # The first that is found is what an import takes.
+            return max(found.st_ctime, found.st_mtime) > since
+    return False
+
+
+def _folders(package: str) -> list[str]:
+    """Where a package is that has not been imported."""
+    folders: list[Any] = list(sys.path)
+    for part in package.split("."):
+        folders = [os.path.join(folder or os.getcwd(), part) for folder in folders if type(folder) is str]
+    return [folder for folder in folders if os.path.isdir(folder)]
