@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import fingerprint
 from ..live.files import live_file
 from ..native import native
@@ -46,6 +46,7 @@ def find(mergers: list[Any]) -> None:
     for merger in mergers:
         _find_nested(merger)
         _find_loaded(merger)
+        _find_returned(merger)
     for _, name, live in gone:
         _say_left(mergers, name, live)
     for merger in mergers if len(mergers) > 1 else ():
@@ -65,6 +66,27 @@ def _find_loaded(merger: Any) -> None:
             merger.moved[name] = live
             merger.moved_attributes[name], merger.moved_names[name] = _attributes(text, name), names_given(text, name)
             merger.moved_from.add(id(merger.namespace.globals))
+            merger.stand_ins[id(made)] = live
+
+
+def _find_returned(merger: Any) -> None:
+    """What stood in parts of a package that is a module now."""
+    own = merger.namespace
+    if "__path__" not in own.globals or "__file__" not in own.renamed or "__path__" in own.renamed:
+        return
+    for name, outcome in merger.bound.items():
+        live, made = own.globals.get(name), merger.shadow.globals.get(name)
+        part = sys.modules.get(objects.module_of(live) or "")
+        is_defined = outcome.edit["what"] in _DEFINING and outcome.edit["change"] == "added" and made is not live
+        is_held = type(live) is FunctionType or issubclass(type(live), type)
+        if not is_defined or not is_held or part is None or not part.__name__.startswith(f"{own.name}."):
+            continue
+        if live.__qualname__ == name and _fits(live, made):
+            merger.moved[name] = live
+            if type(live) is not FunctionType:
+                text = live_file(str(part.__file__)).text
+                merger.moved_attributes[name], merger.moved_names[name] = _attributes(text, name), names_given(text, name)
+            merger.moved_from.add(id(part.__dict__))
             merger.stand_ins[id(made)] = live
 
 
