@@ -46,6 +46,11 @@ pub fn find(session: &Session, wanted: &[WantedFile]) -> Vec<Successor> {
     }
     let Ok(files) = session.files() else { return found };
     let project = Project::new(session, files);
+    // Mostly there is none.
+    let gone = project.gone();
+    if gone.is_empty() {
+        return found;
+    }
     let mut candidates: Vec<Candidate> = Vec::new();
     for file in wanted.iter().filter(|file| file.function.is_none()) {
         match project.loaded(&file.path) {
@@ -61,7 +66,6 @@ pub fn find(session: &Session, wanted: &[WantedFile]) -> Vec<Successor> {
     if candidates.is_empty() {
         return found;
     }
-    let gone = project.gone();
     let mut known = 0;
     // What takes the place of another may import more of them.
     while known < candidates.len() {

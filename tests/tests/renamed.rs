@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use hotsplice_tests::lsp::Editor;
 use hotsplice_tests::program::{Program, Workspace, wait_for};
 use hotsplice_tests::pythons;
 use serde_json::Value;
@@ -310,4 +311,134 @@ fn an_altogether_other_file_is_a_new_module() {
     let results = workspace.call(&["patch", "app.py", "--json"]).expect(0).json();
     assert!(!codes(&results).contains(&"HS0206".to_owned()), "{results:#}");
     assert_eq!(program.ask("app.tools is module, 'helper' in sys.modules"), "(False, True)");
+}
+
+#[test]
+fn calls_that_began_before_go_on() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let helper = format!("{HELPER}def count_up():\n    while True:\n        yield bump()\n");
+        workspace.write("helper.py", &helper);
+        let text = |name: &str| {
+            format!(
+                "import {name}, queue, threading\nasked, told = queue.Queue(), queue.Queue()\ncounted = {name}.count_up()\ndef work():\n    while asked.get():\n        import {name} as again\n        told.put(({name}.bump(), again.kept()))\ndef gen():\n    while True:\n        yield {name}.kept()\nkept = gen()\nthread = threading.Thread(target=work, daemon=True)\nthread.start()\n"
+            )
+        };
+        workspace.write("app.py", &text("helper"));
+        let mut program = start(&workspace, python);
+        let turn = "app.asked.put(1), app.told.get(timeout=10), next(app.counted), next(app.kept)";
+        assert_eq!(program.ask(turn), "(None, (1, 'kept'), 2, 'kept')");
+        rename(&workspace, "helper.py", "tools.py");
+        workspace.write("tools.py", &helper.replace("'kept'", "'kept, too'"));
+        workspace.write("app.py", &text("tools"));
+        let results = workspace.call(&["patch", "app.py", "--json"]).expect(0).json();
+        assert!(codes(&results).contains(&"HS0207".to_owned()), "{}: {results:#}", python.path.display());
+        for (first, second) in [(3, 4), (5, 6)] {
+            assert_eq!(
+                program.ask(turn),
+                format!("(None, ({first}, 'kept, too'), {second}, 'kept, too')"),
+                "{results:#}"
+            );
+        }
+        assert_eq!(program.ask("__import__('tools') is app.tools"), "True");
+    }
+}
+
+#[test]
+fn a_renamed_package_and_what_is_in_it_keep_their_identity() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let init = "from .helper import Shape\nLIMIT = []\ndef limit(): return LIMIT\n";
+        workspace.write("pkg/__init__.py", init);
+        workspace.write("pkg/helper.py", &format!("from . import other\n{HELPER}"));
+        workspace.write("pkg/other.py", "names = []\ndef add(name): names.append(name)\n");
+        let text = |name: &str| {
+            format!(
+                "import {name}\nfrom {name}.helper import Shape, bump\nshape = Shape()\nclass Own(Shape): pass\nown = Own()\n"
+            )
+        };
+        workspace.write("app.py", &text("pkg"));
+        let mut program = start(&workspace, python);
+        program
+            .ask("app.bump(), globals().update(p=app.pkg, h=app.pkg.helper, o=app.pkg.other), app.pkg.LIMIT.append(1)");
+        rename(&workspace, "pkg", "lib/core");
+        workspace.write("lib/__init__.py", "");
+        workspace.write("lib/core/fresh.py", "def fresh(): return 'fresh'\n");
+        workspace.write("lib/core/__init__.py", &format!("{init}from .fresh import fresh\n"));
+        workspace.write("app.py", &text("lib.core"));
+        let results = workspace.call(&["patch", "app.py", "--json"]).expect(0).json();
+        let said = codes(&results).into_iter().filter(|code| code == "HS0206").count();
+        assert_eq!(said, 3, "{}: {results:#}", python.path.display());
+        assert_eq!(
+            program.ask("app.lib.core is p, p.helper is h, h.other is o, p.other is o, p.LIMIT, p.fresh()"),
+            "(True, True, True, True, [1], 'fresh')"
+        );
+        assert_eq!(
+            program.ask("type(app.shape) is h.Shape is p.Shape, isinstance(app.own, h.Shape), app.bump()"),
+            "(True, True, 2)"
+        );
+        assert_eq!(
+            program.ask("sorted(name for name in sys.modules if name[:3] in ('pkg', 'lib'))"),
+            "['lib', 'lib.core', 'lib.core.fresh', 'lib.core.helper', 'lib.core.other']"
+        );
+        assert_eq!(
+            program.ask("p.__path__ == [p.__file__[:-12]], p.__package__, h.__package__, p.Shape.__module__"),
+            "(True, 'lib.core', 'lib.core', 'lib.core.helper')"
+        );
+        assert_eq!(program.ask("type(pickle.loads(pickle.dumps(app.shape))) is h.Shape"), "True");
+    }
+}
+
+#[test]
+fn of_several_files_that_may_be_meant_none_is() {
+    let workspace = Workspace::new();
+    workspace.write("helper.py", HELPER);
+    workspace.write("app.py", &importing("helper"));
+    let mut program = start(&workspace, pythons::newest());
+    program.ask("globals().update(module=app.helper)");
+    rename(&workspace, "helper.py", "tools.py");
+    workspace.write("other.py", HELPER);
+    workspace.write("app.py", &format!("import other\n{}", importing("tools")));
+    workspace.call(&["patch", "app.py"]).expect(0);
+    assert_eq!(program.ask("app.tools is module, app.other is module"), "(False, False)");
+}
+
+#[test]
+fn what_statements_made_of_the_name_is_reported() {
+    let workspace = Workspace::new();
+    let helper = format!(
+        "import functools\nNAME = __name__\n{HELPER}@functools.lru_cache\ndef cached(): return 1\nif __name__ == '__main__': pass\n"
+    );
+    workspace.write("helper.py", &helper);
+    workspace.write("app.py", &importing("helper"));
+    let mut program = start(&workspace, pythons::newest());
+    rename(&workspace, "helper.py", "tools.py");
+    workspace.write("app.py", &importing("tools"));
+    let results = workspace.call(&["patch", "app.py", "--json"]).expect(0).json();
+    assert_eq!(codes(&results).iter().filter(|code| *code == "HS0207").count(), 1, "{results:#}");
+    assert_eq!(program.ask("pickle.loads(pickle.dumps(app.tools.cached)) is app.tools.cached"), "True");
+}
+
+#[test]
+fn a_file_that_an_editor_saves_under_a_new_name_goes_live() {
+    let workspace = Workspace::new();
+    workspace.write("helper.py", HELPER);
+    workspace.write("shapes.py", "def kept(): return 1\n");
+    workspace.write("app.py", &format!("import shapes\n{}", importing("helper")));
+    let mut program = start(&workspace, pythons::newest());
+    program.ask("globals().update(module=app.helper, shapes=app.shapes)");
+    rename(&workspace, "shapes.py", "shapes/__init__.py");
+    let text = "def kept(): return 2\n";
+    let path = workspace.write("shapes/__init__.py", text);
+    let mut editor = Editor::with_options(&workspace, serde_json::json!({"patchOnSave": "all"}));
+    editor.wait_sessions(1);
+    editor.open(&path, text);
+    editor.save(&path, 1);
+    wait_for("the package", || (program.ask("app.shapes.kept(), app.shapes is shapes") == "(2, True)").then_some(()));
+    rename(&workspace, "helper.py", "tools.py");
+    let text = format!("import shapes\n{}", importing("tools"));
+    let path = workspace.write("app.py", &text);
+    editor.open(&path, &text);
+    editor.save(&path, 1);
+    wait_for("the new name", || (program.ask("hasattr(app, 'tools') and app.tools is module") == "True").then_some(()));
 }

@@ -255,7 +255,7 @@ class Transaction:
             self.plan.operations[:] = operations
             world, problems = self._prepare_world()
             renames.carry(self)
-            self.renaming.plan(self.plan)
+            self.renaming.plan(self.plan, self.old_calls)
             retired = self._retired()
             calls = self.calls_stand_at if attempt < _ATTEMPTS else None
             try:

@@ -4,7 +4,9 @@ While a patch is evaluated, imports find it by that name, too: whoever imports i
 """
 
 import _imp
+import ast
 import builtins
+import dis
 import os
 import sys
 from _frozen_importlib_external import spec_from_file_location
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._loaded import absolute
 from ..live import objects
+from ..live.code import tree
 from ..native import native
 from .places import MISSING
 
@@ -57,9 +60,9 @@ class Renaming:
         return True
 
     def _put(self, holder: Any, key: Any, value: Any) -> None:
-        if key not in holder:
-            holder[key] = value
-            self._hiding.append(partial(_take_out, holder, key, value))
+        held = holder.get(key, MISSING)
+        holder[key] = value
+        self._hiding.append(partial(_put_back, holder, key, value, held))
 
     def hide(self) -> None:
         while self._hiding:
@@ -73,19 +76,29 @@ class Renaming:
             for name in [name for name in list(sys.modules) if name.startswith(prefix) and name not in self._loaded]:
                 part = sys.modules.pop(name, None)
                 if name.count(".") == prefix.count("."):
-                    _take_out(one.namespace.globals, name.rpartition(".")[2], part)
+                    _put_back(one.namespace.globals, name.rpartition(".")[2], part, MISSING)
 
     def check(self) -> None:
         """Notes what becomes of each module."""
         for one in self._renamed:
             one.check(self._outcome_of(one))
+        for change in self._files:
+            is_named = any(one.is_named for one in self._renamed if one.namespace in change.namespaces)
+            for name, line, said in _made_of_names(change.text, is_named):
+                message = f"{name} is made of {said} when the module is executed: it stays as the former file gave it"
+                change.report_beside(name, line, "HS0207", message)
 
     def _outcome_of(self, renamed: "_Renamed") -> "EditOutcome":
         return next(change.whole for change in self._files if renamed.namespace in change.namespaces)
 
-    def plan(self, plan: "Plan") -> None:
+    def plan(self, plan: "Plan", calls: Any) -> None:
+        imported = {name for call in calls for name in _imported(call.code)} if self._renamed else set()
         for one in self._renamed:
-            one.plan(plan)
+            is_needed = one.is_named and one.former in imported
+            one.plan(plan, is_needed)
+            if is_needed:
+                message = f"calls that began before import {one.former}: it goes on being found by that name, too"
+                self._outcome_of(one).caveat("HS0207", message)
         names = {one.former: one.name for one in self._renamed if one.is_named}
         for function in native.objects_of_type(FunctionType) if names else ():
             if function.__module__ in names:
@@ -106,7 +119,8 @@ class Renaming:
             codes = [*_live_code(filenames), *change.holders, *(code for code, _ in change.retired)]
             for code in (*codes, *(call.code for call in calls)):
                 if code.co_filename in filenames:
-                    _imp._fix_co_filename(code, change.new_path)
+                    # As imports do with code that was compiled elsewhere.
+                    _imp._fix_co_filename(code, change.new_path)  # type: ignore[attr-defined]
             for namespace in change.namespaces:
                 namespace.path, namespace.filenames = change.new_path, (change.new_path,)
                 namespace.name, namespace.renamed = namespace.new_name, {}
@@ -139,8 +153,8 @@ class _Renamed:
         locations = [os.path.dirname(path)] if is_package else None
         spec: Any = spec_from_file_location(self.name, path, submodule_search_locations=locations)
         if spec is not None:
-            stated = {"__spec__": spec, "__loader__": spec.loader, "__cached__": spec.cached, "__package__": spec.parent}
-            found |= {name: value for name, value in stated.items() if name in members}
+            stated = {"spec": spec, "loader": spec.loader, "cached": spec.cached, "package": spec.parent}
+            found |= {f"__{name}__": value for name, value in stated.items() if f"__{name}__" in members}
         return found | ({"__path__": locations} if is_package else {})
 
     def find(self, is_dry_run: bool) -> None:
@@ -152,7 +166,7 @@ class _Renamed:
 
     def check(self, outcome: "EditOutcome") -> None:
         if self.name is None:
-            outcome.refused("HS0207", f"nobody can import {self.namespace.path} by its new name: it is in no folder of sys.path")
+            outcome.refused("HS0207", f"{self.former} can't be imported from there: it is in no folder of sys.path")
         elif self.is_named and sys.modules.get(self.name, self.module) is not self.module:
             outcome.refused("HS0207", f"the process has another module {self.name} already")
         elif getattr(self.namespace.globals.get("__spec__"), "_initializing", False) is True:
@@ -165,10 +179,11 @@ class _Renamed:
         if self.is_named:
             return f"{self.former} is {self.name} now: the module, all that is of it and its state went along"
         if was is not is_package:
-            return f"{self.former} is a {'package' if is_package else 'module'} now: all that is of it and its state went along"
+            kind = "package" if is_package else "module"
+            return f"{self.former} is a {kind} now: all that is of it and its state went along"
         return f"{self.former} stands in another file now"
 
-    def plan(self, plan: "Plan") -> None:
+    def plan(self, plan: "Plan", is_needed: bool) -> None:
         members = self.namespace.globals
         stated = {**self.namespace.renamed, "__name__": self.name} if self.is_named else self.namespace.renamed
         for name, value in stated.items():
@@ -179,7 +194,8 @@ class _Renamed:
         if not self.is_named or sys.modules.get(self.former or "", MISSING) is not self.module:
             return
         plan.set_name(sys.modules, self.name, self.module)
-        plan.delete_name(sys.modules, self.former)
+        if not is_needed:
+            plan.delete_name(sys.modules, self.former)
         package, _, last = (self.former or "").rpartition(".")
         former_parent = objects.attributes(sys.modules.get(package))
         if package and former_parent.get(last) is self.module:
@@ -197,7 +213,7 @@ class _Renamed:
                     plan.delete_name(self.namespace.globals, last)
 
     def others(self) -> Iterator[dict[str, Any]]:
-        """The attributes of what is neither function nor class and says that it is of the module: a cached function, a type variable."""
+        """Attributes of what else says that it is of the module: a cached function, a type variable."""
         values = list(self.namespace.globals.values()) if self.is_named else []
         own = [one for one in values if objects.is_class(one) and objects.module_of(one) == self.former]
         values += [value for one in own for value in list(objects.members(one).values())]
@@ -221,6 +237,28 @@ def _new_name(namespace: "Namespace", change: "FileChange") -> str | None:
     return next((".".join(new[len(one) :]) for one in roots if new[: len(one)] == one and len(new) > len(one)), None)
 
 
+def _made_of_names(text: str, is_named: bool) -> Iterator[tuple[str, int, str]]:
+    """Statements of a module or its classes that read its name or file: what they bind, their lines, what they read."""
+    says = {"__file__", "__path__", "__package__", "__spec__", *(("__name__",) if is_named else ())}
+    pending: list[ast.AST] = list(ast.parse(text).body) if any(name in text for name in says) else []
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, ast.ClassDef):
+            pending += node.body
+        elif isinstance(node, ast.stmt) and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.If)):
+            inside = list(ast.walk(node))
+            names = [one for one in inside if isinstance(one, ast.Name)]
+            read = [one.id for one in names if one.id in says and isinstance(one.ctx, ast.Load)]
+            if read:
+                bound = [one.id for one in names if isinstance(one.ctx, ast.Store)]
+                yield (bound or ["<module>"])[0], node.lineno, read[0]
+
+
+def _imported(code: CodeType) -> Iterator[str]:
+    for part in tree(code):
+        yield from (one.argval for one in dis.get_instructions(part) if one.opname == "IMPORT_NAME")
+
+
 def _parts(path: str) -> list[str]:
     parts = os.path.splitext(path)[0].strip("/").split("/")
     return parts[:-1] if parts[-1] == _PACKAGE else parts
@@ -230,9 +268,12 @@ def _is_package(path: str) -> bool:
     return os.path.splitext(os.path.basename(path))[0] == _PACKAGE
 
 
-def _take_out(holder: Any, key: Any, value: Any) -> None:
+def _put_back(holder: Any, key: Any, value: Any, held: Any) -> None:
     if holder.get(key) is value:
-        del holder[key]
+        if held is MISSING:
+            del holder[key]
+        else:
+            holder[key] = held
 
 
 def _live_code(filenames: set[str]) -> Iterator[CodeType]:

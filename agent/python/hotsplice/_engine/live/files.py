@@ -152,7 +152,9 @@ def _of_cell(cell: Any) -> "LiveFile":
             fresh.version, fresh.history = file.version + 1, file.history
         # What the cell has patched when it was run can be undone.
         formers = [
-            FormerVersion(0, text, former.label, sorted(cell.formers), former.transaction, former.replaced_at, cell.path)
+            FormerVersion(
+                0, text, former.label, sorted(cell.formers), former.transaction, former.replaced_at, cell.path
+            )
             for text, former in cell.former_texts()
         ]
         if formers:

@@ -85,7 +85,8 @@ def _find_returned(merger: Any) -> None:
             merger.moved[name] = live
             if type(live) is not FunctionType:
                 text = live_file(str(part.__file__)).text
-                merger.moved_attributes[name], merger.moved_names[name] = _attributes(text, name), names_given(text, name)
+                merger.moved_attributes[name] = _attributes(text, name)
+                merger.moved_names[name] = names_given(text, name)
             merger.moved_from.add(id(part.__dict__))
             merger.stand_ins[id(made)] = live
 
