@@ -66,6 +66,7 @@ pub fn find(session: &Session, wanted: &[WantedFile]) -> Vec<Successor> {
     if candidates.is_empty() {
         return found;
     }
+    let gone: Vec<Gone> = gone.into_iter().filter_map(|path| project.live(path)).collect();
     let mut known = 0;
     // What takes the place of another may import more of them.
     while known < candidates.len() {
@@ -174,19 +175,17 @@ impl<'a> Project<'a> {
     }
 
     /// Loaded files that are no longer there. What never was a file of its own, as a member of an archive, is not gone.
-    fn gone(&self) -> Vec<Gone> {
-        let mut found = Vec::new();
-        for file in &self.files {
+    fn gone(&self) -> Vec<&str> {
+        let is_gone = |file: &&LoadedFile| {
             let path = self.session.editor_path(&file.path);
-            let is_member = || path.ancestors().skip(1).any(Path::is_file);
-            if !path.exists()
-                && !is_member()
-                && let Ok(live) = self.session.known_baseline(&file.path)
-            {
-                found.push(Gone { path: PathBuf::from(&file.path), live });
-            }
-        }
-        found
+            !path.exists() && !path.ancestors().skip(1).any(Path::is_file)
+        };
+        self.files.iter().filter(is_gone).map(|file| file.path.as_str()).collect()
+    }
+
+    fn live(&self, path: &str) -> Option<Gone> {
+        let live = self.session.known_baseline(path).ok()?;
+        Some(Gone { path: PathBuf::from(path), live })
     }
 }
 
