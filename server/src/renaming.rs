@@ -225,7 +225,10 @@ fn likeness(candidate: &Candidate, former: &Gone) -> Option<u32> {
     if live.text() == new.text() {
         return Some(SAME_MODULE / 2);
     }
-    let (before, after) = (parts(live), parts(new));
+    let (mut before, mut after) = (functions(live), functions(new));
+    if before.is_empty() || after.is_empty() {
+        (before, after) = (lines(live), lines(new));
+    }
     // What is edited is half the same.
     let same: usize = before
         .iter()
@@ -239,8 +242,8 @@ fn likeness(candidate: &Candidate, former: &Gone) -> Option<u32> {
     (2 * same > all).then(|| (100 * same / all) as u32)
 }
 
-/// Texts of functions by name; lines where there are none.
-fn parts(outline: &Outline) -> BTreeMap<String, Vec<String>> {
+/// Texts of functions, by name.
+fn functions(outline: &Outline) -> BTreeMap<String, Vec<String>> {
     let lines: Vec<&str> = outline.text().lines().collect();
     let text = |first: u32, last: u32| {
         let first = first.saturating_sub(1) as usize;
@@ -248,14 +251,14 @@ fn parts(outline: &Outline) -> BTreeMap<String, Vec<String>> {
     };
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in outline.definitions().into_iter().filter(|one| !one.is_class) {
-        let text = text(one.line, one.end_line);
-        found.entry(one.qualified_name).or_default().push(text);
-    }
-    if found.is_empty() {
-        let filled = lines.iter().filter(|line| !line.trim().is_empty());
-        found.extend(filled.map(|line| ((*line).to_owned(), Vec::new())));
+        found.entry(one.qualified_name).or_default().push(text(one.line, one.end_line));
     }
     found
+}
+
+fn lines(outline: &Outline) -> BTreeMap<String, Vec<String>> {
+    let filled = outline.text().lines().filter(|line| !line.trim().is_empty());
+    filled.map(|line| (line.to_owned(), Vec::new())).collect()
 }
 
 /// A module's path without its ending: the same for `shapes.py` and `shapes/__init__.py`.
