@@ -25,6 +25,14 @@ pub struct Successor {
     pub was: String,
 }
 
+/// What was found of the files of a patch.
+#[derive(Debug, Default)]
+pub struct Successors {
+    pub files: Vec<Successor>,
+    /// New files of which nobody can tell whose place they take, each with why.
+    pub in_doubt: Vec<String>,
+}
+
 /// A file that may be one.
 struct Candidate {
     file: WantedFile,
@@ -39,9 +47,9 @@ struct Gone {
 }
 
 /// The successors among the files of a patch, and among the new files that these import.
-pub fn find(session: &Session, wanted: &[WantedFile]) -> Vec<Successor> {
-    let mut found: Vec<Successor> = wanted.iter().filter_map(known).collect();
-    if !found.is_empty() || wanted.iter().any(|file| file.again.is_some() || file.identity || file.anew) {
+pub fn find(session: &Session, wanted: &[WantedFile]) -> Successors {
+    let mut found = Successors { files: wanted.iter().filter_map(known).collect(), ..Successors::default() };
+    if !found.files.is_empty() || wanted.iter().any(|file| file.again.is_some() || file.identity || file.anew) {
         return found;
     }
     let Ok(files) = session.files() else { return found };
@@ -72,7 +80,7 @@ pub fn find(session: &Session, wanted: &[WantedFile]) -> Vec<Successor> {
     while known < candidates.len() {
         known = candidates.len();
         found = pairs(&candidates, &gone);
-        for one in &found {
+        for one in &found.files {
             project.add_imported(&mut candidates, &one.was, &one.name, &one.file.text);
         }
     }
@@ -190,7 +198,7 @@ impl<'a> Project<'a> {
 }
 
 /// The most alike first; where two are as likely, none.
-fn pairs(candidates: &[Candidate], gone: &[Gone]) -> Vec<Successor> {
+fn pairs(candidates: &[Candidate], gone: &[Gone]) -> Successors {
     let mut likely: Vec<(u32, usize, usize)> = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
         for (number, former) in gone.iter().enumerate() {
@@ -198,14 +206,19 @@ fn pairs(candidates: &[Candidate], gone: &[Gone]) -> Vec<Successor> {
         }
     }
     likely.sort_by_key(|(likeness, ..)| std::cmp::Reverse(*likeness));
-    let mut found = Vec::new();
+    let mut found = Successors::default();
     while let Some(&(likeness, index, number)) = likely.first() {
         let is_rival = |other: &(u32, usize, usize)| other.1 == index || other.2 == number;
         let equals = likely.iter().filter(|other| is_rival(other) && other.0 == likeness).count();
+        let (Candidate { file, name, outline }, was) = (&candidates[index], gone[number].path.display().to_string());
         if equals == 1 {
-            let Candidate { file, name, outline } = &candidates[index];
             let file = WantedFile { outline: Some(outline.clone()), ..file.clone() };
-            found.push(Successor { file, name: name.clone(), was: gone[number].path.display().to_string() });
+            found.files.push(Successor { file, name: name.clone(), was });
+        } else {
+            let message = format!(
+                "{was} is gone, and {name} is like it, but so is another file: it is a new module, and nothing goes along to it"
+            );
+            found.in_doubt.push(message);
         }
         likely.retain(|other| !is_rival(other));
     }

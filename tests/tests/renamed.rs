@@ -407,7 +407,8 @@ fn of_several_files_that_may_be_meant_none_is() {
     rename(&workspace, "helper.py", "tools.py");
     workspace.write("other.py", HELPER);
     workspace.write("app.py", &format!("import other\n{}", importing("tools")));
-    workspace.call(&["patch", "app.py"]).expect(0);
+    let results = workspace.call(&["patch", "app.py", "--json"]).expect(0).json();
+    assert!(codes(&results).contains(&"HS0207".to_owned()), "{results:#}");
     assert_eq!(program.ask("app.tools is module, app.other is module"), "(False, False)");
 }
 

@@ -17,10 +17,10 @@ use hotsplice_channel::patch::{Options, Outcome, Patch, Verdict};
 
 use crate::following::{self, AskedFor};
 use crate::outlines;
-use crate::renaming;
+use crate::renaming::{self, Successors};
 use crate::session::{Session, SessionError};
 use attempt::{Attempt, AttemptedFile, Stopwatch};
-use changes::{assumed, deleted, failure, file_patch, is_empty, stale};
+use changes::{assumed, deleted, failure, file_patch, is_empty, refusal, stale};
 pub use wanted::{Deed, FileReport, FileResult, Wanted, WantedFile, went_live};
 
 /// Makes the texts live in the sessions that have loaded them. Sessions that have none of the files are left out.
@@ -129,7 +129,7 @@ fn attempt<'a>(
         had_it: false,
     };
     let mut asked_for = Vec::new();
-    let successors = renaming::find(session, &wanted.files);
+    let Successors { files: successors, in_doubt } = renaming::find(session, &wanted.files);
     let is_wanted = |path: &Path| wanted.files.iter().any(|file| file.path == path);
     let discovered = successors.iter().filter(|one| !is_wanted(&one.file.path));
     let discovered = discovered.filter_map(|one| Some((&one.file, one.file.outline.as_ref()?)));
@@ -191,6 +191,12 @@ fn attempt<'a>(
         // What runs again says nothing of the rest of the file.
         let function = file.again.map_or_else(|| file.function.clone(), |_| Some(String::new()));
         attempt.files.push(AttemptedFile { path: name, function, verdicts });
+    }
+    if let Some(file) = attempt.files.first_mut() {
+        let caveat =
+            |message| Verdict { verdict: Outcome::Caveat, ..refusal(&file.path, 1, codes::NOT_RENAMED, message) };
+        let doubts: Vec<Verdict> = in_doubt.into_iter().map(caveat).collect();
+        file.verdicts.extend(doubts);
     }
     attempt.project = following::add(session, &asked_for, &mut attempt.patch);
     for change in &mut attempt.patch.files {

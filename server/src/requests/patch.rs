@@ -81,7 +81,7 @@ impl Ready {
                 return Ok(Vec::new());
             }
         } else {
-            let renamed = sessions.iter().flat_map(|session| renaming::find(session, &self.files));
+            let renamed = sessions.iter().flat_map(|session| renaming::find(session, &self.files).files);
             let renamed: Vec<PathBuf> = renamed.map(|one| one.file.path).collect();
             self.leave_out_what_comes_with_others(sessions, &renamed);
             self.check_loaded(sessions, &renamed)?;

@@ -102,7 +102,8 @@ impl State {
             let snapshot = snapshot();
             let document = &snapshot.document;
             let file = WantedFile::new(document.path.clone(), document.text.to_string());
-            let is_successor = |session: &Session| !renaming::find(session, std::slice::from_ref(&file)).is_empty();
+            let is_successor =
+                |session: &Session| !renaming::find(session, std::slice::from_ref(&file)).files.is_empty();
             let loaded =
                 |session: &Arc<Session>| session.known_loaded(&document.path).is_some() || is_successor(session);
             if snapshot.sessions.iter().any(loaded) {
