@@ -30,6 +30,7 @@ mod lsp;
 mod mcp;
 mod outlines;
 mod patching;
+mod renaming;
 mod requests;
 mod rest;
 mod restarting;

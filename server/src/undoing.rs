@@ -71,20 +71,20 @@ pub fn is_undoable(session: &Session, live: &Live) -> Result<bool, SessionError>
         return Ok(false);
     }
     let versions = session.history(&live.baseline.path)?.versions;
-    Ok(before_latest(&live.baseline.text, versions, str::to_owned).is_some())
+    Ok(before_latest(state(live), versions, former_state).is_some())
 }
 
 /// The version before the latest patch that is not undone. Versions come newest first; a patch that left the view as it
 /// was is none.
 fn before_latest<T: PartialEq>(
-    live: &str,
+    live: T,
     versions: Vec<FormerVersion>,
-    view: impl Fn(&str) -> T,
+    view: impl Fn(&FormerVersion) -> T,
 ) -> Option<FormerVersion> {
-    let mut after = view(live);
+    let mut after = live;
     let mut versions = versions.into_iter();
     while let Some(version) = versions.next() {
-        let before = view(&version.text);
+        let before = view(&version);
         if before == after {
             continue;
         }
@@ -93,7 +93,7 @@ fn before_latest<T: PartialEq>(
         }
         // An undo went back to an earlier state: what came between is undone. If it was of one definition only, there is
         // no such state, and the patches before it stand.
-        if let Some(back_to) = versions.as_slice().iter().position(|earlier| view(&earlier.text) == after) {
+        if let Some(back_to) = versions.as_slice().iter().position(|earlier| view(earlier) == after) {
             versions.nth(back_to);
         } else {
             after = before;
@@ -102,18 +102,30 @@ fn before_latest<T: PartialEq>(
     None
 }
 
+/// What a file is called, and its text.
+fn state(live: &Live) -> (String, String) {
+    (live.baseline.path.clone(), live.baseline.text.clone())
+}
+
+fn former_state(version: &FormerVersion) -> (String, String) {
+    (version.path.clone(), version.text.clone())
+}
+
 /// What the latest transaction replaced.
 fn former_files(session: &Session, files: &[PathBuf]) -> Result<Vec<WantedFile>, SessionError> {
     let mut former = Vec::new();
     for (path, versions) in histories(session, files)? {
         let live = session.baseline(&path)?;
-        former.extend(before_latest(&live.baseline.text, versions, str::to_owned).map(|version| (path, version)));
+        former.extend(before_latest(state(&live), versions, former_state).map(|version| (path, version)));
     }
     let latest = former.iter().map(|(_, version)| version.transaction).max();
     Ok(former
         .into_iter()
         .filter(|(_, version)| !files.is_empty() || Some(version.transaction) == latest)
-        .map(|(path, version)| WantedFile::new(path.into(), version.text))
+        .map(|(path, version)| {
+            let was = (path != version.path).then_some(path);
+            WantedFile { was, ..WantedFile::new(version.path.into(), version.text) }
+        })
         .collect())
 }
 
@@ -122,7 +134,8 @@ fn former_definition(session: &Session, files: &[PathBuf], function: &str) -> Re
     let mut wanted = Vec::new();
     for (path, versions) in histories(session, files)? {
         let live = session.baseline(&path)?;
-        let former = before_latest(&live.baseline.text, versions, |text| definitions(text, function));
+        let view = |version: &FormerVersion| definitions(&version.text, function);
+        let former = before_latest(definitions(&live.baseline.text, function), versions, view);
         wanted.extend(former.map(|version| WantedFile {
             function: Some(function.to_owned()),
             ..WantedFile::new(path.into(), version.text)
@@ -151,6 +164,7 @@ mod tests {
         let text = |state: &str| state.trim_start_matches('<').to_owned();
         let versions = states.windows(2).rev().map(|pair| FormerVersion {
             version: 0,
+            path: "a.py".to_owned(),
             text: text(pair[0]),
             label: label(pair[1]),
             definitions: Vec::new(),
@@ -158,7 +172,8 @@ mod tests {
             replaced_at: 0.0,
         });
         let live = text(states.last()?);
-        before_latest(&live, versions.collect(), str::to_owned).map(|version| version.text)
+        let state = ("a.py".to_owned(), live);
+        before_latest(state, versions.collect(), former_state).map(|version| version.text)
     }
 
     #[test]

@@ -71,6 +71,8 @@ codes! {
     PATCHED_MEANWHILE "HS0203" Refused "the live text changed while the patch was made";
     RELOADED "HS0204" Caveat "the program reloaded the module";
     FILE_DELETED "HS0205" Caveat "the file is deleted; its module stays loaded";
+    MODULE_RENAMED "HS0206" Information "the module has another name or file now and is the same one";
+    NOT_RENAMED "HS0207" Caveat "something does not follow a module to its new name";
 
     CLOSURE_VARIABLE_MISSING "HS0301" Caveat "live closures lack a newly used variable";
     CLOSURE_DEFAULT_KEPT "HS0302" Caveat "live closures keep the default they were made with";

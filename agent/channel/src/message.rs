@@ -283,6 +283,8 @@ pub struct HistoryAnswer {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FormerVersion {
     pub version: u64,
+    /// What the file was called.
+    pub path: String,
     pub text: String,
     /// The patch that replaced this version.
     pub label: String,

@@ -50,6 +50,9 @@ impl Default for Options {
 pub struct FilePatch {
     /// The path as the process knows it (`co_filename`).
     pub path: String,
+    /// What the file was called that this one takes the place of: its module is the same one, under another name or as a package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
     /// The version of the live text that the edits were worked out against. A mismatch is a refusal (HS0203).
     pub base_version: u64,
     /// The text that is live once the patch is.

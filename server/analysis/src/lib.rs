@@ -3,7 +3,7 @@
 //! A pure library: texts in, plain data out. It reads no files, talks to no process, knows no editor, and never fails:
 //! any text gives an [`Outline`], with its problems beside it. [`diff`] gives the typed edits that lead from the live
 //! text to the new one, [`splice`] the live text with one definition exchanged, [`without`] the new text without some
-//! edits, [`misfits`] the uses in some files that others of them do not offer, [`changed_definitions`] the names of what differs, [`run_again`] what runs a statement once more. The parser (an
+//! edits, [`imported_modules`] what a text imports, [`misfits`] the uses in some files that others of them do not offer, [`changed_definitions`] the names of what differs, [`run_again`] what runs a statement once more. The parser (an
 //! internal crate of Ruff) is named in the folder `parse` only.
 
 mod changed;
@@ -25,7 +25,7 @@ pub use changed::changed_definitions;
 pub use depend::foreign::{Counts, Foreign, Names, Reaching, Texts};
 pub use depend::kept::KeptGraph;
 pub use diff::{diff, diff_anew, diff_following, run_again};
-pub use misfits::{Module, misfits};
+pub use misfits::{Module, imported_modules, misfits};
 pub use outline::{Definition, Outline, Problem};
 pub use rest::{Rest, without};
 pub use self_contained::is_self_contained;

@@ -3,6 +3,8 @@
 //! Only what the texts tell for sure counts: what is decorated, bound twice, imported by a star or hidden by a local
 //! variable fits everything.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::parse;
@@ -130,13 +132,26 @@ pub fn misfits(modules: &[Module<'_>]) -> Vec<String> {
     found
 }
 
+/// The names of modules that a text may import: of `from a import b` both `a` and `a.b`. `own` is the name of its own module.
+pub fn imported_modules(text: &str, own: &str, is_package: bool) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for import in parse::imported(text) {
+        let Some(module) = absolute(own, is_package, &import) else { continue };
+        let prefixes = module.match_indices('.').map(|(end, _)| module[..end].to_owned());
+        found.extend(prefixes.collect::<Vec<_>>());
+        found.extend(import.name.map(|name| format!("{module}.{name}")));
+        found.insert(module);
+    }
+    found
+}
+
 /// The module that an import names.
 fn absolute(own: &str, is_package: bool, import: &Import) -> Option<String> {
     if import.level == 0 {
         return Some(import.module.clone());
     }
     let mut parts: Vec<&str> = own.split('.').collect();
-    let up = import.level - usize::from(is_package);
+    let up = import.level.saturating_sub(usize::from(is_package));
     if up > parts.len() {
         return None;
     }

@@ -167,6 +167,10 @@ impl Attempt<'_> {
     pub(super) fn results(mut self) -> Vec<FileResult> {
         if self.committed {
             for change in &self.patch.files {
+                if let Some(was) = &change.was {
+                    self.session.renamed(was);
+                    continue;
+                }
                 // What only follows keeps its text; it is asked for again when it is needed.
                 if let Some((former, outline)) = self.outlines.get(&change.path) {
                     self.session.now_live(former, outline.clone());

@@ -7,6 +7,7 @@ mod reloading;
 mod wanted;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use hotsplice_analysis::Outline;
@@ -16,9 +17,10 @@ use hotsplice_channel::patch::{Options, Outcome, Patch, Verdict};
 
 use crate::following::{self, AskedFor};
 use crate::outlines;
+use crate::renaming::{self, Successors};
 use crate::session::{Session, SessionError};
 use attempt::{Attempt, AttemptedFile, Stopwatch};
-use changes::{assumed, deleted, failure, file_patch, is_empty, stale};
+use changes::{assumed, deleted, failure, file_patch, is_empty, refusal, stale};
 pub use wanted::{Deed, FileReport, FileResult, Wanted, WantedFile, went_live};
 
 /// Makes the texts live in the sessions that have loaded them. Sessions that have none of the files are left out.
@@ -127,8 +129,15 @@ fn attempt<'a>(
         had_it: false,
     };
     let mut asked_for = Vec::new();
-    for (file, outline) in wanted.files.iter().zip(outlines) {
-        let path = match session.loaded(&file.path) {
+    let Successors { files: successors, in_doubt } = renaming::find(session, &wanted.files);
+    let is_wanted = |path: &Path| wanted.files.iter().any(|file| file.path == path);
+    let discovered = successors.iter().filter(|one| !is_wanted(&one.file.path));
+    let discovered = discovered.filter_map(|one| Some((&one.file, one.file.outline.as_ref()?)));
+    for (file, outline) in wanted.files.iter().zip(outlines).chain(discovered) {
+        let successor = successors.iter().find(|one| one.file.path == file.path);
+        let path = match successor.map_or_else(|| session.loaded(&file.path), |one| Ok(Some(one.was.clone()))) {
+            // What has a successor is gone, and goes on.
+            Ok(Some(path)) if file.deleted && successors.iter().any(|one| one.was == path) => continue,
             Ok(Some(path)) => path,
             Ok(None) => continue,
             Err(error @ SessionError::Gone { .. }) => return Some(ended::attempt(attempt, wanted, &error)),
@@ -151,19 +160,20 @@ fn attempt<'a>(
             attempt.files.push(AttemptedFile { path, function: None, verdicts });
             continue;
         }
+        let name = successor.map_or(&path, |one| &one.name).clone();
         let mut stop = Stopwatch::start();
         let verdicts = match session.known_baseline(&path) {
             Err(error @ SessionError::Gone { .. }) => return Some(ended::attempt(attempt, wanted, &error)),
-            Err(error) => vec![failure(&path, &error)],
+            Err(error) => vec![failure(&name, &error)],
             Ok(live) => {
                 stop.lap(&mut attempt.timings, "baseline");
                 let verdicts = match file_patch(&path, &live, file, outline) {
                     Ok((change, outline)) => {
-                        let caveat = assumed(&path, &live.baseline, &change);
-                        if !is_empty(&change) {
+                        let caveat = assumed(&name, &live.baseline, &change);
+                        if !is_empty(&change) || successor.is_some() {
                             attempt.patch.files.push(change);
                         }
-                        attempt.outlines.insert(path.clone(), (live.clone(), outline.clone()));
+                        attempt.outlines.insert(name.clone(), (live.clone(), outline.clone()));
                         let stale = stale(&live, file, &outline);
                         if !file.anew {
                             let (path, live) = (path.clone(), live.clone());
@@ -172,7 +182,7 @@ fn attempt<'a>(
                         }
                         caveat
                     }
-                    Err(verdict) => vec![*verdict],
+                    Err(verdict) => vec![Verdict { path: name.clone(), ..*verdict }],
                 };
                 stop.lap(&mut attempt.timings, "analyse");
                 verdicts
@@ -180,9 +190,20 @@ fn attempt<'a>(
         };
         // What runs again says nothing of the rest of the file.
         let function = file.again.map_or_else(|| file.function.clone(), |_| Some(String::new()));
-        attempt.files.push(AttemptedFile { path, function, verdicts });
+        attempt.files.push(AttemptedFile { path: name, function, verdicts });
+    }
+    if let Some(file) = attempt.files.first_mut() {
+        let caveat =
+            |message| Verdict { verdict: Outcome::Caveat, ..refusal(&file.path, 1, codes::NOT_RENAMED, message) };
+        let doubts: Vec<Verdict> = in_doubt.into_iter().map(caveat).collect();
+        file.verdicts.extend(doubts);
     }
     attempt.project = following::add(session, &asked_for, &mut attempt.patch);
+    for change in &mut attempt.patch.files {
+        if let Some(one) = successors.iter().find(|one| one.was == change.path) {
+            change.was = Some(std::mem::replace(&mut change.path, one.name.clone()));
+        }
+    }
     for change in &attempt.patch.files {
         if !attempt.files.iter().any(|file| file.path == change.path) {
             attempt.files.push(AttemptedFile { path: change.path.clone(), function: None, verdicts: Vec::new() });

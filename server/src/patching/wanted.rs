@@ -39,6 +39,8 @@ pub struct WantedFile {
     pub deleted: bool,
     /// Every function gets new code, also where the texts agree: a stress test of what must change nothing.
     pub identity: bool,
+    /// What the process calls the file whose successor it is: a renamed one.
+    pub was: Option<String>,
     /// Its definitions have just been run again: what they read when they are made is evaluated again.
     pub anew: bool,
 }
@@ -46,7 +48,17 @@ pub struct WantedFile {
 impl WantedFile {
     /// The whole text of a file.
     pub fn new(path: PathBuf, text: String) -> Self {
-        Self { path, text, function: None, again: None, outline: None, deleted: false, identity: false, anew: false }
+        Self {
+            path,
+            text,
+            function: None,
+            again: None,
+            outline: None,
+            deleted: false,
+            identity: false,
+            was: None,
+            anew: false,
+        }
     }
 
     /// A file that a process may have loaded and that is gone.

@@ -10,6 +10,7 @@ use super::diff::loaded;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
 use crate::patching::{self, FileResult, Wanted, WantedFile};
+use crate::renaming;
 use crate::rest;
 use crate::session::{Session, SessionError};
 use crate::source_file;
@@ -80,8 +81,10 @@ impl Ready {
                 return Ok(Vec::new());
             }
         } else {
-            self.leave_out_what_comes_with_others(sessions);
-            self.check_loaded(sessions)?;
+            let renamed = sessions.iter().flat_map(|session| renaming::find(session, &self.files).files);
+            let renamed: Vec<PathBuf> = renamed.map(|one| one.file.path).collect();
+            self.leave_out_what_comes_with_others(sessions, &renamed);
+            self.check_loaded(sessions, &renamed)?;
         }
         let asked = self.asked;
         let wanted = Wanted {
@@ -106,9 +109,9 @@ impl Ready {
     }
 
     /// A new file that one of the others imports is loaded when that is patched.
-    fn leave_out_what_comes_with_others(&mut self, sessions: &[Arc<Session>]) {
-        let (known, new): (Vec<_>, Vec<_>) =
-            self.files.iter().partition(|file| file.deleted || is_loaded(sessions, &file.path));
+    fn leave_out_what_comes_with_others(&mut self, sessions: &[Arc<Session>], renamed: &[PathBuf]) {
+        let is_known = |path: &PathBuf| renamed.contains(path) || is_loaded(sessions, path);
+        let (known, new): (Vec<_>, Vec<_>) = self.files.iter().partition(|file| file.deleted || is_known(&file.path));
         let mut texts: Vec<&str> = known.iter().map(|file| file.text.as_str()).collect();
         let mut coming: Vec<PathBuf> = Vec::new();
         // One may come with another new one.
@@ -125,8 +128,8 @@ impl Ready {
     }
 
     /// What is asked for together goes live together: a file that no process has loaded is misuse.
-    fn check_loaded(&self, sessions: &[Arc<Session>]) -> Result<(), Failure> {
-        let is_loaded = |file: &WantedFile| is_loaded(sessions, &file.path);
+    fn check_loaded(&self, sessions: &[Arc<Session>], renamed: &[PathBuf]) -> Result<(), Failure> {
+        let is_loaded = |file: &WantedFile| renamed.contains(&file.path) || is_loaded(sessions, &file.path);
         let named = self.files.iter().zip(&self.asked.files);
         let unloaded: Vec<String> =
             named.filter(|(file, _)| !is_loaded(file)).map(|(_, named)| named.display().to_string()).collect();

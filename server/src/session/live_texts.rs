@@ -105,6 +105,12 @@ impl Session {
         baselines.insert(live.baseline.path.clone(), Arc::new(live));
     }
 
+    /// A file that was called so is another one now.
+    pub fn renamed(&self, was: &str) {
+        self.forget_baseline(was);
+        self.forget_files();
+    }
+
     /// What is live in a file is of this version: what is known of another one is of no use.
     pub fn forget_unless(&self, path: &str, version: u64) {
         let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);

@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// Every name that the process may have for a file, the editor's own first.
-    pub(super) fn process_names(&self, path: &Path) -> Vec<PathBuf> {
+    pub fn process_names(&self, path: &Path) -> Vec<PathBuf> {
         let mut names = self.workspace().to_process(path);
         names.extend(self.places.lock().unwrap_or_else(PoisonError::into_inner).to_process(path));
         names

@@ -314,7 +314,7 @@ class _Imports:
 
     def __init__(self, shadows: Collection[Shadow], evaluate: Callable[[ModuleType | None], None]) -> None:
         self._by_module = {id(one.namespace.module): one for one in shadows if one.namespace.module is not None}
-        self._by_name = {one.namespace.name: one for one in shadows}
+        self._by_name = {name: one for one in shadows for name in (one.namespace.name, one.namespace.new_name)}
         self._evaluate: Any = evaluate
         seen = {**builtins.__dict__, "__import__": self}
         for shadow in shadows:

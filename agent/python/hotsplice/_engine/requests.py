@@ -202,6 +202,7 @@ def history(params: dict[str, Any]) -> dict[str, Any]:
         "versions": [
             {
                 "version": former.version,
+                "path": former.path,
                 "text": former.text,
                 "label": former.label,
                 "definitions": former.definitions,

@@ -13,6 +13,7 @@ from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import factories, reloaders
 from .journal.file_change import FileChange
 from .journal.plan import Plan
+from .journal.renaming import Renaming
 from .live import importing, lookup, shown_text
 from .live.code import compile_excerpt, compile_text, join
 from .live.displaced import shown_name
@@ -57,6 +58,7 @@ class Transaction:
         self.options = patch.get("options") or {}
         self.plan = Plan()
         self.files = [FileChange(message) for message in patch["files"]]
+        self.renaming = Renaming(self.files)
         self.timings: dict[str, int] = {}
         self.ready = False
         # From the commit on: nothing may refuse it any more.
@@ -104,7 +106,7 @@ class Transaction:
                     return self._end_prepare()
                 for change in self.files:
                     importing.report_unreached(change)
-                evaluation.evaluate(self)
+                self._evaluate()
                 frameworks.follow(self)
                 factories.report(self)
                 examined.follow(self)
@@ -117,6 +119,17 @@ class Transaction:
         except TimeLimit:
             self._refuse_all("HS0104", f"evaluating the patch took longer than {self._time_limit() / 1000:g} s")
         self._end_prepare()
+
+    def _evaluate(self) -> None:
+        self.undoing.append(self.renaming.forget)
+        self.renaming.check()
+        if self._is_refused():
+            return
+        try:
+            if self.renaming.show(bool(self.options.get("dry_run"))):
+                evaluation.evaluate(self)
+        finally:
+            self.renaming.hide()
 
     def _is_refused(self) -> bool:
         return any(outcome.verdict == "refused" for outcome in self.outcomes())
@@ -245,6 +258,7 @@ class Transaction:
             self.plan.operations[:] = operations
             world, problems = self._prepare_world()
             renames.carry(self)
+            self.renaming.plan(self.plan, self.old_calls)
             retired = self._retired()
             calls = self.calls_stand_at if attempt < _ATTEMPTS else None
             try:
@@ -271,9 +285,10 @@ class Transaction:
         self.is_live = True
         self.undoing.clear()
         for change, file in files:
-            file.replace_text(change.text, self.label, change.edits, self.number)
+            file.replace_text(change.text, self.label, change.edits, self.number, change.new_path)
             # The next patch of the file tries these again.
             file.differs = [outcome.edit["definition"] for outcome in change.outcomes if outcome.code == "HS0413"]
+        self.renaming.follow(self.old_calls)
         self._lap("commit")
         follow = self._following
         if world is not None:
@@ -344,7 +359,7 @@ class Transaction:
     def say_afterwards(self, code: str, message: str) -> None:
         self.afterwards.append(
             {
-                "path": self.files[0].path,
+                "path": self.files[0].new_path,
                 "definition": "<module>",
                 "kind": "statement",
                 "line": 1,

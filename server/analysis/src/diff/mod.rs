@@ -200,6 +200,7 @@ impl<'a> Comparison<'a> {
         classes.sort_by_key(|class| class.line);
         FilePatch {
             path: path.to_owned(),
+            was: None,
             base_version,
             text: NewText::of(&self.live.text, &self.new.text),
             edits,

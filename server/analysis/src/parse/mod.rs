@@ -12,6 +12,7 @@ mod handed_on;
 mod hashing;
 mod held;
 mod implied;
+mod imported;
 pub(crate) mod incremental;
 mod looks;
 mod names;
@@ -27,7 +28,7 @@ use ruff_python_parser::parse_unchecked_source;
 use ruff_text_size::Ranged;
 
 use crate::lines::Lines;
-use crate::misfits::References;
+use crate::misfits::{Import, References};
 use crate::outline::Problem;
 use crate::tree::{Nodes, Place, Span};
 use builder::Builder;
@@ -67,6 +68,19 @@ const SMALL: usize = 1_000;
 /// Parses any text. What does not parse is left out or guessed, and told in `problems`.
 pub(crate) fn parse(text: &str, lines: &Lines) -> ParsedFile {
     with_room(text, || parse_here(text, lines)).unwrap_or_else(|| failed("the text could not be parsed"))
+}
+
+/// What a text imports, in functions too. Of one that nests too deeply nothing is known.
+pub(crate) fn imported(text: &str) -> Vec<Import> {
+    let read = || {
+        let parsed = parse_unchecked_source(text, PySourceType::Python);
+        if tokens::is_too_deep(parsed.tokens()) {
+            std::mem::forget(parsed);
+            return Vec::new();
+        }
+        imported::of(parsed.syntax())
+    };
+    with_room(text, read).unwrap_or_default()
 }
 
 /// What a text uses of other modules, and what it offers to them. Of one that nests too deeply nothing is known.

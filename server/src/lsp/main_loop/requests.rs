@@ -25,7 +25,8 @@ use crate::lsp::external_changes::Checked;
 use crate::lsp::patches::{self, Part};
 use crate::lsp::settings::Lens;
 use crate::lsp::{code_actions, code_lenses, holds, hover, old_frames, quick_fixes, status, unloaded};
-use crate::patching::FileResult;
+use crate::patching::{FileResult, WantedFile};
+use crate::renaming;
 use crate::restarting;
 use crate::session::Session;
 use crate::working::Working;
@@ -100,7 +101,11 @@ impl State {
         self.work(Cause::Save, Some(answer), move || {
             let snapshot = snapshot();
             let document = &snapshot.document;
-            let loaded = |session: &Arc<Session>| session.known_loaded(&document.path).is_some();
+            let file = WantedFile::new(document.path.clone(), document.text.to_string());
+            let is_successor =
+                |session: &Session| !renaming::find(session, std::slice::from_ref(&file)).files.is_empty();
+            let loaded =
+                |session: &Arc<Session>| session.known_loaded(&document.path).is_some() || is_successor(session);
             if snapshot.sessions.iter().any(loaded) {
                 patches::patch(&snapshot, Part::File(How::default()), &cancel)
             } else {

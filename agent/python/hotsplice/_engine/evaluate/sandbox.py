@@ -45,8 +45,8 @@ class Shadow:
         self.patched_classes = patched_classes
         self.module = ModuleType(namespace.name or "__main__")
         self.globals.clear()
-        self.globals.update(namespace.globals)
-        self.before = dict(namespace.globals)
+        self.globals.update(namespace.globals | namespace.renamed)
+        self.before = namespace.globals | namespace.renamed
         # Modules that are there already: what others hold was made by what runs for the patch.
         self.loaded = frozenset(sys.modules)
         # From 3.14 on each excerpt gives a function that makes its annotations (PEP 649).

@@ -32,7 +32,9 @@ class FileChange:
     """What a patch does to one file."""
 
     def __init__(self, message: "FilePatch") -> None:
-        self.path = message["path"]
+        # As it is called until the commit, and from then on.
+        self.path = message.get("was") or message["path"]
+        self.new_path = message["path"]
         self.base_version = message["base_version"]
         # `make_text` makes what came as an edit of the live one.
         self.text: str = message["text"] if type(message["text"]) is str else None  # type: ignore[assignment]
@@ -45,15 +47,18 @@ class FileChange:
         self.decorating = message.get("decorating") or []
         self.places = message.get("places") or []
         self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
-        self.outcomes = [EditOutcome(self.path, edit) for edit in self.edits]
+        self.outcomes = [self._outcome(edit) for edit in self.edits]
         # The outcomes for which `_outcomes_by_unit` was made.
         self._indexed: list[EditOutcome] | None = None
         self._by_unit: dict[int, list[EditOutcome]] = {}
         # For what goes wrong in a file in which only lines moved.
-        self.whole = EditOutcome(self.path, _WHOLE_FILE)
+        self.whole = self._outcome(_WHOLE_FILE)
         # Of statements that no edit is about.
         self.beside: list[EditOutcome] = []
         self.namespaces = lookup.namespaces(self.path)
+        if self.is_renamed:
+            for namespace in self.namespaces:
+                namespace.rename_code(self.new_path)
         # Code objects that are not live once the patch is: (code, unit).
         self.retired: list[tuple[CodeType, Unit]] = []
         # CodeChange objects by namespace.
@@ -69,6 +74,13 @@ class FileChange:
         self.places_executed: tuple[int, tuple[int, int] | None] | None = None
         # As `executed_at`: the code in which that was to go on.
         self.goes_on_at: tuple[CodeType, Positions] | None = None
+
+    @property
+    def is_renamed(self) -> bool:
+        return self.new_path != self.path
+
+    def _outcome(self, edit: "Edit") -> EditOutcome:
+        return EditOutcome(self.path, edit, self.new_path)
 
     def is_of_live_text(self) -> bool:
         """Whether the patch was made for what is live."""
@@ -86,7 +98,7 @@ class FileChange:
     def report_beside(self, name: str, line: int, code: str, message: str) -> None:
         """A caveat of what a statement gave a name that is as it was."""
         about: Edit = {**_WHOLE_FILE, "definition": name, "kind": "derived", "line": line, "end_line": line}
-        outcome = EditOutcome(self.path, about)
+        outcome = self._outcome(about)
         outcome.caveat(code, message)
         self.beside.append(outcome)
 

@@ -71,8 +71,10 @@ class Plan:
 class EditOutcome:
     """What becomes of one edit; notes add up, and the gravest decides."""
 
-    def __init__(self, path: str, edit: "Edit") -> None:
+    def __init__(self, path: str, edit: "Edit", new_path: str | None = None) -> None:
         self.path = path
+        # What the file is called from the commit on.
+        self._reported_path = new_path or path
         self.edit = edit
         self.verdict: str | None = None
         self.notes: list[tuple[str | None, str]] = []
@@ -132,7 +134,7 @@ class EditOutcome:
         message = "; ".join(message for _, message in self.notes) or None
         edit = self.edit
         return {
-            "path": self.path,
+            "path": self._reported_path,
             "definition": edit["definition"],
             "kind": edit["kind"],
             "line": edit["line"],

@@ -29,7 +29,10 @@ class FormerVersion:
         definitions: list[str],
         transaction: int | None,
         replaced_at: float | None = None,
+        path: str = "",
     ) -> None:
+        # What the file was called.
+        self.path = path
         self.version = version
         self.text = text
         self.label = label
@@ -73,19 +76,20 @@ class LiveFile:
         known = self.patched.get(definition)
         return known["version"] if known is not None else 0
 
-    def replace_text(self, text: str, label: str, edits: "list[Edit]", transaction: int) -> None:
-        if text == self.text:
+    def replace_text(self, text: str, label: str, edits: "list[Edit]", transaction: int, path: str) -> None:
+        if text == self.text and path == self.path:
             # Only values were computed again: there is nothing to go back to.
             self.version += 1
             return
         self.displaced.note(edits, self.text, text)
         definitions = list(dict.fromkeys(edit["definition"] for edit in edits))
-        undone = [former.text for former in self.history] if label == UNDO else []
-        if text in undone:
+        undone = [(former.path, former.text) for former in self.history] if label == UNDO else []
+        if (path, text) in undone:
             # What has led from there to here takes no place any more.
-            del self.history[: undone.index(text) + 1]
+            del self.history[: undone.index((path, text)) + 1]
         else:
-            self.history.insert(0, FormerVersion(self.version, self.text, label, definitions, transaction))
+            former = FormerVersion(self.version, self.text, label, definitions, transaction, path=self.path)
+            self.history.insert(0, former)
             del self.history[HISTORY_LIMIT:]
         self._text_before, self.text, self._lines = self.text, text, None
         self.version += 1
@@ -93,6 +97,10 @@ class LiveFile:
         self.trust = "exact"
         self.differs = []
         self.reloaded = False
+        if path != self.path:
+            _files.pop(self.path, None)
+            _files[path] = self
+            self.path, self.executed = path, _executions(path)
 
     def text_before(self) -> str:
         """What was live before the latest patch."""
@@ -144,7 +152,9 @@ def _of_cell(cell: Any) -> "LiveFile":
             fresh.version, fresh.history = file.version + 1, file.history
         # What the cell has patched when it was run can be undone.
         formers = [
-            FormerVersion(0, text, former.label, sorted(cell.formers), former.transaction, former.replaced_at)
+            FormerVersion(
+                0, text, former.label, sorted(cell.formers), former.transaction, former.replaced_at, cell.path
+            )
             for text, former in cell.former_texts()
         ]
         if formers:

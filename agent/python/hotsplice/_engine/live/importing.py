@@ -25,7 +25,7 @@ def wait(files: "Iterable[FilePatch]") -> None:
     """Waits for imports to end, for a while, that have not come to what is edited."""
     deadline = native.monotonic_ns() + _PATIENCE
     for file in files:
-        path = file["path"]
+        path = file.get("was") or file["path"]
         while path not in _endless and _is_being_imported(path) and _unreached(path, file["edits"]):
             if native.monotonic_ns() > deadline:
                 _endless.add(path)

@@ -44,6 +44,10 @@ class Namespace:
         # The names of the files that live code may have; new code gets the first.
         self.filenames = filenames or (self._filename(),)
         self.filename = self.filenames[0]
+        # What the module is called from the commit on.
+        self.new_name = self.name
+        # What it says of itself then, of another file: `__file__`, `__spec__`, ….
+        self.renamed: dict[str, Any] = {}
         # Whether the lines of the known text are those of the live code.
         self.lines_known = True
 
@@ -59,8 +63,13 @@ class Namespace:
                 return code.co_filename
         return self.path
 
+    def rename_code(self, filename: str) -> None:
+        """New code is of a file of this name."""
+        self.filename = filename
+        self.filenames = (filename, *self.filenames)
+
     def reads(self, code: CodeType) -> bool:
-        return same_file(code.co_filename, self.path)
+        return code.co_filename == self.filename or same_file(code.co_filename, self.path)
 
 
 def same_file(filename: str, path: str) -> bool:

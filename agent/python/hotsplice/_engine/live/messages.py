@@ -99,7 +99,12 @@ class EditedText(TypedDict):
     former: int
 
 
-class FilePatch(TypedDict):
+class _FilePatch(TypedDict, total=False):
+    # What the file was called that this one takes the place of.
+    was: str | None
+
+
+class FilePatch(_FilePatch):
     path: str
     base_version: int
     text: str | EditedText

@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import fingerprint
 from ..live.files import live_file
 from ..native import native
@@ -46,6 +46,8 @@ def find(mergers: list[Any]) -> None:
     for merger in mergers:
         _find_nested(merger)
         _find_loaded(merger)
+        _find_returned(merger)
+        _hand_over_state(merger)
     for _, name, live in gone:
         _say_left(mergers, name, live)
     for merger in mergers if len(mergers) > 1 else ():
@@ -66,6 +68,59 @@ def _find_loaded(merger: Any) -> None:
             merger.moved_attributes[name], merger.moved_names[name] = _attributes(text, name), names_given(text, name)
             merger.moved_from.add(id(merger.namespace.globals))
             merger.stand_ins[id(made)] = live
+
+
+def _find_returned(merger: Any) -> None:
+    """What stood in parts of a package that is a module now."""
+    own = merger.namespace
+    if "__path__" not in own.globals or "__file__" not in own.renamed or "__path__" in own.renamed:
+        return
+    parts = [module for name, module in list(sys.modules.items()) if name.startswith(f"{own.name}.")]
+    for part, name in _same_statements(merger, parts, "added", merger.change.text):
+        merger.shadow.globals[name] = objects.attributes(part)[name]
+    for name, outcome in merger.bound.items():
+        live, made = own.globals.get(name), merger.shadow.globals.get(name)
+        part = sys.modules.get(objects.module_of(live) or "")
+        is_defined = outcome.edit["what"] in _DEFINING and outcome.edit["change"] == "added" and made is not live
+        is_held = type(live) is FunctionType or issubclass(type(live), type)
+        if not is_defined or not is_held or part is None or not part.__name__.startswith(f"{own.name}."):
+            continue
+        if live.__qualname__ == name and _fits(live, made):
+            merger.moved[name] = live
+            if type(live) is not FunctionType:
+                text = live_file(str(part.__file__)).text
+                merger.moved_attributes[name] = _attributes(text, name)
+                merger.moved_names[name] = names_given(text, name)
+            merger.moved_from.add(id(part.__dict__))
+            merger.stand_ins[id(made)] = live
+
+
+def _hand_over_state(merger: Any) -> None:
+    """What names held goes on in a file that the patch has loaded, if their statements stand there now."""
+    loaded = [module for name, module in list(sys.modules.items()) if name not in merger.shadow.loaded]
+    for module, name in _same_statements(merger, loaded, "removed", live_file(merger.change.path).text):
+        held = merger.namespace.globals.get(name, loaded)
+        if held is not loaded and name not in merger.bound:
+            merger.plan.set_name(objects.attributes(module), name, held)
+
+
+def _same_statements(merger: Any, modules: list[Any], change: str, text: str) -> Iterator[tuple[Any, str]]:
+    """Modules of the project that give a name its value by the same statement as this file does, or did."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    paths = {id(module): path for path, module in lookup.project_modules()}
+    for outcome in merger.change.outcomes if modules else ():
+        edit = outcome.edit
+        if edit["change"] != change or edit["what"] != "assignment" or edit["scope"]:
+            continue
+        is_gone = change == "removed"
+        first, last = (edit["old_line"], edit["old_end_line"]) if is_gone else (edit["line"], edit["end_line"])
+        statement = "\n".join(lines[first - 1 : last])
+        for module in modules:
+            path = paths.get(id(module))
+            other = "" if path is None else live_file(path).text.replace("\r\n", "\n")
+            if f"\n{statement}\n" in f"\n{other}\n":
+                held = objects.attributes(module)
+                yield from ((module, name) for name in edit["binds"] if name in held)
 
 
 def _find_nested(merger: Any) -> None:
