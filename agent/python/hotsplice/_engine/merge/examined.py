@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..live import lookup, objects
 from ..live.code import tree

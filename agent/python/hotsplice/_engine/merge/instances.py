@@ -147,10 +147,10 @@ def _say_not_set(plan: "Plan", change: "FileChange", namespace: "Namespace", out
     count = sum(name in objects.attributes(one) for one in instances)
     # The setter follows as an edit of its own.
     if count and not any(one.code == "HS0503" for one in change.outcomes if one.edit["binds"] == [name]):
-        hold = "1 existing instance holds" if count == 1 else f"{count} existing instances hold"
-        outcome.caveat(
-            "HS0503", f"{hold} {name} of {'its' if count == 1 else 'their'} own, which the property hides: its setter does not run there"
-        )
+        held = f"1 existing instance holds {name} of its own"
+        if count > 1:
+            held = f"{count} existing instances hold {name} of their own"
+        outcome.caveat("HS0503", f"{held}, which the property hides: its setter does not run for what is there")
 
 
 def _say_new_bases(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome") -> None:
