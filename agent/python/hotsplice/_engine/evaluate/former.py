@@ -83,7 +83,7 @@ class Former:
         if equal(*given):
             return given[0]
         # Each run makes other objects (a generator, a sentinel): of a container it can be told what stands where.
-        self.is_loose = sort(live) is Sort.CONTAINER and equal(*given, loosely=True)
+        self.is_loose = sort(live) is Sort.CONTAINER and equal(given[0], given[1], loosely=True)
         return given[0] if self.is_loose else UNKNOWN
 
     def says(self, text: str, name: str, seen: dict[str, Any]) -> bool:
