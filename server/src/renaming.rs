@@ -238,10 +238,7 @@ fn likeness(candidate: &Candidate, former: &Gone) -> Option<u32> {
     if live.text() == new.text() {
         return Some(SAME_MODULE / 2);
     }
-    let (mut before, mut after) = (functions(live), functions(new));
-    if before.is_empty() || after.is_empty() {
-        (before, after) = (lines(live), lines(new));
-    }
+    let (before, after) = (parts(live), parts(new));
     // What is edited is half the same.
     let same: usize = before
         .iter()
@@ -255,23 +252,20 @@ fn likeness(candidate: &Candidate, former: &Gone) -> Option<u32> {
     (2 * same > all).then(|| (100 * same / all) as u32)
 }
 
-/// Texts of functions, by name.
-fn functions(outline: &Outline) -> BTreeMap<String, Vec<String>> {
+/// What stands in a file: texts of functions, by name, and the lines around them.
+fn parts(outline: &Outline) -> BTreeMap<String, Vec<String>> {
     let lines: Vec<&str> = outline.text().lines().collect();
-    let text = |first: u32, last: u32| {
-        let first = first.saturating_sub(1) as usize;
-        lines.get(first..(last as usize).min(lines.len())).unwrap_or_default().join("\n")
-    };
+    let mut is_around = vec![true; lines.len()];
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in outline.definitions().into_iter().filter(|one| !one.is_class) {
-        found.entry(one.qualified_name).or_default().push(text(one.line, one.end_line));
+        let (first, last) = (one.line.saturating_sub(1) as usize, (one.end_line as usize).min(lines.len()));
+        found.entry(one.qualified_name).or_default().push(lines.get(first..last).unwrap_or_default().join("\n"));
+        is_around.get_mut(first..last).unwrap_or_default().fill(false);
     }
+    let around = lines.iter().zip(is_around).filter(|(line, is_around)| *is_around && !line.trim().is_empty());
+    // A line is no name of a function's.
+    found.extend(around.map(|(line, _)| (format!("\n{line}"), Vec::new())));
     found
-}
-
-fn lines(outline: &Outline) -> BTreeMap<String, Vec<String>> {
-    let filled = outline.text().lines().filter(|line| !line.trim().is_empty());
-    filled.map(|line| (line.to_owned(), Vec::new())).collect()
 }
 
 /// A module's path without its ending: the same for `shapes.py` and `shapes/__init__.py`.

@@ -13,7 +13,7 @@ use crate::tree::contents;
 
 /// What a statement does when it runs.
 pub(super) fn of_statement(statement: &Stmt) -> Effects {
-    let mut found = Finder::default();
+    let mut found = Finder { is_statement: true, ..Finder::default() };
     found.visit_stmt(statement);
     let mut effects = found.effects;
     // At module level every name is the module's.
@@ -75,6 +75,10 @@ struct Finder {
     elements: Vec<String>,
     /// Out of which, where that has a name, or what stands in its place.
     sources: Vec<(String, String)>,
+    /// Parameters, each with its default.
+    defaults: Vec<(String, String)>,
+    /// A statement of a module or a class is looked at: what it shows and compares decides about values.
+    is_statement: bool,
 }
 
 impl Finder {
@@ -84,7 +88,7 @@ impl Finder {
             if let Some(class) = parameter.annotation().and_then(dotted) {
                 self.effects.made.push((name.clone(), class));
             } else if let Some(default) = parameter.default().and_then(operand) {
-                self.sources.push((name.clone(), default));
+                self.defaults.push((name.clone(), default));
             }
             self.effects.locals.push(name);
         }
@@ -102,9 +106,14 @@ impl Finder {
         // `cls().fill()` too.
         let of_element = self.sources.iter().filter_map(|(element, source)| {
             let rest = name.strip_prefix(element.as_str())?;
-            (rest.is_empty() || rest.starts_with(['(', '.'])).then(|| format!("{source}{rest}"))
+            (rest.is_empty() || rest.starts_with('(')).then(|| format!("{source}{rest}"))
         });
         self.effects.calls.extend(of_element);
+        let of_default = self.defaults.iter().filter_map(|(parameter, default)| {
+            let rest = name.strip_prefix(parameter.as_str())?;
+            (rest.is_empty() || rest.starts_with(['(', '.'])).then(|| format!("{default}{rest}"))
+        });
+        self.effects.calls.extend(of_default);
         self.effects.calls.push(name);
     }
 
@@ -165,7 +174,7 @@ impl Finder {
             }
         }
         // `first, *others = TABLE`
-        if let (Some(container), Expr::Tuple(_) | Expr::List(_)) = (operand(value), target) {
+        if let (Some(container), Expr::Tuple(_) | Expr::List(_)) = (dotted(value), target) {
             let mut names = Vec::new();
             names_in(target, &mut names);
             let made = names.into_iter().map(|name| (name, format!("={}", contents(&container))));
@@ -311,13 +320,15 @@ impl<'a> Visitor<'a> for Finder {
                 }
                 visitor::walk_expr(self, expression);
             }
-            Expr::FString(text) => {
+            Expr::FString(text) if self.is_statement => {
                 let elements = text.value.elements().filter_map(|element| element.as_interpolation());
                 let shown = elements.filter_map(|element| dotted(&element.expression));
                 self.effects.calls.extend(shown.map(|container| format!("{}.__repr__", contents(&container))));
                 visitor::walk_expr(self, expression);
             }
-            Expr::Compare(comparison) if comparison.ops.iter().any(|op| matches!(op, CmpOp::Eq | CmpOp::NotEq)) => {
+            Expr::Compare(comparison)
+                if self.is_statement && comparison.ops.iter().any(|op| matches!(op, CmpOp::Eq | CmpOp::NotEq)) =>
+            {
                 let compared = std::iter::once(&*comparison.left).chain(&comparison.comparators).filter_map(dotted);
                 self.effects.calls.extend(compared.map(|container| format!("{}.__eq__", contents(&container))));
                 visitor::walk_expr(self, expression);
