@@ -101,8 +101,9 @@ class Renaming:
                 self._outcome_of(one).caveat("HS0207", message)
         names = {one.former: one.name for one in self._renamed if one.is_named}
         for function in native.objects_of_type(FunctionType) if names else ():
-            if function.__module__ in names:
-                plan.function(function, module=names[function.__module__])
+            name = function.__module__
+            if type(name) is str and name in names:
+                plan.function(function, module=names[name])
         for cls in objects.with_subclasses(object) if names else ():
             name = objects.members(cls).get("__module__")
             if type(name) is str and name in names and native.is_made_in_python(cls):

@@ -12,6 +12,7 @@ from importlib.machinery import all_suffixes
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
+from ..live import objects
 from ..native import native
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def report(change: "FileChange") -> None:
         return
     namespace = change.namespaces[0].globals
     package = namespace.get("__package__")
-    package = package if type(package) is str else str(namespace.get("__name__", "")).rpartition(".")[0]
+    if type(package) is not str:
+        name = namespace.get("__name__")
+        package = name.rpartition(".")[0] if type(name) is str else ""
     for statement in statements:
         for name in dict.fromkeys(_wanted(statement, package)):
             if name not in sys.modules and _has_come(name, executed[2]):
@@ -112,12 +115,16 @@ def _last(node: ast.expr) -> str:
 def _has_come(name: str, since: float) -> bool:
     """Whether a file with such a module came, or changed, since then; nothing of the program is asked for that."""
     holder, _, last = name.rpartition(".")
+    paths: Any
     if holder:
         package = sys.modules.get(holder)
-        paths: Any = getattr(package, "__dict__", {}).get("__path__") if package is not None else _folders(holder)
+        # The program may have put anything there.
+        paths = objects.attributes(package).get("__path__") if package is not None else _folders(holder)
+        if not objects.is_exactly(paths, list, tuple) and type(paths).__module__ != "_frozen_importlib_external":
+            return False
     else:
         paths = sys.path
-    for folder in list(paths or ()):
+    for folder in list(paths):
         if type(folder) is not str:
             continue
         base = os.path.join(folder or os.getcwd(), last)
