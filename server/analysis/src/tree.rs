@@ -178,6 +178,9 @@ pub(crate) struct Parts {
     pub decorator_reads: Vec<String>,
     /// Names that the header reads, defaults left out.
     pub header_reads: Vec<String>,
+    /// What a class derives from, as its header names it: `Base` and `pkg.Other` for `Base[Item], pkg.Other`; of bases that are
+    /// computed every name.
+    pub base_names: Vec<String>,
     /// The name that a class's keyword `metaclass` is given.
     pub metaclass: Option<String>,
 }

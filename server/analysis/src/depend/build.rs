@@ -101,16 +101,14 @@ impl<'a> Graph<'a> {
     fn add_class(&mut self, node: &'a Node) {
         let Some(parts) = &node.definition else { return };
         let methods = flattened(&node.body).into_iter().map(|(method, _)| (method.name.as_str(), method));
-        let decorators = &parts.decorator_reads;
         self.properties.extend(methods.clone().filter(|(_, node)| is_property(node)).map(|(name, _)| name));
-        let bases = parts.header_reads.iter().filter(|name| !decorators.contains(name));
         let mut class = Class {
             node: Some(node),
             methods: methods.collect(),
             lambdas: HashMap::default(),
             aliases: HashMap::default(),
             makers: Vec::new(),
-            bases: bases.map(String::as_str).collect(),
+            bases: parts.base_names.iter().map(String::as_str).collect(),
             attributes: HashMap::default(),
             metaclass: parts.metaclass.iter().map(String::as_str).collect(),
         };

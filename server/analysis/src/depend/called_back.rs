@@ -10,6 +10,7 @@ use super::given::Others;
 use super::graph::{Context, Graph, is_local};
 use super::hooks::Class;
 use super::inside::run_by;
+use super::making::DERIVING;
 use crate::effects::{Effects, instantiates};
 use crate::tree::{Node, flattened};
 
@@ -104,9 +105,9 @@ impl Outside {
             self.calls.entry(method.name.clone()).or_default().extend(of_self(method));
         }
         let others = base.there.others(&base.outline);
-        for name in outermost(node) {
-            if items.iter().any(|(one, _)| one.name == name) {
-                let own = Class { outline: base.outline.clone(), there: base.there.clone(), name: name.to_owned() };
+        for name in node.definition.iter().flat_map(|parts| &parts.base_names) {
+            if items.iter().any(|(one, _)| one.name == *name) {
+                let own = Class { outline: base.outline.clone(), there: base.there.clone(), name: name.clone() };
                 self.take(Some(own), methods, depth + 1);
             } else if let Some(known) = others.origin(name) {
                 self.take(Some(known), methods, depth + 1);
@@ -122,27 +123,21 @@ impl Outside {
 fn of_self(method: &Node) -> BTreeSet<String> {
     let Some(parts) = &method.definition else { return BTreeSet::new() };
     let Some(own) = parts.inside.locals.first().filter(|_| parts.inside.parameters > 0) else { return BTreeSet::new() };
+    let is = |decorator: &str| parts.decorator_reads.iter().any(|name| name == decorator);
+    if is("staticmethod") {
+        return BTreeSet::new();
+    }
+    // Operations with the class run nothing of its objects.
+    let is_class = is("classmethod") || ["__new__", DERIVING, "__class_getitem__"].contains(&method.name.as_str());
     let mut found = BTreeSet::new();
     for effects in run_by(method) {
         let names = effects.calls.iter().chain(&effects.reads);
         let members = names.filter_map(|name| name.strip_prefix(own.as_str())?.strip_prefix('.'));
         found.extend(members.filter_map(|name| name.split(['.', '[', '(']).next()).map(str::to_owned));
-        let implied = effects.implied.iter().filter(|(name, _)| name == own);
+        let implied = effects.implied.iter().filter(|(name, _)| name == own && !is_class);
         found.extend(implied.flat_map(|(_, methods)| methods.iter().map(|method| (*method).to_owned())));
     }
     found
-}
-
-/// The names of a class's bases: of `html.parser.HTMLParser` only the whole.
-fn outermost(node: &Node) -> Vec<&str> {
-    let Some(parts) = &node.definition else { return Vec::new() };
-    let is_base = |name: &&String| !parts.decorator_reads.contains(name) && parts.metaclass.as_ref() != Some(*name);
-    let all: Vec<&str> = parts.header_reads.iter().filter(is_base).map(String::as_str).collect();
-    let is_part = |name: &str| {
-        all.iter().any(|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
-            || name.ends_with("[]")
-    };
-    all.iter().copied().filter(|name| !is_part(name)).collect()
 }
 
 fn is_harmless(base: &str) -> bool {
@@ -171,7 +166,7 @@ impl<'a> Graph<'a> {
         for name in self.classes.keys() {
             let mut outside = Outside::default();
             for class in [*name].into_iter().chain(self.ancestors(name).iter().copied()) {
-                for base in self.classes.get(class).and_then(|class| class.node).into_iter().flat_map(outermost) {
+                for base in self.classes.get(class).into_iter().flat_map(|class| class.bases.iter().copied()) {
                     let head = base.split('.').next().unwrap_or(base);
                     if self.classes.contains_key(base) || !imported.contains(head) {
                         continue;

@@ -156,8 +156,7 @@ impl Stored {
         if let Some(metaclass) = &parts.metaclass {
             self.take_foreign(of(metaclass), &OF_METACLASS, node);
         }
-        let bases = parts.header_reads.iter().filter(|name| !parts.decorator_reads.contains(name));
-        for name in bases.filter(|name| parts.metaclass.as_ref() != Some(*name)) {
+        for name in &parts.base_names {
             self.take_base(of(name), node, depth + 1);
         }
     }

@@ -37,7 +37,7 @@ impl<'a> Comparison<'a> {
         let in_classes = self.edits.iter().chain(&self.removals).filter_map(|edit| edit.scope.first());
         self.touched = in_classes.filter(|name| self.is_class(name)).cloned().collect();
         for class in self.definitions().filter(|item| item.is_class()) {
-            let bases = class.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);
+            let bases = class.definition.as_ref().map_or(&[][..], |parts| &parts.base_names);
             if bases.iter().any(|base| self.touched.contains(base)) {
                 self.touched.insert(class.name.clone());
             }
@@ -422,7 +422,7 @@ impl<'a> Comparison<'a> {
         let own = self.derive(&node.body, &inner, &mut inside, called);
         fresh.extend(own.iter().map(|name| format!("{}.{name}", node.name)));
         // What it inherits from a base in the same module.
-        let bases = node.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);
+        let bases = node.definition.as_ref().map_or(&[][..], |parts| &parts.base_names);
         let inherited = dirty.iter().filter_map(|name| name.rsplit_once('.'));
         let inherited: Vec<&str> =
             inherited.filter(|(base, _)| bases.iter().any(|read| read == base)).map(|(_, name)| name).collect();

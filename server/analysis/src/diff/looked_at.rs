@@ -83,7 +83,7 @@ impl<'a> Comparison<'a> {
                 && !node.body.is_empty()
                 && node.body.iter().all(is_field)
         };
-        let bases = node.definition.as_ref().map_or(&[][..], |parts| &parts.header_reads);
+        let bases = node.definition.as_ref().map_or(&[][..], |parts| &parts.base_names);
         let is_other = |base: &String| {
             dirty.contains(&format!("{base}.__annotations__")) && (is_dictionary || (!self.is_class(base) && is_bare()))
         };

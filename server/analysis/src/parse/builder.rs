@@ -232,6 +232,24 @@ impl<'a> Builder<'a> {
         node
     }
 
+    fn base_names(&self, bases: &[Expr]) -> Vec<String> {
+        let names = |base: &Expr| {
+            let class = match base {
+                Expr::Subscript(generic) => &generic.value,
+                other => other,
+            };
+            dotted(class).map_or_else(
+                || {
+                    let mut computed = Names::new(self.lazy_annotations);
+                    computed.visit_expr(class);
+                    computed.reads
+                },
+                |name| vec![name],
+            )
+        };
+        bases.iter().flat_map(names).collect()
+    }
+
     fn class(&self, class: &StmtClassDef, statement: &Stmt) -> Node {
         let mut node = self.node(statement, What::Class);
         let arguments = class.arguments.as_deref();
@@ -256,6 +274,7 @@ impl<'a> Builder<'a> {
         parts.keywords = hashing::keywords(arguments);
         parts.decorator_reads = decorator_reads;
         parts.header_reads = header.reads;
+        parts.base_names = arguments.map_or_else(Vec::new, |arguments| self.base_names(&arguments.args));
         let metaclass = arguments.and_then(|arguments| arguments.find_keyword("metaclass"));
         parts.metaclass = metaclass.and_then(|keyword| dotted(&keyword.value));
         let after = arguments.map(Ranged::end).or_else(|| class.type_params.as_deref().map(Ranged::end));
