@@ -124,6 +124,12 @@ pub(crate) const MUTATING: [&str; 12] = [
 /// The container, among those of a function, of what is in a display that it gives.
 pub(crate) const RETURNED: &str = "return";
 
+/// What gives an attribute its value where a lambda does: `Table.fill = lambda self: 1`.
+pub(crate) const LAMBDA: &str = "<lambda>";
+
+/// The container of all names of a module: `globals()[name]`.
+pub(crate) const NAMESPACE: &str = "globals()";
+
 /// Functions whose result reads or calls an attribute, by its name, of what it is called with.
 pub(crate) const GETTERS: [&str; 4] = ["attrgetter", "operator.attrgetter", "methodcaller", "operator.methodcaller"];
 
@@ -152,6 +158,8 @@ pub(crate) struct Effects {
     pub parameters: usize,
     /// What lambdas do that are called later.
     pub lambdas: Option<Box<Effects>>,
+    /// Of a lambda: it calls what it is given.
+    pub applies: bool,
 }
 
 /// What a function does with what it is given.

@@ -9,7 +9,7 @@ use super::fields::{Types, Typing};
 use super::given::Others;
 use super::graph::{Class, Graph, is_property};
 use super::inside::{WRAPPERS, all_effects, given_out};
-use crate::effects::Effects;
+use crate::effects::{Effects, LAMBDA};
 use crate::tree::{Node, Nodes, flattened};
 
 impl<'a> Graph<'a> {
@@ -69,6 +69,12 @@ impl<'a> Graph<'a> {
                 graph.made.entry(name).or_insert(by);
             }
         }
+        for node in items.iter().filter(|node| !node.is_definition()) {
+            graph.set_from_outside(&node.effects, None);
+        }
+        for (node, _) in flattened(items).into_iter().filter(|(node, _)| node.is_class()) {
+            graph.set_by_decorators(node);
+        }
         graph.derive_classes();
         let bindings = items.iter().flat_map(|node| &node.binds);
         let imported = bindings.filter(|binding| binding.origin.is_some()).map(|binding| binding.name.as_str());
@@ -80,6 +86,11 @@ impl<'a> Graph<'a> {
     }
 
     fn derive_classes(&mut self) {
+        // `Base = Table; class Other(Base)`
+        for class in self.classes.keys().copied().collect::<Vec<_>>() {
+            let bases = self.classes[class].bases.iter().map(|base| self.second_name(base)).collect();
+            self.classes.entry(class).and_modify(|class| class.bases = bases);
+        }
         for class in self.classes.keys() {
             let mut found: Vec<&str> = Vec::new();
             let mut pending = vec![*class];
@@ -95,6 +106,54 @@ impl<'a> Graph<'a> {
                 self.heirs.entry(base).or_default().push(class);
             }
             self.ancestors.insert(class, found);
+        }
+    }
+
+    /// The class that a name stands for which an assignment gives it.
+    fn second_name(&self, name: &'a str) -> &'a str {
+        let other = self.made.get(name).and_then(|by| by.strip_prefix('='));
+        other.filter(|other| !self.classes.contains_key(name) && self.classes.contains_key(other)).unwrap_or(name)
+    }
+
+    /// What a statement sets on classes, or a decorator on the class that it is given: `Table.fill = lambda self: 1`.
+    /// `decorated`: the decorator, its parameter, and that class.
+    fn set_from_outside(&mut self, effects: &'a Effects, decorated: Option<(&'a Node, &str, &str)>) {
+        for (target, by) in &effects.made {
+            let Some((holder, attribute)) = target.rsplit_once('.') else { continue };
+            let class = match decorated {
+                Some((_, parameter, class)) if parameter == holder => class,
+                Some(_) => continue,
+                None if self.classes.contains_key(holder) => holder,
+                // Of an object of the class.
+                None => self.made.get(holder).copied().unwrap_or(holder),
+            };
+            let Some(class) = self.classes.get_mut(class) else { continue };
+            let made_of = effects.passed.iter().filter(|(called, _)| called == by).map(|(_, one)| one.as_str());
+            let meant = by.strip_prefix('=').into_iter().chain(made_of);
+            let meant: Vec<&str> = meant.collect();
+            let inner = decorated.into_iter().flat_map(|(decorator, ..)| flattened(&decorator.body));
+            let mut inner = inner.map(|(node, _)| node).filter(|node| node.is_function());
+            if let Some(function) = inner.find(|node| meant.contains(&node.name.as_str())) {
+                class.methods.entry(attribute).or_insert(function);
+            }
+            let is_property = by.ends_with("property");
+            let is_lambda = meant.contains(&LAMBDA);
+            if let Some(lambdas) = effects.lambdas.as_deref().filter(|_| is_property || is_lambda) {
+                class.lambdas.insert(attribute, lambdas);
+            }
+            if is_property {
+                self.properties.insert(attribute);
+            }
+        }
+    }
+
+    fn set_by_decorators(&mut self, node: &'a Node) {
+        for name in node.definition.iter().flat_map(|parts| &parts.decorator_reads) {
+            let Some(decorator) = self.functions.get(name.as_str()).copied() else { continue };
+            let Some(inside) = decorator.definition.as_ref().map(|parts| &parts.inside) else { continue };
+            if let Some(parameter) = inside.locals.first().filter(|_| inside.parameters > 0) {
+                self.set_from_outside(inside, Some((decorator, parameter, &node.name)));
+            }
         }
     }
 

@@ -285,7 +285,16 @@ impl<'a> Graph<'a> {
     /// What functions of libraries call of the classes that they are given: `json.dumps(value, cls=Encoder)`.
     pub(super) fn called_of_given(&self, effects: &Effects, context: Context<'a>) -> Vec<String> {
         let given = effects.passed.iter().filter(|(by, name)| instantiates(by) && !is_local(name, context));
-        given.filter_map(|(_, class)| self.any_called_back(class)).collect()
+        let of_classes = given.filter_map(|(_, class)| self.any_called_back(class));
+        // `Timer(1, build).start()`
+        let is_used = |class: &str| {
+            let used = |called: &String| called.strip_prefix(class).is_some_and(|rest| rest.starts_with("()."));
+            is_class_name(class) && !self.classes.contains_key(class) && effects.calls.iter().any(used)
+        };
+        let functions = effects.passed.iter().filter(|(by, given)| {
+            self.functions.contains_key(given.as_str()) && !is_local(given, context) && is_used(by)
+        });
+        of_classes.chain(functions.map(|(_, function)| function.clone())).collect()
     }
 
     /// What an object of a library may call, as it was given that before: `parser.parse_args()` after `parser.add_argument("x", type=f)`.
@@ -304,6 +313,9 @@ impl<'a> Graph<'a> {
             }
             None => self.given_to.get(holder).cloned().unwrap_or_default(),
         };
+        // `worker = Thread(target=lambda: build())`
+        let lambda = self.lambdas.get_key_value(holder).filter(|_| !is_local(holder, context));
+        let lambda = lambda.map(|(name, _)| (*name).to_owned());
         given
             .into_iter()
             .flat_map(|given| {
@@ -317,6 +329,7 @@ impl<'a> Graph<'a> {
                 };
                 classes.iter().filter_map(|class| self.any_called_back(class)).collect()
             })
+            .chain(lambda)
             .collect()
     }
 
@@ -347,15 +360,28 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// What module-level statements give to methods of objects, by the objects' names.
+/// What module-level statements give to objects, when they are made and to their methods, by the objects' names.
 pub(super) fn given_to<'a>(statements: impl Iterator<Item = &'a Node>) -> HashMap<&'a str, Vec<&'a str>> {
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (by, given) in statements.flat_map(|node| &node.effects.passed) {
-        if let Some((holder, _)) = by.rsplit_once('.') {
-            found.entry(holder).or_default().push(given);
+    for effects in statements.map(|node| &node.effects) {
+        for (by, given) in &effects.passed {
+            if let Some((holder, _)) = by.rsplit_once('.') {
+                found.entry(holder).or_default().push(given);
+            }
+            // `worker = Thread(target=build)`
+            if let [(name, class)] = effects.made.as_slice()
+                && class == by
+                && is_class_name(by)
+            {
+                found.entry(name).or_default().push(given);
+            }
         }
     }
     found.into_iter().collect()
+}
+
+fn is_class_name(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|class| class.starts_with(char::is_uppercase))
 }
 
 fn is_method_of(by: &str, holder: &str) -> bool {

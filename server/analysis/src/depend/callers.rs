@@ -33,10 +33,7 @@ impl<'a> Callers<'a> {
         let mut callers = Self::default();
         for (name, node) in &graph.functions {
             callers.note(graph, (*name).to_owned(), None, [run_by(node), graph.wrapping(node)].concat());
-            let instead = graph.called_instead(node);
-            if !instead.is_empty() {
-                callers.note_others((*name).to_owned(), instead);
-            }
+            callers.note_others((*name).to_owned(), graph.called_instead(node));
         }
         for (name, lambdas) in &graph.lambdas {
             callers.note(graph, (*name).to_owned(), None, vec![*lambdas]);
@@ -45,13 +42,14 @@ impl<'a> Callers<'a> {
         for (name, class) in &graph.classes {
             for (method, node) in class.methods.iter().filter(|(_, node)| node.is_function()) {
                 callers.note(graph, format!("{name}.{method}"), Some(name), run_by(node));
+                callers.note_others(format!("{name}.{method}"), graph.called_instead(node));
                 let wrapping = graph.wrapping(node);
                 if !wrapping.is_empty() {
                     callers.note(graph, format!("{name}.{method}"), None, wrapping);
                 }
             }
             for (attribute, lambdas) in &class.lambdas {
-                callers.note(graph, format!("{name}.{attribute}"), None, vec![*lambdas]);
+                callers.note(graph, format!("{name}.{attribute}"), Some(name), vec![*lambdas]);
             }
         }
         for (container, items) in &graph.contents {

@@ -4,8 +4,8 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::graph::{Context, DEPTH, Graph, is_local};
 use super::inside::all_effects;
-use crate::effects::{Effects, RETURNED};
-use crate::tree::{Node, Nodes, flattened};
+use crate::effects::{Effects, NAMESPACE, RETURNED};
+use crate::tree::{Node, Nodes, flattened, members};
 use hotsplice_channel::patch::What;
 
 /// Methods that give what is in a container.
@@ -41,9 +41,11 @@ impl<'a> Graph<'a> {
     /// What a call of an object's attribute runs: a method, or what the object was given: `entry.run(1)`.
     pub(super) fn method_or_kept(&self, class: &str, attribute: &str, context: Context<'a>) -> Vec<String> {
         let mut found = self.method_or_delegated(class, attribute);
-        let field = format!("{class}.{attribute}");
-        if self.contents.contains_key(&field) {
-            found.extend(self.called_in(&field, "", context));
+        // `setattr(Table, name, build)` may have set any.
+        for field in [format!("{class}.{attribute}"), members(class)] {
+            if self.contents.contains_key(&field) {
+                found.extend(self.called_in(&field, "", context));
+            }
         }
         found
     }
@@ -54,13 +56,19 @@ impl<'a> Graph<'a> {
         }
         let own = context.effects.into_iter().filter(|_| is_local(container, context));
         // An enumeration holds its members.
-        let members =
+        let of_enumeration =
             (!is_local(container, context) && self.is_enumeration(container)).then(|| format!("{container}()"));
+        let subclasses = container.strip_suffix(".__subclasses__").and_then(|class| self.heirs.get(class));
+        let subclasses = subclasses.into_iter().flatten().map(|class| (*class).to_owned());
+        let all_names = (container == NAMESPACE).then(|| self.functions.keys().chain(self.lambdas.keys()));
+        let all_names = all_names.into_iter().flatten().map(|name| (*name).to_owned());
         let mut found: Vec<String> = own
             .flat_map(|effects| &effects.holds)
             .filter(|(name, _)| name == container)
             .map(|(_, item)| item.clone())
-            .chain(members)
+            .chain(of_enumeration)
+            .chain(subclasses)
+            .chain(all_names)
             .collect();
         let mut known: Vec<String> = Vec::new();
         if let Some((holder, attribute)) = container.rsplit_once('.') {

@@ -6,7 +6,7 @@ use super::fields::Types;
 use super::given::{Others, meant_by};
 use super::inside::{given_out, run_by};
 use crate::effects::{EAGER, Effects, examines};
-use crate::tree::{Node, members};
+use crate::tree::{Node, contents, members};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// Methods that run when a class is called.
@@ -121,6 +121,10 @@ impl<'a> Graph<'a> {
                 found.extend(own.clone().flat_map(|method| self.method(&class, method, 0)));
                 found.extend(own.filter_map(|method| self.called_back(&class, method)));
             }
+            // `TABLE[key]` of a `defaultdict(build)`
+            if methods.contains(&"__missing__") && self.makes_missing(name, context) {
+                found.extend(self.called(&contents(name), context));
+            }
         }
         found.extend(self.computing(effects, context));
         found.extend(self.called_of_given(effects, context));
@@ -142,6 +146,11 @@ impl<'a> Graph<'a> {
         let read = effects.reads.iter().filter(reads_property).flat_map(|name| self.called(name, context));
         found.extend(read.filter(|name| self.is_property(name)));
         found
+    }
+
+    fn makes_missing(&self, container: &str, context: Context<'a>) -> bool {
+        let by = self.made.get(container).filter(|_| !is_local(container, context));
+        by.is_some_and(|by| *by == "defaultdict" || by.ends_with(".defaultdict"))
     }
 
     /// What runs when a class is called.
@@ -214,6 +223,12 @@ impl<'a> Graph<'a> {
                 true if !is_local(name, context) => found.extend(self.called_back(holder, method)),
                 true => {}
             }
+            // `maker.build()()`
+            if let Some(maker) = holder.strip_suffix("()").filter(|_| method == "__call__") {
+                let makers = self.called(maker, context.deeper()).into_iter();
+                let is_maker = |one: &String| !self.classes.contains_key(one.as_str());
+                found.extend(makers.filter(is_maker).map(|maker| called_result(&maker)));
+            }
             // Of a library: a module is no object.
             if !classes.is_empty() && !classes.iter().any(|class| self.is_known_class(class)) {
                 found.extend(self.called_by_object(holder, method, context));
@@ -265,18 +280,32 @@ impl<'a> Graph<'a> {
             return found;
         }
         let classes = self.types_of(name, context, 0);
+        // `call = maker.build()`
+        let maker = by.filter(|by| !by.starts_with('=') && !is_local(by, context) && !self.classes.contains_key(by));
         match classes.is_empty() {
-            false => classes.iter().flat_map(|class| self.method(class, "__call__", 0)).collect(),
+            false => {
+                let of_objects = classes.iter().flat_map(|class| self.method(class, "__call__", 0));
+                let made = maker.into_iter().flat_map(|by| self.called(&called_result(by), context.deeper()));
+                of_objects.chain(made).collect()
+            }
+            true if maker.is_some_and(|by| by.contains('.')) => {
+                let made = maker.into_iter().flat_map(|by| self.called(&called_result(by), context.deeper()));
+                made.chain([name.to_owned()]).collect()
+            }
             true if is_local(name, context) => Vec::new(),
             true => vec![name.to_owned()],
         }
     }
 
-    /// What is called where a function is, of the classes that decorate it.
+    /// What is called where a function is, of what decorates it.
     pub(super) fn called_instead(&self, node: &'a Node) -> Vec<String> {
         let names = node.definition.iter().flat_map(|parts| &parts.decorator_reads);
-        let classes = names.filter(|name| self.classes.contains_key(name.as_str()));
-        classes.flat_map(|class| self.method(class, "__call__", 0)).collect()
+        let instead = |name: &String| match self.classes.contains_key(name.as_str()) {
+            true => self.method(name, "__call__", 0),
+            false if self.functions.contains_key(name.as_str()) => vec![called_result(name)],
+            false => Vec::new(),
+        };
+        names.flat_map(instead).collect()
     }
 
     /// What the file's decorators of a function put around it.
@@ -289,7 +318,8 @@ impl<'a> Graph<'a> {
     fn called_of_result(&self, function: &str, context: Context<'a>) -> Vec<String> {
         let inside = self.functions.get(function).into_iter().flat_map(|function| given_out(function));
         let context = |effects| Context { class: None, effects: Some(effects), depth: context.depth + 1 };
-        inside.flat_map(|effects| self.callees(effects, context(effects))).collect()
+        let called = inside.flat_map(|effects| self.callees(effects, context(effects)));
+        called.chain([called_result(function)]).collect()
     }
 
     pub(super) fn reads_any(&self, effects: &'a Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {
@@ -362,4 +392,9 @@ pub(super) fn is_first(name: &str, context: Context) -> bool {
     context
         .effects
         .is_some_and(|effects| effects.parameters > 0 && effects.locals.first().is_some_and(|own| own == name))
+}
+
+/// How a call is named of what a function gives: `build()()`.
+pub(crate) fn called_result(function: &str) -> String {
+    format!("{function}().__call__")
 }

@@ -285,6 +285,7 @@ impl<'a> Comparison<'a> {
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
         let calls_edited = uses_edited
             || (may_call && called.graph.runs_any(&node.effects, &called.called))
+            || calls_of_class(node, scope, &called.called)
             || (node.what == What::Import && self.foreign.takes_dynamic(node));
         let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
         let mut is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
@@ -474,4 +475,10 @@ pub(super) struct Callables<'g, 'a> {
 /// `REG`, `REG[]`
 fn with_contents(name: String) -> Vec<String> {
     if name.ends_with("__subclasses__") { vec![name] } else { vec![contents(&name)] }
+}
+
+/// Whether a statement in a class calls a function that stands there too, and is among these.
+fn calls_of_class(node: &Node, scope: &Scope<'_>, called: &HashSet<String>) -> bool {
+    let calls = |name: &String| called.contains(&format!("{}.{name}", scope.path.join(".")));
+    !scope.path.is_empty() && node.effects.calls.iter().any(calls)
 }

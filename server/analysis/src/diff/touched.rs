@@ -8,6 +8,7 @@ use super::derived::Dirty;
 use super::looked_at::is_examined_by_members;
 use super::scope::Scope;
 use crate::depend::graph::{Context, Graph};
+use crate::depend::graph::called_result;
 use crate::depend::inside::runs_inside;
 use crate::depend::view::View;
 use crate::tree::{Node, Nodes, flattened, members};
@@ -107,12 +108,11 @@ impl<'a> Comparison<'a> {
             [class] if is_class(class) => (edit.what == What::Function).then(|| edit.definition.clone()),
             [class, method, inside @ ..] if is_class(class) => {
                 let function = class_of(class)?.body.iter().find(|item| item.is_function() && item.name == *method)?;
-                runs_inside(function, &inner_path(inside, edit)).then(|| format!("{class}.{method}"))
+                Some(run_as(function, inside, edit, format!("{class}.{method}")))
             }
             [function, inside @ ..] => {
                 let node = self.definitions().find(|item| item.is_function() && item.name == *function);
-                // A function that it only makes runs the new code by itself.
-                node.is_none_or(|node| runs_inside(node, &inner_path(inside, edit))).then(|| function.clone())
+                Some(node.map_or_else(|| function.clone(), |node| run_as(node, inside, edit, function.clone())))
             }
         };
         self.edits.iter().chain(&self.removals).filter(is_definition).filter_map(name_of).collect()
@@ -141,4 +141,9 @@ impl<'a> Comparison<'a> {
 fn inner_path(inside: &[String], edit: &Edit) -> Vec<String> {
     let last = edit.definition.rsplit('.').next().unwrap_or(&edit.definition).to_owned();
     inside.iter().cloned().chain([last]).collect()
+}
+
+/// What runs an edit inside of a function: the function, or a call of what it gives.
+fn run_as(function: &Node, inside: &[String], edit: &Edit, name: String) -> String {
+    if runs_inside(function, &inner_path(inside, edit)) { name } else { called_result(&name) }
 }

@@ -6,7 +6,7 @@ use super::containers::is_container;
 use super::dotted::dotted;
 use super::handed_on::{HandedOn, handed_on, kept_function};
 use super::held::{held, is_display};
-use crate::effects::GETTERS;
+use crate::effects::{GETTERS, NAMESPACE};
 use crate::tree::contents;
 
 /// What something in a container is known by; of a call also what is given to it: `partial(build, 1)`.
@@ -114,24 +114,35 @@ fn of_container(item: &ExprSubscript) -> Option<String> {
     match (&*item.value, &*item.slice) {
         (Expr::Subscript(outer), _) => of_container(outer),
         (Expr::Call(call), Expr::StringLiteral(name)) if is_namespace(call) => Some(name.value.to_string()),
+        (Expr::Call(call), _) if is_namespace(call) => Some(contents(NAMESPACE)),
         // `several()[0]`
         (value @ (Expr::Call(_) | Expr::BinOp(_)), _) => operand(value).map(|name| contents(&name)),
         (value, _) => dotted(value).map(|name| contents(&name)),
     }
 }
 
-fn is_namespace(call: &ExprCall) -> bool {
+/// `globals()`
+pub(super) fn is_namespace(call: &ExprCall) -> bool {
     matches!(dotted(&call.func).as_deref(), Some("globals" | "vars" | "locals")) && call.arguments.is_empty()
 }
 
 /// `Table().fill` for `getattr(Table(), "fill")`, `self.visit_*` for `getattr(self, "visit_" + name)`
 pub(super) fn by_text(call: &ExprCall) -> Option<String> {
     match &*call.arguments.args {
-        [holder, name, ..] if dotted(&call.func).as_deref() == Some("getattr") => {
-            Some(format!("{}.{}", operand(holder)?, attribute(name)))
-        }
+        [holder, name, ..] if dotted(&call.func).as_deref() == Some("getattr") => match name {
+            Expr::StringLiteral(name) if is_own_module(holder) => Some(name.value.to_string()),
+            _ if is_own_module(holder) => Some(contents(NAMESPACE)),
+            _ => Some(format!("{}.{}", operand(holder)?, attribute(name))),
+        },
         _ => None,
     }
+}
+
+/// `sys.modules[__name__]`
+fn is_own_module(value: &Expr) -> bool {
+    value.as_subscript_expr().is_some_and(|item| {
+        dotted(&item.value).as_deref() == Some("sys.modules") && dotted(&item.slice).as_deref() == Some("__name__")
+    })
 }
 
 /// The name of an attribute that is computed, as far as the text tells.
@@ -156,6 +167,9 @@ fn attribute(name: &Expr) -> String {
 /// `size` of `attrgetter("size")`
 pub(super) fn got(expression: &Expr) -> Vec<String> {
     let Expr::Call(call) = expression else { return Vec::new() };
+    if dotted(&call.func).is_some_and(|name| name == "itemgetter" || name == "operator.itemgetter") {
+        return vec!["__getitem__".to_owned()];
+    }
     if !dotted(&call.func).is_some_and(|name| GETTERS.contains(&name.as_str())) {
         return Vec::new();
     }

@@ -1,15 +1,16 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{CmpOp, Expr, ExprContext, Parameters, Pattern, Stmt};
+use ruff_python_ast::{CmpOp, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
 
 use super::callee::{by_text, callee, got, in_display, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
+use super::evaluated::{Evaluated, evaluated};
 use super::held::{held, inside_of_given, names_in, sources, taken_over};
 use super::implied;
 use super::looks::{captured, complemented, examined, generators, matched_class, positional};
-use crate::effects::{EAGER, Effects, MUTATING, RETURNED, SIGNATURE, applies, reads_headers};
-use crate::tree::contents;
+use crate::effects::{EAGER, Effects, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers};
+use crate::tree::{contents, members};
 
 /// What a statement does when it runs.
 pub(super) fn of_statement(statement: &Stmt) -> Effects {
@@ -132,6 +133,8 @@ impl Finder {
         {
             let first = attribute.split('.').next().unwrap_or(attribute);
             self.effects.elements.push(first.to_owned());
+            let of_it = self.sources.iter().filter(|(element, _)| element == holder);
+            self.effects.reads.extend(of_it.map(|(_, source)| format!("{source}.{attribute}")));
         }
         self.effects.reads.push(name);
     }
@@ -157,7 +160,7 @@ impl Finder {
         if let (Expr::Name(_) | Expr::Attribute(_), Some(value)) = (target, value)
             && let Some(name) = dotted(target)
         {
-            self.effects.made.extend(origins(value).into_iter().map(|origin| (name.clone(), origin)));
+            self.make(&name, value);
         }
         let Some(value) = value else { return };
         // `table = SimpleNamespace(rows=rows)`
@@ -195,6 +198,37 @@ impl Finder {
         }
     }
 
+    fn make(&mut self, name: &str, value: &Expr) {
+        self.effects.made.extend(origins(value).into_iter().map(|origin| (name.to_owned(), origin)));
+        if value.is_lambda_expr() && name.contains('.') {
+            self.effects.made.push((name.to_owned(), format!("={LAMBDA}")));
+        }
+    }
+
+    /// `setattr(Table, "fill", fill)`; under a name that is computed it may be any attribute.
+    fn set_attribute(&mut self, call: &ExprCall) {
+        let [holder, name, value] = &*call.arguments.args else { return };
+        let Some(holder) = operand(holder) else { return };
+        match name.as_string_literal_expr() {
+            Some(name) => {
+                let name = format!("{holder}.{}", name.value);
+                self.make(&name, value);
+                self.put(Some(name), value);
+            }
+            None => self.put(Some(members(&holder)), value),
+        }
+    }
+
+    /// What a lambda or an operator that a function applies calls of the other things that are given to it: `map(lambda step: step(), STEPS)`.
+    fn call_given(&mut self, given: &[&Expr]) {
+        for one in given {
+            if let Some(container) = dotted(one) {
+                self.call(contents(&container));
+            }
+            held(one).into_iter().filter_map(operand).for_each(|name| self.call(name));
+        }
+    }
+
     fn put(&mut self, container: Option<String>, value: &Expr) {
         let Some(container) = container else { return };
         let container = container.trim_end_matches("[]");
@@ -206,7 +240,7 @@ impl Finder {
     }
 
     /// What a lambda does; its parameters may be elements that what it is given to iterates over.
-    fn lambda(&mut self, lambda: &ruff_python_ast::ExprLambda, takes_elements: bool) -> Effects {
+    fn lambda(&mut self, lambda: &ExprLambda, takes_elements: bool) -> Effects {
         let mut inside = Finder::default();
         if let Some(parameters) = &lambda.parameters {
             inside.take_parameters(parameters);
@@ -216,6 +250,8 @@ impl Finder {
         }
         inside.effects.parameters = inside.effects.locals.len();
         inside.visit_expr(&lambda.body);
+        let parameters = &inside.effects.locals[..inside.effects.parameters];
+        inside.effects.applies = inside.effects.calls.iter().any(|called| parameters.contains(called));
         without_locals(inside.effects)
     }
 }
@@ -225,7 +261,8 @@ fn without_locals(mut effects: Effects) -> Effects {
     let locals = std::mem::take(&mut effects.locals);
     let is_outer = |name: &String| {
         let head = name.split(['.', '[', '(']).next().unwrap_or(name);
-        !locals.iter().any(|local| local == head)
+        // Of a lambda that stands in a class.
+        head == "self" || !locals.iter().any(|local| local == head)
     };
     effects.calls.retain(is_outer);
     effects.reads.retain(is_outer);
@@ -343,6 +380,11 @@ impl<'a> Visitor<'a> for Finder {
             }
             Expr::Call(call) => {
                 let called = callee(&call.func);
+                evaluated(call, |code| match code {
+                    Evaluated::Expression(expression) => self.visit_expr(&expression),
+                    Evaluated::Statements(body) => body.iter().for_each(|statement| self.visit_stmt(statement)),
+                    Evaluated::Unknown => self.call(contents(NAMESPACE)),
+                });
                 // `getattr(self, name)`
                 self.effects.reads.extend(by_text(call));
                 let is_eager = called.as_deref().is_some_and(|name| EAGER.contains(&name) || name.ends_with(".sort"));
@@ -350,13 +392,17 @@ impl<'a> Visitor<'a> for Finder {
                 let given: Vec<&Expr> = call.arguments.args.iter().chain(keywords).collect();
                 in_display(&call.func).into_iter().for_each(|name| self.call(name));
                 if let Some(name) = &called {
+                    if name == "setattr" {
+                        self.set_attribute(call);
+                    }
                     self.call(name.clone());
                     if let Some((holder, method)) = name.rsplit_once('.') {
                         let of_it = implied::of_method(method).iter();
                         self.effects.calls.extend(of_it.map(|method| format!("{}.{method}", contents(holder))));
                     }
                     // `map(str, TABLE)`
-                    let applied = call.arguments.args.first().filter(|_| name == "map").and_then(dotted);
+                    let applied = call.arguments.args.first().filter(|_| applies(name)).and_then(dotted);
+                    let applied = applied.filter(|applied| !implied::of_function(applied).is_empty());
                     let methods =
                         applied.map_or_else(|| implied::of_elements(name), |applied| implied::of_function(&applied));
                     for one in given.iter().filter(|_| !methods.is_empty()) {
@@ -424,10 +470,13 @@ impl<'a> Visitor<'a> for Finder {
                     }
                     function => self.visit_expr(function),
                 }
-                for one in given {
+                for one in given.iter().copied() {
                     match one {
                         Expr::Lambda(lambda) if is_eager => {
                             let inside = self.lambda(lambda, true);
+                            if inside.applies {
+                                self.call_given(&given);
+                            }
                             self.effects.extend(inside);
                         }
                         _ => {

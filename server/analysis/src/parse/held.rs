@@ -2,11 +2,15 @@
 
 use ruff_python_ast::Expr;
 
-use super::callee::operand;
+use super::callee::{is_namespace, operand};
 use super::containers::is_container;
 use super::dotted::dotted;
 use super::looks::generators;
+use crate::effects::NAMESPACE;
 use crate::tree::contents;
+
+/// Functions whose results hold what is in what they are given.
+const PAIRING: [&str; 5] = ["zip", "enumerate", "chain", "itertools.chain", "reversed"];
 
 /// What is in a display or in what a call makes a container of; what is in displays inside too.
 pub(super) fn held(value: &Expr) -> Vec<&Expr> {
@@ -46,7 +50,14 @@ fn element(value: &Expr) -> Option<&Expr> {
 }
 
 fn with_held(value: &Expr) -> Vec<&Expr> {
-    if is_display(value) || element(value).is_some() { held(value) } else { vec![value] }
+    match value {
+        // `dict(zip(NAMES, [build, fill]))`
+        Expr::Call(call) if dotted(&call.func).is_some_and(|name| PAIRING.contains(&name.as_str())) => {
+            call.arguments.args.iter().flat_map(with_held).collect()
+        }
+        _ if is_display(value) || element(value).is_some() => held(value),
+        _ => vec![value],
+    }
 }
 
 pub(super) fn is_display(value: &Expr) -> bool {
@@ -56,6 +67,7 @@ pub(super) fn is_display(value: &Expr) -> bool {
 /// What an element of what is iterated over may be: `TABLE[]` of `TABLE.items()` and of `sorted(TABLE)`, `build` of `(build, other)`.
 pub(super) fn sources(iterated: &Expr) -> Vec<String> {
     match iterated {
+        Expr::Call(call) if is_namespace(call) => vec![contents(NAMESPACE)],
         Expr::Call(call) => {
             let given = call.arguments.args.iter().flat_map(sources);
             let method = call.func.as_attribute_expr().filter(|_| call.arguments.args.is_empty());

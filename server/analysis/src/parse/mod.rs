@@ -7,6 +7,7 @@ mod callee;
 mod containers;
 pub(crate) mod dotted;
 mod effects;
+mod evaluated;
 mod forms;
 mod handed_on;
 mod hashing;

@@ -1,5 +1,6 @@
 """Who uses what a patch has changed."""
 
+import re
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -12,6 +13,8 @@ from ..merge import imports
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
 
+# `build` of `build().__call__`, `TABLE` of `TABLE[].fill`
+_HEAD = re.compile(r"[.(\[]")
 
 def of(files: "Sequence[FileChange]") -> list[str]:
     """Other files of the project whose modules name what runs edited code when it is called."""
@@ -19,7 +22,7 @@ def of(files: "Sequence[FileChange]") -> list[str]:
     for change in files:
         names = [*change.running, *change.decorating]
         for namespace in change.namespaces if names else ():
-            heads = {name.partition(".")[0] for name in names}
+            heads = {_HEAD.split(name, maxsplit=1)[0] for name in names}
             wanted.update(id(namespace.globals[name]) for name in heads if name in namespace.globals)
             # `import pkg.tables` names the package, and leads to the module.
             parts = (namespace.name or "").split(".")

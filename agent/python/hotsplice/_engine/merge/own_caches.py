@@ -7,7 +7,7 @@ came of code that a patch changes, that is reported.
 import ast
 import dis
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ _STORES = {
     dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF") if name in dis.opmap
 }
 _MISSING = "__missing__"
+# How an object of a class is used that decorates functions.
+_CALLING = frozenset(("__call__", "__get__"))
 # Methods by which a container is given something.
 _ADDING = frozenset(("setdefault", "append", "appendleft", "add", "insert", "update"))
 _EMPTY = (ast.List, ast.Dict, ast.Set, ast.Tuple)
@@ -75,6 +77,9 @@ def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
     for function, owner in storing.values():
         if function.__name__ in names or not names.isdisjoint(_named_by(function)):
             _report(reach, function, owner, texts, lines)
+        elif owner is not None and _is_decorator(function, owner) and _kept_by(function.__code__, lines):
+            given = [one for one in _given(owner) if not names.isdisjoint(_named_by(one))]
+            _report(reach, function, owner, texts, lines, given)
     # Closures that no module names: in tables, attributes of objects. Where none keeps results nobody looks for them.
     made = [one for one in made if not names.isdisjoint(known_names(one)) and _kept_by(one, lines)]
     for functions in native.functions_of(made) if made else ():
@@ -91,13 +96,36 @@ def _named_by(function: FunctionType) -> frozenset[str]:
             content = cell.cell_contents
         except ValueError:
             continue
-        names |= {one.__name__ for one in native.functions_in(content)}
+        for one in native.functions_in(content):
+            names |= {one.__name__} | known_names(one.__code__)
     return names
 
 
+def _is_decorator(function: FunctionType, owner: type) -> bool:
+    """Whether a class's objects are called with it, and nothing else can drop their results (`caches`)."""
+    return function.__name__ in _CALLING and not any("cache_clear" in cls.__dict__ for cls in owner.__mro__)
+
+
+def _given(owner: type) -> list[FunctionType]:
+    """Functions that objects of a class hold: what it was given to decorate."""
+    instances = native.objects_of_type(*lookup.with_subclasses(owner))
+    return [
+        function
+        for one in instances
+        for value in list((objects.dictionary(one) or {}).values())
+        for function in native.functions_in(value)
+    ]
+
+
 def _report(
-    reach: Reach, function: FunctionType, owner: Any, texts: dict[str, str | None], lines: dict[str, list[str]]
+    reach: Reach,
+    function: FunctionType,
+    owner: Any,
+    texts: dict[str, str | None],
+    lines: dict[str, list[str]],
+    given: Sequence[FunctionType] = (),
 ) -> None:
+    """``given``: what it may call besides what its code names."""
     code = function.__code__
     places = _kept_by(code, lines)
     if not places:
@@ -106,6 +134,8 @@ def _report(
             keeping_nothing[id(code)] = known(code)
         return
     outcome: Any = reach.of(function, owner)
+    for one in given:
+        outcome = outcome or reach.of(one)
     # Whether anything is kept is asked last: all that lives may have to be looked at.
     for kept in places if outcome is not None else ():
         if not _is_as_before(kept, outcome, function, texts) and _holds_results(kept, function, owner):
