@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # `build` of `build().__call__`, `TABLE` of `TABLE[].fill`
 _HEAD = re.compile(r"[.(\[]")
 
+
 def of(files: "Sequence[FileChange]") -> list[str]:
     """Other files of the project whose modules name what runs edited code when it is called."""
     wanted: set[int] = set()
