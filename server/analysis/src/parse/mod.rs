@@ -8,6 +8,7 @@ mod containers;
 pub(crate) mod dotted;
 mod effects;
 mod forms;
+mod gives;
 mod handed_on;
 mod hashing;
 mod held;
