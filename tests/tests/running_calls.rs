@@ -728,7 +728,8 @@ fn a_loop_that_has_gone_on_in_smaller_code_goes_on_in_larger_code_again() {
 }
 
 /// A program, pairs of what is edited, and what it prints of the new code where calls can be moved, if it comes to that.
-const TAKEN: &[(&str, &str, &[(&str, &str)], &str)] = &[
+type Taken = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
+const TAKEN: &[Taken] = &[
     (
         "a loop that unpacks what a generator gives",
         "def feed(get):\n    while get():\n        yield 1\ndef main(get, put):\n    for x in feed(get):\n        put(x + 1)\n",
@@ -739,7 +740,7 @@ const TAKEN: &[(&str, &str, &[(&str, &str)], &str)] = &[
         "a loop that asks a generator for a key",
         "def feed(get):\n    while get():\n        yield {'old': 1}\ndef main(get, put):\n    for x in feed(get):\n        put(x['old'] + 1)\n",
         &[("'old'", "'new'"), ("+ 1", "+ 2")],
-        "3",
+        "2",
     ),
     (
         "a generator that an unedited loop reads through another one",
@@ -753,6 +754,25 @@ const TAKEN: &[(&str, &str, &[(&str, &str)], &str)] = &[
         "def read(get):\n    if not get(): raise EOFError\n    return 1\ndef main(get, put):\n    while True:\n        x = read(get)\n        put(x + 1)\n",
         &[("return 1", "return 1, 'new'"), ("x = read", "x, word = read"), ("x + 1", "x + 5")],
         "2 6",
+    ),
+    (
+        "a call through an unedited one, and one by a variable",
+        "def read(): return 1\ndef through(): return read()\ndef main(get, put, read=read):\n    while get():\n        put((through() + 1) * read())\n",
+        &[("return 1", "return 1, 'new'"), ("through() +", "through()[0] +"), ("* read()", "* read()[0]")],
+        "2 2",
+    ),
+    (
+        "a generator that is sent something else",
+        "def adding(get, put):\n    while True:\n        x = yield\n        put(x + 1)\ndef main(get, put):\n    adds = adding(get, put)\n    next(adds)\n\
+         \x20   while get():\n        adds.send(1)\n",
+        &[("x + 1", "x[0] + 1"), ("send(1)", "send((1,))")],
+        "2",
+    ),
+    (
+        "a function that is handed on",
+        "def double(x): return 2 * x\ndef main(get, put):\n    while get():\n        put(sum(map(double, [1])))\n",
+        &[("return 2 * x", "return [2 * x]"), ("sum(map(double, [1]))", "sum(map(double, [1]), [])")],
+        "[2]",
     ),
     (
         "a loop over records that were made before it",

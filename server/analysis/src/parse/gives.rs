@@ -25,7 +25,40 @@ pub(super) fn of(body: &[Stmt]) -> u64 {
             found.extend(values.map(|(how, value)| hash_of(&(how, value.map(|value| shapes.of(value))))));
         }
     }
-    hash_of(&(found, text.inside))
+    let taken = taken(body, &text);
+    hash_of(&(found, text.inside, taken))
+}
+
+/// What a generator does with what it is sent, as far as that asks for a part of it.
+fn taken(body: &[Stmt], text: &Text) -> BTreeSet<u64> {
+    let sent = |bound: &[Bound]| bound.iter().any(|(_, value)| matches!(value, Some(Expr::Yield(_))));
+    let names: HashSet<&str> = text.bindings.iter().filter(|(_, bound)| sent(bound)).map(|(name, _)| *name).collect();
+    let shapes = text.bindings.values().flatten().filter(|(_, value)| matches!(value, Some(Expr::Yield(_))));
+    let mut found = Parts { names, found: shapes.map(|(how, _)| hash_of(how)).collect() };
+    if !found.names.is_empty() {
+        found.visit_body(body);
+    }
+    found.found
+}
+
+/// The items and attributes of some variables that are asked for.
+struct Parts<'t> {
+    names: HashSet<&'t str>,
+    found: BTreeSet<u64>,
+}
+
+impl<'a> Visitor<'a> for Parts<'_> {
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        let owner = match expression {
+            Expr::Attribute(one) => Some(&*one.value),
+            Expr::Subscript(one) => Some(&*one.value),
+            _ => None,
+        };
+        if matches!(owner, Some(Expr::Name(name)) if self.names.contains(name.id.as_str())) {
+            self.found.insert(super::hashing::expression(expression));
+        }
+        visitor::walk_expr(self, expression);
+    }
 }
 
 /// How a name is given a value, and the expression that it is taken from.
@@ -139,6 +172,7 @@ impl<'a> Shapes<'_, 'a> {
                 hash_of("variable")
             }
             Expr::Name(name) => hash_of(&("name", name.id.as_str())),
+            Expr::Subscript(one) if one.slice.is_string_literal_expr() => hash_of(&("item", key(&one.slice))),
             Expr::Attribute(one) => hash_of(&("attribute", one.attr.as_str())),
             // What a call gives is not told by who is called, which is renamed often, nor by what it is given.
             Expr::Call(_) => hash_of("call"),

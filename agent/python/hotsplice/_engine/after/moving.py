@@ -80,31 +80,45 @@ class Moves:
                 if place is not None:
                     ways[id(call)] = place
         self._keep_together(calls, ways)
-        for call in calls:
-            found += self._move_suspended(call, *ways[id(call)]) if id(call) in ways else [call]
+        # Those that give first: some may have gone on meanwhile, and given what they gave before.
+        for call in sorted(calls, key=lambda call: id(call.code) not in self._give_otherwise):
+            is_tried = id(call) in ways
+            parts = self._move_suspended(call, *ways.pop(id(call))) if is_tried else [call]
+            if is_tried and id(call.code) in self._give_otherwise and any(part.moved != "now" for part in parts):
+                for part in (part for part in parts if part.moved != "now"):
+                    self._stay(part, together.TAKEN)
+                self._keep_together([one for one in calls if one is call or one.moved != "now"], ways)
+            found += parts
         return found
+
+    def _stay(self, call: Call, reason: str) -> None:
+        if call.moved is not None:
+            self._waiting.pop(id(call.code), None)
+            call.moved, call.reason = None, reason
+        call.reason = call.reason or reason
 
     def _keep_together(self, calls: list[Call], ways: dict[int, tuple[int, Target]]) -> None:
         """What one call gives another takes: both in the new code, or both in the old."""
         if not any(id(call.code) in self._give_otherwise for call in calls):
             return
 
+        def moves_now(call: Call) -> bool:
+            return id(call) in ways and ways[id(call)][1].fits()
+
         def goes_on(call: Call) -> bool:
             if id(call) in ways:
-                return ways[id(call)][1].fits()
+                return moves_now(call)
             if call.moved == "next":
                 before, targets = self._bytecode(call.code), self._waiting[id(call.code)][1]
                 loops = [2 * unit for unit, target in targets.items() if target.is_loop]
                 return all(together.begins_with_next(before, offset) for offset in loops)
             return call.moved == "again"
 
-        reasons = together.staying(calls, lambda call: id(call.code) in self._give_otherwise, goes_on)
+        reasons = together.staying(calls, lambda call: id(call.code) in self._give_otherwise, moves_now, goes_on)
         for call in calls:
             if id(call) in reasons:
                 ways.pop(id(call), None)
-                if not call.suspended or call.moved is not None:
-                    self._waiting.pop(id(call.code), None)
-                call.moved, call.reason = None, reasons[id(call)]
+                self._stay(call, reasons[id(call)])
 
     def _move_suspended(self, call: Call, here: int, target: Target) -> list[Call]:
         """Moves those that wait at one place. What becomes of them may differ: each answer is for some of them."""

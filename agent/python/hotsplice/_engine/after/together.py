@@ -26,21 +26,27 @@ TAKES = "it takes what a call gives that stays in the old code"
 
 
 def staying(
-    calls: Collection[Call], gives_otherwise: Callable[[Call], bool], goes_on: Callable[[Call], bool]
+    calls: Collection[Call],
+    gives_otherwise: Callable[[Call], bool],
+    moves_now: Callable[[Call], bool],
+    goes_on: Callable[[Call], bool],
 ) -> dict[int, str]:
     """The id of each call that has to stay in the old code for the sake of another one, with the reason.
 
-    ``goes_on`` tells of a call whether all that it takes from now on it takes in the new code.
+    ``moves_now`` tells of a suspended call whether it does before it gives anything more, ``goes_on`` of any whether it
+    takes in the new code whatever it takes from now on.
     """
     giving = [call for call in calls if gives_otherwise(call)]
-
-    def is_taken(call: Call) -> bool:
-        """Whether what a running call gives comes to where the call that waits for it goes on in the new code."""
-        waiting = call.waiting
-        is_loop = waiting is not None and call.below[0] is waiting.code and call.code.co_flags & _GENERATORS
-        return waiting is None or (bool(is_loop) and waiting.moved == "next" and goes_on(waiting))
-
-    found = {id(call): WAITED_FOR for call in giving if not call.suspended and not is_taken(call)}
+    found: dict[int, str] = {}
+    for call in giving:
+        waiting = None if call.suspended else call.waiting
+        if waiting is not None:
+            found[id(call)] = WAITED_FOR
+        while waiting is not None:
+            # What it has been given it would take along into the middle of the new code.
+            if waiting.moved == "behind":
+                found[id(waiting)] = TAKES
+            waiting = waiting.waiting
     lasting = [call for call in giving if call.code.co_flags & SUSPENDABLE and _gives_more(call)]
     takers = {id(call): _takers(call, calls) for call in lasting}
     before = -1
@@ -48,12 +54,10 @@ def staying(
         before = len(found)
         for call in lasting:
             others = takers[id(call)]
-            if call.moved is None and not goes_on(call):
-                found.update((id(one), TAKES) for one in others if id(one) not in found and _is_moved(one, goes_on))
-            elif id(call) in found:
+            if not moves_now(call) or any(id(one) in found or not goes_on(one) for one in others):
+                found.setdefault(id(call), TAKEN)
+            if id(call) in found:
                 found.update((id(one), TAKES) for one in others if id(one) not in found)
-            elif any(id(one) in found or not goes_on(one) for one in others):
-                found[id(call)] = TAKEN
         # Calls that run the same code come by the same places of it.
         codes = {id(call.code): found[id(call)] for call in calls if id(call) in found and not call.suspended}
         found.update((id(one), codes[id(one.code)]) for one in calls if id(one.code) in codes and id(one) not in found)
@@ -70,10 +74,6 @@ def _gives_more(call: Call) -> bool:
         return True
     reached = before.reached(before.instructions[index + 1].offset)
     return any(one.opname in ("YIELD_VALUE", "SEND") for one in before.instructions if one.offset in reached)
-
-
-def _is_moved(call: Call, goes_on: Callable[[Call], bool]) -> bool:
-    return call.moved in ("next", "behind") or goes_on(call)
 
 
 def _takers(giving: Call, calls: Iterable[Call]) -> list[Call]:
