@@ -48,13 +48,13 @@ def problems(
             continue
         seen.add(id(holder))
         for callee, count, names in _calls(holder):
-            function = callee.__func__ if type(callee) is MethodType else callee
-            if id(function) not in changed:
+            called: Any = callee.__func__ if type(callee) is MethodType else callee
+            if id(called) not in changed:
                 continue
-            _, old, new = changed[id(function)]
+            _, old, new = changed[id(called)]
             given = count + (type(callee) is MethodType)
             if old.take(given, names) and not new.take(given, names):
-                found.setdefault(id(function), Counter())[_kind(holder)] += 1
+                found.setdefault(id(called), Counter())[_kind(holder)] += 1
     reported = []
     for key, kinds in found.items():
         count = sum(kinds.values())
@@ -93,7 +93,8 @@ def _calls(holder: Any) -> Iterator[tuple[Any, int, tuple[str, ...]]]:
 def _of_attributes(members: dict[Any, Any]) -> Iterator[tuple[Any, int, tuple[str, ...]]]:
     """What objects keep beside what they call, by the names that such attributes have."""
     given = {name.lstrip("_"): value for name, value in list(members.items())[:50] if type(name) is str}
-    arguments, names = given.get("args"), given.get("kwargs")
+    arguments: Any = given.get("args")
+    names = given.get("kwargs")
     if type(arguments) not in (tuple, list):
         return
     if given.get("ident") is not None:

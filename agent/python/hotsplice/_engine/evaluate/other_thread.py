@@ -17,6 +17,7 @@ from ..live import lookup, objects
 _BOUND = {"sqlite3": ("Connection",), "tkinter": ("Tk",)}
 # How many objects a value is looked through.
 _LIMIT = 2_000
+_OURS = __name__.partition(".")[0] + "."
 _OPAQUE = (BuiltinFunctionType, CodeType)
 
 
@@ -104,6 +105,8 @@ def _is_loaded(value: Any, loaded: Collection[str]) -> bool:
 def _contents(value: Any, root: Any) -> list[Any]:
     """What a value holds, without what it only looks up."""
     kind = type(value)
+    if kind.__module__.startswith(_OURS):
+        return []
     if kind is FunctionType:
         return [value.__defaults__, value.__kwdefaults__, value.__closure__]
     if kind is ModuleType:
