@@ -422,3 +422,50 @@ item.name = 'x'
         assert_eq!(program.ask(asked), wanted, "Python {}: {text}", python.name());
     }
 }
+
+#[test]
+fn nothing_is_made_that_only_the_agent_s_thread_can_use() {
+    let module = "import sqlite3, threading
+class Store:
+    database = None
+    def __init__(self, path): self.connection = sqlite3.connect(path)
+STORE, STORES, OWNER, OWNERS = None, {}, None, {}
+LOCK, CONDITION = threading.RLock(), threading.Condition()
+def query(database=None): return database
+def take(lock): return lock.acquire()
+TAKEN = False
+";
+    let connected = "sqlite3.connect(':memory:')";
+    let edits = [
+        ("STORE, STORES, OWNER, OWNERS = None", "STORES, OWNER, OWNERS = {}, None, {}\nSTORE = Store(':memory:') #"),
+        (
+            "STORE, STORES, OWNER, OWNERS = None, {}",
+            "STORE, OWNER, OWNERS = None, None, {}\nSTORES = [{'a': (CONNECT,)}] #",
+        ),
+        ("database = None\n    def", "database = CONNECT\n    def"),
+        ("def query(database=None)", "def query(database=CONNECT)"),
+        ("TAKEN = False", "TAKEN = False\nSTORES['b'] = CONNECT"),
+        ("TAKEN = False", "TAKEN = False\nimport stores"),
+        ("TAKEN = False", "TAKEN = threading.get_ident()"),
+        ("TAKEN = False", "TAKEN = [threading.current_thread()]"),
+        ("TAKEN = False", "TAKEN = LOCK.acquire()"),
+        ("TAKEN = False", "TAKEN = take(CONDITION)"),
+    ];
+    let asked = "m.LOCK.acquire(False), m.LOCK.release(), m.CONDITION.acquire(False), m.CONDITION.release(), m.STORE, m.STORES, \
+                 m.Store.database, m.query(), m.TAKEN, 'stores' in sys.modules";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        workspace.write("stores.py", &format!("import sqlite3\nSTORE = [{connected}]\n"));
+        let mut program = start(&workspace, python, module);
+        program.ask("globals().update(sys=__import__('sys'))");
+        for (old, new) in edits {
+            workspace.write("m.py", &module.replace(old, &new.replace("CONNECT", connected)));
+            let text = workspace.call(&["patch", "m.py"]).text();
+            assert!(text.contains("HS0110"), "Python {}, {new}: {text}", python.name());
+            let wanted = "(True, None, True, None, None, {}, None, None, False, False)";
+            assert_eq!(program.ask(asked), wanted, "Python {}, {new}: {text}", python.name());
+            workspace.write("m.py", module);
+            workspace.call(&["patch", "m.py"]);
+        }
+    }
+}

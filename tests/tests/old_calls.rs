@@ -478,3 +478,47 @@ fn committed(answer: &Value) -> Vec<bool> {
         _ => Vec::new(),
     }
 }
+
+const PROMPT: &str =
+    "import sys, m\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(repr(eval(line)), flush=True)\n";
+
+#[test]
+fn calls_that_were_prepared_for_the_former_parameters_are_reported() {
+    let module = "import functools, threading
+class Holder: pass
+def job(n): return n
+class Beat:
+    def fire(self, n): return n
+WAITING, LATER, HOLDER, NAMES = [], None, Holder(), {}
+";
+    let prepared = [
+        "m.WAITING.append((m.job, (1,)))",
+        "m.WAITING.append([1.5, 0, m.Beat().fire, [1], {}])",
+        "m.HOLDER.__dict__.update(call=m.Beat().fire, args=(1,), kwargs={})",
+        "setattr(m.HOLDER, 'call', m.functools.partial(m.job, 1))",
+        "m.WAITING.append(m.threading.Timer(600, m.job, [1]))",
+        "m.WAITING.append(m.threading.Thread(target=m.job, args=[1]))",
+    ];
+    let others = [
+        "m.NAMES.update(job=m.job, args=(1, 2))",
+        "m.WAITING.append(('job', m.job, 1))",
+        "m.WAITING.append((m.job, (1, 2)))",
+        "m.WAITING.append(m.functools.partial(m.job, 1, 2))",
+    ];
+    for python in pythons::all() {
+        for (statement, is_reported) in
+            prepared.iter().map(|one| (one, true)).chain(others.iter().map(|one| (one, false)))
+        {
+            let context = format!("Python {}: {statement}", python.name());
+            let workspace = Workspace::new();
+            workspace.write("m.py", module);
+            let main = workspace.write("main.py", PROMPT).display().to_string();
+            let mut program = workspace.run(python, &[&main]);
+            program.wait_line("ready");
+            program.ask(&format!("exec({statement:?}, {{'m': m}})"));
+            workspace.write("m.py", &module.replace("n): return n", "n, word): return n, word"));
+            let answer = workspace.call(&["patch", "--json", "m.py"]).expect(0).json();
+            assert_eq!(answer.to_string().contains("HS0308"), is_reported, "{context}: {answer:#}");
+        }
+    }
+}

@@ -726,3 +726,98 @@ fn a_loop_that_has_gone_on_in_smaller_code_goes_on_in_larger_code_again() {
         }
     }
 }
+
+/// A program, pairs of what is edited, and what it prints of the new code where calls can be moved, if it comes to that.
+type Taken = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
+const TAKEN: &[Taken] = &[
+    (
+        "a loop that unpacks what a generator gives",
+        "def feed(get):\n    while get():\n        yield 1\ndef main(get, put):\n    for x in feed(get):\n        put(x + 1)\n",
+        &[("yield 1", "yield 1, 'new'"), ("for x in", "for x, word in"), ("x + 1", "x + 1, word")],
+        "2",
+    ),
+    (
+        "a loop that asks a generator for a key",
+        "def feed(get):\n    while get():\n        yield {'old': 1}\ndef main(get, put):\n    for x in feed(get):\n        put(x['old'] + 1)\n",
+        &[("'old'", "'new'"), ("+ 1", "+ 2")],
+        "2",
+    ),
+    (
+        "a generator that an unedited loop reads through another one",
+        "def feed(get):\n    while get():\n        yield 1\ndef twice(all):\n    for x in all: yield 2 * x\n\
+         def main(get, put):\n    for x in twice(feed(get)):\n        put(x)\n",
+        &[("yield 1", "yield 1, 'new'"), ("for x in all", "for x, _ in all")],
+        "2",
+    ),
+    (
+        "a call that is inside of what it calls",
+        "def read(get):\n    if not get(): raise EOFError\n    return 1\ndef main(get, put):\n    while True:\n        x = read(get)\n        put(x + 1)\n",
+        &[("return 1", "return 1, 'new'"), ("x = read", "x, word = read"), ("x + 1", "x + 5")],
+        "2 6",
+    ),
+    (
+        "a call through an unedited one, and one by a variable",
+        "def read(): return 1\ndef through(): return read()\ndef main(get, put, read=read):\n    while get():\n        put((through() + 1) * read())\n",
+        &[("return 1", "return 1, 'new'"), ("through() +", "through()[0] +"), ("* read()", "* read()[0]")],
+        "2 2",
+    ),
+    (
+        "a generator that is sent something else",
+        "def adding(get, put):\n    while True:\n        x = yield\n        put(x + 1)\ndef main(get, put):\n    adds = adding(get, put)\n    next(adds)\n\
+         \x20   while get():\n        adds.send(1)\n",
+        &[("x + 1", "x[0] + 1"), ("send(1)", "send((1,))")],
+        "2",
+    ),
+    (
+        "a function that is handed on",
+        "def double(x): return 2 * x\ndef main(get, put):\n    while get():\n        put(sum(map(double, [1])))\n",
+        &[("return 2 * x", "return [2 * x]"), ("sum(map(double, [1]))", "sum(map(double, [1]), [])")],
+        "[2]",
+    ),
+    (
+        "a loop over records that were made before it",
+        "def key(record): return record['old']\ndef main(get, put):\n    records = [{'old': 1}]\n    more = {'old': 1}\n    while get():\n        put(key(more))\n",
+        &[("'old'", "'new'")],
+        "1",
+    ),
+];
+
+const TAKEN_PROGRAM: &str = "import queue, sys, threading, work
+jobs, answers = queue.Queue(), queue.Queue()
+def serve():
+    try:
+        work.main(jobs.get, answers.put)
+    except BaseException as error:
+        answers.put(repr(error))
+threading.Thread(target=serve, daemon=True).start()
+for line in sys.stdin:
+    jobs.put(True)
+    print(answers.get(timeout=20), flush=True)
+";
+
+#[test]
+fn no_call_is_given_what_only_the_new_code_can_take() {
+    for python in pythons::all() {
+        for (name, text, edits, gives) in TAKEN {
+            let context = format!("{name}, Python {}", python.name());
+            let workspace = Workspace::new();
+            workspace.write("work.py", text);
+            let main = workspace.write("main.py", TAKEN_PROGRAM).display().to_string();
+            let mut program = workspace.run(python, &[&main]);
+            program.send("go");
+            let first = program.line();
+            let edited = edits.iter().fold((*text).to_owned(), |text, (old, new)| text.replace(old, new));
+            workspace.write("work.py", &edited);
+            let answer = workspace.call(&["patch", "--json", "work.py"]).expect(0).json();
+            let mut wanted = gives.split(' ').map(str::to_owned).collect::<Vec<_>>();
+            if python.minor < 12 {
+                wanted = vec![first];
+            }
+            for step in 0..3 {
+                program.send("go");
+                let given = program.line();
+                assert_eq!(Some(&given), wanted.get(step).or(wanted.last()), "{context}: {answer:#}");
+            }
+        }
+    }
+}

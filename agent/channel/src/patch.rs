@@ -148,6 +148,9 @@ pub struct Unit {
     /// Where calls that run may go on in the new code.
     #[serde(default)]
     pub places: Vec<MovedPlace>,
+    /// Whether what a call gives its caller may be of another kind in the new code.
+    #[serde(default)]
+    pub gives_otherwise: bool,
 }
 
 /// A place in the former text of a function and its counterpart in the new one: first line, column in bytes, last line and column.

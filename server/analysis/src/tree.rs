@@ -167,6 +167,8 @@ pub(crate) struct Parts {
     pub inside: Effects,
     /// Of a function: what it does with what it is given.
     pub uses: Uses,
+    /// Of a function: what kind of thing its calls give.
+    pub gives: u64,
     /// Of a function: where its calls may go on in another version.
     pub places: Vec<Place>,
     /// Of a constructor: what it sets on the object.

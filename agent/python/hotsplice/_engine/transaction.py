@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -253,6 +253,7 @@ class Transaction:
                 raise EngineError("HS0203", "the live text was changed since the patch was prepared; try again")
         files = [(change, live_file(change.path)) for change in self.files]
         operations = list(self.plan.operations)
+        prepared = self._problems(world_plan.prepared_before(self))
         # Calls go on while their world is worked out: then it is not theirs any more.
         for attempt in range(1, _ATTEMPTS + 1):
             self.plan.operations[:] = operations
@@ -279,7 +280,7 @@ class Transaction:
                     world.abandon()
         del operations
         self.held_functions.clear()
-        for outcome, code, what in problems:
+        for outcome, code, what in [*problems, *prepared]:
             outcome.caveat(code, what)
         # The patch is live: from here on nothing may say otherwise. What is live is noted before all else.
         self.is_live = True
@@ -409,14 +410,19 @@ class Transaction:
     def _prepare_world(self) -> "tuple[Any, list[tuple[EditOutcome, str, str]]]":
         """What calls in retired code go on seeing, and what can't be kept for them: (outcome, code, words) each."""
         world = world_plan.plan(self)
-        problems = []
-        for code, number, what in dict.fromkeys(world.problems if world is not None else ()):
-            change = next((one for one in self.files if lookup.same_file(code.co_filename, one.path)), self.files[0])
-            problems.append((change.outcome_of_old(code.co_firstlineno), number, what))
+        problems = self._problems(world.problems if world is not None else ())
         if world is not None:
             # Nothing may keep the code that the end of its last call frees.
             world.problems.clear()
         return world, problems
+
+    def _problems(self, found: "Iterable[tuple[CodeType, str, str]]") -> "list[tuple[EditOutcome, str, str]]":
+        """What is reported of a code, with the edit of the definition that it is of."""
+        problems = []
+        for code, number, what in dict.fromkeys(found):
+            change = next((one for one in self.files if lookup.same_file(code.co_filename, one.path)), self.files[0])
+            problems.append((change.outcome_of_old(code.co_firstlineno), number, what))
+        return problems
 
     def abort(self) -> None:
         self.roll_back()

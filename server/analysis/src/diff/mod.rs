@@ -259,5 +259,7 @@ fn unit(live: &Node, new: &Node, scope: &Scope) -> Unit {
             (Some(live), Some(new)) => places::pairs(&live.places, &new.places),
             _ => Vec::new(),
         },
+        gives_otherwise: live.definition.as_ref().map(|parts| parts.gives)
+            != new.definition.as_ref().map(|parts| parts.gives),
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod dotted;
 mod effects;
 mod evaluated;
 mod forms;
+mod gives;
 mod handed_on;
 mod hashing;
 mod held;

@@ -1,6 +1,7 @@
 //! What gives the variables of a function their values. A call that goes on in another version of the function takes its variables
 //! along: one that the new version would have given something else does not fit what follows there.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::discriminant;
 
@@ -8,7 +9,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{ExceptHandler, Expr, Number, Pattern, Stmt, WithItem};
 use ruff_text_size::Ranged;
 
-use super::hashing::hash_of;
+use super::hashing::{self, hash_of};
 use super::looks::captured;
 use crate::tree::Rebinding;
 
@@ -136,7 +137,7 @@ impl<'a> Visitor<'a> for Names {
     }
 }
 
-fn reads(expression: &Expr, name: &str) -> bool {
+pub(super) fn reads(expression: &Expr, name: &str) -> bool {
     struct Reads<'n>(&'n str, bool);
     impl<'a> Visitor<'a> for Reads<'_> {
         fn visit_expr(&mut self, expression: &'a Expr) {
@@ -161,8 +162,14 @@ pub(super) fn shape(expression: &Expr) -> u64 {
                 Expr::NumberLiteral(one) => {
                     matches!(one.value, Number::Int(_)).hash(&mut self.0);
                 }
-                // Containers of whatever, and numbers of whatever range.
-                Expr::List(_) | Expr::Set(_) | Expr::Dict(_) => return,
+                // Containers of whatever, and numbers of whatever range; but a record has the keys that it has.
+                Expr::List(_) | Expr::Set(_) => return,
+                Expr::Dict(one) => {
+                    let keys = one.items.iter().filter_map(|item| item.key.as_ref());
+                    let texts: BTreeSet<u64> =
+                        keys.filter(|key| key.is_string_literal_expr()).map(hashing::expression).collect();
+                    return texts.hash(&mut self.0);
+                }
                 Expr::Call(one) if matches!(one.func.as_ref(), Expr::Name(name) if name.id == "range") => {
                     return "range".hash(&mut self.0);
                 }

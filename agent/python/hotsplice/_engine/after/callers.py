@@ -26,8 +26,11 @@ class Callers:
     def asks(self, function: Any) -> bool:
         return id(function) in self._asking
 
-    def ask(self, function: FunctionType, former: FunctionType) -> None:
-        """Has a function ask whether a call is for the former."""
+    def ask(self, function: FunctionType, former: FunctionType, gives_otherwise: bool = False) -> None:
+        """Has a function ask whether a call is for the former.
+
+        ``gives_otherwise``: what it gives may be of another kind, so that it is for whoever gets that in the end.
+        """
         if not native.can_ask_callers():
             return
         old = Parameters.of(former, {})
@@ -39,10 +42,19 @@ class Callers:
                 return True
             # As it is now: a later patch may have changed it, too.
             takes = Parameters.of(function, {}).take(count, names or ())
-            return not takes and (_hands_on(frame) or self._is_behind(frame))
+            if takes:
+                return gives_otherwise and self._is_given_back(frame)
+            return _hands_on(frame) or self._is_behind(frame)
 
         native.ask_callers(function, former, decide)
         self._asking[id(function)] = function, decide
+
+    def _is_given_back(self, frame: FrameType) -> bool:
+        """Whether calls give what they are given as it is, to one in retired code in the end."""
+        step: FrameType | None = frame
+        while step is not None and not self._is_retired(step.f_code):
+            step = step.f_back if reach.is_returned(step.f_code, step.f_lasti) else None
+        return step is not None
 
     def _is_behind(self, frame: FrameType) -> bool:
         step: FrameType | None = frame

@@ -42,8 +42,8 @@ class Call:
     """
 
     __slots__ = (
-        *("code", "frame", "globals", "is_earlier", "kind", "line"),
-        *("moved", "offset", "places", "reason", "suspended"),
+        *("below", "code", "frame", "globals", "is_earlier", "kind", "line"),
+        *("moved", "offset", "places", "reason", "suspended", "waiting"),
     )
 
     def __init__(
@@ -70,6 +70,9 @@ class Call:
         self.reason: str | None = None
         # Whether its code was retired by an earlier patch.
         self.is_earlier = False
+        # The code of the calls around it on its stack, and the nearest of them that is such a call, too.
+        self.below: tuple[CodeType, ...] = ()
+        self.waiting: Call | None = None
 
     @property
     def count(self) -> int:
@@ -118,12 +121,22 @@ def on_stacks(wanted: Callable[[CodeType], bool], frames: set[int] | None = None
 def _on_stack(
     frame: FrameType | None, place: str, wanted: Callable[[CodeType], bool], frames: set[int] | None = None
 ) -> Iterator[Call]:
+    found: list[Call] = []
+    stack: list[CodeType] = []
+    heights: list[int] = []
     while frame is not None:
         if wanted(frame.f_code):
             if frames is not None:
                 frames.add(id(frame))
-            yield Call(frame, [place])
+            found.append(Call(frame, [place]))
+            if len(found) > 1:
+                found[-2].waiting = found[-1]
+            heights.append(len(stack) + 1)
+        stack.append(frame.f_code)
         frame = frame.f_back
+    for call, height in zip(found, heights):
+        call.below = tuple(stack[height:])
+    yield from found
 
 
 def _suspended(wanted: Collection[CodeType], frames: set[int], named: int) -> Iterator[Call]:

@@ -14,37 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..native import native
 from . import calls as running_calls
-from . import first_run, onward, reports, running, scripts
-from .bytecode import Bytecode, Unknown, kinds, variables
-from .calls import SUSPENDABLE, Call, coroutine_of
+from . import first_run, onward, reports, running, scripts, together
+from .bytecode import Bytecode
+from .calls import Call, coroutine_of
+from .refusing import Refused, Refusing, check_needed, check_target, refusal
 from .target import Target
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
     from ..live.messages import MovedPlace
-
-
-class Refused(Exception):
-    """A call stays in the old code; the words say why."""
-
-
-class _Refusing:
-    """Notes why a call stays. No generator: that would keep the whole patch alive, in a cycle through its traceback."""
-
-    def __init__(self, call: Call) -> None:
-        self.call = call
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> bool:
-        if isinstance(error, Refused):
-            self.call.reason = str(error)
-        elif isinstance(error, (Unknown, ValueError, KeyError)):
-            self.call.reason = "its bytecode is not understood"
-        else:
-            return False
-        return True
 
 
 class Moves:
@@ -53,6 +31,8 @@ class Moves:
     def __init__(self) -> None:
         # id of a retired code → (code, the code in its place, the patch's map of places)
         self._retired: dict[int, tuple[CodeType, CodeType, list[MovedPlace]]] = {}
+        # Those whose calls give something of another kind in the new code.
+        self._give_otherwise: set[int] = set()
         self._bytecodes: dict[int, Bytecode] = {}
         # (id of a retired code, offset) → where a call waits that stands there, and its counterpart: for all that do.
         self._waiting_at: dict[tuple[int, int], tuple[int, Target] | None] = {}
@@ -66,8 +46,10 @@ class Moves:
         # Code whose running calls are to be moved, with the targets by code unit.
         self._waiting: dict[int, tuple[CodeType, dict[int, Target]]] = {}
 
-    def add(self, old: CodeType, new: CodeType, places: "list[MovedPlace]") -> None:
+    def add(self, old: CodeType, new: CodeType, places: "list[MovedPlace]", gives_otherwise: bool = False) -> None:
         self._retired.setdefault(id(old), (old, new, places))
+        if gives_otherwise:
+            self._give_otherwise.add(id(old))
 
     def add_module(self, before: Bytecode, call: Call, new: CodeType, places: "list[MovedPlace]") -> None:
         """``before`` has the places of the running code in the text before the patch."""
@@ -88,16 +70,55 @@ class Moves:
         """Moves calls, or has them moved when they come by; each says what becomes of it, or why it stays."""
         found: list[Call] = []
         held = reports.held_frames()
+        ways: dict[int, tuple[int, Target]] = {}
         for call in calls:
-            place = None
             if call.frame in held:
                 call.moved = "again"
-                found.append(call)
                 continue
-            with _Refusing(call):
+            with Refusing(call):
                 place = self._prepare(call)
-            found += [call] if place is None else self._move_suspended(call, *place)
+                if place is not None:
+                    ways[id(call)] = place
+        self._keep_together(calls, ways)
+        # Those that give first: some may have gone on meanwhile, and given what they gave before.
+        for call in sorted(calls, key=lambda call: id(call.code) not in self._give_otherwise):
+            is_tried = id(call) in ways
+            parts = self._move_suspended(call, *ways.pop(id(call))) if is_tried else [call]
+            if is_tried and id(call.code) in self._give_otherwise and any(part.moved != "now" for part in parts):
+                for part in (part for part in parts if part.moved != "now"):
+                    self._stay(part, together.TAKEN)
+                self._keep_together([one for one in calls if one is call or one.moved != "now"], ways)
+            found += parts
         return found
+
+    def _stay(self, call: Call, reason: str) -> None:
+        if call.moved is not None:
+            self._waiting.pop(id(call.code), None)
+            call.moved, call.reason = None, reason
+        call.reason = call.reason or reason
+
+    def _keep_together(self, calls: list[Call], ways: dict[int, tuple[int, Target]]) -> None:
+        """What one call gives another takes: both in the new code, or both in the old."""
+        if not any(id(call.code) in self._give_otherwise for call in calls):
+            return
+
+        def moves_now(call: Call) -> bool:
+            return id(call) in ways and ways[id(call)][1].fits()
+
+        def goes_on(call: Call) -> bool:
+            if id(call) in ways:
+                return moves_now(call)
+            if call.moved == "next":
+                before, targets = self._bytecode(call.code), self._waiting[id(call.code)][1]
+                loops = [2 * unit for unit, target in targets.items() if target.is_loop]
+                return all(together.begins_with_next(before, offset) for offset in loops)
+            return call.moved == "again"
+
+        reasons = together.staying(calls, lambda call: id(call.code) in self._give_otherwise, moves_now, goes_on)
+        for call in calls:
+            if id(call) in reasons:
+                ways.pop(id(call), None)
+                self._stay(call, reasons[id(call)])
 
     def _move_suspended(self, call: Call, here: int, target: Target) -> list[Call]:
         """Moves those that wait at one place. What becomes of them may differ: each answer is for some of them."""
@@ -111,7 +132,7 @@ class Moves:
         found = [moved] if moved.suspended else []
         for reason, which in staying.items():
             part = call.part(which)
-            with _Refusing(part):
+            with Refusing(part):
                 part.moved = self._move_running(part, places)
             if part.moved is None:
                 part.reason = "it has gone on meanwhile" if reason is None else reason
@@ -126,15 +147,15 @@ class Moves:
             raise Refused("it runs code from before an earlier patch" if call.is_earlier else "its function is gone")
         old, new, places = self._retired[id(call.code)]
         if id(old) not in self._refusals:
-            self._refusals[id(old)] = _refusal(old, new)
-        if (refusal := self._refusals[id(old)]) is not None:
-            raise Refused(refusal)
+            self._refusals[id(old)] = refusal(old, new)
+        if (reason := self._refusals[id(old)]) is not None:
+            raise Refused(reason)
         found = self._waits(call, places) if call.suspended else None
         if found is None:
             call.moved = self._move_running(call, places)
             return None
         try:
-            _check_needed(new, found[1])
+            check_needed(new, found[1])
             return found
         except Refused as refused:
             # What it takes along may fit at the next iteration.
@@ -199,7 +220,7 @@ class Moves:
         found = [unit for unit in targets if 2 * unit in reached]
         if not found:
             raise Refused(f"it comes to no further iteration after line {call.line}")
-        _check_target(old, new, targets[found[0]])
+        check_target(old, new, targets[found[0]])
         self._add_ways_out(call, places)
         return "next"
 
@@ -234,7 +255,7 @@ class Moves:
     def _behind(self, old: CodeType, new: CodeType, there: int, rebound: list[str]) -> Target:
         after = self._bytecode(new)
         target = self._target(old, new, there, after.depths[there], rebound)
-        _check_target(old, new, target)
+        check_target(old, new, target)
         return target
 
     def _pairs(self, old: CodeType, new: CodeType, places: "list[MovedPlace]") -> dict[int, tuple[int, list[str]]]:
@@ -277,7 +298,8 @@ class Moves:
         if known is None or known[0] is not between:
             return None
         _, new, since = known
-        self.add(old, new, onward.places(old, new, since, self._bytecode(between)))
+        places = onward.places(old, new, since, self._bytecode(between))
+        self.add(old, new, places, id(between) in self._give_otherwise)
         return between
 
     def remember(self, calls: Iterable[Call]) -> None:
@@ -311,9 +333,10 @@ def carry_out(transaction: "Prepared") -> None:
 def _move(transaction: "Prepared", planned: Moves) -> None:
     for change in transaction.files:
         for code_change in (item for items in change.code_changes.values() for item in items):
-            places = code_change.unit.get("places") or [] if code_change.namespace.lines_known else []
+            unit = code_change.unit
+            places = unit.get("places") or [] if code_change.namespace.lines_known else []
             for old, new in code_change.pairs.values():
-                planned.add(old, new, places)
+                planned.add(old, new, places, unit.get("gives_otherwise", False))
     for call in list(transaction.old_calls):
         if call.code.co_name == "<module>" and scripts.add(planned, transaction, call):
             # An earlier patch is undone: what it runs is live again.
@@ -352,29 +375,3 @@ def _retract(transaction: "Prepared") -> None:
 def _here(before: Bytecode, place: "MovedPlace") -> list[int]:
     """The offsets of a place in the code that calls run."""
     return place["here"] if "here" in place else before.place(place["what"], place["old"])
-
-
-def _check_target(old: CodeType, new: CodeType, target: Target) -> None:
-    _check_needed(new, target)
-    if old.co_flags & SUSPENDABLE and not target.fits():
-        raise Refused("the new code needs more room than a generator or coroutine has")
-
-
-def _check_needed(new: CodeType, target: Target) -> None:
-    if target.rebound:
-        raise Refused(f"the new code gives {target.rebound[0]} something else before it comes there")
-    lacking = (variables(new)[index] for index in target.needed if target.locals[index] is None)
-    for name in (*lacking, *target.lacks):
-        raise Refused(f"the new code reads {name} there, which the old code has given no value")
-
-
-def _refusal(old: CodeType, new: CodeType) -> str | None:
-    """Why no call of a code can go on in another."""
-    before, after = kinds(old), kinds(new)
-    for name, kind in after.items():
-        if "around" in (kind, before.get(name)) and before.get(name) != kind:
-            return f"{name} is shared with other functions in another way"
-    generator = 0x20 | 0x80 | 0x100 | 0x200
-    if (old.co_flags ^ new.co_flags) & generator:
-        return "what a call gives is another kind of thing now"
-    return None

@@ -136,6 +136,13 @@ def gives_all(code: CodeType, offset: int) -> bool:
     return 0 <= offset < len(raw) and dis.opname[raw[offset]] == "CALL_FUNCTION_EX"
 
 
+def is_returned(code: CodeType, offset: int) -> bool:
+    """Whether what a call gives that stands here is returned as it is."""
+    instructions = _instructions(code)
+    following = (one.opname for one in instructions if one.offset > offset and one.opname != "CACHE")
+    return next(following, None) == "RETURN_VALUE"
+
+
 def _line(instruction: dis.Instruction) -> int | None:
     if sys.version_info >= (3, 13):
         return instruction.line_number

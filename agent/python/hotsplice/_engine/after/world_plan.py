@@ -8,7 +8,7 @@ from ..errors import EngineError
 from ..live import lookup, objects
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import calls, dispatch, held, nameless, onward, reach, renames, running, worlds
+from . import calls, dispatch, held, nameless, onward, prepared_calls, reach, renames, running, worlds
 from .calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -112,6 +112,15 @@ def plan(transaction: "Prepared") -> World | None:
     return world
 
 
+def prepared_before(transaction: "Prepared") -> "list[tuple[CodeType, str, str]]":
+    """Calls that are still to come and do not fit what they call any more."""
+    changes = Changes(transaction.plan.operations)
+    going = [*transaction.plan.operations]
+    going += [before for names in changes.names.values() for before, after in names.values() if before is not after]
+    going += [before for _, before, _ in changes.attributes.values()]
+    return prepared_calls.problems(list(changes.functions.values()), going)
+
+
 def _module_calls(transaction: "Prepared") -> Iterator[tuple[Any, Call]]:
     """Modules of the patch whose own statements are being executed."""
     for change in transaction.files:
@@ -134,7 +143,7 @@ def _complete(
     retired = changes.retired
     for code in retired.values():
         world.note_retired(code, keep=False)
-    _ask_callers(world, changes)
+    _ask_callers(world, changes, _giving_otherwise(transaction))
     positions: dict[int, tuple[CodeType, set[int], Call, bool]] = {}
     for call in inside:
         entry = positions.setdefault(id(call.code), (call.code, set(), call, id(call.code) in retired))
@@ -192,13 +201,21 @@ def _complete(
         ]
 
 
-def _ask_callers(world: World, changes: Changes) -> None:
+def _giving_otherwise(transaction: "Prepared") -> set[int]:
+    """The ids of code whose calls give something of another kind in the new text."""
+    changed = (one for change in transaction.files for several in change.code_changes.values() for one in several)
+    return {id(old) for one in changed if one.unit.get("gives_otherwise") for old, _ in one.pairs.values()}
+
+
+def _ask_callers(world: World, changes: Changes, giving_otherwise: set[int]) -> None:
     """Functions that do not fit the calls that run any more, however these come by them."""
     formers = world.formers
     for function, _ in list(changes.functions.values()):
-        former = formers.of(function) if formers.is_incompatible(function, function) else function
+        gives_otherwise = id(function.__code__) in giving_otherwise
+        is_unfit = gives_otherwise or formers.is_incompatible(function, function)
+        former = formers.of(function) if is_unfit else function
         if former is not function:
-            world.callers.ask(function, former)
+            world.callers.ask(function, former, gives_otherwise)
     # What a class keeps elsewhere than where it can be told who looks it up.
     for _, before, after in changes.attributes.values():
         old, new = innermost(before), innermost(after)

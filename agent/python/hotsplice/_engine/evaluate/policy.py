@@ -1,6 +1,7 @@
 """What becomes of a binding whose text, or what it reads, is another one now: the one place where that is decided."""
 
 from enum import Enum
+from types import FunctionType
 from typing import Any
 
 from .equality import equal
@@ -25,15 +26,22 @@ class Decision(Enum):
 
 
 def decide(
-    live: Any, former: Any, new: Any, one_type: bool, changed_by_others: bool = False, loosely: bool = False
+    live: Any,
+    former: Any,
+    new: Any,
+    one_type: bool,
+    changed_by_others: bool = False,
+    loosely: bool = False,
+    is_imported: bool = False,
 ) -> Decision:
     """For a name that was evaluated again: ``former`` is what the live text gives it, ``new`` what the new one gives.
 
-    ``loosely``: code of the program made what the text gives, each time with other objects in it.
+    ``loosely``: code of the program made what the text gives, each time with other objects in it. A function that
+    ``is_imported`` goes on where it is defined now, with what it keeps.
     """
     if live is MISSING or live is new:
         return Decision.REPLACE
-    held = sort(live)
+    held = Sort.VALUE if is_imported and type(live) is FunctionType else sort(live)
     if former is not UNKNOWN and former is not MISSING:
         if equal(former, new):
             return Decision.KEEP

@@ -18,8 +18,8 @@ from ..journal import writes
 from ..live import objects
 from ..live.code import compile_excerpt, find_class_body, join
 from ..native import native
-from . import class_reads, reduction, syntax
-from .other_thread import check_bound, check_target, values_before
+from . import class_reads, other_thread, reduction, syntax
+from .other_thread import check_target
 
 if TYPE_CHECKING:
     from ..journal.writes import Writes
@@ -139,10 +139,9 @@ def run_in_module(
     """
     code = _compiled(excerpt, shadow, reduced)
     shadow.globals.pop("__annotate__", None)
-    before = values_before(code, shadow.globals)
+    before = {name: shadow.globals.get(name, objects.MISSING) for name in code.co_names}
     _run(lambda: exec(code, shadow.globals), shadow)
-    if before:
-        check_bound(before, shadow.globals, join(excerpt))
+    _check_thread(before, shadow.globals, shadow, join(excerpt))
     if "__annotate__" in shadow.globals:
         shadow.annotates.append(shadow.globals["__annotate__"])
 
@@ -164,11 +163,13 @@ def run_in_class(
         seen = shadow.classes[tuple(scope)] = shadow.patched_classes[id(owner)] = ClassNamespace(owner)
     seen.bound_later = bound_later
     parametrized = _made(shadow, scope) or owner
+    before = dict(seen)
     closure = tuple(_class_cell(name, parametrized) for name in code.co_freevars)
     if closure:
         _run(lambda: exec(code, shadow.globals, seen, closure=closure), shadow)  # type: ignore[call-arg]
     else:
         _run(lambda: exec(code, shadow.globals, seen), shadow)
+    _check_thread({name: before.get(name, objects.MISSING) for name in seen}, seen, shadow, join(excerpt))
     cell = seen.pop("__classcell__", None)
     if cell is not None:
         cell.cell_contents = owner
@@ -176,6 +177,13 @@ def run_in_class(
     if "__annotate_func__" in seen:
         seen.annotates.append(seen.pop("__annotate_func__"))
     return seen
+
+
+def _check_thread(before: dict[str, Any], names: dict[str, Any], shadow: "Shadow", text: str) -> None:
+    """Refuses what the program's threads could not use."""
+    other_thread.check_locks(shadow.globals)
+    other_thread.check_assigned((new for _, former, new in shadow.writes.touched() if new is not former), text)
+    other_thread.check_bound(before, names, shadow.loaded, text)
 
 
 def _run(action: Callable[..., Any], shadow: "Shadow") -> None:

@@ -8,6 +8,7 @@ import sys
 from enum import Enum
 from types import (
     BuiltinFunctionType,
+    CodeType,
     FunctionType,
     GenericAlias,
     GetSetDescriptorType,
@@ -111,6 +112,8 @@ def sort(value: Any, depth: int = 0) -> Sort:
         )
     if is_one_of(kind, _ACTING):
         return Sort.ACTING
+    if kind is FunctionType and counts(value.__code__):
+        return Sort.THING
     if issubclass(kind, type) or issubclass(kind, PLAIN_TYPES) or is_one_of(kind, VALUES, exactly=False, plain=True):
         return Sort.VALUE
     if issubclass(kind, (tuple, frozenset)):
@@ -122,6 +125,14 @@ def sort(value: Any, depth: int = 0) -> Sort:
     if _is_equal_by_content(kind):
         return Sort.VALUE
     return Sort.RECORD if is_record(kind) else Sort.THING
+
+
+def counts(code: CodeType) -> bool:
+    """Whether a function keeps something between its calls: it rebinds a variable of the function around it."""
+    return any(
+        one.opname in ("STORE_DEREF", "DELETE_DEREF") and one.argval in code.co_freevars
+        for one in (dis.get_instructions(code) if code.co_freevars else ())
+    )
 
 
 def _contents(value: Any) -> list[Any]:

@@ -38,6 +38,7 @@ class Unit(Definition):
     old_end_line: int
     line: int
     places: list[MovedPlace]
+    gives_otherwise: bool
 
 
 class ClassUnit(Definition):

@@ -294,7 +294,8 @@ def _decision(
     by_others = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
     # A loop that counts may still be executed.
     by_others = by_others or (name in edit.get("made_by_others", ()) and not merger.options.get("run_statements"))
-    decision = decide(live, given, new, in_place.have_one_type(merger, live, new), by_others, text.is_loose)
+    one_type = in_place.have_one_type(merger, live, new)
+    decision = decide(live, given, new, one_type, by_others, text.is_loose, edit["what"] == "import")
     is_last = name not in merger.later.get(id(outcome), ())
     if decision is Decision.KEEP and not is_last:
         return Decision.IN_PLACE

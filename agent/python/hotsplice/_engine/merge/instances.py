@@ -61,7 +61,8 @@ def follow_moved(mergers: "list[Merger]") -> None:
 
 def say_other_fields(live: Any, made: Any) -> str | None:
     """What is to be said of tuples that were made with other fields than their class has now, if there are any."""
-    before, after = getattr(live, "_fields", ()), made.__dict__.get("_fields", ())
+    before = getattr(live, "_fields", ())
+    after = next((cls.__dict__["_fields"] for cls in made.__mro__ if "_fields" in cls.__dict__), ())
     if not (issubclass(live, tuple) and isinstance(before, tuple) and isinstance(after, tuple)) or before == after:
         return None
     moved = any(name in after and after.index(name) != index for index, name in enumerate(before))

@@ -1,0 +1,116 @@
+"""Calls that the program has prepared with arguments for what a function took before: a timer's, one in a queue.
+
+Nobody can tell what they would be given now. They are reported, before they fail.
+"""
+
+import functools
+import gc
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+from ..evaluate import sorts
+from ..live import objects
+from ..native import native
+from .formers import Parameters, accepts
+
+# What is looked at for one function.
+_HOLDERS = 10_000
+# How deep what goes is looked through, and how much of it.
+_DEPTH, _HELD = 6, 100_000
+
+
+def problems(
+    functions: Iterable[tuple[FunctionType, dict[str, Any]]], going: Iterable[Any]
+) -> list[tuple[CodeType, str, str]]:
+    """(the former code, the code of a caveat, its words) of each.
+
+    The objects that are ``going`` do not count, nor what plain containers among them hold.
+    """
+    changed = {}
+    for function, parts in functions:
+        old, new = Parameters.of(function, {}), Parameters.of(function, parts)
+        if "code" in parts and not accepts(new, old):
+            changed[id(function)] = function, old, new
+    if not changed:
+        return []
+    wanted = [function for function, _, _ in changed.values()]
+    holders = native.referrers(wanted)
+    methods = [one for one in holders if type(one) is MethodType and id(one.__func__) in changed]
+    holders += native.referrers(methods) if methods else []
+    ignored = {id(wanted), id(methods), id(changed), *map(id, changed.values()), *map(id, methods)}
+    _note_held(going, ignored)
+    found: dict[int, Counter[str]] = {}
+    seen: set[int] = set()
+    for holder in holders[:_HOLDERS]:
+        if id(holder) in ignored or id(holder) in seen:
+            continue
+        seen.add(id(holder))
+        for callee, count, names in _calls(holder):
+            called: Any = callee.__func__ if type(callee) is MethodType else callee
+            if id(called) not in changed:
+                continue
+            _, old, new = changed[id(called)]
+            given = count + (type(callee) is MethodType)
+            if old.take(given, names) and not new.take(given, names):
+                found.setdefault(id(called), Counter())[_kind(holder)] += 1
+    reported = []
+    for key, kinds in found.items():
+        count = sum(kinds.values())
+        what = "1 call was prepared" if count == 1 else f"{count} calls were prepared"
+        where = ", ".join(sorted(kinds))
+        message = f"{what} before with arguments that only the former one takes ({where})"
+        reported.append((changed[key][0].__code__, "HS0308", message))
+    return reported
+
+
+def _note_held(values: Iterable[Any], found: set[int], depth: int = 0) -> None:
+    for value in values:
+        found.add(id(value))
+        if type(value) in (tuple, list, dict, set) and depth < _DEPTH and len(found) < _HELD:
+            is_namespace = type(value) is dict and "__builtins__" in value
+            _note_held(() if is_namespace else value.values() if type(value) is dict else value, found, depth + 1)
+
+
+def _calls(holder: Any) -> Iterator[tuple[Any, int, tuple[str, ...]]]:
+    """Of what may be a prepared call: what is to be called, how many arguments it gets, and the names of the others."""
+    kind = type(holder)
+    if kind is functools.partial:
+        yield holder.func, len(holder.args), tuple(holder.keywords)
+    elif issubclass(kind, (tuple, list)):
+        items = list(kind.__iter__(holder))[:8]
+        arguments = [one for one in items if type(one) in (tuple, list)]
+        names = [one for one in items if type(one) is dict]
+        if len(arguments) == 1 and len(names) < 2:
+            for item in items:
+                if type(item) in (FunctionType, MethodType):
+                    yield item, len(arguments[0]), _names(names[0] if names else {})
+    elif kind is dict or not issubclass(kind, (type, FunctionType, MethodType)):
+        yield from _of_attributes(holder if kind is dict else sorts.attributes(holder))
+
+
+def _of_attributes(members: dict[Any, Any]) -> Iterator[tuple[Any, int, tuple[str, ...]]]:
+    """What objects keep beside what they call, by the names that such attributes have."""
+    given = {name.lstrip("_"): value for name, value in list(members.items())[:50] if type(name) is str}
+    arguments: Any = given.get("args")
+    names = given.get("kwargs")
+    if type(arguments) not in (tuple, list):
+        return
+    if given.get("ident") is not None:
+        # A thread that runs has called it.
+        given.pop("target", None)
+    for value in given.values():
+        if type(value) in (FunctionType, MethodType):
+            yield value, len(arguments), _names(names)
+
+
+def _names(names: Any) -> tuple[str, ...]:
+    return tuple(name for name in names if type(name) is str) if type(names) is dict else ()
+
+
+def _kind(holder: Any) -> str:
+    if type(holder) is dict:
+        owner = next((one for one in gc.get_referrers(holder) if objects.dictionary(one) is holder), None)
+        return "dict" if owner is None else type(owner).__name__
+    return type(holder).__name__
