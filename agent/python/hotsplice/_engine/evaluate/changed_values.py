@@ -5,6 +5,7 @@ import copy
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..journal import writes
@@ -14,6 +15,7 @@ from ..live.files import live_file
 from . import syntax
 from .equality import equal
 from .former import is_pure
+from .sorts import Sort, sort
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -169,6 +171,8 @@ def give_up(merger: "Editing", outcome: "EditOutcome") -> None:
     again = _targets_of_edits(merger)
     if again.issuperset(writes.targets(copy.deepcopy(statement))):
         return
+    if goes_with_its_object(merger, edit):
+        return
     seen = {**merger.namespace.globals, **(owner.__dict__ if owner is not None else {})}
     assigned = None if calls(statement) else _assigned(merger, statement, seen)
     assigned = assigned and [one[1:] for one in assigned if one[0] not in again]
@@ -179,6 +183,55 @@ def give_up(merger: "Editing", outcome: "EditOutcome") -> None:
         outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")
     elif gone:
         outcome.note("applied", "HS0405", f"{', '.join(key for _, _, key in gone)} is gone; references to it go on")
+
+
+def goes_with_its_object(merger: "Editing", edit: "Edit") -> bool:
+    """Whether a statement that is gone did nothing but change an object of its own that is gone with it.
+
+    `routes = {}; routes["a"] = 1`: its name is gone from the text, and it was made there, so that nothing else in the
+    text means it. What still holds it is reported where its name goes.
+    """
+    statement = former_statement(merger, edit) if edit["change"] == "removed" and not edit["scope"] else None
+    one = statement.body[0] if statement is not None and len(statement.body) == 1 else None
+    name = _owner(one) if one is not None else None
+    seen = merger.namespace.globals
+    if name is None or not is_pure(one, seen, name):  # type: ignore[arg-type]
+        return False
+    edits = [outcome.edit for outcome in merger.change.outcomes if not outcome.edit["scope"]]
+    giving = [other for other in edits if name in other["binds"]]
+    if not giving or any(other["change"] != "removed" for other in giving) or _reads(merger.change.text, name):
+        return False
+    return all(_is_made_by(merger, other, name) for other in giving)
+
+
+def _owner(statement: ast.stmt) -> str | None:
+    """The name of the object that a statement does nothing but change: an item, an attribute, what is in it."""
+    name = syntax.updated(statement) or syntax.item_owner(statement)
+    target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+    if name is None and isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+        return target.value.id
+    return name
+
+
+def _reads(text: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
+def _is_made_by(merger: "Editing", edit: "Edit", name: str) -> bool:
+    """Whether a statement made what its name holds: a definition, or a display or call of a plain container."""
+    held = merger.namespace.globals.get(name)
+    if edit["what"] in ("function", "class"):
+        return isinstance(held, (FunctionType, type)) and held.__module__ == merger.namespace.name and (
+            held.__qualname__ == name
+        )
+    statement = former_statement(merger, edit)
+    one = statement.body[0] if statement is not None and len(statement.body) == 1 else None
+    value = one.value if isinstance(one, (ast.Assign, ast.AnnAssign)) else None
+    if value is None or [ast.unparse(target) for target in syntax.targets(one)] != [name]:  # type: ignore[arg-type]
+        return False
+    displays = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
+    is_call = isinstance(value, ast.Call) and is_pure(value, merger.namespace.globals)
+    return isinstance(value, displays) or (is_call and sort(held) is Sort.CONTAINER)
 
 
 def _is_untouched(merger: "Editing", value: Any, action: Callable[..., Any], key: Any, new: Any) -> bool:

@@ -90,7 +90,8 @@ class Former:
         """Whether another text gives a name the same, in the same words, of what it reads in ``seen``."""
         own, others = (_worded(all_, name) for all_ in (self._parsed(), parsed(text)))
         before = self._merger.namespace.globals
-        read = {node.id for one in _only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.Name)}
+        nodes = [node for one in _only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.Name)]
+        read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
         return bool(own) and own == others and all(_is_alike(before.get(one), seen.get(one)) for one in read - {name})
 
     def assigns(self, name: str) -> bool:
@@ -203,12 +204,28 @@ def _is_alike(value: Any, other: Any) -> bool:
 
 
 def _worded(statements: list[ast.stmt], name: str) -> list[str]:
-    """What statements do to a name, as text; of a ``try`` what is tried."""
+    """What statements do to a name, as text; of a ``try`` what is tried, of what is always true what it leads to."""
     found: list[str] = []
     for one in _only(statements, name):
-        is_tried = isinstance(one, syntax.TRIES) and any(_concerns(inner, name) for inner in one.body)
-        found += _worded(one.body, name) if is_tried else [ast.dump(one)]  # type: ignore[attr-defined]
+        inner: list[ast.stmt] = []
+        if isinstance(one, syntax.TRIES) or (isinstance(one, ast.If) and _is_true(one.test)):
+            inner = one.body  # type: ignore[attr-defined]
+        if any(_concerns(each, name) for each in inner):
+            found += _worded(inner, name)
+        else:
+            found.append(ast.dump(_given_alone(one)))
     return found
+
+
+def _is_true(test: ast.expr) -> bool:
+    return isinstance(test, ast.Constant) and bool(test.value)
+
+
+def _given_alone(statement: ast.stmt) -> ast.AST:
+    """Of an assignment to names what they are given: other names that get it, and annotations, are no matter."""
+    targets = syntax.targets(statement)
+    value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+    return value if value is not None and all(isinstance(one, ast.Name) for one in targets) else statement
 
 
 def _is_single(statements: list[ast.stmt]) -> bool:

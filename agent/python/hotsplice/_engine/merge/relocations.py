@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from ..evaluate import syntax
+from ..evaluate import former, syntax
 from ..live import lookup, objects
 from ..live.code import fingerprint
 from ..live.files import live_file
@@ -35,7 +35,7 @@ def find(mergers: list[Any]) -> None:
         merger.moved[name] = live
         if not isinstance(live, FunctionType):
             text = live_file(source.change.path).text
-            merger.moved_attributes[name] = _attributes(text, name)
+            merger.moved_attributes[name] = _attributes(text, name, source.namespace.globals)
             merger.moved_names[name] = names_given(text, name)
         merger.moved_from.add(id(source.namespace.globals))
         merger.stand_ins[id(made)] = live
@@ -65,7 +65,8 @@ def _find_loaded(merger: Any) -> None:
         if is_loaded and made.__qualname__ == name == live.__qualname__ and _fits(live, made):
             text = live_file(merger.change.path).text
             merger.moved[name] = live
-            merger.moved_attributes[name], merger.moved_names[name] = _attributes(text, name), names_given(text, name)
+            merger.moved_attributes[name] = _attributes(text, name, merger.namespace.globals)
+            merger.moved_names[name] = names_given(text, name)
             merger.moved_from.add(id(merger.namespace.globals))
             merger.stand_ins[id(made)] = live
 
@@ -89,7 +90,7 @@ def _find_returned(merger: Any) -> None:
             merger.moved[name] = live
             if type(live) is not FunctionType:
                 text = live_file(str(part.__file__)).text
-                merger.moved_attributes[name] = _attributes(text, name)
+                merger.moved_attributes[name] = _attributes(text, name, part.__dict__)
                 merger.moved_names[name] = names_given(text, name)
             merger.moved_from.add(id(part.__dict__))
             merger.stand_ins[id(made)] = live
@@ -141,7 +142,8 @@ def _find_nested(merger: Any) -> None:
         if len({id(live) for live in found}) == 1:
             text, live = live_file(merger.change.path).text, found[0]
             merger.moved[name] = live
-            merger.moved_attributes[name], merger.moved_names[name] = _attributes(text, name), names_given(text, name)
+            merger.moved_attributes[name] = _attributes(text, name, own.globals)
+            merger.moved_names[name] = names_given(text, name)
             merger.moved_scopes[live.__qualname__] = name
             merger.stand_ins[id(made)] = live
 
@@ -188,7 +190,9 @@ def _find_decorated(source: Any, mergers: list[Any]) -> None:
             made = merger.shadow.globals.get(name) if merger is not source else None
             bound = merger.bound.get(name)
             is_new = bound is not None and bound.edit["what"] in _DEFINING and bound.edit["change"] == "added"
-            is_object = not issubclass(type(live), (FunctionType, type)) and type(made) is type(live)
+            # A function of its name is moved itself; what had wrapped it may be another kind of thing now.
+            is_object = not issubclass(type(live), type) and not issubclass(type(made), (FunctionType, type))
+            is_object = is_object and type(live) in (FunctionType, type(made))
             if is_new and is_object and made is not live and merger.is_new(made):
                 merger.superseded.append((live, made))
                 decorated.hand_on(merger, live, made)
@@ -234,8 +238,8 @@ def _candidates(merger: "Merger", gone: list[Any]) -> Iterator[_Candidate]:
             continue
         # It may have been imported from where it stood.
         held = merger.namespace.globals.get(name)
-        for source, former, live in gone:
-            if former != name or source is merger or (held is not None and held is not live):
+        for source, lost, live in gone:
+            if lost != name or source is merger or (held is not None and held is not live):
                 continue
             is_fitting = _is_own(live, source.namespace, name) and _fits(live, made)
             if made is not live and is_fitting and (not is_lambda or live.__name__ == "<lambda>"):
@@ -270,8 +274,8 @@ def names_given(text: str, name: str) -> set[str]:
     return {bound for one in found for statement in one.body for bound in syntax.bound(statement)}
 
 
-def _attributes(text: str, name: str) -> dict[str, Any]:
-    """Literals that a class statement gives its attributes."""
+def _attributes(text: str, name: str, seen: dict[str, Any]) -> dict[str, Any]:
+    """What the live text of a class statement gives its attributes, where telling that does nothing else."""
     found: dict[str, Any] = {}
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.ClassDef) or node.name != name:
@@ -280,11 +284,14 @@ def _attributes(text: str, name: str) -> dict[str, Any]:
             for one in syntax.elements(statement):
                 assignment: Any = one
                 targets = one.targets if isinstance(one, ast.Assign) else ()
-                names = (target.id for target in targets if isinstance(target, ast.Name))
-                try:
-                    found.update((bound, ast.literal_eval(assignment.value)) for bound in names)
-                except (ValueError, TypeError):
+                names = [target.id for target in targets if isinstance(target, ast.Name)]
+                if not names or not former.is_pure(one, seen):
                     continue
+                try:
+                    value = eval(compile(ast.Expression(assignment.value), "<patch>", "eval"), dict(seen))
+                except Exception:
+                    continue
+                found.update(dict.fromkeys(names, value))
     return found
 
 

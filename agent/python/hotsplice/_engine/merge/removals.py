@@ -5,7 +5,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
-from ..evaluate import turns
+from ..evaluate import changed_values, turns
 from ..evaluate.policy import MISSING
 from ..live import lookup, removed
 from ..live.files import live_file
@@ -52,7 +52,7 @@ def remove_names(merger: "Merger") -> None:
                 merger.plan.delete_class_attribute(owner, stored)
             else:
                 merger.plan.delete_name(holder, stored)
-        _say_removed(merger.change, outcome, gone)
+        _say_removed(merger, outcome, gone)
 
 
 def _undocumented(owner: Any) -> Any:
@@ -93,10 +93,12 @@ def _imported_whole(merger: "Merger", edit: "Edit") -> list[str]:
     ]
 
 
-def _say_removed(change: "FileChange", outcome: "EditOutcome", gone: list[str]) -> None:
-    edit = outcome.edit
+def _say_removed(merger: "Merger", outcome: "EditOutcome", gone: list[str]) -> None:
+    change, edit = merger.change, outcome.edit
     if turns.is_executed(change, edit):
         outcome.caveat("HS0401", "the statement is gone from the text; it runs at this moment, and goes on as it was")
+    elif edit.get("offered") and changed_values.goes_with_its_object(merger, edit):
+        outcome.applied()
     elif edit.get("offered"):
         outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")
     elif edit["what"] == "annotation":
