@@ -221,8 +221,10 @@ def _is_made_by(merger: "Editing", edit: "Edit", name: str) -> bool:
     """Whether a statement made what its name holds: a definition, or a display or call of a plain container."""
     held = merger.namespace.globals.get(name)
     if edit["what"] in ("function", "class"):
-        return isinstance(held, (FunctionType, type)) and held.__module__ == merger.namespace.name and (
-            held.__qualname__ == name
+        return (
+            isinstance(held, (FunctionType, type))
+            and held.__module__ == merger.namespace.name
+            and (held.__qualname__ == name)
         )
     statement = former_statement(merger, edit)
     one = statement.body[0] if statement is not None and len(statement.body) == 1 else None
