@@ -522,3 +522,32 @@ WAITING, LATER, HOLDER, NAMES = [], None, Holder(), {}
         }
     }
 }
+
+#[test]
+fn what_is_edited_alone_reaches_calls_that_an_earlier_patch_left_behind() {
+    let module = "import queue, threading
+jobs, answers = queue.Queue(), queue.Queue()
+def handle(): return 'one'
+def serve():
+    while jobs.get():
+        answers.put((handle(), 1))
+worker = threading.Thread(target=serve, daemon=True)
+worker.start()
+";
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        workspace.write("m.py", module);
+        let main = workspace.write("main.py", PROMPT).display().to_string();
+        let mut program = workspace.run(python, &[&main]);
+        program.wait_line("ready");
+        let mut text = module.replace("(handle(), 1)", "(handle(), 2)");
+        for (old, new) in [("'one'", "'one'"), ("'one'", "('two', 1)"), ("('two', 1)", "str(3)")] {
+            text = text.replace(old, new);
+            workspace.write("m.py", &text);
+            let answer = workspace.call(&["patch", "--json", "m.py"]).expect(0).json();
+            let given = program.ask("m.jobs.put(1) or m.answers.get(timeout=20)[0]");
+            let wanted = if new == "str(3)" { "'3'" } else { new };
+            assert_eq!(given, wanted, "Python {}: {answer:#}", python.name());
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::mem::discriminant;
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{ExceptHandler, Expr, Stmt};
+use ruff_python_ast::{ExceptHandler, Expr, Operator, Stmt};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::hashing::hash_of;
@@ -166,7 +166,7 @@ impl<'a> Shapes<'_, 'a> {
         match value {
             Expr::NoneLiteral(_) => NONE,
             Expr::NumberLiteral(_) => NUMBER,
-            Expr::StringLiteral(_) | Expr::FString(_) => hash_of("text"),
+            Expr::StringLiteral(_) | Expr::FString(_) => TEXT,
             Expr::Name(name) if self.bindings.contains_key(name.id.as_str()) => {
                 self.named.push(&name.id);
                 hash_of("variable")
@@ -182,6 +182,9 @@ impl<'a> Shapes<'_, 'a> {
             Expr::UnaryOp(one) => self.of(&*one.operand),
             Expr::If(one) => mixed(self.all([&*one.body, &*one.orelse])),
             Expr::BoolOp(one) => mixed(self.all(&one.values)),
+            // A text and anything is a text.
+            Expr::BinOp(one) if one.op == Operator::Mod && is_text(&one.left) => TEXT,
+            Expr::BinOp(one) if one.op == Operator::Add && (is_text(&one.left) || is_text(&one.right)) => TEXT,
             // Arithmetic with numbers gives more of the same.
             Expr::BinOp(one) => {
                 let mut operands = self.all([&*one.left, &*one.right]);
@@ -205,6 +208,15 @@ impl<'a> Shapes<'_, 'a> {
 
 const NONE: u64 = 0;
 const NUMBER: u64 = 1;
+const TEXT: u64 = 2;
+
+fn is_text(value: &Expr) -> bool {
+    match value {
+        Expr::StringLiteral(_) | Expr::FString(_) => true,
+        Expr::BinOp(one) => is_text(&one.left) || (one.op == Operator::Add && is_text(&one.right)),
+        _ => false,
+    }
+}
 
 /// One of several.
 fn mixed(shapes: Vec<u64>) -> u64 {

@@ -143,7 +143,10 @@ def _complete(
     retired = changes.retired
     for code in retired.values():
         world.note_retired(code, keep=False)
-    _ask_callers(world, changes, _giving_otherwise(transaction))
+    # What was edited alone is for all calls, as any edit is: who is edited with it may have relied on what it gave.
+    is_together = any(not call.is_earlier or running.is_edited(call.code, transaction) for call in inside)
+    is_together = is_together or any(_is_edited(change, call) for change, call in modules)
+    _ask_callers(world, changes, _giving_otherwise(transaction) if is_together else set())
     positions: dict[int, tuple[CodeType, set[int], Call, bool]] = {}
     for call in inside:
         entry = positions.setdefault(id(call.code), (call.code, set(), call, id(call.code) in retired))

@@ -209,7 +209,7 @@ def _worded(statements: list[ast.stmt], name: str) -> list[str]:
     for one in _only(statements, name):
         inner: list[ast.stmt] = []
         if isinstance(one, syntax.TRIES) or (isinstance(one, ast.If) and _is_true(one.test)):
-            inner = one.body  # type: ignore[attr-defined]
+            inner = one.body
         if any(_concerns(each, name) for each in inner):
             found += _worded(inner, name)
         else:
