@@ -49,13 +49,21 @@ def check_assigned(values: Iterator[Any], text: str) -> None:
             raise Refusal("HS0110", f"what is assigned would hold {found}; start again")
 
 
-def check_locks(names: dict[str, Any]) -> None:
-    """Refuses what has taken a lock that only the thread can release which has taken it: nobody else ever could."""
+def locks(names: dict[str, Any]) -> dict[str, Any]:
+    """Locks that only the thread can release which has taken them, by the names that hold them, or a condition."""
+    found = {}
     for name, value in list(names.items()):
-        kind = type(value)
-        lock = objects.attributes(value).get("_lock") if kind.__name__ == "Condition" else value
-        if type(lock) is _thread.RLock and lock._is_owned():  # type: ignore[attr-defined]
-            while lock._is_owned():  # type: ignore[attr-defined]
+        lock = objects.attributes(value).get("_lock") if type(value).__name__ == "Condition" else value
+        if type(lock) is _thread.RLock:
+            found[name] = lock
+    return found
+
+
+def check_locks(held: dict[str, Any]) -> None:
+    """Refuses what has taken such a lock: nobody else could ever release it."""
+    for name, lock in held.items():
+        if lock._is_owned():
+            while lock._is_owned():
                 lock.release()
             raise Refusal("HS0110", f"{name} would be held by the agent's thread, and no other can release it")
 

@@ -53,6 +53,8 @@ class Shadow:
         self.annotates: list[Callable[[int], Any]] = []
         # Classes' namespaces, by qualified path: what their statements bound.
         self.classes: dict[tuple[str, ...], ClassNamespace] = {}
+        # What a statement might take and never release.
+        self.locks = other_thread.locks(self.before)
         self._holders = native.reference_count(self.module.__dict__)
 
     @property
@@ -181,7 +183,8 @@ def run_in_class(
 
 def _check_thread(before: dict[str, Any], names: dict[str, Any], shadow: "Shadow", text: str) -> None:
     """Refuses what the program's threads could not use."""
-    other_thread.check_locks(shadow.globals)
+    shadow.locks.update(other_thread.locks({name: names.get(name) for name in before}))
+    other_thread.check_locks(shadow.locks)
     other_thread.check_assigned((new for _, former, new in shadow.writes.touched() if new is not former), text)
     other_thread.check_bound(before, names, shadow.loaded, text)
 

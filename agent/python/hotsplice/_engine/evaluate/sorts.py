@@ -127,12 +127,15 @@ def sort(value: Any, depth: int = 0) -> Sort:
     return Sort.RECORD if is_record(kind) else Sort.THING
 
 
+_REBINDING = frozenset((dis.opmap["STORE_DEREF"], dis.opmap["DELETE_DEREF"]))
+
+
 def counts(code: CodeType) -> bool:
     """Whether a function keeps something between its calls: it rebinds a variable of the function around it."""
-    return any(
-        one.opname in ("STORE_DEREF", "DELETE_DEREF") and one.argval in code.co_freevars
-        for one in (dis.get_instructions(code) if code.co_freevars else ())
-    )
+    if not code.co_freevars or _REBINDING.isdisjoint(code.co_code[::2]):
+        return False
+    rebinding = (one for one in dis.get_instructions(code) if one.opcode in _REBINDING)
+    return any(one.argval in code.co_freevars for one in rebinding)
 
 
 def _contents(value: Any) -> list[Any]:
