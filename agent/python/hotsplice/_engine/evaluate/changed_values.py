@@ -245,9 +245,11 @@ def _is_untouched(merger: "Editing", value: Any, action: Callable[..., Any], key
 
 def _targets_of_edits(merger: "Editing") -> set[str]:
     """What the statements of the file that are run assign besides names, as text."""
+    if merger.assigned_again is not None:
+        return merger.assigned_again
     edits = [outcome.edit for outcome in merger.change.outcomes]
     wanted = (edit["run"] for edit in edits if edit["what"] == "assignment" and edit.get("run"))
-    found = set()
+    found = merger.assigned_again = set()
     for excerpt in wanted:
         try:
             found.update(writes.targets(ast.parse(join(excerpt))))

@@ -20,3 +20,4 @@ class Editing(Protocol):
     shadow: Shadow
     former_code: FormerCodeWatch
     evaluated: dict[tuple[str, ...], Any]
+    assigned_again: set[str] | None

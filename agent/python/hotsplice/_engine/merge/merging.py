@@ -78,6 +78,8 @@ class Merger:
         self.moved_in: dict[tuple[str, ...], type] = {}  # Where a class of the module stands in another one now → it.
         self.moved_names: dict[str, set[str]] = {}  # What the former statement of such a class gave.
         self.moved_attributes: dict[str, dict[str, Any]] = {}  # And that: name → {attribute: literal}.
+        # What the statements of the file that are run assign besides names, once that was asked.
+        self.assigned_again: set[str] | None = None
         self.former_code: FormerCodeWatch = None  # type: ignore[assignment]
         self.class_statements = lookers.Statements()
         # id of a code object that stays as it is → it, and the live functions that run it.
