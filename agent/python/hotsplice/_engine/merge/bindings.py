@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values, former, syntax, turns
@@ -44,7 +44,13 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
         outcome.unneeded(None, "what it is done to is what it was")
         return False
     others = changed_values.has_other_items(merger, edit, holder, scope)
-    if others:
+    if others and (name := _replaced_definition(merger, edit, scope)) is not None:
+        outcome.caveat(
+            "HS0402",
+            f"the program changed {', '.join(others)} since the import, and {name} is something else now: that has "
+            "what this statement gives it",
+        )
+    elif others:
         if changed_values.gives_the_same(edit):
             outcome.unneeded(None, "what it gives is what it was, and what the program made of it stays")
         else:
@@ -189,6 +195,18 @@ def _is_about_preserved(merger: "Merger", edit: "Edit", scope: tuple[str, ...]) 
     names = {re.split(r"[.\[]", name)[0] for name in edit.get("changed_reads", ())}
     is_derived = edit["change"] == "derived" and edit["what"] == "assignment" and not edit["binds"]
     return is_derived and bool(names) and all((scope, name) in merger.preserved for name in names)
+
+
+def _replaced_definition(merger: "Merger", edit: "Edit", scope: tuple[str, ...]) -> str | None:
+    """The name of a function or class that a statement is done to, if the name is given something that does not take
+    its place: `run.calls = 0` where `run` is another function now that was there before.
+    """
+    for name in {re.split(r"[.\[]", name)[0] for name in edit.get("changed_reads", ())} if not scope else ():
+        live, new = merger.namespace.globals.get(name), merger.shadow.globals.get(name)
+        is_definition = issubclass(type(live), (FunctionType, type))
+        if is_definition and new is not live and (type(new) is not type(live) or not merger.is_new(new)):
+            return name
+    return None
 
 
 def _reduction(merger: "Merger", edit: "Edit", holder: Any) -> Reduction:

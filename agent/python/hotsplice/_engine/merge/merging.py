@@ -351,7 +351,10 @@ class Merger:
         if not isinstance(value, FunctionType):
             return False
         if edit["what"] == "block" and value.__name__ != "<lambda>":
-            return value.__globals__ is self.namespace.globals and value.__qualname__ == new.__qualname__
+            # A `def` may have turned into a lambda of the name.
+            names = ("<lambda>", value.__qualname__) if value.__qualname__ in edit["binds"] else (value.__qualname__,)
+            is_alike = isinstance(new, FunctionType) and new.__qualname__ in names
+            return is_alike and value.__globals__ is self.namespace.globals
         if edit["what"] == "function" and edit["change"] != "added":
             own = value.__globals__ is self.namespace.globals or wrapped.takes_on(self, value, new)
             return own and not self._is_another_definition(value, edit)
