@@ -55,9 +55,28 @@ const HARMLESS: [&str; 26] = [
     "namedtuple",
     "timedelta",
 ];
-/// How methods begin by which an object is told what to call later.
-const CONFIGURING: [&str; 10] =
-    ["add", "set", "register", "include", "connect", "subscribe", "bind", "on", "remove", "install"];
+/// How methods begin by which an object is told what to call later, or that it is not to call any more.
+const CONFIGURING: [&str; 19] = [
+    "add",
+    "bind",
+    "call_at",
+    "call_later",
+    "call_soon",
+    "cancel",
+    "connect",
+    "create",
+    "enter",
+    "include",
+    "install",
+    "join",
+    "on",
+    "register",
+    "remove",
+    "schedule",
+    "set",
+    "stop",
+    "subscribe",
+];
 
 /// What of a class's bases stands outside of its file.
 #[derive(Default)]

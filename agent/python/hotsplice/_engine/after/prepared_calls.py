@@ -69,8 +69,11 @@ def _note_held(values: Iterable[Any], found: set[int], depth: int = 0) -> None:
     for value in values:
         found.add(id(value))
         if type(value) in (tuple, list, dict, set) and depth < _DEPTH and len(found) < _HELD:
-            is_namespace = type(value) is dict and "__builtins__" in value
-            _note_held(() if is_namespace else value.values() if type(value) is dict else value, found, depth + 1)
+            if type(value) is not dict:
+                # The program's threads may change it meanwhile.
+                _note_held(list(value), found, depth + 1)
+            elif "__builtins__" not in value:
+                _note_held(list(value.values()), found, depth + 1)
 
 
 def _calls(holder: Any) -> Iterator[tuple[Any, int, tuple[str, ...]]]:
@@ -79,7 +82,9 @@ def _calls(holder: Any) -> Iterator[tuple[Any, int, tuple[str, ...]]]:
     if kind is functools.partial:
         yield holder.func, len(holder.args), tuple(holder.keywords)
     elif issubclass(kind, (tuple, list)):
-        items = list(kind.__iter__(holder))[:8]
+        # A class of the program's may go through itself in its own way.
+        plain = list if issubclass(kind, list) else tuple
+        items = list(plain.__iter__(holder))[:8]
         arguments = [one for one in items if type(one) in (tuple, list)]
         names = [one for one in items if type(one) is dict]
         if len(arguments) == 1 and len(names) < 2:
@@ -106,7 +111,7 @@ def _of_attributes(members: dict[Any, Any]) -> Iterator[tuple[Any, int, tuple[st
 
 
 def _names(names: Any) -> tuple[str, ...]:
-    return tuple(name for name in names if type(name) is str) if type(names) is dict else ()
+    return tuple(name for name in list(names) if type(name) is str) if type(names) is dict else ()
 
 
 def _kind(holder: Any) -> str:
