@@ -190,3 +190,31 @@ fn a_loop_under_a_tool_takes_the_new_code_where_it_would_without() {
     });
     assert!(tried.load(Ordering::Relaxed) > 0);
 }
+
+#[test]
+fn a_connection_of_the_agent_s_thread_is_refused_where_gevent_has_replaced_threads() {
+    let module = "import sqlite3\nSTORE = None\n";
+    let program = "from gevent import monkey\nmonkey.patch_all()\nimport sys, m\nprint('ready', flush=True)\n\
+        for line in sys.stdin:\n    print(m.STORE, flush=True)\n";
+    for python in pythons::all().iter().filter(|python| [10, 13].contains(&python.minor)) {
+        let context = format!("Python {}", python.name());
+        let Some(folder) = packages::folder(python, "framework-gevent", &["gevent".to_owned()]) else {
+            println!("{context}: gevent can't be had, not tested");
+            continue;
+        };
+        let workspace = Workspace::new();
+        let main = workspace.write("main.py", program).display().to_string();
+        for made in ["sqlite3.connect(':memory:')", "{'a': sqlite3.connect(':memory:')}"] {
+            workspace.write("m.py", module);
+            let mut command = workspace.hotsplice();
+            command.args(["run", "--"]).arg(&python.path).arg(&main).env("PYTHONPATH", &folder);
+            let mut program = Program::start(command);
+            program.wait_line("ready");
+            workspace.write("m.py", &module.replace("None", made));
+            let text = workspace.call(&["patch", "m.py"]).text();
+            assert!(text.contains("HS0110"), "{context}: {text}");
+            program.send("go");
+            assert_eq!(program.line(), "None", "{context}: {text}");
+        }
+    }
+}

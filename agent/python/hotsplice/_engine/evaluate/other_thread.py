@@ -138,7 +138,9 @@ def _kinds() -> tuple[type, ...]:
 def _works_here_alone(value: Any) -> bool:
     """Whether this thread can use a connection, and no other: it may have been made for any, or by another one."""
     connection = objects.attributes(sys.modules.get("sqlite3")).get("Connection")
-    if connection is None or not issubclass(type(value), connection):
+    # Under gevent another "thread" is this one: there is none to try.
+    is_thread = type(_thread.start_new_thread) is BuiltinFunctionType
+    if not is_thread or connection is None or not issubclass(type(value), connection):
         return True
     works: list[bool] = []
     done = _thread.allocate_lock()
@@ -154,8 +156,13 @@ def _works_here_alone(value: Any) -> bool:
             done.release()
 
     attempt()
-    if works == [True]:
-        done.acquire()
+    if works != [True]:
+        return False
+    done.acquire()
+    try:
         _thread.start_new_thread(attempt, ())
-        done.acquire(timeout=5)
-    return works == [True, False]
+    except RuntimeError:
+        # So many threads as the process may have.
+        return True
+    done.acquire(timeout=5)
+    return works != [True, True]
