@@ -287,6 +287,12 @@ impl Node {
     pub fn binds_name(&self, name: &str) -> bool {
         self.binds.iter().any(|binding| binding.name == name)
     }
+
+    /// Whether it binds modules, or names of such: `h = import_module("helper")` does, too.
+    pub fn imports(&self) -> bool {
+        let may_import = matches!(self.what, What::Import | What::Assignment);
+        may_import && self.binds.iter().any(|binding| binding.origin.is_some())
+    }
 }
 
 /// Definitions of a scope in text order, those in blocks too, each with the block that it stands in.

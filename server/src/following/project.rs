@@ -133,17 +133,20 @@ impl<'a> Project<'a> {
         let mut texts = Texts::default();
         let found = Arc::make_mut(&mut texts);
         let mut pending = self.imported(foreign, outline);
-        while let Some((name, path)) = pending.pop() {
-            if found.contains_key(&name) {
-                continue;
+        while !pending.is_empty() {
+            self.session.know_baselines(pending.iter().map(|(_, path)| *path));
+            for (name, path) in std::mem::take(&mut pending) {
+                if found.contains_key(&name) {
+                    continue;
+                }
+                let Ok(live) = self.session.known_baseline(path) else { continue };
+                let is_package = is_package(path);
+                if is_package {
+                    let there = Foreign { module: name.clone(), is_package, ..Foreign::default() };
+                    pending.extend(self.imported(&there, live.outline()));
+                }
+                found.insert(name, (is_package, live.outline().clone()));
             }
-            let Ok(live) = self.session.known_baseline(path) else { continue };
-            let is_package = is_package(path);
-            if is_package {
-                let there = Foreign { module: name.clone(), is_package, ..Foreign::default() };
-                pending.extend(self.imported(&there, live.outline()));
-            }
-            found.insert(name, (is_package, live.outline().clone()));
         }
         texts
     }

@@ -102,7 +102,7 @@ impl Foreign {
     /// How the module calls others whose `__getattr__` runs edited code; a name that it imports from one stands for itself.
     pub(crate) fn dynamic(&self, items: &Nodes) -> HashMap<String, HashSet<String>> {
         let mut found = HashMap::default();
-        for binding in items.iter().filter(|item| item.what == What::Import).flat_map(|item| &item.binds) {
+        for binding in items.iter().filter(|item| item.imports()).flat_map(|item| &item.binds) {
             let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
             for (module, has) in self.dynamic.iter() {
                 // `import pkg.tables` binds `pkg`, and the name is read as a whole.
@@ -146,7 +146,7 @@ impl Foreign {
 
     /// The names that a text's imports bind, with what they stand for.
     pub(crate) fn imports(&self, outline: &Outline) -> impl Iterator<Item = (String, String)> {
-        let imports = outline.file.items.iter().filter(|item| item.what == What::Import);
+        let imports = outline.file.items.iter().filter(|item| item.imports());
         imports.flat_map(|item| &item.binds).filter_map(|binding| {
             let origin = self.absolute(binding.origin.as_deref()?)?;
             Some((binding.name.clone(), origin))
@@ -173,7 +173,7 @@ impl Foreign {
     fn add_reaching(&self, items: &Nodes, found: &mut Reaching) {
         let kinds = [&self.changed, &self.called, &self.decorating, &self.properties, &self.late];
         for item in items {
-            for binding in item.binds.iter().filter(|_| item.what == What::Import) {
+            for binding in item.binds.iter().filter(|_| item.imports()) {
                 let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
                 let start = origin.trim_end_matches('*');
                 let is_given = |name: &&String| {
@@ -197,7 +197,7 @@ impl Foreign {
     }
 
     fn imported(&self, names: &BTreeSet<String>, items: &Nodes) -> HashSet<String> {
-        let imports = items.iter().filter(|item| item.what == What::Import);
+        let imports = items.iter().filter(|item| item.imports());
         imports
             .map(|import| self.known_as(names, import))
             .flat_map(|(bound, dotted)| [bound, dotted])

@@ -116,7 +116,9 @@ impl<'a> Comparison<'a> {
                     if self.takes_a_name(node, scope) { vec![node.name.clone()] } else { Vec::new() }
                 }
                 What::Class => self.derive_class(node, scope, dirty, called),
-                What::Import if !self.foreign.changed.is_empty() => self.derive_import(node, scope, dirty, called),
+                _ if node.imports() && !self.foreign.changed.is_empty() => {
+                    self.derive_import(node, scope, dirty, called)
+                }
                 What::Block => self.derive_block(node, items, scope, dirty, called),
                 _ => self.derive_statement(node, scope, dirty, called),
             };

@@ -87,7 +87,7 @@ impl<'a> Comparison<'a> {
             }
             for (index, item) in new.iter().enumerate().filter(|(_, item)| gives(item, name)) {
                 let is_edited = matching.live_of[index].is_none_or(|partner| live[partner].hash != item.hash);
-                if is_edited || (item.what == What::Import && self.foreign.reaches(item)) {
+                if is_edited || (item.imports() && self.foreign.reaches(item)) {
                     return false;
                 }
                 pending.extend(item.reads.iter().map(|name| head(name)));

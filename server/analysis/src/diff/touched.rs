@@ -39,7 +39,7 @@ impl<'a> Comparison<'a> {
                 false => format!("{}.{name}", edit.scope.join(".")),
             }));
         }
-        for import in self.new.file.items.iter().filter(|item| item.what == What::Import) {
+        for import in self.new.file.items.iter().filter(|item| item.imports()) {
             let (bound, dotted) = self.foreign.through(import);
             changed.extend(bound.into_iter().chain(dotted));
         }

@@ -6,6 +6,7 @@ use super::containers::is_container;
 use super::dotted::dotted;
 use super::handed_on::{HandedOn, handed_on, kept_function};
 use super::held::{held, is_display};
+use super::imported::imported_module;
 use crate::effects::{GETTERS, NAMESPACE};
 use crate::tree::contents;
 
@@ -51,6 +52,8 @@ pub(super) fn origins(value: &Expr) -> Vec<String> {
 /// What gives a value its type: what is called, or the name that it is taken from.
 fn origin(value: &Expr) -> Option<String> {
     match value {
+        // A module: what is called of it is known by its name.
+        Expr::Call(_) if imported_module(value).is_some() => None,
         Expr::Call(call) => {
             let other = by_text(call).or_else(|| given_back(call)).map(|name| format!("={name}"));
             other.or_else(|| callee(&call.func))

@@ -6,6 +6,7 @@ use ruff_python_ast::{ExceptHandler, Expr, ExprContext, Pattern, Stmt};
 use super::containers::{is_container, updated, value_of};
 use super::dotted::{dotted, head};
 use super::hashing::{self, hash_of};
+use super::imported::imported_module;
 use super::looks::{captured, complemented, examined, generators, positional};
 use crate::tree::{Binding, contents};
 
@@ -66,7 +67,9 @@ impl Names {
         match target {
             Expr::Name(name) => {
                 let is_container = value.is_some_and(is_container);
-                self.push(Binding { name: name.id.to_string(), value: whole, is_container, ..Binding::default() });
+                let origin = value.and_then(imported_module);
+                let name = name.id.to_string();
+                self.push(Binding { name, origin, value: whole, is_container, ..Binding::default() });
             }
             Expr::Tuple(_) | Expr::List(_) => {
                 let targets = elements(target);
