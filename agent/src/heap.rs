@@ -130,10 +130,12 @@ pub fn functions_of_file<'py>(py: Python<'py>, filename: &str) -> PyResult<Vec<B
         .collect())
 }
 
-/// Every live function whose globals are this very dict.
+/// Every live function whose globals are one of these very dicts.
 #[pyfunction]
-pub fn functions_with_globals<'py>(py: Python<'py>, globals: &Bound<'py, PyDict>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    functions(py, |symbols, function| cpython::function_globals(symbols, function) == globals.as_ptr())
+#[pyo3(signature = (*globals))]
+pub fn functions_with_globals<'py>(py: Python<'py>, globals: &Bound<'py, PyTuple>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let wanted: HashSet<_> = globals.iter().map(|one| one.as_ptr()).collect();
+    functions(py, |symbols, function| wanted.contains(&cpython::function_globals(symbols, function)))
 }
 
 /// Every live object whose type is exactly one of these.

@@ -7,7 +7,7 @@ aside until the commit; the functions that they make are given the live namespac
 import ast
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -70,18 +70,25 @@ class Shadow:
             # It knows all that makes the patch.
             seen.bound_later = frozenset
 
+    def is_held(self) -> bool:
+        """Whether anything that was made in the shadow may live on."""
+        return native.reference_count(self.module.__dict__) != self._holders
+
     def functions(self) -> list[FunctionType]:
         """Every live function that was made in the shadow."""
-        if native.reference_count(self.module.__dict__) == self._holders:
-            return []
-        found: list[FunctionType] = native.functions_with_globals(self.module.__dict__)
-        return found
+        return functions_of([self])
 
     def made(self) -> set[int]:
         """The ids of functions and classes that were made in the shadow."""
         known = {id(value) for value in self.before.values()}
         classes = (one for one in self.globals.values() if isinstance(one, type) and id(one) not in known)
         return {*map(id, self.functions()), *map(id, classes)}
+
+
+def functions_of(shadows: Iterable[Shadow]) -> list[FunctionType]:
+    """Every live function that was made in one of these."""
+    held = [shadow.globals for shadow in shadows if shadow.is_held()]
+    return native.functions_with_globals(*held) if held else []
 
 
 class ClassNamespace(dict[str, Any]):

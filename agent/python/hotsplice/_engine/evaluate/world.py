@@ -6,13 +6,14 @@ ones get sandboxes that only pass on what is new.
 """
 
 import builtins
+import dis
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.code import fingerprint, tree
 from . import proxies
-from .sandbox import Shadow
+from .sandbox import Shadow, functions_of
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..live.messages import Definition
 
 MISSING = object()
+_STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 # Members of a class that are its own and no other's.
 _OWN = {"__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__slots__", "__classcell__"}
 # What `class_proxy` and `type` itself put into a class.
@@ -247,25 +249,28 @@ class World:
                     is_made = name in _MADE or name.startswith("_abc_") or given.get(name, MISSING) is value
                     if name not in _OWN and not is_made:
                         plan.set_class_attribute(live, name, value)
+        assigned = self._assigned()
         for shadow in self.shadows():
             key = id(shadow.namespace.globals)
-            for name in self._assigned_in(shadow) - bound.get(key, set()):
+            for name in assigned.get(id(shadow.globals), set()) - bound.get(key, set()):
                 value = shadow.globals.get(name, MISSING)
                 if value is not MISSING and value is not shadow.before.get(name, MISSING):
                     plan.set_name(shadow.namespace.globals, name, value)
         for shadow in self.between:
             replaced.append((shadow.module, shadow.namespace.module))
-            for function in shadow.functions():
-                plan.function(function, globals=shadow.namespace.globals)
+        live_globals = {id(shadow.globals): shadow.namespace.globals for shadow in self.between}
+        for function in functions_of(self.between):
+            plan.function(function, globals=live_globals[id(function.__globals__)])
 
-    def _assigned_in(self, shadow: "Shadow") -> set[str]:
-        """Names that code of the proxies assigns as globals."""
-        found: set[str] = set()
+    def _assigned(self) -> dict[int, set[str]]:
+        """Names that code of the proxies assigns as globals, by the ids of these."""
+        found: dict[int, set[str]] = {}
         for live, proxy in self.proxies.values():
             members = proxy.__dict__.values() if _is_class(live) else [proxy]
             for function in (one for member in list(members) for one in proxies.functions_in(member)):
-                if function.__globals__ is shadow.globals:
-                    found.update(name for code in tree(function.__code__) for name in _stored(code))
+                for code in tree(function.__code__):
+                    if _STORE_GLOBAL in code.co_code[::2]:
+                        found.setdefault(id(function.__globals__), set()).update(_stored(code))
         return found
 
 
@@ -331,6 +336,4 @@ def _reads(code: CodeType, names: set[str]) -> bool:
 
 
 def _stored(code: CodeType) -> list[str]:
-    import dis
-
     return [one.argval for one in dis.get_instructions(code) if one.opname == "STORE_GLOBAL"]

@@ -54,6 +54,8 @@ class Reach:
         self._inside: dict[int, list[Any]] = {}
         # id of a class → who overrides what of it
         self._below: dict[int, dict[str, list[type]]] = {}
+        # Ids of a function and of the class that it was looked at for → where it leads: strictly, and loosely.
+        self._leads: tuple[dict[tuple[int, int], _Leads], dict[tuple[int, int], _Leads]] = ({}, {})
 
     def of(self, start: Any, owner: type | None = None, loosely: bool = False) -> Any:
         """Why a function leads to a change; nothing if it does not.
@@ -63,26 +65,39 @@ class Reach:
         """
         self._is_loose = loosely
         self._of_unknown = self._by_attribute() if loosely else {}
-        pending: list[tuple[Any, type | None]] = [(start, owner)]
-        seen: set[int] = set()
+        known = self._leads[loosely]
+        pending = self._functions(start, owner)
+        seen: set[tuple[int, int]] = set()
         while pending and len(seen) < _LIMIT:
-            value, owner = pending.pop()
-            for function in native.functions_in(value):
-                if id(function) in seen:
-                    continue
-                seen.add(id(function))
-                why = self.changes.functions.get(id(function), MISSING)
-                if why is not MISSING:
-                    return why
-                if lookup.is_installed(function.__code__.co_filename):
-                    # It imports nothing of the project.
-                    continue
-                for code in tree(function.__code__):
-                    for found in self._in_code(code, function, owner):
-                        if len(found) == 1:
-                            return found[0]
-                        pending.append(found)
+            function, owner = pending.pop()
+            key = id(function), id(owner)
+            if key in seen:
+                continue
+            seen.add(key)
+            leads = known.get(key)
+            if leads is None:
+                leads = known[key] = self._leads_of(function, owner)
+            if leads.why is not MISSING:
+                return leads.why
+            pending += leads.to
         return None
+
+    def _functions(self, value: Any, owner: type | None) -> "list[tuple[FunctionType, type | None]]":
+        return [(function, owner) for function in native.functions_in(value)]
+
+    def _leads_of(self, function: FunctionType, owner: type | None) -> "_Leads":
+        """Where one function leads by itself."""
+        leads = _Leads(function, owner, self.changes.functions.get(id(function), MISSING))
+        # What is installed imports nothing of the project.
+        if leads.why is not MISSING or lookup.is_installed(function.__code__.co_filename):
+            return leads
+        for code in tree(function.__code__):
+            for found in self._in_code(code, function, owner):
+                if len(found) == 1:
+                    leads.why = found[0]
+                    return leads
+                leads.to += self._functions(*found)
+        return leads
 
     def _by_attribute(self) -> dict[str, Any]:
         """What changes in classes, by name."""
@@ -122,13 +137,15 @@ class Reach:
                 yield from self._of_value(current)
             else:
                 current = MISSING
-            taken += self._classes(current)
+            if current is not MISSING:
+                taken += self._classes(current)
 
     def _classes(self, value: Any) -> list[type]:
         """The class that a value is, or those in a table: of the project only."""
+        kind = type(value)
         if objects.is_class(value):
             found = [value]
-        elif objects.is_exactly(value, dict, list, tuple):
+        elif kind is dict or kind is list or kind is tuple:
             found = [one for one in self._items(value) if objects.is_class(one)]
         else:
             return []
@@ -196,6 +213,16 @@ class Reach:
                 yield member, owner
                 return member
         return MISSING
+
+
+class _Leads:
+    """What a function changes by, or what it may call, each with the class that it is a member of."""
+
+    def __init__(self, function: FunctionType, owner: type | None, why: Any) -> None:
+        # Known by their ids: they live as long as this.
+        self._of = function, owner
+        self.why = why
+        self.to: list[tuple[FunctionType, type | None]] = []
 
 
 class _Instance:

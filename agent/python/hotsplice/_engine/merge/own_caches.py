@@ -6,6 +6,7 @@ came of code that a patch changes, that is reported.
 
 import ast
 import dis
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType
@@ -31,6 +32,9 @@ _CALLING = frozenset(("__call__", "__get__"))
 # Methods by which a container is given something.
 _ADDING = frozenset(("setdefault", "append", "appendleft", "add", "insert", "update"))
 _EMPTY = (ast.List, ast.Dict, ast.Set, ast.Tuple)
+# `return value`, and what makes it depend on what is kept.
+_GIVES = re.compile(r"\breturn\b[^\w\n]*[^\s#]")
+_BRANCHES = re.compile(r"\b(?:if|while|try)\b")
 
 
 class Kept:
@@ -172,8 +176,17 @@ def _is_as_before(kept: Kept, outcome: "EditOutcome", function: FunctionType, te
     return any(ast.dump(one.value) == ast.dump(kept.value) for one in new)
 
 
+def _may_keep(text: str) -> bool:
+    """Whether a function's text has what keeping takes: most have not, and parsing takes long."""
+    if "setdefault" in text or _MISSING in text:
+        return True
+    return _GIVES.search(text) is not None and _BRANCHES.search(text) is not None
+
+
 def _kept(text: str) -> list[Kept]:
     """Places that a function's text tests, fills and gives the contents of."""
+    if not _may_keep(text):
+        return []
     try:
         function = ast.parse(textwrap.dedent(text)).body[0]
     except (SyntaxError, ValueError, IndexError):
