@@ -153,6 +153,8 @@ pub(crate) struct Effects {
     pub holds: Vec<(String, String)>,
     /// Containers whose contents change.
     pub mutates: Vec<String>,
+    /// Modules, or names of such, that it imports itself: what it calls them, and what they are, as an import's [`Binding`] has it.
+    pub imports: Vec<(String, String)>,
     /// Names that mean something of its own, parameters first.
     pub locals: Vec<String>,
     pub parameters: usize,
@@ -189,6 +191,7 @@ impl Effects {
         self.elements.extend(other.elements);
         self.holds.extend(other.holds);
         self.mutates.extend(other.mutates);
+        self.imports.extend(other.imports);
         if let Some(lambdas) = other.lambdas {
             self.lambdas.get_or_insert_default().extend(*lambdas);
         }

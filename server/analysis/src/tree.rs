@@ -288,6 +288,12 @@ impl Node {
         self.binds.iter().any(|binding| binding.name == name)
     }
 
+    /// What an import binds, with what it stands for.
+    pub fn imported(&self) -> impl Iterator<Item = (&str, &str)> {
+        let bindings = self.binds.iter().filter(|_| self.imports());
+        bindings.filter_map(|binding| Some((binding.name.as_str(), binding.origin.as_deref()?)))
+    }
+
     /// Whether it binds modules, or names of such: `h = import_module("helper")` does, too.
     pub fn imports(&self) -> bool {
         let may_import = matches!(self.what, What::Import | What::Assignment);

@@ -58,6 +58,7 @@ impl<'a> Graph<'a> {
                 graph.handed.insert(name, given);
             }
         }
+        graph.add_records(items);
         // `global table; table = Table()`
         for effects in
             flattened(items).into_iter().filter(|(node, _)| node.is_function()).flat_map(|(node, _)| all_effects(node))
@@ -83,6 +84,22 @@ impl<'a> Graph<'a> {
         graph.contents = storing.contents();
         Typing::of(&graph, items).tell(&mut graph);
         graph
+    }
+
+    /// Classes without a text, whose objects have what they are given.
+    fn add_records(&mut self, items: &'a Nodes) {
+        let tuples = self.made.iter().filter(|(_, by)| matches!(by.rsplit('.').next(), Some("namedtuple")));
+        let mut found: Vec<&'a str> = tuples.map(|(name, _)| *name).collect();
+        for (name, origin) in items.iter().flat_map(Node::imported) {
+            match origin {
+                "types:SimpleNamespace" => found.push(name),
+                "types" if name == "types" => found.push("types.SimpleNamespace"),
+                _ => {}
+            }
+        }
+        for name in found {
+            self.classes.entry(name).or_default();
+        }
     }
 
     fn derive_classes(&mut self) {

@@ -3,7 +3,7 @@
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-use super::graph::{Context, DEPTH, Graph};
+use super::graph::{Class, Context, DEPTH, Graph};
 use super::inside::{all_effects, run_by};
 use crate::effects::Effects;
 use crate::tree::{Node, Nodes};
@@ -11,6 +11,9 @@ use hotsplice_channel::patch::What;
 
 /// How many classes one attribute may hold objects of, or one call give; more tell nothing.
 const MOST: usize = 8;
+
+/// Stands for whichever fields an object has.
+const ANY: &str = "*";
 
 /// Classes by `Car.engine`, and by `build` and `Maker.build`.
 #[derive(Default)]
@@ -58,6 +61,7 @@ impl<'a> Typing<'a> {
                 context: Context::default(),
             });
             typing.fields.extend(made);
+            typing.take_fields(name, class);
         }
         // In the order of their names: what is found does not depend on that of tables.
         typing.fields.sort_by(|one, other| (&one.name, one.by).cmp(&(&other.name, other.by)));
@@ -136,6 +140,29 @@ impl<'a> Typing<'a> {
         }
     }
 
+    /// Fields of a class whose constructor somebody else makes of them: a data class, a named tuple.
+    fn take_fields(&mut self, name: &str, class: &Class<'a>) {
+        let Some(node) = class.node else {
+            self.storing.entry(name.to_owned()).or_default().push(format!("{name}.{ANY}"));
+            return;
+        };
+        if class.methods.contains_key("__init__") {
+            return;
+        }
+        for item in node.body.iter().filter(|item| matches!(item.what, What::Annotation | What::Assignment)) {
+            let fields = item.binds.iter().map(|binding| format!("{name}.{}", binding.name));
+            self.storing.entry(name.to_owned()).or_default().extend(fields);
+            // `field(default_factory=Table)`
+            let [binding] = item.binds.as_slice() else { continue };
+            let made = item.effects.passed.iter().filter(|(by, _)| makes_field(by)).map(|(_, given)| Giving {
+                name: format!("{name}.{}", binding.name),
+                by: given,
+                context: Context::default(),
+            });
+            self.fields.extend(made);
+        }
+    }
+
     fn take_given(&mut self, effects: &'a Effects, context: Context<'a>) {
         self.given.extend(effects.passed.iter().map(|(by, given)| Given { by, given, context }));
     }
@@ -145,7 +172,8 @@ impl<'a> Typing<'a> {
         for callable in graph.called(given.by, given.context) {
             let made =
                 if graph.classes.contains_key(callable.as_str()) { graph.made_by(&callable) } else { Vec::new() };
-            for callable in made.iter().chain([&callable]) {
+            let bases = graph.ancestors(&callable).iter().map(|base| (*base).to_owned()).collect::<Vec<_>>();
+            for callable in made.iter().chain(&bases).chain([&callable]) {
                 found.extend(self.storing.get(callable).into_iter().flatten().map(String::as_str));
             }
         }
@@ -179,7 +207,8 @@ impl<'a> Graph<'a> {
             return vec![class.to_owned()];
         }
         let all = [class].into_iter().chain(self.ancestors(class).iter().copied());
-        let known = all.filter_map(|name| self.types.fields.get(&format!("{name}.{attribute}")));
+        let names = all.flat_map(|name| [attribute, ANY].map(|attribute| format!("{name}.{attribute}")));
+        let known = names.filter_map(|name| self.types.fields.get(&name));
         let mut found: Vec<String> = Vec::new();
         for one in known.flatten() {
             if !found.contains(one) {
@@ -188,4 +217,9 @@ impl<'a> Graph<'a> {
         }
         found
     }
+}
+
+/// Whether a call describes a field of a class: of dataclasses, attrs, pydantic.
+fn makes_field(called: &str) -> bool {
+    matches!(called.rsplit('.').next(), Some("field" | "Field" | "Factory" | "attrib" | "ib"))
 }

@@ -54,6 +54,9 @@ pub struct Reaching {
     digest: u64,
 }
 
+/// The kind of what a module's `__getattr__` gives.
+const DYNAMIC: usize = 5;
+
 impl Reaching {
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -102,15 +105,15 @@ impl Foreign {
     /// How the module calls others whose `__getattr__` runs edited code; a name that it imports from one stands for itself.
     pub(crate) fn dynamic(&self, items: &Nodes) -> HashMap<String, HashSet<String>> {
         let mut found = HashMap::default();
-        for binding in items.iter().filter(|item| item.imports()).flat_map(|item| &item.binds) {
-            let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
+        for (name, origin) in bound(items) {
+            let Some(origin) = self.absolute(origin) else { continue };
             for (module, has) in self.dynamic.iter() {
                 // `import pkg.tables` binds `pkg`, and the name is read as a whole.
-                let root = origin.split('.').next() == Some(&binding.name);
+                let root = origin.split('.').next() == Some(name);
                 if root && (origin == *module || origin.starts_with(&format!("{module}."))) {
                     found.insert(module.clone(), has.clone());
                 } else if origin == *module {
-                    found.insert(binding.name.clone(), has.clone());
+                    found.insert(name.to_owned(), has.clone());
                 }
             }
         }
@@ -132,7 +135,7 @@ impl Foreign {
     /// The modules that a text's imports may be about.
     pub fn imported_modules(&self, outline: &Outline) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
-        for (_, origin) in self.imports(outline) {
+        for (_, origin) in self.all_imports(outline) {
             let origin = origin.trim_end_matches(".*");
             let holder = origin.rsplit_once('.').map(|(holder, _)| holder);
             for name in [Some(origin), holder].into_iter().flatten() {
@@ -144,13 +147,21 @@ impl Foreign {
         found
     }
 
-    /// The names that a text's imports bind, with what they stand for.
+    /// The names that a module's imports bind, with what they stand for.
     pub(crate) fn imports(&self, outline: &Outline) -> impl Iterator<Item = (String, String)> {
-        let imports = outline.file.items.iter().filter(|item| item.imports());
-        imports.flat_map(|item| &item.binds).filter_map(|binding| {
-            let origin = self.absolute(binding.origin.as_deref()?)?;
-            Some((binding.name.clone(), origin))
-        })
+        let imports = outline.file.items.iter().flat_map(Node::imported);
+        imports.filter_map(|(name, origin)| Some((name.to_owned(), self.absolute(origin)?)))
+    }
+
+    /// The same, with those of imports inside of functions.
+    pub(crate) fn all_imports(&self, outline: &Outline) -> impl Iterator<Item = (String, String)> {
+        let imports = bound(&outline.file.items).into_iter();
+        imports.filter_map(|(name, origin)| Some((name.to_owned(), self.absolute(origin)?)))
+    }
+
+    /// How functions that import by themselves call what changed.
+    pub(crate) fn changed_inside(&self, items: &Nodes) -> HashSet<String> {
+        self.known_as_any(&self.changed, bound_inside(items).into_iter())
     }
 
     /// What is to be read only once the patch is live.
@@ -167,48 +178,68 @@ impl Foreign {
     pub fn reaching(&self, outline: &Outline) -> Reaching {
         let mut found = Reaching::default();
         self.add_reaching(&outline.file.items, &mut found);
+        for (name, origin) in bound_inside(&outline.file.items) {
+            self.add_reaching_by(name, origin, &mut found);
+        }
         found
     }
 
     fn add_reaching(&self, items: &Nodes, found: &mut Reaching) {
-        let kinds = [&self.changed, &self.called, &self.decorating, &self.properties, &self.late];
         for item in items {
-            for binding in item.binds.iter().filter(|_| item.imports()) {
-                let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
-                let start = origin.trim_end_matches('*');
-                let is_given = |name: &&String| {
-                    let rest = &name[start.len()..];
-                    start != origin || rest.is_empty() || rest.starts_with(['.', '[', '('])
-                };
-                for (kind, names) in kinds.into_iter().enumerate() {
-                    for name in beginning_with(names, start).filter(is_given) {
-                        found.note((kind, &binding.name, name));
-                    }
-                }
+            for (name, origin) in item.imported() {
+                self.add_reaching_by(name, origin, found);
             }
             if item.what == What::Import && self.takes_dynamic(item) {
-                item.binds.iter().for_each(|binding| found.note((kinds.len(), &binding.name, "")));
+                item.binds.iter().for_each(|binding| found.note((DYNAMIC, &binding.name, "")));
             }
             self.add_reaching(&item.body, found);
         }
         if !self.dynamic.is_empty() {
-            self.dynamic(items).keys().for_each(|name| found.note((kinds.len(), name, "")));
+            self.dynamic(items).keys().for_each(|name| found.note((DYNAMIC, name, "")));
+        }
+    }
+
+    fn add_reaching_by(&self, name: &str, origin: &str, found: &mut Reaching) {
+        let Some(origin) = self.absolute(origin) else { return };
+        let start = origin.trim_end_matches('*');
+        let is_given = |name: &&String| {
+            let rest = &name[start.len()..];
+            start != origin || rest.is_empty() || rest.starts_with(['.', '[', '('])
+        };
+        let kinds = [&self.changed, &self.called, &self.decorating, &self.properties, &self.late];
+        for (kind, names) in kinds.into_iter().enumerate() {
+            for own in beginning_with(names, start).filter(is_given) {
+                found.note((kind, name, own));
+            }
         }
     }
 
     fn imported(&self, names: &BTreeSet<String>, items: &Nodes) -> HashSet<String> {
-        let imports = items.iter().filter(|item| item.imports());
-        imports
-            .map(|import| self.known_as(names, import))
-            .flat_map(|(bound, dotted)| [bound, dotted])
-            .flatten()
-            .collect()
+        self.known_as_any(names, bound(items).into_iter())
+    }
+
+    fn known_as_any<'a>(
+        &self,
+        names: &BTreeSet<String>,
+        bound: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> HashSet<String> {
+        let (bound, dotted) = self.known_by(names, bound);
+        bound.into_iter().chain(dotted).collect()
     }
 
     fn known_as(&self, changed: &BTreeSet<String>, import: &Node) -> (Vec<String>, Vec<String>) {
+        let imported = import.binds.iter().filter_map(|one| Some((one.name.as_str(), one.origin.as_deref()?)));
+        self.known_by(changed, imported)
+    }
+
+    fn known_by<'a>(
+        &self,
+        changed: &BTreeSet<String>,
+        imported: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> (Vec<String>, Vec<String>) {
         let (mut bound, mut dotted) = (Vec::new(), Vec::new());
-        for binding in &import.binds {
-            let Some(origin) = binding.origin.as_deref().and_then(|origin| self.absolute(origin)) else { continue };
+        for (name, origin) in imported {
+            let Some(origin) = self.absolute(origin) else { continue };
             if let Some(module) = origin.strip_suffix('*') {
                 let from_it = beginning_with(changed, module).filter_map(|name| name.strip_prefix(module));
                 let given = from_it.filter(|name| !name.starts_with('_')).map(str::to_owned);
@@ -221,13 +252,13 @@ impl Foreign {
                 continue;
             }
             if changed.contains(&origin) {
-                bound.push(binding.name.clone());
+                bound.push(name.to_owned());
             }
             // `import pkg.config` binds `pkg`, and the name is read as a whole.
-            let root = origin.split('.').next() == Some(&binding.name);
-            for name in beginning_with(changed, &origin) {
-                if let Some(rest) = name.strip_prefix(&origin).filter(|rest| rest.starts_with(['.', '[', '('])) {
-                    dotted.push(if root { name.clone() } else { format!("{}{rest}", binding.name) });
+            let root = origin.split('.').next() == Some(name);
+            for own in beginning_with(changed, &origin) {
+                if let Some(rest) = own.strip_prefix(&origin).filter(|rest| rest.starts_with(['.', '[', '('])) {
+                    dotted.push(if root { own.clone() } else { format!("{name}{rest}") });
                 }
             }
         }
@@ -248,6 +279,32 @@ impl Foreign {
         parts.extend([relative, name].into_iter().filter(|part| !part.is_empty()));
         Some(parts.join("."))
     }
+}
+
+/// What a text's imports bind, those inside of functions first, each with what it stands for.
+fn bound(items: &Nodes) -> Vec<(&str, &str)> {
+    bound_inside(items).into_iter().chain(items.iter().flat_map(Node::imported)).collect()
+}
+
+/// What functions import by themselves, and modules that are taken where they are used, by names that the module gives to nothing else.
+fn bound_inside(items: &Nodes) -> Vec<(&str, &str)> {
+    fn add<'a>(items: &'a Nodes, found: &mut Vec<(&'a str, &'a str)>) {
+        for item in items {
+            let own = item.definition.as_deref().map_or(&item.effects.imports, |parts| &parts.inside.imports);
+            if item.what != What::Import {
+                found.extend(own.iter().map(|(name, origin)| (name.as_str(), origin.as_str())));
+            }
+            add(&item.body, found);
+        }
+    }
+    let mut found = Vec::new();
+    add(items, &mut found);
+    if !found.is_empty() {
+        let bindings = items.iter().flat_map(|node| &node.binds).filter(|binding| binding.origin.is_none());
+        let others: HashSet<&str> = bindings.map(|binding| binding.name.as_str()).collect();
+        found.retain(|(name, _)| !others.contains(name));
+    }
+    found
 }
 
 fn beginning_with<'a>(names: &'a BTreeSet<String>, start: &'a str) -> impl Iterator<Item = &'a String> {

@@ -16,7 +16,9 @@ const OF_CLASSES: [&str; 4] = ["__class_getitem__", "__instancecheck__", "__subc
 /// How many classes or results a name is followed through.
 pub(super) const DEPTH: usize = 8;
 
+#[derive(Default)]
 pub(super) struct Class<'a> {
+    /// None of what a call makes: `Point = namedtuple("Point", "x y")`.
     pub(super) node: Option<&'a Node>,
     pub(super) methods: HashMap<&'a str, &'a Node>,
     /// Lambdas of its attributes.

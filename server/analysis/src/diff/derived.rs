@@ -50,6 +50,11 @@ impl<'a> Comparison<'a> {
             edited.retain(|name| !self.is_made_alike(name, &graph, &live));
         }
         edited.extend(self.made_otherwise(&graph));
+        // What a function imports by itself it takes of what is live: that can't be computed again before the patch is.
+        let inside = self.foreign.changed_inside(&new.file.items);
+        if !inside.is_empty() {
+            edited.extend(graph.running(&HashSet::default(), &inside));
+        }
         let changed = self.changed_values(&graph, &edited);
         let mut by_code = graph.running(&edited, &HashSet::default());
         let mut dirty = self.removed_names(&[]);

@@ -6,7 +6,7 @@ use super::containers::is_container;
 use super::dotted::dotted;
 use super::handed_on::{HandedOn, handed_on, kept_function};
 use super::held::{held, is_display};
-use super::imported::imported_module;
+use super::imported::{imported_module, used_module};
 use crate::effects::{GETTERS, NAMESPACE};
 use crate::tree::contents;
 
@@ -53,7 +53,7 @@ pub(super) fn origins(value: &Expr) -> Vec<String> {
 fn origin(value: &Expr) -> Option<String> {
     match value {
         // A module: what is called of it is known by its name.
-        Expr::Call(_) if imported_module(value).is_some() => None,
+        _ if imported_module(value).is_some() => None,
         Expr::Call(call) => {
             let other = by_text(call).or_else(|| given_back(call)).map(|name| format!("={name}"));
             other.or_else(|| callee(&call.func))
@@ -98,6 +98,7 @@ pub(super) fn in_display(function: &Expr) -> Vec<String> {
 /// `Table().size`, `TABLE[].size`
 pub(super) fn of_result(attribute: &ExprAttribute) -> Option<String> {
     let holder = match &*attribute.value {
+        value if let Some((_, module)) = used_module(value) => module,
         Expr::Subscript(item) => of_container(item)?,
         value @ (Expr::Call(_) | Expr::BinOp(_) | Expr::BoolOp(_) | Expr::If(_) | Expr::Named(_)) => operand(value)?,
         // `Table().rows.size`

@@ -8,6 +8,7 @@ use super::dotted::dotted;
 use super::evaluated::{Evaluated, evaluated};
 use super::held::{held, inside_of_given, names_in, sources, taken_over};
 use super::implied;
+use super::imported::{bound, imported_module, used_module};
 use super::looks::{captured, complemented, examined, generators, matched_class, positional};
 use crate::effects::{EAGER, Effects, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers};
 use crate::tree::{contents, members};
@@ -65,6 +66,10 @@ pub(super) fn of_function(parameters: &Parameters, body: &[Stmt]) -> Effects {
     found.visit_body(body);
     let globals = found.globals;
     found.effects.locals.retain(|name| !globals.contains(name));
+    let Effects { locals, imports, parameters, .. } = &mut found.effects;
+    // `tables = import_module("tables")`: what is read of it is another module's.
+    let own = locals.split_off((*parameters).min(locals.len())).into_iter();
+    locals.extend(own.filter(|name| !imports.iter().any(|(bound, _)| bound == name)));
     found.effects
 }
 
@@ -155,6 +160,9 @@ impl Finder {
             && !targets.iter().chain(values).any(Expr::is_starred_expr)
         {
             return targets.iter().zip(values).for_each(|(target, value)| self.bind(target, Some(value)));
+        }
+        if let (Expr::Name(name), Some(module)) = (target, value.and_then(imported_module)) {
+            self.effects.imports.push((name.id.to_string(), module));
         }
         // `table = Table()`, `self.table = Table()`
         if let (Expr::Name(_) | Expr::Attribute(_), Some(value)) = (target, value)
@@ -293,6 +301,7 @@ impl<'a> Visitor<'a> for Finder {
                 }
                 return;
             }
+            Stmt::Import(_) | Stmt::ImportFrom(_) => self.effects.imports.extend(bound(statement)),
             Stmt::Global(global) => self.globals.extend(global.names.iter().map(ToString::to_string)),
             Stmt::Assign(assignment) => {
                 assignment.targets.iter().for_each(|target| self.bind(target, Some(&assignment.value)));
@@ -333,6 +342,7 @@ impl<'a> Visitor<'a> for Finder {
 
     fn visit_expr(&mut self, expression: &'a Expr) {
         self.implies(implied::by_expression(expression));
+        self.effects.imports.extend(used_module(expression));
         match expression {
             Expr::Name(name) => match name.ctx {
                 ExprContext::Load => self.read(name.id.to_string()),

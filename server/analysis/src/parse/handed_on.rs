@@ -16,12 +16,13 @@ pub(super) enum HandedOn<'a> {
 pub(super) fn handed_on(call: &ExprCall) -> Option<HandedOn<'_>> {
     let given = &*call.arguments.args;
     if let (Expr::Attribute(method), []) = (&*call.func, given) {
-        return matches!(method.attr.as_str(), "values" | "copy").then_some(HandedOn::Same(&method.value));
+        return matches!(method.attr.as_str(), "values" | "copy" | "_replace").then_some(HandedOn::Same(&method.value));
     }
     let name = dotted(&call.func)?;
     match (name.rsplit('.').next()?, given) {
         ("list" | "tuple" | "sorted" | "reversed" | "set" | "frozenset" | "dict" | "iter" | "deque", [one, ..])
         | ("copy" | "deepcopy" | "nullcontext", [one, ..])
+        | ("replace" | "evolve", [one])
         | ("filter", [_, one]) => Some(HandedOn::Same(one)),
         ("next" | "choice", [one, ..]) | ("max" | "min", [one]) => Some(HandedOn::Element(one)),
         ("max" | "min", [one, ..]) => Some(HandedOn::Same(one)),

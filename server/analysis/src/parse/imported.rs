@@ -3,7 +3,7 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, ModModule, Stmt};
 
-use super::dotted::dotted;
+use super::dotted::{dotted, head};
 use crate::misfits::Import;
 
 pub(super) fn of(module: &ModModule) -> Vec<Import> {
@@ -12,8 +12,43 @@ pub(super) fn of(module: &ModModule) -> Vec<Import> {
     collector.0
 }
 
-/// The module that a call gives which names it by a text, as an import would: `import_module(".tables", __package__)` → `.:tables`.
+/// The names that an import binds, with what they stand for: `import pkg.config as c` gives `c` and `pkg.config`,
+/// `from ..config import TIMEOUT as t` gives `t` and `..config:TIMEOUT`.
+pub(super) fn bound(statement: &Stmt) -> Vec<(String, String)> {
+    match statement {
+        Stmt::Import(import) => import
+            .names
+            .iter()
+            .map(|alias| {
+                let full = alias.name.as_str();
+                let name = alias.asname.as_ref().map_or_else(|| head(full), |name| name.as_str());
+                (name.to_owned(), full.to_owned())
+            })
+            .collect(),
+        Stmt::ImportFrom(import) => {
+            let module = import.module.as_ref().map_or("", |module| module.as_str());
+            let origin = |name: &str| format!("{}{module}:{name}", ".".repeat(import.level as usize));
+            let names = import.names.iter();
+            names.map(|alias| (alias.asname.as_ref().unwrap_or(&alias.name).to_string(), origin(&alias.name))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A module that is taken where it is used: `import_module("pkg.tables").build()`.
+pub(super) fn used_module(value: &Expr) -> Option<(String, String)> {
+    let module = imported_module(value).filter(|module| !module.contains(':'))?;
+    Some((head(&module).to_owned(), module))
+}
+
+/// The module that an expression gives which names it by a text, as an import would: `import_module(".tables", __package__)` →
+/// `.:tables`.
 pub(super) fn imported_module(value: &Expr) -> Option<String> {
+    if let Expr::Subscript(item) = value
+        && dotted(&item.value).as_deref() == Some("sys.modules")
+    {
+        return item.slice.as_string_literal_expr().map(|name| name.value.to_str().to_owned());
+    }
     let call = value.as_call_expr()?;
     let called = dotted(&call.func)?;
     let Expr::StringLiteral(text) = call.arguments.args.first()? else { return None };

@@ -6,7 +6,7 @@ use ruff_python_ast::{ExceptHandler, Expr, ExprContext, Pattern, Stmt};
 use super::containers::{is_container, updated, value_of};
 use super::dotted::{dotted, head};
 use super::hashing::{self, hash_of};
-use super::imported::imported_module;
+use super::imported::{bound, imported_module};
 use super::looks::{captured, complemented, examined, generators, positional};
 use crate::tree::{Binding, contents};
 
@@ -135,29 +135,6 @@ impl Names {
             self.writes.push(if is_attribute { name } else { contents(&name) });
         }
     }
-
-    fn import(&mut self, statement: &Stmt) {
-        match statement {
-            Stmt::Import(import) => {
-                for alias in &import.names {
-                    let full = alias.name.as_str();
-                    match &alias.asname {
-                        Some(name) => self.bind_import(name.as_str(), full.to_owned()),
-                        None => self.bind_import(full.split('.').next().unwrap_or(full), full.to_owned()),
-                    }
-                }
-            }
-            Stmt::ImportFrom(import) => {
-                let module = import.module.as_ref().map_or("", |module| module.as_str());
-                for alias in &import.names {
-                    let bound = alias.asname.as_ref().unwrap_or(&alias.name);
-                    let origin = format!("{}{module}:{}", ".".repeat(import.level as usize), alias.name);
-                    self.bind_import(bound.as_str(), origin);
-                }
-            }
-            _ => {}
-        }
-    }
 }
 
 impl<'a> Visitor<'a> for Names {
@@ -189,7 +166,9 @@ impl<'a> Visitor<'a> for Names {
                 inside.calls.retain(|name| !bound.iter().any(|own| head(name) == own));
                 self.extend(inside);
             }
-            Stmt::Import(_) | Stmt::ImportFrom(_) => self.import(statement),
+            Stmt::Import(_) | Stmt::ImportFrom(_) => {
+                bound(statement).into_iter().for_each(|(name, origin)| self.bind_import(&name, origin));
+            }
             Stmt::AnnAssign(assignment) => {
                 self.visit_annotation(&assignment.annotation);
                 let whole = assignment.value.as_deref().map_or(0, value_of);

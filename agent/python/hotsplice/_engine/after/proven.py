@@ -292,6 +292,9 @@ def _own_calls(
                 or (held is not _MISSING and hasattr(type(held), "__get__"))
             ):
                 raise _Untold
+        elif kind == "IMPORT_NAME":
+            # What it takes of another module is not looked at.
+            raise _Untold
         elif kind == "STORE_ATTR":
             of_module = False
             if hasattr(type(_found(cls, name)), "__set__") or type(_found(cls, "__setattr__")) is FunctionType:

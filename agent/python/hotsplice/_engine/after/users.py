@@ -40,6 +40,15 @@ def of(files: "Sequence[FileChange]") -> list[str]:
         for path, module in (loaded if dynamic else ())
         if path not in own and not dynamic.isdisjoint(imports.sources(live_file(path).text, module.__dict__))
     }
+    # Functions that import it by themselves: `from .tables import build` has `tables` for a name.
+    modules = {str(namespace.name) for change in files for namespace in change.namespaces}
+    modules |= {name.rpartition(".")[2] for name in modules}
+    for path, module in loaded:
+        leading = reach.naming(lookup.members_of(module), modules) if path not in own else []
+        if leading:
+            found[path] = module
+            wanted.update(map(id, leading))
+            wanted.add(id(module))
     count = -1
     # Whose functions use it is used by others in turn.
     while count != len(found):

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..native import native
 from . import lookup, objects
-from .code import known, tree
+from .code import known, known_names, tree
 
 MISSING = object()
 # More functions than these no answer is worth.
@@ -254,15 +254,20 @@ def _decoded(code: CodeType) -> tuple[bytes, tuple[str, ...]]:
 def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
     """Functions and classes of a module whose code names one of these objects."""
     names = {name for name, value in list(members.items()) if id(value) in wanted}
+    return naming(members, names) if names else []
+
+
+def naming(members: dict[str, Any], names: set[str]) -> list[Any]:
+    """Functions and classes of a module whose code has one of these names, be it a module's that it imports."""
     found: list[Any] = []
-    for value in list(members.values()) if names else ():
+    for value in list(members.values()):
         if type(value) is FunctionType and value.__globals__ is members:
             functions = [value]
         elif objects.is_class(value) and value.__module__ == members.get("__name__"):
             functions = [one for member in list(value.__dict__.values()) for one in native.functions_in(member)]
         else:
             continue
-        if any(not names.isdisjoint(code.co_names) for function in functions for code in tree(function.__code__)):
+        if any(not names.isdisjoint(known_names(function.__code__)) for function in functions):
             found.append(value)
     return found
 
