@@ -142,6 +142,9 @@ fn attach(pid: u32, agent: &Path, patience: Duration) -> Result<Entry, Failure> 
     }
     let folder = registry::directory();
     registry::ensure(&folder).map_err(|error| refused(error.to_string()))?;
+    if let Some(reason) = processes::is_elsewhere(pid, &[agent, &folder]) {
+        return Err(refused(reason));
+    }
     let end = Instant::now() + patience;
     let interpreter = interpreter_that_takes_scripts(pid);
     let sleeps = sleeps(pid);
