@@ -13,6 +13,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use hotsplice_attach::AttachError;
 use hotsplice_channel::codes;
 use hotsplice_channel::registry::{self, Entry};
 use serde_json::json;
@@ -176,7 +177,8 @@ fn attach(pid: u32, agent: &Path, patience: Duration) -> Result<Entry, Failure> 
     let statement = format!("exec({}, {{'__name__': '__hotsplice__'}})", json!(expression(agent)?));
     if let Err(error) = hotsplice_attach::execute(pid, &statement) {
         // It may be let in by the other way, as soon as it wakes.
-        let found = match interpreter.as_deref().filter(|_| sleeps) {
+        let is_hopeless = matches!(error, AttachError::OtherUser { .. });
+        let found = match interpreter.as_deref().filter(|_| sleeps && !is_hopeless) {
             Some(interpreter) => send(interpreter, end)?,
             None => None,
         };
