@@ -41,6 +41,11 @@ pub fn newest() -> &'static Python {
     all().last().expect("at least one")
 }
 
+/// One that is too old, if there is any.
+pub fn too_old() -> Option<PathBuf> {
+    candidates().into_iter().find(|path| minor_version(path).is_some_and(|minor| minor < *SUPPORTED.start()))
+}
+
 /// Supported versions that this machine lacks.
 pub fn missing() -> Vec<String> {
     SUPPORTED

@@ -297,6 +297,8 @@ fn a_process_that_became_another_is_reported() {
     let told = workspace.call(&["sessions"]).expect(0).errors();
     let expected = format!("HS0672: process {} runs another program now (sh -c echo another; read line)", became.pid());
     assert!(told.contains(&expected), "{told}");
+    let told = workspace.call(&["attach", &became.pid().to_string()]).expect(2).errors();
+    assert!(told.contains("which is no CPython"), "{told}");
     drop(became);
     if !is_root() {
         return;
@@ -310,5 +312,7 @@ fn a_process_that_became_another_is_reported() {
     );
     let told = workspace.call(&["sessions"]).expect(0).errors();
     let expected = format!("HS0007: process {} has changed its user (from 0 to 65534)", changed.pid());
+    assert!(told.contains(&expected), "{told}");
+    let told = workspace.call(&["attach", &changed.pid().to_string()]).expect(2).errors();
     assert!(told.contains(&expected), "{told}");
 }

@@ -71,6 +71,9 @@ fn a_patch_that_nobody_wants_any_more_changes_nothing() {
         };
         assert!(!live, "by progress: {by_progress}: {answer:#?}");
         assert_eq!(ask(&mut program, "greet(), LIMIT, 'WAITED' in globals()"), "('old', 1, False)");
+        // Who has cancelled it is not told of it at every line.
+        let lenses = editor.lenses(&path);
+        assert!(lenses.iter().all(|(_, title)| title.starts_with("○ edited")), "{lenses:?}");
         // What is wanted afterwards is done.
         editor.change(&path, &PROGRAM.replace("'old'", "'newer'"));
         assert_eq!(editor.patch_file(&path)[0]["committed"], true);

@@ -1,6 +1,7 @@
 //! What the editor says is so, and no more than that.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use hotsplice_tests::lsp::{Editor, uri};
 use hotsplice_tests::program::{Program, Workspace, wait_for};
@@ -108,6 +109,35 @@ fn processes_that_refuse_are_named() {
     assert_eq!((ask(&mut one), ask(&mut other)), ("1 200 hello 1".to_owned(), "1 100 hello 1".to_owned()));
 }
 
+/// Nobody knows whether one that is stopped has the file: it holds nobody back, and is not said to be patched.
+#[test]
+fn a_process_that_was_not_asked_is_named() {
+    let workspace = Workspace::new();
+    let (mut one, path, mut editor) = start(&workspace);
+    let mut other = workspace.run(pythons::newest(), &[&path.display().to_string()]);
+    other.wait_line("ready");
+    editor.wait_sessions(2);
+    let signal = |name: &str| {
+        let done = Command::new("kill").args([name, &other.pid().to_string()]).status().expect("kill");
+        assert!(done.success());
+    };
+    signal("-STOP");
+    wait_for("its stop", || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", other.pid())).expect("it is there");
+        stat.contains(") T ").then_some(())
+    });
+    editor.change(&path, &APP.replace("hello", "welcome"));
+    let results = editor.patch_file(&path);
+    let of = |pid: u32| results.as_array().into_iter().flatten().find(|result| result["pid"] == pid).cloned();
+    assert_eq!(of(one.pid()).map(|result| result["committed"].clone()), Some(json!(true)), "{results:#}");
+    assert_eq!(of(other.pid()).map(|result| result["committed"].clone()), Some(json!(false)), "{results:#}");
+    let said = message(&mut editor);
+    assert!(said.starts_with("app.py is live in 1 process ("), "{said}");
+    assert!(said.ends_with(&format!("; app.py · pid {} is stopped and was not asked", other.pid())), "{said}");
+    signal("-CONT");
+    assert!(ask(&mut one).contains("welcome") && ask(&mut other).contains("hello"));
+}
+
 /// What is said of a call in old code is over when the call is.
 #[test]
 fn a_call_that_has_ended_takes_its_diagnostic_with_it() {
@@ -143,11 +173,39 @@ fn why_no_process_is_found_is_said() {
     assert!(code == "HS0005" && message.contains(&folder), "{message}");
     let listed = workspace.call(&["sessions"]).expect(2);
     assert!(listed.errors().contains(&folder), "{}", listed.errors());
+    // What is no folder is said to be so: no other mode would help.
+    let link = workspace.path().join("link");
+    std::os::unix::fs::symlink(workspace.registry(), &link).expect("a link");
+    let file = workspace.write("file", "");
+    for (path, what) in [(link, "is a symbolic link"), (file, "is no folder")] {
+        let mut command = workspace.hotsplice();
+        let output = command.arg("sessions").env("HOTSPLICE_RUNTIME_DIR", &path).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(&format!("{} {what}", path.display())) && !said.contains("chmod"), "{said}");
+    }
     // Put right, it is seen at once.
     std::fs::set_permissions(workspace.registry(), std::fs::Permissions::from_mode(0o700)).expect("its mode");
     editor.wait_notification("hotsplice/status", |status| status["trouble"].is_null());
     let why = editor.choose(&path, 0, "Hot-patch: why not?");
     assert!(why.as_str().is_some_and(|text| text.contains("start the program with `hotsplice run`")), "{why}");
+}
+
+/// A process of the window that becomes another program does not just vanish.
+#[test]
+fn a_process_that_became_another_program_is_told_of_once() {
+    let workspace = Workspace::new();
+    let text = "import os, sys\nprint('ready', flush=True)\nsys.stdin.readline()\nos.execv('/bin/sh', ['sh', '-c', 'echo another; read line'])\n";
+    let path = workspace.write("app.py", text);
+    let mut program = workspace.run(pythons::newest(), &[&path.display().to_string()]);
+    program.wait_line("ready");
+    let mut editor = Editor::start(&workspace);
+    editor.wait_sessions(1);
+    program.send("go");
+    program.wait_line("another");
+    let said = format!("HS0672: process {} runs another program now (sh -c echo another; read line)", program.pid());
+    editor.wait_notification("window/showMessage", |shown| {
+        shown["message"].as_str().is_some_and(|message| message.starts_with(&said))
+    });
 }
 
 /// A file of another project, opened beside those of this one.

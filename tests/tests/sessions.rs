@@ -367,6 +367,55 @@ fn a_process_that_can_not_be_attached_to_says_why() {
     Command::new("kill").args(["-CONT", &pid]).status().expect("kill");
 }
 
+/// What the system would allow and what comes to nothing all the same is said at once, not when the time is up.
+#[test]
+fn a_process_that_could_never_be_a_session_says_why() {
+    const WAITS: &str = "import sys; print('ready', flush=True); sys.stdin.read()";
+    let workspace = Workspace::new();
+    std::fs::create_dir(workspace.registry()).expect("a folder");
+    std::fs::set_permissions(workspace.registry(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("ours");
+    let refused = |command: Command, reason: &str| {
+        let mut program = Program::start(command);
+        program.wait_line("ready");
+        // The kernel lists the children of a thread; of `unshare` the program is the only one.
+        let children =
+            std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", program.pid())).unwrap_or_default();
+        let pid = children.split_whitespace().next().map_or(program.pid().to_string(), str::to_owned);
+        // So long it would wait for a process that may come.
+        let called = workspace.call(&["attach", &pid, "--wait", "3600"]).expect(2);
+        if called.errors().contains("the system lets nobody trace it") {
+            return println!("one process may not reach into another here: {reason} is not tested");
+        }
+        assert!(called.errors().contains("HS0015") && called.errors().contains(reason), "{}", called.errors());
+        let listed = workspace.call(&["attach", "--list"]).expect(0).text();
+        let line = listed.lines().find(|line| line.starts_with(&format!("{pid} ")));
+        assert!(line.is_none_or(|line| line.contains(reason)), "{listed}");
+        assert!(program.child.try_wait().expect("it is ours").is_none());
+    };
+    let python = |text: &str| {
+        let mut command = Command::new(&pythons::newest().path);
+        command.args(["-c", text]);
+        command
+    };
+    if let Some(old) = pythons::too_old() {
+        let mut command = Command::new(old);
+        command.args(["-c", WAITS]);
+        refused(command, "a Python before 3.10");
+    }
+    let mut container = Command::new("unshare");
+    container.args(["--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]);
+    if container.arg("true").status().is_ok_and(|status| status.success()) {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child"]).arg(&pythons::newest().path);
+        command.args(["-c", WAITS]);
+        refused(command, "it runs in a container");
+    }
+    if rustix::process::getuid().is_root() {
+        refused(python(&format!("import os; os.setgid(65534); os.setuid(65534); {WAITS}")), "another user (uid 65534)");
+        refused(python(&format!("import os; os.chroot('/proc'); {WAITS}")), "another root folder");
+    }
+}
+
 /// A program that calls `listen()` itself executed its own text, and that of its modules, before.
 #[test]
 fn a_program_that_listens_late_knows_what_it_executed() {

@@ -1,8 +1,10 @@
 //! A program under Hotsplice imports what it imports without: nothing of the standard library is there before it, nor
 //! after a patch, that the program has not asked for.
 
-use hotsplice_tests::program::Workspace;
-use hotsplice_tests::pythons;
+use std::process::Command;
+
+use hotsplice_tests::program::{Program, Workspace};
+use hotsplice_tests::{built, pythons, repository};
 
 /// What the engine, or what it imports, needs of the standard library.
 const NAMES: &[&str] = &[
@@ -82,6 +84,39 @@ fn the_agent_s_start_imports_nothing() {
         let more: Vec<_> = names(&with).into_iter().filter(|name| !plain.contains(name)).collect();
         assert!(more.iter().all(|name| ours.contains(&name.as_str())), "Python {}: {more:?}", python.name());
     }
+}
+
+/// By an upgrade, or since the process changed its user.
+#[test]
+fn an_engine_that_can_not_be_read_any_more_is_said_to_be_so() {
+    let workspace = Workspace::new();
+    let package = workspace.path().join("package");
+    std::fs::create_dir(&package).expect("a folder");
+    let copied = Command::new("cp").arg("-r").arg(repository().join("agent/python/hotsplice")).arg(&package).status();
+    assert!(copied.expect("cp").success());
+    let text = "import sys, hotsplice\nhotsplice.listen()\ndef greet():\n    return 'old'\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print(greet(), flush=True)\n";
+    let path = workspace.write("app.py", text);
+    let mut command = Command::new(&pythons::newest().path);
+    command.arg(&path).current_dir(workspace.path()).env("PYTHONPATH", &package);
+    command.env("HOTSPLICE_RUNTIME_DIR", workspace.registry());
+    command.env("HOTSPLICE_AGENT_LIBRARY", built("lib_agent.so"));
+    let mut program = Program::start(command);
+    program.wait_line("ready");
+    let (engine, away) = (package.join("hotsplice/_engine"), package.join("hotsplice/away"));
+    std::fs::rename(&engine, &away).expect("renamed");
+    workspace.write("app.py", &text.replace("'old'", "'new'"));
+    let refused = workspace.call(&["patch", "app.py"]).expect(1).text();
+    assert!(
+        refused.contains("HS0011") && refused.contains(&format!("can't read {} any more", engine.display())),
+        "{refused}"
+    );
+    assert!(!refused.contains("Traceback"), "{refused}");
+    program.send("");
+    assert_eq!(program.line(), "old");
+    std::fs::rename(&away, &engine).expect("renamed");
+    workspace.call(&["patch", "app.py"]).expect(0);
+    program.send("");
+    assert_eq!(program.line(), "new");
 }
 
 #[test]

@@ -61,6 +61,8 @@ pub enum RegistryError {
          the program again"
     )]
     Open { path: PathBuf, mode: u32 },
+    #[error("{path} is {what}: sessions are not looked for there; HOTSPLICE_RUNTIME_DIR may name the folder itself")]
+    NoFolder { path: PathBuf, what: &'static str },
 }
 
 /// The folder: `$HOTSPLICE_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/hotsplice`, else `/tmp/hotsplice-<uid>`. Services, debuggers and
@@ -81,7 +83,12 @@ pub fn directory() -> PathBuf {
 /// Makes the folder if need be, and checks that it is ours alone.
 pub fn ensure(directory: &Path) -> Result<(), RegistryError> {
     let failed = |source| RegistryError::Io { path: directory.to_owned(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    // What stands in its place says more than that there is something.
+    if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
+        check(directory)?;
+    }
+    made.map_err(failed)?;
     check(directory)
 }
 
@@ -91,6 +98,10 @@ pub fn check(directory: &Path) -> Result<(), RegistryError> {
         fs::symlink_metadata(directory).map_err(|source| RegistryError::Io { path: directory.to_owned(), source })?;
     if metadata.uid() != rustix::process::getuid().as_raw() {
         return Err(RegistryError::NotOurs { path: directory.to_owned(), owner: metadata.uid() });
+    }
+    if !metadata.is_dir() {
+        let what = if metadata.is_symlink() { "a symbolic link" } else { "no folder" };
+        return Err(RegistryError::NoFolder { path: directory.to_owned(), what });
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {

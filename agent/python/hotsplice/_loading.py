@@ -39,13 +39,40 @@ _stand_ins: "dict[str, Any]" = {}
 _ALWAYS_OWN: "dict[str, Any]" = {}
 
 
+class Unreadable(Exception):
+    """The process can't read what the engine is loaded of: it has another user by now, or the package is gone."""
+
+    code = "HS0011"
+
+    def __init__(self, path: str) -> None:
+        self.message = (
+            f"the process (user {os.geteuid()}) can't read {path} any more, which its first patch needs: if it changed "
+            "its user, install Python and Hotsplice where that user may read them"
+        )
+        super().__init__(self.message)
+
+
 def engine() -> "ModuleType":
-    """The engine's package, loaded if need be."""
+    """The engine's package, loaded if need be. Raises ``Unreadable``."""
     # Not while another thread loads something: what that begins with stays what it goes on with.
     with _frozen_importlib._ModuleLockManager("hotsplice._engine"):  # type: ignore[attr-defined]
         _refresh()
-        module: ModuleType = _engine_module("hotsplice._engine")
+        try:
+            module: ModuleType = _engine_module("hotsplice._engine")
+        except (ImportError, OSError) as error:
+            path = _find_unreadable()
+            if path is None:
+                raise
+            raise Unreadable(path) from error
         return module
+
+
+def _find_unreadable() -> "str | None":
+    folder = os.path.join(_PACKAGE, "_engine")
+    needed = [_LIBRARY, folder]
+    for parent, folders, files in os.walk(folder):
+        needed += [os.path.join(parent, name) for name in (*folders, *files)]
+    return next((path for path in needed if not os.access(path, os.R_OK, effective_ids=True)), None)
 
 
 def share(name: str) -> None:

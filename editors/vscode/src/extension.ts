@@ -43,7 +43,7 @@ export function activate(context: vscode.ExtensionContext): void {
     bar.show();
     provider.show(status);
     void vscode.commands.executeCommand("setContext", "hotsplice.hasSessions", status.sessions.length > 0);
-    view.message = status.trouble === null ? "" : `No Python process can be found: ${status.trouble}`;
+    view.message = status.trouble === null ? "" : `No ${hasProcess ? "further " : ""}Python process can be found: ${status.trouble}`;
   };
   const showWithout = ({ text, hint }: { text: string; hint: string }) => {
     show(nothing);

@@ -11,14 +11,14 @@ pub enum AttachError {
     Stopped { pid: u32 },
     #[error("process {tracer} traces it already, a debugger or strace: end that first")]
     Traced { tracer: u32 },
-    #[error("it belongs to another user (uid {uid}): attach as that user, or as root")]
+    #[error("it belongs to another user (uid {uid}): attach as that user")]
     OtherUser { uid: u32 },
     #[error(
-        "the system lets nobody trace it (kernel.yama.ptrace_scope is {scope}): `sudo sysctl kernel.yama.ptrace_scope=0`, or attach as root"
+        "the system lets nobody trace it (kernel.yama.ptrace_scope is {scope}): `sudo sysctl kernel.yama.ptrace_scope=0`"
     )]
     PtraceScope { scope: u32 },
     #[error(
-        "the system lets nobody trace it: it changed its user, or has more rights than you (prctl PR_SET_DUMPABLE); attach as root"
+        "the system lets nobody trace it: it changed its user, or has more rights than you (prctl PR_SET_DUMPABLE)"
     )]
     NotDumpable,
     #[error(
@@ -28,6 +28,8 @@ pub enum AttachError {
     Filtered,
     #[error("it runs {program}, which is no CPython")]
     NotPython { program: String },
+    #[error("it runs a Python before 3.10, which is not supported")]
+    TooOld,
     #[error("it runs a free-threaded Python, which is not supported yet")]
     FreeThreaded,
     #[error("{symbol} is not to be found in it: its Python or C library is stripped")]

@@ -29,6 +29,10 @@ fn interpreter(target: &mut Target) -> Result<String, AttachError> {
     let Some(interpreter) = target.interpreter() else {
         return Err(AttachError::NotPython { program: target.program().to_owned() });
     };
+    // New in 3.10.
+    if target.symbol_of(&interpreter, "Py_NewRef").is_none() {
+        return Err(AttachError::TooOld);
+    }
     if base_name(&interpreter).trim_end_matches(".so.1.0").ends_with('t')
         && target.symbol_of(&interpreter, "_Py_MergeZeroLocalRefcount").is_some()
     {
@@ -95,6 +99,11 @@ fn check_state(pid: u32) -> Result<(), AttachError> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|_| AttachError::NoProcess)?;
     let field =
         |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+    let own = nix::unistd::geteuid().as_raw();
+    match field("Uid:").split_whitespace().nth(1).and_then(|uid| uid.parse().ok()) {
+        Some(uid) if uid != own => return Err(AttachError::OtherUser { uid }),
+        _ => {}
+    }
     match field("TracerPid:").parse() {
         Ok(tracer) if tracer != 0 => return Err(AttachError::Traced { tracer }),
         _ => {}

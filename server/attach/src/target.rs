@@ -86,7 +86,8 @@ impl Target {
             let Some(module) = self.module(path) else { return false };
             let Ok(file) = object::File::parse(module.content.as_slice()) else { return false };
             file.section_by_name(".PyRuntime").is_some_and(|section| section.size() > 0)
-                || symbol(&file, "_PyRuntime").is_some()
+                // Of 3.6 and before there is no such thing.
+                || ["_PyRuntime", "PyRun_SimpleStringFlags"].iter().any(|name| symbol(&file, name).is_some())
         })
     }
 
@@ -167,7 +168,7 @@ pub fn denied(pid: u32) -> AttachError {
     let own = nix::unistd::geteuid().as_raw();
     match (number("Uid:"), number("TracerPid:")) {
         (_, Some(tracer)) if tracer != 0 => return AttachError::Traced { tracer },
-        (Some(uid), _) if uid != own && own != 0 => return AttachError::OtherUser { uid },
+        (Some(uid), _) if uid != own => return AttachError::OtherUser { uid },
         _ => {}
     }
     match ptrace_scope() {

@@ -21,6 +21,7 @@ const STOPPED_BY_US: i32 = 128;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 pub struct Tracee {
+    pid: u32,
     thread: Pid,
     /// What the thread has now, to be given back.
     saved: Option<Saved>,
@@ -44,9 +45,10 @@ impl Tracee {
             // The thread has ended.
             Err(_) => return Ok(None),
         }
-        let mut tracee = Self { thread, saved: None, signal: None };
+        let mut tracee = Self { pid, thread, saved: None, signal: None };
         ptrace::interrupt(thread).map_err(|error| system("stopping it", error))?;
         match tracee.wait(PATIENCE)? {
+            Some(status) if is_group_stop(&status) => Err(AttachError::Stopped { pid }),
             Some(WaitStatus::PtraceEvent(_, _, STOPPED_BY_US)) => Ok(Some(tracee)),
             Some(WaitStatus::Stopped(_, signal)) => {
                 tracee.signal = Some(signal);
@@ -87,6 +89,7 @@ impl Tracee {
         ptrace::step(self.thread, None).map_err(|error| system("a step", error))?;
         match self.wait(Duration::from_secs(2))? {
             Some(WaitStatus::Stopped(_, Signal::SIGTRAP)) => Ok(self.registers()?.rax as i64),
+            Some(status) if is_group_stop(&status) => Err(AttachError::Stopped { pid: self.pid }),
             other => Err(AttachError::NoThread(format!("a system call ended in {other:?}"))),
         }
     }
@@ -99,6 +102,7 @@ impl Tracee {
         ptrace::cont(self.thread, None).map_err(|error| system("letting it go on", error))?;
         match self.wait(Duration::from_secs(2))? {
             Some(WaitStatus::Stopped(_, Signal::SIGTRAP)) => self.registers(),
+            Some(status) if is_group_stop(&status) => Err(AttachError::Stopped { pid: self.pid }),
             Some(other) => Err(AttachError::NoThread(format!("the call ended in {other:?}"))),
             None => {
                 // It waits for something that this thread itself holds: it is put back to where it was.
@@ -165,6 +169,11 @@ impl Drop for Tracee {
         }
         let _ = ptrace::detach(self.thread, self.signal);
     }
+}
+
+/// The process was stopped (Ctrl-Z, or SIGSTOP) in this very moment: of a stop by `PTRACE_INTERRUPT` the signal is SIGTRAP.
+fn is_group_stop(status: &WaitStatus) -> bool {
+    matches!(status, WaitStatus::PtraceEvent(_, signal, STOPPED_BY_US) if *signal != Signal::SIGTRAP)
 }
 
 fn system(what: &str, error: nix::Error) -> AttachError {

@@ -7,17 +7,19 @@
 //! | an expression that a debugger evaluates | every version |
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use hotsplice_attach::AttachError;
 use hotsplice_channel::codes;
 use hotsplice_channel::registry::{self, Entry};
 use serde_json::json;
 
 use super::{Failure, output, processes, run};
-use crate::session::shorten;
+use crate::session::{Session, SessionError, shorten};
 
 /// How often it is looked whether the process has registered.
 const LOOK: Duration = Duration::from_millis(2);
@@ -83,7 +85,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     };
     let entry = match registered(pid) {
-        Some(entry) => entry,
+        Some(entry) => match Session::connect(&entry, "attach", |_| {}) {
+            // It has changed its user, say.
+            Err(error @ SessionError::Refused { .. }) => return Err(error.into()),
+            _ => entry,
+        },
         None => attach(pid, &agent, Duration::from_secs(arguments.wait))?,
     };
     if arguments.json {
@@ -125,11 +131,12 @@ fn expression(agent: &Path) -> Result<String, Failure> {
     Ok(format!("__import__(\"builtins\").exec({}, {{}})", json!(text)))
 }
 
+/// Nobody listens for one that has become another program (`exec`) since.
 fn registered(pid: u32) -> Option<Entry> {
     registry::sessions(&registry::directory())
         .ok()?
         .into_iter()
-        .find(|entry| entry.pid == pid && registry::is_visible(entry))
+        .find(|entry| entry.pid == pid && registry::is_visible(entry) && UnixStream::connect(&entry.socket).is_ok())
 }
 
 fn attach(pid: u32, agent: &Path, patience: Duration) -> Result<Entry, Failure> {
@@ -142,6 +149,9 @@ fn attach(pid: u32, agent: &Path, patience: Duration) -> Result<Entry, Failure> 
     }
     let folder = registry::directory();
     registry::ensure(&folder).map_err(|error| refused(error.to_string()))?;
+    if let Some(reason) = processes::is_elsewhere(pid, &[agent, &folder]) {
+        return Err(refused(reason));
+    }
     let end = Instant::now() + patience;
     let interpreter = interpreter_that_takes_scripts(pid);
     let sleeps = sleeps(pid);
@@ -167,7 +177,8 @@ fn attach(pid: u32, agent: &Path, patience: Duration) -> Result<Entry, Failure> 
     let statement = format!("exec({}, {{'__name__': '__hotsplice__'}})", json!(expression(agent)?));
     if let Err(error) = hotsplice_attach::execute(pid, &statement) {
         // It may be let in by the other way, as soon as it wakes.
-        let found = match interpreter.as_deref().filter(|_| sleeps) {
+        let is_hopeless = matches!(error, AttachError::OtherUser { .. });
+        let found = match interpreter.as_deref().filter(|_| sleeps && !is_hopeless) {
             Some(interpreter) => send(interpreter, end)?,
             None => None,
         };

@@ -32,6 +32,8 @@ pub struct Pool {
     refused: HashSet<String>,
     /// When to ask those again that did not answer.
     retries: HashMap<String, Instant>,
+    /// Sessions of the window that are over, of which it is not known yet what became of their processes.
+    lost: HashSet<String>,
     /// Why no process can be found.
     trouble: Option<String>,
     /// What the registry was like when it was last read.
@@ -101,6 +103,7 @@ impl Pool {
         self.trouble = None;
         let now = Instant::now();
         self.retries.retain(|id, _| entries.iter().any(|entry| entry.id == *id));
+        self.lost.retain(|id| entries.iter().any(|entry| entry.id == *id));
         for entry in entries {
             let known = self.sessions.iter().any(|session| session.entry.id == entry.id)
                 || self.connecting.contains_key(&entry.id)
@@ -132,6 +135,7 @@ impl Pool {
             }
             Ok(session) => {
                 self.retries.remove(id);
+                self.lost.remove(id);
                 self.sessions.push(session);
                 Ok(true)
             }
@@ -139,9 +143,11 @@ impl Pool {
                 self.refused.insert(id.to_owned());
                 Err(error)
             }
-            Err(_) => {
+            Err(error) => {
                 self.retries.insert(id.to_owned(), Instant::now() + RETRY);
-                Ok(false)
+                // It may register yet, as the other program.
+                let is_news = matches!(error, SessionError::Replaced { .. }) && self.lost.remove(id);
+                if is_news { Err(error) } else { Ok(false) }
             }
         }
     }
@@ -158,6 +164,9 @@ impl Pool {
     /// The connection is over. The process may live on; it is not asked again at once.
     pub fn forget(&mut self, id: &str) {
         self.retries.insert(id.to_owned(), Instant::now() + RETRY);
+        if self.find(id).is_some_and(|session| session.belongs()) {
+            self.lost.insert(id.to_owned());
+        }
         self.sessions.retain(|session| session.entry.id != id);
     }
 

@@ -184,14 +184,15 @@ fn message(label: &str, results: &[FileResult], committed: &[&FileResult], cause
         let code = verdict.code.as_deref().unwrap_or_default();
         let why = if code == codes::STATEMENT_OFFERED { "was not run" } else { "stays as it was" };
         let why = if verdict.verdict == Outcome::Refused { "was refused" } else { why };
-        format!("{} (line {}) {why}, {code}", verdict.definition, verdict.line)
+        format!("{} {why}, {code}", named(verdict, results))
     };
     if live.is_empty() {
-        return match left.as_slice() {
+        let nothing = match left.as_slice() {
             [] => format!("{label}: what is live is what the editor shows"),
             [only] => format!("{label}: nothing was changed: {}", told(only)),
             [first, rest @ ..] => format!("{label}: nothing was changed: {}, and {} more", told(first), rest.len()),
         };
+        return nothing + &unreached(results);
     }
     let verb = match (cause, label.ends_with(" files")) {
         (Cause::Undo, _) => "undone",
@@ -207,12 +208,43 @@ fn message(label: &str, results: &[FileResult], committed: &[&FileResult], cause
     if let Some(first) = refusing.first() {
         message.push_str(&format!("; not in {first}, which refused it"));
     }
+    message.push_str(&unreached(results));
     match left.as_slice() {
         [] => {}
         [only] => message.push_str(&format!("; {}", told(only))),
         [first, rest @ ..] => message.push_str(&format!("; {}, and {} more", told(first), rest.len())),
     }
     message
+}
+
+/// An edit of a patch, by its name and its place.
+pub fn named(verdict: &Verdict, results: &[FileResult]) -> String {
+    let line = format!("line {}", verdict.line);
+    let several = results.iter().any(|result| result.file != verdict.path);
+    let base = Path::new(&verdict.path).file_name().unwrap_or_default().to_string_lossy();
+    let place = if several { format!("{base}, {line}") } else { line };
+    match verdict.definition.as_str() {
+        "<module>" => place,
+        name => format!("{name} ({place})"),
+    }
+}
+
+/// Processes that could not be asked, which holds no other back.
+fn unreached(results: &[FileResult]) -> String {
+    let with = |code: &str| {
+        let has_it = |result: &&FileResult| {
+            !result.committed
+                && result.verdicts.iter().all(|it| it.verdict == Outcome::Caveat)
+                && result.verdicts.iter().any(|it| it.code.as_deref() == Some(code))
+        };
+        sorted(results.iter().filter(has_it).map(|result| result.name.as_str()))
+    };
+    let said = |code: &str, what: &str| match with(code).as_slice() {
+        [] => String::new(),
+        [only] => format!("; {only} {what}"),
+        [first, rest @ ..] => format!("; {first} {what}, and {} more", rest.len()),
+    };
+    said(codes::TIMED_OUT, "is stopped and was not asked") + &said(codes::SESSION_GONE, "has ended")
 }
 
 fn counted(number: usize, one: &str, many: &str) -> String {
@@ -290,6 +322,8 @@ mod tests {
         let print = ("print()", Outcome::Caveat, Some(codes::STATEMENT_OFFERED));
         let kept = ("N", Outcome::Caveat, Some(codes::VALUE_KEPT));
         let bad = ("g", Outcome::Refused, Some(codes::EVALUATION_FAILED));
+        let stopped = ("<module>", Outcome::Caveat, Some(codes::TIMED_OUT));
+        let ended = ("<module>", Outcome::Caveat, Some(codes::SESSION_GONE));
         let live = |file: &str| result(file, 1, true, &[f]);
         let all = [
             said(&[live("/a/m.py")], Cause::Command),
@@ -301,6 +335,10 @@ mod tests {
             said(&[result("/a/m.py", 1, true, &[f, print, kept])], Cause::Command),
             said(&[result("/a/m.py", 1, true, &[])], Cause::Command),
             said(&[live("/a/m.py"), live("/a/n.py")], Cause::OtherProgram),
+            said(&[live("/a/m.py"), result("/a/m.py", 2, false, &[stopped])], Cause::Command),
+            said(&[result("/a/m.py", 1, true, &[]), result("/a/m.py", 2, false, &[stopped])], Cause::Command),
+            said(&[live("/a/m.py"), result("/a/m.py", 2, false, &[ended])], Cause::Save),
+            said(&[live("/a/m.py"), result("/a/n.py", 1, true, &[print])], Cause::Command),
             said(&[result("/a/m.py", 1, false, &[bad])], Cause::Command),
         ];
         expect![[r#"
@@ -313,6 +351,10 @@ mod tests {
             m.py is live in 1 process (3.0 ms); print() (line 3) was not run, HS0401, and 1 more
             m.py: what is live is what the editor shows
             2 files are live in 1 process (3.0 ms)
+            m.py is live in 1 process (3.0 ms); app.py · pid 2 is stopped and was not asked
+            m.py: what is live is what the editor shows; app.py · pid 2 is stopped and was not asked
+            m.py is live in 1 process (3.0 ms); app.py · pid 2 has ended
+            m.py is live in 1 process (3.0 ms); print() (n.py, line 3) was not run, HS0401
         "#]]
         .assert_eq(&all.join("\n"));
     }

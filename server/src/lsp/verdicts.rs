@@ -50,7 +50,9 @@ impl Verdicts {
         let shown = self.shown.entry(uri.clone()).or_default();
         for result in results {
             shown.retain(|known| known.session != *result.session || !is_replaced(&known.verdict, result));
-            let told = result.verdicts.iter().filter(|verdict| verdict.code.is_some());
+            // Who has cancelled it knows.
+            let is_told = |code: &str| code != codes::CANCELLED;
+            let told = result.verdicts.iter().filter(|verdict| verdict.code.as_deref().is_some_and(is_told));
             shown.extend(told.map(|verdict| {
                 let mut verdict = verdict.clone();
                 let line = line_of(outline, &verdict.definition, verdict.line).unwrap_or(verdict.line);

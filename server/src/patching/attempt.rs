@@ -39,6 +39,8 @@ pub(super) struct Attempt<'a> {
     pub(super) has_ended: bool,
     /// It is known to have loaded one of the files.
     pub(super) had_it: bool,
+    /// False of one that is stopped: nothing of the patch is for it.
+    pub(super) was_asked: bool,
 }
 
 impl Attempt<'_> {
@@ -83,7 +85,7 @@ impl Attempt<'_> {
         if self.is_refused() {
             return self.drop_edits(codes::HELD_BACK, "held back because another file of the same patch was refused");
         }
-        if self.patch.files.is_empty() {
+        if self.patch.files.is_empty() || !self.was_asked {
             return;
         }
         let mut stop = Stopwatch::start();
@@ -99,7 +101,7 @@ impl Attempt<'_> {
     }
 
     pub(super) fn finish(&mut self, dry_run: bool) {
-        if self.is_refused() {
+        if self.is_refused() || !self.was_asked {
             return;
         }
         let Some(answer) = &mut self.answer else {

@@ -127,6 +127,7 @@ fn attempt<'a>(
         committed: false,
         has_ended: false,
         had_it: false,
+        was_asked: true,
     };
     let mut asked_for = Vec::new();
     let Successors { files: successors, in_doubt } = renaming::find(session, &wanted.files);
@@ -146,6 +147,7 @@ fn attempt<'a>(
                 let path = file.path.display().to_string();
                 let verdict = Verdict { verdict: Outcome::Caveat, ..failure(&path, &error) };
                 attempt.files.push(AttemptedFile { path, function: file.function.clone(), verdicts: vec![verdict] });
+                attempt.was_asked = false;
                 continue;
             }
             Err(error) => {

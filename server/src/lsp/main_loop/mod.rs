@@ -300,7 +300,8 @@ impl State {
         self.pool.refresh(&self.workspace, &self.events);
         if self.pool.trouble() != before.as_deref() {
             if let Some(trouble) = self.pool.trouble() {
-                self.show(format!("No Python process can be found: {trouble}"));
+                let further = if self.pool.shown().is_empty() { "" } else { "further " };
+                self.show(format!("No {further}Python process can be found: {trouble}"));
             }
             self.tell_status();
         }

@@ -151,7 +151,8 @@ impl State {
             let (code, message) =
                 (verdict.code.clone().unwrap_or_default(), verdict.message.clone().unwrap_or_default());
             let what = if cause == Cause::Undo { "undone" } else { "patched" };
-            self.show(format!("Nothing was {what}: {} (line {}): {code}: {message}", verdict.definition, verdict.line));
+            let named = status::named(verdict, results);
+            self.show(format!("Nothing was {what}: {named}: {code}: {message}"));
         }
     }
 
@@ -217,7 +218,10 @@ impl State {
                 self.refresh_lenses();
             }
             Ok(false) => self.look_later(),
-            Err(error) => self.show(format!("{}: {error}", error.code())),
+            Err(error) => {
+                self.show(format!("{}: {error}", error.code()));
+                self.look_later();
+            }
         }
     }
 
