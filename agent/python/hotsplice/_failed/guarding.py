@@ -173,7 +173,7 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
     from . import handlers
 
     at, function = found
-    if handlers.is_answer(error, frame.f_back, code.co_name):
+    if handlers.is_answer(error, frame, frame.f_back):
         # If nobody takes it for one it comes to the caller.
         error.__dict__[_ANSWERED] = True
         return
@@ -251,7 +251,7 @@ def _is_to_be_held(
 
     if settings.even_handled:
         return True
-    if offset is None and handlers.is_answer(error, caller, function.__name__):
+    if offset is None and handlers.is_answer(error, function.__name__, caller):
         return False
     only_uncaught = bool(settings.only_uncaught) and settings.only_uncaught.issuperset(
         native.fitting_patterns(function)
