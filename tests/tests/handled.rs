@@ -13,7 +13,7 @@ import hotsplice
 from hotsplice._failed import answers, guarding, holds
 
 held = []
-def ask(function, error, frame=None, guarded=None, note=None):
+def ask(function, error, frame=None, guarded=None, note=None, caller=None):
     held.append(function.__qualname__)
     answers.decide_to_raise(error)
 holds.ask = ask

@@ -118,7 +118,7 @@ class _Held(holds.Hold):
 
     def call(self, which: int) -> Any:
         if not 0 <= which <= len(self.kept):
-            raise IndexError(f"{self._item.name} has {len(self.kept)} fixtures that are kept, from 1")
+            raise holds.NoCall("HS0023", f"{self._item.name} has {len(self.kept)} fixtures that are kept, from 1")
         return self.kept[which - 1] if which else None
 
     def tried_again(self, which: Any) -> str:

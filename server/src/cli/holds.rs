@@ -100,6 +100,9 @@ fn describe(pid: u32, hold: &Hold) -> String {
         for (index, frame) in hold.frames.iter().enumerate() {
             let guarded = if frame.guarded { ", guarded" } else { "" };
             text.push_str(&format!("\n    {index} {} ({}:{}{guarded})", frame.function, frame.path, frame.line));
+            if let Some(refused) = &frame.refused {
+                text.push_str(&format!(": {refused}"));
+            }
         }
     }
     if hold.stops_loop {

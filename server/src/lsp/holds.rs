@@ -261,7 +261,8 @@ fn fenced(text: &str) -> String {
 /// Calls further up than the guarded one.
 fn hold_frames_above(held: &Held) -> impl Iterator<Item = (usize, &HeldFrame)> {
     let frames = held.hold.frames.iter().enumerate();
-    frames.skip_while(|(_, frame)| !frame.guarded).skip(1).take(MOST_ABOVE)
+    let above = frames.skip_while(|(_, frame)| !frame.guarded).skip(1);
+    above.filter(|(_, frame)| frame.refused.is_none()).take(MOST_ABOVE)
 }
 
 /// At the line that failed, and all over the function that it stands in, and the guarded one.

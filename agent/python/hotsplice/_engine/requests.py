@@ -299,8 +299,8 @@ def answer_hold(params: dict[str, Any]) -> dict[str, Any]:
         known_hold = held_calls.answer(
             params["hold"], params["answer"], params.get("expression"), native.run_program, params.get("frame")
         )
-    except IndexError as error:
-        raise EngineError("HS0023", str(error)) from None
+    except held_calls.NoCall as error:
+        raise EngineError(error.code, error.why) from None
     except TimeLimit:
         raise EngineError("HS0024", "it took too long; the call stays held") from None
     except Exception as error:

@@ -258,7 +258,7 @@ def _is_open(value: object) -> bool:
 
 
 async def _hold_task(function: Callable[..., Any], error: Exception) -> answers.Answer:
-    answer = await holds.ask_in_loop(function, error)
+    answer = answers.take_decision_for_left(error) or await holds.ask_in_loop(function, error)
     if answer is None:
         raise error
     return answer

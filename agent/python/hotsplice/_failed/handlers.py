@@ -112,6 +112,11 @@ def _decides(path: str) -> bool:
     return not (path.startswith("<") or places.is_own(path) or path == _THREADING)
 
 
+def catches(frame: types.FrameType, error: BaseException) -> bool:
+    """Whether an exception that comes to this frame goes no further, whoever handles it there."""
+    return _catches(frame, error, True) is not None
+
+
 def _catches(frame: types.FrameType, error: BaseException, by_anybody: bool) -> bool | None:
     """Nothing if it does not; else whether it does as often as it comes there."""
     code = frame.f_code

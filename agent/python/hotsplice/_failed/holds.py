@@ -17,7 +17,9 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from . import debugging, places, supervisors, terminal
+from . import around as _around
 from .answers import Answer, decide_to_raise, is_decided
+from .around import Call
 
 # How often it is looked whether anybody still watches, in seconds.
 _LOOK = 0.2
@@ -44,9 +46,11 @@ class Hold:
         self.answered.acquire()
         self.answer: Answer | None = None
         self.how = "its exception goes its way"
-        # The calls that can begin again, the innermost first, and the guarded one.
-        self.frames: list[FrameType] = []
+        # The calls that it lies in, the innermost first, and the guarded one.
+        self.around: list[Call] = []
         self.guarded: FrameType | None = None
+        # The guarded call where that has been left.
+        self.left: FrameType | None = None
         # The blocks that the call stands in: they are left before it begins again, or gives a value.
         self.blocks: list[str] = []
         # What else is to be known before it is tried again.
@@ -95,12 +99,13 @@ class Hold:
         """What can begin again, as it is shown."""
         return [
             {
-                "function": getattr(frame.f_code, "co_qualname", frame.f_code.co_name),
-                "path": os.path.abspath(frame.f_code.co_filename),
-                "line": frame.f_lineno,
-                "guarded": frame is self.guarded,
+                "function": getattr(call.frame.f_code, "co_qualname", call.frame.f_code.co_name),
+                "path": os.path.abspath(call.frame.f_code.co_filename),
+                "line": call.line,
+                "guarded": call.frame in (self.guarded, self.left),
+                **({} if call.why_not is None else {"refused": ": ".join(call.why_not)}),
             }
-            for frame in self.frames
+            for call in self.around
         ]
 
     def evaluate(self, expression: str) -> Any:
@@ -112,17 +117,18 @@ class Hold:
 
     def call(self, which: int) -> FrameType:
         """One of the calls that can begin again."""
-        if not 0 <= which < len(self.frames):
-            if not self.frames:
-                raise IndexError(f"no call around {self.function} can begin again: it is tried again without a number")
-            last = len(self.frames) - 1
-            raise IndexError(
-                f"{self.function} lies in {last + 1} calls that can begin again, numbered from 0 to {last}"
-            )
-        return self.frames[which]
+        if not 0 <= which < len(self.around):
+            if not self.around:
+                raise NoCall("HS0023", f"no call is known around {self.function}: it is tried again without a number")
+            last = len(self.around) - 1
+            raise NoCall("HS0023", f"{self.function} lies in {last + 1} calls, numbered from 0 to {last}")
+        call = self.around[which]
+        if call.why_not is not None:
+            raise NoCall(call.why_not[0], f"{call.frame.f_code.co_name} can't begin again: {call.why_not[1]}")
+        return call.frame
 
     def tried_again(self, frame: FrameType | None) -> str:
-        other = frame is not None and frame is not self.guarded
+        other = frame is not None and frame not in (self.guarded, self.left)
         return f"is tried again from {frame.f_code.co_name}" if frame is not None and other else "is tried again"
 
     def names(self) -> dict[str, Any]:
@@ -145,6 +151,14 @@ class Hold:
         }
 
 
+class NoCall(IndexError):
+    """There is no such call, or it can't begin again; with a code of ``docs/verdicts.md``."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(f"{code}: {why}")
+        self.code, self.why = code, why
+
+
 class _Settings:
     # Seconds for which a call is held also while nobody watches.
     hold_for: float | None = None
@@ -164,10 +178,12 @@ def ask(
     frame: FrameType | None = None,
     guarded: FrameType | None = None,
     note: str = "",
+    caller: FrameType | None = None,
 ) -> Answer | None:
     """Holds a failed call until it is known what to do; nothing if the exception is to go its way.
 
-    ``frame`` is where it was raised, if the call has not been left yet, and ``guarded`` the call itself.
+    ``frame`` is where it was raised, if the call has not been left yet, and ``guarded`` the call itself; else the
+    calls around it begin at ``caller``, if any of them may begin again.
     """
     thread = _thread.get_ident()
     native = sys.modules.get("hotsplice._agent")
@@ -180,10 +196,11 @@ def ask(
         hold.note = note
         hold.stops_loop = _running_loop() is not None
         if frame is not None and guarded is not None:
-            from . import again
-
-            hold.guarded, hold.frames = guarded, again.calls_that_may_begin(frame, guarded)
+            hold.guarded = guarded
+            hold.around = _around.calls(error, frame, guarded)
             hold.blocks = places.blocks(frame, guarded)
+        else:
+            _look_around_left(hold, caller)
         return _until_answered(hold)
     finally:
         _busy.discard(thread)
@@ -199,16 +216,26 @@ def wait_for(hold: Hold) -> Answer | None:
         _busy.discard(thread)
 
 
-async def ask_in_loop(function: Callable[..., Any], error: Exception, note: str = "") -> Answer | None:
+def _look_around_left(hold: Hold, caller: FrameType | None) -> None:
+    own = None if caller is None else _around.left_call(hold.error)
+    if own is not None:
+        hold.left = own.frame
+        hold.around = [own, *_around.calls(hold.error, caller)]
+
+
+async def ask_in_loop(
+    function: Callable[..., Any], error: Exception, note: str = "", caller: FrameType | None = None
+) -> Answer | None:
     """The same for a task: its event loop goes on where no terminal is to be read."""
     if _running_loop() is None or terminal.is_there():
-        return ask(function, error, note=note)
+        return ask(function, error, note=note, caller=caller)
     if is_decided(error) or not is_watched():
         return None
     from asyncio import sleep
 
     hold = _begin(function, error, None)
     hold.note = note
+    _look_around_left(hold, caller)
     _tell(hold)
     try:
         while not hold.answered.acquire(blocking=False):
@@ -357,7 +384,7 @@ def answer(
 ) -> bool:
     """A client's answer; false if nothing of that number waits. Raises what the expression raises.
 
-    ``which`` of its calls is meant: the guarded one if nothing is said. Raises ``IndexError`` if there is none.
+    ``which`` of its calls is meant: the guarded one if nothing is said. Raises :class:`NoCall` if there is none.
     """
     hold = find(number)
     if hold is None:
