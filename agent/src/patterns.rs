@@ -86,7 +86,8 @@ impl Names {
         let code = unsafe { Bound::from_borrowed_ptr(py, cpython::function_code(symbols, function)) };
         let name: String = code.getattr("co_qualname").ok()?.extract().ok()?;
         // A lambda is an expression of the function around it, and a class's own statements are some of that.
-        let is_function = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>()).is_ok_and(|it| it & OWN == OWN);
+        let is_function =
+            code.getattr("co_flags").and_then(|flags| flags.extract::<u32>()).is_ok_and(|it| it & OWN == OWN);
         if name.ends_with('>') || !is_function {
             return None;
         }

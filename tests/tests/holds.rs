@@ -67,7 +67,9 @@ fn a_call_further_up_begins_again() {
     assert!(workspace.call(&["holds"]).expect(0).text().contains("\n    1 main ("));
     assert!(workspace.call(&["retry", "--frame", "2"]).expect(2).errors().contains("HS0023"));
     workspace.write("train.py", &TRAIN.replace("evaluate(total, 0)", "evaluate(total, 4)"));
-    workspace.call(&["retry", "--frame", "1"]).expect(0);
+    let told = workspace.call(&["retry", "--frame", "1"]).expect(0).text();
+    assert!(told.contains("HS0309: 1 call that has failed and is held takes the new code"), "{told}");
+    assert!(!told.contains("HS0306") && told.contains("main is tried again"), "{told}");
     program.wait_line("result 11.0");
     assert_eq!(program.wait(), Some(0));
 }
@@ -265,6 +267,83 @@ for line in sys.stdin:
         program.send("added(3)");
         assert_eq!(program.wait(), Some(1));
     }
+}
+
+#[test]
+fn what_the_program_handles_is_held_where_that_is_asked_for_but_not_what_the_call_handles_itself() {
+    let workspace = Workspace::new();
+    let text = "\
+import sys
+print('ready', flush=True)
+def share(n):
+    return 1 / n
+def careful(n):
+    try: return 1 / n
+    except ZeroDivisionError: return 'careful'
+def outer(n):
+    try: return share(n)
+    except ZeroDivisionError: return 'outer'
+for line in sys.stdin:
+    print(eval(line), flush=True)
+";
+    let script = workspace.write("serve.py", text);
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    workspace.call(&["guard", "serve.*", "--even-handled", "--hold-for", LONG]).expect(0);
+    program.send("careful(0)");
+    program.wait_line("careful");
+    program.send("outer(0)");
+    assert_eq!(held(&workspace)["function"], "share");
+    workspace.call(&["return", "'share'"]).expect(0);
+    program.wait_line("share");
+}
+
+/// An exception's own attributes are the program's, and so is what its text is made by.
+#[test]
+fn an_exception_that_can_not_be_looked_at_is_held_or_goes_its_way() {
+    let text = "\
+class Closed(Exception):
+    def __getattribute__(self, name): raise KeyError(name)
+    def __setattr__(self, name, value): raise KeyError(name)
+    def __str__(self): raise KeyError('text')
+def fail():
+    raise Closed()
+def main():
+    return fail()
+print('gives', main(), flush=True)
+try: main()
+except Closed: print('as it was', flush=True)
+";
+    for python in able() {
+        let workspace = Workspace::new();
+        let mut program = guarded(&workspace, python, text);
+        assert_eq!(held(&workspace)["function"], "fail");
+        workspace.call(&["return", "'seven'"]).expect(0);
+        program.wait_line("gives seven");
+        program.wait_line("as it was");
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+/// They may be run once only: an enumeration takes no name twice.
+#[test]
+fn the_statements_of_a_class_are_some_of_the_function_around_it() {
+    let text = "\
+import enum
+def make():
+    class Colour(enum.Enum):
+        RED = 1
+        BLUE = 1 / 0
+    return list(Colour)
+print('made', len(make()), flush=True)
+";
+    let workspace = Workspace::new();
+    let mut program = guarded(&workspace, pythons::newest(), text);
+    assert_eq!(held(&workspace)["function"], "make");
+    workspace.write("train.py", &text.replace("1 / 0", "2"));
+    workspace.call(&["retry"]).expect(0);
+    program.wait_line("made 2");
+    assert_eq!(program.wait(), Some(0));
 }
 
 #[test]

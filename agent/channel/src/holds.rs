@@ -75,6 +75,14 @@ pub struct HeldFrame {
     pub refused: Option<String>,
 }
 
+/// From which of its `frames` a held call is about to begin again; nothing: from the guarded one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HoldChoice {
+    pub hold: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u32>,
+}
+
 /// What is to be done with a call that is held: `retry`, `return`, `raise`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HoldAnswer {

@@ -74,7 +74,7 @@ def _decision(error: BaseException) -> _Decision | None:
 
 
 def take_decision(error: BaseException, call: object) -> Answer | None:
-    """What was decided for a call, by its function or its frame, before it was left; the same exception may come again."""
+    """What was decided for a call, by its function or its frame, before it was left; the exception may come again."""
     found = _decision(error)
     if found is None or found.call is not call:
         return None

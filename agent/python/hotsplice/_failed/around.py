@@ -28,9 +28,7 @@ class Call(NamedTuple):
     why_not: tuple[str, str] | None = None
 
 
-def calls(
-    error: BaseException, frame: types.FrameType | None, guarded: types.FrameType | None = None
-) -> list[Call]:
+def calls(error: BaseException, frame: types.FrameType | None, guarded: types.FrameType | None = None) -> list[Call]:
     """Of the program's own functions, from this frame upwards, as far as the exception comes, with the guarded one."""
     from . import handlers
 

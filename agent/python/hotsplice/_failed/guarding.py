@@ -108,9 +108,7 @@ def failed(
     function: types.FunctionType, _arguments: tuple[Any, ...], _named: dict[str, Any], error: Exception
 ) -> tuple[Any] | bool | None:
     """A guarded call has raised: gives a value in a tuple, true to call it again, or nothing to let it raise."""
-    answer = (
-        answers.take_decision(error, function) or answers.take_decision_for_left(error) or _ask(function, error)
-    )
+    answer = answers.take_decision(error, function) or answers.take_decision_for_left(error) or _ask(function, error)
     if answer is None:
         return None
     return (answer.value,) if answer.is_value else True
@@ -262,7 +260,8 @@ def _is_to_be_held(
     from . import handlers
 
     if settings.even_handled:
-        return True
+        # What a call handles itself has not failed it.
+        return guarded is None or caller is None or not handlers.is_caught_within(error, caller, guarded)
     if offset is None and handlers.is_answer(error, function.__name__, caller):
         return False
     only_uncaught = bool(settings.only_uncaught) and settings.only_uncaught.issuperset(

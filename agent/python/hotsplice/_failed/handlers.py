@@ -33,7 +33,7 @@ _ASKING = {
 
 
 def is_answer(error: BaseException, called: str | types.FrameType, caller: types.FrameType | None) -> bool:
-    """Whether C code may take what a call raises for an answer: the call itself, or one further up that it comes through."""
+    """Whether C code may take what a call raises for an answer: its own, or that of one further up which it leaves."""
     asked = next(((kind, names) for kind, names in _ANSWERED_BY if issubclass(type(error), kind)), None)
     if asked is None:
         return False
@@ -45,14 +45,12 @@ def is_answer(error: BaseException, called: str | types.FrameType, caller: types
         if is_first and name in names:
             # Its way to say that there is no such thing: whoever asked for it has failed.
             return True
-        if (name in names or is_property) and (
-            caller is None or not _instruction(caller).startswith(_ASKING[kind])
-        ):
-            # Of a property it is asked for by name alone.
-            if not is_property or caller is None or {"getattr", "hasattr"} & set(caller.f_code.co_names):
-                return True
         if caller is None:
-            return False
+            return name in names or is_property
+        # Of a property it is asked for by name alone.
+        is_taken = name in names or is_property and bool({"getattr", "hasattr"} & set(caller.f_code.co_names))
+        if is_taken and not _instruction(caller).startswith(_ASKING[kind]):
+            return True
         called, caller, is_first = caller, caller.f_back, False
 
 
@@ -115,6 +113,16 @@ def _decides(path: str) -> bool:
 def catches(frame: types.FrameType, error: BaseException) -> bool:
     """Whether an exception that comes to this frame goes no further, whoever handles it there."""
     return _catches(frame, error, True) is not None
+
+
+def is_caught_within(error: BaseException, frame: types.FrameType, guarded: types.FrameType) -> bool:
+    """Whether an exception that was raised in a frame does not leave the guarded call."""
+    step: types.FrameType | None = frame
+    while step is not None:
+        if catches(step, error):
+            return True
+        step = None if step is guarded else step.f_back
+    return False
 
 
 def _catches(frame: types.FrameType, error: BaseException, by_anybody: bool) -> bool | None:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
-from . import debugging, places, supervisors, terminal
 from . import around as _around
-from .answers import Answer, decide_to_raise, is_decided
+from . import debugging, places, supervisors, terminal
+from .answers import Answer, decide_to_raise, is_decided, set_trace, trace_of
 from .around import Call
 
 # How often it is looked whether anybody still watches, in seconds.
@@ -49,6 +49,8 @@ class Hold:
         # The calls that it lies in, the innermost first, and the guarded one.
         self.around: list[Call] = []
         self.guarded: FrameType | None = None
+        # The one that is about to begin again, if another one.
+        self.chosen: Any = None
         # The guarded call where that has been left.
         self.left: FrameType | None = None
         # The blocks that the call stands in: they are left before it begins again, or gives a value.
@@ -126,6 +128,10 @@ class Hold:
         if call.why_not is not None:
             raise NoCall(call.why_not[0], f"{call.frame.f_code.co_name} can't begin again: {call.why_not[1]}")
         return call.frame
+
+    def choose(self, which: int | None) -> None:
+        """Says which call is about to begin again."""
+        self.chosen = None if which is None else self.call(which)
 
     def tried_again(self, frame: FrameType | None) -> str:
         other = frame is not None and frame not in (self.guarded, self.left)
@@ -252,10 +258,17 @@ async def ask_in_loop(
 def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | None) -> Hold:
     import traceback
 
-    what = traceback.format_exception_only(type(error), error)
+    trace = places.without_own(trace_of(error))
+    try:
+        what = traceback.format_exception_only(type(error), error)
+        whole = traceback.format_exception(type(error), error, trace)
+    except Exception:
+        # Its text is made by code of the program.
+        what = [f"{type(error).__name__}\n"]
+        whole = ["Traceback (most recent call last):\n", *traceback.format_tb(trace), *what]
     if frame is None:
         at, line = places.failing_place(error)
-        shown = traceback.format_exception(type(error), error, places.without_own(error.__traceback__))
+        shown = whole
     else:
         # The call has not been left: its frames are not in the traceback yet.
         stack: list[tuple[FrameType, int]] = []
@@ -310,8 +323,8 @@ def _until_answered(hold: Hold) -> Answer | None:
         return hold.answer
     except KeyboardInterrupt as interrupt:
         # Whoever ends it so is to see what had failed, too.
-        if hold.error.__traceback__ is None:
-            hold.error.__traceback__ = TracebackType(None, hold.frame, hold.frame.f_lasti, hold.line)
+        if trace_of(hold.error) is None:
+            set_trace(hold.error, TracebackType(None, hold.frame, hold.frame.f_lasti, hold.line))
         interrupt.__context__ = hold.error
         raise
     finally:
@@ -367,12 +380,26 @@ def find(number: int) -> Hold | None:
 
 
 def held_frames() -> Iterator[FrameType]:
-    """Of calls that have not been left: from where they failed to what is guarded."""
+    """Of calls that begin again, or are left for it: from where they failed to what is guarded, or chosen."""
     for hold, _ in list(_held.values()):
+        last = hold.chosen or hold.guarded
         step: FrameType | None = hold.frame if hold.guarded is not None else None
         while step is not None:
             yield step
-            step = None if step is hold.guarded else step.f_back
+            step = None if step is last else step.f_back
+        if hold.left is not None:
+            for call in hold.around:
+                yield call.frame
+                if call.frame is (hold.chosen or hold.left):
+                    break
+
+
+def frames_above() -> Iterator[tuple[FrameType, int]]:
+    """Those that may begin again, with their numbers."""
+    for hold, _ in list(_held.values()):
+        for number, call in enumerate(hold.around):
+            if call.why_not is None:
+                yield call.frame, number
 
 
 def answer(
