@@ -10,7 +10,7 @@ from typing import Any
 DECIDED = "__hotsplice_decided__"
 
 # The program's own attributes are not asked: a class of its own may do anything there.
-_members: Any = BaseException.__dict__["__dict__"].__get__  # type: ignore[attr-defined]
+_members: Any = BaseException.__dict__["__dict__"].__get__
 _trace: Any = BaseException.__dict__["__traceback__"]
 
 
@@ -107,7 +107,7 @@ def decide_for(error: BaseException, call: object, answer: Answer, in_place: boo
 def decision_for_frame(error: BaseException) -> tuple[FrameType, Answer] | None:
     """What was decided for a call that is to begin again in its own frame."""
     found = _decision(error)
-    if found is None or not found.in_place:
+    if found is None or not found.in_place or not isinstance(found.call, FrameType):
         return None
     return found.call, found.answer
 
