@@ -69,7 +69,7 @@ fn a_call_further_up_begins_again() {
     workspace.write("train.py", &TRAIN.replace("evaluate(total, 0)", "evaluate(total, 4)"));
     let told = workspace.call(&["retry", "--frame", "1"]).expect(0).text();
     assert!(told.contains("HS0309: 1 call that has failed and is held takes the new code"), "{told}");
-    assert!(!told.contains("HS0306") && told.contains("main is tried again"), "{told}");
+    assert!(!told.contains("HS0306") && told.contains("evaluate is tried again from main"), "{told}");
     program.wait_line("result 11.0");
     assert_eq!(program.wait(), Some(0));
 }

@@ -66,7 +66,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # An editor that looks which tests there are gives the same options.
     if config.getoption("hotsplice_loop") and not config.getoption("collectonly", False):
-        _session.listen()
+        try:
+            _session.listen()
+        except (OSError, RuntimeError) as error:
+            raise pytest.UsageError(f"--hotsplice-loop: {error}") from None
         holds.settings.hold_for = config.getoption("hotsplice_hold_for") or holds.settings.hold_for
         config.pluginmanager.register(_Loop(config), "hotsplice-loop")
 

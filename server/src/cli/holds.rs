@@ -228,8 +228,9 @@ fn answer(held: &Held, answer: &str, expression: Option<String>, frame: Option<u
         "return" => "returns that",
         _ => "raises",
     };
-    let begins = frame.and_then(|index| held.hold.frames.get(index as usize)).map(|frame| &frame.function);
-    output::line(&format!("{} {what}", begins.unwrap_or(&held.hold.function)));
+    let begins = frame.and_then(|index| held.hold.frames.get(index as usize)).filter(|frame| !frame.guarded);
+    let from = begins.map(|frame| format!(" from {}", frame.function)).unwrap_or_default();
+    output::line(&format!("{} {what}{from}", held.hold.function));
     Ok(ExitCode::SUCCESS)
 }
 
