@@ -1,5 +1,6 @@
 //! `pytest --hotsplice-loop`: where nothing is mended all is as without; what is mended passes, in the same process.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -82,16 +82,6 @@ def take_decision(error: BaseException, call: object) -> Answer | None:
     return found.answer
 
 
-def take_decision_for_left(error: BaseException) -> Answer | None:
-    """The same for the call that it has just left, of what drives that."""
-    from . import places
-
-    trace = trace_of(error)
-    while trace is not None and places.is_own(trace.tb_frame.f_code.co_filename):
-        trace = trace.tb_next
-    return None if trace is None else take_decision(error, trace.tb_frame)
-
-
 def decide_for(error: BaseException, call: object, answer: Answer, in_place: bool = False) -> None:
     """What becomes of a call, by its function or its frame, is decided before its frames have been left.
 

@@ -56,6 +56,12 @@ def left_call(error: BaseException) -> Call | None:
     return None if trace is None else Call(trace.tb_frame, trace.tb_lineno)
 
 
+def take_decision(error: BaseException) -> answers.Answer | None:
+    """What was decided for the call that has been left, when that was still there."""
+    own = left_call(error)
+    return None if own is None else answers.take_decision(error, own.frame)
+
+
 def own_answer(error: BaseException, answer: answers.Answer | None) -> answers.Answer | None:
     """The answer for the call that has been left; one for a call further up is put with the exception."""
     if answer is None or answer.frame is None:

@@ -17,7 +17,7 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
 from .. import _api, _session
-from . import answers, holds, places, suspending
+from . import answers, around, holds, places, suspending
 
 Guarded = TypeVar("Guarded", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -177,7 +177,7 @@ def _wrap_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
                 with _repeating(again):
                     return await function(*arguments, **named)
             except Exception as error:
-                answer = answers.take_decision_for_left(error) or await holds.ask_in_loop(function, error)
+                answer = around.take_decision(error) or await holds.ask_in_loop(function, error)
                 if answer is None:
                     answers.set_trace(error, places.without_own(answers.trace_of(error)))
                     raise

@@ -108,7 +108,7 @@ def failed(
     function: types.FunctionType, _arguments: tuple[Any, ...], _named: dict[str, Any], error: Exception
 ) -> tuple[Any] | bool | None:
     """A guarded call has raised: gives a value in a tuple, true to call it again, or nothing to let it raise."""
-    answer = answers.take_decision(error, function) or answers.take_decision_for_left(error) or _ask(function, error)
+    answer = answers.take_decision(error, function) or around.take_decision(error) or _ask(function, error)
     if answer is None:
         return None
     return (answer.value,) if answer.is_value else True
@@ -320,7 +320,7 @@ async def _coroutine(call: Any, function: types.FunctionType, arguments: tuple[A
         try:
             return await call
         except Exception as error:
-            answer = answers.take_decision_for_left(error)
+            answer = around.take_decision(error)
             caller = sys._getframe(1)
             if answer is None and _is_to_be_held(function, error, caller):
                 answer = around.own_answer(error, await holds.ask_in_loop(function, error, caller=caller))

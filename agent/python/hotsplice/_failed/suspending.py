@@ -15,7 +15,7 @@ from itertools import compress, count
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from . import answers, exhausted, places
+from . import answers, around, exhausted, places
 from .answers import Answer
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def generator(
                 consumer.asked.clear()
                 raise
             why_not = consumer.why_not_again(step, sys._getframe(1))
-            answer = answers.take_decision_for_left(error)
+            answer = around.take_decision(error)
             if answer is None:
                 answer = decide(error, sys._getframe(1), _note(step, why_not))
             if answer is None:
@@ -223,7 +223,7 @@ def async_generator_function(
                     consumer.asked.clear()
                     raise
                 why_not = consumer.why_not_again(step, sys._getframe(1))
-                answer = answers.take_decision_for_left(error)
+                answer = around.take_decision(error)
                 if answer is None:
                     answer = await decide(error, sys._getframe(1), _note(step, why_not))  # type: ignore[arg-type]
                 if answer is None:
