@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .._native import load
 from . import answers, places
@@ -17,8 +17,6 @@ _SUSPENDS = 0x20 | 0x80 | 0x100 | 0x200
 _AWAITED = 0x80 | 0x100 | 0x200
 # How far up calls are listed.
 _HIGHEST = 50
-
-native: Any = load()
 
 
 class Call(NamedTuple):
@@ -77,7 +75,7 @@ def goes_through_guard(frame: types.FrameType) -> bool:
     """Whether who called it has kept the arguments: that is where the call begins again."""
     if frame.f_code.co_flags & _SUSPENDS:
         return _is_driven(frame)
-    return bool(native.rebinds_arguments(frame.f_code)) and _has_kept_arguments(frame)
+    return bool(load().rebinds_arguments(frame.f_code)) and _has_kept_arguments(frame)
 
 
 def _is_driven(frame: types.FrameType) -> bool:
@@ -86,16 +84,16 @@ def _is_driven(frame: types.FrameType) -> bool:
 
 
 def _has_kept_arguments(frame: types.FrameType) -> bool:
-    function = native.function_of(frame)
-    if function is None or not native.goes_through_guard(function):
+    function = load().function_of(frame)
+    if function is None or not load().goes_through_guard(function):
         return False
     # Calls that were there before it was guarded, or are too deep in others, have not: which of them can't be told.
     step: types.FrameType | None = sys._getframe(1)
     count = 0
     while step is not None:
-        count += step.f_code is frame.f_code and native.function_of(step) is function
+        count += step.f_code is frame.f_code and load().function_of(step) is function
         step = step.f_back
-    return bool(native.entered_calls(function) == count)
+    return bool(load().entered_calls(function) == count)
 
 
 def _is_programs(frame: types.FrameType) -> bool:
@@ -112,9 +110,9 @@ def _why_not(frame: types.FrameType) -> tuple[str, str] | None:
         return None
     if frame.f_code.co_flags & _SUSPENDS:
         return "HS0622", f"its arguments were not kept from the start: {guard}"
-    if native.function_of(frame) is None:
+    if load().function_of(frame) is None:
         return "HS0622", "what is called can't be told"
-    if native.rebinds_arguments(frame.f_code):
+    if load().rebinds_arguments(frame.f_code):
         return "HS0623", f"it may have given its arguments other values: {guard}"
     return None
 
