@@ -6,7 +6,7 @@ that do in plain Python what the answer says; a difference ends the run, as does
 
 import asyncio, contextlib, functools, gc, itertools, operator, random, sys, threading
 import hotsplice
-from hotsplice._failed import answers, guarding, holds
+from hotsplice._failed import answers, around, guarding, holds
 
 log = []
 KINDS = """
@@ -498,14 +498,14 @@ class Guarded:
         self.situation, self.left, self.held = situation, situation.times, []
         divide = self.names["divide"]
         divide.__code__, divide.__kwdefaults__ = self.broken, None
-        # Where what is called is not guarded the caller is; a generator begins again in this way alone.
-        is_left_out = situation.answer == "above" and (kind in BY_THEMSELVES or chance.random() < 0.5)
+        # Where what is called is not guarded the caller is.
+        is_left_out = situation.answer == "above" and chance.random() < 0.5
         divide.__dict__.pop(guarding._MARK, None)
         if is_left_out:
             hotsplice.no_wrap(divide)
         guarding._patched(None)
 
-    def ask(self, function, error, frame=None, guarded=None, note=""):
+    def ask(self, function, error, frame=None, guarded=None, note="", caller=None):
         self.held.append(function.__qualname__)
         answer = self.situation.answer
         if answer == "raise":
@@ -519,12 +519,10 @@ class Guarded:
             guarding._patched(None)
         if answer == "retry" or frame is None or function.__name__ != "divide":
             return answers.Answer(False)
-        step = frame
-        while step.f_code not in self.callers:
-            step = step.f_back
-        return answers.Answer(False, None, step)
+        called = around.calls(error, frame, guarded)
+        return answers.Answer(False, None, next(call.frame for call in called if call.frame.f_code in self.callers))
 
-    async def ask_in_loop(self, function, error, note=""):
+    async def ask_in_loop(self, function, error, note="", caller=None):
         return self.ask(function, error)
 
 
@@ -549,11 +547,6 @@ def run(names, kind, depth):
     return result, list(log)
 
 
-# What suspends, or gives its arguments other values.
-BY_THEMSELVES = {
-    "rebinding", "rebinding_in_a_loop", "deleting", "generating", "delegating", "sending", "managing", "awaiting", "tasks",
-    "async_generating", "async_managing", "throwing", "throwing_late", "closing_late", "async_sending",
-}
 # What is called by a name of its own is guarded by it.
 PATTERNS = ["divide", "*caller", "*Base.__init__", "*.__call__", "*.__missing__", "*.__lt__", "*.__aenter__"]
 

@@ -136,6 +136,12 @@ pub fn goes_through_guard(function: &Bound<'_, PyAny>) -> bool {
     functions::is_function(function) && API.get().is_some_and(|api| is_guarded(api, function.as_ptr()))
 }
 
+/// How many calls of a function this thread is in that go through us.
+#[pyfunction]
+pub fn entered_calls(function: &Bound<'_, PyAny>) -> usize {
+    repeating::entered_calls(function.as_ptr())
+}
+
 /// Whether calls of a code may give their arguments other values.
 #[pyfunction]
 pub fn rebinds_arguments(code: &Bound<'_, PyAny>) -> bool {

@@ -127,6 +127,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(guard::guarded_function, module)?,
         wrap_pyfunction!(guard::goes_through_guard, module)?,
         wrap_pyfunction!(guard::rebinds_arguments, module)?,
+        wrap_pyfunction!(guard::entered_calls, module)?,
         wrap_pyfunction!(patterns::fitting_patterns, module)?,
         wrap_pyfunction!(raising::prepare_raising, module)?,
         wrap_pyfunction!(raising::expect_watchers, module)?,

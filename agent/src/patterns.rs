@@ -45,6 +45,9 @@ pub fn fitting_patterns(function: &Bound<'_, PyAny>) -> Vec<String> {
     all().into_iter().filter(|pattern| names.fit(pattern)).collect()
 }
 
+/// `CO_OPTIMIZED` and `CO_NEWLOCALS`: variables of its own.
+const OWN: u32 = 0x3;
+
 /// What a program's script is called, and the same in a process that `multiprocessing` has started.
 const MAIN: [&str; 2] = ["__main__", "__mp_main__"];
 
@@ -82,8 +85,10 @@ impl Names {
         // SAFETY: the function is alive; its code is borrowed from it.
         let code = unsafe { Bound::from_borrowed_ptr(py, cpython::function_code(symbols, function)) };
         let name: String = code.getattr("co_qualname").ok()?.extract().ok()?;
-        // A lambda is an expression of the function around it.
-        if name.ends_with('>') {
+        // A lambda is an expression of the function around it, and a class's own statements are some of that.
+        let is_function =
+            code.getattr("co_flags").and_then(|flags| flags.extract::<u32>()).is_ok_and(|it| it & OWN == OWN);
+        if name.ends_with('>') || !is_function {
             return None;
         }
         // A script's namespace loses its own once the script has ended, and threads go on.

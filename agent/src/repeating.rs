@@ -1,6 +1,6 @@
 //! Calls that go through us, and are made again when they have failed for as long as that is the answer.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use pyo3::exceptions::{PyException, PyRecursionError};
 use pyo3::ffi;
@@ -19,8 +19,8 @@ const OFFSET: usize = 1 << (usize::BITS - 1);
 thread_local! {
     /// How many calls this thread makes for another time.
     static REPEATED: Cell<usize> = const { Cell::new(0) };
-    /// How many calls that go through us this thread is in.
-    static ENTERED: Cell<usize> = const { Cell::new(0) };
+    /// The functions of the calls that go through us and that this thread is in, the outermost first.
+    static ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// How a function is called that goes through us.
@@ -52,7 +52,12 @@ pub fn is_repeating() -> bool {
 
 /// How many calls that go through us this thread is in.
 pub fn depth() -> usize {
-    ENTERED.get()
+    ENTERED.with_borrow(Vec::len)
+}
+
+/// How many of them are this function's.
+pub fn entered_calls(function: *mut ffi::PyObject) -> usize {
+    ENTERED.with_borrow(|entered| entered.iter().filter(|known| **known == function as usize).count())
 }
 
 /// Calls a function, until the call has not failed, or is to raise.
@@ -74,15 +79,17 @@ pub unsafe fn called(way: &Way<'_>, made: Made) -> *mut ffi::PyObject {
 /// # Safety
 /// The call has not returned.
 unsafe fn entered(way: &Way<'_>, made: Made) -> *mut ffi::PyObject {
-    let depth = ENTERED.get() + 1;
-    ENTERED.set(depth);
+    let depth = ENTERED.with_borrow_mut(|entered| {
+        entered.push(made.function as usize);
+        entered.len()
+    });
     if depth > way.deepest {
         // SAFETY: who calls the function keeps it until the call has returned.
         unsafe { (way.set)(made.function, way.plain) };
     }
     // SAFETY: as the caller says.
     let result = unsafe { (way.plain)(made.function, made.arguments, made.count, made.names) };
-    ENTERED.set(depth - 1);
+    ENTERED.with_borrow_mut(|entered| entered.truncate(depth - 1));
     if depth > way.deepest {
         // SAFETY: as above.
         unsafe { (way.set)(made.function, way.own) };

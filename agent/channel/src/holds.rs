@@ -57,7 +57,7 @@ pub struct Hold {
     pub since: f64,
     /// Nothing else runs in its event loop meanwhile.
     pub stops_loop: bool,
-    /// The calls that can begin again, the innermost first.
+    /// The calls around it that may begin again, the innermost first.
     #[serde(default)]
     pub frames: Vec<HeldFrame>,
 }
@@ -70,6 +70,17 @@ pub struct HeldFrame {
     pub line: u32,
     /// It is what begins again if nothing else is said.
     pub guarded: bool,
+    /// Why it can't begin again, with a code; nothing if it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// From which of its `frames` a held call is about to begin again; nothing: from the guarded one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HoldChoice {
+    pub hold: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u32>,
 }
 
 /// What is to be done with a call that is held: `retry`, `return`, `raise`.

@@ -33,6 +33,8 @@ pub mod method {
     pub const HOLDS: &str = "holds";
     /// Calls that fail are to be held for as long as this connection lasts; with `{"watch": false}` no more for its sake.
     pub const WATCH_HOLDS: &str = "holds/watch";
+    /// Which call a held one is about to begin again from: patches until then say what becomes of those between.
+    pub const CHOOSE_HOLD: &str = "hold/choose";
     pub const ANSWER_HOLD: &str = "hold/answer";
     /// A debugger is to stand where a held call failed; what pdb prints there, and is told.
     pub const DEBUG_HOLD: &str = "hold/debug";

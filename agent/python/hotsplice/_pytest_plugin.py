@@ -66,7 +66,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # An editor that looks which tests there are gives the same options.
     if config.getoption("hotsplice_loop") and not config.getoption("collectonly", False):
-        _session.listen()
+        try:
+            _session.listen()
+        except (OSError, RuntimeError) as error:
+            raise pytest.UsageError(f"--hotsplice-loop: {error}") from None
         holds.settings.hold_for = config.getoption("hotsplice_hold_for") or holds.settings.hold_for
         config.pluginmanager.register(_Loop(config), "hotsplice-loop")
 
@@ -118,7 +121,7 @@ class _Held(holds.Hold):
 
     def call(self, which: int) -> Any:
         if not 0 <= which <= len(self.kept):
-            raise IndexError(f"{self._item.name} has {len(self.kept)} fixtures that are kept, from 1")
+            raise holds.NoCall("HS0023", f"{self._item.name} has {len(self.kept)} fixtures that are kept, from 1")
         return self.kept[which - 1] if which else None
 
     def tried_again(self, which: Any) -> str:

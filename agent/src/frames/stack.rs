@@ -6,8 +6,9 @@ use pyo3::prelude::*;
 use super::layout::{FRAME_OF_OBJECT, Layout, OWNED_BY_GENERATOR, OWNED_BY_THREAD, V3_12, layout};
 use super::moves::bytecode;
 
-/// `traceback` in an exception, and `tb_frame` in a traceback.
+/// `traceback` in an exception, and `tb_next` and `tb_frame` in a traceback.
 const TRACEBACK: usize = 40;
+const NEXT_OF_TRACEBACK: usize = 16;
 const FRAME_OF_TRACEBACK: usize = 24;
 
 /// What can be read of a frame without an object of it.
@@ -67,6 +68,18 @@ pub fn callers_at_raise(py: Python<'_>, error: *mut ffi::PyObject, code: *mut ff
     let object = unsafe { ffi::PyEval_GetFrame() } as usize;
     // SAFETY: as above.
     Callers { next: if object == 0 { 0 } else { unsafe { word(object, FRAME_OF_OBJECT) } }, layout }
+}
+
+/// Whether an exception has come to the frame that it is in from another one.
+#[inline]
+pub fn has_come(error: usize) -> bool {
+    // SAFETY: a live exception; its field holds a traceback or null, and the field of that the next one or null.
+    unsafe {
+        match word(error, TRACEBACK) {
+            0 => false,
+            traceback => word(traceback, NEXT_OF_TRACEBACK) != 0,
+        }
+    }
 }
 
 /// # Safety

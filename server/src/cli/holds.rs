@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use clap::Args;
+use hotsplice_channel::codes;
 use hotsplice_channel::message::{Hold, event};
 use hotsplice_channel::registry::{self, Entry};
 use hotsplice_channel::watchers;
@@ -100,6 +101,9 @@ fn describe(pid: u32, hold: &Hold) -> String {
         for (index, frame) in hold.frames.iter().enumerate() {
             let guarded = if frame.guarded { ", guarded" } else { "" };
             text.push_str(&format!("\n    {index} {} ({}:{}{guarded})", frame.function, frame.path, frame.line));
+            if let Some(refused) = &frame.refused {
+                text.push_str(&format!(": {refused}"));
+            }
         }
     }
     if hold.stops_loop {
@@ -123,14 +127,25 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Calls are held for as long as we are connected: those of processes that are there, and of those that come.
 fn follow(selection: &Selection) -> Result<ExitCode, Failure> {
     let mut following = Following { sessions: HashMap::new(), events: channel(), shown: HashSet::new() };
-    for session in select(selection)? {
+    let is_of_some = selection.pid.is_some() || selection.session.is_some();
+    let running = match select(selection) {
+        Ok(sessions) => sessions,
+        // Programs are started in another terminal, again and again.
+        Err(failure) if failure.code == codes::NO_SESSION && !is_of_some => Vec::new(),
+        Err(failure) => return Err(failure),
+    };
+    for session in &running {
         following.begin(&session.entry)?;
     }
     // A program that comes and fails at once waits for us.
     let _announced = watchers::announce(&registry::directory());
-    output::line("calls that fail are held");
-    // Ends when every process has.
-    while !following.sessions.is_empty() {
+    output::line(if running.is_empty() {
+        "calls that fail are held; no process is there yet, one that is started is found"
+    } else {
+        "calls that fail are held"
+    });
+    // Of a process that was named it ends with that, else when it is interrupted.
+    while !(is_of_some && following.sessions.is_empty()) {
         let Ok((id, pid, event)) = following.events.1.recv_timeout(LOOK) else {
             following.look(selection);
             continue;
@@ -213,7 +228,9 @@ fn answer(held: &Held, answer: &str, expression: Option<String>, frame: Option<u
         "return" => "returns that",
         _ => "raises",
     };
-    output::line(&format!("{} {what}", held.hold.function));
+    let begins = frame.and_then(|index| held.hold.frames.get(index as usize)).filter(|frame| !frame.guarded);
+    let from = begins.map(|frame| format!(" from {}", frame.function)).unwrap_or_default();
+    output::line(&format!("{} {what}{from}", held.hold.function));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -221,6 +238,7 @@ fn answer(held: &Held, answer: &str, expression: Option<String>, frame: Option<u
 pub fn retry(arguments: &RetryArguments) -> Result<ExitCode, Failure> {
     let found = find(arguments.hold.as_deref())?;
     if !arguments.no_patch {
+        found.choose(arguments.frame)?;
         let selection = Selection { pid: Some(found.session.entry.pid), ..Selection::default() };
         let code = patch::saved(&selection)?;
         if code != ExitCode::SUCCESS {

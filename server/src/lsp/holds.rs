@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
-use hotsplice_channel::message::{HeldFrame, Hold, HoldAnswer};
+use hotsplice_channel::message::{HeldFrame, Hold, HoldAnswer, HoldChoice};
 use serde_json::{Value, json};
 use tower_lsp::ls_types::{
     CodeAction, CodeActionKind, CodeActionOrCommand, CodeDescription, CodeLens, Command, Diagnostic,
@@ -64,6 +64,11 @@ impl Held {
         let former = self.hold.line.saturating_sub(1);
         let moved = self.text.as_ref().and_then(|known| Moved::new(known, text).now(former));
         moved.unwrap_or(former) + 1
+    }
+
+    /// What begins again, once what is patched before has gone live.
+    pub fn choose(&self, frame: Option<u32>) -> Result<(), Failure> {
+        Ok(self.session.choose_hold(&HoldChoice { hold: self.hold.hold, frame })?)
     }
 
     pub fn answer(&self, answer: &str, expression: Option<String>, frame: Option<u32>) -> Result<(), Failure> {
@@ -261,7 +266,8 @@ fn fenced(text: &str) -> String {
 /// Calls further up than the guarded one.
 fn hold_frames_above(held: &Held) -> impl Iterator<Item = (usize, &HeldFrame)> {
     let frames = held.hold.frames.iter().enumerate();
-    frames.skip_while(|(_, frame)| !frame.guarded).skip(1).take(MOST_ABOVE)
+    let above = frames.skip_while(|(_, frame)| !frame.guarded).skip(1);
+    above.filter(|(_, frame)| frame.refused.is_none()).take(MOST_ABOVE)
 }
 
 /// At the line that failed, and all over the function that it stands in, and the guarded one.

@@ -207,6 +207,7 @@ impl Tools {
             let patched = if question.no_patch {
                 None
             } else {
+                held.choose(question.frame)?;
                 let sessions = [held.session.clone()];
                 let results = Asked::default().read()?.patch(&sessions, cancel)?;
                 Some(Patched::new(&results, &[], Deed::Patched).checked()?)

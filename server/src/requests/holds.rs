@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotsplice_channel::codes;
-use hotsplice_channel::message::{DebugAnswer, DebugRequest, Hold, HoldAnswer};
+use hotsplice_channel::message::{DebugAnswer, DebugRequest, Hold, HoldAnswer, HoldChoice};
 use serde_json::{Value, json};
 
 use super::{Selection, select};
@@ -29,6 +29,11 @@ impl Held {
         value["session"] = json!(self.session.entry.id);
         value["pid"] = json!(self.session.entry.pid);
         value
+    }
+
+    /// What begins again, once what is patched before has gone live.
+    pub fn choose(&self, frame: Option<u32>) -> Result<(), Failure> {
+        Ok(self.session.choose_hold(&HoldChoice { hold: self.hold.hold, frame })?)
     }
 
     pub fn answer(&self, answer: &str, expression: Option<String>, frame: Option<u32>) -> Result<(), Failure> {

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use hotsplice_channel::message::{
     BaselineRequest, CommitAnswer, DebugAnswer, DebugRequest, GuardAnswer, GuardRequest, HistoryAnswer, HoldAnswer,
-    HoldsAnswer, LoadedFile, OutputAnswer, OutputRequest, PrepareAnswer, PrepareRequest, RefusedNotice, RestartAnswer,
-    RestartRequest, StatusAnswer, TransactionRequest, method,
+    HoldChoice, HoldsAnswer, LoadedFile, OutputAnswer, OutputRequest, PrepareAnswer, PrepareRequest, RefusedNotice,
+    RestartAnswer, RestartRequest, StatusAnswer, TransactionRequest, method,
 };
 use hotsplice_channel::patch::Patch;
 use hotsplice_channel::registry::{self, Entry};
@@ -225,6 +225,10 @@ impl Session {
     /// Whether calls that fail are held for our sake.
     pub fn watches_holds(&self) -> bool {
         self.watches_holds.load(Ordering::Acquire)
+    }
+
+    pub fn choose_hold(&self, choice: &HoldChoice) -> Result<(), SessionError> {
+        self.client.request::<serde_json::Value>(method::CHOOSE_HOLD, choice, PATIENCE).map(drop)
     }
 
     pub fn answer_hold(&self, answer: &HoldAnswer) -> Result<(), SessionError> {

@@ -291,6 +291,18 @@ def holds(_params: dict[str, Any]) -> dict[str, Any]:
     return {"holds": [] if loaded is None else loaded.held()}
 
 
+def choose_hold(params: dict[str, Any]) -> dict[str, Any]:
+    from .._failed import holds as held_calls
+
+    hold = held_calls.find(params["hold"])
+    try:
+        if hold is not None:
+            hold.choose(params.get("frame"))
+    except held_calls.NoCall as error:
+        raise EngineError(error.code, error.why) from None
+    return {}
+
+
 def answer_hold(params: dict[str, Any]) -> dict[str, Any]:
     from .._failed import holds as held_calls
 
@@ -299,8 +311,8 @@ def answer_hold(params: dict[str, Any]) -> dict[str, Any]:
         known_hold = held_calls.answer(
             params["hold"], params["answer"], params.get("expression"), native.run_program, params.get("frame")
         )
-    except IndexError as error:
-        raise EngineError("HS0023", str(error)) from None
+    except held_calls.NoCall as error:
+        raise EngineError(error.code, error.why) from None
     except TimeLimit:
         raise EngineError("HS0024", "it took too long; the call stays held") from None
     except Exception as error:
@@ -347,6 +359,7 @@ _METHODS = {
     "output": output,
     "guard": guard,
     "holds": holds,
+    "hold/choose": choose_hold,
     "hold/answer": answer_hold,
     "hold/debug": debug_hold,
     "frame/restart": restart_frame,

@@ -113,32 +113,3 @@ def _acquaint_debugger(frame: types.FrameType) -> None:
             except Exception:
                 # Of another age than we know: it looks by itself.
                 pass
-
-
-# How far up calls are listed.
-_HIGHEST = 50
-
-
-def calls_that_may_begin(frame: types.FrameType, guarded: types.FrameType) -> list[types.FrameType]:
-    """Of the program's own functions, from this one upwards, with the guarded one in any case."""
-    from . import places
-
-    found: list[types.FrameType] = []
-    step: types.FrameType | None = frame
-    while step is not None and len(found) < _HIGHEST:
-        if step is guarded or not places.is_installed(step.f_code.co_filename) and _may_begin(step):
-            found.append(step)
-        step = step.f_back
-    return found
-
-
-def _may_begin(frame: types.FrameType) -> bool:
-    """Whether a frame is a call of a plain function that has the arguments that it began with."""
-    suspends = 0x20 | 0x80 | 0x100 | 0x200
-    code = frame.f_code
-    return (
-        code.co_flags & 0x3 == 0x3
-        and not code.co_flags & suspends
-        and native.function_of(frame) is not None
-        and not native.rebinds_arguments(code)
-    )

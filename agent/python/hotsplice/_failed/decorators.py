@@ -17,7 +17,7 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
 from .. import _api, _session
-from . import answers, holds, suspending
+from . import answers, around, holds, places, suspending
 
 Guarded = TypeVar("Guarded", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -177,7 +177,10 @@ def _wrap_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
                 with _repeating(again):
                     return await function(*arguments, **named)
             except Exception as error:
-                answer = await _hold_task(function, error)
+                answer = around.take_decision(error) or await holds.ask_in_loop(function, error)
+                if answer is None:
+                    answers.set_trace(error, places.without_own(answers.trace_of(error)))
+                    raise
                 if answer.is_value:
                     return answer.value
             again = True
@@ -191,7 +194,11 @@ def _wrap_generator(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def guarded(*arguments: Any, **named: Any) -> Generator[Any, Any, Any]:
-        return (yield from suspending.generator(function, arguments, named, function, decide))
+        try:
+            return (yield from suspending.generator(function, arguments, named, function, decide))
+        except Exception as error:
+            answers.set_trace(error, places.without_own(answers.trace_of(error)))
+            raise
 
     return guarded
 
@@ -255,10 +262,3 @@ def _caller() -> FrameType:
 
 def _is_open(value: object) -> bool:
     return type(value) is FunctionType and MARK not in value.__dict__
-
-
-async def _hold_task(function: Callable[..., Any], error: Exception) -> answers.Answer:
-    answer = await holds.ask_in_loop(function, error)
-    if answer is None:
-        raise error
-    return answer

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import _hooks
 from .._native import load
-from . import again, answers, holds, suspending, terminal
+from . import again, answers, around, holds, places, suspending, terminal
 
 _MARK = "__hotsplice_guard__"
 # An exception that a special method may have raised for an answer.
@@ -108,7 +108,7 @@ def failed(
     function: types.FunctionType, _arguments: tuple[Any, ...], _named: dict[str, Any], error: Exception
 ) -> tuple[Any] | bool | None:
     """A guarded call has raised: gives a value in a tuple, true to call it again, or nothing to let it raise."""
-    answer = answers.take_decision(error, function) or _ask(function, error)
+    answer = answers.take_decision(error, function) or around.take_decision(error) or _ask(function, error)
     if answer is None:
         return None
     return (answer.value,) if answer.is_value else True
@@ -154,17 +154,28 @@ def set_even_handled(on: bool) -> None:
 
 def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
     """Something was raised in a frame, or has come to it; not called for most of what is not held."""
-    if not isinstance(error, Exception):
+    if not issubclass(type(error), Exception):
         return
-    frame = sys._getframe(1)
+    try:
+        _look_at(sys._getframe(1), code, offset, error)  # type: ignore[arg-type]
+    except Exception as failed:
+        if type(failed) is RecursionError and issubclass(type(error), RecursionError):
+            # Too deep to be looked at: it is where there is room again.
+            raise
+        # Whatever becomes of us, the program's exception goes its way.
+        answers.decide_to_raise(error)
+        sys.stderr.write(f"hotsplice: an exception can't be looked at: {type(failed).__name__}: {failed}\n")
+
+
+def _look_at(frame: types.FrameType, code: types.CodeType, offset: int, error: Exception) -> None:
     decision = answers.decision_for_frame(error)
     if decision is not None:
         if decision[0] is frame:
             _arrive(frame, code, offset, error, decision[1])
         return
-    step = error.__traceback__
+    step = answers.trace_of(error)
     has_come = step is not None and step.tb_next is not None and step.tb_next.tb_frame.f_back is frame
-    if has_come and error.__dict__.pop(_ANSWERED, None) is None:
+    if has_come and answers.marks(error).pop(_ANSWERED, None) is None:
         # It was looked at where it was raised.
         return
     found = _guarded_call(frame)
@@ -173,9 +184,9 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
     from . import handlers
 
     at, function = found
-    if handlers.is_answer(error, frame.f_back, code.co_name):
+    if handlers.is_answer(error, frame, frame.f_back):
         # If nobody takes it for one it comes to the caller.
-        error.__dict__[_ANSWERED] = True
+        answers.marks(error)[_ANSWERED] = True
         return
     if not _is_to_be_held(function, error, frame, offset, at):
         return
@@ -187,9 +198,9 @@ def _raised(code: types.CodeType, offset: int, error: BaseException) -> None:
         # Its frame has other arguments by now. It was called through us, whatever its code is since.
         answers.decide_for(error, function, answer)
         return
-    answers.decide_for(error, target, answer)
-    native.expect_exception(True)
-    if target is frame:
+    in_place = not around.goes_through_guard(target)
+    answers.decide_for(error, target, answer, in_place)
+    if in_place and target is frame:
         _arrive(frame, code, offset, error, answer)
 
 
@@ -228,7 +239,6 @@ def _arrive(
         answers.decide_to_raise(error)
     else:
         answers.settled(error)
-    native.expect_exception(False)
 
 
 def _ask(function: types.FunctionType, error: Exception) -> answers.Answer | None:
@@ -250,8 +260,9 @@ def _is_to_be_held(
     from . import handlers
 
     if settings.even_handled:
-        return True
-    if offset is None and handlers.is_answer(error, caller, function.__name__):
+        # What a call handles itself has not failed it.
+        return guarded is None or caller is None or not handlers.is_caught_within(error, caller, guarded)
+    if offset is None and handlers.is_answer(error, function.__name__, caller):
         return False
     only_uncaught = bool(settings.only_uncaught) and settings.only_uncaught.issuperset(
         native.fitting_patterns(function)
@@ -309,10 +320,12 @@ async def _coroutine(call: Any, function: types.FunctionType, arguments: tuple[A
         try:
             return await call
         except Exception as error:
-            if not _is_to_be_held(function, error, sys._getframe(1)):
-                raise
-            answer = await holds.ask_in_loop(function, error)
+            answer = around.take_decision(error)
+            caller = sys._getframe(1)
+            if answer is None and _is_to_be_held(function, error, caller):
+                answer = around.own_answer(error, await holds.ask_in_loop(function, error, caller=caller))
             if answer is None:
+                answers.set_trace(error, places.without_own(answers.trace_of(error)))
                 raise
             if answer.is_value:
                 return answer.value
@@ -323,7 +336,9 @@ def _generator(
     call: Any, function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> Generator[Any, Any, Any]:
     def decide(error: Exception, caller: types.FrameType, note: str) -> answers.Answer | None:
-        return holds.ask(function, error, note=note) if _is_to_be_held(function, error, caller) else None
+        if not _is_to_be_held(function, error, caller):
+            return None
+        return around.own_answer(error, holds.ask(function, error, note=note, caller=caller))
 
     return suspending.generator(function, arguments, named, _beginning(call, function), decide)
 
@@ -332,7 +347,9 @@ def _async_generator(
     call: Any, function: types.FunctionType, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> AsyncGenerator[Any, Any]:
     async def decide(error: Exception, caller: types.FrameType, note: str) -> answers.Answer | None:
-        return await holds.ask_in_loop(function, error, note) if _is_to_be_held(function, error, caller) else None
+        if not _is_to_be_held(function, error, caller):
+            return None
+        return around.own_answer(error, await holds.ask_in_loop(function, error, note, caller))
 
     begun = suspending.async_generator_function(function, _beginning(call, function), decide)
     return begun(*arguments, **named)

@@ -9,23 +9,75 @@ to the program yet: a library deals with what it raises itself; and where it say
 
 from __future__ import annotations
 
+import dis
 import os
 import types
 from typing import Any
 
 from . import bodies, clauses, outcomes, places
 
+_mro: Any = type.__dict__["__mro__"].__get__  # type: ignore[index]
 _THREADING = os.path.join(os.path.dirname(os.__file__), "threading.py")
-# Protocols of C code that take these as an answer: `getattr(x, "y", None)`, `for item in x`, `hasattr`.
-_ANSWERS = (AttributeError, LookupError, StopIteration, NotImplementedError)
+# What C code takes for an answer (`getattr(x, "y", None)`, `for item in x`), and the methods that it asks.
+_ANSWERED_BY: tuple[tuple[type[BaseException], frozenset[str]], ...] = (
+    (AttributeError, frozenset({"__getattr__", "__getattribute__", "__get__"})),
+    (LookupError, frozenset({"__getitem__", "__missing__"})),
+    (TypeError, frozenset({"__len__", "__length_hint__"})),
+)
+# Instructions that ask such a method themselves: what it raises comes to whoever they belong to.
+_ASKING = {
+    AttributeError: ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "STORE_ATTR", "DELETE_ATTR"),
+    LookupError: ("BINARY_SUBSCR", "BINARY_SLICE", "BINARY_OP"),
+    TypeError: (),
+}
 
 
-def is_answer(error: BaseException, caller: types.FrameType | None, name: str) -> bool:
-    """Whether a function of this name raises what C code that calls it may take for an answer."""
-    is_special = name.startswith("__") and name.endswith("__") and name != "__init__" and name != "__call__"
-    if isinstance(error, _ANSWERS) and caller is not None:
-        return is_special or _is_asked_for_attribute(error, caller, name)
-    return isinstance(error, TypeError) and name in ("__len__", "__length_hint__")
+def is_answer(error: BaseException, called: str | types.FrameType, caller: types.FrameType | None) -> bool:
+    """Whether C code may take what a call raises for an answer: its own, or that of one further up which it leaves."""
+    asked = next(((kind, names) for kind, names in _ANSWERED_BY if issubclass(type(error), kind)), None)
+    if asked is None:
+        return False
+    kind, names = asked
+    is_first = True
+    while True:
+        name = called if isinstance(called, str) else called.f_code.co_name
+        is_property = not isinstance(called, str) and kind is AttributeError and _is_attribute(called)
+        if is_first and name in names:
+            # Its way to say that there is no such thing: whoever asked for it has failed.
+            return True
+        if caller is None:
+            return name in names or is_property
+        # Of a property it is asked for by name alone.
+        is_taken = name in names or is_property and bool({"getattr", "hasattr"} & set(caller.f_code.co_names))
+        if is_taken and not _instruction(caller).startswith(_ASKING[kind]):
+            return True
+        called, caller, is_first = caller, caller.f_back, False
+
+
+def _instruction(frame: types.FrameType) -> str:
+    code, at = frame.f_code.co_code, frame.f_lasti
+    while at > 0 and code[at] == dis.opmap["CACHE"]:
+        # A call without C code in between stands behind them.
+        at -= 2
+    return dis.opname[code[at]] if at >= 0 else ""
+
+
+def _owner(frame: types.FrameType) -> type | None:
+    """The type of what a method is called of."""
+    code = frame.f_code
+    if not code.co_argcount:
+        return None
+    name = code.co_varnames[0]
+    values = frame.f_locals
+    return type(values[name]) if name in values else None
+
+
+def _is_attribute(frame: types.FrameType) -> bool:
+    """Whether a call is what gives an attribute: a property's, or another descriptor's."""
+    owner, name = _owner(frame), frame.f_code.co_name
+    found = next((vars(base)[name] for base in _mro(owner) if name in vars(base)), None) if owner else None
+    methods = (types.NoneType, types.FunctionType, staticmethod, classmethod)
+    return type(found) not in methods and any("__get__" in vars(base) for base in _mro(type(found)))
 
 
 def would_handle(
@@ -53,17 +105,24 @@ def would_handle(
     return None
 
 
-def _is_asked_for_attribute(error: BaseException, frame: types.FrameType, name: str) -> bool:
-    """A property that raises ``AttributeError`` under ``getattr`` or ``hasattr``, for all that can be told."""
-    if not isinstance(error, AttributeError):
-        return False
-    called = {"getattr", "hasattr"} & set(frame.f_code.co_names)
-    return bool(called) and name in frame.f_code.co_consts
-
-
 def _decides(path: str) -> bool:
     """Whether what catches everything in an installed file is a handler, and not just the end of a thread."""
     return not (path.startswith("<") or places.is_own(path) or path == _THREADING)
+
+
+def catches(frame: types.FrameType, error: BaseException) -> bool:
+    """Whether an exception that comes to this frame goes no further, whoever handles it there."""
+    return _catches(frame, error, True) is not None
+
+
+def is_caught_within(error: BaseException, frame: types.FrameType, guarded: types.FrameType) -> bool:
+    """Whether an exception that was raised in a frame does not leave the guarded call."""
+    step: types.FrameType | None = frame
+    while step is not None:
+        if catches(step, error):
+            return True
+        step = None if step is guarded else step.f_back
+    return False
 
 
 def _catches(frame: types.FrameType, error: BaseException, by_anybody: bool) -> bool | None:

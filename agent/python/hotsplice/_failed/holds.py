@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
+from . import around as _around
 from . import debugging, places, supervisors, terminal
-from .answers import Answer, decide_to_raise, is_decided
+from .answers import Answer, decide_to_raise, is_decided, set_trace, trace_of
+from .around import Call
 
 # How often it is looked whether anybody still watches, in seconds.
 _LOOK = 0.2
@@ -44,9 +46,13 @@ class Hold:
         self.answered.acquire()
         self.answer: Answer | None = None
         self.how = "its exception goes its way"
-        # The calls that can begin again, the innermost first, and the guarded one.
-        self.frames: list[FrameType] = []
+        # The calls that it lies in, the innermost first, and the guarded one.
+        self.around: list[Call] = []
         self.guarded: FrameType | None = None
+        # The one that is about to begin again, if another one.
+        self.chosen: Any = None
+        # The guarded call where that has been left.
+        self.left: FrameType | None = None
         # The blocks that the call stands in: they are left before it begins again, or gives a value.
         self.blocks: list[str] = []
         # What else is to be known before it is tried again.
@@ -95,12 +101,13 @@ class Hold:
         """What can begin again, as it is shown."""
         return [
             {
-                "function": getattr(frame.f_code, "co_qualname", frame.f_code.co_name),
-                "path": os.path.abspath(frame.f_code.co_filename),
-                "line": frame.f_lineno,
-                "guarded": frame is self.guarded,
+                "function": getattr(call.frame.f_code, "co_qualname", call.frame.f_code.co_name),
+                "path": os.path.abspath(call.frame.f_code.co_filename),
+                "line": call.line,
+                "guarded": call.frame in (self.guarded, self.left),
+                **({} if call.why_not is None else {"refused": ": ".join(call.why_not)}),
             }
-            for frame in self.frames
+            for call in self.around
         ]
 
     def evaluate(self, expression: str) -> Any:
@@ -112,17 +119,22 @@ class Hold:
 
     def call(self, which: int) -> FrameType:
         """One of the calls that can begin again."""
-        if not 0 <= which < len(self.frames):
-            if not self.frames:
-                raise IndexError(f"no call around {self.function} can begin again: it is tried again without a number")
-            last = len(self.frames) - 1
-            raise IndexError(
-                f"{self.function} lies in {last + 1} calls that can begin again, numbered from 0 to {last}"
-            )
-        return self.frames[which]
+        if not 0 <= which < len(self.around):
+            if not self.around:
+                raise NoCall("HS0023", f"no call is known around {self.function}: it is tried again without a number")
+            last = len(self.around) - 1
+            raise NoCall("HS0023", f"{self.function} lies in {last + 1} calls, numbered from 0 to {last}")
+        call = self.around[which]
+        if call.why_not is not None:
+            raise NoCall(call.why_not[0], f"{call.frame.f_code.co_name} can't begin again: {call.why_not[1]}")
+        return call.frame
+
+    def choose(self, which: int | None) -> None:
+        """Says which call is about to begin again."""
+        self.chosen = None if which is None else self.call(which)
 
     def tried_again(self, frame: FrameType | None) -> str:
-        other = frame is not None and frame is not self.guarded
+        other = frame is not None and frame not in (self.guarded, self.left)
         return f"is tried again from {frame.f_code.co_name}" if frame is not None and other else "is tried again"
 
     def names(self) -> dict[str, Any]:
@@ -145,6 +157,14 @@ class Hold:
         }
 
 
+class NoCall(IndexError):
+    """There is no such call, or it can't begin again; with a code of ``docs/verdicts.md``."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(f"{code}: {why}")
+        self.code, self.why = code, why
+
+
 class _Settings:
     # Seconds for which a call is held also while nobody watches.
     hold_for: float | None = None
@@ -164,10 +184,12 @@ def ask(
     frame: FrameType | None = None,
     guarded: FrameType | None = None,
     note: str = "",
+    caller: FrameType | None = None,
 ) -> Answer | None:
     """Holds a failed call until it is known what to do; nothing if the exception is to go its way.
 
-    ``frame`` is where it was raised, if the call has not been left yet, and ``guarded`` the call itself.
+    ``frame`` is where it was raised, if the call has not been left yet, and ``guarded`` the call itself; else the
+    calls around it begin at ``caller``, if any of them may begin again.
     """
     thread = _thread.get_ident()
     native = sys.modules.get("hotsplice._agent")
@@ -180,10 +202,11 @@ def ask(
         hold.note = note
         hold.stops_loop = _running_loop() is not None
         if frame is not None and guarded is not None:
-            from . import again
-
-            hold.guarded, hold.frames = guarded, again.calls_that_may_begin(frame, guarded)
+            hold.guarded = guarded
+            hold.around = _around.calls(error, frame, guarded)
             hold.blocks = places.blocks(frame, guarded)
+        else:
+            _look_around_left(hold, caller)
         return _until_answered(hold)
     finally:
         _busy.discard(thread)
@@ -199,16 +222,26 @@ def wait_for(hold: Hold) -> Answer | None:
         _busy.discard(thread)
 
 
-async def ask_in_loop(function: Callable[..., Any], error: Exception, note: str = "") -> Answer | None:
+def _look_around_left(hold: Hold, caller: FrameType | None) -> None:
+    own = None if caller is None else _around.left_call(hold.error)
+    if own is not None:
+        hold.left = own.frame
+        hold.around = [own, *_around.calls(hold.error, caller)]
+
+
+async def ask_in_loop(
+    function: Callable[..., Any], error: Exception, note: str = "", caller: FrameType | None = None
+) -> Answer | None:
     """The same for a task: its event loop goes on where no terminal is to be read."""
     if _running_loop() is None or terminal.is_there():
-        return ask(function, error, note=note)
+        return ask(function, error, note=note, caller=caller)
     if is_decided(error) or not is_watched():
         return None
     from asyncio import sleep
 
     hold = _begin(function, error, None)
     hold.note = note
+    _look_around_left(hold, caller)
     _tell(hold)
     try:
         while not hold.answered.acquire(blocking=False):
@@ -225,10 +258,17 @@ async def ask_in_loop(function: Callable[..., Any], error: Exception, note: str 
 def _begin(function: Callable[..., Any], error: Exception, frame: FrameType | None) -> Hold:
     import traceback
 
-    what = traceback.format_exception_only(type(error), error)
+    trace = places.without_own(trace_of(error))
+    try:
+        what = traceback.format_exception_only(type(error), error)
+        whole = traceback.format_exception(type(error), error, trace)
+    except Exception:
+        # Its text is made by code of the program.
+        what = [f"{type(error).__name__}\n"]
+        whole = ["Traceback (most recent call last):\n", *traceback.format_tb(trace), *what]
     if frame is None:
         at, line = places.failing_place(error)
-        shown = traceback.format_exception(type(error), error, places.without_own(error.__traceback__))
+        shown = whole
     else:
         # The call has not been left: its frames are not in the traceback yet.
         stack: list[tuple[FrameType, int]] = []
@@ -283,8 +323,8 @@ def _until_answered(hold: Hold) -> Answer | None:
         return hold.answer
     except KeyboardInterrupt as interrupt:
         # Whoever ends it so is to see what had failed, too.
-        if hold.error.__traceback__ is None:
-            hold.error.__traceback__ = TracebackType(None, hold.frame, hold.frame.f_lasti, hold.line)
+        if trace_of(hold.error) is None:
+            set_trace(hold.error, TracebackType(None, hold.frame, hold.frame.f_lasti, hold.line))
         interrupt.__context__ = hold.error
         raise
     finally:
@@ -340,12 +380,26 @@ def find(number: int) -> Hold | None:
 
 
 def held_frames() -> Iterator[FrameType]:
-    """Of calls that have not been left: from where they failed to what is guarded."""
+    """Of calls that begin again, or are left for it: from where they failed to what is guarded, or chosen."""
     for hold, _ in list(_held.values()):
+        last = hold.chosen or hold.guarded
         step: FrameType | None = hold.frame if hold.guarded is not None else None
         while step is not None:
             yield step
-            step = None if step is hold.guarded else step.f_back
+            step = None if step is last else step.f_back
+        if hold.left is not None:
+            for call in hold.around:
+                yield call.frame
+                if call.frame is (hold.chosen or hold.left):
+                    break
+
+
+def frames_above() -> Iterator[tuple[FrameType, int]]:
+    """Those that may begin again, with their numbers."""
+    for hold, _ in list(_held.values()):
+        for number, call in enumerate(hold.around):
+            if call.why_not is None:
+                yield call.frame, number
 
 
 def answer(
@@ -357,7 +411,7 @@ def answer(
 ) -> bool:
     """A client's answer; false if nothing of that number waits. Raises what the expression raises.
 
-    ``which`` of its calls is meant: the guarded one if nothing is said. Raises ``IndexError`` if there is none.
+    ``which`` of its calls is meant: the guarded one if nothing is said. Raises :class:`NoCall` if there is none.
     """
     hold = find(number)
     if hold is None:

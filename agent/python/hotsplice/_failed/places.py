@@ -8,6 +8,7 @@ import sys
 from types import FrameType, TracebackType
 
 from .. import _loaded
+from . import answers
 
 _MOST_VARIABLES = 30
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -16,7 +17,7 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def failing_place(error: BaseException) -> tuple[FrameType, int]:
     """The innermost frame in the program's own files, or the innermost one, and its line."""
     places: list[tuple[FrameType, int]] = []
-    step = error.__traceback__
+    step = answers.trace_of(error)
     while step is not None:
         places.append((step.tb_frame, step.tb_lineno))
         step = step.tb_next

@@ -15,7 +15,7 @@ from itertools import compress, count
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from . import exhausted, places
+from . import answers, around, exhausted, places
 from .answers import Answer
 
 if TYPE_CHECKING:
@@ -142,9 +142,12 @@ def generator(
                 consumer.asked.clear()
                 raise
             why_not = consumer.why_not_again(step, sys._getframe(1))
-            answer = decide(error, sys._getframe(1), _note(step, why_not))
+            answer = around.take_decision(error)
+            if answer is None:
+                answer = decide(error, sys._getframe(1), _note(step, why_not))
             if answer is None:
                 consumer.asked.clear()
+                answers.set_trace(error, places.without_own(answers.trace_of(error)))
                 raise
             if answer.is_value:
                 return answer.value
@@ -220,9 +223,12 @@ def async_generator_function(
                     consumer.asked.clear()
                     raise
                 why_not = consumer.why_not_again(step, sys._getframe(1))
-                answer = await decide(error, sys._getframe(1), _note(step, why_not))  # type: ignore[arg-type]
+                answer = around.take_decision(error)
+                if answer is None:
+                    answer = await decide(error, sys._getframe(1), _note(step, why_not))  # type: ignore[arg-type]
                 if answer is None:
                     consumer.asked.clear()
+                    answers.set_trace(error, places.without_own(answers.trace_of(error)))
                     raise
                 if answer.is_value:
                     return

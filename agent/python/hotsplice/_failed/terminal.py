@@ -123,7 +123,7 @@ class Question:
                 self._hold.is_in_debugger = False
         elif choice == "u":
             for number, call in enumerate(self._hold.calls()):
-                here = "  (guarded)" if call["guarded"] else ""
+                here = "  (guarded)" if call["guarded"] else f"  {call['refused']}" if "refused" in call else ""
                 self._out.write(f"{number}  {call['function']}, {call['path']}:{call['line']}{here}\n")
         elif choice == "e":
             self._edit()

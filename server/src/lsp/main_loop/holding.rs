@@ -226,6 +226,7 @@ impl State {
                             if edited.is_empty() {
                                 return Ok(Vec::new());
                             }
+                            held.choose(frame)?;
                             patches::patch(&snapshot, Part::File(How::default()), &cancel)
                         },
                     );

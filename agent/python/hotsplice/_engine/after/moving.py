@@ -89,6 +89,10 @@ class Moves:
                     self._stay(part, together.TAKEN)
                 self._keep_together([one for one in calls if one is call or one.moved != "now"], ways)
             found += parts
+        above = reports.begin_again()
+        for call in found:
+            if call.moved is None and call.frame in above:
+                call.reason = above[call.frame]
         return found
 
     def _stay(self, call: Call, reason: str) -> None:

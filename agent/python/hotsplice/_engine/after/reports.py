@@ -82,6 +82,15 @@ def held_frames() -> set[int]:
     return set() if holds is None else {id(frame) for frame in holds.held_frames()}
 
 
+def begin_again() -> dict[int, str]:
+    """What is to be known of the frames further up than a call that is held, by their ids."""
+    holds = sys.modules.get("hotsplice._failed.holds")
+    found = () if holds is None else holds.frames_above()
+    return {
+        id(frame): f"`hotsplice retry --frame {number}` begins it again with the new one" for frame, number in found
+    }
+
+
 def _count(calls: list[Call], one: str, many: str) -> str:
     count = sum(call.count for call in calls)
     return f"{count} {one if count == 1 else many}"
