@@ -2,7 +2,10 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use expect_test::expect;
+use hotsplice_analysis::{Foreign, Outline, diff_following};
 use support::patch;
 
 #[test]
@@ -229,4 +232,15 @@ fn what_is_stale_is_told() {
           compile  1| def f(): return 1
     "#]]
     .assert_eq(&support::stale_patch("def f(): return 1\n", "def f(): return 1\n", &["f"]));
+}
+
+#[test]
+fn names_that_only_functions_import_are_no_names_of_the_module() {
+    let text =
+        "import tables\ndef f():\n    from other import build\n    return build()\ndef g(): return tables.run()\n";
+    let outline = Outline::parse(text);
+    let called = ["other.build", "tables.run"].map(str::to_owned);
+    let foreign = Foreign { module: "m".to_owned(), called: Arc::new(called.into()), ..Foreign::default() };
+    let change = diff_following("m.py", 0, &outline, &outline, &[], &foreign);
+    assert_eq!(change.running, ["f", "g", "tables.run"]);
 }

@@ -307,6 +307,15 @@ fn bound_inside(items: &Nodes) -> Vec<(&str, &str)> {
     found
 }
 
+/// Names that only functions import.
+pub(crate) fn names_inside(items: &Nodes) -> HashSet<&str> {
+    let mut found: HashSet<&str> = bound_inside(items).into_iter().map(|(name, _)| name).collect();
+    for (name, _) in items.iter().flat_map(Node::imported) {
+        found.remove(name);
+    }
+    found
+}
+
 fn beginning_with<'a>(names: &'a BTreeSet<String>, start: &'a str) -> impl Iterator<Item = &'a String> {
     names.range::<str, _>((Bound::Included(start), Bound::Unbounded)).take_while(move |name| name.starts_with(start))
 }

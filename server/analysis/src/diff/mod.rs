@@ -22,7 +22,7 @@ mod touched;
 use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, NewText, Unit};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-use crate::depend::foreign::Foreign;
+use crate::depend::foreign::{Foreign, names_inside};
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes};
 pub use again::run_again;
@@ -198,6 +198,10 @@ impl<'a> Comparison<'a> {
         moves.sort_by_key(|unit| unit.line);
         let mut classes = self.classes;
         classes.sort_by_key(|class| class.line);
+        // What functions import by themselves nobody has of the module.
+        let inside = names_inside(&self.new.file.items);
+        let is_own = |name: &String| name.split(['.', '[', '(']).next().is_none_or(|head| !inside.contains(head));
+        let own = |names: HashSet<String>| sorted(names.into_iter().filter(is_own).collect());
         FilePatch {
             path: path.to_owned(),
             was: None,
@@ -208,10 +212,10 @@ impl<'a> Comparison<'a> {
             compile: cut(self.new, &self.compiled, &[]),
             moves,
             classes,
-            running: sorted(self.running),
-            decorating: sorted(self.decorating),
-            properties: sorted(self.properties),
-            late: sorted(self.late),
+            running: own(self.running),
+            decorating: own(self.decorating),
+            properties: own(self.properties),
+            late: own(self.late),
             places: places::pairs(&self.live.file.places, &self.new.file.places),
         }
     }
