@@ -12,6 +12,8 @@ use hotsplice_channel::patch::What;
 /// How many classes one attribute may hold objects of, or one call give; more tell nothing.
 const MOST: usize = 8;
 
+/// Bases that make a class's constructor of its fields; decorators that do so have many names.
+const RECORDS: [&str; 3] = ["NamedTuple", "BaseModel", "Struct"];
 /// Stands for whichever fields an object has.
 const ANY: &str = "*";
 
@@ -146,7 +148,9 @@ impl<'a> Typing<'a> {
             self.storing.entry(name.to_owned()).or_default().push(format!("{name}.{ANY}"));
             return;
         };
-        if class.methods.contains_key("__init__") {
+        let is_decorated = node.definition.as_ref().is_some_and(|parts| !parts.decorator_reads.is_empty());
+        let makes = |base: &&str| RECORDS.contains(&base.rsplit('.').next().unwrap_or(base));
+        if class.methods.contains_key("__init__") || !(is_decorated || class.bases.iter().any(makes)) {
             return;
         }
         for item in node.body.iter().filter(|item| matches!(item.what, What::Annotation | What::Assignment)) {

@@ -135,7 +135,7 @@ impl Foreign {
     /// The modules that a text's imports may be about.
     pub fn imported_modules(&self, outline: &Outline) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
-        for (_, origin) in self.all_imports(outline) {
+        for (_, origin) in self.imports(outline) {
             let origin = origin.trim_end_matches(".*");
             let holder = origin.rsplit_once('.').map(|(holder, _)| holder);
             for name in [Some(origin), holder].into_iter().flatten() {
@@ -150,12 +150,6 @@ impl Foreign {
     /// The names that a module's imports bind, with what they stand for.
     pub(crate) fn imports(&self, outline: &Outline) -> impl Iterator<Item = (String, String)> {
         let imports = outline.file.items.iter().flat_map(Node::imported);
-        imports.filter_map(|(name, origin)| Some((name.to_owned(), self.absolute(origin)?)))
-    }
-
-    /// The same, with those of imports inside of functions.
-    pub(crate) fn all_imports(&self, outline: &Outline) -> impl Iterator<Item = (String, String)> {
-        let imports = bound(&outline.file.items).into_iter();
         imports.filter_map(|(name, origin)| Some((name.to_owned(), self.absolute(origin)?)))
     }
 

@@ -210,7 +210,7 @@ impl Foreign {
             texts: self.texts.clone(),
             ..Self::default()
         };
-        Others { foreign: there, imports: self.all_imports(outline).collect() }
+        Others { foreign: there, imports: self.imports(outline).collect() }
     }
 
     fn add_uses(&self, name: &str, found: &mut Uses, visited: &mut HashSet<String>, depth: usize) {

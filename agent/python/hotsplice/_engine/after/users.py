@@ -44,7 +44,7 @@ def of(files: "Sequence[FileChange]") -> list[str]:
     modules = {str(namespace.name) for change in files for namespace in change.namespaces}
     modules |= {name.rpartition(".")[2] for name in modules}
     for path, module in loaded:
-        leading = reach.naming(lookup.members_of(module), modules) if path not in own else []
+        leading = reach.importing(lookup.members_of(module), modules) if path not in own else []
         if leading:
             found[path] = module
             wanted.update(map(id, leading))

@@ -1,7 +1,7 @@
 """Whether a live function leads to something that changes, through what it calls and reads, over modules."""
 
 import dis
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -14,6 +14,7 @@ MISSING = object()
 _LIMIT = 2000
 # Containers with more items, and classes with more below them, are not followed.
 _ITEMS = 50
+_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _MAKING = ("__init__", "__new__", "__post_init__")
 
 
@@ -254,11 +255,24 @@ def _decoded(code: CodeType) -> tuple[bytes, tuple[str, ...]]:
 def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
     """Functions and classes of a module whose code names one of these objects."""
     names = {name for name, value in list(members.items()) if id(value) in wanted}
-    return naming(members, names) if names else []
+    return _naming(members, names, _is_any) if names else []
 
 
-def naming(members: dict[str, Any], names: set[str]) -> list[Any]:
-    """Functions and classes of a module whose code has one of these names, be it a module's that it imports."""
+def importing(members: dict[str, Any], modules: set[str]) -> list[Any]:
+    """Functions and classes of a module whose code imports one of these modules, by whichever of these names."""
+    return _naming(members, modules, _imports)
+
+
+def _is_any(_code: CodeType) -> bool:
+    return True
+
+
+def _imports(code: CodeType) -> bool:
+    return _IMPORT_NAME in code.co_code[::2]
+
+
+def _naming(members: dict[str, Any], names: set[str], is_meant: Callable[[CodeType], bool]) -> list[Any]:
+    """Functions and classes of a module in whose code one of these names stands."""
     found: list[Any] = []
     for value in list(members.values()):
         if type(value) is FunctionType and value.__globals__ is members:
@@ -267,7 +281,8 @@ def naming(members: dict[str, Any], names: set[str]) -> list[Any]:
             functions = [one for member in list(value.__dict__.values()) for one in native.functions_in(member)]
         else:
             continue
-        if any(not names.isdisjoint(known_names(function.__code__)) for function in functions):
+        codes = (function.__code__ for function in functions if not names.isdisjoint(known_names(function.__code__)))
+        if any(not names.isdisjoint(one.co_names) and is_meant(one) for code in codes for one in tree(code)):
             found.append(value)
     return found
 
