@@ -118,6 +118,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(guard::prepare_guards, module)?,
         wrap_pyfunction!(wrapping::call_wrapped, module)?,
         wrap_pyfunction!(wrapping::deeper_call, module)?,
+        wrap_pyfunction!(wrapping::raise_with_trace, module)?,
         wrap_pyfunction!(guard::guard, module)?,
         wrap_pyfunction!(guard::guard_again, module)?,
         wrap_pyfunction!(guard::let_go, module)?,

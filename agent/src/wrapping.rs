@@ -114,6 +114,30 @@ unsafe extern "C-unwind" fn call_deeper(
     }
 }
 
+/// Has an exception that is being handled, and is raised again, be raised with what is its traceback now. CPython 3.10 keeps the one with
+/// which it was caught (`do_raise` in ceval.c); later ones ask the exception.
+#[pyfunction]
+pub fn raise_with_trace(error: &Bound<'_, PyAny>, trace: &Bound<'_, PyAny>) {
+    let version = error.py().version_info();
+    if (version.major, version.minor) > (3, 10) {
+        return;
+    }
+    let (mut kind, mut value, mut former) = (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the GIL is held. What is got are new references, or nothing; what is set is taken over. It is the exception of the innermost
+    // call that handles one: what is got may be of a call further out, and is set only if it is the one that is asked for.
+    unsafe {
+        ffi::PyErr_GetExcInfo(&raw mut kind, &raw mut value, &raw mut former);
+        if value == error.as_ptr() && !trace.is_none() {
+            ffi::PyErr_SetExcInfo(kind, value, trace.clone().into_ptr());
+            ffi::Py_XDECREF(former);
+        } else {
+            for part in [kind, value, former] {
+                ffi::Py_XDECREF(part);
+            }
+        }
+    }
+}
+
 /// What a decorated function is called through.
 unsafe extern "C-unwind" fn wrapped_call(
     wrapper: *mut ffi::PyObject,

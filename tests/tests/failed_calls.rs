@@ -552,8 +552,7 @@ def called(function):
         return type(error).__name__, frames
 print(depth(800 if sys.version_info[:2] == (3, 12) else 950))
 print(called(main))
-# On 3.10 what raises again is in it.
-print(called(awaited)[1] if sys.version_info > (3, 11) else 'called awaited both items later numbers'.split())
+print(called(awaited)[1])
 kind, frames = called(lambda: forever(0))
 print(kind, frames.count('forever') > 700)
 print(Thing.fails.__qualname__, Thing.fails(Thing(), 1, by=2), depth.__wrapped__ is not depth)

@@ -179,7 +179,7 @@ def _wrap_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
             except Exception as error:
                 answer = around.take_decision(error) or await holds.ask_in_loop(function, error)
                 if answer is None:
-                    answers.set_trace(error, places.without_own(answers.trace_of(error)))
+                    places.leave_out_own(error)
                     raise
                 if answer.is_value:
                     return answer.value
@@ -197,7 +197,7 @@ def _wrap_generator(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return (yield from suspending.generator(function, arguments, named, function, decide))
         except Exception as error:
-            answers.set_trace(error, places.without_own(answers.trace_of(error)))
+            places.leave_out_own(error)
             raise
 
     return guarded

@@ -325,7 +325,7 @@ async def _coroutine(call: Any, function: types.FunctionType, arguments: tuple[A
             if answer is None and _is_to_be_held(function, error, caller):
                 answer = around.own_answer(error, await holds.ask_in_loop(function, error, caller=caller))
             if answer is None:
-                answers.set_trace(error, places.without_own(answers.trace_of(error)))
+                places.leave_out_own(error)
                 raise
             if answer.is_value:
                 return answer.value

@@ -27,11 +27,18 @@ def failing_place(error: BaseException) -> tuple[FrameType, int]:
 
 def without_own(trace: TracebackType | None) -> TracebackType | None:
     """From where it is the program's: a decorator's code, and what drives a generator, stand above it."""
-    while trace is not None and trace.tb_next is not None:
-        if not is_own(trace.tb_frame.f_code.co_filename):
-            break
+    while trace is not None and trace.tb_next is not None and is_own(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     return trace
+
+
+def leave_out_own(error: BaseException) -> None:
+    """An exception that is being handled, and is raised again, shows no frames of ours then."""
+    trace = without_own(answers.trace_of(error))
+    answers.set_trace(error, trace)
+    native = sys.modules.get("hotsplice._agent")
+    if native is not None:
+        native.raise_with_trace(error, trace)
 
 
 def is_own(path: str) -> bool:

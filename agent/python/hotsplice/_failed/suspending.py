@@ -147,7 +147,7 @@ def generator(
                 answer = decide(error, sys._getframe(1), _note(step, why_not))
             if answer is None:
                 consumer.asked.clear()
-                answers.set_trace(error, places.without_own(answers.trace_of(error)))
+                places.leave_out_own(error)
                 raise
             if answer.is_value:
                 return answer.value
@@ -228,7 +228,7 @@ def async_generator_function(
                     answer = await decide(error, sys._getframe(1), _note(step, why_not))  # type: ignore[arg-type]
                 if answer is None:
                     consumer.asked.clear()
-                    answers.set_trace(error, places.without_own(answers.trace_of(error)))
+                    places.leave_out_own(error)
                     raise
                 if answer.is_value:
                     return
