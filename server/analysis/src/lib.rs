@@ -10,6 +10,7 @@ mod changed;
 mod depend;
 mod diff;
 mod effects;
+mod index;
 mod lines;
 mod matching;
 mod misfits;

@@ -1,8 +1,11 @@
 //! The outline of a text: what is defined where, and what does not parse.
 
+use std::sync::OnceLock;
+
 use hotsplice_channel::patch::What;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use crate::index::Index;
 use crate::lines::Lines;
 use crate::parse::{self, ParsedFile};
 use crate::splice::find;
@@ -14,6 +17,7 @@ pub struct Outline {
     pub(crate) text: String,
     pub(crate) lines: Lines,
     pub(crate) file: ParsedFile,
+    index: OnceLock<Index>,
 }
 
 /// A syntax error.
@@ -49,7 +53,7 @@ impl Outline {
     pub fn parse(text: &str) -> Self {
         let lines = Lines::new(text);
         let file = parse::parse(text, &lines);
-        Self { text: text.to_owned(), lines, file }
+        Self { text: text.to_owned(), lines, file, index: OnceLock::new() }
     }
 
     /// Parses a text of which another version is known, anew only where the two differ.
@@ -57,7 +61,11 @@ impl Outline {
         let lines = Lines::new(text);
         let known = (known.text.as_str(), &known.lines, &known.file);
         let file = parse::incremental::parse(known, text, &lines).unwrap_or_else(|| parse::parse(text, &lines));
-        Self { text: text.to_owned(), lines, file }
+        Self { text: text.to_owned(), lines, file, index: OnceLock::new() }
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(&self.file.items))
     }
 
     /// Syntax errors, in text order.

@@ -67,9 +67,16 @@ pub(super) fn full_name(module: &str, name: &str) -> String {
 
 /// Adds what other loaded files make of them in turn.
 pub(super) fn add_through(found: &mut Foreign, project: &Project, others: &[LoadedFile]) {
+    // What was known when a file was last looked at: it only grows, and with the same a file answers the same.
+    let mut looked_at: Vec<Option<usize>> = vec![None; others.len()];
     for _ in 0..ROUNDS {
         let before = found.called.len();
-        for file in others {
+        for (file, last) in others.iter().zip(&mut looked_at) {
+            let all = [&found.called, &found.decorating, &found.properties, &found.late];
+            let known = all.iter().map(|names| names.len()).sum();
+            if last.replace(known) == Some(known) {
+                continue;
+            }
             let Some((live, change)) = calling(project, &file.path, found) else { continue };
             note_callables(found, &live, &change);
         }

@@ -15,6 +15,7 @@ pub struct Live {
     /// Most files are only searched for a word.
     outline: OnceLock<Arc<Outline>>,
     words: OnceLock<HashSet<Box<str>>>,
+    has_star_import: OnceLock<bool>,
     /// Whether there is a patch to undo, once somebody wanted to know.
     pub undoable: OnceLock<bool>,
 }
@@ -24,7 +25,7 @@ const AT_ONCE: usize = 50;
 
 impl Live {
     fn of(baseline: BaselineAnswer) -> Arc<Self> {
-        Arc::new(Self { baseline, outline: OnceLock::new(), words: OnceLock::new(), undoable: OnceLock::new() })
+        Arc::new(Self { baseline, outline: OnceLock::new(), words: OnceLock::new(), has_star_import: OnceLock::new(), undoable: OnceLock::new() })
     }
 
     /// Whether a word stands anywhere in the text: as a name, in a string, in a comment.
@@ -41,7 +42,7 @@ impl Live {
         let has_word = |part: &str| part.contains('*') || self.has_word(part.split(['[', '(']).next().unwrap_or(part));
         parts.next().is_some_and(has_word)
             || (name.matches('.').count() > 1 && parts.next().is_some_and(has_word))
-            || self.baseline.text.contains("import *")
+            || *self.has_star_import.get_or_init(|| self.baseline.text.contains("import *"))
     }
 
     pub fn outline(&self) -> &Arc<Outline> {
@@ -101,7 +102,8 @@ impl Session {
             ..former.baseline.clone()
         };
         let outline = OnceLock::from(outline);
-        let live = Live { baseline, outline, words: OnceLock::new(), undoable: OnceLock::new() };
+        let (words, has_star_import, undoable) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let live = Live { baseline, outline, words, has_star_import, undoable };
         baselines.insert(live.baseline.path.clone(), Arc::new(live));
     }
 

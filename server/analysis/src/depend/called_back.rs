@@ -115,17 +115,15 @@ impl Outside {
     /// A base in another file of the project, with its own bases.
     fn take(&mut self, base: Option<Class>, methods: &mut HashSet<String>, depth: usize) {
         let Some(base) = base.filter(|_| depth < 4) else { return };
-        let items = flattened(&base.outline.file.items);
-        let Some(node) = items.iter().map(|(one, _)| *one).find(|one| one.is_class() && one.name == base.name) else {
-            return;
-        };
+        let index = base.outline.index();
+        let Some(node) = index.class(&base.name) else { return };
         for (method, _) in flattened(&node.body) {
             methods.insert(method.name.clone());
             self.calls.entry(method.name.clone()).or_default().extend(of_self(method));
         }
         let others = base.there.others(&base.outline);
         for name in node.definition.iter().flat_map(|parts| &parts.base_names) {
-            if items.iter().any(|(one, _)| one.name == *name) {
+            if !index.definitions(name).is_empty() {
                 let own = Class { outline: base.outline.clone(), there: base.there.clone(), name: name.clone() };
                 self.take(Some(own), methods, depth + 1);
             } else if let Some(known) = others.origin(name) {
@@ -416,12 +414,12 @@ impl Others {
     fn class(&self, name: &str) -> Option<Other> {
         let mut found = self.found(name, true)?;
         let items = &found.outline.file.items;
-        if !flattened(items).iter().any(|(one, _)| one.is_class() && one.name == found.name) {
+        let index = found.outline.index();
+        if index.class(&found.name).is_none() {
             let made = items.iter().filter(|node| !node.is_definition()).flat_map(|node| &node.effects.made);
             let by =
                 made.filter(|(own, by)| *own == found.name && !by.starts_with('=')).map(|(_, by)| by).next_back()?;
-            let is_own = flattened(items).iter().any(|(one, _)| one.is_class() && one.name == *by);
-            found = match is_own {
+            found = match index.class(by).is_some() {
                 true => Class { name: by.clone(), ..found },
                 false => found.there.others(&found.outline).origin(by)?,
             };

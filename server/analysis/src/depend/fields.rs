@@ -1,6 +1,8 @@
 //! Of which classes the objects are that attributes hold and that calls give: worked out for all of a file at once, in rounds, so that
 //! no question leads through the same code again and again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::graph::{Class, Context, DEPTH, Graph};
@@ -22,6 +24,20 @@ const ANY: &str = "*";
 pub(super) struct Types {
     pub(super) fields: HashMap<String, Vec<String>>,
     pub(super) results: HashMap<String, Vec<String>>,
+    /// Whether somebody asked since this was last looked at: what was found without asking stays as it is.
+    was_asked: AtomicBool,
+}
+
+impl Types {
+    pub(super) fn field(&self, name: &str) -> &[String] {
+        self.was_asked.store(true, Ordering::Relaxed);
+        self.fields.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn result(&self, callable: &str) -> &[String] {
+        self.was_asked.store(true, Ordering::Relaxed);
+        self.results.get(callable).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What gives an attribute or a result its value, and where that stands.
@@ -84,15 +100,20 @@ impl<'a> Typing<'a> {
     /// Tells the graph, round by round, what follows from what it knows by then.
     pub fn tell(self, graph: &mut Graph<'a>) {
         let mut known: HashSet<(bool, &str, String)> = HashSet::default();
+        let fields = self.fields.iter().map(|giving| (true, giving));
+        let mut givings: Vec<(bool, &Giving)> =
+            fields.chain(self.results.iter().map(|giving| (false, giving))).collect();
+        let mut all_given: Vec<&Given> = self.given.iter().collect();
         for _ in 0..DEPTH {
             let mut found: Vec<(bool, &str, String)> = Vec::new();
-            for (is_field, givings) in [(true, &self.fields), (false, &self.results)] {
-                for giving in givings {
-                    let types = graph.types_by(giving.by, giving.context, 0);
-                    found.extend(types.into_iter().map(|class| (is_field, giving.name.as_str(), class)));
-                }
-            }
-            for given in &self.given {
+            givings.retain(|(is_field, giving)| {
+                graph.types.was_asked.store(false, Ordering::Relaxed);
+                let types = graph.types_by(giving.by, giving.context, 0);
+                found.extend(types.into_iter().map(|class| (*is_field, giving.name.as_str(), class)));
+                graph.types.was_asked.load(Ordering::Relaxed)
+            });
+            all_given.retain(|given| {
+                graph.types.was_asked.store(false, Ordering::Relaxed);
                 let stored = self.stored_by(graph, given);
                 if !stored.is_empty() {
                     let types = graph.types_of(given.given, given.context, 0);
@@ -100,7 +121,8 @@ impl<'a> Typing<'a> {
                         stored.into_iter().flat_map(|name| types.iter().map(move |class| (true, name, class.clone())));
                     found.extend(all);
                 }
-            }
+                graph.types.was_asked.load(Ordering::Relaxed)
+            });
             let before = known.len();
             for (is_field, name, class) in found {
                 let types = &mut graph.types;
@@ -212,9 +234,8 @@ impl<'a> Graph<'a> {
         }
         let all = [class].into_iter().chain(self.ancestors(class).iter().copied());
         let names = all.flat_map(|name| [attribute, ANY].map(|attribute| format!("{name}.{attribute}")));
-        let known = names.filter_map(|name| self.types.fields.get(&name));
         let mut found: Vec<String> = Vec::new();
-        for one in known.flatten() {
+        for one in names.flat_map(|name| self.types.field(&name)) {
             if !found.contains(one) {
                 found.push(one.clone());
             }

@@ -147,6 +147,11 @@ impl Foreign {
         found
     }
 
+    /// What the first import of a name in another module's text, of which this tells the place, stands for.
+    pub(super) fn import(&self, outline: &Outline, name: &str) -> Option<String> {
+        outline.index().imports.get(name)?.iter().find_map(|origin| self.absolute(origin))
+    }
+
     /// The names that a module's imports bind, with what they stand for.
     pub(crate) fn imports(&self, outline: &Outline) -> impl Iterator<Item = (String, String)> {
         let imports = outline.file.items.iter().flat_map(Node::imported);
@@ -260,7 +265,7 @@ impl Foreign {
     }
 
     /// `..config:TIMEOUT` in `pkg.web.views` → `pkg.config.TIMEOUT`
-    fn absolute(&self, origin: &str) -> Option<String> {
+    pub(super) fn absolute(&self, origin: &str) -> Option<String> {
         let Some((module, name)) = origin.split_once(':') else { return Some(origin.to_owned()) };
         let relative = module.trim_start_matches('.');
         let level = module.len() - relative.len();

@@ -8,6 +8,7 @@ use super::foreign::Foreign;
 use super::graph::{Context, DEPTH, Graph, among, is_local};
 use super::inside::run_by;
 use crate::effects::{Effects, Uses, applies, examines};
+use crate::index::Imports;
 use crate::outline::Outline;
 use crate::tree::{Node, contents, flattened, members};
 
@@ -20,8 +21,8 @@ const EXAMINED: &str = "?";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Others {
     pub(super) foreign: Foreign,
-    /// The names that imports bind, with what they stand for.
-    pub(super) imports: HashMap<String, String>,
+    /// The names that imports bind.
+    pub(super) imports: Arc<Imports>,
 }
 
 /// What a function does with its parameters and with what it iterates over, when it is called.
@@ -183,10 +184,15 @@ pub(crate) fn meant_by(name: &str, changed: &HashSet<String>) -> Vec<String> {
 }
 
 impl Others {
+    /// What a name stands for that an import binds.
+    pub(super) fn import(&self, name: &str) -> Option<String> {
+        self.imports.get(name)?.iter().rev().find_map(|origin| self.foreign.absolute(origin))
+    }
+
     /// Those of a function of another module, as this one calls it.
     fn add_uses(&self, callable: &str, found: &mut Uses, depth: usize) {
         let (head, rest) = callable.split_once('.').map_or((callable, ""), |(head, rest)| (head, rest));
-        let Some(origin) = self.imports.get(head) else { return };
+        let Some(origin) = self.import(head) else { return };
         // `import pkg.tables` binds `pkg`, and the name is read as a whole.
         let is_root = origin.split('.').next() == Some(head);
         let name = match rest {
@@ -210,7 +216,7 @@ impl Foreign {
             texts: self.texts.clone(),
             ..Self::default()
         };
-        Others { foreign: there, imports: self.imports(outline).collect() }
+        Others { foreign: there, imports: outline.index().imports.clone() }
     }
 
     fn add_uses(&self, name: &str, found: &mut Uses, visited: &mut HashSet<String>, depth: usize) {
@@ -221,11 +227,9 @@ impl Foreign {
         let there = Foreign { module, is_package, texts: self.texts.clone(), ..Foreign::default() };
         let (class, method) = own.split_once('.').unwrap_or(("", own));
         let of_module = if class.is_empty() { method } else { class };
-        let items = flattened(&outline.file.items);
-        let Some(node) = items.iter().map(|(node, _)| *node).find(|node| node.name == of_module) else {
+        let Some(node) = outline.index().definitions(of_module).first() else {
             // What the module has of another one.
-            let origin = there.imports(outline).find(|(bound, _)| bound == of_module).map(|(_, origin)| origin);
-            if let Some(origin) = origin {
+            if let Some(origin) = there.import(outline, of_module) {
                 let full = own.strip_prefix(of_module).map_or(origin.clone(), |rest| format!("{origin}{rest}"));
                 self.add_uses(&full, found, visited, depth + 1);
             }
@@ -238,7 +242,7 @@ impl Foreign {
         let functions = match (node.is_class(), class.is_empty()) {
             (true, true) => [methods("__init__"), methods("__new__")].concat(),
             (true, false) => methods(method),
-            _ => vec![node],
+            _ => vec![node.as_ref()],
         };
         for parts in functions.into_iter().filter_map(|function| function.definition.as_deref()) {
             found.calls |= parts.uses.calls;

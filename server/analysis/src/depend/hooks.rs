@@ -42,7 +42,8 @@ impl Others {
     pub(super) fn called_here(&self, name: &str) -> Vec<String> {
         let Some((module, own)) = name.split_once(':') else { return Vec::new() };
         let full = format!("{module}.{own}");
-        let imports = self.imports.iter().filter_map(|(bound, origin)| {
+        let imports = self.imports.keys().filter_map(|bound| {
+            let origin = self.import(bound)?;
             let rest = full.strip_prefix(origin.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
             let is_root = origin.split('.').next() == Some(bound.as_str());
             Some(if is_root { full.clone() } else { format!("{bound}{rest}") })
@@ -58,7 +59,7 @@ impl Others {
     /// The same; `with_objects`: also of what is no definition.
     pub(super) fn found(&self, name: &str, with_objects: bool) -> Option<Class> {
         let (head, rest) = name.split_once('.').map_or((name, ""), |(head, rest)| (head, rest));
-        let origin = self.imports.get(head)?;
+        let origin = self.import(head)?;
         let full = match rest {
             _ if origin.split('.').next() == Some(head) => name.to_owned(),
             "" => origin.clone(),
@@ -74,10 +75,10 @@ impl Foreign {
         let there = Foreign { module, is_package, texts: self.texts.clone(), ..Foreign::default() };
         let is_object = |node: &Node| with_objects && node.what == What::Assignment && node.binds_name(own);
         let items = &outline.file.items;
-        if flattened(items).iter().any(|(node, _)| node.name == own) || items.iter().any(is_object) {
+        if !outline.index().definitions(own).is_empty() || items.iter().any(is_object) {
             return Some(Class { outline: outline.clone(), there, name: own.to_owned() });
         }
-        let origin = there.imports(outline).find(|(bound, _)| bound == own).map(|(_, origin)| origin)?;
+        let origin = there.import(outline, own)?;
         self.definition(&origin, with_objects, depth + 1)
     }
 }
@@ -140,16 +141,14 @@ impl Stored {
         let Some(base) = base.filter(|_| depth < 4) else { return };
         let prefix = format!("{}:", base.there.module);
         self.mutates.push(format!("{prefix}{}.__subclasses__", base.name));
-        let items = flattened(&base.outline.file.items);
-        let Some(class) = items.iter().map(|(one, _)| *one).find(|one| one.is_class() && one.name == base.name) else {
-            return;
-        };
+        let index = base.outline.index();
+        let Some(class) = index.class(&base.name) else { return };
         for function in methods(class, &["__init_subclass__"]) {
             self.take(&Hook { function, owner: Some(base.name.clone()), module: prefix.clone() }, node);
         }
         let Some(parts) = &class.definition else { return };
         let others = base.there.others(&base.outline);
-        let of = |name: &String| match items.iter().any(|(one, _)| one.name == *name) {
+        let of = |name: &String| match !index.definitions(name).is_empty() {
             true => Some(Class { outline: base.outline.clone(), there: base.there.clone(), name: name.clone() }),
             false => others.origin(name),
         };
@@ -165,8 +164,7 @@ impl Stored {
     fn take_foreign(&mut self, found: Option<Class>, of_class: &[&str], node: &Node) {
         let Some(found) = found else { return };
         let module = format!("{}:", found.there.module);
-        let items = flattened(&found.outline.file.items);
-        let Some(one) = items.iter().map(|(one, _)| *one).find(|one| one.name == found.name) else { return };
+        let Some(one) = found.outline.index().definitions(&found.name).first() else { return };
         if one.is_class() {
             for function in methods(one, of_class) {
                 self.take(&Hook { function, owner: Some(found.name.clone()), module: module.clone() }, node);

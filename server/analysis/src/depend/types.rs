@@ -122,7 +122,7 @@ impl<'a> Graph<'a> {
             return if is_foreign { vec![format!("{callee}()")] } else { classes };
         }
         if self.functions.contains_key(callee) && !is_local {
-            return self.types.results.get(callee).cloned().unwrap_or_default();
+            return self.types.result(callee).to_vec();
         }
         if let Some((holder, method)) = callee.rsplit_once('.') {
             let mut found: Vec<String> = Vec::new();
@@ -130,7 +130,7 @@ impl<'a> Graph<'a> {
             for callable in classes.iter().flat_map(|class| self.method(class, method, 0)) {
                 let is_known = callable.rsplit_once('.').is_some_and(|(class, _)| self.classes.contains_key(class));
                 if is_known || self.functions.contains_key(callable.as_str()) {
-                    found.extend(self.types.results.get(&callable).into_iter().flatten().cloned());
+                    found.extend(self.types.result(&callable).iter().cloned());
                 } else {
                     found.push(callable);
                 }
