@@ -86,20 +86,9 @@ impl Outline {
         self.file.items.iter().any(|item| item.binds_name(name))
     }
 
-    /// The names that imports bind, in a block or outside of any.
+    /// The names that the module has of others: by imports, in a block or outside of any, and as second names of such.
     pub fn imported_names(&self) -> HashSet<&str> {
-        fn add<'a>(items: &'a Nodes, found: &mut HashSet<&'a str>) {
-            for item in items {
-                match item.what {
-                    What::Import => found.extend(item.binds.iter().map(|binding| binding.name.as_str())),
-                    What::Block => add(&item.body, found),
-                    _ => {}
-                }
-            }
-        }
-        let mut found = HashSet::default();
-        add(&self.file.items, &mut found);
-        found
+        self.index().bound.iter().map(|(name, _)| name.as_str()).collect()
     }
 
     /// What it binds, imports and all.

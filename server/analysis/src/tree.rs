@@ -288,9 +288,9 @@ impl Node {
         self.binds.iter().any(|binding| binding.name == name)
     }
 
-    /// What an import binds, with what it stands for.
+    /// What an import binds, one in a block too (`try: import x`), with what it stands for.
     pub fn imported(&self) -> impl Iterator<Item = (&str, &str)> {
-        let bindings = self.binds.iter().filter(|_| self.imports());
+        let bindings = self.binds.iter().filter(|_| self.imports() || self.is_block());
         bindings.filter_map(|binding| Some((binding.name.as_str(), binding.origin.as_deref()?)))
     }
 

@@ -94,18 +94,18 @@ impl Foreign {
     }
 
     /// How the module calls what runs edited code.
-    pub(crate) fn calls(&self, items: &Nodes) -> HashSet<String> {
-        self.imported(&self.called, items)
+    pub(crate) fn calls(&self, outline: &Outline) -> HashSet<String> {
+        self.imported(&self.called, outline)
     }
 
-    pub(crate) fn properties(&self, items: &Nodes) -> HashSet<String> {
-        self.imported(&self.properties, items)
+    pub(crate) fn properties(&self, outline: &Outline) -> HashSet<String> {
+        self.imported(&self.properties, outline)
     }
 
     /// How the module calls others whose `__getattr__` runs edited code; a name that it imports from one stands for itself.
-    pub(crate) fn dynamic(&self, items: &Nodes) -> HashMap<String, HashSet<String>> {
+    pub(crate) fn dynamic(&self, outline: &Outline) -> HashMap<String, HashSet<String>> {
         let mut found = HashMap::default();
-        for (name, origin) in bound(items) {
+        for (name, origin) in bound(outline) {
             let Some(origin) = self.absolute(origin) else { continue };
             for (module, has) in self.dynamic.iter() {
                 // `import pkg.tables` binds `pkg`, and the name is read as a whole.
@@ -154,8 +154,8 @@ impl Foreign {
 
     /// The names that a module's imports bind, with what they stand for.
     pub(crate) fn imports(&self, outline: &Outline) -> impl Iterator<Item = (String, String)> {
-        let imports = outline.file.items.iter().flat_map(Node::imported);
-        imports.filter_map(|(name, origin)| Some((name.to_owned(), self.absolute(origin)?)))
+        let imports = outline.index().bound.iter();
+        imports.filter_map(|(name, origin)| Some((name.clone(), self.absolute(origin)?)))
     }
 
     /// How functions that import by themselves call what changed.
@@ -164,37 +164,39 @@ impl Foreign {
     }
 
     /// What is to be read only once the patch is live.
-    pub(crate) fn late(&self, items: &Nodes) -> HashSet<String> {
-        self.imported(&self.late, items)
+    pub(crate) fn late(&self, outline: &Outline) -> HashSet<String> {
+        self.imported(&self.late, outline)
     }
 
     /// The decorators among them.
-    pub(crate) fn decorators(&self, items: &Nodes) -> HashSet<String> {
-        self.imported(&self.decorating, items)
+    pub(crate) fn decorators(&self, outline: &Outline) -> HashSet<String> {
+        self.imported(&self.decorating, outline)
     }
 
     /// What of it a text's imports give. Where that is the same, the same follows.
     pub fn reaching(&self, outline: &Outline) -> Reaching {
         let mut found = Reaching::default();
-        self.add_reaching(&outline.file.items, &mut found);
-        for (name, origin) in bound_inside(&outline.file.items) {
+        for (name, origin) in bound(outline) {
             self.add_reaching_by(name, origin, &mut found);
+        }
+        for item in &outline.file.items {
+            self.add_reaching(item, &mut found);
+        }
+        if !self.dynamic.is_empty() {
+            self.dynamic(outline).keys().for_each(|name| found.note((DYNAMIC, name, "")));
         }
         found
     }
 
-    fn add_reaching(&self, items: &Nodes, found: &mut Reaching) {
-        for item in items {
-            for (name, origin) in item.imported() {
+    fn add_reaching(&self, item: &Node, found: &mut Reaching) {
+        if item.what == What::Import && self.takes_dynamic(item) {
+            item.binds.iter().for_each(|binding| found.note((DYNAMIC, &binding.name, "")));
+        }
+        for inner in &item.body {
+            for (name, origin) in inner.imported() {
                 self.add_reaching_by(name, origin, found);
             }
-            if item.what == What::Import && self.takes_dynamic(item) {
-                item.binds.iter().for_each(|binding| found.note((DYNAMIC, &binding.name, "")));
-            }
-            self.add_reaching(&item.body, found);
-        }
-        if !self.dynamic.is_empty() {
-            self.dynamic(items).keys().for_each(|name| found.note((DYNAMIC, name, "")));
+            self.add_reaching(inner, found);
         }
     }
 
@@ -213,8 +215,8 @@ impl Foreign {
         }
     }
 
-    fn imported(&self, names: &BTreeSet<String>, items: &Nodes) -> HashSet<String> {
-        self.known_as_any(names, bound(items).into_iter())
+    fn imported(&self, names: &BTreeSet<String>, outline: &Outline) -> HashSet<String> {
+        self.known_as_any(names, bound(outline).into_iter())
     }
 
     fn known_as_any<'a>(
@@ -280,9 +282,10 @@ impl Foreign {
     }
 }
 
-/// What a text's imports bind, those inside of functions first, each with what it stands for.
-fn bound(items: &Nodes) -> Vec<(&str, &str)> {
-    bound_inside(items).into_iter().chain(items.iter().flat_map(Node::imported)).collect()
+/// The names that a text has of other modules, those inside of functions first, each with what it stands for.
+fn bound(outline: &Outline) -> Vec<(&str, &str)> {
+    let own = outline.index().bound.iter().map(|(name, origin)| (name.as_str(), origin.as_str()));
+    bound_inside(&outline.file.items).into_iter().chain(own).collect()
 }
 
 /// What functions import by themselves, and modules that are taken where they are used, by names that the module gives to nothing else.
@@ -307,10 +310,10 @@ fn bound_inside(items: &Nodes) -> Vec<(&str, &str)> {
 }
 
 /// Names that only functions import.
-pub(crate) fn names_inside(items: &Nodes) -> HashSet<&str> {
-    let mut found: HashSet<&str> = bound_inside(items).into_iter().map(|(name, _)| name).collect();
-    for (name, _) in items.iter().flat_map(Node::imported) {
-        found.remove(name);
+pub(crate) fn names_inside(outline: &Outline) -> HashSet<&str> {
+    let mut found: HashSet<&str> = bound_inside(&outline.file.items).into_iter().map(|(name, _)| name).collect();
+    for (name, _) in &outline.index().bound {
+        found.remove(name.as_str());
     }
     found
 }

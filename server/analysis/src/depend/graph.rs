@@ -263,7 +263,7 @@ impl<'a> Graph<'a> {
         };
         if let Some(other) = by.and_then(|by| by.strip_prefix('='))
             && other != name
-            && (other.contains(['.', '[']) || self.functions.contains_key(other) || self.lambdas.contains_key(other))
+            && (other.contains(['.', '[']) || !self.made.contains_key(other) || self.lambdas.contains_key(other))
             && !other.starts_with(&format!("{name}."))
         {
             return self.called(other, context.deeper());

@@ -121,6 +121,15 @@ impl<'a> Graph<'a> {
             let is_foreign = classes.is_empty() && !is_local && !self.made.contains_key(container);
             return if is_foreign { vec![format!("{callee}()")] } else { classes };
         }
+        // `Kind = Table`
+        let own = context.effects.and_then(|effects| effects.made.iter().rev().find(|(known, _)| known == callee));
+        let by = own.map(|(_, by)| by.as_str());
+        let by = by.or_else(|| self.made.get(callee).copied().filter(|_| !is_local));
+        if let Some(other) = by.and_then(|by| by.strip_prefix('=')).filter(|_| !callee.contains('.'))
+            && !is_made_of(other, callee)
+        {
+            return self.results_of(other, context, depth + 1);
+        }
         if self.functions.contains_key(callee) && !is_local {
             return self.types.result(callee).to_vec();
         }

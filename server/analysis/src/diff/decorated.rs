@@ -21,7 +21,7 @@ impl<'a> Comparison<'a> {
         // Decorators that call edited code, and those of other modules.
         let heads: HashSet<&String> =
             self.edits.iter().map(|edit| edit.scope.first().unwrap_or(&edit.definition)).collect();
-        let imported = self.foreign.calls(items);
+        let imported = self.foreign.calls(self.new);
         // What is registered with a function runs when that is called, and not when something else is registered.
         let names = self.definitions().flat_map(|item| item.definition.iter().flat_map(|parts| &parts.decorator_reads));
         let dispatching: HashSet<&str> = names.filter_map(|name| name.strip_suffix(".register")).collect();
@@ -29,7 +29,7 @@ impl<'a> Comparison<'a> {
             |name: &&String| !heads.contains(name) && !imported.contains(*name) && !dispatching.contains(name.as_str());
         edited.extend(self.running.iter().filter(is_decorator).cloned());
         self.decorating = edited.clone();
-        edited.extend(self.foreign.decorators(items));
+        edited.extend(self.foreign.decorators(self.new));
         if !edited.is_empty() {
             self.tell_decorated_by(items, &Scope::default(), &edited);
         }

@@ -33,7 +33,7 @@ impl<'a> Comparison<'a> {
 
     fn derive_by(&mut self, graph: &Graph<'a>) {
         let mut edited = self.edited_definitions();
-        edited.extend(self.foreign.calls(&self.new.file.items));
+        edited.extend(self.foreign.calls(self.new));
         let in_classes = self.edits.iter().chain(&self.removals).filter_map(|edit| edit.scope.first());
         self.touched = in_classes.filter(|name| self.is_class(name)).cloned().collect();
         for class in self.definitions().filter(|item| item.is_class()) {
@@ -43,8 +43,8 @@ impl<'a> Comparison<'a> {
             }
         }
         let new = self.new;
-        let properties = self.foreign.properties(&new.file.items);
-        let graph = View::new(graph, properties, self.foreign.dynamic(&new.file.items));
+        let properties = self.foreign.properties(new);
+        let graph = View::new(graph, properties, self.foreign.dynamic(new));
         if edited.iter().any(|name| self.is_class(name)) {
             let live = self.graph_of_live();
             edited.retain(|name| !self.is_made_alike(name, &graph, &live));
@@ -89,7 +89,7 @@ impl<'a> Comparison<'a> {
             self.running.insert(name);
         }
         self.running.extend(graph.in_registries(&called));
-        self.deferred.extend(self.foreign.late(&new.file.items));
+        self.deferred.extend(self.foreign.late(new));
         by_code.extend(edited.iter().cloned());
         called.extend(edited);
         let mut callables = Callables { graph, called, by_code, readers, registries };

@@ -199,7 +199,7 @@ impl<'a> Comparison<'a> {
         let mut classes = self.classes;
         classes.sort_by_key(|class| class.line);
         // What functions import by themselves nobody has of the module.
-        let inside = names_inside(&self.new.file.items);
+        let inside = names_inside(self.new);
         let is_own = |name: &String| name.split(['.', '[', '(']).next().is_none_or(|head| !inside.contains(head));
         let own = |names: HashSet<String>| sorted(names.into_iter().filter(is_own).collect());
         FilePatch {

@@ -57,8 +57,7 @@ def of(files: "Sequence[FileChange]") -> list[str]:
             if path not in own and not wanted.isdisjoint(map(id, list(lookup.members_of(module).values()))):
                 found.setdefault(path, module)
         for module in found.values():
-            leading = reach.leading_to(lookup.members_of(module), wanted)
-            wanted.update(map(id, leading))
-            if leading:
-                wanted.add(id(module))
+            wanted.update(map(id, reach.leading_to(lookup.members_of(module), wanted)))
+            # What it has of others can be had of it: `import pkg`, `pkg.build()`.
+            wanted.add(id(module))
     return list(found)
