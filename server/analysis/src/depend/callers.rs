@@ -60,6 +60,10 @@ impl<'a> Callers<'a> {
             }
             callers.note_others(contents(container), called);
         }
+        // `total = partial(build, 1)`
+        for name in graph.handed.keys() {
+            callers.note_others((*name).to_owned(), graph.called(name, Context::default()));
+        }
         for (function, implementation) in graph.implementations() {
             callers.note_others(function, [implementation]);
         }
@@ -74,8 +78,10 @@ impl<'a> Callers<'a> {
                     graph.classes.get(base).is_some_and(|class| class.bases.iter().any(|base| is_metaclass(base)));
                 if own { graph.method(base, "__call__", 0) } else { Vec::new() }
             });
+            let by_metaclass = graph.metaclasses(name).flat_map(|kind| graph.method(kind, "__call__", 0));
             callers.note_others(format!("{name}.{DERIVING}"), graph.metaclass_runs(name));
-            callers.note_others((*name).to_owned(), graph.made_by(name).into_iter().chain(makers).chain(calls));
+            let made_by = graph.made_by(name).into_iter().chain(makers).chain(calls).chain(by_metaclass);
+            callers.note_others((*name).to_owned(), made_by);
         }
         callers
     }

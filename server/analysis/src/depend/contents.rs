@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use super::graph::{Context, DEPTH, Graph, is_local};
 use super::inside::all_effects;
 use crate::effects::{Effects, NAMESPACE, RETURNED};
-use crate::tree::{Node, Nodes, flattened, members};
+use crate::tree::{Node, Nodes, contents, flattened, members};
 use hotsplice_channel::patch::What;
 
 /// Methods that give what is in a container.
@@ -23,7 +23,17 @@ impl<'a> Graph<'a> {
         }
         let taken = TAKING.iter().find_map(|taking| name.split_once(taking));
         let (container, rest) = taken?;
-        let found = self.called_in(container, rest.strip_prefix(".__call__").unwrap_or(rest), context);
+        let rest = rest.strip_prefix(".__call__").unwrap_or(rest);
+        let found = self.called_in(container, rest, context);
+        // What another module's container holds is known there.
+        let is_foreign = found.is_empty()
+            && !is_local(container, context)
+            && !self.made.contains_key(container)
+            && !self.contents.contains_key(container)
+            && !container.contains('(');
+        if is_foreign {
+            return Some(vec![name.to_owned(), format!("{}{rest}", contents(container))]);
+        }
         (!found.is_empty()).then_some(found)
     }
 

@@ -1,5 +1,6 @@
 //! What other modules reach of a file's callables through its objects: `TABLE.fill` and `build.fill` for `Table.fill`.
 
+use hotsplice_channel::patch::What;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::graph::{Context, Graph};
@@ -21,9 +22,12 @@ impl<'a> Graph<'a> {
         let mut known: HashMap<String, Vec<(&str, &'s String)>> = HashMap::default();
         let mut found = Vec::new();
         for (name, class) in self.objects() {
-            let own = known.entry(class).or_insert_with_key(|class| self.members_of(class, &by_class));
+            let class_name = class.as_str();
+            let own = known.entry(class.clone()).or_insert_with_key(|class| self.members_of(class, &by_class));
             found.extend(own.iter().map(|(member, callable)| match *member {
-                "__call__" if self.made.contains_key(name.as_str()) => (name.clone(), *callable),
+                "__call__" if self.made.contains_key(name.as_str()) || self.is_class_of(&name, class_name) => {
+                    (name.clone(), *callable)
+                }
                 _ => (format!("{name}.{member}"), *callable),
             }));
         }
@@ -37,6 +41,14 @@ impl<'a> Graph<'a> {
             for class in self.types_of(name, Context::default(), 0) {
                 found.push(((*name).to_owned(), class));
             }
+        }
+        for (name, class) in &self.classes {
+            // A class is an object of its metaclass; an enumeration has its members.
+            found.extend(self.metaclasses(name).map(|kind| ((*name).to_owned(), kind.to_owned())));
+            let Some(node) = class.node.filter(|_| self.is_enumeration(name)) else { continue };
+            let members = node.body.iter().filter(|item| item.what == What::Assignment);
+            let members = members.flat_map(|item| item.bound_names()).map(|member| format!("{name}.{member}"));
+            found.extend(members.chain([contents(name)]).map(|member| (member, (*name).to_owned())));
         }
         for (name, classes) in self.types.results.iter() {
             found.extend(classes.iter().map(|class| (name.clone(), class.clone())));
@@ -63,6 +75,29 @@ impl<'a> Graph<'a> {
             for owner in self.ancestors(&class).iter().copied().chain([class.as_str()]) {
                 for (attribute, classes) in fields.get(owner).into_iter().flatten() {
                     found.extend(classes.iter().map(|one| (format!("{name}.{attribute}"), one.clone())));
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether it is a class, and the other one its metaclass.
+    fn is_class_of(&self, name: &str, metaclass: &str) -> bool {
+        name != metaclass && self.classes.contains_key(name)
+    }
+
+    /// What stands in classes and runs when it is read from there: `Owner.size` for `size = Descriptor()`.
+    pub fn described(&self, called: &HashSet<String>) -> HashSet<String> {
+        if !called.iter().any(|name| name.ends_with(".__get__")) {
+            return HashSet::default();
+        }
+        let mut found = HashSet::default();
+        for (name, class) in &self.classes {
+            for (attribute, by) in &class.attributes {
+                let kinds = self.types_of(&format!("{by}()"), Context::default(), 0);
+                if kinds.iter().flat_map(|kind| self.method(kind, "__get__", 0)).any(|get| called.contains(&get)) {
+                    let all = [*name].into_iter().chain(self.heirs.get(name).into_iter().flatten().copied());
+                    found.extend(all.map(|class| format!("{class}.{attribute}")));
                 }
             }
         }

@@ -116,7 +116,15 @@ impl<'a> Graph<'a> {
             }
             // What another module's name holds is known there.
             if holders.is_empty() && !is_local(item, context) && !item.contains(['(', '[']) {
-                holders.push(item.to_owned());
+                holders.extend([item, given].map(str::to_owned));
+            }
+            // `[total(entry) for entry in ENTRIES]`
+            if holders.is_empty()
+                && let Some((_, by)) = effects.made.iter().rev().find(|(known, _)| known == item)
+                && let Some(other) = by.strip_prefix('=').filter(|other| other.ends_with("[]"))
+                && !is_local(other.trim_end_matches("[]"), context)
+            {
+                holders.push(other.to_owned());
             }
             for holder in holders {
                 for member in &uses.members {

@@ -112,6 +112,10 @@ impl<'a> Graph<'a> {
         // Of a class itself, and not of its objects.
         let is_class = |name: &str| self.classes.contains_key(name) && !is_local(name, context);
         for (name, methods) in &effects.implied {
+            if is_class(name) {
+                let kinds = self.metaclasses(name);
+                found.extend(kinds.flat_map(|kind| methods.iter().flat_map(|method| self.method(kind, method, 0))));
+            }
             let classes = match (context.class, name.strip_suffix("[]")) {
                 (Some(class), _) if is_first(name, context) => vec![class.to_owned()],
                 (_, Some(container)) => self.types_in(container, context, 0),
@@ -304,7 +308,10 @@ impl<'a> Graph<'a> {
         let names = node.definition.iter().flat_map(|parts| &parts.decorator_reads);
         let instead = |name: &String| match self.classes.contains_key(name.as_str()) {
             true => self.method(name, "__call__", 0),
-            false if self.functions.contains_key(name.as_str()) => vec![called_result(name)],
+            // Of other modules it is known by its name.
+            false if self.functions.contains_key(name.as_str()) || !self.made.contains_key(name.as_str()) => {
+                vec![called_result(name)]
+            }
             false => Vec::new(),
         };
         names.flat_map(instead).collect()

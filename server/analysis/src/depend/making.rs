@@ -80,8 +80,13 @@ impl<'a> Graph<'a> {
 
     /// What a class's metaclass runs whenever a class is made of it, or derives from it.
     pub(super) fn metaclass_runs(&self, class: &str) -> Vec<String> {
-        let all = [class].into_iter().chain(self.ancestors(class).iter().copied());
-        let metaclasses = all.flat_map(|name| self.classes.get(name).map_or(&[][..], |class| &class.metaclass));
-        metaclasses.flat_map(|kind| METACLASS.iter().flat_map(|method| self.method(kind, method, 0))).collect()
+        self.metaclasses(class).flat_map(|kind| METACLASS.iter().flat_map(|method| self.method(kind, method, 0))).collect()
+    }
+
+    /// The metaclasses of a class and of its bases.
+    pub(super) fn metaclasses(&self, class: &str) -> impl Iterator<Item = &'a str> {
+        let own = self.classes.get_key_value(class).map(|(class, _)| *class);
+        let all = own.into_iter().chain(self.ancestors(class).iter().copied());
+        all.flat_map(|name| self.classes.get(name).map_or(&[][..], |class| &class.metaclass)).copied()
     }
 }

@@ -173,7 +173,10 @@ impl<'a> Graph<'a> {
                 .collect();
         }
         let bases = own.bases.iter().filter(|_| depth < DEPTH);
-        bases.flat_map(|base| self.method(base, method, depth + 1)).collect()
+        let found: Vec<String> = bases.flat_map(|base| self.method(base, method, depth + 1)).collect();
+        // The class itself has what its metaclass has.
+        let of_class = own.metaclass.iter().filter(|_| found.is_empty() && depth < DEPTH && !method.starts_with("__"));
+        of_class.flat_map(|kind| self.method(kind, method, depth + 1)).chain(found.iter().cloned()).collect()
     }
 
     /// Methods that a name may mean which is put together when it is needed: `visit_` and what follows.

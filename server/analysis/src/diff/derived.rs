@@ -82,12 +82,16 @@ impl<'a> Comparison<'a> {
         };
         self.running = called.clone();
         self.properties = self.running.iter().filter(|name| graph.is_property(name)).cloned().collect();
-        for (name, callable) in graph.through_objects(&called) {
-            if graph.is_property(callable) {
+        let described = graph.described(&called);
+        let members: HashSet<String> = called.union(&described).cloned().collect();
+        for (name, callable) in graph.through_objects(&members) {
+            if graph.is_property(callable) || described.contains(callable) {
                 self.properties.insert(name.clone());
             }
             self.running.insert(name);
         }
+        self.properties.extend(described.iter().cloned());
+        self.running.extend(described);
         self.running.extend(graph.in_registries(&called));
         self.deferred.extend(self.foreign.late(new));
         by_code.extend(edited.iter().cloned());
