@@ -25,7 +25,13 @@ const AT_ONCE: usize = 50;
 
 impl Live {
     fn of(baseline: BaselineAnswer) -> Arc<Self> {
-        Arc::new(Self { baseline, outline: OnceLock::new(), words: OnceLock::new(), has_star_import: OnceLock::new(), undoable: OnceLock::new() })
+        Arc::new(Self {
+            baseline,
+            outline: OnceLock::new(),
+            words: OnceLock::new(),
+            has_star_import: OnceLock::new(),
+            undoable: OnceLock::new(),
+        })
     }
 
     /// Whether a word stands anywhere in the text: as a name, in a string, in a comment.

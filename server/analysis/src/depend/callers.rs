@@ -4,12 +4,12 @@ use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-use super::graph::{Context, Graph};
-use super::inside::run_by;
+use super::graph::{Context, Graph, called_result};
+use super::inside::{given_out, run_by};
 use super::making::DERIVING;
 use super::view::View;
 use crate::effects::Effects;
-use crate::tree::contents;
+use crate::tree::{Node, contents};
 
 /// The callables of a file, and for what is called who calls it.
 #[derive(Default)]
@@ -34,6 +34,7 @@ impl<'a> Callers<'a> {
         for (name, node) in &graph.functions {
             callers.note(graph, (*name).to_owned(), None, [run_by(node), graph.wrapping(node)].concat());
             callers.note_others((*name).to_owned(), graph.called_instead(node));
+            callers.note_given_out(graph, name, node);
         }
         for (name, lambdas) in &graph.lambdas {
             callers.note(graph, (*name).to_owned(), None, vec![*lambdas]);
@@ -43,6 +44,7 @@ impl<'a> Callers<'a> {
             for (method, node) in class.methods.iter().filter(|(_, node)| node.is_function()) {
                 callers.note(graph, format!("{name}.{method}"), Some(name), run_by(node));
                 callers.note_others(format!("{name}.{method}"), graph.called_instead(node));
+                callers.note_given_out(graph, &format!("{name}.{method}"), node);
                 let wrapping = graph.wrapping(node);
                 if !wrapping.is_empty() {
                     callers.note(graph, format!("{name}.{method}"), None, wrapping);
@@ -96,6 +98,14 @@ impl<'a> Callers<'a> {
             }
         }
         self.all.push(Caller { name, class, effects });
+    }
+
+    /// What a function gives may be called by other modules: `build()()`.
+    fn note_given_out(&mut self, graph: &Graph<'a>, name: &str, node: &'a Node) {
+        let given_out = given_out(node);
+        if !given_out.is_empty() {
+            self.note(graph, called_result(name), None, given_out);
+        }
     }
 
     /// What calls others without code of its own.

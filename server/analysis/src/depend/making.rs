@@ -80,7 +80,9 @@ impl<'a> Graph<'a> {
 
     /// What a class's metaclass runs whenever a class is made of it, or derives from it.
     pub(super) fn metaclass_runs(&self, class: &str) -> Vec<String> {
-        self.metaclasses(class).flat_map(|kind| METACLASS.iter().flat_map(|method| self.method(kind, method, 0))).collect()
+        self.metaclasses(class)
+            .flat_map(|kind| METACLASS.iter().flat_map(|method| self.method(kind, method, 0)))
+            .collect()
     }
 
     /// The metaclasses of a class and of its bases.

@@ -1,7 +1,7 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{ExceptHandler, CmpOp, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
+use ruff_python_ast::{CmpOp, ExceptHandler, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
 
 use super::callee::{by_text, callee, got, in_display, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;

@@ -13,6 +13,7 @@ from ..merge import imports
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
 
+_NONE: frozenset[str] = frozenset()
 # `build` of `build().__call__`, `TABLE` of `TABLE[].fill`
 _HEAD = re.compile(r"[.(\[]")
 
@@ -49,15 +50,32 @@ def of(files: "Sequence[FileChange]") -> list[str]:
             found[path] = module
             wanted.update(map(id, leading))
             wanted.add(id(module))
-    count = -1
-    # Whose functions use it is used by others in turn.
-    while count != len(found):
-        count = len(found)
+    # Of each module the names that lead there: whose functions use them, and who has the module, is used by others in turn.
+    leading_names: dict[int, set[str]] = {}
+    has_more = True
+    while has_more:
+        has_more = False
         for path, module in loaded:
-            if path not in own and not wanted.isdisjoint(map(id, list(lookup.members_of(module).values()))):
-                found.setdefault(path, module)
-        for module in found.values():
-            wanted.update(map(id, reach.leading_to(lookup.members_of(module), wanted)))
-            # What it has of others can be had of it: `import pkg`, `pkg.build()`.
-            wanted.add(id(module))
+            names = set() if path in own else _leading(module, path, wanted, leading_names)
+            known = leading_names.setdefault(id(module), set())
+            if not names <= known:
+                known |= names
+                has_more = True
+                found[path] = module
+                wanted.update(map(id, reach.naming(lookup.members_of(module), names)))
     return list(found)
+
+
+def _leading(module: ModuleType, path: str, wanted: set[int], leading_names: dict[int, set[str]]) -> set[str]:
+    """Names in a module that lead to what is wanted: its own, and those of modules that it has (`tables.build`)."""
+    found: set[str] = set()
+    of_others: set[str] = set()
+    for name, value in list(lookup.members_of(module).items()):
+        if id(value) in wanted:
+            found.add(name)
+        elif value is not module:
+            of_others |= leading_names.get(id(value), _NONE)
+    if of_others:
+        text = live_file(path).text
+        found |= {name for name in of_others if name in text}
+    return found

@@ -252,10 +252,9 @@ def _decoded(code: CodeType) -> tuple[bytes, tuple[str, ...]]:
     return bytes(kinds), tuple(names)
 
 
-def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
-    """Functions and classes of a module whose code names one of these objects."""
-    names = {name for name, value in list(members.items()) if id(value) in wanted}
-    return _naming(members, names, _is_any) if names else []
+def naming(members: dict[str, Any], names: set[str]) -> list[Any]:
+    """Functions and classes of a module in whose code one of these names stands."""
+    return _naming(members, names, _is_any)
 
 
 def importing(members: dict[str, Any], modules: set[str]) -> list[Any]:
