@@ -1,4 +1,4 @@
-"""pydevd, which debugpy and PyCharm have: what it knows of code it works out of the code's lines, and can do so again."""
+"""pydevd, which debugpy and PyCharm have: what it knows of code it works out of the code, and can do so again."""
 
 import sys
 from typing import Any

@@ -2,7 +2,7 @@
 
 from functools import partial
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..live import lookup
 from ..live.code import pair, tree
