@@ -82,6 +82,25 @@ fn a_fork_is_a_session_of_its_own_and_warns_nobody() {
     }
 }
 
+#[test]
+fn a_child_that_subprocess_prepares_is_no_session_and_nothing_is_said_of_it() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let text = "import subprocess\nchild = subprocess.Popen(['sleep', '60'], preexec_fn=lambda: None)\nprint('ready', flush=True)\ninput()\nchild.kill()\nchild.wait()\nprint(subprocess.call(['true'], preexec_fn=lambda: None), flush=True)\n";
+        let script = workspace.write("starts.py", text).display().to_string();
+        let mut program = workspace.run(python, &[&script]);
+        program.wait_line("ready");
+        let listed = workspace.call(&["sessions"]).expect(0);
+        assert_eq!(listed.text().lines().count(), 2, "Python {}: {}", python.name(), listed.text());
+        assert_eq!(listed.errors(), "", "Python {}", python.name());
+        program.send("");
+        assert_eq!(program.line(), "0");
+        assert_eq!(program.wait(), Some(0), "{}", program.stderr());
+        assert_eq!(program.stderr(), "", "Python {}", python.name());
+        leaves_nothing(&workspace);
+    }
+}
+
 /// Code carries the name of its file as it was given, and no module stands for it.
 #[test]
 fn a_file_that_is_executed_by_hand_is_patched() {
