@@ -169,7 +169,7 @@ def _after_fork_in_child() -> None:
 
 
 def _is_about_to_become_another(frame: "FrameType") -> bool:
-    """Whether the fork is ``subprocess``'s own: it runs these hooks for the sake of a ``preexec_fn``, and becomes a program at once."""
+    """Whether ``subprocess`` forks: it runs these hooks for the sake of a ``preexec_fn``; then it becomes a program."""
     return frame.f_code.co_name == "_execute_child" and frame.f_globals.get("__name__") == "subprocess"
 
 
