@@ -199,16 +199,13 @@ pub fn unaccounted<'py>(
     Ok(answers)
 }
 
-/// A dictionary or set, and the codes that it has as keys.
-type Table<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>);
+/// A dictionary or set, those of its keys that are code or tuples with code in them, and whether it can be told that their hash has
+/// changed.
+type Table<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>, bool);
 
-/// The dictionaries and sets that have one of these codes as a key, each with those that it has; and codes that are part of a key
-/// of something that can't be told that their hash has changed.
+/// The dictionaries and sets that have one of these codes as a key, or in a tuple that is one.
 #[pyfunction]
-pub fn tables_of<'py>(
-    py: Python<'py>,
-    codes: &Bound<'py, PyList>,
-) -> PyResult<(Vec<Table<'py>>, Vec<Bound<'py, PyAny>>)> {
+pub fn tables_of<'py>(py: Python<'py>, codes: &Bound<'py, PyList>) -> PyResult<Vec<Table<'py>>> {
     let wanted: HashMap<usize, Bound<'py, PyAny>> = codes.iter().map(|code| (code.as_ptr() as usize, code)).collect();
     let (set, frozen) = (py.get_type::<PySet>(), py.get_type::<PyFrozenSet>());
     let mut search = Search { wanted: &wanted, dict: py.get_type::<PyDict>().as_type_ptr(), found: HashSet::new() };
@@ -231,30 +228,24 @@ pub fn tables_of<'py>(
     let containers = search.found.into_iter().map(|address| address as *mut ffi::PyObject);
     // SAFETY: nothing was let go since they were seen.
     let containers: Vec<_> = containers.map(|object| unsafe { Bound::from_borrowed_ptr(py, object) }).collect();
-    let (mut tables, mut fixed) = (Vec::new(), Vec::new());
+    let is_wanted = |it: &Bound<'_, PyAny>| wanted.contains_key(&(it.as_ptr() as usize));
+    let mut tables = Vec::new();
     for container in containers {
-        let (mut own, mut parts) = (Vec::new(), Vec::new());
-        for key in keys(&container)?.iter() {
-            match (wanted.get(&(key.as_ptr() as usize)), key.cast_exact::<PyTuple>()) {
-                (Some(code), _) => own.push(code.clone()),
-                (None, Ok(key)) => {
-                    parts.extend(key.iter().filter_map(|it| wanted.get(&(it.as_ptr() as usize)).cloned()))
-                }
-                _ => {}
-            }
+        let has_wanted = |key: &Bound<'py, PyAny>| match key.cast_exact::<PyTuple>() {
+            Ok(items) => items.iter_borrowed().any(|item| is_wanted(&item)),
+            Err(_) => is_wanted(key),
+        };
+        let own: Vec<_> = keys(&container)?.iter().filter(has_wanted).collect();
+        if own.is_empty() {
+            continue;
         }
-        fixed.append(&mut parts);
         let can_follow = match container.cast::<PyDict>() {
             Ok(dict) => has_plain_keys(dict) && bodies::can_be_exchanged(dict),
             Err(_) => container.cast::<PySet>().is_ok() && keys(&container)?.iter().all(|key| is_plain(&key)),
         };
-        match can_follow && bodies::are_known(py) {
-            _ if own.is_empty() => {}
-            true => tables.push((container, own)),
-            false => fixed.append(&mut own),
-        }
+        tables.push((container, own, can_follow && bodies::are_known(py)));
     }
-    Ok((tables, fixed))
+    Ok(tables)
 }
 
 /// What may have wanted codes as keys.

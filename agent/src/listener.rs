@@ -30,6 +30,10 @@ use crate::job::Alarm;
 use crate::mailbox::{Mailbox, Message};
 use serving::Served;
 
+/// What the system says of a path that has no room in a socket's address names nothing that a user can set.
+const TOO_LONG: &str =
+    "the path of a socket has 107 bytes at most; set HOTSPLICE_RUNTIME_DIR to a folder with a shorter one";
+
 const MAX_CONNECTIONS: usize = 64;
 
 /// What there is to do: accept, look into the queue, and connections with something to read.
@@ -128,7 +132,10 @@ impl State {
         let socket = Path::new(&self.entry.socket);
         // What an earlier program in this process (before an `exec`) left there, or ourselves.
         let _ = fs::remove_file(socket);
-        let listener = UnixListener::bind(socket)?;
+        let listener = UnixListener::bind(socket).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => io::Error::new(error.kind(), TOO_LONG),
+            _ => error,
+        })?;
         listener.set_nonblocking(true)?;
         fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
         self.waited = Some(Waited { listener: Guarded::new(listener)?, bell: self.mailbox.new_bell()? });

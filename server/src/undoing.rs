@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hotsplice_analysis::Outline;
 use hotsplice_channel::message::FormerVersion;
@@ -44,6 +45,7 @@ pub fn undo(sessions: &[Arc<Session>], files: &[PathBuf], function: Option<&str>
             options: Options { run_statements: false, ..Options::default() },
             dry_run: false,
             each: true,
+            asked: SystemTime::now(),
             cancel: Cancel::default(),
         };
         undone.results.extend(patching::patch(std::slice::from_ref(session), &wanted));

@@ -70,9 +70,16 @@ impl Debugger {
 
     /// One breakpoint in a file, in place of those that were there; lines count from 1.
     pub fn set_breakpoint(&mut self, (file, line): (&Path, u32)) {
-        let answer =
-            self.request("setBreakpoints", json!({ "source": { "path": file }, "breakpoints": [{ "line": line }] }));
-        assert_eq!(answer["breakpoints"][0]["verified"], true, "{answer}");
+        self.set_breakpoints(file, &[line]);
+    }
+
+    /// The breakpoints in a file, in place of those that were there.
+    pub fn set_breakpoints(&mut self, file: &Path, lines: &[u32]) {
+        let breakpoints: Vec<Value> = lines.iter().map(|line| json!({ "line": line })).collect();
+        let answer = self.request("setBreakpoints", json!({ "source": { "path": file }, "breakpoints": breakpoints }));
+        for breakpoint in answer["breakpoints"].as_array().expect("breakpoints") {
+            assert_eq!(breakpoint["verified"], true, "{answer}");
+        }
     }
 
     /// Waits until a thread stops, and gives its number.

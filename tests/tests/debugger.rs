@@ -242,3 +242,46 @@ fn a_call_that_debugpy_has_stopped_goes_on_in_the_new_code_behind_a_statement_th
         assert_eq!((line, values), (6, ("1000".into(), "1006".into())), "Python {}", python.name());
     }
 }
+
+/// A debugger keeps what it has found out of code, by the code: its lines, and the breakpoints in them.
+#[test]
+fn breakpoints_hold_in_functions_that_a_patch_edits_adds_or_only_moves() {
+    const TEXT: &str = "def edited(number):\n    one = number + 1\n    return one\n\n\ndef moved(number):\n    two = number + 2\n    return two\n\n\nclass Shop:\n    def method(self, number):\n        three = number + 3\n        return three\n\n\ndef stop(number):\n    return number\n";
+    let new = TEXT.replace("def edited(number):\n", "import math\n\n\ndef edited(number):\n    added(number)\n")
+        + "\n\ndef added(number):\n    return -number\n";
+    let line_of = |text: &str, part: &str| {
+        let line = text.lines().position(|line| line.contains(part)).expect("a line");
+        u32::try_from(line + 1).expect("a small number")
+    };
+    for python in pythons::all() {
+        let Some(debugpy) = debugpy(python) else { continue };
+        let workspace = Workspace::new();
+        let mut command = workspace.hotsplice();
+        command.args(["run", "--"]).arg(&python.path);
+        let subject = workspace.write("subject.py", TEXT);
+        let text = "import subject\nshop = subject.Shop()\nfor number in range(1000):\n    subject.edited(number)\n    subject.moved(number)\n    shop.method(number)\n    subject.stop(number)\n";
+        let script = workspace.write("main.py", text);
+        let at = line_of(TEXT, "return number");
+        let mut debugger = Debugger::launch(command, &workspace, &debugpy, &script, (&subject, at));
+        // It has seen all of them once.
+        let thread = debugger.stopped("breakpoint");
+        debugger.go("continue", thread);
+        debugger.stopped("breakpoint");
+        workspace.write("subject.py", &new);
+        let answer = workspace.call(&["patch", "subject.py", "--json"]).expect(0).json().to_string();
+        for code in ["HS0605", "HS0303"] {
+            assert!(!answer.contains(code), "Python {}: {answer}", python.name());
+        }
+        let lines = ["return -number", "one = number", "two = number", "three = number", "return number"];
+        let lines = lines.map(|part| line_of(&new, part));
+        debugger.set_breakpoints(&subject, &lines);
+        for round in 0..2 {
+            for line in lines {
+                debugger.go("continue", thread);
+                debugger.stopped("breakpoint");
+                let stopped = debugger.frame(thread).1;
+                assert_eq!(stopped, i64::from(line), "Python {}, round {round}", python.name());
+            }
+        }
+    }
+}

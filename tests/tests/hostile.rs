@@ -147,6 +147,7 @@ fn a_process_that_is_killed_during_prepare() {
     workspace.write("app.py", "import sys\nimport os, signal\nX = os.kill(os.getpid(), signal.SIGKILL)\ndef f():\n    return 'new'\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(f(), flush=True)\n");
     let called = workspace.call(&["patch", "app.py"]).expect(1);
     assert_eq!(called.text().matches("HS0002").count(), 1, "{}", called.text());
+    assert!(!called.text().contains("another file"), "there is one: {}", called.text());
     program.wait();
     workspace.sessions(0);
 }

@@ -140,6 +140,53 @@ fn what_multiprocessing_forks_runs_what_is_live() {
     }
 }
 
+/// A program whose patch takes until it has forked.
+const FORKS: &str = "\
+import os, sys, threading, work
+started, forked = threading.Event(), threading.Event()
+def wait():
+    if os.getpid() == first:
+        started.set()
+        forked.wait()
+    return 2
+first = os.getpid()
+work.wait = wait
+there, here = os.pipe()
+print('ready', flush=True)
+started.wait()
+if os.fork():
+    os.read(there, 1)
+    forked.set()
+    os.wait()
+else:
+    os.write(here, b'.')
+    for line in sys.stdin:
+        print(work.report(), work.LIMIT, flush=True)
+";
+
+/// It was not there to be asked, and had begun with what was live before.
+#[test]
+fn a_process_that_is_forked_while_its_parent_is_patched_has_the_patch_too() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let text = format!("LIMIT = 1\n{WORK}");
+        workspace.write("work.py", &text);
+        let script = workspace.write("main.py", FORKS).display().to_string();
+        let mut program = workspace.run(python, &[&script]);
+        program.wait_line("ready");
+        workspace.write("work.py", &text.replace("'old'", "'new'").replace("= 1", "= wait()"));
+        let patched = workspace.call(&["patch", "work.py"]).expect(0).text();
+        assert_eq!(patched.matches("2 edits live").count(), 2, "Python {}: {patched}", python.name());
+        program.send("");
+        let answer = program.line();
+        let is_new = answer.starts_with("new ") && answer.ends_with(" 2");
+        assert!(is_new, "Python {}: {answer}\n{patched}", python.name());
+        // What is asked for later is for both.
+        let undone = workspace.call(&["undo"]).expect(0).text();
+        assert_eq!(undone.matches("2 edits undone").count(), 2, "Python {}: {undone}", python.name());
+    }
+}
+
 /// A server of `work.py`'s words.
 struct Server {
     name: String,

@@ -82,6 +82,25 @@ fn a_fork_is_a_session_of_its_own_and_warns_nobody() {
     }
 }
 
+#[test]
+fn a_child_that_subprocess_prepares_is_no_session_and_nothing_is_said_of_it() {
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        let text = "import subprocess\nchild = subprocess.Popen(['sleep', '60'], preexec_fn=lambda: None)\nprint('ready', flush=True)\ninput()\nchild.kill()\nchild.wait()\nprint(subprocess.call(['true'], preexec_fn=lambda: None), flush=True)\n";
+        let script = workspace.write("starts.py", text).display().to_string();
+        let mut program = workspace.run(python, &[&script]);
+        program.wait_line("ready");
+        let listed = workspace.call(&["sessions"]).expect(0);
+        assert_eq!(listed.text().lines().count(), 2, "Python {}: {}", python.name(), listed.text());
+        assert_eq!(listed.errors(), "", "Python {}", python.name());
+        program.send("");
+        assert_eq!(program.line(), "0");
+        assert_eq!(program.wait(), Some(0), "{}", program.stderr());
+        assert_eq!(program.stderr(), "", "Python {}", python.name());
+        leaves_nothing(&workspace);
+    }
+}
+
 /// Code carries the name of its file as it was given, and no module stands for it.
 #[test]
 fn a_file_that_is_executed_by_hand_is_patched() {
@@ -206,6 +225,21 @@ fn a_failing_agent_does_not_keep_the_program_from_running() {
 }
 
 #[test]
+fn a_folder_of_sessions_with_too_long_a_path_is_said_to_be_that() {
+    let workspace = Workspace::new();
+    let script = workspace.write("works.py", "print('works', flush=True)\n");
+    let mut command = workspace.hotsplice();
+    command.env("HOTSPLICE_RUNTIME_DIR", workspace.path().join("x".repeat(120)));
+    command.arg("run").arg("--python").arg(&pythons::newest().path).arg(&script);
+    let mut program = hotsplice_tests::program::Program::start(command);
+    program.wait_line("works");
+    assert_eq!(program.wait(), Some(0));
+    let errors = program.stderr();
+    assert!(errors.contains("107 bytes") && errors.contains("HOTSPLICE_RUNTIME_DIR"), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+}
+
+#[test]
 fn modules_run_with_their_arguments() {
     let workspace = Workspace::new();
     workspace.write("pack/__init__.py", "");
@@ -291,7 +325,7 @@ fn attach_to(python: &Python, state: &str, body: &str) {
         if attached.errors().contains("the system lets nobody trace it") {
             return println!("one process may not reach into another here: attaching is not tested");
         }
-        let ended = attached.errors().contains("HS0002") || attached.errors().contains("there is no such process");
+        let ended = attached.errors().contains("HS0002") || attached.errors().contains("there is no process");
         if !ended || seconds == 24 {
             assert_eq!(attached.code(), Some(0), "{state} on Python {}: {}", python.name(), attached.errors());
         }
@@ -358,7 +392,7 @@ fn a_process_that_can_not_be_attached_to_says_why() {
     });
     for (pid, reason) in [
         (no_python.pid().to_string(), "which is no CPython"),
-        ("4194303".to_owned(), "there is no such process"),
+        ("4194303".to_owned(), "there is no process 4194303"),
         (pid.clone(), "it is stopped"),
     ] {
         let called = workspace.call(&["attach", &pid, "--wait", "1"]).expect(2);

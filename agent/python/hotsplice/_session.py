@@ -13,6 +13,7 @@ from ._native import load
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
+    from types import FrameType
     from typing import Any
 
 __version__ = "0.1.0"
@@ -158,11 +159,18 @@ def stop() -> None:
 
 
 def _after_fork_in_child() -> None:
+    if _is_about_to_become_another(sys._getframe(1)):
+        return
     try:
         if load().after_fork_in_child():
             _replace_stdin()
     except OSError as error:
         sys.stderr.write(f"hotsplice: the forked process {os.getpid()} can't be patched: {error}\n")
+
+
+def _is_about_to_become_another(frame: "FrameType") -> bool:
+    """Whether ``subprocess`` forks: it runs these hooks for the sake of a ``preexec_fn``; then it becomes a program."""
+    return frame.f_code.co_name == "_execute_child" and frame.f_globals.get("__name__") == "subprocess"
 
 
 # The main thread, where it is known.

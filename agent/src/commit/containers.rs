@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList, PySet, PyTuple};
 
 use super::ProgramChanged;
 use super::journal::{Inverse, Journal};
-use crate::cpython::{self, bodies, layout};
+use crate::cpython::{self, bodies, functions, layout};
 
 /// `collections.OrderedDict`, whose order the functions for plain dictionaries would leave behind.
 pub fn ordered_dict<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -240,11 +240,22 @@ pub(super) fn rehash<'py>(container: &Bound<'py, PyAny>, journal: &mut Journal<'
         Ok(_) => {
             let fresh = PyDict::new(py);
             for index in (0..items.len()).step_by(2) {
-                fresh.set_item(items.get_item(index)?, items.get_item(index + 1)?)?;
+                fresh.set_item(hashed_anew(items.get_item(index)?)?, items.get_item(index + 1)?)?;
             }
             fresh.into_any()
         }
-        Err(_) => PySet::new(py, items.iter())?.into_any(),
+        Err(_) => PySet::new(py, items.iter().map(hashed_anew).collect::<PyResult<Vec<_>>>()?)?.into_any(),
     };
     exchange(container, &fresh, journal)
+}
+
+/// From CPython 3.14 on a tuple remembers its hash: in its place comes one that has not been asked for it.
+fn hashed_anew(key: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let code = functions::code_type(key.py());
+    match key.cast_exact::<PyTuple>() {
+        Ok(items) if items.iter_borrowed().any(|item| item.get_type().as_ptr() == code) => {
+            Ok(PyTuple::new(key.py(), items.iter())?.into_any())
+        }
+        _ => Ok(key),
+    }
 }

@@ -145,7 +145,7 @@ fn attach(pid: u32, agent: &Path, patience: Duration) -> Result<Entry, Failure> 
         Failure::new(codes::NOT_ATTACHED, format!("process {pid}: {reason}; {way_on}"))
     };
     if registry::process_started(pid).is_none() {
-        return Err(refused("there is no such process".to_owned()));
+        return Err(Failure::new(codes::NOT_ATTACHED, format!("there is no process {pid}")));
     }
     let folder = registry::directory();
     registry::ensure(&folder).map_err(|error| refused(error.to_string()))?;

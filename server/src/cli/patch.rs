@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::Args;
 use hotsplice_channel::codes;
@@ -104,6 +105,7 @@ fn identity(arguments: &Arguments) -> Result<ExitCode, Failure> {
         options: Options::default(),
         dry_run: false,
         each: arguments.each,
+        asked: SystemTime::now(),
         cancel: Cancel::default(),
     };
     Ok(output::results(&patching::patch(&sessions, &wanted), arguments.json, Deed::Patched))

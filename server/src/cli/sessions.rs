@@ -21,7 +21,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let listed: Vec<Listed> = sessions.iter().map(|session| Listed::from(&**session)).collect();
         output::print_json(&json!(listed));
     } else if sessions.is_empty() {
-        output::line("no process is registered; start one with `hotsplice run`, or call hotsplice.listen() in it");
+        output::line(requests::NOBODY);
     } else {
         let mut rows = vec![["SESSION", "PYTHON", "COMMAND", "FOLDER"].map(str::to_owned)];
         rows.extend(sessions.iter().map(|session| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
@@ -52,6 +53,7 @@ pub fn patch(snapshot: &Snapshot, part: Part, cancel: &Cancel) -> Result<Vec<Fil
         options: Options { run_statements: how.run_statements, ..Options::default() },
         dry_run: false,
         each: how.each,
+        asked: SystemTime::now(),
         cancel: cancel.clone(),
     };
     let results = match &wanted.files[..] {
@@ -96,8 +98,15 @@ pub fn patch_edited(
         return Err(Failure::new(codes::NO_SESSION, message));
     }
     let label = format!("Hot-patch {} edited files", files.len());
-    let wanted =
-        Wanted { label, files, options: Options::default(), dry_run: false, each: false, cancel: cancel.clone() };
+    let wanted = Wanted {
+        label,
+        files,
+        options: Options::default(),
+        dry_run: false,
+        each: false,
+        asked: SystemTime::now(),
+        cancel: cancel.clone(),
+    };
     Ok(patching::patch(sessions, &wanted))
 }
 
@@ -125,8 +134,15 @@ pub fn patch_changed(paths: &[PathBuf], sessions: &[Arc<Session>]) -> Vec<FileRe
     }
     let what = if files.len() == 1 { files[0].path.display().to_string() } else { format!("{} files", files.len()) };
     let label = format!("Hot-patch {what}, changed on disk");
-    let wanted =
-        Wanted { label, files, options: Options::default(), dry_run: false, each: false, cancel: Cancel::default() };
+    let wanted = Wanted {
+        label,
+        files,
+        options: Options::default(),
+        dry_run: false,
+        each: false,
+        asked: SystemTime::now(),
+        cancel: Cancel::default(),
+    };
     patching::patch(&sessions, &wanted)
 }
 

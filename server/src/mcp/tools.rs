@@ -59,11 +59,7 @@ impl Tools {
     ) -> Result<Json<Sessions>, Unserved> {
         work(context, |_| {
             let Selected { sessions, unreachable } = requests::sessions(ROLE)?;
-            let note = sessions.is_empty().then(|| {
-                "no process is registered; start one with `hotsplice run`, attach to one with `hotsplice attach PID`, or \
-                 call hotsplice.listen() in it"
-                    .to_owned()
-            });
+            let note = sessions.is_empty().then(|| requests::NOBODY.to_owned());
             let sessions = sessions.iter().map(|session| Listed::from(&**session)).collect();
             Ok(Sessions { sessions, unreachable: reasons(&unreachable), note })
         })

@@ -143,6 +143,7 @@ impl Attempt<'_> {
             }
             file.verdicts.push(verdict);
         }
+        self.drop_edits(codes::HELD_BACK, "held back: the process has ended or did not answer, as is said of the file");
     }
 
     /// Values of files that are no part of the patch.

@@ -3,6 +3,7 @@
 mod attempt;
 mod changes;
 mod ended;
+mod newcomers;
 mod reloading;
 mod wanted;
 
@@ -47,18 +48,19 @@ pub fn log_refused(sessions: &[Arc<Session>], wanted: &Wanted, results: &[FileRe
 
 /// The same, with nothing for the programs' `logging` where it is refused: it has been tried before, or is tried again otherwise.
 pub fn patch_in_silence(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
-    let results = patch_once(sessions, wanted);
+    let mut results = patch_once(sessions, wanted);
     let outdated = |verdict: &Verdict| verdict.code.as_deref() == Some(codes::PATCHED_MEANWHILE);
     let again = results.iter().all(|result| !result.committed)
         && results.iter().any(|result| result.verdicts.iter().any(outdated));
-    if !again {
-        return results;
+    if again {
+        // Somebody else patched, and the news had not arrived: nothing was changed, so it is worked out anew, once.
+        for session in sessions {
+            session.forget();
+        }
+        results = patch_once(sessions, wanted);
     }
-    // Somebody else patched, and the news had not arrived: nothing was changed, so it is worked out anew, once.
-    for session in sessions {
-        session.forget();
-    }
-    patch_once(sessions, wanted)
+    newcomers::follow(sessions, wanted, &mut results);
+    results
 }
 
 fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {

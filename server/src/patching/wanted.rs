@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
@@ -22,6 +23,8 @@ pub struct Wanted {
     pub dry_run: bool,
     /// A process that refuses does not hold the others back.
     pub each: bool,
+    /// When it was asked for. Who registers later was not among those that were found.
+    pub asked: SystemTime,
     pub cancel: Cancel,
 }
 

@@ -9,5 +9,5 @@ mod undo;
 pub use diff::{Difference, Differing, diff, doubt};
 pub use holds::{Held, held, holds};
 pub use patch::{Asked, NOTHING};
-pub use select::{Listed, Selected, Selection, select, sessions};
+pub use select::{Listed, NOBODY, Selected, Selection, select, sessions};
 pub use undo::undo;

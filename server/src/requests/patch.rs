@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hotsplice_channel::codes;
 use hotsplice_channel::patch::Options;
@@ -37,6 +38,7 @@ pub struct Asked {
 impl Asked {
     /// Reads what is to be live, as it is now. What does not go together is a failure.
     pub fn read(self) -> Result<Ready, Failure> {
+        let asked_at = SystemTime::now();
         let single = self.text.is_some() || self.function.is_some() || self.again.is_some() || self.rest;
         if single && self.files.len() != 1 {
             let message = "another text, one function, running a line again and leaving out what is refused go with a single \
@@ -62,13 +64,14 @@ impl Asked {
                 ..WantedFile::new(path, text)
             });
         }
-        Ok(Ready { asked: self, files })
+        Ok(Ready { asked: self, asked_at, files })
     }
 }
 
 /// Texts that are to be live.
 pub struct Ready {
     asked: Asked,
+    asked_at: SystemTime,
     files: Vec<WantedFile>,
 }
 
@@ -96,6 +99,7 @@ impl Ready {
             options: Options { run_statements: asked.run_statements, ..Options::default() },
             dry_run: asked.dry_run,
             each: asked.each,
+            asked: self.asked_at,
             cancel,
         };
         let results = match wanted.files.as_slice() {

@@ -10,6 +10,10 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::session::{self, Session, SessionError};
 
+/// What is said where no process can be patched.
+pub const NOBODY: &str = "no process is registered; start one with `hotsplice run`, attach to one that runs with `hotsplice attach PID`, \
+                          or call hotsplice.listen() in it";
+
 /// One process, or every one.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -81,9 +85,7 @@ pub fn select(role: &str, selection: &Selection) -> Result<Selected, Failure> {
         let message = match (selection.pid, &selection.session) {
             (Some(pid), _) => format!("process {pid} is not registered; `hotsplice sessions` lists those that are"),
             (_, Some(id)) => format!("there is no session {id}; `hotsplice sessions` lists those that there are"),
-            _ => {
-                "no process is registered; start one with `hotsplice run`, or call hotsplice.listen() in it".to_owned()
-            }
+            _ => NOBODY.to_owned(),
         };
         return Err(Failure::new(codes::NO_SESSION, message));
     }

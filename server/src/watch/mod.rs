@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hotsplice_analysis::is_self_contained;
 use hotsplice_channel::patch::Options;
@@ -352,6 +352,7 @@ impl Watch<'_> {
             options: Options { run_statements: self.run_statements, ..Options::default() },
             dry_run: false,
             each: false,
+            asked: SystemTime::now(),
             cancel: Cancel::default(),
         };
         let results = patching::patch_in_silence(sessions, &wanted);

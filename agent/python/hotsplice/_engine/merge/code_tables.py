@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
+from ..frameworks import debuggers
 from ..native import native
 
 if TYPE_CHECKING:
@@ -71,21 +72,58 @@ def follow(
     new_codes = {key: new for key, (_, new) in held.items() if not inside[key]}
     if not new_codes:
         return
-    tables, fixed = native.tables_of([held[key][0] for key in new_codes])
-    move(tables, new_codes, plan)
+    tables = Tables([held[key][0] for key in new_codes])
+    # What a debugger knows of the former code is not so of the new one, which it has not seen.
+    tables.move(new_codes, plan)
     for change in changes:
-        if any(id(code) in change.pairs for code in fixed):
+        if any(key in change.pairs for key in tables.fixed):
             for outcome in file_change.outcomes_of(change.unit):
                 outcome.caveat(
                     "HS0303", "the former code object is part of a key of a table: that entry stays as it is"
                 )
 
 
-def move(tables: Iterable[tuple[Any, list[CodeType]]], new_codes: Mapping[int, CodeType], plan: "Plan") -> None:
-    for container, codes in tables:
-        pairs = [(code, new_codes[id(code)]) for code in codes]
-        if isinstance(container, dict):
-            plan.add("dict-keys", container, pairs, True)
-        else:
-            for old, new in pairs:
-                plan.add("set-replace", container, old, new)
+class Tables:
+    """The dictionaries and sets that have codes as keys, or in tuples that are keys."""
+
+    def __init__(self, codes: list[CodeType]) -> None:
+        self._following: list[tuple[Any, list[Any]]] = []
+        self._of_debugger: list[tuple[Any, list[Any]]] = []
+        # Ids of codes in keys that can't be put elsewhere.
+        self.fixed: set[int] = set()
+        wanted = set(map(id, codes))
+        for container, keys, can_follow in native.tables_of(codes) if codes else ():
+            if debuggers.is_table(container):
+                self._of_debugger.append((container, keys))
+            elif can_follow:
+                self._following.append((container, keys))
+            else:
+                items = [item for key in keys for item in (key if type(key) is tuple else (key,))]
+                self.fixed.update(wanted.intersection(map(id, items)))
+
+    def move(self, new_codes: Mapping[int, CodeType], plan: "Plan") -> None:
+        """Entries for codes become entries for their new ones."""
+        for container, keys in self._following:
+            pairs = [(key, _with_new_codes(key, new_codes)) for key in keys]
+            if isinstance(container, dict):
+                plan.add("dict-keys", container, pairs, True)
+            else:
+                for old, new in pairs:
+                    plan.add("set-replace", container, old, new)
+
+    def forget_lines(self, plan: "Plan") -> None:
+        """What a debugger knows of codes whose lines change afterwards has the former lines in it."""
+        for container, keys in self._of_debugger:
+            for key in keys:
+                plan.add("dict-delete", container, key)
+
+    def rehash(self, plan: "Plan") -> None:
+        """The lines of the codes have changed before, and with them their hashes."""
+        for container, _ in self._following:
+            plan.add("rehash", container)
+
+
+def _with_new_codes(key: Any, new_codes: Mapping[int, CodeType]) -> Any:
+    if type(key) is tuple:
+        return tuple(new_codes.get(id(item), item) for item in key)
+    return new_codes[id(key)]

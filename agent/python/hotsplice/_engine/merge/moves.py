@@ -2,7 +2,7 @@
 
 from functools import partial
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..live import lookup
 from ..live.code import pair, tree
@@ -38,22 +38,20 @@ def plan_moves(file_change: "FileChange", namespace: "Namespace", plan: "Plan") 
     _move_what_is_to_come(file_change.holders, to_come, namespace, plan)
     if not moved:
         return []
-    suspects = _suspects([function for function, _ in moved], file_change.holders)
-    tables, fixed = native.tables_of(suspects) if suspects else ([], [])
+    tables = code_tables.Tables(_suspects([function for function, _ in moved], file_change.holders))
     if not native.can_set_first_line():
         _exchange(moved, tables, plan)
         return []
-    kept = set(map(id, fixed))
+    tables.forget_lines(plan)
     staying = []
     for function, shift in moved:
         codes = list(tree(function.__code__))
-        if any(id(code) in kept for code in codes):
+        if any(id(code) in tables.fixed for code in codes):
             staying.append(function.__qualname__)
             continue
         for code in codes:
             plan.add("first-line", code, code.co_firstlineno + shift)
-    for container, _ in tables:
-        plan.add("rehash", container)
+    tables.rehash(plan)
     return staying
 
 
@@ -96,7 +94,7 @@ def _suspects(functions: list[FunctionType], holders: list[CodeType]) -> list[Co
     ]
 
 
-def _exchange(moved: list[tuple[FunctionType, int]], tables: Any, plan: "Plan") -> None:
+def _exchange(moved: list[tuple[FunctionType, int]], tables: code_tables.Tables, plan: "Plan") -> None:
     """Where the interpreter has lines elsewhere too, functions get copies of their code."""
     pairs = [both for function, shift in moved for both in pair(function.__code__, relocated(function.__code__, shift))]
     for (_, new), functions in zip(pairs, native.functions_of([old for old, _ in pairs])):
@@ -104,7 +102,7 @@ def _exchange(moved: list[tuple[FunctionType, int]], tables: Any, plan: "Plan") 
             plan.function(function, code=new)
     for old, new in pairs:
         plan.afterwards.append(partial(left_behind.keep, new, left_behind.of(old)))
-    code_tables.move(tables, {id(old): new for old, new in pairs}, plan)
+    tables.move({id(old): new for old, new in pairs}, plan)
 
 
 def relocated(code: CodeType, shift: int) -> CodeType:
