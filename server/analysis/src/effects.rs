@@ -130,6 +130,11 @@ pub(crate) const LAMBDA: &str = "<lambda>";
 /// The container of all names of a module: `globals()[name]`.
 pub(crate) const NAMESPACE: &str = "globals()";
 
+/// A module that is found by a name which the program computes, or one relative to its own.
+pub(crate) const FOUND: &str = "<module>";
+/// Ends the beginning of such a name.
+pub(crate) const ANY_MODULE: char = '?';
+
 /// Functions whose result reads or calls an attribute, by its name, of what it is called with.
 pub(crate) const GETTERS: [&str; 4] = ["attrgetter", "operator.attrgetter", "methodcaller", "operator.methodcaller"];
 

@@ -114,6 +114,10 @@ impl<'a> Comparison<'a> {
     ) -> Dirty {
         let mut own = Dirty::default();
         for node in items {
+            // What is taken of a module that the statement finds by its name is read of what is live.
+            let found = if node.imports() { Vec::new() } else { self.foreign.changed_by(&node.effects) };
+            self.deferred.extend(found.iter().cloned());
+            dirty.extend(found);
             let fresh = match node.what {
                 What::Function => {
                     self.derive_function(node, scope, dirty, called);
@@ -295,6 +299,15 @@ impl<'a> Comparison<'a> {
             || calls_of_class(node, scope, &called.called)
             || (node.what == What::Import && self.foreign.takes_dynamic(node));
         let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
+        if !dirty.is_empty() {
+            // `[table.size for table in (first, second)]`
+            let others = node.effects.reads.iter().filter(|name| !node.reads.contains(name));
+            let others = others.flat_map(|name| called.graph.read_as(name, Context::default()));
+            let others: Vec<String> = others.filter(|name| dirty.contains(name)).collect();
+            // What a container holds is what is live.
+            self.deferred.extend(others.iter().cloned());
+            changed_reads.extend(others);
+        }
         let mut is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
         if called.graph.runs_any(&node.effects, &called.readers) {
             is_deferred = true;
@@ -305,6 +318,9 @@ impl<'a> Comparison<'a> {
         if self.looks_through_names(node, scope) && self.edit_for(node).is_none() {
             changed_reads.push("globals()".to_owned());
             is_deferred = true;
+        }
+        if !calls_edited && changed_reads.is_empty() && node.what == What::Statement {
+            changed_reads = copied(node, dirty);
         }
         if let Some(edit) = self.edit_for(node) {
             if !changed_reads.is_empty() && !edit.offered {
@@ -455,6 +471,12 @@ fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
         return Vec::new();
     }
     reads.iter().copied().cloned().chain(looked_at(&node.passed)).filter(|name| dirty.contains(name)).collect()
+}
+
+/// Classes that a statement gives to what may copy what they have: a function of a C module does, and the process knows which these are.
+fn copied(node: &Node, dirty: &Dirty) -> Vec<String> {
+    let classes = node.effects.passed.iter().map(|(_, given)| given.strip_suffix("()").unwrap_or(given));
+    classes.filter(|class| dirty.contains(&members(class))).map(|class| format!("{class}.__dict__")).collect()
 }
 
 /// What functions look into that they are given: items of containers, members of classes.

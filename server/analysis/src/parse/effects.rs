@@ -1,5 +1,7 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
+use std::collections::BTreeSet;
+
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{CmpOp, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
 
@@ -8,9 +10,11 @@ use super::dotted::dotted;
 use super::evaluated::{Evaluated, evaluated};
 use super::held::{held, inside_of_given, names_in, sources, taken_over};
 use super::implied;
-use super::imported::{bound, imported_module, used_module};
+use super::imported::{bound, used_module};
 use super::looks::{captured, complemented, examined, generators, matched_class, positional};
-use crate::effects::{EAGER, Effects, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers};
+use crate::effects::{
+    ANY_MODULE, EAGER, Effects, FOUND, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers,
+};
 use crate::tree::{contents, members};
 
 /// What a statement does when it runs.
@@ -20,7 +24,24 @@ pub(super) fn of_statement(statement: &Stmt) -> Effects {
     let mut effects = found.effects;
     // At module level every name is the module's.
     effects.locals.clear();
+    name_what_is_found(&mut effects, |name| name == FOUND);
     effects
+}
+
+/// Of modules that are found by computed names only what is taken of them is looked for.
+fn name_what_is_found(effects: &mut Effects, is_meant: impl Fn(&str) -> bool) {
+    let (found, mut imports): (Vec<_>, Vec<_>) =
+        effects.imports.drain(..).partition(|(name, origin)| origin.ends_with(ANY_MODULE) && is_meant(name));
+    for (name, origin) in found {
+        let taken = effects.calls.iter().chain(&effects.reads).filter_map(|one| {
+            let rest = one.strip_prefix(name.as_str())?.strip_prefix('.')?;
+            rest.split(['.', '[', '(']).next()
+        });
+        imports.extend(taken.collect::<BTreeSet<_>>().into_iter().map(|one| (name.clone(), format!("{origin}.{one}"))));
+    }
+    imports.sort_unstable();
+    imports.dedup();
+    effects.imports = imports;
 }
 
 /// What gives each name, or group of names, of an assignment its value, where several have their own: `a, b = f(), g()`.
@@ -70,6 +91,7 @@ pub(super) fn of_function(parameters: &Parameters, body: &[Stmt]) -> Effects {
     // `tables = import_module("tables")`: what is read of it is another module's.
     let own = locals.split_off((*parameters).min(locals.len())).into_iter();
     locals.extend(own.filter(|name| !imports.iter().any(|(bound, _)| bound == name)));
+    name_what_is_found(&mut found.effects, |_| true);
     found.effects
 }
 
@@ -161,8 +183,8 @@ impl Finder {
         {
             return targets.iter().zip(values).for_each(|(target, value)| self.bind(target, Some(value)));
         }
-        if let (Expr::Name(name), Some(module)) = (target, value.and_then(imported_module)) {
-            self.effects.imports.push((name.id.to_string(), module));
+        if let (Expr::Name(name), Some(module)) = (target, value.and_then(used_module)) {
+            self.effects.imports.push((name.id.to_string(), module.origin));
         }
         // `table = Table()`, `self.table = Table()`
         if let (Expr::Name(_) | Expr::Attribute(_), Some(value)) = (target, value)
@@ -342,7 +364,7 @@ impl<'a> Visitor<'a> for Finder {
 
     fn visit_expr(&mut self, expression: &'a Expr) {
         self.implies(implied::by_expression(expression));
-        self.effects.imports.extend(used_module(expression));
+        self.effects.imports.extend(used_module(expression).map(|module| (module.bound, module.origin)));
         match expression {
             Expr::Name(name) => match name.ctx {
                 ExprContext::Load => self.read(name.id.to_string()),
@@ -380,6 +402,12 @@ impl<'a> Visitor<'a> for Finder {
                 self.effects.calls.extend(compared.map(|container| format!("{}.__eq__", contents(&container))));
                 visitor::walk_expr(self, expression);
             }
+            // `item in TABLE`
+            Expr::Compare(comparison) if comparison.ops.iter().any(|op| matches!(op, CmpOp::In | CmpOp::NotIn)) => {
+                let among = comparison.comparators.iter().filter_map(dotted);
+                self.effects.calls.extend(among.map(|container| format!("{}.__eq__", contents(&container))));
+                visitor::walk_expr(self, expression);
+            }
             Expr::UnaryOp(operation) => {
                 self.effects.reads.extend(complemented(operation));
                 visitor::walk_expr(self, expression);
@@ -396,7 +424,7 @@ impl<'a> Visitor<'a> for Finder {
                     Evaluated::Unknown => self.call(contents(NAMESPACE)),
                 });
                 // `getattr(self, name)`
-                self.effects.reads.extend(by_text(call));
+                by_text(call).into_iter().for_each(|name| self.read(name));
                 let is_eager = called.as_deref().is_some_and(|name| EAGER.contains(&name) || name.ends_with(".sort"));
                 let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
                 let given: Vec<&Expr> = call.arguments.args.iter().chain(keywords).collect();

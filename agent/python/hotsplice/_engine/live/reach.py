@@ -14,6 +14,7 @@ MISSING = object()
 _LIMIT = 2000
 # Containers with more items, and classes with more below them, are not followed.
 _ITEMS = 50
+_FINDERS = {"import_module", "__import__", "modules"}
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _MAKING = ("__init__", "__new__", "__post_init__")
 
@@ -261,6 +262,11 @@ def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
 def importing(members: dict[str, Any], modules: set[str]) -> list[Any]:
     """Functions and classes of a module whose code imports one of these modules, by whichever of these names."""
     return _naming(members, modules, _imports)
+
+
+def finding(members: dict[str, Any], names: set[str]) -> list[Any]:
+    """Functions and classes of a module whose code finds modules by their names, and reads one of these names."""
+    return _naming(members, _FINDERS, lambda code: not names.isdisjoint(code.co_names))
 
 
 def _is_any(_code: CodeType) -> bool:
