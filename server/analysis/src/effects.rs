@@ -187,6 +187,23 @@ impl Effects {
         self.locals.iter().any(|local| local == head)
     }
 
+    /// Only what is said of names around it.
+    pub fn without_locals(mut self) -> Self {
+        let locals = std::mem::take(&mut self.locals);
+        let is_outer = |name: &String| {
+            let head = name.split(['.', '[', '(']).next().unwrap_or(name);
+            // Of a lambda that stands in a class.
+            head == "self" || !locals.iter().any(|local| local == head)
+        };
+        self.calls.retain(is_outer);
+        self.reads.retain(is_outer);
+        self.mutates.retain(is_outer);
+        self.implied.retain(|(name, _)| is_outer(name));
+        self.holds.retain(|(container, _)| is_outer(container));
+        self.made.clear();
+        self
+    }
+
     /// Adds what another piece of code does; its names are its own.
     pub fn extend(&mut self, other: Effects) {
         self.calls.extend(other.calls);

@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet as HashSet;
 use super::Comparison;
 use super::derived_headers::reads_any;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
+use super::looked_at::copied;
 use super::scope::Scope;
 use crate::depend::given::meant_by;
 use crate::depend::graph::{Context, Graph, among};
@@ -282,7 +283,7 @@ impl<'a> Comparison<'a> {
         let is_used = |(by, name): &(String, String)| {
             let is_own = || self.definitions().any(|item| item.is_function() && item.name == *by);
             let is_touched = || self.touched.contains(name) || dirty.contains(&members(name));
-            (EAGER.contains(&by.as_str()) && (self.works_otherwise(name) || is_edited(name)))
+            (EAGER.contains(&by.as_str()) && (self.works_otherwise(name, &called.graph) || is_edited(name)))
                 || (is_touched() && (is_own() || instantiates(by)))
                 || (reads_headers(by) && self.has_other_header(name))
         };
@@ -297,16 +298,21 @@ impl<'a> Comparison<'a> {
         let calls_edited = uses_edited
             || (may_call && called.graph.runs_any(&node.effects, &called.called))
             || calls_of_class(node, scope, &called.called)
+            || (may_call && !dirty.is_empty() && called.graph.reads_what_hooks_set(&node.effects, dirty))
             || (node.what == What::Import && self.foreign.takes_dynamic(node));
         let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
         if !dirty.is_empty() {
             // `[table.size for table in (first, second)]`
-            let others = node.effects.reads.iter().filter(|name| !node.reads.contains(name));
-            let others = others.flat_map(|name| called.graph.read_as(name, Context::default()));
-            let others: Vec<String> = others.filter(|name| dirty.contains(name)).collect();
-            // What a container holds is what is live.
-            self.deferred.extend(others.iter().cloned());
-            changed_reads.extend(others);
+            let others = node.effects.reads.iter().filter(|name| name.contains('.') && !node.reads.contains(name));
+            for name in others {
+                let meant = called.graph.read_as(name, Context::default());
+                let found: Vec<String> = meant.into_iter().filter(|name| dirty.contains(name)).collect();
+                if name.contains("[]") {
+                    // What a container holds is what is live.
+                    self.deferred.extend(found.iter().cloned());
+                }
+                changed_reads.extend(found);
+            }
         }
         let mut is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
         if called.graph.runs_any(&node.effects, &called.readers) {
@@ -388,6 +394,13 @@ impl<'a> Comparison<'a> {
     ) -> bool {
         let attributes = node.effects.reads.iter().flat_map(|name| graph.attributes(name, Context::default()));
         let mut found: Vec<String> = attributes.flat_map(|name| among(&name, dirty)).collect();
+        // What sees a class when it is made sets attributes on it.
+        let reads = node.effects.reads.iter().filter(|name| !node.effects.calls.contains(name));
+        for (class, attribute) in reads.filter_map(|name| name.rsplit_once('.')) {
+            if dirty.contains(&members(class)) && graph.is_set_by_hooks(class, attribute) {
+                found.push(members(class));
+            }
+        }
         let given = graph.used_of_given(&node.effects, Context::default()).0;
         // Tables whose keys code objects are find their entries by the new ones.
         let is_key = |name: &String| node.what == What::Statement && name.ends_with(".__code__");
@@ -471,12 +484,6 @@ fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
         return Vec::new();
     }
     reads.iter().copied().cloned().chain(looked_at(&node.passed)).filter(|name| dirty.contains(name)).collect()
-}
-
-/// Classes that a statement gives to what may copy what they have: a function of a C module does, and the process knows which these are.
-fn copied(node: &Node, dirty: &Dirty) -> Vec<String> {
-    let classes = node.effects.passed.iter().map(|(_, given)| given.strip_suffix("()").unwrap_or(given));
-    classes.filter(|class| dirty.contains(&members(class))).map(|class| format!("{class}.__dict__")).collect()
 }
 
 /// What functions look into that they are given: items of containers, members of classes.

@@ -1,20 +1,16 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
-use std::collections::BTreeSet;
-
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{CmpOp, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
 
 use super::callee::{by_text, callee, got, in_display, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
 use super::evaluated::{Evaluated, evaluated};
-use super::held::{held, inside_of_given, names_in, sources, taken_over};
+use super::held::{held, inside_of_given, names_in, sources, taken_from, taken_over};
 use super::implied;
-use super::imported::{bound, used_module};
+use super::imported::{bound, name_what_is_found, used_module};
 use super::looks::{captured, complemented, examined, generators, matched_class, positional};
-use crate::effects::{
-    ANY_MODULE, EAGER, Effects, FOUND, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers,
-};
+use crate::effects::{EAGER, Effects, FOUND, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers};
 use crate::tree::{contents, members};
 
 /// What a statement does when it runs.
@@ -26,22 +22,6 @@ pub(super) fn of_statement(statement: &Stmt) -> Effects {
     effects.locals.clear();
     name_what_is_found(&mut effects, |name| name == FOUND);
     effects
-}
-
-/// Of modules that are found by computed names only what is taken of them is looked for.
-fn name_what_is_found(effects: &mut Effects, is_meant: impl Fn(&str) -> bool) {
-    let (found, mut imports): (Vec<_>, Vec<_>) =
-        effects.imports.drain(..).partition(|(name, origin)| origin.ends_with(ANY_MODULE) && is_meant(name));
-    for (name, origin) in found {
-        let taken = effects.calls.iter().chain(&effects.reads).filter_map(|one| {
-            let rest = one.strip_prefix(name.as_str())?.strip_prefix('.')?;
-            rest.split(['.', '[', '(']).next()
-        });
-        imports.extend(taken.collect::<BTreeSet<_>>().into_iter().map(|one| (name.clone(), format!("{origin}.{one}"))));
-    }
-    imports.sort_unstable();
-    imports.dedup();
-    effects.imports = imports;
 }
 
 /// What gives each name, or group of names, of an assignment its value, where several have their own: `a, b = f(), g()`.
@@ -282,25 +262,8 @@ impl Finder {
         inside.visit_expr(&lambda.body);
         let parameters = &inside.effects.locals[..inside.effects.parameters];
         inside.effects.applies = inside.effects.calls.iter().any(|called| parameters.contains(called));
-        without_locals(inside.effects)
+        inside.effects.without_locals()
     }
-}
-
-/// Only what is said of names around it.
-fn without_locals(mut effects: Effects) -> Effects {
-    let locals = std::mem::take(&mut effects.locals);
-    let is_outer = |name: &String| {
-        let head = name.split(['.', '[', '(']).next().unwrap_or(name);
-        // Of a lambda that stands in a class.
-        head == "self" || !locals.iter().any(|local| local == head)
-    };
-    effects.calls.retain(is_outer);
-    effects.reads.retain(is_outer);
-    effects.mutates.retain(is_outer);
-    effects.implied.retain(|(name, _)| is_outer(name));
-    effects.holds.retain(|(container, _)| is_outer(container));
-    effects.made.clear();
-    effects
 }
 
 impl<'a> Visitor<'a> for Finder {
@@ -492,8 +455,11 @@ impl<'a> Visitor<'a> for Finder {
                     if let Some((holder, method)) = name.rsplit_once('.')
                         && MUTATING.contains(&method)
                     {
+                        // `TABLE.setdefault(key, []).append(build)`
+                        let table = call.func.as_attribute_expr().and_then(|method| method.value.as_call_expr());
+                        let holder = table.and_then(taken_from).unwrap_or_else(|| holder.to_owned());
                         let contents = given.iter().flat_map(|one| [vec![*one], held(one)].concat());
-                        contents.for_each(|one| self.put(Some(holder.to_owned()), one));
+                        contents.for_each(|one| self.put(Some(holder.clone()), one));
                     }
                 }
                 let getters = got(expression);
@@ -539,7 +505,7 @@ impl<'a> Visitor<'a> for Finder {
                     inside.implies(implied::by_conditions(&generator.ifs));
                 }
                 visitor::walk_expr(&mut inside, expression);
-                self.effects.extend(without_locals(inside.effects));
+                self.effects.extend(inside.effects.without_locals());
             }
             _ => visitor::walk_expr(self, expression),
         }

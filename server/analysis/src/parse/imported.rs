@@ -1,10 +1,12 @@
 //! Which modules a text imports.
 
+use std::collections::BTreeSet;
+
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, ModModule, Stmt};
 
 use super::dotted::{dotted, head};
-use crate::effects::{ANY_MODULE, FOUND};
+use crate::effects::{ANY_MODULE, Effects, FOUND};
 use crate::misfits::Import;
 
 pub(super) fn of(module: &ModModule) -> Vec<Import> {
@@ -104,6 +106,22 @@ pub(super) fn found_module(value: &Expr) -> Option<String> {
     };
     let beginning = beginning.filter(|text| !text.starts_with('.') && !text.contains('%')).unwrap_or_default();
     Some(format!("{beginning}{ANY_MODULE}"))
+}
+
+/// Of modules that are found by computed names only what is taken of them is looked for.
+pub(super) fn name_what_is_found(effects: &mut Effects, is_meant: impl Fn(&str) -> bool) {
+    let (found, mut imports): (Vec<_>, Vec<_>) =
+        effects.imports.drain(..).partition(|(name, origin)| origin.ends_with(ANY_MODULE) && is_meant(name));
+    for (name, origin) in found {
+        let taken = effects.calls.iter().chain(&effects.reads).filter_map(|one| {
+            let rest = one.strip_prefix(name.as_str())?.strip_prefix('.')?;
+            rest.split(['.', '[', '(']).next()
+        });
+        imports.extend(taken.collect::<BTreeSet<_>>().into_iter().map(|one| (name.clone(), format!("{origin}.{one}"))));
+    }
+    imports.sort_unstable();
+    imports.dedup();
+    effects.imports = imports;
 }
 
 struct Collector(Vec<Import>);

@@ -1,4 +1,7 @@
-"""Classes that a statement gives to a function of a C module, which copies what they have: ``csv.register_dialect("mine", Own)``."""
+"""Classes that a statement gives to a function of a C module, which copies what they have.
+
+``csv.register_dialect("own", Own)``
+"""
 
 import ast
 import builtins
@@ -18,7 +21,7 @@ _COPIED = ".__dict__"
 
 
 def is_only_kept(edit: "Edit", namespaces: "Iterable[Namespace]") -> bool:
-    """Whether all that a statement was derived for is a class that it gives away, and what it calls keeps the class itself."""
+    """Whether a statement was derived for classes that it gives away, and what it calls keeps these themselves."""
     reads = edit.get("changed_reads") or ()
     if edit["what"] != "statement" or not reads or not all(read.endswith(_COPIED) for read in reads):
         return False
@@ -33,7 +36,9 @@ def is_only_kept(edit: "Edit", namespaces: "Iterable[Namespace]") -> bool:
 def _value(function: ast.expr, names: dict[str, Any]) -> Any:
     if isinstance(function, ast.Name):
         return objects.live(names.get(function.id), None)
-    holder = _value(function.value, names) if isinstance(function, ast.Attribute) else None
+    if not isinstance(function, ast.Attribute):
+        return None
+    holder = _value(function.value, names)
     return objects.attributes(holder).get(function.attr) if type(holder) is ModuleType else None
 
 

@@ -254,9 +254,11 @@ def _decoded(code: CodeType) -> tuple[bytes, tuple[str, ...]]:
 
 
 def leading_to(members: dict[str, Any], wanted: set[int]) -> list[Any]:
-    """Functions and classes of a module whose code names one of these objects."""
+    """Functions and classes of a module whose code names one of these objects, and classes that derive from one."""
     names = {name for name, value in list(members.items()) if id(value) in wanted}
-    return _naming(members, names, _is_any) if names else []
+    classes = [value for value in list(members.values()) if objects.is_class(value) and id(value) not in wanted]
+    heirs = [value for value in classes if not wanted.isdisjoint(map(id, value.__mro__))]
+    return [*(_naming(members, names, _is_any) if names else ()), *heirs]
 
 
 def importing(members: dict[str, Any], modules: set[str]) -> list[Any]:
