@@ -130,6 +130,11 @@ pub(crate) const LAMBDA: &str = "<lambda>";
 /// The container of all names of a module: `globals()[name]`.
 pub(crate) const NAMESPACE: &str = "globals()";
 
+/// A module that is found by a name which the program computes, or one relative to its own.
+pub(crate) const FOUND: &str = "<module>";
+/// Ends the beginning of such a name.
+pub(crate) const ANY_MODULE: char = '?';
+
 /// Functions whose result reads or calls an attribute, by its name, of what it is called with.
 pub(crate) const GETTERS: [&str; 4] = ["attrgetter", "operator.attrgetter", "methodcaller", "operator.methodcaller"];
 
@@ -180,6 +185,23 @@ impl Effects {
     pub fn is_local(&self, name: &str) -> bool {
         let head = name.split(['.', '[', '(']).next().unwrap_or(name);
         self.locals.iter().any(|local| local == head)
+    }
+
+    /// Only what is said of names around it.
+    pub fn without_locals(mut self) -> Self {
+        let locals = std::mem::take(&mut self.locals);
+        let is_outer = |name: &String| {
+            let head = name.split(['.', '[', '(']).next().unwrap_or(name);
+            // Of a lambda that stands in a class.
+            head == "self" || !locals.iter().any(|local| local == head)
+        };
+        self.calls.retain(is_outer);
+        self.reads.retain(is_outer);
+        self.mutates.retain(is_outer);
+        self.implied.retain(|(name, _)| is_outer(name));
+        self.holds.retain(|(container, _)| is_outer(container));
+        self.made.clear();
+        self
     }
 
     /// Adds what another piece of code does; its names are its own.

@@ -27,6 +27,7 @@ impl<'a> Graph<'a> {
             made: HashMap::default(),
             lambdas: HashMap::default(),
             handed: HashMap::default(),
+            made_with: HashMap::default(),
             contents: HashMap::default(),
             types: Types::default(),
             properties: HashSet::default(),
@@ -45,6 +46,9 @@ impl<'a> Graph<'a> {
                 graph.functions.insert(&node.name, node);
             }
         }
+        let bindings = items.iter().flat_map(|node| &node.binds);
+        let imported = bindings.filter(|binding| binding.origin.is_some()).map(|binding| binding.name.as_str());
+        let imported: HashSet<&str> = imported.collect();
         for node in items.iter().filter(|node| !node.is_definition()) {
             graph.made.extend(node.effects.made.iter().map(|(name, by)| (name.as_str(), by.as_str())));
             if let Some((name, lambdas)) = lambdas_of(node) {
@@ -53,9 +57,14 @@ impl<'a> Graph<'a> {
             let keeps = |by: &str| {
                 WRAPPERS.contains(&by)
                     || graph.functions.get(by).is_some_and(|function| !given_out(function).is_empty())
+                    || graph.lambdas.get(by).is_some_and(|lambda| lambda.lambdas.is_some())
             };
             if let Some((name, given)) = handed_of(node, keeps).filter(|(_, given)| !given.is_empty()) {
                 graph.handed.insert(name, given);
+            }
+            let imported = |by: &str| imported.contains(by.split('.').next().unwrap_or(by)) && !is_spelled_as_class(by);
+            if let Some((name, given)) = handed_of(node, imported).filter(|(_, given)| !given.is_empty()) {
+                graph.made_with.insert(name, given);
             }
         }
         graph.add_records(items);
@@ -77,9 +86,7 @@ impl<'a> Graph<'a> {
             graph.set_by_decorators(node);
         }
         graph.derive_classes();
-        let bindings = items.iter().flat_map(|node| &node.binds);
-        let imported = bindings.filter(|binding| binding.origin.is_some()).map(|binding| binding.name.as_str());
-        graph.look_outside(&imported.collect());
+        graph.look_outside(&imported);
         let storing = Storing::new(&graph, items);
         graph.contents = storing.contents();
         Typing::of(&graph, items).tell(&mut graph);
@@ -225,5 +232,9 @@ fn lambdas_of(node: &Node) -> Option<(&str, &Effects)> {
 fn handed_of(node: &Node, keeps: impl Fn(&str) -> bool) -> Option<(&str, Vec<&str>)> {
     let [(name, by)] = node.effects.made.as_slice() else { return None };
     let given = node.effects.passed.iter().filter(|(called, _)| called == by);
-    keeps(by).then(|| (name.as_str(), given.map(|(_, name)| name.as_str()).collect()))
+    keeps(by).then(|| (name.as_str(), given.map(|(_, name)| name.trim_end_matches("[]")).collect()))
+}
+
+fn is_spelled_as_class(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|last| last.starts_with(char::is_uppercase))
 }

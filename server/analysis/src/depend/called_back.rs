@@ -137,7 +137,7 @@ impl Outside {
 }
 
 /// What a method calls or reads of its own object.
-fn of_self(method: &Node) -> BTreeSet<String> {
+pub(super) fn of_self(method: &Node) -> BTreeSet<String> {
     let Some(parts) = &method.definition else { return BTreeSet::new() };
     let Some(own) = parts.inside.locals.first().filter(|_| parts.inside.parameters > 0) else { return BTreeSet::new() };
     let is = |decorator: &str| parts.decorator_reads.iter().any(|name| name == decorator);

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::graph::{Context, Graph, called_result};
-use super::inside::{given_out, run_by};
+use super::inside::{given_out, lambdas_in, run_by};
 use super::making::DERIVING;
 use super::view::View;
 use crate::effects::Effects;
-use crate::tree::{Node, contents};
+use crate::tree::contents;
 
 /// The callables of a file, and for what is called who calls it.
 #[derive(Default)]
@@ -34,17 +34,19 @@ impl<'a> Callers<'a> {
         for (name, node) in &graph.functions {
             callers.note(graph, (*name).to_owned(), None, [run_by(node), graph.wrapping(node)].concat());
             callers.note_others((*name).to_owned(), graph.called_instead(node));
-            callers.note_given_out(graph, name, node);
+            callers.note_given_out(graph, name, None, given_out(node));
         }
         for (name, lambdas) in &graph.lambdas {
-            callers.note(graph, (*name).to_owned(), None, vec![*lambdas]);
-            callers.note(graph, contents(name), None, vec![*lambdas]);
+            for name in [(*name).to_owned(), contents(name)] {
+                callers.note_given_out(graph, &name, None, lambdas_in(lambdas));
+                callers.note(graph, name, None, vec![*lambdas]);
+            }
         }
         for (name, class) in &graph.classes {
             for (method, node) in class.methods.iter().filter(|(_, node)| node.is_function()) {
                 callers.note(graph, format!("{name}.{method}"), Some(name), run_by(node));
                 callers.note_others(format!("{name}.{method}"), graph.called_instead(node));
-                callers.note_given_out(graph, &format!("{name}.{method}"), node);
+                callers.note_given_out(graph, &format!("{name}.{method}"), Some(name), given_out(node));
                 let wrapping = graph.wrapping(node);
                 if !wrapping.is_empty() {
                     callers.note(graph, format!("{name}.{method}"), None, wrapping);
@@ -52,6 +54,7 @@ impl<'a> Callers<'a> {
             }
             for (attribute, lambdas) in &class.lambdas {
                 callers.note(graph, format!("{name}.{attribute}"), Some(name), vec![*lambdas]);
+                callers.note_given_out(graph, &format!("{name}.{attribute}"), Some(name), lambdas_in(lambdas));
             }
         }
         for (container, items) in &graph.contents {
@@ -100,11 +103,10 @@ impl<'a> Callers<'a> {
         self.all.push(Caller { name, class, effects });
     }
 
-    /// What a function gives may be called by other modules: `build()()`.
-    fn note_given_out(&mut self, graph: &Graph<'a>, name: &str, node: &'a Node) {
-        let given_out = given_out(node);
-        if !given_out.is_empty() {
-            self.note(graph, called_result(name), None, given_out);
+    /// What a function gives that is called later.
+    fn note_given_out(&mut self, graph: &Graph<'a>, name: &str, class: Option<&'a str>, effects: Vec<&'a Effects>) {
+        if !effects.is_empty() {
+            self.note(graph, called_result(name), class, effects);
         }
     }
 

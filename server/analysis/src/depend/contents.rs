@@ -60,6 +60,16 @@ impl<'a> Graph<'a> {
         found
     }
 
+    /// What a name may be that is read of what comes out of a container: `first.size` for `TABLES[].size`.
+    pub(crate) fn read_as(&self, name: &str, context: Context<'a>) -> Vec<String> {
+        match name.split_once("[]") {
+            Some((container, rest)) if rest.starts_with('.') => {
+                self.held_in(container, context).into_iter().map(|item| format!("{item}{rest}")).collect()
+            }
+            _ => vec![name.to_owned()],
+        }
+    }
+
     pub(super) fn held_in(&self, container: &str, context: Context<'a>) -> Vec<String> {
         if context.depth > DEPTH {
             return Vec::new();

@@ -9,6 +9,7 @@ use hotsplice_channel::patch::What;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::kept::KeptGraph;
+use crate::effects::{ANY_MODULE, Effects, FOUND};
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes};
 
@@ -158,6 +159,12 @@ impl Foreign {
         imports.filter_map(|(name, origin)| Some((name.clone(), self.absolute(origin)?)))
     }
 
+    /// What changed of the modules that a statement finds by their names, as it calls them.
+    pub(crate) fn changed_by(&self, effects: &Effects) -> Vec<String> {
+        let imports = effects.imports.iter().map(|(name, origin)| (name.as_str(), origin.as_str()));
+        self.known_by(&self.changed, imports).1
+    }
+
     /// How functions that import by themselves call what changed.
     pub(crate) fn changed_inside(&self, items: &Nodes) -> HashSet<String> {
         self.known_as_any(&self.changed, bound_inside(items).into_iter())
@@ -202,7 +209,7 @@ impl Foreign {
 
     fn add_reaching_by(&self, name: &str, origin: &str, found: &mut Reaching) {
         let Some(origin) = self.absolute(origin) else { return };
-        let start = origin.trim_end_matches('*');
+        let start = origin.split(['*', ANY_MODULE]).next().unwrap_or_default();
         let is_given = |name: &&String| {
             let rest = &name[start.len()..];
             start != origin || rest.is_empty() || rest.starts_with(['.', '[', '('])
@@ -241,6 +248,17 @@ impl Foreign {
         let (mut bound, mut dotted) = (Vec::new(), Vec::new());
         for (name, origin) in imported {
             let Some(origin) = self.absolute(origin) else { continue };
+            if let Some((beginning, taken)) = origin.split_once(ANY_MODULE) {
+                // `.rate`, or whatever comes after a module's name.
+                let taken = if taken.is_empty() { "." } else { taken };
+                let is_whole = |rest: &str| taken == "." || rest.is_empty() || rest.starts_with(['.', '[', '(']);
+                for own in beginning_with(changed, beginning) {
+                    let places = own.match_indices(taken).map(|(at, _)| at).filter(|at| *at >= beginning.len());
+                    let rests = places.filter(|at| is_whole(&own[at + taken.len()..])).map(|at| &own[at..]);
+                    dotted.extend(rests.map(|rest| format!("{name}{rest}")));
+                }
+                continue;
+            }
             if let Some(module) = origin.strip_suffix('*') {
                 let from_it = beginning_with(changed, module).filter_map(|name| name.strip_prefix(module));
                 let given = from_it.filter(|name| !name.starts_with('_')).map(str::to_owned);
@@ -304,9 +322,15 @@ fn bound_inside(items: &Nodes) -> Vec<(&str, &str)> {
     if !found.is_empty() {
         let bindings = items.iter().flat_map(|node| &node.binds).filter(|binding| binding.origin.is_none());
         let others: HashSet<&str> = bindings.map(|binding| binding.name.as_str()).collect();
-        found.retain(|(name, _)| !others.contains(name));
+        // `plugin = import_module(name)` binds a name, and no import does.
+        found.retain(|(name, origin)| origin.contains(ANY_MODULE) || !others.contains(name));
     }
     found
+}
+
+/// Whether a name leads to another module by a name that only functions import: nobody has it of this one.
+pub(crate) fn is_inside(name: &str, inside: &HashSet<&str>) -> bool {
+    name.starts_with(FOUND) || name.split(['.', '[', '(']).next().is_some_and(|head| inside.contains(head))
 }
 
 /// Names that only functions import.

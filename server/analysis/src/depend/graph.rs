@@ -4,7 +4,7 @@ use super::called_back::{OtherClasses, Outside};
 use super::callers::Callers;
 use super::fields::Types;
 use super::given::{Others, meant_by};
-use super::inside::{given_out, run_by};
+use super::inside::{given_out, lambdas_in, run_by};
 use crate::effects::{EAGER, Effects, examines};
 use crate::tree::{Node, contents, members};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
@@ -44,6 +44,8 @@ pub(crate) struct Graph<'a> {
     pub(super) lambdas: HashMap<&'a str, &'a Effects>,
     /// What names hand on to others that they were made of: `call = partial(build, 1)`.
     pub(super) handed: HashMap<&'a str, Vec<&'a str>>,
+    /// What names were given to that others made of it: `call = compose(build, fill)` of another module.
+    pub(super) made_with: HashMap<&'a str, Vec<&'a str>>,
     /// What containers and attributes hold: `TABLE`, `Table.rows`.
     pub(super) contents: HashMap<String, Vec<String>>,
     /// Of which classes what attributes hold and calls give is.
@@ -133,6 +135,11 @@ impl<'a> Graph<'a> {
             }
         }
         found.extend(self.computing(effects, context));
+        // `compose(build, fill)(1)`
+        for by in effects.calls.iter().filter_map(|name| name.strip_suffix(RESULT)) {
+            let given = effects.passed.iter().filter(|(function, given)| function == by && given != by);
+            found.extend(given.flat_map(|(_, given)| self.called(given.trim_end_matches("[]"), context.deeper())));
+        }
         found.extend(self.called_of_given(effects, context));
         let (members, called) = self.used_of_given(effects, context);
         found.extend(called);
@@ -184,6 +191,10 @@ impl<'a> Graph<'a> {
         if context.depth > DEPTH {
             return Vec::new();
         }
+        // Functions inside of functions inside of one are known together.
+        if let Some(outer) = name.strip_suffix(RESULT).filter(|outer| outer.ends_with(RESULT)) {
+            return self.called(outer, context);
+        }
         if let Some(found) = self.called_of_contents(name, context) {
             return found;
         }
@@ -206,7 +217,7 @@ impl<'a> Graph<'a> {
             }
             if method == "__call__"
                 && let Some(function) = holder.strip_suffix("()").filter(|name| !is_local(name, context))
-                && self.functions.contains_key(function)
+                && (self.functions.contains_key(function) || self.lambdas.contains_key(function))
             {
                 let objects = self.types_of(holder, context, 0).into_iter();
                 let of_objects = objects.flat_map(|class| self.method(&class, method, 0));
@@ -278,12 +289,20 @@ impl<'a> Graph<'a> {
             return found;
         }
         // `call = make()`
-        if let Some(function) = by.filter(|by| !is_local(by, context) && self.functions.contains_key(*by)) {
+        let is_function = |by: &&str| self.functions.contains_key(*by) || self.lambdas.contains_key(*by);
+        if let Some(function) = by.filter(|by| !is_local(by, context) && is_function(by)) {
             let mut found = self.called(&format!("{function}().__call__"), context.deeper());
             if !is_local(name, context) {
                 found.push(name.to_owned());
             }
             return found;
+        }
+        // `call = compose(build, fill)` of another module
+        let given = self.made_with.get(name).filter(|_| !is_local(name, context)).into_iter().flatten();
+        let given = given.flat_map(|given| self.called(given, context.deeper()));
+        let given: Vec<String> = given.collect();
+        if !given.is_empty() {
+            return given.into_iter().chain([name.to_owned()]).collect();
         }
         let classes = self.types_of(name, context, 0);
         // `call = maker.build()`
@@ -326,6 +345,7 @@ impl<'a> Graph<'a> {
     /// What a call of what a function has given runs: `make()()`.
     fn called_of_result(&self, function: &str, context: Context<'a>) -> Vec<String> {
         let inside = self.functions.get(function).into_iter().flat_map(|function| given_out(function));
+        let inside = inside.chain(self.lambdas.get(function).into_iter().flat_map(|lambda| lambdas_in(lambda)));
         let context = |effects| Context { class: None, effects: Some(effects), depth: context.depth + 1 };
         let called = inside.flat_map(|effects| self.callees(effects, context(effects)));
         called.chain([called_result(function)]).collect()
@@ -355,6 +375,9 @@ impl<'a> Graph<'a> {
             return true;
         }
         effects.reads.iter().any(|name| {
+            if name.contains("[].") && self.read_as(name, context).iter().any(|name| changed.contains(name)) {
+                return true;
+            }
             if name.contains('.') && self.attributes(name, context).iter().any(|name| !among(name, changed).is_empty())
             {
                 return true;
@@ -405,5 +428,7 @@ pub(super) fn is_first(name: &str, context: Context) -> bool {
 
 /// How a call is named of what a function gives: `build()()`.
 pub(crate) fn called_result(function: &str) -> String {
-    format!("{function}().__call__")
+    format!("{function}{RESULT}")
 }
+
+const RESULT: &str = "().__call__";

@@ -1,17 +1,19 @@
 //! What is run when a class or a decorated function is made, of whichever file that is, and what it puts where: registries, and tables
 //! that it makes of what stands in the class.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet as HashSet;
 
+use super::called_back::of_self;
 use super::foreign::Foreign;
 use super::given::Others;
 use super::graph::Graph;
 use super::inside::all_effects;
 use crate::effects::{Effects, RETURNED};
 use crate::outline::Outline;
-use crate::tree::{Node, contents, flattened};
+use crate::tree::{Node, contents, flattened, members};
 use hotsplice_channel::patch::What;
 
 /// Methods of a metaclass that see what stands in a class.
@@ -122,6 +124,55 @@ impl<'a> Graph<'a> {
             }
         }
         stored
+    }
+}
+
+impl<'a> Graph<'a> {
+    /// Whether a method is called of a class with other members than it had, or of its object, that reads what was made of them.
+    pub(crate) fn reads_what_hooks_set(&self, effects: &Effects, changed: &HashSet<String>) -> bool {
+        let called = effects.calls.iter().filter_map(|name| name.rsplit_once('.'));
+        called.map(|(holder, method)| (holder.strip_suffix("()").unwrap_or(holder), method)).any(|(class, method)| {
+            self.classes.contains_key(class)
+                && changed.contains(&members(class))
+                && self.read_by(class, method).iter().any(|read| self.is_set_by_hooks(class, read))
+        })
+    }
+
+    /// What a method of a class reads or calls of its own object, where that is not what the class defines that has the method.
+    fn read_by(&self, class: &str, method: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for callable in self.method(class, method, 0) {
+            let Some((owner, _)) = callable.rsplit_once('.') else { continue };
+            let known = self.classes.get(owner).and_then(|owner| owner.node);
+            let other = self.others.origin(owner).filter(|_| known.is_none());
+            let items = other.as_ref().map(|other| (flattened(&other.outline.file.items), &other.name));
+            let elsewhere = items.and_then(|(items, name)| items.into_iter().find(|(one, _)| one.name == *name));
+            let Some(owner) = known.or(elsewhere.map(|(node, _)| node)) else { continue };
+            let all = methods(owner, &[method]).into_iter().flat_map(of_self);
+            found.extend(all.filter(|name| {
+                let has = |item: &Node| item.binds_name(name) || (item.is_definition() && item.name == *name);
+                !owner.body.iter().any(has)
+            }));
+        }
+        found
+    }
+
+    /// Whether an attribute of a class stands in none of the classes that it is made of, though something sees it when it is made.
+    pub(crate) fn is_set_by_hooks(&self, class: &str, attribute: &str) -> bool {
+        let all = || [class].into_iter().chain(self.ancestors(class).iter().copied());
+        let is_seen = |one: &super::graph::Class| {
+            let decorated = one.node.and_then(|node| node.definition.as_ref());
+            !one.metaclass.is_empty()
+                || one.methods.contains_key("__init_subclass__")
+                || decorated.is_some_and(|parts| !parts.decorator_reads.is_empty())
+                || one.bases.iter().any(|base| !self.classes.contains_key(base) && self.others.knows(base))
+        };
+        let known = || all().filter_map(|one| self.classes.get(one));
+        let has = |one: &super::graph::Class| {
+            one.methods.contains_key(attribute)
+                || one.node.is_some_and(|node| node.body.iter().any(|item| item.binds_name(attribute)))
+        };
+        !attribute.starts_with("__") && known().any(is_seen) && !known().any(has)
     }
 }
 

@@ -61,8 +61,13 @@ pub(crate) fn runs_inside(function: &Node, path: &[String]) -> bool {
 
 /// What functions inside of a function do, and its lambdas: it may have given them to whoever called it.
 pub(super) fn given_out(function: &Node) -> Vec<&Effects> {
-    let lambdas = function.definition.as_ref().and_then(|parts| parts.inside.lambdas.as_deref());
-    lambdas.into_iter().chain(function.body.iter().flat_map(all_effects)).collect()
+    let lambdas = function.definition.as_ref().map(|parts| lambdas_in(&parts.inside));
+    lambdas.into_iter().flatten().chain(function.body.iter().flat_map(all_effects)).collect()
+}
+
+/// The lambdas in a piece of code, and those that these give.
+pub(super) fn lambdas_in(effects: &Effects) -> Vec<&Effects> {
+    std::iter::successors(effects.lambdas.as_deref(), |lambda| lambda.lambdas.as_deref()).collect()
 }
 
 /// What a function does, and those inside of it, whether they run or not.

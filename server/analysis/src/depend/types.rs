@@ -22,6 +22,16 @@ impl<'a> Graph<'a> {
         self.ancestors.get(class).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether a class has what it does of another one: a base, or the metaclass of one.
+    pub fn is_made_of(&self, class: &str, other: &str) -> bool {
+        let own = [class].into_iter().chain(self.ancestors(class).iter().copied());
+        own.clone().any(|one| one == other)
+            || own
+                .filter_map(|one| self.classes.get(one))
+                .flat_map(|one| &one.metaclass)
+                .any(|kind| *kind == other || self.ancestors(kind).contains(&other))
+    }
+
     pub fn is_enumeration(&self, class: &str) -> bool {
         self.ancestors(class).iter().any(|base| base.ends_with("Enum") || base.ends_with("Flag"))
     }

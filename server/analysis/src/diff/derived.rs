@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet as HashSet;
 use super::Comparison;
 use super::derived_headers::reads_any;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
+use super::looked_at::copied;
 use super::scope::Scope;
 use crate::depend::given::meant_by;
 use crate::depend::graph::{Context, Graph, among};
@@ -118,6 +119,10 @@ impl<'a> Comparison<'a> {
     ) -> Dirty {
         let mut own = Dirty::default();
         for node in items {
+            // What is taken of a module that the statement finds by its name is read of what is live.
+            let found = if node.imports() { Vec::new() } else { self.foreign.changed_by(&node.effects) };
+            self.deferred.extend(found.iter().cloned());
+            dirty.extend(found);
             let fresh = match node.what {
                 What::Function => {
                     self.derive_function(node, scope, dirty, called);
@@ -282,7 +287,7 @@ impl<'a> Comparison<'a> {
         let is_used = |(by, name): &(String, String)| {
             let is_own = || self.definitions().any(|item| item.is_function() && item.name == *by);
             let is_touched = || self.touched.contains(name) || dirty.contains(&members(name));
-            (EAGER.contains(&by.as_str()) && (self.works_otherwise(name) || is_edited(name)))
+            (EAGER.contains(&by.as_str()) && (self.works_otherwise(name, &called.graph) || is_edited(name)))
                 || (is_touched() && (is_own() || instantiates(by)))
                 || (reads_headers(by) && self.has_other_header(name))
         };
@@ -297,8 +302,22 @@ impl<'a> Comparison<'a> {
         let calls_edited = uses_edited
             || (may_call && called.graph.runs_any(&node.effects, &called.called))
             || calls_of_class(node, scope, &called.called)
+            || (may_call && !dirty.is_empty() && called.graph.reads_what_hooks_set(&node.effects, dirty))
             || (node.what == What::Import && self.foreign.takes_dynamic(node));
         let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
+        if !dirty.is_empty() {
+            // `[table.size for table in (first, second)]`
+            let others = node.effects.reads.iter().filter(|name| name.contains('.') && !node.reads.contains(name));
+            for name in others {
+                let meant = called.graph.read_as(name, Context::default());
+                let found: Vec<String> = meant.into_iter().filter(|name| dirty.contains(name)).collect();
+                if name.contains("[]") {
+                    // What a container holds is what is live.
+                    self.deferred.extend(found.iter().cloned());
+                }
+                changed_reads.extend(found);
+            }
+        }
         let mut is_deferred = self.read_when_live(node, dirty, &called.graph, &mut changed_reads);
         if called.graph.runs_any(&node.effects, &called.readers) {
             is_deferred = true;
@@ -309,6 +328,9 @@ impl<'a> Comparison<'a> {
         if self.looks_through_names(node, scope) && self.edit_for(node).is_none() {
             changed_reads.push("globals()".to_owned());
             is_deferred = true;
+        }
+        if !calls_edited && changed_reads.is_empty() && node.what == What::Statement {
+            changed_reads = copied(node, dirty);
         }
         if let Some(edit) = self.edit_for(node) {
             if !changed_reads.is_empty() && !edit.offered {
@@ -376,6 +398,13 @@ impl<'a> Comparison<'a> {
     ) -> bool {
         let attributes = node.effects.reads.iter().flat_map(|name| graph.attributes(name, Context::default()));
         let mut found: Vec<String> = attributes.flat_map(|name| among(&name, dirty)).collect();
+        // What sees a class when it is made sets attributes on it.
+        let reads = node.effects.reads.iter().filter(|name| !node.effects.calls.contains(name));
+        for (class, attribute) in reads.filter_map(|name| name.rsplit_once('.')) {
+            if dirty.contains(&members(class)) && graph.is_set_by_hooks(class, attribute) {
+                found.push(members(class));
+            }
+        }
         let given = graph.used_of_given(&node.effects, Context::default()).0;
         // Tables whose keys code objects are find their entries by the new ones.
         let is_key = |name: &String| node.what == What::Statement && name.ends_with(".__code__");

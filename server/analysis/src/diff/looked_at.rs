@@ -6,8 +6,9 @@ use hotsplice_channel::patch::{Change, Edit, Part, What};
 
 use super::Comparison;
 use super::scope::Scope;
+use crate::depend::graph::Graph;
 use crate::depend::view::View;
-use crate::tree::{Node, contents, flattened};
+use crate::tree::{Node, contents, flattened, members};
 
 impl<'a> Comparison<'a> {
     /// Whether what can be seen of a function without calling it, or of a class, is something else now.
@@ -97,8 +98,10 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether what can be done with an edited class, or with its objects, by other means than calls does something else.
-    pub(super) fn works_otherwise(&self, class: &str) -> bool {
-        let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| !edit.scope.is_empty());
+    pub(super) fn works_otherwise(&self, class: &str, graph: &Graph<'a>) -> bool {
+        let is_its = |name: &String| name == class || graph.is_made_of(class, name);
+        let of_it = |edit: &&Edit| edit.scope.first().is_some_and(is_its);
+        let mut inside = self.edits.iter().chain(&self.removals).filter(of_it);
         let is_special = |edit: &Edit| edit.definition.rsplit('.').next().is_some_and(|name| name.starts_with("__"));
         self.touched.contains(class) && inside.any(is_special)
     }
@@ -190,6 +193,12 @@ impl<'a> Comparison<'a> {
                 && graph.runs_any(effects, called)
         })
     }
+}
+
+/// Classes that a statement gives to what may copy what they have: a function of a C module does, and the process knows which these are.
+pub(super) fn copied(node: &Node, dirty: &HashSet<String>) -> Vec<String> {
+    let classes = node.effects.passed.iter().map(|(_, given)| given.strip_suffix("()").unwrap_or(given));
+    classes.filter(|class| dirty.contains(&members(class))).map(|class| format!("{class}.__dict__")).collect()
 }
 
 fn is_binding(edit: &Edit) -> bool {

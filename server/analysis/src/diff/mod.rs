@@ -22,7 +22,7 @@ mod touched;
 use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, NewText, Unit};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-use crate::depend::foreign::{Foreign, names_inside};
+use crate::depend::foreign::{Foreign, is_inside, names_inside};
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes};
 pub use again::run_again;
@@ -200,7 +200,7 @@ impl<'a> Comparison<'a> {
         classes.sort_by_key(|class| class.line);
         // What functions import by themselves nobody has of the module.
         let inside = names_inside(self.new);
-        let is_own = |name: &String| name.split(['.', '[', '(']).next().is_none_or(|head| !inside.contains(head));
+        let is_own = |name: &String| !is_inside(name, &inside);
         let own = |names: HashSet<String>| sorted(names.into_iter().filter(is_own).collect());
         FilePatch {
             path: path.to_owned(),

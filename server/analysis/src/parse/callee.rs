@@ -6,8 +6,8 @@ use super::containers::is_container;
 use super::dotted::dotted;
 use super::handed_on::{HandedOn, handed_on, kept_function};
 use super::held::{held, is_display};
-use super::imported::{imported_module, used_module};
-use crate::effects::{GETTERS, NAMESPACE};
+use super::imported::used_module;
+use crate::effects::{FOUND, GETTERS, NAMESPACE};
 use crate::tree::contents;
 
 /// What something in a container is known by; of a call also what is given to it: `partial(build, 1)`.
@@ -22,6 +22,7 @@ pub(super) fn named(value: &Expr) -> Vec<String> {
 /// What an operation is done to: `table`, `Table()`, `TABLE[]` for `next(iter(TABLE))`.
 pub(super) fn operand(value: &Expr) -> Option<String> {
     match value {
+        _ if let Some(module) = used_module(value) => Some(module.name),
         Expr::Call(call) => given_back(call).or_else(|| callee(&call.func).map(|name| format!("{name}()"))),
         Expr::BinOp(operation) => operand(&operation.left).or_else(|| operand(&operation.right)),
         Expr::BoolOp(choice) => choice.values.iter().find_map(operand),
@@ -53,7 +54,7 @@ pub(super) fn origins(value: &Expr) -> Vec<String> {
 fn origin(value: &Expr) -> Option<String> {
     match value {
         // A module: what is called of it is known by its name.
-        _ if imported_module(value).is_some() => None,
+        _ if used_module(value).is_some() => None,
         Expr::Call(call) => {
             let other = by_text(call).or_else(|| given_back(call)).map(|name| format!("={name}"));
             other.or_else(|| callee(&call.func))
@@ -98,7 +99,7 @@ pub(super) fn in_display(function: &Expr) -> Vec<String> {
 /// `Table().size`, `TABLE[].size`
 pub(super) fn of_result(attribute: &ExprAttribute) -> Option<String> {
     let holder = match &*attribute.value {
-        value if let Some((_, module)) = used_module(value) => module,
+        value if let Some(module) = used_module(value) => module.name,
         Expr::Subscript(item) => of_container(item)?,
         value @ (Expr::Call(_) | Expr::BinOp(_) | Expr::BoolOp(_) | Expr::If(_) | Expr::Named(_)) => operand(value)?,
         // `Table().rows.size`
@@ -106,6 +107,11 @@ pub(super) fn of_result(attribute: &ExprAttribute) -> Option<String> {
         _ => return None,
     };
     Some(format!("{holder}.{}", attribute.attr))
+}
+
+/// `tables.LIMIT` for `import_module("tables").LIMIT`
+pub(super) fn of_module(attribute: &ExprAttribute) -> Option<String> {
+    used_module(&attribute.value).map(|module| format!("{}.{}", module.name, attribute.attr))
 }
 
 /// `TABLE[]` for `TABLE["a"]`
@@ -136,7 +142,11 @@ pub(super) fn by_text(call: &ExprCall) -> Option<String> {
         [holder, name, ..] if dotted(&call.func).as_deref() == Some("getattr") => match name {
             Expr::StringLiteral(name) if is_own_module(holder) => Some(name.value.to_string()),
             _ if is_own_module(holder) => Some(contents(NAMESPACE)),
-            _ => Some(format!("{}.{}", operand(holder)?, attribute(name))),
+            _ => {
+                let (holder, attribute) = (operand(holder)?, attribute(name));
+                // Any name of any module tells nothing.
+                (holder != FOUND || attribute != "*").then(|| format!("{holder}.{attribute}"))
+            }
         },
         _ => None,
     }

@@ -6,11 +6,11 @@ use ruff_python_ast::{CmpOp, ExceptHandler, Expr, ExprCall, ExprContext, ExprLam
 use super::callee::{by_text, callee, got, in_display, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
 use super::evaluated::{Evaluated, evaluated};
-use super::held::{held, inside_of_given, names_in, sources, taken_over};
+use super::held::{held, inside_of_given, names_in, sources, taken_from, taken_over};
 use super::implied;
-use super::imported::{bound, imported_module, used_module};
+use super::imported::{bound, name_what_is_found, used_module};
 use super::looks::{captured, complemented, examined, generators, matched_class, positional};
-use crate::effects::{EAGER, Effects, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers};
+use crate::effects::{EAGER, Effects, FOUND, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers};
 use crate::tree::{contents, members};
 
 /// What a statement does when it runs.
@@ -20,6 +20,7 @@ pub(super) fn of_statement(statement: &Stmt) -> Effects {
     let mut effects = found.effects;
     // At module level every name is the module's.
     effects.locals.clear();
+    name_what_is_found(&mut effects, |name| name == FOUND);
     effects
 }
 
@@ -70,6 +71,7 @@ pub(super) fn of_function(parameters: &Parameters, body: &[Stmt]) -> Effects {
     // `tables = import_module("tables")`: what is read of it is another module's.
     let own = locals.split_off((*parameters).min(locals.len())).into_iter();
     locals.extend(own.filter(|name| !imports.iter().any(|(bound, _)| bound == name)));
+    name_what_is_found(&mut found.effects, |_| true);
     found.effects
 }
 
@@ -161,8 +163,8 @@ impl Finder {
         {
             return targets.iter().zip(values).for_each(|(target, value)| self.bind(target, Some(value)));
         }
-        if let (Expr::Name(name), Some(module)) = (target, value.and_then(imported_module)) {
-            self.effects.imports.push((name.id.to_string(), module));
+        if let (Expr::Name(name), Some(module)) = (target, value.and_then(used_module)) {
+            self.effects.imports.push((name.id.to_string(), module.origin));
         }
         // `table = Table()`, `self.table = Table()`
         if let (Expr::Name(_) | Expr::Attribute(_), Some(value)) = (target, value)
@@ -260,25 +262,8 @@ impl Finder {
         inside.visit_expr(&lambda.body);
         let parameters = &inside.effects.locals[..inside.effects.parameters];
         inside.effects.applies = inside.effects.calls.iter().any(|called| parameters.contains(called));
-        without_locals(inside.effects)
+        inside.effects.without_locals()
     }
-}
-
-/// Only what is said of names around it.
-fn without_locals(mut effects: Effects) -> Effects {
-    let locals = std::mem::take(&mut effects.locals);
-    let is_outer = |name: &String| {
-        let head = name.split(['.', '[', '(']).next().unwrap_or(name);
-        // Of a lambda that stands in a class.
-        head == "self" || !locals.iter().any(|local| local == head)
-    };
-    effects.calls.retain(is_outer);
-    effects.reads.retain(is_outer);
-    effects.mutates.retain(is_outer);
-    effects.implied.retain(|(name, _)| is_outer(name));
-    effects.holds.retain(|(container, _)| is_outer(container));
-    effects.made.clear();
-    effects
 }
 
 impl<'a> Visitor<'a> for Finder {
@@ -351,7 +336,7 @@ impl<'a> Visitor<'a> for Finder {
 
     fn visit_expr(&mut self, expression: &'a Expr) {
         self.implies(implied::by_expression(expression));
-        self.effects.imports.extend(used_module(expression));
+        self.effects.imports.extend(used_module(expression).map(|module| (module.bound, module.origin)));
         match expression {
             Expr::Name(name) => match name.ctx {
                 ExprContext::Load => self.read(name.id.to_string()),
@@ -389,6 +374,12 @@ impl<'a> Visitor<'a> for Finder {
                 self.effects.calls.extend(compared.map(|container| format!("{}.__eq__", contents(&container))));
                 visitor::walk_expr(self, expression);
             }
+            // `item in TABLE`
+            Expr::Compare(comparison) if comparison.ops.iter().any(|op| matches!(op, CmpOp::In | CmpOp::NotIn)) => {
+                let among = comparison.comparators.iter().filter_map(dotted);
+                self.effects.calls.extend(among.map(|container| format!("{}.__eq__", contents(&container))));
+                visitor::walk_expr(self, expression);
+            }
             Expr::UnaryOp(operation) => {
                 self.effects.reads.extend(complemented(operation));
                 visitor::walk_expr(self, expression);
@@ -405,7 +396,7 @@ impl<'a> Visitor<'a> for Finder {
                     Evaluated::Unknown => self.call(contents(NAMESPACE)),
                 });
                 // `getattr(self, name)`
-                self.effects.reads.extend(by_text(call));
+                by_text(call).into_iter().for_each(|name| self.read(name));
                 let is_eager = called.as_deref().is_some_and(|name| EAGER.contains(&name) || name.ends_with(".sort"));
                 let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
                 let given: Vec<&Expr> = call.arguments.args.iter().chain(keywords).collect();
@@ -473,8 +464,11 @@ impl<'a> Visitor<'a> for Finder {
                     if let Some((holder, method)) = name.rsplit_once('.')
                         && MUTATING.contains(&method)
                     {
+                        // `TABLE.setdefault(key, []).append(build)`
+                        let table = call.func.as_attribute_expr().and_then(|method| method.value.as_call_expr());
+                        let holder = table.and_then(taken_from).unwrap_or_else(|| holder.to_owned());
                         let contents = given.iter().flat_map(|one| [vec![*one], held(one)].concat());
-                        contents.for_each(|one| self.put(Some(holder.to_owned()), one));
+                        contents.for_each(|one| self.put(Some(holder.clone()), one));
                     }
                 }
                 let getters = got(expression);
@@ -520,7 +514,7 @@ impl<'a> Visitor<'a> for Finder {
                     inside.implies(implied::by_conditions(&generator.ifs));
                 }
                 visitor::walk_expr(&mut inside, expression);
-                self.effects.extend(without_locals(inside.effects));
+                self.effects.extend(inside.effects.without_locals());
             }
             _ => visitor::walk_expr(self, expression),
         }

@@ -1,6 +1,6 @@
 //! What displays and calls put into containers, and what a loop takes out of them.
 
-use ruff_python_ast::Expr;
+use ruff_python_ast::{Expr, ExprCall};
 
 use super::callee::{is_namespace, operand};
 use super::containers::is_container;
@@ -68,6 +68,8 @@ pub(super) fn is_display(value: &Expr) -> bool {
 pub(super) fn sources(iterated: &Expr) -> Vec<String> {
     match iterated {
         Expr::Call(call) if is_namespace(call) => vec![contents(NAMESPACE)],
+        // `TABLE.get(key, [])`
+        Expr::Call(call) if let Some(table) = taken_from(call) => vec![contents(&table)],
         Expr::Call(call) => {
             let given = call.arguments.args.iter().flat_map(sources);
             let method = call.func.as_attribute_expr().filter(|_| call.arguments.args.is_empty());
@@ -91,6 +93,13 @@ pub(super) fn sources(iterated: &Expr) -> Vec<String> {
         value if is_display(value) => held(value).into_iter().filter_map(operand).collect(),
         value => dotted(value).map(|name| contents(&name)).into_iter().collect(),
     }
+}
+
+/// The table of which a call gives an item: `TABLE` for `TABLE.setdefault(key, [])`.
+pub(super) fn taken_from(call: &ExprCall) -> Option<String> {
+    let method = call.func.as_attribute_expr().filter(|_| !call.arguments.args.is_empty())?;
+    let takes = ["get", "pop", "setdefault"].contains(&method.attr.as_str());
+    dotted(&method.value).filter(|_| takes)
 }
 
 /// What a call gets inside of what it is given: `Entry()` of `total([Entry()])`, `total(*[Entry()])` and `total(Entry() for _ in KEYS)`,

@@ -29,6 +29,8 @@ const IN_PLACE: Methods = &[
 const MAPPING: Methods = &["keys", "__getitem__", "__iter__", "__next__"];
 /// Of what something is asked by: `items[value]`.
 const KEY: Methods = &["__index__", "__hash__", "__eq__"];
+/// Methods of containers that look for what they are given.
+const KEYED: [&str; 9] = ["add", "count", "discard", "get", "index", "move_to_end", "pop", "remove", "setdefault"];
 const COPYING: Methods = &[
     "__copy__",
     "__deepcopy__",
@@ -46,6 +48,11 @@ pub(super) fn by_statement(statement: &Stmt) -> Operands<'_> {
         Stmt::If(branch) => vec![(&branch.test, TRUTH)],
         Stmt::With(with) => {
             with.items.iter().map(|item| (&item.context_expr, &["__enter__", "__exit__"] as Methods)).collect()
+        }
+        // `TABLE[item] = 1`
+        Stmt::Assign(assignment) if assignment.targets.iter().any(Expr::is_subscript_expr) => {
+            let items = assignment.targets.iter().filter_map(Expr::as_subscript_expr);
+            items.map(|item| (&*item.slice, KEY)).collect()
         }
         Stmt::Assign(assignment) if assignment.targets.iter().any(|one| one.is_tuple_expr() || one.is_list_expr()) => {
             vec![(&*assignment.value, ITERATION)]
@@ -92,14 +99,23 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
         Expr::Compare(comparison) => {
             let before = std::iter::once(&*comparison.left).chain(&comparison.comparators);
             let pairs = before.zip(comparison.comparators.iter().zip(&comparison.ops));
-            pairs.flat_map(|(left, (right, op))| [(left, of_comparison(*op)), (right, of_comparison(*op))]).collect()
+            let compared = pairs.clone().filter(|(_, (_, op))| matches!(op, CmpOp::In | CmpOp::NotIn));
+            // `item in [Item()]`
+            let elements = compared.flat_map(|(left, (right, _))| shown(right).iter().chain([left]));
+            let elements: Operands = elements.map(|one| (one, KEY)).collect();
+            let operands = pairs.flat_map(|(left, (right, op))| [left, right].map(|one| (one, of_comparison(*op))));
+            operands.chain(elements).collect()
         }
         Expr::Subscript(item) if item.ctx == ExprContext::Load => {
             vec![(&*item.value, &["__getitem__", "__class_getitem__", "__missing__"]), (&*item.slice, KEY)]
         }
         Expr::Dict(dict) => {
-            dict.items.iter().filter(|item| item.key.is_none()).map(|one| (&one.value, MAPPING)).collect()
+            let by_key = if dict.items.len() > 1 { KEY } else { &[] };
+            let items = dict.items.iter();
+            items.map(|item| item.key.as_ref().map_or((&item.value, MAPPING), |key| (key, by_key))).collect()
         }
+        // What is in a display is told apart by its equality.
+        Expr::Set(set) if set.elts.len() > 1 => set.elts.iter().map(|one| (one, KEY)).collect(),
         Expr::Starred(starred) if starred.ctx == ExprContext::Load => vec![(&*starred.value, ITERATION)],
         Expr::FString(text) => {
             let elements = text.value.elements();
@@ -109,8 +125,13 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
                 .collect()
         }
         Expr::ListComp(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
-        Expr::SetComp(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
-        Expr::DictComp(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
+        Expr::SetComp(each) => {
+            each.generators.iter().map(|one| (&one.iter, ITERATION)).chain([(&*each.elt, KEY)]).collect()
+        }
+        Expr::DictComp(each) => {
+            let keys = each.key.iter().map(|key| (&**key, KEY));
+            each.generators.iter().map(|one| (&one.iter, ITERATION)).chain(keys).collect()
+        }
         Expr::Generator(each) => each.generators.iter().map(|one| (&one.iter, ITERATION)).collect(),
         Expr::Call(call) => {
             let methods = match &*call.func {
@@ -123,9 +144,23 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
             let given = call.arguments.args.iter().chain(named);
             let given = given.filter(|_| !methods.is_empty()).map(|given| (given, methods));
             let unpacked = call.arguments.keywords.iter().filter(|keyword| keyword.arg.is_none());
-            given.chain(unpacked.map(|keyword| (&keyword.value, MAPPING))).collect()
+            // `SEEN.add(item)`, `[item].count(other)`
+            let method = call.func.as_attribute_expr().filter(|method| KEYED.contains(&method.attr.as_str()));
+            let sought = method.into_iter().flat_map(|_| call.arguments.args.first());
+            let among = method.into_iter().flat_map(|method| shown(&method.value));
+            let by_key = sought.chain(among).map(|one| (one, KEY));
+            given.chain(unpacked.map(|keyword| (&keyword.value, MAPPING))).chain(by_key).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// What stands in a list or a tuple.
+fn shown(display: &Expr) -> &[Expr] {
+    match display {
+        Expr::List(list) => &list.elts,
+        Expr::Tuple(tuple) => &tuple.elts,
+        _ => &[],
     }
 }
 
@@ -262,7 +297,7 @@ pub(super) fn of_elements(function: &str) -> Methods {
         "heapq.heapify" | "heapq.nsmallest" | "heapq.nlargest" | "heapq.merge" => &["__lt__", "__gt__"],
         "sum" => &["__add__", "__radd__"],
         "any" | "all" | "filter" => TRUTH,
-        "set" | "frozenset" => &["__hash__", "__eq__"],
+        "set" | "frozenset" | "dict.fromkeys" | "Counter" | "collections.Counter" => &["__hash__", "__eq__"],
         "str" | "repr" | "print" => &["__repr__"],
         "copy" | "copy.copy" => &[],
         _ => of_copying(function),

@@ -1,9 +1,12 @@
 //! Which modules a text imports.
 
+use std::collections::BTreeSet;
+
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, ModModule, Stmt};
 
 use super::dotted::{dotted, head};
+use crate::effects::{ANY_MODULE, Effects, FOUND};
 use crate::misfits::Import;
 
 pub(super) fn of(module: &ModModule) -> Vec<Import> {
@@ -35,10 +38,22 @@ pub(super) fn bound(statement: &Stmt) -> Vec<(String, String)> {
     }
 }
 
-/// A module that is taken where it is used: `import_module("pkg.tables").build()`.
-pub(super) fn used_module(value: &Expr) -> Option<(String, String)> {
-    let module = imported_module(value).filter(|module| !module.contains(':'))?;
-    Some((head(&module).to_owned(), module))
+/// A module that is taken where it is used.
+pub(super) struct UsedModule {
+    /// What it is called there: `pkg.tables` for `import_module("pkg.tables").build()`.
+    pub name: String,
+    /// The first part of that.
+    pub bound: String,
+    /// What it is, as an import's binding has it.
+    pub origin: String,
+}
+
+pub(super) fn used_module(value: &Expr) -> Option<UsedModule> {
+    let origin = imported_module(value).or_else(|| found_module(value))?;
+    let is_named = !origin.contains([':', ANY_MODULE]);
+    let name = if is_named { origin.clone() } else { FOUND.to_owned() };
+    let bound = if is_named { head(&name) } else { FOUND }.to_owned();
+    Some(UsedModule { name, bound, origin })
 }
 
 /// The module that an expression gives which names it by a text, as an import would: `import_module(".tables", __package__)` →
@@ -66,6 +81,47 @@ pub(super) fn imported_module(value: &Expr) -> Option<String> {
         "__import__" => (!name.contains('.')).then(|| name.to_owned()),
         _ => None,
     }
+}
+
+/// The modules one of which an expression gives, by how their names begin: `plugins.?` for `import_module(f"plugins.{name}")`.
+pub(super) fn found_module(value: &Expr) -> Option<String> {
+    let name = match value {
+        Expr::Subscript(item) if dotted(&item.value).as_deref() == Some("sys.modules") => &*item.slice,
+        Expr::Call(call) => {
+            let called = dotted(&call.func)?;
+            let finds = ["import_module", "importlib.import_module", "__import__"].contains(&called.as_str());
+            call.arguments.args.first().filter(|_| finds)?
+        }
+        _ => return None,
+    };
+    let beginning = match name {
+        Expr::StringLiteral(_) => return None,
+        // The module itself.
+        Expr::Name(name) if name.id.as_str() == "__name__" => return None,
+        Expr::BinOp(operation) => operation.left.as_string_literal_expr().map(|left| left.value.to_str()),
+        Expr::FString(text) => {
+            text.value.elements().next().and_then(|first| first.as_literal()).map(|first| &*first.value)
+        }
+        _ => None,
+    };
+    let beginning = beginning.filter(|text| !text.starts_with('.') && !text.contains('%')).unwrap_or_default();
+    Some(format!("{beginning}{ANY_MODULE}"))
+}
+
+/// Of modules that are found by computed names only what is taken of them is looked for.
+pub(super) fn name_what_is_found(effects: &mut Effects, is_meant: impl Fn(&str) -> bool) {
+    let (found, mut imports): (Vec<_>, Vec<_>) =
+        effects.imports.drain(..).partition(|(name, origin)| origin.ends_with(ANY_MODULE) && is_meant(name));
+    for (name, origin) in found {
+        let taken = effects.calls.iter().chain(&effects.reads).filter_map(|one| {
+            let rest = one.strip_prefix(name.as_str())?.strip_prefix('.')?;
+            rest.split(['.', '[', '(']).next()
+        });
+        imports.extend(taken.collect::<BTreeSet<_>>().into_iter().map(|one| (name.clone(), format!("{origin}.{one}"))));
+    }
+    imports.sort_unstable();
+    imports.dedup();
+    effects.imports = imports;
 }
 
 struct Collector(Vec<Import>);

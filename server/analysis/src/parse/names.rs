@@ -3,6 +3,7 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{ExceptHandler, Expr, ExprContext, Pattern, Stmt};
 
+use super::callee::of_module;
 use super::containers::{is_container, updated, value_of};
 use super::dotted::{dotted, head};
 use super::hashing::{self, hash_of};
@@ -238,6 +239,7 @@ impl<'a> Visitor<'a> for Names {
                     }
                     self.read(name);
                 } else {
+                    of_module(attribute).into_iter().for_each(|name| self.read(name));
                     visitor::walk_expr(self, expression);
                 }
             }

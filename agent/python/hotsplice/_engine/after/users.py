@@ -1,10 +1,11 @@
 """Who uses what a patch has changed."""
 
+import importlib
 import re
 import sys
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, reach
 from ..live.files import live_file
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from ..journal.file_change import FileChange
 
 _NONE: frozenset[str] = frozenset()
+# What finds a module by a text, or by a name that is computed.
+_FINDING = re.compile(r"\bimport_module\b|\b__import__\b|\bsys\.modules\b")
+_WORD = re.compile(r"\w+")
 # `build` of `build().__call__`, `TABLE` of `TABLE[].fill`
 _HEAD = re.compile(r"[.(\[]")
 
@@ -44,9 +48,13 @@ def of(files: "Sequence[FileChange]") -> list[str]:
     # Functions that import it by themselves: `from .tables import build` has `tables` for a name.
     modules = {str(namespace.name) for change in files for namespace in change.namespaces}
     modules |= {name.rpartition(".")[2] for name in modules}
+    parts = {part for change in files for name in (*change.running, *change.decorating) for part in _WORD.findall(name)}
     for path, module in loaded:
-        leading = reach.importing(lookup.members_of(module), modules) if path not in own else []
-        if leading:
+        if path in own:
+            continue
+        members = lookup.members_of(module)
+        leading = [*reach.importing(members, modules), *reach.finding(members, parts)]
+        if leading or _finds(path, members, parts):
             found[path] = module
             wanted.update(map(id, leading))
             wanted.add(id(module))
@@ -62,7 +70,7 @@ def of(files: "Sequence[FileChange]") -> list[str]:
                 known |= names
                 has_more = True
                 found[path] = module
-                wanted.update(map(id, reach.naming(lookup.members_of(module), names)))
+                wanted.update(map(id, reach.leading_to(lookup.members_of(module), names, wanted)))
     return list(found)
 
 
@@ -79,3 +87,12 @@ def _leading(module: ModuleType, path: str, wanted: set[int], leading_names: dic
         text = live_file(path).text
         found |= {name for name in of_others if name in text}
     return found
+
+
+def _finds(path: str, members: dict[str, Any], parts: set[str]) -> bool:
+    """Whether statements of a module may find one of these names in a module that they find by its name."""
+    tools = (importlib, importlib.import_module, sys)
+    if not any(value is tool for value in list(members.values()) for tool in tools):
+        return False
+    text = live_file(path).text
+    return _FINDING.search(text) is not None and not parts.isdisjoint(_WORD.findall(text))

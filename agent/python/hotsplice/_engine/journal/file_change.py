@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from ..live import lookup
+from ..live import copied, lookup
 from ..live.files import live_file
 from .plan import EditOutcome
 
@@ -47,7 +47,6 @@ class FileChange:
         self.decorating = message.get("decorating") or []
         self.places = message.get("places") or []
         self.classes = {(*unit["scope"], unit["name"]): unit for unit in message.get("classes") or []}
-        self.outcomes = [self._outcome(edit) for edit in self.edits]
         # The outcomes for which `_outcomes_by_unit` was made.
         self._indexed: list[EditOutcome] | None = None
         self._by_unit: dict[int, list[EditOutcome]] = {}
@@ -56,6 +55,8 @@ class FileChange:
         # Of statements that no edit is about.
         self.beside: list[EditOutcome] = []
         self.namespaces = lookup.namespaces(self.path)
+        self.edits = [edit for edit in self.edits if not copied.is_only_kept(edit, self.namespaces)]
+        self.outcomes = [self._outcome(edit) for edit in self.edits]
         if self.is_renamed:
             for namespace in self.namespaces:
                 namespace.rename_code(self.new_path)

@@ -14,6 +14,7 @@ MISSING = object()
 _LIMIT = 2000
 # Containers with more items, and classes with more below them, are not followed.
 _ITEMS = 50
+_FINDERS = {"import_module", "__import__", "modules"}
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _MAKING = ("__init__", "__new__", "__post_init__")
 
@@ -252,14 +253,21 @@ def _decoded(code: CodeType) -> tuple[bytes, tuple[str, ...]]:
     return bytes(kinds), tuple(names)
 
 
-def naming(members: dict[str, Any], names: set[str]) -> list[Any]:
-    """Functions and classes of a module in whose code one of these names stands."""
-    return _naming(members, names, _is_any)
+def leading_to(members: dict[str, Any], names: set[str], wanted: set[int]) -> list[Any]:
+    """Functions and classes of a module in whose code one of these names stands, and classes that derive from what is wanted."""
+    classes = [value for value in list(members.values()) if objects.is_class(value) and id(value) not in wanted]
+    heirs = [value for value in classes if not wanted.isdisjoint(map(id, value.__mro__))]
+    return [*_naming(members, names, _is_any), *heirs]
 
 
 def importing(members: dict[str, Any], modules: set[str]) -> list[Any]:
     """Functions and classes of a module whose code imports one of these modules, by whichever of these names."""
     return _naming(members, modules, _imports)
+
+
+def finding(members: dict[str, Any], names: set[str]) -> list[Any]:
+    """Functions and classes of a module whose code finds modules by their names, and reads one of these names."""
+    return _naming(members, _FINDERS, lambda code: not names.isdisjoint(code.co_names))
 
 
 def _is_any(_code: CodeType) -> bool:
