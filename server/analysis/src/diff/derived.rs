@@ -226,43 +226,6 @@ impl<'a> Comparison<'a> {
         fresh
     }
 
-    /// An import of a name that has another value now runs again; a module's name leads to such names.
-    fn derive_import(
-        &mut self,
-        node: &'a Node,
-        scope: &Scope<'a>,
-        dirty: &mut Dirty,
-        called: &mut Callables<'_, 'a>,
-    ) -> Vec<String> {
-        let (bound, dotted) = self.foreign.through(node);
-        let mut fresh = self.derive_statement(node, scope, dirty, called);
-        if !bound.is_empty() && self.edit_for(node).is_none() {
-            let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
-            let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
-            told.kind = Kind::Derived;
-            told.fresh_names = bound.clone();
-            self.push(node, told);
-        }
-        fresh.extend(bound);
-        fresh.extend(dotted);
-        fresh
-    }
-
-    /// A block that imports a name that another module has by now, or that is another one there.
-    fn derive_imports_in(&mut self, node: &'a Node, scope: &Scope<'a>) -> Vec<String> {
-        let (bound, _) = self.foreign.through(node);
-        if bound.is_empty() || node.main_guard || self.edit_for(node).is_some() {
-            return Vec::new();
-        }
-        let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
-        let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
-        told.kind = Kind::Derived;
-        told.fresh_names.clone_from(&bound);
-        let fresh = if told.offered { Vec::new() } else { bound };
-        self.push(node, told);
-        fresh
-    }
-
     /// Whether a definition's decorators and bases see it for the first time, or again.
     fn registers_anew(&self, node: &Node) -> bool {
         let edit = self.edit_of.get(&std::ptr::from_ref(node)).and_then(|index| self.edits.get(*index));
@@ -273,7 +236,7 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    fn derive_statement(
+    pub(super) fn derive_statement(
         &mut self,
         node: &'a Node,
         scope: &Scope<'a>,

@@ -7,6 +7,7 @@ mod classes;
 mod decorated;
 mod derived;
 mod derived_headers;
+mod derived_imports;
 mod edits;
 mod excerpt;
 mod functions;

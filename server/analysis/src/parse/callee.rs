@@ -1,6 +1,6 @@
 //! How what is called, made and held is named: `build`, `table.fill`, `Table().fill`, `TABLE[].fill`.
 
-use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprSubscript};
+use ruff_python_ast::{ExceptHandler, Expr, ExprAttribute, ExprCall, ExprSubscript, StmtTry};
 
 use super::containers::is_container;
 use super::dotted::dotted;
@@ -189,4 +189,15 @@ pub(super) fn got(expression: &Expr) -> Vec<String> {
     }
     let names = call.arguments.args.iter().filter_map(|one| Some(one.as_string_literal_expr()?.value.to_str()));
     names.flat_map(|name| name.split('.')).map(str::to_owned).collect()
+}
+
+/// What handlers call the exceptions that they handle, with the classes: `except Failed as error`.
+pub(super) fn caught(statement: &StmtTry) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for ExceptHandler::ExceptHandler(handler) in &statement.handlers {
+        let (Some(name), Some(kinds)) = (&handler.name, &handler.type_) else { continue };
+        let kinds = kinds.as_tuple_expr().map_or(std::slice::from_ref(&**kinds), |all| &all.elts);
+        found.extend(kinds.iter().filter_map(dotted).map(|kind| (name.to_string(), kind)));
+    }
+    found
 }

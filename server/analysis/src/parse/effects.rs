@@ -1,9 +1,9 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{CmpOp, ExceptHandler, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
+use ruff_python_ast::{CmpOp, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
 
-use super::callee::{by_text, callee, got, in_display, item_of, named, of_result, operand, origins};
+use super::callee::{by_text, callee, caught, got, in_display, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
 use super::evaluated::{Evaluated, evaluated};
 use super::held::{held, inside_of_given, names_in, sources, taken_from, taken_over};
@@ -302,15 +302,7 @@ impl<'a> Visitor<'a> for Finder {
                 self.effects.returns.extend(value.map(origins).into_iter().flatten());
             }
             Stmt::For(each) => self.take_elements(&each.target, &each.iter),
-            // `except Failed as error`
-            Stmt::Try(statement) => {
-                for ExceptHandler::ExceptHandler(handler) in &statement.handlers {
-                    let (Some(name), Some(kinds)) = (&handler.name, &handler.type_) else { continue };
-                    let kinds = kinds.as_tuple_expr().map_or(std::slice::from_ref(&**kinds), |all| &all.elts);
-                    let made = kinds.iter().filter_map(dotted).map(|kind| (name.to_string(), kind));
-                    self.effects.made.extend(made);
-                }
-            }
+            Stmt::Try(statement) => self.effects.made.extend(caught(statement)),
             Stmt::With(with) => {
                 for item in &with.items {
                     if let Some(target) = &item.optional_vars {
