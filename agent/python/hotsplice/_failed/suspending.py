@@ -15,7 +15,7 @@ from itertools import compress, count
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from . import answers, around, exhausted, places
+from . import around, exhausted, places
 from .answers import Answer
 
 if TYPE_CHECKING:

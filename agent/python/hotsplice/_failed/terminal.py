@@ -60,7 +60,9 @@ def introduction(shown: str, function: str, blocks: list[str], note: str) -> str
     is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     red, plain = ("", "") if is_plain else ("\x1b[31m", "\x1b[0m")
     *above, last = shown.rstrip().splitlines(keepends=True)
-    choices = f"hotsplice: {function} is held; r retry, v EXPRESSION return it, c let it raise, p debug, e edit, h help\n"
+    choices = (
+        f"hotsplice: {function} is held; r retry, v EXPRESSION return it, c let it raise, p debug, e edit, h help\n"
+    )
     return "".join(above) + red + last + plain + "\n" + leaving(blocks, note) + choices
 
 

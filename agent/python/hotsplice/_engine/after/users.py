@@ -3,11 +3,11 @@
 import importlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..live import lookup, reach
+from ..live import lookup, objects, reach
 from ..live.files import live_file
 from ..merge import imports
 
@@ -29,7 +29,7 @@ def of(files: "Sequence[FileChange]") -> list[str]:
         names = [*change.running, *change.decorating]
         for namespace in change.namespaces if names else ():
             heads = {_HEAD.split(name, maxsplit=1)[0] for name in names}
-            wanted.update(id(namespace.globals[name]) for name in heads if name in namespace.globals)
+            wanted |= _with_heirs(namespace.globals[name] for name in heads if name in namespace.globals)
             # `import pkg.tables` names the package, and leads to the module.
             parts = (namespace.name or "").split(".")
             packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
@@ -53,39 +53,79 @@ def of(files: "Sequence[FileChange]") -> list[str]:
         if path in own:
             continue
         members = lookup.members_of(module)
-        leading = [*reach.importing(members, modules), *reach.finding(members, parts)]
+        leading = reach.finding(members, modules, parts)
         if leading or _finds(path, members, parts):
             found[path] = module
-            wanted.update(map(id, leading))
+            wanted |= _with_heirs(leading)
             wanted.add(id(module))
-    # Of each module the names that lead there: whose functions use them, and who has the module, is used by others in turn.
-    leading_names: dict[int, set[str]] = {}
-    has_more = True
-    while has_more:
-        has_more = False
-        for path, module in loaded:
-            names = set() if path in own else _leading(module, path, wanted, leading_names)
-            known = leading_names.setdefault(id(module), set())
-            if not names <= known:
-                known |= names
-                has_more = True
-                found[path] = module
-                wanted.update(map(id, reach.leading_to(lookup.members_of(module), names, wanted)))
+    search = _Search([(path, module) for path, module in loaded if path not in own])
+    search.follow(wanted)
+    for path, module in search.found:
+        found.setdefault(path, module)
     return list(found)
 
 
-def _leading(module: ModuleType, path: str, wanted: set[int], leading_names: dict[int, set[str]]) -> set[str]:
-    """Names in a module that lead to what is wanted: its own, and those of modules that it has (`tables.build`)."""
-    found: set[str] = set()
-    of_others: set[str] = set()
-    for name, value in list(lookup.members_of(module).items()):
-        if id(value) in wanted:
-            found.add(name)
-        elif value is not module:
-            of_others |= leading_names.get(id(value), _NONE)
-    if of_others:
-        text = live_file(path).text
-        found |= {name for name in of_others if name in text}
+class _Search:
+    """Modules whose names lead to objects: who uses such a name, and who has its module, is used by others in turn."""
+
+    def __init__(self, loaded: list[tuple[str, ModuleType]]) -> None:
+        self._loaded = loaded
+        # Each object that has a name in a module: in which, and the name.
+        self._named: dict[int, list[tuple[int, str]]] = {}
+        for place, (_, module) in enumerate(loaded):
+            for name, value in list(lookup.members_of(module).items()):
+                if value is not module:
+                    self._named.setdefault(id(value), []).append((place, name))
+        self._words: dict[int, set[str]] = {}
+        self._leading: dict[int, set[str]] = {}
+        # What is still to be followed.
+        self._fresh: dict[int, set[str]] = {}
+
+    @property
+    def found(self) -> list[tuple[str, ModuleType]]:
+        return [self._loaded[place] for place in self._leading]
+
+    def follow(self, wanted: set[int]) -> None:
+        self._want(wanted)
+        while self._fresh:
+            fresh, self._fresh = self._fresh, {}
+            new: set[int] = set()
+            for place, names in fresh.items():
+                module = self._loaded[place][1]
+                new |= _with_heirs(reach.naming(lookup.members_of(module), names))
+                # `pkg.build` where another module has `pkg`.
+                for holder, _ in self._named.get(id(module), ()):
+                    self._lead(holder, names & self._words_of(holder))
+            self._want(new - wanted)
+            wanted |= new
+
+    def _want(self, ids: set[int]) -> None:
+        for one in ids:
+            for place, name in self._named.get(one, ()):
+                self._lead(place, {name})
+
+    def _lead(self, place: int, names: set[str]) -> None:
+        fresh = names - self._leading.get(place, _NONE)
+        if fresh:
+            self._leading.setdefault(place, set()).update(fresh)
+            self._fresh.setdefault(place, set()).update(fresh)
+
+    def _words_of(self, place: int) -> set[str]:
+        if place not in self._words:
+            self._words[place] = set(_WORD.findall(live_file(self._loaded[place][0]).text))
+        return self._words[place]
+
+
+def _with_heirs(values: Iterable[Any]) -> set[int]:
+    """Ids of objects, and of classes that derive from one."""
+    pending = list(values)
+    found = set(map(id, pending))
+    for value in pending:
+        if objects.is_class(value):
+            # As the interpreter keeps them: a metaclass may have its own idea.
+            heirs = [heir for heir in type.__subclasses__(value) if id(heir) not in found]
+            pending += heirs
+            found.update(map(id, heirs))
     return found
 
 

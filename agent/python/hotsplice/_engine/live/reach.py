@@ -253,29 +253,25 @@ def _decoded(code: CodeType) -> tuple[bytes, tuple[str, ...]]:
     return bytes(kinds), tuple(names)
 
 
-def leading_to(members: dict[str, Any], names: set[str], wanted: set[int]) -> list[Any]:
-    """Functions and classes of a module in whose code one of these names stands, and classes that derive from what is wanted."""
-    classes = [value for value in list(members.values()) if objects.is_class(value) and id(value) not in wanted]
-    heirs = [value for value in classes if not wanted.isdisjoint(map(id, value.__mro__))]
-    return [*_naming(members, names, _is_any), *heirs]
+def naming(members: dict[str, Any], names: set[str]) -> list[Any]:
+    """Functions and classes of a module in whose code one of these names stands."""
+    return _naming(members, names, _is_any)
 
 
-def importing(members: dict[str, Any], modules: set[str]) -> list[Any]:
-    """Functions and classes of a module whose code imports one of these modules, by whichever of these names."""
-    return _naming(members, modules, _imports)
+def finding(members: dict[str, Any], modules: set[str], names: set[str]) -> list[Any]:
+    """Functions and classes whose code imports one of these modules, or finds modules and reads one of these names."""
 
+    def is_meant(code: CodeType) -> bool:
+        own = code.co_names
+        if not modules.isdisjoint(own) and _IMPORT_NAME in code.co_code[::2]:
+            return True
+        return not _FINDERS.isdisjoint(own) and not names.isdisjoint(own)
 
-def finding(members: dict[str, Any], names: set[str]) -> list[Any]:
-    """Functions and classes of a module whose code finds modules by their names, and reads one of these names."""
-    return _naming(members, _FINDERS, lambda code: not names.isdisjoint(code.co_names))
+    return _naming(members, modules | _FINDERS, is_meant)
 
 
 def _is_any(_code: CodeType) -> bool:
     return True
-
-
-def _imports(code: CodeType) -> bool:
-    return _IMPORT_NAME in code.co_code[::2]
 
 
 def _naming(members: dict[str, Any], names: set[str], is_meant: Callable[[CodeType], bool]) -> list[Any]:
