@@ -133,16 +133,18 @@ fn no_process_is_asked_about_a_file_that_it_has_not_loaded() {
 fn what_is_said_of_a_call_that_meets_something_new_goes_with_it() {
     let text = "\
 import sys, threading
-go = threading.Event()
+go, reached = threading.Event(), threading.Event()
 LIMITS = [1, 2, 3, 4]
 
 def reads():
     first = LIMITS[0]
+    reached.set()
     go.wait()
     return first, LIMITS[-1]
 
 thread = threading.Thread(target=reads)
 thread.start()
+reached.wait()
 print('ready', flush=True)
 sys.stdin.readline()
 go.set()

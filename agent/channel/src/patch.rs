@@ -85,6 +85,9 @@ pub struct FilePatch {
     /// has it, `build.__defaults__`.
     #[serde(skip)]
     pub late: Vec<String>,
+    /// What is another one of what the module has of other modules, by the names that it has here: `Table.limit`.
+    #[serde(skip)]
+    pub handed_on: Vec<String>,
     /// Where the module's own statements may go on in the new code, while they are executed.
     #[serde(default)]
     pub places: Vec<MovedPlace>,

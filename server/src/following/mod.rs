@@ -206,7 +206,7 @@ fn changed_names(session: &Session, change: &FilePatch) -> Vec<String> {
         .filter(is_class_value)
         .flat_map(|edit| edit.binds.iter().map(|name| format!("{}.{name}", edit.scope.join("."))))
         .collect();
-    values.extend(of_classes.iter().chain(&change.late).map(String::as_str));
+    values.extend(of_classes.iter().chain(&change.late).chain(&change.handed_on).map(String::as_str));
     // Whoever went on without a name that comes: `try: from module import go`.
     let comes = |edit: &&Edit| edit.scope.is_empty() && !edit.offered && edit.change == Change::Added;
     values.extend(change.edits.iter().filter(comes).flat_map(|edit| &edit.binds).map(String::as_str));

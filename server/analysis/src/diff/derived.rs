@@ -5,6 +5,7 @@ use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
 use super::derived_headers::reads_any;
+use super::derived_imports::of_second_names;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
 use super::looked_at::copied;
 use super::scope::Scope;
@@ -102,6 +103,7 @@ impl<'a> Comparison<'a> {
         own.extend(gone);
         self.note_late(&own);
         self.late.extend(callables.graph.through_objects(&own).into_iter().map(|(name, _)| name));
+        self.hand_on(&own);
     }
 
     fn graph_of_live(&self) -> Graph<'a> {
@@ -148,6 +150,7 @@ impl<'a> Comparison<'a> {
                 self.deferred.insert([scope.path.as_slice(), std::slice::from_ref(&name)].concat().join("."));
                 fresh.push(name);
             }
+            fresh.extend(of_second_names(node, dirty));
             if !node.is_block() {
                 // A statement that runs as before gives the name its former value back.
                 for name in node.bound_names() {

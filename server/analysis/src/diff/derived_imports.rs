@@ -33,16 +33,44 @@ impl<'a> Comparison<'a> {
 
     /// A block that imports a name that another module has by now, or that is another one there.
     pub(super) fn derive_imports_in(&mut self, node: &'a Node, scope: &Scope<'a>) -> Vec<String> {
-        let (bound, _) = self.foreign.through(node);
+        let (bound, dotted) = self.foreign.through(node);
         if bound.is_empty() || node.main_guard || self.edit_for(node).is_some() {
-            return Vec::new();
+            return dotted;
         }
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let mut told = statement_edit(self.new, live, node, scope, Change::Derived);
         told.kind = Kind::Derived;
         told.fresh_names.clone_from(&bound);
-        let fresh = if told.offered { Vec::new() } else { bound };
+        let mut fresh = if told.offered { Vec::new() } else { bound };
+        fresh.extend(dotted);
         self.push(node, told);
         fresh
     }
+
+    /// What is another one of what the module has of others, others have of it: `between.Table.limit`.
+    pub(super) fn hand_on(&mut self, own: &Dirty) {
+        let imported = self.new.imported_names();
+        let is_of_others = |name: &&String| {
+            // Longer names lead through modules that import each other, on and on.
+            let parts = name.split_once(['.', '[']);
+            parts.is_some_and(|(head, rest)| imported.contains(head) && rest.matches('.').count() < 2)
+        };
+        for name in own.iter().filter(is_of_others) {
+            let names = if self.deferred.contains(name) { &mut self.late } else { &mut self.handed_on };
+            names.insert(name.clone());
+        }
+    }
+}
+
+/// `Kind.limit` for `Kind = Table`.
+pub(super) fn of_second_names(node: &Node, dirty: &Dirty) -> Vec<String> {
+    if dirty.is_empty() || node.is_definition() {
+        return Vec::new();
+    }
+    let second = node.effects.made.iter().filter_map(|(name, by)| Some((name, by.strip_prefix('=')?)));
+    let found = second.filter(|(name, _)| !name.contains('.')).flat_map(|(name, other)| {
+        let of_it = dirty.iter().filter_map(move |one| one.strip_prefix(other));
+        of_it.filter(|rest| rest.starts_with(['.', '['])).map(move |rest| format!("{name}{rest}"))
+    });
+    found.collect()
 }

@@ -92,6 +92,8 @@ struct Comparison<'a> {
     properties: HashSet<String>,
     /// Attributes of the module's definitions that are others once the patch is live.
     late: HashSet<String>,
+    /// What is another one of what the module has of others.
+    handed_on: HashSet<String>,
     class_of: HashSet<Key>,
     /// What the text gives the names of each scope that was compared.
     names: HashMap<Vec<String>, Names<'a>>,
@@ -123,6 +125,7 @@ impl<'a> Comparison<'a> {
             decorating: HashSet::default(),
             properties: HashSet::default(),
             late: HashSet::default(),
+            handed_on: HashSet::default(),
             class_of: HashSet::default(),
             names: HashMap::default(),
             superseded: superseded(&new.file.items),
@@ -217,6 +220,7 @@ impl<'a> Comparison<'a> {
             decorating: own(self.decorating),
             properties: own(self.properties),
             late: own(self.late),
+            handed_on: own(self.handed_on),
             places: places::pairs(&self.live.file.places, &self.new.file.places),
         }
     }

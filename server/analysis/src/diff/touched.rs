@@ -5,6 +5,7 @@ use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
 use super::derived::Dirty;
+use super::derived_imports::of_second_names;
 use super::looked_at::is_examined_by_members;
 use super::scope::Scope;
 use crate::depend::graph::called_result;
@@ -39,7 +40,7 @@ impl<'a> Comparison<'a> {
                 false => format!("{}.{name}", edit.scope.join(".")),
             }));
         }
-        for import in self.new.file.items.iter().filter(|item| item.imports()) {
+        for import in self.new.file.items.iter().filter(|item| item.imports() || item.is_block()) {
             let (bound, dotted) = self.foreign.through(import);
             changed.extend(bound.into_iter().chain(dotted));
         }
@@ -62,6 +63,7 @@ impl<'a> Comparison<'a> {
             if reads_changed && !graph.runs_any(&node.effects, edited) {
                 changed.extend(node.bound_names());
             }
+            changed.extend(of_second_names(node, &changed));
         }
         for class in self.definitions().filter(|item| item.is_class()) {
             for node in class.body.iter().filter(|item| item.what == What::Assignment && item.runs_unasked) {

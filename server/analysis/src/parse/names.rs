@@ -290,6 +290,18 @@ impl<'a> Visitor<'a> for Names {
                         self.read(format!("{holder}.{}", attribute.value.to_str()));
                     }
                 }
+                // `(lambda: LIMIT)()` runs at once.
+                if let Expr::Lambda(lambda) = &*call.func {
+                    let mut inside = Names::new(self.lazy_annotations);
+                    inside.visit_expr(&lambda.body);
+                    let is_own = |name: &str| {
+                        let mut own = lambda.parameters.iter().flat_map(|all| all.iter());
+                        own.any(|parameter| parameter.name().as_str() == name)
+                    };
+                    inside.reads.retain(|name| !is_own(head(name)));
+                    inside.calls.retain(|name| !is_own(head(name)));
+                    self.extend(inside);
+                }
                 visitor::walk_expr(self, expression);
             }
             Expr::Named(named) => {

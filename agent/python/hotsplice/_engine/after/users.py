@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..errors import EngineError
 from ..live import lookup, objects, reach
 from ..live.files import live_file
 from ..merge import imports
@@ -43,7 +44,7 @@ def of(files: "Sequence[FileChange]") -> list[str]:
     found: dict[str, ModuleType] = {
         path: module
         for path, module in (loaded if dynamic else ())
-        if path not in own and not dynamic.isdisjoint(imports.sources(live_file(path).text, module.__dict__))
+        if path not in own and not dynamic.isdisjoint(imports.sources(_text_of(path), module.__dict__))
     }
     # Functions that import it by themselves: `from .tables import build` has `tables` for a name.
     modules = {str(namespace.name) for change in files for namespace in change.namespaces}
@@ -112,8 +113,16 @@ class _Search:
 
     def _words_of(self, place: int) -> set[str]:
         if place not in self._words:
-            self._words[place] = set(_WORD.findall(live_file(self._loaded[place][0]).text))
+            self._words[place] = set(_WORD.findall(_text_of(self._loaded[place][0])))
         return self._words[place]
+
+
+def _text_of(path: str) -> str:
+    """Nothing of a module without a text: what it has computed nobody can say."""
+    try:
+        return live_file(path).text
+    except EngineError:
+        return ""
 
 
 def _with_heirs(values: Iterable[Any]) -> set[int]:
@@ -134,5 +143,5 @@ def _finds(path: str, members: dict[str, Any], parts: set[str]) -> bool:
     tools = (importlib, importlib.import_module, sys)
     if not any(value is tool for value in list(members.values()) for tool in tools):
         return False
-    text = live_file(path).text
+    text = _text_of(path)
     return _FINDING.search(text) is not None and not parts.isdisjoint(_WORD.findall(text))
