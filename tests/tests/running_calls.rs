@@ -72,7 +72,12 @@ fn loops_over_what_is_awaited_go_on_in_the_new_code_or_as_they_were() {
         let patch: Vec<&str> = ["patch", "--json"].into_iter().chain(files.iter().map(String::as_str)).collect();
         let answer = workspace.call(&patch).json();
         assert!(!answer.to_string().contains("HS0603"), "{context}: {answer:#}");
-        let live = answer.to_string().matches("\"committed\":true").count();
+        // Of the program's own file it is told what had called them.
+        let is_patched = |result: &&serde_json::Value| {
+            let file = result["file"].as_str().unwrap_or_default();
+            result["committed"] == true && files.iter().any(|name| file.ends_with(name.as_str()))
+        };
+        let live = answer.as_array().into_iter().flatten().filter(is_patched).count();
         assert_eq!(live, MOVED.len(), "{context}: {answer:#}");
         for _ in 0..3 {
             step(&mut program, &|gives| gives[usize::from(python.minor >= 12)]);
