@@ -207,6 +207,7 @@ impl<'a> Builder<'a> {
         parts.places = places::of(&function.body, self.text, self.lines, begin);
         parts.attributes = attributes::of(function, &structure.nested, self.text);
         parts.decorator_reads = header.reads.clone();
+        parts.decorator_arguments = effects::of_arguments(&function.decorator_list);
         parts.header_reads = header.reads;
         let colon = function.returns.as_deref().map_or(parameters.end(), Ranged::end).to_usize();
         self.set_body_place(&mut parts, colon, &function.body, node.end_line);
@@ -274,6 +275,7 @@ impl<'a> Builder<'a> {
         parts.bases = hashing::bases(arguments);
         parts.keywords = hashing::keywords(arguments);
         parts.decorator_reads = decorator_reads;
+        parts.decorator_arguments = effects::of_arguments(&class.decorator_list);
         parts.header_reads = header.reads;
         parts.base_names = arguments.map_or_else(Vec::new, |arguments| self.base_names(&arguments.args));
         let metaclass = arguments.and_then(|arguments| arguments.find_keyword("metaclass"));
