@@ -37,8 +37,8 @@ _VALUES = (str, int, float, complex, bytes, bool, type(None), tuple, frozenset)
 _ATTEMPTS = 3
 # What `os.environ` holds; other programs that are started get what the system has.
 _VARIABLES = os.environ._data  # type: ignore[attr-defined]
-# What CPython 3.14 and later remember in a class once its annotations are asked for.
-_OF_INTERPRETER = {"__annotations_cache__", "__annotations__"}
+# What CPython 3.14 and later put into a class once its annotations are asked for.
+_OF_INTERPRETER = {"__annotate_func__", "__annotations_cache__", "__annotations__"}
 # How many places a message names.
 _SHOWN = 5
 
