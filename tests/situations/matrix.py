@@ -1,7 +1,8 @@
-"""A matrix: an edit of a module, what is asked of it, how that is kept, and how it is imported. What differs from a fresh process is reported.
+"""A matrix: an edit of a module, what is asked of it, how that is kept, and how it is imported.
 
-``python matrix.py HOTSPLICE FIRST COUNT``: so many sheets of many cells each, by their seeds; ``-k`` goes on after a cell that is silent,
-``-v`` counts by kind. The interpreter that runs this is the one that is patched. Cells that are known to be silent stand in KNOWN.
+What differs from a fresh process is reported. ``python matrix.py HOTSPLICE FIRST COUNT``: so many sheets of many cells
+each, by their seeds; ``-k`` goes on after a cell that is silent, ``-v`` counts by kind. The interpreter that runs this
+is the one that is patched. Cells that are known to be silent stand in KNOWN.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import collections
 import itertools
 import random
 import re
-import string
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from matrix_known import KNOWN
 from matrix_texts import BETWEEN, EDITS, EXPRESSIONS, FORMS, HEAD, HELPER, NAMES, PATHS
 from run import INFORMATION, LIFE, Bench, Host
 
-# Cells of a sheet of which the new text asks for something else than the former one, and others, which are to stay calm.
+# Cells of a sheet that are to give something else by the new text, and others, which are to stay calm.
 ABOUT, OTHERS = 40, 15
 STATE = "h.STATE['n'] = 7; m.COUNT['n'] = 8; m.TOTAL = 9"
 
@@ -202,7 +202,10 @@ def is_in(edit: dict[str, Any], ranges: list[tuple[int, int]]) -> bool:
 
 
 def is_known(cell: Cell) -> bool:
-    return any(all(one in ("*", own) for one, own in zip(known, (cell.edit, cell.expression, cell.form, cell.path))) for known in KNOWN)
+    return any(
+        all(one in ("*", own) for one, own in zip(known, (cell.edit, cell.expression, cell.form, cell.path)))
+        for known in KNOWN
+    )
 
 
 def main() -> int:

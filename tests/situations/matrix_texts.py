@@ -1,241 +1,10 @@
-"""What the matrix is made of: a module that is edited, what is asked of it, how that is kept, and the ways in which it is imported."""
+"""What the matrix is made of: what is edited, what is asked, how that is kept, and in which ways it is imported."""
 
 from __future__ import annotations
 
-HELPER = '''
-import abc, asyncio, collections, contextlib, contextvars, enum, functools, operator, typing
-from dataclasses import dataclass, field
-from typing import NamedTuple, TYPE_CHECKING
-STATE = {"n": 0}
-LIMIT = 2
-PAIR = (2, 1)
-TABLE = {"a": 2, "b": 1}
-LIST = [2, 1]
-NESTED = {"x": {"y": [2]}}
-NAMES = {"one", "two"}
-TEXT = "two"
-DOUBLE = LIMIT * 2
-if TYPE_CHECKING:
-    MODE = "checking"
-else:
-    MODE = "running"
-if LIMIT > 100:
-    SIZE = "large"
-else:
-    SIZE = "small"
-def rate():
-    return 2
-def unit(x, factor=2):
-    return x * factor
-def named(x, *, factor=2):
-    return x * factor
-def limit():
-    return LIMIT
-def entry():
-    return TABLE["a"]
-def twice():
-    return rate() * 2
-def inner():
-    def real():
-        return 2
-    return real()
-def factory(n):
-    def made(x):
-        return x * n * 2
-    return made
-def gen():
-    for i in range(2):
-        yield i
-async def co():
-    return 2
-async def co_twice():
-    return await co() * 2
-@contextlib.contextmanager
-def ctx():
-    yield 2
-def deco(f):
-    @functools.wraps(f)
-    def wrapper(*a):
-        return f(*a) * 2
-    return wrapper
-def param(n):
-    def d(f):
-        @functools.wraps(f)
-        def wrapper(*a):
-            return f(*a) * n * 2
-        return wrapper
-    return d
-@functools.lru_cache(maxsize=None)
-def cached(x):
-    return x * 2
-@deco
-def decorated():
-    return 2
-def pick(kind):
-    if kind == "a":
-        return "first"
-    return "second"
-square = lambda x: x * 2
-class Other:
-    def inherited(self):
-        return "other"
-class Base:
-    level = 2
-    def __init__(self):
-        self.start = 2
-    def inherited(self):
-        return 2
-    def template(self):
-        return self.hook() + 1
-    def hook(self):
-        return 2
-    @classmethod
-    def build(cls):
-        k = cls()
-        k.n = 2
-        return k
-class K(Base):
-    n = 2
-    items = ("a", 2)
-    rows = {"a": 2}
-    lim = LIMIT
-    computed = rate()
-    def __init__(self, x=2):
-        super().__init__()
-        self.x = x
-        self.fixed = 2
-    def size(self):
-        return 2
-    def total(self):
-        return self.size() + self.n
-    def of_limit(self):
-        return LIMIT
-    @property
-    def prop(self):
-        return 2
-    @functools.cached_property
-    def cprop(self):
-        return 2
-    @staticmethod
-    def stat():
-        return 2
-    @classmethod
-    def kind(cls):
-        return cls.n * 2
-    def chain(self):
-        return self
-    def __len__(self):
-        return 2
-    def __getitem__(self, k):
-        return {"a": 2}[k]
-    def __call__(self, x=1):
-        return x * 2
-    def __add__(self, o):
-        return 2
-    def __iter__(self):
-        return iter([2])
-    def __contains__(self, o):
-        return o == 2
-    def __str__(self):
-        return "K2"
-    def __eq__(self, o):
-        return o == 2
-    def __hash__(self):
-        return 2
-    def __lt__(self, o):
-        return 2 > 100
-    def __bool__(self):
-        return 2 < 100
-    def __enter__(self):
-        return 2
-    def __exit__(self, *a):
-        pass
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return 2
-class Sub(K):
-    def size(self):
-        return super().size() + 1
-class Plain:
-    def go(self):
-        return 2
-class Worker:
-    def __init__(self):
-        self.k = K()
-        self.rate = rate()
-    def work(self):
-        return self.k.size()
-class Shape(abc.ABC):
-    @abc.abstractmethod
-    def area(self): ...
-class Square(Shape):
-    def area(self):
-        return 2
-class E(enum.Enum):
-    A = 2
-    B = 1
-    def size(self):
-        return self.value * 2
-    @property
-    def label(self):
-        return "label2"
-class I(enum.IntEnum):
-    X = 2
-@dataclass
-class D:
-    x: int = 2
-    y: int = 1
-    k: K = field(default_factory=K)
-    def size(self):
-        return self.x * 2
-    def __post_init__(self):
-        self.made = 2
-@dataclass(frozen=True)
-class Point:
-    x: int = 2
-class T(NamedTuple):
-    x: int = 2
-    y: int = 1
-    def size(self):
-        return self.x * 2
-class Hooked:
-    def __init_subclass__(cls, **k):
-        super().__init_subclass__(**k)
-        cls.made = 2
-class Meta(type):
-    def size(cls):
-        return 2
-class WithMeta(metaclass=Meta):
-    pass
-class Field:
-    def __set_name__(self, owner, name):
-        self.name = name + "2"
-    def __get__(self, o, t=None):
-        return self.name + "-2"
-class Model:
-    title = Field()
-class Err(Exception):
-    code = 2
-    def __str__(self):
-        return "err2"
-OBJ = K()
-WORKER = Worker()
-OBJS = [K(), Sub()]
-BY_NAME = {"k": K(), "plain": Plain()}
-CALLS = {"rate": rate, "unit": unit}
-CLASSES = {"plain": Plain, "k": K}
-part = functools.partial(unit, 3)
-HANDLERS = {}
-def handler(name):
-    def register(f):
-        HANDLERS[name] = f
-        return f
-    return register
-@handler("go")
-def on_go():
-    return 2
-'''
+from pathlib import Path
+
+HELPER = "\n" + (Path(__file__).parent / "matrix_helper.txt").read_text()
 
 # What is edited, by a name: a text of HELPER and what takes its place.
 EDITS: dict[str, tuple[str, str]] = {
@@ -279,12 +48,18 @@ EDITS: dict[str, tuple[str, str]] = {
     "attribute added": ("class Sub(K):\n", "class Sub(K):\n    n = 300\n"),
     "constructor default": ("def __init__(self, x=2)", "def __init__(self, x=300)"),
     "constructor": ("self.fixed = 2", "self.fixed = 300"),
-    "method": ("def size(self):\n        return 2\n    def total", "def size(self):\n        return 300\n    def total"),
+    "method": (
+        "def size(self):\n        return 2\n    def total",
+        "def size(self):\n        return 300\n    def total",
+    ),
     "method calls": ("return self.size() + self.n", "return self.size() + self.n + 300"),
     "property": ("def prop(self):\n        return 2", "def prop(self):\n        return 300"),
     "cached property": ("def cprop(self):\n        return 2", "def cprop(self):\n        return 300"),
     "static method": ("def stat():\n        return 2", "def stat():\n        return 300"),
-    "to a static method": ("    def go(self):\n        return 2", "    @staticmethod\n    def go():\n        return 300"),
+    "to a static method": (
+        "    def go(self):\n        return 2",
+        "    @staticmethod\n    def go():\n        return 300",
+    ),
     "class method": ("return cls.n * 2", "return cls.n * 300"),
     "len": ("def __len__(self):\n        return 2", "def __len__(self):\n        return 5"),
     "getitem": ('return {"a": 2}[k]', 'return {"a": 300}[k]'),
@@ -309,7 +84,10 @@ EDITS: dict[str, tuple[str, str]] = {
     "field default": ("class D:\n    x: int = 2", "class D:\n    x: int = 300"),
     "field added": ("    y: int = 1\n    k: K", "    y: int = 1\n    z: int = 300\n    k: K"),
     "post init": ("self.made = 2", "self.made = 300"),
-    "record method": ("        return self.x * 2\n    def __post_init__", "        return self.x * 300\n    def __post_init__"),
+    "record method": (
+        "        return self.x * 2\n    def __post_init__",
+        "        return self.x * 300\n    def __post_init__",
+    ),
     "frozen default": ("class Point:\n    x: int = 2", "class Point:\n    x: int = 300"),
     "tuple default": ("class T(NamedTuple):\n    x: int = 2", "class T(NamedTuple):\n    x: int = 300"),
     "tuple method": ("return self.x * 2\nclass Hooked", "return self.x * 300\nclass Hooked"),
@@ -474,7 +252,8 @@ issubclass({K}, {Other})
 {Other}().inherited()
 """.strip().splitlines()
 
-# How what is asked is kept: the statements, and what is looked at of the module `m`. `#` is the cell's number, EXPR the expression.
+# How what is asked is kept: the statements, and what is looked at of the module `m`.
+# `#` is the cell's number, EXPR the expression.
 FORMS: dict[str, tuple[str, str]] = {
     "variable": ("V# = EXPR", "m.V#"),
     "annotated": ("V#: object = EXPR", "m.V#"),
@@ -497,12 +276,16 @@ FORMS: dict[str, tuple[str, str]] = {
     "property": ("class C#:\n    @property\n    def get(self):\n        return EXPR\nV# = C#().get", "m.V#"),
     "constructor": ("class C#:\n    def __init__(self):\n        self.x = EXPR\nO# = C#()", "m.O#.x"),
     "constructor calls": (
-        "class C#:\n    def __init__(self):\n        self.x = self.make()\n    def make(self):\n        return EXPR\nO# = C#()",
+        "class C#:\n    def __init__(self):\n        self.x = self.make()\n"
+        "    def make(self):\n        return EXPR\nO# = C#()",
         "m.O#.x",
     ),
     "given to a constructor": ("class C#:\n    def __init__(self, x):\n        self.x = x\nO# = C#(EXPR)", "m.O#.x"),
     "record": ("@dataclass\nclass C#:\n    x: object = (EXPR,)", "m.C#().x"),
-    "record factory": ("@dataclass\nclass C#:\n    x: object = field(default_factory=lambda: EXPR)\nV# = C#().x", "m.V#"),
+    "record factory": (
+        "@dataclass\nclass C#:\n    x: object = field(default_factory=lambda: EXPR)\nV# = C#().x",
+        "m.V#",
+    ),
     "named tuple": ("class C#(NamedTuple):\n    x: object = EXPR\nV# = C#().x", "m.V#"),
     "enumeration": ("class C#(enum.Enum):\n    X = (EXPR,)", "m.C#.X.value"),
     "enumeration of text": ("class C#(enum.Enum):\n    X = str(EXPR)\nV# = C#.X.value", "m.V#"),
@@ -515,8 +298,14 @@ FORMS: dict[str, tuple[str, str]] = {
     "attribute set": ("class C#:\n    pass\nC#.x = EXPR", "m.C#.x"),
     "object's attribute": ("O# = SimpleNamespace(x=EXPR)", "m.O#.x"),
     "object's attribute set": ("O# = SimpleNamespace()\nO#.x = EXPR", "m.O#.x"),
-    "closure": ("def make#():\n    v = EXPR\n    def get():\n        return v\n    return get\nget# = make#()", "m.get#()"),
-    "closure given": ("def make#(v):\n    def get():\n        return v\n    return get\nget# = make#(EXPR)", "m.get#()"),
+    "closure": (
+        "def make#():\n    v = EXPR\n    def get():\n        return v\n    return get\nget# = make#()",
+        "m.get#()",
+    ),
+    "closure given": (
+        "def make#(v):\n    def get():\n        return v\n    return get\nget# = make#(EXPR)",
+        "m.get#()",
+    ),
     "partial": ("P# = functools.partial(tuple, [EXPR])", "m.P#()"),
     "lru cache": ("@functools.lru_cache(maxsize=None)\ndef f#():\n    return EXPR\nf#()", "m.f#()"),
     "cached property": (
@@ -541,7 +330,10 @@ FORMS: dict[str, tuple[str, str]] = {
     "lambda": ("f# = lambda: EXPR\nV# = f#()", "m.V#"),
     "mapped": ("V# = list(map(lambda _: EXPR, [1]))", "m.V#"),
     "global": ("def set#():\n    global V#\n    V# = EXPR\nset#()", "m.V#"),
-    "registry": ("REG# = {}\ndef reg#(f):\n    REG#[f.__name__] = f()\n    return f\n@reg#\ndef f#():\n    return EXPR", "m.REG#"),
+    "registry": (
+        "REG# = {}\ndef reg#(f):\n    REG#[f.__name__] = f()\n    return f\n@reg#\ndef f#():\n    return EXPR",
+        "m.REG#",
+    ),
     "subclass": ("class C#(Hooked):\n    x = EXPR\nV# = C#.made", "(m.V#, m.C#.made, m.C#.x)"),
     "class in a function": ("def f#():\n    class C:\n        x = EXPR\n    return C\nC# = f#()", "m.C#.x"),
     "state beside": ("T# = {'n': 0, 'k': EXPR}\ndef bump#():\n    T#['n'] += 1", "m.T#"),
@@ -565,10 +357,58 @@ def keep(value):
         return one
     return mark
 """
-NAMES = tuple(
-    "LIMIT PAIR TABLE LIST NESTED NAMES TEXT DOUBLE MODE SIZE rate unit named limit entry twice inner factory gen co co_twice ctx deco "
-    "param cached decorated pick square Other K Sub Plain Worker Square E I D Point T Hooked WithMeta Model Err OBJ WORKER OBJS BY_NAME "
-    "CALLS CLASSES part HANDLERS".split()
+NAMES = (
+    "LIMIT",
+    "PAIR",
+    "TABLE",
+    "LIST",
+    "NESTED",
+    "NAMES",
+    "TEXT",
+    "DOUBLE",
+    "MODE",
+    "SIZE",
+    "rate",
+    "unit",
+    "named",
+    "limit",
+    "entry",
+    "twice",
+    "inner",
+    "factory",
+    "gen",
+    "co",
+    "co_twice",
+    "ctx",
+    "deco",
+    "param",
+    "cached",
+    "decorated",
+    "pick",
+    "square",
+    "Other",
+    "K",
+    "Sub",
+    "Plain",
+    "Worker",
+    "Square",
+    "E",
+    "I",
+    "D",
+    "Point",
+    "T",
+    "Hooked",
+    "WithMeta",
+    "Model",
+    "Err",
+    "OBJ",
+    "WORKER",
+    "OBJS",
+    "BY_NAME",
+    "CALLS",
+    "CLASSES",
+    "part",
+    "HANDLERS",
 )
 ALL = ", ".join(NAMES)
 # How a module imports: its text, what it calls a name, and the file between that it imports from.
@@ -584,7 +424,11 @@ PATHS: dict[str, tuple[str, str, str]] = {
     "handed on": (f"from .mid import {ALL}", "{}", f"from .helper import {ALL}"),
     "of a module between": ("from . import mid\nfrom .helper import Hooked", "mid.{}", f"from .helper import {ALL}"),
     "star twice": ("from .mid import *", "{}", "from .helper import *"),
-    "second names": ("from . import helper\nHooked = helper.Hooked\n" + "\n".join(f"a_{n} = helper.{n}" for n in NAMES), "a_{}", ""),
+    "second names": (
+        "from . import helper\nHooked = helper.Hooked\n" + "\n".join(f"a_{n} = helper.{n}" for n in NAMES),
+        "a_{}",
+        "",
+    ),
     "through a module": ("from . import mid\nfrom .helper import Hooked", "mid.helper.{}", "from . import helper"),
     "same": ("", "{}", ""),
 }
