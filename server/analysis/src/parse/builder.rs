@@ -8,7 +8,7 @@ use super::stops;
 use super::structure::Structure;
 use super::tokens::TokenIndex;
 use super::{attributes, effects};
-use super::{gives, places};
+use super::{gives, parts, places};
 use crate::depend::given;
 use crate::effects::Effects;
 use crate::lines::Lines;
@@ -111,7 +111,7 @@ impl<'a> Builder<'a> {
             passed: names.passed,
             writes: names.writes,
             effects: if is_definition { Effects::default() } else { effects::of_statement(statement) },
-            parts: effects::of_parts(statement),
+            parts: parts::of_parts(statement),
             makes_lambdas: names.makes_lambdas,
             runs_unasked: stops.is_empty() || stops[0] != start,
             stops,

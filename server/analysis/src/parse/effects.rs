@@ -10,6 +10,7 @@ use super::held::{held, inside_of_given, names_in, sources, taken_from, taken_ov
 use super::implied;
 use super::imported::{bound, name_what_is_found, used_module};
 use super::looks::{captured, complemented, examined, generators, matched_class, positional};
+use super::parts::items;
 use crate::effects::{EAGER, Effects, FOUND, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers};
 use crate::tree::{contents, members};
 
@@ -22,32 +23,6 @@ pub(super) fn of_statement(statement: &Stmt) -> Effects {
     effects.locals.clear();
     name_what_is_found(&mut effects, |name| name == FOUND);
     effects
-}
-
-/// What gives each name, or group of names, of an assignment its value, where several have their own: `a, b = f(), g()`.
-pub(super) fn of_parts(statement: &Stmt) -> Vec<(Vec<String>, Effects)> {
-    let Stmt::Assign(assignment) = statement else { return Vec::new() };
-    let Some(values) = items(&assignment.value) else { return Vec::new() };
-    let targets: Option<Vec<&[Expr]>> = assignment.targets.iter().map(items).collect();
-    let Some(targets) = targets.filter(|all| all.iter().all(|one| one.len() == values.len())) else {
-        return Vec::new();
-    };
-    let part = |(place, value): (usize, &Expr)| {
-        let mut names = Vec::new();
-        targets.iter().for_each(|target| names_in(&target[place], &mut names));
-        (names, of_expression(value))
-    };
-    values.iter().enumerate().map(part).collect()
-}
-
-/// The items of a display, none of which is starred.
-fn items(expression: &Expr) -> Option<&[Expr]> {
-    let items = match expression {
-        Expr::Tuple(tuple) => &tuple.elts,
-        Expr::List(list) => &list.elts,
-        _ => return None,
-    };
-    items.iter().all(|one| !one.is_starred_expr()).then_some(items)
 }
 
 /// What the default of a parameter does when it is evaluated.
