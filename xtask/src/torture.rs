@@ -16,6 +16,7 @@
 //! *Saves*: an hour's worth of them and more, none of which may be missed, and nothing left behind (`tests/soak.py`).
 //!
 //! *Situations*: modules of a grammar and edits of every kind (`tests/situations`), as many as there is time for.
+//! *Matrix*: each edit of a module, with what is asked of it, how that is kept and how it is imported.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -119,6 +120,18 @@ enum Part {
         #[arg(long)]
         python: Option<String>,
     },
+    /// Edits, what is asked of them, how that is kept and imported: sheets of cells
+    Matrix {
+        /// How many on each Python
+        #[arg(default_value_t = 1_000)]
+        count: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 1_000_000)]
+        first: u64,
+        /// Only on this version (3.12), else on all
+        #[arg(long)]
+        python: Option<String>,
+    },
 }
 
 /// Modules whose tests run in one process, within seconds, without the network.
@@ -193,7 +206,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         Part::Folder => return tests(&["watch_trouble"]),
         Part::Attach { count, python } => return attaching::torture(*count, python.as_deref()),
-        Part::Situations { count, first, python } => return situations(*count, *first, python.as_deref()),
+        Part::Situations { count, first, python } => return situations("run.py", *count, *first, python.as_deref()),
+        Part::Matrix { count, first, python } => return situations("matrix.py", *count, *first, python.as_deref()),
     };
     let named = |found: &&Python| match python {
         Some(wanted) => found.name() == *wanted,
@@ -306,11 +320,11 @@ fn tests(names: &[&str]) -> anyhow::Result<()> {
 }
 
 /// Every difference is printed, reduced to a smaller situation, and the next one tried.
-fn situations(count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
+fn situations(program: &str, count: u64, first: u64, version: Option<&str>) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for python in pythons::all().iter().filter(|found| version.is_none_or(|version| found.name() == version)) {
         let mut command = Command::new(&python.path);
-        command.arg(repository().join("tests/situations/run.py")).arg(target().join("release/hotsplice"));
+        command.arg(repository().join("tests/situations").join(program)).arg(target().join("release/hotsplice"));
         command.args([first.to_string(), count.to_string()]).args(["-k", "-v"]);
         println!("$ {}", shell::show(&command));
         if !command.status().context("Python does not start")?.success() {

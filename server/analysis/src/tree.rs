@@ -178,6 +178,8 @@ pub(crate) struct Parts {
     pub keywords: u64,
     /// Names that the decorators read.
     pub decorator_reads: Vec<String>,
+    /// What evaluating the arguments of decorators does: `@retry(limit())`.
+    pub decorator_arguments: Effects,
     /// Names that the header reads, defaults left out.
     pub header_reads: Vec<String>,
     /// What a class derives from, as its header names it: `Base` and `pkg.Other` for `Base[Item], pkg.Other`; of bases that are

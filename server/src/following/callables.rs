@@ -44,7 +44,7 @@ pub(super) fn note_callables(found: &mut Foreign, live: &Live, change: &FilePatc
     let imported = live.outline().imported_names();
     let is_handed_on = |name: &&String| {
         let (head, rest) = name.split_once('.').unwrap_or((name, ""));
-        !rest.contains('.') || !imported.contains(head)
+        rest.matches('.').count() < 2 || !imported.contains(head)
     };
     for module in &live.baseline.modules {
         let named = |names: &[String]| {

@@ -51,6 +51,7 @@ fn verdicts(path: &str, running: Option<u32>, change: &FilePatch) -> Vec<Verdict
                 let how = match edit.what {
                     What::Assignment => "computed by calling",
                     What::Import => "given by",
+                    What::Function if edit.parts == [Part::Defaults] => "given defaults by calling",
                     What::Class if edit.parts == [Part::Bases] => "made by calling",
                     _ => "decorated by",
                 };

@@ -151,7 +151,7 @@ impl<'a> Callers<'a> {
             caller.effects.iter().any(|&effects| {
                 let context = Context { class: caller.class, effects: Some(effects), depth: 0 };
                 let is_given = |name: &String| !effects.is_local(name) && view.is_dynamic(name);
-                view.reads_any(effects, context, changed) || effects.reads.iter().any(is_given)
+                view.reads_any(effects, context, changed, !is_hook(&caller.name)) || effects.reads.iter().any(is_given)
             })
         };
         self.all.iter().filter(reads).map(|caller| &caller.name)
@@ -165,4 +165,9 @@ fn is_metaclass(base: &str) -> bool {
 /// What runs a method of whatever it iterates over.
 fn of_element(method: &str) -> String {
     format!("[].{method}")
+}
+
+/// Whether it runs when a class is made that derives from its own: what others that do so have is nothing to it.
+fn is_hook(callable: &str) -> bool {
+    callable.ends_with(".__init_subclass__")
 }

@@ -64,7 +64,9 @@ impl<'a> Graph<'a> {
     pub(crate) fn read_as(&self, name: &str, context: Context<'a>) -> Vec<String> {
         match name.split_once("[]") {
             Some((container, rest)) if rest.starts_with('.') => {
-                self.held_in(container, context).into_iter().map(|item| format!("{item}{rest}")).collect()
+                // What another module's container holds is known there.
+                let held = self.held_in(container, context).into_iter().map(|item| format!("{item}{rest}"));
+                held.chain([name.to_owned()]).collect()
             }
             _ => vec![name.to_owned()],
         }

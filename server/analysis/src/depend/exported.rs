@@ -58,6 +58,10 @@ impl<'a> Graph<'a> {
         for container in containers {
             let inside = self.types_in(container, Context::default(), 0);
             found.extend(inside.into_iter().map(|class| (contents(container), class)));
+            // `TABLE["a"]().size()` of a table of classes.
+            let classes = self.held_in(container, Context::default()).into_iter();
+            let classes = classes.filter(|item| self.classes.contains_key(item.as_str()));
+            found.extend(classes.map(|class| (format!("{}()", contents(container)), class)));
         }
         // `CAR.engine.start`: one step further, of what has a name.
         let holders: Vec<(String, String)> = found

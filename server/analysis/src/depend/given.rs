@@ -23,6 +23,8 @@ pub(crate) struct Others {
     pub(super) foreign: Foreign,
     /// The names that imports bind.
     pub(super) imports: Arc<Imports>,
+    /// There is a class with a `__getattr__` among them.
+    pub(super) have_getattr: bool,
 }
 
 /// What a function does with its parameters and with what it iterates over, when it is called.
@@ -224,7 +226,10 @@ impl Foreign {
             texts: self.texts.clone(),
             ..Self::default()
         };
-        Others { foreign: there, imports: outline.index().imports.clone() }
+        let all = self.texts.values().flat_map(|(_, outline)| &outline.file.items).filter(|item| item.is_class());
+        let have_getattr =
+            all.flat_map(|class| &class.body).any(|item| item.is_function() && item.name == "__getattr__");
+        Others { foreign: there, imports: outline.index().imports.clone(), have_getattr }
     }
 
     fn add_uses(&self, name: &str, found: &mut Uses, visited: &mut HashSet<String>, depth: usize) {

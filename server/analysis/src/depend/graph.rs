@@ -5,7 +5,7 @@ use super::callers::Callers;
 use super::fields::Types;
 use super::given::{Others, meant_by};
 use super::inside::{given_out, lambdas_in, run_by};
-use crate::effects::{EAGER, Effects, examines};
+use crate::effects::{EAGER, Effects, examines, reads_headers};
 use crate::tree::{Node, contents, members};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
@@ -336,6 +336,13 @@ impl<'a> Graph<'a> {
         names.flat_map(instead).collect()
     }
 
+    /// Whether a decorator of the file calls what it decorates.
+    pub fn is_called_by_decorators(&self, node: &Node) -> bool {
+        let names = node.definition.iter().flat_map(|parts| &parts.decorator_reads);
+        let decorators = names.filter_map(|name| self.functions.get(name.as_str()));
+        decorators.filter_map(|function| function.definition.as_deref()).any(|parts| parts.uses.calls)
+    }
+
     /// What the file's decorators of a function put around it.
     pub(super) fn wrapping(&self, node: &'a Node) -> Vec<&'a Effects> {
         let names = node.definition.iter().flat_map(|parts| &parts.decorator_reads);
@@ -351,7 +358,24 @@ impl<'a> Graph<'a> {
         called.chain([called_result(function)]).collect()
     }
 
-    pub(super) fn reads_any(&self, effects: &'a Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {
+    /// Whether code goes through one of these classes or containers, or gives it to what looks into it: `len(Kind)`.
+    pub(super) fn looks_into_any(&self, effects: &Effects, changed: &HashSet<String>) -> bool {
+        let is_changed = |name: &String| {
+            !effects.is_local(name) && (changed.contains(&members(name)) || changed.contains(&contents(name)))
+        };
+        let looks = |by: &str| EAGER.contains(&by) || reads_headers(by);
+        effects.passed.iter().any(|(by, name)| looks(by) && is_changed(name))
+            || effects.implied.iter().any(|(name, methods)| methods.contains(&"__iter__") && is_changed(name))
+    }
+
+    /// `with_heirs`: what `self` has may be that of a class which derives from the method's own.
+    pub(super) fn reads_any(
+        &self,
+        effects: &'a Effects,
+        context: Context<'a>,
+        changed: &HashSet<String>,
+        with_heirs: bool,
+    ) -> bool {
         if changed.is_empty() {
             return false;
         }
@@ -371,6 +395,9 @@ impl<'a> Graph<'a> {
         if effects.passed.iter().any(|one| is_examined(one) || is_of_object(one)) {
             return true;
         }
+        if self.looks_into_any(effects, changed) {
+            return true;
+        }
         if self.used_of_given(effects, context).0.iter().any(|name| !meant_by(name, changed).is_empty()) {
             return true;
         }
@@ -386,7 +413,8 @@ impl<'a> Graph<'a> {
                 && (holder == "self" || holder == "cls" || is_first(holder, context))
             {
                 let attribute = attribute.split('.').next().unwrap_or(attribute);
-                let mut owners = self.ancestors(class).iter().copied().chain([class]);
+                let heirs = self.heirs.get(class).into_iter().flatten().copied().filter(|_| with_heirs);
+                let mut owners = self.ancestors(class).iter().copied().chain([class]).chain(heirs);
                 return owners.any(|owner| !among(&format!("{owner}.{attribute}"), changed).is_empty());
             }
             !effects.is_local(name) && (changed.contains(name) || changed.contains(&format!("{name}[]")))

@@ -11,6 +11,7 @@ use super::foreign::Foreign;
 use super::given::Others;
 use super::graph::Graph;
 use super::inside::all_effects;
+use super::making::gives;
 use crate::effects::{Effects, RETURNED};
 use crate::outline::Outline;
 use crate::tree::{Node, contents, flattened, members};
@@ -35,6 +36,32 @@ pub(super) struct Class {
     pub(super) name: String,
 }
 
+impl Class {
+    pub(super) fn has(&self, attribute: &str, depth: usize) -> bool {
+        let own = self.outline.index().class(&self.name).is_some_and(|class| gives(class, attribute));
+        own || self.bases(depth).iter().any(|base| base.has(attribute, depth + 1))
+    }
+
+    /// Whether neither the class nor its bases have it; of bases that are not known it is not known.
+    fn lacks(&self, attribute: &str, depth: usize) -> bool {
+        let Some(class) = self.outline.index().class(&self.name) else { return false };
+        let bases = class.definition.as_ref().map_or(0, |parts| parts.base_names.len());
+        let known = self.bases(depth);
+        known.len() == bases && !gives(class, attribute) && known.iter().all(|base| base.lacks(attribute, depth + 1))
+    }
+
+    fn bases(&self, depth: usize) -> Vec<Self> {
+        let class = self.outline.index().class(&self.name).filter(|_| depth < 4);
+        let names = class.and_then(|class| class.definition.as_ref()).map_or(&[][..], |parts| &parts.base_names);
+        let others = self.there.others(&self.outline);
+        let of = |name: &String| match self.outline.index().class(name) {
+            Some(_) => Some(Self { outline: self.outline.clone(), there: self.there.clone(), name: name.clone() }),
+            None => others.origin(name),
+        };
+        names.iter().filter_map(of).collect()
+    }
+}
+
 impl Others {
     pub(super) fn knows(&self, name: &str) -> bool {
         self.origin(name).is_some()
@@ -51,6 +78,16 @@ impl Others {
             Some(if is_root { full.clone() } else { format!("{bound}{rest}") })
         });
         imports.collect()
+    }
+
+    /// Whether a name is a class of another file.
+    pub(super) fn is_class(&self, name: &str) -> bool {
+        self.origin(name).is_some_and(|found| found.outline.index().class(&found.name).is_some())
+    }
+
+    /// Whether objects of another file's class have an attribute by its `__getattr__` only.
+    pub(super) fn computes(&self, class: &str, attribute: &str) -> bool {
+        self.origin(class).is_some_and(|found| found.lacks(attribute, 0) && found.has("__getattr__", 0))
     }
 
     /// The text that a name of this file comes from, and the name there.

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet as HashSet;
 
 use super::graph::{Context, Graph};
-use super::inside::run_by;
+use super::inside::{all_effects, run_by};
 use crate::effects::Effects;
 use crate::tree::{Node, contents};
 
@@ -29,11 +29,15 @@ impl<'a> Graph<'a> {
         let has = |method: &str| self.classes.values().any(|class| class.methods.contains_key(method));
         let (has_get, has_any) = (has("__get__"), has("__getattr__") || has("__getattribute__"));
         let mut found = Vec::new();
-        for name in effects.reads.iter().filter(|_| has_get || has_any) {
+        for name in effects.reads.iter().filter(|_| has_get || has_any || self.others.have_getattr) {
             let Some((holder, attribute)) = name.rsplit_once('.') else { continue };
-            let Some(class) = self.type_of(holder, context, 0).filter(|name| self.classes.contains_key(&**name)) else {
+            let Some(class) = self.type_of(holder, context, 0) else { continue };
+            if !self.classes.contains_key(class.as_str()) {
+                let is_computed =
+                    holder != class && self.others.have_getattr && self.others.computes(&class, attribute);
+                found.extend(is_computed.then(|| format!("{class}.__getattr__")));
                 continue;
-            };
+            }
             let all = [class.as_str()].into_iter().chain(self.ancestors(&class).iter().copied());
             let mut known = all.filter_map(|name| self.classes.get(name));
             let made = known.clone().find_map(|class| class.attributes.get(attribute)).copied();
@@ -43,7 +47,10 @@ impl<'a> Graph<'a> {
             let is_class = holder == class;
             if has_any && !is_class {
                 found.extend(self.method(&class, "__getattribute__", 0));
-                let is_known = made.is_some() || known.any(|class| class.methods.contains_key(attribute));
+                let has = |class: &super::graph::Class| {
+                    class.methods.contains_key(attribute) || class.node.is_some_and(|node| gives(node, attribute))
+                };
+                let is_known = made.is_some() || known.any(has);
                 found.extend(if is_known { Vec::new() } else { self.method(&class, "__getattr__", 0) });
             }
         }
@@ -91,4 +98,19 @@ impl<'a> Graph<'a> {
         let all = own.into_iter().chain(self.ancestors(class).iter().copied());
         all.flat_map(|name| self.classes.get(name).map_or(&[][..], |class| &class.metaclass)).copied()
     }
+}
+
+/// Whether a class or its methods give its objects an attribute.
+pub(super) fn gives(class: &Node, attribute: &str) -> bool {
+    let sets = |effects: &Effects| {
+        let own = effects.locals.first().map_or("", String::as_str);
+        effects.made.iter().any(|(name, _)| name.split_once('.') == Some((own, attribute)))
+    };
+    class.body.iter().any(|item| {
+        let constructed = item.definition.iter().flat_map(|parts| &parts.attributes);
+        item.binds_name(attribute)
+            || item.name == attribute
+            || constructed.into_iter().any(|one| one.name == attribute)
+            || all_effects(item).into_iter().any(sets)
+    })
 }

@@ -124,6 +124,11 @@ impl<'a> Graph<'a> {
         if self.classes.contains_key(callee) && !is_local {
             return vec![callee.to_owned()];
         }
+        if let Some(object) = callee.strip_suffix(".__class__") {
+            let classes = self.types_of(object, context, depth + 1);
+            // Of another module's object it is known by its name.
+            return if classes.is_empty() && !is_local { vec![object.to_owned()] } else { classes };
+        }
         if let Some(container) = callee.strip_suffix("[]") {
             // `REG[name]()`; of other modules what their registries hold is known by that name.
             let held = self.held_in(container, context.deeper().deeper());
@@ -164,7 +169,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The callables that a method's name means on a class; what other modules' classes define is named by them.
-    pub(super) fn method(&self, class: &str, method: &str, depth: usize) -> Vec<String> {
+    pub(crate) fn method(&self, class: &str, method: &str, depth: usize) -> Vec<String> {
         let Some(own) = self.classes.get(class) else { return vec![format!("{class}.{method}")] };
         if let Some(beginning) = method.strip_suffix('*') {
             return self.methods_beginning_with(class, beginning);
@@ -187,6 +192,21 @@ impl<'a> Graph<'a> {
         // The class itself has what its metaclass has.
         let of_class = own.metaclass.iter().filter(|_| found.is_empty() && depth < DEPTH && !method.starts_with("__"));
         of_class.flat_map(|kind| self.method(kind, method, depth + 1)).chain(found.iter().cloned()).collect()
+    }
+
+    /// Whether a class of which the text is known, and that this one derives from, has a method.
+    pub(crate) fn inherits(&self, class: &str, method: &str) -> bool {
+        self.ancestors(class).iter().any(|base| match self.classes.get(base) {
+            Some(base) => base.methods.contains_key(method),
+            None => self.others.origin(base).is_some_and(|base| base.has(method, 0)),
+        })
+    }
+
+    /// Names of the methods that a class has, inherited ones too.
+    pub(crate) fn method_names(&self, class: &str) -> impl Iterator<Item = &'a str> {
+        let own = self.classes.get_key_value(class).map(|(class, _)| *class);
+        let all = own.into_iter().chain(self.ancestors(class).iter().copied());
+        all.filter_map(|name| self.classes.get(name)).flat_map(|class| class.methods.keys().copied())
     }
 
     /// Methods that a name may mean which is put together when it is needed: `visit_` and what follows.

@@ -75,6 +75,20 @@ impl<'g, 'a> View<'g, 'a> {
                 && self.of_objects(effects, context).iter().any(|name| self.is_foreign_property(name, running)))
     }
 
+    /// Whether an attribute is read of what a name holds or a call gives, which is another one now, or a class or container is looked
+    /// into that is: `Table().size`, `len(Kind)`.
+    pub fn reads_attributes(&self, effects: &'a Effects, changed: &HashSet<String>) -> bool {
+        let context = Context::default();
+        let is_changed = |name: &String| changed.contains(name);
+        if changed.is_empty() {
+            return false;
+        }
+        let is_other = |name: &String| {
+            self.attributes(name, context).iter().any(is_changed) || self.read_as(name, context).iter().any(is_changed)
+        };
+        self.looks_into_any(effects, changed) || effects.reads.iter().any(is_other)
+    }
+
     fn is_foreign_property(&self, name: &String, running: &HashSet<String>) -> bool {
         self.properties.contains(name) && running.contains(name)
     }
@@ -102,7 +116,8 @@ impl<'a> Graph<'a> {
             let Some((holder, attribute)) = name.rsplit_once('.') else { continue };
             let last = holder.rsplit('.').next().unwrap_or(holder);
             let is_object = last.starts_with(char::is_lowercase) || !last.contains(char::is_lowercase);
-            if is_object && !is_local(name, context) {
+            // Of a class it is a descriptor that runs.
+            if (is_object || self.others.is_class(holder)) && !is_local(name, context) {
                 found.push(name.clone());
             }
             let classes = self.types_of(holder, context, 0).into_iter().filter(|class| class != holder);

@@ -1,7 +1,7 @@
 //! What was decorated by code that is edited now. New code of the wrappers that a decorator made is live everywhere; what
 //! the decorator itself did, when it was called, is not done again unasked: it is told. So are classes that it had a part in making.
 
-use hotsplice_channel::patch::{Change, Kind, Part};
+use hotsplice_channel::patch::{Change, Edit, Kind, Part};
 use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
@@ -53,13 +53,13 @@ impl<'a> Comparison<'a> {
     fn tell_decorated_by(&mut self, items: &'a Nodes, scope: &Scope<'a>, edited: &HashSet<String>) {
         for node in items {
             let Some(parts) = &node.definition else { continue };
-            // What is decorated anew anyway needs no word.
-            let is_made = self.edit_for(node).is_some_and(|edit| {
-                edit.change == Change::Added
-                    || matches!(edit.kind, Kind::Replaced | Kind::ClassHeader)
-                    || edit.parts.contains(&Part::Decorators)
-            });
-            if !is_made && parts.decorator_reads.iter().any(|name| edited.contains(name)) {
+            let is_known = |edit: &Edit| {
+                edit.offered && edit.line == node.line && edit.parts == [Part::Decorators] && edit.scope == scope.path
+            };
+            if parts.decorator_reads.iter().any(|name| edited.contains(name))
+                && !self.is_decorated_anew(node)
+                && !self.edits.iter().any(is_known)
+            {
                 let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
                 let mut told = definition_edit(self.new, live, node, scope, Kind::Derived, Change::Derived);
                 told.parts = vec![Part::Decorators];
@@ -70,6 +70,40 @@ impl<'a> Comparison<'a> {
                 self.tell_decorated_by(&node.body, &scope.in_class(node), edited);
             }
         }
+    }
+
+    /// What its decorators were given was computed by calling edited code, or they have called it: `@retry(limit())`.
+    pub(super) fn tell_decorator_arguments(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'a>,
+        dirty: &Dirty,
+        called: &Callables<'_, 'a>,
+    ) {
+        let Some(parts) = &node.definition else { return };
+        let name = [scope.path.as_slice(), std::slice::from_ref(&node.name)].concat().join(".");
+        let is_computed = called.graph.runs_any(&parts.decorator_arguments, &called.called)
+            || called.graph.reads_attributes(&parts.decorator_arguments, dirty)
+            // The process tells it of a function that is edited itself.
+            || (called.called.contains(&name)
+                && self.edit_for(node).is_none()
+                && called.graph.is_called_by_decorators(node));
+        if !is_computed || self.is_decorated_anew(node) {
+            return;
+        }
+        let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
+        let mut told = definition_edit(self.new, live, node, scope, Kind::Derived, Change::Derived);
+        (told.parts, told.offered) = (vec![Part::Decorators], true);
+        self.edits.push(told);
+    }
+
+    /// What is decorated anew anyway needs no word.
+    fn is_decorated_anew(&mut self, node: &Node) -> bool {
+        self.edit_for(node).is_some_and(|edit| {
+            edit.change == Change::Added
+                || matches!(edit.kind, Kind::Replaced | Kind::ClassHeader)
+                || edit.parts.contains(&Part::Decorators)
+        })
     }
 
     /// A class that edited code had a part in making, as its base's `__init_subclass__` has by a helper, stays as it was made.

@@ -52,6 +52,7 @@ impl<'a> Comparison<'a> {
             edited.retain(|name| !self.is_made_alike(name, &graph, &live));
         }
         edited.extend(self.made_otherwise(&graph));
+        edited.extend(self.meant_otherwise(&graph));
         // What a function imports by itself it takes of what is live: that can't be computed again before the patch is.
         let inside = self.foreign.changed_inside(&new.file.items);
         if !inside.is_empty() {
@@ -181,11 +182,15 @@ impl<'a> Comparison<'a> {
             called.called.extend(found);
         }
         let Some(parts) = &node.definition else { return };
+        self.tell_decorator_arguments(node, scope, dirty, called);
         let fresh = self.edit_for(node).map_or_else(Vec::new, |edit| edit.fresh_defaults.clone());
         let is_new = self.edit_for(node).is_some_and(|edit| matches!(edit.change, Change::Added));
         let was_computed = parts.defaults.iter().filter(|default| {
             let looks = || looked_at(&default.effects.passed).any(|name| dirty.contains(&name));
-            !fresh.contains(&default.parameter) && (called.graph.runs_any(&default.effects, &called.called) || looks())
+            !fresh.contains(&default.parameter)
+                && (called.graph.runs_any(&default.effects, &called.called)
+                    || looks()
+                    || called.graph.reads_attributes(&default.effects, dirty))
         });
         let computed: Vec<String> = was_computed.map(|default| default.parameter.clone()).collect();
         if !computed.is_empty() && !is_new {
@@ -444,6 +449,7 @@ impl<'a> Comparison<'a> {
         if scope.path.is_empty() {
             self.tell_made_with(node, dirty, called);
         }
+        self.tell_decorator_arguments(node, scope, dirty, called);
         fresh
     }
 }

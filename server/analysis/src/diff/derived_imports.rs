@@ -1,6 +1,7 @@
 //! Imports that give other values now.
 
 use hotsplice_channel::patch::{Change, Kind};
+use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
 use super::derived::{Callables, Dirty};
@@ -50,10 +51,14 @@ impl<'a> Comparison<'a> {
     /// What is another one of what the module has of others, others have of it: `between.Table.limit`.
     pub(super) fn hand_on(&mut self, own: &Dirty) {
         let imported = self.new.imported_names();
+        // `from module import *` may give any name that the module itself does not.
+        let bound: Option<HashSet<String>> = imported.contains("*").then(|| self.new.bound_names().collect());
+        let is_imported =
+            |head: &str| imported.contains(head) || bound.as_ref().is_some_and(|bound| !bound.contains(head));
         let is_of_others = |name: &&String| {
             // Longer names lead through modules that import each other, on and on.
             let parts = name.split_once(['.', '[']);
-            parts.is_some_and(|(head, rest)| imported.contains(head) && rest.matches('.').count() < 2)
+            parts.is_some_and(|(head, rest)| is_imported(head) && rest.matches('.').count() < 2)
         };
         for name in own.iter().filter(is_of_others) {
             let names = if self.deferred.contains(name) { &mut self.late } else { &mut self.handed_on };

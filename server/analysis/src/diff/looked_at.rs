@@ -68,8 +68,10 @@ impl<'a> Comparison<'a> {
             return Vec::new();
         }
         let members = fresh.iter().filter(|name| name.contains('.') && !name.ends_with('*'));
-        let values: Vec<String> =
-            members.flat_map(|name| [format!("{name}.value"), format!("{name}._value_")]).collect();
+        // `[member.value for member in Kind]` too.
+        let any = members.clone().next().map(|_| contents(&node.name));
+        let names = members.cloned().chain(any);
+        let values: Vec<String> = names.flat_map(|name| [format!("{name}.value"), format!("{name}._value_")]).collect();
         self.deferred.extend(values.iter().cloned());
         values
     }
@@ -108,7 +110,9 @@ impl<'a> Comparison<'a> {
 
     /// The attributes of a definition that are others now: `__doc__` of the module itself.
     pub(super) fn seen_otherwise(&mut self, node: &Node) -> Vec<String> {
-        let is_class = node.is_class() && self.looks_otherwise(&node.name);
+        let has_other_bases = |edit: &mut Edit| edit.parts.contains(&Part::Bases) && !edit.offered;
+        let is_class =
+            node.is_class() && (self.looks_otherwise(&node.name) || self.edit_for(node).is_some_and(has_other_bases));
         if is_class {
             let seen = ["*", "__annotations__", "__dataclass_fields__", "__members__", "__slots__", "__match_args__"];
             return seen.iter().map(|seen| format!("{}.{seen}", node.name)).collect();
@@ -170,7 +174,7 @@ impl<'a> Comparison<'a> {
             // A registry.
             Some(_) => self.deferred.contains(*name),
             None => {
-                name.split_once('.').is_some_and(|(head, _)| is_definition(head))
+                name.split_once('.').is_some_and(|(head, _)| is_definition(head.trim_end_matches("[]")))
                     && (self.deferred.contains(*name) || !is_value(name))
             }
         };

@@ -1,7 +1,8 @@
 //! What the edits of a file touch: definitions that run otherwise, and names that hold something else.
 
+use hotsplice_channel::patch::What::Function;
 use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
-use rustc_hash::FxHashSet as HashSet;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::Comparison;
 use super::derived::Dirty;
@@ -12,7 +13,7 @@ use crate::depend::graph::called_result;
 use crate::depend::graph::{Context, Graph};
 use crate::depend::inside::runs_inside;
 use crate::depend::view::View;
-use crate::tree::{Node, Nodes, flattened, members};
+use crate::tree::{Node, Nodes, contents, flattened, members};
 
 impl<'a> Comparison<'a> {
     /// Definitions of the live module that are gone.
@@ -27,14 +28,16 @@ impl<'a> Comparison<'a> {
     /// The module's names, and classes' attributes, whose values are others now or may be: what functions read of them.
     pub(super) fn changed_values(&self, graph: &View<'_, 'a>, edited: &HashSet<String>) -> HashSet<String> {
         let is_value = |edit: &&Edit| {
+            let is_overriding = || matches!(edit.scope.as_slice(), [class] if !graph.ancestors(class).is_empty());
             !edit.offered
-                && edit.change != Change::Added
+                && (edit.change != Change::Added || is_overriding())
                 && matches!(edit.what, What::Assignment | What::Import | What::Block)
                 && !edit.scope.iter().any(|part| part == "<locals>")
         };
         let mut changed: HashSet<String> = HashSet::default();
         for edit in self.edits.iter().chain(&self.removals).filter(is_value) {
-            let names = if edit.change == Change::Removed { &edit.binds } else { &edit.fresh_names };
+            let is_whole = matches!(edit.change, Change::Added | Change::Removed);
+            let names = if is_whole { &edit.binds } else { &edit.fresh_names };
             changed.extend(names.iter().map(|name| match edit.scope.is_empty() {
                 true => name.clone(),
                 false => format!("{}.{name}", edit.scope.join(".")),
@@ -47,14 +50,15 @@ impl<'a> Comparison<'a> {
         for class in self.definitions().filter(|item| item.is_class() && self.looks_otherwise(&item.name)) {
             changed.insert(format!("{}.__match_args__", class.name));
             let is_examined = graph.ancestors(&class.name).iter().any(|base| is_examined_by_members(base));
-            if is_examined || self.gains_or_loses_special(&class.name) {
+            if is_examined || self.gains_or_loses_special(&class.name) || graph.is_enumeration(&class.name) {
                 changed.insert(members(&class.name));
             }
         }
         if changed.is_empty() {
             return changed;
         }
-        for node in self.new.file.items.iter().filter(|item| item.what == What::Assignment && item.runs_unasked) {
+        let is_computed = |item: &&Node| matches!(item.what, What::Assignment | What::Block) && item.runs_unasked;
+        for node in self.new.file.items.iter().filter(is_computed) {
             let reads_changed = node.effects.reads.iter().any(|name| {
                 changed.contains(name)
                     || graph.attributes(name, Context::default()).iter().any(|attribute| changed.contains(attribute))
@@ -66,6 +70,12 @@ impl<'a> Comparison<'a> {
             changed.extend(of_second_names(node, &changed));
         }
         for class in self.definitions().filter(|item| item.is_class()) {
+            let beginning = format!("{}.", class.name);
+            if graph.is_enumeration(&class.name) && changed.iter().any(|name| name.starts_with(&beginning)) {
+                // What methods of members read of themselves.
+                let own = [beginning, format!("{}.", contents(&class.name))];
+                changed.extend(own.iter().flat_map(|own| ["value", "_value_"].map(|name| format!("{own}{name}"))));
+            }
             for node in class.body.iter().filter(|item| item.what == What::Assignment && item.runs_unasked) {
                 let is_changed =
                     |name: &String| changed.contains(name) || changed.contains(&format!("{}.{name}", class.name));
@@ -92,6 +102,38 @@ impl<'a> Comparison<'a> {
             && !headers.is_empty()
             && headers.iter().all(|edit| edit.kind == Kind::ClassHeader && edit.parts == [Part::Bases])
             && graph.made_by(class) == live.made_by(class)
+    }
+
+    /// Methods that a class's names mean something else by now: it overrides one that it had inherited, or does no more, or has other
+    /// bases. And whoever called what is gone.
+    pub(super) fn meant_otherwise(&self, graph: &View<'_, 'a>) -> HashSet<String> {
+        let of_class = |edit: &&Edit| edit.what == Function && edit.scope.len() == 1 && self.is_class(&edit.scope[0]);
+        let is_added = |edit: &&Edit| edit.change == Change::Added;
+        // A method that nobody had before is called by nobody, and by what is edited itself.
+        let overriding = |edit: &Edit| {
+            let name = edit.definition.rsplit('.').next().unwrap_or_default();
+            graph.inherits(&edit.scope[0], name).then(|| format!("{}.{name}", edit.scope[0]))
+        };
+        let added = self.edits.iter().filter(of_class).filter(is_added);
+        let mut found: HashSet<String> = added.filter_map(overriding).collect();
+        let gone: HashSet<String> = self.removals.iter().filter(of_class).filter_map(overriding).collect();
+        let has_bases = |edit: &&Edit| edit.scope.is_empty() && edit.parts.contains(&Part::Bases) && !edit.offered;
+        let classes: Vec<&str> = self.edits.iter().filter(has_bases).map(|edit| edit.definition.as_str()).collect();
+        if gone.is_empty() && classes.is_empty() {
+            return found;
+        }
+        let live = Graph::whole(&self.live.file.items, self.foreign.others(self.live));
+        for class in classes {
+            let names = graph.method_names(class).chain(live.method_names(class)).collect::<HashSet<_>>();
+            let (now, before) = (|name: &str| graph.method(class, name, 0), |name: &str| live.method(class, name, 0));
+            let others = names.into_iter().filter(|name| now(name) != before(name));
+            found.extend(others.flat_map(|name| [vec![format!("{class}.{name}")], now(name)].concat()));
+        }
+        if !gone.is_empty() {
+            let former = View::new(&live, HashSet::default(), HashMap::default());
+            found.extend(former.running(&gone, &HashSet::default()));
+        }
+        found
     }
 
     /// Functions and classes of the module, and methods (`Table.fill`), with any edit in them.

@@ -8,7 +8,7 @@ use super::stops;
 use super::structure::Structure;
 use super::tokens::TokenIndex;
 use super::{attributes, effects};
-use super::{gives, places};
+use super::{gives, parts, places};
 use crate::depend::given;
 use crate::effects::Effects;
 use crate::lines::Lines;
@@ -111,7 +111,7 @@ impl<'a> Builder<'a> {
             passed: names.passed,
             writes: names.writes,
             effects: if is_definition { Effects::default() } else { effects::of_statement(statement) },
-            parts: effects::of_parts(statement),
+            parts: parts::of_parts(statement),
             makes_lambdas: names.makes_lambdas,
             runs_unasked: stops.is_empty() || stops[0] != start,
             stops,
@@ -207,6 +207,7 @@ impl<'a> Builder<'a> {
         parts.places = places::of(&function.body, self.text, self.lines, begin);
         parts.attributes = attributes::of(function, &structure.nested, self.text);
         parts.decorator_reads = header.reads.clone();
+        parts.decorator_arguments = effects::of_arguments(&function.decorator_list);
         parts.header_reads = header.reads;
         let colon = function.returns.as_deref().map_or(parameters.end(), Ranged::end).to_usize();
         self.set_body_place(&mut parts, colon, &function.body, node.end_line);
@@ -274,6 +275,7 @@ impl<'a> Builder<'a> {
         parts.bases = hashing::bases(arguments);
         parts.keywords = hashing::keywords(arguments);
         parts.decorator_reads = decorator_reads;
+        parts.decorator_arguments = effects::of_arguments(&class.decorator_list);
         parts.header_reads = header.reads;
         parts.base_names = arguments.map_or_else(Vec::new, |arguments| self.base_names(&arguments.args));
         let metaclass = arguments.and_then(|arguments| arguments.find_keyword("metaclass"));

@@ -1,7 +1,7 @@
 //! Finds what a piece of code does. Bodies of functions and classes inside are their own.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{CmpOp, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
+use ruff_python_ast::{CmpOp, Decorator, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
 
 use super::callee::{by_text, callee, caught, got, in_display, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
@@ -10,6 +10,7 @@ use super::held::{held, inside_of_given, names_in, sources, taken_from, taken_ov
 use super::implied;
 use super::imported::{bound, name_what_is_found, used_module};
 use super::looks::{captured, complemented, examined, generators, matched_class, positional};
+use super::parts::items;
 use crate::effects::{EAGER, Effects, FOUND, LAMBDA, MUTATING, NAMESPACE, RETURNED, SIGNATURE, applies, reads_headers};
 use crate::tree::{contents, members};
 
@@ -24,36 +25,25 @@ pub(super) fn of_statement(statement: &Stmt) -> Effects {
     effects
 }
 
-/// What gives each name, or group of names, of an assignment its value, where several have their own: `a, b = f(), g()`.
-pub(super) fn of_parts(statement: &Stmt) -> Vec<(Vec<String>, Effects)> {
-    let Stmt::Assign(assignment) = statement else { return Vec::new() };
-    let Some(values) = items(&assignment.value) else { return Vec::new() };
-    let targets: Option<Vec<&[Expr]>> = assignment.targets.iter().map(items).collect();
-    let Some(targets) = targets.filter(|all| all.iter().all(|one| one.len() == values.len())) else {
-        return Vec::new();
-    };
-    let part = |(place, value): (usize, &Expr)| {
-        let mut names = Vec::new();
-        targets.iter().for_each(|target| names_in(&target[place], &mut names));
-        (names, of_expression(value))
-    };
-    values.iter().enumerate().map(part).collect()
-}
-
-/// The items of a display, none of which is starred.
-fn items(expression: &Expr) -> Option<&[Expr]> {
-    let items = match expression {
-        Expr::Tuple(tuple) => &tuple.elts,
-        Expr::List(list) => &list.elts,
-        _ => return None,
-    };
-    items.iter().all(|one| !one.is_starred_expr()).then_some(items)
-}
-
 /// What the default of a parameter does when it is evaluated.
 pub(super) fn of_expression(expression: &Expr) -> Effects {
     let mut found = Finder::default();
     found.visit_expr(expression);
+    let mut effects = found.effects;
+    effects.locals.clear();
+    effects
+}
+
+/// What evaluating the arguments of decorators does.
+pub(super) fn of_arguments(decorators: &[Decorator]) -> Effects {
+    let mut found = Finder::default();
+    for decorator in decorators {
+        let mut function = &decorator.expression;
+        while let Expr::Call(call) = function {
+            found.visit_arguments(&call.arguments);
+            function = &call.func;
+        }
+    }
     let mut effects = found.effects;
     effects.locals.clear();
     effects
@@ -143,6 +133,16 @@ impl Finder {
             let of_it = self.sources.iter().filter(|(element, _)| element == holder);
             self.effects.reads.extend(of_it.map(|(_, source)| format!("{source}.{attribute}")));
         }
+        self.effects.reads.push(name);
+    }
+
+    /// An attribute of what a call gives: `kind().size for kind in KINDS` too.
+    fn read_result(&mut self, name: String) {
+        let of_element = self.sources.iter().filter_map(|(element, source)| {
+            let rest = name.strip_prefix(element.as_str()).filter(|rest| rest.starts_with('('))?;
+            Some(format!("{source}{rest}"))
+        });
+        self.effects.reads.extend(of_element);
         self.effects.reads.push(name);
     }
 
@@ -284,6 +284,10 @@ impl<'a> Visitor<'a> for Finder {
                 if let Some(arguments) = &class.arguments {
                     self.visit_arguments(arguments);
                 }
+                // Its statements run with the function.
+                let mut inside = Finder::default();
+                inside.visit_body(&class.body);
+                self.effects.extend(inside.effects.without_locals());
                 return;
             }
             Stmt::Import(_) | Stmt::ImportFrom(_) => self.effects.imports.extend(bound(statement)),
@@ -343,7 +347,7 @@ impl<'a> Visitor<'a> for Finder {
                     self.read(name);
                 }
                 None => {
-                    self.effects.reads.extend(of_result(attribute));
+                    of_result(attribute).into_iter().for_each(|name| self.read_result(name));
                     visitor::walk_expr(self, expression);
                 }
             },

@@ -18,6 +18,7 @@ mod imported;
 pub(crate) mod incremental;
 mod looks;
 mod names;
+mod parts;
 mod places;
 mod rebinding;
 mod references;

@@ -9,6 +9,7 @@ use super::dotted::{dotted, head};
 use super::hashing::{self, hash_of};
 use super::imported::{bound, imported_module};
 use super::looks::{captured, complemented, examined, generators, positional};
+use crate::effects::EAGER;
 use crate::tree::{Binding, contents};
 
 fn elements(expression: &Expr) -> &[Expr] {
@@ -290,8 +291,12 @@ impl<'a> Visitor<'a> for Names {
                         self.read(format!("{holder}.{}", attribute.value.to_str()));
                     }
                 }
-                // `(lambda: LIMIT)()` runs at once.
-                if let Expr::Lambda(lambda) = &*call.func {
+                // `(lambda: LIMIT)()` runs at once, and `map(lambda one: one * LIMIT, ALL)` soon.
+                let is_eager =
+                    dotted(&call.func).is_some_and(|called| EAGER.contains(&&*called) || called.ends_with(".sort"));
+                let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
+                let given = call.arguments.args.iter().chain(keywords).filter(|_| is_eager);
+                for lambda in given.chain([&*call.func]).filter_map(Expr::as_lambda_expr) {
                     let mut inside = Names::new(self.lazy_annotations);
                     inside.visit_expr(&lambda.body);
                     let is_own = |name: &str| {
