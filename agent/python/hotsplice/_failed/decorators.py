@@ -59,7 +59,7 @@ def _parts(value: object) -> list[Any]:
         value = value.__func__  # type: ignore[attr-defined]
     if type(value) is functools.cached_property:
         value = value.func
-    parts = [value.fget, value.fset, value.fdel] if type(value) is property else [value]
+    parts: list[object] = [value.fget, value.fset, value.fdel] if type(value) is property else [value]
     return [part for part in parts if type(part) is FunctionType or _is_class(part)]
 
 
