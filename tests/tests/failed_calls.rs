@@ -373,6 +373,13 @@ class Shop:
 @contextlib.contextmanager
 def outermost(): yield 1 / 0
 
+def listed(function):
+    @functools.wraps(function)
+    def inner(x): return [item / x for item in function(x)]
+    return inner
+@listed
+def numbers(x): yield 1 / (x - 1)
+
 @hotsplice.no_wrap
 class Left:
     def plain(self): return 1 / 0
@@ -392,7 +399,8 @@ def second():
     with outermost() as given: return given
 
 print('given', first(), second(), asyncio.run(later()))
-for call in (Left().plain, lambda: Left().price, remembered):
+print('numbers', numbers(0))
+for call in (lambda: numbers(1), Left().plain, lambda: Left().price, remembered):
     try: call()
     except ZeroDivisionError: print('raised')
 print(hotsplice.wrap_modules('nowhere.*'))
@@ -407,7 +415,13 @@ print(hotsplice.wrap_modules('nowhere.*'))
         let mut steps: Vec<Value> =
             mended.flat_map(|text| [json!(["(hold) ", { "app.py": text }]), json!(["", "r"])]).collect();
         steps.push(json!(["given 1 2 3", null]));
-        steps.extend((0..3).map(|_| json!(["raised", null])));
+        // What fails in the decorator's own function, and what does in the one below it, which is asked about once.
+        steps.push(json!(["numbers is held", null]));
+        steps.push(json!(["(hold) ", "v [7]"]));
+        steps.push(json!(["numbers [7]", null]));
+        steps.push(json!(["numbers is held", null]));
+        steps.push(json!(["(hold) ", "c"]));
+        steps.extend((0..4).map(|_| json!(["raised", null])));
         steps.push(json!(["no module that is loaded is named nowhere.*", null]));
         steps.push(json!(["[]", null]));
         terminal::play(&workspace, python, &json!(steps), &["app.py"], "").expect(0);

@@ -76,8 +76,6 @@ def wrap(function: Guarded) -> Guarded:
     decorated = _decorated(function)
     if decorated is not None:
         decorated.cell_contents = wrap(decorated.cell_contents)
-        function.__dict__[MARK] = "guarded"
-        return function
     if inspect.isasyncgenfunction(function):
         guarded = _wrap_async_generator(function)
     elif inspect.iscoroutinefunction(function):
