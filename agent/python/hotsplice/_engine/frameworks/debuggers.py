@@ -30,7 +30,10 @@ def move_breakpoints(path: str, text: str) -> None:
     """Has breakpoints stand where their lines are in the text that is live.
 
     They were set in the file as it was saved: an editor sets them anew when it saves, which may be after the patch.
+    Before CPython 3.12 a debugger traces threads, the one that patches too: there it is left alone.
     """
+    if sys.version_info < (3, 12):
+        return
     pydevd, files = sys.modules.get("pydevd"), sys.modules.get("pydevd_file_utils")
     debugger = None if pydevd is None or files is None else _debugger(pydevd)
     if debugger is None or files is None:
