@@ -305,6 +305,40 @@ fn misuse_and_no_session_end_with_2() {
 }
 
 #[test]
+fn what_can_not_be_printed_is_an_error_unless_the_reader_has_gone() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace);
+    workspace.write("app.py", &PROGRAM.replace("hello", "welcome"));
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let commands: [&[&str]; 10] = [
+        &["sessions"],
+        &["sessions", "--json"],
+        &["show", "app.py"],
+        &["diff"],
+        &["env"],
+        &["explain", "HS0103"],
+        &["--help"],
+        &["--version"],
+        &["attach", "--list"],
+        &["patch", "app.py", "--dry-run"],
+    ];
+    for arguments in commands {
+        let ended = workspace.hotsplice().args(arguments).stdout(full()).output().expect("the command runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(ended.status.code() == Some(2) && said.contains("No space left"), "{arguments:?}: {ended:?}");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let ended = workspace.hotsplice().args(arguments).stdout(writer).output().expect("the command runs");
+        assert!(ended.status.success() && ended.stderr.is_empty(), "{arguments:?}: {ended:?}");
+        let ended = workspace.hotsplice().args(arguments).stderr(full()).output().expect("the command runs");
+        assert!(ended.status.success(), "{arguments:?}: {ended:?}");
+    }
+    let ended = workspace.hotsplice().args(["patch", "gone.py"]).stderr(full()).output().expect("the command runs");
+    assert_eq!(ended.status.code(), Some(2), "who can't be told what is wrong has the exit code");
+    assert_eq!(ask(&mut program, "a"), "hello a view");
+}
+
+#[test]
 fn several_processes_are_patched_all_or_none() {
     let workspace = Workspace::new();
     let text = "import sys\ndef f():\n    return 1\nprint('ready', flush=True)\nfor _ in sys.stdin:\n    print(f(), flush=True)\n";

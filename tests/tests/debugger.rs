@@ -111,6 +111,46 @@ fn breakpoints_and_steps_are_right_after_a_patch() {
     assert!(tried > 0 || debugpy(pythons::newest()).is_none());
 }
 
+/// An editor sets its breakpoints anew when it saves, not before.
+#[test]
+fn breakpoints_move_with_the_lines_of_a_text_that_is_not_saved() {
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+        let Some(debugpy) = debugpy(python) else { continue };
+        let workspace = Workspace::new();
+        let mut command = workspace.hotsplice();
+        command.args(["run", "--"]).arg(&python.path);
+        let (mut debugger, subject) = launch(command, &workspace, &debugpy);
+        let thread = debugger.stopped("breakpoint");
+        debugger.set_breakpoint((&subject, 7));
+        let mut stops_at = |line: i64, result: &str| {
+            let mut at = Vec::new();
+            for _ in 0..3 {
+                debugger.go("continue", thread);
+                debugger.stopped("breakpoint");
+                let (_, stopped, frame) = debugger.frame(thread);
+                at.push(stopped);
+                if stopped == line {
+                    return assert_eq!(debugger.evaluate(result, frame), "True", "Python {}", python.name());
+                }
+            }
+            panic!("Python {}: it does not stop at {line} but at {at:?}", python.name());
+        };
+        let mut editor = Editor::start(&workspace);
+        editor.wait_sessions(1);
+        editor.open(&subject, OLD);
+        editor.change(&subject, NEW);
+        assert_eq!(editor.patch_file(&subject)[0]["committed"], true);
+        stops_at(12, "step == 0");
+        editor.change(&subject, &NEW.replace("    step =", "\n    step ="));
+        assert_eq!(editor.patch_file(&subject)[0]["committed"], true);
+        stops_at(13, "step == 0");
+        workspace.call(&["undo"]).expect(0);
+        stops_at(12, "step == 0");
+        workspace.call(&["undo"]).expect(0);
+        stops_at(7, "'step' not in locals()");
+    }
+}
+
 /// What editors have a debugger evaluate in a program that was running before.
 #[test]
 fn a_program_that_runs_becomes_a_session_by_one_expression() {

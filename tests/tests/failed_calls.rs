@@ -357,6 +357,77 @@ print(asyncio.run(shop.later()), asyncio.run(all_of()))
     terminal::play(&workspace, pythons::newest(), &json!(steps), &["app.py"], "").expect(0);
 }
 
+/// What hot_restart takes: a class that is left out, a module by its name. What is decorated already is guarded inside of its decorator.
+#[test]
+fn a_function_that_is_decorated_already_is_guarded_and_a_class_may_be_left_out() {
+    let text = "\
+import asyncio, contextlib, functools, hotsplice, sys
+
+class Shop:
+    @contextlib.contextmanager
+    def open(self): yield 1 / 0
+    @contextlib.asynccontextmanager
+    async def opens(self): yield 1 / 0
+
+@hotsplice.wrap
+@contextlib.contextmanager
+def outermost(): yield 1 / 0
+
+def listed(function):
+    @functools.wraps(function)
+    def inner(x): return [item / x for item in function(x)]
+    return inner
+@listed
+def numbers(x): yield 1 / (x - 1)
+
+@hotsplice.no_wrap
+class Left:
+    def plain(self): return 1 / 0
+    @property
+    def price(self): return 1 / 0
+
+@functools.lru_cache
+def remembered(): return 1 / 0
+
+hotsplice.wrap_module('__main__')
+
+async def later():
+    async with Shop().opens() as given: return given
+def first():
+    with Shop().open() as given: return given
+def second():
+    with outermost() as given: return given
+
+print('given', first(), second(), asyncio.run(later()))
+print('numbers', numbers(0))
+for call in (lambda: numbers(1), Left().plain, lambda: Left().price, remembered):
+    try: call()
+    except ZeroDivisionError: print('raised')
+print(hotsplice.wrap_modules('nowhere.*'))
+";
+    for python in [&pythons::all()[0], pythons::newest()] {
+        let workspace = Workspace::new();
+        workspace.write("app.py", text);
+        let one = text.replace("open(self): yield 1 / 0", "open(self): yield 1");
+        let two = one.replace("outermost(): yield 1 / 0", "outermost(): yield 2");
+        let three = two.replace("opens(self): yield 1 / 0", "opens(self): yield 3");
+        let mended = [one, two, three].into_iter();
+        let mut steps: Vec<Value> =
+            mended.flat_map(|text| [json!(["(hold) ", { "app.py": text }]), json!(["", "r"])]).collect();
+        steps.push(json!(["given 1 2 3", null]));
+        // What fails in the decorator's own function, and what does in the one below it, which is asked about once.
+        steps.push(json!(["numbers is held", null]));
+        steps.push(json!(["(hold) ", "v [7]"]));
+        steps.push(json!(["numbers [7]", null]));
+        steps.push(json!(["numbers is held", null]));
+        steps.push(json!(["(hold) ", "c"]));
+        steps.extend((0..4).map(|_| json!(["raised", null])));
+        steps.push(json!(["no module that is loaded is named nowhere.*", null]));
+        steps.push(json!(["[]", null]));
+        terminal::play(&workspace, python, &json!(steps), &["app.py"], "").expect(0);
+    }
+}
+
 #[test]
 fn a_context_manager_goes_on_behind_its_block() {
     for python in [&pythons::all()[0], pythons::newest()] {

@@ -47,8 +47,8 @@ pub fn run() -> anyhow::Result<PathBuf> {
     Ok(wheel)
 }
 
-/// The same sources give the same file, whenever it is built.
-const EPOCH: (&str, &str) = ("SOURCE_DATE_EPOCH", "315532800");
+/// The same sources give the same file, whenever it is built. Archives know no earlier day, in whatever zone it is.
+const EPOCH: (&str, &str) = ("SOURCE_DATE_EPOCH", "315705600");
 
 fn wheel_in(folder: &Path) -> Option<PathBuf> {
     let mut entries = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
@@ -121,7 +121,7 @@ pub fn vscode(wheel: &Path) -> anyhow::Result<PathBuf> {
 /// Runs npm in the extension's folder.
 pub fn npm(arguments: &[&str]) -> anyhow::Result<()> {
     let mut command = Command::new("npm");
-    command.current_dir(repository().join("editors/vscode")).args(arguments);
+    command.current_dir(repository().join("editors/vscode")).args(arguments).env(EPOCH.0, EPOCH.1);
     shell::run_quietly(command).context("npm (Node 20 or later is needed for the extension)")
 }
 

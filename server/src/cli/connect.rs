@@ -50,7 +50,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         "process {} at {} (Python {}) can be patched for as long as this runs",
         entry.pid, target.address, entry.python
     ));
-    io::stdout().flush().map_err(failed)?;
     let passing = target.clone();
     std::thread::Builder::new()
         .name("connect".to_owned())
@@ -182,7 +181,7 @@ impl Target {
     fn pass_on(&self, local: &UnixStream) {
         let admitted = match self.enter() {
             Ok(admitted) => admitted,
-            Err(failure) => return eprintln!("hotsplice: {}: {}", failure.code, failure.message),
+            Err(failure) => return output::problem(failure),
         };
         let Admitted { stream, mut reader } = admitted;
         let Ok(()) = stream.set_read_timeout(None) else { return };

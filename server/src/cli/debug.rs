@@ -1,6 +1,6 @@
 //! `hotsplice debug`: a debugger where a held call failed; pdb here, where no other one is attached.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     loop {
         let wanted = DebugRequest { hold: number, by: "pdb".to_owned(), input: line.take(), debugpy: None };
         let DebugAnswer { output, state, .. } = session.debug_hold(&wanted)?;
-        show(&output);
+        output::put(&output);
         match state.as_str() {
             "asks" => line = Some(read()),
             "busy" => {}
@@ -82,12 +82,6 @@ fn ended(held: &Held) -> ExitCode {
         held.hold.function
     ));
     ExitCode::SUCCESS
-}
-
-/// Without an end of line, as a prompt has none.
-fn show(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// What is typed; the end of the input ends pdb.

@@ -26,7 +26,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // Of what nobody can read it can't be told whether it differs.
     let is_unread = found.unknown.iter().any(|failure| failure.code != codes::BASELINE_ASSUMED);
     for failure in found.unknown {
-        eprintln!("hotsplice: {}: {}", failure.code, failure.message);
+        output::problem(&failure);
     }
     Ok(if is_unread { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }

@@ -31,7 +31,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     } else {
         for (name, value) in &variables {
             // What is in single quotes means itself to every shell, but for the quote.
-            println!("export {name}='{}'", value.as_str().unwrap_or_default().replace('\'', "'\\''"));
+            let quoted = value.as_str().unwrap_or_default().replace('\'', "'\\''");
+            output::line(&format!("export {name}='{quoted}'"));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         match session.guard(&wanted) {
             Ok(answer) => answers.push((session, answer)),
             Err(error) => {
-                eprintln!("hotsplice: {}: {}: {error}", error.code(), session.name());
+                output::problem(format!("{}: {}: {error}", error.code(), session.name()));
                 last = Some(error);
             }
         }

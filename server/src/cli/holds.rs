@@ -117,7 +117,7 @@ fn describe(pid: u32, hold: &Hold) -> String {
 
 fn all(selection: &Selection) -> Result<Vec<Held>, Failure> {
     let (held, unreachable) = requests::holds(ROLE, &selection.wanted())?;
-    unreachable.iter().for_each(|error| eprintln!("hotsplice: {}: {error}", error.code()));
+    unreachable.iter().for_each(|error| output::problem(format!("{}: {error}", error.code())));
     Ok(held)
 }
 
@@ -216,7 +216,7 @@ impl Following {
 /// The call that is meant.
 pub fn find(wanted: Option<&str>) -> Result<Held, Failure> {
     requests::held(ROLE, wanted).map_err(|(failure, unreachable)| {
-        unreachable.iter().for_each(|error| eprintln!("hotsplice: {}: {error}", error.code()));
+        unreachable.iter().for_each(|error| output::problem(format!("{}: {error}", error.code())));
         failure
     })
 }

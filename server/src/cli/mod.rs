@@ -123,7 +123,10 @@ impl Selection {
 pub fn main() -> ExitCode {
     let mut words = std::env::args_os().collect();
     let program = run::take_program(&mut words);
-    let cli = Cli::parse_from(words);
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(told) => return output::told(&told),
+    };
     let json = match &cli.command {
         Command::Sessions(arguments) => arguments.json,
         Command::Patch(arguments) => arguments.json,
@@ -172,20 +175,20 @@ pub fn main() -> ExitCode {
         Command::Lsp(_) => crate::lsp::serve(),
         Command::Mcp => crate::mcp::serve(),
     };
-    result.unwrap_or_else(|failure| {
+    output::end(result.unwrap_or_else(|failure| {
         if json {
             output::print_json(&serde_json::json!({ "error": { "code": failure.code, "message": failure.message } }));
         }
-        eprintln!("hotsplice: {}: {}", failure.code, failure.message);
+        output::problem(&failure);
         ExitCode::from(MISUSE)
-    })
+    }))
 }
 
 /// The sessions that a command is for; those that can't be talked to are named on standard error.
 fn select(selection: &Selection) -> Result<Vec<Arc<Session>>, Failure> {
     let requests::Selected { sessions, unreachable } = requests::select(ROLE, &selection.wanted())?;
     for error in &unreachable {
-        eprintln!("hotsplice: {}: {error}", error.code());
+        output::problem(format!("{}: {error}", error.code()));
     }
     Ok(sessions)
 }

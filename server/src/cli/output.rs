@@ -1,17 +1,53 @@
 //! What the commands print: tables and verdicts for people, JSON for programs.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use hotsplice_channel::patch::Outcome;
 use serde_json::{Value, json};
 
-use super::REFUSED;
+use super::{MISUSE, REFUSED};
 use crate::patching::{Deed, FileResult};
 
-/// Prints a line. A reader that has gone away is no error.
+/// Why something could not be printed: whoever reads it then has not all of it.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Prints a line.
 pub fn line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    put(&format!("{text}\n"));
+}
+
+/// Prints what may have no end of line, as a prompt has none. A reader that has gone away is no error.
+pub fn put(text: &str) {
+    let mut out = std::io::stdout().lock();
+    note(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+fn note(written: std::io::Result<()>) {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(UNWRITTEN.set(error.to_string())),
+        _ => (),
+    }
+}
+
+/// Says what went wrong, on standard error; where that can't be written, there is nobody to be told.
+pub fn problem(what: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "hotsplice: {what}");
+}
+
+/// Prints what the parser of the command line has to say: help and versions, or on standard error how it was misused.
+pub fn told(by_parser: &clap::Error) -> ExitCode {
+    let code = ExitCode::from(u8::try_from(by_parser.exit_code()).unwrap_or(MISUSE));
+    note(by_parser.print());
+    end(code)
+}
+
+/// How a command ends that was to end so.
+pub fn end(code: ExitCode) -> ExitCode {
+    let Some(error) = UNWRITTEN.get() else { return code };
+    problem(format!("what was to be printed can't be written: {error}"));
+    ExitCode::from(MISUSE)
 }
 
 pub fn print_json(value: &Value) {

@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         output::line(&output::table(&rows));
     }
     for error in unreachable {
-        eprintln!("hotsplice: {}: {error}", error.code());
+        output::problem(format!("{}: {error}", error.code()));
     }
     Ok(ExitCode::SUCCESS)
 }

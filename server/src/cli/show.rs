@@ -1,13 +1,12 @@
 //! `hotsplice show`: the text of a file that is live.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use hotsplice_channel::codes;
 
-use super::{Failure, Selection, select};
+use super::{Failure, Selection, output, select};
 use crate::requests;
 
 #[derive(Args)]
@@ -25,10 +24,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for session in select(&arguments.selection)? {
         if let Some(known) = session.loaded(&path)? {
             let live = session.baseline(&known)?;
-            // A reader that has gone away is no error.
-            let _ = std::io::stdout().write_all(live.baseline.text.as_bytes());
+            output::put(&live.baseline.text);
             if let Some(doubt) = requests::doubt(&live.baseline) {
-                eprintln!("hotsplice: {}: {}", doubt.code, doubt.message);
+                output::problem(format!("{}: {}", doubt.code, doubt.message));
             }
             return Ok(ExitCode::SUCCESS);
         }

@@ -22,7 +22,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for session in &sessions {
         match session.status() {
             Ok(status) => listed.push((session, status)),
-            Err(error) => eprintln!("hotsplice: {}: {error}", error.code()),
+            Err(error) => output::problem(format!("{}: {error}", error.code())),
         }
     }
     if arguments.json {

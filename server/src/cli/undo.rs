@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let sessions = select(&arguments.selection)?;
     let undone = requests::undo(&sessions, &arguments.files, arguments.function.as_deref())?;
     for error in &undone.failures {
-        eprintln!("hotsplice: {}: {error}", error.code());
+        output::problem(format!("{}: {error}", error.code()));
     }
     let code = output::results(&undone.results, arguments.json, Deed::Undone);
     Ok(if undone.failures.is_empty() { code } else { ExitCode::from(REFUSED) })

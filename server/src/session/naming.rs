@@ -74,6 +74,7 @@ fn whole_command(command: &[String]) -> String {
         None => "python".to_owned(),
         Some("-m") => words[1..].join(" "),
         Some("-c") => "python -c".to_owned(),
+        Some(script) if let Some(package) = package_of(script) => format!("{package}: {}", base_name(script)),
         Some(script) => {
             std::iter::once(base_name(script)).chain(words[1..].iter().copied()).collect::<Vec<_>>().join(" ")
         }
@@ -95,6 +96,12 @@ fn debugged<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
         rest = after.get(skipped..)?;
     }
     Some(rest.to_vec())
+}
+
+/// A program inside of an installed package is started by that: what it is given has been typed by nobody.
+fn package_of(script: &str) -> Option<&str> {
+    let (_, inside) = script.split_once("/site-packages/").or_else(|| script.split_once("/dist-packages/"))?;
+    inside.split_once('/').map(|(package, _)| package)
 }
 
 fn base_name(path: &str) -> &str {
@@ -130,6 +137,8 @@ mod tests {
         assert_eq!(name(&[&options[..], &["-m", "flask", "run"]].concat()), "flask run");
         assert_eq!(name(&["python", "-m", "debugpy", "--listen", "1", "app.py"]), "app.py");
         assert_eq!(name(&["python", "-m", "debugpy", "--listen"]), "debugpy --listen");
+        let worker = "/venv/lib/python3.13/site-packages/ray/_private/workers/default_worker.py";
+        assert_eq!(name(&["python", "-u", worker, "--node-ip-address=10.0.0.1"]), "ray: default_worker.py");
     }
 
     #[test]

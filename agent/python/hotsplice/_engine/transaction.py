@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import evaluation, frameworks
 from .after import events, first_run, hooks, late, moving, nameless, proven, renames, reports, running, world_plan
 from .errors import EngineError, Refusal, TimeLimit
-from .frameworks import factories, reloaders
+from .frameworks import debuggers, factories, reloaders
 from .journal.file_change import FileChange
 from .journal.plan import Plan
 from .journal.renaming import Renaming
@@ -307,6 +307,7 @@ class Transaction:
             follow.append(partial(self._note_versions, file, change))
             names = {namespace.filename for namespace in change.namespaces}
             follow.append(partial(shown_text.show, change.path, change.text, names))
+            follow.append(partial(debuggers.move_breakpoints, change.path, change.text))
         follow.extend(partial(native.run_program, action) for action in self.plan.afterwards)
         follow.extend(partial(classes.discard, made) for made in self.plan.discarded)
         follow.extend(partial(hooks.call, self, *hook) for hook in hooks.of(self))

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any, TypeVar
+from types import CellType, CodeType, FrameType, FunctionType, ModuleType
+from typing import Any, TypeGuard, TypeVar
 
 from .. import _api, _session
 from . import answers, around, holds, places, suspending
@@ -41,13 +41,41 @@ def is_restarting() -> bool:
 
 
 def no_wrap(function: Guarded) -> Guarded:
-    """Leaves a function out of ``wrap_class``, ``wrap_module`` and ``wrap_modules``."""
-    function.__dict__[MARK] = "never"
+    """Leaves a function, or all methods of a class, out of ``wrap_class``, ``wrap_module`` and ``wrap_modules``."""
+    if _is_class(function):
+        for value in vars(function).values():
+            if _is_class(value) and not _is_inside(value, function):
+                continue
+            for part in _parts(value):
+                no_wrap(part)
+    else:
+        function.__dict__[MARK] = "never"
     return function
+
+
+def _parts(value: object) -> list[Any]:
+    """The functions and classes of which a member of a class is made."""
+    if type(value) in (staticmethod, classmethod):
+        value = value.__func__  # type: ignore[attr-defined]
+    if type(value) is functools.cached_property:
+        value = value.func
+    parts: list[object] = [value.fget, value.fset, value.fdel] if type(value) is property else [value]
+    return [part for part in parts if type(part) is FunctionType or _is_class(part)]
+
+
+def _is_class(value: object) -> TypeGuard[type]:
+    return issubclass(type(value), type)
+
+
+def _is_inside(inner: type, owner: type) -> bool:
+    return inner.__qualname__ == f"{owner.__qualname__}.{inner.__name__}"
 
 
 def wrap(function: Guarded) -> Guarded:
     """Guards a function, a method, a generator, a coroutine or an asynchronous generator."""
+    decorated = _decorated(function)
+    if decorated is not None:
+        decorated.cell_contents = wrap(decorated.cell_contents)
     if inspect.isasyncgenfunction(function):
         guarded = _wrap_async_generator(function)
     elif inspect.iscoroutinefunction(function):
@@ -58,6 +86,30 @@ def wrap(function: Guarded) -> Guarded:
         guarded = _wrap_call(function)
     guarded.__dict__[MARK] = "guarded"
     return guarded  # type: ignore[return-value]
+
+
+def _decorated(function: object) -> CellType | None:
+    """Where a plain function keeps the generator or coroutine function that it was made of (``@contextmanager``).
+
+    What that does begins after the call of the plain one has ended.
+    """
+    if type(function) is not FunctionType or _is_suspending(function):
+        return None
+    inner = function.__dict__.get("__wrapped__")
+    if not _is_open(inner) or not _is_suspending(inner):
+        return None
+    for cell in function.__closure__ or ():
+        try:
+            if cell.cell_contents is inner:
+                return cell
+        except ValueError:
+            continue
+    return None
+
+
+def _is_suspending(function: object) -> bool:
+    tests = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    return any(test(function) for test in tests)
 
 
 def _wrap_call(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -222,18 +274,20 @@ def wrap_class(owner: Class) -> Class:
             setattr(owner, name, property(getter, setter, deleter, value.__doc__))
         elif type(value) is functools.cached_property and _is_open(value.func):
             value.func = wrap(value.func)
-        elif issubclass(type(value), type) and value.__qualname__ == f"{owner.__qualname__}.{name}":
+        elif _is_class(value) and _is_inside(value, owner):
             wrap_class(value)
         elif _is_open(value):
             setattr(owner, name, wrap(value))
     return owner
 
 
-def wrap_module(module: ModuleType | None = None) -> None:
-    """Guards every function and class that a module defines: the calling one, unless another is given."""
+def wrap_module(module: ModuleType | str | None = None) -> None:
+    """Guards every function and class that a module defines: the calling one, unless another, or its name, is given."""
+    if isinstance(module, str):
+        module = sys.modules[module]
     namespace = _caller().f_globals if module is None else module.__dict__
     for name, value in list(namespace.items()):
-        if isinstance(value, type):
+        if _is_class(value):
             if value.__module__ == namespace["__name__"]:
                 wrap_class(value)
         elif _is_open(value) and value.__module__ == namespace["__name__"]:
@@ -243,6 +297,9 @@ def wrap_module(module: ModuleType | None = None) -> None:
 def wrap_modules(pattern: str) -> list[str]:
     """Guards the loaded modules whose names fit (``"app.*"``); gives their names."""
     fitting = [name for name in list(sys.modules) if fnmatch.fnmatchcase(name, pattern)]
+    if not fitting:
+        later = f"guard it after the imports, or with `hotsplice run --guard '{pattern}'`"
+        sys.stderr.write(f"hotsplice: no module that is loaded is named {pattern}: {later}\n")
     for name in fitting:
         module = sys.modules[name]
         if issubclass(type(module), ModuleType):
