@@ -416,3 +416,24 @@ fn what_pip_installed_beside_the_program_is_no_part_of_the_project() {
     workspace.call(&["patch", "vendor/helper.py"]).expect(0);
     assert_eq!(program.ask(""), "new new");
 }
+
+#[test]
+fn what_was_not_looked_for_to_the_end_is_told() {
+    let workspace = Workspace::new();
+    workspace.write("rates.py", "def rate():\n    return 2\n");
+    workspace.write("prices.py", "from rates import rate\n\nPRICE = rate() * 10\n");
+    let script = workspace.write("app.py", "import prices\nprint('ready', flush=True)\ninput()\n");
+    let mut program = workspace.run(pythons::newest(), &[&script.display().to_string()]);
+    program.wait_line("ready");
+    let patch = |body: &str, seconds: Option<&str>| {
+        workspace.write("rates.py", &format!("def rate():\n    {body}\n"));
+        let mut command = workspace.hotsplice();
+        command.args(["patch", "rates.py"]).envs(seconds.map(|seconds| ("HOTSPLICE_FOLLOW_SECONDS", seconds)));
+        let output = command.output().expect("hotsplice starts");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let told = patch("return 3", Some("0"));
+    assert!(told.contains("HS0415") && !told.contains("HS0403"), "{told}");
+    let told = patch("return 4", None);
+    assert!(!told.contains("HS0415") && told.contains("PRICE") && told.contains("HS0403"), "{told}");
+}

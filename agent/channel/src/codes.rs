@@ -97,6 +97,7 @@ codes! {
     DEFAULTS_TAKEN "HS0411" Information "objects were given the new default of a field";
     NOT_REACHED "HS0413" Caveat "the module's own statements have not come to this line yet";
     RESULTS_KEPT "HS0414" Caveat "what the program's own cache holds came of the old code; it stays";
+    NOT_FOLLOWED "HS0415" Caveat "what follows in other files was not looked for to the end";
     FALLBACK_KEPT "HS0416" Caveat "a module that could not be imported is there by now; what stands in for it stays";
 
     CLASS_REBUILT "HS0501" Information "the class was built again and its namespace taken over";

@@ -21,13 +21,16 @@ mod self_contained;
 mod splice;
 mod text;
 mod tree;
+mod words;
 
 pub use changed::changed_definitions;
 pub use depend::foreign::{Counts, Foreign, Names, Reaching, Texts};
 pub use depend::kept::KeptGraph;
+pub use depend::taken::Taken;
 pub use diff::{diff, diff_anew, diff_following, run_again};
 pub use misfits::{Module, imported_modules, misfits};
 pub use outline::{Definition, Outline, Problem};
 pub use rest::{Rest, without};
 pub use self_contained::is_self_contained;
 pub use splice::splice;
+pub use words::Words;

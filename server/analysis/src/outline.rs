@@ -10,6 +10,7 @@ use crate::lines::Lines;
 use crate::parse::{self, ParsedFile};
 use crate::splice::find;
 use crate::tree::Nodes;
+use crate::words::Words;
 
 /// A parsed text. Parsing never fails: what does not parse is told by [`Outline::problems`].
 #[derive(Debug, Clone)]
@@ -18,6 +19,7 @@ pub struct Outline {
     pub(crate) lines: Lines,
     pub(crate) file: ParsedFile,
     index: OnceLock<Index>,
+    words: OnceLock<Words>,
 }
 
 /// A syntax error.
@@ -53,7 +55,7 @@ impl Outline {
     pub fn parse(text: &str) -> Self {
         let lines = Lines::new(text);
         let file = parse::parse(text, &lines);
-        Self { text: text.to_owned(), lines, file, index: OnceLock::new() }
+        Self { text: text.to_owned(), lines, file, index: OnceLock::new(), words: OnceLock::new() }
     }
 
     /// Parses a text of which another version is known, anew only where the two differ.
@@ -61,7 +63,7 @@ impl Outline {
         let lines = Lines::new(text);
         let known = (known.text.as_str(), &known.lines, &known.file);
         let file = parse::incremental::parse(known, text, &lines).unwrap_or_else(|| parse::parse(text, &lines));
-        Self { text: text.to_owned(), lines, file, index: OnceLock::new() }
+        Self { text: text.to_owned(), lines, file, index: OnceLock::new(), words: OnceLock::new() }
     }
 
     pub(crate) fn index(&self) -> &Index {
@@ -94,6 +96,10 @@ impl Outline {
     /// What it binds, imports and all.
     pub fn bound_names(&self) -> impl Iterator<Item = String> + '_ {
         self.file.items.iter().flat_map(|item| item.bound_names())
+    }
+
+    pub(crate) fn words(&self) -> &Words {
+        self.words.get_or_init(|| Words::of(&self.text))
     }
 
     /// Every name in the text but those of attributes, as often as it stands there.

@@ -7,21 +7,21 @@ use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::FilePatch;
 
 use super::ROUNDS;
-use super::project::Project;
+use super::project::{MANY, Project};
 use crate::session::{Live, Session};
 
-pub(super) fn callables(session: &Session, patched: &[FilePatch]) -> Foreign {
+pub(super) fn callables(project: &Project, patched: &[FilePatch]) -> Foreign {
     let mut found = Foreign::default();
-    note_all(&mut found, session, patched);
+    note_all(&mut found, project, patched);
     found
 }
 
-pub(super) fn note_all(found: &mut Foreign, session: &Session, patched: &[FilePatch]) {
+pub(super) fn note_all(found: &mut Foreign, project: &Project, patched: &[FilePatch]) {
     for change in patched {
-        let Ok(live) = session.known_baseline(&change.path) else { continue };
-        note_callables(found, &live, change);
+        let Ok(live) = project.session.known_baseline(&change.path) else { continue };
+        note_callables(found, project, &live, change);
         if change.running.iter().any(|name| name == "__getattr__") {
-            note_dynamic(found, session, &live);
+            note_dynamic(found, project.session, &live);
         }
     }
 }
@@ -38,15 +38,17 @@ fn note_dynamic(found: &mut Foreign, session: &Session, live: &Live) {
     }
 }
 
-pub(super) fn note_callables(found: &mut Foreign, live: &Live, change: &FilePatch) {
-    // What a module has imported can be had of it: `pkg.build`, `pkg.Table.fill`. Longer names lead through modules that import each
-    // other, on and on.
+pub(super) fn note_callables(found: &mut Foreign, project: &Project, live: &Live, change: &FilePatch) {
+    // What a module has imported can be had of it: `pkg.build`, `pkg.Table.fill`. That is noted where somebody does: of a large
+    // project each module has a good part of all the others. Longer names lead through modules that import each other, on and on.
     let imported = live.outline().imported_names();
-    let is_handed_on = |name: &&String| {
-        let (head, rest) = name.split_once('.').unwrap_or((name, ""));
-        rest.matches('.').count() < 2 || !imported.contains(head)
-    };
     for module in &live.baseline.modules {
+        let taken = if change.running.len() < MANY { None } else { project.taken_of(module) };
+        let is_taken = |head: &str| taken.as_ref().is_none_or(|taken| taken.contains(head));
+        let is_handed_on = |name: &&String| {
+            let (head, rest) = name.split_once('.').unwrap_or((name, ""));
+            !imported.contains(head) || (rest.matches('.').count() < 2 && is_taken(head))
+        };
         let named = |names: &[String]| {
             names.iter().filter(is_handed_on).map(|name| full_name(module, name)).collect::<Vec<_>>()
         };
@@ -72,18 +74,25 @@ pub(super) fn add_through(found: &mut Foreign, project: &Project, others: &[Load
     for _ in 0..ROUNDS {
         let before = found.called.len();
         for (file, last) in others.iter().zip(&mut looked_at) {
-            let all = [&found.called, &found.decorating, &found.properties, &found.late];
-            let known = all.iter().map(|names| names.len()).sum();
+            let known = count(found);
             if last.replace(known) == Some(known) {
                 continue;
             }
+            if project.limit.is_reached() {
+                return;
+            }
             let Some((live, change)) = calling(project, &file.path, found) else { continue };
-            note_callables(found, &live, &change);
+            note_callables(found, project, &live, &change);
         }
         if found.called.len() == before {
             break;
         }
     }
+}
+
+/// How much is known: that only grows.
+pub(super) fn count(calls: &Foreign) -> usize {
+    [&calls.called, &calls.decorating, &calls.properties, &calls.late].iter().map(|names| names.len()).sum()
 }
 
 /// What of a file that is not patched calls edited code.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hotsplice_channel::codes;
 use hotsplice_channel::patch::{Edit, FilePatch, Outcome, Part, Verdict, What};
 
-use super::callables::{callables, calling, note_callables};
+use super::callables::{callables, calling, count, note_callables};
 use super::project::Project;
 
 /// What these files had computed at their import by calling code that is edited now: said, not done again. `running` is the line of a
@@ -16,28 +16,37 @@ pub fn computed(
     running: &BTreeMap<String, u32>,
     patched: &[FilePatch],
 ) -> Vec<(String, Vec<Verdict>)> {
-    let mut calls = callables(project.session, patched);
+    let mut calls = callables(project, patched);
     // What leads on from there was followed before, unless some of the patch was dropped since.
     if let Some((own, through)) = &project.calls
         && *own == calls.called
     {
         calls = through.clone();
     }
-    let mut found: Vec<(String, Vec<Verdict>)> = Vec::new();
+    project.limit.start();
+    let mut found: BTreeMap<usize, (String, Vec<Verdict>)> = BTreeMap::new();
+    // What was known when a file was last looked at: with the same it answers the same.
+    let mut looked_at: Vec<Option<usize>> = vec![None; paths.len()];
     // A file may use another one that comes later, and what calls edited code is edited code for those that call it.
     for _ in 0..paths.len() {
-        let before = calls.called.len();
-        found.clear();
-        for path in paths {
+        let before = count(&calls);
+        for (place, path) in paths.iter().enumerate() {
+            let known = count(&calls);
+            if looked_at[place].replace(known) == Some(known) {
+                continue;
+            }
+            if project.limit.is_reached() {
+                return found.into_values().collect();
+            }
             let Some((live, change)) = calling(project, path, &calls) else { continue };
-            note_callables(&mut calls, &live, &change);
-            found.push((path.clone(), verdicts(path, running.get(path).copied(), &change)));
+            note_callables(&mut calls, project, &live, &change);
+            found.insert(place, (path.clone(), verdicts(path, running.get(path).copied(), &change)));
         }
-        if calls.called.len() == before {
+        if count(&calls) == before {
             break;
         }
     }
-    found
+    found.into_values().collect()
 }
 
 fn verdicts(path: &str, running: Option<u32>, change: &FilePatch) -> Vec<Verdict> {

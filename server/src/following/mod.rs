@@ -2,6 +2,7 @@
 
 mod callables;
 mod computed;
+mod limit;
 mod project;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Patch, What};
 use crate::session::{Live, Session};
 use callables::{add_through, callables, calling, full_name, note_all};
 pub use computed::computed;
+pub use limit::Limit;
 pub use project::Project;
 
 /// A value may follow from one that follows: so often, and no more.
@@ -31,7 +33,7 @@ pub struct AskedFor {
 
 /// Adds what follows to a patch, file by file, in the order in which the values lead from one to the other. Answers what was learnt of the
 /// project, if that was needed.
-pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch) -> Option<Project<'a>> {
+pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch, limit: &Limit) -> Option<Project<'a>> {
     let names = names_of_all(asked_for, &patch.files);
     for (own, asked) in asked_for.iter().enumerate() {
         let AskedFor { path, live, outline, stale, .. } = asked;
@@ -46,7 +48,7 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch) 
         }
     }
     if names.is_empty() {
-        use_functions_of_others(session, asked_for, patch);
+        use_functions_of_others(session, asked_for, patch, limit);
     }
     let mut changed = Names::default();
     for change in &patch.files {
@@ -59,8 +61,10 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch) 
     // What can't be asked now is not followed: the process itself will be asked next, and say so.
     // A module that was just imported may follow, and the news of it be on its way.
     let Ok(loaded) = session.files_by_now() else { return None };
-    let mut project = Project::of(session, &loaded);
+    let mut project = Project::of(session, &loaded, limit.clone());
     project.names = names;
+    project.know_new_texts(asked_for);
+    project.limit.start();
     // What a cell computed is computed again when it is run.
     let mut following: Vec<_> = loaded.into_iter().filter(|file| file.cell.is_none()).collect();
     following.retain(|file| !file.installed && !is_asked_for(&file.path));
@@ -70,13 +74,16 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch) 
     let mut calls = Foreign::default();
     for _ in 0..ROUNDS {
         let before = changed.len();
-        let through = callables(session, &between);
-        let direct = callables(session, &patch.files).called.len() + through.called.len();
-        note_all(&mut calls, session, &patch.files);
-        note_all(&mut calls, session, &between);
+        let through = callables(&project, &between);
+        let direct = callables(&project, &patch.files).called.len() + through.called.len();
+        note_all(&mut calls, &project, &patch.files);
+        note_all(&mut calls, &project, &between);
         add_through(&mut calls, &project, &following);
         // What follows from what was found meanwhile takes the place of what was known before.
         for file in &following {
+            if project.limit.is_reached() {
+                break;
+            }
             if let Some(change) = follow(&project, file, &changed, &through.called, &calls) {
                 // What its objects have is another one too where nothing of its own follows.
                 Arc::make_mut(&mut changed).extend(changed_names(session, &change));
@@ -93,12 +100,12 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch) 
             Arc::make_mut(&mut changed).extend(changed_names(session, &change));
             put(patch, change);
         }
-        let of_all = callables(session, &patch.files).called.len() + callables(session, &between).called.len();
-        if changed.len() == before && of_all == direct {
+        let of_all = callables(&project, &patch.files).called.len() + callables(&project, &between).called.len();
+        if (changed.len() == before && of_all == direct) || project.limit.was_reached() {
             break;
         }
     }
-    project.calls = Some((callables(session, &patch.files).called, calls));
+    project.calls = Some((callables(&project, &patch.files).called, calls));
     if patch.options.run_statements {
         let is_part = |path: &str| patch.files.iter().any(|known| known.path == path) || is_asked_for(path);
         let others: Vec<String> = following.into_iter().map(|file| file.path).filter(|path| !is_part(path)).collect();
@@ -108,12 +115,12 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch) 
 }
 
 /// What is given to functions of other files, which these read members of or call, follows in the file itself.
-fn use_functions_of_others(session: &Session, asked_for: &[AskedFor], patch: &mut Patch) {
+fn use_functions_of_others(session: &Session, asked_for: &[AskedFor], patch: &mut Patch, limit: &Limit) {
     let mut project: Option<Project> = None;
     for AskedFor { path, live, outline, stale, .. } in asked_for.iter().filter(|asked| !asked.is_again) {
         let Some(known) = patch.files.iter().find(|known| known.path == *path) else { continue };
         let Some(module) = live.baseline.modules.first().filter(|_| !known.edits.is_empty()) else { continue };
-        let project = project.get_or_insert_with(|| Project::new(session));
+        let project = project.get_or_insert_with(|| Project::new(session, limit.clone()));
         let foreign = project.foreign(path, module, outline, &Names::default(), &Foreign::default());
         if foreign.texts.is_empty() {
             continue;
@@ -153,9 +160,8 @@ fn put(patch: &mut Patch, change: FilePatch) {
 
 /// Adds what calls edited code in other files, at any remove: all statements are to be run.
 fn add_callers(project: &Project, mut others: Vec<String>, patch: &mut Patch) {
-    let session = project.session;
     for _ in 0..ROUNDS {
-        let calls = callables(session, &patch.files);
+        let calls = callables(project, &patch.files);
         let before = others.len();
         others.retain(|path| match calling(project, path, &calls) {
             Some((_, change)) if !change.edits.is_empty() => {

@@ -2,18 +2,23 @@
 //! kept for the next.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use hotsplice_analysis::{Counts, Foreign, KeptGraph, Names, Outline, Reaching, Texts, diff, diff_following};
+use hotsplice_analysis::{Counts, Foreign, KeptGraph, Names, Outline, Reaching, Taken, Texts, diff, diff_following};
 use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::{Edit, FilePatch};
 
-use super::AskedFor;
+use super::callables::count;
+use super::{AskedFor, Limit};
 use crate::session::{Live, Session};
+
+/// From how many names on it is worth while to ask which of them anybody uses.
+pub(super) const MANY: usize = 1_000;
 
 pub struct Project<'a> {
     pub(super) session: &'a Session,
+    pub limit: Limit,
     /// The project's modules, with their files.
     modules: HashMap<String, String>,
     /// How often names stand in the files that were asked for.
@@ -21,6 +26,10 @@ pub struct Project<'a> {
     /// What a call of runs edited code: in the patch's own files, and in all of them.
     pub(super) calls: Option<(Names, Foreign)>,
     known: RefCell<HashMap<String, Arc<Known>>>,
+    /// What the new texts of files that were asked for take of others.
+    taken_anew: Vec<Taken>,
+    /// What of each module others take that has it of others itself.
+    taken: RefCell<HashMap<String, Option<Arc<HashSet<String>>>>>,
 }
 
 /// What is known of a file.
@@ -35,14 +44,68 @@ struct Known {
 }
 
 impl<'a> Project<'a> {
-    pub fn new(session: &'a Session) -> Self {
-        Self::of(session, &session.files().unwrap_or_default())
+    pub fn new(session: &'a Session, limit: Limit) -> Self {
+        Self::of(session, &session.files().unwrap_or_default(), limit)
     }
 
-    pub(super) fn of(session: &'a Session, files: &[LoadedFile]) -> Self {
+    pub(super) fn of(session: &'a Session, files: &[LoadedFile], limit: Limit) -> Self {
         let project = files.iter().filter(|file| file.cell.is_none() && !file.installed);
         let named = project.flat_map(|file| file.modules.iter().map(|module| (module.clone(), file.path.clone())));
-        Self { session, modules: named.collect(), names: Arc::default(), calls: None, known: RefCell::default() }
+        Self {
+            session,
+            limit,
+            modules: named.collect(),
+            names: Arc::default(),
+            calls: None,
+            known: RefCell::default(),
+            taken_anew: Vec::new(),
+            taken: RefCell::default(),
+        }
+    }
+
+    /// The patch's own texts may take what no live one does.
+    pub(super) fn know_new_texts(&mut self, asked_for: &[AskedFor]) {
+        let taken = asked_for.iter().filter_map(|asked| {
+            let (path, module) = (asked.path.as_str(), asked.live.baseline.modules.first()?);
+            Some(foreign(path, module, &Names::default(), &Foreign::default()).taken(&asked.outline))
+        });
+        self.taken_anew = taken.collect();
+    }
+
+    /// The names that others take of a module: nothing if that may be any.
+    pub(super) fn taken_of(&self, module: &str) -> Option<Arc<HashSet<String>>> {
+        if let Some(known) = self.taken.borrow().get(module) {
+            return known.clone();
+        }
+        let found = self.taken_by_others(module).map(Arc::new);
+        self.taken.borrow_mut().insert(module.to_owned(), found.clone());
+        found
+    }
+
+    fn taken_by_others(&self, module: &str) -> Option<HashSet<String>> {
+        let mut found = HashSet::new();
+        // `pkg.t` where `pkg` has `from pkg import tables as t`
+        let mut names = vec![module.to_owned()];
+        let mut next = 0;
+        while let Some(name) = names.get(next).cloned() {
+            next += 1;
+            for taken in &self.taken_anew {
+                found.extend(taken.of(&name)?.into_iter().map(str::to_owned));
+            }
+            for (other, path) in &self.modules {
+                let Ok(live) = self.session.known_baseline(path) else { continue };
+                if !may_take_of(&live, other, &name) {
+                    continue;
+                }
+                found.extend(live.taken().of(&name)?.into_iter().map(str::to_owned));
+                for second in live.taken().names_of(&name).map(|own| format!("{other}.{own}")) {
+                    if !names.contains(&second) {
+                        names.push(second);
+                    }
+                }
+            }
+        }
+        Some(found)
     }
 
     /// What changed elsewhere, for the text of a file.
@@ -54,7 +117,7 @@ impl<'a> Project<'a> {
         changed: &Names,
         calls: &Foreign,
     ) -> Foreign {
-        let mut foreign = foreign(path, module, changed, calls);
+        let mut foreign = self.reaching(path, module, changed, calls);
         self.complete(&mut foreign, path, outline);
         foreign
     }
@@ -69,7 +132,7 @@ impl<'a> Project<'a> {
         calls: &Foreign,
     ) -> Option<Arc<FilePatch>> {
         let outline = live.outline();
-        let mut foreign = foreign(path, module, changed, calls);
+        let mut foreign = self.reaching(path, module, changed, calls);
         let compare = |foreign: &Foreign| diff_following(path, live.baseline.version, outline, outline, &[], foreign);
         self.compare(&mut foreign, path, outline, compare)
     }
@@ -78,13 +141,18 @@ impl<'a> Project<'a> {
     pub(super) fn followed(&self, own: usize, asked: &AskedFor, changed: &Names, calls: &Foreign) -> Option<FilePatch> {
         let AskedFor { path, live, outline, stale, .. } = asked;
         let calls = Foreign { names: self.names.clone(), own, ..calls.clone() };
-        let mut foreign = foreign(path, live.baseline.modules.first()?, changed, &calls);
+        let mut foreign = self.reaching(path, live.baseline.modules.first()?, changed, &calls);
         let version = live.baseline.version;
         let compare = |foreign: &Foreign| diff_following(path, version, live.outline(), outline, stale, foreign);
         let change = self.compare(&mut foreign, path, outline, compare)?;
         let known = self.known.borrow().get(path).cloned()?;
         let alone = known.alone.get_or_init(|| diff(path, version, live.outline(), outline, stale).edits);
         (change.edits != *alone).then(|| FilePatch::clone(&change))
+    }
+
+    fn reaching(&self, path: &str, module: &str, changed: &Names, calls: &Foreign) -> Foreign {
+        let taken = if count(calls) < MANY { None } else { self.taken_of(module) };
+        Foreign { taken, ..foreign(path, module, changed, calls) }
     }
 
     fn compare(
@@ -158,12 +226,19 @@ impl<'a> Project<'a> {
     }
 }
 
+/// Whether the text of a module may take anything of another one, by the words that stand in it.
+fn may_take_of(live: &Live, module: &str, other: &str) -> bool {
+    let last = other.rsplit('.').next().unwrap_or(other);
+    let is_inside = module.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'));
+    is_inside || [last, "import_module", "__import__", "modules"].iter().any(|word| live.has_word(word))
+}
+
 fn foreign(path: &str, module: &str, changed: &Names, calls: &Foreign) -> Foreign {
     let is_package = is_package(path);
     let changed = changed.clone();
     Foreign { module: module.to_owned(), is_package, changed, ..calls.clone() }
 }
 
-fn is_package(path: &str) -> bool {
+pub(super) fn is_package(path: &str) -> bool {
     path.ends_with("/__init__.py")
 }

@@ -9,9 +9,9 @@ use hotsplice_channel::codes;
 use hotsplice_channel::message::PrepareAnswer;
 use hotsplice_channel::patch::{Outcome, Patch, Verdict};
 
-use super::changes::failure;
+use super::changes::{failure, refusal};
 use super::wanted::FileResult;
-use crate::following::{self, Project};
+use crate::following::{self, Limit, Project};
 use crate::session::{Live, Session, SessionError};
 
 /// One of its files.
@@ -32,6 +32,7 @@ pub(super) struct Attempt<'a> {
     pub(super) outlines: HashMap<String, (Arc<Live>, Arc<Outline>)>,
     /// What was learnt of other files.
     pub(super) project: Option<Project<'a>>,
+    pub(super) limit: Limit,
     pub(super) timings: BTreeMap<String, u64>,
     pub(super) answer: Option<PrepareAnswer>,
     pub(super) committed: bool,
@@ -41,6 +42,8 @@ pub(super) struct Attempt<'a> {
     pub(super) had_it: bool,
     /// False of one that is stopped: nothing of the patch is for it.
     pub(super) was_asked: bool,
+    /// Not all that may follow was looked at.
+    pub(super) was_cut_short: bool,
 }
 
 impl Attempt<'_> {
@@ -156,8 +159,9 @@ impl Attempt<'_> {
             return;
         }
         self.session.know_baselines(pending.iter().map(String::as_str));
-        let project = self.project.take().unwrap_or_else(|| Project::new(self.session));
+        let project = self.project.take().unwrap_or_else(|| Project::new(self.session, self.limit.clone()));
         let found = following::computed(&project, &pending, &running, &self.patch.files);
+        self.was_cut_short |= project.limit.was_reached();
         for (path, verdicts) in found {
             match self.files.iter_mut().find(|file| file.path == path) {
                 Some(file) => file.verdicts.extend(verdicts),
@@ -186,8 +190,15 @@ impl Attempt<'_> {
                 }
             }
         }
+        self.was_cut_short = self.project.as_ref().is_some_and(|project| project.limit.was_reached());
         if self.committed {
             self.tell_computed();
+        }
+        if let Some(file) = self.files.first_mut().filter(|_| self.was_cut_short) {
+            let message =
+                "what follows from it in other files was not looked for to the end: that takes too long".to_owned();
+            let caveat = refusal(&file.path, 1, codes::NOT_FOLLOWED, message);
+            file.verdicts.push(Verdict { verdict: Outcome::Caveat, ..caveat });
         }
         let session: Arc<str> = self.session.entry.id.as_str().into();
         let answered = self.answer.map(|answer| answer.verdicts).unwrap_or_default();

@@ -16,7 +16,7 @@ use hotsplice_channel::codes;
 use hotsplice_channel::message::RefusedNotice;
 use hotsplice_channel::patch::{Options, Outcome, Patch, Verdict};
 
-use crate::following::{self, AskedFor};
+use crate::following::{self, AskedFor, Limit};
 use crate::outlines;
 use crate::renaming::{self, Successors};
 use crate::session::{Session, SessionError};
@@ -130,6 +130,8 @@ fn attempt<'a>(
         has_ended: false,
         had_it: false,
         was_asked: true,
+        limit: Limit::new(wanted.cancel.clone()),
+        was_cut_short: false,
     };
     let mut asked_for = Vec::new();
     let Successors { files: successors, in_doubt } = renaming::find(session, &wanted.files);
@@ -202,7 +204,7 @@ fn attempt<'a>(
         let doubts: Vec<Verdict> = in_doubt.into_iter().map(caveat).collect();
         file.verdicts.extend(doubts);
     }
-    attempt.project = following::add(session, &asked_for, &mut attempt.patch);
+    attempt.project = following::add(session, &asked_for, &mut attempt.patch, &attempt.limit);
     for change in &mut attempt.patch.files {
         if let Some(one) = successors.iter().find(|one| one.was == change.path) {
             change.was = Some(std::mem::replace(&mut change.path, one.name.clone()));

@@ -1,10 +1,9 @@
 //! The texts that are live in a process, as far as is known.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use hotsplice_analysis::Outline;
+use hotsplice_analysis::{Foreign, Outline, Taken, Words};
 use hotsplice_channel::message::{BaselineAnswer, BaselineRequest, BaselinesAnswer, BaselinesRequest, Trust, method};
 
 use super::{PATIENCE, Session, SessionError};
@@ -14,8 +13,9 @@ pub struct Live {
     pub baseline: BaselineAnswer,
     /// Most files are only searched for a word.
     outline: OnceLock<Arc<Outline>>,
-    words: OnceLock<HashSet<Box<str>>>,
+    words: OnceLock<Words>,
     has_star_import: OnceLock<bool>,
+    taken: OnceLock<Taken>,
     /// Whether there is a patch to undo, once somebody wanted to know.
     pub undoable: OnceLock<bool>,
 }
@@ -24,21 +24,20 @@ pub struct Live {
 const AT_ONCE: usize = 50;
 
 impl Live {
-    fn of(baseline: BaselineAnswer) -> Arc<Self> {
-        Arc::new(Self {
+    fn of(baseline: BaselineAnswer) -> Self {
+        Self {
             baseline,
             outline: OnceLock::new(),
             words: OnceLock::new(),
             has_star_import: OnceLock::new(),
+            taken: OnceLock::new(),
             undoable: OnceLock::new(),
-        })
+        }
     }
 
     /// Whether a word stands anywhere in the text: as a name, in a string, in a comment.
     pub fn has_word(&self, word: &str) -> bool {
-        let is_outside = |one: char| !(one.is_alphanumeric() || one == '_');
-        let words = || self.baseline.text.split(is_outside).filter(|word| !word.is_empty()).map(Box::from).collect();
-        self.words.get_or_init(words).contains(word)
+        self.words.get_or_init(|| Words::of(&self.baseline.text)).contains(word)
     }
 
     /// Whether the text may be about `pkg.Table.size`: `unit + 1` names the object, and not the method that it runs, `total(Table())`
@@ -51,6 +50,16 @@ impl Live {
             || *self.has_star_import.get_or_init(|| self.baseline.text.contains("import *"))
     }
 
+    /// What the module takes of others.
+    pub fn taken(&self) -> &Taken {
+        self.taken.get_or_init(|| {
+            let module = self.baseline.modules.first().cloned().unwrap_or_default();
+            let own =
+                Foreign { module, is_package: self.baseline.path.ends_with("/__init__.py"), ..Foreign::default() };
+            own.taken(self.outline())
+        })
+    }
+
     pub fn outline(&self) -> &Arc<Outline> {
         self.outline.get_or_init(|| Arc::new(Outline::parse(&self.baseline.text)))
     }
@@ -61,7 +70,7 @@ impl Session {
     pub fn baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
         let baseline: BaselineAnswer =
             self.client.request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)?;
-        let live = Live::of(baseline);
+        let live = Arc::new(Live::of(baseline));
         self.baselines.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), live.clone());
         Ok(live)
     }
@@ -84,7 +93,7 @@ impl Session {
                 return;
             };
             let mut known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
-            known.extend(files.into_iter().map(|file| (file.path.clone(), Live::of(file))));
+            known.extend(files.into_iter().map(|file| (file.path.clone(), Arc::new(Live::of(file)))));
         }
     }
 
@@ -107,9 +116,7 @@ impl Session {
             undoable: former.baseline.undoable + 1,
             ..former.baseline.clone()
         };
-        let outline = OnceLock::from(outline);
-        let (words, has_star_import, undoable) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let live = Live { baseline, outline, words, has_star_import, undoable };
+        let live = Live { outline: OnceLock::from(outline), ..Live::of(baseline) };
         baselines.insert(live.baseline.path.clone(), Arc::new(live));
     }
 

@@ -1,6 +1,6 @@
 //! Names of other modules that have other values now, as the imports of this module know them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet as StdHashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::kept::KeptGraph;
 use crate::effects::{ANY_MODULE, Effects, FOUND};
 use crate::outline::Outline;
 use crate::tree::{Node, Nodes};
+use crate::words::Words;
 
 /// Names of other modules, in order: those that begin with something stand together. Of a large patch there are many
 /// thousands, and each file is looked at with them.
@@ -36,6 +37,8 @@ pub struct Foreign {
     pub dynamic: Arc<HashMap<String, HashSet<String>>>,
     /// Those of `changed` that are others only once the patch is live.
     pub late: Names,
+    /// Where there is much of it: the names that others take of this module. Nothing if that may be any.
+    pub taken: Option<Arc<StdHashSet<String>>>,
     /// What is live of modules, with whether they are packages.
     pub texts: Texts,
     /// The graph of the text with these, where one is known.
@@ -162,12 +165,12 @@ impl Foreign {
     /// What changed of the modules that a statement finds by their names, as it calls them.
     pub(crate) fn changed_by(&self, effects: &Effects) -> Vec<String> {
         let imports = effects.imports.iter().map(|(name, origin)| (name.as_str(), origin.as_str()));
-        self.known_by(&self.changed, imports).1
+        self.known_by(&self.changed, imports, None).1
     }
 
     /// How functions that import by themselves call what changed.
     pub(crate) fn changed_inside(&self, items: &Nodes) -> HashSet<String> {
-        self.known_as_any(&self.changed, bound_inside(items).into_iter())
+        self.known_as_any(&self.changed, bound_inside(items).into_iter(), None)
     }
 
     /// What is to be read only once the patch is live.
@@ -183,11 +186,12 @@ impl Foreign {
     /// What of it a text's imports give. Where that is the same, the same follows.
     pub fn reaching(&self, outline: &Outline) -> Reaching {
         let mut found = Reaching::default();
+        let words = outline.words();
         for (name, origin) in bound(outline) {
-            self.add_reaching_by(name, origin, &mut found);
+            self.add_reaching_by(name, origin, words, &mut found);
         }
         for item in &outline.file.items {
-            self.add_reaching(item, &mut found);
+            self.add_reaching(item, words, &mut found);
         }
         if !self.dynamic.is_empty() {
             self.dynamic(outline).keys().for_each(|name| found.note((DYNAMIC, name, "")));
@@ -195,55 +199,60 @@ impl Foreign {
         found
     }
 
-    fn add_reaching(&self, item: &Node, found: &mut Reaching) {
+    fn add_reaching(&self, item: &Node, words: &Words, found: &mut Reaching) {
         if item.what == What::Import && self.takes_dynamic(item) {
             item.binds.iter().for_each(|binding| found.note((DYNAMIC, &binding.name, "")));
         }
         for inner in &item.body {
             for (name, origin) in inner.imported() {
-                self.add_reaching_by(name, origin, found);
+                self.add_reaching_by(name, origin, words, found);
             }
-            self.add_reaching(inner, found);
+            self.add_reaching(inner, words, found);
         }
     }
 
-    fn add_reaching_by(&self, name: &str, origin: &str, found: &mut Reaching) {
+    fn add_reaching_by(&self, name: &str, origin: &str, words: &Words, found: &mut Reaching) {
         let Some(origin) = self.absolute(origin) else { return };
         let start = origin.split(['*', ANY_MODULE]).next().unwrap_or_default();
         let is_given = |name: &&String| {
             let rest = &name[start.len()..];
             start != origin || rest.is_empty() || rest.starts_with(['.', '[', '('])
         };
+        let words = Some(words).filter(|_| !origin.contains([ANY_MODULE, '*']) && !self.is_taken(name));
         let kinds = [&self.changed, &self.called, &self.decorating, &self.properties, &self.late];
         for (kind, names) in kinds.into_iter().enumerate() {
-            for own in beginning_with(names, start).filter(is_given) {
+            // Whatever changed is asked for by statements that import, too.
+            let words = words.filter(|_| kind > 0);
+            for own in spoken_of(names, start, words).filter(is_given) {
                 found.note((kind, name, own));
             }
         }
     }
 
     fn imported(&self, names: &BTreeSet<String>, outline: &Outline) -> HashSet<String> {
-        self.known_as_any(names, bound(outline).into_iter())
+        self.known_as_any(names, bound(outline).into_iter(), Some(outline.words()))
     }
 
     fn known_as_any<'a>(
         &self,
         names: &BTreeSet<String>,
         bound: impl Iterator<Item = (&'a str, &'a str)>,
+        words: Option<&Words>,
     ) -> HashSet<String> {
-        let (bound, dotted) = self.known_by(names, bound);
+        let (bound, dotted) = self.known_by(names, bound, words);
         bound.into_iter().chain(dotted).collect()
     }
 
     fn known_as(&self, changed: &BTreeSet<String>, import: &Node) -> (Vec<String>, Vec<String>) {
         let imported = import.binds.iter().filter_map(|one| Some((one.name.as_str(), one.origin.as_deref()?)));
-        self.known_by(changed, imported)
+        self.known_by(changed, imported, None)
     }
 
     fn known_by<'a>(
         &self,
         changed: &BTreeSet<String>,
         imported: impl Iterator<Item = (&'a str, &'a str)>,
+        words: Option<&Words>,
     ) -> (Vec<String>, Vec<String>) {
         let (mut bound, mut dotted) = (Vec::new(), Vec::new());
         for (name, origin) in imported {
@@ -275,13 +284,19 @@ impl Foreign {
             }
             // `import pkg.config` binds `pkg`, and the name is read as a whole.
             let root = origin.split('.').next() == Some(name);
-            for own in beginning_with(changed, &origin) {
+            let words = words.filter(|_| !self.is_taken(name));
+            for own in spoken_of(changed, &origin, words) {
                 if let Some(rest) = own.strip_prefix(&origin).filter(|rest| rest.starts_with(['.', '[', '('])) {
                     dotted.push(if root { own.clone() } else { format!("{name}{rest}") });
                 }
             }
         }
         (bound, dotted)
+    }
+
+    /// Whether others may take a name of this module: with whatever that leads to, which need not stand in the text.
+    fn is_taken(&self, name: &str) -> bool {
+        self.taken.as_ref().is_none_or(|taken| taken.contains(name))
     }
 
     /// `..config:TIMEOUT` in `pkg.web.views` → `pkg.config.TIMEOUT`
@@ -301,7 +316,7 @@ impl Foreign {
 }
 
 /// The names that a text has of other modules, those inside of functions first, each with what it stands for.
-fn bound(outline: &Outline) -> Vec<(&str, &str)> {
+pub(super) fn bound(outline: &Outline) -> Vec<(&str, &str)> {
     let own = outline.index().bound.iter().map(|(name, origin)| (name.as_str(), origin.as_str()));
     bound_inside(&outline.file.items).into_iter().chain(own).collect()
 }
@@ -342,6 +357,36 @@ pub(crate) fn names_inside(outline: &Outline) -> HashSet<&str> {
     found
 }
 
-fn beginning_with<'a>(names: &'a BTreeSet<String>, start: &'a str) -> impl Iterator<Item = &'a String> {
+pub(super) fn beginning_with<'a>(names: &'a BTreeSet<String>, start: &str) -> impl Iterator<Item = &'a String> {
     names.range::<str, _>((Bound::Included(start), Bound::Unbounded)).take_while(move |name| name.starts_with(start))
+}
+
+/// Those of them that a text can speak of: all parts of the name stand in it, but the last one. Of a large patch there are many thousands
+/// more.
+fn spoken_of<'a>(names: &'a BTreeSet<String>, start: &str, words: Option<&Words>) -> impl Iterator<Item = &'a String> {
+    let mut rest = names.range::<str, _>((Bound::Included(start), Bound::Unbounded));
+    std::iter::from_fn(move || {
+        loop {
+            let name = rest.next().filter(|name| name.starts_with(start))?;
+            let Some(end) = words.and_then(|words| end_of_unknown(&name[start.len()..], words)) else {
+                return Some(name);
+            };
+            // `/` comes after the dot: nothing of what is left out is looked at one by one.
+            let past = format!("{}/", &name[..start.len() + end]);
+            rest = names.range::<str, _>((Bound::Included(past.as_str()), Bound::Unbounded));
+        }
+    })
+}
+
+/// Where the first part of a name ends that is no word of a text and leads on.
+fn end_of_unknown(name: &str, words: &Words) -> Option<usize> {
+    let mut start = 0;
+    for (end, _) in name.match_indices('.') {
+        let part = name[start..end].split(['[', '(']).next().unwrap_or_default();
+        if !(part.is_empty() || part.contains('*') || part.starts_with("__") || words.contains(part)) {
+            return Some(end);
+        }
+        start = end + 1;
+    }
+    None
 }

@@ -13,5 +13,6 @@ mod hooks;
 pub(crate) mod inside;
 pub(crate) mod kept;
 mod making;
+pub(crate) mod taken;
 mod types;
 pub(crate) mod view;
