@@ -152,12 +152,12 @@ impl<'a> Project<'a> {
     /// file, `name` what it is going to.
     fn add_imported(&self, candidates: &mut Vec<Candidate>, path: &str, name: &str, text: &str) {
         let Ok(live) = self.session.known_baseline(path) else { return };
-        if live.baseline.text == text && path == name {
+        if live.text() == text && path == name {
             return;
         }
         let Some(own) = self.module(path, name) else { return };
         let Some(former) = live.baseline.modules.first() else { return };
-        let before = imported_modules(&live.baseline.text, former, is_package(path));
+        let before = imported_modules(live.text(), former, is_package(path));
         let imported = imported_modules(text, &own, is_package(name));
         for module in imported.difference(&before).filter(|module| !self.modules.contains(*module)) {
             for root in &self.roots {

@@ -106,7 +106,7 @@ fn before_latest<T: PartialEq>(
 
 /// What a file is called, and its text.
 fn state(live: &Live) -> (String, String) {
-    (live.baseline.path.clone(), live.baseline.text.clone())
+    (live.baseline.path.clone(), live.text().to_owned())
 }
 
 fn former_state(version: &FormerVersion) -> (String, String) {
@@ -137,7 +137,7 @@ fn former_definition(session: &Session, files: &[PathBuf], function: &str) -> Re
     for (path, versions) in histories(session, files)? {
         let live = session.baseline(&path)?;
         let view = |version: &FormerVersion| definitions(&version.text, function);
-        let former = before_latest(definitions(&live.baseline.text, function), versions, view);
+        let former = before_latest(definitions(live.text(), function), versions, view);
         wanted.extend(former.map(|version| WantedFile {
             function: Some(function.to_owned()),
             ..WantedFile::new(path.into(), version.text)

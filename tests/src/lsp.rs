@@ -104,7 +104,12 @@ impl Editor {
 
     /// The answer to the request of this number, which may have come.
     pub fn answer(&mut self, id: u64) -> Result<Value, Value> {
-        let deadline = Instant::now() + PATIENCE;
+        self.answer_within(id, PATIENCE)
+    }
+
+    /// As [`Self::answer`], of what may take so long.
+    pub fn answer_within(&mut self, id: u64, patience: Duration) -> Result<Value, Value> {
+        let deadline = Instant::now() + patience;
         loop {
             let message = match self.early.remove(&id) {
                 Some(message) => message,

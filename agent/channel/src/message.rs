@@ -201,13 +201,20 @@ pub struct BaselinesAnswer {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BaselineAnswer {
+    #[serde(flatten)]
+    pub baseline: Baseline,
+    /// The text that is live.
+    pub text: String,
+}
+
+/// What a process knows of the text that is live of a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Baseline {
     pub path: String,
     pub modules: Vec<String>,
     pub version: u64,
-    /// The text that is live.
-    pub text: String,
     pub trust: Trust,
-    /// Qualified names whose live code is not what `text` says (only with [`Trust::Assumed`]).
+    /// Qualified names whose live code is not what the text says (only with [`Trust::Assumed`]).
     #[serde(default)]
     pub differs: Vec<String>,
     /// Text of the former versions, newest first, for undo.
@@ -225,11 +232,10 @@ pub enum Trust {
     Assumed,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PrepareRequest {
-    pub patch: Patch,
+#[derive(Debug, Serialize)]
+pub struct PrepareRequest<'a> {
+    pub patch: &'a Patch,
     /// Commit in the same breath if nothing is refused; for a single session this saves a round trip.
-    #[serde(default)]
     pub commit: bool,
 }
 

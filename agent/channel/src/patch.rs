@@ -4,6 +4,7 @@
 //! first decorator, as `co_firstlineno` does. Qualified names are Python's own (`View.get`, `outer.<locals>.inner`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct Patch {
     /// What a person asked for: `Hot-patch function greet`.
     pub label: String,
-    /// In the order in which they are to be applied.
-    pub files: Vec<FilePatch>,
+    /// In the order in which they are to be applied. What is the same in several processes is there once.
+    pub files: Vec<Arc<FilePatch>>,
     #[serde(default)]
     pub options: Options,
 }

@@ -96,7 +96,7 @@ fn identity(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let (session, path) = known?;
         Some(WantedFile {
             identity: true,
-            ..WantedFile::new(path.clone().into(), session.known_baseline(&path).ok()?.baseline.text.clone())
+            ..WantedFile::new(path.clone().into(), session.known_baseline(&path).ok()?.text().to_owned())
         })
     };
     let wanted = Wanted {

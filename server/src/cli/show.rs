@@ -24,7 +24,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for session in select(&arguments.selection)? {
         if let Some(known) = session.loaded(&path)? {
             let live = session.baseline(&known)?;
-            output::put(&live.baseline.text);
+            output::put(live.text());
             if let Some(doubt) = requests::doubt(&live.baseline) {
                 output::problem(format!("{}: {}", doubt.code, doubt.message));
             }

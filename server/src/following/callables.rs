@@ -10,13 +10,13 @@ use super::ROUNDS;
 use super::project::{MANY, Project};
 use crate::session::{Live, Session};
 
-pub(super) fn callables(project: &Project, patched: &[FilePatch]) -> Foreign {
+pub(super) fn callables(project: &Project, patched: &[Arc<FilePatch>]) -> Foreign {
     let mut found = Foreign::default();
     note_all(&mut found, project, patched);
     found
 }
 
-pub(super) fn note_all(found: &mut Foreign, project: &Project, patched: &[FilePatch]) {
+pub(super) fn note_all(found: &mut Foreign, project: &Project, patched: &[Arc<FilePatch>]) {
     for change in patched {
         let Ok(live) = project.session.known_baseline(&change.path) else { continue };
         note_callables(found, project, &live, change);

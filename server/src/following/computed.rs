@@ -1,6 +1,7 @@
 //! What files that were not patched had computed by calling code that is edited now.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hotsplice_channel::codes;
 use hotsplice_channel::patch::{Edit, FilePatch, Outcome, Part, Verdict, What};
@@ -14,7 +15,7 @@ pub fn computed(
     project: &Project,
     paths: &[String],
     running: &BTreeMap<String, u32>,
-    patched: &[FilePatch],
+    patched: &[Arc<FilePatch>],
 ) -> Vec<(String, Vec<Verdict>)> {
     let mut calls = callables(project, patched);
     // What leads on from there was followed before, unless some of the patch was dropped since.

@@ -44,7 +44,7 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch, 
         let foreign = Foreign { names: names.clone(), own, ..Foreign::default() };
         let change = diff_following(path, version, live.outline(), outline, stale, &foreign);
         if known.edits == alone.edits && change.edits != alone.edits {
-            put(patch, change);
+            put(patch, Arc::new(change));
         }
     }
     if names.is_empty() {
@@ -70,7 +70,7 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch, 
     following.retain(|file| !file.installed && !is_asked_for(&file.path));
     session.know_baselines(following.iter().map(|file| file.path.as_str()));
     // Files of which nothing follows but what others get by calling them.
-    let mut between: Vec<FilePatch> = Vec::new();
+    let mut between: Vec<Arc<FilePatch>> = Vec::new();
     let mut calls = Foreign::default();
     for _ in 0..ROUNDS {
         let before = changed.len();
@@ -127,13 +127,13 @@ fn use_functions_of_others(session: &Session, asked_for: &[AskedFor], patch: &mu
         }
         let change = diff_following(path, live.baseline.version, live.outline(), outline, stale, &foreign);
         if change.edits != known.edits || change.late != known.late || change.running != known.running {
-            put(patch, change);
+            put(patch, Arc::new(change));
         }
     }
 }
 
 /// How often names stand in the files that were asked for, if it may be that one was given another in all of them.
-fn names_of_all(asked_for: &[AskedFor], files: &[FilePatch]) -> Arc<Vec<(Counts, Counts)>> {
+fn names_of_all(asked_for: &[AskedFor], files: &[Arc<FilePatch>]) -> Arc<Vec<(Counts, Counts)>> {
     if asked_for.len() < 2 || !files.iter().any(|file| may_rename(&file.edits)) {
         return Arc::default();
     }
@@ -151,7 +151,7 @@ fn may_rename(edits: &[Edit]) -> bool {
     assigns(Change::Added) && assigns(Change::Removed)
 }
 
-fn put(patch: &mut Patch, change: FilePatch) {
+fn put(patch: &mut Patch, change: Arc<FilePatch>) {
     match patch.files.iter_mut().find(|known| known.path == change.path) {
         Some(known) => *known = change,
         None => patch.files.push(change),
@@ -165,7 +165,7 @@ fn add_callers(project: &Project, mut others: Vec<String>, patch: &mut Patch) {
         let before = others.len();
         others.retain(|path| match calling(project, path, &calls) {
             Some((_, change)) if !change.edits.is_empty() => {
-                patch.files.push(FilePatch::clone(&change));
+                patch.files.push(change);
                 false
             }
             _ => true,
@@ -235,7 +235,7 @@ fn follow(
     changed: &Names,
     through: &Names,
     calls: &Foreign,
-) -> Option<FilePatch> {
+) -> Option<Arc<FilePatch>> {
     let live = project.session.known_baseline(&file.path).ok()?;
     let is_named = |name: &String| {
         let name = name.trim_end_matches(".*");
@@ -246,6 +246,5 @@ fn follow(
     if !changed.iter().chain(through.iter()).any(is_named) || !live.outline().is_valid() {
         return None;
     }
-    let change = project.compared(&file.path, file.modules.first()?, &live, changed, calls)?;
-    Some(FilePatch::clone(&change))
+    project.compared(&file.path, file.modules.first()?, &live, changed, calls)
 }

@@ -138,7 +138,13 @@ impl<'a> Project<'a> {
     }
 
     /// What is asked for, with what follows from other files: nothing if nothing does. `own` is its place among all that were asked for.
-    pub(super) fn followed(&self, own: usize, asked: &AskedFor, changed: &Names, calls: &Foreign) -> Option<FilePatch> {
+    pub(super) fn followed(
+        &self,
+        own: usize,
+        asked: &AskedFor,
+        changed: &Names,
+        calls: &Foreign,
+    ) -> Option<Arc<FilePatch>> {
         let AskedFor { path, live, outline, stale, .. } = asked;
         let calls = Foreign { names: self.names.clone(), own, ..calls.clone() };
         let mut foreign = self.reaching(path, live.baseline.modules.first()?, changed, &calls);
@@ -147,7 +153,7 @@ impl<'a> Project<'a> {
         let change = self.compare(&mut foreign, path, outline, compare)?;
         let known = self.known.borrow().get(path).cloned()?;
         let alone = known.alone.get_or_init(|| diff(path, version, live.outline(), outline, stale).edits);
-        (change.edits != *alone).then(|| FilePatch::clone(&change))
+        (change.edits != *alone).then_some(change)
     }
 
     fn reaching(&self, path: &str, module: &str, changed: &Names, calls: &Foreign) -> Foreign {

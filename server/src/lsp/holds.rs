@@ -208,7 +208,7 @@ pub fn text_at(session: &Session, path: &str, time: f64) -> Option<Arc<str>> {
     let formers = if live.baseline.version > 0 { session.history(path).ok()?.versions } else { Vec::new() };
     let replaced_since = formers.into_iter().filter(|former| former.replaced_at > time);
     let first = replaced_since.min_by(|one, other| one.replaced_at.total_cmp(&other.replaced_at));
-    Some(first.map_or_else(|| live.baseline.text.as_str().into(), |former| former.text.into()))
+    Some(first.map_or_else(|| live.text().into(), |former| former.text.into()))
 }
 
 pub fn diagnostics(held: &[Held], text: &str, encoding: Encoding) -> Vec<Diagnostic> {

@@ -92,7 +92,7 @@ impl Attempt<'_> {
             return;
         }
         let mut stop = Stopwatch::start();
-        match self.session.prepare(self.patch.clone(), at_once) {
+        match self.session.prepare(&self.patch, at_once) {
             Ok(answer) => {
                 stop.lap(&mut self.timings, "prepare");
                 self.timings.extend(answer.timings.clone());
@@ -172,6 +172,10 @@ impl Attempt<'_> {
     }
 
     pub(super) fn results(mut self) -> Vec<FileResult> {
+        let mut answered: HashMap<String, Vec<Verdict>> = HashMap::new();
+        for verdict in self.answer.iter_mut().flat_map(|answer| std::mem::take(&mut answer.verdicts)) {
+            answered.entry(verdict.path.clone()).or_default().push(verdict);
+        }
         if self.committed {
             for change in &self.patch.files {
                 if let Some(was) = &change.was {
@@ -183,9 +187,8 @@ impl Attempt<'_> {
                     self.session.now_live(former, outline.clone());
                 }
                 // Some of it is to be tried again: the process says what.
-                let answered = self.answer.iter().flat_map(|answer| &answer.verdicts);
                 let is_unreached = |it: &Verdict| it.code.as_deref() == Some(codes::NOT_REACHED);
-                if answered.filter(|verdict| verdict.path == change.path).any(is_unreached) {
+                if answered.get(&change.path).into_iter().flatten().any(is_unreached) {
                     self.session.forget_unless(&change.path, u64::MAX);
                 }
             }
@@ -201,11 +204,10 @@ impl Attempt<'_> {
             file.verdicts.push(Verdict { verdict: Outcome::Caveat, ..caveat });
         }
         let session: Arc<str> = self.session.entry.id.as_str().into();
-        let answered = self.answer.map(|answer| answer.verdicts).unwrap_or_default();
         self.files
             .into_iter()
             .map(|AttemptedFile { path, function, mut verdicts }| {
-                verdicts.extend(answered.iter().filter(|verdict| verdict.path == path).cloned());
+                verdicts.extend(answered.remove(&path).unwrap_or_default());
                 FileResult {
                     session: session.clone(),
                     pid: self.session.entry.pid,

@@ -1,11 +1,13 @@
 //! From a wanted text to the edits of one file, and verdicts that need no process.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hotsplice_analysis::Outline;
 use hotsplice_channel::codes;
-use hotsplice_channel::message::{BaselineAnswer, Trust};
-use hotsplice_channel::patch::{Change, FilePatch, Kind, Outcome, Verdict};
+use hotsplice_channel::message::{Baseline, Trust};
+use hotsplice_channel::patch::{self, FilePatch, Kind, Outcome, Verdict};
 
 use super::WantedFile;
 use crate::session::{Live, SessionError};
@@ -14,7 +16,7 @@ pub(super) fn is_empty(change: &FilePatch) -> bool {
 }
 
 /// The file had changed before the process could be asked: said once, at the first edit if there is one.
-pub(super) fn assumed(path: &str, baseline: &BaselineAnswer, change: &FilePatch) -> Vec<Verdict> {
+pub(super) fn assumed(path: &str, baseline: &Baseline, change: &FilePatch) -> Vec<Verdict> {
     if baseline.trust == Trust::Exact {
         return Vec::new();
     }
@@ -35,8 +37,46 @@ pub(super) fn assumed(path: &str, baseline: &BaselineAnswer, change: &FilePatch)
     }]
 }
 
-/// The edits, and what the text that they lead to parses to.
-pub(super) fn file_patch(
+/// What the processes have to change that were looked at. Most run the same text, and have the same to change.
+#[derive(Default)]
+pub(super) struct Compared {
+    known: HashMap<(PathBuf, Option<String>), Vec<Change>>,
+}
+
+struct Change {
+    live: Arc<Live>,
+    wanted: Arc<Outline>,
+    change: Arc<FilePatch>,
+    leads_to: Arc<Outline>,
+}
+
+impl Compared {
+    /// The edits, and what the text that they lead to parses to.
+    pub(super) fn file_patch(
+        &mut self,
+        path: &str,
+        live: &Arc<Live>,
+        file: &WantedFile,
+        wanted: &Arc<Outline>,
+    ) -> Result<(Arc<FilePatch>, Arc<Outline>), Box<Verdict>> {
+        let known = self.known.entry((file.path.clone(), file.function.clone())).or_default();
+        let same = known.iter().find(|known| known.live.is_same(live) && Arc::ptr_eq(&known.wanted, wanted));
+        if let Some(same) = same {
+            return Ok((same.change.clone(), same.leads_to.clone()));
+        }
+        let (change, leads_to) = file_patch(path, live, file, wanted)?;
+        let change = Arc::new(change);
+        known.push(Change {
+            live: live.clone(),
+            wanted: wanted.clone(),
+            change: change.clone(),
+            leads_to: leads_to.clone(),
+        });
+        Ok((change, leads_to))
+    }
+}
+
+fn file_patch(
     path: &str,
     live: &Live,
     file: &WantedFile,
@@ -58,7 +98,7 @@ pub(super) fn file_patch(
     if file.identity {
         let mut change = hotsplice_analysis::diff(path, baseline.version, live, outline, &stale);
         // New code of the same text: nothing that reads it has another value.
-        change.edits.retain(|edit| edit.change == Change::Stale);
+        change.edits.retain(|edit| edit.change == patch::Change::Stale);
         change.running.clear();
         return Ok((change, outline.clone()));
     }

@@ -85,7 +85,7 @@ fn what_it_runs(next: &Entry, wanted: &Wanted, file: &str) -> String {
     let Some(wanted) = wanted.files.iter().find(|file| is_meant(&file.path)) else { return started };
     let live = session.loaded(&wanted.path).ok().flatten().and_then(|path| session.known_baseline(&path).ok());
     match live {
-        Some(live) if live.baseline.text == wanted.text => format!("{started} and runs this text of the file already"),
+        Some(live) if live.text() == wanted.text => format!("{started} and runs this text of the file already"),
         Some(_) => format!("{started} and runs another text of the file: patch again"),
         None => started,
     }

@@ -21,8 +21,11 @@ use crate::outlines;
 use crate::renaming::{self, Successors};
 use crate::session::{Session, SessionError};
 use attempt::{Attempt, AttemptedFile, Stopwatch};
-use changes::{assumed, deleted, failure, file_patch, is_empty, refusal, stale};
+use changes::{Compared, assumed, deleted, failure, is_empty, refusal, stale};
 pub use wanted::{Deed, FileReport, FileResult, Wanted, WantedFile, went_live};
+
+/// For tests: the number of an operation that is to fail in each commit.
+const FAIL_AT: &str = "HOTSPLICE_FAIL_COMMIT_AT";
 
 /// Makes the texts live in the sessions that have loaded them. Sessions that have none of the files are left out.
 pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
@@ -67,8 +70,11 @@ fn patch_once(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
     let outline =
         |file: &WantedFile| file.outline.clone().unwrap_or_else(|| outlines::parse(sessions, &file.path, &file.text));
     let outlines: Vec<Arc<Outline>> = wanted.files.iter().map(outline).collect();
-    let mut attempts: Vec<Attempt<'_>> =
-        sessions.iter().filter_map(|session| attempt(session, wanted, &outlines, sessions.len() == 1)).collect();
+    let mut compared = Compared::default();
+    let mut attempts: Vec<Attempt<'_>> = sessions
+        .iter()
+        .filter_map(|session| attempt(session, wanted, &outlines, sessions.len() == 1, &mut compared))
+        .collect();
     let ended = ended::leave_out(&mut attempts);
     let mut results = carry_out(attempts, wanted);
     results.extend(ended);
@@ -116,8 +122,10 @@ fn attempt<'a>(
     wanted: &Wanted,
     outlines: &[Arc<Outline>],
     alone: bool,
+    compared: &mut Compared,
 ) -> Option<Attempt<'a>> {
-    let options = Options { dry_run: wanted.dry_run, ..wanted.options.clone() };
+    let fail_at = std::env::var(FAIL_AT).ok().and_then(|number| number.parse().ok());
+    let options = Options { dry_run: wanted.dry_run, fail_at, ..wanted.options.clone() };
     let mut attempt = Attempt {
         session,
         files: Vec::new(),
@@ -173,7 +181,7 @@ fn attempt<'a>(
             Err(error) => vec![failure(&name, &error)],
             Ok(live) => {
                 stop.lap(&mut attempt.timings, "baseline");
-                let verdicts = match file_patch(&path, &live, file, outline) {
+                let verdicts = match compared.file_patch(&path, &live, file, outline) {
                     Ok((change, outline)) => {
                         let caveat = assumed(&name, &live.baseline, &change);
                         if !is_empty(&change) || successor.is_some() {
@@ -207,6 +215,7 @@ fn attempt<'a>(
     attempt.project = following::add(session, &asked_for, &mut attempt.patch, &attempt.limit);
     for change in &mut attempt.patch.files {
         if let Some(one) = successors.iter().find(|one| one.was == change.path) {
+            let change = Arc::make_mut(change);
             change.was = Some(std::mem::replace(&mut change.path, one.name.clone()));
         }
     }

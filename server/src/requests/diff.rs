@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hotsplice_channel::codes;
-use hotsplice_channel::message::{BaselineAnswer, Trust};
+use hotsplice_channel::message::{Baseline, Trust};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -59,8 +59,8 @@ pub fn diff(sessions: &[Arc<Session>], files: &[PathBuf]) -> Result<Differing, F
                 }
             };
             found.unknown.extend(doubt(&live.baseline));
-            if disk != live.baseline.text {
-                let diff = similar::TextDiff::from_lines(live.baseline.text.as_str(), disk.as_str());
+            if disk != live.text() {
+                let diff = similar::TextDiff::from_lines(live.text(), disk.as_str());
                 let header = (format!("{known}\tlive in {}", session.name()), format!("{}\ton disk", path.display()));
                 found.differences.push(Difference {
                     session: session.entry.id.clone(),
@@ -75,7 +75,7 @@ pub fn diff(sessions: &[Arc<Session>], files: &[PathBuf]) -> Result<Differing, F
 }
 
 /// Why the text that is said to be live may not be: the file had changed before anybody asked the process.
-pub fn doubt(baseline: &BaselineAnswer) -> Option<Failure> {
+pub fn doubt(baseline: &Baseline) -> Option<Failure> {
     if baseline.trust == Trust::Exact {
         return None;
     }

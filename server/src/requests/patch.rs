@@ -184,7 +184,7 @@ fn all_that_differ(sessions: &[Arc<Session>]) -> Result<Vec<WantedFile>, Failure
                 .map_err(|error| Failure::new(codes::UNREADABLE, error.to_string()))?;
             match text {
                 Some(text) => match session.known_baseline(&known) {
-                    Ok(live) if live.baseline.text == text => {}
+                    Ok(live) if live.text() == text => {}
                     Ok(_) => files.push(WantedFile::new(path, text)),
                     Err(error @ SessionError::Gone { .. }) => {
                         ended = Some(error);

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotsplice_channel::expiry::{Expiry, WORKING_PATIENCE};
-use hotsplice_channel::message::{Hello, HelloAnswer, JsonRpc, Request, Response, event, method};
+use hotsplice_channel::message::{Hello, HelloAnswer, JsonRpc, Request, ResponseError, event, method};
 use hotsplice_channel::registry::{self, Entry};
 use hotsplice_channel::{PROTOCOL, codes, framing};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::SessionError;
 use super::naming::shorten;
@@ -45,14 +46,21 @@ type Pending = Arc<Mutex<Waiting>>;
 struct Waiting {
     asked: HashMap<u64, Sender<Said>>,
     /// Why the connection ends, where that was said before anything was asked.
-    refusal: Option<Response>,
+    refusal: Option<Answer>,
+}
+
+/// A result is parsed by whoever asked: that of a large patch is long.
+#[derive(Clone)]
+struct Answer {
+    result: Option<Box<RawValue>>,
+    error: Option<ResponseError>,
 }
 
 /// What a process says to a request.
 enum Said {
     /// It works on it.
     Working,
-    Answer(Response),
+    Answer(Answer),
 }
 
 pub struct Client {
@@ -185,6 +193,7 @@ impl Client {
             let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
             (&self.stream).write_all(&bytes)
         };
+        drop(bytes);
         let changes = CHANGING.contains(&method.as_str());
         let received = match written {
             Ok(()) => self.wait(&answer, patience, changes),
@@ -202,12 +211,12 @@ impl Client {
             let code = error.data.map_or_else(|| codes::BAD_MESSAGE.to_owned(), |data| data.code);
             return Err(SessionError::Refused { code, message: error.message });
         }
-        serde_json::from_value(response.result.unwrap_or(Value::Null)).map_err(bad)
+        serde_json::from_str(response.result.as_deref().map_or("null", RawValue::get)).map_err(bad)
     }
 
     /// A question is not waited for longer once the process is stopped; what may have changed something is. What the process
     /// works on is waited for as long as it says so.
-    fn wait(&self, answer: &Receiver<Said>, patience: Duration, changes: bool) -> Result<Response, RecvTimeoutError> {
+    fn wait(&self, answer: &Receiver<Said>, patience: Duration, changes: bool) -> Result<Answer, RecvTimeoutError> {
         let mut end = Instant::now() + patience;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -252,16 +261,27 @@ fn read(mut stream: UnixStream, pending: &Pending, on_event: &impl Fn(Event)) {
     }
 }
 
+/// A notification, or the answer to a request.
+#[derive(Deserialize)]
+struct Message {
+    jsonrpc: JsonRpc,
+    method: Option<String>,
+    #[serde(default)]
+    params: Value,
+    id: Option<u64>,
+    result: Option<Box<RawValue>>,
+    error: Option<ResponseError>,
+}
+
 /// Hands a message to whoever it is for; false when the other side does not speak our language.
 fn take(line: &[u8], pending: &Pending, on_event: &impl Fn(Event)) -> bool {
-    let Ok(message) = serde_json::from_slice::<Value>(line) else {
+    let Ok(Message { jsonrpc: JsonRpc::V2, method, params, id, result, error }) = serde_json::from_slice(line) else {
         return false;
     };
-    if let Some(method) = message.get("method").and_then(Value::as_str) {
+    if let Some(method) = method {
         if method == event::SESSION_ENDED {
             return false;
         }
-        let params = message.get("params").cloned().unwrap_or(Value::Null);
         if method == event::WORKING {
             let pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(waiting) = params.get("id").and_then(Value::as_u64).and_then(|id| pending.asked.get(&id)) {
@@ -269,27 +289,25 @@ fn take(line: &[u8], pending: &Pending, on_event: &impl Fn(Event)) -> bool {
             }
             return true;
         }
-        on_event(Event::Notification { method: method.to_owned(), params });
+        on_event(Event::Notification { method, params });
         return true;
     }
-    let Ok(response) = serde_json::from_value::<Response>(message) else {
-        return false;
-    };
+    let answer = Answer { result, error };
     let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
-    match response.id {
+    match id {
         Some(id) => {
             if let Some(waiting) = pending.asked.remove(&id) {
                 // It may have given up waiting.
-                let _ = waiting.send(Said::Answer(response));
+                let _ = waiting.send(Said::Answer(answer));
             }
         }
         // An error that belongs to no request ends the connection: everybody who waits is told.
         None => {
             if pending.asked.is_empty() {
-                pending.refusal = Some(response.clone());
+                pending.refusal = Some(answer.clone());
             }
             for (_, waiting) in pending.asked.drain() {
-                let _ = waiting.send(Said::Answer(response.clone()));
+                let _ = waiting.send(Said::Answer(answer.clone()));
             }
         }
     }

@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use hotsplice_analysis::{Foreign, Outline, Taken, Words};
-use hotsplice_channel::message::{BaselineAnswer, BaselineRequest, BaselinesAnswer, BaselinesRequest, Trust, method};
+use hotsplice_analysis::{Foreign, Outline, Taken};
+use hotsplice_channel::message::{
+    Baseline, BaselineAnswer, BaselineRequest, BaselinesAnswer, BaselinesRequest, Trust, method,
+};
 
+use super::sources::Source;
 use super::{PATIENCE, Session, SessionError};
 
 /// The text that is live in a process.
 pub struct Live {
-    pub baseline: BaselineAnswer,
-    /// Most files are only searched for a word.
-    outline: OnceLock<Arc<Outline>>,
-    words: OnceLock<Words>,
-    has_star_import: OnceLock<bool>,
+    pub baseline: Baseline,
+    source: Arc<Source>,
     taken: OnceLock<Taken>,
     /// Whether there is a patch to undo, once somebody wanted to know.
     pub undoable: OnceLock<bool>,
@@ -24,20 +24,30 @@ pub struct Live {
 const AT_ONCE: usize = 50;
 
 impl Live {
-    fn of(baseline: BaselineAnswer) -> Self {
-        Self {
-            baseline,
-            outline: OnceLock::new(),
-            words: OnceLock::new(),
-            has_star_import: OnceLock::new(),
-            taken: OnceLock::new(),
-            undoable: OnceLock::new(),
-        }
+    fn new(baseline: Baseline, source: Arc<Source>) -> Self {
+        Self { baseline, source, taken: OnceLock::new(), undoable: OnceLock::new() }
+    }
+
+    fn of(answer: BaselineAnswer) -> Self {
+        Self::new(answer.baseline, Source::of(answer.text))
+    }
+
+    /// Whether another process has the same text of the same name, and knows as much of it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let known = |live: &Self| {
+            let Baseline { path, version, trust, differs, .. } = &live.baseline;
+            (path.clone(), *version, *trust, differs.clone())
+        };
+        Arc::ptr_eq(&self.source, &other.source) && known(self) == known(other)
+    }
+
+    pub fn text(&self) -> &str {
+        self.source.text()
     }
 
     /// Whether a word stands anywhere in the text: as a name, in a string, in a comment.
     pub fn has_word(&self, word: &str) -> bool {
-        self.words.get_or_init(|| Words::of(&self.baseline.text)).contains(word)
+        self.source.has_word(word)
     }
 
     /// Whether the text may be about `pkg.Table.size`: `unit + 1` names the object, and not the method that it runs, `total(Table())`
@@ -47,7 +57,7 @@ impl Live {
         let has_word = |part: &str| part.contains('*') || self.has_word(part.split(['[', '(']).next().unwrap_or(part));
         parts.next().is_some_and(has_word)
             || (name.matches('.').count() > 1 && parts.next().is_some_and(has_word))
-            || *self.has_star_import.get_or_init(|| self.baseline.text.contains("import *"))
+            || self.source.has_star_import()
     }
 
     /// What the module takes of others.
@@ -61,16 +71,16 @@ impl Live {
     }
 
     pub fn outline(&self) -> &Arc<Outline> {
-        self.outline.get_or_init(|| Arc::new(Outline::parse(&self.baseline.text)))
+        self.source.outline()
     }
 }
 
 impl Session {
     /// The text that is live, as the process tells it now.
     pub fn baseline(&self, path: &str) -> Result<Arc<Live>, SessionError> {
-        let baseline: BaselineAnswer =
+        let answer: BaselineAnswer =
             self.client.request(method::BASELINE, &BaselineRequest { path: path.to_owned() }, PATIENCE)?;
-        let live = Arc::new(Live::of(baseline));
+        let live = Arc::new(Live::of(answer));
         self.baselines.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), live.clone());
         Ok(live)
     }
@@ -93,7 +103,7 @@ impl Session {
                 return;
             };
             let mut known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
-            known.extend(files.into_iter().map(|file| (file.path.clone(), Arc::new(Live::of(file)))));
+            known.extend(files.into_iter().map(|file| (file.baseline.path.clone(), Arc::new(Live::of(file)))));
         }
     }
 
@@ -108,15 +118,14 @@ impl Session {
     /// A patch of ours was committed: what is live now is known.
     pub fn now_live(&self, former: &Live, outline: Arc<Outline>) {
         let mut baselines = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
-        let baseline = BaselineAnswer {
+        let baseline = Baseline {
             version: former.baseline.version + 1,
-            text: outline.text().to_owned(),
             trust: Trust::Exact,
             differs: Vec::new(),
             undoable: former.baseline.undoable + 1,
             ..former.baseline.clone()
         };
-        let live = Live { outline: OnceLock::from(outline), ..Live::of(baseline) };
+        let live = Live::new(baseline, Source::parsed(outline));
         baselines.insert(live.baseline.path.clone(), Arc::new(live));
     }
 

@@ -58,7 +58,7 @@ impl Session {
         if !self.is_elsewhere || known {
             return None;
         }
-        let live = |path: &str| Some(self.known_baseline(path).ok()?.baseline.text.clone());
+        let live = |path: &str| Some(self.known_baseline(path).ok()?.text().to_owned());
         let found = places::find(path, &self.entry, files, live);
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.found(path, found);

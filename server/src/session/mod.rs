@@ -9,6 +9,7 @@ mod places;
 mod ports;
 pub mod registry_watch;
 mod reloaders;
+mod sources;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -39,9 +40,6 @@ pub use reloaders::Reloader;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// debugpy starts a process of its own before it listens.
 const DEBUGGER_PATIENCE: Duration = Duration::from_secs(15);
-
-/// For tests: the number of an operation that is to fail in each commit.
-const FAIL_AT: &str = "HOTSPLICE_FAIL_COMMIT_AT";
 
 /// One registered process.
 pub struct Session {
@@ -181,12 +179,11 @@ impl Session {
         self.client.request(method::HISTORY, &BaselineRequest { path: path.to_owned() }, PATIENCE)
     }
 
-    pub fn prepare(&self, mut patch: Patch, commit: bool) -> Result<PrepareAnswer, SessionError> {
+    pub fn prepare(&self, patch: &Patch, commit: bool) -> Result<PrepareAnswer, SessionError> {
         // A process that has just been stopped does not look it yet: it does not answer.
         if !self.client.was_just_heard() {
             self.client.catch_up()?;
         }
-        patch.options.fail_at = std::env::var(FAIL_AT).ok().and_then(|number| number.parse().ok());
         let patience = PATIENCE + Duration::from_millis(patch.options.time_limit_ms);
         self.client.request(method::PREPARE, &PrepareRequest { patch, commit }, patience)
     }

@@ -238,7 +238,7 @@ impl Watch<'_> {
     /// Whether a process runs another text of the file.
     fn is_other(&self, session: &Arc<Session>, path: &Path, text: &str) -> bool {
         let Ok(Some(known)) = session.loaded(path) else { return false };
-        session.known_baseline(&known).is_ok_and(|live| live.baseline.text != text)
+        session.known_baseline(&known).is_ok_and(|live| live.text() != text)
     }
 
     fn add(&mut self, saved: Vec<PathBuf>) {
