@@ -27,6 +27,9 @@ pub use wanted::{Deed, FileReport, FileResult, Wanted, WantedFile, went_live};
 /// For tests: the number of an operation that is to fail in each commit.
 const FAIL_AT: &str = "HOTSPLICE_FAIL_COMMIT_AT";
 
+/// How much longer a patch may take for each file more than one: many processes with many files share the processors.
+const MILLISECONDS_PER_FILE: u64 = 100;
+
 /// Makes the texts live in the sessions that have loaded them. Sessions that have none of the files are left out.
 pub fn patch(sessions: &[Arc<Session>], wanted: &Wanted) -> Vec<FileResult> {
     let results = patch_in_silence(sessions, wanted);
@@ -213,6 +216,7 @@ fn attempt<'a>(
         file.verdicts.extend(doubts);
     }
     attempt.project = following::add(session, &asked_for, &mut attempt.patch, &attempt.limit);
+    attempt.patch.options.time_limit_ms += MILLISECONDS_PER_FILE * attempt.patch.files.len().saturating_sub(1) as u64;
     for change in &mut attempt.patch.files {
         if let Some(one) = successors.iter().find(|one| one.was == change.path) {
             let change = Arc::make_mut(change);
