@@ -350,6 +350,39 @@ fn a_call_that_could_not_be_moved_when_it_came_by_is_reported_to_stay() {
     }
 }
 
+#[test]
+fn a_call_that_only_an_exception_brings_to_the_new_code_is_reported_to_stay() {
+    const TEXT: &str = "def run(read):\n    while True:\n        try:\n            print('old', flush=True)\n\
+        \x20           return int(read())\n        except ValueError:\n            print('again', flush=True)\n";
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        workspace.write("work.py", TEXT);
+        let text = "import sys, work\nfor _ in range(2):\n    print(work.run(sys.stdin.readline), flush=True)\n";
+        let script = workspace.write("main.py", text).display().to_string();
+        let mut program = workspace.run(python, &[&script]);
+        let mut expect = |given: &str, lines: &[&str]| {
+            program.send(given);
+            for line in lines {
+                assert_eq!(program.line(), *line, "{context}");
+            }
+        };
+        let patch = |old: &str, new: &str| {
+            workspace.write("work.py", &TEXT.replace("'old'", new));
+            let answer = workspace.call(&["patch", "--json", "work.py"]).expect(0).text();
+            let is_told = answer.contains("HS0306") && answer.contains("only if it catches an exception");
+            assert!(is_told, "{context}, {old} to {new}: {answer}");
+        };
+        expect("word", &["old", "again", "old"]);
+        patch("'old'", "'new'");
+        // What it catches brings it to the next iteration, whose code is the new one.
+        expect("word", &["again", "new"]);
+        patch("'new'", "'newer'");
+        expect("1", &["1", "newer"]);
+        expect("2", &["2"]);
+    }
+}
+
 /// A script is executed for as long as the program runs, and what stands in it unedited is no call that began before.
 const SCRIPT: &str = "import sys, threading, queue
 class Shop:

@@ -17,6 +17,7 @@ ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS"),
     *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
 }
+_RAISES = {"RAISE_VARARGS", "RERAISE"}
 # From 3.14 on the end of an `async for` names the place that it belongs to, and goes on behind itself.
 JUMPS = {*dis.hasjrel, *dis.hasjabs} - {dis.opmap.get("END_ASYNC_FOR")}
 
@@ -150,9 +151,16 @@ def _line(instruction: dis.Instruction) -> int | None:
 
 
 def reached(
-    code: CodeType, instructions: list[dis.Instruction], offsets: Iterable[int], until: Collection[int] = ()
+    code: CodeType,
+    instructions: list[dis.Instruction],
+    offsets: Iterable[int],
+    until: Collection[int] = (),
+    caught: bool = True,
 ) -> set[int]:
-    """The offsets of all instructions that a call can come to from these; it does not go on from those of `until`."""
+    """The offsets of all instructions that a call can come to from these; it does not go on from those of `until`.
+
+    Without ``caught`` nothing raises but what is there to: a `raise`, or the end of an `async for`.
+    """
     at = {instruction.offset: index for index, instruction in enumerate(instructions)}
     starts = list(at)
     # A call into Python code leaves the offset at the end of the instruction, behind its caches.
@@ -174,7 +182,10 @@ def reached(
             if instruction.opcode in JUMPS and instruction.argval in at:
                 pending.append(at[instruction.argval])
             for start, end, target in handlers:
-                if start <= instruction.offset < end and target in at and at[target] not in seen:
+                if not start <= instruction.offset < end or target not in at:
+                    continue
+                raises = caught or instruction.opname in _RAISES or instructions[at[target]].opname == "END_ASYNC_FOR"
+                if raises and at[target] not in seen:
                     pending.append(at[target])
             if instruction.opname in ENDS:
                 break
