@@ -818,6 +818,72 @@ const TAKEN: &[Taken] = &[
         &[("'old'", "'new'")],
         "1",
     ),
+    (
+        "an error whose class has another name",
+        "class Bad(Exception): pass\ndef check(x):\n    if x: raise Bad\ndef main(get, put):\n    while True:\n        try:\n            check(get())\n\
+         \x20       except Bad:\n            put('old')\n",
+        &[("Bad", "Worse"), ("'old'", "'new'")],
+        "old new",
+    ),
+    (
+        "an error of another class",
+        "def check(x):\n    if x: raise ValueError\ndef main(get, put):\n    while True:\n        try:\n            check(get())\n\
+         \x20       except ValueError:\n            put('old')\n",
+        &[("ValueError", "KeyError"), ("'old'", "'new'")],
+        "old new",
+    ),
+    (
+        "an object whose class has another name",
+        "class Step: pass\ndef step(x): return Step()\ndef main(get, put):\n    while True:\n        match step(get()):\n            case Step(): put('old')\n",
+        &[("Step", "Jump"), ("'old'", "'new'")],
+        "old new",
+    ),
+    (
+        "a function inside that lacks a variable",
+        "def main(get, put):\n    n = 5\n    def more(): return 1\n    while get():\n        put(more())\n",
+        &[("return 1", "return n"), ("put(more())", "put(more() + n)")],
+        "1",
+    ),
+    (
+        "a class whose objects are made with an argument more",
+        "class Named:\n    def name(self): return 'old'\ndef main(get, put):\n    while True:\n        get()\n        put(Named().name())\n",
+        &[
+            (
+                "def name(self): return 'old'",
+                "def __init__(self, word): self.word = word\n    def name(self): return self.word",
+            ),
+            ("Named()", "Named('new')"),
+        ],
+        "old new",
+    ),
+    (
+        "the end of a `with` that began before",
+        "class Open:\n    def __enter__(self): return 'old'\n    def __exit__(self, *_): pass\ndef main(get, put):\n    while True:\n\
+         \x20       with Open() as word:\n            get()\n            put(word)\n",
+        &[
+            ("return 'old'", "self.depth = 1; return 'new'"),
+            ("pass", "del self.depth"),
+            ("put(word)", "put(str(word))"),
+        ],
+        "old new",
+    ),
+    (
+        "a method whose name is computed",
+        "class Commands:\n    def do_1(self): return 'old'\ndef main(get, put):\n    while True:\n        put(getattr(Commands(), 'do_%d' % get())())\n",
+        &[("do_", "run_"), ("'old'", "'new'")],
+        "old new",
+    ),
+    (
+        "a name that another function gives its value",
+        "state = 'none'\ndef step():\n    global state\n    state = 'old'\ndef main(get, put):\n    while True:\n        get()\n        step()\n\
+         \x20       put(state)\n",
+        &[
+            ("state = 'none'", "class Now: state = 'none'"),
+            ("global state\n    state = 'old'", "Now.state = 'new'"),
+            ("put(state)", "put(Now.state)"),
+        ],
+        "old new",
+    ),
 ];
 
 const TAKEN_PROGRAM: &str = "import queue, sys, threading, work

@@ -65,7 +65,7 @@ class Call:
         # What it is called; of many at one place, what some are.
         self.places = places
         # What becomes of it: moved `now`, at the `next` iteration of its loop, `behind` the statement that it is in, or
-        # when it begins `again`, having failed; else the reason why it stays, which it may not if it has `caught` something.
+        # when it begins `again`, having failed; else why it stays: if that is `caught`, until it catches an error.
         self.moved: str | None = None
         self.reason: str | None = None
         # Whether its code was retired by an earlier patch.

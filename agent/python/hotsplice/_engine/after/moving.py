@@ -9,7 +9,7 @@ import contextlib
 import dis
 import sys
 import weakref
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ class Moves:
     def __init__(self) -> None:
         # id of a retired code → (code, the code in its place, the patch's map of places)
         self._retired: dict[int, tuple[CodeType, CodeType, list[MovedPlace]]] = {}
+        # id of a retired code → functions inside of it that live on with their former code.
+        self._keeping: dict[int, Collection[str]] = {}
         # Those whose calls give something of another kind in the new code.
         self._give_otherwise: set[int] = set()
         self._bytecodes: dict[int, Bytecode] = {}
@@ -44,12 +46,20 @@ class Moves:
         self._statements: dict[int, dict[int, tuple[int, list[str]]]] = {}
         # (id of a retired code, offset) of calls that are moved behind their loops.
         self._left_from: set[tuple[int, int]] = set()
-        # (id of a retired code, offset, whether it is suspended) → how a call that stands there is moved when it comes by, or why not.
+        # (id of a retired code, offset, whether it is suspended) → how a call that stands there is moved, or why not.
         self._coming: dict[tuple[int, int, bool], tuple[str | None, str]] = {}
         # Code whose running calls are to be moved, with the targets by code unit.
         self._waiting: dict[int, tuple[CodeType, dict[int, Target]]] = {}
 
-    def add(self, old: CodeType, new: CodeType, places: "list[MovedPlace]", gives_otherwise: bool = False) -> None:
+    def add(
+        self,
+        old: CodeType,
+        new: CodeType,
+        places: "list[MovedPlace]",
+        gives_otherwise: bool = False,
+        keeping: Collection[str] = (),
+    ) -> None:
+        self._keeping[id(old)] = keeping
         self._retired.setdefault(id(old), (old, new, places))
         if gives_otherwise:
             self._give_otherwise.add(id(old))
@@ -64,6 +74,7 @@ class Moves:
     def _target(self, old: CodeType, new: CodeType, there: int, depth: int, rebound: list[str]) -> Target:
         needed = self._bytecode(new).needed(there)
         target = Target(old, new, there, depth, needed, rebound)
+        target.former = sorted(needed.intersection(self._keeping.get(id(old), ())))
         if id(old) in self._modules:
             globals, stored = self._modules[id(old)]
             target.lacks = sorted(needed & stored - globals.keys() - builtins.__dict__.keys())
@@ -332,7 +343,7 @@ class Moves:
             return None
         _, new, since = known
         places = onward.places(old, new, since, self._bytecode(between))
-        self.add(old, new, places, id(between) in self._give_otherwise)
+        self.add(old, new, places, id(between) in self._give_otherwise, self._keeping.get(id(between), ()))
         return between
 
     def remember(self, calls: Iterable[Call]) -> None:
@@ -347,7 +358,7 @@ class Moves:
     def begin(self) -> None:
         """Has the calls that run moved when they come to the next iteration."""
         for old, known in self._waiting.values():
-            targets = {unit: target for unit, target in known.items() if not target.rebound and not target.lacks}
+            targets = {unit: target for unit, target in known.items() if target.is_possible()}
             if targets and first_run.watch_lines(old, native.arrive):
                 first_run.hand_on_events(old, self._retired[id(old)][1])
                 native.plan_moves(old, targets, running.note_refused)
@@ -369,7 +380,7 @@ def _move(transaction: "Prepared", planned: Moves) -> None:
             unit = code_change.unit
             places = unit.get("places") or [] if code_change.namespace.lines_known else []
             for old, new in code_change.pairs.values():
-                planned.add(old, new, places, unit.get("gives_otherwise", False))
+                planned.add(old, new, places, unit.get("gives_otherwise", False), code_change.lacked_by)
     for call in list(transaction.old_calls):
         if call.code.co_name == "<module>" and scripts.add(planned, transaction, call):
             # An earlier patch is undone: what it runs is live again.

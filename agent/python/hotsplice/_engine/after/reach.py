@@ -12,6 +12,7 @@ GLOBAL_LOADS = {"LOAD_GLOBAL", "LOAD_NAME"}
 ATTRIBUTE_LOADS = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD", "IMPORT_FROM"}
 # What looks names and attributes up by a text.
 _BY_TEXT = {"getattr", "hasattr", "attrgetter", "methodcaller", "globals", "vars", "__dict__"}
+_BY_COMPUTED = {"getattr", "attrgetter", "methodcaller"}
 _HANDLERS = {"SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH"}
 ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS"),
@@ -96,11 +97,21 @@ def stored(code: CodeType) -> set[str]:
     return {i.argval for i in _instructions(code) if i.opname == "STORE_ATTR"}
 
 
+def given_globally(code: CodeType) -> set[str]:
+    """The names of the module that a code gives a value."""
+    return {i.argval for i in _instructions(code) if i.opname == "STORE_GLOBAL"}
+
+
 def texts(code: CodeType) -> Iterator[str]:
     """Texts in a code and what is nested in it that may be names, if it looks anything up by such a text."""
     for one in tree(code):
         if not _BY_TEXT.isdisjoint(one.co_names):
             yield from (constant for constant in one.co_consts if type(constant) is str and constant.isidentifier())
+
+
+def computes_names(code: CodeType) -> bool:
+    """Whether a code, or what is nested in it, looks attributes up whose names may be computed."""
+    return any(not _BY_COMPUTED.isdisjoint(one.co_names) for one in tree(code))
 
 
 def is_method_load(code: CodeType, offset: int) -> bool | None:
