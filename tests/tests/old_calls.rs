@@ -484,7 +484,8 @@ const PROMPT: &str =
 
 #[test]
 fn calls_that_were_prepared_for_the_former_parameters_are_reported() {
-    let module = "import functools, threading
+    let module = "import functools, threading, weakref, concurrent.futures
+pool, gate = concurrent.futures.ThreadPoolExecutor(1), threading.Semaphore(0)
 class Holder: pass
 def job(n): return n
 class Beat:
@@ -496,6 +497,10 @@ WAITING, LATER, HOLDER, NAMES = [], None, Holder(), {}
         "m.WAITING.append([1.5, 0, m.Beat().fire, [1], {}])",
         "m.HOLDER.__dict__.update(call=m.Beat().fire, args=(1,), kwargs={})",
         "setattr(m.HOLDER, 'call', m.functools.partial(m.job, 1))",
+        "m.WAITING.append(m.functools.partial(m.job))",
+        "m.WAITING.append(m.functools.partial(print, m.job, 1))",
+        "m.WAITING.append(m.weakref.finalize(m.HOLDER, m.job, 1))",
+        "m.WAITING.append(m.pool.submit(m.gate.acquire)) or m.WAITING.append(m.pool.submit(m.job, 1))",
         "m.WAITING.append(m.threading.Timer(600, m.job, [1]))",
         "m.WAITING.append(m.threading.Thread(target=m.job, args=[1]))",
     ];
@@ -504,6 +509,7 @@ WAITING, LATER, HOLDER, NAMES = [], None, Holder(), {}
         "m.WAITING.append(('job', m.job, 1))",
         "m.WAITING.append((m.job, (1, 2)))",
         "m.WAITING.append(m.functools.partial(m.job, 1, 2))",
+        "m.WAITING.append(m.functools.partial(print, m.job, 1, 2))",
     ];
     for python in pythons::all() {
         for (statement, is_reported) in

@@ -350,6 +350,39 @@ fn a_call_that_could_not_be_moved_when_it_came_by_is_reported_to_stay() {
     }
 }
 
+#[test]
+fn a_call_that_only_an_exception_brings_to_the_new_code_is_reported_to_stay() {
+    const TEXT: &str = "def run(read):\n    while True:\n        try:\n            print('old', flush=True)\n\
+        \x20           return int(read())\n        except ValueError:\n            print('again', flush=True)\n";
+    for python in pythons::all().iter().filter(|python| python.minor >= 12) {
+        let context = format!("Python {}", python.name());
+        let workspace = Workspace::new();
+        workspace.write("work.py", TEXT);
+        let text = "import sys, work\nfor _ in range(2):\n    print(work.run(sys.stdin.readline), flush=True)\n";
+        let script = workspace.write("main.py", text).display().to_string();
+        let mut program = workspace.run(python, &[&script]);
+        let mut expect = |given: &str, lines: &[&str]| {
+            program.send(given);
+            for line in lines {
+                assert_eq!(program.line(), *line, "{context}");
+            }
+        };
+        let patch = |old: &str, new: &str| {
+            workspace.write("work.py", &TEXT.replace("'old'", new));
+            let answer = workspace.call(&["patch", "--json", "work.py"]).expect(0).text();
+            let is_told = answer.contains("HS0306") && answer.contains("only if it catches an exception");
+            assert!(is_told, "{context}, {old} to {new}: {answer}");
+        };
+        expect("word", &["old", "again", "old"]);
+        patch("'old'", "'new'");
+        // What it catches brings it to the next iteration, whose code is the new one.
+        expect("word", &["again", "new"]);
+        patch("'new'", "'newer'");
+        expect("1", &["1", "newer"]);
+        expect("2", &["2"]);
+    }
+}
+
 /// A script is executed for as long as the program runs, and what stands in it unedited is no call that began before.
 const SCRIPT: &str = "import sys, threading, queue
 class Shop:
@@ -784,6 +817,72 @@ const TAKEN: &[Taken] = &[
         "def key(record): return record['old']\ndef main(get, put):\n    records = [{'old': 1}]\n    more = {'old': 1}\n    while get():\n        put(key(more))\n",
         &[("'old'", "'new'")],
         "1",
+    ),
+    (
+        "an error whose class has another name",
+        "class Bad(Exception): pass\ndef check(x):\n    if x: raise Bad\ndef main(get, put):\n    while True:\n        try:\n            check(get())\n\
+         \x20       except Bad:\n            put('old')\n",
+        &[("Bad", "Worse"), ("'old'", "'new'")],
+        "old new",
+    ),
+    (
+        "an error of another class",
+        "def check(x):\n    if x: raise ValueError\ndef main(get, put):\n    while True:\n        try:\n            check(get())\n\
+         \x20       except ValueError:\n            put('old')\n",
+        &[("ValueError", "KeyError"), ("'old'", "'new'")],
+        "old new",
+    ),
+    (
+        "an object whose class has another name",
+        "class Step: pass\ndef step(x): return Step()\ndef main(get, put):\n    while True:\n        match step(get()):\n            case Step(): put('old')\n",
+        &[("Step", "Jump"), ("'old'", "'new'")],
+        "old new",
+    ),
+    (
+        "a function inside that lacks a variable",
+        "def main(get, put):\n    n = 5\n    def more(): return 1\n    while get():\n        put(more())\n",
+        &[("return 1", "return n"), ("put(more())", "put(more() + n)")],
+        "1",
+    ),
+    (
+        "a class whose objects are made with an argument more",
+        "class Named:\n    def name(self): return 'old'\ndef main(get, put):\n    while True:\n        get()\n        put(Named().name())\n",
+        &[
+            (
+                "def name(self): return 'old'",
+                "def __init__(self, word): self.word = word\n    def name(self): return self.word",
+            ),
+            ("Named()", "Named('new')"),
+        ],
+        "old new",
+    ),
+    (
+        "the end of a `with` that began before",
+        "class Open:\n    def __enter__(self): return 'old'\n    def __exit__(self, *_): pass\ndef main(get, put):\n    while True:\n\
+         \x20       with Open() as word:\n            get()\n            put(word)\n",
+        &[
+            ("return 'old'", "self.depth = 1; return 'new'"),
+            ("pass", "del self.depth"),
+            ("put(word)", "put(str(word))"),
+        ],
+        "old new",
+    ),
+    (
+        "a method whose name is computed",
+        "class Commands:\n    def do_1(self): return 'old'\ndef main(get, put):\n    while True:\n        put(getattr(Commands(), 'do_%d' % get())())\n",
+        &[("do_", "run_"), ("'old'", "'new'")],
+        "old new",
+    ),
+    (
+        "a name that another function gives its value",
+        "state = 'none'\ndef step():\n    global state\n    state = 'old'\ndef main(get, put):\n    while True:\n        get()\n        step()\n\
+         \x20       put(state)\n",
+        &[
+            ("state = 'none'", "class Now: state = 'none'"),
+            ("global state\n    state = 'old'", "Now.state = 'new'"),
+            ("put(state)", "put(Now.state)"),
+        ],
+        "old new",
     ),
 ];
 

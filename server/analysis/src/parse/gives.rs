@@ -1,4 +1,4 @@
-//! What kind of thing a call of a function gives whoever called it, as far as its text tells. A call that goes on in another version
+//! What kind of thing a call of a function gives whoever called it, or raises, as far as its text tells. A call that goes on in another version
 //! gives what that one does, and the code that waits for it has to be able to take it.
 
 use std::collections::BTreeSet;
@@ -26,7 +26,8 @@ pub(super) fn of(body: &[Stmt]) -> u64 {
         }
     }
     let taken = taken(body, &text);
-    hash_of(&(found, text.inside, taken))
+    let raised = text.raised.iter().filter(|name| !text.bindings.contains_key(**name)).collect::<BTreeSet<_>>();
+    hash_of(&(found, text.inside, taken, raised))
 }
 
 /// What a generator does with what it is sent, as far as that asks for a part of it.
@@ -68,6 +69,8 @@ type Bound<'a> = (String, Option<&'a Expr>);
 struct Text<'a> {
     given: Vec<(&'static str, Option<&'a Expr>)>,
     bindings: HashMap<&'a str, Vec<Bound<'a>>>,
+    /// The errors that it raises, by the last part of their names.
+    raised: BTreeSet<&'a str>,
     /// What the functions inside give.
     inside: Vec<u64>,
 }
@@ -102,6 +105,7 @@ impl<'a> Visitor<'a> for Text<'a> {
                 return self.bind(&one.name, "class", None);
             }
             Stmt::Return(one) => self.given.push(("return", one.value.as_deref())),
+            Stmt::Raise(one) => self.raised.extend(one.exc.as_deref().and_then(error)),
             Stmt::Assign(one) => one.targets.iter().for_each(|target| self.target(target, "value", Some(&one.value))),
             Stmt::AnnAssign(one) => {
                 if let Some(value) = &one.value {
@@ -224,6 +228,16 @@ fn mixed(shapes: Vec<u64>) -> u64 {
     match shapes.first() {
         Some(only) if shapes.len() == 1 => *only,
         _ => hash_of(&shapes),
+    }
+}
+
+/// What the class of an error is called that is raised.
+fn error(raised: &Expr) -> Option<&str> {
+    match raised {
+        Expr::Call(one) => error(&one.func),
+        Expr::Attribute(one) => Some(&one.attr),
+        Expr::Name(one) => Some(&one.id),
+        _ => None,
     }
 }
 

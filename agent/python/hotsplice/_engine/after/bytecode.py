@@ -41,7 +41,7 @@ class Bytecode:
         self.handlers = [] if parse is None else list(parse(code))
         self.depths = self._depths()
         self.lines = [position[0] for position in self.positions]
-        self._reached: dict[int, set[int]] = {}
+        self._reached: dict[tuple[int, bool], set[int]] = {}
 
     def _depths(self) -> dict[int, int]:
         """The depth of the stack before each instruction that can be reached, by offset."""
@@ -105,14 +105,15 @@ class Bytecode:
             return [] if waits is None else [waits]
         return self.begins_in(span[0], span[2])[: None if what == "test" else 1]
 
-    def reached(self, offset: int, until: Collection[int] = ()) -> set[int]:
+    def reached(self, offset: int, until: Collection[int] = (), caught: bool = True) -> set[int]:
         """The offsets that a call can come to from one of them, and those of some others that it comes to first."""
         if until:
-            return reach.reached(self.code, self.instructions, [offset], until)
+            return reach.reached(self.code, self.instructions, [offset], until, caught)
         # Many calls stand at one place.
-        if offset not in self._reached:
-            self._reached[offset] = reach.reached(self.code, self.instructions, [offset])
-        return self._reached[offset]
+        key = offset, caught
+        if key not in self._reached:
+            self._reached[key] = reach.reached(self.code, self.instructions, [offset], caught=caught)
+        return self._reached[key]
 
     def rounds(self) -> set[int]:
         """The offsets to which loops come back."""

@@ -65,7 +65,7 @@ class Call:
         # What it is called; of many at one place, what some are.
         self.places = places
         # What becomes of it: moved `now`, at the `next` iteration of its loop, `behind` the statement that it is in, or
-        # when it begins `again`, having failed; else the reason why it stays.
+        # when it begins `again`, having failed; else why it stays: if that is `caught`, until it catches an error.
         self.moved: str | None = None
         self.reason: str | None = None
         # Whether its code was retired by an earlier patch.
@@ -80,6 +80,11 @@ class Call:
 
     def items(self) -> list[Any]:
         return [item for reference in self.suspended if (item := reference()) is not None]
+
+    def has_ended(self, index: int) -> bool:
+        """Whether one of those at one place has come to its end since it was found there."""
+        item = self.suspended[index]()
+        return item is None or self.kind is None or getattr(item, self.kind.frame) is None
 
     def part(self, indices: Iterable[int]) -> "Call":
         """Some of those at one place, of which something else becomes than of others."""

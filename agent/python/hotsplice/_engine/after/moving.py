@@ -5,10 +5,11 @@ the call's own variables and stack fit is checked natively, when it is moved (``
 """
 
 import builtins
+import contextlib
 import dis
 import sys
 import weakref
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ class Moves:
     def __init__(self) -> None:
         # id of a retired code → (code, the code in its place, the patch's map of places)
         self._retired: dict[int, tuple[CodeType, CodeType, list[MovedPlace]]] = {}
+        # id of a retired code → functions inside of it that live on with their former code.
+        self._keeping: dict[int, Collection[str]] = {}
         # Those whose calls give something of another kind in the new code.
         self._give_otherwise: set[int] = set()
         self._bytecodes: dict[int, Bytecode] = {}
@@ -43,10 +46,20 @@ class Moves:
         self._statements: dict[int, dict[int, tuple[int, list[str]]]] = {}
         # (id of a retired code, offset) of calls that are moved behind their loops.
         self._left_from: set[tuple[int, int]] = set()
+        # (id of a retired code, offset, whether it is suspended) → how a call that stands there is moved, or why not.
+        self._coming: dict[tuple[int, int, bool], tuple[str | None, str]] = {}
         # Code whose running calls are to be moved, with the targets by code unit.
         self._waiting: dict[int, tuple[CodeType, dict[int, Target]]] = {}
 
-    def add(self, old: CodeType, new: CodeType, places: "list[MovedPlace]", gives_otherwise: bool = False) -> None:
+    def add(
+        self,
+        old: CodeType,
+        new: CodeType,
+        places: "list[MovedPlace]",
+        gives_otherwise: bool = False,
+        keeping: Collection[str] = (),
+    ) -> None:
+        self._keeping[id(old)] = keeping
         self._retired.setdefault(id(old), (old, new, places))
         if gives_otherwise:
             self._give_otherwise.add(id(old))
@@ -61,6 +74,7 @@ class Moves:
     def _target(self, old: CodeType, new: CodeType, there: int, depth: int, rebound: list[str]) -> Target:
         needed = self._bytecode(new).needed(there)
         target = Target(old, new, there, depth, needed, rebound)
+        target.former = sorted(needed.intersection(self._keeping.get(id(old), ())))
         if id(old) in self._modules:
             globals, stored = self._modules[id(old)]
             target.lacks = sorted(needed & stored - globals.keys() - builtins.__dict__.keys())
@@ -98,6 +112,8 @@ class Moves:
     def _stay(self, call: Call, reason: str) -> None:
         if call.moved is not None:
             self._waiting.pop(id(call.code), None)
+            self._coming = {key: how for key, how in self._coming.items() if key[0] != id(call.code)}
+            self._left_from = {key for key in self._left_from if key[0] != id(call.code)}
             call.moved, call.reason = None, reason
         call.reason = call.reason or reason
 
@@ -128,9 +144,11 @@ class Moves:
         """Moves those that wait at one place. What becomes of them may differ: each answer is for some of them."""
         old, _, places = self._retired[id(call.code)]
         staying: dict[str | None, list[int]] = {}
+        others = set()
         for index, reason in native.move_suspended(call.suspended, call.kind, old, here // 2, target):
-            staying.setdefault(reason, []).append(index)
-        others = {index for indices in staying.values() for index in indices}
+            others.add(index)
+            if reason is not None or not call.has_ended(index):
+                staying.setdefault(reason, []).append(index)
         moved = call.part([index for index in range(call.count) if index not in others]) if others else call
         moved.moved = "now"
         found = [moved] if moved.suspended else []
@@ -197,18 +215,37 @@ class Moves:
         return None
 
     def _move_running(self, call: Call, places: "list[MovedPlace]") -> str:
+        """Many threads stand at one place: what becomes of one becomes of all."""
+        key = id(call.code), call.offset, bool(call.suspended)
+        if key not in self._coming:
+            try:
+                self._coming[key] = self._has_moved(call, places), ""
+            except Refused as refused:
+                self._coming[key] = None, str(refused)
+        how, reason = self._coming[key]
+        if how is None:
+            raise Refused(reason)
+        if how == "caught":
+            call.reason = "it comes to what the new code has, too, only if it catches an exception"
+        return how
+
+    def _has_moved(self, call: Call, places: "list[MovedPlace]") -> str:
         if not native.can_move() and call.suspended:
             raise Refused(f"line {call.line} has no counterpart in the new code")
         if not native.can_move():
             version = f"{sys.version_info[0]}.{sys.version_info[1]}"
             raise Refused(f"Python {version} can move what is suspended, and nothing that runs")
         try:
-            return self._move_loop(call, places)
+            how = self._move_loop(call, places)
         except Refused as refused:
             try:
                 return self._move_behind(call, places)
             except Refused:
                 raise refused from None
+        if how == "caught":
+            with contextlib.suppress(Refused):
+                return self._move_behind(call, places)
+        return how
 
     def _move_loop(self, call: Call, places: "list[MovedPlace]") -> str:
         old, new, _ = self._retired[id(call.code)]
@@ -220,13 +257,15 @@ class Moves:
             raise Refused(f"line {call.line} has no counterpart in the new code")
         if not targets:
             raise Refused("it is in no loop that the new code has, too")
-        reached = self._bytecode(old).reached(call.offset)
-        found = [unit for unit in targets if 2 * unit in reached]
+        before = self._bytecode(old)
+        reached = before.reached(call.offset)
+        found = [unit for unit, target in targets.items() if target.is_loop and 2 * unit in reached]
         if not found:
             raise Refused(f"it comes to no further iteration after line {call.line}")
         check_target(old, new, targets[found[0]])
         self._add_ways_out(call, places)
-        return "next"
+        straight = before.reached(call.offset, caught=False)
+        return "next" if any(2 * unit in straight for unit in found) else "caught"
 
     def _add_ways_out(self, call: Call, places: "list[MovedPlace]") -> None:
         """There may be no further iteration: then a call is moved behind its loop."""
@@ -254,7 +293,8 @@ class Moves:
             raise Refused(f"nothing of what follows line {call.line} has a counterpart in the new code")
         targets = {here // 2: self._behind(old, new, *pairs[here]) for here in found}
         self._waiting.setdefault(id(old), (old, {}))[1].update(targets)
-        return "behind"
+        straight = self._bytecode(old).reached(call.offset, pairs, caught=False)
+        return "caught" if straight.isdisjoint(found) else "behind"
 
     def _behind(self, old: CodeType, new: CodeType, there: int, rebound: list[str]) -> Target:
         after = self._bytecode(new)
@@ -303,7 +343,7 @@ class Moves:
             return None
         _, new, since = known
         places = onward.places(old, new, since, self._bytecode(between))
-        self.add(old, new, places, id(between) in self._give_otherwise)
+        self.add(old, new, places, id(between) in self._give_otherwise, self._keeping.get(id(between), ()))
         return between
 
     def remember(self, calls: Iterable[Call]) -> None:
@@ -318,7 +358,7 @@ class Moves:
     def begin(self) -> None:
         """Has the calls that run moved when they come to the next iteration."""
         for old, known in self._waiting.values():
-            targets = {unit: target for unit, target in known.items() if not target.rebound and not target.lacks}
+            targets = {unit: target for unit, target in known.items() if target.is_possible()}
             if targets and first_run.watch_lines(old, native.arrive):
                 first_run.hand_on_events(old, self._retired[id(old)][1])
                 native.plan_moves(old, targets, running.note_refused)
@@ -340,7 +380,7 @@ def _move(transaction: "Prepared", planned: Moves) -> None:
             unit = code_change.unit
             places = unit.get("places") or [] if code_change.namespace.lines_known else []
             for old, new in code_change.pairs.values():
-                planned.add(old, new, places, unit.get("gives_otherwise", False))
+                planned.add(old, new, places, unit.get("gives_otherwise", False), code_change.lacked_by)
     for call in list(transaction.old_calls):
         if call.code.co_name == "<module>" and scripts.add(planned, transaction, call):
             # An earlier patch is undone: what it runs is live again.

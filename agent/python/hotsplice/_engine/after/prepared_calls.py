@@ -39,7 +39,9 @@ def problems(
     holders = native.referrers(wanted)
     methods = [one for one in holders if type(one) is MethodType and id(one.__func__) in changed]
     holders += native.referrers(methods) if methods else []
-    ignored = {id(wanted), id(methods), id(changed), *map(id, changed.values()), *map(id, methods)}
+    arguments = [one for one in holders if type(one) is tuple]
+    holders += [one for one in native.referrers(arguments) if type(one) is functools.partial] if arguments else []
+    ignored = {id(wanted), id(methods), id(arguments), id(changed), *map(id, changed.values()), *map(id, methods)}
     _note_held(going, ignored)
     found: dict[int, Counter[str]] = {}
     seen: set[int] = set()
@@ -53,6 +55,10 @@ def problems(
                 continue
             _, old, new = changed[id(called)]
             given = count + (type(callee) is MethodType)
+            if type(holder) is functools.partial:
+                # What is still to come is given by whoever calls it.
+                given += sum(name not in names for name in old.required[given:])
+                names = (*names, *old.required_keywords.difference(names))
             if old.take(given, names) and not new.take(given, names):
                 found.setdefault(id(called), Counter())[_kind(holder)] += 1
     reported = []
@@ -81,6 +87,10 @@ def _calls(holder: Any) -> Iterator[tuple[Any, int, tuple[str, ...]]]:
     kind = type(holder)
     if kind is functools.partial:
         yield holder.func, len(holder.args), tuple(holder.keywords)
+        # It is handed to what calls it: `asyncio.to_thread` does so.
+        for index, item in enumerate(holder.args):
+            if type(item) in (FunctionType, MethodType):
+                yield item, len(holder.args) - index - 1, tuple(holder.keywords)
     elif issubclass(kind, (tuple, list)):
         # A class of the program's may go through itself in its own way.
         plain = list if issubclass(kind, list) else tuple

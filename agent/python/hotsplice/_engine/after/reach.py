@@ -12,11 +12,13 @@ GLOBAL_LOADS = {"LOAD_GLOBAL", "LOAD_NAME"}
 ATTRIBUTE_LOADS = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD", "IMPORT_FROM"}
 # What looks names and attributes up by a text.
 _BY_TEXT = {"getattr", "hasattr", "attrgetter", "methodcaller", "globals", "vars", "__dict__"}
+_BY_COMPUTED = {"getattr", "attrgetter", "methodcaller"}
 _HANDLERS = {"SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH"}
 ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS"),
     *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
 }
+_RAISES = {"RAISE_VARARGS", "RERAISE"}
 # From 3.14 on the end of an `async for` names the place that it belongs to, and goes on behind itself.
 JUMPS = {*dis.hasjrel, *dis.hasjabs} - {dis.opmap.get("END_ASYNC_FOR")}
 
@@ -95,11 +97,21 @@ def stored(code: CodeType) -> set[str]:
     return {i.argval for i in _instructions(code) if i.opname == "STORE_ATTR"}
 
 
+def given_globally(code: CodeType) -> set[str]:
+    """The names of the module that a code gives a value."""
+    return {i.argval for i in _instructions(code) if i.opname == "STORE_GLOBAL"}
+
+
 def texts(code: CodeType) -> Iterator[str]:
     """Texts in a code and what is nested in it that may be names, if it looks anything up by such a text."""
     for one in tree(code):
         if not _BY_TEXT.isdisjoint(one.co_names):
             yield from (constant for constant in one.co_consts if type(constant) is str and constant.isidentifier())
+
+
+def computes_names(code: CodeType) -> bool:
+    """Whether a code, or what is nested in it, looks attributes up whose names may be computed."""
+    return any(not _BY_COMPUTED.isdisjoint(one.co_names) for one in tree(code))
 
 
 def is_method_load(code: CodeType, offset: int) -> bool | None:
@@ -150,9 +162,16 @@ def _line(instruction: dis.Instruction) -> int | None:
 
 
 def reached(
-    code: CodeType, instructions: list[dis.Instruction], offsets: Iterable[int], until: Collection[int] = ()
+    code: CodeType,
+    instructions: list[dis.Instruction],
+    offsets: Iterable[int],
+    until: Collection[int] = (),
+    caught: bool = True,
 ) -> set[int]:
-    """The offsets of all instructions that a call can come to from these; it does not go on from those of `until`."""
+    """The offsets of all instructions that a call can come to from these; it does not go on from those of `until`.
+
+    Without ``caught`` nothing raises but what is there to: a `raise`, or the end of an `async for`.
+    """
     at = {instruction.offset: index for index, instruction in enumerate(instructions)}
     starts = list(at)
     # A call into Python code leaves the offset at the end of the instruction, behind its caches.
@@ -174,7 +193,10 @@ def reached(
             if instruction.opcode in JUMPS and instruction.argval in at:
                 pending.append(at[instruction.argval])
             for start, end, target in handlers:
-                if start <= instruction.offset < end and target in at and at[target] not in seen:
+                if not start <= instruction.offset < end or target not in at:
+                    continue
+                raises = caught or instruction.opname in _RAISES or instructions[at[target]].opname == "END_ASYNC_FOR"
+                if raises and at[target] not in seen:
                     pending.append(at[target])
             if instruction.opname in ENDS:
                 break

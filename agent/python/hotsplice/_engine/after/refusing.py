@@ -39,6 +39,8 @@ def check_target(old: CodeType, new: CodeType, target: Target) -> None:
 def check_needed(new: CodeType, target: Target) -> None:
     if target.rebound:
         raise Refused(f"the new code gives {target.rebound[0]} something else before it comes there")
+    if target.former:
+        raise Refused(f"the new code uses {target.former[0]} there, which keeps its former code")
     lacking = (variables(new)[index] for index in target.needed if target.locals[index] is None)
     for name in (*lacking, *target.lacks):
         raise Refused(f"the new code reads {name} there, which the old code has given no value")

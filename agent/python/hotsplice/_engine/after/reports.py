@@ -69,7 +69,7 @@ def of_calls(calls: list[Call]) -> Iterator[tuple[str, str]]:
     if held:
         text = _count(held, "call that has failed and is held takes", "calls that have failed and are held take")
         yield "HS0309", f"{text} the new code when tried again ({_places(held)})"
-    staying = [call for call in calls if call.moved is None]
+    staying = [call for call in calls if call.moved in (None, "caught")]
     if staying:
         text = _count(staying, "call that began before still runs", "calls that began before still run")
         reasons = "; ".join(sorted({call.reason for call in staying if call.reason}))

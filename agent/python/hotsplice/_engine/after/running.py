@@ -141,7 +141,9 @@ def watch() -> None:
 
 def _calls() -> set[tuple[str, str, int]]:
     """On the stacks alone: what is suspended ends with its code."""
-    return {(call["path"], call["definition"], call["version"]) for call in still_running(heap=False)}
+    inside = calls.running(_codes(), heap=False)
+    entries = (_old[id(call.code)] for call in inside if _is_old(call))
+    return {(entry.path, entry.definition, entry.version) for entry in entries}
 
 
 def _look(waited: int) -> None:
@@ -161,11 +163,14 @@ def are_inside(codes: Collection[CodeType]) -> bool:
     return bool(calls.running(codes))
 
 
-def still_running(heap: bool = True) -> list[dict[str, Any]]:
+def _codes() -> list[CodeType]:
+    return [code for entry in list(_old.values()) if (code := entry.code()) is not None]
+
+
+def still_running() -> list[dict[str, Any]]:
     """Every call inside old code, with where it is."""
     found: list[dict[str, Any]] = []
-    codes = [code for entry in list(_old.values()) if (code := entry.code()) is not None]
-    for call in calls.running(codes, heap, sys.maxsize):
+    for call in calls.running(_codes(), named=sys.maxsize):
         entry = _old.get(id(call.code))
         if entry is not None and _is_old(call):
             thread = "" if call.suspended else "thread "

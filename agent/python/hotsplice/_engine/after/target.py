@@ -11,6 +11,7 @@ class Target:
     __slots__ = (
         "code",
         "depth",
+        "former",
         "former_locals",
         "former_stack",
         "is_loop",
@@ -34,6 +35,8 @@ class Target:
         self.is_loop = False
         # Names that a module has given no value, and that the new code reads.
         self.lacks: list[str] = []
+        # Functions that the call has made, and that the new code calls though they keep their former code.
+        self.former: list[str] = []
         self.unit = offset // 2
         self.units = len(new.co_code) // 2
         self.depth = depth
@@ -53,6 +56,10 @@ class Target:
         self.former_locals = len(before)
         self.former_stack = old.co_stacksize
         self.stack = new.co_stacksize
+
+    def is_possible(self) -> bool:
+        """Whether any call may go on here."""
+        return not (self.rebound or self.lacks or self.former)
 
     def fits(self) -> bool:
         """Whether a call need not have more room than it has: what is suspended keeps its own."""

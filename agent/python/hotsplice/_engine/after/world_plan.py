@@ -8,7 +8,7 @@ from ..errors import EngineError
 from ..live import lookup, objects
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import calls, dispatch, held, nameless, onward, prepared_calls, reach, renames, running, worlds
+from . import calls, dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
 from .calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -54,7 +54,8 @@ class Changes:
             elif kind in ("type-set", "type-delete"):
                 before = target.__dict__.get(rest[0], MISSING)
                 after = MISSING if kind == "type-delete" else rest[1]
-                if before is not MISSING and before is not after:
+                is_looked_up = before is not MISSING or otherwise.inherited(target, rest[0]) is not MISSING
+                if is_looked_up and before is not after:
                     self.attributes[id(target), rest[0]] = target, before, after
                     self._gone(before, after)
 
@@ -146,7 +147,8 @@ def _complete(
     # What was edited alone is for all calls, as any edit is: who is edited with it may have relied on what it gave.
     is_together = any(not call.is_earlier or running.is_edited(call.code, transaction) for call in inside)
     is_together = is_together or any(_is_edited(change, call) for change, call in modules)
-    _ask_callers(world, changes, _giving_otherwise(transaction) if is_together else set())
+    renamed = {name for names in world.renames.values() for name in names}
+    _ask_callers(world, changes, otherwise.giving(transaction, changes, renamed) if is_together else set())
     positions: dict[int, tuple[CodeType, set[int], Call, bool]] = {}
     for call in inside:
         entry = positions.setdefault(id(call.code), (call.code, set(), call, id(call.code) in retired))
@@ -202,12 +204,6 @@ def _complete(
             for operation in transaction.plan.operations
             if not (operation[0] == "dict-delete" and operation[1] is globals and operation[2] == name)
         ]
-
-
-def _giving_otherwise(transaction: "Prepared") -> set[int]:
-    """The ids of code whose calls give something of another kind in the new text."""
-    changed = (one for change in transaction.files for several in change.code_changes.values() for one in several)
-    return {id(old) for one in changed if one.unit.get("gives_otherwise") for old, _ in one.pairs.values()}
 
 
 def _ask_callers(world: World, changes: Changes, giving_otherwise: set[int]) -> None:
@@ -324,6 +320,8 @@ def _dispatch(
             earlier = before if isinstance(before, dispatch.Attribute) else None
             before, after = objects.live(before), objects.live(after)
             former = before if before is MISSING else world.formers.of(before)
+            if before is MISSING and earlier is None and not otherwise.overrides(world.formers, owner, key[1], after):
+                continue
             does_not_fit = after is MISSING or before is MISSING or world.formers.is_incompatible(before, after)
             if key[1] == "__init__":
                 does_not_fit = does_not_fit or look.reads_more(before, after)
@@ -354,6 +352,8 @@ class _Lookups:
         # Those that code edited by this patch looks up.
         self._by_edited: set[str] = set()
         self.loads_modules = False
+        # Whether names of attributes are computed.
+        self._computes = False
         self._called: set[int] = set()
         self._seen = 0
 
@@ -368,6 +368,7 @@ class _Lookups:
         for code, offsets in fresh:
             found = {*reach.attributes(code, offsets), *reach.texts(code)}
             self.wanted |= found
+            self._computes = self._computes or reach.computes_names(code)
             if id(code) in own:
                 self._by_edited |= found
             for one in tree(code):
@@ -379,7 +380,7 @@ class _Lookups:
         return bool(fresh)
 
     def finds(self, owner: type, name: str) -> bool:
-        return name in self.wanted or self._is_special(owner, name)
+        return name in self.wanted or self._computes or self._is_special(owner, name)
 
     def is_edited(self, owner: type, name: str) -> bool:
         """Whether edited code looks the name up in objects of the class, as far as can be seen."""

@@ -148,10 +148,11 @@ class World(Inside):
                 continue
             if name in renamed:
                 self.problems.append(met(code, f"uses {name} in line {use.line} as it was before the patch"))
-            if not use.opnames & reach.GLOBAL_LOADS:
+            if not use.opnames & (reach.GLOBAL_LOADS | _STORES):
                 continue
             kept = self.former(globals, name, is_edited, is_old)
-            if kept is None:
+            # What only gives it a value gives it to the calls that look it up.
+            if kept is None or not (use.opnames & reach.GLOBAL_LOADS or kept[2]):
                 continue
             former, real, is_removed, does_not_fit = kept
             if former is not real and not use.is_called_only:

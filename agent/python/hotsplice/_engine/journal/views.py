@@ -24,6 +24,7 @@ class ChangedCode(Protocol):
     replaced: list[tuple[CodeType, CodeType, Any, tuple[str | None, str | None] | None]]
     lacking: dict[str, int]
     without_variable: set[int]
+    lacked_by: dict[str, dict[str, int]]
 
     @property
     def owner(self) -> Any: ...
