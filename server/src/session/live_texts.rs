@@ -46,7 +46,7 @@ impl Live {
         let mut parts = name.rsplit('.').skip_while(|part| part.starts_with("__"));
         let has_word = |part: &str| part.contains('*') || self.has_word(part.split(['[', '(']).next().unwrap_or(part));
         parts.next().is_some_and(has_word)
-            || (name.matches('.').count() > 1 && parts.next().is_some_and(has_word))
+            || parts.next().is_some_and(has_word)
             || *self.has_star_import.get_or_init(|| self.baseline.text.contains("import *"))
     }
 
