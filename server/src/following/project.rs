@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hotsplice_analysis::{Counts, Foreign, KeptGraph, Names, Outline, Reaching, Taken, Texts, diff, diff_following};
 use hotsplice_channel::message::LoadedFile;
-use hotsplice_channel::patch::{Edit, FilePatch};
+use hotsplice_channel::patch::FilePatch;
 
 use super::callables::count;
 use super::{AskedFor, Limit};
@@ -38,7 +38,7 @@ struct Known {
     texts: Texts,
     graph: Arc<KeptGraph>,
     /// What its own edits are, if it is one that was asked for.
-    alone: OnceLock<Vec<Edit>>,
+    alone: OnceLock<FilePatch>,
     /// What followed from what reached it, the last two times.
     compared: Mutex<Vec<(Reaching, Arc<FilePatch>)>>,
 }
@@ -152,8 +152,9 @@ impl<'a> Project<'a> {
         let compare = |foreign: &Foreign| diff_following(path, version, live.outline(), outline, stale, foreign);
         let change = self.compare(&mut foreign, path, outline, compare)?;
         let known = self.known.borrow().get(path).cloned()?;
-        let alone = known.alone.get_or_init(|| diff(path, version, live.outline(), outline, stale).edits);
-        (change.edits != *alone).then_some(change)
+        let alone = known.alone.get_or_init(|| diff(path, version, live.outline(), outline, stale));
+        // Others may reach through it what it calls.
+        (change.edits != alone.edits || change.running != alone.running).then_some(change)
     }
 
     fn reaching(&self, path: &str, module: &str, changed: &Names, calls: &Foreign) -> Foreign {

@@ -55,9 +55,7 @@ impl Live {
     pub fn may_name(&self, name: &str) -> bool {
         let mut parts = name.rsplit('.').skip_while(|part| part.starts_with("__"));
         let has_word = |part: &str| part.contains('*') || self.has_word(part.split(['[', '(']).next().unwrap_or(part));
-        parts.next().is_some_and(has_word)
-            || (name.matches('.').count() > 1 && parts.next().is_some_and(has_word))
-            || self.source.has_star_import()
+        parts.next().is_some_and(has_word) || parts.next().is_some_and(has_word) || self.source.has_star_import()
     }
 
     /// What the module takes of others.

@@ -65,8 +65,8 @@ class Transaction:
         self.is_live = False
         # What undoes what was done while evaluating; each may be called more than once.
         self.undoing: list[Callable[..., Any]] = []
-        # Code of lambdas that get new code.
-        self.retired_lambdas: list[CodeType] = []
+        # Lambdas of statements, with the code that they get.
+        self.renewed_lambdas: list[tuple[FunctionType, CodeType]] = []
         # What is still to be done after the commit.
         self._following: deque[Callable[[], Any]] = deque()
         # The step of those that is being done.
@@ -302,13 +302,14 @@ class Transaction:
                 follow.extend(partial(functions.say_swept, change, lacking) for change in self.files)
             del retired
         follow.append(partial(moving.carry_out, self))
-        follow.append(self.doubts.settle)
         for change, file in files:
             follow.append(partial(self._note_versions, file, change))
             names = {namespace.filename for namespace in change.namespaces}
             follow.append(partial(shown_text.show, change.path, change.text, names))
             follow.append(partial(debuggers.move_breakpoints, change.path, change.text))
         follow.extend(partial(native.run_program, action) for action in self.plan.afterwards)
+        # What was put off takes part in it.
+        follow.append(self.doubts.settle)
         follow.extend(partial(classes.discard, made) for made in self.plan.discarded)
         follow.extend(partial(hooks.call, self, *hook) for hook in hooks.of(self))
         follow.append(partial(reloaders.report, self))

@@ -35,6 +35,7 @@ impl<'a> Graph<'a> {
             heirs: HashMap::default(),
             outside: HashMap::default(),
             given_to: given_to(items.iter().filter(|node| !node.is_definition())),
+            given_by_statements: Vec::new(),
             other_classes: OtherClasses::default(),
             others,
             callers: Callers::default(),
@@ -51,6 +52,7 @@ impl<'a> Graph<'a> {
         let imported: HashSet<&str> = imported.collect();
         for node in items.iter().filter(|node| !node.is_definition()) {
             graph.made.extend(node.effects.made.iter().map(|(name, by)| (name.as_str(), by.as_str())));
+            graph.given_by_statements.extend(node.effects.passed.iter().map(|(by, one)| (by.as_str(), one.as_str())));
             if let Some((name, lambdas)) = lambdas_of(node) {
                 graph.lambdas.insert(name, lambdas);
             }

@@ -88,9 +88,31 @@ pub(super) struct Outside {
 }
 
 /// A class of another file, or that of an object there.
+#[derive(Default)]
 struct Other {
     library: bool,
     methods: HashSet<String>,
+    /// What it calls of what its objects hold: that itself, and methods of it.
+    calls_held: bool,
+    members_held: HashSet<String>,
+}
+
+impl Other {
+    /// `self.way(1)`, `self.table.fill()`, where the object was given what it holds.
+    fn take_held(&mut self, class: &Node, method: &Node) {
+        let Some(parts) = &method.definition else { return };
+        let Some(own) = parts.inside.locals.first().filter(|_| parts.inside.parameters > 0) else { return };
+        let of_own = |name: &String| Some(name.strip_prefix(own.as_str())?.strip_prefix('.')?.to_owned());
+        let has = |name: &str| flattened(&class.body).iter().any(|(one, _)| one.name == name);
+        for effects in run_by(method) {
+            for rest in effects.calls.iter().chain(&effects.reads).filter_map(of_own) {
+                let member = rest.split_once('.').map(|(_, member)| member.split(['.', '[', '(']).next());
+                self.members_held.extend(member.flatten().map(str::to_owned));
+            }
+            let mut called = effects.calls.iter().filter_map(of_own).filter(|rest| !rest.contains('.'));
+            self.calls_held |= called.any(|rest| !has(&rest));
+        }
+    }
 }
 
 /// Classes of other files that were asked for, by the names that they and their objects have here.
@@ -314,6 +336,47 @@ impl<'a> Graph<'a> {
         of_classes.chain(functions.map(|(_, function)| function.clone())).collect()
     }
 
+    /// What methods of other files' classes call of what their objects were given here: `Service(Table()).total()`.
+    pub(super) fn called_by_others(&self, effects: &'a Effects, context: Context<'a>) -> Vec<String> {
+        let mut found = Vec::new();
+        if !self.others.is_known() {
+            return found;
+        }
+        for (holder, _) in effects.calls.iter().chain(&effects.reads).filter_map(|name| name.rsplit_once('.')) {
+            let (class, given): (&str, Vec<&str>) = match holder.strip_suffix("()") {
+                Some(class) => {
+                    let given = effects.passed.iter().filter(|(by, _)| by == class);
+                    (class, given.map(|(_, given)| given.as_str()).collect())
+                }
+                None if is_local(holder, context) => {
+                    let Some((_, class)) = effects.made.iter().rev().find(|(name, _)| name == holder) else { continue };
+                    let given = effects.passed.iter().filter(|(by, _)| by == class || is_method_of(by, holder));
+                    (class, given.map(|(_, given)| given.as_str()).collect())
+                }
+                None => match (self.made.get(holder), self.given_to.get(holder)) {
+                    (Some(class), Some(given)) => (class, given.clone()),
+                    _ => continue,
+                },
+            };
+            if given.is_empty() || self.classes.contains_key(class) {
+                continue;
+            }
+            let Some(other) = self.other_class(class) else { continue };
+            for one in given.into_iter().filter(|one| *one != holder && !one.starts_with(holder)) {
+                if other.calls_held {
+                    found.extend(self.called(one.trim_end_matches("[]"), context.deeper()));
+                }
+                let classes = self.types_of(one, context, 0);
+                let is_class = |name: &String| name.as_str() == one;
+                let objects = classes.iter().filter(|class| !is_class(class));
+                found.extend(objects.flat_map(|class| {
+                    other.members_held.iter().flat_map(|member| self.method(class, member, 0)).collect::<Vec<_>>()
+                }));
+            }
+        }
+        found
+    }
+
     /// What an object of a library may call, as it was given that before: `parser.parse_args()` after `parser.add_argument("x", type=f)`.
     pub(super) fn called_by_object(&self, holder: &str, method: &str, context: Context<'a>) -> Vec<String> {
         let is_configuring = CONFIGURING.iter().any(|verb| {
@@ -410,22 +473,30 @@ impl Others {
         !self.imports.is_empty()
     }
 
-    /// The class that a name of another file is, or that of the object that it holds.
     fn class(&self, name: &str) -> Option<Other> {
-        let mut found = self.found(name, true)?;
+        let (mut outside, mut methods) = (Outside::default(), HashSet::default());
+        let class = self.class_of(name)?;
+        let mut other = Other::default();
+        if let Some(node) = class.outline.index().class(&class.name) {
+            flattened(&node.body).into_iter().for_each(|(method, _)| other.take_held(node, method));
+        }
+        outside.take(Some(class), &mut methods, 0);
+        Some(Other { library: outside.library, methods, ..other })
+    }
+
+    /// The class that a name of another file is, or that of the object that it holds.
+    pub(super) fn class_of(&self, name: &str) -> Option<Class> {
+        let found = self.found(name, true)?;
         let items = &found.outline.file.items;
         let index = found.outline.index();
-        if index.class(&found.name).is_none() {
-            let made = items.iter().filter(|node| !node.is_definition()).flat_map(|node| &node.effects.made);
-            let by =
-                made.filter(|(own, by)| *own == found.name && !by.starts_with('=')).map(|(_, by)| by).next_back()?;
-            found = match index.class(by).is_some() {
-                true => Class { name: by.clone(), ..found },
-                false => found.there.others(&found.outline).origin(by)?,
-            };
+        if index.class(&found.name).is_some() {
+            return Some(found);
         }
-        let (mut outside, mut methods) = (Outside::default(), HashSet::default());
-        outside.take(Some(found), &mut methods, 0);
-        Some(Other { library: outside.library, methods })
+        let made = items.iter().filter(|node| !node.is_definition()).flat_map(|node| &node.effects.made);
+        let by = made.filter(|(own, by)| *own == found.name && !by.starts_with('=')).map(|(_, by)| by).next_back()?;
+        match index.class(by).is_some() {
+            true => Some(Class { name: by.clone(), ..found }),
+            false => found.there.others(&found.outline).origin(by),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-use super::graph::{Context, Graph, called_result};
+use super::graph::{Context, Graph, called_result, may_be};
 use super::inside::{given_out, lambdas_in, run_by};
 use super::making::DERIVING;
 use super::view::View;
@@ -17,6 +17,8 @@ pub(super) struct Callers<'a> {
     all: Vec<Caller<'a>>,
     /// Name of what is called → places in `all`.
     by_callee: HashMap<String, Vec<usize>>,
+    /// Those names that are put together: `ops.op_*`.
+    beginnings: Vec<String>,
     /// Name of what may be an attribute of another module's object → who reads it, once somebody wanted to know.
     by_attribute: OnceLock<HashMap<String, Vec<usize>>>,
 }
@@ -88,6 +90,7 @@ impl<'a> Callers<'a> {
             let made_by = graph.made_by(name).into_iter().chain(makers).chain(calls).chain(by_metaclass);
             callers.note_others((*name).to_owned(), made_by);
         }
+        callers.beginnings = callers.by_callee.keys().filter(|name| name.ends_with('*')).cloned().collect();
         callers
     }
 
@@ -119,9 +122,17 @@ impl<'a> Callers<'a> {
     }
 
     /// Who calls a callable, by its name or as an element of what is iterated over.
-    pub fn of_callable(&self, name: &str) -> impl Iterator<Item = &String> {
+    pub fn of_callable<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s String> {
         let as_element = name.rsplit_once('.').and_then(|(_, method)| self.by_callee.get(&of_element(method)));
-        self.by_callee.get(name).into_iter().chain(as_element).flatten().map(|&place| &self.all[place].name)
+        let put_together = self.beginnings.iter().filter(move |one| may_be(one, name));
+        let put_together = put_together.filter_map(|one| self.by_callee.get(one));
+        self.by_callee
+            .get(name)
+            .into_iter()
+            .chain(as_element)
+            .chain(put_together)
+            .flatten()
+            .map(|&place| &self.all[place].name)
     }
 
     /// Who reads another module's property.

@@ -19,12 +19,22 @@ impl<'a> Graph<'a> {
             if !is_local(container, context) {
                 found.push(name.to_owned());
             }
+            // Others may have put something into it.
+            let rest = rest.trim_start_matches("[]");
+            found.extend(self.fields_named(container, context).map(|field| format!("{}{rest}", contents(&field))));
             return Some(found);
         }
         let taken = TAKING.iter().find_map(|taking| name.split_once(taking));
         let (container, rest) = taken?;
         let rest = rest.strip_prefix(".__call__").unwrap_or(rest);
-        let found = self.called_in(container, rest, context);
+        let mut found = self.called_in(container, rest, context);
+        found.extend(self.fields_named(container, context).map(|field| format!("{}{rest}", contents(&field))));
+        // `table = tables.TABLE`
+        let second = self.made.get(container).and_then(|by| by.strip_prefix('=')).filter(|other| *other != container);
+        let is_followed = found.is_empty() && !is_local(container, context) && context.depth < DEPTH;
+        if let Some(other) = second.filter(|_| is_followed) {
+            return self.called_of_contents(&format!("{other}{}", &name[container.len()..]), context.deeper());
+        }
         // What another module's container holds is known there.
         let is_foreign = found.is_empty()
             && !is_local(container, context)
@@ -93,13 +103,7 @@ impl<'a> Graph<'a> {
             .chain(all_names)
             .collect();
         let mut known: Vec<String> = Vec::new();
-        if let Some((holder, attribute)) = container.rsplit_once('.') {
-            let is_own = matches!(holder, "self" | "cls");
-            let class = if is_own { context.class.map(str::to_owned) } else { self.type_of(holder, context, 0) };
-            for class in class.iter().flat_map(|class| self.ancestors(class).iter().copied().chain([class.as_str()])) {
-                known.push(format!("{class}.{attribute}"));
-            }
-        }
+        known.extend(self.fields_named(container, context));
         // What a call gives: `Maker.several()` of `maker.several()`.
         if let Some((holder, method)) = container.strip_suffix("()").and_then(|callee| callee.rsplit_once('.')) {
             let methods = self.called(&format!("{holder}.{method}"), context.deeper());
@@ -121,6 +125,19 @@ impl<'a> Graph<'a> {
             found.extend(self.held_in(&other, context.deeper()));
         }
         unique(found)
+    }
+
+    /// The attributes of classes that a container's name may mean: `Table.rows` for `self.rows`.
+    fn fields_named(&self, container: &str, context: Context<'a>) -> impl Iterator<Item = String> + use<'a> {
+        let (holder, attribute) = container.rsplit_once('.').unwrap_or_default();
+        let class = match holder {
+            "" => None,
+            "self" | "cls" => context.class.map(str::to_owned),
+            _ => self.type_of(holder, context, 0),
+        };
+        let ancestors = class.iter().flat_map(|class| self.ancestors(class).iter().copied());
+        let fields = ancestors.chain(class.as_deref()).map(|class| format!("{class}.{attribute}"));
+        fields.collect::<Vec<_>>().into_iter()
     }
 
     /// Functions that run others by what they are given, and those: `show` and `of_list` under `@show.register`.

@@ -15,7 +15,7 @@ use hotsplice_channel::patch::What;
 const MOST: usize = 8;
 
 /// Bases that make a class's constructor of its fields; decorators that do so have many names.
-const RECORDS: [&str; 3] = ["NamedTuple", "BaseModel", "Struct"];
+pub(super) const RECORDS: [&str; 3] = ["NamedTuple", "BaseModel", "Struct"];
 /// Stands for whichever fields an object has.
 const ANY: &str = "*";
 
@@ -24,6 +24,8 @@ const ANY: &str = "*";
 pub(super) struct Types {
     pub(super) fields: HashMap<String, Vec<String>>,
     pub(super) results: HashMap<String, Vec<String>>,
+    /// Attributes that hold what the object was given when it was made, or later.
+    given: HashSet<String>,
     /// Whether somebody asked since this was last looked at: what was found without asking stays as it is.
     was_asked: AtomicBool,
 }
@@ -32,6 +34,10 @@ impl Types {
     pub(super) fn field(&self, name: &str) -> &[String] {
         self.was_asked.store(true, Ordering::Relaxed);
         self.fields.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn holds_given(&self, field: &str) -> bool {
+        self.given.contains(field)
     }
 
     pub(super) fn result(&self, callable: &str) -> &[String] {
@@ -79,7 +85,7 @@ impl<'a> Typing<'a> {
                 context: Context::default(),
             });
             typing.fields.extend(made);
-            typing.take_fields(name, class);
+            typing.take_fields(graph, name, class);
         }
         // In the order of their names: what is found does not depend on that of tables.
         typing.fields.sort_by(|one, other| (&one.name, one.by).cmp(&(&other.name, other.by)));
@@ -99,6 +105,7 @@ impl<'a> Typing<'a> {
 
     /// Tells the graph, round by round, what follows from what it knows by then.
     pub fn tell(self, graph: &mut Graph<'a>) {
+        graph.types.given = self.storing.values().flatten().cloned().collect();
         let mut known: HashSet<(bool, &str, String)> = HashSet::default();
         let fields = self.fields.iter().map(|giving| (true, giving));
         let mut givings: Vec<(bool, &Giving)> =
@@ -165,14 +172,12 @@ impl<'a> Typing<'a> {
     }
 
     /// Fields of a class whose constructor somebody else makes of them: a data class, a named tuple.
-    fn take_fields(&mut self, name: &str, class: &Class<'a>) {
+    fn take_fields(&mut self, graph: &Graph<'a>, name: &str, class: &Class<'a>) {
         let Some(node) = class.node else {
             self.storing.entry(name.to_owned()).or_default().push(format!("{name}.{ANY}"));
             return;
         };
-        let is_decorated = node.definition.as_ref().is_some_and(|parts| !parts.decorator_reads.is_empty());
-        let makes = |base: &&str| RECORDS.contains(&base.rsplit('.').next().unwrap_or(base));
-        if class.methods.contains_key("__init__") || !(is_decorated || class.bases.iter().any(makes)) {
+        if class.methods.contains_key("__init__") || !graph.is_record(name) {
             return;
         }
         for item in node.body.iter().filter(|item| matches!(item.what, What::Annotation | What::Assignment)) {

@@ -60,6 +60,8 @@ pub struct Reaching {
 
 /// The kind of what a module's `__getattr__` gives.
 const DYNAMIC: usize = 5;
+/// That of what others have put into the module's own containers.
+const OWN: usize = 6;
 
 impl Reaching {
     pub fn is_empty(&self) -> bool {
@@ -99,7 +101,18 @@ impl Foreign {
 
     /// How the module calls what runs edited code.
     pub(crate) fn calls(&self, outline: &Outline) -> HashSet<String> {
-        self.imported(&self.called, outline)
+        let mut found = self.imported(&self.called, outline);
+        found.extend(self.put_into_own().map(str::to_owned));
+        found
+    }
+
+    /// What other modules have put into containers of this one: `REG[]`, `Bus.handlers[]`.
+    fn put_into_own(&self) -> impl Iterator<Item = &str> {
+        let start = format!("{}.", self.module);
+        let names = beginning_with_owned(&self.called, start);
+        names.filter(|name| {
+            name.split("[]").next().is_some_and(|own| own.len() < name.len() && own.matches('.').count() < 2)
+        })
     }
 
     pub(crate) fn properties(&self, outline: &Outline) -> HashSet<String> {
@@ -109,11 +122,10 @@ impl Foreign {
     /// How the module calls others whose `__getattr__` runs edited code; a name that it imports from one stands for itself.
     pub(crate) fn dynamic(&self, outline: &Outline) -> HashMap<String, HashSet<String>> {
         let mut found = HashMap::default();
-        for (name, origin) in bound(outline) {
-            let Some(origin) = self.absolute(origin) else { continue };
+        for (name, as_written) in bound(outline) {
+            let Some(origin) = self.absolute(as_written) else { continue };
             for (module, has) in self.dynamic.iter() {
-                // `import pkg.tables` binds `pkg`, and the name is read as a whole.
-                let root = origin.split('.').next() == Some(name);
+                let root = is_root(name, as_written);
                 if root && (origin == *module || origin.starts_with(&format!("{module}."))) {
                     found.insert(module.clone(), has.clone());
                 } else if origin == *module {
@@ -196,6 +208,7 @@ impl Foreign {
         if !self.dynamic.is_empty() {
             self.dynamic(outline).keys().for_each(|name| found.note((DYNAMIC, name, "")));
         }
+        self.put_into_own().for_each(|name| found.note((OWN, name, "")));
         found
     }
 
@@ -255,8 +268,8 @@ impl Foreign {
         words: Option<&Words>,
     ) -> (Vec<String>, Vec<String>) {
         let (mut bound, mut dotted) = (Vec::new(), Vec::new());
-        for (name, origin) in imported {
-            let Some(origin) = self.absolute(origin) else { continue };
+        for (name, as_written) in imported {
+            let Some(origin) = self.absolute(as_written) else { continue };
             if let Some((beginning, taken)) = origin.split_once(ANY_MODULE) {
                 // `.rate`, or whatever comes after a module's name.
                 let taken = if taken.is_empty() { "." } else { taken };
@@ -282,8 +295,7 @@ impl Foreign {
             if changed.contains(&origin) {
                 bound.push(name.to_owned());
             }
-            // `import pkg.config` binds `pkg`, and the name is read as a whole.
-            let root = origin.split('.').next() == Some(name);
+            let root = is_root(name, as_written);
             let words = words.filter(|_| !self.is_taken(name));
             for own in spoken_of(changed, &origin, words) {
                 if let Some(rest) = own.strip_prefix(&origin).filter(|rest| rest.starts_with(['.', '[', '('])) {
@@ -313,6 +325,11 @@ impl Foreign {
         parts.extend([relative, name].into_iter().filter(|part| !part.is_empty()));
         Some(parts.join("."))
     }
+}
+
+/// `import pkg.config` binds `pkg`, and the name is read as a whole; `from config import config` binds one of the module's.
+pub(super) fn is_root(name: &str, origin: &str) -> bool {
+    !origin.contains(':') && origin.split('.').next() == Some(name)
 }
 
 /// The names that a text has of other modules, those inside of functions first, each with what it stands for.
@@ -355,6 +372,12 @@ pub(crate) fn names_inside(outline: &Outline) -> HashSet<&str> {
         found.remove(name.as_str());
     }
     found
+}
+
+/// The rests of those that begin with something.
+fn beginning_with_owned(names: &BTreeSet<String>, start: String) -> impl Iterator<Item = &str> {
+    let rest = names.range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded));
+    rest.map_while(move |name| name.strip_prefix(start.as_str()))
 }
 
 pub(super) fn beginning_with<'a>(names: &'a BTreeSet<String>, start: &str) -> impl Iterator<Item = &'a String> {

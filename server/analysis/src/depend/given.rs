@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-use super::foreign::Foreign;
+use super::foreign::{Foreign, is_root};
 use super::graph::{Context, DEPTH, Graph, among, is_local};
 use super::inside::run_by;
 use crate::effects::{Effects, Uses, applies, examines};
@@ -194,23 +194,28 @@ pub(crate) fn meant_by(name: &str, changed: &HashSet<String>) -> Vec<String> {
 }
 
 impl Others {
-    /// What a name stands for that an import binds.
-    pub(super) fn import(&self, name: &str) -> Option<String> {
-        self.imports.get(name)?.iter().rev().find_map(|origin| self.foreign.absolute(origin))
+    /// What a name stands for that an import binds, and whether dotted names that begin with it are read as a whole.
+    pub(super) fn import(&self, name: &str) -> Option<(String, bool)> {
+        let mut origins = self.imports.get(name)?.iter().rev();
+        origins.find_map(|origin| Some((self.foreign.absolute(origin)?, is_root(name, origin))))
+    }
+
+    /// `pkg.tables.Table.fill` for `Table.fill`, where that is imported.
+    pub(super) fn full_name(&self, name: &str) -> Option<String> {
+        let (head, rest) = name.split_once('.').map_or((name, ""), |(head, rest)| (head, rest));
+        let (origin, is_root) = self.import(head)?;
+        Some(match rest {
+            _ if is_root => name.to_owned(),
+            "" => origin,
+            _ => format!("{origin}.{rest}"),
+        })
     }
 
     /// Those of a function of another module, as this one calls it.
     fn add_uses(&self, callable: &str, found: &mut Uses, depth: usize) {
-        let (head, rest) = callable.split_once('.').map_or((callable, ""), |(head, rest)| (head, rest));
-        let Some(origin) = self.import(head) else { return };
-        // `import pkg.tables` binds `pkg`, and the name is read as a whole.
-        let is_root = origin.split('.').next() == Some(head);
-        let name = match rest {
-            _ if is_root => callable.to_owned(),
-            "" => origin.clone(),
-            _ => format!("{origin}.{rest}"),
-        };
-        self.foreign.add_uses(&name, found, &mut HashSet::default(), depth);
+        if let Some(name) = self.full_name(callable) {
+            self.foreign.add_uses(&name, found, &mut HashSet::default(), depth);
+        }
     }
 }
 

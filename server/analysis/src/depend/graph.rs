@@ -62,6 +62,8 @@ pub(crate) struct Graph<'a> {
     pub(super) outside: HashMap<&'a str, Outside>,
     /// What methods of the module's objects were given: `parser` and `convert`.
     pub(super) given_to: HashMap<&'a str, Vec<&'a str>>,
+    /// What statements of the module give to what they call: `register` and `build`.
+    pub(super) given_by_statements: Vec<(&'a str, &'a str)>,
     pub(super) other_classes: OtherClasses,
 }
 
@@ -141,6 +143,7 @@ impl<'a> Graph<'a> {
             found.extend(given.flat_map(|(_, given)| self.called(given.trim_end_matches("[]"), context.deeper())));
         }
         found.extend(self.called_of_given(effects, context));
+        found.extend(self.called_by_others(effects, context));
         let (members, called) = self.used_of_given(effects, context);
         found.extend(called);
         found.extend(members.iter().filter_map(|name| name.rsplit_once('.')).flat_map(|(class, member)| {
@@ -232,7 +235,8 @@ impl<'a> Graph<'a> {
             }
             let mut found: Vec<String> = match classes.is_empty() {
                 false => classes.iter().flat_map(|class| self.method_or_kept(class, method, context)).collect(),
-                true if is_local(name, context) || holder.contains('(') => Vec::new(),
+                true if is_local(name, context) => self.methods_of_given(holder, method, context),
+                true if holder.contains('(') => Vec::new(),
                 true => vec![name.to_owned()],
             };
             match classes.is_empty() {
@@ -359,13 +363,26 @@ impl<'a> Graph<'a> {
     }
 
     /// Whether code goes through one of these classes or containers, or gives it to what looks into it: `len(Kind)`.
-    pub(super) fn looks_into_any(&self, effects: &Effects, changed: &HashSet<String>) -> bool {
+    pub(super) fn looks_into_any(&self, effects: &Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {
         let is_changed = |name: &String| {
             !effects.is_local(name) && (changed.contains(&members(name)) || changed.contains(&contents(name)))
         };
         let looks = |by: &str| EAGER.contains(&by) || reads_headers(by);
-        effects.passed.iter().any(|(by, name)| looks(by) && is_changed(name))
+        // `vars(cls)`
+        let looks_at_own = |(by, name): &(String, String)| {
+            let class = context.class.filter(|_| looks(by) && is_first(name, context));
+            class.is_some_and(|class| changed.contains(&dictionary(class)))
+        };
+        effects.passed.iter().any(|one| looks_at_own(one) || (looks(&one.0) && is_changed(&one.1)))
             || effects.implied.iter().any(|(name, methods)| methods.contains(&"__iter__") && is_changed(name))
+    }
+
+    /// Whether code asks what is of which class, of one of these: `isinstance(table, Table)`.
+    pub(super) fn examines_any(&self, effects: &'a Effects, context: Context<'a>, changed: &HashSet<String>) -> bool {
+        let is_one = |name: &String| !effects.is_local(name) && changed.contains(&members(name));
+        let is_of_one =
+            |name: &str| self.types_of(name, context, 0).iter().any(|class| changed.contains(&members(class)));
+        effects.passed.iter().any(|(by, name)| examines(by) && (is_one(name) || is_of_one(name)))
     }
 
     /// `with_heirs`: what `self` has may be that of a class which derives from the method's own.
@@ -387,15 +404,10 @@ impl<'a> Graph<'a> {
         if changed.iter().any(is_of_element) {
             return true;
         }
-        let is_examined =
-            |(by, name): &(String, String)| examines(by) && !effects.is_local(name) && changed.contains(&members(name));
-        let is_of_object = |(by, name): &(String, String)| {
-            examines(by) && self.types_of(name, context, 0).iter().any(|class| changed.contains(&members(class)))
-        };
-        if effects.passed.iter().any(|one| is_examined(one) || is_of_object(one)) {
+        if self.examines_any(effects, context, changed) {
             return true;
         }
-        if self.looks_into_any(effects, changed) {
+        if self.looks_into_any(effects, context, changed) {
             return true;
         }
         if self.used_of_given(effects, context).0.iter().any(|name| !meant_by(name, changed).is_empty()) {
@@ -434,6 +446,16 @@ pub(crate) fn among(name: &str, names: &HashSet<String>) -> Vec<String> {
     }
     let Some(beginning) = name.strip_suffix('*') else { return Vec::new() };
     names.iter().filter(|name| stands_for(beginning, name)).cloned().collect()
+}
+
+/// Whether a name is one that another stands for, which ends with `*`.
+pub(super) fn may_be(any: &str, name: &str) -> bool {
+    any.strip_suffix('*').is_some_and(|beginning| stands_for(beginning, name))
+}
+
+/// What stands for all that is in a class: `Table.__dict__`.
+pub(crate) fn dictionary(class: &str) -> String {
+    format!("{class}.__dict__")
 }
 
 /// Whether it may be a name that is put together of that beginning.

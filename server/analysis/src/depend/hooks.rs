@@ -27,6 +27,8 @@ struct Hook<'n> {
     owner: Option<String>,
     /// What names of its module's begin with here: nothing in the same file.
     module: String,
+    /// Its first parameter is an object of the owner.
+    is_of_object: bool,
 }
 
 /// What is known of a class in another file.
@@ -72,9 +74,8 @@ impl Others {
         let Some((module, own)) = name.split_once(':') else { return Vec::new() };
         let full = format!("{module}.{own}");
         let imports = self.imports.keys().filter_map(|bound| {
-            let origin = self.import(bound)?;
+            let (origin, is_root) = self.import(bound)?;
             let rest = full.strip_prefix(origin.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
-            let is_root = origin.split('.').next() == Some(bound.as_str());
             Some(if is_root { full.clone() } else { format!("{bound}{rest}") })
         });
         imports.collect()
@@ -97,13 +98,7 @@ impl Others {
 
     /// The same; `with_objects`: also of what is no definition.
     pub(super) fn found(&self, name: &str, with_objects: bool) -> Option<Class> {
-        let (head, rest) = name.split_once('.').map_or((name, ""), |(head, rest)| (head, rest));
-        let origin = self.import(head)?;
-        let full = match rest {
-            _ if origin.split('.').next() == Some(head) => name.to_owned(),
-            "" => origin.clone(),
-            _ => format!("{origin}.{rest}"),
-        };
+        let full = self.full_name(name)?;
         self.foreign.definition(&full, with_objects, 0)
     }
 }
@@ -130,8 +125,10 @@ impl<'a> Graph<'a> {
         let Some(parts) = &node.definition else { return stored };
         for name in &parts.decorator_reads {
             match self.functions.get(name.as_str()) {
-                Some(function) => stored.take(&Hook { function, owner: None, module: String::new() }, node),
-                None => stored.take_foreign(self.others.origin(name), &["__init__"], node),
+                Some(function) => {
+                    stored.take(&Hook { function, owner: None, module: String::new(), is_of_object: false }, node)
+                }
+                None => stored.take_of_others(&self.others, name, node),
             }
         }
         if !node.is_class() {
@@ -146,14 +143,17 @@ impl<'a> Graph<'a> {
             if name != node.name
                 && let Some(function) = class.methods.get("__init_subclass__")
             {
-                stored.take(&Hook { function, owner: Some(name.to_owned()), module: String::new() }, node);
+                stored.take(
+                    &Hook { function, owner: Some(name.to_owned()), module: String::new(), is_of_object: false },
+                    node,
+                );
             }
             for metaclass in &class.metaclass {
                 match self.classes.get(metaclass) {
                     Some(known) => {
                         for function in OF_METACLASS.iter().filter_map(|method| known.methods.get(method)) {
                             let owner = Some((*metaclass).to_owned());
-                            stored.take(&Hook { function, owner, module: String::new() }, node);
+                            stored.take(&Hook { function, owner, module: String::new(), is_of_object: false }, node);
                         }
                     }
                     None => stored.take_foreign(self.others.origin(metaclass), &OF_METACLASS, node),
@@ -232,7 +232,10 @@ impl Stored {
         let index = base.outline.index();
         let Some(class) = index.class(&base.name) else { return };
         for function in methods(class, &["__init_subclass__"]) {
-            self.take(&Hook { function, owner: Some(base.name.clone()), module: prefix.clone() }, node);
+            self.take(
+                &Hook { function, owner: Some(base.name.clone()), module: prefix.clone(), is_of_object: false },
+                node,
+            );
         }
         let Some(parts) = &class.definition else { return };
         let others = base.there.others(&base.outline);
@@ -255,10 +258,39 @@ impl Stored {
         let Some(one) = found.outline.index().definitions(&found.name).first() else { return };
         if one.is_class() {
             for function in methods(one, of_class) {
-                self.take(&Hook { function, owner: Some(found.name.clone()), module: module.clone() }, node);
+                self.take(
+                    &Hook { function, owner: Some(found.name.clone()), module: module.clone(), is_of_object: false },
+                    node,
+                );
             }
         } else {
-            self.take(&Hook { function: one, owner: None, module }, node);
+            self.take(&Hook { function: one, owner: None, module, is_of_object: false }, node);
+        }
+    }
+
+    /// What is called of another file: a function, a class, or a method of an object: `bus.on`.
+    fn take_of_others(&mut self, others: &Others, name: &str, node: &Node) {
+        let found = others.origin(name);
+        if found.is_some() {
+            return self.take_foreign(found, &["__init__"], node);
+        }
+        if let Some((holder, method)) = name.rsplit_once('.') {
+            self.take_method(others.class_of(holder), method, node, 0);
+        }
+    }
+
+    /// A method of a class in another file, or one that it inherits.
+    fn take_method(&mut self, class: Option<Class>, method: &str, node: &Node, depth: usize) {
+        let Some(class) = class else { return };
+        let Some(one) = class.outline.index().class(&class.name) else { return };
+        match methods(one, &[method]).first() {
+            Some(function) => {
+                let (owner, module) = (Some(class.name.clone()), format!("{}:", class.there.module));
+                self.take(&Hook { function, owner, module, is_of_object: true }, node);
+            }
+            None => {
+                class.bases(depth).into_iter().for_each(|base| self.take_method(Some(base), method, node, depth + 1))
+            }
         }
     }
 
@@ -266,7 +298,8 @@ impl Stored {
         let all = all_effects(hook.function);
         let Some(own) = all.first() else { return };
         for effects in &all {
-            self.mutates.extend(effects.mutates.iter().filter_map(|name| hook.named(name, own, effects)));
+            let mutates = effects.mutates.iter().filter(|_| !hook.is_of_object);
+            self.mutates.extend(mutates.filter_map(|name| hook.named(name, own, effects)));
             for (container, held) in &effects.holds {
                 let is_own = own.is_local(held) || effects.is_local(held);
                 if !is_own || held.contains('.') || container == RETURNED {
@@ -294,7 +327,7 @@ impl Hook<'_> {
         if !own.is_local(name) && !inside.is_local(name) {
             return Some(format!("{}{name}", self.module));
         }
-        let (_, attribute) = name.split_once('.').filter(|(holder, _)| *holder != "self")?;
+        let (_, attribute) = name.split_once('.').filter(|(holder, _)| self.is_of_object == (*holder == "self"))?;
         Some(format!("{}{}.{attribute}", self.module, self.owner.as_ref()?))
     }
 }
@@ -305,21 +338,40 @@ fn methods<'n>(class: &'n Node, wanted: &[&str]) -> Vec<&'n Node> {
 }
 
 impl<'a> Graph<'a> {
-    /// How other modules name what is in their containers of this file's classes: `base:REG[]().fill` for `Table.fill`.
+    /// How other modules name what is in their containers of this file's: `base:REG[]().fill` for `Table.fill`, `base:REG[]` for `build`.
     pub(crate) fn in_registries(&self, running: &HashSet<String>) -> Vec<String> {
         let mut found = Vec::new();
         for (name, class) in &self.classes {
             let Some(node) = class.node.filter(|_| running.iter().any(|one| is_of(one, name))) else { continue };
-            let containers = self.stored_by_hooks(node).in_containers;
-            for container in containers.iter().filter(|container| container.contains(':')) {
+            for container in self.stored_elsewhere(node, name) {
                 let own = running.iter().filter(|one| is_of(one, name));
-                found.extend(own.map(|one| match one.rsplit_once('.') {
-                    Some((_, method)) => format!("{}().{method}", contents(container)),
-                    None => contents(container),
+                // The class itself, or an object of it.
+                found.extend(own.flat_map(|one| match one.rsplit_once('.') {
+                    Some((_, method)) => {
+                        ["()", ""].map(|made| format!("{}{made}.{method}", contents(&container))).to_vec()
+                    }
+                    None => vec![contents(&container)],
                 }));
             }
         }
+        for (name, node) in self.functions.iter().filter(|(name, _)| running.contains(**name)) {
+            found.extend(self.stored_elsewhere(node, name).iter().map(|container| contents(container)));
+            // `@show.register`
+            let names = node.definition.iter().flat_map(|parts| &parts.decorator_reads);
+            let dispatching = names.filter_map(|name| self.others.origin(name.strip_suffix(".register")?));
+            found.extend(dispatching.map(|function| format!("{}:{}", function.there.module, function.name)));
+        }
         found
+    }
+
+    /// Containers of other modules that a definition is put into: by what sees it when it is made, and by what statements give it to.
+    fn stored_elsewhere(&self, node: &Node, name: &str) -> Vec<String> {
+        let mut stored = self.stored_by_hooks(node);
+        for (by, _) in self.given_by_statements.iter().filter(|(_, given)| *given == name) {
+            stored.take_of_others(&self.others, by, node);
+        }
+        stored.in_containers.retain(|container| container.contains(':'));
+        stored.in_containers
     }
 }
 

@@ -14,5 +14,5 @@ pub(crate) mod inside;
 pub(crate) mod kept;
 mod making;
 pub(crate) mod taken;
-mod types;
+pub(crate) mod types;
 pub(crate) mod view;

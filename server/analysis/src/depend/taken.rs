@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-use super::foreign::{Foreign, beginning_with, bound};
+use super::foreign::{Foreign, beginning_with, bound, is_root};
 use crate::effects::{ANY_MODULE, Effects};
 use crate::outline::Outline;
 use crate::tree::Nodes;
@@ -47,39 +47,35 @@ impl Foreign {
     /// What a text takes; this tells which module it is.
     pub fn taken(&self, outline: &Outline) -> Taken {
         let mut found = Taken { imported: self.imports(outline).collect(), ..Taken::default() };
-        let mut origins: HashMap<&str, Vec<String>> = HashMap::default();
+        let mut origins: HashMap<&str, Vec<(String, bool)>> = HashMap::default();
         for (name, origin) in bound(outline) {
-            origins.entry(name).or_default().extend(self.absolute(origin));
+            let absolute = self.absolute(origin).map(|absolute| (absolute, is_root(name, origin)));
+            origins.entry(name).or_default().extend(absolute);
         }
-        for (name, origin) in origins.iter().flat_map(|(name, all)| all.iter().map(|origin| (*name, origin))) {
+        for (origin, is_root) in origins.values().flatten() {
             match origin.split_once(ANY_MODULE) {
                 Some((_, taken)) if !taken.is_empty() => {
                     found.of_any.insert(first(taken.trim_start_matches('.')).to_owned());
                 }
                 Some(_) => {}
-                None if is_root(name, origin) => {}
+                None if *is_root => {}
                 None => {
                     found.paths.insert(origin.clone());
                 }
             }
         }
         for (name, member) in members(outline, |name| origins.contains_key(name)) {
-            for origin in &origins[name] {
+            for (origin, is_root) in &origins[name] {
                 if origin.ends_with(ANY_MODULE) {
                     found.of_any.extend(Some(first(member).to_owned()).filter(|name| name != "*"));
                 } else if !origin.contains([ANY_MODULE, '*']) {
-                    let holder = if is_root(name, origin) { name } else { origin };
+                    let holder = if *is_root { name } else { origin };
                     found.paths.insert(format!("{holder}.{member}"));
                 }
             }
         }
         found
     }
-}
-
-/// `import pkg.tables` binds `pkg`, and the name is read as a whole.
-fn is_root(name: &str, origin: &str) -> bool {
-    origin.split('.').next() == Some(name)
 }
 
 /// Names of the module that it reads, with what stands behind them and a dot: `*` where there is no dot.

@@ -1,8 +1,20 @@
 //! Of which class is what a name holds, and what a method's name means on a class, as far as the text tells.
 
+use super::fields::RECORDS;
 use super::graph::{Context, DEPTH, Graph, is_first, is_local};
 
+/// The method that gives a text of an object, which somebody else makes of the fields of a class.
+pub(crate) const TEXT_OF_FIELDS: &str = "__repr__";
+
 impl<'a> Graph<'a> {
+    /// Whether somebody makes methods of a class by its fields: a decorator, or a base.
+    pub(crate) fn is_record(&self, class: &str) -> bool {
+        let Some(known) = self.classes.get(class) else { return false };
+        let is_decorated = known.node.and_then(|node| node.definition.as_ref());
+        is_decorated.is_some_and(|parts| !parts.decorator_reads.is_empty())
+            || known.bases.iter().any(|base| RECORDS.contains(&base.rsplit('.').next().unwrap_or(base)))
+    }
+
     /// The attributes of classes that a dotted name may mean: `Settings.SIZE` for `config.SIZE`.
     pub(crate) fn attributes(&self, name: &str, context: Context<'a>) -> Vec<String> {
         let Some((holder, attribute)) = name.rsplit_once('.') else { return Vec::new() };
@@ -82,6 +94,14 @@ impl<'a> Graph<'a> {
     /// The same, of what gives a value: `Table`, `=table`.
     pub(super) fn types_by(&self, by: &str, context: Context<'a>, depth: usize) -> Vec<String> {
         match by.strip_prefix('=') {
+            // `Kind = TABLE["a"]`
+            Some(other) if let Some(container) = other.strip_suffix("[]") => {
+                let mut found = self.types_of(other, context, depth);
+                let held = if depth > DEPTH { Vec::new() } else { self.held_in(container, context.deeper().deeper()) };
+                let is_class = |item: &String| self.classes.contains_key(item.as_str()) && !is_local(item, context);
+                found.extend(held.into_iter().filter(is_class));
+                found
+            }
             Some(other) => self.types_of(other, context, depth),
             None => self.results_of(by, context, depth),
         }
@@ -190,8 +210,22 @@ impl<'a> Graph<'a> {
         let bases = own.bases.iter().filter(|_| depth < DEPTH);
         let found: Vec<String> = bases.flat_map(|base| self.method(base, method, depth + 1)).collect();
         // The class itself has what its metaclass has.
+        if found.is_empty() && method == TEXT_OF_FIELDS && self.is_record(class) {
+            return vec![format!("{class}.{method}")];
+        }
         let of_class = own.metaclass.iter().filter(|_| found.is_empty() && depth < DEPTH && !method.starts_with("__"));
         of_class.flat_map(|kind| self.method(kind, method, depth + 1)).chain(found.iter().cloned()).collect()
+    }
+
+    /// What a method means of an attribute that holds what the object was given, from elsewhere: of any class of the file.
+    pub(super) fn methods_of_given(&self, holder: &str, method: &str, context: Context<'a>) -> Vec<String> {
+        let own = holder.split_once('.').filter(|(own, _)| is_first(own, context));
+        let (Some((_, attribute)), Some(class)) = (own, context.class) else { return Vec::new() };
+        if method.starts_with("__") || !self.types.holds_given(&format!("{class}.{attribute}")) {
+            return Vec::new();
+        }
+        let known = self.classes.iter().filter(|(_, class)| class.methods.contains_key(method));
+        known.map(|(name, _)| format!("{name}.{method}")).collect()
     }
 
     /// Whether a class of which the text is known, and that this one derives from, has a method.

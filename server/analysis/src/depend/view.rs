@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::graph::{Context, Graph, is_local};
+use super::graph::{Context, Graph, among, is_local};
 use crate::effects::Effects;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
@@ -69,7 +69,7 @@ impl<'g, 'a> View<'g, 'a> {
             return true;
         }
         let is_element = |method: &String| running.iter().any(|name| is_method(name, method));
-        self.callees(effects, context).iter().any(|name| running.contains(name))
+        self.callees(effects, context).iter().any(|name| !among(name, running).is_empty())
             || effects.elements.iter().any(is_element)
             || (!self.properties.is_empty()
                 && self.of_objects(effects, context).iter().any(|name| self.is_foreign_property(name, running)))
@@ -86,7 +86,9 @@ impl<'g, 'a> View<'g, 'a> {
         let is_other = |name: &String| {
             self.attributes(name, context).iter().any(is_changed) || self.read_as(name, context).iter().any(is_changed)
         };
-        self.looks_into_any(effects, changed) || effects.reads.iter().any(is_other)
+        self.looks_into_any(effects, context, changed)
+            || self.examines_any(effects, context, changed)
+            || effects.reads.iter().any(is_other)
     }
 
     fn is_foreign_property(&self, name: &String, running: &HashSet<String>) -> bool {
@@ -116,8 +118,9 @@ impl<'a> Graph<'a> {
             let Some((holder, attribute)) = name.rsplit_once('.') else { continue };
             let last = holder.rsplit('.').next().unwrap_or(holder);
             let is_object = last.starts_with(char::is_lowercase) || !last.contains(char::is_lowercase);
-            // Of a class it is a descriptor that runs.
-            if (is_object || self.others.is_class(holder)) && !is_local(name, context) {
+            // Of a class it is a descriptor that runs; one of which the text is further away is not known as such.
+            let is_distant = || holder.matches('.').count() > 1;
+            if (is_object || self.others.is_class(holder) || is_distant()) && !is_local(name, context) {
                 found.push(name.clone());
             }
             let classes = self.types_of(holder, context, 0).into_iter().filter(|class| class != holder);

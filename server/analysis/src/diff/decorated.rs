@@ -25,8 +25,11 @@ impl<'a> Comparison<'a> {
         // What is registered with a function runs when that is called, and not when something else is registered.
         let names = self.definitions().flat_map(|item| item.definition.iter().flat_map(|parts| &parts.decorator_reads));
         let dispatching: HashSet<&str> = names.filter_map(|name| name.strip_suffix(".register")).collect();
-        let is_decorator =
-            |name: &&String| !heads.contains(name) && !imported.contains(*name) && !dispatching.contains(name.as_str());
+        // What is put into another module's containers decorates nothing.
+        let is_decorator = |name: &&String| {
+            let is_elsewhere = name.contains(':') || imported.contains(*name);
+            !heads.contains(name) && !is_elsewhere && !dispatching.contains(name.as_str())
+        };
         edited.extend(self.running.iter().filter(is_decorator).cloned());
         self.decorating = edited.clone();
         edited.extend(self.foreign.decorators(self.new));

@@ -173,7 +173,7 @@ impl<'a> Comparison<'a> {
 
     fn derive_function(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty, called: &mut Callables<'_, 'a>) {
         // The graph knows a module's functions, and the methods of its classes.
-        if self.derive_header(node, scope, dirty) && scope.path.len() <= 1 {
+        if self.derive_header(node, scope, dirty, called) && scope.path.len() <= 1 {
             // Who calls it gets other defaults.
             let name = [scope.path.as_slice(), std::slice::from_ref(&node.name)].concat().join(".");
             let found = called.graph.running(&HashSet::from_iter([name]), &HashSet::default());

@@ -1,25 +1,33 @@
 //! Headers that were computed from something that changed: defaults, annotations, decorators.
 
 use super::Comparison;
-use super::derived::Dirty;
+use super::derived::{Callables, Dirty};
 use super::edits::{edit, header_run};
 use super::scope::Scope;
-use crate::tree::{Node, Nodes, flattened};
+use crate::effects::Effects;
+use crate::tree::{DefaultValue, Node, Nodes, flattened};
 use hotsplice_channel::patch::{Change, Kind, Part};
+use rustc_hash::FxHashSet as HashSet;
 
 impl<'a> Comparison<'a> {
     /// A default that reads such a name is evaluated again, the others keep their values; so are annotations. Decorators
     /// that read it decorate anew.
     ///
     /// Answers whether what it does without arguments is another thing now.
-    pub(super) fn derive_header(&mut self, node: &'a Node, scope: &Scope<'a>, dirty: &Dirty) -> bool {
+    pub(super) fn derive_header(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'a>,
+        dirty: &Dirty,
+        called: &Callables<'_, 'a>,
+    ) -> bool {
         let Some(parts) = &node.definition else { return false };
-        let derived: Vec<String> = parts
-            .defaults
-            .iter()
-            .filter(|default| reads_any(&default.reads, dirty))
-            .map(|default| default.parameter.clone())
-            .collect();
+        // A call of edited code is not repeated unasked.
+        let is_derived = |default: &&DefaultValue| {
+            reads_any(&default.reads, dirty) && !called.graph.runs_any(&default.effects, &called.by_code)
+        };
+        let defaults: Vec<&'a DefaultValue> = parts.defaults.iter().filter(is_derived).collect();
+        let derived: Vec<String> = defaults.iter().map(|default| default.parameter.clone()).collect();
         // A class that is edited is the same object as before.
         let reads_value = |reads: &[String]| reads.iter().any(|name| dirty.contains(name) && !self.is_class(name));
         let mut told_parts = Vec::new();
@@ -29,7 +37,8 @@ impl<'a> Comparison<'a> {
         if reads_value(&parts.annotation_reads) {
             told_parts.push(Part::Annotations);
         }
-        if reads_value(&parts.decorator_reads) {
+        let repeats_calls = called.graph.runs_any(&parts.decorator_arguments, &called.by_code);
+        if reads_value(&parts.decorator_reads) && !repeats_calls {
             told_parts.push(Part::Decorators);
         }
         if told_parts.is_empty() {
@@ -60,9 +69,12 @@ impl<'a> Comparison<'a> {
         } else {
             let mut told = edit(live, node, scope, Kind::Derived, Change::Derived);
             told.parts = told_parts;
-            let is_value_of_member = |name: &String| name.ends_with(".value") || name.ends_with("._value_");
-            told.deferred = told.parts == [Part::Defaults]
-                && changed_reads.iter().any(|name| is_value_of_member(name) && self.deferred.contains(name));
+            // What it reads is another thing only once the patch is live.
+            told.deferred = changed_reads.iter().any(|name| self.deferred.contains(name))
+                || self.calls_what_is_read_later(defaults.iter().map(|default| &default.effects), called)
+                || (told.parts.contains(&Part::Decorators)
+                    && self.calls_what_is_read_later([&parts.decorator_arguments], called));
+            told.offered = told.deferred && told.parts != [Part::Defaults];
             told.changed_reads = changed_reads;
             told.run = header_run(outline, node, scope, &told.parts, &derived);
             told.fresh_defaults = derived;
@@ -70,6 +82,16 @@ impl<'a> Comparison<'a> {
         }
         self.rebuild_around(scope);
         is_called_otherwise
+    }
+
+    /// Whether one of these calls what reads something that is another thing only once the patch is live.
+    fn calls_what_is_read_later(&self, all: impl IntoIterator<Item = &'a Effects>, called: &Callables<'_, 'a>) -> bool {
+        let calling: Vec<&'a Effects> = all.into_iter().filter(|effects| !effects.calls.is_empty()).collect();
+        if self.deferred.is_empty() || calling.is_empty() {
+            return false;
+        }
+        let late = called.graph.running(&HashSet::default(), &self.deferred);
+        calling.into_iter().any(|effects| called.graph.runs_any(effects, &late))
     }
 
     /// Whether a name is a class's, before and after.

@@ -7,6 +7,7 @@ use hotsplice_channel::patch::{Change, Edit, Part, What};
 use super::Comparison;
 use super::scope::Scope;
 use crate::depend::graph::Graph;
+use crate::depend::types::TEXT_OF_FIELDS;
 use crate::depend::view::View;
 use crate::tree::{Node, contents, flattened, members};
 
@@ -59,7 +60,31 @@ impl<'a> Comparison<'a> {
         let derives =
             |class: &&&Node| graph.ancestors(&class.name).iter().any(|base| own.iter().any(|one| one == base));
         let derived: Vec<String> = classes.iter().filter(derives).map(|class| class.name.clone()).collect();
-        [own, derived].concat()
+        // Its text, where there is a field more or less.
+        let comes_or_goes = |edit: &Edit| {
+            matches!(edit.what, What::Annotation | What::Assignment)
+                && matches!(edit.change, Change::Added | Change::Removed)
+        };
+        let has_others = |class: &&&Node| {
+            let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| edit.scope == [class.name.as_str()]);
+            graph.is_record(&class.name) && inside.any(comes_or_goes)
+        };
+        let records: Vec<&str> = classes.iter().filter(has_others).map(|class| class.name.as_str()).collect();
+        let heirs = classes.iter().map(|class| class.name.as_str());
+        let heirs = heirs.filter(|class| graph.ancestors(class).iter().any(|base| records.contains(base)));
+        let made = records.iter().copied().chain(heirs).flat_map(|class| {
+            let own = graph.method(class, TEXT_OF_FIELDS, 0).into_iter();
+            own.filter(move |method| method.strip_prefix(class).is_some_and(|rest| rest.starts_with('.')))
+        });
+        let made: Vec<String> = made.filter(|method| !self.has_method_text(method)).collect();
+        [own, derived, made].concat()
+    }
+
+    /// Whether a class's method stands in the text.
+    fn has_method_text(&self, method: &str) -> bool {
+        let Some((class, name)) = method.rsplit_once('.') else { return false };
+        let mut classes = self.definitions().filter(|item| item.is_class() && item.name == class);
+        classes.any(|class| class.body.iter().any(|item| item.is_function() && item.name == name))
     }
 
     /// Of an enumeration: a member that stays has another value once the patch is live.
@@ -68,9 +93,9 @@ impl<'a> Comparison<'a> {
             return Vec::new();
         }
         let members = fresh.iter().filter(|name| name.contains('.') && !name.ends_with('*'));
-        // `[member.value for member in Kind]` too.
-        let any = members.clone().next().map(|_| contents(&node.name));
-        let names = members.cloned().chain(any);
+        // `[member.value for member in Kind]` too, and what methods read of themselves.
+        let any = members.clone().next().map(|_| [contents(&node.name), node.name.clone()]);
+        let names = members.cloned().chain(any.into_iter().flatten());
         let values: Vec<String> = names.flat_map(|name| [format!("{name}.value"), format!("{name}._value_")]).collect();
         self.deferred.extend(values.iter().cloned());
         values

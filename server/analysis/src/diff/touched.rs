@@ -9,8 +9,7 @@ use super::derived::Dirty;
 use super::derived_imports::of_second_names;
 use super::looked_at::is_examined_by_members;
 use super::scope::Scope;
-use crate::depend::graph::called_result;
-use crate::depend::graph::{Context, Graph};
+use crate::depend::graph::{Context, Graph, called_result, dictionary};
 use crate::depend::inside::runs_inside;
 use crate::depend::view::View;
 use crate::tree::{Node, Nodes, contents, flattened, members};
@@ -49,6 +48,7 @@ impl<'a> Comparison<'a> {
         }
         for class in self.definitions().filter(|item| item.is_class() && self.looks_otherwise(&item.name)) {
             changed.insert(format!("{}.__match_args__", class.name));
+            changed.insert(dictionary(&class.name));
             let is_examined = graph.ancestors(&class.name).iter().any(|base| is_examined_by_members(base));
             if is_examined || self.gains_or_loses_special(&class.name) || graph.is_enumeration(&class.name) {
                 changed.insert(members(&class.name));

@@ -191,6 +191,15 @@ pub(super) fn got(expression: &Expr) -> Vec<String> {
     names.flat_map(|name| name.split('.')).map(str::to_owned).collect()
 }
 
+/// `table.size` for `attrgetter("size")(table)`, and whether that is called, as `methodcaller("size")(table)` does.
+pub(super) fn got_of(call: &ExprCall) -> Vec<(String, bool)> {
+    let Expr::Call(getter) = &*call.func else { return Vec::new() };
+    let Some(by) = dotted(&getter.func).filter(|name| GETTERS.contains(&name.as_str())) else { return Vec::new() };
+    let Some(holder) = call.arguments.args.first().and_then(operand) else { return Vec::new() };
+    let names = getter.arguments.args.iter().filter_map(|one| Some(one.as_string_literal_expr()?.value.to_str()));
+    names.map(|name| (format!("{holder}.{name}"), by.ends_with("methodcaller"))).collect()
+}
+
 /// What handlers call the exceptions that they handle, with the classes: `except Failed as error`.
 pub(super) fn caught(statement: &StmtTry) -> Vec<(String, String)> {
     let mut found = Vec::new();

@@ -3,7 +3,7 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{CmpOp, Decorator, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
 
-use super::callee::{by_text, callee, caught, got, in_display, item_of, named, of_result, operand, origins};
+use super::callee::{by_text, callee, caught, got, got_of, in_display, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
 use super::evaluated::{Evaluated, evaluated};
 use super::held::{held, inside_of_given, names_in, sources, taken_from, taken_over};
@@ -498,6 +498,10 @@ impl<'a> Visitor<'a> for Finder {
                 }
                 // `attrgetter("size")(table)`
                 self.effects.elements.extend(got(&call.func));
+                for (name, is_called) in got_of(call) {
+                    self.effects.calls.extend(is_called.then(|| name.clone()));
+                    self.read(name);
+                }
             }
             Expr::Lambda(lambda) => {
                 let inside = self.lambda(lambda, false);

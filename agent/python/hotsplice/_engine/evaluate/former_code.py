@@ -40,6 +40,17 @@ class FormerCodeWatch:
         elif self._codes:
             sys.setprofile(None)
 
+    def add(self, code: CodeType) -> None:
+        """From now on this code is former, too."""
+        self._codes[id(code)] = code
+        if sys.version_info < (3, 12):
+            sys.setprofile(self._profile)
+        elif self._tool is None:
+            self._begin()
+        else:
+            monitoring = sys.monitoring
+            monitoring.set_local_events(self._tool, code, monitoring.events.PY_START)
+
     @contextmanager
     def statement(self, may_stop: bool) -> Iterator[list[str]]:
         """While one statement runs; gives the names of the former code that it ran, or was stopped at."""

@@ -57,7 +57,8 @@ class World:
     # What changes
 
     def _note_changes(self) -> None:
-        self.former.update((id(code), code) for code in self._transaction.retired_lambdas)
+        renewed = (function.__code__ for function, _ in self._transaction.renewed_lambdas)
+        self.former.update((id(code), code) for code in renewed)
         for change in self._transaction.files:
             for namespace in change.namespaces:
                 key = id(namespace.globals)
@@ -130,7 +131,11 @@ class World:
     # Proxies
 
     def _make(self) -> None:
-        new_code = {}
+        new_code = {
+            id(function): code
+            for function, code in self._transaction.renewed_lambdas
+            if function.__code__.co_freevars == code.co_freevars
+        }
         for change in self._transaction.files:
             for namespace in change.namespaces:
                 for code_change in change.code_changes.get(id(namespace), ()):

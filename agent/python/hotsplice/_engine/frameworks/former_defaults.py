@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import FunctionType, MemberDescriptorType
+from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
 
 _MISSING = object()
+# How far it is looked for objects that are attributes of others.
+_DEPTH = 1
 # Where classes keep what they know of their fields.
 _FIELDS = ("__dataclass_fields__", "__pydantic_fields__")
 
@@ -103,6 +105,8 @@ def _kept(module: Any) -> Iterator[tuple[str, Any]]:
     own = lookup.members_of(module).get("__name__")
     for name, value in list(lookup.members_of(module).items()):
         yield name, value
+        # `CONFIG.database`: its constructor made that.
+        yield from _attributes(name, value)
         if type(value) is FunctionType:
             for one in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
                 yield f"a default of {name}", one
@@ -111,6 +115,15 @@ def _kept(module: Any) -> Iterator[tuple[str, Any]]:
                 yield f"{name}.{key}", one
                 for inner, info in list(one.items()) if key in _FIELDS and type(one) is dict else ():
                     yield f"{name}.{inner}", getattr(info, "default", None)
+
+
+def _attributes(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (type, ModuleType, FunctionType)) or not native.is_made_in_python(type(value)):
+        return
+    for attribute, one in list((objects.dictionary(value) or {}).items()):
+        yield f"{name}.{attribute}", one
+        if depth < _DEPTH:
+            yield from _attributes(f"{name}.{attribute}", one, depth + 1)
 
 
 def _held(value: Any, name: str) -> Any:

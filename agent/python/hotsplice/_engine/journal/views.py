@@ -41,7 +41,7 @@ class Prepared(Protocol):
     plan: Plan
     files: list[FileChange]
     undoing: list[Callable[..., Any]]
-    retired_lambdas: list[Any]
+    renewed_lambdas: list[tuple[FunctionType, CodeType]]
     old_calls: list[Any]
     held_functions: list[Any]
     afterwards: list[Verdict]

@@ -95,6 +95,10 @@ def _defer_member(merger: "Merger", outcome: "EditOutcome") -> bool:
         functions = headers.live_functions(merger, edit)
         run = _code(merger, edit, ast.parse(join(edit["run"])))
         merger.shadow.writes.put_off(names, _give_defaults, run, owner, names[0], functions, edit["fresh_defaults"])
+        for function in functions:
+            # Until then whoever calls it gets what it gave before.
+            proxy = merger.world.proxy_of(function)
+            merger.former_code.add((function if proxy is None else proxy).__code__)
     elif owner is not None and edit["what"] == "assignment" and not edit.get("stops"):
         members = objects.own(owner)
         if not all(bindings.is_plain_member(merger, owner, scope, name, members.get(name)) for name in names):

@@ -33,11 +33,11 @@ def follow(transaction: "Prepared") -> "list[EditOutcome]":
             is_statement = edit["what"] in ("assignment", "statement", "block") and edit["change"] == "changed"
             if not is_statement or not edit.get("run") or not edit.get("old_line"):
                 continue
-            plan, retired = transaction.plan, transaction.retired_lambdas
+            plan, renewed = transaction.plan, transaction.renewed_lambdas
             completed = []
             for namespace in change.namespaces:
                 live = living.setdefault(id(namespace), Living(namespace))
-                completed.append(_follow(change, outcome, live, plan, retired))
+                completed.append(_follow(change, outcome, live, plan, renewed))
             if completed and all(completed):
                 outcome.applied()
                 done.append(outcome)
@@ -45,7 +45,11 @@ def follow(transaction: "Prepared") -> "list[EditOutcome]":
 
 
 def _follow(
-    change: "FileChange", outcome: "EditOutcome", living: "Living", plan: "Plan", retired: list[CodeType]
+    change: "FileChange",
+    outcome: "EditOutcome",
+    living: "Living",
+    plan: "Plan",
+    renewed: list[tuple[FunctionType, CodeType]],
 ) -> bool:
     edit, namespace = outcome.edit, living.namespace
     new_text = join(edit["run"])
@@ -90,7 +94,7 @@ def _follow(
                 continue
             plan.function(function, **parts)
             if fingerprint(before) != fingerprint(after):
-                retired.append(function.__code__)
+                renewed.append((function, after))
     # What a call made of them may be more than what it was given.
     outside = _outside(former)
     is_kept = edit.get("offered") or not (edit.get("changed_reads", ()) or _calls(outside))
