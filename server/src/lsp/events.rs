@@ -64,6 +64,8 @@ pub enum Event {
     /// It was to be patched and tried again, and the patch was refused.
     StaysHeld(String, u64),
     SessionEnded(String),
+    /// The editor is to be told what processes said that were looked at.
+    Tell,
     /// What had just gone live is no news any more.
     LensesFaded,
     /// What a process would tell of its state is different now.

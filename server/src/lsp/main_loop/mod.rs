@@ -46,6 +46,8 @@ struct State {
     refreshes_lenses: bool,
     /// Sessions that are being looked at, and whether they are to be looked at once more after that.
     observing: HashMap<String, bool>,
+    /// It is to be told what they said.
+    tells_soon: bool,
     can_watch_files: bool,
     watches_files: bool,
     changes: Collector,
@@ -79,6 +81,7 @@ pub fn start(client: Client) -> Sender<Event> {
         shows_ways_in: false,
         refreshes_lenses: false,
         observing: HashMap::new(),
+        tells_soon: false,
         can_watch_files: false,
         watches_files: false,
         changes: Collector::start(events.clone()),
@@ -198,6 +201,7 @@ impl State {
             Event::StatusChanged(id) => self.observe(&id),
             Event::Observed(id, asked) => self.observed(&id, Some(asked)),
             Event::NotObserved(id) => self.observed(&id, None),
+            Event::Tell => self.tell(),
             Event::LensesFaded => self.refresh_lenses(),
             Event::SessionEnded(id) => self.session_ended(&id),
             // It was taken already.

@@ -1,6 +1,6 @@
 //! What comes back, and what the editor is shown of it: verdicts, status, messages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,6 +66,15 @@ impl State {
         if self.observing.remove(id) == Some(true) {
             self.observe(id);
         }
+        // Of many processes each is looked at after a patch: what they say is told at once.
+        if !std::mem::replace(&mut self.tells_soon, true) {
+            // The loop is gone when the server ends.
+            let _ = self.events.send(Event::Tell);
+        }
+    }
+
+    pub(super) fn tell(&mut self) {
+        self.tells_soon = false;
         self.tell_status();
         self.refresh_lenses();
     }
@@ -128,7 +137,9 @@ impl State {
 
     pub(super) fn take(&mut self, results: &[FileResult], cause: Cause) {
         let mut files: Vec<&str> = results.iter().map(|result| result.file.as_str()).collect();
-        files.dedup();
+        // Those of each process follow each other.
+        let mut seen = HashSet::new();
+        files.retain(|file| seen.insert(*file));
         for file in files {
             self.log_verdicts(file, results);
             let Some(uri) = self.uri_of(file) else {
