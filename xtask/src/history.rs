@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Minor version of the Python (12 for 3.12)
     #[arg(long)]
     python: Option<u32>,
+    /// Count the versions whose tests the old version, unpatched, does not pass
+    #[arg(long)]
+    discriminating: bool,
     /// Show what differs
     #[arg(long, short)]
     verbose: bool,
@@ -60,6 +63,18 @@ pub struct Summary {
     pub equal: usize,
     pub told: usize,
     pub silent: usize,
+    /// Versions whose tests end otherwise where the old version runs on unpatched.
+    discriminating: usize,
+    discriminating_and_equal: usize,
+    /// Edits of versions that are equal, and those of them that carry a caveat.
+    edits_of_equal: usize,
+    caveats_of_equal: usize,
+}
+
+impl Summary {
+    fn told_of_equal(&self) -> String {
+        format!("{} of {} edits of equal versions carry a caveat", self.caveats_of_equal, self.edits_of_equal)
+    }
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -78,6 +93,7 @@ pub fn released(name: &str, versions: &[&str], with: &[&str]) -> Arguments {
         tests: Vec::new(),
         old_tests_first: false,
         python: None,
+        discriminating: false,
         verbose: true,
     }
 }
@@ -138,8 +154,19 @@ pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
         let patched = process.test(&arguments.tests)?;
         let ran = fresh["outcomes"].as_object().is_some_and(|outcomes| !outcomes.is_empty());
         ensure!(ran, "no test of {} ran: {}", new.name, fresh["printed"].as_str().unwrap_or_default());
+        let discriminates = arguments.discriminating && {
+            let mut unpatched = Live::start(&python, old)?;
+            unpatched.put(new)?;
+            !differing(&unpatched.test(&arguments.tests)?, &fresh).is_empty()
+        };
         let differing = differing(&patched, &fresh);
         let said = step.said();
+        summary.discriminating += usize::from(discriminates);
+        if differing.is_empty() {
+            summary.discriminating_and_equal += usize::from(discriminates);
+            summary.edits_of_equal += step.edits;
+            summary.caveats_of_equal += said.len();
+        }
         let result = match (differing.is_empty(), said.is_empty()) {
             (true, _) => {
                 summary.equal += 1;
@@ -156,11 +183,12 @@ pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
         };
         let count = fresh["outcomes"].as_object().map_or(0, |outcomes| outcomes.len());
         println!(
-            "{:<28} {:>6} {:>6} {:>8.1} {count:>8}  {result}{}",
+            "{:<28} {:>6} {:>6} {:>8.1} {count:>8}  {result}{}{}",
             new.name,
             step.files,
             step.edits,
             step.took.as_secs_f64() * 1000.0,
+            if discriminates { ", discriminating" } else { "" },
             if said.is_empty() { String::new() } else { format!("   {}", counted(&said)) },
         );
         if arguments.verbose {
@@ -176,6 +204,11 @@ pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
         }
     }
     println!("\n{} equal, {} different and said, {} different in silence", summary.equal, summary.told, summary.silent);
+    println!("{}", summary.told_of_equal());
+    if arguments.discriminating {
+        let (equal, all) = (summary.discriminating_and_equal, summary.discriminating);
+        println!("{equal} of {all} versions that tell patched from unpatched are equal");
+    }
     Ok(summary)
 }
 
@@ -264,8 +297,8 @@ impl Live {
         self.ask(&json!({ "do": "test", "arguments": given }))
     }
 
-    /// Puts another version on disk and makes it live.
-    fn go_to(&mut self, version: &Version) -> anyhow::Result<Step> {
+    /// Puts another version on disk: the modules of which the text changed.
+    fn put(&self, version: &Version) -> anyhow::Result<Vec<PathBuf>> {
         let project = self.workspace.path().join("project");
         let (source, _) = layout(&project)?;
         let before = texts(&source, &project)?;
@@ -282,12 +315,13 @@ impl Live {
                 .iter()
                 .any(|package| relative.starts_with(package) || relative == Path::new(&format!("{package}.py")))
         };
-        let changed: Vec<&PathBuf> = after
-            .iter()
-            .filter(|(path, text)| before.get(*path) != Some(text))
-            .map(|(path, _)| path)
-            .filter(in_packages)
-            .collect();
+        let changed = after.iter().filter(|(path, text)| before.get(*path) != Some(text)).map(|(path, _)| path);
+        Ok(changed.filter(in_packages).cloned().collect())
+    }
+
+    /// Puts another version on disk and makes it live.
+    fn go_to(&mut self, version: &Version) -> anyhow::Result<Step> {
+        let changed = self.put(version)?;
         if changed.is_empty() {
             let nothing = Step { files: 0, edits: 0, committed: true, took: Duration::ZERO, results: json!([]) };
             return Ok(nothing);

@@ -237,9 +237,12 @@ try {
     await code.picture(path.join(pictures, "debugging.png"));
     await code.page.locator(".debug-toolbar .action-label[aria-label*='Hot-patch']").first().click();
     await code.lens("call still runs").waitFor();
+    await code.lens("stale: this call runs price").waitFor();
+    await code.picture(path.join(pictures, "stale.png"));
     await code.press("F5");
     assert.equal(await stopped, "2.50", "the call that had begun ends as it began");
     await stoppedLine("detached");
+    await code.lens("stale").waitFor({ state: "detached" });
     // The breakpoint is still on its line: the next call stops there, in the new code.
     const next = get(`http://127.0.0.1:${debugged}/price`);
     await stoppedLine("attached");
