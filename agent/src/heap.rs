@@ -5,13 +5,12 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
 
 use crate::cpython::bodies;
 use crate::cpython::functions::function_type;
 use crate::cpython::hashing::{has_plain_keys, is_plain};
 use crate::cpython::{self, Symbols, objects};
-use crate::frames;
 
 /// The objects that are wanted.
 pub fn scan<'py>(
@@ -68,49 +67,6 @@ pub fn functions_of<'py>(py: Python<'py>, codes: &Bound<'py, PyList>) -> PyResul
         }
     }
     PyList::new(py, codes.iter().map(|code| by_code[&(code.as_ptr() as usize)].clone()))
-}
-
-/// As `functions_of`, and for each code how many objects of these kinds run it: a kind is a type and its attribute for the code.
-#[pyfunction]
-pub fn functions_and_suspended_of<'py>(
-    py: Python<'py>,
-    codes: &Bound<'py, PyList>,
-    kinds: Vec<(Bound<'py, PyAny>, Bound<'py, PyString>)>,
-) -> PyResult<(Bound<'py, PyList>, Vec<usize>)> {
-    let mut places: HashMap<usize, Vec<usize>> = HashMap::new();
-    for (place, code) in codes.iter().enumerate() {
-        places.entry(code.as_ptr() as usize).or_default().push(place);
-    }
-    let symbols = cpython::required()?;
-    let function = function_type(py);
-    let generators = frames::generators(py);
-    let functions: Vec<_> = codes.iter().map(|_| PyList::empty(py)).collect();
-    let mut suspended = vec![0; functions.len()];
-    let mut count = |code: usize| places.get(&code).into_iter().flatten().for_each(|&place| suspended[place] += 1);
-    let found = scan(py, |object| {
-        // SAFETY: the objects are alive while they are visited.
-        if unsafe { ffi::Py_TYPE(object).cast() == function } {
-            return places.contains_key(&(cpython::function_code(symbols, object) as usize));
-        }
-        let is_one = kinds.iter().any(|(kind, _)| is_exactly(object, kind));
-        if let (true, Some(generators)) = (is_one, generators) {
-            // SAFETY: as above, an object of one of these kinds.
-            count(unsafe { generators.code(object) });
-        }
-        is_one && generators.is_none()
-    })?;
-    for object in found {
-        let kind = kinds.iter().find(|(kind, _)| is_exactly(object.as_ptr(), kind));
-        if let Some((_, name)) = kind {
-            count(object.getattr(name)?.as_ptr() as usize);
-            continue;
-        }
-        let code = cpython::function_code(symbols, object.as_ptr()) as usize;
-        for &place in places.get(&code).into_iter().flatten() {
-            functions[place].append(&object)?;
-        }
-    }
-    Ok((PyList::new(py, functions)?, suspended))
 }
 
 /// Every live function whose code was compiled from a file of this name.

@@ -44,4 +44,4 @@ pub use names::{can_set_names, look_again, set_name_in_place, set_names};
 pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_restart, started};
 pub use room::{match_room, prepare as prepare_room, reserve, reserve_room};
 pub use stack::{Caller, Callers, callers_at_raise, callers_of, has_come};
-pub use suspended::suspended_calls;
+pub use suspended::{runners_of, suspended_calls};

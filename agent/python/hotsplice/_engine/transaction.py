@@ -22,7 +22,7 @@ from .merge import caches, classes, examined, fallbacks, functions, hashes, move
 from .native import native
 
 if TYPE_CHECKING:
-    from .after.calls import Call
+    from .live.calls import Call
     from .journal.plan import EditOutcome
     from .live.files import LiveFile
     from .live.lookup import Namespace

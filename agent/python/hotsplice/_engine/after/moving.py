@@ -14,10 +14,10 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from ..native import native
-from . import calls as running_calls
+from ..live import calls as running_calls
 from . import first_run, onward, reports, running, scripts, together
 from .bytecode import Bytecode
-from .calls import Call, coroutine_of
+from ..live.calls import Call, coroutine_of
 from .refusing import Refused, Refusing, check_needed, check_target, refusal
 from .target import Target
 

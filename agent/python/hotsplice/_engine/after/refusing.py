@@ -3,7 +3,7 @@
 from types import CodeType
 
 from .bytecode import Unknown, kinds, variables
-from .calls import SUSPENDABLE, Call
+from ..live.calls import SUSPENDABLE, Call
 from .target import Target
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..live import lookup
 from . import running
-from .calls import NAMED, Call
+from ..live.calls import NAMED, Call
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange

@@ -9,9 +9,9 @@ from collections.abc import Collection
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from ..live import lookup
+from ..live import calls, lookup
 from ..native import native
-from . import calls, worlds
+from . import worlds
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange

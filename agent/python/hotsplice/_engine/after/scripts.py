@@ -9,7 +9,7 @@ from ..live.code import compile_text
 from ..live.files import live_file
 from . import onward, running, worlds
 from .bytecode import Bytecode, statement
-from .calls import Call
+from ..live.calls import Call
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange

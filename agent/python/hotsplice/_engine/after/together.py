@@ -12,7 +12,7 @@ from typing import Any
 
 from ..live.code import tree
 from .bytecode import Bytecode
-from .calls import SUSPENDABLE, Call
+from ..live.calls import SUSPENDABLE, Call
 
 # How many objects are looked through; where there are more, whatever may take what a call gives is taken to do so.
 _LIMIT = 20_000

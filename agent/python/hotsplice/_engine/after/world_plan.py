@@ -5,11 +5,11 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
-from ..live import lookup, objects
+from ..live import calls, lookup, objects
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import calls, dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
-from .calls import Call
+from . import dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
+from ..live.calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World
@@ -84,7 +84,8 @@ def plan(transaction: "Prepared") -> World | None:
     changes = Changes(transaction.plan.operations)
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
     onward.prepare(transaction, earlier, changes.retired)
-    inside = calls.running([*changes.retired.values(), *earlier])
+    inside = calls.running([*changes.retired.values(), *earlier], seen=transaction.plan.seen)
+    transaction.plan.seen.clear()
     transaction.calls_stand_at = {key: set() for key in changes.retired}
     for call in inside:
         if id(call.code) in changes.retired:

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from ..live import calls
 from ..native import native
-from . import calls, dispatch, reach, renames
+from . import dispatch, reach, renames
 from .callers import Callers
 from .dispatch import MISSING
 from .formers import Formers, innermost

@@ -7,6 +7,7 @@ from ..errors import OtherThread, Refusal, Stop, Unforeseen
 from ..native import native
 
 if TYPE_CHECKING:
+    from ..live.calls import Seen
     from ..live.messages import Edit, Verdict
 
 ORDER = {"unneeded": 0, "applied": 1, "caveat": 2, "refused": 3}
@@ -29,6 +30,8 @@ class Plan:
         self.discarded: list[type] = []
         # What others may hold: (outcome, value, what else stands for it); nothing of what was to be exchanged.
         self.left: list[tuple[EditOutcome, Any, tuple[Any, ...] | None]] = []
+        # What was found suspended in code that goes.
+        self.seen: list[Seen] = []
         # Names that operations set: the first one says what must stand there, and the commit checks it.
         self._set: set[tuple[int, str]] = set()
         # How many operations compare all that a list holds: before any other changes an item of it.

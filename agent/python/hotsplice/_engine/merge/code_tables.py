@@ -4,24 +4,19 @@ A code object's hash has its first line in it, from CPython 3.12 on. So where th
 told; where a function gets another code object, its entry moves to that one.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, FunctionType, GeneratorType
+from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..frameworks import debuggers
+from ..live import calls
 from ..native import native
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
     from ..journal.plan import Plan
     from .functions import CodeChange
-
-# Kinds of suspended calls, which hold a reference to their code each; it was more before 3.12.
-_KINDS = [(GeneratorType, "gi_code"), (CoroutineType, "cr_code"), (AsyncGeneratorType, "ag_code")]
-if sys.version_info < (3, 12):
-    _KINDS.clear()
 
 
 def calls_inside() -> Counter[int]:
@@ -35,30 +30,32 @@ def calls_inside() -> Counter[int]:
     return found
 
 
-def runners(codes: list[CodeType]) -> tuple[dict[int, list[FunctionType]], Counter[int]]:
-    """The functions of each code, by its id, and how many calls are, or are to come, inside of it, suspended too."""
-    found, suspended = native.functions_and_suspended_of(codes, _KINDS) if codes else ((), ())
+def runners(codes: list[CodeType]) -> tuple[dict[int, list[FunctionType]], Counter[int], list[Any] | None]:
+    """The functions of each code, by its id, and how many calls are, or are to come, inside of it, suspended too; and those."""
+    if not codes:
+        return {}, Counter(), []
+    found, suspended, groups = calls.runners(codes)
     keys = [id(code) for code in codes]
     to_come = Counter(dict(zip(keys, native.planned_references(codes))))
-    return dict(zip(keys, found)), calls_inside() + Counter(dict(zip(keys, suspended))) + to_come
+    return dict(zip(keys, found)), calls_inside() + suspended + to_come, groups
 
 
 def held_elsewhere(
-    changes: Iterable[Any], functions: Mapping[int, list[FunctionType]], calls: Mapping[int, int]
+    changes: Iterable[Any], functions: Mapping[int, list[FunctionType]], inside: Mapping[int, int]
 ) -> dict[int, tuple[CodeType, CodeType]]:
     """The former codes, each with the new one, that more refer to than functions and calls."""
     return {
         key: (old, new)
         for change in changes
         for key, (old, new) in change.pairs.items()
-        if new is not old and change.unaccounted.get(key, 0) > _known(key, change, functions, calls)
+        if new is not old and change.unaccounted.get(key, 0) > _known(key, change, functions, inside)
     }
 
 
 def _known(
-    key: int, change: "CodeChange", functions: Mapping[int, list[FunctionType]], calls: Mapping[int, int]
+    key: int, change: "CodeChange", functions: Mapping[int, list[FunctionType]], inside: Mapping[int, int]
 ) -> int:
-    return len(functions.get(key, ())) - (key in change.roots) + calls.get(key, 0)
+    return len(functions.get(key, ())) - (key in change.roots) + inside.get(key, 0)
 
 
 def follow(

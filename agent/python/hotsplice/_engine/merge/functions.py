@@ -8,7 +8,7 @@ from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
-from ..live import line_tables, lookup, objects
+from ..live import calls, line_tables, lookup, objects
 from ..live.code import compile_text, docstring, functions_by_place, pair, tree
 from ..live.files import live_file
 from ..native import native
@@ -26,12 +26,20 @@ class CodeChange:
     """One definition's new code in one namespace, and the live functions that it goes to."""
 
     def __init__(
-        self, unit: "Unit", namespace: "Namespace", live: list[FunctionType], new_code: CodeType, unaccounted: Any
+        self,
+        unit: "Unit",
+        namespace: "Namespace",
+        live: list[FunctionType],
+        new_code: CodeType,
+        unaccounted: Any,
+        counted_at: int | None,
     ) -> None:
         self.unit = unit
         self.namespace = namespace
         # References to the code and to what is nested in it that are not those of `live`: by the code's id, how many.
         self.unaccounted = unaccounted
+        # The number of switches between threads at that time.
+        self.counted_at = counted_at
         # Whether other functions than `live` may run this code or what is nested in it.
         self.shared = bool(unaccounted) or len(live) > 1
         # One function for each old code object.
@@ -94,9 +102,10 @@ def resolve(file_change: "FileChange", namespace: "Namespace", compiled: CodeTyp
                 )
         found.append((unit, live, new_code))
     # Asked before anything here refers to the code.
+    counted_at = native.thread_switches()
     counts = native.unaccounted([live[0] for _, live, _ in found], file_change.holders)
     return [
-        CodeChange(unit, namespace, live, as_decorated(live[0].__code__, new_code), unaccounted)
+        CodeChange(unit, namespace, live, as_decorated(live[0].__code__, new_code), unaccounted, counted_at)
         for (unit, live, new_code), unaccounted in zip(found, counts)
     ]
 
@@ -146,7 +155,11 @@ _MISSING = object()
 def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -> None:
     """Adds the operations that give every sharing function its new code."""
     codes = [old for change in changes if change.shared for old, _ in change.pairs.values()]
-    by_code, calls = code_tables.runners(codes)
+    by_code, held_by_calls, groups = code_tables.runners(codes)
+    if changes and groups is not None:
+        # A suspended call refers to its code: where all references are accounted for, there is none.
+        looked_at = [old for change in changes for old, _ in change.pairs.values()]
+        plan.seen.append(calls.Seen(looked_at, groups, changes[0].counted_at))
     for change in changes:
         if not change.shared:
             by_code[id(change.live[0].__code__)] = change.live
@@ -194,7 +207,7 @@ def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -
             outcome.applied()
         _say_lost(change, file_change)
         _follow_wrappers(change, plan)
-    held = code_tables.held_elsewhere(changes, by_code, calls)
+    held = code_tables.held_elsewhere(changes, by_code, held_by_calls)
     code_tables.follow(changes, file_change, held, plan)
     conform.follow(changes, held, plan)
 

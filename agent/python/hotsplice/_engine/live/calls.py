@@ -4,13 +4,14 @@ import inspect
 import sys
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, FunctionType, GeneratorType
 from typing import Any
 
-from ..live import lookup
-from ..live.line_tables import line_of
 from ..native import native
+from . import lookup
+from .line_tables import line_of
 
 SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | 0x100
 
@@ -95,7 +96,33 @@ class Call:
         return part
 
 
-def running(codes: Collection[CodeType], heap: bool = True, named: int = NAMED) -> list[Call]:
+class Seen:
+    """What a pass over the heap has found suspended in some codes: it holds until another thread has run."""
+
+    def __init__(self, codes: Iterable[CodeType], groups: list[Any], switches: int | None) -> None:
+        self.codes = {id(code) for code in codes}
+        self.groups = groups
+        self._switches = switches
+
+    @property
+    def holds(self) -> bool:
+        return self._switches is not None and self._switches == native.thread_switches()
+
+
+def runners(codes: list[CodeType]) -> tuple[list[list[FunctionType]], Counter[int], list[Any] | None]:
+    """The functions that run each code; how many suspended calls refer to each, by its id; and those, as `Seen` has them.
+
+    Before 3.12 a suspended call has more than one reference to its code, and none are counted.
+    """
+    if sys.version_info < (3, 12):
+        return native.functions_of(codes), Counter(), None
+    functions, counts, groups = native.runners_of(codes, list(_KINDS.values()), _task_types(), NAMED)
+    return functions, Counter(dict(zip(map(id, codes), counts))), groups
+
+
+def running(
+    codes: Collection[CodeType], heap: bool = True, named: int = NAMED, seen: Iterable[Seen] = ()
+) -> list[Call]:
     """Every call that runs one of these code objects. What is suspended costs a pass over the heap, if they can be.
 
     A greenlet stands on no thread's stack while others run, whatever it calls: they are looked at always.
@@ -105,8 +132,8 @@ def running(codes: Collection[CodeType], heap: bool = True, named: int = NAMED) 
         return []
     frames: set[int] = set()
     found = list(on_stacks(lambda code: id(code) in wanted, frames))
-    if heap and any(code.co_flags & SUSPENDABLE for code in codes):
-        found.extend(_suspended(codes, frames, named))
+    if heap:
+        found.extend(_suspended([code for code in codes if code.co_flags & SUSPENDABLE], frames, named, seen))
     if greenlets := _greenlet_types():
         found.extend(_in_greenlets(wanted, greenlets))
     return found
@@ -144,9 +171,14 @@ def _on_stack(
     yield from found
 
 
-def _suspended(wanted: Collection[CodeType], frames: set[int], named: int) -> Iterator[Call]:
-    found = native.suspended_calls(list(wanted), list(_KINDS.values()), frames, _task_types(), named)
-    for which, frame, references, names in found:
+def _suspended(wanted: Collection[CodeType], frames: set[int], named: int, seen: Iterable[Seen]) -> Iterator[Call]:
+    known = [one for one in seen if one.holds]
+    keys = {id(code) for code in wanted}
+    groups = [group for one in known for group in one.groups if id(group[1].f_code) in keys]
+    left = [code for code in wanted if not any(id(code) in one.codes for one in known)]
+    if left:
+        groups += native.suspended_calls(left, list(_KINDS.values()), frames, _task_types(), named)
+    for which, frame, references, names in groups:
         kind = _KINDS[which]
         yield Call(frame, [kind.place if name is None else f"task {name}" for name in names], kind, references)
 
