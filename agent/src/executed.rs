@@ -175,6 +175,14 @@ fn process_began() -> Option<f64> {
     Some(now - (since_boot.tv_sec as f64 + since_boot.tv_nsec as f64 / 1e9) + started)
 }
 
+/// What was executed for a patch that did not go live was never executed.
+#[pyfunction]
+pub fn forget_executed(path: PathBuf) {
+    if let Ok(mut executed) = EXECUTED.lock() {
+        executed.get_or_insert_default().remove(&path);
+    }
+}
+
 /// `{path: (mtime in ns, size, time of the execution, text or None, how often, whether its execution was not seen)}`
 #[pyfunction]
 #[pyo3(signature = (path = None))]

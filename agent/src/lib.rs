@@ -81,6 +81,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(executed::watch, module)?,
         wrap_pyfunction!(executed::adopt, module)?,
         wrap_pyfunction!(executed::loaded, module)?,
+        wrap_pyfunction!(executed::forget_executed, module)?,
         wrap_pyfunction!(files::read_file, module)?,
         wrap_pyfunction!(clock::time, module)?,
         wrap_pyfunction!(clock::monotonic_ns, module)?,

@@ -2,9 +2,9 @@
 
 import builtins
 import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import frameworks
@@ -13,6 +13,7 @@ from .evaluate import changed_values, order, turns
 from .evaluate.copies import Copies
 from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
+from .evaluate.imports import Imports
 from .evaluate.quiet import assigns_to_objects, is_quiet
 from .evaluate.sandbox import Shadow
 from .evaluate.traces import Traces
@@ -132,7 +133,11 @@ def _evaluate(transaction: "Prepared") -> None:
             transaction, change, namespace, shadows[id(namespace)], replaced, superseded, layouts_wanted, containers
         )
         merger.stand_ins, merger.world, merger.former_code = stand_ins, world, watch
-    importing = _Imports(world.shadows(), evaluate_next) if len(world.shadows()) > 1 else None
+    may_import = len(world.shadows()) > 1 or any(outcome.edit["what"] == "import" for _, outcome in wanted)
+    importing = Imports(world, world.shadows(), evaluate_next) if may_import else None
+    if importing is not None:
+        transaction.undoing.append(importing.unload)
+    made_elsewhere: list[FunctionType] = []
     try:
         try:
             with watch:
@@ -143,7 +148,7 @@ def _evaluate(transaction: "Prepared") -> None:
                     evaluate_next()
         finally:
             if importing is not None:
-                importing.forget()
+                made_elsewhere = importing.forget()
             writes.withdraw()
             containers.withdraw(replaced)
             for shadow in shadows.values():
@@ -159,6 +164,8 @@ def _evaluate(transaction: "Prepared") -> None:
         replaced.extend(copies.pairs())
         bound = {id(merger.namespace.globals): set(merger.bound) for merger in evaluated}
         world.settle(replaced, bound)
+        for function in made_elsewhere:
+            transaction.plan.function(function, builtins=builtins.__dict__)
         copies.settle(transaction.plan, bound)
         for merger in evaluated:
             merger.finish()
@@ -307,35 +314,3 @@ def _may_read(edit: "Edit", namespaces: "list[Namespace]") -> bool:
         # It is refused when it is compiled.
         return True
     return may and not (is_plain and is_quiet(edit, namespaces))
-
-
-class _Imports:
-    """`__import__` for modules that are patched together: what one imports from another is evaluated first."""
-
-    def __init__(self, shadows: Collection[Shadow], evaluate: Callable[[ModuleType | None], None]) -> None:
-        self._by_module = {id(one.namespace.module): one for one in shadows if one.namespace.module is not None}
-        self._by_name = {name: one for one in shadows for name in (one.namespace.name, one.namespace.new_name)}
-        self._evaluate: Any = evaluate
-        seen = {**builtins.__dict__, "__import__": self}
-        for shadow in shadows:
-            for name, value in list(shadow.globals.items()):
-                other = self._by_module.get(id(value))
-                if other is not None:
-                    shadow.globals[name] = shadow.before[name] = other.module
-        for shadow in shadows:
-            shadow.globals["__builtins__"] = seen
-
-    def __call__(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
-        module = builtins.__import__(name, globals, locals, fromlist, level)
-        for wanted in (f"{module.__name__}.{name}" for name in fromlist or ()) if self._by_name else ():
-            if wanted in self._by_name:
-                self._evaluate(self._by_name[wanted].namespace.module)
-        other = self._by_module.get(id(module))
-        if other is None:
-            return module
-        self._evaluate(module)
-        return other.module
-
-    def forget(self) -> None:
-        """Imports as everybody's from now on. What it knew would be a cycle that keeps all that a patch has made."""
-        self._by_module, self._by_name, self._evaluate = {}, {}, None

@@ -231,6 +231,30 @@ class World:
         """While a class statement runs, its bases are the live ones."""
         return LiveClasses(self, shadow)
 
+    def build_class(self, body: Any, name: str, /, *bases: Any, **keywords: Any) -> Any:
+        """`__build_class__` with the live classes for their proxies, and the hooks that the patch gives them."""
+        live = {id(proxy): one for one, proxy in self.proxies.values() if _is_class(one)}
+        bases = tuple(live.get(id(base), base) for base in bases)
+        hook = self._new_hook(bases)
+        if hook is None or "metaclass" in keywords:
+            return builtins.__build_class__(body, name, *bases, **keywords)
+        made = proxies.class_without_hook(body, name, bases)
+        if made is None:
+            return builtins.__build_class__(body, name, *bases, **keywords)
+        hook.__get__(None, made)(**keywords)
+        return made
+
+    def _new_hook(self, bases: tuple[Any, ...]) -> Any:
+        """The ``__init_subclass__`` that a class of these bases runs, if the patch changes it."""
+        for base in bases:
+            for cls in base.__mro__ if isinstance(base, type) else ():
+                given = self.given_to(cls)
+                if "__init_subclass__" in given:
+                    return given["__init_subclass__"]
+                if "__init_subclass__" in cls.__dict__ and cls is not object:
+                    return None
+        return None
+
     def give(self, owner: type, members: dict[str, Any]) -> None:
         """What statements of a class bound is there for those that follow."""
         proxy = self.proxy_of(owner)
@@ -298,28 +322,7 @@ class LiveClasses:
         self._builtins = names.get("__builtins__", builtins)
         if self._pairs:
             known = self._builtins.__dict__ if isinstance(self._builtins, ModuleType) else self._builtins
-            names["__builtins__"] = self._given = {**known, "__build_class__": self._build_class}
-
-    def _build_class(self, body: Any, name: str, /, *bases: Any, **keywords: Any) -> Any:
-        hook = self._new_hook(bases)
-        if hook is None or "metaclass" in keywords:
-            return builtins.__build_class__(body, name, *bases, **keywords)
-        made = proxies.class_without_hook(body, name, bases)
-        if made is None:
-            return builtins.__build_class__(body, name, *bases, **keywords)
-        hook.__get__(None, made)(**keywords)
-        return made
-
-    def _new_hook(self, bases: tuple[Any, ...]) -> Any:
-        """The ``__init_subclass__`` that a class of these bases runs, if the patch changes it."""
-        for base in bases:
-            for cls in base.__mro__ if isinstance(base, type) else ():
-                given = self._world.given_to(cls)
-                if "__init_subclass__" in given:
-                    return given["__init_subclass__"]
-                if "__init_subclass__" in cls.__dict__ and cls is not object:
-                    return None
-        return None
+            names["__builtins__"] = self._given = {**known, "__build_class__": self._world.build_class}
 
     def __exit__(self, *_error: Any) -> None:
         if self._pairs:

@@ -19,6 +19,10 @@ def rewriter(module: ModuleType | None) -> "Rewriter | None":
     def rewritten(text: str, filename: str) -> ast.Module:
         tree = ast.parse(text, filename)
         rewrite_asserts(tree, text.encode(), filename, loader.config)
+        for node in ast.walk(tree):
+            # What is missing would be taken from the module: before the line at which it begins.
+            if getattr(node, "end_lineno", 0) is None:
+                node.end_lineno, node.end_col_offset = node.lineno, node.col_offset  # type: ignore[attr-defined]
         return tree
 
     return rewritten

@@ -120,6 +120,12 @@ def version(path: str) -> int:
     return file.version if file else 0
 
 
+def forget(path: str) -> None:
+    """The file was executed for a patch that does not go live."""
+    _files.pop(path, None)
+    native.forget_executed(path)
+
+
 def live_file(path: str) -> "LiveFile":
     """The live text of a loaded file; raises ``EngineError`` if it is not loaded or can't be read."""
     cell = cells.find(path)
