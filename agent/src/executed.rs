@@ -71,10 +71,32 @@ unsafe extern "C" fn hook(name: *const c_char, arguments: *mut ffi::PyObject, _d
             if is_project(&path) {
                 frames::reserve(&code);
             }
-            note(path);
+            if note(&path) {
+                let _ = forget_shown_text(&code, &path);
+            }
         }
     });
     0
+}
+
+/// What is shown of a file in tracebacks is the text that was patched to be live (`live/shown_text.py`), until the program executes
+/// the file again: then it is what the disk has.
+fn forget_shown_text(code: &Bound<'_, PyAny>, path: &Path) -> PyResult<()> {
+    let py = code.py();
+    let modules = py.import("sys")?.getattr("modules")?;
+    let Some(linecache) = modules.cast_exact::<PyDict>()?.get_item("linecache")? else { return Ok(()) };
+    let shown = linecache.getattr("cache")?;
+    let shown = shown.cast_exact::<PyDict>()?;
+    for name in [code.getattr("co_filename")?, path.into_pyobject(py)?.str()?.into_any()] {
+        let entry = shown.get_item(&name)?;
+        // Such an entry has no time of the file's last change.
+        if entry.is_some_and(|entry| {
+            entry.len().is_ok_and(|parts| parts == 4) && entry.get_item(1).is_ok_and(|it| it.is_none())
+        }) {
+            shown.del_item(&name)?;
+        }
+    }
+    Ok(())
 }
 
 fn module_code<'py>(arguments: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, PathBuf)>> {
@@ -106,15 +128,16 @@ fn is_project(path: &Path) -> bool {
     !is_installed(path) && LIBRARY.get().is_none_or(|library| !path.starts_with(library))
 }
 
-fn note(path: PathBuf) {
+/// Whether it was executed before.
+fn note(path: &Path) -> bool {
     if PACKAGE.get().is_some_and(|package| path.starts_with(package)) {
-        return;
+        return false;
     }
-    let Ok(metadata) = fs::metadata(&path) else { return };
+    let Ok(metadata) = fs::metadata(path) else { return false };
     if !metadata.is_file() {
-        return;
+        return false;
     }
-    let text = if is_project(&path) { fs::read(&path).ok() } else { None };
+    let text = if is_project(path) { fs::read(path).ok() } else { None };
     let when = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
     let fresh = Executed {
         modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
@@ -124,12 +147,15 @@ fn note(path: PathBuf) {
         count: 1,
         adopted: false,
     };
+    let mut is_known = false;
     if let Ok(mut executed) = EXECUTED.lock() {
         let files = executed.get_or_insert_default();
-        let count = files.get(&path).map_or(1, |known| known.count + 1);
-        files.insert(path.clone(), Executed { count, ..fresh });
+        let count = files.get(path).map_or(1, |known| known.count + 1);
+        is_known = count > 1;
+        files.insert(path.to_owned(), Executed { count, ..fresh });
     }
     session::broadcast(event::MODULE_LOADED, &ModuleLoaded { path: path.to_string_lossy().into_owned() });
+    is_known
 }
 
 /// Files that were executed before anybody watched. Of those that have not changed since the process began, the text

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import pkgutil
+import re
 import sys
 import types
 
@@ -101,11 +102,15 @@ def test(project, arguments):
     ]
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         code = int(pytest.main([*options, *arguments], plugins=[outcomes]))
-    # Where the project is does not count.
+
+    def named(name):
+        # Where the project is does not count, nor the time of day in a parameter.
+        return re.sub(r"\d\d:\d\d:\d\d(\.\d+)?", "TIME", name.replace(project, "PROJECT"))
+
     answer = {
         "code": code,
-        "outcomes": {name.replace(project, "PROJECT"): outcome for name, outcome in outcomes.outcomes.items()},
-        "problems": {name.replace(project, "PROJECT"): text for name, text in outcomes.problems.items()},
+        "outcomes": {named(name): outcome for name, outcome in outcomes.outcomes.items()},
+        "problems": {named(name): text for name, text in outcomes.problems.items()},
     }
     if not outcomes.outcomes:
         answer["printed"] = printed.getvalue()[-2000:]

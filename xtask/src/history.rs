@@ -195,7 +195,10 @@ pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
             for name in differing.iter().take(5) {
                 println!("    {name}\n{}", indent(patched["problems"][name].as_str().unwrap_or("passes only here")));
             }
-            for (code, message) in said.iter().take(if differing.is_empty() { 0 } else { 8 }) {
+            // What was held back because of another says least.
+            let mut telling: Vec<_> = said.iter().collect();
+            telling.sort_by_key(|(code, _)| code == "HS0105");
+            for (code, message) in telling.into_iter().take(if differing.is_empty() { 0 } else { 8 }) {
                 println!("    {code}: {message}");
             }
         }
@@ -311,9 +314,12 @@ impl Live {
         let after = texts(&source, &project)?;
         let in_packages = |path: &&PathBuf| {
             let relative = path.strip_prefix(&source).unwrap_or(path);
-            packages
-                .iter()
-                .any(|package| relative.starts_with(package) || relative == Path::new(&format!("{package}.py")))
+            // A program's entry is not loaded.
+            let is_loaded = path.file_stem().is_none_or(|name| name != "__main__");
+            is_loaded
+                && packages
+                    .iter()
+                    .any(|package| relative.starts_with(package) || relative == Path::new(&format!("{package}.py")))
         };
         let changed = after.iter().filter(|(path, text)| before.get(*path) != Some(text)).map(|(path, _)| path);
         Ok(changed.filter(in_packages).cloned().collect())
@@ -332,6 +338,7 @@ impl Live {
         let took = started.elapsed();
         let results: Value = serde_json::from_slice(&output.stdout)
             .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        ensure!(results["error"].is_null(), "the patch of {} failed: {}", version.name, results["error"]);
         let list = results.as_array().cloned().unwrap_or_default();
         let edits = list.iter().filter_map(|result| result["edits"].as_array()).map(Vec::len).sum();
         let committed = list.iter().all(|result| result["committed"] == true);

@@ -16,6 +16,7 @@ from .transaction import Transaction
 
 if TYPE_CHECKING:
     from .live.lookup import Namespace
+    from .live.messages import Patch
 
 # Nanoseconds after which a prepared transaction that nobody commits is dropped.
 _ABANDONED_AFTER = 60 * 10**9
@@ -107,15 +108,16 @@ def _baseline(path: str, namespaces: "list[Namespace]") -> dict[str, Any]:
 
 
 def prepare(params: dict[str, Any]) -> dict[str, Any]:
-    global _last_transaction, _current
-    _last_transaction += 1
+    global _current
     importing.wait(params["patch"]["files"])
-    transaction = _current = Transaction(_last_transaction, params["patch"])
     try:
-        transaction.prepare()
-        if not transaction.ready:
+        transaction = _prepared(params["patch"])
+        while not transaction.ready:
             transaction.abort()
-        elif params.get("commit"):
+            if not transaction.leaves_out_followers():
+                return _answer(transaction)
+            transaction = _prepared(params["patch"])
+        if params.get("commit"):
             transaction.commit()
         else:
             _forget_abandoned()
@@ -123,6 +125,14 @@ def prepare(params: dict[str, Any]) -> dict[str, Any]:
         return _answer(transaction)
     finally:
         _current = None
+
+
+def _prepared(patch: "Patch") -> Transaction:
+    global _last_transaction, _current
+    _last_transaction += 1
+    transaction = _current = Transaction(_last_transaction, patch)
+    transaction.prepare()
+    return transaction
 
 
 def _answer(transaction: Transaction) -> dict[str, Any]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # How often the world of a patch is worked out anew because calls went on meanwhile.
 _ATTEMPTS = 10
 
+# What is evaluated for an edit raises an error, or is not compiled.
+_FAILED = ("HS0102", "HS0103")
 _FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^)]*\))", re.MULTILINE)
 
 
@@ -133,6 +135,21 @@ class Transaction:
 
     def _is_refused(self) -> bool:
         return any(outcome.verdict == "refused" for outcome in self.outcomes())
+
+    def leaves_out_followers(self) -> bool:
+        """Whether the patch may be tried once more, without what follows in files that nobody edited, and fails.
+
+        What is left out stays as it was, and is reported.
+        """
+        refused = [one for one in self.outcomes() if one.verdict == "refused" and one.code != "HS0105"]
+        following = {id(one) for change in self.files if change.only_follows for one in change.outcomes}
+        failed = [one for one in refused if id(one) in following and one.code in _FAILED and "failed" not in one.edit]
+        if len(failed) < len(refused):
+            return False
+        for outcome in failed:
+            outcome.edit["offered"] = True
+            outcome.edit["failed"] = outcome.notes[0][1]
+        return bool(failed)
 
     def _end_prepare(self) -> None:
         if not self.options.get("dry_run") and not self._is_refused():

@@ -127,7 +127,7 @@ def _module_calls(transaction: "Prepared") -> Iterator[tuple[Any, Call]]:
     """Modules of the patch whose own statements are being executed."""
     for change in transaction.files:
         # What only follows from other files runs the text that it did.
-        if all(edit["change"] == "derived" for edit in change.edits):
+        if change.only_follows:
             continue
         for call in calls.on_stacks(lambda code: code.co_name == "<module>"):
             if lookup.same_file(call.code.co_filename, change.path):

@@ -154,6 +154,8 @@ def _is_run_though_offered(outcome: "EditOutcome", is_running: bool) -> bool:
     elif edit.get("updates") and edit.get("run"):
         # It goes on with what the text gives the name, where that is evaluated again.
         return True
+    elif "failed" in edit:
+        outcome.caveat("HS0403", f"it follows from what is edited now, but {edit['failed']}: it stays as it was")
     elif edit["change"] == "derived" and edit["what"] in ("statement", "block"):
         outcome.caveat(
             "HS0401",

@@ -80,6 +80,11 @@ class FileChange:
     def is_renamed(self) -> bool:
         return self.new_path != self.path
 
+    @property
+    def only_follows(self) -> bool:
+        """Whether nothing of the file itself was edited."""
+        return all(edit["change"] == "derived" for edit in self.edits)
+
     def _outcome(self, edit: "Edit") -> EditOutcome:
         return EditOutcome(self.path, edit, self.new_path)
 

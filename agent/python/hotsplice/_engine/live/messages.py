@@ -89,6 +89,8 @@ class Edit(_Stated, total=False):
     superseded: bool
     offered: bool
     deferred: bool
+    # Set by the engine: why it is not run.
+    failed: str
     # Set by the engine: wrappers of its decorators note that they were made again.
     observed: bool
 

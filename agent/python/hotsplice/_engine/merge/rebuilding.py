@@ -55,7 +55,7 @@ def wanted(merger: "Merger") -> "dict[tuple[str, ...], tuple[Any, list[EditOutco
     # Those are run anyway.
     whole = {(*edit["scope"], *edit["binds"]) for edit in headers if edit.get("run") and not edit.get("offered")}
     for outcome in merger.change.outcomes:
-        scope = tuple(outcome.edit["scope"])
+        scope = tuple(outcome.edit["scope"]) if "failed" not in outcome.edit else ()
         for depth in range(1, len(scope) + 1):
             around = scope[:depth]
             owner = lookup.find_class(merger.namespace, around) if around in merger.change.classes else None
@@ -77,10 +77,16 @@ def rebuild(merger: "Merger", scope: tuple[str, ...], owner: Any, outcomes: "lis
                 outcome.applied()
     except Refusal as refusal:
         merger.rebuilt.discard(scope)
-        for outcome in outcomes:
-            if refusal.code != "HS0103" or not lookers.can_do_without(merger, owner, scope, outcome.edit):
+        is_failure = refusal.code == "HS0103"
+        unable = [
+            one for one in outcomes if not is_failure or not lookers.can_do_without(merger, owner, scope, one.edit)
+        ]
+        for outcome in unable:
+            if outcome is unable[0] or outcome.edit["change"] == "derived":
                 outcome.refused(refusal.code, refusal.message)
-                raise Stop from None
+        if unable:
+            raise Stop from None
+        for outcome in outcomes:
             outcome.caveat(
                 "HS0403",
                 f"the class can't be made again ({refusal.message}): this is new, what its metaclass, a base or "
