@@ -63,6 +63,11 @@ class Plan:
         else:
             self.operations.append(("type-delete", owner, name))
 
+    def add_first(self, *operation: Any) -> None:
+        """For what must be done while all else is as it was."""
+        self.operations.insert(0, operation)
+        self._whole += 1
+
     def add(self, *operation: Any) -> None:
         if operation[0] in ("list-content", "deque-content"):
             self.operations.insert(self._whole, operation)

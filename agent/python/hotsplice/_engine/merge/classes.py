@@ -130,6 +130,8 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     if "__abstractmethods__" in new or "__abstractmethods__" in old:
         plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
     if bases != live.__bases__:
+        if issubclass(live, type):
+            layouts.follow_metaclass(plan, live, made)
         plan.add("bases", live, bases, _live_base(merger, made.__base__) if problem else None)
         if "__dict__" in made.__dict__ and "__dict__" not in live.__dict__:
             # A base that goes gave it to the class's objects.
@@ -162,12 +164,13 @@ def _fit(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], bases: 
     if problem and layouts.made_in_c(live) is not layouts.made_in_c(made):
         replacing.replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
         return REPLACED
-    if type(live) is not type(made):
-        change = f"the metaclass changed from {type(live).__name__} to {type(made).__name__}"
-        if not layouts.can_change_metaclass(live, made):
+    metaclass = _live_base(merger, type(made))
+    if type(live) is not metaclass:
+        change = f"the metaclass changed from {type(live).__name__} to {metaclass.__name__}"
+        if not layouts.can_change_metaclass(live, metaclass):
             replacing.replace(merger, live, made, scope, change)
             return REPLACED
-        below = layouts.change_metaclass(merger.plan, live, made)
+        below = layouts.change_metaclass(merger.plan, live, made, metaclass)
         if below:
             names = ", ".join(sorted(cls.__qualname__ for cls in below))
             edited.caveat(

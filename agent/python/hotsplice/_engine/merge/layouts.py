@@ -162,10 +162,9 @@ class _Carriers:
         return self._made[id(cls)]
 
 
-def can_change_metaclass(live: Any, made: Any) -> bool:
-    """Whether the class can become an object of the other's metaclass where it stands."""
+def can_change_metaclass(live: Any, after: Any) -> bool:
+    """Whether the class can become an object of another metaclass where it stands."""
     before: Any = type(live)
-    after: Any = type(made)
     if not native.can_set_layout() or issubclass(before, enum.EnumMeta) or issubclass(after, enum.EnumMeta):
         return False
     both = (before, after)
@@ -174,23 +173,38 @@ def can_change_metaclass(live: Any, made: Any) -> bool:
     return all(getattr(before, size) == getattr(after, size) for size in _SIZES)
 
 
-def change_metaclass(plan: "Plan", live: Any, made: Any) -> list[type]:
+def change_metaclass(plan: "Plan", live: Any, made: Any, after: Any) -> list[type]:
     """Plans it, for the class and for those below whose metaclass came of it.
 
     Gives those below that a metaclass of the program would have made otherwise.
     """
     before: Any = type(live)
-    after: Any = type(made)
     changed = [cls for cls in lookup.with_subclasses(live) if type(cls) is before and cls is not made]
     for cls in changed:
         plan.add("metaclass", cls, after)
-        if issubclass(after, abc.ABCMeta) and "_abc_impl" not in cls.__dict__:
-            like = made if cls is live else abc.ABCMeta("like", (), {})
-            plan.set_class_attribute(cls, "_abc_impl", like.__dict__["_abc_impl"])
-        elif not issubclass(after, abc.ABCMeta) and "_abc_impl" in cls.__dict__:
-            plan.delete_class_attribute(cls, "_abc_impl")
+        # What it is derived from may be other once the patch is live.
+        is_abstract = issubclass(type(made), abc.ABCMeta)
+        _keep_subclass_cache(plan, cls, is_abstract, made if cls is live else None)
     looks = any(name in meta.__dict__ for meta in after.__mro__ for name in ("__new__", "__init__") if _is_own(meta))
     return [cls for cls in changed if cls is not live] if looks else []
+
+
+def follow_metaclass(plan: "Plan", live: Any, made: Any) -> None:
+    """Classes that a metaclass has made have what its new bases ask for."""
+    is_abstract = issubclass(made, abc.ABCMeta)
+    if is_abstract is issubclass(live, abc.ABCMeta):
+        return
+    for cls in native.objects_of_type(*lookup.with_subclasses(live)):
+        _keep_subclass_cache(plan, cls, is_abstract, None)
+
+
+def _keep_subclass_cache(plan: "Plan", cls: Any, is_abstract: bool, like: Any) -> None:
+    """`abc.ABCMeta` asks every class of its kind for what it remembers of subclasses."""
+    if is_abstract and "_abc_impl" not in cls.__dict__:
+        like = like if like is not None else abc.ABCMeta("like", (), {})
+        plan.set_class_attribute(cls, "_abc_impl", like.__dict__["_abc_impl"])
+    elif not is_abstract and "_abc_impl" in cls.__dict__:
+        plan.delete_class_attribute(cls, "_abc_impl")
 
 
 def _is_own(meta: type) -> bool:

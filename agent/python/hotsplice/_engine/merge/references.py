@@ -121,9 +121,14 @@ def _move_instances(plan: "Plan", pairs: list[tuple[Any, Any]], layouts: set[int
     moved = {id(operation[1]) for operation in plan.operations if _is_name(operation, "__class__")}
     for instance in native.objects_of_type(*(made for made, _ in classes.values())) if classes else ():
         live = classes[id(type(instance))][1]
-        # Another layout is that of the class that was made only when the patch is live.
-        if id(instance) not in moved and (id(live) in layouts or _may_be_of(instance, live)):
+        if id(instance) in moved:
+            continue
+        if id(live) in layouts:
+            # Another layout is that of the class that was made only when the patch is live.
             plan.add("attribute-set", instance, "__class__", live)
+        elif _may_be_of(instance, live):
+            # Once bases are other ones it may be so no more.
+            plan.add_first("attribute-set", instance, "__class__", live)
 
 
 def _may_be_of(instance: Any, live: Any) -> bool:
