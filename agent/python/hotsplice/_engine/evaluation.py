@@ -134,9 +134,7 @@ def _evaluate(transaction: "Prepared") -> None:
         )
         merger.stand_ins, merger.world, merger.former_code = stand_ins, world, watch
     may_import = len(world.shadows()) > 1 or any(outcome.edit["what"] == "import" for _, outcome in wanted)
-    importing = Imports(world, world.shadows(), evaluate_next) if may_import else None
-    if importing is not None:
-        transaction.undoing.append(importing.unload)
+    importing = Imports(transaction, world, evaluate_next) if may_import else None
     made_elsewhere: list[FunctionType] = []
     try:
         try:

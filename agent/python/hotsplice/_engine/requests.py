@@ -136,7 +136,7 @@ def _prepared(patch: "Patch") -> Transaction:
 
 
 def _answer(transaction: Transaction) -> dict[str, Any]:
-    used_by = users.of(transaction.files) if transaction.is_live else []
+    used_by = users.of(transaction.files, transaction.loaded_files) if transaction.is_live else []
     return {
         "transaction": transaction.number,
         "verdicts": transaction.verdicts(),

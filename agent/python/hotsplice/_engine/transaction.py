@@ -80,6 +80,8 @@ class Transaction:
         # Where those that have not moved stand: id of their code → offsets. Given by `world_plan`.
         self.calls_stand_at: dict[int, set[int]]
         self.doubts: proven.Doubts
+        # Files that were executed for the first time while it was evaluated.
+        self.loaded_files: set[str] = set()
         # Verdicts that came up after the commit.
         self.afterwards: list[Verdict] = []
         self._started = native.monotonic_ns()

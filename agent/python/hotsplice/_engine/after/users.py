@@ -3,7 +3,7 @@
 import importlib
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,11 @@ _WORD = re.compile(r"\w+")
 _HEAD = re.compile(r"[.(\[]")
 
 
-def of(files: "Sequence[FileChange]") -> list[str]:
-    """Other files of the project whose modules name what runs edited code when it is called."""
+def of(files: "Sequence[FileChange]", fresh: "Collection[str]") -> list[str]:
+    """Other files of the project whose modules name what runs edited code when it is called.
+
+    Those that the patch has loaded, which are ``fresh``, have called what is new.
+    """
     wanted: set[int] = set()
     for change in files:
         names = [*change.running, *change.decorating]
@@ -37,7 +40,7 @@ def of(files: "Sequence[FileChange]") -> list[str]:
             wanted.update(id(sys.modules[name]) for name in packages if name in sys.modules)
     if not wanted:
         return []
-    own = {change.path for change in files}
+    own = {*fresh, *(change.path for change in files)}
     loaded = lookup.project_modules()
     # What another module's `__getattr__` gave leads to nothing of it.
     dynamic = {namespace.name for change in files for namespace in change.namespaces if "__getattr__" in change.running}

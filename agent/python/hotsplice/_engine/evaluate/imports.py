@@ -3,16 +3,18 @@
 import builtins
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._loaded import absolute
 from ..live import files, lookup, objects
 from ..native import native
-from .sandbox import Shadow
 from .world import World
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
 
 _BUILTINS = "__builtins__"
 
@@ -24,8 +26,11 @@ class Imports:
     """
 
     def __init__(
-        self, world: World, shadows: Collection[Shadow], evaluate: Callable[[ModuleType | None], None]
+        self, transaction: "Prepared", world: World, evaluate: Callable[[ModuleType | None], None]
     ) -> None:
+        shadows = world.shadows()
+        transaction.undoing.append(self.unload)
+        self._paths = transaction.loaded_files
         self._by_module = {id(one.namespace.module): one for one in shadows if one.namespace.module is not None}
         self._by_name = {name: one for one in shadows for name in (one.namespace.name, one.namespace.new_name)}
         self._evaluate: Any = evaluate
@@ -76,6 +81,7 @@ class Imports:
     def execute(self, loader: SourceFileLoader, module: ModuleType) -> None:
         module.__dict__.setdefault(_BUILTINS, self._of_loaded)
         self._loaded.append(module)
+        self._paths.add(_path(module))
         loader.exec_module(module)
 
     def forget(self) -> list[Any]:
@@ -99,11 +105,15 @@ class Imports:
             if sys.modules.get(name) is not module:
                 continue
             del sys.modules[name]
-            files.forget(absolute(str(objects.attributes(module).get("__file__"))))
+            files.forget(_path(module))
             package, _, child = name.rpartition(".")
             parent = objects.attributes(sys.modules.get(package))
             if parent.get(child) is module:
                 del parent[child]
+
+
+def _path(module: ModuleType) -> str:
+    return absolute(str(objects.attributes(module).get("__file__")))
 
 
 class _Executed:

@@ -44,6 +44,7 @@ class Prepared(Protocol):
     renewed_lambdas: list[tuple[FunctionType, CodeType]]
     old_calls: list[Any]
     held_functions: list[Any]
+    loaded_files: set[str]
     afterwards: list[Verdict]
     is_live: bool
     calls_stand_at: Any

@@ -129,6 +129,8 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     point_class_cells(plan, live, made, new)
     if "__abstractmethods__" in new or "__abstractmethods__" in old:
         plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
+        if "__abstractmethods__" not in new:
+            plan.delete_class_attribute(live, "__abstractmethods__")
     if bases != live.__bases__:
         if issubclass(live, type):
             layouts.follow_metaclass(plan, live, made)

@@ -205,6 +205,10 @@ def _keep_subclass_cache(plan: "Plan", cls: Any, is_abstract: bool, like: Any) -
         plan.set_class_attribute(cls, "_abc_impl", like.__dict__["_abc_impl"])
     elif not is_abstract and "_abc_impl" in cls.__dict__:
         plan.delete_class_attribute(cls, "_abc_impl")
+        if "__abstractmethods__" in cls.__dict__:
+            # Its setter clears what CPython asks before it makes an object.
+            plan.add("setattr", cls, "__abstractmethods__", frozenset())
+            plan.delete_class_attribute(cls, "__abstractmethods__")
 
 
 def _is_own(meta: type) -> bool:
