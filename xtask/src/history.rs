@@ -321,7 +321,9 @@ impl Live {
                     .iter()
                     .any(|package| relative.starts_with(package) || relative == Path::new(&format!("{package}.py")))
         };
-        let changed = after.iter().filter(|(path, text)| before.get(*path) != Some(text)).map(|(path, _)| path);
+        // What is new is loaded by what imports it.
+        let is_changed = |path: &PathBuf, text: &Vec<u8>| before.get(path).is_some_and(|former| former != text);
+        let changed = after.iter().filter(|(path, text)| is_changed(path, text)).map(|(path, _)| path);
         Ok(changed.filter(in_packages).cloned().collect())
     }
 
