@@ -178,6 +178,8 @@ pub(crate) struct Parts {
     pub keywords: u64,
     /// Names that the decorators read.
     pub decorator_reads: Vec<String>,
+    /// What decorates, without what it is given: `cache.memoize` of `@cache.memoize(60)`.
+    pub decorator_heads: Vec<String>,
     /// What evaluating the arguments of decorators does: `@retry(limit())`.
     pub decorator_arguments: Effects,
     /// Names that the header reads, defaults left out.

@@ -59,7 +59,12 @@ impl<'a> Comparison<'a> {
             let is_known = |edit: &Edit| {
                 edit.offered && edit.line == node.line && edit.parts == [Part::Decorators] && edit.scope == scope.path
             };
-            if parts.decorator_reads.iter().any(|name| edited.contains(name))
+            // A class that a decorator is given is not called by it, as a rule: `@uses(Model)`.
+            let is_given_class = |name: &String| {
+                !parts.decorator_heads.contains(name)
+                    && [".__init__", ".__new__"].iter().any(|method| edited.contains(&format!("{name}{method}")))
+            };
+            if parts.decorator_reads.iter().any(|name| edited.contains(name) && !is_given_class(name))
                 && !self.is_decorated_anew(node)
                 && !self.edits.iter().any(is_known)
             {

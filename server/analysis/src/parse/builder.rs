@@ -16,7 +16,7 @@ use crate::tree::{Binding, DefaultValue, Node, Nodes, Parts, Span};
 use hotsplice_channel::patch::What;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::Visitor;
-use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtFunctionDef};
+use ruff_python_ast::{Decorator, Expr, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
 /// How long a statement's short name may be, in characters.
@@ -207,6 +207,7 @@ impl<'a> Builder<'a> {
         parts.places = places::of(&function.body, self.text, self.lines, begin);
         parts.attributes = attributes::of(function, &structure.nested, self.text);
         parts.decorator_reads = header.reads.clone();
+        parts.decorator_heads = decorator_heads(&function.decorator_list);
         parts.decorator_arguments = effects::of_arguments(&function.decorator_list);
         parts.header_reads = header.reads;
         let colon = function.returns.as_deref().map_or(parameters.end(), Ranged::end).to_usize();
@@ -275,6 +276,7 @@ impl<'a> Builder<'a> {
         parts.bases = hashing::bases(arguments);
         parts.keywords = hashing::keywords(arguments);
         parts.decorator_reads = decorator_reads;
+        parts.decorator_heads = decorator_heads(&class.decorator_list);
         parts.decorator_arguments = effects::of_arguments(&class.decorator_list);
         parts.header_reads = header.reads;
         parts.base_names = arguments.map_or_else(Vec::new, |arguments| self.base_names(&arguments.args));
@@ -377,4 +379,15 @@ fn span_of(node: &impl Ranged) -> Span {
 
 fn what_names_itself(what: What) -> bool {
     matches!(what, What::Import | What::Assignment | What::Annotation | What::Block)
+}
+
+fn decorator_heads(decorators: &[Decorator]) -> Vec<String> {
+    let head = |decorator: &Decorator| {
+        let mut named = &decorator.expression;
+        while let Expr::Call(call) = named {
+            named = &call.func;
+        }
+        dotted(named)
+    };
+    decorators.iter().filter_map(head).collect()
 }
