@@ -10,7 +10,8 @@ from hotsplice._native import load
 
 load()
 engine = _loading.engine()
-from hotsplice._engine.after import calls, moving as moves, onward
+from hotsplice._engine.after import moving as moves, onward
+from hotsplice._engine.live import calls
 from hotsplice._engine.after.bytecode import Bytecode
 from hotsplice._engine.native import native
 

@@ -1,6 +1,6 @@
 """What the native half gives the engine. Whatever else of it the package uses is of any type here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import CodeType, FrameType, FunctionType
 from typing import Any, TypeVar
 

@@ -28,6 +28,9 @@ pub struct Kind<'py> {
 /// that are tasks.
 type Group<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyList>, Vec<Option<Bound<'py, PyAny>>>);
 
+/// Functions, how many calls, and the calls.
+type Runners<'py> = (Vec<Bound<'py, PyList>>, Vec<usize>, Option<Vec<Group<'py>>>);
+
 impl<'py> Kind<'py> {
     pub fn is_of(&self, item: *mut ffi::PyObject) -> bool {
         // SAFETY: callers pass live objects.
@@ -85,7 +88,7 @@ pub fn runners_of<'py>(
     kinds: Vec<Kind<'py>>,
     tasks: Vec<Bound<'py, PyAny>>,
     named: usize,
-) -> PyResult<(Vec<Bound<'py, PyList>>, Vec<usize>, Option<Vec<Group<'py>>>)> {
+) -> PyResult<Runners<'py>> {
     let mut places: HashMap<usize, Vec<usize>> = HashMap::new();
     for (place, code) in codes.iter().enumerate() {
         places.entry(code.as_ptr() as usize).or_default().push(place);

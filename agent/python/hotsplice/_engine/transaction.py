@@ -22,8 +22,8 @@ from .merge import caches, classes, examined, fallbacks, functions, hashes, move
 from .native import native
 
 if TYPE_CHECKING:
-    from .live.calls import Call
     from .journal.plan import EditOutcome
+    from .live.calls import Call
     from .live.files import LiveFile
     from .live.lookup import Namespace
     from .live.messages import Edit, Patch, Rewriter, Verdict

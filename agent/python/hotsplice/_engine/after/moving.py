@@ -13,11 +13,11 @@ from collections.abc import Collection, Iterable
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from ..native import native
 from ..live import calls as running_calls
+from ..live.calls import Call, coroutine_of
+from ..native import native
 from . import first_run, onward, reports, running, scripts, together
 from .bytecode import Bytecode
-from ..live.calls import Call, coroutine_of
 from .refusing import Refused, Refusing, check_needed, check_target, refusal
 from .target import Target
 

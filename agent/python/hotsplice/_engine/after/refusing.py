@@ -2,8 +2,8 @@
 
 from types import CodeType
 
-from .bytecode import Unknown, kinds, variables
 from ..live.calls import SUSPENDABLE, Call
+from .bytecode import Unknown, kinds, variables
 from .target import Target
 
 

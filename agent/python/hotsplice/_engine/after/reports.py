@@ -6,8 +6,8 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from ..live import lookup
-from . import running
 from ..live.calls import NAMED, Call
+from . import running
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange

@@ -5,11 +5,11 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 from ..errors import Refusal
+from ..live.calls import Call
 from ..live.code import compile_text
 from ..live.files import live_file
 from . import onward, running, worlds
 from .bytecode import Bytecode, statement
-from ..live.calls import Call
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange

@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterable
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+from ..live.calls import SUSPENDABLE, Call
 from ..live.code import tree
 from .bytecode import Bytecode
-from ..live.calls import SUSPENDABLE, Call
 
 # How many objects are looked through; where there are more, whatever may take what a call gives is taken to do so.
 _LIMIT = 20_000

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..live import calls, lookup, objects
+from ..live.calls import Call
 from ..live.code import fingerprint, pair, tree
 from ..native import native
 from . import dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
-from ..live.calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World

@@ -25,9 +25,7 @@ class Imports:
     A module that is loaded meanwhile imports in the same way: what it takes from a patched one may be new there, too.
     """
 
-    def __init__(
-        self, transaction: "Prepared", world: World, evaluate: Callable[[ModuleType | None], None]
-    ) -> None:
+    def __init__(self, transaction: "Prepared", world: World, evaluate: Callable[[ModuleType | None], None]) -> None:
         shadows = world.shadows()
         transaction.undoing.append(self.unload)
         self._paths = transaction.loaded_files
@@ -85,7 +83,7 @@ class Imports:
         loader.exec_module(module)
 
     def forget(self) -> list[Any]:
-        """Imports as everybody's from now on. Gives the functions of modules that were loaded: they have other builtins.
+        """Imports as everybody's from now on. Gives the functions of modules that were loaded, which have other builtins.
 
         What it knew would be a cycle that keeps all that a patch has made.
         """
@@ -97,7 +95,6 @@ class Imports:
         # Where the patch does not go live, functions of theirs keep these.
         self._of_loaded.update(builtins.__dict__)
         return native.functions_with_globals(*loaded) if loaded else []
-
 
     def unload(self) -> None:
         """Where the patch does not go live: what was loaded for it may hold what is new."""

@@ -110,7 +110,7 @@ class Seen:
 
 
 def runners(codes: list[CodeType]) -> tuple[list[list[FunctionType]], Counter[int], list[Any] | None]:
-    """The functions that run each code; how many suspended calls refer to each, by its id; and those, as `Seen` has them.
+    """The functions of each code; how many suspended calls refer to each, by its id; and those, as `Seen` has them.
 
     Before 3.12 a suspended call has more than one reference to its code, and none are counted.
     """
