@@ -83,7 +83,7 @@ class Imports:
         loader.exec_module(module)
 
     def forget(self) -> list[Any]:
-        """Imports as everybody's from now on. Gives the functions of modules that were loaded, which have other builtins.
+        """Imports as everybody's from now on. Gives the functions of loaded modules, which have other builtins.
 
         What it knew would be a cycle that keeps all that a patch has made.
         """

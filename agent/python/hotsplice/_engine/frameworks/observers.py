@@ -78,13 +78,21 @@ def _excerpt(text: str, edit: "Edit") -> "Excerpt | None":
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     lines = text.split("\n")
     own: Chunk = {"line": edit["line"], "text": "\n".join(lines[edit["line"] - 1 : edit["end_line"]])}
-    if not edit["scope"]:
-        return None if own["text"][:1].isspace() else [own]
+    if not edit["scope"] and own["text"][:1].isspace():
+        return None
+    if not edit["scope"] and "__future__" not in text:
+        return [own]
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError):
         return None
-    chunks: list[Chunk] = []
+    chunks: list[Chunk] = [
+        {"line": one.lineno, "text": "\n".join(lines[one.lineno - 1 : one.end_lineno])}
+        for one in body
+        if isinstance(one, ast.ImportFrom) and one.module == "__future__"
+    ]
+    if not edit["scope"]:
+        return [*chunks, own]
     for name in edit["scope"]:
         around = (one for one in body if isinstance(one, ast.ClassDef) and one.name == name)
         cls = next((one for one in around if one.lineno <= edit["line"] <= (one.end_lineno or 0)), None)

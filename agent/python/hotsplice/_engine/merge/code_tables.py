@@ -31,7 +31,7 @@ def calls_inside() -> Counter[int]:
 
 
 def runners(codes: list[CodeType]) -> tuple[dict[int, list[FunctionType]], Counter[int], list[Any] | None]:
-    """The functions of each code, by its id; how many calls are, or are to come, inside of it; and the suspended ones."""
+    """The functions of each code, by its id; how many calls are, or are to come, in it; and the suspended ones."""
     if not codes:
         return {}, Counter(), []
     found, suspended, groups = calls.runners(codes)
