@@ -8,7 +8,7 @@ from ..errors import EngineError
 from ..live import lookup, objects
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import calls, dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
+from . import begun, calls, dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
 from .calls import Call
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -29,6 +29,7 @@ _NOT_DISPATCHED = {
     "__set_name__",
     "__slots__",
 }
+_MAKING = {"__init__", "__post_init__"}
 _CLASS_DEPTH = 4
 
 
@@ -119,7 +120,8 @@ def prepared_before(transaction: "Prepared") -> "list[tuple[CodeType, str, str]]
     going = [*transaction.plan.operations]
     going += [before for names in changes.names.values() for before, after in names.values() if before is not after]
     going += [before for _, before, _ in changes.attributes.values()]
-    return prepared_calls.problems(list(changes.functions.values()), going)
+    found = list(begun.problems(transaction, changes))
+    return found + prepared_calls.problems(list(changes.functions.values()), going, transaction.files)
 
 
 def _module_calls(transaction: "Prepared") -> Iterator[tuple[Any, Call]]:
@@ -178,10 +180,11 @@ def _complete(
         _check_slots(world, transaction, [*retired.values(), *(code for code, _, _, _ in edited)])
         _keep(world, transaction, [*retired.values(), *(code for code, _, _, _ in edited)])
     losses = held.losses(transaction.plan.operations)
-    stand = ((code, offsets, call.globals) for code, offsets, call, _ in edited)
+    stand = [(code, offsets, call.globals) for code, offsets, call, _ in edited]
     world.problems += [
         worlds.met(code, what) for code, what in held.problems(world.formers, world.callers, losses, stand)
     ]
+    _unpack(world, transaction, held.unpacked(changes.attributes, stand))
     _follow(world, left, codes, names)
     _follow_reached(world, codes, names)
     own = {id(code) for code, _, _, _ in edited} | {id(function.__code__) for function in left}
@@ -234,6 +237,21 @@ def _check_slots(world: World, transaction: "Prepared", codes: list[CodeType]) -
                 raise EngineError("HS0627", f"{message}: let it end, or start the process again")
             world.problems.append(worlds.met(code, f"{what}, for which {cls.__qualname__} has no place any more"))
             break
+
+
+def _unpack(world: World, transaction: "Prepared", unpacked: Iterable[tuple[Any, ...]]) -> None:
+    """Such calls unpack as many fields as there were."""
+    done = set()
+    for code, line, owner, before, after in unpacked:
+        if issubclass(owner, tuple) and set(before) <= set(after):
+            if owner not in done and "__iter__" not in objects.members(owner):
+                former = held.of_former_fields(before, after)
+                place = dispatch.attribute(owner, "__iter__", former, MISSING, world.is_retired, False)
+                _put(world, transaction, place)
+            done.add(owner)
+        else:
+            what = f"unpacks {len(before)} values in line {line} and may come by a {owner.__qualname__} of {len(after)}"
+            world.problems.append(worlds.met(code, what))
 
 
 def _keep(world: World, transaction: "Prepared", codes: list[CodeType]) -> None:
@@ -396,7 +414,9 @@ class _Lookups:
         return not gone.isdisjoint(self.wanted)
 
     def _is_special(self, owner: type, name: str) -> bool:
-        return name.startswith("__") and (id(owner) in self._called or owner.__name__ in self.wanted)
+        # Objects come from anywhere; they are made by who names their class.
+        is_of_objects = name.startswith("__") and name.endswith("__") and name not in _MAKING
+        return is_of_objects or (name.startswith("__") and (id(owner) in self._called or owner.__name__ in self.wanted))
 
 
 def _classes(globals: dict[str, Any], module: str | None) -> Iterator[type]:
