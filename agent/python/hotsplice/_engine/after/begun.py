@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .world_plan import Changes
 
 _ENTERING = {"__exit__": "__enter__", "__aexit__": "__aenter__"}
-_ITERATING = {"__next__": "__iter__", "__anext__": "__aiter__"}
+_BEGINNING = {**_ENTERING, "__next__": "__iter__", "__anext__": "__aiter__"}
 # Before 3.11 a `with` is a block that its code sets up.
 _SETS_UP = ("SETUP_WITH", "SETUP_ASYNC_WITH")
 # How many calls are named.
@@ -28,29 +28,22 @@ _NAMED = 4
 
 def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[CodeType, str, str]]:
     """(the former code, the code of a caveat, its words)."""
-    edited = {
-        (namespace.name, *outcome.edit["scope"], name): (namespace, outcome.edit["scope"])
-        for change in transaction.files
-        for outcome in change.outcomes
-        if outcome.edit["what"] == "function" and outcome.edit["scope"] and outcome.edit["change"] == "changed"
-        for namespace in change.namespaces
-        for name in outcome.edit["binds"]
-    }
-    for (module, *_, name), (namespace, scope) in edited.items():
-        first = _ENTERING.get(name) or _ITERATING.get(name)
-        owner = lookup.find_class(namespace, scope) if (module, *scope, first) in edited else None
-        members = objects.own(owner) if owner is not None else {}
-        if type(members.get(name)) is not FunctionType or type(members.get(first)) is not FunctionType:
-            continue
-        what = None
-        if name in _ENTERING:
-            what = _ending([members[name]], changes.retired)
-        else:
-            parts = (changes.functions.get(id(members[one]), (None, {}))[1] for one in (first, name))
-            codes = [part.get("code") for part in parts]
-            what = _lacking(owner, str(first), *codes) if all(codes) else None
-        if what is not None:
-            yield members[name].__code__, "HS0308", what
+    for change in transaction.files:
+        edits = [one.edit for one in change.outcomes if one.edit["what"] == "function" and one.edit["scope"]]
+        methods = {(*edit["scope"], name) for edit in edits if edit["change"] == "changed" for name in edit["binds"]}
+        for *scope, name in methods:
+            first = _BEGINNING.get(name, "")
+            for namespace in change.namespaces if (*scope, first) in methods else ():
+                owner: type | None = lookup.find_class(namespace, scope)
+                members = objects.own(owner) if owner is not None else {}
+                if owner is None or any(type(members.get(one)) is not FunctionType for one in (name, first)):
+                    continue
+                if name in _ENTERING:
+                    what = _ending([members[name]], changes.retired)
+                else:
+                    what = _lacking(owner, first, changes.code_of(members[first]), changes.code_of(members[name]))
+                if what is not None:
+                    yield members[name].__code__, "HS0308", what
 
 
 def _ending(functions: list[FunctionType], retired: Collection[int]) -> str | None:
@@ -96,14 +89,15 @@ def _is_inside(code: CodeType, offset: int) -> bool:
 
 
 def _lacking(owner: type, first: str, beginning: CodeType, going_on: CodeType) -> str | None:
-    """What the new code that goes on reads, and the new one that begins gives objects: those that have begun lack it."""
+    """What the new code that goes on reads, and the new one that begins gives objects: those that have begun lack."""
     functions = [one for cls in objects.order(owner) for one in cls.__dict__.values() if type(one) is FunctionType]
     given = reach.stored(beginning).difference(*(reach.stored(one.__code__) for one in functions))
     given &= {*reach.attributes(going_on)}
     given = {name for name in given if not any(name in cls.__dict__ for cls in objects.order(owner))}
     if not given:
         return None
-    lacking = sum(not given <= objects.attributes(one).keys() for one in native.objects_of_type(*lookup.with_subclasses(owner)))
+    existing = native.objects_of_type(*lookup.with_subclasses(owner))
+    lacking = sum(not given <= objects.attributes(one).keys() for one in existing)
     if not lacking:
         return None
     one = "1 object that exists lacks" if lacking == 1 else f"{lacking} objects that exist lack"

@@ -1,7 +1,7 @@
-"""Functions that were given to something that goes on calling them as they were: a future, a signal, the program's bus.
+"""Functions that were given to something that goes on calling them as they were: a future, a signal, a bus.
 
-What is the program's own may have been edited with the function, so that it calls the new one as that wants it: then the
-new text still hands it on as it is somewhere. A library calls it as it always has.
+What is the program's own may have been edited with the function, and call the new one as that wants it: then the new
+text still hands it on as it is somewhere. A library calls it as it always has.
 """
 
 import functools
@@ -55,7 +55,7 @@ def having_called(codes: Collection[CodeType]) -> list[Any]:
 def problems(
     changed: "list[tuple[FunctionType, CodeType]]", ignored: Collection[int], files: "Collection[FileChange]"
 ) -> Iterator[tuple[CodeType, str, str]]:
-    """(the former code, the code of a caveat, its words) of each function whose parameters do not fit in its new code."""
+    """(the former code, the code of a caveat, its words) of each function whose new parameters do not fit."""
     functions = [function for function, new in changed if _is_given_by_hand(new, files)]
     changed.clear()
     found = _holders(functions, ignored) if functions else {}

@@ -95,7 +95,7 @@ def problems(
 def unpacked(
     attributes: dict[tuple[int, str], tuple[type, Any, Any]], calls: Iterable[tuple[CodeType, set[int], dict[str, Any]]]
 ) -> Iterator[tuple[CodeType, int, type, tuple[str, ...], tuple[str, ...]]]:
-    """(code, line, class, former fields, fields) where such calls unpack what a class had as many fields as, and has not."""
+    """(code, line, class, former fields, fields) where such calls unpack as many values as a class had fields."""
     classes = [
         (owner, before, after)
         for (_, name), (owner, before, after) in attributes.items()

@@ -29,7 +29,11 @@ _NOT_DISPATCHED = {
     "__set_name__",
     "__slots__",
 }
-_MAKING = {"__init__", "__post_init__"}
+# What statements and operators ask of objects without a name.
+_IMPLIED = {
+    *("__iter__", "__next__", "__aiter__", "__anext__", "__enter__", "__exit__", "__aenter__", "__aexit__"),
+    *("__getitem__", "__contains__", "__len__", "__bool__", "__call__", "__await__"),
+}
 _CLASS_DEPTH = 4
 
 
@@ -59,6 +63,12 @@ class Changes:
                 if is_looked_up and before is not after:
                     self.attributes[id(target), rest[0]] = target, before, after
                     self._gone(before, after)
+
+    def code_of(self, function: FunctionType) -> CodeType:
+        """The code that a function has from the commit on."""
+        _, parts = self.functions.get(id(function), (function, {}))
+        code: CodeType = parts.get("code", function.__code__)
+        return code
 
     def _function(self, function: FunctionType, parts: dict[str, Any]) -> None:
         known = self.functions.get(id(function))
@@ -414,9 +424,10 @@ class _Lookups:
         return not gone.isdisjoint(self.wanted)
 
     def _is_special(self, owner: type, name: str) -> bool:
-        # Objects come from anywhere; they are made by who names their class.
-        is_of_objects = name.startswith("__") and name.endswith("__") and name not in _MAKING
-        return is_of_objects or (name.startswith("__") and (id(owner) in self._called or owner.__name__ in self.wanted))
+        # Objects come from anywhere, also from where their class is not named.
+        if self.edited and name in _IMPLIED:
+            return True
+        return name.startswith("__") and (id(owner) in self._called or owner.__name__ in self.wanted)
 
 
 def _classes(globals: dict[str, Any], module: str | None) -> Iterator[type]:
