@@ -295,7 +295,8 @@ fn a_process_that_became_another_is_reported() {
          os.execv('/bin/sh', ['sh', '-c', 'echo another; read line'])\n",
     );
     let told = workspace.call(&["sessions"]).expect(0).errors();
-    let expected = format!("HS0672: process {} runs another program now (sh -c echo another; read line)", became.pid());
+    let program = "(sh -c echo another; read line), which is no Python";
+    let expected = format!("HS0672: process {} runs another program now {program}", became.pid());
     assert!(told.contains(&expected), "{told}");
     let told = workspace.call(&["attach", &became.pid().to_string()]).expect(2).errors();
     assert!(told.contains("which is no CPython"), "{told}");

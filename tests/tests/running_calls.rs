@@ -868,6 +868,27 @@ const TAKEN: &[Taken] = &[
         "old new",
     ),
     (
+        "a name that another function gives its value, and that is called otherwise",
+        "state = 'none'\ndef step():\n    global state\n    state = 'old'\ndef main(get, put):\n    while True:\n        get()\n        step()\n\
+         \x20       put(state)\n",
+        &[("state", "mode"), ("'old'", "'new'"), ("put(mode)", "put(str(mode))")],
+        "old new",
+    ),
+    (
+        "a loop that unpacks named tuples, which unedited code makes",
+        "import collections\nRow = collections.namedtuple('Row', 'a b')\ndef row(): return Row._make([1] * len(Row._fields))\n\
+         def main(get, put):\n    for a, b in iter(lambda: get() and row(), None):\n        put(a + b)\n",
+        &[("'a b'", "'a b c'"), ("for a, b in", "for a, b, c in"), ("a + b", "a + b + c")],
+        "2",
+    ),
+    (
+        "a loop that unpacks objects which go through themselves",
+        "class Row:\n    def __iter__(self): return iter((1, 1))\ndef row(): return Row()\n\
+         def main(get, put):\n    for a, b in iter(lambda: get() and row(), None):\n        put(a + b)\n",
+        &[("(1, 1)", "(1, 1, 1)"), ("for a, b in", "for a, b, c in"), ("a + b", "a + b + c")],
+        "2",
+    ),
+    (
         "a method whose name is computed",
         "class Commands:\n    def do_1(self): return 'old'\ndef main(get, put):\n    while True:\n        put(getattr(Commands(), 'do_%d' % get())())\n",
         &[("do_", "run_"), ("'old'", "'new'")],

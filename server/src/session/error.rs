@@ -13,10 +13,7 @@ pub enum SessionError {
         /// What started it and goes on, and what that may have to do with it.
         parent: Option<String>,
     },
-    #[error(
-        "process {pid} runs another program now ({command}), which has not registered: start that with `hotsplice run`, or \
-         call hotsplice.listen() in it, or `hotsplice attach {pid}`"
-    )]
+    #[error("process {pid} runs another program now ({command}){}", way_on(*pid, command))]
     Replaced { pid: u32, command: String },
     #[error("process {pid} did not answer in {seconds} s: it may be stopped, or in C code that keeps the GIL")]
     TimedOut { pid: u32, seconds: u64 },
@@ -33,6 +30,20 @@ pub enum SessionError {
 /// What the one that started a process may have to do with its end.
 fn may_start_again(parent: &Option<String>) -> &str {
     parent.as_deref().unwrap_or("; patch again once it runs")
+}
+
+/// How a program that a process has become can be patched, if it is Python's.
+fn way_on(pid: u32, command: &str) -> String {
+    let program = command.split_whitespace().next().unwrap_or_default();
+    let name = program.rsplit('/').next().unwrap_or_default();
+    if ["python", "pypy"].iter().any(|python| name.starts_with(python)) {
+        format!(
+            ", which has not registered: start that with `hotsplice run`, or call hotsplice.listen() in it, or \
+             `hotsplice attach {pid}`"
+        )
+    } else {
+        ", which is no Python: there is nothing in it to patch".to_owned()
+    }
 }
 
 impl SessionError {

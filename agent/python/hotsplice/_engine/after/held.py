@@ -8,7 +8,7 @@ import functools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, MethodType
-from typing import Any
+from typing import Any, cast
 
 from ..live import objects
 from ..native import native
@@ -90,6 +90,33 @@ def problems(
             for name, value in list(frame.f_locals.items()):
                 if frame.f_locals is not frame.f_globals and (function := _find(value, unfit)):
                     yield code, f"may call {function} by way of {name}, and gets the new one"
+
+
+def unpacked(
+    attributes: dict[tuple[int, str], tuple[type, Any, Any]], calls: Iterable[tuple[CodeType, set[int], dict[str, Any]]]
+) -> Iterator[tuple[CodeType, int, type, tuple[str, ...], tuple[str, ...]]]:
+    """(code, line, class, former fields, fields) where such calls unpack as many values as a class had fields."""
+    classes = [
+        (owner, before, after)
+        for (_, name), (owner, before, after) in attributes.items()
+        if name == "__match_args__" and type(before) is type(after) is tuple and len(before) != len(after)
+    ]
+    for code, offsets, _ in calls if classes else ():
+        lines = reach.unpacks(code, offsets)
+        for owner, before, after in classes:
+            if len(before) in lines and (issubclass(owner, tuple) or "astuple" in code.co_names):
+                yield code, lines[len(before)], owner, before, after
+
+
+def of_former_fields(before: tuple[str, ...], after: tuple[str, ...]) -> FunctionType:
+    """Goes through a tuple with fields as through one that has the former ones."""
+    indices = [after.index(name) for name in before]
+
+    def __iter__(self: Any) -> Iterator[Any]:
+        items = [*tuple.__iter__(self)]
+        return iter([items[index] for index in indices] if len(items) == len(after) else items)
+
+    return cast("FunctionType", __iter__)
 
 
 def _frames(codes: list[CodeType]) -> dict[int, list[FrameType]]:

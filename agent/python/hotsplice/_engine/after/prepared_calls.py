@@ -6,14 +6,18 @@ Nobody can tell what they would be given now. They are reported, before they fai
 import functools
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import CodeType, FunctionType, MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluate import sorts
 from ..live import objects
 from ..native import native
+from . import callbacks
 from .formers import Parameters, accepts
+
+if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
 
 # What is looked at for one function.
 _HOLDERS = 10_000
@@ -22,7 +26,7 @@ _DEPTH, _HELD = 6, 100_000
 
 
 def problems(
-    functions: Iterable[tuple[FunctionType, dict[str, Any]]], going: Iterable[Any]
+    functions: Iterable[tuple[FunctionType, dict[str, Any]]], going: Iterable[Any], files: "Collection[FileChange]"
 ) -> list[tuple[CodeType, str, str]]:
     """(the former code, the code of a caveat, its words) of each.
 
@@ -32,17 +36,19 @@ def problems(
     for function, parts in functions:
         old, new = Parameters.of(function, {}), Parameters.of(function, parts)
         if "code" in parts and not accepts(new, old):
-            changed[id(function)] = function, old, new
+            changed[id(function)] = function, old, new, parts["code"]
     if not changed:
         return []
-    wanted = [function for function, _, _ in changed.values()]
+    wanted = [function for function, *_ in changed.values()]
     holders = native.referrers(wanted)
     methods = [one for one in holders if type(one) is MethodType and id(one.__func__) in changed]
     holders += native.referrers(methods) if methods else []
     arguments = [one for one in holders if type(one) is tuple]
     holders += [one for one in native.referrers(arguments) if type(one) is functools.partial] if arguments else []
-    ignored = {id(wanted), id(methods), id(arguments), id(changed), *map(id, changed.values()), *map(id, methods)}
+    ignored = {id(wanted), id(methods), id(arguments), id(changed), *map(id, changed.values())}
     _note_held(going, ignored)
+    for one in callbacks.having_called([function.__code__ for function in wanted]):
+        ignored |= {id(one), id(objects.dictionary(one))}
     found: dict[int, Counter[str]] = {}
     seen: set[int] = set()
     for holder in holders[:_HOLDERS]:
@@ -53,7 +59,9 @@ def problems(
             called: Any = callee.__func__ if type(callee) is MethodType else callee
             if id(called) not in changed:
                 continue
-            _, old, new = changed[id(called)]
+            # What it gives is known.
+            ignored.add(id(holder))
+            _, old, new, _ = changed[id(called)]
             given = count + (type(callee) is MethodType)
             if type(holder) is functools.partial:
                 # What is still to come is given by whoever calls it.
@@ -68,7 +76,23 @@ def problems(
         where = ", ".join(sorted(kinds))
         message = f"{what} before with arguments that only the former one takes ({where})"
         reported.append((changed[key][0].__code__, "HS0308", message))
-    return reported
+    rest = [(one, code) for key, (one, old, new, code) in changed.items() if key not in found and _misses(old, new)]
+    ignored |= {id(rest), id(holders), id(reported)}
+    # What has a function is counted: no variable may be among that.
+    del holders, wanted, methods, arguments, found
+    function = holder = callee = called = None  # type: ignore[assignment]
+    changed.clear()
+    return reported + list(callbacks.problems(rest, ignored, files))
+
+
+def _misses(old: Parameters, new: Parameters) -> bool:
+    """Whether the new parameters do not take what is given to the old ones by position.
+
+    A library may tell a coroutine from a function by itself.
+    """
+    counts = range(len(old.required), len(old.positional) + 1)
+    loses_more = old.has_varargs and not new.has_varargs
+    return old.kind == new.kind and (loses_more or not all(new.take(count, ()) for count in counts))
 
 
 def _note_held(values: Iterable[Any], found: set[int], depth: int = 0) -> None:
@@ -112,9 +136,6 @@ def _of_attributes(members: dict[Any, Any]) -> Iterator[tuple[Any, int, tuple[st
     names = given.get("kwargs")
     if type(arguments) not in (tuple, list):
         return
-    if given.get("ident") is not None:
-        # A thread that runs has called it.
-        given.pop("target", None)
     for value in given.values():
         if type(value) in (FunctionType, MethodType):
             yield value, len(arguments), _names(names)

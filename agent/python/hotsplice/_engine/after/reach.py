@@ -92,6 +92,19 @@ def attributes(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str
     return found
 
 
+def unpacks(code: CodeType, offsets: Iterable[int]) -> dict[int, int]:
+    """How many values a code unpacks from these offsets on, with a line of each count."""
+    found: dict[int, int] = {}
+    instructions = _instructions(code)
+    wanted = reached(code, instructions, offsets)
+    line = code.co_firstlineno
+    for instruction in instructions:
+        line = _line(instruction) or line
+        if instruction.offset in wanted and instruction.opname == "UNPACK_SEQUENCE":
+            found.setdefault(instruction.argval, line)
+    return found
+
+
 def stored(code: CodeType) -> set[str]:
     """The attributes that a code gives a value."""
     return {i.argval for i in _instructions(code) if i.opname == "STORE_ATTR"}
@@ -177,7 +190,7 @@ def reached(
     # A call into Python code leaves the offset at the end of the instruction, behind its caches.
     pending = [max(bisect_right(starts, offset) - 1, 0) for offset in offsets]
     begins = {*pending} if until else set()
-    handlers = list(_handlers(code))
+    handled = list(handlers(code))
     # Before 3.11 nothing tells which of the handlers that were set up before are in force.
     pending.extend(at[i.argval] for i in instructions if i.opname in _HANDLERS and i.argval in at)
     seen: set[int] = set()
@@ -192,7 +205,7 @@ def reached(
                 break
             if instruction.opcode in JUMPS and instruction.argval in at:
                 pending.append(at[instruction.argval])
-            for start, end, target in handlers:
+            for start, end, target in handled:
                 if not start <= instruction.offset < end or target not in at:
                     continue
                 raises = caught or instruction.opname in _RAISES or instructions[at[target]].opname == "END_ASYNC_FOR"
@@ -204,7 +217,7 @@ def reached(
     return found
 
 
-def _handlers(code: CodeType) -> Iterator[tuple[int, int, int]]:
+def handlers(code: CodeType) -> Iterator[tuple[int, int, int]]:
     parse = getattr(dis, "_parse_exception_table", None)
     for entry in parse(code) if parse is not None and sys.version_info >= (3, 11) else ():
         yield entry.start, entry.end, entry.target

@@ -9,7 +9,7 @@ from ..live import calls, lookup, objects
 from ..live.calls import Call
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
+from . import begun, dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World
@@ -28,6 +28,11 @@ _NOT_DISPATCHED = {
     "__init_subclass__",
     "__set_name__",
     "__slots__",
+}
+# What statements and operators ask of objects without a name.
+_IMPLIED = {
+    *("__iter__", "__next__", "__aiter__", "__anext__", "__enter__", "__exit__", "__aenter__", "__aexit__"),
+    *("__getitem__", "__contains__", "__len__", "__bool__", "__call__", "__await__"),
 }
 _CLASS_DEPTH = 4
 
@@ -58,6 +63,12 @@ class Changes:
                 if is_looked_up and before is not after:
                     self.attributes[id(target), rest[0]] = target, before, after
                     self._gone(before, after)
+
+    def code_of(self, function: FunctionType) -> CodeType:
+        """The code that a function has from the commit on."""
+        _, parts = self.functions.get(id(function), (function, {}))
+        code: CodeType = parts.get("code", function.__code__)
+        return code
 
     def _function(self, function: FunctionType, parts: dict[str, Any]) -> None:
         known = self.functions.get(id(function))
@@ -120,7 +131,8 @@ def prepared_before(transaction: "Prepared") -> "list[tuple[CodeType, str, str]]
     going = [*transaction.plan.operations]
     going += [before for names in changes.names.values() for before, after in names.values() if before is not after]
     going += [before for _, before, _ in changes.attributes.values()]
-    return prepared_calls.problems(list(changes.functions.values()), going)
+    found = list(begun.problems(transaction, changes))
+    return found + prepared_calls.problems(list(changes.functions.values()), going, transaction.files)
 
 
 def _module_calls(transaction: "Prepared") -> Iterator[tuple[Any, Call]]:
@@ -179,10 +191,11 @@ def _complete(
         _check_slots(world, transaction, [*retired.values(), *(code for code, _, _, _ in edited)])
         _keep(world, transaction, [*retired.values(), *(code for code, _, _, _ in edited)])
     losses = held.losses(transaction.plan.operations)
-    stand = ((code, offsets, call.globals) for code, offsets, call, _ in edited)
+    stand = [(code, offsets, call.globals) for code, offsets, call, _ in edited]
     world.problems += [
         worlds.met(code, what) for code, what in held.problems(world.formers, world.callers, losses, stand)
     ]
+    _unpack(world, transaction, held.unpacked(changes.attributes, stand))
     _follow(world, left, codes, names)
     _follow_reached(world, codes, names)
     own = {id(code) for code, _, _, _ in edited} | {id(function.__code__) for function in left}
@@ -235,6 +248,21 @@ def _check_slots(world: World, transaction: "Prepared", codes: list[CodeType]) -
                 raise EngineError("HS0627", f"{message}: let it end, or start the process again")
             world.problems.append(worlds.met(code, f"{what}, for which {cls.__qualname__} has no place any more"))
             break
+
+
+def _unpack(world: World, transaction: "Prepared", unpacked: Iterable[tuple[Any, ...]]) -> None:
+    """Such calls unpack as many fields as there were."""
+    done = set()
+    for code, line, owner, before, after in unpacked:
+        if issubclass(owner, tuple) and set(before) <= set(after):
+            if owner not in done and "__iter__" not in objects.members(owner):
+                former = held.of_former_fields(before, after)
+                place = dispatch.attribute(owner, "__iter__", former, MISSING, world.is_retired, False)
+                _put(world, transaction, place)
+            done.add(owner)
+        else:
+            what = f"unpacks {len(before)} values in line {line} and may come by a {owner.__qualname__} of {len(after)}"
+            world.problems.append(worlds.met(code, what))
 
 
 def _keep(world: World, transaction: "Prepared", codes: list[CodeType]) -> None:
@@ -397,6 +425,9 @@ class _Lookups:
         return not gone.isdisjoint(self.wanted)
 
     def _is_special(self, owner: type, name: str) -> bool:
+        # Objects come from anywhere, also from where their class is not named.
+        if self.edited and name in _IMPLIED:
+            return True
         return name.startswith("__") and (id(owner) in self._called or owner.__name__ in self.wanted)
 
 

@@ -377,6 +377,11 @@ def detach(formers: Formers) -> None:
                 given[name] = copy, is_copy or copy is not former
 
 
+def asks(function: FunctionType) -> bool:
+    """Whether a function asks who calls it, for calls that an earlier patch has left."""
+    return any(world.callers.asks(function) for world in _worlds)
+
+
 def names_at_first(code: CodeType) -> tuple[str, ...]:
     """The names that a code looked up before any world had it look up others."""
     renamed = (entry for world in _worlds for entry in world._renamed)

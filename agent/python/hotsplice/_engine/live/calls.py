@@ -32,6 +32,7 @@ _KINDS: dict[type, Kind] = {
     CoroutineType: Kind(CoroutineType, "cr", "coroutine"),
     AsyncGeneratorType: Kind(AsyncGeneratorType, "ag", "async generator"),
 }
+SUSPENDABLE_TYPES = tuple(_KINDS)
 # How many of those that are suspended at one place are named.
 NAMED = 4
 
@@ -181,6 +182,12 @@ def _suspended(wanted: Collection[CodeType], frames: set[int], named: int, seen:
     for which, frame, references, names in groups:
         kind = _KINDS[which]
         yield Call(frame, [kind.place if name is None else f"task {name}" for name in names], kind, references)
+
+
+def frame_of(item: Any) -> FrameType | None:
+    """The frame of a generator, a coroutine or an async generator, if that has not ended."""
+    frame: FrameType | None = getattr(item, _KINDS[type(item)].frame)
+    return frame
 
 
 def _in_greenlets(wanted: set[int], types: list[type]) -> Iterator[Call]:

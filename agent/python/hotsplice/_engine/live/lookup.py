@@ -135,6 +135,17 @@ def is_installed_module(name: Any) -> bool:
     return isinstance(filename, str) and is_installed(filename) or name == "builtins"
 
 
+def is_library(kind: type) -> bool:
+    """Whether a class is of an installed package or the standard library, or written in C."""
+    return is_library_module(kind.__module__)
+
+
+def is_library_module(name: str) -> bool:
+    module = sys.modules.get(name)
+    is_in_c = isinstance(module, ModuleType) and name != "__main__" and "__file__" not in members_of(module)
+    return is_in_c or is_installed_module(name)
+
+
 def running_module_code(path: str) -> CodeType | None:
     """The code of a module whose statements are still being executed: the script's, mostly."""
     frame = running_module(path)
