@@ -4,6 +4,7 @@ use hotsplice_channel::patch::What;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::graph::{Context, Graph};
+use crate::effects::DESCRIBING;
 use crate::tree::contents;
 
 impl<'a> Graph<'a> {
@@ -61,7 +62,11 @@ impl<'a> Graph<'a> {
             // `TABLE["a"]().size()` of a table of classes.
             let classes = self.held_in(container, Context::default()).into_iter();
             let classes = classes.filter(|item| self.classes.contains_key(item.as_str()));
-            found.extend(classes.map(|class| (format!("{}()", contents(container)), class)));
+            for class in classes {
+                found.push((format!("{}()", contents(container)), class.clone()));
+                // What the class itself has: `TABLE["a"].name`.
+                found.push((contents(container), class));
+            }
         }
         // `CAR.engine.start`: one step further, of what has a name.
         let holders: Vec<(String, String)> = found
@@ -80,6 +85,23 @@ impl<'a> Graph<'a> {
                 for (attribute, classes) in fields.get(owner).into_iter().flatten() {
                     found.extend(classes.iter().map(|one| (format!("{name}.{attribute}"), one.clone())));
                 }
+            }
+        }
+        found
+    }
+
+    /// What can be seen of functions where containers hold them, of whichever file: `COMMANDS[].__doc__` for `build.__doc__`.
+    pub fn seen_in_containers(&self, own: &HashSet<String>) -> Vec<String> {
+        let mut found = Vec::new();
+        for name in own {
+            let Some((function, seen)) = name.rsplit_once('.').filter(|(_, seen)| DESCRIBING.contains(seen)) else {
+                continue;
+            };
+            let holding = self.contents.iter().filter(|(_, items)| items.iter().any(|item| item == function));
+            found.extend(holding.map(|(container, _)| format!("{}.{seen}", contents(container))));
+            if let Some(node) = self.functions.get(function) {
+                let elsewhere = self.stored_elsewhere(node, function).into_iter();
+                found.extend(elsewhere.map(|container| format!("{}.{seen}", contents(&container))));
             }
         }
         found

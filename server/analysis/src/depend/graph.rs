@@ -144,6 +144,7 @@ impl<'a> Graph<'a> {
         }
         found.extend(self.called_of_given(effects, context));
         found.extend(self.called_by_others(effects, context));
+        found.extend(self.called_of_unknown(effects, context));
         let (members, called) = self.used_of_given(effects, context);
         found.extend(called);
         found.extend(members.iter().filter_map(|name| name.rsplit_once('.')).flat_map(|(class, member)| {
@@ -270,7 +271,10 @@ impl<'a> Graph<'a> {
                 let by = self.made.get(name).filter(|by| self.functions.contains_key(*by));
                 let inside = by.into_iter().flat_map(|by| self.called_of_result(by, context));
                 let others = handed.iter().filter(|one| **one != name);
-                return others.flat_map(|one| self.called(one, context.deeper())).chain(inside).collect();
+                let of_items = |one: &&'a str| self.called_in(one, "", context.deeper());
+                let of_items: Vec<String> = others.clone().flat_map(of_items).collect();
+                let all = others.flat_map(|one| self.called(one, context.deeper())).chain(inside);
+                return all.chain(of_items).collect();
             }
         }
         // `total = Table.total`, `first = TABLE["a"]`

@@ -93,6 +93,10 @@ impl<'a> Comparison<'a> {
             }
             self.running.insert(name);
         }
+        self.decorating_methods = self.methods_that_decorate_otherwise(&graph);
+        let others = self.foreign.decorators(new);
+        let of_others = graph.through_objects(&others).into_iter().map(|(name, _)| name);
+        self.decorating_methods.extend(of_others);
         self.properties.extend(described.iter().cloned());
         self.running.extend(described);
         self.running.extend(graph.in_registries(&called));
@@ -104,6 +108,7 @@ impl<'a> Comparison<'a> {
         own.extend(gone);
         self.note_late(&own);
         self.late.extend(callables.graph.through_objects(&own).into_iter().map(|(name, _)| name));
+        self.late.extend(callables.graph.seen_in_containers(&own));
         self.hand_on(&own);
     }
 
@@ -446,6 +451,7 @@ impl<'a> Comparison<'a> {
         let gone = self.removed_names(&inner.path);
         fresh.extend(gone.iter().map(|name| format!("{}.{name}", node.name)));
         fresh.extend(self.values_of_members(node, &fresh, &called.graph));
+        fresh.extend(self.fields_seen(node, &inner, &called.graph));
         if scope.path.is_empty() {
             self.tell_made_with(node, dirty, called);
         }
@@ -465,7 +471,9 @@ fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
 /// What functions look into that they are given: items of containers, members of classes.
 fn looked_at(passed: &[(String, String)]) -> impl Iterator<Item = String> {
     let eagerly = passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str()) || reads_headers(by) || examines(by));
-    eagerly.flat_map(|(_, name)| [contents(name), members(name)])
+    let headers = passed.iter().filter(|(by, _)| reads_headers(by));
+    let headers = headers.flat_map(|(_, name)| DESCRIBING.iter().map(move |seen| format!("{name}.{seen}")));
+    eagerly.flat_map(|(_, name)| [contents(name), members(name)]).chain(headers)
 }
 
 /// Whether no other definition of the scope has its name.

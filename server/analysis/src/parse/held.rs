@@ -78,6 +78,12 @@ pub(super) fn sources(iterated: &Expr) -> Vec<String> {
             // `{"a": build}.items()`
             let shown = method.filter(|method| is_display(&method.value)).map(|method| held(&method.value));
             let shown = shown.into_iter().flatten().filter_map(operand);
+            // `numbers()`
+            let given_by = operand(iterated).filter(|_| method.is_none()).map(|name| contents(&name));
+            // What a module has: `vars(tables).items()`
+            let names = dotted(&call.func).filter(|name| name == "vars");
+            let names =
+                names.and_then(|_| call.arguments.args.first().and_then(dotted)).map(|name| format!("{name}.*"));
             // `vars(cls).items()`
             let inner = method.filter(|method| method.value.is_call_expr()).map(|method| sources(&method.value));
             of.flatten()
@@ -85,6 +91,8 @@ pub(super) fn sources(iterated: &Expr) -> Vec<String> {
                 .chain(given)
                 .chain(shown)
                 .chain(inner.into_iter().flatten())
+                .chain(given_by)
+                .chain(names)
                 .collect()
         }
         Expr::Subscript(item) => sources(&item.value),
