@@ -7,6 +7,9 @@ use super::graph::{Context, Graph};
 use crate::effects::DESCRIBING;
 use crate::tree::contents;
 
+/// Of how many objects that others hold those are looked at that these hold.
+const MOST_HOLDERS: usize = 1_000;
+
 impl<'a> Graph<'a> {
     /// What those members of classes are called by where they are members of objects that the module's names hold or that its
     /// functions give, or inherited: each with the member.
@@ -68,7 +71,7 @@ impl<'a> Graph<'a> {
                 found.push((contents(container), class));
             }
         }
-        // `CAR.engine.start`: one step further, of what has a name.
+        // `CAR.engine.start`, `CAR.engine.belt.size`: further steps, of what has a name.
         let holders: Vec<(String, String)> = found
             .iter()
             .filter(|(name, class)| !name.contains('.') && self.classes.contains_key(class.as_str()))
@@ -80,12 +83,33 @@ impl<'a> Graph<'a> {
                 fields.entry(owner).or_default().push((attribute, classes));
             }
         }
-        for (name, class) in holders {
-            for owner in self.ancestors(&class).iter().copied().chain([class.as_str()]) {
-                for (attribute, classes) in fields.get(owner).into_iter().flatten() {
-                    found.extend(classes.iter().map(|one| (format!("{name}.{attribute}"), one.clone())));
+        // `CAR.seats[]`
+        let mut held: HashMap<&str, Vec<(&str, Vec<String>)>> = HashMap::default();
+        for container in self.contents.keys() {
+            let owned = container.rsplit_once('.').filter(|(owner, _)| self.classes.contains_key(*owner));
+            if let Some((owner, attribute)) = owned {
+                held.entry(owner).or_default().push((attribute, self.types_in(container, Context::default(), 0)));
+            }
+        }
+        let mut step = |holders: &[(String, String)]| {
+            let mut next = Vec::new();
+            for (name, class) in holders {
+                for owner in self.ancestors(class).iter().copied().chain([class.as_str()]) {
+                    for (attribute, classes) in fields.get(owner).into_iter().flatten() {
+                        next.extend(classes.iter().map(|one| (format!("{name}.{attribute}"), one.clone())));
+                    }
+                    for (attribute, classes) in held.get(owner).into_iter().flatten() {
+                        let items = contents(&format!("{name}.{attribute}"));
+                        next.extend(classes.iter().map(|one| (items.clone(), one.clone())));
+                    }
                 }
             }
+            found.extend(next.iter().cloned());
+            next
+        };
+        let next = step(&holders);
+        if next.len() < MOST_HOLDERS {
+            step(&next);
         }
         found
     }

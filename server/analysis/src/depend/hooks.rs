@@ -307,7 +307,16 @@ impl Stored {
             return self.take_foreign(found, &["__init__"], node);
         }
         if let Some((holder, method)) = name.rsplit_once('.') {
+            let before = self.mutates.len();
             self.take_method(others.class_of(holder), method, node, 0);
+            // As an attribute of that very object.
+            if let Some(object) = others.found(holder, true) {
+                let attributes = self.mutates[before..].iter().filter_map(|name| name.rsplit_once('.'));
+                let named =
+                    attributes.map(|(_, attribute)| format!("{}:{}.{attribute}", object.there.module, object.name));
+                let named: Vec<String> = named.collect();
+                self.mutates.extend(named);
+            }
         }
     }
 

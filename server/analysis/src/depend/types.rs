@@ -228,6 +228,12 @@ impl<'a> Graph<'a> {
             let others = others.iter().filter(|other| **other != method);
             return others
                 .flat_map(|other| match other.rsplit_once('.') {
+                    // `run = service.run`
+                    Some((holder, method)) if !self.classes.contains_key(holder) => {
+                        let classes = self.types_of(holder, Context::default(), 0).into_iter();
+                        let named = classes.map(|class| format!("{class}.{method}")).collect::<Vec<_>>();
+                        if named.is_empty() { vec![(*other).to_owned()] } else { named }
+                    }
                     Some((class, method)) => self.method(class, method, depth + 1),
                     None if self.functions.contains_key(other) => vec![(*other).to_owned()],
                     None => self.method(class, other, depth + 1),

@@ -9,16 +9,18 @@ impl<'a> Graph<'a> {
     pub(super) fn called_of_unknown(&self, effects: &'a Effects, context: Context<'a>) -> Vec<String> {
         let mut found = Vec::new();
         for (holder, method) in effects.calls.iter().filter_map(|name| name.rsplit_once('.')) {
-            let given = self.given_to_makers(holder, effects, context);
-            if given.is_empty() || self.is_of_known_class(holder, context) {
+            let made = given_to_makers(holder, effects);
+            let named = self.given_to_named(holder, context);
+            if (made.is_empty() && named.is_empty()) || self.is_of_known_class(holder, context) {
                 continue;
             }
-            for one in given {
-                if method == "__call__" {
-                    found.extend(self.called(one, context.deeper()));
-                }
+            for (one, is_made) in made.iter().map(|one| (*one, true)).chain(named.iter().map(|one| (*one, false))) {
                 let item = one.trim_end_matches("[]");
                 let classes = [self.types_of(item, context, 0), self.types_in(item, context, 0)].concat();
+                // `pool.submit(build).result()`
+                if method == "__call__" || (is_made && classes.is_empty()) {
+                    found.extend(self.called(one, context.deeper()));
+                }
                 // What another module's name holds is known there.
                 if classes.is_empty() && !is_local(item, context) && !item.contains(['(', '[']) {
                     found.extend([item, &contents(item)].map(|holder| format!("{holder}.{method}")));
@@ -35,24 +37,14 @@ impl<'a> Graph<'a> {
         classes.iter().filter_map(|class| self.classes.get(class.as_str())).any(|class| class.node.is_some())
     }
 
-    /// What the calls were given that made an object, one inside of the other.
-    fn given_to_makers(&self, holder: &'a str, effects: &'a Effects, context: Context<'a>) -> Vec<&'a str> {
+    /// What an object of the module was given when it was made, and later; a module is none.
+    fn given_to_named(&self, holder: &str, context: Context<'a>) -> Vec<&'a str> {
         let head = holder.split(['.', '[', '(']).next().unwrap_or(holder);
-        let mut makers: Vec<&str> = holder.match_indices("()").map(|(end, _)| &holder[..end]).collect();
-        let mut found: Vec<&str> = Vec::new();
-        let mut known = 0;
-        while let Some(by) = makers.get(known).copied().filter(|_| known < DEPTH) {
-            known += 1;
-            for (_, given) in effects.passed.iter().filter(|(function, _)| function == by) {
-                found.push(given);
-                makers.extend(given.strip_suffix("()"));
-            }
+        if is_local(holder, context) || !self.made.contains_key(head) {
+            return Vec::new();
         }
-        if !is_local(holder, context) {
-            found.extend(self.made_with.get(head).into_iter().chain(self.given_to.get(head)).flatten());
-        }
-        found.retain(|given| *given != holder && *given != head);
-        found
+        let given = self.made_with.get(head).into_iter().chain(self.given_to.get(head)).flatten();
+        given.copied().filter(|given| *given != holder && *given != head).collect()
     }
 
     /// Functions that a container is given which asks them where something is missing: `defaultdict(build)[key]`.
@@ -71,4 +63,19 @@ impl<'a> Graph<'a> {
         }
         found
     }
+}
+
+/// What the calls were given that made an object, one inside of the other.
+fn given_to_makers<'a>(holder: &'a str, effects: &'a Effects) -> Vec<&'a str> {
+    let mut makers: Vec<&str> = holder.match_indices("()").map(|(end, _)| &holder[..end]).collect();
+    let mut found: Vec<&str> = Vec::new();
+    let mut next = 0;
+    while let Some(by) = makers.get(next).copied().filter(|_| next < DEPTH) {
+        next += 1;
+        for (_, given) in effects.passed.iter().filter(|(function, given)| function == by && given != holder) {
+            found.push(given);
+            makers.extend(given.strip_suffix("()"));
+        }
+    }
+    found
 }

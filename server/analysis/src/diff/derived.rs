@@ -135,7 +135,9 @@ impl<'a> Comparison<'a> {
                 What::Function => {
                     self.derive_function(node, scope, dirty, called);
                     // Where something else had the name before, what was computed from that is computed again.
-                    if self.takes_a_name(node, scope) { vec![node.name.clone()] } else { Vec::new() }
+                    let mut fresh = self.hints_otherwise(node, dirty);
+                    fresh.extend(self.takes_a_name(node, scope).then(|| node.name.clone()));
+                    fresh
                 }
                 What::Class => self.derive_class(node, scope, dirty, called),
                 _ if node.imports() && !self.foreign.changed.is_empty() => {
@@ -277,7 +279,7 @@ impl<'a> Comparison<'a> {
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
         let calls_edited = uses_edited
             || (may_call && called.graph.runs_any(&node.effects, &called.called))
-            || calls_of_class(node, scope, &called.called)
+            || calls_of_class(node, scope, called)
             || (may_call && !dirty.is_empty() && called.graph.reads_what_hooks_set(&node.effects, dirty))
             || (node.what == What::Import && self.foreign.takes_dynamic(node));
         let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
@@ -498,7 +500,12 @@ fn with_contents(name: String) -> Vec<String> {
 }
 
 /// Whether a statement in a class calls a function that stands there too, and is among these.
-fn calls_of_class(node: &Node, scope: &Scope<'_>, called: &HashSet<String>) -> bool {
-    let calls = |name: &String| called.contains(&format!("{}.{name}", scope.path.join(".")));
+fn calls_of_class(node: &Node, scope: &Scope<'_>, callables: &Callables<'_, '_>) -> bool {
+    let class = scope.path.join(".");
+    let calls = |name: &String| {
+        callables.called.contains(&format!("{class}.{name}"))
+            || (!name.contains(['.', '[', '('])
+                && callables.graph.method(&class, name, 0).iter().any(|one| callables.called.contains(one)))
+    };
     !scope.path.is_empty() && node.effects.calls.iter().any(calls)
 }

@@ -144,6 +144,17 @@ impl<'a> Comparison<'a> {
         self.touched.contains(class) && inside.any(is_special)
     }
 
+    /// Annotations that are texts mean something else by now: `get_type_hints` tells.
+    pub(super) fn hints_otherwise(&mut self, node: &Node, dirty: &HashSet<String>) -> Vec<String> {
+        let reads = node.definition.as_ref().map_or(&[][..], |parts| &parts.hint_reads);
+        if !reads.iter().any(|name| dirty.contains(name)) {
+            return Vec::new();
+        }
+        let seen = format!("{}.__annotations__", node.name);
+        self.deferred.insert(seen.clone());
+        vec![seen]
+    }
+
     /// What can be seen of a class where something in it is evaluated again, because of what it reads.
     pub(super) fn fields_seen(&mut self, node: &Node, inner: &Scope<'a>, graph: &View<'_, 'a>) -> Vec<String> {
         let is_derived = |edit: &Edit| {

@@ -5,6 +5,7 @@ use ruff_python_ast::{Expr, ExprCall};
 use super::callee::{is_namespace, operand};
 use super::containers::is_container;
 use super::dotted::dotted;
+use super::handed_on::kept_function;
 use super::looks::generators;
 use crate::effects::NAMESPACE;
 use crate::tree::contents;
@@ -98,7 +99,10 @@ pub(super) fn sources(iterated: &Expr) -> Vec<String> {
         Expr::Subscript(item) => sources(&item.value),
         Expr::Starred(starred) => sources(&starred.value),
         Expr::BinOp(operation) => [sources(&operation.left), sources(&operation.right)].concat(),
-        value if is_display(value) => held(value).into_iter().filter_map(operand).collect(),
+        value if is_display(value) => {
+            let kept = |one: &Expr| one.as_call_expr().and_then(kept_function).and_then(operand);
+            held(value).into_iter().filter_map(|one| kept(one).or_else(|| operand(one))).collect()
+        }
         value => dotted(value).map(|name| contents(&name)).into_iter().collect(),
     }
 }

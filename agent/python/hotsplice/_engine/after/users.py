@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
@@ -34,6 +34,8 @@ def of(files: "Sequence[FileChange]") -> list[str]:
         for namespace in change.namespaces if names else ():
             heads = {_HEAD.split(name, maxsplit=1)[0] for name in names}
             wanted |= _with_heirs(namespace.globals[name] for name in heads if name in namespace.globals)
+            # What decorators of its made is known by them.
+            wanted.add(id(namespace.globals))
             # `import pkg.tables` names the package, and leads to the module.
             parts = (namespace.name or "").split(".")
             packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
@@ -122,9 +124,11 @@ class _Search:
         return self._words[place]
 
 
-def _kinds(value: Any) -> Iterable[type]:
-    """The class of what a name holds, or of what is in a small container."""
+def _kinds(value: Any) -> Iterable[object]:
+    """The class of what a name holds, or of what is in a small container; of a wrapper the names that it has around it."""
     kind = type(value)
+    if kind is FunctionType:
+        return (value.__globals__,) if value.__closure__ else ()
     if kind in (list, tuple, set, frozenset):
         return {type(item) for item in islice(value, _LOOKED_INTO)}
     if kind is dict:
