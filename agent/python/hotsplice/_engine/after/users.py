@@ -125,7 +125,7 @@ class _Search:
 
 
 def _kinds(value: Any) -> Iterable[object]:
-    """The class of what a name holds, or of what is in a small container; of a wrapper the names that it has around it."""
+    """The class of what a name holds, or of what is in a small container; of a wrapper the names around it."""
     kind = type(value)
     if kind is FunctionType:
         return (value.__globals__,) if value.__closure__ else ()
