@@ -63,6 +63,23 @@ fn a_file_is_patched_as_it_is_on_disk() {
 }
 
 #[test]
+fn a_file_that_is_named_twice_is_patched_once() {
+    let workspace = Workspace::new();
+    let mut program = start(&workspace);
+    let app = workspace.write("app.py", &PROGRAM.replace("hello", "welcome"));
+    std::os::unix::fs::symlink(&app, workspace.path().join("other.py")).expect("a link");
+    let names = ["patch", "app.py", "./app.py", &app.display().to_string(), "other.py", "--json"];
+    let results = workspace.call(&names).expect(0).json();
+    let files = results.as_array().expect("results");
+    let edits: Vec<_> = files.iter().flat_map(|file| file["edits"].as_array().expect("edits")).collect();
+    assert_eq!((files.len(), edits.len()), (1, 1), "{results}");
+    assert_eq!(ask(&mut program, "a"), "welcome a view");
+    // One undo takes it back.
+    workspace.call(&["undo", "app.py"]).expect(0);
+    assert_eq!(ask(&mut program, "a"), "hello a view");
+}
+
+#[test]
 fn one_function_of_several_and_undo_of_one() {
     let workspace = Workspace::new();
     let mut program = start(&workspace);

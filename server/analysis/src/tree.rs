@@ -160,6 +160,8 @@ pub(crate) struct Parts {
     pub has_annotations: bool,
     /// Names that the annotations read when the definition runs.
     pub annotation_reads: Vec<String>,
+    /// What those read that are texts, once somebody asks for what they mean: `get_type_hints`.
+    pub hint_reads: Vec<String>,
     /// Names, kinds and order.
     pub parameters: u64,
     pub defaults: Vec<DefaultValue>,

@@ -37,7 +37,7 @@ pub struct Asked {
 
 impl Asked {
     /// Reads what is to be live, as it is now. What does not go together is a failure.
-    pub fn read(self) -> Result<Ready, Failure> {
+    pub fn read(mut self) -> Result<Ready, Failure> {
         let asked_at = SystemTime::now();
         let single = self.text.is_some() || self.function.is_some() || self.again.is_some() || self.rest;
         if single && self.files.len() != 1 {
@@ -45,10 +45,24 @@ impl Asked {
                            file: `--from`, `--function`, `--again`, `--rest` with one FILE";
             return Err(Failure::new(codes::BAD_MESSAGE, message));
         }
-        let mut files = Vec::new();
-        for path in &self.files {
-            let path = std::path::absolute(path)
-                .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", path.display())))?;
+        let files = self.read_each(single)?;
+        Ok(Ready { asked: self, asked_at, files })
+    }
+
+    /// The files as they were named, one that has several names by the first of them.
+    fn read_each(&mut self, single: bool) -> Result<Vec<WantedFile>, Failure> {
+        let mut files: Vec<WantedFile> = Vec::new();
+        let mut known: Vec<PathBuf> = Vec::new();
+        let mut named = Vec::new();
+        for name in std::mem::take(&mut self.files) {
+            let path = std::path::absolute(&name)
+                .map_err(|error| Failure::new(codes::UNREADABLE, format!("{}: {error}", name.display())))?;
+            let itself = path.canonicalize().unwrap_or_else(|_| path.clone());
+            if known.contains(&itself) {
+                continue;
+            }
+            known.push(itself);
+            named.push(name);
             if !single && matches!(path.try_exists(), Ok(false)) {
                 files.push(WantedFile::deleted(path));
                 continue;
@@ -64,7 +78,8 @@ impl Asked {
                 ..WantedFile::new(path, text)
             });
         }
-        Ok(Ready { asked: self, asked_at, files })
+        self.files = named;
+        Ok(files)
     }
 }
 

@@ -31,6 +31,7 @@ impl<'a> Graph<'a> {
             contents: HashMap::default(),
             types: Types::default(),
             properties: HashSet::default(),
+            described: HashSet::default(),
             ancestors: HashMap::default(),
             heirs: HashMap::default(),
             outside: HashMap::default(),
@@ -88,6 +89,7 @@ impl<'a> Graph<'a> {
             graph.set_by_decorators(node);
         }
         graph.derive_classes();
+        graph.describe_methods();
         graph.look_outside(&imported);
         let storing = Storing::new(&graph, items);
         graph.contents = storing.contents();
@@ -132,6 +134,26 @@ impl<'a> Graph<'a> {
                 self.heirs.entry(base).or_default().push(class);
             }
             self.ancestors.insert(class, found);
+        }
+    }
+
+    /// Methods that run when they are read, as what decorates them is a class with a `__get__`.
+    fn describe_methods(&mut self) {
+        for (name, class) in &self.classes {
+            for (method, node) in &class.methods {
+                let mut decorators = node.definition.iter().flat_map(|parts| &parts.decorator_reads);
+                if decorators.any(|decorator| self.is_descriptor(decorator)) {
+                    self.properties.insert(method);
+                    self.described.insert(format!("{name}.{method}"));
+                }
+            }
+        }
+    }
+
+    fn is_descriptor(&self, class: &str) -> bool {
+        match self.classes.get(class) {
+            Some(known) => known.methods.contains_key("__get__") || self.inherits(class, "__get__"),
+            None => self.others.origin(class).is_some_and(|class| class.has("__get__", 0)),
         }
     }
 

@@ -306,7 +306,11 @@ impl<'a> Graph<'a> {
                     let own = self.method(class, "__call__", 0).into_iter().filter(|one| self.has_method(one));
                     own.chain(self.called_back(class, "__call__")).collect::<Vec<_>>()
                 });
-                let called: Vec<String> = called.collect();
+                let mut called: Vec<String> = called.collect();
+                // Of a class in another file it is known by its name.
+                let others = classes.is_empty() && !self.functions.contains_key(decorator.as_str());
+                called.extend(others.then(|| format!("{decorator}.__get__")));
+                called.extend(classes.iter().flat_map(|class| self.method(class, "__get__", 0)));
                 if !called.is_empty() {
                     found.push((name.clone(), called));
                 }

@@ -9,7 +9,7 @@ use super::inside::{given_out, lambdas_in, run_by};
 use super::making::DERIVING;
 use super::view::View;
 use crate::effects::Effects;
-use crate::tree::contents;
+use crate::tree::{Node, contents};
 
 /// The callables of a file, and for what is called who calls it.
 #[derive(Default)]
@@ -37,6 +37,7 @@ impl<'a> Callers<'a> {
             callers.note(graph, (*name).to_owned(), None, [run_by(node), graph.wrapping(node)].concat());
             callers.note_others((*name).to_owned(), graph.called_instead(node));
             callers.note_given_out(graph, name, None, given_out(node));
+            callers.note_handed_on(graph, name, node);
         }
         for (name, lambdas) in &graph.lambdas {
             for name in [(*name).to_owned(), contents(name)] {
@@ -45,9 +46,12 @@ impl<'a> Callers<'a> {
             }
         }
         for (name, class) in &graph.classes {
+            // What decorates the class may have put something around its methods.
+            let around = class.node.map(|node| graph.called_instead(node)).unwrap_or_default();
             for (method, node) in class.methods.iter().filter(|(_, node)| node.is_function()) {
                 callers.note(graph, format!("{name}.{method}"), Some(name), run_by(node));
                 callers.note_others(format!("{name}.{method}"), graph.called_instead(node));
+                callers.note_others(format!("{name}.{method}"), around.iter().cloned());
                 callers.note_given_out(graph, &format!("{name}.{method}"), Some(name), given_out(node));
                 let wrapping = graph.wrapping(node);
                 if !wrapping.is_empty() {
@@ -110,6 +114,16 @@ impl<'a> Callers<'a> {
     fn note_given_out(&mut self, graph: &Graph<'a>, name: &str, class: Option<&'a str>, effects: Vec<&'a Effects>) {
         if !effects.is_empty() {
             self.note(graph, called_result(name), class, effects);
+        }
+    }
+
+    /// What a function gives may be what others have made that it calls: `setattr(cls, name, wrap(method))` of a decorator.
+    fn note_handed_on(&mut self, graph: &Graph<'a>, name: &str, node: &'a Node) {
+        for effects in run_by(node) {
+            let makers =
+                effects.calls.iter().filter(|called| !effects.is_local(called) && !called.contains(['.', '[', '(']));
+            let makers = makers.filter(|called| *called != name && !graph.classes.contains_key(called.as_str()));
+            self.note_others(called_result(name), makers.map(|maker| called_result(maker)));
         }
     }
 

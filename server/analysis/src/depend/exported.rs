@@ -4,7 +4,11 @@ use hotsplice_channel::patch::What;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::graph::{Context, Graph};
+use crate::effects::DESCRIBING;
 use crate::tree::contents;
+
+/// Of how many objects that others hold those are looked at that these hold.
+const MOST_HOLDERS: usize = 1_000;
 
 impl<'a> Graph<'a> {
     /// What those members of classes are called by where they are members of objects that the module's names hold or that its
@@ -61,9 +65,13 @@ impl<'a> Graph<'a> {
             // `TABLE["a"]().size()` of a table of classes.
             let classes = self.held_in(container, Context::default()).into_iter();
             let classes = classes.filter(|item| self.classes.contains_key(item.as_str()));
-            found.extend(classes.map(|class| (format!("{}()", contents(container)), class)));
+            for class in classes {
+                found.push((format!("{}()", contents(container)), class.clone()));
+                // What the class itself has: `TABLE["a"].name`.
+                found.push((contents(container), class));
+            }
         }
-        // `CAR.engine.start`: one step further, of what has a name.
+        // `CAR.engine.start`, `CAR.engine.belt.size`: further steps, of what has a name.
         let holders: Vec<(String, String)> = found
             .iter()
             .filter(|(name, class)| !name.contains('.') && self.classes.contains_key(class.as_str()))
@@ -75,11 +83,49 @@ impl<'a> Graph<'a> {
                 fields.entry(owner).or_default().push((attribute, classes));
             }
         }
-        for (name, class) in holders {
-            for owner in self.ancestors(&class).iter().copied().chain([class.as_str()]) {
-                for (attribute, classes) in fields.get(owner).into_iter().flatten() {
-                    found.extend(classes.iter().map(|one| (format!("{name}.{attribute}"), one.clone())));
+        // `CAR.seats[]`
+        let mut held: HashMap<&str, Vec<(&str, Vec<String>)>> = HashMap::default();
+        for container in self.contents.keys() {
+            let owned = container.rsplit_once('.').filter(|(owner, _)| self.classes.contains_key(*owner));
+            if let Some((owner, attribute)) = owned {
+                held.entry(owner).or_default().push((attribute, self.types_in(container, Context::default(), 0)));
+            }
+        }
+        let mut step = |holders: &[(String, String)]| {
+            let mut next = Vec::new();
+            for (name, class) in holders {
+                for owner in self.ancestors(class).iter().copied().chain([class.as_str()]) {
+                    for (attribute, classes) in fields.get(owner).into_iter().flatten() {
+                        next.extend(classes.iter().map(|one| (format!("{name}.{attribute}"), one.clone())));
+                    }
+                    for (attribute, classes) in held.get(owner).into_iter().flatten() {
+                        let items = contents(&format!("{name}.{attribute}"));
+                        next.extend(classes.iter().map(|one| (items.clone(), one.clone())));
+                    }
                 }
+            }
+            found.extend(next.iter().cloned());
+            next
+        };
+        let next = step(&holders);
+        if next.len() < MOST_HOLDERS {
+            step(&next);
+        }
+        found
+    }
+
+    /// What can be seen of functions where containers hold them, of whichever file: `COMMANDS[].__doc__` for `build.__doc__`.
+    pub fn seen_in_containers(&self, own: &HashSet<String>) -> Vec<String> {
+        let mut found = Vec::new();
+        for name in own {
+            let Some((function, seen)) = name.rsplit_once('.').filter(|(_, seen)| DESCRIBING.contains(seen)) else {
+                continue;
+            };
+            let holding = self.contents.iter().filter(|(_, items)| items.iter().any(|item| item == function));
+            found.extend(holding.map(|(container, _)| format!("{}.{seen}", contents(container))));
+            if let Some(node) = self.functions.get(function) {
+                let elsewhere = self.stored_elsewhere(node, function).into_iter();
+                found.extend(elsewhere.map(|container| format!("{}.{seen}", contents(&container))));
             }
         }
         found

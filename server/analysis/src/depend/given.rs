@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use super::foreign::{Foreign, is_root};
 use super::graph::{Context, DEPTH, Graph, among, is_local};
 use super::inside::run_by;
-use crate::effects::{Effects, Uses, applies, examines};
+use crate::effects::{DESCRIBING, Effects, Uses, applies, examines, reads_headers};
 use crate::index::Imports;
 use crate::outline::Outline;
 use crate::tree::{Node, contents, flattened, members};
@@ -33,7 +33,9 @@ pub(crate) fn uses(function: &Node) -> Uses {
     let Some(parts) = &function.definition else { return found };
     let own = &parts.inside;
     let parameters = &own.locals[..own.parameters.min(own.locals.len())];
-    let mut given: Vec<&str> = parameters.iter().map(String::as_str).filter(|name| !is_own_object(name)).collect();
+    let is_method = parts.decorator_reads.iter().any(|name| name == "classmethod") || function.name.starts_with("__");
+    let is_own = |name: &str| name == "self" || (name == "cls" && is_method);
+    let mut given: Vec<&str> = parameters.iter().map(String::as_str).filter(|name| !is_own(name)).collect();
     for (name, by) in &own.made {
         if by.strip_prefix('=').is_some_and(|other| given.contains(&other.trim_end_matches("[]"))) {
             given.push(name);
@@ -46,10 +48,6 @@ pub(crate) fn uses(function: &Node) -> Uses {
         found.extend_by(effects, &is_given);
     }
     found
-}
-
-fn is_own_object(name: &str) -> bool {
-    matches!(name, "self" | "cls")
 }
 
 impl Uses {
@@ -79,6 +77,9 @@ impl Uses {
             self.calls |= applies(by);
             if examines(by) {
                 self.members.insert(EXAMINED.to_owned());
+            }
+            if reads_headers(by) {
+                self.members.extend(DESCRIBING.map(str::to_owned));
             }
             if by != given {
                 self.passes.insert(by.clone());
@@ -189,6 +190,7 @@ pub(crate) fn meant_by(name: &str, changed: &HashSet<String>) -> Vec<String> {
             let all = members(class.trim_end_matches('.'));
             changed.contains(&all).then_some(all).into_iter().collect()
         }
+        None if changed.contains(&contents(name)) => vec![contents(name)],
         None => among(name, changed),
     }
 }

@@ -5,7 +5,7 @@ use super::callers::Callers;
 use super::fields::Types;
 use super::given::{Others, meant_by};
 use super::inside::{given_out, lambdas_in, run_by};
-use crate::effects::{EAGER, Effects, examines, reads_headers};
+use crate::effects::{EAGER, Effects, applies, examines, reads_headers};
 use crate::tree::{Node, contents, members};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
@@ -52,6 +52,8 @@ pub(crate) struct Graph<'a> {
     pub(super) types: Types,
     /// Methods that run when they are read, by their own names.
     pub(super) properties: HashSet<&'a str>,
+    /// Methods that run when they are read of the class, too: what decorates them has a `__get__`.
+    pub(super) described: HashSet<String>,
     /// What each class derives from, and what derives from it, at any remove; bases of other files by the names that they have here.
     pub(super) ancestors: HashMap<&'a str, Vec<&'a str>>,
     pub(super) heirs: HashMap<&'a str, Vec<&'a str>>,
@@ -111,7 +113,8 @@ impl<'a> Graph<'a> {
 
     pub(super) fn callees(&self, effects: &'a Effects, context: Context<'a>) -> Vec<String> {
         let calls = effects.calls.iter().map(String::as_str);
-        let given = effects.passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str())).map(|(_, name)| name.as_str());
+        let is_eager = |by: &str| EAGER.contains(&by) || applies(by);
+        let given = effects.passed.iter().filter(|(by, _)| is_eager(by)).map(|(_, name)| name.as_str());
         let mut found: Vec<String> = calls.chain(given).flat_map(|name| self.called(name, context)).collect();
         // Of a class itself, and not of its objects.
         let is_class = |name: &str| self.classes.contains_key(name) && !is_local(name, context);
@@ -144,6 +147,7 @@ impl<'a> Graph<'a> {
         }
         found.extend(self.called_of_given(effects, context));
         found.extend(self.called_by_others(effects, context));
+        found.extend(self.called_of_unknown(effects, context));
         let (members, called) = self.used_of_given(effects, context);
         found.extend(called);
         found.extend(members.iter().filter_map(|name| name.rsplit_once('.')).flat_map(|(class, member)| {
@@ -157,11 +161,17 @@ impl<'a> Graph<'a> {
             None => self.properties.contains(name),
         };
         let reads_property = |name: &&String| {
-            name.rsplit_once('.').is_some_and(|(holder, attribute)| is_property_name(attribute) && !is_class(holder))
+            name.rsplit_once('.').is_some_and(|(holder, attribute)| {
+                is_property_name(attribute) && (!is_class(holder) || self.is_described(holder, attribute))
+            })
         };
         let read = effects.reads.iter().filter(reads_property).flat_map(|name| self.called(name, context));
         found.extend(read.filter(|name| self.is_property(name)));
         found
+    }
+
+    fn is_described(&self, class: &str, attribute: &str) -> bool {
+        self.method(class, attribute, 0).iter().any(|method| self.described.contains(method))
     }
 
     fn makes_missing(&self, container: &str, context: Context<'a>) -> bool {
@@ -183,7 +193,7 @@ impl<'a> Graph<'a> {
     pub fn is_property(&self, callable: &str) -> bool {
         callable.rsplit_once('.').and_then(|(class, method)| Some((self.classes.get(class)?, method))).is_some_and(
             |(class, method)| match class.methods.get(method) {
-                Some(node) => is_property(node),
+                Some(node) => is_property(node) || self.described.contains(callable),
                 None => class.lambdas.contains_key(method) && self.properties.contains(method),
             },
         )
@@ -270,7 +280,10 @@ impl<'a> Graph<'a> {
                 let by = self.made.get(name).filter(|by| self.functions.contains_key(*by));
                 let inside = by.into_iter().flat_map(|by| self.called_of_result(by, context));
                 let others = handed.iter().filter(|one| **one != name);
-                return others.flat_map(|one| self.called(one, context.deeper())).chain(inside).collect();
+                let of_items = |one: &&'a str| self.called_in(one, "", context.deeper());
+                let of_items: Vec<String> = others.clone().flat_map(of_items).collect();
+                let all = others.flat_map(|one| self.called(one, context.deeper())).chain(inside);
+                return all.chain(of_items).collect();
             }
         }
         // `total = Table.total`, `first = TABLE["a"]`

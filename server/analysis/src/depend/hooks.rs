@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet as HashSet;
 use super::called_back::of_self;
 use super::foreign::Foreign;
 use super::given::Others;
-use super::graph::Graph;
+use super::graph::{Context, Graph};
 use super::inside::all_effects;
 use super::making::gives;
 use crate::effects::{Effects, RETURNED};
@@ -128,7 +128,10 @@ impl<'a> Graph<'a> {
                 Some(function) => {
                     stored.take(&Hook { function, owner: None, module: String::new(), is_of_object: false }, node)
                 }
-                None => stored.take_of_others(&self.others, name, node),
+                None if !self.take_own_method(&mut stored, name, node) => {
+                    stored.take_of_others(&self.others, name, node)
+                }
+                None => {}
             }
         }
         if !node.is_class() {
@@ -165,6 +168,25 @@ impl<'a> Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
+    /// A method of an object of a class in this file, or of one in another: `bus.on`.
+    fn take_own_method(&self, stored: &mut Stored, name: &str, node: &Node) -> bool {
+        let Some((holder, method)) = name.rsplit_once('.') else { return false };
+        let classes = self.types_of(holder, Context::default(), 0);
+        for class in &classes {
+            for callable in self.method(class, method, 0) {
+                let Some((owner, method)) = callable.rsplit_once('.') else { continue };
+                match self.classes.get(owner).and_then(|class| class.methods.get(method)) {
+                    Some(function) => {
+                        let owner = Some(owner.to_owned());
+                        stored.take(&Hook { function, owner, module: String::new(), is_of_object: true }, node);
+                    }
+                    None => stored.take_method(self.others.origin(owner), method, node, 0),
+                }
+            }
+        }
+        !classes.is_empty()
+    }
+
     /// Whether a method is called of a class with other members than it had, or of its object, that reads what was made of them.
     pub(crate) fn reads_what_hooks_set(&self, effects: &Effects, changed: &HashSet<String>) -> bool {
         let called = effects.calls.iter().filter_map(|name| name.rsplit_once('.'));
@@ -194,6 +216,15 @@ impl<'a> Graph<'a> {
         found
     }
 
+    /// Whether what a call makes for a class is asked for its name there.
+    fn sees_its_name(&self, by: &str) -> bool {
+        let kinds = self.types_of(&format!("{by}()"), Context::default(), 0);
+        kinds.iter().any(|kind| match self.classes.get(kind.as_str()) {
+            Some(known) => known.methods.contains_key("__set_name__") || self.inherits(kind, "__set_name__"),
+            None => self.others.origin(kind).is_some_and(|kind| kind.has("__set_name__", 0)),
+        })
+    }
+
     /// Whether an attribute of a class stands in none of the classes that it is made of, though something sees it when it is made.
     pub(crate) fn is_set_by_hooks(&self, class: &str, attribute: &str) -> bool {
         let all = || [class].into_iter().chain(self.ancestors(class).iter().copied());
@@ -202,6 +233,7 @@ impl<'a> Graph<'a> {
             !one.metaclass.is_empty()
                 || one.methods.contains_key("__init_subclass__")
                 || decorated.is_some_and(|parts| !parts.decorator_reads.is_empty())
+                || one.attributes.values().any(|by| self.sees_its_name(by))
                 || one.bases.iter().any(|base| !self.classes.contains_key(base) && self.others.knows(base))
         };
         let known = || all().filter_map(|one| self.classes.get(one));
@@ -275,7 +307,16 @@ impl Stored {
             return self.take_foreign(found, &["__init__"], node);
         }
         if let Some((holder, method)) = name.rsplit_once('.') {
+            let before = self.mutates.len();
             self.take_method(others.class_of(holder), method, node, 0);
+            // As an attribute of that very object.
+            if let Some(object) = others.found(holder, true) {
+                let attributes = self.mutates[before..].iter().filter_map(|name| name.rsplit_once('.'));
+                let named =
+                    attributes.map(|(_, attribute)| format!("{}:{}.{attribute}", object.there.module, object.name));
+                let named: Vec<String> = named.collect();
+                self.mutates.extend(named);
+            }
         }
     }
 
@@ -298,8 +339,7 @@ impl Stored {
         let all = all_effects(hook.function);
         let Some(own) = all.first() else { return };
         for effects in &all {
-            let mutates = effects.mutates.iter().filter(|_| !hook.is_of_object);
-            self.mutates.extend(mutates.filter_map(|name| hook.named(name, own, effects)));
+            self.mutates.extend(effects.mutates.iter().filter_map(|name| hook.named(name, own, effects)));
             for (container, held) in &effects.holds {
                 let is_own = own.is_local(held) || effects.is_local(held);
                 if !is_own || held.contains('.') || container == RETURNED {
@@ -365,7 +405,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Containers of other modules that a definition is put into: by what sees it when it is made, and by what statements give it to.
-    fn stored_elsewhere(&self, node: &Node, name: &str) -> Vec<String> {
+    pub(super) fn stored_elsewhere(&self, node: &Node, name: &str) -> Vec<String> {
         let mut stored = self.stored_by_hooks(node);
         for (by, _) in self.given_by_statements.iter().filter(|(_, given)| *given == name) {
             stored.take_of_others(&self.others, by, node);

@@ -4,11 +4,13 @@ use crate::effects::Effects;
 use crate::tree::{Node, flattened};
 
 /// What only hands on the function that it is given.
-pub(super) const WRAPPERS: [&str; 16] = [
+pub(super) const WRAPPERS: [&str; 18] = [
     "functools.wraps",
     "wraps",
     "functools.partial",
     "partial",
+    "functools.partialmethod",
+    "partialmethod",
     "functools.update_wrapper",
     "update_wrapper",
     "functools.lru_cache",

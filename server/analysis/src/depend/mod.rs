@@ -15,4 +15,5 @@ pub(crate) mod kept;
 mod making;
 pub(crate) mod taken;
 pub(crate) mod types;
+mod unknown;
 pub(crate) mod view;

@@ -2,6 +2,7 @@
 
 use super::fields::RECORDS;
 use super::graph::{Context, DEPTH, Graph, is_first, is_local};
+use crate::tree::contents;
 
 /// The method that gives a text of an object, which somebody else makes of the fields of a class.
 pub(crate) const TEXT_OF_FIELDS: &str = "__repr__";
@@ -156,6 +157,13 @@ impl<'a> Graph<'a> {
             let is_foreign = classes.is_empty() && !is_local && !self.made.contains_key(container);
             return if is_foreign { vec![format!("{callee}()")] } else { classes };
         }
+        // `TABLE.get(key)()`
+        if let Some(container) = callee.strip_suffix("().__call__").and_then(taken_from) {
+            let found = self.results_of(&contents(container), context, depth + 1);
+            if !found.is_empty() {
+                return found;
+            }
+        }
         // `Kind = Table`
         let own = context.effects.and_then(|effects| effects.made.iter().rev().find(|(known, _)| known == callee));
         let by = own.map(|(_, by)| by.as_str());
@@ -165,12 +173,24 @@ impl<'a> Graph<'a> {
         {
             return self.results_of(other, context, depth + 1);
         }
+        // `Kind = TABLE.get(key, Table)`
+        if let Some((by, container)) = by.filter(|by| *by != callee).and_then(|by| Some((by, taken_from(by)?))) {
+            let passed = context.effects.map_or(&[][..], |effects| &effects.passed);
+            let given = passed.iter().filter(|(function, _)| function == by).map(|(_, given)| given.as_str());
+            let mut found = self.results_of(&contents(container), context, depth + 1);
+            found.extend(given.filter(|given| self.classes.contains_key(given)).map(str::to_owned));
+            if !found.is_empty() {
+                return found;
+            }
+        }
         if self.functions.contains_key(callee) && !is_local {
             return self.types.result(callee).to_vec();
         }
         if let Some((holder, method)) = callee.rsplit_once('.') {
             let mut found: Vec<String> = Vec::new();
             let classes = self.classes_of_holder(holder, context, depth + 1);
+            // `kind = Table` in a class
+            found.extend(classes.iter().flat_map(|class| self.class_in(class, method)));
             for callable in classes.iter().flat_map(|class| self.method(class, method, 0)) {
                 let is_known = callable.rsplit_once('.').is_some_and(|(class, _)| self.classes.contains_key(class));
                 if is_known || self.functions.contains_key(callable.as_str()) {
@@ -188,6 +208,13 @@ impl<'a> Graph<'a> {
         if is_foreign { vec![callee.to_owned()] } else { Vec::new() }
     }
 
+    /// The class that stands in another one, by another name: `kind = Table`.
+    fn class_in(&self, class: &str, attribute: &str) -> Option<String> {
+        let mut all = [class].into_iter().chain(self.ancestors(class).iter().copied());
+        let aliases = all.find_map(|one| self.classes.get(one)?.aliases.get(attribute))?;
+        aliases.iter().find(|other| self.classes.contains_key(*other)).map(|other| (*other).to_owned())
+    }
+
     /// The callables that a method's name means on a class; what other modules' classes define is named by them.
     pub(crate) fn method(&self, class: &str, method: &str, depth: usize) -> Vec<String> {
         let Some(own) = self.classes.get(class) else { return vec![format!("{class}.{method}")] };
@@ -201,6 +228,12 @@ impl<'a> Graph<'a> {
             let others = others.iter().filter(|other| **other != method);
             return others
                 .flat_map(|other| match other.rsplit_once('.') {
+                    // `run = service.run`
+                    Some((holder, method)) if !self.classes.contains_key(holder) => {
+                        let classes = self.types_of(holder, Context::default(), 0).into_iter();
+                        let named = classes.map(|class| format!("{class}.{method}")).collect::<Vec<_>>();
+                        if named.is_empty() { vec![(*other).to_owned()] } else { named }
+                    }
                     Some((class, method)) => self.method(class, method, depth + 1),
                     None if self.functions.contains_key(other) => vec![(*other).to_owned()],
                     None => self.method(class, other, depth + 1),
@@ -268,6 +301,12 @@ impl<'a> Graph<'a> {
         }
         found
     }
+}
+
+/// The container of which a call gives something: `TABLE` for `TABLE.get`.
+fn taken_from(callee: &str) -> Option<&str> {
+    let (container, method) = callee.rsplit_once('.')?;
+    ["get", "pop", "setdefault"].contains(&method).then_some(container)
 }
 
 /// Whether what gives a name its value is itself read from that name: `node = node.next`.

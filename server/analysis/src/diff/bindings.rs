@@ -88,8 +88,7 @@ impl<'a> Names<'a> {
     fn reach(&mut self, sequences: &HashMap<&'a str, Vec<Entry<'a>>>) {
         loop {
             let is_reached = |name: &str, sequence: &[Entry]| {
-                let reads_fresh =
-                    |entry: &Entry| entry.node.reads.iter().any(|read| self.fresh.contains(read.as_str()));
+                let reads_fresh = |entry: &Entry| reads_of(entry).iter().any(|read| self.fresh.contains(read.as_str()));
                 !self.fresh.contains(name) && is_spread(sequence) && sequence.iter().any(reads_fresh)
             };
             let reached: Vec<&'a str> =
@@ -207,6 +206,11 @@ fn values(sequence: &[Entry]) -> Vec<(u64, u64)> {
         return sequence.iter().map(|entry| (entry.value, entry.condition)).collect();
     }
     vec![(sequence[0].value, 0)]
+}
+
+/// What a statement reads for a name; what definitions in a block read is theirs.
+fn reads_of<'a>(entry: &Entry<'a>) -> &'a [String] {
+    if entry.node.is_block() && !parse::is_definition(entry.value) { &entry.node.own_reads } else { &entry.node.reads }
 }
 
 /// The statements from the last one on that gives the name a value of its own in any case.

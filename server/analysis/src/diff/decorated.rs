@@ -8,6 +8,7 @@ use super::Comparison;
 use super::derived::{Callables, Dirty};
 use super::edits::definition_edit;
 use super::scope::Scope;
+use crate::depend::graph::Graph;
 use crate::tree::{Node, Nodes};
 
 impl<'a> Comparison<'a> {
@@ -18,6 +19,7 @@ impl<'a> Comparison<'a> {
         let plain = items.iter().filter(is_plain);
         let mut edited: HashSet<String> =
             plain.filter(|item| self.decorates_otherwise(item, true)).map(|item| item.name.clone()).collect();
+        edited.extend(self.decorating_methods.iter().cloned());
         // Decorators that call edited code, and those of other modules.
         let heads: HashSet<&String> =
             self.edits.iter().map(|edit| edit.scope.first().unwrap_or(&edit.definition)).collect();
@@ -38,15 +40,30 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// Methods that would decorate otherwise, also as methods of the objects that the module's names hold: `bus.on` for `Bus.on`.
+    pub(super) fn methods_that_decorate_otherwise(&mut self, graph: &Graph<'a>) -> HashSet<String> {
+        let classes = self.new.file.items.iter().filter(|item| item.is_class());
+        let methods = classes.flat_map(|class| class.body.iter().map(move |method| (class, method)));
+        let methods = methods.filter(|(_, method)| method.is_function() && self.decorates_otherwise(method, true));
+        let own: HashSet<String> = methods.map(|(class, method)| format!("{}.{}", class.name, method.name)).collect();
+        let of_objects = graph.through_objects(&own).into_iter().map(|(name, _)| name);
+        of_objects.chain(own.iter().cloned()).collect()
+    }
+
     /// Whether code is edited that runs when a decorator is called: the function's own, and that of functions inside which
-    /// make others again. The innermost are wrappers, which run when they are called.
+    /// make others again, or give back what they are given. The innermost are wrappers, which run when they are called.
     fn decorates_otherwise(&mut self, node: &Node, outermost: bool) -> bool {
         if node.is_class() {
             let makes = |method: &&Node| ["__init__", "__new__"].contains(&method.name.as_str());
             return outermost && node.body.iter().filter(makes).any(|method| self.is_body_edited(method));
         }
-        let is_layer = node.is_function() && (outermost || !node.body.is_empty());
-        is_layer && (self.is_body_edited(node) || node.body.iter().any(|inner| self.decorates_otherwise(inner, false)))
+        let is_layer = node.is_function() && (outermost || !node.body.is_empty() || gives_back(node));
+        let has_other_defaults =
+            |edit: &mut Edit| edit.change == Change::Changed && edit.parts.contains(&Part::Defaults);
+        is_layer
+            && (self.is_body_edited(node)
+                || self.edit_for(node).is_some_and(has_other_defaults)
+                || node.body.iter().any(|inner| self.decorates_otherwise(inner, false)))
     }
 
     fn is_body_edited(&mut self, node: &Node) -> bool {
@@ -139,4 +156,12 @@ impl<'a> Comparison<'a> {
             self.edits.push(told);
         }
     }
+}
+
+/// Whether a function gives what it is given: `def register(function): REG.append(function); return function`.
+fn gives_back(node: &Node) -> bool {
+    let Some(parts) = &node.definition else { return false };
+    let parameters = &parts.inside.locals[..parts.inside.parameters.min(parts.inside.locals.len())];
+    let given = parts.inside.returns.iter().filter_map(|by| by.strip_prefix('='));
+    given.into_iter().any(|name| parameters.iter().any(|own| own == name))
 }

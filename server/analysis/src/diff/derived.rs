@@ -93,6 +93,10 @@ impl<'a> Comparison<'a> {
             }
             self.running.insert(name);
         }
+        self.decorating_methods = self.methods_that_decorate_otherwise(&graph);
+        let others = self.foreign.decorators(new);
+        let of_others = graph.through_objects(&others).into_iter().map(|(name, _)| name);
+        self.decorating_methods.extend(of_others);
         self.properties.extend(described.iter().cloned());
         self.running.extend(described);
         self.running.extend(graph.in_registries(&called));
@@ -104,6 +108,7 @@ impl<'a> Comparison<'a> {
         own.extend(gone);
         self.note_late(&own);
         self.late.extend(callables.graph.through_objects(&own).into_iter().map(|(name, _)| name));
+        self.late.extend(callables.graph.seen_in_containers(&own));
         self.hand_on(&own);
     }
 
@@ -130,7 +135,9 @@ impl<'a> Comparison<'a> {
                 What::Function => {
                     self.derive_function(node, scope, dirty, called);
                     // Where something else had the name before, what was computed from that is computed again.
-                    if self.takes_a_name(node, scope) { vec![node.name.clone()] } else { Vec::new() }
+                    let mut fresh = self.hints_otherwise(node, dirty);
+                    fresh.extend(self.takes_a_name(node, scope).then(|| node.name.clone()));
+                    fresh
                 }
                 What::Class => self.derive_class(node, scope, dirty, called),
                 _ if node.imports() && !self.foreign.changed.is_empty() => {
@@ -272,7 +279,7 @@ impl<'a> Comparison<'a> {
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);
         let calls_edited = uses_edited
             || (may_call && called.graph.runs_any(&node.effects, &called.called))
-            || calls_of_class(node, scope, &called.called)
+            || calls_of_class(node, scope, called)
             || (may_call && !dirty.is_empty() && called.graph.reads_what_hooks_set(&node.effects, dirty))
             || (node.what == What::Import && self.foreign.takes_dynamic(node));
         let mut changed_reads = changed_reads(node, &self.reads_of(node, scope), dirty);
@@ -446,6 +453,7 @@ impl<'a> Comparison<'a> {
         let gone = self.removed_names(&inner.path);
         fresh.extend(gone.iter().map(|name| format!("{}.{name}", node.name)));
         fresh.extend(self.values_of_members(node, &fresh, &called.graph));
+        fresh.extend(self.fields_seen(node, &inner, &called.graph));
         if scope.path.is_empty() {
             self.tell_made_with(node, dirty, called);
         }
@@ -465,7 +473,9 @@ fn changed_reads(node: &Node, reads: &[&String], dirty: &Dirty) -> Vec<String> {
 /// What functions look into that they are given: items of containers, members of classes.
 fn looked_at(passed: &[(String, String)]) -> impl Iterator<Item = String> {
     let eagerly = passed.iter().filter(|(by, _)| EAGER.contains(&by.as_str()) || reads_headers(by) || examines(by));
-    eagerly.flat_map(|(_, name)| [contents(name), members(name)])
+    let headers = passed.iter().filter(|(by, _)| reads_headers(by));
+    let headers = headers.flat_map(|(_, name)| DESCRIBING.iter().map(move |seen| format!("{name}.{seen}")));
+    eagerly.flat_map(|(_, name)| [contents(name), members(name)]).chain(headers)
 }
 
 /// Whether no other definition of the scope has its name.
@@ -490,7 +500,12 @@ fn with_contents(name: String) -> Vec<String> {
 }
 
 /// Whether a statement in a class calls a function that stands there too, and is among these.
-fn calls_of_class(node: &Node, scope: &Scope<'_>, called: &HashSet<String>) -> bool {
-    let calls = |name: &String| called.contains(&format!("{}.{name}", scope.path.join(".")));
+fn calls_of_class(node: &Node, scope: &Scope<'_>, callables: &Callables<'_, '_>) -> bool {
+    let class = scope.path.join(".");
+    let calls = |name: &String| {
+        callables.called.contains(&format!("{class}.{name}"))
+            || (!name.contains(['.', '[', '('])
+                && callables.graph.method(&class, name, 0).iter().any(|one| callables.called.contains(one)))
+    };
     !scope.path.is_empty() && node.effects.calls.iter().any(calls)
 }

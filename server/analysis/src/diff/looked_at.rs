@@ -11,6 +11,11 @@ use crate::depend::types::TEXT_OF_FIELDS;
 use crate::depend::view::View;
 use crate::tree::{Node, contents, flattened, members};
 
+/// What can be seen of the fields of a class.
+const FIELDS_SEEN: [&str; 4] = ["__annotations__", "__dataclass_fields__", "__match_args__", "_field_defaults"];
+/// And of its bases.
+const BASES_SEEN: [&str; 3] = ["__bases__", "__base__", "__mro__"];
+
 impl<'a> Comparison<'a> {
     /// Whether what can be seen of a function without calling it, or of a class, is something else now.
     pub(super) fn has_other_header(&self, name: &str) -> bool {
@@ -95,8 +100,14 @@ impl<'a> Comparison<'a> {
         let members = fresh.iter().filter(|name| name.contains('.') && !name.ends_with('*'));
         // `[member.value for member in Kind]` too, and what methods read of themselves.
         let any = members.clone().next().map(|_| [contents(&node.name), node.name.clone()]);
+        // Members that are values themselves: `int(level) for level in Level`.
+        let is_value =
+            |base: &str| ["IntEnum", "StrEnum", "IntFlag", "int", "str"].iter().any(|one| base.ends_with(one));
+        let are_values = graph.ancestors(&node.name).iter().any(|base| is_value(base));
+        let itself = any.as_ref().filter(|_| are_values).map(|[all, _]| all.clone());
         let names = members.cloned().chain(any.into_iter().flatten());
-        let values: Vec<String> = names.flat_map(|name| [format!("{name}.value"), format!("{name}._value_")]).collect();
+        let values = names.flat_map(|name| [format!("{name}.value"), format!("{name}._value_")]);
+        let values: Vec<String> = values.chain(itself).collect();
         self.deferred.extend(values.iter().cloned());
         values
     }
@@ -133,14 +144,40 @@ impl<'a> Comparison<'a> {
         self.touched.contains(class) && inside.any(is_special)
     }
 
+    /// Annotations that are texts mean something else by now: `get_type_hints` tells.
+    pub(super) fn hints_otherwise(&mut self, node: &Node, dirty: &HashSet<String>) -> Vec<String> {
+        let reads = node.definition.as_ref().map_or(&[][..], |parts| &parts.hint_reads);
+        if !reads.iter().any(|name| dirty.contains(name)) {
+            return Vec::new();
+        }
+        let seen = format!("{}.__annotations__", node.name);
+        self.deferred.insert(seen.clone());
+        vec![seen]
+    }
+
+    /// What can be seen of a class where something in it is evaluated again, because of what it reads.
+    pub(super) fn fields_seen(&mut self, node: &Node, inner: &Scope<'a>, graph: &View<'_, 'a>) -> Vec<String> {
+        let is_derived = |edit: &Edit| {
+            edit.change == Change::Derived && !edit.offered && edit.scope == inner.path && edit.what != What::Function
+        };
+        if self.looks_otherwise(&node.name) || !self.edits.iter().any(is_derived) {
+            return Vec::new();
+        }
+        let record = if graph.is_record(&node.name) { &["*"][..] } else { &[] };
+        let seen: Vec<String> = FIELDS_SEEN.iter().chain(record).map(|seen| format!("{}.{seen}", node.name)).collect();
+        self.deferred.extend(seen.iter().cloned());
+        seen
+    }
+
     /// The attributes of a definition that are others now: `__doc__` of the module itself.
     pub(super) fn seen_otherwise(&mut self, node: &Node) -> Vec<String> {
         let has_other_bases = |edit: &mut Edit| edit.parts.contains(&Part::Bases) && !edit.offered;
         let is_class =
             node.is_class() && (self.looks_otherwise(&node.name) || self.edit_for(node).is_some_and(has_other_bases));
         if is_class {
-            let seen = ["*", "__annotations__", "__dataclass_fields__", "__members__", "__slots__", "__match_args__"];
-            return seen.iter().map(|seen| format!("{}.{seen}", node.name)).collect();
+            let bases = if self.edit_for(node).is_some_and(has_other_bases) { &BASES_SEEN[..] } else { &[] };
+            let seen = FIELDS_SEEN.iter().chain(bases).chain(["*", "__members__", "__slots__"].iter());
+            return seen.map(|seen| format!("{}.{seen}", node.name)).collect();
         }
         let Some(edit) = self.edit_for(node) else { return Vec::new() };
         if node.what == What::Docstring {

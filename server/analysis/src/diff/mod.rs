@@ -88,6 +88,8 @@ struct Comparison<'a> {
     touched: HashSet<String>,
     /// Those of `running` that would decorate otherwise.
     decorating: HashSet<String>,
+    /// Methods among them, and the names that they have as those of objects.
+    decorating_methods: HashSet<String>,
     /// Those of `running` that run where they are read.
     properties: HashSet<String>,
     /// Attributes of the module's definitions that are others once the patch is live.
@@ -123,6 +125,7 @@ impl<'a> Comparison<'a> {
             lost_writes: Vec::new(),
             touched: HashSet::default(),
             decorating: HashSet::default(),
+            decorating_methods: HashSet::default(),
             properties: HashSet::default(),
             late: HashSet::default(),
             handed_on: HashSet::default(),

@@ -200,6 +200,12 @@ impl<'a> Builder<'a> {
         let annotations = parameters.iter().filter_map(|one| one.annotation());
         annotations.chain(returns).for_each(|annotation| annotated.visit_annotation(annotation));
         parts.annotation_reads = annotated.reads;
+        if as_text {
+            let mut named = Names::new(false);
+            let annotations = parameters.iter().filter_map(|one| one.annotation());
+            annotations.chain(returns).for_each(|annotation| named.visit_annotation(annotation));
+            parts.hint_reads = named.reads;
+        }
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one, begin)).collect();
         parts.inside = effects::of_function(parameters, &function.body);

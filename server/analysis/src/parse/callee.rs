@@ -46,6 +46,8 @@ pub(super) fn origins(value: &Expr) -> Vec<String> {
         Expr::BoolOp(choice) => choice.values.iter().flat_map(origins).collect(),
         Expr::If(choice) => [origins(&choice.body), origins(&choice.orelse)].concat(),
         Expr::Named(named) => origins(&named.value),
+        // `{"a": Table, "b": Other}[kind]()`
+        Expr::Call(call) => origin(value).into_iter().chain(alternatives(&call.func)).collect(),
         _ => origin(value).into_iter().collect(),
     }
 }
@@ -81,19 +83,27 @@ pub(super) fn callee(function: &Expr) -> Option<String> {
     }
 }
 
-/// What may be called where it is taken out of a display, or of what is made a container there: `build` and `fill` in `{"a": build, "b": fill}[key]()`.
-pub(super) fn in_display(function: &Expr) -> Vec<String> {
+/// What may be called where it is one of several: `build` and `fill` in `(build if quick else fill)()`, and where it is taken out of a
+/// display, or of what is made a container there: `{"a": build, "b": fill}[key]()`.
+pub(super) fn alternatives(function: &Expr) -> Vec<String> {
     match function {
+        Expr::If(choice) => [&choice.body, &choice.orelse].into_iter().flat_map(|one| operands(one)).collect(),
+        Expr::BoolOp(choice) => choice.values.iter().flat_map(operands).collect(),
         Expr::Subscript(item) if is_display(&item.value) || is_container(&item.value) => {
             held(&item.value).into_iter().filter_map(operand).collect()
         }
-        Expr::Call(call) => in_display(&call.func).into_iter().map(|name| format!("{name}()")).collect(),
+        Expr::Call(call) => alternatives(&call.func).into_iter().map(|name| format!("{name}()")).collect(),
         Expr::Attribute(attribute) => {
-            let holders = in_display(&attribute.value).into_iter();
+            let holders = alternatives(&attribute.value).into_iter();
             holders.map(|holder| format!("{holder}.{}", attribute.attr)).collect()
         }
         _ => Vec::new(),
     }
+}
+
+fn operands(value: &Expr) -> Vec<String> {
+    let inner = alternatives(value);
+    if inner.is_empty() { operand(value).into_iter().collect() } else { inner }
 }
 
 /// `Table().size`, `TABLE[].size`

@@ -5,7 +5,7 @@ mod calls;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{CmpOp, Decorator, Expr, ExprContext, ExprLambda, Parameters, Pattern, Stmt};
 
-use super::callee::{caught, item_of, named, of_result, operand, origins};
+use super::callee::{alternatives, caught, item_of, named, of_result, operand, origins};
 use super::dotted::dotted;
 use super::held::{held, names_in, sources, taken_over};
 use super::implied;
@@ -324,7 +324,8 @@ impl<'a> Visitor<'a> for Finder {
                     self.read(name);
                 }
                 None => {
-                    of_result(attribute).into_iter().for_each(|name| self.read_result(name));
+                    let names = of_result(attribute).into_iter().chain(alternatives(expression));
+                    names.for_each(|name| self.read_result(name));
                     visitor::walk_expr(self, expression);
                 }
             },
@@ -359,6 +360,14 @@ impl<'a> Visitor<'a> for Finder {
             }
             Expr::Named(named) => {
                 self.bind(&named.target, Some(&named.value));
+                visitor::walk_expr(self, expression);
+            }
+            // What a generator gives one by one, and a context manager made of it as a whole.
+            Expr::Yield(given) => {
+                if let Some(value) = &given.value {
+                    self.put(Some(RETURNED.to_owned()), value);
+                    self.effects.returns.extend(origins(value));
+                }
                 visitor::walk_expr(self, expression);
             }
             Expr::Call(call) => self.take_call(expression, call),

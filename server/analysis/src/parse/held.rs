@@ -5,6 +5,7 @@ use ruff_python_ast::{Expr, ExprCall};
 use super::callee::{is_namespace, operand};
 use super::containers::is_container;
 use super::dotted::dotted;
+use super::handed_on::kept_function;
 use super::looks::generators;
 use crate::effects::NAMESPACE;
 use crate::tree::contents;
@@ -78,6 +79,12 @@ pub(super) fn sources(iterated: &Expr) -> Vec<String> {
             // `{"a": build}.items()`
             let shown = method.filter(|method| is_display(&method.value)).map(|method| held(&method.value));
             let shown = shown.into_iter().flatten().filter_map(operand);
+            // `numbers()`
+            let given_by = operand(iterated).filter(|_| method.is_none()).map(|name| contents(&name));
+            // What a module has: `vars(tables).items()`
+            let names = dotted(&call.func).filter(|name| name == "vars");
+            let names =
+                names.and_then(|_| call.arguments.args.first().and_then(dotted)).map(|name| format!("{name}.*"));
             // `vars(cls).items()`
             let inner = method.filter(|method| method.value.is_call_expr()).map(|method| sources(&method.value));
             of.flatten()
@@ -85,12 +92,17 @@ pub(super) fn sources(iterated: &Expr) -> Vec<String> {
                 .chain(given)
                 .chain(shown)
                 .chain(inner.into_iter().flatten())
+                .chain(given_by)
+                .chain(names)
                 .collect()
         }
         Expr::Subscript(item) => sources(&item.value),
         Expr::Starred(starred) => sources(&starred.value),
         Expr::BinOp(operation) => [sources(&operation.left), sources(&operation.right)].concat(),
-        value if is_display(value) => held(value).into_iter().filter_map(operand).collect(),
+        value if is_display(value) => {
+            let kept = |one: &Expr| one.as_call_expr().and_then(kept_function).and_then(operand);
+            held(value).into_iter().filter_map(|one| kept(one).or_else(|| operand(one))).collect()
+        }
         value => dotted(value).map(|name| contents(&name)).into_iter().collect(),
     }
 }

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator
 from types import CodeType, FrameType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from ..live import lookup, objects
+from ..live import calls, lookup, objects
 from ..native import native
-from . import callbacks, calls, reach
+from . import callbacks, reach
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared

@@ -14,10 +14,10 @@ from types import BuiltinFunctionType, CellType, CodeType, FrameType, FunctionTy
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
-from ..live import lookup
+from ..live import calls, lookup
 from ..live.files import live_file
 from ..native import native
-from . import calls, worlds
+from . import worlds
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange

@@ -4,7 +4,8 @@ import importlib
 import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from types import ModuleType
+from itertools import islice
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ..journal.file_change import FileChange
 
 _NONE: frozenset[str] = frozenset()
+# How many items of a container are looked at.
+_LOOKED_INTO = 20
 # What finds a module by a text, or by a name that is computed.
 _FINDING = re.compile(r"\bimport_module\b|\b__import__\b|\bsys\.modules\b")
 _WORD = re.compile(r"\w+")
@@ -34,6 +37,8 @@ def of(files: "Sequence[FileChange]", fresh: "Collection[str]") -> list[str]:
         for namespace in change.namespaces if names else ():
             heads = {_HEAD.split(name, maxsplit=1)[0] for name in names}
             wanted |= _with_heirs(namespace.globals[name] for name in heads if name in namespace.globals)
+            # What decorators of its made is known by them.
+            wanted.add(id(namespace.globals))
             # `import pkg.tables` names the package, and leads to the module.
             parts = (namespace.name or "").split(".")
             packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
@@ -80,6 +85,8 @@ class _Search:
             for name, value in list(lookup.members_of(module).items()):
                 if value is not module:
                     self._named.setdefault(id(value), []).append((place, name))
+                    for kind in _kinds(value):
+                        self._named.setdefault(id(kind), []).append((place, name))
         self._words: dict[int, set[str]] = {}
         self._leading: dict[int, set[str]] = {}
         # What is still to be followed.
@@ -118,6 +125,18 @@ class _Search:
         if place not in self._words:
             self._words[place] = set(_WORD.findall(_text_of(self._loaded[place][0])))
         return self._words[place]
+
+
+def _kinds(value: Any) -> Iterable[object]:
+    """The class of what a name holds, or of what is in a small container; of a wrapper the names around it."""
+    kind = type(value)
+    if kind is FunctionType:
+        return (value.__globals__,) if value.__closure__ else ()
+    if kind in (list, tuple, set, frozenset):
+        return {type(item) for item in islice(value, _LOOKED_INTO)}
+    if kind is dict:
+        return {type(item) for item in islice(value.values(), _LOOKED_INTO)}
+    return (kind,)
 
 
 def _text_of(path: str) -> str:

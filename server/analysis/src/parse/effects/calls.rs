@@ -3,7 +3,7 @@
 use ruff_python_ast::visitor::Visitor;
 use ruff_python_ast::{Expr, ExprCall};
 
-use super::super::callee::{by_text, callee, got, got_of, in_display, item_of, named, operand};
+use super::super::callee::{alternatives, by_text, callee, got, got_of, item_of, named, operand};
 use super::super::dotted::dotted;
 use super::super::evaluated::{Evaluated, evaluated};
 use super::super::held::{held, inside_of_given, taken_from};
@@ -27,7 +27,7 @@ impl<'a> Finder {
         let is_eager = called.as_deref().is_some_and(|name| EAGER.contains(&name) || name.ends_with(".sort"));
         let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
         let given: Vec<&Expr> = call.arguments.args.iter().chain(keywords).collect();
-        in_display(&call.func).into_iter().for_each(|name| self.call(name));
+        alternatives(&call.func).into_iter().for_each(|name| self.call(name));
         if let Some(name) = &called {
             if name == "setattr" {
                 self.set_attribute(call);
