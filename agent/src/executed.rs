@@ -18,7 +18,7 @@ use hotsplice_channel::message::{ModuleLoaded, event};
 use hotsplice_channel::registry;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::{cpython, finalizing, frames, session};
@@ -83,11 +83,13 @@ unsafe extern "C" fn hook(name: *const c_char, arguments: *mut ffi::PyObject, _d
 /// the file again: then it is what the disk has.
 fn forget_shown_text(code: &Bound<'_, PyAny>, path: &Path) -> PyResult<()> {
     let py = code.py();
-    let modules = py.import("sys")?.getattr("modules")?;
+    // An import would go by the `__import__` of whoever imports at this moment, and may wait for a lock.
+    // SAFETY: the GIL is held; the dictionary is borrowed from the interpreter.
+    let modules = unsafe { Bound::from_borrowed_ptr_or_err(py, ffi::PyImport_GetModuleDict())? };
     let Some(linecache) = modules.cast_exact::<PyDict>()?.get_item("linecache")? else { return Ok(()) };
     let shown = linecache.getattr("cache")?;
     let shown = shown.cast_exact::<PyDict>()?;
-    for name in [code.getattr("co_filename")?, path.into_pyobject(py)?.str()?.into_any()] {
+    for name in [code.getattr("co_filename")?, PyString::new(py, &path.to_string_lossy()).into_any()] {
         let entry = shown.get_item(&name)?;
         // Such an entry has no time of the file's last change.
         if entry.is_some_and(|entry| {
