@@ -218,6 +218,11 @@ pub struct Edit {
     pub old_line: Option<u32>,
     #[serde(default)]
     pub old_end_line: Option<u32>,
+    /// Digests of what the live text and the new one say there, whatever comments, spaces and lines they say it with.
+    #[serde(default)]
+    pub old_form: Option<u64>,
+    #[serde(default)]
+    pub form: Option<u64>,
     /// Parameters whose default is new or changed, or reads a name that is. In `run`, the other parameters' default
     /// expressions are replaced by `None`, so that only these are evaluated.
     #[serde(default)]

@@ -1,10 +1,12 @@
 //! The outline of a text: what is defined where, and what does not parse.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use hotsplice_channel::patch::What;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use crate::depend::graph::Graph;
+use crate::depend::kept::KeptGraph;
 use crate::index::Index;
 use crate::lines::Lines;
 use crate::parse::{self, ParsedFile};
@@ -17,9 +19,10 @@ use crate::words::Words;
 pub struct Outline {
     pub(crate) text: String,
     pub(crate) lines: Lines,
-    pub(crate) file: ParsedFile,
+    pub(crate) file: Arc<ParsedFile>,
     index: OnceLock<Index>,
     words: OnceLock<Words>,
+    graph: OnceLock<Arc<KeptGraph>>,
 }
 
 /// A syntax error.
@@ -55,15 +58,25 @@ impl Outline {
     pub fn parse(text: &str) -> Self {
         let lines = Lines::new(text);
         let file = parse::parse(text, &lines);
-        Self { text: text.to_owned(), lines, file, index: OnceLock::new(), words: OnceLock::new() }
+        Self::new(text, lines, file)
+    }
+
+    fn new(text: &str, lines: Lines, file: ParsedFile) -> Self {
+        let (index, words, graph) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { text: text.to_owned(), lines, file: Arc::new(file), index, words, graph }
     }
 
     /// Parses a text of which another version is known, anew only where the two differ.
     pub fn parse_from(known: &Self, text: &str) -> Self {
         let lines = Lines::new(text);
-        let known = (known.text.as_str(), &known.lines, &known.file);
+        let known = (known.text.as_str(), &known.lines, &*known.file);
         let file = parse::incremental::parse(known, text, &lines).unwrap_or_else(|| parse::parse(text, &lines));
-        Self { text: text.to_owned(), lines, file, index: OnceLock::new(), words: OnceLock::new() }
+        Self::new(text, lines, file)
+    }
+
+    /// Who calls whom in the text, with nothing known of other modules.
+    pub(crate) fn graph(&self) -> &Graph<'_> {
+        self.graph.get_or_init(|| Arc::new(KeptGraph::alone(&self.file))).graph()
     }
 
     pub(crate) fn index(&self) -> &Index {

@@ -1,7 +1,7 @@
 //! The files of the project as a patch is compared with them. None of them changes meanwhile: what was made for one look at a file is
 //! kept for the next.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -26,8 +26,10 @@ pub struct Project<'a> {
     /// What a call of runs edited code: in the patch's own files, and in all of them.
     pub(super) calls: Option<(Names, Foreign)>,
     known: RefCell<HashMap<String, Arc<Known>>>,
-    /// What the new texts of files that were asked for take of others.
-    taken_anew: Vec<Taken>,
+    /// Those of the files that were asked for, with which modules they are.
+    new_texts: Vec<(Foreign, Arc<Outline>)>,
+    /// What these take of others.
+    taken_anew: OnceCell<Vec<Taken>>,
     /// What of each module others take that has it of others itself.
     taken: RefCell<HashMap<String, Option<Arc<HashSet<String>>>>>,
 }
@@ -36,7 +38,8 @@ pub struct Project<'a> {
 struct Known {
     outline: Arc<Outline>,
     texts: Texts,
-    graph: Arc<KeptGraph>,
+    /// With those, if there are any.
+    graph: Option<Arc<KeptGraph>>,
     /// What its own edits are, if it is one that was asked for.
     alone: OnceLock<FilePatch>,
     /// What followed from what reached it, the last two times.
@@ -58,18 +61,23 @@ impl<'a> Project<'a> {
             names: Arc::default(),
             calls: None,
             known: RefCell::default(),
-            taken_anew: Vec::new(),
+            new_texts: Vec::new(),
+            taken_anew: OnceCell::new(),
             taken: RefCell::default(),
         }
     }
 
     /// The patch's own texts may take what no live one does.
     pub(super) fn know_new_texts(&mut self, asked_for: &[AskedFor]) {
-        let taken = asked_for.iter().filter_map(|asked| {
+        let texts = asked_for.iter().filter_map(|asked| {
             let (path, module) = (asked.path.as_str(), asked.live.baseline.modules.first()?);
-            Some(foreign(path, module, &Names::default(), &Foreign::default()).taken(&asked.outline))
+            Some((foreign(path, module, &Names::default(), &Foreign::default()), asked.outline.clone()))
         });
-        self.taken_anew = taken.collect();
+        self.new_texts = texts.collect();
+    }
+
+    fn taken_anew(&self) -> &[Taken] {
+        self.taken_anew.get_or_init(|| self.new_texts.iter().map(|(foreign, outline)| foreign.taken(outline)).collect())
     }
 
     /// The names that others take of a module: nothing if that may be any.
@@ -89,7 +97,7 @@ impl<'a> Project<'a> {
         let mut next = 0;
         while let Some(name) = names.get(next).cloned() {
             next += 1;
-            for taken in &self.taken_anew {
+            for taken in self.taken_anew() {
                 found.extend(taken.of(&name)?.into_iter().map(str::to_owned));
             }
             for (other, path) in &self.modules {
@@ -118,7 +126,10 @@ impl<'a> Project<'a> {
         calls: &Foreign,
     ) -> Foreign {
         let mut foreign = self.reaching(path, module, changed, calls);
-        self.complete(&mut foreign, path, outline);
+        foreign.texts = self.texts(&foreign, outline);
+        if !foreign.texts.is_empty() {
+            self.complete(&mut foreign, path, outline);
+        }
         foreign
     }
 
@@ -191,15 +202,17 @@ impl<'a> Project<'a> {
         let mut all = self.known.borrow_mut();
         let known = all.get(path).filter(|known| Arc::ptr_eq(&known.outline, outline)).cloned();
         let known = known.unwrap_or_else(|| {
-            foreign.texts = self.texts(foreign, outline);
-            let graph = Arc::new(KeptGraph::new(outline.clone(), foreign));
+            if foreign.texts.is_empty() {
+                foreign.texts = self.texts(foreign, outline);
+            }
+            let graph = (!foreign.texts.is_empty()).then(|| Arc::new(KeptGraph::new(outline, foreign)));
             let (outline, texts) = (outline.clone(), foreign.texts.clone());
             let known = Known { outline, texts, graph, alone: OnceLock::new(), compared: Mutex::default() };
             let known = Arc::new(known);
             all.insert(path.to_owned(), known.clone());
             known
         });
-        (foreign.texts, foreign.graph) = (known.texts.clone(), Some(known.graph.clone()));
+        (foreign.texts, foreign.graph) = (known.texts.clone(), known.graph.clone());
         known
     }
 

@@ -122,7 +122,8 @@ impl Foreign {
     /// How the module calls others whose `__getattr__` runs edited code; a name that it imports from one stands for itself.
     pub(crate) fn dynamic(&self, outline: &Outline) -> HashMap<String, HashSet<String>> {
         let mut found = HashMap::default();
-        for (name, as_written) in bound(outline) {
+        let names = if self.dynamic.is_empty() { Vec::new() } else { bound(outline) };
+        for (name, as_written) in names {
             let Some(origin) = self.absolute(as_written) else { continue };
             for (module, has) in self.dynamic.iter() {
                 let root = is_root(name, as_written);
@@ -182,6 +183,9 @@ impl Foreign {
 
     /// How functions that import by themselves call what changed.
     pub(crate) fn changed_inside(&self, items: &Nodes) -> HashSet<String> {
+        if self.changed.is_empty() {
+            return HashSet::default();
+        }
         self.known_as_any(&self.changed, bound_inside(items).into_iter(), None)
     }
 
@@ -198,12 +202,11 @@ impl Foreign {
     /// What of it a text's imports give. Where that is the same, the same follows.
     pub fn reaching(&self, outline: &Outline) -> Reaching {
         let mut found = Reaching::default();
-        let words = outline.words();
         for (name, origin) in bound(outline) {
-            self.add_reaching_by(name, origin, words, &mut found);
+            self.add_reaching_by(name, origin, outline, &mut found);
         }
         for item in &outline.file.items {
-            self.add_reaching(item, words, &mut found);
+            self.add_reaching(item, outline, &mut found);
         }
         if !self.dynamic.is_empty() {
             self.dynamic(outline).keys().for_each(|name| found.note((DYNAMIC, name, "")));
@@ -212,20 +215,22 @@ impl Foreign {
         found
     }
 
-    fn add_reaching(&self, item: &Node, words: &Words, found: &mut Reaching) {
+    fn add_reaching(&self, item: &Node, outline: &Outline, found: &mut Reaching) {
         if item.what == What::Import && self.takes_dynamic(item) {
             item.binds.iter().for_each(|binding| found.note((DYNAMIC, &binding.name, "")));
         }
         for inner in &item.body {
             for (name, origin) in inner.imported() {
-                self.add_reaching_by(name, origin, words, found);
+                self.add_reaching_by(name, origin, outline, found);
             }
-            self.add_reaching(inner, words, found);
+            self.add_reaching(inner, outline, found);
         }
     }
 
-    fn add_reaching_by(&self, name: &str, origin: &str, words: &Words, found: &mut Reaching) {
+    fn add_reaching_by(&self, name: &str, origin: &str, outline: &Outline, found: &mut Reaching) {
         let Some(origin) = self.absolute(origin) else { return };
+        // A text that imports nothing is not split into words.
+        let words = outline.words();
         let start = origin.split(['*', ANY_MODULE]).next().unwrap_or_default();
         let is_given = |name: &&String| {
             let rest = &name[start.len()..];
@@ -243,6 +248,9 @@ impl Foreign {
     }
 
     fn imported(&self, names: &BTreeSet<String>, outline: &Outline) -> HashSet<String> {
+        if names.is_empty() {
+            return HashSet::default();
+        }
         self.known_as_any(names, bound(outline).into_iter(), Some(outline.words()))
     }
 

@@ -147,6 +147,7 @@ impl<'a> Names<'a> {
 
 fn sequences<'a>(items: &[&'a Node]) -> HashMap<&'a str, Vec<Entry<'a>>> {
     let mut found: HashMap<&str, Vec<Entry>> = HashMap::default();
+    found.reserve(items.len());
     let entry = |node: &'a Node, binding: &Binding| Entry {
         node,
         value: binding.value,

@@ -23,13 +23,11 @@ impl<'a> Comparison<'a> {
         if self.edits.is_empty() && self.removals.is_empty() && self.foreign.is_empty() {
             return;
         }
-        let foreign = self.foreign;
-        match foreign.graph.as_ref().and_then(|kept| kept.of(self.new)) {
+        let (foreign, new) = (self.foreign, self.new);
+        match foreign.graph.as_ref().and_then(|kept| kept.of(new)) {
             Some(graph) => self.derive_by(graph),
-            None => {
-                let graph = Graph::whole(&self.new.file.items, foreign.others(self.new));
-                self.derive_by(&graph);
-            }
+            None if foreign.texts.is_empty() => self.derive_by(new.graph()),
+            None => self.derive_by(&Graph::whole(&new.file.items, foreign.others(new))),
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) fn edit(live: Option<&Node>, new: &Node, scope: &Scope, kind: Kind, c
         end_line: new.end_line,
         old_line: live.map(|live| live.line),
         old_end_line: live.map(|live| live.end_line),
+        old_form: live.map(|live| live.hash),
+        form: Some(new.hash),
         fresh_defaults: Vec::new(),
         local_defaults: Vec::new(),
         parts: Vec::new(),

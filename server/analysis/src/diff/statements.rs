@@ -329,6 +329,7 @@ impl<'a> Moved<'a> {
 /// Definitions whose name is defined once, with the index of the statement that they are or stand in.
 fn single_definitions<'a>(items: &[&'a Node]) -> HashMap<&'a str, (&'a Node, usize)> {
     let mut found: HashMap<&str, Option<(&Node, usize)>> = HashMap::default();
+    found.reserve(items.len());
     for (index, item) in items.iter().enumerate() {
         let inside = item.is_block().then_some(&item.body).into_iter().flatten();
         let own = std::iter::once(*item).filter(|item| !item.is_block());

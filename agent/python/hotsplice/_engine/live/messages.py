@@ -70,6 +70,8 @@ class Edit(_Stated, total=False):
     # Null for what is added: asked for with `get` first.
     old_line: int
     old_end_line: int
+    old_form: int | None
+    form: int | None
     # Null where new code is enough: asked for with `get` first.
     run: Excerpt
     fresh_defaults: list[str]
