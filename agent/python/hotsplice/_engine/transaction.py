@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import evaluation, frameworks
 from .after import events, first_run, hooks, late, moving, nameless, proven, renames, reports, running, world_plan
+from .after.changes import Changes
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import debuggers, factories, reloaders
 from .journal.file_change import FileChange
@@ -272,11 +273,14 @@ class Transaction:
                 raise EngineError("HS0203", "the live text was changed since the patch was prepared; try again")
         files = [(change, live_file(change.path)) for change in self.files]
         operations = list(self.plan.operations)
-        prepared = self._problems(world_plan.prepared_before(self))
+        changes: Changes | None = Changes(operations)
+        prepared = self._problems(world_plan.prepared_before(self, changes))
         # Calls go on while their world is worked out: then it is not theirs any more.
         for attempt in range(1, _ATTEMPTS + 1):
             self.plan.operations[:] = operations
-            world, problems = self._prepare_world()
+            world, problems = self._prepare_world(changes or Changes(operations))
+            # Nothing of ours may hold what is retired.
+            changes = None
             renames.carry(self)
             self.renaming.plan(self.plan, self.old_calls)
             retired = self._retired()
@@ -428,9 +432,9 @@ class Transaction:
         edits = ((change.path, edit) for change in self.files for edit in change.edits)
         return {(path, shown_name(edit)) for path, edit in edits if edit["change"] != "derived"}
 
-    def _prepare_world(self) -> "tuple[Any, list[tuple[EditOutcome, str, str]]]":
+    def _prepare_world(self, changes: Changes) -> "tuple[Any, list[tuple[EditOutcome, str, str]]]":
         """What calls in retired code go on seeing, and what can't be kept for them: (outcome, code, words) each."""
-        world = world_plan.plan(self)
+        world = world_plan.plan(self, changes)
         problems = self._problems(world.problems if world is not None else ())
         if world is not None:
             # Nothing may keep the code that the end of its last call frees.

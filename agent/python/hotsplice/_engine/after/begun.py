@@ -16,7 +16,7 @@ from . import callbacks, reach
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
-    from .world_plan import Changes
+    from .changes import Changes
 
 _ENTERING = {"__exit__": "__enter__", "__aexit__": "__aenter__"}
 _BEGINNING = {**_ENTERING, "__next__": "__iter__", "__anext__": "__aiter__"}

@@ -16,7 +16,7 @@ from .formers import Formers, innermost
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
-    from .world_plan import Changes
+    from .changes import Changes
 
 
 def held(files: "Collection[FileChange]") -> list[FunctionType]:

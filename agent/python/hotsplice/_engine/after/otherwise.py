@@ -12,7 +12,7 @@ from .formers import Formers, Parameters, innermost
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
-    from .world_plan import Changes
+    from .changes import Changes
 
 
 def giving(transaction: "Prepared", changes: "Changes", renamed: Collection[str]) -> set[int]:

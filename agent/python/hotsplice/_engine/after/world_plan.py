@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EngineError
 from ..live import calls, lookup, objects
 from ..live.calls import Call
-from ..live.code import fingerprint, pair, tree
+from ..live.code import tree
 from ..native import native
 from . import begun, dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
+from .changes import Changes
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World
@@ -37,62 +38,8 @@ _IMPLIED = {
 _CLASS_DEPTH = 4
 
 
-class Changes:
-    """What the operations of a plan do to names, functions and classes."""
-
-    def __init__(self, operations: Iterable[tuple[Any, ...]]) -> None:
-        # id of a namespace → name → (before, after)
-        self.names: dict[int, dict[str, tuple[Any, Any]]] = {}
-        self.functions: dict[int, tuple[FunctionType, dict[str, Any]]] = {}
-        # (id of a class, name) → (class, before, after)
-        self.attributes: dict[tuple[int, str], tuple[type, Any, Any]] = {}
-        self.retired: dict[int, CodeType] = {}
-        for kind, target, *rest in operations:
-            if kind == "function":
-                self._function(target, rest[0])
-            elif kind in ("dict-set", "dict-delete", "dict-replace") and "__builtins__" in target:
-                before = self.names.get(id(target), {}).get(rest[0], (target.get(rest[0], MISSING),))[0]
-                after = {"dict-set": 1, "dict-replace": 2}.get(kind)
-                after = MISSING if after is None else rest[after]
-                self.names.setdefault(id(target), {})[rest[0]] = before, after
-                self._gone(before, after)
-            elif kind in ("type-set", "type-delete"):
-                before = target.__dict__.get(rest[0], MISSING)
-                after = MISSING if kind == "type-delete" else rest[1]
-                is_looked_up = before is not MISSING or otherwise.inherited(target, rest[0]) is not MISSING
-                if is_looked_up and before is not after:
-                    self.attributes[id(target), rest[0]] = target, before, after
-                    self._gone(before, after)
-
-    def code_of(self, function: FunctionType) -> CodeType:
-        """The code that a function has from the commit on."""
-        _, parts = self.functions.get(id(function), (function, {}))
-        code: CodeType = parts.get("code", function.__code__)
-        return code
-
-    def _function(self, function: FunctionType, parts: dict[str, Any]) -> None:
-        known = self.functions.get(id(function))
-        self.functions[id(function)] = function, {**(known[1] if known else {}), **parts}
-        if "code" not in parts:
-            return
-        old = function.__code__
-        kept = {id(one) for one, new in pair(old, parts["code"]) if fingerprint(one) == fingerprint(new)}
-        self.retired.update((id(one), one) for one in tree(old) if id(one) not in kept)
-
-    def _gone(self, before: Any, after: Any) -> None:
-        """Code of what has no name any more."""
-        if before is after:
-            return
-        values = [*before.__dict__.values()] if isinstance(before, type) and after is MISSING else [before]
-        for value in values:
-            function = innermost(value)
-            if isinstance(function, FunctionType) and function is not innermost(after):
-                self.retired.update((id(code), code) for code in tree(function.__code__))
-
-
-def plan(transaction: "Prepared") -> World | None:
+def plan(transaction: "Prepared", changes: Changes) -> World | None:
     """The world that the calls running now need, complete but for what goes live with the commit."""
-    changes = Changes(transaction.plan.operations)
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
     onward.prepare(transaction, earlier, changes.retired)
     inside = calls.running([*changes.retired.values(), *earlier], seen=transaction.plan.seen)
@@ -125,9 +72,8 @@ def plan(transaction: "Prepared") -> World | None:
     return world
 
 
-def prepared_before(transaction: "Prepared") -> "list[tuple[CodeType, str, str]]":
+def prepared_before(transaction: "Prepared", changes: Changes) -> "list[tuple[CodeType, str, str]]":
     """Calls that are still to come and do not fit what they call any more."""
-    changes = Changes(transaction.plan.operations)
     going = [*transaction.plan.operations]
     going += [before for names in changes.names.values() for before, after in names.values() if before is not after]
     going += [before for _, before, _ in changes.attributes.values()]

@@ -119,7 +119,8 @@ def is_to_be_run(change: "FileChange", outcome: "EditOutcome", options: "Options
     edit = outcome.edit
     if edit["change"] == "removed":
         return False
-    is_running = line_executed(outcome.path, edit) is not None
+    # Where new code is enough, nothing is to be run.
+    is_running = _may_run(edit) and line_executed(outcome.path, edit) is not None
     if edit["change"] == "stale" and (is_running or _is_ahead(outcome.path, edit)):
         at_work = "a statement of this place runs at this moment; run it again when it has ended"
         ahead = "the script has not come to this line, and it is not run before its turn"
@@ -143,6 +144,10 @@ def is_to_be_run(change: "FileChange", outcome: "EditOutcome", options: "Options
     if edit.get("offered") and not is_asked_for:
         return _is_run_though_offered(outcome, is_running)
     return edit.get("run") is not None and outcome.code != "HS0413"
+
+
+def _may_run(edit: "Edit") -> bool:
+    return edit.get("run") is not None or edit.get("offered", False) or edit["change"] == "stale"
 
 
 def _is_run_though_offered(outcome: "EditOutcome", is_running: bool) -> bool:
