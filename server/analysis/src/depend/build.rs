@@ -211,7 +211,8 @@ impl<'a> Graph<'a> {
         self.properties.extend(methods.clone().filter(|(_, node)| is_property(node)).map(|(name, _)| name));
         let mut class = Class {
             node: Some(node),
-            methods: methods.collect(),
+            methods: HashMap::default(),
+            former_methods: Vec::new(),
             lambdas: HashMap::default(),
             aliases: HashMap::default(),
             makers: Vec::new(),
@@ -219,6 +220,9 @@ impl<'a> Graph<'a> {
             attributes: HashMap::default(),
             metaclass: parts.metaclass.iter().map(String::as_str).collect(),
         };
+        for (name, method) in methods {
+            class.former_methods.extend(class.methods.insert(name, method).map(|former| (name, former)));
+        }
         for item in node.body.iter().filter(|item| !item.is_definition()) {
             let made = item.effects.made.iter();
             class.aliases.extend(made.filter_map(|(name, by)| Some((&**name, vec![by.strip_prefix('=')?]))));

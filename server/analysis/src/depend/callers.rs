@@ -48,7 +48,10 @@ impl<'a> Callers<'a> {
         for (name, class) in &graph.classes {
             // What decorates the class may have put something around its methods.
             let around = class.node.map(|node| graph.called_instead(node)).unwrap_or_default();
-            for (method, node) in class.methods.iter().filter(|(_, node)| node.is_function()) {
+            let methods = class.methods.iter().map(|(method, node)| (*method, *node));
+            for (method, node) in
+                methods.chain(class.former_methods.iter().copied()).filter(|(_, node)| node.is_function())
+            {
                 callers.note(graph, format!("{name}.{method}"), Some(name), run_by(node));
                 callers.note_others(format!("{name}.{method}"), graph.called_instead(node));
                 callers.note_others(format!("{name}.{method}"), around.iter().cloned());

@@ -21,6 +21,8 @@ pub(super) struct Class<'a> {
     /// None of what a call makes: `Point = namedtuple("Point", "x y")`.
     pub(super) node: Option<&'a Node>,
     pub(super) methods: HashMap<&'a str, &'a Node>,
+    /// Former definitions of such a name: the getter of a property that has a setter.
+    pub(super) former_methods: Vec<(&'a str, &'a Node)>,
     /// Lambdas of its attributes.
     pub(super) lambdas: HashMap<&'a str, &'a Effects>,
     /// Second names of its methods, and what else stands for a function: `price = staticmethod(build)`.
@@ -140,6 +142,7 @@ impl<'a> Graph<'a> {
             }
         }
         found.extend(self.computing(effects, context));
+        found.extend(self.assigning(effects, context));
         // `compose(build, fill)(1)`
         for by in effects.calls.iter().filter_map(|name| name.strip_suffix(RESULT)) {
             let given = effects.passed.iter().filter(|(function, given)| function == by && given != by);
@@ -447,9 +450,10 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Whether reading the attribute runs the function.
+/// Whether reading the attribute, assigning or deleting it runs the function.
 pub(super) fn is_property(node: &Node) -> bool {
-    node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.iter().any(|name| name.ends_with("property")))
+    let is_one = |name: &String| ["property", ".setter", ".deleter", ".getter"].iter().any(|end| name.ends_with(end));
+    node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.iter().any(is_one))
 }
 
 /// Those of the names that one stands for; `Table.*` for any of the class's.
