@@ -7,12 +7,13 @@ from the function, or from its own arguments, is new.
 import ast
 import dis
 import re
+from collections.abc import Container
 from itertools import chain
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate.syntax import FUNCTIONS
-from ..frameworks import entries
+from ..frameworks import entries, gathering
 from ..live import lookup, objects
 from ..live.code import tree
 from ..live.files import live_file
@@ -45,7 +46,7 @@ def closure(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edi
         elif "decorators" in edit["parts"] and not edit.get("observed") and can_be_updated(held, given, merger):
             # The decorator itself, which its arguments made: `@retry(3)`, a context manager.
             update(merger, held, given, edit)
-        elif not _is_state(held, given, name in stored_names(before, "STORE_DEREF"), merger):
+        elif not _is_state(held, given, stored_names(before, "STORE_DEREF"), name, merger, edit):
             merger.plan.add("cell", cell, given)
     return live.__closure__
 
@@ -66,13 +67,19 @@ def attributes(merger: "Merger", live: FunctionType, made: FunctionType, edit: "
             and before != value
         ):
             counted.append(name)
-        elif before is MISSING or not _is_state(before, value, name in stored, merger):
+        elif before is MISSING or not _is_state(before, value, stored, name, merger, edit):
             taken[name] = value
     if set(counted) - stored:
         outcome = next(one for one in merger.change.outcomes if one.edit is edit)
         names = ", ".join(f"{live.__name__}.{name}" for name in counted)
         outcome.caveat("HS0402", f"{names} holds what the program has counted; its value is kept")
     return taken
+
+
+def is_decorated_otherwise(live: FunctionType, made: FunctionType, edit: "Edit") -> bool:
+    """Whether what decorators set on a function goes with them; a lambda in the place of a `def` has none."""
+    became_lambda = made.__name__ == "<lambda>" != live.__name__
+    return became_lambda or ("decorators" in edit["parts"] and not edit.get("observed"))
 
 
 def assigned(merger: "Merger", name: str) -> bool:
@@ -163,7 +170,7 @@ def update(merger: "Merger", live: Any, made: Any, edit: "Edit") -> None:
             continue
         if type(before) is FunctionType and type(value) is FunctionType and _is_former(merger, before, value):
             merger.merge_decorated(before, value, edit)
-        elif before is MISSING or not _is_state(before, value, name in stored, merger):
+        elif before is MISSING or not _is_state(before, value, stored, name, merger, edit):
             merger.plan.set_name(held, name, value)
     for name in held.keys() - new.keys():
         # What it has computed of the former function and remembers.
@@ -182,9 +189,14 @@ def _is_former(merger: "Merger", held: FunctionType, given: FunctionType) -> boo
     return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
 
 
-def _is_state(held: Any, given: Any, is_stored: bool, merger: "Merger") -> bool:
+def _is_state(held: Any, given: Any, stored: Container[str], name: str, merger: "Merger", edit: "Edit") -> bool:
     """Whether a value is what calls have made of it, and not what the decorator computed when it was called."""
-    return is_stored or entries.is_state(held, given, merger.made())
+    if name in stored or not entries.is_state(held, given, merger.made()):
+        return name in stored
+    if not objects.is_exactly(held, list, dict, set):
+        return True
+    found = (entries.leads_to(merger.namespace, edit, name) for name in edit.get("registrars") or ())
+    return not gathering.only_computes((one for registrars in found for one in registrars), type(held), name)
 
 
 def _content(cell: CellType) -> Any:

@@ -1,0 +1,83 @@
+"""Whether decorators make empty containers, for calls to fill later, or compute what they keep."""
+
+import dis
+from collections import deque
+from collections.abc import Iterable, Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from ..live import objects
+from ..live.code import tree
+
+_CALLED = {"list": list, "dict": dict, "set": set, "OrderedDict": dict, "Counter": dict}
+_ALWAYS = {"deque": deque, "defaultdict": dict}
+_DISPLAYS = {"BUILD_LIST": list, "BUILD_MAP": dict, "BUILD_SET": set}
+# What gives a display its content, and what comes of one that stays empty.
+_FILLING = ("LIST_EXTEND", "LIST_APPEND", "SET_UPDATE", "SET_ADD", "DICT_UPDATE", "DICT_MERGE", "MAP_ADD", "SWAP")
+_KEEPING = ("STORE_", "CALL", "RETURN_", "PRECALL")
+_COMPREHENSIONS = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
+# How far functions are followed that a function calls.
+_DEPTH = 3
+
+
+def only_computes(registrars: Iterable[Any], kind: Any, name: str | None = None) -> bool:
+    """Whether decorators are known, and leave no container of the kind empty that calls could fill.
+
+    ``name``: none that they store as that attribute.
+    """
+    functions: list[FunctionType] = []
+    for one in registrars:
+        functions += [one] if type(one) is FunctionType else _methods(one)
+    made = _made_empty(functions)
+    return bool(functions) and not any(one is kind and (to is None or name in (None, to)) for one, to in made)
+
+
+def _methods(value: Any) -> list[FunctionType]:
+    """The methods of a class, or of the class of an object."""
+    kind = value if issubclass(type(value), type) else type(value)
+    members = (one for cls in objects.order(kind) for one in objects.members(cls).values())
+    return [one for one in members if type(one) is FunctionType]
+
+
+def _made_empty(functions: list[FunctionType]) -> Iterator[tuple[Any, str | None]]:
+    """Kinds of empty containers that these make, or what they call by the names of their modules, and what attribute holds each."""
+    pending = [(one, 0) for one in functions]
+    seen: set[int] = set()
+    while pending:
+        function, depth = pending.pop()
+        if id(function) in seen:
+            continue
+        seen.add(id(function))
+        for code in tree(function.__code__):
+            if code.co_name not in _COMPREHENSIONS:
+                yield from _empty_in(code)
+            named = (function.__globals__.get(name) for name in code.co_names) if depth < _DEPTH else ()
+            pending += [(one, depth + 1) for one in named if type(one) is FunctionType]
+
+
+def _empty_in(code: CodeType) -> Iterator[tuple[Any, str | None]]:
+    instructions = [one for one in dis.get_instructions(code) if one.opname not in ("PUSH_NULL", "NOP", "CACHE")]
+    for at, one in enumerate(instructions):
+        after = instructions[at + 1 :]
+        if one.opname in _DISPLAYS and one.arg == 0 and _stays_empty(after):
+            yield _DISPLAYS[one.opname], _stored_as(after)
+        elif one.opname.startswith("LOAD_") and one.argval in _ALWAYS:
+            yield _ALWAYS[one.argval], None
+        elif one.opname.startswith("LOAD_") and one.argval in _CALLED and _is_called_bare(after):
+            yield _CALLED[one.argval], None
+
+
+def _stays_empty(after: list[dis.Instruction]) -> bool:
+    found = next((one for one in after if one.opname in _FILLING or one.opname.startswith(_KEEPING)), None)
+    return found is None or found.opname not in _FILLING
+
+
+def _stored_as(after: list[dis.Instruction]) -> str | None:
+    kept = next((one for one in after if one.opname.startswith(_KEEPING)), None)
+    return str(kept.argval) if kept is not None and kept.opname == "STORE_ATTR" else None
+
+
+def _is_called_bare(after: list[dis.Instruction]) -> bool:
+    """``list()``, and ``field(default_factory=list)``."""
+    following = next((other for other in after if other.opname not in ("PRECALL", "KW_NAMES")), None)
+    return following is not None and following.opname.startswith("CALL")
