@@ -43,7 +43,7 @@ impl<'a> Graph<'a> {
         };
         for (node, _) in flattened(items) {
             if node.is_class() {
-                graph.add_class(node);
+                graph.add_class(node, &node.name, None);
             } else if node.is_definition() {
                 graph.functions.insert(&node.name, node);
             }
@@ -205,8 +205,13 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn add_class(&mut self, node: &'a Node) {
+    /// With the classes in it: `Table.Row`.
+    fn add_class(&mut self, node: &'a Node, name: &'a str, around: Option<&'a Node>) {
         let Some(parts) = &node.definition else { return };
+        let known = |class: &'a str| {
+            let beside = around.into_iter().flat_map(inner_classes).find(|(inner, _)| inner.name == class);
+            beside.map_or(class, |(_, qualified)| qualified)
+        };
         let methods = flattened(&node.body).into_iter().map(|(method, _)| (method.name.as_str(), method));
         self.properties.extend(methods.clone().filter(|(_, node)| is_property(node)).map(|(name, _)| name));
         let mut class = Class {
@@ -216,7 +221,7 @@ impl<'a> Graph<'a> {
             lambdas: HashMap::default(),
             aliases: HashMap::default(),
             makers: Vec::new(),
-            bases: parts.base_names.iter().map(String::as_str).collect(),
+            bases: parts.base_names.iter().map(|base| known(base)).collect(),
             attributes: HashMap::default(),
             metaclass: parts.metaclass.iter().map(String::as_str).collect(),
         };
@@ -244,8 +249,17 @@ impl<'a> Graph<'a> {
                 class.makers.extend(item.effects.passed.iter().map(|(_, given)| given.clone()));
             }
         }
-        self.classes.insert(&node.name, class);
+        self.classes.insert(name, class);
+        for (inner, qualified) in inner_classes(node) {
+            self.add_class(inner, qualified, Some(node));
+        }
     }
+}
+
+/// The classes that stand in a class, by their qualified names.
+fn inner_classes(class: &Node) -> impl Iterator<Item = (&Node, &str)> {
+    let inner = flattened(&class.body).into_iter().map(|(node, _)| node).filter(|node| node.is_class());
+    inner.filter_map(|node| Some((node, node.definition.as_ref()?.qualified.as_str())))
 }
 
 /// The one name that a statement gives lambdas to.

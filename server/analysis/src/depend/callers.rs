@@ -66,8 +66,8 @@ impl<'a> Callers<'a> {
                 callers.note_given_out(graph, &format!("{name}.{attribute}"), Some(name), lambdas_in(lambdas));
             }
         }
-        for (container, items) in &graph.contents {
-            let called: Vec<String> = items.iter().flat_map(|item| graph.called(item, Context::default())).collect();
+        for container in graph.contents.keys() {
+            let called = graph.called_in(container, "", Context::default());
             // `way.run(1)` of what objects keep.
             if container.rsplit_once('.').is_some_and(|(class, _)| graph.classes.contains_key(class)) {
                 callers.note_others(container.clone(), called.iter().cloned());

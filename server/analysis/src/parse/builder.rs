@@ -1,5 +1,7 @@
 //! Makes the plain tree of a scope out of the parser's.
 
+use std::cell::RefCell;
+
 use super::dotted::dotted;
 use super::forms::{future_import, is_docstring, is_filler, is_literal, is_main_guard};
 use super::hashing::{self, hash_of};
@@ -27,11 +29,13 @@ pub(super) struct Builder<'a> {
     lines: &'a Lines,
     index: &'a TokenIndex,
     lazy_annotations: bool,
+    /// The definitions around the one that is made.
+    around: RefCell<Vec<String>>,
 }
 
 impl<'a> Builder<'a> {
     pub fn new(text: &'a str, lines: &'a Lines, index: &'a TokenIndex, lazy_annotations: bool) -> Self {
-        Self { text, lines, index, lazy_annotations }
+        Self { text, lines, index, lazy_annotations, around: RefCell::default() }
     }
 
     /// Lines and structure of the `from __future__` imports.
@@ -77,10 +81,17 @@ impl<'a> Builder<'a> {
 
     pub(super) fn statement(&self, statement: &Stmt, is_first: bool) -> Node {
         match statement {
-            Stmt::FunctionDef(function) => self.function(function, statement),
-            Stmt::ClassDef(class) => self.class(class, statement),
+            Stmt::FunctionDef(function) => self.inside(&function.name, || self.function(function, statement)),
+            Stmt::ClassDef(class) => self.inside(&class.name, || self.class(class, statement)),
             _ => self.other(statement, is_first),
         }
+    }
+
+    fn inside(&self, name: &str, make: impl FnOnce() -> Node) -> Node {
+        self.around.borrow_mut().push(name.to_owned());
+        let made = make();
+        self.around.borrow_mut().pop();
+        made
     }
 
     fn node(&self, statement: &Stmt, what: What) -> Node {
@@ -281,6 +292,7 @@ impl<'a> Builder<'a> {
         parts.type_parameters = hashing::type_parameters(class.type_params.as_deref());
         parts.bases = hashing::bases(arguments);
         parts.keywords = hashing::keywords(arguments);
+        parts.qualified = self.around.borrow().join(".");
         parts.decorator_reads = decorator_reads;
         parts.decorator_heads = decorator_heads(&class.decorator_list);
         parts.decorator_arguments = effects::of_arguments(&class.decorator_list);
