@@ -135,11 +135,15 @@ impl<'a> Comparison<'a> {
                 What::Function => {
                     self.derive_function(node, scope, dirty, called);
                     // Where something else had the name before, what was computed from that is computed again.
-                    let mut fresh = self.hints_otherwise(node, dirty);
+                    let mut fresh = self.hints_otherwise(node, &scope.path, dirty);
                     fresh.extend(self.takes_a_name(node, scope).then(|| node.name.clone()));
                     fresh
                 }
-                What::Class => self.derive_class(node, scope, dirty, called),
+                What::Class => {
+                    let mut fresh = self.derive_class(node, scope, dirty, called);
+                    fresh.extend(self.hints_otherwise(node, &scope.path, dirty));
+                    fresh
+                }
                 _ if node.imports() && !self.foreign.changed.is_empty() => {
                     self.derive_import(node, scope, dirty, called)
                 }

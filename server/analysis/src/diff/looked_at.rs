@@ -149,13 +149,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// Annotations that are texts mean something else by now: `get_type_hints` tells.
-    pub(super) fn hints_otherwise(&mut self, node: &Node, dirty: &HashSet<String>) -> Vec<String> {
+    pub(super) fn hints_otherwise(&mut self, node: &Node, path: &[String], dirty: &HashSet<String>) -> Vec<String> {
         let reads = node.definition.as_ref().map_or(&[][..], |parts| &parts.hint_reads);
         if !reads.iter().any(|name| dirty.contains(name)) {
             return Vec::new();
         }
         let seen = format!("{}.__annotations__", node.name);
-        self.deferred.insert(seen.clone());
+        self.deferred.insert([path, std::slice::from_ref(&seen)].concat().join("."));
         vec![seen]
     }
 

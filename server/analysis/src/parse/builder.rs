@@ -10,7 +10,7 @@ use super::stops;
 use super::structure::Structure;
 use super::tokens::TokenIndex;
 use super::{attributes, effects};
-use super::{gives, parts, places};
+use super::{gives, hints, parts, places};
 use crate::depend::given;
 use crate::effects::Effects;
 use crate::lines::Lines;
@@ -211,11 +211,9 @@ impl<'a> Builder<'a> {
         let annotations = parameters.iter().filter_map(|one| one.annotation());
         annotations.chain(returns).for_each(|annotation| annotated.visit_annotation(annotation));
         parts.annotation_reads = annotated.reads;
-        if as_text {
-            let mut named = Names::new(false);
+        if parts.has_annotations {
             let annotations = parameters.iter().filter_map(|one| one.annotation());
-            annotations.chain(returns).for_each(|annotation| named.visit_annotation(annotation));
-            parts.hint_reads = named.reads;
+            parts.hint_reads = hints::of(annotations.chain(returns), self.lazy_annotations);
         }
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one, begin)).collect();
@@ -297,6 +295,7 @@ impl<'a> Builder<'a> {
         parts.decorator_heads = decorator_heads(&class.decorator_list);
         parts.decorator_arguments = effects::of_arguments(&class.decorator_list);
         parts.header_reads = header.reads;
+        parts.hint_reads = hints::of(hints::in_class(&class.body), self.lazy_annotations);
         parts.base_names = arguments.map_or_else(Vec::new, |arguments| self.base_names(&arguments.args));
         let metaclass = arguments.and_then(|arguments| arguments.find_keyword("metaclass"));
         parts.metaclass = metaclass.and_then(|keyword| dotted(&keyword.value));
