@@ -2,6 +2,7 @@
 
 use super::graph::{Context, Graph};
 use crate::effects::Effects;
+use crate::tree::Node;
 
 const OF_DESCRIPTORS: [&str; 2] = ["__set__", "__delete__"];
 const OF_OBJECTS: [&str; 2] = ["__setattr__", "__delattr__"];
@@ -38,4 +39,10 @@ impl<'a> Graph<'a> {
         found.extend(kinds.iter().flat_map(|kind| OF_DESCRIPTORS.iter().flat_map(|name| self.method(kind, name, 0))));
         found
     }
+}
+
+/// Whether reading the attribute, assigning or deleting it runs the function.
+pub(super) fn is_property(node: &Node) -> bool {
+    let is_one = |name: &String| ["property", ".setter", ".deleter", ".getter"].iter().any(|end| name.ends_with(end));
+    node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.iter().any(is_one))
 }

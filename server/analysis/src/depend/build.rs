@@ -2,12 +2,13 @@
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::assigning::is_property;
 use super::called_back::{OtherClasses, given_to};
 use super::callers::Callers;
 use super::contents::Storing;
 use super::fields::{Types, Typing};
 use super::given::Others;
-use super::graph::{Class, Graph, is_property};
+use super::graph::{Class, Graph};
 use super::inside::{WRAPPERS, all_effects, given_out};
 use crate::effects::{Effects, LAMBDA};
 use crate::tree::{Node, Nodes, flattened};

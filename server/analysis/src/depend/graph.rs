@@ -1,5 +1,6 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
+use super::assigning::is_property;
 use super::called_back::{OtherClasses, Outside};
 use super::callers::Callers;
 use super::fields::Types;
@@ -448,12 +449,6 @@ impl<'a> Graph<'a> {
             !effects.is_local(name) && (changed.contains(name) || changed.contains(&format!("{name}[]")))
         })
     }
-}
-
-/// Whether reading the attribute, assigning or deleting it runs the function.
-pub(super) fn is_property(node: &Node) -> bool {
-    let is_one = |name: &String| ["property", ".setter", ".deleter", ".getter"].iter().any(|end| name.ends_with(end));
-    node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.iter().any(is_one))
 }
 
 /// Those of the names that one stands for; `Table.*` for any of the class's.

@@ -4,6 +4,7 @@ use hotsplice_channel::patch::{Change, Kind, Part, What};
 use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
+use super::classes::calls_of_class;
 use super::derived_headers::reads_any;
 use super::derived_imports::of_second_names;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
@@ -501,26 +502,4 @@ pub(super) struct Callables<'g, 'a> {
 /// `REG`, `REG[]`
 fn with_contents(name: String) -> Vec<String> {
     if name.ends_with("__subclasses__") { vec![name] } else { vec![contents(&name)] }
-}
-
-/// Whether a statement in a class calls a function that stands there too, and is among these.
-fn calls_of_class(node: &Node, scope: &Scope<'_>, callables: &Callables<'_, '_>) -> bool {
-    let class = scope.path.join(".");
-    // `Row().fill` where the class `Row` stands there.
-    let of_inner = |name: &String| {
-        let own = format!("{class}.{name}");
-        let head = own.split(['(', '[']).next().unwrap_or(&own);
-        callables.graph.is_inner_class(head.rsplit_once('.').map_or(head, |(class, _)| class))
-            || callables.graph.is_inner_class(head)
-    };
-    let calls = |name: &String| {
-        if of_inner(name) {
-            let found = callables.graph.called_by_name(&format!("{class}.{name}"));
-            return found.iter().any(|one| callables.called.contains(one));
-        }
-        callables.called.contains(&format!("{class}.{name}"))
-            || (!name.contains(['.', '[', '('])
-                && callables.graph.method(&class, name, 0).iter().any(|one| callables.called.contains(one)))
-    };
-    !scope.path.is_empty() && node.effects.calls.iter().any(calls)
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::dotted::dotted;
+use super::dotted::{decorator_heads, dotted};
 use super::forms::{future_import, is_docstring, is_filler, is_literal, is_main_guard};
 use super::hashing::{self, hash_of};
 use super::names::Names;
@@ -18,7 +18,7 @@ use crate::tree::{Binding, DefaultValue, Node, Nodes, Parts, Span};
 use hotsplice_channel::patch::What;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::Visitor;
-use ruff_python_ast::{Decorator, Expr, Stmt, StmtClassDef, StmtFunctionDef};
+use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
 /// How long a statement's short name may be, in characters.
@@ -396,15 +396,4 @@ fn span_of(node: &impl Ranged) -> Span {
 
 fn what_names_itself(what: What) -> bool {
     matches!(what, What::Import | What::Assignment | What::Annotation | What::Block)
-}
-
-fn decorator_heads(decorators: &[Decorator]) -> Vec<String> {
-    let head = |decorator: &Decorator| {
-        let mut named = &decorator.expression;
-        while let Expr::Call(call) = named {
-            named = &call.func;
-        }
-        dotted(named)
-    };
-    decorators.iter().filter_map(head).collect()
 }

@@ -81,3 +81,22 @@ def _is_called_bare(after: list[dis.Instruction]) -> bool:
     """``list()``, and ``field(default_factory=list)``."""
     following = next((other for other in after if other.opname not in ("PRECALL", "KW_NAMES")), None)
     return following is not None and following.opname.startswith("CALL")
+
+
+def stored_names(code: CodeType, opname: str) -> frozenset[str]:
+    return frozenset(
+        instruction.argval
+        for one in tree(code)
+        for instruction in dis.get_instructions(one)
+        if instruction.opname == opname
+    )
+
+
+def stored_by_methods(kind: type) -> frozenset[str]:
+    """Attributes that other methods than the constructor assign."""
+    found: frozenset[str] = frozenset()
+    for cls in objects.order(kind):
+        for name, method in objects.members(cls).items():
+            if type(method) is FunctionType and name not in ("__init__", "__new__", "__post_init__", "__set_name__"):
+                found |= stored_names(method.__code__, "STORE_ATTR")
+    return found

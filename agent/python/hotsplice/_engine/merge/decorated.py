@@ -5,17 +5,15 @@ from the function, or from its own arguments, is new.
 """
 
 import ast
-import dis
 import re
 from collections.abc import Container
 from itertools import chain
-from types import CellType, CodeType, FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate.syntax import FUNCTIONS
 from ..frameworks import entries, gathering
 from ..live import lookup, objects
-from ..live.code import tree
 from ..live.files import live_file
 from ..native import native
 
@@ -46,14 +44,14 @@ def closure(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edi
         elif "decorators" in edit["parts"] and not edit.get("observed") and can_be_updated(held, given, merger):
             # The decorator itself, which its arguments made: `@retry(3)`, a context manager.
             update(merger, held, given, edit)
-        elif not _is_state(held, given, stored_names(before, "STORE_DEREF"), name, merger, edit):
+        elif not _is_state(held, given, gathering.stored_names(before, "STORE_DEREF"), name, merger, edit):
             merger.plan.add("cell", cell, given)
     return live.__closure__
 
 
 def attributes(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edit") -> dict[str, Any]:
     """Those of the attributes that a new wrapper has which the live one is to take."""
-    held, stored = live.__dict__, stored_names(live.__code__, "STORE_ATTR")
+    held, stored = live.__dict__, gathering.stored_names(live.__code__, "STORE_ATTR")
     taken, counted = {}, []
     for name, value in made.__dict__.items():
         before = held.get(name, MISSING)
@@ -163,7 +161,7 @@ def update(merger: "Merger", live: Any, made: Any, edit: "Edit") -> None:
     if held is None or new is None:
         return
     merger.replaced.append((made, live))
-    stored = _stored_by_methods(type(live))
+    stored = gathering.stored_by_methods(type(live))
     for name, value in new.items():
         before = held.get(name, MISSING)
         if before is value:
@@ -209,25 +207,6 @@ def _content(cell: CellType) -> Any:
 def _has_slots(cls: type) -> bool:
     slots = cls.__dict__.get("__slots__", ())
     return isinstance(slots, str) or len(tuple(slots)) > 0
-
-
-def stored_names(code: CodeType, opname: str) -> frozenset[str]:
-    return frozenset(
-        instruction.argval
-        for one in tree(code)
-        for instruction in dis.get_instructions(one)
-        if instruction.opname == opname
-    )
-
-
-def _stored_by_methods(kind: type) -> frozenset[str]:
-    """Attributes that other methods than the constructor assign."""
-    found: frozenset[str] = frozenset()
-    for cls in kind.__mro__:
-        for name, method in cls.__dict__.items():
-            if type(method) is FunctionType and name not in ("__init__", "__new__", "__post_init__", "__set_name__"):
-                found |= stored_names(method.__code__, "STORE_ATTR")
-    return found
 
 
 def take_superseded(merger: "Merger", outcome: "EditOutcome", names: list[str]) -> None:
