@@ -13,8 +13,10 @@ _CALLED = {"list": list, "dict": dict, "set": set, "OrderedDict": dict, "Counter
 _ALWAYS = {"deque": deque, "defaultdict": dict}
 _DISPLAYS = {"BUILD_LIST": list, "BUILD_MAP": dict, "BUILD_SET": set}
 # What gives a display its content, and what comes of one that stays empty.
-_FILLING = ("LIST_EXTEND", "LIST_APPEND", "SET_UPDATE", "SET_ADD", "DICT_UPDATE", "DICT_MERGE", "MAP_ADD", "SWAP")
+_FILLING = ("LIST_EXTEND", "LIST_APPEND", "SET_UPDATE", "SET_ADD", "DICT_UPDATE", "DICT_MERGE", "MAP_ADD")
 _KEEPING = ("STORE_", "CALL", "RETURN_", "PRECALL")
+# With these, what is made is not stored next.
+_MOVING = ("SWAP", "ROT_", "UNPACK_", "BUILD_")
 _COMPREHENSIONS = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
 # How far functions are followed that a function calls.
 _DEPTH = 3
@@ -25,15 +27,15 @@ def only_computes(registrars: Iterable[Any], kind: Any, name: str | None = None)
 
     ``name``: none that they store as that attribute.
     """
-    functions: list[FunctionType] = []
-    for one in registrars:
-        functions += [one] if type(one) is FunctionType else _methods(one)
+    functions = [function for one in registrars for function in _functions(one)]
     made = _made_empty(functions)
     return bool(functions) and not any(one is kind and (to is None or name in (None, to)) for one, to in made)
 
 
-def _methods(value: Any) -> list[FunctionType]:
-    """The methods of a class, or of the class of an object."""
+def _functions(value: Any) -> list[FunctionType]:
+    """A function itself, or the methods of a class, or of the class of an object."""
+    if type(value) is FunctionType:
+        return [value]
     kind = value if issubclass(type(value), type) else type(value)
     members = (one for cls in objects.order(kind) for one in objects.members(cls).values())
     return [one for one in members if type(one) is FunctionType]
@@ -52,14 +54,17 @@ def _made_empty(functions: list[FunctionType]) -> Iterator[tuple[Any, str | None
             if code.co_name not in _COMPREHENSIONS:
                 yield from _empty_in(code)
             named = (function.__globals__.get(name) for name in code.co_names) if depth < _DEPTH else ()
-            pending += [(one, depth + 1) for one in named if type(one) is FunctionType]
+            called = (one for one in named if issubclass(type(one), (FunctionType, type)))
+            pending += [(function, depth + 1) for one in called for function in _functions(one)]
 
 
 def _empty_in(code: CodeType) -> Iterator[tuple[Any, str | None]]:
     instructions = [one for one in dis.get_instructions(code) if one.opname not in ("PUSH_NULL", "NOP", "CACHE")]
     for at, one in enumerate(instructions):
         after = instructions[at + 1 :]
-        if one.opname in _DISPLAYS and one.arg == 0 and _stays_empty(after):
+        # A comprehension that is part of its function from 3.12 on.
+        is_filled = any(before.opname == "LOAD_FAST_AND_CLEAR" for before in instructions[max(at - 2, 0) : at])
+        if one.opname in _DISPLAYS and one.arg == 0 and not is_filled and _stays_empty(after):
             yield _DISPLAYS[one.opname], _stored_as(after)
         elif one.opname.startswith("LOAD_") and one.argval in _ALWAYS:
             yield _ALWAYS[one.argval], None
@@ -73,7 +78,7 @@ def _stays_empty(after: list[dis.Instruction]) -> bool:
 
 
 def _stored_as(after: list[dis.Instruction]) -> str | None:
-    kept = next((one for one in after if one.opname.startswith(_KEEPING)), None)
+    kept = next((one for one in after if one.opname.startswith((*_KEEPING, *_MOVING))), None)
     return str(kept.argval) if kept is not None and kept.opname == "STORE_ATTR" else None
 
 

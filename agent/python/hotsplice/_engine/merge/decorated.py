@@ -44,7 +44,7 @@ def closure(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edi
         elif "decorators" in edit["parts"] and not edit.get("observed") and can_be_updated(held, given, merger):
             # The decorator itself, which its arguments made: `@retry(3)`, a context manager.
             update(merger, held, given, edit)
-        elif not _is_state(held, given, gathering.stored_names(before, "STORE_DEREF"), name, merger, edit):
+        elif not _is_state(live, held, given, gathering.stored_names(before, "STORE_DEREF"), name, merger, edit):
             merger.plan.add("cell", cell, given)
     return live.__closure__
 
@@ -65,7 +65,7 @@ def attributes(merger: "Merger", live: FunctionType, made: FunctionType, edit: "
             and before != value
         ):
             counted.append(name)
-        elif before is MISSING or not _is_state(before, value, stored, name, merger, edit):
+        elif before is MISSING or not _is_state(live, before, value, stored, name, merger, edit):
             taken[name] = value
     if set(counted) - stored:
         outcome = next(one for one in merger.change.outcomes if one.edit is edit)
@@ -168,7 +168,7 @@ def update(merger: "Merger", live: Any, made: Any, edit: "Edit") -> None:
             continue
         if type(before) is FunctionType and type(value) is FunctionType and _is_former(merger, before, value):
             merger.merge_decorated(before, value, edit)
-        elif before is MISSING or not _is_state(before, value, stored, name, merger, edit):
+        elif before is MISSING or not _is_state(live, before, value, stored, name, merger, edit):
             merger.plan.set_name(held, name, value)
     for name in held.keys() - new.keys():
         # What it has computed of the former function and remembers.
@@ -187,14 +187,17 @@ def _is_former(merger: "Merger", held: FunctionType, given: FunctionType) -> boo
     return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
 
 
-def _is_state(held: Any, given: Any, stored: Container[str], name: str, merger: "Merger", edit: "Edit") -> bool:
-    """Whether a value is what calls have made of it, and not what the decorator computed when it was called."""
+def _is_state(
+    owner: Any, held: Any, given: Any, stored: Container[str], name: str, merger: "Merger", edit: "Edit"
+) -> bool:
+    """Whether a value of what a decorator made is what calls have made of it, and not what that computed."""
     if name in stored or not entries.is_state(held, given, merger.made()):
         return name in stored
     if not objects.is_exactly(held, list, dict, set):
         return True
-    found = (entries.leads_to(merger.namespace, edit, name) for name in edit.get("registrars") or ())
-    return not gathering.only_computes((one for registrars in found for one in registrars), type(held), name)
+    found = (entries.leads_to(merger.namespace, edit, one) for one in edit.get("registrars") or ())
+    makers = [owner, *(one for registrars in found for one in registrars)]
+    return not gathering.only_computes(makers, type(held), name)
 
 
 def _content(cell: CellType) -> Any:
