@@ -42,7 +42,7 @@ def _functions(value: Any) -> list[FunctionType]:
 
 
 def _made_empty(functions: list[FunctionType]) -> Iterator[tuple[Any, str | None]]:
-    """Kinds of empty containers that these make, or what they call by the names of their modules, and what attribute holds each."""
+    """Kinds of empty containers that these make, or what they call by their modules' names, each with its attribute."""
     pending = [(one, 0) for one in functions]
     seen: set[int] = set()
     while pending:

@@ -89,9 +89,7 @@ class Noted:
                 self._note_class(value, self._others)
             live = entries.live_functions(namespace, edit)
             called = entries.called(namespace, edit)
-            self.registrations.append(
-                Registration(outcome, used, live, called, self.registries, registrars=registrars)
-            )
+            self.registrations.append(Registration(outcome, used, live, called, self.registries, registrars=registrars))
 
     def _note_block(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
         """What the definitions in a compound statement that is gone, or runs as a whole, have registered."""

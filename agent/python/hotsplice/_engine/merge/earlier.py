@@ -46,7 +46,7 @@ def _begins(statement: ast.stmt) -> int:
 
 
 def _wanted(merger: "Merger", edit: "Edit", scope: tuple[str, ...], owner: Any) -> dict[str, ast.stmt]:
-    """Names that a statement reads, bound above and again from it on, each with what binds it above if that is plain."""
+    """Names that a statement reads, bound above and again from it on, with what binds each above if that is plain."""
     statements, line = merger.deleted.statements(scope), edit["line"]
     place = next((at for at, one in enumerate(statements) if _begins(one) <= line <= (one.end_lineno or 0)), None)
     if place is None:
