@@ -41,7 +41,7 @@ def provided(merger: "Merger", edit: "Edit", owner: Any) -> Iterator[None]:
 
 
 def _begins(statement: ast.stmt) -> int:
-    decorators = getattr(statement, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
     return min([statement.lineno, *(one.lineno for one in decorators)])
 
 
