@@ -144,6 +144,8 @@ pub(crate) const GETTERS: [&str; 4] = ["attrgetter", "operator.attrgetter", "met
 pub(crate) struct Effects {
     pub calls: Vec<String>,
     pub reads: Vec<String>,
+    /// Attributes that it assigns or deletes: `table.size`, `Table().size`.
+    pub assigns: Vec<String>,
     /// Names given to calls: what is called, and the name.
     pub passed: Vec<(String, String)>,
     /// Names and what gives them their values: `Table` for `t = Table()` and `t: Table`, `=table` for another name.
@@ -197,6 +199,7 @@ impl Effects {
         };
         self.calls.retain(is_outer);
         self.reads.retain(is_outer);
+        self.assigns.retain(is_outer);
         self.mutates.retain(is_outer);
         self.implied.retain(|(name, _)| is_outer(name));
         self.holds.retain(|(container, _)| is_outer(container));
@@ -208,6 +211,7 @@ impl Effects {
     pub fn extend(&mut self, other: Effects) {
         self.calls.extend(other.calls);
         self.reads.extend(other.reads);
+        self.assigns.extend(other.assigns);
         self.passed.extend(other.passed);
         self.implied.extend(other.implied);
         self.elements.extend(other.elements);

@@ -138,6 +138,8 @@ pub(crate) struct Binding {
 /// What a definition consists of.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parts {
+    /// Of a class: its name with those of the classes around it.
+    pub qualified: String,
     pub is_async: bool,
     /// Where the name begins and ends on its line, in bytes.
     pub name_columns: (u32, u32),

@@ -2,12 +2,13 @@
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::assigning::is_property;
 use super::called_back::{OtherClasses, given_to};
 use super::callers::Callers;
 use super::contents::Storing;
 use super::fields::{Types, Typing};
 use super::given::Others;
-use super::graph::{Class, Graph, is_property};
+use super::graph::{Class, Graph};
 use super::inside::{WRAPPERS, all_effects, given_out};
 use crate::effects::{Effects, LAMBDA};
 use crate::tree::{Node, Nodes, flattened};
@@ -43,7 +44,7 @@ impl<'a> Graph<'a> {
         };
         for (node, _) in flattened(items) {
             if node.is_class() {
-                graph.add_class(node);
+                graph.add_class(node, &node.name, None);
             } else if node.is_definition() {
                 graph.functions.insert(&node.name, node);
             }
@@ -205,20 +206,29 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn add_class(&mut self, node: &'a Node) {
+    /// With the classes in it: `Table.Row`.
+    fn add_class(&mut self, node: &'a Node, name: &'a str, around: Option<&'a Node>) {
         let Some(parts) = &node.definition else { return };
+        let known = |class: &'a str| {
+            let beside = around.into_iter().flat_map(inner_classes).find(|(inner, _)| inner.name == class);
+            beside.map_or(class, |(_, qualified)| qualified)
+        };
         let methods = flattened(&node.body).into_iter().map(|(method, _)| (method.name.as_str(), method));
         self.properties.extend(methods.clone().filter(|(_, node)| is_property(node)).map(|(name, _)| name));
         let mut class = Class {
             node: Some(node),
-            methods: methods.collect(),
+            methods: HashMap::default(),
+            former_methods: Vec::new(),
             lambdas: HashMap::default(),
             aliases: HashMap::default(),
             makers: Vec::new(),
-            bases: parts.base_names.iter().map(String::as_str).collect(),
+            bases: parts.base_names.iter().map(|base| known(base)).collect(),
             attributes: HashMap::default(),
             metaclass: parts.metaclass.iter().map(String::as_str).collect(),
         };
+        for (name, method) in methods {
+            class.former_methods.extend(class.methods.insert(name, method).map(|former| (name, former)));
+        }
         for item in node.body.iter().filter(|item| !item.is_definition()) {
             let made = item.effects.made.iter();
             class.aliases.extend(made.filter_map(|(name, by)| Some((&**name, vec![by.strip_prefix('=')?]))));
@@ -240,8 +250,17 @@ impl<'a> Graph<'a> {
                 class.makers.extend(item.effects.passed.iter().map(|(_, given)| given.clone()));
             }
         }
-        self.classes.insert(&node.name, class);
+        self.classes.insert(name, class);
+        for (inner, qualified) in inner_classes(node) {
+            self.add_class(inner, qualified, Some(node));
+        }
     }
+}
+
+/// The classes that stand in a class, by their qualified names.
+fn inner_classes(class: &Node) -> impl Iterator<Item = (&Node, &str)> {
+    let inner = flattened(&class.body).into_iter().map(|(node, _)| node).filter(|node| node.is_class());
+    inner.filter_map(|node| Some((node, node.definition.as_ref()?.qualified.as_str())))
 }
 
 /// The one name that a statement gives lambdas to.

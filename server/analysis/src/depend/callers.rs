@@ -48,7 +48,10 @@ impl<'a> Callers<'a> {
         for (name, class) in &graph.classes {
             // What decorates the class may have put something around its methods.
             let around = class.node.map(|node| graph.called_instead(node)).unwrap_or_default();
-            for (method, node) in class.methods.iter().filter(|(_, node)| node.is_function()) {
+            let methods = class.methods.iter().map(|(method, node)| (*method, *node));
+            for (method, node) in
+                methods.chain(class.former_methods.iter().copied()).filter(|(_, node)| node.is_function())
+            {
                 callers.note(graph, format!("{name}.{method}"), Some(name), run_by(node));
                 callers.note_others(format!("{name}.{method}"), graph.called_instead(node));
                 callers.note_others(format!("{name}.{method}"), around.iter().cloned());
@@ -63,8 +66,8 @@ impl<'a> Callers<'a> {
                 callers.note_given_out(graph, &format!("{name}.{attribute}"), Some(name), lambdas_in(lambdas));
             }
         }
-        for (container, items) in &graph.contents {
-            let called: Vec<String> = items.iter().flat_map(|item| graph.called(item, Context::default())).collect();
+        for container in graph.contents.keys() {
+            let called = graph.called_in(container, "", Context::default());
             // `way.run(1)` of what objects keep.
             if container.rsplit_once('.').is_some_and(|(class, _)| graph.classes.contains_key(class)) {
                 callers.note_others(container.clone(), called.iter().cloned());

@@ -90,6 +90,9 @@ impl<'a> Graph<'a> {
         // An enumeration holds its members.
         let of_enumeration =
             (!is_local(container, context) && self.is_enumeration(container)).then(|| format!("{container}()"));
+        // `Box[int]` is the class, with what its parameters are.
+        let is_class = !is_local(container, context) && self.classes.contains_key(container);
+        let of_class = (is_class && !self.is_enumeration(container)).then(|| container.to_owned());
         let subclasses = container.strip_suffix(".__subclasses__").and_then(|class| self.heirs.get(class));
         let subclasses = subclasses.into_iter().flatten().map(|class| (*class).to_owned());
         let all_names = (container == NAMESPACE).then(|| self.functions.keys().chain(self.lambdas.keys()));
@@ -99,6 +102,7 @@ impl<'a> Graph<'a> {
             .filter(|(name, _)| name == container)
             .map(|(_, item)| item.clone())
             .chain(of_enumeration)
+            .chain(of_class)
             .chain(subclasses)
             .chain(all_names)
             .collect();

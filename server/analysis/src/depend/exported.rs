@@ -47,6 +47,8 @@ impl<'a> Graph<'a> {
             }
         }
         for (name, class) in &self.classes {
+            // `Box[int](1).get()`, `Box[int].of(1)`
+            found.extend([format!("{}()", contents(name)), contents(name)].map(|own| (own, (*name).to_owned())));
             // A class is an object of its metaclass; an enumeration has its members.
             found.extend(self.metaclasses(name).map(|kind| ((*name).to_owned(), kind.to_owned())));
             let Some(node) = class.node.filter(|_| self.is_enumeration(name)) else { continue };

@@ -53,7 +53,7 @@ pub(crate) fn uses(function: &Node) -> Uses {
 impl Uses {
     fn extend_by(&mut self, effects: &Effects, is_given: &impl Fn(&str) -> bool) {
         self.members.extend(effects.elements.iter().cloned());
-        for name in effects.calls.iter().chain(&effects.reads) {
+        for name in effects.calls.iter().chain(&effects.reads).chain(&effects.assigns) {
             let head = name.split(['.', '[', '(']).next().unwrap_or(name);
             if !is_given(head) {
                 continue;

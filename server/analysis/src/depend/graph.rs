@@ -1,5 +1,6 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
+use super::assigning::is_property;
 use super::called_back::{OtherClasses, Outside};
 use super::callers::Callers;
 use super::fields::Types;
@@ -21,6 +22,8 @@ pub(super) struct Class<'a> {
     /// None of what a call makes: `Point = namedtuple("Point", "x y")`.
     pub(super) node: Option<&'a Node>,
     pub(super) methods: HashMap<&'a str, &'a Node>,
+    /// Former definitions of such a name: the getter of a property that has a setter.
+    pub(super) former_methods: Vec<(&'a str, &'a Node)>,
     /// Lambdas of its attributes.
     pub(super) lambdas: HashMap<&'a str, &'a Effects>,
     /// Second names of its methods, and what else stands for a function: `price = staticmethod(build)`.
@@ -140,6 +143,7 @@ impl<'a> Graph<'a> {
             }
         }
         found.extend(self.computing(effects, context));
+        found.extend(self.assigning(effects, context));
         // `compose(build, fill)(1)`
         for by in effects.calls.iter().filter_map(|name| name.strip_suffix(RESULT)) {
             let given = effects.passed.iter().filter(|(function, given)| function == by && given != by);
@@ -445,11 +449,6 @@ impl<'a> Graph<'a> {
             !effects.is_local(name) && (changed.contains(name) || changed.contains(&format!("{name}[]")))
         })
     }
-}
-
-/// Whether reading the attribute runs the function.
-pub(super) fn is_property(node: &Node) -> bool {
-    node.definition.as_ref().is_some_and(|parts| parts.decorator_reads.iter().any(|name| name.ends_with("property")))
 }
 
 /// Those of the names that one stands for; `Table.*` for any of the class's.

@@ -1,5 +1,6 @@
 //! What depends on what: calls and reads within a file, and names of other modules as this one knows them. Facts only.
 
+mod assigning;
 mod build;
 mod called_back;
 mod callers;

@@ -45,6 +45,16 @@ impl<'a> Graph<'a> {
                 .any(|kind| *kind == other || self.ancestors(kind).contains(&other))
     }
 
+    /// Whether it is the name of a class that stands in another one.
+    pub fn is_inner_class(&self, name: &str) -> bool {
+        name.contains('.') && self.classes.contains_key(name)
+    }
+
+    /// The callables that a call of a name at module level runs.
+    pub fn called_by_name(&self, name: &str) -> Vec<String> {
+        self.called(name, Context::default())
+    }
+
     pub fn is_enumeration(&self, class: &str) -> bool {
         self.ancestors(class).iter().any(|base| base.ends_with("Enum") || base.ends_with("Flag"))
     }
@@ -192,6 +202,10 @@ impl<'a> Graph<'a> {
             // `kind = Table` in a class
             found.extend(classes.iter().flat_map(|class| self.class_in(class, method)));
             for callable in classes.iter().flat_map(|class| self.method(class, method, 0)) {
+                if self.classes.contains_key(callable.as_str()) {
+                    found.push(callable);
+                    continue;
+                }
                 let is_known = callable.rsplit_once('.').is_some_and(|(class, _)| self.classes.contains_key(class));
                 if is_known || self.functions.contains_key(callable.as_str()) {
                     found.extend(self.types.result(&callable).iter().cloned());

@@ -3,6 +3,7 @@
 use hotsplice_channel::patch::{Change, Kind};
 
 use super::Comparison;
+use super::derived::Callables;
 use super::edits::{class_parts, definition_edit};
 use super::scope::Scope;
 use crate::tree::Node;
@@ -30,4 +31,26 @@ impl<'a> Comparison<'a> {
         }
         rebuilt
     }
+}
+
+/// Whether a statement in a class calls a function that stands there too, and is among these.
+pub(super) fn calls_of_class(node: &Node, scope: &Scope<'_>, callables: &Callables<'_, '_>) -> bool {
+    let class = scope.path.join(".");
+    // `Row().fill` where the class `Row` stands there.
+    let of_inner = |name: &String| {
+        let own = format!("{class}.{name}");
+        let head = own.split(['(', '[']).next().unwrap_or(&own);
+        callables.graph.is_inner_class(head.rsplit_once('.').map_or(head, |(class, _)| class))
+            || callables.graph.is_inner_class(head)
+    };
+    let calls = |name: &String| {
+        if of_inner(name) {
+            let found = callables.graph.called_by_name(&format!("{class}.{name}"));
+            return found.iter().any(|one| callables.called.contains(one));
+        }
+        callables.called.contains(&format!("{class}.{name}"))
+            || (!name.contains(['.', '[', '('])
+                && callables.graph.method(&class, name, 0).iter().any(|one| callables.called.contains(one)))
+    };
+    !scope.path.is_empty() && node.effects.calls.iter().any(calls)
 }

@@ -4,6 +4,7 @@ use hotsplice_channel::patch::{Change, Kind, Part, What};
 use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
+use super::classes::calls_of_class;
 use super::derived_headers::reads_any;
 use super::derived_imports::of_second_names;
 use super::edits::{definition_edit, edit, header_run, statement_edit};
@@ -133,11 +134,15 @@ impl<'a> Comparison<'a> {
                 What::Function => {
                     self.derive_function(node, scope, dirty, called);
                     // Where something else had the name before, what was computed from that is computed again.
-                    let mut fresh = self.hints_otherwise(node, dirty);
+                    let mut fresh = self.hints_otherwise(node, &scope.path, dirty);
                     fresh.extend(self.takes_a_name(node, scope).then(|| node.name.clone()));
                     fresh
                 }
-                What::Class => self.derive_class(node, scope, dirty, called),
+                What::Class => {
+                    let mut fresh = self.derive_class(node, scope, dirty, called);
+                    fresh.extend(self.hints_otherwise(node, &scope.path, dirty));
+                    fresh
+                }
                 _ if node.imports() && !self.foreign.changed.is_empty() => {
                     self.derive_import(node, scope, dirty, called)
                 }
@@ -495,15 +500,4 @@ pub(super) struct Callables<'g, 'a> {
 /// `REG`, `REG[]`
 fn with_contents(name: String) -> Vec<String> {
     if name.ends_with("__subclasses__") { vec![name] } else { vec![contents(&name)] }
-}
-
-/// Whether a statement in a class calls a function that stands there too, and is among these.
-fn calls_of_class(node: &Node, scope: &Scope<'_>, callables: &Callables<'_, '_>) -> bool {
-    let class = scope.path.join(".");
-    let calls = |name: &String| {
-        callables.called.contains(&format!("{class}.{name}"))
-            || (!name.contains(['.', '[', '('])
-                && callables.graph.method(&class, name, 0).iter().any(|one| callables.called.contains(one)))
-    };
-    !scope.path.is_empty() && node.effects.calls.iter().any(calls)
 }

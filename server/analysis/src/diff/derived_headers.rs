@@ -34,7 +34,9 @@ impl<'a> Comparison<'a> {
         if !derived.is_empty() {
             told_parts.push(Part::Defaults);
         }
-        if reads_value(&parts.annotation_reads) {
+        // What decorates it may ask what its annotations mean.
+        let may_be_asked = node.is_function() && !parts.decorator_reads.is_empty();
+        if reads_value(&parts.annotation_reads) || (may_be_asked && reads_value(&parts.hint_reads)) {
             told_parts.push(Part::Annotations);
         }
         let repeats_calls = called.graph.runs_any(&parts.decorator_arguments, &called.by_code);
@@ -46,7 +48,7 @@ impl<'a> Comparison<'a> {
         }
         let is_called_otherwise = told_parts.iter().any(|part| matches!(part, Part::Defaults | Part::Decorators));
         let of_defaults = parts.defaults.iter().flat_map(|default| &default.reads);
-        let reads = of_defaults.chain(&parts.annotation_reads).chain(&parts.decorator_reads);
+        let reads = of_defaults.chain(&parts.annotation_reads).chain(&parts.hint_reads).chain(&parts.decorator_reads);
         let changed_reads: Vec<String> = reads.filter(|name| dirty.contains(*name)).cloned().collect();
         let outline = self.new;
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();

@@ -58,8 +58,12 @@ impl<'a> Comparison<'a> {
         let is_otherwise = |class: &&&Node| {
             let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| edit.scope == [class.name.as_str()]);
             let is_tuple = graph.ancestors(&class.name).iter().any(|base| base.ends_with("NamedTuple"));
+            let is_given_on = |edit: &Edit| {
+                edit.what == What::Assignment && edit.binds.iter().any(|name| is_for_post_init(class, name))
+            };
             self.touched.contains(&class.name)
-                && inside.any(|edit| is_abstract(edit) || (is_tuple && edit.what != What::Function))
+                && inside
+                    .any(|edit| is_abstract(edit) || is_given_on(edit) || (is_tuple && edit.what != What::Function))
         };
         let own: Vec<String> = classes.iter().filter(is_otherwise).map(|class| class.name.clone()).collect();
         let derives =
@@ -145,13 +149,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// Annotations that are texts mean something else by now: `get_type_hints` tells.
-    pub(super) fn hints_otherwise(&mut self, node: &Node, dirty: &HashSet<String>) -> Vec<String> {
+    pub(super) fn hints_otherwise(&mut self, node: &Node, path: &[String], dirty: &HashSet<String>) -> Vec<String> {
         let reads = node.definition.as_ref().map_or(&[][..], |parts| &parts.hint_reads);
         if !reads.iter().any(|name| dirty.contains(name)) {
             return Vec::new();
         }
         let seen = format!("{}.__annotations__", node.name);
-        self.deferred.insert(seen.clone());
+        self.deferred.insert([path, std::slice::from_ref(&seen)].concat().join("."));
         vec![seen]
     }
 
@@ -275,4 +279,13 @@ fn is_binding(edit: &Edit) -> bool {
 pub(super) fn is_examined_by_members(base: &str) -> bool {
     let last = base.rsplit('.').next().unwrap_or(base);
     ["ABC", "ABCMeta", "Protocol"].contains(&last)
+}
+
+/// Whether the constructor of a data class hands a field on without keeping it: `scale: InitVar[int] = 2`.
+fn is_for_post_init(class: &Node, field: &str) -> bool {
+    let found = class.body.iter().find(|item| item.is_function() && item.name == "__post_init__");
+    found.and_then(|node| node.definition.as_ref()).is_some_and(|parts| {
+        let parameters = &parts.inside.locals[..parts.inside.parameters.min(parts.inside.locals.len())];
+        parameters.iter().skip(1).any(|name| name == field)
+    })
 }

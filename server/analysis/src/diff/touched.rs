@@ -150,6 +150,12 @@ impl<'a> Comparison<'a> {
             [] => Some(edit.definition.clone()),
             // Of a class's members only functions run.
             [class] if is_class(class) => (edit.what == What::Function).then(|| edit.definition.clone()),
+            // In classes that stand in others.
+            [class, inside @ ..]
+                if is_class(class) && class_of(class).is_some_and(|class| are_classes(class, inside)) =>
+            {
+                (edit.what == What::Function).then(|| edit.definition.clone())
+            }
             [class, method, inside @ ..] if is_class(class) => {
                 let function = class_of(class)?.body.iter().find(|item| item.is_function() && item.name == *method)?;
                 Some(run_as(function, inside, edit, format!("{class}.{method}")))
@@ -190,4 +196,11 @@ fn inner_path(inside: &[String], edit: &Edit) -> Vec<String> {
 /// What runs an edit inside of a function: the function, or a call of what it gives.
 fn run_as(function: &Node, inside: &[String], edit: &Edit, name: String) -> String {
     if runs_inside(function, &inner_path(inside, edit)) { name } else { called_result(&name) }
+}
+
+/// Whether a path leads through classes that stand in a class.
+fn are_classes(class: &Node, path: &[String]) -> bool {
+    let [name, rest @ ..] = path else { return true };
+    let inner = class.body.iter().find(|item| item.is_class() && item.name == *name);
+    inner.is_some_and(|inner| are_classes(inner, rest))
 }

@@ -1,6 +1,8 @@
 //! Makes the plain tree of a scope out of the parser's.
 
-use super::dotted::dotted;
+use std::cell::RefCell;
+
+use super::dotted::{decorator_heads, dotted};
 use super::forms::{future_import, is_docstring, is_filler, is_literal, is_main_guard};
 use super::hashing::{self, hash_of};
 use super::names::Names;
@@ -8,7 +10,7 @@ use super::stops;
 use super::structure::Structure;
 use super::tokens::TokenIndex;
 use super::{attributes, effects};
-use super::{gives, parts, places};
+use super::{gives, hints, parts, places};
 use crate::depend::given;
 use crate::effects::Effects;
 use crate::lines::Lines;
@@ -16,7 +18,7 @@ use crate::tree::{Binding, DefaultValue, Node, Nodes, Parts, Span};
 use hotsplice_channel::patch::What;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::Visitor;
-use ruff_python_ast::{Decorator, Expr, Stmt, StmtClassDef, StmtFunctionDef};
+use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
 /// How long a statement's short name may be, in characters.
@@ -27,11 +29,13 @@ pub(super) struct Builder<'a> {
     lines: &'a Lines,
     index: &'a TokenIndex,
     lazy_annotations: bool,
+    /// The definitions around the one that is made.
+    around: RefCell<Vec<String>>,
 }
 
 impl<'a> Builder<'a> {
     pub fn new(text: &'a str, lines: &'a Lines, index: &'a TokenIndex, lazy_annotations: bool) -> Self {
-        Self { text, lines, index, lazy_annotations }
+        Self { text, lines, index, lazy_annotations, around: RefCell::default() }
     }
 
     /// Lines and structure of the `from __future__` imports.
@@ -77,10 +81,17 @@ impl<'a> Builder<'a> {
 
     pub(super) fn statement(&self, statement: &Stmt, is_first: bool) -> Node {
         match statement {
-            Stmt::FunctionDef(function) => self.function(function, statement),
-            Stmt::ClassDef(class) => self.class(class, statement),
+            Stmt::FunctionDef(function) => self.inside(&function.name, || self.function(function, statement)),
+            Stmt::ClassDef(class) => self.inside(&class.name, || self.class(class, statement)),
             _ => self.other(statement, is_first),
         }
+    }
+
+    fn inside(&self, name: &str, make: impl FnOnce() -> Node) -> Node {
+        self.around.borrow_mut().push(name.to_owned());
+        let made = make();
+        self.around.borrow_mut().pop();
+        made
     }
 
     fn node(&self, statement: &Stmt, what: What) -> Node {
@@ -200,11 +211,9 @@ impl<'a> Builder<'a> {
         let annotations = parameters.iter().filter_map(|one| one.annotation());
         annotations.chain(returns).for_each(|annotation| annotated.visit_annotation(annotation));
         parts.annotation_reads = annotated.reads;
-        if as_text {
-            let mut named = Names::new(false);
+        if parts.has_annotations {
             let annotations = parameters.iter().filter_map(|one| one.annotation());
-            annotations.chain(returns).for_each(|annotation| named.visit_annotation(annotation));
-            parts.hint_reads = named.reads;
+            parts.hint_reads = hints::of(annotations.chain(returns), self.lazy_annotations);
         }
         parts.parameters = hashing::parameters(parameters);
         parts.defaults = parameters.iter().filter_map(|one| self.default(&one, begin)).collect();
@@ -281,10 +290,12 @@ impl<'a> Builder<'a> {
         parts.type_parameters = hashing::type_parameters(class.type_params.as_deref());
         parts.bases = hashing::bases(arguments);
         parts.keywords = hashing::keywords(arguments);
+        parts.qualified = self.around.borrow().join(".");
         parts.decorator_reads = decorator_reads;
         parts.decorator_heads = decorator_heads(&class.decorator_list);
         parts.decorator_arguments = effects::of_arguments(&class.decorator_list);
         parts.header_reads = header.reads;
+        parts.hint_reads = hints::of(hints::in_class(&class.body), self.lazy_annotations);
         parts.base_names = arguments.map_or_else(Vec::new, |arguments| self.base_names(&arguments.args));
         let metaclass = arguments.and_then(|arguments| arguments.find_keyword("metaclass"));
         parts.metaclass = metaclass.and_then(|keyword| dotted(&keyword.value));
@@ -385,15 +396,4 @@ fn span_of(node: &impl Ranged) -> Span {
 
 fn what_names_itself(what: What) -> bool {
     matches!(what, What::Import | What::Assignment | What::Annotation | What::Block)
-}
-
-fn decorator_heads(decorators: &[Decorator]) -> Vec<String> {
-    let head = |decorator: &Decorator| {
-        let mut named = &decorator.expression;
-        while let Expr::Call(call) = named {
-            named = &call.func;
-        }
-        dotted(named)
-    };
-    decorators.iter().filter_map(head).collect()
 }

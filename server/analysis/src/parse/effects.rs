@@ -276,6 +276,10 @@ impl<'a> Visitor<'a> for Finder {
             // `TABLE |= {"a": build}`
             Stmt::AugAssign(assignment) => {
                 held(&assignment.value).into_iter().for_each(|one| self.put(dotted(&assignment.target), one));
+                // `table.size += 1`
+                if let (Expr::Attribute(_), Some(name)) = (&*assignment.target, dotted(&assignment.target)) {
+                    self.read(name);
+                }
             }
             Stmt::Return(result) => {
                 let value = result.value.as_deref();
@@ -329,6 +333,10 @@ impl<'a> Visitor<'a> for Finder {
                     visitor::walk_expr(self, expression);
                 }
             },
+            Expr::Attribute(attribute) => {
+                self.effects.assigns.extend(dotted(expression).or_else(|| of_result(attribute)));
+                visitor::walk_expr(self, expression);
+            }
             Expr::Subscript(item) => {
                 if item.ctx != ExprContext::Load {
                     self.effects.mutates.extend(dotted(&item.value));

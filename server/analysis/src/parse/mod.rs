@@ -13,6 +13,7 @@ mod gives;
 mod handed_on;
 mod hashing;
 mod held;
+mod hints;
 mod implied;
 mod imported;
 pub(crate) mod incremental;

@@ -241,6 +241,12 @@ def flattened(statements: list[ast.stmt]) -> list[ast.stmt]:
     return found
 
 
+def is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a text, as a docstring is."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
 def defines_class(text: str, qualified: str) -> bool:
     """Whether a class statement of a text is of that qualified name."""
     found: list[Any] = [ast.parse(text)]

@@ -6,6 +6,7 @@ everything has been run, and goes in with the commit, where the former version s
 keeps the old entry, and a patch that is refused leaves it as it was.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from ..live import objects
 from . import LiveOf, entries, readers, stores
 from .entries import Entries
 from .gaps import Gap, filled
+from .gathering import only_computes
 from .noted import Noted
 from .registration import Registration
 
@@ -71,14 +73,21 @@ class Containers:
 
     def _hide_in(self, container: Any, one: Registration) -> bool:
         hidden: Entries = []
+        # Not what another definition of the patch has registered meanwhile, perhaps under the same name.
+        before = self._copies.begun(container) if self._copies.is_copied(container) else self._before(container)
+        known = {entries.identity(entry) for entry in before}
 
         def without(held: Entries) -> Entries:
-            hidden[:] = [entry for entry in held if one.made(*entry)]
-            return [entry for entry in held if not one.made(*entry)]
+            hidden[:] = [entry for entry in held if entries.identity(entry) in known and one.made(*entry)]
+            gone = {id(entry) for entry in hidden}
+            return [entry for entry in held if id(entry) not in gone]
 
         self._copies.change(container, without)
         self._hidden.setdefault(id(container), []).extend(hidden)
         return bool(hidden)
+
+    def _before(self, container: Any) -> Entries:
+        return self.noted.before[id(container)][1] if id(container) in self.noted.before else []
 
     def note_copies(self) -> None:
         """A registry's copy is a registry, too."""
@@ -308,12 +317,20 @@ class Containers:
 
     def _state_or(self, key: int, held: Any, new: Any) -> Any:
         """What a registry counts or gathers under a name stays."""
-        if entries.is_state(held, new, self._new.union(self._made)):
+        if entries.is_state(held, new, self._new.union(self._made)) and not self._is_computed(key, held):
             return held
         if objects.is_exactly(held, int, float) and objects.is_exactly(new, int, float) and held != new:
             self._say_left(key)
             return held
         return new
+
+    def _is_computed(self, key: int, held: Any) -> bool:
+        """Whether a decorator computes the containers that it keeps in this one, and leaves none empty to be filled."""
+        # One that makes what is missing has it filled.
+        kind = stores.kind_of(held)
+        may_be = kind is not None and type(self.noted.before[key][0]) in (dict, OrderedDict)
+        users = [one.registrars for one in self.noted.registrations if key in one.used] if may_be else []
+        return bool(users) and all(only_computes(registrars, kind) for registrars in users)
 
     def _say_unbalanced(self, key: int, new: Entries, former: Any, live_of: "LiveOf") -> None:
         """A definition that registers once more where nothing of its former version was found."""

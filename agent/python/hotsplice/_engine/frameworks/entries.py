@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..native import native
-from . import stores
+from . import gathering, stores
 
 if TYPE_CHECKING:
     from ..live.lookup import Namespace
@@ -117,7 +117,20 @@ def is_state(held: Any, given: Any, made: set[int]) -> bool:
     if objects.of_type(kind, "__eq__") is not object.__eq__:
         return False
     # An object with a state of its own: a lock, a cache, a client.
-    return not reaches(given, made)
+    return not reaches(given, made) and not _is_made_of_text(held, given)
+
+
+def _is_made_of_text(held: Any, given: Any) -> bool:
+    """Whether two objects are what their constructor was given, and that is another text: a template of a docstring."""
+    before, after = objects.dictionary(held), objects.dictionary(given)
+    if not before or not after or before.keys() != after.keys():
+        return False
+    is_plain = all(objects.is_exactly(one, *_VALUES) for one in (*before.values(), *after.values()))
+    if not is_plain or before.keys() & gathering.stored_by_methods(type(held)):
+        return False
+    changed = [name for name in before if not equal(before[name], after[name])]
+    # Numbers may have been counted.
+    return bool(changed) and all(objects.is_exactly(before[name], str, bytes) for name in changed)
 
 
 def _inside(value: Any) -> Any:

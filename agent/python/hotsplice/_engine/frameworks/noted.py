@@ -77,8 +77,9 @@ class Noted:
         is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived")
         if is_class or registers_anew(edit, transaction.options):
             used: set[int] = set()
+            registrars: list[Any] = []
             for name in edit["registrars"]:
-                self._note_registrar(namespace, edit, name, used)
+                registrars += self._note_registrar(namespace, edit, name, used)
             name = edit["binds"][0] if edit["binds"] else edit["definition"].rpartition(".")[2]
             if not edit["binds"] and defines(text, name):
                 name = ""
@@ -87,9 +88,8 @@ class Noted:
                 self._note_class(value, used)
                 self._note_class(value, self._others)
             live = entries.live_functions(namespace, edit)
-            self.registrations.append(
-                Registration(outcome, used, live, entries.called(namespace, edit), self.registries)
-            )
+            called = entries.called(namespace, edit)
+            self.registrations.append(Registration(outcome, used, live, called, self.registries, registrars=registrars))
 
     def _note_block(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
         """What the definitions in a compound statement that is gone, or runs as a whole, have registered."""
@@ -115,9 +115,10 @@ class Noted:
             is_gone = name in gone
             self.registrations.append(Registration(outcome, used, set(map(id, live)), {name}, self.registries, is_gone))
 
-    def _note_registrar(self, namespace: "Namespace", edit: Any, name: str, used: set[int]) -> None:
-        """Notes what a decorator may register in, and whether it can do that in a copy."""
-        for one in entries.leads_to(namespace, edit, name):
+    def _note_registrar(self, namespace: "Namespace", edit: Any, name: str, used: set[int]) -> list[Any]:
+        """Notes what a decorator may register in, and whether it can do that in a copy; gives what it is."""
+        found = entries.leads_to(namespace, edit, name)
+        for one in found:
             self._note(one, _REACH, used)
             is_named = one is namespace.globals.get(name.partition(".")[0]) and id(one) not in self._excluded
             if is_named and self._copies.may_have_one(one, namespace):
@@ -129,6 +130,7 @@ class Noted:
                 for container in registries_of(one):
                     self._note(container, 1, used)
                     self._note(container, 1, self._others)
+        return found
 
     def note_rebuilt(self, outcome: "EditOutcome", cls: type, registrars: list[Any]) -> None:
         """Notes what a class may be registered in that is made again because of an edit inside of it."""

@@ -25,12 +25,15 @@ class Registration:
         names: set[str],
         beside: Any,
         is_gone: bool = False,
+        registrars: Any = (),
     ):
         self.outcome = outcome
         # Something else than a definition gives the name now.
         self._is_gone = is_gone
         # Ids of all registries, which lead to what others have registered.
         self.beside = beside
+        # What decorates it, as far as those are functions.
+        self.registrars = list(registrars)
         # Ids of the containers that its former decorators use.
         self.used = used
         # Ids of the functions and objects that it made, and what an entry may call it.

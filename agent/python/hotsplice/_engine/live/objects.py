@@ -6,7 +6,15 @@ in its own dictionary, or in those of the types that it has, is there to be seen
 object's type, too (``_loading.by_type``).
 """
 
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
+import builtins
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 MISSING: Any = object()
@@ -171,3 +179,9 @@ def with_subclasses(owner: type) -> list[Any]:
                 found[id(cls)] = cls
                 pending.append(cls)
     return list(found.values())
+
+
+def is_builtin(value: Any) -> bool:
+    """Whether every module has a name for it: ``int``, ``len``."""
+    name = getattr(value, "__name__", None) if is_exactly(value, type, BuiltinFunctionType) else None
+    return isinstance(name, str) and vars(builtins).get(name) is value

@@ -17,7 +17,7 @@ from ..evaluate.sorts import Sort, sort
 from ..live import lookup, objects
 from ..live.code import join
 from ..live.files import live_file
-from . import classes, imports, in_place, lookers
+from . import classes, earlier, imports, in_place, lookers
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -68,14 +68,14 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
     known = set(merger.shadow.classes.get(scope, ()))
     if scope:
         later = functools.partial(bound_later, merger, edit)
-        with _as_written(merger, edit):
+        with _as_written(merger, edit), earlier.provided(merger, edit, owner):
             seen: dict[str, Any] = run_in_class(edit["run"], scope, owner, merger.shadow, reduction.reduced, later)
         known.update(name for name in seen if name.startswith("__"))
     else:
         beside = (
             classes.beside(map(merger.namespace.globals.get, edit["binds"])) if edit["what"] == "assignment" else ()
         )
-        with merger.bases(edit), _as_written(merger, edit):
+        with merger.bases(edit), _as_written(merger, edit), earlier.provided(merger, edit, None):
             run_in_module(edit["run"], merger.shadow, reduction.reduced)
         seen = merger.shadow.globals
         merger.given.update(name for name in edit["binds"] if id(seen.get(name)) in beside)

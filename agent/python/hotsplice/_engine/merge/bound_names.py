@@ -86,7 +86,7 @@ def _bind(merger: "Merger", name: str, outcome: "EditOutcome") -> None:
     elif _is_done_in_place(merger, (), name, old, new):
         return
     else:
-        if edit["what"] == "function" and old is not MISSING:
+        if edit["what"] in ("function", "block") and old is not MISSING:
             decorated.hand_on(merger, old, new)
         merger.plan.set_name(holder, name, new)
         if is_shared:

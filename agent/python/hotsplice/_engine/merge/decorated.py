@@ -5,16 +5,15 @@ from the function, or from its own arguments, is new.
 """
 
 import ast
-import dis
 import re
+from collections.abc import Container
 from itertools import chain
-from types import CellType, CodeType, FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate.syntax import FUNCTIONS
-from ..frameworks import entries
+from ..frameworks import entries, gathering
 from ..live import lookup, objects
-from ..live.code import tree
 from ..live.files import live_file
 from ..native import native
 
@@ -45,14 +44,14 @@ def closure(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edi
         elif "decorators" in edit["parts"] and not edit.get("observed") and can_be_updated(held, given, merger):
             # The decorator itself, which its arguments made: `@retry(3)`, a context manager.
             update(merger, held, given, edit)
-        elif not _is_state(held, given, name in stored_names(before, "STORE_DEREF"), merger):
+        elif not _is_state(live, held, given, gathering.stored_names(before, "STORE_DEREF"), name, merger, edit):
             merger.plan.add("cell", cell, given)
     return live.__closure__
 
 
 def attributes(merger: "Merger", live: FunctionType, made: FunctionType, edit: "Edit") -> dict[str, Any]:
     """Those of the attributes that a new wrapper has which the live one is to take."""
-    held, stored = live.__dict__, stored_names(live.__code__, "STORE_ATTR")
+    held, stored = live.__dict__, gathering.stored_names(live.__code__, "STORE_ATTR")
     taken, counted = {}, []
     for name, value in made.__dict__.items():
         before = held.get(name, MISSING)
@@ -66,13 +65,19 @@ def attributes(merger: "Merger", live: FunctionType, made: FunctionType, edit: "
             and before != value
         ):
             counted.append(name)
-        elif before is MISSING or not _is_state(before, value, name in stored, merger):
+        elif before is MISSING or not _is_state(live, before, value, stored, name, merger, edit):
             taken[name] = value
     if set(counted) - stored:
         outcome = next(one for one in merger.change.outcomes if one.edit is edit)
         names = ", ".join(f"{live.__name__}.{name}" for name in counted)
         outcome.caveat("HS0402", f"{names} holds what the program has counted; its value is kept")
     return taken
+
+
+def is_decorated_otherwise(live: FunctionType, made: FunctionType, edit: "Edit") -> bool:
+    """Whether what decorators set on a function goes with them; a lambda in the place of a `def` has none."""
+    became_lambda = made.__name__ == "<lambda>" != live.__name__
+    return became_lambda or ("decorators" in edit["parts"] and not edit.get("observed"))
 
 
 def assigned(merger: "Merger", name: str) -> bool:
@@ -156,14 +161,14 @@ def update(merger: "Merger", live: Any, made: Any, edit: "Edit") -> None:
     if held is None or new is None:
         return
     merger.replaced.append((made, live))
-    stored = _stored_by_methods(type(live))
+    stored = gathering.stored_by_methods(type(live))
     for name, value in new.items():
         before = held.get(name, MISSING)
         if before is value:
             continue
         if type(before) is FunctionType and type(value) is FunctionType and _is_former(merger, before, value):
             merger.merge_decorated(before, value, edit)
-        elif before is MISSING or not _is_state(before, value, name in stored, merger):
+        elif before is MISSING or not _is_state(live, before, value, stored, name, merger, edit):
             merger.plan.set_name(held, name, value)
     for name in held.keys() - new.keys():
         # What it has computed of the former function and remembers.
@@ -182,9 +187,17 @@ def _is_former(merger: "Merger", held: FunctionType, given: FunctionType) -> boo
     return (before.co_filename, before.co_name) == (after.co_filename, after.co_name)
 
 
-def _is_state(held: Any, given: Any, is_stored: bool, merger: "Merger") -> bool:
-    """Whether a value is what calls have made of it, and not what the decorator computed when it was called."""
-    return is_stored or entries.is_state(held, given, merger.made())
+def _is_state(
+    owner: Any, held: Any, given: Any, stored: Container[str], name: str, merger: "Merger", edit: "Edit"
+) -> bool:
+    """Whether a value of what a decorator made is what calls have made of it, and not what that computed."""
+    if name in stored or not entries.is_state(held, given, merger.made()):
+        return name in stored
+    if not objects.is_exactly(held, list, dict, set):
+        return True
+    found = (entries.leads_to(merger.namespace, edit, one) for one in edit.get("registrars") or ())
+    makers = [owner, *(one for registrars in found for one in registrars)]
+    return not gathering.only_computes(makers, type(held), name)
 
 
 def _content(cell: CellType) -> Any:
@@ -197,25 +210,6 @@ def _content(cell: CellType) -> Any:
 def _has_slots(cls: type) -> bool:
     slots = cls.__dict__.get("__slots__", ())
     return isinstance(slots, str) or len(tuple(slots)) > 0
-
-
-def stored_names(code: CodeType, opname: str) -> frozenset[str]:
-    return frozenset(
-        instruction.argval
-        for one in tree(code)
-        for instruction in dis.get_instructions(one)
-        if instruction.opname == opname
-    )
-
-
-def _stored_by_methods(kind: type) -> frozenset[str]:
-    """Attributes that other methods than the constructor assign."""
-    found: frozenset[str] = frozenset()
-    for cls in kind.__mro__:
-        for name, method in cls.__dict__.items():
-            if type(method) is FunctionType and name not in ("__init__", "__new__", "__post_init__", "__set_name__"):
-                found |= stored_names(method.__code__, "STORE_ATTR")
-    return found
 
 
 def take_superseded(merger: "Merger", outcome: "EditOutcome", names: list[str]) -> None:

@@ -1,7 +1,11 @@
-"""Names that a module's or a class's text binds and deletes again: helpers, imports for a moment, targets of loops."""
+"""Names that a module's or a class's text binds and deletes again: helpers, imports for a moment, targets of loops.
+
+And what that text binds more than once.
+"""
 
 import ast
 import textwrap
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
@@ -24,11 +28,31 @@ class Deleted:
         self._lines: dict[tuple[tuple[str, ...], str], int] = {}
         self._statements: dict[tuple[str, ...], list[ast.stmt]] = {}
         self._text = text.split("\n")
+        self._several: dict[tuple[str, ...], set[str]] | None = None
         if "del " in text:
-            try:
-                self._read(ast.parse(text).body, ())
-            except (SyntaxError, ValueError):
-                return
+            self._read_all()
+
+    def _read_all(self) -> None:
+        try:
+            self._read(ast.parse("\n".join(self._text)).body, ())
+        except (SyntaxError, ValueError):
+            return
+
+    def statements(self, scope: tuple[str, ...]) -> list[ast.stmt]:
+        return self._statements.get(scope, [])
+
+    def bound_again(self, scope: tuple[str, ...]) -> set[str]:
+        """Names that a scope's statements bind more than once; its docstring binds one."""
+        if self._several is None:
+            if not self._statements:
+                self._read_all()
+            self._several = {}
+            for inside, statements in self._statements.items():
+                counts = Counter(name for one in statements for name in {*syntax.bound(one)})
+                several = {name for name, count in counts.items() if count > 1}
+                is_said_again = "__doc__" in counts and bool(statements) and syntax.is_text(statements[0])
+                self._several[inside] = several | ({"__doc__"} if is_said_again else set())
+        return self._several.get(scope, set())
 
     def _read(self, statements: list[ast.stmt], scope: tuple[str, ...]) -> None:
         self._statements[scope] = statements

@@ -93,6 +93,9 @@ class Found:
 
     def of(self, value: Any, *others: Any, is_in_class: bool = False) -> list[str]:
         """In words; of what is in a class, apart from classes, too. What also stands for it is no holder."""
+        if objects.is_builtin(value):
+            # Whoever holds that may have it by its own name.
+            return []
         known = {id(value), *map(id, others)}
         return [
             f"a {type(holder).__name__}"

@@ -6,7 +6,7 @@ from .. import frameworks
 from ..evaluate.policy import MISSING
 from ..evaluate.sandbox import run_in_class
 from ..live import lookup
-from . import bindings, headers, items, keepers, lookers, rebuilding
+from . import bindings, earlier, headers, items, keepers, lookers, rebuilding
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -40,7 +40,8 @@ def take(merger: "Merger", outcome: "EditOutcome") -> None:
         names = [lookup.mangled(name, scope) for name in edit["binds"]]
         merger.world.give(owner, {name: bound[name] for name in names if name in bound})
         return
-    seen = run_in_class(edit["run"], scope, owner, merger.shadow)
+    with earlier.provided(merger, edit, owner):
+        seen = run_in_class(edit["run"], scope, owner, merger.shadow)
     names = [lookup.mangled(name, scope) for name in edit["binds"]]
     if is_bare:
         headers.transfer(merger, outcome, seen.pop(names[0]))

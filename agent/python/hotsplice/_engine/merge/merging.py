@@ -18,6 +18,7 @@ from . import (
     decorated,
     defaults,
     deferred,
+    earlier,
     edited,
     enums,
     headers,
@@ -183,7 +184,7 @@ class Merger:
             before = {name: self.shadow.globals.get(name, MISSING) for name in edit["binds"]}
             run = functools.partial(run_in_module, edit["run"], self.shadow)
             owner = self.namespace.globals.get(edit["binds"][0]) if edit["what"] == "class" else None
-            with self.bases(edit):
+            with self.bases(edit), earlier.provided(self, edit, None):
                 rebuilding.beside(self, owner, run) if isinstance(owner, type) else run()
             if edit.get("superseded"):
                 # A definition further down, which is live already, has the last word.
@@ -302,7 +303,7 @@ class Merger:
         if edit.get("observed") and decorated.is_definition(made, edit):
             values, keyword_values = defaults.merged(live, made, edit["fresh_defaults"])
             parts |= {"defaults": values, "kwdefaults": keyword_values}
-        changed = "decorators" in edit["parts"] and not edit.get("observed")
+        changed = decorated.is_decorated_otherwise(live, made, edit)
         self.merge_function(live, made, changed, parts, decorated.attributes(self, live, made, edit))
 
     def merge_function(

@@ -14,6 +14,8 @@ def takes_on(merger: "Merger", old: Any, new: Any) -> bool:
     """Whether a live function is what the new one was before: no function of another module or of the standard library,
     which others hold too, and none that another definition made.
     """
+    if type(new) is not FunctionType:
+        return False
     if old.__globals__ is merger.namespace.globals or id(old.__globals__) in merger.moved_from:
         return bool(_name_by_now(merger, old) == new.__qualname__)
     before, after = old.__code__, new.__code__

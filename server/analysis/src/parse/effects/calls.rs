@@ -137,6 +137,7 @@ impl<'a> Finder {
         match name.as_string_literal_expr() {
             Some(name) => {
                 let name = format!("{holder}.{}", name.value);
+                self.effects.assigns.push(name.clone());
                 self.make(&name, value);
                 self.put(Some(name), value);
             }
