@@ -1,13 +1,12 @@
 """One patch in this process: prepared, then committed or dropped. Until the commit nothing is changed."""
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from . import evaluation, frameworks
+from . import acceptance, evaluation, frameworks
 from .after import events, first_run, hooks, late, moving, nameless, proven, renames, reports, running, world_plan
 from .after.changes import Changes
 from .errors import EngineError, Refusal, TimeLimit
@@ -16,7 +15,7 @@ from .journal.file_change import FileChange
 from .journal.plan import Plan
 from .journal.renaming import Renaming
 from .live import importing, lookup, shown_text
-from .live.code import compile_excerpt, compile_text, join
+from .live.code import compile_excerpt
 from .live.displaced import shown_name
 from .live.files import live_file
 from .merge import caches, classes, examined, fallbacks, functions, hashes, moves, virtual
@@ -26,25 +25,13 @@ if TYPE_CHECKING:
     from .journal.plan import EditOutcome
     from .live.calls import Call
     from .live.files import LiveFile
-    from .live.lookup import Namespace
-    from .live.messages import Edit, Patch, Rewriter, Verdict
+    from .live.messages import Edit, Patch, Verdict
 
 # How often the world of a patch is worked out anew because calls went on meanwhile.
 _ATTEMPTS = 10
 
 # What is evaluated for an edit raises an error, or is not compiled.
 _FAILED = ("HS0102", "HS0103")
-_FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b(?:[^(\n]*$|[ \t]*\([^)]*\))", re.MULTILINE)
-
-
-def _has_late_future(text: str, filename: str) -> bool:
-    """Whether an import from ``__future__`` may stand where it can't; a whole text takes long to compile."""
-    found = list(_FUTURE.finditer(text)) if "__future__" in text else []
-    try:
-        compile(text[: found[-1].end()] if found else "", filename, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return True
-    return False
 
 
 def _is_patched(edit: "Edit", verdict: str | None) -> bool:
@@ -213,7 +200,7 @@ class Transaction:
                         change.outcome_at(refusal.line).refused(refusal.code, refusal.message)
                         return
                     self._lap("compile")
-                if not self._is_accepted(change, namespace):
+                if not acceptance.is_accepted(change, namespace):
                     return
                 resolved = functions.resolve(change, namespace, compiled[filename]) if change.units else []
                 change.code_changes[id(namespace)] = resolved
@@ -224,37 +211,6 @@ class Transaction:
                     )
                 functions.plan_running_module(change, namespace, self.plan)
                 self._lap("resolve")
-
-    def _is_accepted(self, change: FileChange, namespace: "Namespace") -> bool:
-        """Whether a fresh process would compile the text: also what is not run, and what only fails as a whole."""
-        rewriter = frameworks.rewriter(namespace.module)
-        edits = [o for o in change.outcomes if o.edit.get("run") and o.edit["change"] != "derived"]
-        statements = [outcome for outcome in edits if outcome.edit["what"] not in ("function", "class")]
-        for outcome in statements:
-            run = outcome.edit["run"]
-            # Of a block only what is touched may run.
-            in_part = outcome.edit.get("offered") or outcome.edit["what"] == "block"
-            if in_part and not self._compiles(outcome, compile_excerpt, run, namespace, rewriter):
-                return False
-        # `global` comes before the first use of its name, wherever that is; imports from `__future__` come first.
-        is_suspect = any("global" in join(outcome.edit["run"]) for outcome in statements)
-        is_suspect = is_suspect or (bool(edits) and _has_late_future(change.text, namespace.filename))
-        return not is_suspect or self._compiles(change.first_outcome, compile_text, change.text, namespace, rewriter)
-
-    @staticmethod
-    def _compiles(
-        outcome: "EditOutcome",
-        compiled: Callable[..., CodeType],
-        text: Any,
-        namespace: "Namespace",
-        rewriter: "Rewriter | None",
-    ) -> bool:
-        try:
-            compiled(text, namespace.filename, rewriter)
-        except Refusal as refusal:
-            outcome.refused(refusal.code, refusal.message)
-            return False
-        return True
 
     def commit(self) -> None:
         """Makes the patch live; if that fails, nothing of it stays."""

@@ -1,4 +1,4 @@
-"""What each definition of a file was when it was loaded, where it is another one now: undone, it is patched no longer."""
+"""What each definition of a file was when it was loaded, where it is another now: undone, it is patched no longer."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,14 @@ def shown_name(edit: "Edit") -> str:
 class Displaced:
     """By the name that users see: pairs of what is live and what was loaded in its place, nothing where there was none.
 
-    A name has as many as it has definitions, in the branches of an `if`, say. Each stands there as a digest of what it says:
-    written with another comment it is the same.
+    A name has as many as it has definitions, in the branches of an `if`, say. Each stands there as a digest of what it
+    says: written with another comment it is the same.
     """
 
     def __init__(self, patched: dict[str, dict[str, Any]]) -> None:
         self._patched = patched
         self._pairs: dict[str, list[tuple[int | None, int | None]]] = {}
-        # Patches after which nobody has asked for lines: names that they edited with the lines of these, the text before and after.
+        # Patches after which nobody has asked for lines: names that they edited, with their lines, and the two texts.
         self._pending: list[tuple[int, dict[str, int], str, str]] = []
         # How many texts there have been.
         self.texts = 0
