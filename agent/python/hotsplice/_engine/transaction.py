@@ -79,6 +79,8 @@ class Transaction:
         self.old_calls: list[Call] = []
         # Where those that have not moved stand: id of their code → offsets. Given by `world_plan`.
         self.calls_stand_at: dict[int, set[int]]
+        # What former code takes of values that others make otherwise: by the id of the code.
+        self.taken_otherwise: dict[int, Any] = {}
         self.doubts: proven.Doubts
         # Files that were executed for the first time while it was evaluated.
         self.loaded_files: set[str] = set()

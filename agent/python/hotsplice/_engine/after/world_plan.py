@@ -9,7 +9,7 @@ from ..live import calls, lookup, objects
 from ..live.calls import Call
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import begun, dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
+from . import begun, dispatch, former_values, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World
@@ -131,7 +131,8 @@ def prepared_before(transaction: "Prepared") -> "list[tuple[CodeType, str, str]]
     going = [*transaction.plan.operations]
     going += [before for names in changes.names.values() for before, after in names.values() if before is not after]
     going += [before for _, before, _ in changes.attributes.values()]
-    found = list(begun.problems(transaction, changes))
+    found = [*begun.problems(transaction, changes), *former_values.problems(changes)]
+    transaction.taken_otherwise = former_values.taken_otherwise(changes)
     return found + prepared_calls.problems(list(changes.functions.values()), going, transaction.files)
 
 
