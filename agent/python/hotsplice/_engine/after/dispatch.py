@@ -36,6 +36,8 @@ class Attribute(objects.Dispatched):
         self.former = former
         self.live = live
         self.is_retired = is_retired
+        # Under which name objects have what former code finds in them.
+        self.held_as = name
         # A copy is for calling only: who keeps or compares what it looks up gets the real one.
         self.is_copy = is_copy
 
@@ -62,14 +64,17 @@ class DataAttribute(Attribute):
         if hasattr(type(meant), "__set__"):
             type(meant).__set__(meant, instance, value)
         else:
-            instance.__dict__[self.name] = value
+            instance.__dict__[self._key(meant)] = value
 
     def __delete__(self, instance: Any) -> None:
         meant = self._meant(sys._getframe(1))
         if hasattr(type(meant), "__delete__"):
             type(meant).__delete__(meant, instance)
         else:
-            del instance.__dict__[self.name]
+            del instance.__dict__[self._key(meant)]
+
+    def _key(self, meant: Any) -> str:
+        return self.held_as if meant is MISSING else self.name
 
 
 def attribute(
@@ -90,8 +95,9 @@ def _bound(value: Any, place: Attribute, instance: Any, owner: type | None) -> A
     kind = type(instance) if owner is None else owner
     if isinstance(place, DataAttribute) and (value is MISSING or not hasattr(type(value), "__set__")):
         members = getattr(instance, "__dict__", {}) if instance is not None else {}
-        if place.name in members:
-            return members[place.name]
+        key = place.held_as if value is MISSING else place.name
+        if key in members:
+            return members[key]
     if value is MISSING:
         value = _inherited(place, kind)
     get = getattr(type(value), "__get__", None)

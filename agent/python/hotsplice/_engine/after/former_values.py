@@ -90,10 +90,10 @@ def problems(changes: "Changes") -> Iterator[tuple[CodeType, str, str]]:
     for (taker_index, maker_index), places in met.items():
         taker, maker = takers[taker_index], makers[maker_index]
         count = sum(places.values())
-        what = "1 value is" if count == 1 else f"{count} values are"
+        what = "1 value is held" if count == 1 else f"{count} values are held"
         where = ", ".join(sorted(places)[:_NAMED])
         line = min(taker.fresh.values())
-        message = f"{what} there as the former {maker.name} made them ({where}), which may not fit line {line}"
+        message = f"{what} that the former {maker.name} has made ({where}): line {line} of the new text may not fit"
         yield taker.code, "HS0308", message
 
 

@@ -9,7 +9,7 @@ from ..live import calls, lookup, objects
 from ..live.calls import Call
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import begun, dispatch, former_values, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
+from . import begun, dispatch, former_values, held, lacking, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World
@@ -60,6 +60,7 @@ class Changes:
                 before = target.__dict__.get(rest[0], MISSING)
                 after = MISSING if kind == "type-delete" else rest[1]
                 is_looked_up = before is not MISSING or otherwise.inherited(target, rest[0]) is not MISSING
+                is_looked_up = is_looked_up or hasattr(type(after), "__set__")
                 if is_looked_up and before is not after:
                     self.attributes[id(target), rest[0]] = target, before, after
                     self._gone(before, after)
@@ -131,7 +132,7 @@ def prepared_before(transaction: "Prepared") -> "list[tuple[CodeType, str, str]]
     going = [*transaction.plan.operations]
     going += [before for names in changes.names.values() for before, after in names.values() if before is not after]
     going += [before for _, before, _ in changes.attributes.values()]
-    found = [*begun.problems(transaction, changes), *former_values.problems(changes)]
+    found = [*begun.problems(transaction, changes), *former_values.problems(changes), *lacking.problems(transaction, changes)]
     transaction.taken_otherwise = former_values.taken_otherwise(changes)
     return found + prepared_calls.problems(list(changes.functions.values()), going, transaction.files)
 
@@ -350,7 +351,10 @@ def _dispatch(
             earlier = before if isinstance(before, dispatch.Attribute) else None
             before, after = objects.live(before), objects.live(after)
             former = before if before is MISSING else world.formers.of(before)
-            if before is MISSING and earlier is None and not otherwise.overrides(world.formers, owner, key[1], after):
+            # What the objects have themselves is hidden by a property.
+            hides = before is MISSING and hasattr(type(after), "__set__")
+            is_fit = hides or earlier is not None or before is not MISSING
+            if not is_fit and not otherwise.overrides(world.formers, owner, key[1], after):
                 continue
             does_not_fit = after is MISSING or before is MISSING or world.formers.is_incompatible(before, after)
             if key[1] == "__init__":
@@ -366,6 +370,7 @@ def _dispatch(
             # What a property gives is not the copy.
             is_copy = former is not before and not hasattr(type(former), "__set__")
             place = dispatch.attribute(owner, key[1], former, after, world.who_sees(after), is_copy, earlier)
+            place.held_as = transaction.plan.renamed_fields.get((id(owner), key[1]), key[1])
             _put(world, transaction, place)
         _dispatch_modules(world, changes, transaction, look)
 

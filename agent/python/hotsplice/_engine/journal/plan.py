@@ -33,6 +33,8 @@ class Plan:
         # What was found suspended in code that goes.
         self.seen: list[Seen] = []
         # Names that operations set: the first one says what must stand there, and the commit checks it.
+        # (id of a class, attribute that its objects had) → under which what it held goes on
+        self.renamed_fields: dict[tuple[int, str], str] = {}
         self._set: set[tuple[int, str]] = set()
         # How many operations compare all that a list holds: before any other changes an item of it.
         self._whole = 0

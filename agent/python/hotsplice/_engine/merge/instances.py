@@ -277,6 +277,7 @@ def _give(
             is_taken = attribute["name"] not in gone and _is_described(instance, name)
             if former != name and _has(instance, former) and not is_taken:
                 plan.add("attribute-set", instance, name, _held(instance, former))
+                plan.renamed_fields[id(owner), former] = name
                 moved[f"{name} from {former}"] = moved.get(f"{name} from {former}", 0) + 1
                 continue
             try:
