@@ -37,34 +37,34 @@ class _Edited:
         self.name = function.__qualname__
         self.code = function.__code__
         self.new = new
-        self.made, self.makes = shapes.Made(self.code), shapes.Made(new)
+        self.made = shapes.Made(self.code, function.__globals__)
+        self.makes = shapes.Made(new, function.__globals__)
         before, after = shapes.reads(self.code), shapes.reads(new)
         self.fresh = {read: line for read, line in after.items() if read not in before}
         self.gone = {read: line for read, line in before.items() if read not in after}
 
     def makes_otherwise(self) -> bool:
-        return bool(self.made.kinds) and (self.made.kinds, self.made.texts) != (self.makes.kinds, self.makes.texts)
+        made, makes = self.made, self.makes
+        if not made.classes.keys() <= makes.classes.keys():
+            return True
+        return bool(made.kinds or makes.kinds) and (made.kinds, made.texts) != (makes.kinds, makes.texts)
 
     def makes_no_more(self, value: Any) -> bool:
         return self.made.makes(value) and not self.makes.makes(value)
 
     def gives_no_more(self, read: shapes.Read) -> bool:
-        what, which = read
-        if what == "key":
-            is_dict = ("dict", 0) in self.made.kinds
-            return is_dict and which in self.made.texts and not (
-                ("dict", 0) in self.makes.kinds and which in self.makes.texts
-            )
-        gone = self.made.kinds - self.makes.kinds
-        if what == "unpack":
-            return bool(gone & {("tuple", which), ("list", which)})
-        return what == "index" and any(which < count for kind, count in gone if kind != "dict")
+        return self.made.serves(read, but=self.makes)
+
+    def gives_now(self, read: shapes.Read) -> bool:
+        return self.makes.serves(read, but=self.made)
 
     def misses(self, value: Any) -> bool:
         """Whether its new code wants something of a value that is not there, and its former one was served by it."""
         lacks = any(shapes.concerns(value, read) and not shapes.has(value, read) for read in self.fresh)
+        if any(shapes.has(value, read) for read in self.gone):
+            return lacks or not self.fresh
         # What only comes in addition the former code did not ask for.
-        return lacks and (any(shapes.has(value, read) for read in self.gone) or (type(value) is dict and not self.gone))
+        return lacks and type(value) is dict and not self.gone
 
 
 def _edited(changes: "Changes") -> list[_Edited]:
@@ -77,13 +77,13 @@ def problems(changes: "Changes") -> Iterator[tuple[CodeType, str, str]]:
     with reach.Reading():
         edited = _edited(changes)
         makers = [one for one in edited if one.makes_otherwise()]
-        takers = [one for one in edited if one.fresh and not shapes.is_careful(one.new)]
+        takers = [one for one in edited if (one.fresh or one.gone) and not shapes.is_careful(one.new)]
         takers = [one for one in takers if any(maker is not one for maker in makers)]
         if not makers or not takers:
             return
         met: dict[tuple[int, int], Counter[str]] = {}
         for value, place in _values(changes):
-            for maker in [one for one in makers if one.makes_no_more(value)]:
+            for maker in (one for one in makers if one.makes_no_more(value)):
                 for taker in takers:
                     if taker is not maker and taker.misses(value):
                         met.setdefault((takers.index(taker), makers.index(maker)), Counter())[place] += 1
@@ -92,7 +92,7 @@ def problems(changes: "Changes") -> Iterator[tuple[CodeType, str, str]]:
         count = sum(places.values())
         what = "1 value is held" if count == 1 else f"{count} values are held"
         where = ", ".join(sorted(places)[:_NAMED])
-        line = min(taker.fresh.values())
+        line = min(taker.fresh.values(), default=taker.new.co_firstlineno)
         message = f"{what} that the former {maker.name} has made ({where}): line {line} of the new text may not fit"
         yield taker.code, "HS0308", message
 
@@ -122,8 +122,7 @@ def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
             items = [] if "__builtins__" in value else list(value.values())[:_ITEMS]
         elif not issubclass(kind, type):
             items = list((objects.dictionary(value) or {}).values())[:_ITEMS]
-        if kind in (dict, list, tuple):
-            yield value, place
+        yield value, place
         if depth < _DEPTH:
             pending.extend((item, place, depth + 1) for item in items)
 
@@ -168,24 +167,37 @@ def _loads(one: dis.Instruction, name: str) -> bool:
     return one.opname.startswith("LOAD_") and (one.argval == name or (type(one.argval) is tuple and name in one.argval))
 
 
-def taken_otherwise(changes: "Changes") -> dict[int, dict[shapes.Read, str]]:
-    """What former code takes out of values that others make otherwise: id of the code → what → who made it.
+def taken_otherwise(changes: "Changes") -> "TakenOtherwise":
+    """What calls that go on in former code take, and make, otherwise than the new code does.
 
-    What such a call gets of a maker that it calls itself is as before.
+    What such a call gets of a function that it calls itself, or gives it, is as before.
     """
+    found = TakenOtherwise()
     with reach.Reading():
         edited = _edited(changes)
         makers = [one for one in edited if one.makes_otherwise()]
-        found: dict[int, dict[shapes.Read, str]] = {}
-        for one in edited if makers else ():
-            names = {name for code in tree(one.code) for name in code.co_names}
-            for maker in makers:
-                if maker is one or maker.code.co_name in names:
+        names = {id(one): {name for code in tree(one.code) for name in code.co_names} for one in edited if makers}
+        for maker in makers:
+            for one in edited:
+                if one is maker:
                     continue
-                for read in one.gone:
+                for read in one.gone if maker.code.co_name not in names[id(one)] else ():
                     if maker.gives_no_more(read):
-                        found.setdefault(id(one.code), {}).setdefault(read, maker.name)
+                        found.taken.setdefault(id(one.code), {}).setdefault(read, maker.name)
+                for read, line in one.fresh.items() if one.code.co_name not in names[id(maker)] else ():
+                    if maker.gives_now(read):
+                        found.made.setdefault(id(maker.code), []).append((id(one.code), one.name, line))
     return found
+
+
+class TakenOtherwise:
+    """By the ids of former code."""
+
+    def __init__(self) -> None:
+        # What it takes, and who makes that otherwise.
+        self.taken: dict[int, dict[shapes.Read, str]] = {}
+        # Of what makes values: whose new code takes others, and in which line.
+        self.made: dict[int, list[tuple[int, str, int]]] = {}
 
 
 def of_call(call: "Call", taken: dict[shapes.Read, str]) -> str | None:
@@ -200,9 +212,15 @@ def of_call(call: "Call", taken: dict[shapes.Read, str]) -> str | None:
 
 def say_taken(transaction: "Prepared") -> None:
     """Of calls that go on in former code, at their definitions."""
-    for call in transaction.old_calls:
-        taken = transaction.taken_otherwise.get(id(call.code))
-        what = of_call(call, taken) if taken and call.moved != "now" else None
+    known = transaction.taken_otherwise
+    going_on = [call for call in transaction.old_calls if call.moved != "now"]
+    staying = {id(call.code) for call in going_on if call.moved is None}
+    for call in going_on if known is not None else ():
+        found = [of_call(call, known.taken[id(call.code)])] if id(call.code) in known.taken else []
+        for taker, name, line in known.made.get(id(call.code), ()):
+            if taker not in staying:
+                found.append(f"a call that began before still makes what line {line}, in {name}, may not take any more")
         change = next((one for one in transaction.files if lookup.same_file(call.code.co_filename, one.path)), None)
-        if what is not None and change is not None:
-            change.outcome_of_old(call.code.co_firstlineno).caveat("HS0308", what)
+        for what in found if change is not None else ():
+            if what is not None and change is not None:
+                change.outcome_of_old(call.code.co_firstlineno).caveat("HS0308", what)

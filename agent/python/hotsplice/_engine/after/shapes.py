@@ -5,6 +5,7 @@ from collections.abc import Collection
 from types import CodeType
 from typing import Any
 
+from ..live import objects
 from ..live.code import tree
 from . import reach
 
@@ -63,12 +64,18 @@ def set_on_first(code: CodeType) -> set[str]:
 class Made:
     """What a code makes values of."""
 
-    def __init__(self, code: CodeType) -> None:
+    def __init__(self, code: CodeType, globals: dict[str, Any]) -> None:
+        # Classes that it names, by their ids.
+        self.classes: dict[int, type] = {}
         self.texts: set[str] = set()
         # ("tuple", 2), ("list", 3), ("dict", 0)
         self.kinds: set[tuple[str, int]] = set()
         for one in tree(code):
             self._add(one)
+            for name in one.co_names:
+                value = globals.get(name)
+                if isinstance(value, type) and "__builtins__" in globals:
+                    self.classes[id(value)] = value
 
     def _add(self, code: CodeType) -> None:
         for constant in code.co_consts:
@@ -89,7 +96,22 @@ class Made:
         kind = type(value)
         if kind is dict:
             return bool(value) and len(value) < _KEYS and ("dict", 0) in self.kinds and self._has(value)
-        return (kind is tuple or kind is list) and (kind.__name__, len(value)) in self.kinds
+        if kind is tuple or kind is list:
+            return (kind.__name__, len(value)) in self.kinds
+        return id(kind) in self.classes
+
+    def serves(self, read: Read, but: "Made") -> bool:
+        """Whether something can be taken out of what comes from here, and not from the other."""
+        what, which = read
+        if what == "key":
+            return self._has_key(which) and not but._has_key(which)
+        own = {count for kind, count in self.kinds - but.kinds if kind != "dict"}
+        if what == "unpack":
+            return which in own and not any(count == which for _, count in but.kinds)
+        return what == "index" and any(which < count for count in own)
+
+    def _has_key(self, key: str) -> bool:
+        return ("dict", 0) in self.kinds and key in self.texts
 
     def _has(self, value: dict[Any, Any]) -> bool:
         keys = list(value)
@@ -100,18 +122,21 @@ _KEYS = 50
 
 
 def has(value: Any, read: Read) -> bool:
-    """Whether something can be taken out of a plain container."""
+    """Whether something can be taken out of a value."""
     what, which = read
-    if what == "unpack":
-        return type(value) is not dict and len(value) == which
-    if type(value) is dict:
+    kind = type(value)
+    if kind is dict:
         return what == "key" and which in value
-    return what == "index" and -len(value) <= which < len(value)
+    if kind is tuple or kind is list:
+        if what == "unpack":
+            return bool(len(value) == which)
+        return what == "index" and -len(value) <= which < len(value)
+    if what == "attribute":
+        return which in objects.attributes(value) or objects.of_type(kind, which) is not None
+    return objects.of_type(kind, "__iter__" if what == "unpack" else "__getitem__") is not None
 
 
 def concerns(value: Any, read: Read) -> bool:
-    """Whether something can be meant to be taken out of what is there in place of a plain container."""
+    """Whether something can be meant to be taken out of what is there in place of a value."""
     what, which = read
-    if what == "attribute":
-        return type(value) is dict and which in value
-    return True
+    return what != "attribute" or (type(value) is dict and which in value)

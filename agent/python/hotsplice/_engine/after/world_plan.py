@@ -9,7 +9,7 @@ from ..live import calls, lookup, objects
 from ..live.calls import Call
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import begun, dispatch, former_values, held, lacking, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
+from . import begun, dispatch, fields, former_values, held, lacking, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World
@@ -336,6 +336,7 @@ def _dispatch(
     A call of edited code goes on with the former methods, too: what the new ones give or raise is for the new code.
     """
     candidates = dict(changes.attributes)
+    candidates = {**fields.renamed(transaction.plan), **candidates}
     for change in transaction.files:
         for namespace in change.namespaces:
             for owner in _classes(namespace.globals, namespace.name):
@@ -353,7 +354,8 @@ def _dispatch(
             former = before if before is MISSING else world.formers.of(before)
             # What the objects have themselves is hidden by a property.
             hides = before is MISSING and hasattr(type(after), "__set__")
-            is_fit = hides or earlier is not None or before is not MISSING
+            held_as = transaction.plan.renamed_fields.get(key, (owner, None))[1]
+            is_fit = hides or held_as is not None or earlier is not None or before is not MISSING
             if not is_fit and not otherwise.overrides(world.formers, owner, key[1], after):
                 continue
             does_not_fit = after is MISSING or before is MISSING or world.formers.is_incompatible(before, after)
@@ -369,8 +371,7 @@ def _dispatch(
                 world.reach(former)
             # What a property gives is not the copy.
             is_copy = former is not before and not hasattr(type(former), "__set__")
-            place = dispatch.attribute(owner, key[1], former, after, world.who_sees(after), is_copy, earlier)
-            place.held_as = transaction.plan.renamed_fields.get((id(owner), key[1]), key[1])
+            place = dispatch.attribute(owner, key[1], former, after, world.who_sees(after), is_copy, earlier, held_as)
             _put(world, transaction, place)
         _dispatch_modules(world, changes, transaction, look)
 

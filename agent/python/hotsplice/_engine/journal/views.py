@@ -48,7 +48,7 @@ class Prepared(Protocol):
     afterwards: list[Verdict]
     is_live: bool
     calls_stand_at: Any
-    taken_otherwise: dict[int, Any]
+    taken_otherwise: Any
 
     def outcomes(self) -> list[EditOutcome]: ...
 

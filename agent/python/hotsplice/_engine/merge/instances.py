@@ -111,7 +111,7 @@ def _say_made_before(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome
 def _say_hidden(change: "FileChange", namespace: "Namespace", outcome: "EditOutcome") -> None:
     """An attribute that the constructor had set and that the class has now: objects that exist have their own."""
     edit = outcome.edit
-    if edit["what"] != "assignment" or not edit["scope"] or "<locals>" in edit["scope"]:
+    if edit["what"] not in ("assignment", "function") or not edit["scope"] or "<locals>" in edit["scope"]:
         return
     constructors = [
         one.edit
@@ -258,6 +258,9 @@ def _give(
     owner = lookup.find_class(namespace, edit["scope"])
     if owner is None:
         return
+    renamed, lost = _renamed(change, edit)
+    for name, former in renamed.items():
+        plan.note_renamed_field(owner, lookup.mangled(former, edit["scope"]), lookup.mangled(name, edit["scope"]))
     instances = native.objects_of_type(*lookup.with_subclasses(owner))
     if not instances:
         return
@@ -265,7 +268,6 @@ def _give(
     given: dict[str, int] = {}
     lacking: dict[str, int] = {}
     moved: dict[str, int] = {}
-    renamed, lost = _renamed(change, edit)
     gone = _members_gone(change, edit)
     for attribute in edit["attributes"]:
         name = lookup.mangled(attribute["name"], edit["scope"])
@@ -277,7 +279,6 @@ def _give(
             is_taken = attribute["name"] not in gone and _is_described(instance, name)
             if former != name and _has(instance, former) and not is_taken:
                 plan.add("attribute-set", instance, name, _held(instance, former))
-                plan.renamed_fields[id(owner), former] = name
                 moved[f"{name} from {former}"] = moved.get(f"{name} from {former}", 0) + 1
                 continue
             try:
