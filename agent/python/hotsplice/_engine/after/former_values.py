@@ -184,9 +184,10 @@ def taken_otherwise(changes: "Changes") -> "TakenOtherwise":
                 for read in one.gone if maker.code.co_name not in names[id(one)] else ():
                     if maker.gives_no_more(read):
                         found.taken.setdefault(id(one.code), {}).setdefault(read, maker.name)
-                for read, line in one.fresh.items() if one.code.co_name not in names[id(maker)] else ():
+                is_named = one.code.co_name in names[id(maker)]
+                for read, line in one.fresh.items():
                     if maker.gives_now(read):
-                        found.made.setdefault(id(maker.code), []).append((id(one.code), one.name, line))
+                        found.made.setdefault(id(maker.code), []).append((id(one.code), one.name, line, is_named))
     return found
 
 
@@ -196,8 +197,8 @@ class TakenOtherwise:
     def __init__(self) -> None:
         # What it takes, and who makes that otherwise.
         self.taken: dict[int, dict[shapes.Read, str]] = {}
-        # Of what makes values: whose new code takes others, and in which line.
-        self.made: dict[int, list[tuple[int, str, int]]] = {}
+        # Of what makes values: whose new code takes others, in which line, and whether it names that itself.
+        self.made: dict[int, list[tuple[int, str, int, bool]]] = {}
 
 
 def of_call(call: "Call", taken: dict[shapes.Read, str]) -> str | None:
@@ -214,11 +215,12 @@ def say_taken(transaction: "Prepared") -> None:
     """Of calls that go on in former code, at their definitions."""
     known = transaction.taken_otherwise
     going_on = [call for call in transaction.old_calls if call.moved != "now"]
+    moved = {id(call.code) for call in transaction.old_calls if call.moved == "now"}
     staying = {id(call.code) for call in going_on if call.moved is None}
     for call in going_on if known is not None else ():
         found = [of_call(call, known.taken[id(call.code)])] if id(call.code) in known.taken else []
-        for taker, name, line in known.made.get(id(call.code), ()):
-            if taker not in staying:
+        for taker, name, line, is_named in known.made.get(id(call.code), ()):
+            if taker in moved or not (is_named or taker in staying):
                 found.append(f"a call that began before still makes what line {line}, in {name}, may not take any more")
         change = next((one for one in transaction.files if lookup.same_file(call.code.co_filename, one.path)), None)
         for what in found if change is not None else ():
