@@ -9,7 +9,8 @@ from ..live import calls, lookup, objects
 from ..live.calls import Call
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import begun, dispatch, fields, former_values, held, lacking, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
+from . import begun, dispatch, fields, former_values, held, lacking, nameless, onward, otherwise, prepared_calls
+from . import reach, renames, running, worlds
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World

@@ -119,7 +119,6 @@ def _say_hidden(plan: "Plan", change: "FileChange", namespace: "Namespace", outc
     ]
     gone = [_renamed(change, one) for one in constructors]
     lost = {name for renamed, left in gone for name in (*renamed.values(), *left)} & set(edit["binds"])
-    # What a property gives comes before what an object has.
     lost -= {one[2] for one in plan.operations if one[0] == "type-set" and hasattr(type(one[3]), "__set__")}
     owner = lookup.find_class(namespace, edit["scope"]) if lost else None
     instances = native.objects_of_type(*lookup.with_subclasses(owner)) if owner is not None else []
@@ -266,9 +265,7 @@ def _give(
     if not (instances := native.objects_of_type(*lookup.with_subclasses(owner))):
         return
     own, known, unknown = _parameters(plan, owner, edit["binds"][0])
-    given: dict[str, int] = {}
-    lacking: dict[str, int] = {}
-    moved: dict[str, int] = {}
+    given, lacking, moved = dict[str, int](), dict[str, int](), dict[str, int]()
     gone = _members_gone(change, edit)
     for attribute in edit["attributes"]:
         name = lookup.mangled(attribute["name"], edit["scope"])
