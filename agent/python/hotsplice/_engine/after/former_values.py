@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LOOKED_AT, _ITEMS, _DEPTH = 20_000, 200, 5
 _SEQUENCES = (list, tuple, set, frozenset, deque)
 # What holds no values of the program's own, or is looked into by itself.
-_CLOSED = (str, bytes, int, float, bool, type(None), FunctionType, CodeType, FrameType, GeneratorType)
+_CLOSED: tuple[type, ...] = (str, bytes, int, float, bool, type(None), FunctionType, CodeType, FrameType, GeneratorType)
 # How many places are named.
 _NAMED = 3
 

@@ -51,7 +51,7 @@ def is_careful(code: CodeType) -> bool:
 
 def set_on_first(code: CodeType) -> set[str]:
     """The attributes that a method gives its first parameter."""
-    own, found = code.co_varnames[:1], set()
+    own, found = code.co_varnames[:1], set[str]()
     before: Any = None
     for one in reach.instructions_of(code):
         loaded = before[-1:] if isinstance(before, tuple) else (before,)
