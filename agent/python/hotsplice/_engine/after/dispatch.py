@@ -91,7 +91,9 @@ def attribute(
     held_as: str | None = None,
 ) -> Attribute:
     """``held_as``: the name under which objects go on with what they have had under this one."""
-    is_data = held_as is not None or any(value is not MISSING and hasattr(type(value), "__set__") for value in (former, live))
+    is_data = held_as is not None or any(
+        value is not MISSING and hasattr(type(value), "__set__") for value in (former, live)
+    )
     kind = DataAttribute if is_data or isinstance(earlier, DataAttribute) else Attribute
     found = kind(owner, name, former, live, is_retired, is_copy, earlier)
     found.held_as = held_as or name

@@ -9,8 +9,22 @@ from ..live import calls, lookup, objects
 from ..live.calls import Call
 from ..live.code import fingerprint, pair, tree
 from ..native import native
-from . import begun, dispatch, fields, former_values, held, lacking, nameless, onward, otherwise, prepared_calls
-from . import reach, renames, running, worlds
+from . import (
+    begun,
+    dispatch,
+    fields,
+    former_values,
+    held,
+    lacking,
+    nameless,
+    onward,
+    otherwise,
+    prepared_calls,
+    reach,
+    renames,
+    running,
+    worlds,
+)
 from .dispatch import MISSING
 from .formers import Formers, innermost
 from .worlds import World
@@ -133,7 +147,11 @@ def prepared_before(transaction: "Prepared") -> "list[tuple[CodeType, str, str]]
     going = [*transaction.plan.operations]
     going += [before for names in changes.names.values() for before, after in names.values() if before is not after]
     going += [before for _, before, _ in changes.attributes.values()]
-    found = [*begun.problems(transaction, changes), *former_values.problems(changes), *lacking.problems(transaction, changes)]
+    found = [
+        *begun.problems(transaction, changes),
+        *former_values.problems(changes),
+        *lacking.problems(transaction, changes),
+    ]
     transaction.taken_otherwise = former_values.taken_otherwise(changes)
     return found + prepared_calls.problems(list(changes.functions.values()), going, transaction.files)
 
