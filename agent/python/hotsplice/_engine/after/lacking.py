@@ -34,7 +34,7 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[Code
         for one in (innermost(value) for cls in classes for value in objects.own(cls).values()):
             if type(one) is FunctionType:
                 known |= reach.stored(one.__code__)
-        for method, code, constructor in given:
+        for _, code, constructor in given:
             known |= reach.stored(code) if constructor else set()
         for method, code, constructor in given:
             fresh = shapes.set_on_first(code) - known if not constructor else set()
@@ -56,7 +56,7 @@ def _added(transaction: "Prepared") -> Iterator[tuple[type, str, Any]]:
 def _given(
     transaction: "Prepared", changes: "Changes", added: "list[tuple[Any, type, str]]"
 ) -> dict[type, list[tuple[FunctionType, CodeType, bool]]]:
-    """Of each class the methods that are edited or new: (the function, its code from now on, if it is a constructor)."""
+    """Of each class the methods that are edited or new: (function, code from now on, if a constructor)."""
     found: dict[type, list[tuple[FunctionType, CodeType, bool]]] = {}
     for change in transaction.files:
         edits = [one.edit for one in change.outcomes if one.edit["what"] == "function" and one.edit["scope"]]

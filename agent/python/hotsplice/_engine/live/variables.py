@@ -17,7 +17,7 @@ def of(frame: FrameType) -> dict[str, Any]:
         return {}
     shown = frame.f_locals
     found = dict(shown)
-    # Before 3.13 the frame keeps the dictionary that it shows, and with that what the variables hold. It is filled again
+    # Before 3.13 the frame keeps the dictionary that it shows, and with that what they hold. It is filled again
     # whenever somebody asks.
     if type(shown) is dict and native.reference_count(shown) <= _OF_FRAME:
         shown.clear()
