@@ -67,6 +67,8 @@ class Transaction:
         self.old_calls: list[Call] = []
         # Where those that have not moved stand: id of their code → offsets. Given by `world_plan`.
         self.calls_stand_at: dict[int, set[int]]
+        # What calls in former code take, and make, otherwise than the new code does.
+        self.taken_otherwise: Any = None
         self.doubts: proven.Doubts
         # Files that were executed for the first time while it was evaluated.
         self.loaded_files: set[str] = set()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .changes import Changes
 
 _ENTERING = {"__exit__": "__enter__", "__aexit__": "__aenter__"}
-_BEGINNING = {**_ENTERING, "__next__": "__iter__", "__anext__": "__aiter__"}
+BEGINNING = {**_ENTERING, "__next__": "__iter__", "__anext__": "__aiter__"}
 # Before 3.11 a `with` is a block that its code sets up.
 _SETS_UP = ("SETUP_WITH", "SETUP_ASYNC_WITH")
 # How many calls are named.
@@ -32,7 +32,7 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[Code
         edits = [one.edit for one in change.outcomes if one.edit["what"] == "function" and one.edit["scope"]]
         methods = {(*edit["scope"], name) for edit in edits if edit["change"] == "changed" for name in edit["binds"]}
         for *scope, name in methods:
-            first = _BEGINNING.get(name, "")
+            first = BEGINNING.get(name, "")
             for namespace in change.namespaces if (*scope, first) in methods else ():
                 owner: type | None = lookup.find_class(namespace, scope)
                 members = objects.own(owner) if owner is not None else {}

@@ -33,6 +33,7 @@ class Changes:
                 before = target.__dict__.get(rest[0], MISSING)
                 after = MISSING if kind == "type-delete" else rest[1]
                 is_looked_up = before is not MISSING or otherwise.inherited(target, rest[0]) is not MISSING
+                is_looked_up = is_looked_up or hasattr(type(after), "__set__")
                 if is_looked_up and before is not after:
                     self.attributes[id(target), rest[0]] = target, before, after
                     self._gone(before, after)

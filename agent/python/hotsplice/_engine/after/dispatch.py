@@ -36,38 +36,46 @@ class Attribute(objects.Dispatched):
         self.former = former
         self.live = live
         self.is_retired = is_retired
+        # Under which name objects have what former code finds in them.
+        self.held_as = name
         # A copy is for calling only: who keeps or compares what it looks up gets the real one.
         self.is_copy = is_copy
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return _bound(self._meant(sys._getframe(1)), self, instance, owner)
+        value, held_as = self._meant(sys._getframe(1))
+        return _bound(value, held_as, self, instance, owner)
 
     def _knows(self, code: CodeType) -> bool:
         return self.is_retired(code) or (self.earlier is not None and self.earlier._knows(code))
 
-    def _meant(self, frame: Any) -> Any:
+    def _meant(self, frame: Any) -> tuple[Any, str]:
+        """The value, and under which name the object has one of its own."""
         if self.earlier is not None and self.earlier._knows(frame.f_code):
             return self.earlier._meant(frame)
         if not self.is_retired(frame.f_code):
-            return self.live
+            return self.live, self.name
         is_value = self.is_copy and reach.is_method_load(frame.f_code, frame.f_lasti) is False
-        return self.live if is_value and self.live is not MISSING else self.former
+        return self.live if is_value and self.live is not MISSING else self.former, self.held_as
 
 
 class DataAttribute(Attribute):
     """One that takes precedence over what the instance has, as a property does."""
 
     def __set__(self, instance: Any, value: Any) -> None:
-        meant = self._meant(sys._getframe(1))
+        meant, held_as = self._meant(sys._getframe(1))
         if hasattr(type(meant), "__set__"):
             type(meant).__set__(meant, instance, value)
+        elif held_as != self.name:
+            setattr(instance, held_as, value)
         else:
             instance.__dict__[self.name] = value
 
     def __delete__(self, instance: Any) -> None:
-        meant = self._meant(sys._getframe(1))
+        meant, held_as = self._meant(sys._getframe(1))
         if hasattr(type(meant), "__delete__"):
             type(meant).__delete__(meant, instance)
+        elif held_as != self.name:
+            delattr(instance, held_as)
         else:
             del instance.__dict__[self.name]
 
@@ -80,18 +88,24 @@ def attribute(
     is_retired: IsRetired,
     is_copy: bool,
     earlier: Attribute | None = None,
+    held_as: str | None = None,
 ) -> Attribute:
-    is_data = any(value is not MISSING and hasattr(type(value), "__set__") for value in (former, live))
+    """``held_as``: the name under which objects go on with what they have had under this one."""
+    is_data = held_as is not None or any(
+        value is not MISSING and hasattr(type(value), "__set__") for value in (former, live)
+    )
     kind = DataAttribute if is_data or isinstance(earlier, DataAttribute) else Attribute
-    return kind(owner, name, former, live, is_retired, is_copy, earlier)
+    found = kind(owner, name, former, live, is_retired, is_copy, earlier)
+    found.held_as = held_as or name
+    return found
 
 
-def _bound(value: Any, place: Attribute, instance: Any, owner: type | None) -> Any:
+def _bound(value: Any, held_as: str, place: Attribute, instance: Any, owner: type | None) -> Any:
     kind = type(instance) if owner is None else owner
     if isinstance(place, DataAttribute) and (value is MISSING or not hasattr(type(value), "__set__")):
         members = getattr(instance, "__dict__", {}) if instance is not None else {}
-        if place.name in members:
-            return members[place.name]
+        if held_as in members:
+            return members[held_as]
     if value is MISSING:
         value = _inherited(place, kind)
     get = getattr(type(value), "__get__", None)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..live import calls as running_calls
 from ..live.calls import Call, coroutine_of
 from ..native import native
-from . import first_run, onward, reports, running, scripts, together
+from . import first_run, former_values, onward, reports, running, scripts, together
 from .bytecode import Bytecode
 from .refusing import Refused, Refusing, check_needed, check_target, refusal
 from .target import Target
@@ -394,6 +394,7 @@ def _move(transaction: "Prepared", planned: Moves) -> None:
     if late := running_calls.running(between, heap=False):
         transaction.old_calls += planned.move(late)
         planned.begin()
+    former_values.say_taken(transaction)
     _retract(transaction)
 
 

@@ -38,7 +38,7 @@ class Reading:
         _read = None
 
 
-def _instructions(code: CodeType) -> list[dis.Instruction]:
+def instructions_of(code: CodeType) -> list[dis.Instruction]:
     known = _read
     if known is None:
         return list(dis.get_instructions(code))
@@ -63,12 +63,12 @@ class Use:
 def uses(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str, Use]:
     """The names that a code looks up from these offsets on; from anywhere, if there are none."""
     found: dict[str, Use] = {}
-    instructions = _instructions(code)
+    instructions = instructions_of(code)
     wanted = None if offsets is None else reached(code, instructions, offsets)
     names = set(code.co_names)
     line = code.co_firstlineno
     for index, instruction in enumerate(instructions):
-        line = _line(instruction) or line
+        line = line_of(instruction) or line
         name = instruction.argval
         if (wanted is not None and instruction.offset not in wanted) or not isinstance(name, str):
             continue
@@ -95,11 +95,11 @@ def attributes(code: CodeType, offsets: Iterable[int] | None = None) -> dict[str
 def unpacks(code: CodeType, offsets: Iterable[int]) -> dict[int, int]:
     """How many values a code unpacks from these offsets on, with a line of each count."""
     found: dict[int, int] = {}
-    instructions = _instructions(code)
+    instructions = instructions_of(code)
     wanted = reached(code, instructions, offsets)
     line = code.co_firstlineno
     for instruction in instructions:
-        line = _line(instruction) or line
+        line = line_of(instruction) or line
         if instruction.offset in wanted and instruction.opname == "UNPACK_SEQUENCE":
             found.setdefault(instruction.argval, line)
     return found
@@ -107,12 +107,12 @@ def unpacks(code: CodeType, offsets: Iterable[int]) -> dict[int, int]:
 
 def stored(code: CodeType) -> set[str]:
     """The attributes that a code gives a value."""
-    return {i.argval for i in _instructions(code) if i.opname == "STORE_ATTR"}
+    return {i.argval for i in instructions_of(code) if i.opname == "STORE_ATTR"}
 
 
 def given_globally(code: CodeType) -> set[str]:
     """The names of the module that a code gives a value."""
-    return {i.argval for i in _instructions(code) if i.opname == "STORE_GLOBAL"}
+    return {i.argval for i in instructions_of(code) if i.opname == "STORE_GLOBAL"}
 
 
 def texts(code: CodeType) -> Iterator[str]:
@@ -140,7 +140,7 @@ def is_method_load(code: CodeType, offset: int) -> bool | None:
     if sys.version_info >= (3, 12) and raw[offset + 1] & 1:
         return True
     # Of a name that the module imported: `helpers.word()`.
-    instructions = _instructions(code)
+    instructions = instructions_of(code)
     index = next(index for index, instruction in enumerate(instructions) if instruction.offset >= offset)
     if sys.version_info < (3, 11):
         # `shop.price(*prices)` loads it as a value.
@@ -163,12 +163,12 @@ def gives_all(code: CodeType, offset: int) -> bool:
 
 def is_returned(code: CodeType, offset: int) -> bool:
     """Whether what a call gives that stands here is returned as it is."""
-    instructions = _instructions(code)
+    instructions = instructions_of(code)
     following = (one.opname for one in instructions if one.offset > offset and one.opname != "CACHE")
     return next(following, None) == "RETURN_VALUE"
 
 
-def _line(instruction: dis.Instruction) -> int | None:
+def line_of(instruction: dis.Instruction) -> int | None:
     if sys.version_info >= (3, 13):
         return instruction.line_number
     return instruction.starts_line

@@ -85,7 +85,8 @@ def _takers(giving: Call, calls: Iterable[Call]) -> list[Call]:
     for call in calls:
         if call is giving:
             continue
-        takes = is_kept or any(_names(code, name) for code in (call.code, *call.below))
+        # What waits for it on the stack has come by it somehow: a loop calls no `__iter__` by its name.
+        takes = is_kept or call is giving.waiting or any(_names(code, name) for code in (call.code, *call.below))
         if takes or (call.suspended and _reaches(call.items(), items)):
             found.append(call)
     return found

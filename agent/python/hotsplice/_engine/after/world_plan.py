@@ -9,7 +9,22 @@ from ..live import calls, lookup, objects
 from ..live.calls import Call
 from ..live.code import tree
 from ..native import native
-from . import begun, dispatch, held, nameless, onward, otherwise, prepared_calls, reach, renames, running, worlds
+from . import (
+    begun,
+    dispatch,
+    fields,
+    former_values,
+    held,
+    lacking,
+    nameless,
+    onward,
+    otherwise,
+    prepared_calls,
+    reach,
+    renames,
+    running,
+    worlds,
+)
 from .changes import Changes
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -77,7 +92,12 @@ def prepared_before(transaction: "Prepared", changes: Changes) -> "list[tuple[Co
     going = [*transaction.plan.operations]
     going += [before for names in changes.names.values() for before, after in names.values() if before is not after]
     going += [before for _, before, _ in changes.attributes.values()]
-    found = list(begun.problems(transaction, changes))
+    found = [
+        *begun.problems(transaction, changes),
+        *former_values.problems(changes),
+        *lacking.problems(transaction, changes),
+    ]
+    transaction.taken_otherwise = former_values.taken_otherwise(changes)
     return found + prepared_calls.problems(list(changes.functions.values()), going, transaction.files)
 
 
@@ -280,6 +300,7 @@ def _dispatch(
     A call of edited code goes on with the former methods, too: what the new ones give or raise is for the new code.
     """
     candidates = dict(changes.attributes)
+    candidates = {**fields.renamed(transaction.plan), **candidates}
     for change in transaction.files:
         for namespace in change.namespaces:
             for owner in _classes(namespace.globals, namespace.name):
@@ -295,7 +316,11 @@ def _dispatch(
             earlier = before if isinstance(before, dispatch.Attribute) else None
             before, after = objects.live(before), objects.live(after)
             former = before if before is MISSING else world.formers.of(before)
-            if before is MISSING and earlier is None and not otherwise.overrides(world.formers, owner, key[1], after):
+            # What the objects have themselves is hidden by a property.
+            hides = before is MISSING and hasattr(type(after), "__set__")
+            held_as = transaction.plan.renamed_fields.get(key, (owner, None))[1]
+            is_fit = hides or held_as is not None or earlier is not None or before is not MISSING
+            if not is_fit and not otherwise.overrides(world.formers, owner, key[1], after):
                 continue
             does_not_fit = after is MISSING or before is MISSING or world.formers.is_incompatible(before, after)
             if key[1] == "__init__":
@@ -310,7 +335,7 @@ def _dispatch(
                 world.reach(former)
             # What a property gives is not the copy.
             is_copy = former is not before and not hasattr(type(former), "__set__")
-            place = dispatch.attribute(owner, key[1], former, after, world.who_sees(after), is_copy, earlier)
+            place = dispatch.attribute(owner, key[1], former, after, world.who_sees(after), is_copy, earlier, held_as)
             _put(world, transaction, place)
         _dispatch_modules(world, changes, transaction, look)
 

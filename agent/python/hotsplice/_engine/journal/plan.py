@@ -32,10 +32,15 @@ class Plan:
         self.left: list[tuple[EditOutcome, Any, tuple[Any, ...] | None]] = []
         # What was found suspended in code that goes.
         self.seen: list[Seen] = []
+        # (id of a class, attribute that its objects had) → the class, and under which name what it held goes on
+        self.renamed_fields: dict[tuple[int, str], tuple[type, str]] = {}
         # Names that operations set: the first one says what must stand there, and the commit checks it.
         self._set: set[tuple[int, str]] = set()
         # How many operations compare all that a list holds: before any other changes an item of it.
         self._whole = 0
+
+    def note_renamed_field(self, owner: type, former: str, name: str) -> None:
+        self.renamed_fields[id(owner), former] = owner, name
 
     def function(self, function: Any, **parts: Any) -> None:
         if "code" in parts:

@@ -48,6 +48,7 @@ class Prepared(Protocol):
     afterwards: list[Verdict]
     is_live: bool
     calls_stand_at: Any
+    taken_otherwise: Any
 
     def outcomes(self) -> list[EditOutcome]: ...
 

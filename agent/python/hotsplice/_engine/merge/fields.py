@@ -161,6 +161,7 @@ def _fill_instances(merger: "Merger", kind: Any, live: type, made: type, scope: 
 
 def _carry(merger: "Merger", live: type, scope: tuple[str, ...], name: str, former: str) -> None:
     count = 0
+    merger.plan.note_renamed_field(live, former, name)
     for instance in native.objects_of_type(*lookup.with_subclasses(live)):
         held = objects.attributes(instance)
         if former in held and name not in held:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 
 def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
-    """Objects and classes that exist were made by the constructors of before."""
     for change in transaction.files:
         for outcome in change.outcomes:
             if outcome.edit["what"] == "function" and outcome.edit["change"] in ("added", "changed"):
@@ -32,7 +31,7 @@ def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
                 for namespace in change.namespaces:
                     _say_new_bases(transaction.plan, namespace, outcome)
             for namespace in change.namespaces if outcome.edit["change"] == "added" else ():
-                _say_hidden(change, namespace, outcome)
+                _say_hidden(transaction.plan, change, namespace, outcome)
                 _say_not_set(transaction.plan, change, namespace, outcome)
             if not outcome.edit.get("attributes") or "<locals>" in outcome.edit["scope"]:
                 continue
@@ -108,17 +107,19 @@ def _say_made_before(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome
         outcome.caveat("HS0403", f"{classes} made before: {name} does not run again for them")
 
 
-def _say_hidden(change: "FileChange", namespace: "Namespace", outcome: "EditOutcome") -> None:
+def _say_hidden(plan: "Plan", change: "FileChange", namespace: "Namespace", outcome: "EditOutcome") -> None:
     """An attribute that the constructor had set and that the class has now: objects that exist have their own."""
     edit = outcome.edit
-    if edit["what"] != "assignment" or not edit["scope"] or "<locals>" in edit["scope"]:
+    if edit["what"] not in ("assignment", "function") or not edit["scope"] or "<locals>" in edit["scope"]:
         return
     constructors = [
         one.edit
         for one in change.outcomes
         if one.edit["scope"] == edit["scope"] and one.edit["binds"] == ["__init__"] and one.edit["what"] == "function"
     ]
-    lost = {name for one in constructors for name in _renamed(change, one)[1]} & set(edit["binds"])
+    gone = [_renamed(change, one) for one in constructors]
+    lost = {name for renamed, left in gone for name in (*renamed.values(), *left)} & set(edit["binds"])
+    lost -= {one[2] for one in plan.operations if one[0] == "type-set" and hasattr(type(one[3]), "__set__")}
     owner = lookup.find_class(namespace, edit["scope"]) if lost else None
     instances = native.objects_of_type(*lookup.with_subclasses(owner)) if owner is not None else []
     held = sorted(name for name in lost if any(name in objects.attributes(one) for one in instances))
@@ -258,14 +259,13 @@ def _give(
     owner = lookup.find_class(namespace, edit["scope"])
     if owner is None:
         return
-    instances = native.objects_of_type(*lookup.with_subclasses(owner))
-    if not instances:
+    renamed, lost = _renamed(change, edit)
+    for name, former in renamed.items():
+        plan.note_renamed_field(owner, lookup.mangled(former, edit["scope"]), lookup.mangled(name, edit["scope"]))
+    if not (instances := native.objects_of_type(*lookup.with_subclasses(owner))):
         return
     own, known, unknown = _parameters(plan, owner, edit["binds"][0])
-    given: dict[str, int] = {}
-    lacking: dict[str, int] = {}
-    moved: dict[str, int] = {}
-    renamed, lost = _renamed(change, edit)
+    given, lacking, moved = dict[str, int](), dict[str, int](), dict[str, int]()
     gone = _members_gone(change, edit)
     for attribute in edit["attributes"]:
         name = lookup.mangled(attribute["name"], edit["scope"])

@@ -1,0 +1,99 @@
+"""Attributes that a new method gives an object and new code reads: objects that exist have never passed through it.
+
+What a constructor gives them is filled in where that can be done (`merge/instances`); what any other method gives,
+only the program can have done at the right moment.
+"""
+
+from collections.abc import Iterator
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ..live import lookup, objects
+from ..live.code import tree
+from ..native import native
+from . import reach, shapes
+from .begun import BEGINNING
+from .formers import innermost
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+    from .changes import Changes
+
+_CONSTRUCTORS = {"__init__", "__new__", "__post_init__", "__setstate__"}
+
+
+def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[CodeType, str, str]]:
+    """(the code whose definition is edited, the code of a caveat, its words) of each method that gives such."""
+    readers = [(function, changes.code_of(function)) for function, _ in list(changes.functions.values())]
+    readers = [(function, new) for function, new in readers if new is not function.__code__]
+    added = [(innermost(value), owner, name) for owner, name, value in _added(transaction)]
+    readers += [(one, one.__code__) for one, _, _ in added if type(one) is FunctionType]
+    for owner, given in _given(transaction, changes, added).items():
+        classes = [*objects.order(owner), *objects.with_subclasses(owner)[1:]]
+        known = {name for cls in classes for name in objects.members(cls)}
+        for one in (innermost(value) for cls in classes for value in objects.own(cls).values()):
+            if type(one) is FunctionType:
+                known |= reach.stored(one.__code__)
+        for _, code, constructor in given:
+            known |= reach.stored(code) if constructor else set()
+        for method, code, constructor in given:
+            fresh = shapes.set_on_first(code) - known if not constructor else set()
+            for name in sorted(fresh):
+                reader = next((one for one, new in readers if _reads(one, new, name, method)), None)
+                lacking = _count(owner, name) if reader is not None else 0
+                if lacking and reader is not None:
+                    objects_ = "1 object that exists lacks" if lacking == 1 else f"{lacking} objects that exist lack"
+                    message = f"{objects_} {name}, which {method.__name__} gives now and {reader.__qualname__} reads"
+                    yield method.__code__, "HS0503", message
+
+
+def _added(transaction: "Prepared") -> Iterator[tuple[type, str, Any]]:
+    for kind, target, *rest in list(transaction.plan.operations):
+        if kind == "type-set" and rest[0] not in objects.members(target):
+            yield target, rest[0], rest[1]
+
+
+def _given(
+    transaction: "Prepared", changes: "Changes", added: "list[tuple[Any, type, str]]"
+) -> dict[type, list[tuple[FunctionType, CodeType, bool]]]:
+    """Of each class the methods that are edited or new: (function, code from now on, if a constructor)."""
+    found: dict[type, list[tuple[FunctionType, CodeType, bool]]] = {}
+    for change in transaction.files:
+        edits = [one.edit for one in change.outcomes if one.edit["what"] == "function" and one.edit["scope"]]
+        for edit in edits:
+            for namespace in change.namespaces if "<locals>" not in edit["scope"] else ():
+                owner: type | None = lookup.find_class(namespace, edit["scope"])
+                for name in edit["binds"] if owner is not None else ():
+                    method = innermost(objects.own(owner).get(name)) if owner is not None else None
+                    if owner is not None and type(method) is FunctionType:
+                        is_constructor = name in _CONSTRUCTORS
+                        found.setdefault(owner, []).append((method, changes.code_of(method), is_constructor))
+    for method, owner, name in added:
+        if type(method) is FunctionType:
+            found.setdefault(owner, []).append((method, method.__code__, name in _CONSTRUCTORS))
+    return found
+
+
+def _reads(function: FunctionType, code: CodeType, name: str, giver: FunctionType) -> bool:
+    """Whether a code may read an attribute that it has not given a value itself."""
+    if giver.__name__ == BEGINNING.get(function.__name__):
+        # That is reported with the loops that stand in it.
+        return False
+    for one in tree(code):
+        if name not in one.co_names or shapes.is_careful(one):
+            continue
+        instructions = reach.instructions_of(one)
+        stores = [each.offset for each in instructions if each.opname == "STORE_ATTR" and each.argval == name]
+        there = reach.reached(one, instructions, [0], stores)
+        if any(each.offset in there and _loads(each.opname, each.argval, name) for each in instructions):
+            return True
+    return False
+
+
+def _loads(opname: str, argument: Any, name: str) -> bool:
+    return opname in ("LOAD_ATTR", "LOAD_METHOD") and argument == name
+
+
+def _count(owner: type, name: str) -> int:
+    existing = native.objects_of_type(*lookup.with_subclasses(owner))
+    return sum(name not in objects.attributes(one) for one in existing)
