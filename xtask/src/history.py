@@ -118,7 +118,7 @@ def test(project, arguments):
 
 
 def whole(text):
-    """Text without half of a surrogate pair, which a test may print or be named after: JSON has no such thing elsewhere."""
+    """Text without half of a surrogate pair, which a test may print: readers of JSON refuse it."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

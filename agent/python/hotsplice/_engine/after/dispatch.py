@@ -13,6 +13,9 @@ from . import reach
 
 MISSING = objects.MISSING
 
+# Taken once: a program may have `sys` without it for a while.
+_getframe = sys._getframe
+
 IsRetired = Callable[[CodeType], bool]
 
 
@@ -40,7 +43,7 @@ class Attribute(objects.Dispatched):
         self.is_copy = is_copy
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return _bound(self._meant(sys._getframe(1)), self, instance, owner)
+        return _bound(self._meant(_getframe(1)), self, instance, owner)
 
     def _knows(self, code: CodeType) -> bool:
         return self.is_retired(code) or (self.earlier is not None and self.earlier._knows(code))
@@ -58,14 +61,14 @@ class DataAttribute(Attribute):
     """One that takes precedence over what the instance has, as a property does."""
 
     def __set__(self, instance: Any, value: Any) -> None:
-        meant = self._meant(sys._getframe(1))
+        meant = self._meant(_getframe(1))
         if hasattr(type(meant), "__set__"):
             type(meant).__set__(meant, instance, value)
         else:
             instance.__dict__[self.name] = value
 
     def __delete__(self, instance: Any) -> None:
-        meant = self._meant(sys._getframe(1))
+        meant = self._meant(_getframe(1))
         if hasattr(type(meant), "__delete__"):
             type(meant).__delete__(meant, instance)
         else:
@@ -131,7 +134,7 @@ def _module_class(base: Any, entries: list[tuple[dict[str, tuple[Any, bool]], Is
         for formers, is_retired in entries:
             found = formers.get(name)
             if found is not None:
-                frame = sys._getframe(1)
+                frame = _getframe(1)
                 former, is_copy = found
                 if is_retired(frame.f_code) and not (
                     is_copy and reach.is_method_load(frame.f_code, frame.f_lasti) is False
@@ -142,7 +145,7 @@ def _module_class(base: Any, entries: list[tuple[dict[str, tuple[Any, bool]], Is
     def __setattr__(self: ModuleType, name: str, value: Any) -> None:
         # What such a call stores is what it finds again; under a name that is gone nobody else does.
         for formers, is_retired in entries:
-            if name in formers and is_retired(sys._getframe(1).f_code):
+            if name in formers and is_retired(_getframe(1).f_code):
                 formers[name] = value, False
                 if name not in objects.attributes(self):
                     return
