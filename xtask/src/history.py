@@ -105,16 +105,21 @@ def test(project, arguments):
 
     def named(name):
         # Where the project is does not count, nor the time of day in a parameter.
-        return re.sub(r"\d\d:\d\d:\d\d(\.\d+)?", "TIME", name.replace(project, "PROJECT"))
+        return whole(re.sub(r"\d\d:\d\d:\d\d(\.\d+)?", "TIME", name.replace(project, "PROJECT")))
 
     answer = {
         "code": code,
         "outcomes": {named(name): outcome for name, outcome in outcomes.outcomes.items()},
-        "problems": {named(name): text for name, text in outcomes.problems.items()},
+        "problems": {named(name): whole(text) for name, text in outcomes.problems.items()},
     }
     if not outcomes.outcomes:
-        answer["printed"] = printed.getvalue()[-2000:]
+        answer["printed"] = whole(printed.getvalue()[-2000:])
     return answer
+
+
+def whole(text):
+    """Text without half of a surrogate pair, which a test may print: readers of JSON refuse it."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def main():

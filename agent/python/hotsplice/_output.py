@@ -17,6 +17,9 @@ from typing import Any
 
 from . import _hooks
 
+# Taken once: a program may have `sys` without it for a while.
+_getframe = sys._getframe
+
 # Characters and exceptions that are kept, at most; a longer text is cut.
 _MOST = 200_000
 _MOST_RAISED = 200
@@ -168,7 +171,7 @@ def _raised(code: CodeType, _offset: int, error: BaseException) -> None:
         if step.tb_frame.f_code.co_filename in recording.paths:
             # It has come from a frame that was noted.
             return
-    frame = sys._getframe(1)
+    frame = _getframe(1)
     kind = type(error)
     # No code of the program is run to show what it has raised.
     is_plain = all(type(argument) in _SHOWN for argument in error.args)

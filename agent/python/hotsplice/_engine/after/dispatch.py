@@ -13,6 +13,9 @@ from . import reach
 
 MISSING = objects.MISSING
 
+# Taken once: a program may have `sys` without it for a while.
+_getframe = sys._getframe
+
 IsRetired = Callable[[CodeType], bool]
 
 
@@ -42,7 +45,7 @@ class Attribute(objects.Dispatched):
         self.is_copy = is_copy
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        value, held_as = self._meant(sys._getframe(1))
+        value, held_as = self._meant(_getframe(1))
         return _bound(value, held_as, self, instance, owner)
 
     def _knows(self, code: CodeType) -> bool:
@@ -62,7 +65,7 @@ class DataAttribute(Attribute):
     """One that takes precedence over what the instance has, as a property does."""
 
     def __set__(self, instance: Any, value: Any) -> None:
-        meant, held_as = self._meant(sys._getframe(1))
+        meant, held_as = self._meant(_getframe(1))
         if hasattr(type(meant), "__set__"):
             type(meant).__set__(meant, instance, value)
         elif held_as != self.name:
@@ -71,7 +74,7 @@ class DataAttribute(Attribute):
             instance.__dict__[self.name] = value
 
     def __delete__(self, instance: Any) -> None:
-        meant, held_as = self._meant(sys._getframe(1))
+        meant, held_as = self._meant(_getframe(1))
         if hasattr(type(meant), "__delete__"):
             type(meant).__delete__(meant, instance)
         elif held_as != self.name:
@@ -145,7 +148,7 @@ def _module_class(base: Any, entries: list[tuple[dict[str, tuple[Any, bool]], Is
         for formers, is_retired in entries:
             found = formers.get(name)
             if found is not None:
-                frame = sys._getframe(1)
+                frame = _getframe(1)
                 former, is_copy = found
                 if is_retired(frame.f_code) and not (
                     is_copy and reach.is_method_load(frame.f_code, frame.f_lasti) is False
@@ -156,7 +159,7 @@ def _module_class(base: Any, entries: list[tuple[dict[str, tuple[Any, bool]], Is
     def __setattr__(self: ModuleType, name: str, value: Any) -> None:
         # What such a call stores is what it finds again; under a name that is gone nobody else does.
         for formers, is_retired in entries:
-            if name in formers and is_retired(sys._getframe(1).f_code):
+            if name in formers and is_retired(_getframe(1).f_code):
                 formers[name] = value, False
                 if name not in objects.attributes(self):
                     return

@@ -67,15 +67,22 @@ class _Edited:
         return lacks and type(value) is dict and not self.gone
 
 
-def _edited(changes: "Changes") -> list[_Edited]:
-    found = ((function, changes.code_of(function)) for function, _ in list(changes.functions.values()))
-    return [_Edited(function, new) for function, new in found if new is not function.__code__]
+def edited_functions(changes: "Changes") -> list[_Edited]:
+    """Those that get new code: nothing where none of them makes such values, or is alone."""
+    found = [(function, changes.code_of(function)) for function, _ in list(changes.functions.values())]
+    found = [(function, new) for function, new in found if new is not function.__code__]
+    may_make = any(
+        shapes.may_make(code, function.__globals__) for function, new in found for code in (function.__code__, new)
+    )
+    if len(found) < 2 or not may_make:
+        return []
+    with reach.Reading():
+        return [_Edited(function, new) for function, new in found]
 
 
-def problems(changes: "Changes") -> Iterator[tuple[CodeType, str, str]]:
+def problems(edited: list[_Edited], changes: "Changes") -> Iterator[tuple[CodeType, str, str]]:
     """(the former code, the code of a caveat, its words) of each function that is going to meet such a value."""
     with reach.Reading():
-        edited = _edited(changes)
         makers = [one for one in edited if one.makes_otherwise()]
         takers = [one for one in edited if (one.fresh or one.gone) and not shapes.is_careful(one.new)]
         takers = [one for one in takers if any(maker is not one for maker in makers)]
@@ -167,14 +174,13 @@ def _loads(one: dis.Instruction, name: str) -> bool:
     return one.opname.startswith("LOAD_") and (one.argval == name or (type(one.argval) is tuple and name in one.argval))
 
 
-def taken_otherwise(changes: "Changes") -> "TakenOtherwise":
+def taken_otherwise(edited: list[_Edited]) -> "TakenOtherwise":
     """What calls that go on in former code take, and make, otherwise than the new code does.
 
     What such a call gets of a function that it calls itself, or gives it, is as before.
     """
     found = TakenOtherwise()
     with reach.Reading():
-        edited = _edited(changes)
         makers = [one for one in edited if one.makes_otherwise()]
         names = {id(one): {name for code in tree(one.code) for name in code.co_names} for one in edited if makers}
         for maker in makers:

@@ -61,6 +61,19 @@ def set_on_first(code: CodeType) -> set[str]:
     return found
 
 
+_MAKING = {dis.opmap[name] for name in ("BUILD_TUPLE", "BUILD_LIST", *_DICTIONARIES) if name in dis.opmap}
+
+
+def may_make(code: CodeType, globals: dict[str, Any]) -> bool:
+    """Whether a code may make values that :class:`Made` knows: asked of all that is edited, and quickly."""
+    return any(
+        not _MAKING.isdisjoint(one.co_code[::2])
+        or any(type(constant) is tuple for constant in one.co_consts)
+        or any(isinstance(globals.get(name), type) for name in one.co_names)
+        for one in tree(code)
+    )
+
+
 class Made:
     """What a code makes values of."""
 

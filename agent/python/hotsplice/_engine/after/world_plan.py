@@ -92,12 +92,13 @@ def prepared_before(transaction: "Prepared", changes: Changes) -> "list[tuple[Co
     going = [*transaction.plan.operations]
     going += [before for names in changes.names.values() for before, after in names.values() if before is not after]
     going += [before for _, before, _ in changes.attributes.values()]
+    edited = former_values.edited_functions(changes)
     found = [
         *begun.problems(transaction, changes),
-        *former_values.problems(changes),
+        *former_values.problems(edited, changes),
         *lacking.problems(transaction, changes),
     ]
-    transaction.taken_otherwise = former_values.taken_otherwise(changes)
+    transaction.taken_otherwise = former_values.taken_otherwise(edited)
     return found + prepared_calls.problems(list(changes.functions.values()), going, transaction.files)
 
 
