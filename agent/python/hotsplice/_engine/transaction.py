@@ -231,14 +231,13 @@ class Transaction:
                 raise EngineError("HS0203", "the live text was changed since the patch was prepared; try again")
         files = [(change, live_file(change.path)) for change in self.files]
         operations = list(self.plan.operations)
-        changes: Changes | None = Changes(operations)
-        prepared = self._problems(world_plan.prepared_before(self, changes))
+        changes = [Changes(operations)]
+        prepared = self._problems(world_plan.prepared_before(self, changes[0]))
         # Calls go on while their world is worked out: then it is not theirs any more.
         for attempt in range(1, _ATTEMPTS + 1):
             self.plan.operations[:] = operations
-            world, problems = self._prepare_world(changes or Changes(operations))
             # Nothing of ours may hold what is retired.
-            changes = None
+            world, problems = self._prepare_world(changes.pop() if changes else Changes(operations))
             renames.carry(self)
             self.renaming.plan(self.plan, self.old_calls)
             retired = self._retired()

@@ -29,6 +29,8 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[Code
     added = [(innermost(value), owner, name) for owner, name, value in _added(transaction)]
     readers += [(one, one.__code__) for one, _, _ in added if type(one) is FunctionType]
     for owner, given in _given(transaction, changes, added).items():
+        if not any(_gives_more(method, code) for method, code, constructor in given if not constructor):
+            continue
         classes = [*objects.order(owner), *objects.with_subclasses(owner)[1:]]
         known = {name for cls in classes for name in objects.members(cls)}
         for one in (innermost(value) for cls in classes for value in objects.own(cls).values()):
@@ -45,6 +47,12 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[Code
                     objects_ = "1 object that exists lacks" if lacking == 1 else f"{lacking} objects that exist lack"
                     message = f"{objects_} {name}, which {method.__name__} gives now and {reader.__qualname__} reads"
                     yield method.__code__, "HS0503", message
+
+
+def _gives_more(method: FunctionType, code: CodeType) -> bool:
+    """Whether new code gives its object what the former code did not; a new method has one code."""
+    given = shapes.set_on_first(code)
+    return bool(given if code is method.__code__ else given - shapes.set_on_first(method.__code__))
 
 
 def _added(transaction: "Prepared") -> Iterator[tuple[type, str, Any]]:
