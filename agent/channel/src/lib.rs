@@ -1,7 +1,7 @@
 //! What the server and the agent say to each other.
 //!
 //! This crate is the only thing that the two sides share: the vocabulary of a patch ([`patch`]), the requests
-//! and answers of the channel ([`message`], [`holds`]), how they are put on a socket ([`framing`]), where sessions are found
+//! and answers of the channel ([`message`], [`holds`], [`status`], [`output`]), how they are put on a socket ([`framing`]), where sessions are found
 //! ([`registry`]), who watches for them ([`watchers`]), how long a request is good for ([`expiry`]), which files are no project's ([`installed`]) and the list of
 //! numbered codes ([`codes`]). It never touches Python, LSP or an editor.
 
@@ -11,8 +11,10 @@ pub mod framing;
 pub mod holds;
 pub mod installed;
 pub mod message;
+pub mod output;
 pub mod patch;
 pub mod registry;
+pub mod status;
 pub mod watchers;
 
 /// Tells the builds apart whose messages differ: it is made of the text of what defines them, so that nobody has to
@@ -20,6 +22,8 @@ pub mod watchers;
 pub const PROTOCOL: u32 = fingerprint(&[
     include_str!("message.rs"),
     include_str!("holds.rs"),
+    include_str!("status.rs"),
+    include_str!("output.rs"),
     include_str!("patch.rs"),
     include_str!("framing.rs"),
 ]);
