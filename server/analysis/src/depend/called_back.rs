@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::elsewhere::Class;
 use super::given::Others;
 use super::graph::{Context, Graph, is_local};
-use super::hooks::Class;
 use super::inside::run_by;
 use super::making::DERIVING;
 use crate::effects::{Effects, instantiates};
@@ -486,21 +486,5 @@ impl Others {
         }
         outside.take(Some(class), &mut methods, 0);
         Some(Other { library: outside.library, methods, ..other })
-    }
-
-    /// The class that a name of another file is, or that of the object that it holds.
-    pub(super) fn class_of(&self, name: &str) -> Option<Class> {
-        let found = self.found(name, true)?;
-        let items = &found.outline.file.items;
-        let index = found.outline.index();
-        if index.class(&found.name).is_some() {
-            return Some(found);
-        }
-        let made = items.iter().filter(|node| !node.is_definition()).flat_map(|node| &node.effects.made);
-        let by = made.filter(|(own, by)| *own == found.name && !by.starts_with('=')).map(|(_, by)| by).next_back()?;
-        match index.class(by).is_some() {
-            true => Some(Class { name: by.clone(), ..found }),
-            false => found.there.others(&found.outline).origin(by),
-        }
     }
 }

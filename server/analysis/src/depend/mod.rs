@@ -5,6 +5,7 @@ mod build;
 mod called_back;
 mod callers;
 mod contents;
+mod elsewhere;
 mod exported;
 mod fields;
 pub(crate) mod foreign;
