@@ -15,6 +15,7 @@ mod hooks;
 pub(crate) mod inside;
 pub(crate) mod kept;
 mod making;
+pub(crate) mod reaching;
 pub(crate) mod taken;
 pub(crate) mod types;
 mod unknown;
