@@ -2,6 +2,7 @@
 
 mod assigning;
 mod build;
+mod called;
 mod called_back;
 mod callers;
 mod contents;
@@ -16,6 +17,7 @@ pub(crate) mod inside;
 pub(crate) mod kept;
 mod making;
 pub(crate) mod reaching;
+mod reading;
 pub(crate) mod taken;
 pub(crate) mod types;
 mod unknown;
