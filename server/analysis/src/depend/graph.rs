@@ -1,7 +1,8 @@
 //! Who calls whom in a file, by names and by the classes of what names hold.
 
 use super::assigning::is_property;
-use super::called_back::{OtherClasses, Outside};
+use super::called_back::Outside;
+use super::called_by_objects::OtherClasses;
 use super::callers::Callers;
 use super::fields::Types;
 use super::given::Others;

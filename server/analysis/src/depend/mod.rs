@@ -4,6 +4,7 @@ mod assigning;
 mod build;
 mod called;
 mod called_back;
+mod called_by_objects;
 mod callers;
 mod contents;
 mod elsewhere;
