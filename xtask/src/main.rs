@@ -9,6 +9,7 @@ mod demo;
 mod editors;
 mod guards;
 mod history;
+mod identity;
 mod package;
 mod peers;
 mod programs;

@@ -3,7 +3,7 @@
 use hotsplice_tests::pythons;
 
 use crate::count::Count;
-use crate::{check, editors, history, programs, shell, torture};
+use crate::{check, editors, history, identity, programs, shell};
 
 pub fn run() -> anyhow::Result<()> {
     let found: Vec<String> = pythons::all().iter().map(pythons::Python::name).collect();
@@ -31,7 +31,7 @@ fn identities(count: &mut Count) -> anyhow::Result<()> {
     for python in pythons::all().iter().filter(|python| [10, 12, 13].contains(&python.minor)) {
         let modules =
             ["test_contextlib", "test_dataclasses", "test_enum", "test_functools", "test_json", "test_textwrap"];
-        let (same, otherwise) = torture::identity(python, &modules)?;
+        let (same, otherwise) = identity::compare(python, &modules)?;
         println!("identity on Python {}: {same} tests as without, {otherwise} otherwise", python.name());
         count.passed += same;
         count.failed += otherwise;

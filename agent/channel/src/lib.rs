@@ -1,18 +1,22 @@
 //! What the server and the agent say to each other.
 //!
-//! This crate is the only thing that the two sides share: the vocabulary of a patch ([`patch`]), the requests
-//! and answers of the channel ([`message`], [`holds`]), how they are put on a socket ([`framing`]), where sessions are found
+//! This crate is the only thing that the two sides share: the vocabulary of a patch ([`patch`], [`edit`], [`text`]), the requests
+//! and answers of the channel ([`message`], [`holds`], [`status`], [`output`]), how they are put on a socket ([`framing`]), where sessions are found
 //! ([`registry`]), who watches for them ([`watchers`]), how long a request is good for ([`expiry`]), which files are no project's ([`installed`]) and the list of
 //! numbered codes ([`codes`]). It never touches Python, LSP or an editor.
 
 pub mod codes;
+pub mod edit;
 pub mod expiry;
 pub mod framing;
 pub mod holds;
 pub mod installed;
 pub mod message;
+pub mod output;
 pub mod patch;
 pub mod registry;
+pub mod status;
+pub mod text;
 pub mod watchers;
 
 /// Tells the builds apart whose messages differ: it is made of the text of what defines them, so that nobody has to
@@ -20,7 +24,11 @@ pub mod watchers;
 pub const PROTOCOL: u32 = fingerprint(&[
     include_str!("message.rs"),
     include_str!("holds.rs"),
+    include_str!("status.rs"),
+    include_str!("output.rs"),
     include_str!("patch.rs"),
+    include_str!("edit.rs"),
+    include_str!("text.rs"),
     include_str!("framing.rs"),
 ]);
 

@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use crate::expiry::Expiry;
 pub use crate::holds::*;
+pub use crate::output::*;
 use crate::patch::{Patch, Verdict};
 use crate::registry::Entry;
+pub use crate::status::*;
 
 /// Names of the methods that an agent answers.
 pub mod method {
@@ -302,101 +304,6 @@ pub struct FormerVersion {
     pub transaction: u64,
     /// Seconds since the epoch, when it was replaced.
     pub replaced_at: f64,
-}
-
-/// Answer of `status`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct StatusAnswer {
-    pub patched: Vec<PatchedDefinition>,
-    /// What cells define that another cell, run since, or an editor has patched. What an editor shows is the latter only.
-    #[serde(default)]
-    pub in_cells: Vec<PatchedDefinition>,
-    pub running: Vec<StillRunning>,
-    /// The patterns by which functions are guarded.
-    #[serde(default)]
-    pub guarded: Vec<String>,
-}
-
-impl StatusAnswer {
-    /// All that is another definition than was loaded or run. A cell's is named as a whole.
-    pub fn all_patched(&self) -> Vec<PatchedDefinition> {
-        let of_a_cell = |path: &str| self.in_cells.iter().any(|definition| definition.path == path);
-        let of_files = self.patched.iter().filter(|definition| !of_a_cell(&definition.path));
-        of_files.chain(&self.in_cells).cloned().collect()
-    }
-}
-
-/// Parameters of `output`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutputRequest {
-    /// Not only since the last patch.
-    #[serde(default)]
-    pub all: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OutputAnswer {
-    /// Since when it is recorded, in seconds since the epoch.
-    pub recorded_since: f64,
-    /// When the last patch went live; nothing where there was none since it is recorded.
-    pub patched_at: Option<f64>,
-    pub printed: Vec<Printed>,
-    /// Exceptions that were raised in patched files or came to them; nothing where that can't be observed.
-    pub raised: Option<Vec<Raised>>,
-    /// Older characters and exceptions that were given up for want of room.
-    pub dropped: u64,
-    /// What is not recorded, and why.
-    pub missing: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Printed {
-    /// `stdout` or `stderr`.
-    pub stream: String,
-    pub text: String,
-    /// When it began, in seconds since the epoch.
-    pub at: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Raised {
-    /// `ValueError`
-    pub exception: String,
-    pub message: String,
-    pub path: String,
-    pub line: u32,
-    pub definition: String,
-    pub at: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PatchedDefinition {
-    pub path: String,
-    pub definition: String,
-    pub line: u32,
-    /// How often it was patched.
-    pub version: u64,
-    /// Seconds since the epoch.
-    pub patched_at: f64,
-    /// Whether the new code has run; nothing where that can't be observed.
-    pub ran: Option<bool>,
-}
-
-/// A call that began before a patch and has not ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StillRunning {
-    pub path: String,
-    pub definition: String,
-    pub version: u64,
-    pub line: u32,
-    /// `thread MainThread`, `task Task-3`, `generator`, …
-    pub place: String,
-    /// Why it does, or when it will not any more.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// Whether it takes the new code when it comes by.
-    #[serde(default)]
-    pub is_planned: bool,
 }
 
 /// Parameters of `module/loaded`.

@@ -19,6 +19,7 @@ mod containers;
 mod hashed;
 mod journal;
 mod operation;
+mod pair;
 mod queues;
 mod sweep;
 

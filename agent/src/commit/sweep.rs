@@ -10,11 +10,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
-use super::apply;
 use super::journal::Journal;
-use super::operation::{FunctionPart, Operation};
-use crate::cpython::functions::{self, Part};
-use crate::cpython::{self, objects};
+use super::operation::Operation;
+use super::pair::{Pair, sources};
+use crate::cpython::{self, functions, objects};
 use crate::frames;
 
 /// Code that goes, each with the code that comes in its place.
@@ -41,25 +40,6 @@ pub struct Held {
     pub codes: Vec<usize>,
     /// Whether the calls that are inside of them have all of those references.
     pub by_calls_alone: bool,
-}
-
-struct Pair {
-    old: Py<PyAny>,
-    new: Py<PyAny>,
-    /// The class whose method this is, for a cell `__class__` that is new.
-    owner: Option<Py<PyAny>>,
-    /// The docstrings before and after, where those differ.
-    docs: Option<(Py<PyAny>, Py<PyAny>)>,
-    /// Where each free variable's cell comes from, if they are other ones.
-    cells: Option<Vec<Source>>,
-    /// Stands among the constants of another retired code.
-    is_nested: bool,
-}
-
-enum Source {
-    Former(usize),
-    Owner,
-    Nowhere(String),
 }
 
 /// How many functions the sweep found; which codes' functions lack a cell, by the old code's address; and whether calls that began
@@ -323,79 +303,6 @@ impl Retired {
     }
 }
 
-impl Pair {
-    fn copy(&self, py: Python<'_>) -> Self {
-        Self {
-            old: self.old.clone_ref(py),
-            new: self.new.clone_ref(py),
-            owner: self.owner.as_ref().map(|owner| owner.clone_ref(py)),
-            docs: self.docs.as_ref().map(|(before, after)| (before.clone_ref(py), after.clone_ref(py))),
-            cells: self.cells.as_ref().map(|cells| cells.iter().map(Source::copy).collect()),
-            is_nested: self.is_nested,
-        }
-    }
-
-    /// Gives a function the new code; the answer is a variable that it has no cell for.
-    fn give<'py>(&self, function: &Bound<'py, PyAny>, journal: &mut Journal<'py>) -> PyResult<Option<String>> {
-        let py = function.py();
-        let closure = match &self.cells {
-            None => None,
-            Some(cells) => {
-                let former = functions::get(function, Part::Closure)?;
-                let mut chosen = Vec::with_capacity(cells.len());
-                for source in cells {
-                    chosen.push(match source {
-                        Source::Former(index) => former.cast::<PyTuple>()?.get_item(*index)?,
-                        Source::Owner => new_cell(py, self.owner.as_ref().map(|owner| owner.bind(py)))?,
-                        Source::Nowhere(name) => return Ok(Some(name.clone())),
-                    });
-                }
-                let is_empty = chosen.is_empty();
-                Some(if is_empty { py.None().into_bound(py) } else { PyTuple::new(py, chosen)?.into_any() })
-            }
-        };
-        apply::set_code(function, self.new.bind(py), closure.as_ref(), journal)?;
-        if let Some((before, after)) = &self.docs {
-            let doc = super::attributes::get_with_generic(function, &pyo3::types::PyString::intern(py, "__doc__"))?;
-            if doc.is(before.bind(py)) {
-                let part = FunctionPart::Attribute("__doc__", after.bind(py).clone());
-                apply::function_part(function, &part, journal)?;
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Source {
-    fn copy(&self) -> Self {
-        match self {
-            Self::Former(index) => Self::Former(*index),
-            Self::Owner => Self::Owner,
-            Self::Nowhere(name) => Self::Nowhere(name.clone()),
-        }
-    }
-}
-
 fn is_code(object: &Bound<'_, PyAny>) -> bool {
     object.get_type().as_ptr() == functions::code_type(object.py())
-}
-
-fn new_cell<'py>(py: Python<'py>, content: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-    let cell = py.eval(c"type((lambda x: lambda: x)(0).__closure__[0])", None, None)?;
-    content.map_or_else(|| cell.call0(), |content| cell.call1((content,)))
-}
-
-/// Where the cells of the new free variables come from; nothing if the variables are the same.
-fn sources(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>, has_owner: bool) -> PyResult<Option<Vec<Source>>> {
-    let names = |code: &Bound<'_, PyAny>| code.getattr("co_freevars")?.extract::<Vec<String>>();
-    let (before, after) = (names(old)?, names(new)?);
-    if before == after {
-        return Ok(None);
-    }
-    let source = |name: String| match before.iter().position(|known| *known == name) {
-        Some(index) => Source::Former(index),
-        None if has_owner && name == "__class__" => Source::Owner,
-        None => Source::Nowhere(name),
-    };
-    Ok(Some(after.into_iter().map(source).collect()))
 }

@@ -8,6 +8,7 @@
 //! | [`frame`] | views of a frame that check what they read |
 //! | [`generators`] | the frames of generators, read without objects |
 //! | [`layout`] | where things lie in a frame, by CPython version |
+//! | [`left`] | code that calls have left, which stays alive for a while |
 //! | [`moves`] | moves calls to other code |
 //! | [`names`] | the names that retired code looks up |
 //! | [`object`] | the object that shows a frame to Python, and how many variables it has room for |
@@ -22,6 +23,7 @@ mod depth;
 mod frame;
 mod generators;
 mod layout;
+mod left;
 mod moves;
 mod names;
 mod object;
@@ -36,9 +38,10 @@ pub use callers::{
 };
 pub use depth::eighths_of_stack_left;
 pub use generators::generators;
+pub use left::release_left;
 pub use moves::{
     arrive, can_move, can_move_suspended, forget_moves, has_moves, move_suspended, plan_moves, planned_references,
-    refused_moves, release_left,
+    refused_moves,
 };
 pub use names::{can_set_names, look_again, set_name_in_place, set_names};
 pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_restart, started};

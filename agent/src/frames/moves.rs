@@ -5,9 +5,8 @@
 //! the new code reads before it gives them a value. Here the frame itself has the last word.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
@@ -19,6 +18,7 @@ use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
 use super::frame::{Frame, OwnCode};
 use super::generators::generators;
 use super::layout;
+use super::left::keep_for_a_while;
 use super::object::{Room, Size};
 use super::restart::{self, new_cell};
 use super::suspended::Kind;
@@ -57,16 +57,13 @@ static PLANS: Mutex<Option<HashMap<usize, Plan>>> = Mutex::new(None);
 static REFUSED: Mutex<Option<Refused>> = Mutex::new(None);
 /// What is called, on the agent's thread, when there is more of that.
 static ON_REFUSAL: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
-/// Code that a moved call has left, but may still stand in natively.
-static LEFT: Mutex<Vec<Py<PyAny>>> = Mutex::new(Vec::new());
-static IS_RELEASING: AtomicBool = AtomicBool::new(false);
 
 const HELD: &str = "something holds its frame, which has no room for the variables of the new code";
 const SHARED: &str = "functions that it has made share a variable that the new code has for itself";
 const NO_VALUE: &str = "the new code reads a variable there that this call has given no value";
 const UNKNOWN: &str = "it is not as it was when it was looked for";
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -375,28 +372,4 @@ impl Target {
         }
         Ok(found)
     }
-}
-
-/// The interpreter looks at the code that a call has left once more when it comes back from here.
-pub fn keep_for_a_while(py: Python<'_>, code: Bound<'_, PyAny>) {
-    let mut left = lock(&LEFT);
-    // Of many calls that are moved together each has left the same.
-    if left.last().is_none_or(|last| !last.is(&code)) {
-        left.push(code.unbind());
-    }
-    drop(left);
-    if !IS_RELEASING.swap(true, Ordering::AcqRel)
-        && let Ok(release) = pyo3::wrap_pyfunction!(release_left, py)
-    {
-        session::at(Instant::now() + Duration::from_millis(200), job::Alarm::Call(release.into_any().unbind()));
-    }
-}
-
-/// Gives up the code that moved calls have left.
-#[pyfunction]
-pub fn release_left(py: Python<'_>) -> PyResult<()> {
-    IS_RELEASING.store(false, Ordering::Release);
-    let left = std::mem::take(&mut *lock(&LEFT));
-    drop(PyList::new(py, left)?);
-    Ok(())
 }

@@ -16,7 +16,8 @@ use pyo3::prelude::*;
 
 use super::frame::Frame;
 use super::layout::Traced;
-use super::moves::{bytecode, keep_for_a_while, unit_of};
+use super::left::keep_for_a_while;
+use super::moves::{bytecode, unit_of};
 use super::object::{Room, Size};
 use crate::{cpython, job, session};
 

@@ -24,8 +24,9 @@ mod tree;
 mod words;
 
 pub use changed::changed_definitions;
-pub use depend::foreign::{Counts, Foreign, Names, Reaching, Texts};
+pub use depend::foreign::{Counts, Foreign, Names, Texts};
 pub use depend::kept::KeptGraph;
+pub use depend::reaching::Reaching;
 pub use depend::taken::Taken;
 pub use diff::{diff, diff_anew, diff_following, run_again};
 pub use misfits::{Module, imported_modules, misfits};

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::assigning::is_property;
-use super::called_back::{OtherClasses, given_to};
+use super::called_by_objects::{OtherClasses, given_to};
 use super::callers::Callers;
 use super::contents::Storing;
 use super::fields::{Types, Typing};

@@ -1,7 +1,6 @@
 //! Names of other modules that have other values now, as the imports of this module know them.
 
 use std::collections::{BTreeSet, HashSet as StdHashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -51,32 +50,6 @@ pub struct Foreign {
 /// Modules by their names: whether they are packages, and what is live of them.
 pub type Texts = Arc<HashMap<String, (bool, Arc<Outline>)>>;
 
-/// What of a [`Foreign`] a text can be about: how much that is, and a digest of it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Reaching {
-    count: usize,
-    digest: u64,
-}
-
-/// The kind of what a module's `__getattr__` gives.
-const DYNAMIC: usize = 5;
-/// That of what others have put into the module's own containers.
-const OWN: usize = 6;
-
-impl Reaching {
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// A kind of change, what the text calls it, and its own name.
-    fn note(&mut self, one: (usize, &str, &str)) {
-        let mut hasher = DefaultHasher::new();
-        one.hash(&mut hasher);
-        self.count += 1;
-        self.digest = self.digest.wrapping_add(hasher.finish());
-    }
-}
-
 /// How often each name stands in a text.
 pub type Counts = HashMap<String, usize>;
 
@@ -107,7 +80,7 @@ impl Foreign {
     }
 
     /// What other modules have put into containers of this one: `REG[]`, `Bus.handlers[]`.
-    fn put_into_own(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn put_into_own(&self) -> impl Iterator<Item = &str> {
         let start = format!("{}.", self.module);
         let names = beginning_with_owned(&self.called, start);
         names.filter(|name| {
@@ -199,54 +172,6 @@ impl Foreign {
         self.imported(&self.decorating, outline)
     }
 
-    /// What of it a text's imports give. Where that is the same, the same follows.
-    pub fn reaching(&self, outline: &Outline) -> Reaching {
-        let mut found = Reaching::default();
-        for (name, origin) in bound(outline) {
-            self.add_reaching_by(name, origin, outline, &mut found);
-        }
-        for item in &outline.file.items {
-            self.add_reaching(item, outline, &mut found);
-        }
-        if !self.dynamic.is_empty() {
-            self.dynamic(outline).keys().for_each(|name| found.note((DYNAMIC, name, "")));
-        }
-        self.put_into_own().for_each(|name| found.note((OWN, name, "")));
-        found
-    }
-
-    fn add_reaching(&self, item: &Node, outline: &Outline, found: &mut Reaching) {
-        if item.what == What::Import && self.takes_dynamic(item) {
-            item.binds.iter().for_each(|binding| found.note((DYNAMIC, &binding.name, "")));
-        }
-        for inner in &item.body {
-            for (name, origin) in inner.imported() {
-                self.add_reaching_by(name, origin, outline, found);
-            }
-            self.add_reaching(inner, outline, found);
-        }
-    }
-
-    fn add_reaching_by(&self, name: &str, origin: &str, outline: &Outline, found: &mut Reaching) {
-        let Some(origin) = self.absolute(origin) else { return };
-        // A text that imports nothing is not split into words.
-        let words = outline.words();
-        let start = origin.split(['*', ANY_MODULE]).next().unwrap_or_default();
-        let is_given = |name: &&String| {
-            let rest = &name[start.len()..];
-            start != origin || rest.is_empty() || rest.starts_with(['.', '[', '('])
-        };
-        let words = Some(words).filter(|_| !origin.contains([ANY_MODULE, '*']) && !self.is_taken(name));
-        let kinds = [&self.changed, &self.called, &self.decorating, &self.properties, &self.late];
-        for (kind, names) in kinds.into_iter().enumerate() {
-            // Whatever changed is asked for by statements that import, too.
-            let words = words.filter(|_| kind > 0);
-            for own in spoken_of(names, start, words).filter(is_given) {
-                found.note((kind, name, own));
-            }
-        }
-    }
-
     fn imported(&self, names: &BTreeSet<String>, outline: &Outline) -> HashSet<String> {
         if names.is_empty() {
             return HashSet::default();
@@ -315,7 +240,7 @@ impl Foreign {
     }
 
     /// Whether others may take a name of this module: with whatever that leads to, which need not stand in the text.
-    fn is_taken(&self, name: &str) -> bool {
+    pub(super) fn is_taken(&self, name: &str) -> bool {
         self.taken.as_ref().is_none_or(|taken| taken.contains(name))
     }
 
@@ -394,7 +319,11 @@ pub(super) fn beginning_with<'a>(names: &'a BTreeSet<String>, start: &str) -> im
 
 /// Those of them that a text can speak of: all parts of the name stand in it, but the last one. Of a large patch there are many thousands
 /// more.
-fn spoken_of<'a>(names: &'a BTreeSet<String>, start: &str, words: Option<&Words>) -> impl Iterator<Item = &'a String> {
+pub(super) fn spoken_of<'a>(
+    names: &'a BTreeSet<String>,
+    start: &str,
+    words: Option<&Words>,
+) -> impl Iterator<Item = &'a String> {
     let mut rest = names.range::<str, _>((Bound::Included(start), Bound::Unbounded));
     std::iter::from_fn(move || {
         loop {

@@ -2,20 +2,16 @@
 //! that it makes of what stands in the class.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use rustc_hash::FxHashSet as HashSet;
 
 use super::called_back::of_self;
-use super::foreign::Foreign;
+use super::elsewhere::Class;
 use super::given::Others;
 use super::graph::{Context, Graph};
 use super::inside::all_effects;
-use super::making::gives;
 use crate::effects::{Effects, RETURNED};
-use crate::outline::Outline;
 use crate::tree::{Node, contents, flattened, members};
-use hotsplice_channel::patch::What;
 
 /// Methods of a metaclass that see what stands in a class.
 const OF_METACLASS: [&str; 2] = ["__new__", "__init__"];
@@ -29,92 +25,6 @@ struct Hook<'n> {
     module: String,
     /// Its first parameter is an object of the owner.
     is_of_object: bool,
-}
-
-/// What is known of a class in another file.
-pub(super) struct Class {
-    pub(super) outline: Arc<Outline>,
-    pub(super) there: Foreign,
-    pub(super) name: String,
-}
-
-impl Class {
-    pub(super) fn has(&self, attribute: &str, depth: usize) -> bool {
-        let own = self.outline.index().class(&self.name).is_some_and(|class| gives(class, attribute));
-        own || self.bases(depth).iter().any(|base| base.has(attribute, depth + 1))
-    }
-
-    /// Whether neither the class nor its bases have it; of bases that are not known it is not known.
-    fn lacks(&self, attribute: &str, depth: usize) -> bool {
-        let Some(class) = self.outline.index().class(&self.name) else { return false };
-        let bases = class.definition.as_ref().map_or(0, |parts| parts.base_names.len());
-        let known = self.bases(depth);
-        known.len() == bases && !gives(class, attribute) && known.iter().all(|base| base.lacks(attribute, depth + 1))
-    }
-
-    fn bases(&self, depth: usize) -> Vec<Self> {
-        let class = self.outline.index().class(&self.name).filter(|_| depth < 4);
-        let names = class.and_then(|class| class.definition.as_ref()).map_or(&[][..], |parts| &parts.base_names);
-        let others = self.there.others(&self.outline);
-        let of = |name: &String| match self.outline.index().class(name) {
-            Some(_) => Some(Self { outline: self.outline.clone(), there: self.there.clone(), name: name.clone() }),
-            None => others.origin(name),
-        };
-        names.iter().filter_map(of).collect()
-    }
-}
-
-impl Others {
-    pub(super) fn knows(&self, name: &str) -> bool {
-        self.origin(name).is_some()
-    }
-
-    /// How this file may call what another one's `module:REG` is.
-    pub(super) fn called_here(&self, name: &str) -> Vec<String> {
-        let Some((module, own)) = name.split_once(':') else { return Vec::new() };
-        let full = format!("{module}.{own}");
-        let imports = self.imports.keys().filter_map(|bound| {
-            let (origin, is_root) = self.import(bound)?;
-            let rest = full.strip_prefix(origin.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
-            Some(if is_root { full.clone() } else { format!("{bound}{rest}") })
-        });
-        imports.collect()
-    }
-
-    /// Whether a name is a class of another file.
-    pub(super) fn is_class(&self, name: &str) -> bool {
-        self.origin(name).is_some_and(|found| found.outline.index().class(&found.name).is_some())
-    }
-
-    /// Whether objects of another file's class have an attribute by its `__getattr__` only.
-    pub(super) fn computes(&self, class: &str, attribute: &str) -> bool {
-        self.origin(class).is_some_and(|found| found.lacks(attribute, 0) && found.has("__getattr__", 0))
-    }
-
-    /// The text that a name of this file comes from, and the name there.
-    pub(super) fn origin(&self, name: &str) -> Option<Class> {
-        self.found(name, false)
-    }
-
-    /// The same; `with_objects`: also of what is no definition.
-    pub(super) fn found(&self, name: &str, with_objects: bool) -> Option<Class> {
-        let full = self.full_name(name)?;
-        self.foreign.definition(&full, with_objects, 0)
-    }
-}
-
-impl Foreign {
-    fn definition(&self, full: &str, with_objects: bool, depth: usize) -> Option<Class> {
-        let (module, is_package, outline, own) = self.text_of(full).filter(|_| depth < 4)?;
-        let there = Foreign { module, is_package, texts: self.texts.clone(), ..Foreign::default() };
-        let is_object = |node: &Node| with_objects && node.what == What::Assignment && node.binds_name(own);
-        let items = &outline.file.items;
-        if !outline.index().definitions(own).is_empty() || items.iter().any(is_object) {
-            return Some(Class { outline: outline.clone(), there, name: own.to_owned() });
-        }
-        let origin = there.import(outline, own)?;
-        self.definition(&origin, with_objects, depth + 1)
-    }
 }
 
 impl<'a> Graph<'a> {

@@ -2,9 +2,12 @@
 
 mod assigning;
 mod build;
+mod called;
 mod called_back;
+mod called_by_objects;
 mod callers;
 mod contents;
+mod elsewhere;
 mod exported;
 mod fields;
 pub(crate) mod foreign;
@@ -14,6 +17,8 @@ mod hooks;
 pub(crate) mod inside;
 pub(crate) mod kept;
 mod making;
+pub(crate) mod reaching;
+mod reading;
 pub(crate) mod taken;
 pub(crate) mod types;
 mod unknown;

@@ -8,6 +8,7 @@ mod decorated;
 mod derived;
 mod derived_headers;
 mod derived_imports;
+mod derived_statements;
 mod edits;
 mod excerpt;
 mod functions;
