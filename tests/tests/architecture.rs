@@ -113,7 +113,7 @@ const ENGINE_ROOMS: &[&[&str]] = &[
     &["__init__"],
     &["requests"],
     &["transaction"],
-    &["evaluation", "after"],
+    &["acceptance", "evaluation", "after"],
     &["merge"],
     &["evaluate"],
     &["frameworks"],
@@ -211,7 +211,7 @@ fn the_engine_takes_of_typing_what_stands_in_for_it() {
 fn files_are_rooms_of_one_idea() {
     for folder in ["server", "agent/src", "agent/channel/src", "agent/python", "tests/src", "xtask/src"] {
         for (path, text) in sources(folder) {
-            assert!(text.lines().count() <= 520, "{} has {} lines", path.display(), text.lines().count());
+            assert!(text.lines().count() <= 470, "{} has {} lines", path.display(), text.lines().count());
         }
     }
 }
