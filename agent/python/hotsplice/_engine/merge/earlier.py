@@ -25,7 +25,7 @@ def provided(merger: "Merger", edit: "Edit", owner: Any) -> Iterator[None]:
     """Has the sandbox hold what the text gives such names before the statement, while that runs."""
     scope = tuple(edit["scope"])
     again = merger.deleted.bound_again(scope)
-    wanted = _wanted(merger, edit, scope, owner) if not again.isdisjoint(edit["reads"]) else {}
+    wanted = _wanted(merger, edit, scope, owner) if not again.isdisjoint(edit.get("reads", ())) else {}
     if not wanted:
         yield
         return
