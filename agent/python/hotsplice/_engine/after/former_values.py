@@ -8,6 +8,7 @@ import dis
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import islice
 from types import CodeType, FrameType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
@@ -122,13 +123,14 @@ def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
         if id(value) in seen or issubclass(kind, _CLOSED) or objects.is_module(value):
             continue
         seen[id(value)] = value
+        # The first ones, without a copy of all: each is taken in one step that lets nobody else run.
         items: list[Any] = []
         if kind in _SEQUENCES:
-            items = list(value)[:_ITEMS]
+            items = list(islice(value, _ITEMS))
         elif kind is dict:
-            items = [] if "__builtins__" in value else list(value.values())[:_ITEMS]
+            items = [] if "__builtins__" in value else list(islice(value.values(), _ITEMS))
         elif not issubclass(kind, type):
-            items = list((objects.dictionary(value) or {}).values())[:_ITEMS]
+            items = list(islice((objects.dictionary(value) or {}).values(), _ITEMS))
         yield value, place
         if depth < _DEPTH:
             pending.extend((item, place, depth + 1) for item in items)

@@ -9,7 +9,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
-from ..live.code import tree
+from ..live.code import set_on_first, tree
 from ..native import native
 from . import reach, shapes
 from .begun import BEGINNING
@@ -39,7 +39,7 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[Code
         for _, code, constructor in given:
             known |= reach.stored(code) if constructor else set()
         for method, code, constructor in given:
-            fresh = shapes.set_on_first(code) - known if not constructor else set()
+            fresh = set_on_first(code) - known if not constructor else set()
             for name in sorted(fresh):
                 reader = next((one for one, new in readers if _reads(one, new, name, method)), None)
                 lacking = _count(owner, name) if reader is not None else 0
@@ -51,8 +51,8 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[Code
 
 def _gives_more(method: FunctionType, code: CodeType) -> bool:
     """Whether new code gives its object what the former code did not; a new method has one code."""
-    given = shapes.set_on_first(code)
-    return bool(given if code is method.__code__ else given - shapes.set_on_first(method.__code__))
+    given = set_on_first(code)
+    return bool(given if code is method.__code__ else given - set_on_first(method.__code__))
 
 
 def _added(transaction: "Prepared") -> Iterator[tuple[type, str, Any]]:

@@ -49,18 +49,6 @@ def is_careful(code: CodeType) -> bool:
     return any(not _ASKS.isdisjoint(one.co_names) for one in tree(code))
 
 
-def set_on_first(code: CodeType) -> set[str]:
-    """The attributes that a method gives its first parameter."""
-    own, found = code.co_varnames[:1], set[str]()
-    before: Any = None
-    for one in reach.instructions_of(code):
-        loaded = before[-1:] if isinstance(before, tuple) else (before,)
-        if one.opname == "STORE_ATTR" and loaded == own:
-            found.add(one.argval)
-        before = one.argval
-    return found
-
-
 _MAKING = {dis.opmap[name] for name in ("BUILD_TUPLE", "BUILD_LIST", *_DICTIONARIES) if name in dis.opmap}
 
 

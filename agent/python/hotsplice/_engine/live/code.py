@@ -1,6 +1,7 @@
 """Compiling excerpts, and walking and pairing code objects. Knows nothing of live objects."""
 
 import ast
+import dis
 from collections.abc import Iterator, Sequence
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -256,3 +257,15 @@ def docstring(code: CodeType) -> str | None:
         return None
     closure = tuple(CellType() for _ in code.co_freevars)
     return FunctionType(code, {}, code.co_name, None, closure or None).__doc__
+
+
+def set_on_first(code: CodeType) -> set[str]:
+    """The attributes that a method gives its first parameter."""
+    own, found = code.co_varnames[:1], set[str]()
+    before: Any = None
+    for one in dis.get_instructions(code):
+        loaded = before[-1:] if isinstance(before, tuple) else (before,)
+        if one.opname == "STORE_ATTR" and loaded == own:
+            found.add(one.argval)
+        before = one.argval
+    return found

@@ -8,6 +8,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
+from ..live.code import set_on_first
 from ..live.files import live_file
 from ..native import native
 
@@ -170,7 +171,7 @@ def _say_new_bases(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome")
         for name in ("__init__", "__post_init__")
         if isinstance(cls.__dict__.get(name), FunctionType)
     ]
-    names = {name for constructor in constructors for name in _set_by(constructor.__code__)}
+    names = {name for constructor in constructors for name in set_on_first(constructor.__code__)}
     inherited = {
         name for cls in bases.values() for name, value in cls.__dict__.items() if not hasattr(type(value), "__set__")
     }
@@ -199,19 +200,7 @@ def _say_left(outcome: "EditOutcome", owner: type, bases: dict[int, type], insta
 
 def _set_in(classes: Iterable[type]) -> set[str]:
     constructors = (cls.__dict__.get(name) for cls in classes for name in ("__init__", "__post_init__"))
-    return {name for one in constructors if isinstance(one, FunctionType) for name in _set_by(one.__code__)}
-
-
-def _set_by(code: CodeType) -> list[str]:
-    """The attributes that a method sets on its first parameter."""
-    own, found = code.co_varnames[:1], []
-    before: Any = None
-    for one in dis.get_instructions(code):
-        loaded = before[-1:] if isinstance(before, tuple) else (before,)
-        if one.opname == "STORE_ATTR" and loaded == own:
-            found.append(one.argval)
-        before = one.argval
-    return found
+    return {name for one in constructors if isinstance(one, FunctionType) for name in set_on_first(one.__code__)}
 
 
 def _renamed(change: "FileChange", edit: "Edit") -> tuple[dict[str, str], list[str]]:
