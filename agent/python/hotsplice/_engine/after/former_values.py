@@ -108,8 +108,9 @@ def problems(edited: list[_Edited], changes: "Changes") -> Iterator[tuple[CodeTy
 def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
     """Plain containers of the program with what holds them, found from variables of calls and names of modules."""
     pending: deque[tuple[Any, str, int]] = deque()
-    for frame, place in _frames():
-        for name, value in _alive(frame):
+    for frame, thread in _frames():
+        place = f"thread {thread}, " if thread is not None else ""
+        for name, value in _alive(frame, thread is not None):
             pending.append((value, f"{name} in {frame.f_code.co_name}, {place}line {frame.f_lineno}", 0))
     for _, module in lookup.project_modules():
         for name, value in list(lookup.members_of(module).items()):
@@ -136,21 +137,23 @@ def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
             pending.extend((item, place, depth + 1) for item in items)
 
 
-def _frames() -> Iterator[tuple[FrameType, str]]:
-    """Calls of the program's own code, on stacks and suspended."""
+def _frames() -> Iterator[tuple[FrameType, str | None]]:
+    """Calls of the program's own code, on stacks, with the thread's name, and suspended."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     own = threading.get_ident()
-    found: list[tuple[FrameType | None, str]] = []
+    found: list[tuple[FrameType | None, str | None]] = []
     for ident, top in native.current_frames().items():
         frame: FrameType | None = top if ident != own else None
         while frame is not None:
-            found.append((frame, f"thread {names.get(ident, ident)}, "))
+            found.append((frame, str(names.get(ident, ident))))
             frame = frame.f_back
     suspended = native.objects_of_type(*calls.SUSPENDABLE_TYPES)
-    found += [(calls.frame_of(item), "") for item in suspended if not _is_foreign(item)]
-    for frame, place in found:
+    executed = {id(frame) for frame, _ in found}
+    frames = (calls.frame_of(item) for item in suspended if not _is_foreign(item))
+    found += [(frame, None) for frame in frames if id(frame) not in executed]
+    for frame, thread in found:
         if frame is not None and not lookup.is_installed(frame.f_code.co_filename):
-            yield frame, place
+            yield frame, thread
 
 
 def _is_foreign(item: Any) -> bool:
@@ -158,10 +161,10 @@ def _is_foreign(item: Any) -> bool:
     return frame is None or lookup.is_installed(frame.f_code.co_filename)
 
 
-def _alive(frame: FrameType) -> Iterator[tuple[str, Any]]:
+def _alive(frame: FrameType, is_executed: bool) -> Iterator[tuple[str, Any]]:
     """The variables of a call that are still read from where it stands, as they are."""
     code = frame.f_code
-    held = variables.of(frame)
+    held = variables.of(frame, is_executed)
     instructions = reach.instructions_of(code)
     for name, value in held.items():
         if type(value) in _CLOSED:

@@ -1,4 +1,4 @@
-"""The variables of a call, looked at without leaving anything behind."""
+"""The variables of a call, looked at without harm to it."""
 
 import sys
 from types import CodeType, FrameType
@@ -10,16 +10,17 @@ from ..native import native
 _OPTIMIZED = 1
 
 
-def of(frame: FrameType) -> dict[str, Any]:
-    """Those of a function's call; a module and a class have a namespace."""
+def of(frame: FrameType, is_executed: bool) -> dict[str, Any]:
+    """Those of a function's call, be it suspended or executed by a thread; a module and a class have a namespace."""
     code: CodeType = frame.f_code
     if not code.co_flags & _OPTIMIZED:
         return {}
     shown = frame.f_locals
     found = dict(shown)
     # Before 3.13 the frame keeps the dictionary that it shows, and with that what they hold. It is filled again
-    # whenever somebody asks.
-    if type(shown) is dict and native.reference_count(shown) <= _OF_FRAME:
+    # whenever somebody asks. A call that is executed may stand in a trace function, from which it takes its variables
+    # back out of that dictionary (`call_trampoline` in CPython's sysmodule.c).
+    if not is_executed and type(shown) is dict and native.reference_count(shown) <= _OF_FRAME:
         shown.clear()
     return found
 
