@@ -2,12 +2,18 @@
 
 import os
 import sys
+from _operator import is_
+from _weakref import ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
     from typing import Any
+
+    _ref = ref[ModuleType]
+else:
+    _ref = ref
 
 _MODULE = type(sys)
 _MEMBERS = _MODULE.__dict__["__dict__"].__get__  # type: ignore[index]
@@ -32,7 +38,8 @@ def loaded_modules() -> "Sequence[tuple[str, ModuleType]]":
 
     What stands in ``sys.modules`` need not be a module, whatever it says of itself.
     """
-    return _found().all
+    placed = [(_placed(module), module) for module in list(sys.modules.values())]
+    return [(place[0], module) for place, module in placed if place is not None and place[0]]
 
 
 def project_modules() -> "Sequence[tuple[str, ModuleType]]":
@@ -42,6 +49,8 @@ def project_modules() -> "Sequence[tuple[str, ModuleType]]":
 
 def modules_of(path: str) -> "list[ModuleType]":
     """Those of one file: a script may be imported too, and a file be executed under several names."""
+    if is_installed(path):
+        return [module for known, module in loaded_modules() if known == path]
     return _found().by_path.get(path, [])
 
 
@@ -62,41 +71,66 @@ class Remembered:
 
 
 class _Found:
-    """What `sys.modules` held at one moment."""
+    """The program's own of what `sys.modules` held at one moment."""
 
-    def __init__(self, ids: "list[int]") -> None:
-        self.ids = ids
-        self.all: list[tuple[str, ModuleType]] = []
+    def __init__(self, modules: "list[Any]") -> None:
+        self.modules = modules
         self.own: list[tuple[str, ModuleType]] = []
         self.by_path: dict[str, list[ModuleType]] = {}
 
 
 def _found() -> _Found:
-    modules = list(sys.modules.values())
-    ids = list(map(id, modules))
+    modules: list[Any] = list(sys.modules.values())
     found = Remembered.found
-    if found is not None and found.ids == ids:
+    if found is not None and len(found.modules) == len(modules) and all(map(is_, found.modules, modules)):
         return found
-    found = _Found(ids)
-    for module in modules:
-        if type(module) is not _MODULE and not issubclass(type(module), _MODULE):
+    found = _Found(modules)
+    for module in [module for module in modules if id(module) not in _others]:
+        place = _placed(module)
+        if place is None:
+            # It may say later what it was loaded from.
             continue
-        members = _MEMBERS(module)
-        filename = members.get("__file__")
-        if type(filename) is not str:
-            continue
-        known = _places.get(filename)
-        if known is None or members.get("__name__") == "__main__":
-            known = _place(filename, members.get("__name__") == "__main__")
-        path, is_own = known
-        if path:
-            found.all.append((path, module))
+        path, is_own = place
+        if is_own:
+            found.own.append((path, module))
             found.by_path.setdefault(path, []).append(module)
-            if is_own:
-                found.own.append((path, module))
+        else:
+            _others[id(module)] = _Other(module, _forget_other)
     if Remembered.count:
         Remembered.found = found
     return found
+
+
+class _Other(_ref):
+    """An installed file's module. It is not looked at again: most are such, and to look at each takes longer than all else of a patch."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, module: "ModuleType", _forget: "Any") -> None:
+        self.key = id(module)
+
+
+# By their ids, as long as they live.
+_others: "dict[int, _Other]" = {}
+
+
+def _forget_other(gone: "Any", forget: "Any" = _others.pop) -> None:
+    # Bound above: it may be called while the interpreter ends.
+    forget(gone.key, None)
+
+
+def _placed(module: "Any") -> "tuple[str, bool] | None":
+    """What `_place` says of the file that a module says it was loaded from."""
+    if type(module) is not _MODULE and not issubclass(type(module), _MODULE):
+        return None
+    members = _MEMBERS(module)
+    filename = members.get("__file__")
+    if type(filename) is not str:
+        return None
+    known = _places.get(filename)
+    if known is None or members.get("__name__") == "__main__":
+        known = _place(filename, members.get("__name__") == "__main__")
+    return known
 
 
 def _place(filename: str, is_main: bool) -> "tuple[str, bool]":

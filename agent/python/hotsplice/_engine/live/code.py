@@ -109,7 +109,7 @@ def is_class_body(code: CodeType) -> bool:
 
 
 def children(code: CodeType) -> list[CodeType]:
-    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return [constant for constant in code.co_consts if type(constant) is CodeType]
 
 
 def is_type_scope(code: CodeType) -> bool:
@@ -188,7 +188,7 @@ def fingerprint(code: CodeType) -> tuple[Any, ...]:
         code.co_freevars,
         code.co_cellvars,
         tuple(
-            fingerprint(constant) if isinstance(constant, CodeType) else (type(constant), repr(constant))
+            fingerprint(constant) if type(constant) is CodeType else (type(constant), repr(constant))
             for constant in code.co_consts
         ),
     )
