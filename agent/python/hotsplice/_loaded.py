@@ -102,7 +102,7 @@ def _found() -> _Found:
 
 
 class _Other(_ref):
-    """An installed file's module. It is not looked at again: most are such, and to look at each takes longer than all else of a patch."""
+    """An installed file's module, which is not looked at again: most are such, and it takes longer than all else."""
 
     __slots__ = ("key",)
 
