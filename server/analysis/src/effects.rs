@@ -140,7 +140,7 @@ pub(crate) const GETTERS: [&str; 4] = ["attrgetter", "operator.attrgetter", "met
 
 /// Names are dotted as they stand in the text: `table.fill`; `Table().fill` is a method of what a call gives, `TABLE[].fill` one of what
 /// is in a container.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Effects {
     pub calls: Vec<String>,
     pub reads: Vec<String>,
@@ -172,7 +172,7 @@ pub(crate) struct Effects {
 }
 
 /// What a function does with what it is given.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Uses {
     /// It calls it.
     pub calls: bool,

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use hotsplice_channel::patch::What;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use crate::depend::alike::are_alike;
 use crate::depend::graph::Graph;
 use crate::depend::kept::KeptGraph;
 use crate::index::Index;
@@ -74,9 +75,10 @@ impl Outline {
         Self::new(text, lines, file)
     }
 
-    /// Who calls whom in the text, with nothing known of other modules.
-    pub(crate) fn graph(&self) -> &Graph<'_> {
-        self.graph.get_or_init(|| Arc::new(KeptGraph::alone(&self.file))).graph()
+    /// Who calls whom in the text, with nothing known of other modules. That of the version before it, where nothing else is called.
+    pub(crate) fn graph_after(&self, former: &Self) -> &Graph<'_> {
+        let of_former = || former.graph.get().filter(|_| are_alike(&former.file.items, &self.file.items)).cloned();
+        self.graph.get_or_init(|| of_former().unwrap_or_else(|| Arc::new(KeptGraph::alone(&self.file)))).graph()
     }
 
     pub(crate) fn index(&self) -> &Index {

@@ -1,5 +1,6 @@
 //! What depends on what: calls and reads within a file, and names of other modules as this one knows them. Facts only.
 
+pub(crate) mod alike;
 mod assigning;
 mod build;
 mod called;

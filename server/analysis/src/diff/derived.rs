@@ -24,7 +24,7 @@ impl<'a> Comparison<'a> {
         let (foreign, new) = (self.foreign, self.new);
         match foreign.graph.as_ref().and_then(|kept| kept.of(new)) {
             Some(graph) => self.derive_by(graph),
-            None if foreign.texts.is_empty() => self.derive_by(new.graph()),
+            None if foreign.texts.is_empty() => self.derive_by(new.graph_after(self.live)),
             None => self.derive_by(&Graph::whole(&new.file.items, foreign.others(new))),
         }
     }
