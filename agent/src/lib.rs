@@ -41,6 +41,7 @@ mod json;
 mod listener;
 mod mailbox;
 mod named;
+mod naming;
 mod patterns;
 mod raising;
 mod rebinding;
@@ -60,6 +61,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RollbackFailed", module.py().get_type::<commit::RollbackFailed>())?;
     module.add_class::<commit::Retired>()?;
     module.add_class::<named::Named>()?;
+    module.add_class::<naming::Naming>()?;
     for function in [
         wrap_pyfunction!(session::start, module)?,
         wrap_pyfunction!(session::open_door, module)?,
@@ -81,6 +83,8 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(executed::watch, module)?,
         wrap_pyfunction!(executed::adopt, module)?,
         wrap_pyfunction!(executed::loaded, module)?,
+        wrap_pyfunction!(executed::executions, module)?,
+        wrap_pyfunction!(executed::files_with_texts, module)?,
         wrap_pyfunction!(executed::forget_executed, module)?,
         wrap_pyfunction!(files::read_file, module)?,
         wrap_pyfunction!(clock::time, module)?,
