@@ -15,7 +15,7 @@
 //! | [`guard`] | functions whose calls may be made again when they fail |
 //! | [`patterns`], [`raising`], [`rebinding`] | which those are; what is raised below their calls; functions that give their arguments other values |
 //! | [`handled`] | what the program handles itself, as found out before |
-//! | [`heap`], [`named`] | finds live objects; what modules and classes name |
+//! | [`heap`], [`named`], [`naming`] | finds live objects; what modules and classes name, and who names it |
 //! | [`cpython`] | everything of CPython that is not in its limited API |
 //! | [`finalizing`] | calls that may outlive the interpreter |
 //! | [`switching`] | how long the program's threads wait for the GIL meanwhile |
@@ -83,6 +83,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(executed::watch, module)?,
         wrap_pyfunction!(executed::adopt, module)?,
         wrap_pyfunction!(executed::loaded, module)?,
+        wrap_pyfunction!(naming::names_for, module)?,
         wrap_pyfunction!(executed::executions, module)?,
         wrap_pyfunction!(executed::files_with_texts, module)?,
         wrap_pyfunction!(executed::forget_executed, module)?,

@@ -154,6 +154,19 @@ impl Naming {
     }
 }
 
+/// The names for an object in many namespaces, each with the number of the namespace.
+#[pyfunction]
+pub fn names_for<'py>(
+    namespaces: Vec<Bound<'py, PyDict>>,
+    value: &Bound<'py, PyAny>,
+) -> Vec<(usize, Bound<'py, PyAny>)> {
+    let mut found = Vec::new();
+    for (number, namespace) in namespaces.iter().enumerate() {
+        found.extend(namespace.iter().filter(|(_, held)| held.is(value)).map(|(name, _)| (number, name)));
+    }
+    found
+}
+
 /// A module that has a name for itself.
 fn is_own_module(value: &Bound<'_, PyAny>, namespace: &Bound<'_, PyDict>) -> bool {
     value.cast::<PyModule>().is_ok_and(|module| module.dict().is(namespace))

@@ -103,7 +103,7 @@ class _Search:
         return [self._loaded[place] for place in self._leading]
 
     def finding(self, modules: set[str], names: set[str]) -> dict[int, list[Any]]:
-        """Functions and classes whose code imports one of these modules, or finds modules and reads one of these names."""
+        """Functions and classes whose code imports one of these modules, or finds modules and reads such a name."""
         found: dict[int, list[Any]] = {}
         for value, place, code in self._naming.naming([*modules, *_FINDERS]):
             named = code.co_names
