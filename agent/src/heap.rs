@@ -99,8 +99,9 @@ pub fn functions_with_globals<'py>(py: Python<'py>, globals: &Bound<'py, PyTuple
 #[pyfunction]
 #[pyo3(signature = (*kinds))]
 pub fn objects_of_type<'py>(py: Python<'py>, kinds: &Bound<'py, PyTuple>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let kinds: Vec<_> = kinds.iter().collect();
-    scan(py, |object| kinds.iter().any(|kind| is_exactly(object, kind)))
+    let kinds: FxHashSet<usize> = kinds.iter().map(|kind| kind.as_ptr() as usize).collect();
+    // SAFETY: the objects are alive while they are visited.
+    scan(py, |object| kinds.contains(&(unsafe { ffi::Py_TYPE(object) } as usize)))
 }
 
 /// As `gc.get_referrers`, which compares each reference with each target, without the list of targets itself.

@@ -51,14 +51,20 @@ class Remembered:
 
     count = 0
     found: "_Found | None" = None
+    # What else was found out of these modules: of nothing that lives, for that would be found where it is looked for.
+    notes: "dict[str, Any]" = {}
 
     def __enter__(self) -> None:
         Remembered.count += 1
-        Remembered.found = None
+        self._forget()
 
     def __exit__(self, *_exception: object) -> None:
         Remembered.count -= 1
-        Remembered.found = None
+        self._forget()
+
+    @staticmethod
+    def _forget() -> None:
+        Remembered.found, Remembered.notes = None, {}
 
 
 class _Found:
@@ -78,6 +84,7 @@ def _found() -> _Found:
     if found is not None and found.ids == ids:
         return found
     found = _Found(ids)
+    Remembered.notes = {}
     for module in modules:
         if type(module) is not _MODULE and not issubclass(type(module), _MODULE):
             continue
