@@ -104,6 +104,17 @@ pub fn objects_of_type<'py>(py: Python<'py>, kinds: &Bound<'py, PyTuple>) -> PyR
     scan(py, |object| kinds.contains(&(unsafe { ffi::Py_TYPE(object) } as usize)))
 }
 
+/// The ids of the types of all that lives.
+#[pyfunction]
+pub fn kinds_alive(py: Python<'_>) -> PyResult<FxHashSet<usize>> {
+    let mut found = FxHashSet::default();
+    objects::for_each(py, |object| {
+        // SAFETY: the object is alive while it is visited.
+        found.insert(unsafe { ffi::Py_TYPE(object) } as usize);
+    })?;
+    Ok(found)
+}
+
 /// As `gc.get_referrers`, which compares each reference with each target, without the list of targets itself.
 #[pyfunction]
 pub fn referrers<'py>(py: Python<'py>, targets: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyAny>>> {

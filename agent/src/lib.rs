@@ -149,6 +149,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(heap::functions_of, module)?,
         wrap_pyfunction!(heap::functions_of_file, module)?,
         wrap_pyfunction!(heap::functions_with_globals, module)?,
+        wrap_pyfunction!(heap::kinds_alive, module)?,
         wrap_pyfunction!(named::functions_in, module)?,
         wrap_pyfunction!(named::wrapped_function, module)?,
         wrap_pyfunction!(heap::objects_of_type, module)?,

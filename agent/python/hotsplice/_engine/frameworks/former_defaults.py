@@ -38,7 +38,7 @@ def report_former(
     ``later`` takes what is to be done once the patch is live.
     """
     changed = [name for name in before if name in after and not equal(before[name], after[name])]
-    for name in changed if native.objects_of_type(*lookup.with_subclasses(cls)) else ():
+    for name in changed if changed and _has_objects(cls) else ():
         later(partial(_remember, cls, name, before[name]))
         holders = _holding(cls, name, before[name])
         for outcome in outcomes if holders else ():
@@ -99,6 +99,14 @@ def _holding(cls: type, field: str, value: Any) -> list[str]:
         if id(type(held)) in classes and equal(_held(held, field), value)
     ]
     return list(dict.fromkeys(found))
+
+
+def _has_objects(cls: type) -> bool:
+    """Whether a class had objects when the patch began: of many classes it is asked for each."""
+    alive: set[int] | None = Remembered.notes.get("kinds alive")
+    if alive is None:
+        alive = Remembered.notes["kinds alive"] = native.kinds_alive()
+    return not alive.isdisjoint(map(id, lookup.with_subclasses(cls)))
 
 
 def _holding_any(classes: set[int]) -> list[ModuleType]:
