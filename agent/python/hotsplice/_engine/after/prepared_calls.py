@@ -96,7 +96,7 @@ def _misses(old: Parameters, new: Parameters) -> bool:
 
 
 def _note_held(values: Iterable[Any], found: set[int]) -> None:
-    """Adds the ids of values, and of what plain containers among them hold: each is looked into once, at its nearest."""
+    """Adds the ids of values, and of what plain containers among them hold: each is looked into once."""
     level = list(values)
     for depth in range(_DEPTH + 1):
         inside: list[Any] = []
