@@ -18,7 +18,7 @@ use hotsplice_channel::message::{ModuleLoaded, event};
 use hotsplice_channel::registry;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::{cpython, finalizing, frames, session};
@@ -211,24 +211,28 @@ pub fn forget_executed(path: PathBuf) {
     }
 }
 
-/// `{path: (mtime in ns, size, time of the execution, text or None, how often, whether its execution was not seen)}`
+/// Its record, if a file of this path was executed: (mtime in ns, size, time of the execution, text or None, how often, whether its
+/// execution was not seen)
 #[pyfunction]
-#[pyo3(signature = (path = None))]
-pub fn loaded<'py>(py: Python<'py>, path: Option<PathBuf>) -> PyResult<Bound<'py, PyDict>> {
-    let found: Vec<(PathBuf, Executed)> = match EXECUTED.lock() {
-        Ok(executed) => {
-            let files = executed.iter().flatten();
-            files
-                .filter(|(known, _)| path.as_ref().is_none_or(|path| path == *known))
-                .map(|(path, file)| (path.clone(), file.clone()))
-                .collect()
-        }
-        Err(_) => Vec::new(),
-    };
-    let dict = PyDict::new(py);
-    for (path, file) in found {
+pub fn loaded(py: Python<'_>, path: PathBuf) -> PyResult<Option<Bound<'_, PyTuple>>> {
+    let found = EXECUTED.lock().ok().and_then(|executed| executed.as_ref()?.get(&path).cloned());
+    let record = |file: Executed| {
         let text = file.text.as_ref().map(|text| PyBytes::new(py, text));
-        dict.set_item(path.to_string_lossy(), (file.modified, file.size, file.when, text, file.count, file.adopted))?;
-    }
-    Ok(dict)
+        (file.modified, file.size, file.when, text, file.count, file.adopted).into_pyobject(py)
+    };
+    found.map(record).transpose()
+}
+
+/// How often a file was executed.
+#[pyfunction]
+pub fn executions(path: PathBuf) -> u64 {
+    EXECUTED.lock().ok().and_then(|executed| Some(executed.as_ref()?.get(&path)?.count)).unwrap_or_default()
+}
+
+/// The files whose texts are known: the program's own.
+#[pyfunction]
+pub fn files_with_texts() -> Vec<String> {
+    let Ok(executed) = EXECUTED.lock() else { return Vec::new() };
+    let with_text = executed.iter().flatten().filter(|(_, file)| file.text.is_some());
+    with_text.map(|(path, _)| path.to_string_lossy().into_owned()).collect()
 }

@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_void};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
+use rustc_hash::FxHashSet;
 
 use crate::cpython::bodies;
 use crate::cpython::functions::function_type;
@@ -98,17 +99,60 @@ pub fn functions_with_globals<'py>(py: Python<'py>, globals: &Bound<'py, PyTuple
 #[pyfunction]
 #[pyo3(signature = (*kinds))]
 pub fn objects_of_type<'py>(py: Python<'py>, kinds: &Bound<'py, PyTuple>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let kinds: Vec<_> = kinds.iter().collect();
-    scan(py, |object| kinds.iter().any(|kind| is_exactly(object, kind)))
+    let kinds: FxHashSet<usize> = kinds.iter().map(|kind| kind.as_ptr() as usize).collect();
+    // SAFETY: the objects are alive while they are visited.
+    scan(py, |object| kinds.contains(&(unsafe { ffi::Py_TYPE(object) } as usize)))
 }
 
-/// Like `gc.get_referrers`, without the list of targets itself.
+/// The ids of the types of all that lives.
+#[pyfunction]
+pub fn kinds_alive(py: Python<'_>) -> PyResult<FxHashSet<usize>> {
+    let mut found = FxHashSet::default();
+    objects::for_each(py, |object| {
+        // SAFETY: the object is alive while it is visited.
+        found.insert(unsafe { ffi::Py_TYPE(object) } as usize);
+    })?;
+    Ok(found)
+}
+
+/// As `gc.get_referrers`, which compares each reference with each target, without the list of targets itself.
 #[pyfunction]
 pub fn referrers<'py>(py: Python<'py>, targets: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let arguments = PyTuple::new(py, targets.iter())?;
-    let found = cpython::gc(py)?.getattr("get_referrers")?.call1(&arguments)?;
-    let found = found.cast_into::<PyList>()?;
-    Ok(found.iter().filter(|object| !object.is(targets) && !object.is(&arguments)).collect())
+    let wanted: FxHashSet<usize> = targets.iter().map(|target| target.as_ptr() as usize).collect();
+    let (Some(&least), Some(&most)) = (wanted.iter().min(), wanted.iter().max()) else { return Ok(Vec::new()) };
+    let mut referring = Referring { wanted: &wanted, least, most };
+    scan(py, |object| {
+        if object == targets.as_ptr() {
+            return false;
+        }
+        // SAFETY: the object is alive while it is visited; the collector traverses it in the same way.
+        unsafe {
+            let traverse = ffi::PyType_GetSlot(ffi::Py_TYPE(object), ffi::Py_tp_traverse);
+            if traverse.is_null() {
+                return false;
+            }
+            let traverse = std::mem::transmute::<*mut c_void, ffi::traverseproc>(traverse);
+            traverse(object, Referring::visit, (&raw mut referring).cast()) != 0
+        }
+    })
+}
+
+/// What is looked for among references.
+struct Referring<'a> {
+    wanted: &'a FxHashSet<usize>,
+    /// Most lie elsewhere.
+    least: usize,
+    most: usize,
+}
+
+impl Referring<'_> {
+    unsafe extern "C" fn visit(object: *mut ffi::PyObject, referring: *mut c_void) -> c_int {
+        // SAFETY: `referring` is the caller's, borrowed for the duration of the visit.
+        let referring = unsafe { &*referring.cast::<Referring<'_>>() };
+        let object = object as usize;
+        let is_near = referring.least <= object && object <= referring.most;
+        c_int::from(is_near && referring.wanted.contains(&object))
+    }
 }
 
 /// The reference count as the object has it.

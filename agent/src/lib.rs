@@ -15,7 +15,7 @@
 //! | [`guard`] | functions whose calls may be made again when they fail |
 //! | [`patterns`], [`raising`], [`rebinding`] | which those are; what is raised below their calls; functions that give their arguments other values |
 //! | [`handled`] | what the program handles itself, as found out before |
-//! | [`heap`], [`named`] | finds live objects; what modules and classes name |
+//! | [`heap`], [`named`], [`naming`] | finds live objects; what modules and classes name, and who names it |
 //! | [`cpython`] | everything of CPython that is not in its limited API |
 //! | [`finalizing`] | calls that may outlive the interpreter |
 //! | [`switching`] | how long the program's threads wait for the GIL meanwhile |
@@ -41,6 +41,7 @@ mod json;
 mod listener;
 mod mailbox;
 mod named;
+mod naming;
 mod patterns;
 mod raising;
 mod rebinding;
@@ -60,6 +61,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RollbackFailed", module.py().get_type::<commit::RollbackFailed>())?;
     module.add_class::<commit::Retired>()?;
     module.add_class::<named::Named>()?;
+    module.add_class::<naming::Naming>()?;
     for function in [
         wrap_pyfunction!(session::start, module)?,
         wrap_pyfunction!(session::open_door, module)?,
@@ -81,6 +83,9 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(executed::watch, module)?,
         wrap_pyfunction!(executed::adopt, module)?,
         wrap_pyfunction!(executed::loaded, module)?,
+        wrap_pyfunction!(naming::names_for, module)?,
+        wrap_pyfunction!(executed::executions, module)?,
+        wrap_pyfunction!(executed::files_with_texts, module)?,
         wrap_pyfunction!(executed::forget_executed, module)?,
         wrap_pyfunction!(files::read_file, module)?,
         wrap_pyfunction!(clock::time, module)?,
@@ -144,6 +149,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(heap::functions_of, module)?,
         wrap_pyfunction!(heap::functions_of_file, module)?,
         wrap_pyfunction!(heap::functions_with_globals, module)?,
+        wrap_pyfunction!(heap::kinds_alive, module)?,
         wrap_pyfunction!(named::functions_in, module)?,
         wrap_pyfunction!(named::wrapped_function, module)?,
         wrap_pyfunction!(heap::objects_of_type, module)?,

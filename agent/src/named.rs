@@ -215,7 +215,7 @@ fn attributes<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
 }
 
 /// Types, by address: what is exactly of one of them is asked nothing else.
-struct Kinds {
+pub struct Kinds {
     /// Of which no object leads to a function.
     plain: FxHashSet<usize>,
     /// Descriptors and methods that hold one function.
@@ -226,7 +226,7 @@ struct Kinds {
 }
 
 impl Kinds {
-    fn known(py: Python<'_>) -> PyResult<&'static Self> {
+    pub fn known(py: Python<'_>) -> PyResult<&'static Self> {
         static KINDS: PyOnceLock<Kinds> = PyOnceLock::new();
         let kinds = KINDS.get_or_try_init(py, || Self::new(py))?;
         let name = pyo3::intern!(py, "_functools");
@@ -268,12 +268,17 @@ impl Kinds {
         })
     }
 
+    /// Whether a type is part of the language, and its objects lead to no functions.
+    pub fn is_plain(&self, kind: usize) -> bool {
+        self.plain.contains(&kind)
+    }
+
     /// Whether objects of a type lead to functions in a known way.
     fn leads(&self, kind: usize) -> bool {
         kind == self.property || kind == self.partial.load(Ordering::Relaxed) || self.holding.contains(&kind)
     }
 
-    fn functions_in<'py>(&self, value: Bound<'py, PyAny>, found: &mut Vec<Bound<'py, PyAny>>) -> PyResult<()> {
+    pub fn functions_in<'py>(&self, value: Bound<'py, PyAny>, found: &mut Vec<Bound<'py, PyAny>>) -> PyResult<()> {
         let py = value.py();
         let mut pending = vec![value];
         let mut seen = 0;
@@ -313,7 +318,7 @@ fn held<'py>(method: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     method.getattr(pyo3::intern!(method.py(), "__func__"))
 }
 
-fn kind_of(value: &Bound<'_, PyAny>) -> usize {
+pub fn kind_of(value: &Bound<'_, PyAny>) -> usize {
     value.get_type_ptr() as usize
 }
 

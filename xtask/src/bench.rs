@@ -10,7 +10,7 @@ use hotsplice_tests::program::Workspace;
 use hotsplice_tests::pythons::{self, Python};
 
 use crate::shell::{self, target};
-use crate::{attaching, calls, guards, peers, saves, subject, tools};
+use crate::{attaching, calls, guards, large, peers, saves, subject, tools};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Only what calls that run what is edited cost
     #[arg(long, conflicts_with_all = ["saves", "guards"])]
     calls: bool,
+    /// Only a large program: many modules and objects
+    #[arg(long, conflicts_with_all = ["saves", "guards", "calls"])]
+    large: bool,
     /// Minor version of the Python to measure (12 for 3.12)
     #[arg(long)]
     python: Option<u32>,
@@ -46,6 +49,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.calls {
         return calls::measure(python, arguments.edits);
     }
+    if arguments.large {
+        return large::measure(python, arguments.edits);
+    }
     println!("Python {}, {} edits of one function each, times in ms (stages: p50)\n", python.name(), arguments.edits);
     println!("{:<7} {:>7} {:>9} {:>7} {:>7}   stages", "program", "lines", "objects", "p50", "p95");
     let mut idle = Vec::new();
@@ -58,6 +64,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     calls::measure(python, arguments.edits)?;
+    large::measure(python, arguments.edits)?;
     attaching::measure()?;
     peers::compare(python, arguments.edits, &idle)?;
     guards::measure(arguments.python)?;

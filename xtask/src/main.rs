@@ -10,6 +10,7 @@ mod editors;
 mod guards;
 mod history;
 mod identity;
+mod large;
 mod package;
 mod peers;
 mod programs;

@@ -1,6 +1,6 @@
 """Other tools that bring edits into a running process: how long from a saved file to live code, in milliseconds.
 
-Started as ``peers.py TOOL FOLDER``; reads JSON lines ``[text, function, value]``: a new text of FOLDER/subject.py and
+Started as ``peers.py TOOL FOLDER OBJECTS``, it imports all modules of the folder and makes so many objects; it reads JSON lines ``[text, function, value]``: a new text of FOLDER/subject.py and
 what the function gives for 0 then, and answers with a number each.
 """
 
@@ -30,9 +30,11 @@ def jurigged(folder):
     return lambda: time.sleep(0.0002)
 
 
-def main():
+def main(_held):
     tool, folder = sys.argv[1], Path(sys.argv[2])
     sys.path.insert(0, str(folder))
+    for path in sorted(folder.glob("*.py")):
+        importlib.import_module(path.stem)
     subject = importlib.import_module("subject")
     turn = {"autoreload": autoreload, "jurigged": jurigged}[tool](folder)
     print("ready", flush=True)
@@ -48,4 +50,4 @@ def main():
         print(1000 * (time.perf_counter() - started), flush=True)
 
 
-main()
+main([[number] for number in range(int(sys.argv[3]))])

@@ -60,14 +60,20 @@ class Remembered:
 
     count = 0
     found: "_Found | None" = None
+    # What else was found out of these modules: of nothing that lives, for that would be found where it is looked for.
+    notes: "dict[str, Any]" = {}
 
     def __enter__(self) -> None:
         Remembered.count += 1
-        Remembered.found = None
+        self._forget()
 
     def __exit__(self, *_exception: object) -> None:
         Remembered.count -= 1
-        Remembered.found = None
+        self._forget()
+
+    @staticmethod
+    def _forget() -> None:
+        Remembered.found, Remembered.notes = None, {}
 
 
 class _Found:
@@ -85,6 +91,7 @@ def _found() -> _Found:
     if found is not None and len(found.modules) == len(modules) and all(map(is_, found.modules, modules)):
         return found
     found = _Found(modules)
+    Remembered.notes = {}
     for module in [module for module in modules if id(module) not in _others]:
         place = _placed(module)
         if place is None:

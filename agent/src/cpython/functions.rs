@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
-use super::{Getter, Setter, function_code, layout, replace_field, required};
+use super::{Getter, Setter, function_code, function_globals, layout, replace_field, required};
 
 /// A part that is None, in Python, when there is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +86,12 @@ fn set_raw(function: &Bound<'_, PyAny>, part: Part, value: &Bound<'_, PyAny>) ->
 pub fn code<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: callers pass functions; the result is borrowed from it.
     Ok(unsafe { Bound::from_borrowed_ptr(function.py(), function_code(required()?, function.as_ptr())) })
+}
+
+/// The namespace that a function reads global names of.
+pub fn globals<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: callers pass functions; the result is borrowed from it.
+    Ok(unsafe { Bound::from_borrowed_ptr(function.py(), function_globals(required()?, function.as_ptr())) })
 }
 
 /// Gives a function its code and, if wanted, the cells for the code's free variables. The caller keeps what it had.

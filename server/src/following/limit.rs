@@ -7,6 +7,8 @@ use crate::cancel::Cancel;
 
 /// Whoever waits for the verdict is not to wait longer for what else it may say.
 const LONGEST: Duration = Duration::from_secs(5);
+/// From a patch of many files more follows, and it takes longer itself: so much more for each file more than one.
+const MORE_PER_FILE: Duration = Duration::from_millis(100);
 /// Another number of seconds.
 const SECONDS: &str = "HOTSPLICE_FOLLOW_SECONDS";
 
@@ -19,9 +21,12 @@ pub struct Limit {
 }
 
 impl Limit {
-    pub fn new(cancel: Cancel) -> Self {
+    /// `files`: how many are to be patched.
+    pub fn new(cancel: Cancel, files: usize) -> Self {
         let given = std::env::var(SECONDS).ok().and_then(|seconds| seconds.parse().ok());
-        let longest = given.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(LONGEST);
+        let given = given.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let more = u32::try_from(files.saturating_sub(1)).unwrap_or(u32::MAX);
+        let longest = given.unwrap_or_else(|| LONGEST.saturating_add(MORE_PER_FILE.saturating_mul(more)));
         Self { cancel, longest, until: Cell::new(Instant::now()), was_reached: Cell::new(false) }
     }
 

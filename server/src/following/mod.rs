@@ -7,7 +7,7 @@ mod project;
 
 use std::sync::Arc;
 
-use hotsplice_analysis::{Counts, Foreign, Names, Outline, diff, diff_following};
+use hotsplice_analysis::{Counts, Foreign, Names, Outline, diff, diff_following, parsing_many};
 use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Patch, What};
 
@@ -57,11 +57,25 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch, 
     if changed.is_empty() && !patch.options.run_statements && asked_for.len() < 2 {
         return None;
     }
-    let is_asked_for = |path: &str| asked_for.iter().any(|asked| asked.path == path);
     // What can't be asked now is not followed: the process itself will be asked next, and say so.
     // A module that was just imported may follow, and the news of it be on its way.
     let Ok(loaded) = session.files_by_now() else { return None };
-    let mut project = Project::of(session, &loaded, limit.clone());
+    let limit = limit.clone();
+    Some(parsing_many(move || follow_all(session, asked_for, patch, loaded, names, changed, limit)))
+}
+
+/// What follows in all files that are loaded.
+fn follow_all<'a>(
+    session: &'a Session,
+    asked_for: &[AskedFor],
+    patch: &mut Patch,
+    loaded: Vec<LoadedFile>,
+    names: Arc<Vec<(Counts, Counts)>>,
+    mut changed: Names,
+    limit: Limit,
+) -> Project<'a> {
+    let is_asked_for = |path: &str| asked_for.iter().any(|asked| asked.path == path);
+    let mut project = Project::of(session, &loaded, limit);
     project.names = names;
     project.know_new_texts(asked_for);
     project.limit.start();
@@ -111,7 +125,7 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch, 
         let others: Vec<String> = following.into_iter().map(|file| file.path).filter(|path| !is_part(path)).collect();
         add_callers(&project, others, patch);
     }
-    Some(project)
+    project
 }
 
 /// What is given to functions of other files, which these read members of or call, follows in the file itself.

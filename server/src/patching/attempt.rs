@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use hotsplice_analysis::Outline;
+use hotsplice_analysis::{Outline, parsing_many};
 use hotsplice_channel::codes;
 use hotsplice_channel::message::PrepareAnswer;
 use hotsplice_channel::patch::{Outcome, Patch, Verdict};
@@ -160,8 +160,12 @@ impl Attempt<'_> {
         }
         self.session.know_baselines(pending.iter().map(String::as_str));
         let project = self.project.take().unwrap_or_else(|| Project::new(self.session, self.limit.clone()));
-        let found = following::computed(&project, &pending, &running, &self.patch.files);
-        self.was_cut_short |= project.limit.was_reached();
+        let patched = &self.patch.files;
+        let (found, was_cut_short) = parsing_many(move || {
+            let found = following::computed(&project, &pending, &running, patched);
+            (found, project.limit.was_reached())
+        });
+        self.was_cut_short |= was_cut_short;
         for (path, verdicts) in found {
             match self.files.iter_mut().find(|file| file.path == path) {
                 Some(file) => file.verdicts.extend(verdicts),

@@ -141,7 +141,7 @@ fn attempt<'a>(
         has_ended: false,
         had_it: false,
         was_asked: true,
-        limit: Limit::new(wanted.cancel.clone()),
+        limit: Limit::new(wanted.cancel.clone(), wanted.files.len()),
         was_cut_short: false,
     };
     let mut asked_for = Vec::new();

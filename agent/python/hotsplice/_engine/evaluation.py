@@ -15,7 +15,7 @@ from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
 from .evaluate.imports import Imports
 from .evaluate.quiet import assigns_to_objects, is_quiet
-from .evaluate.sandbox import Shadow
+from .evaluate.sandbox import Shadow, functions_of
 from .evaluate.traces import Traces
 from .evaluate.world import World
 from .frameworks import arguments, observers
@@ -167,6 +167,13 @@ def _evaluate(transaction: "Prepared") -> None:
         copies.settle(transaction.plan, bound)
         for merger in evaluated:
             merger.finish()
+        made: dict[int, list[FunctionType]] = {}
+        for function in functions_of(shadows.values()):
+            made.setdefault(id(function.__globals__), []).append(function)
+        for merger in evaluated:
+            merger.take_functions(made.get(id(merger.shadow.globals), []))
+        # Nothing of ours may hold them.
+        made.clear()
         registries.settle(transaction, replaced)
         live_of = frameworks.LiveOf(transaction, replaced, stand_ins)
         for merger in evaluated:

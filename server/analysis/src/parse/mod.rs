@@ -27,6 +27,8 @@ mod stops;
 mod structure;
 mod tokens;
 
+use std::cell::Cell;
+
 use ruff_python_ast::PySourceType;
 use ruff_python_parser::parse_unchecked_source;
 use ruff_text_size::Ranged;
@@ -101,13 +103,34 @@ pub(crate) fn references(text: &str) -> References {
     with_room(text, read).unwrap_or_else(unknown)
 }
 
+thread_local! {
+    /// Whether this thread has the room.
+    static HAS_ROOM: Cell<bool> = const { Cell::new(false) };
+}
+
 fn with_room<T: Send>(text: &str, work: impl FnOnce() -> T + Send) -> Option<T> {
-    if text.len() < SMALL {
+    if text.len() < SMALL || HAS_ROOM.get() {
         return Some(work());
     }
     std::thread::scope(|scope| {
         std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).ok()?.join().ok()
     })
+}
+
+/// Does something that parses many texts on one thread that has room for all of them: one for each text costs as much as parsing it.
+pub fn parsing_many<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let mut work = Some(work);
+    let there = std::thread::scope(|scope| {
+        let own = &mut work;
+        let on_thread = move || {
+            HAS_ROOM.set(true);
+            own.take().map(|work| work())
+        };
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, on_thread).ok()?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    // Where there is no thread to spare it is done here, and each text has one of its own.
+    there.or_else(|| work.map(|work| work())).expect("it is done once")
 }
 
 fn failed(message: &str) -> ParsedFile {

@@ -95,15 +95,22 @@ def _misses(old: Parameters, new: Parameters) -> bool:
     return old.kind == new.kind and (loses_more or not all(new.take(count, ()) for count in counts))
 
 
-def _note_held(values: Iterable[Any], found: set[int], depth: int = 0) -> None:
-    for value in values:
-        found.add(id(value))
-        if type(value) in (tuple, list, dict, set) and depth < _DEPTH and len(found) < _HELD:
-            if type(value) is not dict:
-                # The program's threads may change it meanwhile.
-                _note_held(list(value), found, depth + 1)
-            elif "__builtins__" not in value:
-                _note_held(list(value.values()), found, depth + 1)
+def _note_held(values: Iterable[Any], found: set[int]) -> None:
+    """Adds the ids of values, and of what plain containers among them hold: each is looked into once."""
+    level = list(values)
+    for depth in range(_DEPTH + 1):
+        inside: list[Any] = []
+        for value in level:
+            if id(value) in found:
+                continue
+            found.add(id(value))
+            if type(value) in (tuple, list, dict, set) and depth < _DEPTH and len(found) < _HELD:
+                if type(value) is not dict:
+                    # The program's threads may change it meanwhile.
+                    inside += list(value)
+                elif "__builtins__" not in value:
+                    inside += list(value.values())
+        level = inside
 
 
 def _calls(holder: Any) -> Iterator[tuple[Any, int, tuple[str, ...]]]:

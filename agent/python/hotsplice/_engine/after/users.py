@@ -1,26 +1,28 @@
 """Who uses what a patch has changed."""
 
+import dis
 import importlib
 import re
 import sys
-from collections.abc import Collection, Iterable, Sequence
-from itertools import islice
-from types import FunctionType, ModuleType
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
-from ..live import lookup, objects, reach
+from ..live import lookup, objects
 from ..live.files import live_file
 from ..merge import imports
+from ..native import native
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
 
 _NONE: frozenset[str] = frozenset()
-# How many items of a container are looked at.
-_LOOKED_INTO = 20
+# Modules, or classes: so many are looked at before the program's threads may go on.
+_AT_ONCE = 200
 # What finds a module by a text, or by a name that is computed.
-_FINDING = re.compile(r"\bimport_module\b|\b__import__\b|\bsys\.modules\b")
+_FINDERS = frozenset(("import_module", "__import__", "modules"))
+_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _WORD = re.compile(r"\w+")
 # `build` of `build().__call__`, `TABLE` of `TABLE[].fill`
 _HEAD = re.compile(r"[.(\[]")
@@ -58,16 +60,17 @@ def of(files: "Sequence[FileChange]", fresh: "Collection[str]") -> list[str]:
     modules = {str(namespace.name) for change in files for namespace in change.namespaces}
     modules |= {name.rpartition(".")[2] for name in modules}
     parts = {part for change in files for name in (*change.running, *change.decorating) for part in _WORD.findall(name)}
-    for path, module in loaded:
-        if path in own:
-            continue
-        members = lookup.members_of(module)
-        leading = reach.finding(members, modules, parts)
-        if leading or _finds(path, members, parts):
+    others = [(path, module) for path, module in loaded if path not in own]
+    search = _Search(others)
+    for place, leading in search.finding(modules, parts).items():
+        path, module = others[place]
+        found[path] = module
+        wanted |= _with_heirs(leading)
+        wanted.add(id(module))
+    for path, module in others:
+        if _finds(path, lookup.members_of(module), parts):
             found[path] = module
-            wanted |= _with_heirs(leading)
             wanted.add(id(module))
-    search = _Search([(path, module) for path, module in loaded if path not in own])
     search.follow(wanted)
     for path, module in search.found:
         found.setdefault(path, module)
@@ -79,14 +82,17 @@ class _Search:
 
     def __init__(self, loaded: list[tuple[str, ModuleType]]) -> None:
         self._loaded = loaded
-        # Each object that has a name in a module: in which, and the name.
-        self._named: dict[int, list[tuple[int, str]]] = {}
-        for place, (_, module) in enumerate(loaded):
-            for name, value in list(lookup.members_of(module).items()):
-                if value is not module:
-                    self._named.setdefault(id(value), []).append((place, name))
-                    for kind in _kinds(value):
-                        self._named.setdefault(id(kind), []).append((place, name))
+        # Each object that has a name in a module, and who names what in code.
+        self._naming = native.Naming()
+        members = [lookup.members_of(module) for _, module in loaded]
+        owned: dict[int, tuple[type, Mapping[str, Any], int]] = {}
+        for first in range(0, len(members), _AT_ONCE):
+            for value, place in self._naming.look(members[first : first + _AT_ONCE]):
+                if objects.is_class(value) and objects.module_of(value) == members[place].get("__name__"):
+                    owned[id(value)] = value, objects.members(value), place
+        classes = list(owned.values())
+        for first in range(0, len(classes), _AT_ONCE):
+            self._naming.look_into(classes[first : first + _AT_ONCE])
         self._words: dict[int, set[str]] = {}
         self._leading: dict[int, set[str]] = {}
         # What is still to be followed.
@@ -96,23 +102,37 @@ class _Search:
     def found(self) -> list[tuple[str, ModuleType]]:
         return [self._loaded[place] for place in self._leading]
 
+    def finding(self, modules: set[str], names: set[str]) -> dict[int, list[Any]]:
+        """Functions and classes whose code imports one of these modules, or finds modules and reads such a name."""
+        found: dict[int, list[Any]] = {}
+        for value, place, code in self._naming.naming([*modules, *_FINDERS]):
+            named = code.co_names
+            is_import = not modules.isdisjoint(named) and _IMPORT_NAME in code.co_code[::2]
+            if is_import or not (_FINDERS.isdisjoint(named) or names.isdisjoint(named)):
+                found.setdefault(place, []).append(value)
+        return found
+
     def follow(self, wanted: set[int]) -> None:
         self._want(wanted)
         while self._fresh:
             fresh, self._fresh = self._fresh, {}
-            new: set[int] = set()
+            every = {name for names in fresh.values() for name in names}
+            leading = [
+                value
+                for value, place, code in self._naming.naming(list(every))
+                if not fresh.get(place, _NONE).isdisjoint(code.co_names)
+            ]
+            new = _with_heirs(leading)
             for place, names in fresh.items():
-                module = self._loaded[place][1]
-                new |= _with_heirs(reach.naming(lookup.members_of(module), names))
                 # `pkg.build` where another module has `pkg`.
-                for holder, _ in self._named.get(id(module), ()):
+                for holder, _ in self._naming.names_of(id(self._loaded[place][1])):
                     self._lead(holder, names & self._words_of(holder))
             self._want(new - wanted)
             wanted |= new
 
     def _want(self, ids: set[int]) -> None:
         for one in ids:
-            for place, name in self._named.get(one, ()):
+            for place, name in self._naming.names_of(one):
                 self._lead(place, {name})
 
     def _lead(self, place: int, names: set[str]) -> None:
@@ -125,18 +145,6 @@ class _Search:
         if place not in self._words:
             self._words[place] = set(_WORD.findall(_text_of(self._loaded[place][0])))
         return self._words[place]
-
-
-def _kinds(value: Any) -> Iterable[object]:
-    """The class of what a name holds, or of what is in a small container; of a wrapper the names around it."""
-    kind = type(value)
-    if kind is FunctionType:
-        return (value.__globals__,) if value.__closure__ else ()
-    if kind in (list, tuple, set, frozenset):
-        return {type(item) for item in islice(value, _LOOKED_INTO)}
-    if kind is dict:
-        return {type(item) for item in islice(value.values(), _LOOKED_INTO)}
-    return (kind,)
 
 
 def _text_of(path: str) -> str:
@@ -165,5 +173,8 @@ def _finds(path: str, members: dict[str, Any], parts: set[str]) -> bool:
     tools = (importlib, importlib.import_module, sys)
     if not any(value is tool for value in list(members.values()) for tool in tools):
         return False
-    text = _text_of(path)
-    return _FINDING.search(text) is not None and not parts.isdisjoint(_WORD.findall(text))
+    try:
+        file = live_file(path)
+    except EngineError:
+        return False
+    return file.finds_modules() and not parts.isdisjoint(_WORD.findall(file.text))

@@ -74,19 +74,19 @@ class Shadow:
         """Whether anything that was made in the shadow may live on."""
         return native.reference_count(self.module.__dict__) != self._holders
 
-    def functions(self) -> list[FunctionType]:
-        """Every live function that was made in the shadow."""
-        return functions_of([self])
-
-    def made(self) -> set[int]:
-        """The ids of functions and classes that were made in the shadow."""
-        known = {id(value) for value in self.before.values()}
-        classes = (one for one in self.globals.values() if isinstance(one, type) and id(one) not in known)
-        return {*map(id, self.functions()), *map(id, classes)}
+    @staticmethod
+    def made_in(shadows: "Sequence[Shadow]") -> set[int]:
+        """The ids of functions and classes that were made in these."""
+        found = set(map(id, functions_of(shadows)))
+        for shadow in shadows:
+            known = {id(value) for value in shadow.before.values()}
+            classes = (one for one in shadow.globals.values() if isinstance(one, type) and id(one) not in known)
+            found.update(map(id, classes))
+        return found
 
 
 def functions_of(shadows: Iterable[Shadow]) -> list[FunctionType]:
-    """Every live function that was made in one of these."""
+    """Every live function that was made in one of these: all that lives is looked at, once."""
     held = [shadow.globals for shadow in shadows if shadow.is_held()]
     return native.functions_with_globals(*held) if held else []
 

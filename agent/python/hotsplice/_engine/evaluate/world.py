@@ -16,9 +16,10 @@ from . import proxies
 from .sandbox import Shadow, functions_of
 
 if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
     from ..journal.views import Prepared
     from ..live.lookup import Namespace
-    from ..live.messages import Definition
+    from ..live.messages import Definition, Edit
 
 MISSING = object()
 _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
@@ -45,6 +46,8 @@ class World:
         self._modules: dict[int, Any] = {}
         # id of a class's proxy → what it was made with
         self._given: dict[int, dict[str, Any]] = {}
+        # Name → the edits of modules' own statements that bind it, once somebody wanted to know.
+        self._binding: dict[str, list[tuple[FileChange, Edit]]] | None = None
         if wanted:
             self._note_changes()
             self._spread()
@@ -55,6 +58,16 @@ class World:
         return [*self._shadows.values(), *self.between]
 
     # What changes
+
+    def binding(self, name: str) -> "list[tuple[FileChange, Edit]]":
+        """The edits of modules' own statements that bind a name, each with its file."""
+        if self._binding is None:
+            self._binding = {}
+            for change in self._transaction.files:
+                for edit in (one.edit for one in change.outcomes if not one.edit["scope"]):
+                    for bound in dict.fromkeys(edit["binds"]):
+                        self._binding.setdefault(bound, []).append((change, edit))
+        return self._binding.get(name, [])
 
     def _note_changes(self) -> None:
         renewed = (function.__code__ for function, _ in self._transaction.renewed_lambdas)

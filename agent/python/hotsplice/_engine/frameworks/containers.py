@@ -115,8 +115,13 @@ class Containers:
                 self._gone.setdefault(key, []).extend(entries.without(own, stores.entries(container)))
                 stores.exchange(container, partial(_moved, own, now))
 
+    def _made_so_far(self) -> set[int]:
+        """The ids of functions and classes that were made while evaluating."""
+        found: set[int] = self._shadows[0].made_in(self._shadows) if self._shadows else set()
+        return found
+
     def _is_own(self, key: int, entry: tuple[Any, Any]) -> bool:
-        made: set[int] = set().union(*(shadow.made() for shadow in self._shadows))
+        made = self._made_so_far()
         users = (one for one in self.noted.registrations if key in one.used)
         return entries.reaches(entry, made, self.noted.registries) or any(one.names_it(*entry) for one in users)
 
@@ -138,7 +143,7 @@ class Containers:
         if self._withdrawn:
             return
         self._withdrawn = True
-        made: set[int] = set().union(*(shadow.made() for shadow in self._shadows))
+        made = self._made_so_far()
         made.update(id(one) for one, live in replaced if stores.is_a(one, type) and one is not live)
         self._new = made
         for key, (container, before) in self.noted.before.items():

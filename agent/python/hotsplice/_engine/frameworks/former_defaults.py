@@ -6,6 +6,7 @@ from functools import partial
 from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..._loaded import Remembered
 from ..live import lookup, objects
 from ..native import native
 from .entries import equal
@@ -37,7 +38,7 @@ def report_former(
     ``later`` takes what is to be done once the patch is live.
     """
     changed = [name for name in before if name in after and not equal(before[name], after[name])]
-    for name in changed if native.objects_of_type(*lookup.with_subclasses(cls)) else ():
+    for name in changed if changed and _has_objects(cls) else ():
         later(partial(_remember, cls, name, before[name]))
         holders = _holding(cls, name, before[name])
         for outcome in outcomes if holders else ():
@@ -93,11 +94,32 @@ def _holding(cls: type, field: str, value: Any) -> list[str]:
     classes = set(map(id, lookup.with_subclasses(cls)))
     found = [
         name
-        for _, module in lookup.project_modules()
+        for module in _holding_any(classes)
         for name, held in _kept(module)
         if id(type(held)) in classes and equal(_held(held, field), value)
     ]
     return list(dict.fromkeys(found))
+
+
+def _has_objects(cls: type) -> bool:
+    """Whether a class had objects when the patch began: of many classes it is asked for each."""
+    alive: set[int] | None = Remembered.notes.get("kinds alive")
+    if alive is None:
+        alive = Remembered.notes["kinds alive"] = native.kinds_alive()
+    return not alive.isdisjoint(map(id, lookup.with_subclasses(cls)))
+
+
+def _holding_any(classes: set[int]) -> list[ModuleType]:
+    """The project's modules in which objects of these classes are kept. Of many classes it is asked for each."""
+    modules = [module for _, module in lookup.project_modules()]
+    known: dict[int, list[int]] | None = Remembered.notes.get("kinds kept")
+    if known is None:
+        known = Remembered.notes["kinds kept"] = {}
+        for place, module in enumerate(modules):
+            for kind in {id(type(held)) for _, held in _kept(module)}:
+                known.setdefault(kind, []).append(place)
+    places = {place for kind in classes for place in known.get(kind, ())}
+    return [modules[place] for place in sorted(places) if place < len(modules)]
 
 
 def _kept(module: Any) -> Iterator[tuple[str, Any]]:

@@ -60,6 +60,8 @@ class FileChange:
         if self.is_renamed:
             for namespace in self.namespaces:
                 namespace.rename_code(self.new_path)
+        # Of which outcomes it was made, and those by the scope of their edits.
+        self._by_scope: tuple[list[EditOutcome], dict[tuple[str, ...], list[EditOutcome]]] | None = None
         # Code objects that are not live once the patch is: (code, unit).
         self.retired: list[tuple[CodeType, Unit]] = []
         # CodeChange objects by namespace.
@@ -111,6 +113,15 @@ class FileChange:
     def outcomes_of(self, unit: "Unit") -> list[EditOutcome]:
         """Outcomes of the edits to this function and to what is nested in it."""
         return self._outcomes_by_unit().get(id(unit), [])
+
+    def outcomes_in(self, scope: tuple[str, ...]) -> list[EditOutcome]:
+        """Outcomes of the edits that stand in a class, or in the module itself."""
+        if self._by_scope is None or self._by_scope[0] is not self.outcomes:
+            by_scope: dict[tuple[str, ...], list[EditOutcome]] = {}
+            for outcome in self.outcomes:
+                by_scope.setdefault(tuple(outcome.edit["scope"]), []).append(outcome)
+            self._by_scope = self.outcomes, by_scope
+        return self._by_scope[1].get(scope, [])
 
     def _outcomes_by_unit(self) -> dict[int, list[EditOutcome]]:
         """Made once for the outcomes that there are: each belongs to the units around it."""

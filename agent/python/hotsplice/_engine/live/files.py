@@ -1,5 +1,6 @@
 """Which text is live in which file. After an import it is what was executed; after a patch, what the patch says."""
 
+import re
 from collections.abc import Iterable
 from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from .displaced import Displaced
 if TYPE_CHECKING:
     from .messages import Definition, Edit
 
+_FINDING = re.compile(r"\bimport_module\b|\b__import__\b|\bsys\.modules\b")
 HISTORY_LIMIT = 20
 # How the server calls a patch to a former text.
 UNDO = "Undo hot-patch"
@@ -50,6 +52,8 @@ class LiveFile:
         self.text = text
         # The lines of the text: a patch asks for many of its parts.
         self._lines: list[str] | None = None
+        # Of which text it is known, and whether that finds modules by a text or by a name that is computed.
+        self._finds_modules: tuple[str, bool] | None = None
         self.trust = trust
         self.differs = list(differs)
         # How often the file had been executed when its text was taken: more since means a reload.
@@ -70,6 +74,11 @@ class LiveFile:
         if self._lines is None:
             self._lines = self.text.replace("\r\n", "\n").split("\n")
         return "\n".join(self._lines[first - 1 : last])
+
+    def finds_modules(self) -> bool:
+        if self._finds_modules is None or self._finds_modules[0] is not self.text:
+            self._finds_modules = self.text, _FINDING.search(self.text) is not None
+        return self._finds_modules[1]
 
     def version_of(self, definition: str) -> int:
         """How often a definition was patched."""
@@ -100,7 +109,7 @@ class LiveFile:
         if path != self.path:
             _files.pop(self.path, None)
             _files[path] = self
-            self.path, self.executed = path, _executions(path)
+            self.path, self.executed = path, native.executions(path)
 
     def text_before(self) -> str:
         """What was live before the latest patch."""
@@ -131,7 +140,7 @@ def live_file(path: str) -> "LiveFile":
     cell = cells.find(path)
     if cell is not None:
         return _of_cell(cell)
-    executed = _executions(path)
+    executed = native.executions(path)
     file = _files.get(path)
     if file is not None and file.executed == executed:
         return file
@@ -170,27 +179,13 @@ def _of_cell(cell: Any) -> "LiveFile":
     return file
 
 
-def _record(path: str) -> Any:
-    found = native.loaded(path).get(path)
-    if found is None:
-        for name, record in native.loaded().items():
-            if lookup.same_file(name, path):
-                return record
-    return found
-
-
-def _executions(path: str) -> int:
-    record = _record(path)
-    return record[4] if record else 0
-
-
 def _from_import(path: str) -> "LiveFile":
-    record = _record(path)
+    record = native.loaded(path)
     if record is None:
         # It was executed before anybody watched, as much of the standard library is. If it has not changed since the
         # process began, its text is that.
         native.adopt([path])
-        record = _record(path)
+        record = native.loaded(path)
     if record is not None and record[3] is not None:
         text = decode(record[3], path)
         # Nobody saw it executed: a clock that was set tells wrong times.

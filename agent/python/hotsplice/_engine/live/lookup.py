@@ -91,8 +91,7 @@ def namespaces(path: str) -> "list[Namespace]":
         real = {key: one for key, one in found.items() if not _is_placeholder(one)}
         found = real or found
     # Executed more often than there are modules: by hand, or once more under the same name.
-    record = native.loaded(path).get(path) if found else None
-    if not found or (record is not None and record[4] > len(found)):
+    if not found or native.executions(path) > len(found):
         for function in native.functions_of_file(path) or native.functions_of_file(_from_here(path)):
             globals = function.__globals__
             if id(globals) not in found and same_file(function.__code__.co_filename, path):
@@ -121,10 +120,8 @@ def executed_elsewhere(known: Container[str]) -> Iterator[tuple[str, str]]:
 
     A module may have put an object in its place or be taken out, and IPython's ``%run`` executes a file in no module.
     """
-    for path, record in native.loaded().items():
-        if path in known or record[3] is None:
-            continue
-        for namespace in namespaces(path):
+    for path in native.files_with_texts():
+        for namespace in namespaces(path) if path not in known else ():
             yield path, namespace.name or ""
 
 

@@ -1,21 +1,19 @@
 """Whether a live function leads to something that changes, through what it calls and reads, over modules."""
 
 import dis
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from ..native import native
 from . import lookup, objects
-from .code import known, known_names, tree
+from .code import known, tree
 
 MISSING = object()
 # More functions than these no answer is worth.
 _LIMIT = 2000
 # Containers with more items, and classes with more below them, are not followed.
 _ITEMS = 50
-_FINDERS = {"import_module", "__import__", "modules"}
-_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _MAKING = ("__init__", "__new__", "__post_init__")
 
 
@@ -251,43 +249,6 @@ def _decoded(code: CodeType) -> tuple[bytes, tuple[str, ...]]:
             kinds.append(kind)
             names.append("")
     return bytes(kinds), tuple(names)
-
-
-def naming(members: dict[str, Any], names: set[str]) -> list[Any]:
-    """Functions and classes of a module in whose code one of these names stands."""
-    return _naming(members, names, _is_any)
-
-
-def finding(members: dict[str, Any], modules: set[str], names: set[str]) -> list[Any]:
-    """Functions and classes whose code imports one of these modules, or finds modules and reads one of these names."""
-
-    def is_meant(code: CodeType) -> bool:
-        own = code.co_names
-        if not modules.isdisjoint(own) and _IMPORT_NAME in code.co_code[::2]:
-            return True
-        return not _FINDERS.isdisjoint(own) and not names.isdisjoint(own)
-
-    return _naming(members, modules | _FINDERS, is_meant)
-
-
-def _is_any(_code: CodeType) -> bool:
-    return True
-
-
-def _naming(members: dict[str, Any], names: set[str], is_meant: Callable[[CodeType], bool]) -> list[Any]:
-    """Functions and classes of a module in whose code one of these names stands."""
-    found: list[Any] = []
-    for value in list(members.values()):
-        if type(value) is FunctionType and value.__globals__ is members:
-            functions = [value]
-        elif objects.is_class(value) and value.__module__ == members.get("__name__"):
-            functions = [one for member in list(value.__dict__.values()) for one in native.functions_in(member)]
-        else:
-            continue
-        codes = (function.__code__ for function in functions if not names.isdisjoint(known_names(function.__code__)))
-        if any(not names.isdisjoint(one.co_names) and is_meant(one) for code in codes for one in tree(code)):
-            found.append(value)
-    return found
 
 
 def _content(cell: CellType) -> Any:

@@ -95,21 +95,20 @@ def _decision(
 
 def _from_elsewhere(merger: "Merger", name: str, live: Any) -> tuple[former.Former | None, Any]:
     """The live text of a binding that comes from another file of the patch, which has it no more, and what it holds."""
-    for change in merger.files:
-        for edit in (one.edit for one in change.outcomes if change is not merger.change):
-            if edit["scope"] or name not in edit["binds"]:
+    for change, edit in merger.world.binding(name):
+        if change is merger.change:
+            continue
+        ranges = [(edit["old_line"], edit["old_end_line"])] if edit["change"] == "removed" else edit.get("former")
+        for namespace in change.namespaces if ranges and (edit["change"] == "removed" or _imports(edit)) else ():
+            held = namespace.globals.get(name, MISSING)
+            if held is MISSING or (live is not MISSING and held is not live):
                 continue
-            ranges = [(edit["old_line"], edit["old_end_line"])] if edit["change"] == "removed" else edit.get("former")
-            for namespace in change.namespaces if ranges and (edit["change"] == "removed" or _imports(edit)) else ():
-                held = namespace.globals.get(name, MISSING)
-                if held is MISSING or (live is not MISSING and held is not live):
-                    continue
-                beside = SimpleNamespace(
-                    namespace=namespace, change=change, shadow=merger.shadow, former_code=merger.former_code
-                )
-                text = former.Former(beside, {"scope": [], "former": ranges}, namespace.globals)
-                if text.assigns(name):
-                    return text, held
+            beside = SimpleNamespace(
+                namespace=namespace, change=change, shadow=merger.shadow, former_code=merger.former_code
+            )
+            text = former.Former(beside, {"scope": [], "former": ranges}, namespace.globals)
+            if text.assigns(name):
+                return text, held
     return None, live
 
 

@@ -13,29 +13,29 @@ if TYPE_CHECKING:
 def names(merger: "Merger", scope: tuple[str, ...]) -> set[str]:
     return {
         lookup.mangled(name, scope)
-        for outcome in merger.change.outcomes
-        if _is_given(outcome.edit, scope)
+        for outcome in merger.change.outcomes_in(scope)
+        if _is_given(outcome.edit)
         for name in outcome.edit["binds"]
     }
 
 
-def _is_given(edit: "Edit", scope: tuple[str, ...]) -> bool:
-    """Whether an edit gives names in a class something: a statement that only moved does not."""
+def _is_given(edit: "Edit") -> bool:
+    """Whether an edit gives names something: a statement that only moved does not."""
     is_moved = edit["kind"] == "lines" and edit["what"] != "function"
-    return tuple(edit["scope"]) == scope and edit["change"] != "removed" and not is_moved
+    return edit["change"] != "removed" and not is_moved
 
 
 def member(merger: "Merger", scope: tuple[str, ...], name: str) -> "EditOutcome | None":
     """The outcome of the edit that binds a name in a class; the last one, if there are several."""
-    own = (outcome for outcome in reversed(merger.change.outcomes) if _is_given(outcome.edit, scope))
+    own = (outcome for outcome in reversed(merger.change.outcomes_in(scope)) if _is_given(outcome.edit))
     return next((one for one in own if name in (lookup.mangled(bound, scope) for bound in one.edit["binds"])), None)
 
 
 def removed_names(merger: "Merger", scope: tuple[str, ...]) -> set[str]:
     return {
         lookup.mangled(name, scope)
-        for outcome in merger.change.outcomes
-        if tuple(outcome.edit["scope"]) == scope and outcome.edit["change"] == "removed"
+        for outcome in merger.change.outcomes_in(scope)
+        if outcome.edit["change"] == "removed"
         for name in outcome.edit["binds"]
     }
 

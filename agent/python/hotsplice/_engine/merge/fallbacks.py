@@ -28,7 +28,7 @@ def report(change: "FileChange") -> None:
     text = change.text
     if not change.namespaces or not any(word in text for word in _WORDS):
         return
-    executed = native.loaded(change.path).get(change.path)
+    executed = native.loaded(change.path)
     if executed is None:
         return
     try:

@@ -13,6 +13,7 @@ from ..evaluate.policy import MISSING
 from ..live import lookup, objects
 from ..live.code import read_only
 from ..live.files import live_file
+from ..native import native
 
 if TYPE_CHECKING:
     from ..evaluate.sandbox import Shadow
@@ -44,11 +45,10 @@ def followers(globals: dict[str, Any], name: str, value: Any) -> list[tuple[dict
     prompt = _prompt()
     if prompt is not None and prompt is not globals:
         others.append((None, prompt))
-    path: str | None
-    for path, holder in others:
-        aliases = [alias for alias, held in list(holder.items()) if held is value]
-        if aliases:
-            holding.append((path, holder, aliases))
+    named: dict[int, list[str]] = {}
+    for number, name_there in native.names_for([holder for _, holder in others], value):
+        named.setdefault(number, []).append(name_there)
+    holding += [(*others[number], aliases) for number, aliases in named.items()]
     sources, found = {(id(globals), name)}, []
     while holding:
         following = []

@@ -11,6 +11,7 @@ from ..live import lookup, objects
 from ..live.code import set_on_first
 from ..live.files import live_file
 from ..native import native
+from .existing import Instances
 
 if TYPE_CHECKING:
     from ..evaluate.sandbox import Shadow
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
+    instances = Instances(transaction)
     for change in transaction.files:
         for outcome in change.outcomes:
             if outcome.edit["what"] == "function" and outcome.edit["change"] in ("added", "changed"):
@@ -30,7 +32,7 @@ def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
                     _say_made_before(transaction.plan, namespace, outcome)
             if outcome.edit["what"] == "class" and "bases" in outcome.edit["parts"]:
                 for namespace in change.namespaces:
-                    _say_new_bases(transaction.plan, namespace, outcome)
+                    _say_new_bases(transaction.plan, namespace, outcome, instances)
             for namespace in change.namespaces if outcome.edit["change"] == "added" else ():
                 _say_hidden(transaction.plan, change, namespace, outcome)
                 _say_not_set(transaction.plan, change, namespace, outcome)
@@ -39,7 +41,7 @@ def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
             for namespace in change.namespaces:
                 shadow = shadows.get(id(namespace))
                 names = namespace.globals if shadow is None else shadow.globals
-                _give(transaction.plan, change, namespace, names, outcome)
+                _give(transaction.plan, change, namespace, names, outcome, instances)
 
 
 def follow_moved(mergers: "list[Merger]") -> None:
@@ -156,11 +158,11 @@ def _say_not_set(plan: "Plan", change: "FileChange", namespace: "Namespace", out
         outcome.caveat("HS0503", f"{held}, which the property hides: its setter does not run for what is there")
 
 
-def _say_new_bases(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome") -> None:
+def _say_new_bases(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome", known: Instances) -> None:
     """What the constructors of bases that a class had not before set on each object."""
     owner = lookup.find_class(namespace, (*outcome.edit["scope"], *outcome.edit["binds"]))
     planned = [one for one in plan.operations if one[0] == "bases" and one[1] is owner]
-    instances = native.objects_of_type(*lookup.with_subclasses(owner)) if planned else []
+    instances = known.of(owner) if planned else []
     if not instances:
         return
     bases = {id(cls): cls for base in planned[-1][2] for cls in base.__mro__}
@@ -242,7 +244,12 @@ def _assigned(text: str) -> dict[str, str]:
 
 
 def _give(
-    plan: "Plan", change: "FileChange", namespace: "Namespace", names: dict[str, Any], outcome: "EditOutcome"
+    plan: "Plan",
+    change: "FileChange",
+    namespace: "Namespace",
+    names: dict[str, Any],
+    outcome: "EditOutcome",
+    existing: Instances,
 ) -> None:
     edit = outcome.edit
     owner = lookup.find_class(namespace, edit["scope"])
@@ -251,7 +258,7 @@ def _give(
     renamed, lost = _renamed(change, edit)
     for name, former in renamed.items():
         plan.note_renamed_field(owner, lookup.mangled(former, edit["scope"]), lookup.mangled(name, edit["scope"]))
-    if not (instances := native.objects_of_type(*lookup.with_subclasses(owner))):
+    if not (instances := existing.of(owner)):
         return
     own, known, unknown = _parameters(plan, owner, edit["binds"][0])
     given, lacking, moved = dict[str, int](), dict[str, int](), dict[str, int]()

@@ -369,17 +369,19 @@ class Merger:
     def made(self) -> set[int]:
         """The ids of functions and classes that were made while evaluating; asked for once that is done."""
         if self._made is None:
-            self._made = self.shadow.made()
+            self._made = self.shadow.made_in([self.shadow])
         return self._made
 
     def finish(self) -> None:
-        """Gives functions made in the shadow their live namespace; last of all."""
         enums.finish(self)
         if isinstance(self.namespace.module, ModuleType):
             self.replaced.append((self.shadow.module, self.namespace.module))
+
+    def take_functions(self, made: list[FunctionType]) -> None:
+        """Gives functions that were made in the shadow their live namespace; last of all."""
         builtins = self.namespace.globals.get("__builtins__")
         builtins = builtins.__dict__ if isinstance(builtins, ModuleType) else builtins
-        for function in self.shadow.functions():
+        for function in made:
             parts = {"globals": self.namespace.globals}
             if isinstance(builtins, dict) and self.shadow.globals.get("__builtins__") is not builtins:
                 parts["builtins"] = builtins

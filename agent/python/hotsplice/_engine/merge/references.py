@@ -327,16 +327,22 @@ def _say_left(outcome: "EditOutcome", name: str, left: list[str]) -> None:
 
 def show_to_others(merger: "Merger", others: "list[Shadow]") -> None:
     """Other modules that are evaluated later see what is new here under the names by which they imported it."""
+    # By the id of what was live, or of what stands for it. Who has imported it is asked where others may have the same.
+    shown: dict[int, list[tuple[Any, Any, set[tuple[int, str]] | None]]] = {}
     for name in {*merger.bound, *(scope[0] for scope in merger.rebuilt)}:
         old, new = merger.namespace.globals.get(name, MISSING), merger.shadow.globals.get(name, MISSING)
         if old is MISSING or new is MISSING or new is old:
             continue
         proxy = merger.world.proxy_of(old)
-        own = is_own(old, merger.namespace)
-        following: Any = () if own else imports.followers(merger.namespace.globals, name, old)
-        following = {(id(holder), alias) for holder, alias in following}
-        for other in others:
-            for alias, value in list(other.globals.items()):
-                is_it = value is old or (proxy is not None and value is proxy)
-                if is_it and (own or (id(other.namespace.globals), alias) in following):
+        following = None
+        if not is_own(old, merger.namespace):
+            found = imports.followers(merger.namespace.globals, name, old)
+            following = {(id(holder), alias) for holder, alias in found}
+        for one in (old, proxy) if proxy is not None else (old,):
+            shown.setdefault(id(one), []).append((one, new, following))
+    for other in others if shown else ():
+        for alias, value in list(other.globals.items()):
+            for _, new, following in shown.get(id(value), ()):
+                if following is None or (id(other.namespace.globals), alias) in following:
                     other.globals[alias] = other.before[alias] = new
+                    break

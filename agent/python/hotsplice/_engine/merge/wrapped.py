@@ -46,11 +46,12 @@ def merge(merger: "Merger", old: Any, new: Any, depth: int = 4) -> None:
         return
     else:
         pairs = [(value, lookup.members(new).get(name)) for name, value in lookup.members(old).items()]
-    known = {id(made) for made, _ in merger.replaced}
+    known: set[int] | None = None
     for inner, made in pairs:
-        both = isinstance(inner, FunctionType) and isinstance(made, FunctionType)
-        if both and inner is not made and id(made) not in known and takes_on(merger, inner, made):
-            merger.merge_function(inner, made)
+        if isinstance(inner, FunctionType) and isinstance(made, FunctionType) and inner is not made:
+            known = {id(one) for one, _ in merger.replaced} if known is None else known
+            if id(made) not in known and takes_on(merger, inner, made):
+                merger.merge_function(inner, made)
         merge(merger, inner, made, depth - 1)
 
 

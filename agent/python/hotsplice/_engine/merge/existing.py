@@ -1,0 +1,37 @@
+"""Objects that exist of the classes that a patch is about."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..live import lookup
+from ..native import native
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+
+
+class Instances:
+    """Objects of the classes that edits of a patch stand in: all that lives is looked at once for all of them."""
+
+    def __init__(self, transaction: "Prepared") -> None:
+        self._transaction = transaction
+        # By the id of their type, once somebody wanted to know.
+        self._by_type: dict[int, list[Any]] | None = None
+
+    def of(self, owner: type) -> list[Any]:
+        if self._by_type is None:
+            self._by_type = {}
+            kinds = {id(kind): kind for one in self._owners() for kind in lookup.with_subclasses(one)}
+            for one in native.objects_of_type(*kinds.values()):
+                self._by_type.setdefault(id(type(one)), []).append(one)
+        return [one for kind in lookup.with_subclasses(owner) for one in self._by_type.get(id(kind), ())]
+
+    def _owners(self) -> Iterator[type]:
+        for change in self._transaction.files:
+            for edit in (one.edit for one in change.outcomes):
+                scope = (*edit["scope"], *edit["binds"]) if edit["what"] == "class" else edit["scope"]
+                is_wanted = edit.get("attributes") or (edit["what"] == "class" and "bases" in edit["parts"])
+                for namespace in change.namespaces if is_wanted else ():
+                    owner = lookup.find_class(namespace, scope)
+                    if owner is not None:
+                        yield owner
