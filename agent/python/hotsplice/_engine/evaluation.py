@@ -15,7 +15,7 @@ from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
 from .evaluate.imports import Imports
 from .evaluate.quiet import assigns_to_objects, is_quiet
-from .evaluate.sandbox import Shadow
+from .evaluate.sandbox import Shadow, functions_of
 from .evaluate.traces import Traces
 from .evaluate.world import World
 from .frameworks import arguments, observers
@@ -145,6 +145,7 @@ def _evaluate(transaction: "Prepared") -> None:
                 while pending:
                     evaluate_next()
         finally:
+            world.answering.end()
             if importing is not None:
                 made_elsewhere = importing.forget()
             writes.withdraw()
@@ -165,8 +166,11 @@ def _evaluate(transaction: "Prepared") -> None:
         for function in made_elsewhere:
             transaction.plan.function(function, builtins=builtins.__dict__)
         copies.settle(transaction.plan, bound)
+        made: dict[int, list[FunctionType]] = {}
+        for function in functions_of(shadows.values()):
+            made.setdefault(id(function.__globals__), []).append(function)
         for merger in evaluated:
-            merger.finish()
+            merger.finish(made.get(id(merger.shadow.globals), []))
         registries.settle(transaction, replaced)
         live_of = frameworks.LiveOf(transaction, replaced, stand_ins)
         for merger in evaluated:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluate.former import Former
 from ..evaluate.policy import MISSING, Decision
-from ..evaluate.sandbox import run_in_module
+from ..evaluate.sandbox import made_in, run_in_module
 from ..live import lookup
 from ..live.code import join
 from . import (
@@ -186,6 +186,7 @@ class Merger:
             owner = self.namespace.globals.get(edit["binds"][0]) if edit["what"] == "class" else None
             with self.bases(edit), earlier.provided(self, edit, None):
                 rebuilding.beside(self, owner, run) if isinstance(owner, type) else run()
+            self.world.answering.answer_for(owner, self.shadow.globals.get(edit["binds"][0]))
             if edit.get("superseded"):
                 # A definition further down, which is live already, has the last word.
                 decorated.take_superseded(self, outcome, edit["binds"])
@@ -202,7 +203,7 @@ class Merger:
     def bases(self, edit: "Edit") -> Any:
         """What a class statement derives from is live."""
         makes_class = edit["what"] == "class" or (edit["what"] == "block" and "class " in join(edit["run"]))
-        return self.world.live_classes(self.shadow) if makes_class else nullcontext()
+        return self.world.live_classes(self.shadow, edit["run"]) if makes_class else nullcontext()
 
     def _is_live(self, edit: "Edit") -> bool:
         """Whether a definition in a compound statement is the one that is live."""
@@ -384,17 +385,17 @@ class Merger:
     def made(self) -> set[int]:
         """The ids of functions and classes that were made while evaluating; asked for once that is done."""
         if self._made is None:
-            self._made = self.shadow.made()
+            self._made = made_in([self.shadow])
         return self._made
 
-    def finish(self) -> None:
-        """Gives functions made in the shadow their live namespace; last of all."""
+    def finish(self, made: list[FunctionType]) -> None:
+        """Gives the functions that were made in the shadow their live namespace; last of all."""
         enums.finish(self)
         if isinstance(self.namespace.module, ModuleType):
             self.replaced.append((self.shadow.module, self.namespace.module))
         builtins = self.namespace.globals.get("__builtins__")
         builtins = builtins.__dict__ if isinstance(builtins, ModuleType) else builtins
-        for function in self.shadow.functions():
+        for function in made:
             parts = {"globals": self.namespace.globals}
             if isinstance(builtins, dict) and self.shadow.globals.get("__builtins__") is not builtins:
                 parts["builtins"] = builtins

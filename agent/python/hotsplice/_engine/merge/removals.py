@@ -1,7 +1,9 @@
 """Names that are gone from the text."""
 
+import ast
 import enum
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
@@ -52,7 +54,7 @@ def remove_names(merger: "Merger") -> None:
                 merger.plan.delete_class_attribute(owner, stored)
             else:
                 merger.plan.delete_name(holder, stored)
-        _say_removed(merger, outcome, gone)
+        _say_removed(merger, outcome, gone, holder)
 
 
 def _undocumented(owner: Any) -> Any:
@@ -93,7 +95,7 @@ def _imported_whole(merger: "Merger", edit: "Edit") -> list[str]:
     ]
 
 
-def _say_removed(merger: "Merger", outcome: "EditOutcome", gone: list[str]) -> None:
+def _say_removed(merger: "Merger", outcome: "EditOutcome", gone: list[str], holder: Any) -> None:
     change, edit = merger.change, outcome.edit
     if turns.is_executed(change, edit):
         outcome.caveat("HS0401", "the statement is gone from the text; it runs at this moment, and goes on as it was")
@@ -106,11 +108,39 @@ def _say_removed(merger: "Merger", outcome: "EditOutcome", gone: list[str]) -> N
     elif not gone:
         outcome.unneeded()
     elif edit["what"] == "import":
-        outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
+        outcome.applied()
+        if "*" in edit["binds"]:
+            # The statement does not name them.
+            outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
+        elif not edit["scope"]:
+            _say_still_read(merger, outcome, {name: holder[name] for name in gone})
     elif (name := _carried_on(change, outcome)) is not None:
         outcome.note("applied", "HS0405", f"{gone[0]} is called {name} now, which holds what it held")
     else:
         outcome.note("applied", "HS0405", f"{', '.join(gone)} is gone; references to it go on")
+
+
+def _say_still_read(merger: "Merger", outcome: "EditOutcome", gone: dict[str, Any]) -> None:
+    """Most imports go with what read them; who reads them all the same would fail in a fresh process."""
+    for name, value in gone.items():
+        if _is_read(merger.change.text, name):
+            outcome.note("applied", "HS0406", f"{name} is no longer imported; the text still reads it")
+        elif imports.followers(merger.namespace.globals, name, value):
+            outcome.note("applied", "HS0406", f"{name} is no longer imported; other modules still import it from here")
+
+
+def _is_read(text: str, name: str) -> bool:
+    """Whether a text reads a name that nothing in it binds."""
+    if imports.names(text, name) or re.search(rf"\b{re.escape(name)}\b", text) is None:
+        return False
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError):
+        # What a recoder takes.
+        return False
+    binds = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    found = [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
+    return bool(found) and name not in binds and all(isinstance(node.ctx, ast.Load) for node in found)
 
 
 def _carried_on(change: "FileChange", outcome: "EditOutcome") -> str | None:
