@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..errors import Refusal
 from ..live import objects
 from ..native import native
 
@@ -44,9 +45,9 @@ class Answering:
         return None if found is None else found[1]
 
     @contextmanager
-    def suspended(self, bases: Sequence[Any]) -> Iterator[None]:
-        """While a class is derived from some: it has the metaclass that they ask for."""
-        entries = [one for one in self._made if any(base is one[0] for base in bases)]
+    def suspended(self, bases: Sequence[Any] | None = None) -> Iterator[None]:
+        """While a class is derived from some, or from any: it has the metaclass that they ask for."""
+        entries = [one for one in self._made if bases is None or any(base is one[0] for base in bases)]
         _become(1, entries)
         try:
             yield
@@ -56,6 +57,11 @@ class Answering:
     def end(self) -> None:
         _become(1, self._made)
         self._made.clear()
+
+
+def is_conflict(refusal: Refusal) -> bool:
+    """Whether what ran could not derive a class because its bases answer for the live ones."""
+    return "metaclass conflict" in refusal.message
 
 
 def _become(index: int, entries: list[tuple[type, Any, Any]]) -> None:

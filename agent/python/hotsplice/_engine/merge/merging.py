@@ -6,6 +6,8 @@ from contextlib import nullcontext
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..errors import Refusal
+from ..evaluate import answering
 from ..evaluate.former import Former
 from ..evaluate.policy import MISSING, Decision
 from ..evaluate.sandbox import made_in, run_in_module
@@ -147,7 +149,13 @@ class Merger:
             return
         is_assignment = edit["what"] == "assignment" and not edit["scope"]
         with self.former_code.statement(may_stop=is_assignment) as ran:
-            self._take(outcome)
+            try:
+                self._take(outcome)
+            except Refusal as refusal:
+                if not answering.is_conflict(refusal):
+                    raise
+                with self.world.answering.suspended():
+                    self._take(outcome)
         if ran and is_assignment:
             # It is what a fresh process would give only once the patch is live.
             for name in edit["binds"]:

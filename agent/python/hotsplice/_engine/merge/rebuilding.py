@@ -29,7 +29,9 @@ def run_statement(merger: "Merger", scope: tuple[str, ...], owner: Any) -> None:
             with merger.world.live_classes(merger.shadow, unit["run"]):
                 run_in_module(unit["run"], merger.shadow)
             return merger.shadow.globals[scope[0]]
-        return run_in_class(unit["run"], scope[:-1], outer, merger.shadow).pop(lookup.mangled(scope[-1], scope[:-1]))
+        with merger.world.answering.suspended():
+            inside = run_in_class(unit["run"], scope[:-1], outer, merger.shadow)
+        return inside.pop(lookup.mangled(scope[-1], scope[:-1]))
 
     made = lookers.inner(beside(merger, owner, run), owner)
     merger.rebuilt.add(scope)
