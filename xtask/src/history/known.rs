@@ -31,7 +31,6 @@ pub const KNOWN: &[Known] = &[
     known("cssselect", &["1.2.0", "1.3.0"]).with(&["lxml"]),
     known("flask", &["3.0.0", "3.0.1"]),
     known("h11", &["0.13.0", "0.14.0"]).tests("h11/tests"),
-    known("hpack", &["4.0.0", "4.1.0"]).with(&["hypothesis"]),
     known("humanize", &["4.8.0", "4.9.0"]).with(&["freezegun"]),
     known("hyperframe", &["6.0.1", "6.1.0"]),
     known("idna", &["3.6", "3.7"]),
