@@ -2,6 +2,7 @@
 //!
 //! What must hold: the tests end as in a fresh process on the same version, or the patch said at a line why not.
 
+mod known;
 mod process;
 mod versions;
 
@@ -13,18 +14,22 @@ use clap::Args;
 use hotsplice_tests::pythons::{self, Python};
 use serde_json::Value;
 
+use self::known::{KNOWN, Known};
 use self::process::Live;
 use self::versions::{commits, layout, released_versions};
 use crate::{shell, tools};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask history ../click 8.1.0..8.1.8\n  cargo xtask history --pypi tomli 2.0.0 2.0.1 2.0.2"
+    after_help = "Examples:\n  cargo xtask history ../click 8.1.0..8.1.8\n  cargo xtask history --pypi tomli 2.0.0 2.0.1 2.0.2\n  cargo xtask history --known"
 )]
 pub struct Arguments {
     /// A git checkout and a range of its commits; with --pypi, a name and two or more released versions
-    #[arg(required = true, num_args = 2..)]
+    #[arg(required_unless_present = "known")]
     what: Vec<String>,
+    /// Take the projects that are known here, or those of them that are named: as --pypi --old-tests-first --discriminating
+    #[arg(long, conflicts_with_all = ["pypi", "with", "tests", "old_tests_first", "discriminating"])]
+    known: bool,
     /// Take released versions, with the tests that their source archives carry
     #[arg(long)]
     pypi: bool,
@@ -60,16 +65,43 @@ pub struct Summary {
     /// Edits of versions that are equal, and those of them that carry a caveat.
     edits_of_equal: usize,
     caveats_of_equal: usize,
+    /// The same of the modules of the former version's tests: these give way to the new version's before they run again.
+    edits_of_tests: usize,
+    caveats_of_tests: usize,
 }
 
 impl Summary {
     fn told_of_equal(&self) -> String {
-        format!("{} of {} edits of equal versions carry a caveat", self.caveats_of_equal, self.edits_of_equal)
+        format!(
+            "{} of {} edits of equal versions carry a caveat, and {} of {} in modules of the former tests",
+            self.caveats_of_equal, self.edits_of_equal, self.caveats_of_tests, self.edits_of_tests
+        )
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.equal += other.equal;
+        self.told += other.told;
+        self.silent += other.silent;
+        self.discriminating += other.discriminating;
+        self.discriminating_and_equal += other.discriminating_and_equal;
+        self.edits_of_equal += other.edits_of_equal;
+        self.caveats_of_equal += other.caveats_of_equal;
+        self.edits_of_tests += other.edits_of_tests;
+        self.caveats_of_tests += other.caveats_of_tests;
+    }
+
+    fn print(&self, discriminating: bool) {
+        println!("\n{} equal, {} different and said, {} different in silence", self.equal, self.told, self.silent);
+        println!("{}", self.told_of_equal());
+        if discriminating {
+            let (equal, all) = (self.discriminating_and_equal, self.discriminating);
+            println!("{equal} of {all} versions that tell patched from unpatched are equal");
+        }
     }
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let summary = replay(arguments)?;
+    let summary = if arguments.known { replay_known(arguments) } else { replay(arguments)? };
     if summary.silent > 0 {
         bail!("{} versions differ from a fresh process without a word", summary.silent);
     }
@@ -79,6 +111,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 pub fn released(name: &str, versions: &[&str], with: &[&str]) -> Arguments {
     Arguments {
         what: std::iter::once(&name).chain(versions).map(|word| (*word).to_owned()).collect(),
+        known: false,
         pypi: true,
         with: with.iter().map(|word| (*word).to_owned()).collect(),
         tests: Vec::new(),
@@ -87,6 +120,28 @@ pub fn released(name: &str, versions: &[&str], with: &[&str]) -> Arguments {
         discriminating: false,
         verbose: true,
     }
+}
+
+/// Replays the projects that are known, one after the other: one that can't be had or run does not end the others.
+fn replay_known(arguments: &Arguments) -> Summary {
+    let wanted = |one: &&Known| arguments.what.is_empty() || arguments.what.iter().any(|name| name == one.name);
+    let mut all = Summary::default();
+    for one in KNOWN.iter().filter(wanted) {
+        let replayed = replay(&Arguments {
+            tests: one.tests.map(str::to_owned).into_iter().collect(),
+            old_tests_first: true,
+            python: arguments.python,
+            discriminating: true,
+            verbose: arguments.verbose,
+            ..released(one.name, one.versions, one.with)
+        });
+        match replayed {
+            Ok(summary) => all.add(&summary),
+            Err(error) => println!("{} is not replayed: {error:#}\n", one.name),
+        }
+    }
+    all.print(true);
+    all
 }
 
 /// Whether released versions are here, or can be brought.
@@ -103,7 +158,7 @@ pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
     let (name, versions) = if arguments.pypi {
         (arguments.what[0].clone(), released_versions(&arguments.what[0], &arguments.what[1..])?)
     } else {
-        ensure!(arguments.what.len() == 2, "give a git checkout and a range of its commits");
+        ensure!(arguments.what.len() == 2, "give a git checkout and a range of its commits, or --pypi and versions");
         let folder = Path::new(&arguments.what[0]).canonicalize().context("no such checkout")?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         (name, commits(&folder, &arguments.what[1])?)
@@ -155,8 +210,12 @@ pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
         summary.discriminating += usize::from(discriminates);
         if differing.is_empty() {
             summary.discriminating_and_equal += usize::from(discriminates);
-            summary.edits_of_equal += step.edits;
-            summary.caveats_of_equal += said.len();
+            let (edits, caveats) = step.caveats(true);
+            summary.edits_of_equal += edits;
+            summary.caveats_of_equal += caveats;
+            let (edits, caveats) = step.caveats(false);
+            summary.edits_of_tests += edits;
+            summary.caveats_of_tests += caveats;
         }
         let result = match (differing.is_empty(), said.is_empty()) {
             (true, _) => {
@@ -197,12 +256,7 @@ pub fn replay(arguments: &Arguments) -> anyhow::Result<Summary> {
             live = Some(process);
         }
     }
-    println!("\n{} equal, {} different and said, {} different in silence", summary.equal, summary.told, summary.silent);
-    println!("{}", summary.told_of_equal());
-    if arguments.discriminating {
-        let (equal, all) = (summary.discriminating_and_equal, summary.discriminating);
-        println!("{equal} of {all} versions that tell patched from unpatched are equal");
-    }
+    summary.print(arguments.discriminating);
     Ok(summary)
 }
 

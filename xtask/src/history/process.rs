@@ -28,9 +28,39 @@ pub struct Step {
     pub committed: bool,
     pub took: Duration,
     results: Value,
+    own: Own,
+}
+
+/// The files of the project's packages, which stay loaded: the old version's tests give way to the new one's.
+struct Own {
+    source: PathBuf,
+    packages: Vec<String>,
+}
+
+impl Own {
+    fn of(project: &Path) -> anyhow::Result<Self> {
+        let (source, packages) = layout(project)?;
+        Ok(Self { source, packages })
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        let relative = path.strip_prefix(&self.source).unwrap_or(path);
+        let is_of = |package: &String| relative.starts_with(package) || relative == Path::new(&format!("{package}.py"));
+        self.packages.iter().any(is_of)
+    }
 }
 
 impl Step {
+    /// How many edits there are in files of the project or of the old tests, and how many of them carry a caveat.
+    pub fn caveats(&self, of_project: bool) -> (usize, usize) {
+        let results = self.results.as_array().into_iter().flatten();
+        let is_of =
+            |result: &&Value| self.own.has(Path::new(result["file"].as_str().unwrap_or_default())) == of_project;
+        let edits = results.filter(is_of).flat_map(|result| result["edits"].as_array().into_iter().flatten());
+        let is_caveat = |edit: &Value| edit["verdict"] == "caveat" || edit["verdict"] == "refused";
+        edits.fold((0, 0), |(all, caveats), edit| (all + 1, caveats + usize::from(is_caveat(edit))))
+    }
+
     /// Codes and messages of everything that is not simply applied.
     pub fn said(&self) -> Vec<(String, String)> {
         let results = self.results.as_array().into_iter().flatten();
@@ -89,17 +119,11 @@ impl Live {
             if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
         }
         copy(&version.folder, &project)?;
-        let (source, packages) = layout(&project)?;
-        let after = texts(&source, &project)?;
-        let in_packages = |path: &&PathBuf| {
-            let relative = path.strip_prefix(&source).unwrap_or(path);
-            // A program's entry is not loaded.
-            let is_loaded = path.file_stem().is_none_or(|name| name != "__main__");
-            is_loaded
-                && packages
-                    .iter()
-                    .any(|package| relative.starts_with(package) || relative == Path::new(&format!("{package}.py")))
-        };
+        let own = Own::of(&project)?;
+        let after = texts(&own.source, &project)?;
+        // A program's entry is not loaded.
+        let in_packages =
+            |path: &&PathBuf| path.file_stem().is_none_or(|name| name != "__main__") && own.has(path.as_path());
         // What is new is loaded by what imports it.
         let is_changed = |path: &PathBuf, text: &Vec<u8>| before.get(path).is_some_and(|former| former != text);
         let changed = after.iter().filter(|(path, text)| is_changed(path, text)).map(|(path, _)| path);
@@ -109,8 +133,9 @@ impl Live {
     /// Puts another version on disk and makes it live.
     pub fn go_to(&mut self, version: &Version) -> anyhow::Result<Step> {
         let changed = self.put(version)?;
+        let own = Own::of(&self.workspace.path().join("project"))?;
         if changed.is_empty() {
-            let nothing = Step { files: 0, edits: 0, committed: true, took: Duration::ZERO, results: json!([]) };
+            let nothing = Step { files: 0, edits: 0, committed: true, took: Duration::ZERO, results: json!([]), own };
             return Ok(nothing);
         }
         let mut command = self.workspace.hotsplice();
@@ -123,6 +148,6 @@ impl Live {
         let list = results.as_array().cloned().unwrap_or_default();
         let edits = list.iter().filter_map(|result| result["edits"].as_array()).map(Vec::len).sum();
         let committed = list.iter().all(|result| result["committed"] == true);
-        Ok(Step { files: changed.len(), edits, committed, took, results })
+        Ok(Step { files: changed.len(), edits, committed, took, results, own })
     }
 }

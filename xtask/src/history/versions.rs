@@ -49,7 +49,8 @@ pub fn layout(project: &Path) -> anyhow::Result<(PathBuf, Vec<String>)> {
         if path.join("__init__.py").is_file() && !is_other {
             packages.push(name);
         } else if let Some(module) = name.strip_suffix(".py").filter(|module| {
-            !["setup", "conftest", "noxfile", "tasks", "build"].contains(module) && !module.starts_with("test")
+            !["setup", "conftest", "noxfile", "tasks", "build", "benchmark"].contains(module)
+                && !module.starts_with("test")
         }) {
             packages.push(module.to_owned());
         }

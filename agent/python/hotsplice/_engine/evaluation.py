@@ -145,6 +145,7 @@ def _evaluate(transaction: "Prepared") -> None:
                 while pending:
                     evaluate_next()
         finally:
+            world.answering.end()
             if importing is not None:
                 made_elsewhere = importing.forget()
             writes.withdraw()

@@ -7,7 +7,7 @@ aside until the commit; the functions that they make are given the live namespac
 import ast
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -74,19 +74,19 @@ class Shadow:
         """Whether anything that was made in the shadow may live on."""
         return native.reference_count(self.module.__dict__) != self._holders
 
-    @staticmethod
-    def made_in(shadows: "Sequence[Shadow]") -> set[int]:
-        """The ids of functions and classes that were made in these."""
-        found = set(map(id, functions_of(shadows)))
-        for shadow in shadows:
-            known = {id(value) for value in shadow.before.values()}
-            classes = (one for one in shadow.globals.values() if isinstance(one, type) and id(one) not in known)
-            found.update(map(id, classes))
-        return found
+    def classes_made(self) -> Iterator[type]:
+        """The classes that were made in the shadow and have a name there."""
+        known = {id(value) for value in self.before.values()}
+        return (one for one in self.globals.values() if isinstance(one, type) and id(one) not in known)
+
+
+def made_in(shadows: Sequence[Shadow]) -> set[int]:
+    """The ids of functions and classes that were made in these."""
+    return {*map(id, functions_of(shadows)), *(id(cls) for shadow in shadows for cls in shadow.classes_made())}
 
 
 def functions_of(shadows: Iterable[Shadow]) -> list[FunctionType]:
-    """Every live function that was made in one of these: all that lives is looked at, once."""
+    """Every live function that was made in one of these: all of them at once, for it is a pass over the heap."""
     held = [shadow.globals for shadow in shadows if shadow.is_held()]
     return native.functions_with_globals(*held) if held else []
 

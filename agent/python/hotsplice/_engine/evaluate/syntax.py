@@ -2,7 +2,12 @@
 
 import ast
 from collections.abc import Hashable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ..live.code import read_only
+
+if TYPE_CHECKING:
+    from ..live.messages import Excerpt
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _FUNCTIONS = frozenset(FUNCTIONS)
@@ -72,6 +77,32 @@ def _evaluated(node: Any) -> list[Any]:
         inner += [one for member in node.body for one in run_at_once(member) if isinstance(one, ast.Name)]
         return [one for one in inner if not isinstance(getattr(one, "ctx", None), ast.Store)]
     return children(node)
+
+
+def called_with_in_classes(excerpt: "Excerpt") -> set[str]:
+    """Names that calls in the bodies of classes are made of, and that nothing takes as they are: bases, annotations."""
+    called: set[str] = set()
+    taken: set[str] = set()
+    try:
+        nodes = list(ast.walk(read_only(excerpt)))
+    except (SyntaxError, ValueError):
+        # It is refused when it is compiled.
+        return called
+    for node in nodes:
+        if isinstance(node, ast.ClassDef):
+            values = [getattr(one, "value", None) for one in node.body if isinstance(one, (ast.Assign, ast.AnnAssign))]
+            calls = (one for value in values if value is not None for one in ast.walk(value))
+            called.update(*(_names(one) for one in calls if isinstance(one, ast.Call)))
+            taken.update(*map(_names, (*node.bases, *node.keywords, *node.decorator_list)))
+        elif isinstance(node, (ast.AnnAssign, ast.arg)) and node.annotation is not None:
+            taken |= _names(node.annotation)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            taken.update(*map(_names, (*node.decorator_list, *filter(None, [node.returns]))))
+    return called - taken
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
 def bound(statement: ast.AST) -> list[str]:

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.code import fingerprint, tree
-from . import proxies
+from . import proxies, syntax
+from .answering import Answering
 from .sandbox import Shadow, functions_of
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
     from ..journal.views import Prepared
     from ..live.lookup import Namespace
-    from ..live.messages import Definition, Edit
+    from ..live.messages import Definition, Edit, Excerpt
 
 MISSING = object()
 _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
@@ -48,6 +49,8 @@ class World:
         self._given: dict[int, dict[str, Any]] = {}
         # Name → the edits of modules' own statements that bind it, once somebody wanted to know.
         self._binding: dict[str, list[tuple[FileChange, Edit]]] | None = None
+        # Classes that statements made again.
+        self.answering = Answering()
         if wanted:
             self._note_changes()
             self._spread()
@@ -240,14 +243,18 @@ class World:
         found = self.proxies.get(id(live))
         return {} if found is None else self._given[id(found[1])]
 
-    def live_classes(self, shadow: "Shadow") -> "LiveClasses":
+    def live_classes(self, shadow: "Shadow", run: "Excerpt") -> "LiveClasses":
         """While a class statement runs, its bases are the live ones."""
-        return LiveClasses(self, shadow)
+        return LiveClasses(self, shadow, syntax.called_with_in_classes(run))
 
     def build_class(self, body: Any, name: str, /, *bases: Any, **keywords: Any) -> Any:
         """`__build_class__` with the live classes for their proxies, and the hooks that the patch gives them."""
         live = {id(proxy): one for one, proxy in self.proxies.values() if _is_class(one)}
         bases = tuple(live.get(id(base), base) for base in bases)
+        with self.answering.suspended(bases):
+            return self._derive(body, name, bases, keywords)
+
+    def _derive(self, body: Any, name: str, bases: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         hook = self._new_hook(bases)
         if hook is None or "metaclass" in keywords:
             return builtins.__build_class__(body, name, *bases, **keywords)
@@ -319,26 +326,29 @@ class World:
 class LiveClasses:
     """Class statements derive from live classes; hooks of their bases that the patch changes are new all the same."""
 
-    def __init__(self, world: World, shadow: "Shadow") -> None:
+    def __init__(self, world: World, shadow: "Shadow", computed_with: set[str]) -> None:
         self._shadow = shadow
         self._world = world
+        # What its attributes are made by is new.
+        self._new = computed_with
         self._pairs = {id(proxy): live for live, proxy in world.proxies.values() if _is_class(live)}
         self._changed: list[tuple[str, Any, Any]] = []
+        self._given: dict[str, Any] | None = None
 
     def __enter__(self) -> None:
         names = self._shadow.globals
         for name, value in list(names.items()) if self._pairs else ():
             live = self._pairs.get(id(value))
-            if live is not None:
+            if live is not None and name not in self._new:
                 names[name] = live
                 self._changed.append((name, value, live))
         self._builtins = names.get("__builtins__", builtins)
-        if self._pairs:
+        if self._pairs or self._world.answering:
             known = self._builtins.__dict__ if isinstance(self._builtins, ModuleType) else self._builtins
             names["__builtins__"] = self._given = {**known, "__build_class__": self._world.build_class}
 
     def __exit__(self, *_error: Any) -> None:
-        if self._pairs:
+        if self._given is not None:
             self._shadow.globals["__builtins__"] = self._builtins
             # Functions that were made meanwhile have these for good.
             self._given["__build_class__"] = builtins.__build_class__

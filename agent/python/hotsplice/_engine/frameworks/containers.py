@@ -14,6 +14,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..live import objects
+from ..native import native
 from . import LiveOf, entries, readers, stores
 from .entries import Entries
 from .gaps import Gap, filled
@@ -115,15 +116,16 @@ class Containers:
                 self._gone.setdefault(key, []).extend(entries.without(own, stores.entries(container)))
                 stores.exchange(container, partial(_moved, own, now))
 
-    def _made_so_far(self) -> set[int]:
-        """The ids of functions and classes that were made while evaluating."""
-        found: set[int] = self._shadows[0].made_in(self._shadows) if self._shadows else set()
-        return found
-
     def _is_own(self, key: int, entry: tuple[Any, Any]) -> bool:
-        made = self._made_so_far()
+        made: set[int] = self._made_while_evaluating()
         users = (one for one in self.noted.registrations if key in one.used)
         return entries.reaches(entry, made, self.noted.registries) or any(one.names_it(*entry) for one in users)
+
+    def _made_while_evaluating(self) -> set[int]:
+        """The ids of functions and classes that were made while evaluating."""
+        held = [shadow.globals for shadow in self._shadows if shadow.is_held()]
+        functions = native.functions_with_globals(*held) if held else []
+        return {*map(id, functions), *(id(cls) for shadow in self._shadows for cls in shadow.classes_made())}
 
     def _own_state(self, key: int, before: Entries, now: Entries, new: Entries) -> Entries:
         """What a container holds without what was registered in it, and with what that took the place of."""
@@ -143,7 +145,7 @@ class Containers:
         if self._withdrawn:
             return
         self._withdrawn = True
-        made = self._made_so_far()
+        made: set[int] = self._made_while_evaluating()
         made.update(id(one) for one, live in replaced if stores.is_a(one, type) and one is not live)
         self._new = made
         for key, (container, before) in self.noted.before.items():

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 def observe(patch: "Observed") -> None:
     schemas = {one for cls, _ in patch.classes_below(Schema) for one in with_subclasses(cls)}
-    for cls in schemas:
-        patch.after(partial(_look_again, cls, cls.opts))
+    if schemas:
+        patch.after(partial(_look_again, {cls: cls.opts for cls in schemas}))
 
 
-def _look_again(cls: Any, before: Any) -> None:
-    for schema in native.objects_of_type(cls):
+def _look_again(options: dict[Any, Any]) -> None:
+    for schema in native.objects_of_type(*options):
+        cls = type(schema)
+        before = options[cls]
         schema.declared_fields = copy.deepcopy(cls._declared_fields)
         for name in ("unknown", "many", "context"):
             own, given = getattr(cls.opts, name, None), getattr(before, name, None)

@@ -1,6 +1,7 @@
 """Annotations of modules and classes, which are no part of any one statement: merged, in the order of the text."""
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,6 +16,8 @@ from ..live.files import live_file
 
 if TYPE_CHECKING:
     from .merging import Merger
+
+_FUTURE = re.compile(r"^[ \t]*from[ \t]+__future__\b[^\n]*", re.MULTILINE)
 
 
 def of_statements(seen: Any) -> dict[str, Any]:
@@ -67,7 +70,9 @@ def bind_in_class(merger: "Merger", scope: tuple[str, ...]) -> None:
 def follow_future(merger: "Merger") -> None:
     """``from __future__ import annotations`` came or went: what did not change itself is text now, or evaluated."""
     before, after = live_file(merger.change.path).text, merger.change.text
-    if "__future__" not in before + after or _is_lazy(before) == _is_lazy(after):
+    lines = [_FUTURE.findall(text) for text in (before, after)]
+    is_as_before = lines[0] == lines[1] and not any("(" in line or "\\" in line for line in lines[0])
+    if is_as_before or _is_lazy(before) == _is_lazy(after):
         return
     _state_anew(merger, ast.parse(after).body, (), _is_lazy(after))
 

@@ -12,6 +12,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
+from ..live.code import fingerprint
 from ..live.named import Named
 from ..live.reach import Changes, Reach
 from ..native import native
@@ -19,7 +20,7 @@ from . import own_caches
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome, Plan
-    from ..journal.views import Prepared
+    from ..journal.views import ChangedCode, Prepared
 
 # What a cache or a compiled copy is cleared by: `functools`, cachetools and others, JAX, Numba.
 _WAYS = ("cache_clear", "clear_cache", "recompile")
@@ -77,7 +78,7 @@ def _changes(transaction: "Prepared") -> Changes:
             for code_change in change.code_changes.get(id(namespace), ()):
                 outcomes = change.outcomes_of(code_change.unit)
                 seen = [one for one in outcomes if not one.edit["parts"] or set(one.edit["parts"]) - _SEEN_PARTS]
-                for function in code_change.functions if seen else ():
+                for function in code_change.functions if seen and not _does_the_same(code_change, seen) else ():
                     found.functions[id(function)] = seen[0]
             for outcome in change.outcomes:
                 edit = outcome.edit
@@ -96,6 +97,12 @@ def _changes(transaction: "Prepared") -> Changes:
                         found.names[id(holder), lookup.mangled(name, edit["scope"])] = outcome
     _add_followers(transaction, found)
     return found
+
+
+def _does_the_same(code_change: "ChangedCode", outcomes: "list[EditOutcome]") -> bool:
+    """Whether another text was compiled to what there was: a `global` that only reads, a comment among statements."""
+    is_text = all(set(one.edit["parts"]) <= {"body", *_SEEN_PARTS} and one.edit["parts"] for one in outcomes)
+    return is_text and all(fingerprint(old) == fingerprint(new) for old, new in code_change.pairs.values())
 
 
 def _add_followers(transaction: "Prepared", found: Changes) -> None:

@@ -1,6 +1,7 @@
 """A class that was built again lends its namespace to the live one, which keeps its identity and its instances."""
 
 import abc
+import dis
 import enum
 import typing
 from collections.abc import Collection, Iterable
@@ -88,6 +89,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     inside = blocks.bodies(merger, scope, live, made)
     changed |= inside.changed() if inside is not None else set()
     written = _written_names(merger, scope)
+    collected.have_kept(live, made, written, changed)
     local = local_bodies.LocalBody(made, merger)
     is_asked_for = any(
         edit["change"] == "stale" and edit["what"] == "class" and (*edit["scope"], *edit["binds"]) == scope
@@ -201,7 +203,9 @@ def _written_names(merger: "Merger", scope: tuple[str, ...]) -> Collection[str]:
     if unit is None:
         return ()
     body = find_class_body(compile_excerpt(unit["run"], merger.namespace.filename), scope)
-    return body.co_names if body is not None else merger.moved_names.get(scope[0], ())
+    if body is None:
+        return merger.moved_names.get(scope[0], ())
+    return {one.argval for one in dis.get_instructions(body) if one.opname == "STORE_NAME"}
 
 
 def _merge_attribute(
@@ -287,7 +291,7 @@ def _live_base(merger: "Merger", base: type) -> Any:
     for made, live in merger.replaced:
         if base is made:
             return live
-    return base
+    return merger.world.answering.live_of(base) or base
 
 
 def _layout_problem(live: Any, made: Any, bases: tuple[type, ...]) -> str | None:

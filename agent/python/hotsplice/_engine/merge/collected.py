@@ -7,6 +7,7 @@ made again.
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from ..native import native
 from . import in_place
 
 if TYPE_CHECKING:
@@ -44,6 +45,30 @@ def follow(merger: "Merger", live: type, made: type, written: Collection[str], c
         wanted += [one for one in others if not any(one is other for other in wanted) and not _is_in(one, wanted)]
         if len(wanted) != len(old) or any(one is not other for one, other in zip(old, wanted)):
             merger.plan.add("list-content", old, list(old), wanted)
+
+
+def have_kept(live: type, made: type, written: Collection[str], changed: Collection[str]) -> None:
+    """What a metaclass collected of the new class has the objects that the live class's attributes keep."""
+    before, after = live.__dict__, made.__dict__
+    kept = {
+        id(after[name]): before[name]
+        for name in written
+        if name not in changed and name in before and name in after and _is_object(before[name], after[name])
+    }
+    for name, value in list(after.items()) if kept else ():
+        # Another one than the live class has: it was made with the new class.
+        if name in written or name not in before or before[name] is value:
+            continue
+        places = range(len(value)) if type(value) is list else list(value) if type(value) is dict else ()
+        for place in places:
+            if id(value[place]) in kept:
+                value[place] = kept[id(value[place])]
+
+
+def _is_object(kept: Any, made: Any) -> bool:
+    """Whether two values are objects of the program's classes: who they are matters, not what they are equal to."""
+    is_object = native.is_made_in_python(type(kept)) and not isinstance(kept, type)
+    return is_object and kept is not made and type(kept).__qualname__ == type(made).__qualname__
 
 
 def _is_in(value: Any, values: list[Any]) -> bool:

@@ -37,8 +37,10 @@ def follow(merger: "Merger", live: type, made: type, scope: tuple[str, ...], poi
 def hand_down(merger: "Merger", live: type, scope: tuple[str, ...], name: str, old: Any, new: Any) -> None:
     """What a metaclass or a base collected of a class, it collected for those below too, with the same entries."""
     left = []
+    # Those that are made again themselves have what they have collected then.
+    planned = {id(one[1]): one[3] for one in merger.plan.operations if one[0] == "type-set" and one[2] == name}
     for below in lookup.with_subclasses(live):
-        own = below.__dict__.get(name) if below is not live else None
+        own = planned.get(id(below), below.__dict__.get(name)) if below is not live else None
         if type(own) is not type(old) or own is old or not issubclass(type(own), (dict, list, tuple, set)):
             continue
         if _is_independent(own, old):

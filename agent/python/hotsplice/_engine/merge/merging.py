@@ -6,9 +6,11 @@ from contextlib import nullcontext
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..errors import Refusal
+from ..evaluate import answering
 from ..evaluate.former import Former
 from ..evaluate.policy import MISSING, Decision
-from ..evaluate.sandbox import run_in_module
+from ..evaluate.sandbox import made_in, run_in_module
 from ..live import lookup
 from ..live.code import join
 from . import (
@@ -147,7 +149,13 @@ class Merger:
             return
         is_assignment = edit["what"] == "assignment" and not edit["scope"]
         with self.former_code.statement(may_stop=is_assignment) as ran:
-            self._take(outcome)
+            try:
+                self._take(outcome)
+            except Refusal as refusal:
+                if not answering.is_conflict(refusal):
+                    raise
+                with self.world.answering.suspended():
+                    self._take(outcome)
         if ran and is_assignment:
             # It is what a fresh process would give only once the patch is live.
             for name in edit["binds"]:
@@ -187,6 +195,7 @@ class Merger:
             owner = self.namespace.globals.get(edit["binds"][0]) if edit["what"] == "class" else None
             with self.bases(edit), earlier.provided(self, edit, None):
                 rebuilding.beside(self, owner, run) if isinstance(owner, type) else run()
+            self.world.answering.answer_for(owner, self.shadow.globals.get(edit["binds"][0]))
             if edit.get("superseded"):
                 # A definition further down, which is live already, has the last word.
                 decorated.take_superseded(self, outcome, edit["binds"])
@@ -203,7 +212,7 @@ class Merger:
     def bases(self, edit: "Edit") -> Any:
         """What a class statement derives from is live."""
         makes_class = edit["what"] == "class" or (edit["what"] == "block" and "class " in join(edit["run"]))
-        return self.world.live_classes(self.shadow) if makes_class else nullcontext()
+        return self.world.live_classes(self.shadow, edit["run"]) if makes_class else nullcontext()
 
     def _is_live(self, edit: "Edit") -> bool:
         """Whether a definition in a compound statement is the one that is live."""
@@ -369,7 +378,7 @@ class Merger:
     def made(self) -> set[int]:
         """The ids of functions and classes that were made while evaluating; asked for once that is done."""
         if self._made is None:
-            self._made = self.shadow.made_in([self.shadow])
+            self._made = made_in([self.shadow])
         return self._made
 
     def finish(self) -> None:

@@ -140,6 +140,9 @@ def _report(
     outcome: Any = reach.of(function, owner)
     for one in given:
         outcome = outcome or reach.of(one)
+    if outcome is not None and outcome.edit["change"] == "removed" and _goes(reach, function):
+        # Nobody asks it any more, nor what it reads.
+        return
     # Whether anything is kept is asked last: all that lives may have to be looked at.
     for kept in places if outcome is not None else ():
         if not _is_as_before(kept, outcome, function, texts) and _holds_results(kept, function, owner):
@@ -148,6 +151,12 @@ def _report(
                 f"{function.__qualname__} keeps what it has computed in {kept.text}: what is there is of the old code "
                 "and stays; empty it if you want it computed again",
             )
+
+
+def _goes(reach: Reach, function: FunctionType) -> bool:
+    """Whether the definition that a function is of is gone from the text."""
+    outcome = reach.changes.names.get((id(function.__globals__), function.__qualname__.partition(".")[0]))
+    return outcome is not None and outcome.edit["change"] == "removed" and outcome.edit["what"] in ("function", "class")
 
 
 def _kept_by(code: CodeType, lines: dict[str, list[str]]) -> list[Kept]:

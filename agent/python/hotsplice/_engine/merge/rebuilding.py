@@ -26,16 +26,33 @@ def run_statement(merger: "Merger", scope: tuple[str, ...], owner: Any) -> None:
 
     def run() -> Any:
         if outer is None:
-            with merger.world.live_classes(merger.shadow):
+            with merger.world.live_classes(merger.shadow, unit["run"]):
                 run_in_module(unit["run"], merger.shadow)
             return merger.shadow.globals[scope[0]]
-        return run_in_class(unit["run"], scope[:-1], outer, merger.shadow).pop(lookup.mangled(scope[-1], scope[:-1]))
+        with merger.world.answering.suspended():
+            inside = run_in_class(unit["run"], scope[:-1], outer, merger.shadow)
+        return inside.pop(lookup.mangled(scope[-1], scope[:-1]))
 
     made = lookers.inner(beside(merger, owner, run), owner)
     merger.rebuilt.add(scope)
     if made is None:
         raise Refusal("HS0103", f"no class was found in what its decorators make of {'.'.join(scope)}")
     classes.merge(merger, owner, made, scope)
+    merger.world.answering.answer_for(owner, made)
+    _retract_made_again(merger, scope, owner, made)
+
+
+def _retract_made_again(merger: "Merger", scope: tuple[str, ...], owner: Any, made: Any) -> None:
+    """What was to stay as former code made it was made again with the class: no attribute holds what there was."""
+    for outcome in merger.change.outcomes:
+        edit = outcome.edit
+        if edit["change"] != "derived" or not edit.get("offered"):
+            continue
+        is_inside = tuple(edit["scope"]) == scope and edit["what"] == "assignment"
+        is_consumed = is_inside and not any(name in owner.__dict__ or name in made.__dict__ for name in edit["binds"])
+        is_class = (*edit["scope"], *edit["binds"]) == scope and edit["parts"] == ["bases"]
+        if is_consumed or is_class:
+            outcome.retract("HS0403")
 
 
 def beside(merger: "Merger", owner: Any, run: Callable[[], Any]) -> Any:

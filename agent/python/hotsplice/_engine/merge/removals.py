@@ -1,13 +1,17 @@
 """Names that are gone from the text."""
 
+import ast
 import enum
 import functools
+import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
-from ..evaluate import changed_values, turns
+from ..evaluate import changed_values, syntax, turns
 from ..evaluate.policy import MISSING
 from ..live import lookup, removed
+from ..live.code import join
 from ..live.files import live_file
 from . import dataclass_fields, imports
 
@@ -24,6 +28,8 @@ def remove_names(merger: "Merger") -> None:
         edit = outcome.edit
         if edit["what"] == "import" and "*" in edit["binds"] and edit["change"] in ("changed", "derived"):
             _remove_unexported(merger, outcome)
+        if edit["change"] in ("added", "changed") and edit["what"] == "statement":
+            _delete_names(merger, outcome)
         if edit["change"] != "removed" or "<locals>" in edit["scope"]:
             continue
         scope = tuple(edit["scope"])
@@ -52,7 +58,7 @@ def remove_names(merger: "Merger") -> None:
                 merger.plan.delete_class_attribute(owner, stored)
             else:
                 merger.plan.delete_name(holder, stored)
-        _say_removed(merger, outcome, gone)
+        _say_removed(merger, outcome, gone, holder)
 
 
 def _undocumented(owner: Any) -> Any:
@@ -93,11 +99,11 @@ def _imported_whole(merger: "Merger", edit: "Edit") -> list[str]:
     ]
 
 
-def _say_removed(merger: "Merger", outcome: "EditOutcome", gone: list[str]) -> None:
+def _say_removed(merger: "Merger", outcome: "EditOutcome", gone: list[str], holder: Any) -> None:
     change, edit = merger.change, outcome.edit
     if turns.is_executed(change, edit):
         outcome.caveat("HS0401", "the statement is gone from the text; it runs at this moment, and goes on as it was")
-    elif edit.get("offered") and changed_values.goes_with_its_object(merger, edit):
+    elif edit.get("offered") and (changed_values.goes_with_its_object(merger, edit) or _deletes_nothing(merger, edit)):
         outcome.applied()
     elif edit.get("offered"):
         outcome.caveat("HS0401", "the statement is gone from the text; what it did when it ran is not undone")
@@ -106,11 +112,76 @@ def _say_removed(merger: "Merger", outcome: "EditOutcome", gone: list[str]) -> N
     elif not gone:
         outcome.unneeded()
     elif edit["what"] == "import":
-        outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
+        outcome.applied()
+        if "*" in edit["binds"]:
+            # The statement does not name them.
+            outcome.note("applied", "HS0406", f"{', '.join(gone)} is no longer imported")
+        elif not edit["scope"]:
+            _say_still_read(merger, outcome, {name: holder[name] for name in gone})
     elif (name := _carried_on(change, outcome)) is not None:
         outcome.note("applied", "HS0405", f"{gone[0]} is called {name} now, which holds what it held")
     else:
         outcome.note("applied", "HS0405", f"{', '.join(gone)} is gone; references to it go on")
+
+
+def _delete_names(merger: "Merger", outcome: "EditOutcome") -> None:
+    """`del helper`: nothing but the name goes."""
+    names = [] if outcome.edit["scope"] else _deleted(join(outcome.edit.get("run") or []))
+    holder = merger.namespace.globals
+    if not names or outcome.code != "HS0401" or lookup.running_module(merger.change.path) is not None:
+        return
+    if outcome.edit["change"] == "changed" and not _deletes_nothing(merger, outcome.edit, but=names):
+        return
+    given = {one[2] for one in merger.plan.operations if one[0] == "dict-set" and one[1] is holder}
+    for name in names:
+        if name in holder or name in given:
+            merger.plan.delete_name(holder, name)
+    outcome.retract("HS0401")
+
+
+def _deletes_nothing(merger: "Merger", edit: "Edit", but: Collection[str] = ()) -> bool:
+    """Whether a `del helper` that is gone deleted names that the text no longer gives, or no longer leaves."""
+    names = _deleted(live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"]))
+    merger.deleted.bound_again(())
+    statements = merger.deleted.statements(())
+    given = {name for one in statements for name in syntax.bound(one)}.difference(but)
+    return bool(names and statements) and given.isdisjoint({"*", *names})
+
+
+def _deleted(text: str) -> list[str]:
+    """The names that a text deletes, if that is all that it does."""
+    try:
+        statements = ast.parse(text.lstrip()).body
+    except (SyntaxError, ValueError):
+        return []
+    targets: list[Any] = [target for one in statements for target in getattr(one, "targets", ())]
+    is_plain = all(isinstance(one, ast.Delete) for one in statements) and all(
+        isinstance(one, ast.Name) for one in targets
+    )
+    return [one.id for one in targets] if is_plain else []
+
+
+def _say_still_read(merger: "Merger", outcome: "EditOutcome", gone: dict[str, Any]) -> None:
+    """Most imports go with what read them; who reads them all the same would fail in a fresh process."""
+    for name, value in gone.items():
+        if _is_read(merger.change.text, name):
+            outcome.note("applied", "HS0406", f"{name} is no longer imported; the text still reads it")
+        elif imports.followers(merger.namespace.globals, name, value):
+            outcome.note("applied", "HS0406", f"{name} is no longer imported; other modules still import it from here")
+
+
+def _is_read(text: str, name: str) -> bool:
+    """Whether a text reads a name that nothing in it binds."""
+    if imports.names(text, name) or re.search(rf"\b{re.escape(name)}\b", text) is None:
+        return False
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError):
+        # What a recoder takes.
+        return False
+    binds = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    found = [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
+    return bool(found) and name not in binds and all(isinstance(node.ctx, ast.Load) for node in found)
 
 
 def _carried_on(change: "FileChange", outcome: "EditOutcome") -> str | None:
