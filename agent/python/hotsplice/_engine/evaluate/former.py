@@ -259,10 +259,44 @@ def _without_contexts(statements: list[ast.stmt]) -> list[ast.stmt]:
     return found
 
 
-def _loop(statement: Any) -> Any:
+def _loop(statement: Any, name: str | None = None) -> Any:
+    """A loop without the contexts in it, and, of one that is asked for a name, without what is none of its matter."""
     if isinstance(statement, (ast.For, ast.While)):
         statement.body, statement.orelse = _without_contexts(statement.body), _without_contexts(statement.orelse)
+        if name is not None:
+            wanted = _matter(statement, name)
+            statement.body = _mentioning(statement.body, wanted) or [syntax.nothing(statement)]
+            statement.orelse = _mentioning(statement.orelse, wanted)
     return statement
+
+
+def _matter(loop: ast.stmt, name: str) -> set[str]:
+    """The names that decide in a loop what it gives one: what stands beside those in a statement, each round."""
+    bound = set(syntax.bound(loop))
+    statements = [one for one in syntax.flattened([loop]) if not syntax.branches(one)]
+    mentioned = [_names(one) & bound for one in statements]
+    mentioned += [_names(head) & bound for one in syntax.flattened([loop]) for head in syntax.heads(one)]
+    wanted = {name}
+    wanted.update(*(_names(head) & bound for head in syntax.heads(loop)))
+    while more := set().union(*(one for one in mentioned if one & wanted)) - wanted:
+        wanted |= more
+    return wanted
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}.union(syntax.bound(node))
+
+
+_JUMPS = (ast.Break, ast.Continue, ast.Raise, ast.Return, ast.Assert)
+
+
+def _mentioning(statements: list[ast.stmt], wanted: set[str]) -> list[ast.stmt]:
+    """Statements in which one of some names stands, or that end a round."""
+    return [
+        one
+        for one in statements
+        if isinstance(one, _JUMPS) or _names(one) & wanted or any(isinstance(each, _JUMPS) for each in ast.walk(one))
+    ]
 
 
 def _concerns(statement: ast.stmt, name: str) -> bool:
@@ -290,7 +324,7 @@ def _reduced(statement: Any, name: str) -> ast.stmt:
             handler.body = _only(handler.body, name) or [syntax.nothing(statement)]
         statement.orelse = _only(statement.orelse, name)
         statement.finalbody = _only(statement.finalbody, name)
-    result: ast.stmt = _loop(statement)
+    result: ast.stmt = _loop(statement, name)
     return result
 
 
