@@ -1,6 +1,7 @@
 """What the live text gives a name: its statements are evaluated again, where that does nothing else."""
 
 import ast
+import builtins
 import copy
 import dis
 import sys
@@ -75,11 +76,14 @@ class Former:
         # What a function of the program made is compared, if it is a plain container, with what it makes again.
         if not all(is_pure(one, seen, name) for one in statements):
             is_comparable = not self._merger.shadow.writes.is_dry_run and sort(live) is Sort.CONTAINER
-            is_comparable = is_comparable and _is_single(_only(self._parsed(), name))
+            is_comparable = is_comparable and _gives_only(_only(self._parsed(), name), name)
             self.is_loose = is_comparable
             return self._run(statements, seen, name) if is_comparable else UNKNOWN
         code = self._compiled(statements)
         given = [self._given(code, dict(seen), name) for _ in range(2)]
+        if any(one is MISSING for one in given):
+            # What decides whether it does is another one than it was then.
+            return UNKNOWN
         if equal(*given):
             return given[0]
         # Each run makes other objects (a generator, a sentinel): of a container it can be told what stands where.
@@ -111,10 +115,15 @@ class Former:
     def _with_what_they_read(self, statements: list[ast.stmt], name: str, seen: dict[str, Any]) -> list[ast.stmt]:
         """In the order of the text, with the statements that gave what these read its value then."""
         wanted, pending = {name}, list(statements)
+        helpers: list[ast.stmt] = []
         while pending:
             for node in syntax.run_at_once(pending.pop()):
                 read = node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) else None
                 if read is None or read in wanted:
+                    continue
+                if read not in seen and not hasattr(builtins, read):
+                    helpers += (given := [one for one in self._helpers(read) if one not in helpers])
+                    pending += given
                     continue
                 given = _only(self._parsed(), read)
                 # What is done to an object later is not in its statement.
@@ -122,14 +131,21 @@ class Former:
                 if given and is_given and all(is_pure(one, seen, read) for one in given):
                     wanted.add(read)
                     pending += given
+        helpers.sort(key=lambda one: one.lineno)
         if len(wanted) == 1:
-            return statements
+            return [*helpers, *statements]
         found = {
             (one.lineno, one.col_offset, ast.dump(one)): one
             for read in sorted(wanted)
             for one in _only(self._parsed(), read)
         }
-        return [found[key] for key in sorted(found, key=lambda key: key[:2])]
+        return [*helpers, *(found[key] for key in sorted(found, key=lambda key: key[:2]))]
+
+    def _helpers(self, name: str) -> list[ast.stmt]:
+        """The functions and imports by which the live text gives a name that it deletes further down."""
+        text = live_file(self._merger.change.path).text
+        kinds = (ast.Import, ast.ImportFrom, *syntax.FUNCTIONS)
+        return [one for one in parsed(text) if isinstance(one, kinds) and name in syntax.bound(one)]
 
     def _run(self, statements: list[ast.stmt], seen: dict[str, Any], name: str) -> Any:
         return self._given(self._compiled(statements), seen, name)
@@ -228,9 +244,18 @@ def _given_alone(statement: ast.stmt) -> ast.AST:
     return value if value is not None and all(isinstance(one, ast.Name) for one in targets) else statement
 
 
-def _is_single(statements: list[ast.stmt]) -> bool:
-    """One assignment: it is what the edit runs in its new form."""
-    return len(statements) == 1 and isinstance(statements[0], (ast.Assign, ast.AnnAssign))
+def _gives_only(statements: list[ast.stmt], name: str) -> bool:
+    """Whether statements do nothing but give a name its value: that is what the edit runs in its new form."""
+    simple = [one for one in syntax.flattened(statements) if not syntax.branches(one)]
+    heads = [head for one in syntax.flattened(statements) for head in syntax.heads(one)]
+    return all(isinstance(one, ast.Pass) or _gives(one, name) for one in simple) and not any(
+        isinstance(node, ast.Call) for head in heads for node in ast.walk(head)
+    )
+
+
+def _gives(statement: ast.stmt, name: str) -> bool:
+    assigns = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and syntax.bound(statement) == [name]
+    return assigns or name in (syntax.updated(statement), syntax.item_owner(statement))
 
 
 def _only(statements: list[ast.stmt], name: str) -> list[ast.stmt]:

@@ -85,13 +85,17 @@ def called(namespace: "Namespace", edit: "Edit") -> set[str]:
 
 
 def leads_to(namespace: "Namespace", edit: Any, name: str) -> list[Any]:
-    """What a dotted name leads to, without asking properties: for a method, the object and the function."""
+    """What a dotted name leads to, without asking properties: for a method, the object or class and the function."""
     head, *rest = name.split(".")
     value = namespace.globals.get(head)
     if value is None and edit["scope"]:
         value = lookup.bound_value(namespace, edit["scope"], head)
     for part in rest:
-        members = value.__dict__ if stores.is_a(value, (ModuleType, type)) else {}
+        members = value.__dict__ if stores.is_a(value, ModuleType) else {}
+        if stores.is_a(value, type):
+            members = next((members for members in map(objects.members, objects.order(value)) if part in members), {})
+            if stores.is_a(members.get(part), classmethod):
+                return [value, members[part].__func__]
         if part not in members:
             method = next((cls.__dict__[part] for cls in type(value).__mro__ if part in cls.__dict__), None)
             return [value, method] if stores.is_a(method, FunctionType) else [value]

@@ -8,7 +8,6 @@ from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
-from ..evaluate.equality import equal
 from ..live import lookup
 from ..live.code import compile_excerpt, find_class_body
 from ..native import native
@@ -18,6 +17,7 @@ from . import (
     edited,
     enums,
     fields,
+    former_classes,
     instances,
     layouts,
     local_bodies,
@@ -82,9 +82,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
         return
     old, new = dict(live.__dict__), dict(made.__dict__)
     changed = edited.names(merger, scope)
-    # In another file no statement has a former one: what the program has not changed is what the text says.
-    given = merger.moved_attributes.get(scope[0], {}) if len(scope) == 1 else {}
-    changed |= {name for name, value in given.items() if equal(old.get(name, MISSING), value)}
+    changed |= former_classes.edited(merger, scope, old)
     inside = blocks.bodies(merger, scope, live, made)
     changed |= inside.changed() if inside is not None else set()
     written = _written_names(merger, scope)
@@ -121,7 +119,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     gone = {*lost, *edited.removed_names(merger, scope), *(inside.gone() if inside is not None else ())}
     gone |= lookers.given_by_removed_decorators(merger, scope)
     gone |= lookers.given_by_former_makers(live, made) - set(written)
-    gone |= merger.moved_names.get(scope[0], set()) if len(scope) == 1 else set()
+    gone |= merger.moved_names.get(".".join(scope), set())
     for name in old:
         goes = made_by_call or name in gone or _is_generated(name)
         if goes and name not in new and name not in OWN_KEYS:
@@ -201,7 +199,7 @@ def _written_names(merger: "Merger", scope: tuple[str, ...]) -> Collection[str]:
     if unit is None:
         return ()
     body = find_class_body(compile_excerpt(unit["run"], merger.namespace.filename), scope)
-    return body.co_names if body is not None else merger.moved_names.get(scope[0], ())
+    return body.co_names if body is not None else merger.moved_names.get(".".join(scope), ())
 
 
 def _merge_attribute(

@@ -78,7 +78,8 @@ class Merger:
         self.moved_scopes: dict[str, str] = {}  # Qualified names of classes that stand in another scope now → theirs.
         self.moved_in: dict[tuple[str, ...], type] = {}  # Where a class of the module stands in another one now → it.
         self.moved_names: dict[str, set[str]] = {}  # What the former statement of such a class gave.
-        self.moved_attributes: dict[str, dict[str, Any]] = {}  # And that: name → {attribute: literal}.
+        # And that, of classes in it too: path → {attribute: (value, its text)}.
+        self.moved_attributes: dict[str, dict[str, tuple[Any, str]]] = {}
         # What the statements of the file that are run assign besides names, once that was asked.
         self.assigned_again: set[str] | None = None
         self.former_code: FormerCodeWatch = None  # type: ignore[assignment]
@@ -108,6 +109,7 @@ class Merger:
         self.decisions: dict[tuple[tuple[str, ...], str], Decision] = {}
         # (class path, name) of what holds on to what it held though the text says something else
         self.preserved: set[tuple[tuple[str, ...], str]] = set()
+        self.loops: list[tuple[tuple[str, ...], range]] = []  # Class path and lines of loops that were run.
         self.written: dict[str, Any] = {}  # Plain values that the text gives names which hold on to other ones.
         self.deleted = Deleted(change.text)
         # (live object, one of its type that says what it is going to hold)
@@ -165,7 +167,10 @@ class Merger:
 
     def _take(self, outcome: "EditOutcome") -> None:
         edit = outcome.edit
-        if edit["scope"]:
+        if any(scope == tuple(edit["scope"]) and edit["line"] in lines for scope, lines in self.loops):
+            # The loop around it has made it, as often as it does.
+            outcome.applied()
+        elif edit["scope"]:
             members.take(self, outcome)
         elif self.is_bare(edit):
             name = edit["binds"][0]
