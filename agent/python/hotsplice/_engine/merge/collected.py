@@ -7,6 +7,7 @@ made again.
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from ..live import objects
 from . import in_place
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ _PLAIN = (str, int, bytes, type(None), type)
 
 def follow(merger: "Merger", live: type, made: type, written: Collection[str], changed: Collection[str]) -> None:
     """Has containers that the live class keeps hold what the class that was built again has collected."""
-    before, after = dict(live.__dict__), dict(made.__dict__)
+    before, after = _members(live), _members(made)
     names = [name for name in written if name not in changed and name in before and name in after]
     collecting = [name for name in names if type(before[name]) is type(after[name]) in (dict, list)]
     if not collecting:
         return
     # What of the new class gives way to what the live one keeps; what of the live one goes.
-    kept = {id(after[name]): before[name] for name in names}
+    kept = {id(after[name]): before[name] for name in names if _is_one(after[name])}
     gone = {name for name in before if name not in after}
-    going = {id(before[name]) for name in before if name in gone or name in changed}
-    members = {id(value) for value in after.values()}
+    going = {id(before[name]) for name in before if (name in gone or name in changed) and _is_one(before[name])}
+    members = {id(value) for value in after.values() if _is_one(value)}
     for name in collecting:
         old, new = before[name], after[name]
         entries = new.values() if type(new) is dict else new
@@ -44,6 +45,15 @@ def follow(merger: "Merger", live: type, made: type, written: Collection[str], c
         wanted += [one for one in others if not any(one is other for other in wanted) and not _is_in(one, wanted)]
         if len(wanted) != len(old) or any(one is not other for one, other in zip(old, wanted)):
             merger.plan.add("list-content", old, list(old), wanted)
+
+
+def _members(cls: type) -> dict[str, Any]:
+    return dict(objects.members(cls))
+
+
+def _is_one(value: Any) -> bool:
+    """Whether an entry that is this very object is about the attribute: a number is everybody's."""
+    return not objects.is_exactly(value, int, float, complex, str, bytes, bool, type(None), tuple, frozenset)
 
 
 def _is_in(value: Any, values: list[Any]) -> bool:
