@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-import copy
 import dis
 import sys
 import textwrap
@@ -13,7 +12,7 @@ from ..journal.writes import is_setattr
 from ..live import lookup, objects
 from ..live.code import tree
 from ..live.files import live_file
-from . import consuming, syntax
+from . import consuming, slices, syntax
 from .equality import equal
 from .policy import MISSING, UNKNOWN
 from .sorts import Sort, is_record, sort
@@ -62,7 +61,7 @@ class Former:
 
     def value(self, name: str, live: Any) -> Any:
         """What the text gives a name, ``UNKNOWN`` where that can't be told, ``MISSING`` if it gives it nothing."""
-        statements = _only(self._parsed(), name)
+        statements = slices.only(self._parsed(), name)
         if not statements:
             return MISSING
         seen = dict(self._merger.namespace.globals)
@@ -76,7 +75,7 @@ class Former:
         # What a function of the program made is compared, if it is a plain container, with what it makes again.
         if not all(is_pure(one, seen, name) for one in statements):
             is_comparable = not self._merger.shadow.writes.is_dry_run and sort(live) is Sort.CONTAINER
-            is_comparable = is_comparable and _gives_only(_only(self._parsed(), name), name)
+            is_comparable = is_comparable and slices.gives_only(slices.only(self._parsed(), name), name)
             self.is_loose = is_comparable
             return self._run(statements, seen, name) if is_comparable else UNKNOWN
         code = self._compiled(statements)
@@ -92,21 +91,25 @@ class Former:
 
     def says(self, text: str, name: str, seen: dict[str, Any]) -> bool:
         """Whether another text gives a name the same, in the same words, of what it reads in ``seen``."""
-        own, others = (_worded(all_, name) for all_ in (self._parsed(), parsed(text)))
+        own, others = (slices.worded(all_, name) for all_ in (self._parsed(), parsed(text)))
         before = self._merger.namespace.globals
-        nodes = [node for one in _only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.Name)]
+        nodes = [
+            node for one in slices.only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.Name)
+        ]
         read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
         return bool(own) and own == others and all(_is_alike(before.get(one), seen.get(one)) for one in read - {name})
 
     def assigns(self, name: str) -> bool:
         """Whether the text gives a name its value itself, and by no definition."""
         others = (ast.Import, ast.ImportFrom, *syntax.FUNCTIONS, ast.ClassDef)
-        found = [node for one in _only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.stmt)]
+        found = [
+            node for one in slices.only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.stmt)
+        ]
         return bool(found) and not any(isinstance(one, others) and name in syntax.bound(one) for one in found)
 
     def once(self, name: str, live: Any) -> Any:
         """What one run of the text gives a name, where each run makes other objects."""
-        statements = _only(self._parsed(), name)
+        statements = slices.only(self._parsed(), name)
         seen = {**self._merger.namespace.globals, **(dict(self._holder) if self._scope else {})}
         statements = self._with_what_they_read(statements, name, seen)
         is_known = bool(statements) and all(is_pure(one, seen, name) for one in statements)
@@ -125,7 +128,7 @@ class Former:
                     helpers += (given := [one for one in self._helpers(read) if one not in helpers])
                     pending += given
                     continue
-                given = _only(self._parsed(), read)
+                given = slices.only(self._parsed(), read)
                 # What is done to an object later is not in its statement.
                 is_given = sort(seen.get(read, MISSING)) is Sort.VALUE
                 if given and is_given and all(is_pure(one, seen, read) for one in given):
@@ -137,7 +140,7 @@ class Former:
         found = {
             (one.lineno, one.col_offset, ast.dump(one)): one
             for read in sorted(wanted)
-            for one in _only(self._parsed(), read)
+            for one in slices.only(self._parsed(), read)
         }
         return [*helpers, *(found[key] for key in sorted(found, key=lambda key: key[:2]))]
 
@@ -217,140 +220,6 @@ def _is_alike(value: Any, other: Any) -> bool:
         # An edited one is told by itself.
         return bool(type(other) is kind and value.__qualname__ == other.__qualname__)
     return equal(value, other)
-
-
-def _worded(statements: list[ast.stmt], name: str) -> list[str]:
-    """What statements do to a name, as text; of a ``try`` what is tried, of what is always true what it leads to."""
-    found: list[str] = []
-    for one in _only(statements, name):
-        inner: list[ast.stmt] = []
-        if isinstance(one, syntax.TRIES) or (isinstance(one, ast.If) and _is_true(one.test)):
-            inner = one.body
-        if any(_concerns(each, name) for each in inner):
-            found += _worded(inner, name)
-        else:
-            found.append(ast.dump(_given_alone(one)))
-    return found
-
-
-def _is_true(test: ast.expr) -> bool:
-    return isinstance(test, ast.Constant) and bool(test.value)
-
-
-def _given_alone(statement: ast.stmt) -> ast.AST:
-    """Of an assignment to names what they are given: other names that get it, and annotations, are no matter."""
-    targets = syntax.targets(statement)
-    value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
-    return value if value is not None and all(isinstance(one, ast.Name) for one in targets) else statement
-
-
-def _gives_only(statements: list[ast.stmt], name: str) -> bool:
-    """Whether statements do nothing but give a name its value: that is what the edit runs in its new form."""
-    simple = [one for one in syntax.flattened(statements) if not syntax.branches(one)]
-    heads = [head for one in syntax.flattened(statements) for head in syntax.heads(one)]
-    return all(isinstance(one, ast.Pass) or _gives(one, name) for one in simple) and not any(
-        isinstance(node, ast.Call) for head in heads for node in ast.walk(head)
-    )
-
-
-def _gives(statement: ast.stmt, name: str) -> bool:
-    assigns = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and syntax.bound(statement) == [name]
-    return assigns or name in (syntax.updated(statement), syntax.item_owner(statement))
-
-
-def _only(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
-    """What statements do to a name, with what decides whether it is done."""
-    found: list[ast.stmt] = []
-    for whole in statements:
-        for statement in syntax.elements(whole):
-            if not _concerns(statement, name) or (isinstance(statement, ast.AnnAssign) and statement.value is None):
-                continue
-            if isinstance(statement, ast.With) and not any(name in syntax.bound(item) for item in statement.items):
-                # What it enters and leaves gives the name nothing.
-                found += _only(statement.body, name)
-                continue
-            found.append(_reduced(copy.copy(statement), name))
-    return found
-
-
-def _without_contexts(statements: list[ast.stmt]) -> list[ast.stmt]:
-    """Of a loop, which is evaluated as a whole: what is entered and left in it gives no name anything."""
-    found: list[ast.stmt] = []
-    for statement in statements:
-        if isinstance(statement, ast.With) and not any(syntax.bound(item) for item in statement.items):
-            found += _without_contexts(statement.body)
-        else:
-            found.append(_loop(copy.copy(statement)))
-    return found
-
-
-def _loop(statement: Any, name: str | None = None) -> Any:
-    """A loop without the contexts in it, and, of one that is asked for a name, without what is none of its matter."""
-    if isinstance(statement, (ast.For, ast.While)):
-        statement.body, statement.orelse = _without_contexts(statement.body), _without_contexts(statement.orelse)
-        if name is not None:
-            wanted = _matter(statement, name)
-            statement.body = _mentioning(statement.body, wanted) or [syntax.nothing(statement)]
-            statement.orelse = _mentioning(statement.orelse, wanted)
-    return statement
-
-
-def _matter(loop: ast.stmt, name: str) -> set[str]:
-    """The names that decide in a loop what it gives one: what stands beside those in a statement, each round."""
-    bound = set(syntax.bound(loop))
-    statements = [one for one in syntax.flattened([loop]) if not syntax.branches(one)]
-    mentioned = [_names(one) & bound for one in statements]
-    mentioned += [_names(head) & bound for one in syntax.flattened([loop]) for head in syntax.heads(one)]
-    wanted = {name}
-    wanted.update(*(_names(head) & bound for head in syntax.heads(loop)))
-    while more := set().union(*(one for one in mentioned if one & wanted)) - wanted:
-        wanted |= more
-    return wanted
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}.union(syntax.bound(node))
-
-
-_JUMPS = (ast.Break, ast.Continue, ast.Raise, ast.Return, ast.Assert)
-
-
-def _mentioning(statements: list[ast.stmt], wanted: set[str]) -> list[ast.stmt]:
-    """Statements in which one of some names stands, or that end a round."""
-    return [
-        one
-        for one in statements
-        if isinstance(one, _JUMPS) or _names(one) & wanted or any(isinstance(each, _JUMPS) for each in ast.walk(one))
-    ]
-
-
-def _concerns(statement: ast.stmt, name: str) -> bool:
-    if name in syntax.bound(statement) or name in (syntax.updated(statement), syntax.item_owner(statement)):
-        return True
-    return any(_concerns(one, name) for branch in syntax.branches(statement) for one in branch)
-
-
-def _reduced(statement: Any, name: str) -> ast.stmt:
-    if isinstance(statement, ast.If):
-        statement.body = _only(statement.body, name) or [syntax.nothing(statement)]
-        statement.orelse = _only(statement.orelse, name)
-    elif isinstance(statement, ast.Match):
-        statement.cases = [copy.copy(case) for case in statement.cases]
-        for case in statement.cases:
-            case.body = _only(case.body, name) or [syntax.nothing(statement)]
-    elif isinstance(statement, syntax.TRIES):
-        # What may fail decides.
-        tried = (ast.Import, ast.ImportFrom, ast.Expr, ast.Raise)
-        body = [[one] if isinstance(one, tried) else _only([one], name) for one in statement.body]
-        kept = [one for several in body for one in several]
-        statement.body = kept or [syntax.nothing(statement)]
-        statement.handlers = [copy.copy(handler) for handler in statement.handlers]
-        for handler in statement.handlers:
-            handler.body = _only(handler.body, name) or [syntax.nothing(statement)]
-        statement.orelse = _only(statement.orelse, name)
-        statement.finalbody = _only(statement.finalbody, name)
-    result: ast.stmt = _loop(statement, name)
-    return result
 
 
 def is_pure(statement: ast.AST, seen: dict[str, Any], own: str = "", sets_attributes: bool = False) -> bool:

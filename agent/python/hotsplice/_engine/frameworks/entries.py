@@ -91,9 +91,9 @@ def leads_to(namespace: "Namespace", edit: Any, name: str) -> list[Any]:
     if value is None and edit["scope"]:
         value = lookup.bound_value(namespace, edit["scope"], head)
     for part in rest:
-        members = value.__dict__ if stores.is_a(value, ModuleType) else {}
-        if stores.is_a(value, type):
-            members = next((members for members in map(objects.members, objects.order(value)) if part in members), {})
+        members: Any = objects.attributes(value) if stores.is_a(value, ModuleType) else {}
+        if value is not None and stores.is_a(value, type):
+            members = next((one for one in map(objects.members, objects.order(value)) if part in one), {})
             if stores.is_a(members.get(part), classmethod):
                 return [value, members[part].__func__]
         if part not in members:

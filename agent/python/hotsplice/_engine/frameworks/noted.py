@@ -119,7 +119,7 @@ class Noted:
                 self._note_class(value, used)
                 self._note_class(value, self._others)
             is_gone = name in gone
-            if used and stores.is_a(made, FunctionType) and loops(outcome.path, outcome.edit):
+            if used and type(made) is FunctionType and loops(outcome.path, outcome.edit):
                 # Each round has registered one.
                 live = [*live, *native.functions_of([made.__code__])[0]]
             self.registrations.append(Registration(outcome, used, set(map(id, live)), {name}, self.registries, is_gone))

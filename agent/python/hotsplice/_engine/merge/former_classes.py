@@ -27,9 +27,9 @@ def note(merger: "Merger", name: str, text: str, seen: dict[str, Any]) -> None:
 
 
 def edited(merger: "Merger", scope: tuple[str, ...], held: dict[str, Any]) -> set[str]:
-    """The attributes of such a class that get what the new text says; what is preserved though that differs is reported."""
+    """The attributes of such a class that get what the new text says; what differs and is preserved is reported."""
     path = ".".join(scope)
-    found = set()
+    found: set[str] = set()
     for name, (value, former_text) in merger.moved_attributes.get(path, {}).items():
         live = held.get(name, MISSING)
         if value is not UNKNOWN:
@@ -69,7 +69,7 @@ def _assignments(node: ast.ClassDef) -> "list[tuple[str, ast.stmt, str]]":
 
 
 def _attributes(node: ast.ClassDef, seen: dict[str, Any]) -> dict[str, tuple[Any, str]]:
-    """What a class statement gives its attributes, ``UNKNOWN`` where telling that would do something else, and its text."""
+    """What a class statement gives its attributes (``UNKNOWN`` where telling would do something else), and its text."""
     found: dict[str, tuple[Any, str]] = {}
     for name, statement, text in _assignments(node):
         assignment: Any = statement
