@@ -50,7 +50,7 @@ class Containers:
         # id of a container that has a copy → what else became of that: entries that are gone, entries that came
         self._beside: dict[int, tuple[Entries, Entries]] = {}
         self._withdrawn = False
-        # Ids of containers that a definition is registered in otherwise because a decorator reads of it what has changed.
+        # id of a container → a definition that is registered there otherwise: a decorator reads of it what has changed.
         self.observed: dict[int, str] = {}
 
     def hide_class(self, cls: type) -> bool:

@@ -17,6 +17,7 @@ from ..native import native
 from . import entries, stores
 
 if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
     from ..journal.plan import EditOutcome
     from ..journal.views import Prepared
 
@@ -93,7 +94,7 @@ def report(transaction: "Prepared", registries: dict[int, str]) -> None:
     changed = Changed(transaction, registries)
     if not changed:
         return
-    texts = {
+    texts: dict[int, tuple[dict[str, Any], str, FileChange | None]] = {
         id(one.globals): (one.globals, change.text, change) for change in transaction.files for one in change.namespaces
     }
     for path, module in lookup.project_modules():

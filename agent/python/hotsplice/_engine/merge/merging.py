@@ -29,6 +29,7 @@ from . import (
     members,
     rebuilding,
     references,
+    stars,
     wrapped,
 )
 from .deleted import Deleted
@@ -146,6 +147,7 @@ class Merger:
         if edit.get("deferred") or deferred.reads_later(self, edit):
             self._put_off(outcome)
             return
+        stars.follow_later(self, edit)
         is_assignment = edit["what"] == "assignment" and not edit["scope"]
         with self.former_code.statement(may_stop=is_assignment) as ran:
             self._take(outcome)
