@@ -8,20 +8,12 @@ from shapes import PLACES, placed
 
 def class_(n: int, c: Choices, side: Side) -> None:
     name = c["name"].format(n=n)
-    bases = {
-        "none": "",
-        "base": "(Base)",
-        "other": "(Other)",
-        "both": "(Base, Other)",
-        "meta": "(metaclass=Meta)",
-    }[c["base"]]
+    bases = {"none": "", "base": "(Base)", "other": "(Other)", "both": "(Base, Other)", "meta": "(metaclass=Meta)"}[
+        c["base"]
+    ]
     above = "super().base()" if c["base"] in ("base", "other", "both") else "None"
     reads = {"none": "0", "constant": "K", "function": "aid()"}[c["reads"]]
-    lines = [
-        f"class {name}{bases}:",
-        f'    """Number {c["doc"]}."""',
-        f"    level = {c['level']}",
-    ]
+    lines = [f"class {name}{bases}:", f'    """Number {c["doc"]}."""', f"    level = {c['level']}"]
     lines += {
         "plain": ["    count = 0", "    pool = []"],
         "tuple": ["    count, pool = 0, []"],
@@ -34,32 +26,16 @@ def class_(n: int, c: Choices, side: Side) -> None:
     lines += {
         "none": [],
         "literal": ["", "    def __init__(self):", "        self.first = 1"],
-        "more": [
-            "",
-            "    def __init__(self):",
-            "        self.first = 1",
-            "        self.second = []",
-        ],
-        "constant": [
-            "",
-            "    def __init__(self):",
-            "        self.first = 1",
-            "        self.second = K",
-        ],
+        "more": ["", "    def __init__(self):", "        self.first = 1", "        self.second = []"],
+        "constant": ["", "    def __init__(self):", "        self.first = 1", "        self.second = K"],
     }[c["init"]]
     # What a constructor no longer sets, objects that exist keep.
     if c["init"] != "none":
-        side.probes.append(
-            f'(hasattr(H["o{n}"], "first"), hasattr(H["o{n}"], "second") or {c["init"] == "literal"})'
-        )
+        side.probes.append(f'(hasattr(H["o{n}"], "first"), hasattr(H["o{n}"], "second") or {c["init"] == "literal"})')
     body = f'return "{name}", {c["value"]}, {reads}'
     lines += {
         "method": ["", "    def go(self):", f"        {body}, self.level, {above}"],
-        "default": [
-            "",
-            f"    def go(self, a={c['value']}, *, b=None):",
-            f"        {body}, a, b",
-        ],
+        "default": ["", f"    def go(self, a={c['value']}, *, b=None):", f"        {body}, a, b"],
         "property": [
             "",
             "    @property",
@@ -70,32 +46,10 @@ def class_(n: int, c: Choices, side: Side) -> None:
             "        return self.it",
         ],
         "static": ["", "    @staticmethod", "    def go():", f"        {body}"],
-        "class": [
-            "",
-            "    @classmethod",
-            "    def go(cls):",
-            f"        {body}, cls.level",
-        ],
-        "wrapped": [
-            "",
-            "    @wrapped",
-            "    def go(self):",
-            f"        {body}, self.level",
-        ],
-        "static wrapped": [
-            "",
-            "    @staticmethod",
-            "    @wrapped",
-            "    def go():",
-            f"        {body}",
-        ],
-        "class wrapped": [
-            "",
-            "    @classmethod",
-            "    @wrapped",
-            "    def go(cls):",
-            f"        {body}, cls.level",
-        ],
+        "class": ["", "    @classmethod", "    def go(cls):", f"        {body}, cls.level"],
+        "wrapped": ["", "    @wrapped", "    def go(self):", f"        {body}, self.level"],
+        "static wrapped": ["", "    @staticmethod", "    @wrapped", "    def go():", f"        {body}"],
+        "class wrapped": ["", "    @classmethod", "    @wrapped", "    def go(cls):", f"        {body}, cls.level"],
         "cached": [
             "",
             "    @functools.cached_property",
@@ -108,13 +62,7 @@ def class_(n: int, c: Choices, side: Side) -> None:
         "listed": ["", "    @listed", "    def go(self=None):", f"        {body}"],
         "lambda": ["", f'    go = lambda self: ("{name}", {c["value"]}, {reads})'],
         "branch": ["", "    if FLAG:", "        def go(self):", f"            {body}"],
-        "partial": [
-            "",
-            "    def _go(self, a):",
-            f"        {body}, a",
-            "",
-            "    go = functools.partialmethod(_go, 4)",
-        ],
+        "partial": ["", "    def _go(self, a):", f"        {body}, a", "", "    go = functools.partialmethod(_go, 4)"],
     }[c["method"]]
     if c["alias"]:
         lines += ["", "    also = go"]
@@ -133,10 +81,7 @@ def class_(n: int, c: Choices, side: Side) -> None:
             "            return self.value, 1",
         ]
         side.drive.append(f'H["i{n}"] = m.{name}.Inner()')
-        side.probes += [
-            f"m.{name}.Inner().get()",
-            f'type(H.get("i{n}") or m.{name}.Inner()) is m.{name}.Inner',
-        ]
+        side.probes += [f"m.{name}.Inner().get()", f'type(H.get("i{n}") or m.{name}.Inner()) is m.{name}.Inner']
     if c["dunder"]:
         lines += [
             "",
@@ -147,12 +92,9 @@ def class_(n: int, c: Choices, side: Side) -> None:
             "        return 3",
         ]
         side.probes += [f'repr(H["o{n}"])', f'len(H["o{n}"])']
-    decorators = {
-        "none": "",
-        "classed": "@classed\n",
-        "methods": "@methods_of\n",
-        "listed": "@listed\n",
-    }[c["decorator"]]
+    decorators = {"none": "", "classed": "@classed\n", "methods": "@methods_of\n", "listed": "@listed\n"}[
+        c["decorator"]
+    ]
     side.define(c["file"], placed(decorators + "\n".join(lines), c["place"]), name)
     main, user = side.texts["main"], side.texts["user"]
     held = f'H["o{n}"]'
@@ -177,29 +119,16 @@ def class_(n: int, c: Choices, side: Side) -> None:
             case "instance":
                 main.append(f"made{n} = {name}()")
                 side.drive.append(f"m.made{n}.mine = 7")
-                side.probes += [
-                    f"m.made{n}.go()",
-                    f"m.made{n}.mine",
-                    f"type(m.made{n}) is m.{name}",
-                ]
+                side.probes += [f"m.made{n}.go()", f"m.made{n}.mine", f"type(m.made{n}) is m.{name}"]
             case "bound":
                 main.append(f"bound{n} = {name}().go")
                 side.probes.append(f"m.bound{n}()")
             case "table":
                 main.append(f'ways{n} = {{"go": {name}.go, "c": [{name}]}}')
-                side.probes += [
-                    f"m.ways{n}['go']({held})",
-                    f"m.ways{n}['c'][0] is m.{name}",
-                ]
+                side.probes += [f"m.ways{n}['go']({held})", f"m.ways{n}['c'][0] is m.{name}"]
             case "user":
-                user.append(
-                    f"from MODULE import {name}\nclass Below{n}({name}):\n    pass\nobject{n} = Below{n}()"
-                )
-                side.probes += [
-                    f"u.{name} is m.{name}",
-                    f"u.Below{n}().go()",
-                    f"u.object{n}.go()",
-                ]
+                user.append(f"from MODULE import {name}\nclass Below{n}({name}):\n    pass\nobject{n} = Below{n}()")
+                side.probes += [f"u.{name} is m.{name}", f"u.Below{n}().go()", f"u.object{n}.go()"]
             case "partial":
                 main.append(f"part{n} = functools.partial({name})")
                 side.probes.append(f"m.part{n}().go()")
@@ -234,16 +163,7 @@ CLASS = Kind(
         "base": ("none", "none", "base", "other", "both", "meta"),
         "doc": (1, 2),
         "level": (1, 2, "K"),
-        "state": (
-            "plain",
-            "plain",
-            "tuple",
-            "if",
-            "annotated",
-            "semicolon",
-            "moved",
-            "constant",
-        ),
+        "state": ("plain", "plain", "tuple", "if", "annotated", "semicolon", "moved", "constant"),
         "init": ("none", "none", "literal", "more", "constant"),
         "method": (
             "method",

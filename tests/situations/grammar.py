@@ -20,9 +20,7 @@ class Side:
     """A unit in one of its two versions."""
 
     # By module: helper (imported by main), main, user (imports from main).
-    texts: dict[str, list[str]] = field(
-        default_factory=lambda: {"helper": [], "main": [], "user": []}
-    )
+    texts: dict[str, list[str]] = field(default_factory=lambda: {"helper": [], "main": [], "user": []})
     drive: list[str] = field(default_factory=list)
     probes: list[str] = field(default_factory=list)
 
@@ -136,26 +134,17 @@ DECORATORS = {
 
 def function(n: int, c: Choices, side: Side) -> None:
     name = c["name"].format(n=n)
-    reads = {"none": "0", "constant": "K", "function": "aid()", "module": "other.K"}[
-        c["reads"]
+    reads = {"none": "0", "constant": "K", "function": "aid()", "module": "other.K"}[c["reads"]]
+    arguments = {"one": "a={d}", "more": "a={d}, *, b=({d},)", "constant": "a=K", "annotated": "a: int = {d}"}[
+        c["arguments"]
     ]
-    arguments = {
-        "one": "a={d}",
-        "more": "a={d}, *, b=({d},)",
-        "constant": "a=K",
-        "annotated": "a: int = {d}",
-    }[c["arguments"]]
     arguments = arguments.format(d=c["default"])
     second = ", b" if "b=" in arguments else ""
     if c["form"] == "lambda":
         text = f'{name} = lambda {arguments.replace("a: int", "a")}: ("{name}", a{second}, {c["value"]}, {reads})'
     else:
         # What a generator or coroutine gave can be used once.
-        given = (
-            ()
-            if c["form"] != "def" and "cached" in c["decorators"]
-            else DECORATORS[c["decorators"]]
-        )
+        given = () if c["form"] != "def" and "cached" in c["decorators"] else DECORATORS[c["decorators"]]
         decorators = "".join(f"{one}\n" for one in given).replace("{n}", str(n))
         gives = {"def": "return", "generator": "yield", "async": "return"}[c["form"]]
         start = "async def" if c["form"] == "async" else "def"
@@ -170,17 +159,8 @@ def function(n: int, c: Choices, side: Side) -> None:
         side.probes.append(f"m.{name}.hits")
     side.drive.append(f"call(m.{name})")
     hold(side, n, name, c["holders"])
-    side.probes += [
-        f"call(m.{name})",
-        f"m.{name}.__name__",
-        f"m.{name}.__doc__",
-        f"signature(m.{name})",
-    ]
-    side.probes += [
-        f"m.{name}.__module__",
-        f"getattr(m.{name}, 'described', None)",
-        f"getattr(m.{name}, 'calls', 0)",
-    ]
+    side.probes += [f"call(m.{name})", f"m.{name}.__name__", f"m.{name}.__doc__", f"signature(m.{name})"]
+    side.probes += [f"m.{name}.__module__", f"getattr(m.{name}, 'described', None)", f"getattr(m.{name}, 'calls', 0)"]
     for registry in ("KEYED", "LISTED", "ENTERED", "QUEUED", "APP.routes", "App.every"):
         side.probes.append(f"own(m.{registry}, {n})")
     side.probes.append(f"own(m.GROUPED.get('a{n}', ()), {n})")

@@ -27,20 +27,9 @@ def call(function: Any, *arguments: Any) -> Any:
 
 def own(items: Any, number: int) -> list[Any]:
     """What of a registry is a unit's, by the number that its names end with, called."""
-    pairs = (
-        list(items.items())
-        if isinstance(items, dict)
-        else [(None, one) for one in items]
-    )
+    pairs = list(items.items()) if isinstance(items, dict) else [(None, one) for one in items]
     ends = re.compile(rf"\D{number}$")
-    return sorted(
-        (
-            (key, call(one))
-            for key, one in pairs
-            if ends.search(getattr(one, "__name__", "") or "")
-        ),
-        key=repr,
-    )
+    return sorted(((key, call(one)) for key, one in pairs if ends.search(getattr(one, "__name__", "") or "")), key=repr)
 
 
 def signature(function: Any) -> str:
@@ -55,9 +44,7 @@ def load(folder: str, name: str, modules: dict[str, str], **_: Any) -> str | Non
         sys.path.insert(0, folder)
     importlib.invalidate_caches()
     try:
-        loaded: dict[str, types.ModuleType] = {
-            short: importlib.import_module(full) for short, full in modules.items()
-        }
+        loaded: dict[str, types.ModuleType] = {short: importlib.import_module(full) for short, full in modules.items()}
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     WORLDS[name] = {**TOOLS, **loaded, "H": {}}
@@ -81,9 +68,7 @@ def asked(name: str, expression: str) -> str:
         shown = repr(eval(expression, WORLDS[name]))
     except Exception as error:
         shown = f"{type(error).__name__}: {error}"
-    return re.sub(r" at 0x[0-9a-f]+|0x[0-9a-f]{6,}", " at 0x", shown).replace(
-        name, "NAME"
-    )[:400]
+    return re.sub(r" at 0x[0-9a-f]+|0x[0-9a-f]{6,}", " at 0x", shown).replace(name, "NAME")[:400]
 
 
 DOES = {"load": load, "drive": drive, "probe": probe}

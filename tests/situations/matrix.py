@@ -73,11 +73,7 @@ class Texts:
 
     def about(self, edit: str) -> list[str]:
         after = self.after[edit]
-        return [
-            one
-            for one in self.before
-            if one in after and after[one] != self.before[one]
-        ]
+        return [one for one in self.before if one in after and after[one] != self.before[one]]
 
     def others(self, edit: str) -> list[str]:
         after = self.after[edit]
@@ -98,38 +94,23 @@ class Texts:
 def pairs(expressions: list[str], forms: list[str]) -> list[tuple[str, str]]:
     # No event loop runs in another one.
     all_pairs = itertools.product(expressions, forms)
-    return [
-        (one, form)
-        for one, form in all_pairs
-        if form != "coroutine" or "asyncio" not in one
-    ]
+    return [(one, form) for one, form in all_pairs if form != "coroutine" or "asyncio" not in one]
 
 
-def files_of(
-    cells: list[Cell], package: str
-) -> tuple[dict[str, str], list[tuple[int, int]], list[tuple[int, int]]]:
+def files_of(cells: list[Cell], package: str) -> tuple[dict[str, str], list[tuple[int, int]], list[tuple[int, int]]]:
     """The modules, but for HELPER; the first and the last line of each cell in main, and in between."""
     head, way, mid = PATHS[cells[0].path]
     texts = {"main": HEAD + head + "\n", "between": HEAD + head + "\n"}
     lines: dict[str, list[tuple[int, int]]] = {"main": [], "between": []}
     if any(cell.form in BETWEEN for cell in cells):
-        names = [
-            f"A{n}" if "A#" in BETWEEN[c.form] else f"a{n}"
-            for n, c in enumerate(cells)
-            if c.form in BETWEEN
-        ]
+        names = [f"A{n}" if "A#" in BETWEEN[c.form] else f"a{n}" for n, c in enumerate(cells) if c.form in BETWEEN]
         texts["main"] += f"from .between import {', '.join(names)}\n"
     for number, cell in enumerate(cells):
         expression = written(cell.expression, way)
-        for name, text in (
-            ("main", FORMS[cell.form][0]),
-            ("between", BETWEEN.get(cell.form, "")),
-        ):
+        for name, text in (("main", FORMS[cell.form][0]), ("between", BETWEEN.get(cell.form, ""))):
             first = texts[name].count("\n") + 1
             if text:
-                texts[name] += (
-                    text.replace("#", str(number)).replace("EXPR", expression) + "\n"
-                )
+                texts[name] += text.replace("#", str(number)).replace("EXPR", expression) + "\n"
             lines[name].append((first, texts[name].count("\n")))
     files = {name: text.replace("PACKAGE", package) for name, text in texts.items()}
     return {"__init__": "", "mid": mid + "\n", **files}, lines["main"], lines["between"]
@@ -171,10 +152,7 @@ class Matrix:
             # One module: the cells stand below what is edited.
             shift = old.count("\n"), new.count("\n")
             below = files["main"]
-            before, after = (
-                {**files, "helper": "STATE = {}\n", "main": text + below}
-                for text in (old, new)
-            )
+            before, after = ({**files, "helper": "STATE = {}\n", "main": text + below} for text in (old, new))
             main = [(first + shift[1], last + shift[1]) for first, last in main]
             patched = "main"
         else:
@@ -186,69 +164,33 @@ class Matrix:
         (folder / f"{patched}.py").write_text(after[patched])
         answer = self.bench.patch([folder / f"{patched}.py"])
         assert isinstance(answer, list), f"{cells[0]}: {answer}"
-        edits = [
-            {**edit, "in": part["file"].rsplit("/", 1)[1]}
-            for part in answer
-            for edit in part["edits"]
-        ]
+        edits = [{**edit, "in": part["file"].rsplit("/", 1)[1]} for part in answer for edit in part["edits"]]
         codes = {edit["code"] for edit in edits}
         assert not codes & {"HS0009", "HS0603", "HS0604"}, f"{cells[0]}: {edits}"
-        told = [
-            e
-            for e in edits
-            if e["verdict"] in ("caveat", "refused") and e["code"] not in INFORMATION
-        ]
-        probes = [
-            FORMS[cell.form][1].replace("#", str(number))
-            for number, cell in enumerate(cells)
-        ]
+        told = [e for e in edits if e["verdict"] in ("caveat", "refused") and e["code"] not in INFORMATION]
+        probes = [FORMS[cell.form][1].replace("#", str(number)) for number, cell in enumerate(cells)]
         state = "(h.STATE, m.COUNT, m.TOTAL)"
         wanted = self.bench.fresh.ask("probe", name=name, probes=[state, *probes])
         got = self.bench.live.ask("probe", name=name, probes=[state, *probes])
-        assert got[0] == wanted[0], (
-            f"{cells[0]}: the state is {got[0]}, was {wanted[0]}"
-        )
+        assert got[0] == wanted[0], f"{cells[0]}: the state is {got[0]}, was {wanted[0]}"
         if not all(part["committed"] for part in answer):
             self.outcomes["refused"] += len(cells)
-            self.kinds[
-                "refused: "
-                + cells[0].edit
-                + " "
-                + ", ".join(sorted(filter(None, codes)))
-            ] += 1
+            self.kinds["refused: " + cells[0].edit + " " + ", ".join(sorted(filter(None, codes)))] += 1
             return []
         # What is said of what is edited itself is about all that comes of it.
         is_same = patched == "main"
-        at_source = any(
-            e["in"] == f"{patched}.py" and not (is_same and is_in(e, main))
-            for e in told
-        )
+        at_source = any(e["in"] == f"{patched}.py" and not (is_same and is_in(e, main)) for e in told)
         found = []
         for number, cell in enumerate(cells):
             own = [e for e in told if e["in"] == "main.py" and is_in(e, [main[number]])]
-            own += [
-                e
-                for e in told
-                if e["in"] == "between.py" and is_in(e, [between[number]])
-            ]
+            own += [e for e in told if e["in"] == "between.py" and is_in(e, [between[number]])]
             if got[number + 1] == wanted[number + 1]:
                 outcome = "false alarm" if own else "same"
             else:
-                outcome = (
-                    "reported"
-                    if own
-                    else "reported at its source"
-                    if at_source
-                    else "silent"
-                )
+                outcome = "reported" if own else "reported at its source" if at_source else "silent"
             self.outcomes[outcome] += 1
             if outcome == "silent":
-                found.append(
-                    (
-                        cell,
-                        f"{probes[number]} is {got[number + 1]}, should be {wanted[number + 1]}",
-                    )
-                )
+                found.append((cell, f"{probes[number]} is {got[number + 1]}, should be {wanted[number + 1]}"))
             if outcome not in ("same", "reported"):
                 for kind in (cell.edit, cell.expression, cell.form, cell.path):
                     self.kinds[f"{outcome}: {kind}"] += 1
@@ -261,12 +203,7 @@ def is_in(edit: dict[str, Any], ranges: list[tuple[int, int]]) -> bool:
 
 def is_known(cell: Cell) -> bool:
     return any(
-        all(
-            one in ("*", own)
-            for one, own in zip(
-                known, (cell.edit, cell.expression, cell.form, cell.path)
-            )
-        )
+        all(one in ("*", own) for one, own in zip(known, (cell.edit, cell.expression, cell.form, cell.path)))
         for known in KNOWN
     )
 
@@ -277,9 +214,7 @@ def main() -> int:
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("-k", action="store_true", help="go on after a silent cell")
-    parser.add_argument(
-        "-v", action="store_true", help="count what is not as it should be, by kind"
-    )
+    parser.add_argument("-v", action="store_true", help="count what is not as it should be, by kind")
     parser.add_argument("--cell", help="one cell: edit | expression | form | path")
     given = parser.parse_args()
     matrix, texts = Matrix(given.hotsplice), Texts()
@@ -291,12 +226,7 @@ def main() -> int:
             return 0
         for known in KNOWN:
             edit, expression, form, path = known
-            one = Cell(
-                edit,
-                expression,
-                "variable" if form == "*" else form,
-                "from" if path == "*" else path,
-            )
+            one = Cell(edit, expression, "variable" if form == "*" else form, "from" if path == "*" else path)
             if not matrix.silent([one]):
                 print(f"known as silent, and is not: {one}", flush=True)
                 wrong += 1
@@ -304,9 +234,7 @@ def main() -> int:
         matrix.kinds.clear()
         for seed in range(given.first, given.first + given.count):
             cells = texts.sheet(seed)
-            found = [
-                (cell, how) for cell, how in matrix.silent(cells) if not is_known(cell)
-            ]
+            found = [(cell, how) for cell, how in matrix.silent(cells) if not is_known(cell)]
             for cell, how in found:
                 print(f"seed {seed}: silent: {cell}: {how}", flush=True)
             wrong += len(found)

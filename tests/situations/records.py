@@ -14,12 +14,7 @@ def constants(n: int, c: Choices, side: Side) -> None:
 
 
 CONSTANTS = Kind(
-    {
-        "value": (2, 3),
-        "aid": (100, 200),
-        "place": ("plain", "plain", "plain", "if", "try"),
-        "file": ("main",),
-    },
+    {"value": (2, 3), "aid": (100, 200), "place": ("plain", "plain", "plain", "if", "try"), "file": ("main",)},
     constants,
     fixed=frozenset(("file",)),
 )
@@ -39,44 +34,27 @@ def dataclass(n: int, c: Choices, side: Side) -> None:
     lines += [FIELDS[one].format(d=c["default"]) for one in c["fields"]]
     lines += ["", "    def go(self):", f"        return {c['value']}, self.x"]
     if c["post"]:
-        lines += [
-            "",
-            "    def __post_init__(self):",
-            f"        object.__setattr__(self, 'x', self.x + {c['value']})",
-        ]
+        lines += ["", "    def __post_init__(self):", f"        object.__setattr__(self, 'x', self.x + {c['value']})"]
     side.define(c["file"], placed("\n".join(lines), c["place"]), name)
     held = f'H["o{n}"]'
-    side.drive += [
-        f"{held} = m.{name}(x=7)",
-        f'H["b{n}"] = {held}.go',
-        f'H["c{n}"] = m.{name}',
-    ]
+    side.drive += [f"{held} = m.{name}(x=7)", f'H["b{n}"] = {held}.go', f'H["c{n}"] = m.{name}']
     for holder in c["holders"]:
         match holder:
             case "subclass":
-                side.texts["main"].append(
-                    f"@dataclasses.dataclass\nclass Sub{n}({name}):\n    more: int = 1"
-                )
+                side.texts["main"].append(f"@dataclasses.dataclass\nclass Sub{n}({name}):\n    more: int = 1")
                 side.probes += [f"repr(m.Sub{n}(x=3))", f"signature(m.Sub{n})"]
             case "user":
-                side.texts["user"].append(
-                    f"from MODULE import {name}\ndef new{n}():\n    return {name}(x=2)"
-                )
+                side.texts["user"].append(f"from MODULE import {name}\ndef new{n}():\n    return {name}(x=2)")
                 side.probes.append(f"repr(u.new{n}())")
             case "factory":
-                side.texts["main"].append(
-                    f"def new{n}(make={name}):\n    return make()"
-                )
+                side.texts["main"].append(f"def new{n}(make={name}):\n    return make()")
                 side.probes.append(f"repr(m.new{n}())")
             case "instance":
                 side.texts["main"].append(f"made{n} = {name}(x=1)")
                 side.probes += [f"m.made{n}.go()[0]", f"type(m.made{n}) is m.{name}"]
             case "table":
                 side.texts["main"].append(f'table{n} = {{"c": {name}, "m": {name}.go}}')
-                side.probes += [
-                    f"m.table{n}['c'] is m.{name}",
-                    f"m.table{n}['m'](m.{name}())",
-                ]
+                side.probes += [f"m.table{n}['c'] is m.{name}", f"m.table{n}['m'](m.{name}())"]
     side.probes += [
         f"repr(m.{name}())",
         f"signature(m.{name})",
@@ -98,24 +76,9 @@ def dataclass(n: int, c: Choices, side: Side) -> None:
 
 DATACLASS = Kind(
     {
-        "options": (
-            "",
-            "",
-            "(frozen=True)",
-            "(order=True)",
-            "(eq=False)",
-            "(kw_only=True)",
-            "(repr=False)",
-        ),
+        "options": ("", "", "(frozen=True)", "(order=True)", "(eq=False)", "(kw_only=True)", "(repr=False)"),
         "base": ("", "", "(Base)"),
-        "fields": (
-            ("x",),
-            ("x", "y"),
-            ("x", "z"),
-            ("x", "y", "k"),
-            ("x", "c"),
-            ("y", "x"),
-        ),
+        "fields": (("x",), ("x", "y"), ("x", "z"), ("x", "y", "k"), ("x", "c"), ("y", "x")),
         "default": (1, 2),
         "value": (10, 20),
         "post": (False, False, True),
@@ -137,38 +100,25 @@ MEMBERS = {
 
 def enumeration(n: int, c: Choices, side: Side) -> None:
     name = f"E{n}"
-    lines = [
-        f"class {name}(enum.{c['base']}):",
-        *(MEMBERS[one].format(d=c["value"]) for one in c["members"]),
-    ]
+    lines = [f"class {name}(enum.{c['base']}):", *(MEMBERS[one].format(d=c["value"]) for one in c["members"])]
     if c["method"]:
         lines += ["", "    def go(self):", f"        return self.name, {c['method']}"]
         side.probes.append(f'H["e{n}"].go()')
     side.define(c["file"], placed("\n".join(lines), c["place"]), name)
-    side.drive += [
-        f'H["e{n}"] = m.{name}.A',
-        f'H["t{n}"] = {{m.{name}.A: 1}}',
-        f'H["c{n}"] = m.{name}',
-    ]
+    side.drive += [f'H["e{n}"] = m.{name}.A', f'H["t{n}"] = {{m.{name}.A: 1}}', f'H["c{n}"] = m.{name}']
     for holder in c["holders"]:
         match holder:
             case "member":
                 side.texts["main"].append(f"first{n} = {name}.A")
                 side.probes.append(f"m.first{n} is m.{name}.A")
             case "table":
-                side.texts["main"].append(
-                    f"table{n} = {{one.name: one for one in {name}}}"
-                )
+                side.texts["main"].append(f"table{n} = {{one.name: one for one in {name}}}")
                 side.probes.append(f"m.table{n}")
             case "user":
-                side.texts["user"].append(
-                    f"from MODULE import {name}\nMINE{n} = {name}.A"
-                )
+                side.texts["user"].append(f"from MODULE import {name}\nMINE{n} = {name}.A")
                 side.probes += [f"u.MINE{n} is m.{name}.A", f"u.{name} is m.{name}"]
             case "default":
-                side.texts["main"].append(
-                    f"def of{n}(one={name}.A):\n    return one, one.value"
-                )
+                side.texts["main"].append(f"def of{n}(one={name}.A):\n    return one, one.value")
                 side.probes.append(f"m.of{n}()")
             case "count":
                 side.texts["main"].append(f"count{n} = len({name})")
@@ -189,15 +139,7 @@ def enumeration(n: int, c: Choices, side: Side) -> None:
 ENUMERATION = Kind(
     {
         "base": ("Enum", "Enum", "IntEnum", "Flag"),
-        "members": (
-            ("A",),
-            ("A", "B"),
-            ("B", "A"),
-            ("A", "auto"),
-            ("A", "alias"),
-            ("A", "B", "auto"),
-            ("A", "K"),
-        ),
+        "members": (("A",), ("A", "B"), ("B", "A"), ("A", "auto"), ("A", "alias"), ("A", "B", "auto"), ("A", "K")),
         "value": (1, 2, 4),
         "method": (0, 1, 2),
         "place": ("plain", "plain", "plain", "if", "try"),
@@ -294,9 +236,7 @@ def derived(n: int, c: Choices, side: Side) -> None:
     }[c["form"]].format(n=n, one=first, two=second)
     side.texts["main"].append(text)
     if c["user"]:
-        side.texts["user"].append(
-            f"from MODULE import q{n}, s{n}\nboth{n} = (q{n}, s{n})"
-        )
+        side.texts["user"].append(f"from MODULE import q{n}, s{n}\nboth{n} = (q{n}, s{n})")
         side.probes += [f"u.q{n}", f"u.both{n}"]
     side.drive += [f'H["q{n}"] = m.q{n}', f"H['i{n}'] = m.P{n}(4)"]
     side.probes += [f"repr(m.q{n})", f"repr(m.s{n})", f"H['i{n}'].total()", f"m.R{n}"]

@@ -22,9 +22,7 @@ from situation import MODULES, Situation, Version, situation
 
 HERE = Path(__file__).resolve().parent
 # Codes with which all is as in a fresh process.
-INFORMATION = frozenset(
-    ("HS0304", "HS0306", "HS0309", "HS0404", "HS0406", "HS0501", "HS0506")
-)
+INFORMATION = frozenset(("HS0304", "HS0306", "HS0309", "HS0404", "HS0406", "HS0501", "HS0506"))
 # After so many, other processes take over: each leaves modules behind.
 LIFE = 60
 
@@ -32,18 +30,11 @@ LIFE = 60
 class Host:
     """A process that answers."""
 
-    def __init__(
-        self, command: list[str], folder: Path, environment: dict[str, str]
-    ) -> None:
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-            env=environment,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment
         )
         self._line()
 
@@ -52,9 +43,7 @@ class Host:
         line = self.process.stdout.readline()
         if not line:
             self.errors.seek(0)
-            raise EOFError(
-                f"the process is gone, {self.process.wait()}: {self.errors.read()[-2000:]}"
-            )
+            raise EOFError(f"the process is gone, {self.process.wait()}: {self.errors.read()[-2000:]}")
         return json.loads(line)
 
     def ask(self, what: str, **parameters: Any) -> Any:
@@ -67,22 +56,14 @@ class Host:
         paths = {}
         for short, text in files.items():
             paths[short] = self.folder / f"{name}_{short}.py"
-            text = text.replace("HELPER", f"{name}_helper").replace(
-                "MODULE", f"{name}_main"
-            )
+            text = text.replace("HELPER", f"{name}_helper").replace("MODULE", f"{name}_main")
             paths[short].write_text(text)
         return paths
 
     def load(self, name: str, version: Version) -> str | None:
         self.write(name, version.files)
-        modules = {
-            short[0]: f"{name}_{short}"
-            for short in reversed(MODULES)
-            if short in version.files
-        }
-        failed: str | None = self.ask(
-            "load", folder=str(self.folder), name=name, modules=modules
-        )
+        modules = {short[0]: f"{name}_{short}" for short in reversed(MODULES) if short in version.files}
+        failed: str | None = self.ask("load", folder=str(self.folder), name=name, modules=modules)
         return failed or self.ask("drive", name=name, source=version.drive)
 
 
@@ -92,11 +73,7 @@ class Bench:
     def __init__(self, hotsplice: str) -> None:
         self.hotsplice = hotsplice
         self.root = Path(tempfile.mkdtemp(prefix="hs-", dir="/tmp"))
-        self.environment = {
-            **os.environ,
-            "HOTSPLICE_RUNTIME_DIR": str(self.root / "r"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        self.environment = {**os.environ, "HOTSPLICE_RUNTIME_DIR": str(self.root / "r"), "PYTHONDONTWRITEBYTECODE": "1"}
         self.environment["PYTHONHASHSEED"] = "1"
         self.environment["PYTHONFAULTHANDLER"] = "1"
         for name in ("live", "fresh"):
@@ -109,15 +86,11 @@ class Bench:
 
     def patch(self, paths: list[Path]) -> dict[str, Any] | list[Any]:
         command = [self.hotsplice, "patch", "--json", *map(str, paths)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=self.environment, cwd=self.root
-        )
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, cwd=self.root)
         try:
             answer: dict[str, Any] | list[Any] = json.loads(done.stdout)
         except ValueError:
-            raise EOFError(
-                f"hotsplice patch gave {done.returncode}: {done.stdout}{done.stderr}"
-            ) from None
+            raise EOFError(f"hotsplice patch gave {done.returncode}: {done.stdout}{done.stderr}") from None
         return answer
 
     def close(self) -> None:
@@ -137,64 +110,33 @@ class Bench:
             return "no measure", f"the new text: {failed}"
         if failed := self.live.load(name, before):
             return "no measure", f"the former text: {failed}"
-        asked = [
-            (number, probe)
-            for number, probes in after.probes.items()
-            for probe in probes
-        ]
-        wanted = self.fresh.ask(
-            "probe", name=name, probes=[probe for _, probe in asked]
-        )
-        former = [
-            (number, probe)
-            for number, probes in before.probes.items()
-            for probe in probes
-        ]
+        asked = [(number, probe) for number, probes in after.probes.items() for probe in probes]
+        wanted = self.fresh.ask("probe", name=name, probes=[probe for _, probe in asked])
+        former = [(number, probe) for number, probes in before.probes.items() for probe in probes]
         was = self.live.ask("probe", name=name, probes=[probe for _, probe in former])
         paths = self.live.write(name, after.files)
-        changed = [
-            path
-            for short, path in paths.items()
-            if before.files[short] != after.files[short]
-        ]
+        changed = [path for short, path in paths.items() if before.files[short] != after.files[short]]
         answer = self.patch(changed)
         if isinstance(answer, dict):
             return "failed", f"{answer}"
-        edits = [
-            {**edit, "file": Path(part["file"]).stem.split("_")[1]}
-            for part in answer
-            for edit in part["edits"]
-        ]
+        edits = [{**edit, "file": Path(part["file"]).stem.split("_")[1]} for part in answer for edit in part["edits"]]
         codes = {edit["code"] for edit in edits}
         if codes & {"HS0009", "HS0603", "HS0604"}:
             return "failed", "\n".join(str(edit) for edit in edits)
-        shown = "; ".join(
-            f"{e['definition']} {e['kind']} {e['verdict']} {e['code'] or ''}"
-            for e in edits
-        )
+        shown = "; ".join(f"{e['definition']} {e['kind']} {e['verdict']} {e['code'] or ''}" for e in edits)
         if not all(part["committed"] for part in answer):
-            now = self.live.ask(
-                "probe", name=name, probes=[probe for _, probe in former]
-            )
+            now = self.live.ask("probe", name=name, probes=[probe for _, probe in former])
             for (_, probe), old, new in zip(former, was, now):
                 if old != new:
-                    return (
-                        "different",
-                        f"after a refusal ({shown}) {probe} is {new}, was {old}",
-                    )
+                    return "different", f"after a refusal ({shown}) {probe} is {new}, was {old}"
             return "refused", ", ".join(
-                f"{e['code']} {e['message']}"
-                for e in edits
-                if e["code"] not in (None, "HS0105")
+                f"{e['code']} {e['message']}" for e in edits if e["code"] not in (None, "HS0105")
             )
         reported = owners_told(one, after, edits)
         # What is new is used as the rest was.
         if failed := self.live.ask("drive", name=name, source=after.added):
             new = {unit.number for unit in one.units if unit.before is None}
-            return "reported" if reported & {
-                *new,
-                -1,
-            } else "different", f"{failed} ({shown})"
+            return "reported" if reported & {*new, -1} else "different", f"{failed} ({shown})"
         got = self.live.ask("probe", name=name, probes=[probe for _, probe in asked])
         differing = [
             (number, f"{probe} is {new}, should be {old}")
@@ -205,43 +147,26 @@ class Bench:
             if number not in reported and -1 not in reported:
                 return "different", f"{difference} ({shown})"
         if differing:
-            return "reported", ", ".join(
-                sorted(code for code in codes - INFORMATION if code)
-            )
+            return "reported", ", ".join(sorted(code for code in codes - INFORMATION if code))
         # A name that is gone, and nothing else: what is said of it is no caveat.
-        caveats = [
-            edit
-            for edit in edits
-            if edit["verdict"] == "caveat" and edit["code"] not in INFORMATION
-        ]
+        caveats = [edit for edit in edits if edit["verdict"] == "caveat" and edit["code"] not in INFORMATION]
         if caveats:
-            return "false alarm", ", ".join(
-                sorted({f"{edit['code']} {edit['kind']}" for edit in caveats})
-            )
+            return "false alarm", ", ".join(sorted({f"{edit['code']} {edit['kind']}" for edit in caveats}))
         return "same", ""
 
 
-def owners_told(
-    one: Situation, after: Version, edits: list[dict[str, Any]]
-) -> set[int]:
+def owners_told(one: Situation, after: Version, edits: list[dict[str, Any]]) -> set[int]:
     """Numbers of the units of which something is reported; -1: of all, or of what can't be told apart."""
     found = set()
     for edit in edits:
         # A name that is gone for good: that it only moved is no reason to lose what it holds.
         last = edit["definition"].rpartition(".")[2]
-        is_gone = edit["code"] == "HS0405" and not any(
-            re.search(rf"\b{last}\b", text) for text in after.files.values()
-        )
-        if edit["code"] in INFORMATION or not (
-            is_gone or edit["verdict"] in ("caveat", "refused")
-        ):
+        is_gone = edit["code"] == "HS0405" and not any(re.search(rf"\b{last}\b", text) for text in after.files.values())
+        if edit["code"] in INFORMATION or not (is_gone or edit["verdict"] in ("caveat", "refused")):
             continue
         lines = after.owners[edit["file"]]
         named = {
-            int(number)
-            for number in re.findall(
-                r"[a-zA-Z](\d+)\b", edit["definition"] + " " + (edit["message"] or "")
-            )
+            int(number) for number in re.findall(r"[a-zA-Z](\d+)\b", edit["definition"] + " " + (edit["message"] or ""))
         }
         named &= {unit.number for unit in one.units}
         if re.search(r"\b(K|aid)\b", edit["definition"]):
@@ -298,14 +223,9 @@ def report(one: Situation, outcome: str, how: str) -> str:
     before, after = one.versions()
     texts = []
     for short in after.files:
-        for title, text in (
-            ("before", before.files[short]),
-            ("after", after.files[short]),
-        ):
+        for title, text in (("before", before.files[short]), ("after", after.files[short])):
             if before.files[short] != after.files[short] or short == "main":
-                text = (
-                    text[text.find("class Other") :] if "class Other" in text else text
-                )
+                text = text[text.find("class Other") :] if "class Other" in text else text
                 texts.append(f"--- {short} {title}\n{text}")
     return (
         f"seed {one.seed}: {outcome}: {how}\n  edits: {one.edits()}\n"
@@ -320,9 +240,7 @@ def main() -> int:
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("-k", action="store_true", help="go on after a failure")
-    parser.add_argument(
-        "-v", action="store_true", help="print reasons of what is refused or no measure"
-    )
+    parser.add_argument("-v", action="store_true", help="print reasons of what is refused or no measure")
     given = parser.parse_args()
     run = Run(given.hotsplice)
     outcomes: collections.Counter[str] = collections.Counter()

@@ -11,18 +11,7 @@ from records import CONSTANTS, DATACLASS, DERIVED, ENUMERATION
 from shapes import HEADER, SHARED
 from values import VALUE
 
-KINDS = (
-    FUNCTION,
-    FUNCTION,
-    CLASS,
-    CLASS,
-    VALUE,
-    VALUE,
-    DERIVED,
-    DERIVED,
-    DATACLASS,
-    ENUMERATION,
-)
+KINDS = (FUNCTION, FUNCTION, CLASS, CLASS, VALUE, VALUE, DERIVED, DERIVED, DATACLASS, ENUMERATION)
 MODULES = ("helper", "main", "user")
 
 
@@ -68,23 +57,16 @@ class Situation:
         numbers = [unit.number for unit in self.units]
         before = self._version([(unit, unit.before) for unit in self.units], False)
         units = {unit.number: unit for unit in self.units}
-        after = self._version(
-            [(units[one], units[one].after) for one in self.order if one in numbers],
-            self.shifted,
-        )
+        after = self._version([(units[one], units[one].after) for one in self.order if one in numbers], self.shifted)
         return before, after
 
-    def _version(
-        self, units: list[tuple[Unit, Choices | None]], shifted: bool
-    ) -> Version:
+    def _version(self, units: list[tuple[Unit, Choices | None]], shifted: bool) -> Version:
         parts: dict[str, list[tuple[int, str]]] = {name: [] for name in MODULES}
         where = "helper" if self.two_files else "main"
         parts[where].append((-1, HEADER))
         if self.two_files:
             head = HEADER[: HEADER.index("FLAG")].strip()
-            parts["main"].append(
-                (-1, f"{head}\nfrom HELPER import {', '.join(SHARED)}")
-            )
+            parts["main"].append((-1, f"{head}\nfrom HELPER import {', '.join(SHARED)}"))
         if shifted:
             parts["main"].insert(0, (-1, "# What is meant here.\n"))
         drive: list[str] = []
@@ -95,9 +77,7 @@ class Situation:
                 continue
             given = {
                 **given,
-                "file": (where if unit.kind is CONSTANTS else given["file"])
-                if self.two_files
-                else "main",
+                "file": (where if unit.kind is CONSTANTS else given["file"]) if self.two_files else "main",
             }
             side = unit.side(given)
             for name, texts in side.texts.items():
@@ -111,11 +91,7 @@ class Situation:
         owners: dict[str, list[int]] = {}
         for name in MODULES if self.two_files else MODULES[1:]:
             files[name] = "\n\n".join(text for _, text in parts[name]) + "\n"
-            owners[name] = [
-                number
-                for number, text in parts[name]
-                for _ in range(text.count("\n") + 2)
-            ]
+            owners[name] = [number for number, text in parts[name] for _ in range(text.count("\n") + 2)]
         return Version(files, "\n".join(drive), "\n".join(added), probes, owners)
 
     def smaller(self) -> list[Situation]:
@@ -129,56 +105,31 @@ class Situation:
         for place, unit in enumerate(self.units):
             rest = self.units[:place] + self.units[place + 1 :]
             if unit.kind is not CONSTANTS:
-                found.append(
-                    replace(
-                        self,
-                        units=rest,
-                        order=tuple(one for one in self.order if one != unit.number),
-                    )
-                )
+                found.append(replace(self, units=rest, order=tuple(one for one in self.order if one != unit.number)))
             one, two = unit.before, unit.after
             if one is None or two is None:
                 continue
             for changed in [name for name in two if one[name] != two[name]]:
                 back = replace(unit, after={**two, changed: one[changed]})
-                found.append(
-                    replace(
-                        self,
-                        units=(*self.units[:place], back, *self.units[place + 1 :]),
-                    )
-                )
+                found.append(replace(self, units=(*self.units[:place], back, *self.units[place + 1 :])))
             for holder in two["holders"]:
-                fewer = {
-                    "holders": tuple(each for each in two["holders"] if each != holder)
-                }
+                fewer = {"holders": tuple(each for each in two["holders"] if each != holder)}
                 less = replace(unit, before={**one, **fewer}, after={**two, **fewer})
-                found.append(
-                    replace(
-                        self,
-                        units=(*self.units[:place], less, *self.units[place + 1 :]),
-                    )
-                )
+                found.append(replace(self, units=(*self.units[:place], less, *self.units[place + 1 :])))
         if self.two_files:
             found.append(replace(self, two_files=False))
         return found
 
     def edits(self) -> str:
         """What is edited, in a line."""
-        said = ["lines"] * self.shifted + ["order"] * (
-            self.order != tuple(unit.number for unit in self.units)
-        )
+        said = ["lines"] * self.shifted + ["order"] * (self.order != tuple(unit.number for unit in self.units))
         for unit in self.units:
             kind = unit.kind.render.__name__.strip("_")
             if unit.before is None or unit.after is None:
                 said.append(f"{kind} {'added' if unit.before is None else 'removed'}")
                 continue
-            changed = [
-                name for name in unit.after if unit.before[name] != unit.after[name]
-            ]
-            said += [
-                f"{kind}.{name}: {unit.before[name]} → {unit.after[name]}"
-                for name in changed
-            ]
+            changed = [name for name in unit.after if unit.before[name] != unit.after[name]]
+            said += [f"{kind}.{name}: {unit.before[name]} → {unit.after[name]}" for name in changed]
         return "; ".join(said)
 
 
@@ -208,13 +159,7 @@ def situation(seed: int) -> Situation:
         rest = order[1:]
         random_.shuffle(rest)
         order = [0, *rest]
-    return Situation(
-        seed,
-        tuple(units),
-        random_.random() < 0.4,
-        tuple(order),
-        random_.random() < 0.15,
-    )
+    return Situation(seed, tuple(units), random_.random() < 0.4, tuple(order), random_.random() < 0.15)
 
 
 def _edited(kind: Kind, before: Choices, random_: random.Random) -> Choices:

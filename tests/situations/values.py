@@ -15,44 +15,17 @@ VALUES = {
     "dict": (("{{}}", '{{"x": 1}}', '{{"y": 2}}'), '{}["t"] = 1'),
     "dict call": (("dict()", "{{}}", "dict(x=1)"), '{}["t"] = 1'),
     "set": (("set()", "{{1}}", "{{2, 3}}"), '{}.add("t")'),
-    "deque": (
-        (
-            "collections.deque()",
-            "collections.deque([1])",
-            "collections.deque(maxlen=9)",
-        ),
-        '{}.append("t")',
-    ),
+    "deque": (("collections.deque()", "collections.deque([1])", "collections.deque(maxlen=9)"), '{}.append("t")'),
     "defaultdict": (
-        (
-            "collections.defaultdict(list)",
-            "collections.defaultdict(list, a=[1])",
-            "collections.defaultdict(set)",
-        ),
+        ("collections.defaultdict(list)", "collections.defaultdict(list, a=[1])", "collections.defaultdict(set)"),
         '{}["t"]',
     ),
-    "counter": (
-        (
-            "collections.Counter()",
-            'collections.Counter("a")',
-            'collections.Counter("b")',
-        ),
-        '{}["t"] += 1',
-    ),
-    "lock": (
-        ("threading.Lock()", "threading.RLock()", "threading.Semaphore()"),
-        "{}.acquire()",
-    ),
-    "count": (
-        ("itertools.count()", "itertools.count(1)", "itertools.count(step=2)"),
-        "next({})",
-    ),
+    "counter": (("collections.Counter()", 'collections.Counter("a")', 'collections.Counter("b")'), '{}["t"] += 1'),
+    "lock": (("threading.Lock()", "threading.RLock()", "threading.Semaphore()"), "{}.acquire()"),
+    "count": (("itertools.count()", "itertools.count(1)", "itertools.count(step=2)"), "next({})"),
     "box": (("Box(1)", "Box(2)", "Box([])"), "{}.value = 9"),
     "namespace": (("App()", "App( )", "App(*())"), '{}.routes["t"] = len'),
-    "event": (
-        ("threading.Event()", "threading.Event( )", "threading.Event(*())"),
-        "{}.set()",
-    ),
+    "event": (("threading.Event()", "threading.Event( )", "threading.Event(*())"), "{}.set()"),
     "constant": (("K", "K + 1", "(K, 1)"), "pass"),
     "tuple": (("(1,)", "(1, 2)", "()"), "pass"),
 }
@@ -70,16 +43,12 @@ def shown(kind: str, where: str) -> str:
 
 def value(n: int, c: Choices, side: Side) -> None:
     one, two = (
-        VALUES[c[key]][0][c[f"{key} version"]].replace("{{", "{").replace("}}", "}")
-        for key in ("first", "second")
+        VALUES[c[key]][0][c[f"{key} version"]].replace("{{", "{").replace("}}", "}") for key in ("first", "second")
     )
     v, w = c["name"].format(n=n), f"w{n}"
     text = ASSIGNMENTS[c["assignment"]].format(v=v, w=w, a=one, b=two)
     side.define(c["file"], placed(text, c["place"]), v, w)
-    for name, kind, touched in (
-        (v, c["first"], c["touched"]),
-        (w, c["second"], c["also touched"]),
-    ):
+    for name, kind, touched in ((v, c["first"], c["touched"]), (w, c["second"], c["also touched"])):
         side.drive.append(f'H["{name[0]}{n}"] = m.{name}')
         if touched:
             side.drive.append(VALUES[kind][1].format(f"m.{name}"))

@@ -10,7 +10,7 @@ from ..evaluate import former, syntax
 from ..evaluate.equality import equal
 from ..evaluate.policy import MISSING, UNKNOWN
 from ..evaluate.sorts import Sort, sort
-from . import bindings
+from . import decisions
 
 if TYPE_CHECKING:
     from .merging import Merger
@@ -39,7 +39,7 @@ def edited(merger: "Merger", scope: tuple[str, ...], held: dict[str, Any]) -> se
             if sort(live) is Sort.VALUE:
                 found.add(name)
             else:
-                bindings.report_preserved(merger.bound[scope[0]], [f"{path}.{name}"], sort(live))
+                decisions.report_preserved(merger.bound[scope[0]], [f"{path}.{name}"], sort(live))
     return found
 
 
