@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..live import lookup, objects
+from ..live.code import known_names
 from ..live.files import live_file
 from ..live.reach import Changes, Reach
 from ..native import native
@@ -36,6 +37,8 @@ class Changed:
         self.attributes: dict[tuple[int, str], tuple[EditOutcome, str]] = {}
         # id of what a decorator made of a function, or of that function, which the decorator has read → the same
         self.decorated: dict[int, tuple[EditOutcome, str]] = {}
+        # Of what decorators gave back as it was: in these words → what they have put into it
+        self.taken: dict[str, set[str]] = {}
         self._by_scope: dict[str, EditOutcome] = {}
         self._bound: set[str] = set()
         for outcome in transaction.outcomes():
@@ -87,6 +90,8 @@ class Changed:
                 for namespace in change.namespaces:
                     held = namespace.globals.get(edit["binds"][0])
                     self.decorated.update((id(one), (outcome, words)) for one in (held, *native.functions_in(held)))
+                    if _is_itself(held):
+                        self.taken[words] = set(objects.dictionary(held) or ())
 
 
 def report(transaction: "Prepared", registries: dict[int, str]) -> None:
@@ -181,10 +186,14 @@ def _read(
                 yield id(owner), *changed.decorated[id(owner)]
         if isinstance(node, ast.Call):
             called = _value(node.func, names)
-            if id(called) in changed.decorated and not _is_itself(called):
-                yield id(called), *changed.decorated[id(called)]
+            if id(called) in changed.decorated:
+                if not _is_itself(called):
+                    yield id(called), *changed.decorated[id(called)]
             elif type(called) is FunctionType and changed.decorated and (why := reach.of(called)) is not None:
-                yield id(called), *why
+                # Who calls a function that decorators gave back has nothing of what these took of it.
+                taken = changed.taken.get(why[1])
+                if taken is None or taken & known_names(called.__code__):
+                    yield id(called), *why
 
 
 def _is_itself(called: Any) -> bool:
