@@ -30,6 +30,7 @@ from . import (
     members,
     rebuilding,
     references,
+    repeated,
     stars,
     wrapped,
 )
@@ -150,6 +151,7 @@ class Merger:
             return
         stars.follow_later(self, edit)
         is_assignment = edit["what"] == "assignment" and not edit["scope"]
+        repeated.report(self, outcome)
         with self.former_code.statement(may_stop=is_assignment) as ran:
             self._take(outcome)
         if ran and is_assignment:

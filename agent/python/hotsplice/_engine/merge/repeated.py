@@ -1,0 +1,53 @@
+"""Definitions that a loop has made more than once: what is evaluated for such a one alone is what one round gives."""
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from ..evaluate import syntax
+from ..live import lookup, objects
+from ..native import native
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from .merging import Merger
+
+# What of a function is evaluated where it is defined.
+_EVALUATED = frozenset(("decorators", "defaults"))
+
+
+def report(merger: "Merger", outcome: "EditOutcome") -> None:
+    """Reports an edit whose loop is not run again, where that has made several of what is edited."""
+    edit = outcome.edit
+    if edit["change"] not in ("changed", "derived") or not edit.get("run") or "<locals>" in edit["scope"]:
+        return
+    is_function = edit["what"] == "function"
+    if not (_EVALUATED & set(edit["parts"]) if is_function else edit["scope"]) or not _is_in_loop(merger, edit["line"]):
+        return
+    name = ".".join((*edit["scope"], *edit["binds"][:1]))
+    if _are_several(merger, edit["scope"], edit["binds"][0] if is_function and edit["binds"] else None):
+        outcome.caveat("HS0401", f"the loop around {name} is not run again: what each round gave it is not given again")
+
+
+def _is_in_loop(merger: "Merger", line: int) -> bool:
+    text = merger.change.text
+    if "for " not in text and "while " not in text:
+        return False
+    statements = syntax.flattened(ast.parse(text).body)
+    loops = (one for one in statements if isinstance(one, syntax.LOOPS))
+    return any(one.lineno <= line <= (one.end_lineno or one.lineno) for one in loops)
+
+
+def _are_several(merger: "Merger", scope: list[str], name: str | None) -> bool:
+    owner: Any = lookup.find_class(merger.namespace, scope) if scope else None
+    if owner is not None:
+        made = {id(one) for one, _ in merger.replaced}
+        below = [one for base in owner.__bases__ for one in type.__subclasses__(base)]
+        alike = {id(one) for one in below if _is_alike(one, owner)} - made
+        return len(alike) > 1
+    value = merger.namespace.globals.get(name) if name is not None else None
+    codes = [function.__code__ for function in native.functions_in(value)]
+    return any(len(functions) > 1 for functions in native.functions_of(codes)) if codes else False
+
+
+def _is_alike(one: type, other: type) -> bool:
+    return objects.module_of(one) == objects.module_of(other) and one.__qualname__ == other.__qualname__
