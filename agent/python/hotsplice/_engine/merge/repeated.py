@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
 from ..live import lookup, objects
+from ..live.code import join
 from ..native import native
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
+    from ..live.messages import Edit
     from .merging import Merger
 
 # What of a function is evaluated where it is defined.
@@ -24,8 +26,14 @@ def report(merger: "Merger", outcome: "EditOutcome") -> None:
     if not (_EVALUATED & set(edit["parts"]) if is_function else edit["scope"]) or not _is_in_loop(merger, edit["line"]):
         return
     name = ".".join((*edit["scope"], *edit["binds"][:1]))
-    if _are_several(merger, edit["scope"], edit["binds"][0] if is_function and edit["binds"] else None):
+    # What one round has made and nobody holds would be decorated, too.
+    is_decorated = is_function and "decorators" in edit["parts"] and not edit.get("observed") and _decorates(edit)
+    if is_decorated or _are_several(merger, edit["scope"], edit["binds"][0] if is_function and edit["binds"] else None):
         outcome.caveat("HS0401", f"the loop around {name} is not run again: what each round gave it is not given again")
+
+
+def _decorates(edit: "Edit") -> bool:
+    return any(getattr(node, "decorator_list", ()) for node in ast.walk(ast.parse(join(edit["run"]))))
 
 
 def _is_in_loop(merger: "Merger", line: int) -> bool:
@@ -33,8 +41,16 @@ def _is_in_loop(merger: "Merger", line: int) -> bool:
     if "for " not in text and "while " not in text:
         return False
     statements = syntax.flattened(ast.parse(text).body)
-    loops = (one for one in statements if isinstance(one, syntax.LOOPS))
+    loops = (one for one in statements if isinstance(one, syntax.LOOPS) and not _has_one_round(one))
     return any(one.lineno <= line <= (one.end_lineno or one.lineno) for one in loops)
+
+
+def _has_one_round(loop: Any) -> bool:
+    """Whether a loop says that it does something once."""
+    items = loop.iter if isinstance(loop, ast.For) else None
+    if isinstance(items, ast.Call) and isinstance(items.func, ast.Name) and items.func.id == range.__name__:
+        return [ast.dump(one) for one in items.args] == [ast.dump(ast.Constant(1))]
+    return isinstance(items, (ast.Tuple, ast.List)) and len(items.elts) == 1
 
 
 def _are_several(merger: "Merger", scope: list[str], name: str | None) -> bool:
