@@ -13,21 +13,19 @@ if TYPE_CHECKING:
     from ..live.messages import Edit
     from .merging import Merger
 
-# What of a function is evaluated where it is defined.
-_EVALUATED = frozenset(("decorators", "defaults"))
-
 
 def report(merger: "Merger", outcome: "EditOutcome") -> None:
     """Reports an edit whose loop is not run again, where that has made several of what is edited."""
     edit = outcome.edit
     if edit["change"] not in ("changed", "derived") or not edit.get("run") or "<locals>" in edit["scope"]:
         return
-    is_function = edit["what"] == "function"
-    if not (_EVALUATED & set(edit["parts"]) if is_function else edit["scope"]) or not _is_in_loop(merger, edit["line"]):
+    is_function, parts = edit["what"] == "function", set(edit["parts"])
+    is_decorated = is_function and "decorators" in parts and not edit.get("observed") and _decorates(edit)
+    is_evaluated = is_decorated or "defaults" in parts if is_function else bool(edit["scope"])
+    if not is_evaluated or not _is_in_loop(merger, edit["line"]):
         return
     name = ".".join((*edit["scope"], *edit["binds"][:1]))
     # What one round has made and nobody holds would be decorated, too.
-    is_decorated = is_function and "decorators" in edit["parts"] and not edit.get("observed") and _decorates(edit)
     if is_decorated or _are_several(merger, edit["scope"], edit["binds"][0] if is_function and edit["binds"] else None):
         outcome.caveat("HS0401", f"the loop around {name} is not run again: what each round gave it is not given again")
 
