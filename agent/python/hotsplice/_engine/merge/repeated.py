@@ -35,12 +35,12 @@ def _decorates(edit: "Edit") -> bool:
 
 
 def _is_in_loop(merger: "Merger", line: int) -> bool:
-    text = merger.change.text
-    if "for " not in text and "while " not in text:
-        return False
-    statements = syntax.flattened(ast.parse(text).body)
-    loops = (one for one in statements if isinstance(one, syntax.LOOPS) and not _has_one_round(one))
-    return any(one.lineno <= line <= (one.end_lineno or one.lineno) for one in loops)
+    if merger.repeating is None:
+        text = merger.change.text
+        statements = syntax.flattened(ast.parse(text).body) if "for " in text or "while " in text else []
+        loops = (one for one in statements if isinstance(one, syntax.LOOPS) and not _has_one_round(one))
+        merger.repeating = [range(one.lineno, (one.end_lineno or one.lineno) + 1) for one in loops]
+    return any(line in lines for lines in merger.repeating)
 
 
 def _has_one_round(loop: Any) -> bool:
