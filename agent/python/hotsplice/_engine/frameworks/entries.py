@@ -200,7 +200,7 @@ def live_functions(namespace: "Namespace", edit: "Edit") -> set[int]:
         "old_line": edit["old_line"],
     }
     functions = lookup.find_unit(namespace, unit) if edit["what"] == "function" else []
-    if any(native.unaccounted(functions, [])) and edit.get("registrars"):
+    if functions and edit.get("registrars") and any(native.unaccounted(functions, [])):
         # A loop made several of one statement.
         functions = [one for several in native.functions_of([one.__code__ for one in functions]) for one in several]
     found = set(map(id, functions))
