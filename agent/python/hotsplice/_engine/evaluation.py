@@ -18,7 +18,7 @@ from .evaluate.quiet import assigns_to_objects, is_quiet
 from .evaluate.sandbox import Shadow, functions_of
 from .evaluate.traces import Traces
 from .evaluate.world import World
-from .frameworks import arguments, observers
+from .frameworks import arguments, observers, readers
 from .frameworks.containers import Containers
 from .journal.writes import Writes
 from .live import objects
@@ -189,6 +189,7 @@ def _evaluate(transaction: "Prepared") -> None:
         # What the text says is newer than what a constructor gives every instance.
         for merger in evaluated:
             in_place.plan_in_place(merger, live_of, are_containers=False)
+        readers.report(transaction, containers.observed)
     except Stop:
         return
 

@@ -1,7 +1,7 @@
 """What the live text gives a name: its statements are evaluated again, where that does nothing else."""
 
 import ast
-import copy
+import builtins
 import dis
 import sys
 import textwrap
@@ -12,7 +12,7 @@ from ..journal.writes import is_setattr
 from ..live import lookup, objects
 from ..live.code import tree
 from ..live.files import live_file
-from . import consuming, syntax
+from . import consuming, slices, syntax
 from .equality import equal
 from .policy import MISSING, UNKNOWN
 from .sorts import Sort, is_record, sort
@@ -61,7 +61,7 @@ class Former:
 
     def value(self, name: str, live: Any) -> Any:
         """What the text gives a name, ``UNKNOWN`` where that can't be told, ``MISSING`` if it gives it nothing."""
-        statements = _only(self._parsed(), name)
+        statements = slices.only(self._parsed(), name)
         if not statements:
             return MISSING
         seen = dict(self._merger.namespace.globals)
@@ -75,11 +75,14 @@ class Former:
         # What a function of the program made is compared, if it is a plain container, with what it makes again.
         if not all(is_pure(one, seen, name) for one in statements):
             is_comparable = not self._merger.shadow.writes.is_dry_run and sort(live) is Sort.CONTAINER
-            is_comparable = is_comparable and _is_single(_only(self._parsed(), name))
+            is_comparable = is_comparable and slices.gives_only(slices.only(self._parsed(), name), name)
             self.is_loose = is_comparable
             return self._run(statements, seen, name) if is_comparable else UNKNOWN
         code = self._compiled(statements)
         given = [self._given(code, dict(seen), name) for _ in range(2)]
+        if any(one is MISSING for one in given):
+            # What decides whether it does is another one than it was then.
+            return UNKNOWN
         if equal(*given):
             return given[0]
         # Each run makes other objects (a generator, a sentinel): of a container it can be told what stands where.
@@ -88,21 +91,25 @@ class Former:
 
     def says(self, text: str, name: str, seen: dict[str, Any]) -> bool:
         """Whether another text gives a name the same, in the same words, of what it reads in ``seen``."""
-        own, others = (_worded(all_, name) for all_ in (self._parsed(), parsed(text)))
+        own, others = (slices.worded(all_, name) for all_ in (self._parsed(), parsed(text)))
         before = self._merger.namespace.globals
-        nodes = [node for one in _only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.Name)]
+        nodes = [
+            node for one in slices.only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.Name)
+        ]
         read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
         return bool(own) and own == others and all(_is_alike(before.get(one), seen.get(one)) for one in read - {name})
 
     def assigns(self, name: str) -> bool:
         """Whether the text gives a name its value itself, and by no definition."""
         others = (ast.Import, ast.ImportFrom, *syntax.FUNCTIONS, ast.ClassDef)
-        found = [node for one in _only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.stmt)]
+        found = [
+            node for one in slices.only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.stmt)
+        ]
         return bool(found) and not any(isinstance(one, others) and name in syntax.bound(one) for one in found)
 
     def once(self, name: str, live: Any) -> Any:
         """What one run of the text gives a name, where each run makes other objects."""
-        statements = _only(self._parsed(), name)
+        statements = slices.only(self._parsed(), name)
         seen = {**self._merger.namespace.globals, **(dict(self._holder) if self._scope else {})}
         statements = self._with_what_they_read(statements, name, seen)
         is_known = bool(statements) and all(is_pure(one, seen, name) for one in statements)
@@ -111,25 +118,37 @@ class Former:
     def _with_what_they_read(self, statements: list[ast.stmt], name: str, seen: dict[str, Any]) -> list[ast.stmt]:
         """In the order of the text, with the statements that gave what these read its value then."""
         wanted, pending = {name}, list(statements)
+        helpers: list[ast.stmt] = []
         while pending:
             for node in syntax.run_at_once(pending.pop()):
                 read = node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) else None
                 if read is None or read in wanted:
                     continue
-                given = _only(self._parsed(), read)
+                if read not in seen and not hasattr(builtins, read):
+                    helpers += (given := [one for one in self._helpers(read) if one not in helpers])
+                    pending += given
+                    continue
+                given = slices.only(self._parsed(), read)
                 # What is done to an object later is not in its statement.
                 is_given = sort(seen.get(read, MISSING)) is Sort.VALUE
                 if given and is_given and all(is_pure(one, seen, read) for one in given):
                     wanted.add(read)
                     pending += given
+        helpers.sort(key=lambda one: one.lineno)
         if len(wanted) == 1:
-            return statements
+            return [*helpers, *statements]
         found = {
             (one.lineno, one.col_offset, ast.dump(one)): one
             for read in sorted(wanted)
-            for one in _only(self._parsed(), read)
+            for one in slices.only(self._parsed(), read)
         }
-        return [found[key] for key in sorted(found, key=lambda key: key[:2])]
+        return [*helpers, *(found[key] for key in sorted(found, key=lambda key: key[:2]))]
+
+    def _helpers(self, name: str) -> list[ast.stmt]:
+        """The functions and imports by which the live text gives a name that it deletes further down."""
+        text = live_file(self._merger.change.path).text
+        kinds = (ast.Import, ast.ImportFrom, *syntax.FUNCTIONS)
+        return [one for one in parsed(text) if isinstance(one, kinds) and name in syntax.bound(one)]
 
     def _run(self, statements: list[ast.stmt], seen: dict[str, Any], name: str) -> Any:
         return self._given(self._compiled(statements), seen, name)
@@ -201,97 +220,6 @@ def _is_alike(value: Any, other: Any) -> bool:
         # An edited one is told by itself.
         return bool(type(other) is kind and value.__qualname__ == other.__qualname__)
     return equal(value, other)
-
-
-def _worded(statements: list[ast.stmt], name: str) -> list[str]:
-    """What statements do to a name, as text; of a ``try`` what is tried, of what is always true what it leads to."""
-    found: list[str] = []
-    for one in _only(statements, name):
-        inner: list[ast.stmt] = []
-        if isinstance(one, syntax.TRIES) or (isinstance(one, ast.If) and _is_true(one.test)):
-            inner = one.body
-        if any(_concerns(each, name) for each in inner):
-            found += _worded(inner, name)
-        else:
-            found.append(ast.dump(_given_alone(one)))
-    return found
-
-
-def _is_true(test: ast.expr) -> bool:
-    return isinstance(test, ast.Constant) and bool(test.value)
-
-
-def _given_alone(statement: ast.stmt) -> ast.AST:
-    """Of an assignment to names what they are given: other names that get it, and annotations, are no matter."""
-    targets = syntax.targets(statement)
-    value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
-    return value if value is not None and all(isinstance(one, ast.Name) for one in targets) else statement
-
-
-def _is_single(statements: list[ast.stmt]) -> bool:
-    """One assignment: it is what the edit runs in its new form."""
-    return len(statements) == 1 and isinstance(statements[0], (ast.Assign, ast.AnnAssign))
-
-
-def _only(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
-    """What statements do to a name, with what decides whether it is done."""
-    found: list[ast.stmt] = []
-    for whole in statements:
-        for statement in syntax.elements(whole):
-            if not _concerns(statement, name) or (isinstance(statement, ast.AnnAssign) and statement.value is None):
-                continue
-            if isinstance(statement, ast.With) and not any(name in syntax.bound(item) for item in statement.items):
-                # What it enters and leaves gives the name nothing.
-                found += _only(statement.body, name)
-                continue
-            found.append(_reduced(copy.copy(statement), name))
-    return found
-
-
-def _without_contexts(statements: list[ast.stmt]) -> list[ast.stmt]:
-    """Of a loop, which is evaluated as a whole: what is entered and left in it gives no name anything."""
-    found: list[ast.stmt] = []
-    for statement in statements:
-        if isinstance(statement, ast.With) and not any(syntax.bound(item) for item in statement.items):
-            found += _without_contexts(statement.body)
-        else:
-            found.append(_loop(copy.copy(statement)))
-    return found
-
-
-def _loop(statement: Any) -> Any:
-    if isinstance(statement, (ast.For, ast.While)):
-        statement.body, statement.orelse = _without_contexts(statement.body), _without_contexts(statement.orelse)
-    return statement
-
-
-def _concerns(statement: ast.stmt, name: str) -> bool:
-    if name in syntax.bound(statement) or name in (syntax.updated(statement), syntax.item_owner(statement)):
-        return True
-    return any(_concerns(one, name) for branch in syntax.branches(statement) for one in branch)
-
-
-def _reduced(statement: Any, name: str) -> ast.stmt:
-    if isinstance(statement, ast.If):
-        statement.body = _only(statement.body, name) or [syntax.nothing(statement)]
-        statement.orelse = _only(statement.orelse, name)
-    elif isinstance(statement, ast.Match):
-        statement.cases = [copy.copy(case) for case in statement.cases]
-        for case in statement.cases:
-            case.body = _only(case.body, name) or [syntax.nothing(statement)]
-    elif isinstance(statement, syntax.TRIES):
-        # What may fail decides.
-        tried = (ast.Import, ast.ImportFrom, ast.Expr, ast.Raise)
-        body = [[one] if isinstance(one, tried) else _only([one], name) for one in statement.body]
-        kept = [one for several in body for one in several]
-        statement.body = kept or [syntax.nothing(statement)]
-        statement.handlers = [copy.copy(handler) for handler in statement.handlers]
-        for handler in statement.handlers:
-            handler.body = _only(handler.body, name) or [syntax.nothing(statement)]
-        statement.orelse = _only(statement.orelse, name)
-        statement.finalbody = _only(statement.finalbody, name)
-    result: ast.stmt = _loop(statement)
-    return result
 
 
 def is_pure(statement: ast.AST, seen: dict[str, Any], own: str = "", sets_attributes: bool = False) -> bool:

@@ -52,7 +52,9 @@ def decide(
     if held in (Sort.THING, Sort.ACTING):
         return Decision.PRESERVE
     if held in (Sort.CONTAINER, Sort.RECORD) and one_type:
-        if former is UNKNOWN and held is Sort.RECORD:
+        # What the program has made of it since can't be told from what the text gave it.
+        is_told = former is not UNKNOWN and former is not MISSING
+        if not is_told and (held is Sort.RECORD or not equal(live, new)):
             return Decision.PRESERVE
         return Decision.IN_PLACE
     return Decision.REPLACE

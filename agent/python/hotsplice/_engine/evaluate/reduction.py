@@ -55,6 +55,8 @@ class Reduction:
         # Lines of statements that were reached and not run.
         self.reached: list[int] = []
         self.is_empty = False
+        # Lines of loops that run as they stand, with the definitions in them.
+        self.loops: list[range] = []
         # What runs at this moment, and has come to nothing behind it.
         self.is_running = executed is not None
         # The line of a value that is being computed, as it was before.
@@ -107,10 +109,16 @@ class Reduction:
             elif isinstance(statement, syntax.LOOPS) or self._is_stop(statement):
                 # Each round builds on the one before.
                 if self._is_touched(statement, is_known, forced):
-                    needed += [self._stop(statement)] if self._acts(statement) else self._whole(statement)
+                    needed += [self._stop(statement)] if self._acts(statement) else self._round(statement)
             else:
                 needed += self._compound(statement, partner, forced)
         return needed
+
+    def _round(self, loop: ast.stmt) -> list[ast.stmt]:
+        found = self._whole(loop)
+        if found == [loop] and isinstance(loop, syntax.LOOPS):
+            self.loops.append(range(loop.lineno, (loop.end_lineno or loop.lineno) + 1))
+        return found
 
     def _compound(self, statement: ast.stmt, partner: Any, forced: bool) -> list[ast.stmt]:
         inside = forced or self._reads_changed(syntax.heads(statement))

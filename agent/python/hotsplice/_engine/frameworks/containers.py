@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..live import objects
 from ..native import native
-from . import LiveOf, entries, readers, stores
+from . import LiveOf, entries, stores
 from .entries import Entries
 from .gaps import Gap, filled
 from .gathering import only_computes
@@ -51,6 +51,8 @@ class Containers:
         # id of a container that has a copy → what else became of that: entries that are gone, entries that came
         self._beside: dict[int, tuple[Entries, Entries]] = {}
         self._withdrawn = False
+        # id of a container → a definition that is registered there otherwise: a decorator reads of it what has changed.
+        self.observed: dict[int, str] = {}
 
     def hide_class(self, cls: type) -> bool:
         """Has what a class is registered in not hold it while the class is made again; answers whether anything did."""
@@ -234,7 +236,7 @@ class Containers:
                 self._emptied.add(key)
         if self._taken or self._emptied:
             transaction.plan.afterwards.extend(self.noted.caches)
-        readers.report(transaction, changed)
+        self.observed = changed
 
     def _expected(self, key: int, now: Entries, new: Entries, live_of: "LiveOf") -> Entries:
         """Without what the program has taken out of its registry while the patch was prepared: that is not put back."""

@@ -85,13 +85,17 @@ def called(namespace: "Namespace", edit: "Edit") -> set[str]:
 
 
 def leads_to(namespace: "Namespace", edit: Any, name: str) -> list[Any]:
-    """What a dotted name leads to, without asking properties: for a method, the object and the function."""
+    """What a dotted name leads to, without asking properties: for a method, the object or class and the function."""
     head, *rest = name.split(".")
     value = namespace.globals.get(head)
     if value is None and edit["scope"]:
         value = lookup.bound_value(namespace, edit["scope"], head)
     for part in rest:
-        members = value.__dict__ if stores.is_a(value, (ModuleType, type)) else {}
+        members: Any = objects.attributes(value) if stores.is_a(value, ModuleType) else {}
+        if value is not None and stores.is_a(value, type):
+            members = next((one for one in map(objects.members, objects.order(value)) if part in one), {})
+            if stores.is_a(members.get(part), classmethod):
+                return [value, members[part].__func__]
         if part not in members:
             method = next((cls.__dict__[part] for cls in type(value).__mro__ if part in cls.__dict__), None)
             return [value, method] if stores.is_a(method, FunctionType) else [value]
@@ -196,6 +200,9 @@ def live_functions(namespace: "Namespace", edit: "Edit") -> set[int]:
         "old_line": edit["old_line"],
     }
     functions = lookup.find_unit(namespace, unit) if edit["what"] == "function" else []
+    if functions and edit.get("registrars") and any(native.unaccounted(functions, [])):
+        # A loop made several of one statement.
+        functions = [one for several in native.functions_of([one.__code__ for one in functions]) for one in several]
     found = set(map(id, functions))
     # Several definitions may have the name: `def _(value: int)`.
     if not found or reaches(value, found):

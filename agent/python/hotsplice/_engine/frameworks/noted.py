@@ -8,7 +8,7 @@ from ..live.code import tree
 from ..native import native
 from . import entries, registers_anew, registries_of, stores
 from .entries import Entries
-from .registration import Registration, decorators, defines, definitions_in, former_definitions_in
+from .registration import Registration, decorators, defines, definitions_in, former_definitions_in, loops
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -74,6 +74,9 @@ class Noted:
                 self._note(one, 2)
                 for container in registries_of(one) if stores.is_a(one, FunctionType) else ():
                     self._note(container, 1)
+        if edit["change"] == "added" or "decorators" in edit["parts"]:
+            for name in (one for names in definitions_in(outcome.path, edit).values() for one in names):
+                self._note_registrar(namespace, edit, name, set())
         is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived")
         if is_class or registers_anew(edit, transaction.options):
             used: set[int] = set()
@@ -99,6 +102,9 @@ class Noted:
         gone = {name: former[name] for name in former.keys() - found.keys() if not defines(text, name)}
         for name, registrars in (found | gone).items():
             value, used = namespace.globals.get(name), set[int]()
+            if outcome.edit["change"] == "added":
+                for registrar in registrars:
+                    self._note_registrar(namespace, outcome.edit, registrar, used)
             if outcome.edit["change"] == "removed" and defines(text, name):
                 # It only stands elsewhere.
                 continue
@@ -113,6 +119,9 @@ class Noted:
                 self._note_class(value, used)
                 self._note_class(value, self._others)
             is_gone = name in gone
+            if used and type(made) is FunctionType and loops(outcome.path, outcome.edit):
+                # Each round has registered one.
+                live = [*live, *native.functions_of([made.__code__])[0]]
             self.registrations.append(Registration(outcome, used, set(map(id, live)), {name}, self.registries, is_gone))
 
     def _note_registrar(self, namespace: "Namespace", edit: Any, name: str, used: set[int]) -> list[Any]:

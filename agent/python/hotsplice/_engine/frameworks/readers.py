@@ -1,57 +1,215 @@
-"""Statements that computed something from a registry which a patch changes: they are not run again, and reported."""
+"""Statements that computed something from what a patch changes by other means than their text, and are not run again.
+
+From a registry, from a container of a class that is filled when the class is made, from what a decorator or a metaclass
+took of a definition. Who reads an edited name is run again or reported by the edit that says so.
+"""
 
 import ast
-from types import ModuleType
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..errors import EngineError
+from ..live import lookup, objects
+from ..live.code import known_names
+from ..live.files import live_file
+from ..live.reach import Changes, Reach
+from ..native import native
 from . import entries, stores
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
+    from ..journal.plan import EditOutcome
     from ..journal.views import Prepared
 
-
-def report(transaction: "Prepared", changed: dict[int, str]) -> None:
-    """``changed``: ids of registries, with the definition whose registration is another one now."""
-    for change in transaction.files if changed else ():
-        for namespace in change.namespaces:
-            names = namespace.globals
-            registries = {name for name, value in list(names.items()) if id(value) in changed}
-            modules = {name for name, value in list(names.items()) if stores.is_a(value, ModuleType)}
-            if registries or modules:
-                _report(change, names, changed)
+# Operations that change what a container holds.
+_FILLING = frozenset(("list-content", "deque-content", "set-add", "set-discard", "dict-set", "dict-delete"))
 
 
-def _report(change: "FileChange", names: dict[str, Any], changed: dict[int, str]) -> None:
+class Changed:
+    """What a patch changes that no text names, and why."""
+
+    def __init__(self, transaction: "Prepared", registries: dict[int, str]) -> None:
+        self._transaction = transaction
+        # id of a container → the outcome of the edit by which it holds something else, and in which words
+        self.containers: dict[int, tuple[EditOutcome, str]] = {}
+        # (id of a class, attribute) → the same
+        self.attributes: dict[tuple[int, str], tuple[EditOutcome, str]] = {}
+        # id of what a decorator made of a function, or of that function, which the decorator has read → the same
+        self.decorated: dict[int, tuple[EditOutcome, str]] = {}
+        # Of what decorators gave back as it was: in these words → what they have put into it
+        self.taken: dict[str, set[str]] = {}
+        self._by_scope: dict[str, EditOutcome] = {}
+        self._bound: set[str] = set()
+        for outcome in transaction.outcomes():
+            edit = outcome.edit
+            if edit["scope"]:
+                self._by_scope.setdefault(".".join(edit["scope"]), outcome)
+                self._bound.update(f"{'.'.join(edit['scope'])}.{name}" for name in edit["binds"])
+            elif edit["what"] == "class":
+                self._by_scope.setdefault(edit["definition"], outcome)
+        for key, definition in registries.items():
+            outcome = next(one for one in transaction.outcomes() if one.edit["definition"] == definition)
+            self.containers[key] = outcome, f"a table that {definition} is registered in"
+        self._note_classes()
+        self._note_decorated()
+
+    def __bool__(self) -> bool:
+        return bool(self.containers or self.attributes or self.decorated)
+
+    def _note_classes(self) -> None:
+        """Containers and attributes of edited classes that their text gives nothing else."""
+        filled = {id(one[1]) for one in self._transaction.plan.operations if one[0] in _FILLING}
+        given = {
+            (id(one[1]), one[2])
+            for one in self._transaction.plan.operations
+            if one[0] == "type-set" and type(one[2]) is str
+        }
+        for change in self._transaction.files:
+            for namespace in change.namespaces:
+                for path, outcome in self._by_scope.items():
+                    cls: Any = lookup.find_class(namespace, path.split("."))
+                    if cls is None or outcome.path != change.path:
+                        continue
+                    for name, value in list(objects.members(cls).items()):
+                        if name.startswith("__") or f"{path}.{name}" in self._bound:
+                            continue
+                        words = f"{path}.{name}, which is filled when {path} is made"
+                        if stores.kind_of(value) is not None and id(value) in filled:
+                            self.containers.setdefault(id(value), (outcome, words))
+                        if (id(cls), name) in given and not hasattr(type(value), "__get__"):
+                            self.attributes[id(cls), name] = outcome, words
+
+    def _note_decorated(self) -> None:
+        for change in self._transaction.files:
+            for outcome in change.outcomes:
+                edit = outcome.edit
+                if not edit.get("observed") or edit["scope"] or not edit["binds"]:
+                    continue
+                words = f"{edit['definition']}, of which a decorator reads what has changed"
+                for namespace in change.namespaces:
+                    held = namespace.globals.get(edit["binds"][0])
+                    self.decorated.update((id(one), (outcome, words)) for one in (held, *native.functions_in(held)))
+                    if _is_itself(held):
+                        self.taken[words] = set(objects.dictionary(held) or ())
+
+
+def report(transaction: "Prepared", registries: dict[int, str]) -> None:
+    """``registries``: ids, with the definition whose registration is another one now."""
+    changed = Changed(transaction, registries)
+    if not changed:
+        return
+    texts: dict[int, tuple[dict[str, Any], str, FileChange | None]] = {
+        id(one.globals): (one.globals, change.text, change) for change in transaction.files for one in change.namespaces
+    }
+    for path, module in lookup.project_modules():
+        names = lookup.members_of(module)
+        if id(names) not in texts and any(_leads(value, changed) for value in list(names.values())):
+            try:
+                texts[id(names)] = names, live_file(path).text, None
+            except EngineError:
+                continue
+    reach = Reach(_changes(changed))
+    # By the outcome and the words: names that were computed from it.
+    found: dict[tuple[int, str], tuple[EditOutcome, list[str]]] = {}
+    for names, text, change in texts.values():
+        outcomes = change.outcomes if change is not None else ()
+        edited = {".".join((*one.edit["scope"], name)) for one in outcomes for name in one.edit["binds"]}
+        for outcome, bound, words in _computed(names, text, changed, reach, edited):
+            known = found.setdefault((id(outcome), words), (outcome, []))[1]
+            known += [name for name in bound if name not in known]
+    for (_, words), (outcome, bound) in found.items():
+        was, stays = "was", "it stays as it was; run that statement again"
+        if len(bound) > 1:
+            was, stays = "were", "they stay as they were; run those statements again"
+        outcome.caveat("HS0403", f"{', '.join(bound)} {was} computed from {words}: {stays}")
+
+
+def _changes(changed: Changed) -> Changes:
+    found = Changes()
+    found.functions.update(changed.decorated)
+    return found
+
+
+def _leads(value: Any, changed: Changed) -> bool:
+    if id(value) in changed.containers or id(value) in changed.decorated or stores.is_a(value, ModuleType):
+        return True
+    return any(id(value) == owner for owner, _ in changed.attributes) or (
+        objects.is_class(value) and any(id(one) in changed.containers for one in list(objects.members(value).values()))
+    )
+
+
+def _computed(
+    names: dict[str, Any], text: str, changed: Changed, reach: Reach, edited: set[str]
+) -> "Iterator[tuple[EditOutcome, list[str], str]]":
+    """Names that were computed from something of it."""
     try:
-        statements = ast.parse(change.text.removeprefix("\ufeff")).body
+        statements = ast.parse(text.removeprefix("\ufeff")).body
     except (SyntaxError, ValueError):
         return
-    edited = {name for outcome in change.outcomes if not outcome.edit["scope"] for name in outcome.edit["binds"]}
-    for statement in statements:
-        if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
-            continue
+    for prefix, statement in _assignments(statements, ""):
+        value = statement.value
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        bound = [target.id for target in targets if isinstance(target, ast.Name) and target.id not in edited]
-        if isinstance(statement.value, (ast.Name, ast.Attribute, ast.Lambda)) or not bound:
+        bound = [prefix + one.id for one in targets if isinstance(one, ast.Name) and prefix + one.id not in edited]
+        if value is None or not bound or isinstance(value, (ast.Name, ast.Lambda)):
             continue
-        read = {id(_value(node, names)) for node in ast.walk(statement.value)} & changed.keys()
-        if read and not entries.reaches(names.get(bound[0]), read):
-            definition = changed[next(iter(read))]
-            outcome = next(one for one in change.outcomes if one.edit["definition"] == definition)
-            outcome.caveat(
-                "HS0403",
-                f"{', '.join(bound)} was computed from a table that {definition} is registered in: it stays as it was; "
-                "run that statement again",
-            )
+        found = next(_read(value, names, changed, reach), None)
+        if found is None:
+            continue
+        held = names.get(bound[0]) if not prefix else None
+        if not entries.reaches(held, {found[0]} & changed.containers.keys()):
+            yield found[1], bound, found[2]
+
+
+def _assignments(statements: list[ast.stmt], prefix: str) -> Iterator[tuple[str, Any]]:
+    for one in statements:
+        if isinstance(one, (ast.Assign, ast.AnnAssign)):
+            yield prefix, one
+        elif isinstance(one, ast.ClassDef):
+            yield from _assignments(one.body, f"{prefix}{one.name}.")
+
+
+def _read(
+    value: ast.expr, names: dict[str, Any], changed: Changed, reach: Reach
+) -> "Iterator[tuple[int, EditOutcome, str]]":
+    """What of it an expression reads: (id, why, in which words)."""
+    for node in ast.walk(value):
+        key = id(_value(node, names))
+        if key in changed.containers and (node is not value or not isinstance(node, ast.Attribute)):
+            yield key, *changed.containers[key]
+        if isinstance(node, ast.Attribute):
+            owner = _value(node.value, names)
+            if (id(owner), node.attr) in changed.attributes:
+                yield id(owner), *changed.attributes[id(owner), node.attr]
+            own = objects.dictionary(owner) if id(owner) in changed.decorated else None
+            if own and node.attr in own:
+                yield id(owner), *changed.decorated[id(owner)]
+        if isinstance(node, ast.Call):
+            called = _value(node.func, names)
+            if id(called) in changed.decorated:
+                if not _is_itself(called):
+                    yield id(called), *changed.decorated[id(called)]
+            elif type(called) is FunctionType and changed.decorated and (why := reach.of(called)) is not None:
+                # Who calls a function that decorators gave back has nothing of what these took of it.
+                taken = changed.taken.get(why[1])
+                if taken is None or taken & known_names(called.__code__):
+                    yield id(called), *why
+
+
+def _is_itself(called: Any) -> bool:
+    """Whether decorators gave back the function that they were given."""
+    return type(called) is FunctionType and called.__code__.co_name == called.__name__ and not called.__closure__
 
 
 def _value(node: ast.AST, names: dict[str, Any]) -> Any:
-    """What a name, or a name in a module, leads to."""
+    """What a name, or a name in a module or a class, leads to."""
     if isinstance(node, ast.Name):
         return names.get(node.id, stores.MISSING)
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        module = names.get(node.value.id)
-        if stores.is_a(module, ModuleType):
-            return module.__dict__.get(node.attr, stores.MISSING)
+    if isinstance(node, ast.Attribute):
+        owner = _value(node.value, names)
+        if stores.is_a(owner, ModuleType):
+            return objects.attributes(owner).get(node.attr, stores.MISSING)
+        if objects.is_class(owner):
+            members = (objects.members(cls) for cls in objects.order(owner))
+            return next((one[node.attr] for one in members if node.attr in one), stores.MISSING)
     return stores.MISSING

@@ -85,6 +85,13 @@ def former_definitions_in(path: str, edit: Any) -> dict[str, list[str]]:
     return _definitions(textwrap.dedent(live_file(path).excerpt(first, last)), edit) if first and last else {}
 
 
+def loops(path: str, edit: Any) -> bool:
+    """Whether a compound statement, as it was, runs something more than once."""
+    first, last = edit.get("old_line"), edit.get("old_end_line")
+    text = live_file(path).excerpt(first, last) if first and last else ""
+    return re.search(r"^[ \t]*(?:async[ \t]+for|for|while)\b", text, re.MULTILINE) is not None
+
+
 def _definitions(text: str, edit: Any) -> dict[str, list[str]]:
     try:
         statements: list[ast.AST] = list(ast.parse(text).body)

@@ -116,9 +116,10 @@ def plan(plan: "Plan", container: Any, before: list[tuple[Any, Any]], wanted: li
         _plan_items(plan, container, before, wanted)
     elif kind is set:
         ids, held = {id(one) for _, one in wanted}, {id(one) for _, one in before}
-        for _, one in before:
-            if id(one) not in ids:
-                plan.add("set-discard", container, one)
+        gone = {id(one): one for _, one in before if id(one) not in ids}
+        _give_up_places(plan, container, set(gone))
+        for one in gone.values():
+            plan.add("set-discard", container, one)
         for _, one in wanted:
             if id(one) not in held:
                 plan.add("set-add", container, one)
@@ -126,6 +127,19 @@ def plan(plan: "Plan", container: Any, before: list[tuple[Any, Any]], wanted: li
         operation = "list-content" if kind is list else "deque-content"
         plan.add(operation, container, [one for _, one in before], [one for _, one in wanted])
     return True
+
+
+def _give_up_places(plan: "Plan", container: Any, gone: set[int]) -> None:
+    """What takes the place of these objects wherever they are held takes none in this set, or as a key of this dict."""
+    for position in reversed(range(len(plan.operations) if gone else 0)):
+        name, holder, *rest = plan.operations[position]
+        if holder is not container:
+            continue
+        if name == "set-replace" and id(rest[0]) in gone:
+            del plan.operations[position]
+        elif name == "dict-keys":
+            pairs = [(key, new) for key, new in rest[0] if id(key) not in gone]
+            plan.operations[position] = (name, holder, pairs, *rest[1:])
 
 
 def _plan_items(plan: "Plan", container: Any, before: list[tuple[Any, Any]], wanted: list[tuple[Any, Any]]) -> None:
@@ -136,6 +150,7 @@ def _plan_items(plan: "Plan", container: Any, before: list[tuple[Any, Any]], wan
     same = next((index for index, key in enumerate(keys) if index == len(stays) or key != stays[index]), len(keys))
     # What follows the first one that stands elsewhere is set once more, behind it.
     again = {id(key) for key in keys[same:]}
+    _give_up_places(plan, container, set(map(id, gone)))
     for key in gone:
         plan.delete_name(container, key)
     for key, value in wanted:

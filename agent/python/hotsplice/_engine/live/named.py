@@ -11,6 +11,7 @@ from ..native import native
 from . import objects
 
 _NAME: Any = type.__dict__["__name__"].__get__  # type: ignore[index]
+_QUALNAME: Any = type.__dict__["__qualname__"].__get__  # type: ignore[index]
 
 # Namespaces, or functions: so many are looked at before the program's threads may go on.
 _AT_ONCE = 200
@@ -30,8 +31,19 @@ class Named:
             if objects.is_class(value) and objects.module_of(value) == given[number][0]:
                 owners[id(value)] = value
         # By the numbers that the native half gives.
-        self._owners: list[type | None] = [*[None] * len(given), *owners.values()]
-        list(self._look([objects.members(owner) for owner in owners.values()]))
+        self._owners: list[type | None] = [None] * len(given)
+        pending = list(owners.values())
+        while pending:
+            first = len(self._owners)
+            self._owners += pending
+            # Classes that stand in classes.
+            inside: dict[int, type] = {}
+            for value, number in self._look([objects.members(owner) for owner in pending]):
+                owner: Any = self._owners[number] if number >= first else None
+                if objects.is_class(value) and id(value) not in owners and _stands_in(value, owner):
+                    inside[id(value)] = value
+            owners |= inside
+            pending = list(inside.values())
 
     def _look(self, namespaces: list[Mapping[str, Any]]) -> Iterator[tuple[type, int]]:
         for first in range(0, len(namespaces), _AT_ONCE):
@@ -53,3 +65,8 @@ class Named:
         while self._named.read_names(first, _AT_ONCE):
             first += _AT_ONCE
         self._named.add_leading(found, [None if owner is None else _NAME(owner) for owner in self._owners])
+
+
+def _stands_in(value: type, owner: Any) -> bool:
+    is_inside = _QUALNAME(value) == f"{_QUALNAME(owner)}.{_NAME(value)}" if owner is not None else False
+    return is_inside and objects.module_of(value) == objects.module_of(owner)

@@ -40,6 +40,8 @@ class Changes:
         self.functions: dict[int, Any] = {}
         # (id of a module's namespace or of a class, name) → why
         self.names: dict[tuple[int, str], Any] = {}
+        # Names of functions that no edit is of by itself: those of a class that stands elsewhere now.
+        self.moved: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self.functions or self.names)

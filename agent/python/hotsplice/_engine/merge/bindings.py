@@ -96,6 +96,7 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
             for name in edit["binds"]:
                 _keep(merger, outcome, name, scope, seen, held(name))
     merger.preserved.update((scope, name) for name in reduction.preserved)
+    merger.loops += [(scope, lines) for lines in reduction.loops]
     _report(merger, outcome, reduction)
     return not reduction.reached
 

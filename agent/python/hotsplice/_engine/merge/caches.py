@@ -8,7 +8,7 @@ object is preserved, as one that a name holds would be.
 import enum
 import functools
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
@@ -95,6 +95,7 @@ def _changes(transaction: "Prepared") -> Changes:
                 for name in edit["binds"] if holder is not None else ():
                     if edit["what"] != "import" and edit["change"] != "added":
                         found.names[id(holder), lookup.mangled(name, edit["scope"])] = outcome
+    _add_moved(transaction, found)
     _add_followers(transaction, found)
     return found
 
@@ -103,6 +104,34 @@ def _does_the_same(code_change: "ChangedCode", outcomes: "list[EditOutcome]") ->
     """Whether another text was compiled to what there was: a `global` that only reads, a comment among statements."""
     is_text = all(set(one.edit["parts"]) <= {"body", *_SEEN_PARTS} and one.edit["parts"] for one in outcomes)
     return is_text and all(fingerprint(old) == fingerprint(new) for old, new in code_change.pairs.values())
+
+
+def _add_moved(transaction: "Prepared", found: Changes) -> None:
+    """Functions of definitions that stand elsewhere now, and do something else."""
+    known = {
+        id(function)
+        for change in transaction.files
+        for changed in change.code_changes.values()
+        for one in changed
+        for function in one.functions
+    }
+    for operation in transaction.plan.operations:
+        if operation[0] != "function" or id(operation[1]) in known or "code" not in operation[2]:
+            continue
+        code: CodeType = operation[2]["code"]
+        outcome = next(_added_at(transaction, code), None)
+        if outcome is not None and fingerprint(code) != fingerprint(operation[1].__code__):
+            found.functions.setdefault(id(operation[1]), outcome)
+            found.moved.add(code.co_name)
+
+
+def _added_at(transaction: "Prepared", code: CodeType) -> "Iterator[EditOutcome]":
+    for change in transaction.files:
+        if any(code.co_filename in namespace.filenames for namespace in change.namespaces):
+            for outcome in change.outcomes:
+                edit = outcome.edit
+                if edit["change"] == "added" and edit["line"] <= code.co_firstlineno <= edit["end_line"]:
+                    yield outcome
 
 
 def _add_followers(transaction: "Prepared", found: Changes) -> None:

@@ -9,7 +9,6 @@ from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
-from ..evaluate.equality import equal
 from ..live import lookup
 from ..live.code import compile_excerpt, find_class_body
 from ..native import native
@@ -19,6 +18,7 @@ from . import (
     edited,
     enums,
     fields,
+    former_classes,
     instances,
     layouts,
     local_bodies,
@@ -83,9 +83,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
         return
     old, new = dict(live.__dict__), dict(made.__dict__)
     changed = edited.names(merger, scope)
-    # In another file no statement has a former one: what the program has not changed is what the text says.
-    given = merger.moved_attributes.get(scope[0], {}) if len(scope) == 1 else {}
-    changed |= {name for name, value in given.items() if equal(old.get(name, MISSING), value)}
+    changed |= former_classes.edited(merger, scope, old)
     inside = blocks.bodies(merger, scope, live, made)
     changed |= inside.changed() if inside is not None else set()
     written = _written_names(merger, scope)
@@ -123,7 +121,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
     gone = {*lost, *edited.removed_names(merger, scope), *(inside.gone() if inside is not None else ())}
     gone |= lookers.given_by_removed_decorators(merger, scope)
     gone |= lookers.given_by_former_makers(live, made) - set(written)
-    gone |= merger.moved_names.get(scope[0], set()) if len(scope) == 1 else set()
+    gone |= merger.moved_names.get(".".join(scope), set())
     for name in old:
         goes = made_by_call or name in gone or _is_generated(name)
         if goes and name not in new and name not in OWN_KEYS:
@@ -204,7 +202,7 @@ def _written_names(merger: "Merger", scope: tuple[str, ...]) -> Collection[str]:
         return ()
     body = find_class_body(compile_excerpt(unit["run"], merger.namespace.filename), scope)
     if body is None:
-        return merger.moved_names.get(scope[0], ())
+        return merger.moved_names.get(".".join(scope), ())
     return {one.argval for one in dis.get_instructions(body) if one.opname == "STORE_NAME"}
 
 

@@ -7,6 +7,7 @@ made again.
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from ..live import objects
 from ..native import native
 from . import in_place
 
@@ -19,16 +20,16 @@ _PLAIN = (str, int, bytes, type(None), type)
 
 def follow(merger: "Merger", live: type, made: type, written: Collection[str], changed: Collection[str]) -> None:
     """Has containers that the live class keeps hold what the class that was built again has collected."""
-    before, after = dict(live.__dict__), dict(made.__dict__)
+    before, after = _members(live), _members(made)
     names = [name for name in written if name not in changed and name in before and name in after]
     collecting = [name for name in names if type(before[name]) is type(after[name]) in (dict, list)]
     if not collecting:
         return
     # What of the new class gives way to what the live one keeps; what of the live one goes.
-    kept = {id(after[name]): before[name] for name in names}
+    kept = {id(after[name]): before[name] for name in names if _is_one(after[name])}
     gone = {name for name in before if name not in after}
-    going = {id(before[name]) for name in before if name in gone or name in changed}
-    members = {id(value) for value in after.values()}
+    going = {id(before[name]) for name in before if (name in gone or name in changed) and _is_one(before[name])}
+    members = {id(value) for value in after.values() if _is_one(value)}
     for name in collecting:
         old, new = before[name], after[name]
         entries = new.values() if type(new) is dict else new
@@ -69,6 +70,15 @@ def _is_object(kept: Any, made: Any) -> bool:
     """Whether two values are objects of the program's classes: who they are matters, not what they are equal to."""
     is_object = native.is_made_in_python(type(kept)) and not isinstance(kept, type)
     return is_object and kept is not made and type(kept).__qualname__ == type(made).__qualname__
+
+
+def _members(cls: type) -> dict[str, Any]:
+    return dict(objects.members(cls))
+
+
+def _is_one(value: Any) -> bool:
+    """Whether an entry that is this very object is about the attribute: a number is everybody's."""
+    return not objects.is_exactly(value, int, float, complex, str, bytes, bool, type(None), tuple, frozenset)
 
 
 def _is_in(value: Any, values: list[Any]) -> bool:

@@ -32,6 +32,8 @@ from . import (
     members,
     rebuilding,
     references,
+    repeated,
+    stars,
     wrapped,
 )
 from .deleted import Deleted
@@ -81,7 +83,8 @@ class Merger:
         self.moved_scopes: dict[str, str] = {}  # Qualified names of classes that stand in another scope now → theirs.
         self.moved_in: dict[tuple[str, ...], type] = {}  # Where a class of the module stands in another one now → it.
         self.moved_names: dict[str, set[str]] = {}  # What the former statement of such a class gave.
-        self.moved_attributes: dict[str, dict[str, Any]] = {}  # And that: name → {attribute: literal}.
+        # And that, of classes in it too: path → {attribute: (value, its text)}.
+        self.moved_attributes: dict[str, dict[str, tuple[Any, str]]] = {}
         # What the statements of the file that are run assign besides names, once that was asked.
         self.assigned_again: set[str] | None = None
         self.former_code: FormerCodeWatch = None  # type: ignore[assignment]
@@ -111,6 +114,8 @@ class Merger:
         self.decisions: dict[tuple[tuple[str, ...], str], Decision] = {}
         # (class path, name) of what holds on to what it held though the text says something else
         self.preserved: set[tuple[tuple[str, ...], str]] = set()
+        self.repeating: list[range] | None = None  # Lines of loops of more than a round, once that was asked.
+        self.loops: list[tuple[tuple[str, ...], range]] = []  # Class path and lines of loops that were run.
         self.written: dict[str, Any] = {}  # Plain values that the text gives names which hold on to other ones.
         self.deleted = Deleted(change.text)
         # (live object, one of its type that says what it is going to hold)
@@ -147,7 +152,9 @@ class Merger:
         if edit.get("deferred") or deferred.reads_later(self, edit):
             self._put_off(outcome)
             return
+        stars.follow_later(self, edit)
         is_assignment = edit["what"] == "assignment" and not edit["scope"]
+        repeated.report(self, outcome)
         with self.former_code.statement(may_stop=is_assignment) as ran:
             try:
                 self._take(outcome)
@@ -174,7 +181,10 @@ class Merger:
 
     def _take(self, outcome: "EditOutcome") -> None:
         edit = outcome.edit
-        if edit["scope"]:
+        if any(scope == tuple(edit["scope"]) and edit["line"] in lines for scope, lines in self.loops):
+            # The loop around it has made it, as often as it does.
+            outcome.applied()
+        elif edit["scope"]:
             members.take(self, outcome)
         elif self.is_bare(edit):
             name = edit["binds"][0]

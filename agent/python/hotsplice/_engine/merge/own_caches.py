@@ -72,7 +72,7 @@ def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
             keeping_nothing[id(code)] = known(code)
     if not storing and not made:
         return
-    names = {name for _, name in reach.changes.names}
+    names = {name for _, name in reach.changes.names} | reach.changes.moved
     for outcome in reach.changes.functions.values():
         names.update(outcome.edit["definition"].split("."))
     # Few functions are looked at closely.

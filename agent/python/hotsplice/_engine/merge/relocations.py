@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from ..evaluate import former, syntax
+from ..evaluate import syntax
 from ..live import lookup, objects
 from ..live.code import fingerprint
 from ..live.files import live_file
 from ..native import native
-from . import decorated, references
+from . import decorated, former_classes, references
 
 if TYPE_CHECKING:
     from ..live.lookup import Namespace
@@ -34,9 +34,7 @@ def find(mergers: list[Any]) -> None:
     for merger, name, (source, live), made in _paired(found):
         merger.moved[name] = live
         if not isinstance(live, FunctionType):
-            text = live_file(source.change.path).text
-            merger.moved_attributes[name] = _attributes(text, name, source.namespace.globals)
-            merger.moved_names[name] = names_given(text, name)
+            former_classes.note(merger, name, live_file(source.change.path).text, source.namespace.globals)
         merger.moved_from.add(id(source.namespace.globals))
         merger.stand_ins[id(made)] = live
         if isinstance(live, enum.EnumMeta) and isinstance(made, enum.EnumMeta):
@@ -63,10 +61,8 @@ def _find_loaded(merger: Any) -> None:
         is_class = issubclass(type(live), type) and issubclass(type(made), type)
         is_loaded = is_class and made.__module__ in sys.modules and made.__module__ not in merger.shadow.loaded
         if is_loaded and made.__qualname__ == name == live.__qualname__ and _fits(live, made):
-            text = live_file(merger.change.path).text
             merger.moved[name] = live
-            merger.moved_attributes[name] = _attributes(text, name, merger.namespace.globals)
-            merger.moved_names[name] = names_given(text, name)
+            former_classes.note(merger, name, live_file(merger.change.path).text, merger.namespace.globals)
             merger.moved_from.add(id(merger.namespace.globals))
             merger.stand_ins[id(made)] = live
 
@@ -89,9 +85,7 @@ def _find_returned(merger: Any) -> None:
         if live.__qualname__ == name and _fits(live, made):
             merger.moved[name] = live
             if type(live) is not FunctionType:
-                text = live_file(str(part.__file__)).text
-                merger.moved_attributes[name] = _attributes(text, name, part.__dict__)
-                merger.moved_names[name] = names_given(text, name)
+                former_classes.note(merger, name, live_file(str(part.__file__)).text, part.__dict__)
             merger.moved_from.add(id(part.__dict__))
             merger.stand_ins[id(made)] = live
 
@@ -140,10 +134,9 @@ def _find_nested(merger: Any) -> None:
             if is_nested and _fits(live, made) and not syntax.defines_class(merger.change.text, live.__qualname__):
                 found.append(live)
         if len({id(live) for live in found}) == 1:
-            text, live = live_file(merger.change.path).text, found[0]
+            live = found[0]
             merger.moved[name] = live
-            merger.moved_attributes[name] = _attributes(text, name, own.globals)
-            merger.moved_names[name] = names_given(text, name)
+            former_classes.note(merger, name, live_file(merger.change.path).text, own.globals)
             merger.moved_scopes[live.__qualname__] = name
             merger.stand_ins[id(made)] = live
 
@@ -191,8 +184,9 @@ def _find_decorated(source: Any, mergers: list[Any]) -> None:
             bound = merger.bound.get(name)
             is_new = bound is not None and bound.edit["what"] in _DEFINING and bound.edit["change"] == "added"
             # A function of its name is moved itself; what had wrapped it may be another kind of thing now.
-            is_object = not issubclass(type(live), type) and not issubclass(type(made), (FunctionType, type))
-            is_object = is_object and type(live) in (FunctionType, type(made))
+            kinds = {type(live), type(made)}
+            is_object = kinds != {FunctionType} and not any(issubclass(kind, type) for kind in kinds)
+            is_object = is_object and (len(kinds) == 1 or FunctionType in kinds)
             if is_new and is_object and made is not live and merger.is_new(made):
                 merger.superseded.append((live, made))
                 decorated.hand_on(merger, live, made)
@@ -266,33 +260,6 @@ def _likeness(live: Any, made: Any) -> int:
     common = [name for name in after if name in before and name not in _OWN]
     functions = [name for name in common if type(before[name]) is type(after[name]) is FunctionType]
     return len(common) + sum(fingerprint(before[one].__code__) == fingerprint(after[one].__code__) for one in functions)
-
-
-def names_given(text: str, name: str) -> set[str]:
-    """What the body of a class statement binds."""
-    found = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.ClassDef) and one.name == name]
-    return {bound for one in found for statement in one.body for bound in syntax.bound(statement)}
-
-
-def _attributes(text: str, name: str, seen: dict[str, Any]) -> dict[str, Any]:
-    """What the live text of a class statement gives its attributes, where telling that does nothing else."""
-    found: dict[str, Any] = {}
-    for node in ast.walk(ast.parse(text)):
-        if not isinstance(node, ast.ClassDef) or node.name != name:
-            continue
-        for statement in node.body:
-            for one in syntax.elements(statement):
-                assignment: Any = one
-                targets = one.targets if isinstance(one, ast.Assign) else ()
-                names = [target.id for target in targets if isinstance(target, ast.Name)]
-                if not names or not former.is_pure(one, seen):
-                    continue
-                try:
-                    value = eval(compile(ast.Expression(assignment.value), "<patch>", "eval"), dict(seen))
-                except Exception:
-                    continue
-                found.update(dict.fromkeys(names, value))
-    return found
 
 
 def _is_own(live: Any, namespace: "Namespace", name: str) -> bool:

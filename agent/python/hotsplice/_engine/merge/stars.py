@@ -13,6 +13,7 @@ from ..evaluate import syntax
 from ..evaluate.policy import MISSING
 from ..evaluate.sandbox import run_in_module
 from ..live import objects
+from ..live.code import join
 from ..live.files import live_file
 from . import imports
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ..journal.plan import EditOutcome
+    from ..live.messages import Edit
     from .merging import Merger
 
 _RUN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)
@@ -57,6 +59,21 @@ def follow(merger: "Merger") -> None:
             _run(merger, edited[0], now, name)
         else:
             edited[0].caveat("HS0401", f"what gives {name} now is not run by itself: {name} is what it was")
+
+
+def follow_later(merger: "Merger", edit: "Edit") -> None:
+    """What another module exports may be computed only once the patch is live: its new names come then."""
+    written = merger.shadow.writes
+    if "*" not in edit["binds"] or edit["scope"] or not written.are_put_off(["__all__"]):
+        return
+    holder = merger.namespace.globals
+    for module in imports.star_sources(join(edit["run"]), holder):
+        written.put_off((), _take_new, module, holder)
+
+
+def _take_new(module: "ModuleType", holder: dict[str, Any]) -> None:
+    members = objects.attributes(module)
+    holder.update({name: members[name] for name in imports.exported(module) if name not in holder})
 
 
 def _is_edited_star(outcome: "EditOutcome") -> bool:
