@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..live import calls as running_calls
 from ..live.calls import Call, coroutine_of
+from ..live.code import executes_module
 from ..native import native
 from . import first_run, former_values, onward, reports, running, scripts, together
 from .bytecode import Bytecode
@@ -382,7 +383,7 @@ def _move(transaction: "Prepared", planned: Moves) -> None:
             for old, new in code_change.pairs.values():
                 planned.add(old, new, places, unit.get("gives_otherwise", False), code_change.lacked_by)
     for call in list(transaction.old_calls):
-        if call.code.co_name == "<module>" and scripts.add(planned, transaction, call):
+        if executes_module(call.code) and scripts.add(planned, transaction, call):
             # An earlier patch is undone: what it runs is live again.
             running.forget(call.code)
             transaction.old_calls.remove(call)
