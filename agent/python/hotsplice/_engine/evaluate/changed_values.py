@@ -276,7 +276,12 @@ def former_statement(merger: "Editing", edit: "Edit") -> ast.Module | None:
 
 def calls(statement: ast.AST) -> bool:
     """Whether a syntax tree may do more than give values."""
-    return any(type(node) in _CALLS for node in syntax.walk(statement))
+    known: bool | None = getattr(statement, "may_call", None)
+    if known is None:
+        known = any(type(node) in _CALLS for node in syntax.walk(statement))
+        # The same tree is asked for more than once, and may be a table of many thousand lines.
+        setattr(statement, "may_call", known)  # noqa: B010
+    return known
 
 
 def _assigned(merger: "Editing", statement: ast.Module, seen: dict[str, Any]) -> list[tuple[Any, ...]] | None:
