@@ -62,6 +62,10 @@ unsafe extern "C" fn hook(name: *const c_char, arguments: *mut ffi::PyObject, _d
     if unsafe { CStr::from_ptr(name) } != c"exec" || arguments.is_null() {
         return 0;
     }
+    // Modules of sub-interpreters are not those that are patched.
+    if !cpython::is_main_interpreter() {
+        return 0;
+    }
     // SAFETY: events are raised with the GIL held once the interpreter runs; panics must not cross into C.
     let _ = std::panic::catch_unwind(|| unsafe {
         let python = Python::assume_attached();
@@ -104,6 +108,12 @@ fn forget_shown_text(code: &Bound<'_, PyAny>, path: &Path) -> PyResult<()> {
 fn module_code<'py>(arguments: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, PathBuf)>> {
     let code = arguments.get_item(0)?;
     if code.get_type().name()? != "code" || code.getattr("co_name")?.extract::<&str>()? != "<module>" {
+        return Ok(None);
+    }
+    // What is run for a patch is no new execution of the module (`_engine/live/code.py`).
+    let constants = code.getattr("co_consts")?;
+    let constants = constants.cast_exact::<PyTuple>()?;
+    if constants.iter().next_back().is_some_and(|last| last.extract::<&str>().is_ok_and(|last| last == "<patch>")) {
         return Ok(None);
     }
     let filename: PathBuf = code.getattr("co_filename")?.extract::<String>()?.into();

@@ -174,3 +174,62 @@ for _ in sys.stdin:
         assert_eq!(program.line(), "new", "Python {}", python.name());
     }
 }
+
+#[test]
+fn a_program_with_modules_of_its_own_that_are_named_like_the_standard_librarys_can_be_patched() {
+    let names = ["ast", "bisect", "dis", "heapq", "inspect", "opcode", "symtable", "textwrap", "tokenize"];
+    for python in pythons::all() {
+        let workspace = Workspace::new();
+        for name in names {
+            workspace.write(&format!("{name}.py"), &format!("OWN = '{name}'\n"));
+        }
+        let before = "class Level:\n    low = 1\ndef value(): return 'old'\n";
+        workspace.write("subject.py", before);
+        let list = names.join(", ");
+        let script = format!(
+            "import {list}, subject, sys\nprint('ready', flush=True)\nfor _ in sys.stdin: print(subject.value(), subject.Level.low, [one.OWN for one in ({list})], flush=True)\n"
+        );
+        let script = workspace.write("main.py", &script);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        workspace.sessions(1);
+        workspace.write("subject.py", &before.replace("old", "new").replace("= 1", "= 2"));
+        workspace.call(&["patch", "subject.py"]).expect(0);
+        program.send("");
+        let own: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+        assert_eq!(program.line(), format!("new 2 [{}]", own.join(", ")), "Python {}", python.name());
+    }
+}
+
+/// What such an interpreter has executed is not what the main one has.
+#[test]
+fn a_file_that_another_interpreter_has_imported_in_its_new_text_is_patched_all_the_same() {
+    let script = "\
+import sys, threading, subject
+try: import _interpreters as interpreters
+except ImportError: import _xxsubinterpreters as interpreters
+run = getattr(interpreters, 'exec', None) or interpreters.run_string
+print('ready', flush=True)
+for line in sys.stdin:
+    if line.strip() == 'import':
+        run(interpreters.create(), 'import sys; sys.path.insert(0, \"\"); import subject')
+    print(subject.value(), flush=True)
+";
+    for python in pythons::all() {
+        if python.minor < 12 {
+            continue;
+        }
+        let workspace = Workspace::new();
+        workspace.write("subject.py", "def value(): return 'old'\n");
+        let script = workspace.write("main.py", script);
+        let mut program = workspace.run(python, &[&script.display().to_string()]);
+        program.wait_line("ready");
+        workspace.sessions(1);
+        workspace.write("subject.py", "def value(): return 'new'\n");
+        program.send("import");
+        assert_eq!(program.line(), "old", "Python {}", python.name());
+        workspace.call(&["patch", "subject.py"]).expect(0);
+        program.send("");
+        assert_eq!(program.line(), "new", "Python {}", python.name());
+    }
+}

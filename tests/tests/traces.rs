@@ -60,6 +60,11 @@ const SITUATIONS: &[(&str, &str, &str)] = &[
         "def b10(v=noted(2)): pass",
         "m.DEFAULTS",
     ),
+    (
+        "BYTES, TEXT, RAW, NUMBERS = bytearray(b'a'), io.StringIO(), io.BytesIO(b'b'), array.array('d', [1.5, float('nan')])\nTEXT.write('c')\ndef written(x):\n    BYTES.extend(b'dd')\n    BYTES[0] = 1\n    TEXT.write('e')\n    RAW.write(b'ff')\n    NUMBERS.append(x)\n    return x\nV12 = written(1) and 1",
+        "W12 = written(2)",
+        "(m.BYTES, m.TEXT.getvalue(), m.TEXT.tell(), m.RAW.getvalue(), m.RAW.tell(), m.NUMBERS)",
+    ),
 ];
 
 fn start(workspace: &Workspace, python: &pythons::Python, module: &str) -> Program {
@@ -86,7 +91,7 @@ fn patched(workspace: &Workspace, text: &str, failing: Option<usize>) -> String 
 #[test]
 fn a_patch_that_is_refused_or_fails_takes_back_what_was_run_for_it() {
     let all = |part: fn(&(&str, &str, &str)) -> String| SITUATIONS.iter().map(part).collect::<Vec<_>>().join("\n");
-    let before = format!("import collections, logging, os, weakref\n{}\n", all(|one| one.0.to_owned()));
+    let before = format!("import array, collections, io, logging, os, weakref\n{}\n", all(|one| one.0.to_owned()));
     let after = format!("{before}{}\n", all(|one| one.1.to_owned()));
     let state = format!("[{}]", SITUATIONS.iter().map(|one| one.2).collect::<Vec<_>>().join(", "));
     for python in pythons::all() {

@@ -142,7 +142,7 @@ def _library_module(name: str, own: "dict[str, Any]" = _own) -> "Any":
     with _frozen_importlib._ModuleLockManager("hotsplice._engine"):  # type: ignore[attr-defined]
         parent, _, tail = name.rpartition(".")
         outer = _library_module(parent) if parent else None
-        module = own.get(name) or (_shared(name) or _own_sys.modules.get(name) if own is _own else None)
+        module = own.get(name) or (_shared(name) or dict.get(_own_sys.modules, name) if own is _own else None)
         if module is not None:
             return module
         spec = _library_spec(name, _PATH if outer is None else outer.__path__)

@@ -70,6 +70,20 @@ pub fn current_frames(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(frames.into_any())
 }
 
+/// The state of the thread of this number, if there is one. It stays as long as the GIL is held.
+pub fn state_of(py: Python<'_>, ident: usize) -> Option<*mut c_void> {
+    let walk = walk()?;
+    let field = ident_field(py)?;
+    // SAFETY: as above.
+    unsafe {
+        let mut thread = (walk.threads)((walk.main)());
+        while !thread.is_null() && thread.cast::<u8>().add(field).cast::<usize>().read() != ident {
+            thread = (walk.next_thread)(thread);
+        }
+        (!thread.is_null()).then_some(thread)
+    }
+}
+
 /// How much of a thread's state is searched: it is longer on every version.
 const STATE: usize = 256;
 

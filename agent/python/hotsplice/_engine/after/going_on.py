@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..live import calls as running_calls
 from ..live.calls import coroutine_of
+from ..live.code import executes_module
 from . import former_values, running, scripts
 from .moving import Moves
 
@@ -27,7 +28,7 @@ def _move(transaction: "Prepared", planned: Moves) -> None:
             for old, new in code_change.pairs.values():
                 planned.add(old, new, places, unit.get("gives_otherwise", False), code_change.lacked_by)
     for call in list(transaction.old_calls):
-        if call.code.co_name == "<module>" and scripts.add(planned, transaction, call):
+        if executes_module(call.code) and scripts.add(planned, transaction, call):
             # An earlier patch is undone: what it runs is live again.
             running.forget(call.code)
             transaction.old_calls.remove(call)

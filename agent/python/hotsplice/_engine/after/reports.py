@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..live import lookup
 from ..live.calls import NAMED, Call
+from ..live.code import executes_module
 from . import running
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def report(calls: list[Call], file: "LiveFile", change: "FileChange") -> list[Ca
         if not lookup.same_file(call.code.co_filename, change.path):
             others += inside
             continue
-        is_module = call.code.co_name == "<module>"
+        is_module = executes_module(call.code)
         outcome = running.edited(call.code, change) if call.is_earlier or is_module else None
         outcome = outcome or change.outcome_of_old(call.line if is_module else call.code.co_firstlineno)
         if is_module:

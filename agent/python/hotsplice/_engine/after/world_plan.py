@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EngineError
 from ..live import calls, lookup, objects
 from ..live.calls import Call
-from ..live.code import tree
+from ..live.code import executes_module, tree
 from ..native import native
 from . import (
     begun,
@@ -91,7 +91,7 @@ def _module_calls(transaction: "Prepared") -> Iterator[tuple[Any, Call]]:
         # What only follows from other files runs the text that it did.
         if change.only_follows:
             continue
-        for call in calls.on_stacks(lambda code: code.co_name == "<module>"):
+        for call in calls.on_stacks(executes_module):
             if lookup.same_file(call.code.co_filename, change.path):
                 yield change, call
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..journal import writes
 from ..live import lookup
-from ..live.code import join
+from ..live.code import as_part, join
 from ..live.files import live_file
 from . import syntax
 from .equality import equal
@@ -82,7 +82,7 @@ def bound_before(merger: "Editing", edit: "Edit", holder: Any, scope: Sequence[s
     code = compile(statement, merger.namespace.filename, "exec", dont_inherit=True)
     try:
         with merger.former_code.statement(may_stop=False), merger.shadow.writes.withdrawn():
-            exec(code.replace(co_name="<patch>"), seen)
+            exec(as_part(code), seen)
     except Exception:
         return []
     return [name for name, value in seen.items() if name[:2] != "__" and before.get(name, writes.MISSING) is not value]
@@ -276,7 +276,12 @@ def former_statement(merger: "Editing", edit: "Edit") -> ast.Module | None:
 
 def calls(statement: ast.AST) -> bool:
     """Whether a syntax tree may do more than give values."""
-    return any(type(node) in _CALLS for node in syntax.walk(statement))
+    known: bool | None = getattr(statement, "may_call", None)
+    if known is None:
+        known = any(type(node) in _CALLS for node in syntax.walk(statement))
+        # The same tree is asked for more than once, and may be a table of many thousand lines.
+        setattr(statement, "may_call", known)  # noqa: B010
+    return known
 
 
 def _assigned(merger: "Editing", statement: ast.Module, seen: dict[str, Any]) -> list[tuple[Any, ...]] | None:
@@ -295,7 +300,7 @@ def _assigned(merger: "Editing", statement: ast.Module, seen: dict[str, Any]) ->
         code = compile(statement, merger.namespace.filename, "exec", dont_inherit=True)
         # Former code is what is asked here.
         with merger.former_code.statement(may_stop=False), merger.shadow.writes.withdrawn():
-            exec(code.replace(co_name="<patch>"), seen)
+            exec(as_part(code), seen)
     except Exception:
         return None
     return found

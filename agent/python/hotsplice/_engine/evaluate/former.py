@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..journal.writes import is_setattr
 from ..live import lookup, objects
-from ..live.code import tree
+from ..live.code import as_part, tree
 from ..live.files import live_file
 from . import consuming, slices, syntax
 from .equality import equal
@@ -160,7 +160,7 @@ class Former:
             code = compile(ast.Module(statements, []), self._merger.namespace.filename, "exec", dont_inherit=True)
         except Exception:
             return None
-        return code.replace(co_name="<patch>")
+        return as_part(code)
 
     def _imports(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         """The text's imports of what functions in these statements call members of, for the compiler alone."""

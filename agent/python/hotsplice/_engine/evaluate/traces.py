@@ -22,6 +22,7 @@ from ..journal.places import MISSING, ClassAttribute, Item, Place, Slot
 from ..live import lookup, objects
 from ..live.code import tree
 from ..native import native
+from . import contents
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
@@ -54,6 +55,8 @@ class Traces:
         self._places: dict[tuple[int, Any], tuple[Place, str, Any]] = {}
         # id → (attributes of an object or a class, how it is reached, their names, which place a name is)
         self._names: dict[int, tuple[Any, str, set[str], Callable[[str], Place]]] = {}
+        # id → (object written in C whose content is no reference, how it is reached, what it held)
+        self._contents: dict[int, tuple[Any, str, Any]] = {}
         self._seen: set[int] = set()
         self._items = 0
         namespaces = [namespace for change in transaction.files for namespace in change.namespaces]
@@ -73,6 +76,7 @@ class Traces:
         self._containers.clear()
         self._places.clear()
         self._names.clear()
+        self._contents.clear()
         # What was imported stays so: there is no telling what else holds it.
         self._seen = {id(sys.modules)}
         self._items = 0
@@ -121,6 +125,8 @@ class Traces:
             yield from ((one, label) for one in (value.func, *value.args, *value.keywords.values()))
         elif stores.kind_of(value) is not None:
             yield from self._of_container(value, label)
+        elif contents.is_known(value):
+            self._contents[id(value)] = (value, label, contents.read(value))
         elif objects.is_class(value):
             yield from self._of_class(value, label)
         elif not stores.is_a(value, type):
@@ -223,9 +229,14 @@ class Traces:
             if now is not before:
                 undoing.append(partial(_put_back, place, before, now))
                 labels.append(label)
+        for value, label, before in self._contents.values():
+            if (now := contents.read(value)) != before:
+                undoing.append(partial(contents.put_back, value, before, now))
+                labels.append(label)
         self._containers.clear()
         self._places.clear()
         self._names.clear()
+        self._contents.clear()
         self._undoing = undoing
         if undoing and (self._switches is None or self._switches != native.thread_switches()):
             self._undoing = []

@@ -16,6 +16,8 @@ CO_OPTIMIZED = 0x1
 
 # Of the patch that is evaluated.
 _trees: dict[str, ast.Module] = {}
+# The last constant of what is no whole module; the native half knows it, too (`agent/src/executed.rs`).
+_PART = "<patch>"
 
 
 class Known(ref[CodeType]):
@@ -91,8 +93,17 @@ def compile_excerpt(excerpt: "Excerpt", filename: str, rewriter: "Rewriter | Non
 
     ``rewriter(text, filename)`` makes the syntax tree, where that is not CPython's parser alone.
     """
-    # Under a name of its own: running it is no new execution of the module.
-    return compile_text(join(excerpt), filename, rewriter).replace(co_name="<patch>")
+    return as_part(compile_text(join(excerpt), filename, rewriter))
+
+
+def as_part(code: CodeType) -> CodeType:
+    """Statements of a module: running them is no new execution of it, though the program finds no other name of the frame."""
+    return code.replace(co_consts=(*code.co_consts, _PART))
+
+
+def executes_module(code: CodeType) -> bool:
+    """Whether running it executes a module."""
+    return code.co_name == "<module>" and code.co_consts[-1:] != (_PART,)
 
 
 def compile_text(text: str, filename: str, rewriter: "Rewriter | None" = None) -> CodeType:

@@ -16,7 +16,7 @@ from ..._loaded import modules_of as modules_of
 from ..._loaded import project_modules as project_modules
 from ..native import native
 from . import cells, objects
-from .code import tree
+from .code import executes_module, tree
 from .line_tables import line_of
 from .objects import is_class as is_class
 from .objects import with_subclasses as with_subclasses
@@ -157,7 +157,7 @@ def running_module(path: str) -> FrameType | None:
     for frame in native.current_frames().values():
         while frame is not None:
             code = frame.f_code
-            if code.co_name == "<module>" and same_file(code.co_filename, path):
+            if executes_module(code) and same_file(code.co_filename, path):
                 return frame
             frame = frame.f_back
     return None

@@ -11,7 +11,7 @@ from ..evaluate.equality import equal
 from ..evaluate.policy import MISSING, UNKNOWN
 from ..journal import writes
 from ..live import lookup, objects
-from ..live.code import compile_excerpt, join
+from ..live.code import as_part, compile_excerpt, join
 from . import bindings, defaults, headers, imports
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _defer_member(merger: "Merger", outcome: "EditOutcome") -> bool:
 def _code(merger: "Merger", edit: "Edit", tree: ast.Module) -> Callable[[dict[str, Any]], None]:
     """What runs the statements of a scope in a copy of it."""
     module = ast.Module(syntax.body_of(tree, tuple(edit["scope"])), [])
-    code = compile(module, merger.namespace.filename, "exec", dont_inherit=True).replace(co_name="<patch>")
+    code = as_part(compile(module, merger.namespace.filename, "exec", dont_inherit=True))
     return functools.partial(exec, code, merger.namespace.globals)
 
 

@@ -267,6 +267,9 @@ def _give(
         name = lookup.mangled(attribute["name"], edit["scope"])
         former = lookup.mangled(renamed.get(attribute["name"], name), edit["scope"])
         value_of = _compiled(attribute["value"], unknown)
+        # What a function in the expression reads when it is called is of its object alone.
+        is_alone = value_of is not None and not any(issubclass(type(one), CodeType) for one in value_of.co_consts)
+        shared = {**names, **known} if is_alone else None
         for instance in instances:
             if _has(instance, name):
                 continue
@@ -278,7 +281,10 @@ def _give(
             try:
                 if value_of is None or _is_described(instance, name):
                     raise AttributeError(name)
-                value = eval(value_of, {**names, **known, own: instance})
+                if shared is None:
+                    value = eval(value_of, {**names, **known, own: instance})
+                else:
+                    value = eval(value_of, shared, {own: instance})
             except Exception:
                 lacking[name] = lacking.get(name, 0) + 1
             else:
