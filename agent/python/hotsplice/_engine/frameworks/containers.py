@@ -213,7 +213,9 @@ class Containers:
         changed: dict[int, str] = {}
         # A list for one event comes before the table of events.
         inner = {id(one) for holder in self.noted.holders.values() for one in holder.containers}
-        inner_first = sorted(touched.items(), key=lambda item: (item[0] not in inner, stores.kind_of(item[1][0]) is dict))
+        inner_first = sorted(
+            touched.items(), key=lambda item: (item[0] not in inner, stores.kind_of(item[1][0]) is dict)
+        )
         for key, (container, new) in inner_first:
             before = stores.entries(container)
             settle = self._settled_items if stores.kind_of(container) is dict else self._settled

@@ -217,7 +217,7 @@ class Noted:
             used.add(id(container))
 
     def _note_holders(self, used: set[int], live: set[int], registrars: list[Any]) -> None:
-        """Notes objects in registries that hold a definition beside others: of these only what they hold is exchanged."""
+        """Notes objects in registries that hold a definition beside others: only what they hold is exchanged."""
         pending = list(used)
         for key in pending:
             for _, value in self.before[key][1]:

@@ -1,4 +1,4 @@
-"""Results that the program keeps for a class whose members change: `fields_of(cls)` under `lru_cache`, `FIELDS[cls] = …`."""
+"""Results that the program keeps for a class whose members change: `lru_cache` of it, `FIELDS[cls] = …`."""
 
 import functools
 import gc
@@ -62,7 +62,7 @@ def report(named: Named, classes: "dict[int, EditOutcome]", texts: dict[str, str
         members = list(lookup.members_of(module).values())
         inside = [one for cls in members if objects.is_class(cls) for one in objects.members(cls).values()]
         for value in (*members, *inside):
-            content = value.data if type(value) is weakref.WeakKeyDictionary else value
+            content = value.__dict__["data"] if type(value) is weakref.WeakKeyDictionary else value
             outcome = _key_of(content, classes) if type(content) is dict else None
             if outcome is not None:
                 holding[id(value)] = outcome

@@ -25,7 +25,13 @@ _LAYOUT_FLAGS = (1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 14)
 # Objects have a dictionary before them.
 _MANAGED_DICT = 1 << 4
 # What is asked of a class of msgspec.
-_STRUCT = ("__struct_fields__", "__struct_encode_fields__", "__struct_defaults__", "__struct_config__", "__annotations__")
+_STRUCT = (
+    "__struct_fields__",
+    "__struct_encode_fields__",
+    "__struct_defaults__",
+    "__struct_config__",
+    "__annotations__",
+)
 _SIZES = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
 
 
@@ -61,7 +67,7 @@ def fits(live: type, made: type) -> bool:
 
 
 def has_other_fields(live: type, made: type) -> str | None:
-    """What says that objects of a class lie in memory otherwise, of those whose metaclass notes that where only it reads."""
+    """What has objects of a class lie in memory otherwise, where only its metaclass, made in C, knows of that."""
     if type(live).__module__ == "_ctypes":
         changed = any(_fields(live, name) != _fields(made, name) for name in ("_fields_", "_pack_", "_anonymous_"))
         return "_fields_" if changed else None
