@@ -12,7 +12,19 @@ use crate::depend::view::View;
 use crate::tree::{Node, contents, flattened, members};
 
 /// What can be seen of the fields of a class.
-const FIELDS_SEEN: [&str; 4] = ["__annotations__", "__dataclass_fields__", "__match_args__", "_field_defaults"];
+const FIELDS_SEEN: [&str; 11] = [
+    "__annotations__",
+    "__dataclass_fields__",
+    "__match_args__",
+    "__required_keys__",
+    "__optional_keys__",
+    "__attrs_attrs__",
+    "__struct_fields__",
+    "_fields",
+    "_field_defaults",
+    "model_fields",
+    "_member_names_",
+];
 /// And of its bases.
 const BASES_SEEN: [&str; 3] = ["__bases__", "__base__", "__mro__"];
 

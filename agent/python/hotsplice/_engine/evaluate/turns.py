@@ -136,6 +136,9 @@ def is_to_be_run(change: "FileChange", outcome: "EditOutcome", options: "Options
     ):
         # What of it has been carried out is given what the new text gives; the rest is left alone.
         return edit.get("run") is not None and outcome.code != "HS0413"
+    if _is_begun_only(change, edit, options):
+        outcome.unneeded(None, "its text is as it was, and what goes on with it is not run again")
+        return False
     reason = _is_out_of_turn(change, edit)
     if reason is not None:
         outcome.caveat("HS0401", reason)
@@ -144,6 +147,23 @@ def is_to_be_run(change: "FileChange", outcome: "EditOutcome", options: "Options
     if edit.get("offered") and not is_asked_for:
         return _is_run_though_offered(outcome, is_running)
     return edit.get("run") is not None and outcome.code != "HS0413"
+
+
+def _is_begun_only(change: "FileChange", edit: "Edit", options: "Options") -> bool:
+    """Whether a statement gives names what a loop further down, which is not run, makes something of: `n = 0`."""
+    is_as_before = edit.get("form") is not None and edit.get("form") == edit.get("old_form")
+    if edit["what"] != "assignment" or not edit.get("several") or not is_as_before or options.get("run_statements"):
+        return False
+    others = (outcome.edit for outcome in change.outcomes)
+    return any(
+        other["what"] in ("block", "statement")
+        and other.get("offered", False)
+        and not other.get("updates")
+        and other["scope"] == edit["scope"]
+        and other["line"] > edit["line"]
+        and set(edit["binds"]) <= set(other["binds"])
+        for other in others
+    )
 
 
 def _may_run(edit: "Edit") -> bool:

@@ -221,7 +221,10 @@ class Containers:
                 touched.setdefault(key, (self.noted.before[key][0], []))
         changed: dict[int, str] = {}
         # A list for one event comes before the table of events.
-        inner_first = sorted(touched.items(), key=lambda item: stores.kind_of(item[1][0]) is dict)
+        inner = {id(one) for holder in self.noted.holders.values() for one in holder.containers}
+        inner_first = sorted(
+            touched.items(), key=lambda item: (item[0] not in inner, stores.kind_of(item[1][0]) is dict)
+        )
         for key, (container, new) in inner_first:
             before = stores.entries(container)
             settle = self._settled_items if stores.kind_of(container) is dict else self._settled
@@ -263,6 +266,9 @@ class Containers:
             goes = comes_again or (one.is_kept_by_itself() and not one.may_be_of_calls(*entry))
             if goes and one.made(*entry):
                 return True
+        holder = self.noted.holders.get(id(entry[1]))
+        if holder is not None:
+            return holder.goes and all(id(one) in self._emptied for one in holder.containers)
         if id(entry[1]) in self._emptied:
             # A list of the functions for an event goes with the last of them.
             return True

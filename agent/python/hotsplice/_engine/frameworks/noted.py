@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ..live import lookup, objects
 from ..live.code import tree
 from ..native import native
-from . import entries, registers_anew, registries_of, stores
+from . import entries, holders, registers_anew, registries_of, stores
 from .entries import Entries
 from .registration import Registration, decorators, defines, definitions_in, former_definitions_in, loops
 
@@ -44,6 +44,8 @@ class Noted:
         self._others: set[int] = set()
         # Ids of containers that decorators of classes may use, which may be made again.
         self._used_by_classes: set[int] = set()
+        # id of an object in one of them → what it is, where that is a registry, too
+        self.holders: dict[int, holders.Holder] = {}
         # Ids of functions and objects that decorators use, by a name of the module.
         self._holders: set[int] = set()
 
@@ -77,6 +79,16 @@ class Noted:
         if edit["change"] == "added" or "decorators" in edit["parts"]:
             for name in (one for names in definitions_in(outcome.path, edit).values() for one in names):
                 self._note_registrar(namespace, edit, name, set())
+        if edit["change"] == "added":
+            reached: set[int] = set()
+            for name in edit["reads"]:
+                for one in entries.leads_to(namespace, edit, name)[:1]:
+                    self._note(one, 2, reached)
+            for key in reached:
+                for _, value in self.before[key][1]:
+                    other = holders.like(value, self.registries) if id(value) not in self.holders else None
+                    if other is not None:
+                        self._note_holder(value, other, set())
         is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived")
         if is_class or registers_anew(edit, transaction.options):
             used: set[int] = set()
@@ -92,6 +104,7 @@ class Noted:
                 self._note_class(value, self._others)
             live = entries.live_functions(namespace, edit)
             called = entries.called(namespace, edit)
+            self._note_holders(used, live, registrars)
             self.registrations.append(Registration(outcome, used, live, called, self.registries, registrars=registrars))
 
     def _note_block(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
@@ -211,6 +224,34 @@ class Noted:
             self.registries.add(id(container))
         if used is not None:
             used.add(id(container))
+
+    def _note_holders(self, used: set[int], live: set[int], registrars: list[Any]) -> None:
+        """Notes objects in registries that hold a definition beside others: only what they hold is exchanged."""
+        pending = list(used)
+        for key in pending:
+            for _, value in self.before[key][1]:
+                holder = self.holders.get(id(value)) or holders.found(value, live, self.registries, registrars)
+                if holder is None:
+                    continue
+                self.registries.add(id(value))
+                pending += self._note_holder(value, holder, used)
+        for key in list(used):
+            # What is registered elsewhere now comes to another of them.
+            for _, value in self.before[key][1] if self.holders else ():
+                other = holders.like(value, self.registries) if id(value) not in self.holders else None
+                if other is not None:
+                    self._note_holder(value, other, set())
+
+    def _note_holder(self, value: Any, holder: holders.Holder, used: set[int]) -> list[int]:
+        self.holders[id(value)] = holder
+        noted = []
+        for container in holder.containers:
+            # No copy of it can be filled: the object leads to this one.
+            self._note_container(container, self._others)
+            if id(container) in self.before and id(container) not in used:
+                used.add(id(container))
+                noted.append(id(container))
+        return noted
 
     def needed(self) -> tuple[dict[int, tuple[Any, Entries]], set[int], set[int], set[int]]:
         """What was noted, by id; what of it decorators fill that run again, through what; what is filled otherwise."""

@@ -31,7 +31,8 @@ def mark(transaction: "Prepared") -> None:
                 *(_read_by_decorators(change, edit, namespace) for namespace in change.namespaces)
             )
             if parts & reads.READABLE & seen:
-                excerpt = _excerpt(change.text, edit)
+                # What it reads is another thing only once the patch is live: its defaults are given it then.
+                excerpt = None if edit.get("deferred") else _excerpt(change.text, edit)
                 if excerpt is None:
                     outcome.caveat(
                         "HS0403",

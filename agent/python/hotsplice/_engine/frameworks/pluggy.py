@@ -4,7 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pluggy import HookspecMarker, PluginManager
-from pluggy._hooks import HookImpl, normalize_hookimpl_opts, varnames
+from pluggy._hooks import HookCaller, HookImpl, normalize_hookimpl_opts, varnames
 
 from ..live.lookup import with_subclasses
 from ..native import native
@@ -20,6 +20,10 @@ def observe(patch: "Observed") -> None:
     # A pass over the heap; other bodies are no other hooks.
     managers = [] if patch.is_of_bodies() else native.objects_of_type(*with_subclasses(PluginManager))
     for manager in managers:
+        for given in _specifying(manager):
+            if id(given) in edited or id(type(given)) in edited:
+                # It may give more of them now.
+                patch.after(partial(_specify_more, manager, given))
         for plugin in manager.get_plugins():
             if id(type(plugin)) in edited or id(plugin) in edited:
                 patch.after(partial(_register_again, manager, plugin))
@@ -27,6 +31,24 @@ def observe(patch: "Observed") -> None:
         is_specification = any(type(one) is HookspecMarker for one in named)
         if is_specification and {"decorators", "parameters"} & set(outcome.edit["parts"]):
             outcome.caveat("HS0403", "the plugin manager read it when it was given the specifications")
+
+
+def _specifying(manager: Any) -> list[Any]:
+    """Classes, modules and objects that gave it specifications."""
+    callers = (one for one in vars(manager.hook).values() if isinstance(one, HookCaller) and one.has_spec())
+    return list({id(one.spec.namespace): one.spec.namespace for one in callers}.values())
+
+
+def _specify_more(manager: Any, given: Any) -> None:
+    for name in dir(given):
+        options = manager.parse_hookspec_opts(given, name)
+        caller = getattr(manager.hook, name, None)
+        if options is None or (caller is not None and caller.has_spec()):
+            continue
+        if caller is None:
+            setattr(manager.hook, name, HookCaller(name, manager._hookexec, given, options))
+        else:
+            caller.set_specification(given, options)
 
 
 def _register_again(manager: Any, plugin: Any) -> None:

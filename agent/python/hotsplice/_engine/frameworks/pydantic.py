@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticUndefined
 
+from ..live.code import join
 from ..live.lookup import with_subclasses
 from ..native import native
 from . import described
@@ -16,14 +17,20 @@ from .former_defaults import report_former, take_new
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
+    from ..live.messages import Edit
     from .observed import Observed
 
+# Of methods that are decorated with these pydantic makes a part of the model.
+_TAKING = ("validator", "serializer", "computed_field")
 # Models of these packages are made of their own only.
 _OTHERS = ("pydantic.", "fastapi.")
 
 
 def observe(patch: "Observed") -> None:
     edited = patch.classes_below(BaseModel)
+    for cls, outcomes in edited:
+        if any(outcome.edit["what"] == "function" for outcome in outcomes):
+            patch.after(partial(_settle, cls, {name for outcome in outcomes for name in _plain(outcome.edit)}))
     changed = [cls for cls, _ in edited]
     below = {model for cls in changed for model in with_subclasses(cls)} - set(changed)
     if below:
@@ -40,6 +47,29 @@ def observe(patch: "Observed") -> None:
             take_new([outcome], tuple(outcome.edit["scope"]), cls, _defaults, give, patch.after)
     if described.are_edited(patch):
         patch.after(_rebuild)
+
+
+def _plain(edit: "Edit") -> list[str]:
+    """Names of methods that pydantic takes nothing of, as they are decorated now."""
+    if edit["what"] != "function" or "decorators" not in edit["parts"]:
+        return []
+    header = join(edit["run"]).partition("def ")[0] if edit.get("run") else ""
+    return [] if any(name in header for name in _TAKING) else list(edit["binds"])
+
+
+def _settle(model: Any, plain: set[str]) -> None:
+    """What pydantic took of methods when it made the model: validators that are gone, and what follows `__init__`."""
+    held = model.__pydantic_decorators__
+    for kind in dataclasses.fields(held):
+        for name in plain:
+            getattr(held, kind.name).pop(name, None)
+    _inherit_validators(model)
+    _note_post_init(model)
+
+
+def _note_post_init(model: Any) -> None:
+    is_plain = model.model_post_init is BaseModel.model_post_init
+    model.__pydantic_post_init__ = None if is_plain else "model_post_init"
 
 
 def _defaults(model: Any) -> dict[str, Any]:
@@ -118,8 +148,7 @@ def _inherit(models: list[Any], configured: dict[Any, Any]) -> None:
         for base in bases:
             for name, value in base.__private_attributes__.items():
                 model.__private_attributes__.setdefault(name, value)
-        is_plain = model.model_post_init is BaseModel.model_post_init
-        model.__pydantic_post_init__ = None if is_plain else "model_post_init"
+        _note_post_init(model)
         model.model_rebuild(force=True, raise_errors=False, _types_namespace=_namespace(model))
         _fill(model, {name: fields[name] for name in added})
 

@@ -189,13 +189,21 @@ def live_entry(value: Any, live_of: "LiveOf", ids: dict[int, Any]) -> Any:
     """What stands in a container for something made while evaluating: its live object, a reference to it, or its id."""
     if type(value) is int and value in ids:
         return id(live_of(ids[value]))
+    if type(value) is tuple:
+        parts = tuple(live_entry(one, live_of, ids) for one in value)
+        return value if all(one is part for one, part in zip(value, parts)) else parts
     if not is_a(value, weakref.ref):
         return live_of(value)
     held = weakref.ref.__call__(value)
     live = live_of(held)
     if live is held or held is None:
         return value
-    if hasattr(type(value), "key"):
+    return reference_to(live, value)
+
+
+def reference_to(live: Any, like: Any) -> Any:
+    """A weak reference of the same kind as another one."""
+    if hasattr(type(like), "key"):
         # `weakref.KeyedRef`, by which dictionaries that hold their values weakly know the key.
-        return type(value)(live, value.__callback__, value.key)
-    return type(value)(live, value.__callback__)
+        return type(like)(live, like.__callback__, like.key)
+    return type(like)(live, like.__callback__)

@@ -16,7 +16,7 @@ from ..live.code import fingerprint
 from ..live.named import Named
 from ..live.reach import Changes, Reach
 from ..native import native
-from . import own_caches
+from . import class_caches, own_caches
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome, Plan
@@ -50,19 +50,24 @@ class Cache:
 
 def follow(transaction: "Prepared") -> None:
     changes = _changes(transaction)
-    if not changes:
+    classes = class_caches.edited(transaction)
+    if not changes and not classes:
         return
     _forget_dispatch(transaction)
     reach = Reach(changes)
     named = _named(transaction)
     files: dict[str, str | None] = {path: None for path, _ in lookup.project_modules()}
-    own_caches.follow(reach, named, files | {change.path: change.text for change in transaction.files})
+    files |= {change.path: change.text for change in transaction.files}
+    if changes:
+        own_caches.follow(reach, named, files)
+    class_caches.report(named, classes, files)
     for cache in _caches(named):
         is_plain = type(cache.value) is functools._lru_cache_wrapper
         if is_plain and not cache.value.cache_info().currsize:
             continue
         # To forget what is right does no harm.
         outcome = reach.of(cache.value, cache.owner, loosely=is_plain and _kept_object(cache.value) is None)
+        outcome = outcome or class_caches.kept_in(cache.value, classes)
         if outcome is None:
             continue
         if type(cache.value) is functools.cached_property:

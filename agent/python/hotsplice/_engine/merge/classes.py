@@ -154,13 +154,14 @@ def _fit(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], bases: 
 
     Gives what CPython says against the new bases, if anything, or ``REPLACED`` if the new class takes its place.
     """
-    if layouts.has_other_fields(live, made):
+    other = layouts.has_other_fields(live, made)
+    if other is not None:
         if native.objects_of_type(*lookup.with_subclasses(live)) or type.__subclasses__(live):
             raise Refusal(
                 "HS0502",
-                f"the _fields_ changed, and what exists of {live.__qualname__} can't follow; start the process again",
+                f"the {other} changed, and what exists of {live.__qualname__} can't follow; start the process again",
             )
-        replacing.replace(merger, live, made, scope, "the _fields_ changed")
+        replacing.replace(merger, live, made, scope, f"the {other} changed")
         return REPLACED
     problem = _layout_problem(live, made, bases) if bases != live.__bases__ else None
     if problem and layouts.made_in_c(live) is not layouts.made_in_c(made):

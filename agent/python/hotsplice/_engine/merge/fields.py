@@ -16,10 +16,13 @@ from ..frameworks.entries import equal
 from ..frameworks.former_defaults import report_former, take_new
 from ..live import lookup, objects
 from ..native import native
-from . import dataclass_fields, edited
+from . import dataclass_fields, edited, lookers
 
 if TYPE_CHECKING:
     from .merging import Merger
+
+_CONTAINERS = (dict, list, tuple, set)
+_PLAIN = (bool, int, float, str, bytes, type(None))
 
 
 def follow(merger: "Merger", live: type, made: type, scope: tuple[str, ...], point_cells: Callable[..., None]) -> None:
@@ -37,10 +40,13 @@ def follow(merger: "Merger", live: type, made: type, scope: tuple[str, ...], poi
 def hand_down(merger: "Merger", live: type, scope: tuple[str, ...], name: str, old: Any, new: Any) -> None:
     """What a metaclass or a base collected of a class, it collected for those below too, with the same entries."""
     left = []
+    is_gathered = lookers.gathers(type(live)) and _gathered_otherwise(old, new)
     # Those that are made again themselves have what they have collected then.
     planned = {id(one[1]): one[3] for one in merger.plan.operations if one[0] == "type-set" and one[2] == name}
     for below in lookup.with_subclasses(live):
         own = planned.get(id(below), below.__dict__.get(name)) if below is not live else None
+        if is_gathered and type(own) is type(old) and own is not old:
+            left.append(below.__qualname__)
         if type(own) is not type(old) or own is old or not issubclass(type(own), (dict, list, tuple, set)):
             continue
         if _is_independent(own, old):
@@ -53,6 +59,25 @@ def hand_down(merger: "Merger", live: type, scope: tuple[str, ...], name: str, o
     if left:
         names = ", ".join(left)
         edited.caveat(merger, scope, "HS0403", f"{names}: {name} is what was collected when the class was made")
+
+
+def _gathered_otherwise(old: Any, new: Any) -> bool:
+    """Whether an object in which something was gathered has other names, or other plain values, than the former one."""
+    if type(old) in _CONTAINERS or not native.is_made_in_python(type(old)):
+        return False
+    held, given = objects.dictionary(old) or {}, objects.dictionary(new) or {}
+    # Numbers count what was made.
+    names = [one for one in held.keys() | given.keys() if type(held.get(one)) not in (int, float)]
+    return any(_outline(held.get(name)) != _outline(given.get(name)) for name in names)
+
+
+def _outline(value: Any) -> Any:
+    kind = type(value)
+    if kind in (dict, OrderedDict, defaultdict):
+        return [(key, _outline(one)) for key, one in value.items() if type(key) is str]
+    if kind in (list, tuple):
+        return [_outline(one) for one in value]
+    return value if kind in _PLAIN else kind.__qualname__
 
 
 def _is_independent(own: Any, old: Any) -> bool:

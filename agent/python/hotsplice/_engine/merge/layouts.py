@@ -24,6 +24,14 @@ MISSING = object()
 _LAYOUT_FLAGS = (1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 14) | (0xFF << 24)
 # Objects have a dictionary before them.
 _MANAGED_DICT = 1 << 4
+# What is asked of a class of msgspec.
+_STRUCT = (
+    "__struct_fields__",
+    "__struct_encode_fields__",
+    "__struct_defaults__",
+    "__struct_config__",
+    "__annotations__",
+)
 _SIZES = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
 
 
@@ -58,11 +66,23 @@ def fits(live: type, made: type) -> bool:
     return made_in_c(live) is made_in_c(made) and _all_slots(live) == _all_slots(made)
 
 
-def has_other_fields(live: type, made: type) -> bool:
-    """Whether objects of a class of ``ctypes`` lie in memory otherwise: its fields are read wherever they point to."""
-    if type(live).__module__ != "_ctypes":
-        return False
-    return any(_fields(live, name) != _fields(made, name) for name in ("_fields_", "_pack_", "_anonymous_"))
+def has_other_fields(live: type, made: type) -> str | None:
+    """What has objects of a class lie in memory otherwise, where only its metaclass, made in C, knows of that."""
+    if type(live).__module__ == "_ctypes":
+        changed = any(_fields(live, name) != _fields(made, name) for name in ("_fields_", "_pack_", "_anonymous_"))
+        return "_fields_" if changed else None
+    if type(live).__module__.partition(".")[0] == "msgspec":
+        held, new = ([_told(cls, name) for name in _STRUCT] for cls in (live, made))
+        return "fields, which objects that exist may lack," if held != new else None
+    return None
+
+
+def _told(cls: Any, name: str) -> Any:
+    """What msgspec tells of a class, defaults by what they are."""
+    value = getattr(cls, name, None)
+    if name == "__struct_config__":
+        return [(one, repr(getattr(value, one))) for one in dir(value) if one[0] != "_"]
+    return [(type(one), repr(one)) for one in value] if type(value) is tuple else repr(value)
 
 
 def _fields(cls: type, name: str) -> Any:

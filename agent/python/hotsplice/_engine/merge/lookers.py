@@ -124,6 +124,11 @@ def _has_metaclass(owner: type) -> bool:
     return not is_plain and not _looks_away(meta)
 
 
+def gathers(meta: type) -> bool:
+    """Whether a metaclass, or a base for it, may keep objects of its own about classes: none that an adapter knows."""
+    return not meta.__module__.startswith(_OF_FIELDS)
+
+
 def _looks_away(looker: object) -> bool:
     return (getattr(looker, "__module__", None), getattr(looker, "__qualname__", None)) in _LOOK_AWAY
 

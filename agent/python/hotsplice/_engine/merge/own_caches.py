@@ -44,13 +44,13 @@ class Kept:
         self.place, self.text, self.value = place, ast.unparse(place), value
 
 
-def _stores(code: CodeType) -> bool:
+def stores(code: CodeType) -> bool:
     return not _STORES.isdisjoint(code.co_code[::2]) or not _ADDING.isdisjoint(code.co_names)
 
 
 def _storing_inside(code: CodeType) -> list[CodeType]:
     """Code of functions inside of one that store anything where the names around them are."""
-    return [one for one in tree(code) if one is not code and one.co_freevars and _stores(one)]
+    return [one for one in tree(code) if one is not code and one.co_freevars and stores(one)]
 
 
 def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
@@ -64,7 +64,7 @@ def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
             if lookup.is_installed(code.co_filename):
                 keeping_nothing[id(code)] = known(code)
             continue
-        is_own, inside = _stores(code), _storing_inside(code)
+        is_own, inside = stores(code), _storing_inside(code)
         made += inside
         if is_own:
             storing.setdefault(id(function), (function, owner))
@@ -81,11 +81,11 @@ def follow(reach: Reach, named: Named, texts: dict[str, str | None]) -> None:
     for function, owner in storing.values():
         if function.__name__ in names or not names.isdisjoint(_named_by(function)):
             _report(reach, function, owner, texts, lines)
-        elif owner is not None and _is_decorator(function, owner) and _kept_by(function.__code__, lines):
+        elif owner is not None and _is_decorator(function, owner) and kept_by(function.__code__, lines):
             given = [one for one in _given(owner) if not names.isdisjoint(_named_by(one))]
             _report(reach, function, owner, texts, lines, given)
     # Closures that no module names: in tables, attributes of objects. Where none keeps results nobody looks for them.
-    made = [one for one in made if not names.isdisjoint(known_names(one)) and _kept_by(one, lines)]
+    made = [one for one in made if not names.isdisjoint(known_names(one)) and kept_by(one, lines)]
     for functions in native.functions_of(made) if made else ():
         for function in functions:
             if id(function) not in storing:
@@ -131,7 +131,7 @@ def _report(
 ) -> None:
     """``given``: what it may call besides what its code names."""
     code = function.__code__
-    places = _kept_by(code, lines)
+    places = kept_by(code, lines)
     if not places:
         # What it makes may keep something.
         if not _storing_inside(code):
@@ -146,11 +146,7 @@ def _report(
     # Whether anything is kept is asked last: all that lives may have to be looked at.
     for kept in places if outcome is not None else ():
         if not _is_as_before(kept, outcome, function, texts) and _holds_results(kept, function, owner):
-            outcome.caveat(
-                "HS0414",
-                f"{function.__qualname__} keeps what it has computed in {kept.text}: what is there is of the old code "
-                "and stays; empty it if you want it computed again",
-            )
+            say_kept(outcome, function, kept)
 
 
 def _goes(reach: Reach, function: FunctionType) -> bool:
@@ -159,7 +155,15 @@ def _goes(reach: Reach, function: FunctionType) -> bool:
     return outcome is not None and outcome.edit["change"] == "removed" and outcome.edit["what"] in ("function", "class")
 
 
-def _kept_by(code: CodeType, lines: dict[str, list[str]]) -> list[Kept]:
+def say_kept(outcome: "EditOutcome", function: FunctionType, kept: Kept) -> None:
+    outcome.caveat(
+        "HS0414",
+        f"{function.__qualname__} keeps what it has computed in {kept.text}: what is there is of the old code "
+        "and stays; empty it if you want it computed again",
+    )
+
+
+def kept_by(code: CodeType, lines: dict[str, list[str]]) -> list[Kept]:
     found = known(code)
     if found.kept is None:
         found.kept = _kept(_text(code, lines))
@@ -346,6 +350,18 @@ def _holds_results(kept: Kept, function: FunctionType, owner: Any) -> bool:
         return True
     instances = native.objects_of_type(*lookup.with_subclasses(owner))
     return any(_is_filled((objects.dictionary(one) or {}).get(name, MISSING)) for one in instances)
+
+
+def held(kept: Kept, function: FunctionType, owner: Any) -> Any:
+    """What a place holds that a name leads to, or an attribute of a class: `FIELDS`, `Base.fields`, `cls.fields`."""
+    place = kept.place
+    if isinstance(place, ast.Name):
+        return _of_name(place.id, function)
+    if not isinstance(place, ast.Attribute) or not isinstance(place.value, ast.Name):
+        return MISSING
+    is_own = owner is not None and function.__code__.co_varnames[:1] == (place.value.id,)
+    holder = owner if is_own else _of_name(place.value.id, function)
+    return objects.of_type(holder, place.attr, MISSING) if objects.is_class(holder) else MISSING
 
 
 def _of_name(name: str, function: FunctionType) -> Any:

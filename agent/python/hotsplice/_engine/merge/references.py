@@ -2,12 +2,14 @@
 
 import ast
 import functools
+import weakref
 from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate.policy import MISSING
 from ..evaluate.sorts import is_type_variable
+from ..frameworks import stores
 from ..live import lookup, objects
 from ..live.code import join
 from ..native import native
@@ -31,13 +33,24 @@ def follow(mergers: "list[Merger]") -> None:
     _move_instances(first.plan, pairs, layouts)
     _move_subclasses(first.plan, pairs)
     fresh = {id(made) for made, _ in pairs}
-    pairs += first.superseded
+    pairs += [*first.superseded, *_weak(pairs)]
     while pairs:
         _move_in_plan(first.plan, {id(old): new for old, new in pairs})
         remade = Remade(fresh)
         holders.move(first.plan, pairs, mergers, remade)
         pairs = remade.pairs
         fresh = {id(old) for old, _ in pairs}
+
+
+def _weak(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Weak references to functions that were made: who keeps only such a one is to go on with the live one."""
+    return [
+        (reference, stores.reference_to(live, reference))
+        for made, live in pairs
+        if type(made) is FunctionType and type(live) is FunctionType
+        for reference in weakref.getweakrefs(made)
+        if type(reference) in (weakref.ref, weakref.KeyedRef)
+    ]
 
 
 class Remade:

@@ -1,0 +1,77 @@
+"""Results that the program keeps for a class whose members change: `lru_cache` of it, `FIELDS[cls] = …`."""
+
+import functools
+import gc
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from ..live import lookup, objects
+from ..live.code import keeping_nothing
+from ..live.named import Named
+from . import own_caches
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+    from ..journal.views import Prepared
+
+# Longer ones are left alone.
+_LIMIT = 10_000
+
+
+def edited(transaction: "Prepared") -> "dict[int, EditOutcome]":
+    """Ids of the classes that have other members than before, and of those that derive from them."""
+    found: dict[int, EditOutcome] = {}
+    for change in transaction.files:
+        for outcome in change.outcomes:
+            owner = None
+            for namespace in change.namespaces if _changes_members(outcome.edit) else ():
+                path = [*outcome.edit["scope"], *(outcome.edit["binds"] if outcome.edit["what"] == "class" else ())]
+                owner = lookup.find_class(namespace, path)
+                for cls in lookup.with_subclasses(owner) if objects.is_class(owner) else ():
+                    found.setdefault(id(cls), outcome)
+    return found
+
+
+def _changes_members(edit: Any) -> bool:
+    if "<locals>" in edit["scope"] or not (edit["scope"] or edit["what"] == "class"):
+        return False
+    is_body = edit["what"] == "function" and edit["change"] in ("changed", "derived")
+    return edit["kind"] != "lines" and (not is_body or bool(set(edit["parts"]) - {"docstring"}))
+
+
+def kept_in(cache: Any, classes: "dict[int, EditOutcome]") -> "EditOutcome | None":
+    """Whether an `lru_cache` was called with one of these classes."""
+    if type(cache) is not functools._lru_cache_wrapper:
+        return None
+    held = (one for one in gc.get_referents(cache) if type(one) is dict)
+    return next((outcome for one in held if (outcome := _key_of(one, classes)) is not None), None)
+
+
+def _key_of(container: Any, classes: "dict[int, EditOutcome]") -> "EditOutcome | None":
+    if dict.__len__(container) > _LIMIT:
+        return None
+    keys = (part for key in list(dict.keys(container)) for part in (key if type(key) is tuple else (key,)))
+    named = (part() if type(part) is weakref.ref else part for part in keys)
+    return next((classes[id(one)] for one in named if id(one) in classes), None)
+
+
+def report(named: Named, classes: "dict[int, EditOutcome]", texts: dict[str, str | None]) -> None:
+    """Reports dictionaries that functions of the program fill for a class, and look in first."""
+    holding: dict[int, EditOutcome] = {}
+    for _, module in lookup.project_modules():
+        members = list(lookup.members_of(module).values())
+        inside = [one for cls in members if objects.is_class(cls) for one in objects.members(cls).values()]
+        for value in (*members, *inside):
+            content = value.__dict__["data"] if type(value) is weakref.WeakKeyDictionary else value
+            outcome = _key_of(content, classes) if type(content) is dict else None
+            if outcome is not None:
+                holding[id(value)] = outcome
+    lines: dict[str, list[str]] = {}
+    for function, owner in named.functions_but(keeping_nothing) if holding else ():
+        code = function.__code__
+        if code.co_filename not in texts or not own_caches.stores(code):
+            continue
+        for kept in own_caches.kept_by(code, lines):
+            outcome = holding.get(id(own_caches.held(kept, function, owner)))
+            if outcome is not None:
+                own_caches.say_kept(outcome, function, kept)
