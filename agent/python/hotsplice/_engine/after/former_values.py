@@ -7,7 +7,7 @@ patch, what stands between them and holds it is not, or has no code. It is repor
 import dis
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from types import CodeType, FrameType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -108,9 +108,9 @@ def problems(edited: list[_Edited], changes: "Changes") -> Iterator[tuple[CodeTy
 def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
     """Plain containers of the program with what holds them, found from variables of calls and names of modules."""
     pending: deque[tuple[Any, str, int]] = deque()
-    for frame, thread in _frames():
+    for frame, thread in frames():
         place = f"thread {thread}, " if thread is not None else ""
-        for name, value in _alive(frame, thread is not None):
+        for name, value in alive(frame, thread is not None):
             pending.append((value, f"{name} in {frame.f_code.co_name}, {place}line {frame.f_lineno}", 0))
     for _, module in lookup.project_modules():
         for name, value in list(lookup.members_of(module).items()):
@@ -137,7 +137,7 @@ def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
             pending.extend((item, place, depth + 1) for item in items)
 
 
-def _frames() -> Iterator[tuple[FrameType, str | None]]:
+def frames() -> Iterator[tuple[FrameType, str | None]]:
     """Calls of the program's own code, on stacks, with the thread's name, and suspended."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     own = threading.get_ident()
@@ -161,13 +161,13 @@ def _is_foreign(item: Any) -> bool:
     return frame is None or lookup.is_installed(frame.f_code.co_filename)
 
 
-def _alive(frame: FrameType, is_executed: bool) -> Iterator[tuple[str, Any]]:
-    """The variables of a call that are still read from where it stands, as they are."""
+def alive(frame: FrameType, is_executed: bool, only: Collection[str] | None = None) -> Iterator[tuple[str, Any]]:
+    """The variables of a call that are still read from where it stands: ``only`` these, or what may hold others."""
     code = frame.f_code
     held = variables.of(frame, is_executed)
     instructions = reach.instructions_of(code)
     for name, value in held.items():
-        if type(value) in _CLOSED:
+        if type(value) in _CLOSED if only is None else name not in only:
             continue
         stores = [one.offset for one in instructions if one.opname == "STORE_FAST" and one.argval == name]
         there = reach.reached(code, instructions, [frame.f_lasti], stores)

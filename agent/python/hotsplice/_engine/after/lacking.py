@@ -28,7 +28,7 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[Code
     readers = [(function, new) for function, new in readers if new is not function.__code__]
     added = [(innermost(value), owner, name) for owner, name, value in _added(transaction)]
     readers += [(one, one.__code__) for one, _, _ in added if type(one) is FunctionType]
-    for owner, given in _given(transaction, changes, added).items():
+    for owner, given in methods_given(transaction, changes, added).items():
         if not any(_gives_more(method, code) for method, code, constructor in given if not constructor):
             continue
         classes = [*objects.order(owner), *objects.with_subclasses(owner)[1:]]
@@ -61,7 +61,7 @@ def _added(transaction: "Prepared") -> Iterator[tuple[type, str, Any]]:
             yield target, rest[0], rest[1]
 
 
-def _given(
+def methods_given(
     transaction: "Prepared", changes: "Changes", added: "list[tuple[Any, type, str]]"
 ) -> dict[type, list[tuple[FunctionType, CodeType, bool]]]:
     """Of each class the methods that are edited or new: (function, code from now on, if a constructor)."""

@@ -11,7 +11,7 @@ from . import reach
 
 # ("key", "a"), ("index", 0), ("attribute", "a"), ("unpack", 2)
 Read = tuple[str, Any]
-_CONSTANTS = ("LOAD_CONST", "LOAD_SMALL_INT")
+_CONSTANTS = ("LOAD_CONST", "LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT")
 _DICTIONARIES = ("BUILD_MAP", "BUILD_CONST_KEY_MAP")
 # What text that names what is there asks beforehand.
 _ASKS = {"hasattr", "getattr", "AttributeError", "KeyError", "isinstance"}

@@ -19,6 +19,7 @@ from . import (
     nameless,
     onward,
     otherwise,
+    plain_values,
     prepared_calls,
     reach,
     renames,
@@ -97,6 +98,7 @@ def prepared_before(transaction: "Prepared", changes: Changes) -> "list[tuple[Co
         *begun.problems(transaction, changes),
         *former_values.problems(edited, changes),
         *lacking.problems(transaction, changes),
+        *plain_values.problems(transaction, changes),
     ]
     transaction.taken_otherwise = former_values.taken_otherwise(edited)
     return found + prepared_calls.problems(list(changes.functions.values()), going, transaction.files)

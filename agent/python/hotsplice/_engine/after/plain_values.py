@@ -1,0 +1,232 @@
+"""Values of a plain type that edited code has given, held where other edited code takes them for another type now.
+
+What a variable of a call was given by a function, and what the methods of a class give its objects: text in place of a
+number, a list of a dictionary, ``None`` of an object. Only what the bytecode shows without doubt is reported.
+"""
+
+import inspect
+from collections import Counter
+from collections.abc import Iterator
+from types import CodeType, FrameType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ..live import lookup, objects
+from ..native import native
+from . import flows, former_values, lacking, reach, shapes
+from .flows import Use
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+    from .changes import Changes
+
+Problem = tuple[CodeType, str, str]
+_NUMBERS = (bool, int, float, complex)
+# How many places are named, and how many variables of calls looked at.
+_NAMED, _LOOKED_AT = 3, 10_000
+
+
+class _Edited:
+    """A function that gets new code."""
+
+    def __init__(self, function: FunctionType, new: CodeType) -> None:
+        self.function, self.old, self.new = function, function.__code__, new
+        self.name = function.__qualname__
+        self._given: set[type | None] | None = None
+        self._steps: tuple[list[flows.Step], list[flows.Step]] | None = None
+
+    def given(self) -> set[type | None]:
+        """The types of what it gives from now on."""
+        if self._given is None:
+            self._given = flows.given(self.new, self.function.__globals__)
+        return self._given
+
+    def steps(self) -> tuple[list[flows.Step], list[flows.Step]]:
+        if self._steps is None:
+            self._steps = flows.steps_of(self.old), flows.steps_of(self.new)
+        return self._steps
+
+    def is_called_at_once(self) -> bool:
+        return not self.old.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
+
+    def is_method(self) -> bool:
+        return "." in self.name.rpartition("<locals>.")[2]
+
+    def misses(self, value: Any, what: str, before: str, after: str, gives_other: bool) -> int | None:
+        """The line in which its new code does what a value does not fit that the former one was served by."""
+        steps = self.steps()
+        old, new = flows.uses(steps[0], what, before), flows.uses(steps[1], what, after)
+        fresh = {use: line for use, line in new.items() if use not in old}
+        is_asked = value is None and any(use.what == "test" for use in new)
+        if not fresh or is_asked or shapes.is_careful(self.new) or any(flows.fails(value, use) for use in old):
+            return None
+        lines = [line for use, line in fresh.items() if flows.fails(value, use) or (gives_other and _may_fail(use))]
+        return min(lines, default=None)
+
+
+def _may_fail(use: Use) -> bool:
+    return use.what in ("item", "set-item", "operator")
+
+
+def _is_other(kind: type, given: set[type | None]) -> bool:
+    """Whether none of these types, which are all that is given, is like this one."""
+    known = [one for one in given if one is not None]
+    if not known or len(known) != len(given):
+        return False
+    is_number = kind in _NUMBERS
+    return not any(issubclass(kind, one) or (is_number and one in _NUMBERS) for one in known)
+
+
+def problems(transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
+    """(the former code, the code of a caveat, its words) of each function that is going to meet such a value."""
+    pairs = [(function, changes.code_of(function)) for function, _ in list(changes.functions.values())]
+    edited = [_Edited(function, new) for function, new in pairs if new is not function.__code__]
+    if not edited:
+        return
+    with reach.Reading():
+        yield from _in_variables(edited)
+        yield from _in_attributes(edited, transaction, changes)
+
+
+def _in_variables(edited: list[_Edited]) -> Iterator[Problem]:
+    named: dict[str, list[_Edited]] = {}
+    for one in edited:
+        named.setdefault(one.old.co_name, []).append(one)
+    own = {id(one.old): one for one in edited}
+    met: dict[tuple[int, int], tuple[_Edited, _Edited, int, Counter[str]]] = {}
+    origins: dict[int, dict[str, list[_Edited]]] = {}
+    looked_at = 0
+    for frame, thread in former_values.frames():
+        code = frame.f_code
+        # Until 3.13 looking at them costs more than looking at their names.
+        if id(code) not in origins:
+            origins[id(code)] = _origins(code, named) if not named.keys().isdisjoint(code.co_names) else {}
+        if not origins[id(code)] or looked_at > _LOOKED_AT:
+            continue
+        held = dict(former_values.alive(frame, thread is not None, origins[id(code)]))
+        looked_at += len(held)
+        for name, value in held.items():
+            for maker in origins[id(code)][name]:
+                for taker, line in _takers(frame, name, value, maker, own.get(id(code)), named):
+                    place = f"thread {thread}, " if thread is not None else ""
+                    entry = met.setdefault((id(taker), id(maker)), (taker, maker, line, Counter()))
+                    entry[3][f"{name} in {code.co_name}, {place}line {frame.f_lineno}"] += 1
+    for taker, maker, line, places in met.values():
+        count = sum(places.values())
+        what = "1 value is held" if count == 1 else f"{count} values are held"
+        where = ", ".join(sorted(places)[:_NAMED])
+        message = f"{what} that the former {maker.name} has given ({where}): line {line} of the new text may not fit"
+        yield taker.old, "HS0308", message
+
+
+def _origins(code: CodeType, named: dict[str, list[_Edited]]) -> dict[str, list[_Edited]]:
+    """Variables that calls of edited functions give whatever they hold."""
+    steps = flows.steps_of(code)
+    found: dict[str, list[_Edited]] = {}
+    for name in code.co_varnames[_parameter_count(code) :]:
+        makers: list[_Edited] = []
+        for at in flows.stored(steps, name):
+            callee = flows.called(steps, at) if at >= 0 and steps[at].name.startswith("CALL") else None
+            own = named.get(callee[0], []) if callee is not None else []
+            own = [one for one in own if one.is_called_at_once() and callee is not None and one.is_method() == callee[1]]
+            if not own:
+                break
+            makers += own
+        else:
+            if makers:
+                found[name] = makers
+    return found
+
+
+def _parameter_count(code: CodeType) -> int:
+    extra = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return code.co_argcount + code.co_kwonlyargcount + extra
+
+
+def _takers(
+    frame: FrameType, name: str, value: Any, maker: _Edited, own: _Edited | None, named: dict[str, list[_Edited]]
+) -> Iterator[tuple[_Edited, int]]:
+    """Whose new code is given the value, and takes it for something else in a line."""
+    kind = type(value)
+    gives = maker.given()
+    if kind in gives:
+        return
+    gives_other = _is_other(kind, gives)
+    if own is not None and name in own.new.co_varnames:
+        line = own.misses(value, "local", name, name, gives_other)
+        if line is not None:
+            yield own, line
+    codes = [flows.steps_of(frame.f_code), *([own.steps()[1]] if own is not None else [])]
+    for use in {use for steps in codes for use in flows.uses(steps, "local", name)}:
+        if use.what != "argument":
+            continue
+        callee, where, is_attribute = use.which
+        for taker in named.get(callee, ()):
+            before, after = (_parameter(taker, code, where, is_attribute) for code in (taker.old, taker.new))
+            if taker is not maker and before is not None and after is not None:
+                line = taker.misses(value, "local", before, after, gives_other)
+                if line is not None:
+                    yield taker, line
+
+
+def _parameter(taker: _Edited, code: CodeType, where: int | str, is_attribute: bool) -> str | None:
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if type(where) is str:
+        return where if where in names else None
+    if is_attribute != taker.is_method():
+        return None
+    is_bound = is_attribute and type(_in_class(taker)) is not staticmethod
+    position = int(where) + is_bound
+    return names[position] if position < code.co_argcount else None
+
+
+def _in_class(taker: _Edited) -> Any:
+    owner: Any = taker.function.__globals__.get(taker.name.partition(".")[0])
+    return objects.own(owner).get(taker.function.__name__) if isinstance(owner, type) else None
+
+
+def _in_attributes(edited: list[_Edited], transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
+    own = {id(one.function): one for one in edited}
+    for owner, methods in lacking.methods_given(transaction, changes, []).items():
+        before: dict[str, set[type | None]] = {}
+        after: dict[str, set[type | None]] = {}
+        for method, new, _ in methods:
+            if id(method) in own:
+                _add(before, method.__code__, method.__globals__)
+                _add(after, new, method.__globals__)
+        if not any(before.get(name) != given for name, given in after.items() if name in before):
+            continue
+        known = {id(method) for method, _, _ in methods}
+        for cls in (*objects.order(owner), *objects.with_subclasses(owner)[1:]):
+            for function in (one for one in objects.own(cls).values() if type(one) is FunctionType):
+                if id(function) not in known:
+                    known.add(id(function))
+                    _add(after, changes.code_of(function), function.__globals__)
+        for name, given in after.items():
+            lost = {one for one in before.get(name, ()) if one is not None and one not in given}
+            lost = {one for one in lost if _is_other(one, given)}
+            takers = [one for one in edited if name in one.old.co_names and name in one.new.co_names] if lost else []
+            if takers:
+                yield from _met(owner, name, lost, methods, takers)
+
+
+def _add(found: dict[str, set[type | None]], code: CodeType, globals: dict[str, Any]) -> None:
+    for name, given in flows.given_attributes(code, globals).items():
+        found.setdefault(name, set()).update(given)
+
+
+def _met(
+    owner: type, name: str, lost: set[type], methods: list[tuple[FunctionType, CodeType, bool]], takers: list[_Edited]
+) -> Iterator[Problem]:
+    values = [objects.attributes(one).get(name) for one in native.objects_of_type(*lookup.with_subclasses(owner))]
+    values = [value for value in values if type(value) in lost]
+    if not values:
+        return
+    giver = next((one for one, code, _ in methods if name in reach.stored(code)), None)
+    for taker in takers:
+        lines = [taker.misses(value, "attribute", name, name, True) for value in {type(one): one for one in values}.values()]
+        line = min((one for one in lines if one is not None), default=None)
+        if line is not None and giver is not None:
+            what = "1 object that exists has" if len(values) == 1 else f"{len(values)} objects that exist have"
+            kinds = " or ".join(sorted({type(value).__name__ for value in values}))
+            message = f"{what} {kinds} in {name}, to which {giver.__qualname__} gives another type now"
+            yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
