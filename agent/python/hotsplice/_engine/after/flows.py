@@ -1,9 +1,10 @@
 """Where the values of a code come from and what is done with them, as far as its bytecode shows without doubt."""
 
 import dis
+import inspect
 import sys
-from collections.abc import Iterator
-from types import CodeType
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from . import reach
@@ -41,6 +42,13 @@ _BUILDING: dict[str, type] = {
     "LIST_TO_TUPLE": tuple,
 }
 _COMMON: dict[str, Any] = {"None": None, "True": True, "False": False, "''": "", "-1": -1}
+_NAMES = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_FAST")
+_CALLS = ("CALL", "CALL_METHOD")
+_PUTTING = {"append", "appendleft", "add", "put", "put_nowait", "insert"}
+_TAKING = {"pop", "popleft", "get", "get_nowait", "popitem"}
+_SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+# How many calls are followed inwards.
+_DEPTH = 3
 # The simple types of which exemplars may be tried.
 _EXEMPLARS: dict[type, Any] = {int: 1, float: 1.0, bool: True, str: "a", bytes: b"a", list: [], tuple: (), dict: {}}
 
@@ -197,16 +205,27 @@ def begin(steps: list[Step], at: int) -> int | None:
 
 def called(steps: list[Step], at: int) -> tuple[str, bool] | None:
     """What a call calls, by the last name of it, and whether that is an attribute."""
-    index = begin(steps, at)
-    if index is None:
-        return None
-    index += steps[index].name == "PUSH_NULL"
-    if steps[index].name not in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST"):
-        return None
-    found = str(steps[index].value), False
-    while steps[index + 1].name in ("LOAD_ATTR", "LOAD_METHOD"):
-        index += 1
-        found = str(steps[index].value), True
+    chain = _chain(steps, at)
+    return (chain[-1], len(chain) > 1) if chain else None
+
+
+def _chain(steps: list[Step], at: int) -> list[str]:
+    """What a call calls: ``self``, ``jobs``, ``put``; nothing stands for what is no name."""
+    step, index = steps[at], at - 1
+    for _ in range(step.arg + (step.name in ("CALL_KW", "CALL_FUNCTION_KW"))):
+        beginning = begin(steps, index)
+        if beginning is None:
+            return []
+        index = beginning - 1
+    while index > 0 and (steps[index].name in _NEUTRAL or steps[index].name == "PUSH_NULL"):
+        index -= 1
+    found: list[str] = []
+    while index >= 0 and steps[index].name in ("LOAD_ATTR", "LOAD_METHOD"):
+        found.insert(0, str(steps[index].value))
+        index -= 1
+    is_named = index >= 0 and steps[index].name in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST")
+    if is_named or found:
+        found.insert(0, str(steps[index].value) if is_named else "")
     return found
 
 
@@ -218,7 +237,7 @@ def stored(steps: list[Step], name: str) -> Iterator[int]:
 
 
 def _giving(steps: list[Step], at: int) -> int:
-    """``rows, count = make(), 0`` exchanges what is on the stack, and stores one after the other."""
+    """``rows, count = make(), 0`` stores what is on the stack one after the other, in one order or the other."""
     first = at
     while first > 0 and steps[first - 1].name in _STORES:
         first -= 1
@@ -230,10 +249,10 @@ def _giving(steps: list[Step], at: int) -> int:
     elif count and steps[first - 2].name == "ROT_THREE":
         count, last = 3, first - 3
     if not count:
-        return at - 1 if at == first else -1
-    if at - first >= count:
+        last = first - 1
+    elif at - first >= count:
         return -1
-    for _ in range(count - 1 - (at - first)):
+    for _ in range(count - 1 - (at - first) if count else at - first):
         beginning = begin(steps, last)
         if beginning is None:
             return -1
@@ -241,47 +260,117 @@ def _giving(steps: list[Step], at: int) -> int:
     return last
 
 
-def kind_of(steps: list[Step], at: int, globals: dict[str, Any]) -> type | None:
-    """The type of what an instruction gives, if that is known."""
-    if at < 0:
+def awaited(steps: list[Step], at: int) -> int | None:
+    """What gives the coroutine whose result an instruction gives."""
+    if at < 0 or steps[at].name not in ("END_SEND", "YIELD_FROM", "JUMP_BACKWARD_NO_INTERRUPT"):
         return None
+    before = (index for index in range(at, -1, -1) if steps[index].name == "GET_AWAITABLE")
+    found = next(before, None)
+    return None if found is None else found - 1
+
+
+Resolve = Callable[[FunctionType], CodeType]
+Kinds = set[type | None]
+
+
+def kinds_of(steps: list[Step], at: int, globals: dict[str, Any], resolve: Resolve, depth: int = 0) -> Kinds:
+    """The types of what an instruction gives; nothing stands for those that are not known."""
+    if at < 0:
+        return {None}
     step = steps[at]
     if step.name in CONSTANTS:
-        return type(step.value)
+        return {type(step.value)}
     if step.name in _BUILDING:
-        return _BUILDING[step.name]
+        return {_BUILDING[step.name]}
     if step.name.startswith("CALL") and step.name != "CALL_INTRINSIC_1":
         callee = called(steps, at)
         builtins = globals.get("__builtins__")
         known = builtins if type(builtins) is dict else vars(builtins) if builtins is not None else {}
         value = globals.get(callee[0], known.get(callee[0])) if callee is not None and not callee[1] else None
-        return value if isinstance(value, type) and type(value) is type else None
-    return None
+        if isinstance(value, type) and type(value) is type:
+            return {value}
+        if type(value) is FunctionType and not value.__code__.co_flags & _SUSPENDED and depth < _DEPTH:
+            return given(resolve(value), value.__globals__, resolve, depth + 1)
+    return {None}
 
 
-def given(code: CodeType, globals: dict[str, Any]) -> set[type | None]:
-    """The types of what a function gives; nothing stands for those that are not known."""
+def given(code: CodeType, globals: dict[str, Any], resolve: Resolve, depth: int = 0) -> Kinds:
+    """The types of what a function gives."""
     steps = steps_of(code)
-    found: set[type | None] = set()
+    found: Kinds = set()
     for index, step in enumerate(steps):
         if step.name == "RETURN_CONST":
             found.add(type(step.value))
-        elif step.name in ("RETURN_VALUE", "YIELD_VALUE"):
-            found.add(kind_of(steps, index - 1, globals))
+        elif step.name == "RETURN_VALUE":
+            found |= kinds_of(steps, index - 1, globals, resolve, depth)
     return found
 
 
-def given_attributes(code: CodeType, globals: dict[str, Any]) -> dict[str, set[type | None]]:
+def given_attributes(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> dict[str, Kinds]:
     """The types of what a method gives the attributes of its own object."""
     steps = steps_of(code)
     own = code.co_varnames[0] if code.co_argcount else None
-    found: dict[str, set[type | None]] = {}
+    found: dict[str, Kinds] = {}
     for index, step in enumerate(steps):
         if step.name == "STORE_ATTR" and index > 1:
             before = steps[index - 1]
             is_own = before.name == "LOAD_FAST" and before.value == own
-            found.setdefault(step.value, set()).add(kind_of(steps, index - 2, globals) if is_own else None)
+            kinds = kinds_of(steps, index - 2, globals, resolve) if is_own else {None}
+            found.setdefault(step.value, set()).update(kinds)
     return found
+
+
+def given_items(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> dict[str, Kinds]:
+    """The types of what is put into a container, by the name of the variable, or of the attribute, that it has."""
+    steps = steps_of(code)
+    found: dict[str, Kinds] = {}
+    for index, step in enumerate(steps):
+        at = container = None
+        if step.name == "STORE_SUBSCR":
+            container = _before(steps, index - 1)
+            at = _before(steps, container) if container is not None else None
+        elif step.name in _CALLS and step.arg:
+            chain = _chain(steps, index)
+            at, container = (index - 1 - (step.name == "CALL" and steps[index - 1].name == "PRECALL"), None)
+            if len(chain) < 2 or chain[-1] not in _PUTTING:
+                continue
+            found.setdefault(chain[-2], set()).update(kinds_of(steps, at, globals, resolve))
+            continue
+        if at is not None and container is not None and steps[container].name in _NAMES:
+            found.setdefault(steps[container].value, set()).update(kinds_of(steps, at, globals, resolve))
+    return found
+
+
+def item_uses(steps: list[Step], name: str) -> dict[Use, int]:
+    """What is done with what is taken out of a container, by the name that it has."""
+    found: dict[Use, int] = {}
+    for index, step in enumerate(steps):
+        container: int | None = None
+        if step.name == "BINARY_SUBSCR":
+            container = _before(steps, index - 1)
+        elif step.name == "FOR_ITER" and index > 1 and steps[index - 1].name == "GET_ITER":
+            container = index - 2
+        elif step.name in _CALLS:
+            chain = _chain(steps, index)
+            if len(chain) < 2 or chain[-1] not in _TAKING or chain[-2] != name:
+                continue
+        else:
+            continue
+        if container is not None and not (steps[container].name in _NAMES and steps[container].value == name):
+            continue
+        use = _consumer(steps, index)
+        following = steps[index + 1] if index + 1 < len(steps) else step
+        if use == Use("other", "STORE_FAST"):
+            found.update({**uses(steps, "local", following.value), **found})
+        else:
+            found.setdefault(use, step.line)
+    return found
+
+
+def _before(steps: list[Step], at: int) -> int | None:
+    """Where that ends which stands on the stack below what an instruction gives."""
+    beginning = begin(steps, at)
+    return beginning - 1 if beginning else None
 
 
 def fails(value: Any, use: Use) -> bool:

@@ -5,8 +5,9 @@ number, a list of a dictionary, ``None`` of an object. Only what the bytecode sh
 """
 
 import inspect
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import islice
 from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -20,24 +21,26 @@ if TYPE_CHECKING:
     from .changes import Changes
 
 Problem = tuple[CodeType, str, str]
+_SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _NUMBERS = (bool, int, float, complex)
 # How many places are named, and how many variables of calls looked at.
-_NAMED, _LOOKED_AT = 3, 10_000
+_NAMED, _LOOKED_AT, _ITEMS = 3, 10_000, 200
 
 
 class _Edited:
     """A function that gets new code."""
 
-    def __init__(self, function: FunctionType, new: CodeType) -> None:
+    def __init__(self, function: FunctionType, new: CodeType, resolve: flows.Resolve) -> None:
         self.function, self.old, self.new = function, function.__code__, new
         self.name = function.__qualname__
+        self._resolve = resolve
         self._given: set[type | None] | None = None
         self._steps: tuple[list[flows.Step], list[flows.Step]] | None = None
 
     def given(self) -> set[type | None]:
         """The types of what it gives from now on."""
         if self._given is None:
-            self._given = flows.given(self.new, self.function.__globals__)
+            self._given = flows.given(self.new, self.function.__globals__, self._resolve)
         return self._given
 
     def steps(self) -> tuple[list[flows.Step], list[flows.Step]]:
@@ -45,8 +48,9 @@ class _Edited:
             self._steps = flows.steps_of(self.old), flows.steps_of(self.new)
         return self._steps
 
-    def is_called_at_once(self) -> bool:
-        return not self.old.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
+    def is_suspended(self) -> bool:
+        """Whether a call gives what is awaited, or gone through."""
+        return bool(self.old.co_flags & _SUSPENDED)
 
     def is_method(self) -> bool:
         return "." in self.name.rpartition("<locals>.")[2]
@@ -54,7 +58,10 @@ class _Edited:
     def misses(self, value: Any, what: str, before: str, after: str, gives_other: bool) -> int | None:
         """The line in which its new code does what a value does not fit that the former one was served by."""
         steps = self.steps()
-        old, new = flows.uses(steps[0], what, before), flows.uses(steps[1], what, after)
+        if what == "item":
+            old, new = flows.item_uses(steps[0], before), flows.item_uses(steps[1], after)
+        else:
+            old, new = flows.uses(steps[0], what, before), flows.uses(steps[1], what, after)
         fresh = {use: line for use, line in new.items() if use not in old}
         is_asked = value is None and any(use.what == "test" for use in new)
         if not fresh or is_asked or shapes.is_careful(self.new) or any(flows.fails(value, use) for use in old):
@@ -79,12 +86,13 @@ def _is_other(kind: type, given: set[type | None]) -> bool:
 def problems(transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
     """(the former code, the code of a caveat, its words) of each function that is going to meet such a value."""
     pairs = [(function, changes.code_of(function)) for function, _ in list(changes.functions.values())]
-    edited = [_Edited(function, new) for function, new in pairs if new is not function.__code__]
+    edited = [_Edited(function, new, changes.code_of) for function, new in pairs if new is not function.__code__]
     if not edited:
         return
     with reach.Reading():
         yield from _in_variables(edited)
         yield from _in_attributes(edited, transaction, changes)
+        yield from _in_containers(edited, changes)
 
 
 def _in_variables(edited: list[_Edited]) -> Iterator[Problem]:
@@ -106,7 +114,9 @@ def _in_variables(edited: list[_Edited]) -> Iterator[Problem]:
         looked_at += len(held)
         for name, value in held.items():
             for maker in origins[id(code)][name]:
-                for taker, line in _takers(frame, name, value, maker, own.get(id(code)), named):
+                moves = native.can_move() if thread is not None else native.can_move_suspended()
+                mine = own.get(id(code)) if moves else None
+                for taker, line in _takers(frame, name, value, maker, mine, named):
                     place = f"thread {thread}, " if thread is not None else ""
                     entry = met.setdefault((id(taker), id(maker)), (taker, maker, line, Counter()))
                     entry[3][f"{name} in {code.co_name}, {place}line {frame.f_lineno}"] += 1
@@ -125,9 +135,12 @@ def _origins(code: CodeType, named: dict[str, list[_Edited]]) -> dict[str, list[
     for name in code.co_varnames[_parameter_count(code) :]:
         makers: list[_Edited] = []
         for at in flows.stored(steps, name):
+            inner = flows.awaited(steps, at)
+            at = at if inner is None else inner
             callee = flows.called(steps, at) if at >= 0 and steps[at].name.startswith("CALL") else None
             own = named.get(callee[0], []) if callee is not None else []
-            own = [one for one in own if one.is_called_at_once() and callee is not None and one.is_method() == callee[1]]
+            own = [one for one in own if callee is not None and one.is_method() == callee[1]]
+            own = [one for one in own if one.is_suspended() == (inner is not None)]
             if not own:
                 break
             makers += own
@@ -185,48 +198,112 @@ def _in_class(taker: _Edited) -> Any:
 
 
 def _in_attributes(edited: list[_Edited], transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
-    own = {id(one.function): one for one in edited}
+    def code_of_old(function: FunctionType) -> CodeType:
+        return function.__code__
+
     for owner, methods in lacking.methods_given(transaction, changes, []).items():
-        before: dict[str, set[type | None]] = {}
-        after: dict[str, set[type | None]] = {}
-        for method, new, _ in methods:
-            if id(method) in own:
-                _add(before, method.__code__, method.__globals__)
-                _add(after, new, method.__globals__)
-        if not any(before.get(name) != given for name, given in after.items() if name in before):
-            continue
-        known = {id(method) for method, _, _ in methods}
-        for cls in (*objects.order(owner), *objects.with_subclasses(owner)[1:]):
-            for function in (one for one in objects.own(cls).values() if type(one) is FunctionType):
-                if id(function) not in known:
-                    known.add(id(function))
-                    _add(after, changes.code_of(function), function.__globals__)
+        before: dict[str, flows.Kinds] = {}
+        after: dict[str, flows.Kinds] = {}
+        own = [value for cls in objects.order(owner) for value in objects.own(cls).values()]
+        others = [value for cls in objects.with_subclasses(owner)[1:] for value in objects.own(cls).values()]
+        for function in (*own, *others):
+            if type(function) is FunctionType and not lookup.is_installed(function.__code__.co_filename):
+                _add(before, flows.given_attributes(function.__code__, function.__globals__, code_of_old))
+                _add(after, flows.given_attributes(changes.code_of(function), function.__globals__, changes.code_of))
         for name, given in after.items():
             lost = {one for one in before.get(name, ()) if one is not None and one not in given}
             lost = {one for one in lost if _is_other(one, given)}
             takers = [one for one in edited if name in one.old.co_names and name in one.new.co_names] if lost else []
             if takers:
-                yield from _met(owner, name, lost, methods, takers)
+                yield from _met(owner, name, lost, own, takers, changes)
 
 
-def _add(found: dict[str, set[type | None]], code: CodeType, globals: dict[str, Any]) -> None:
-    for name, given in flows.given_attributes(code, globals).items():
-        found.setdefault(name, set()).update(given)
+def _add(found: dict[str, flows.Kinds], given: dict[str, flows.Kinds]) -> None:
+    for name, kinds in given.items():
+        found.setdefault(name, set()).update(kinds)
 
 
 def _met(
-    owner: type, name: str, lost: set[type], methods: list[tuple[FunctionType, CodeType, bool]], takers: list[_Edited]
+    owner: type, name: str, lost: set[type], methods: list[Any], takers: list[_Edited], changes: "Changes"
 ) -> Iterator[Problem]:
     values = [objects.attributes(one).get(name) for one in native.objects_of_type(*lookup.with_subclasses(owner))]
     values = [value for value in values if type(value) in lost]
-    if not values:
-        return
-    giver = next((one for one, code, _ in methods if name in reach.stored(code)), None)
-    for taker in takers:
-        lines = [taker.misses(value, "attribute", name, name, True) for value in {type(one): one for one in values}.values()]
+    functions = (one for one in methods if values and type(one) is FunctionType)
+    giver = next((one for one in functions if name in reach.stored(changes.code_of(one))), None)
+    for taker in takers if giver is not None else ():
+        examples = {type(one): one for one in values}.values()
+        lines = [taker.misses(value, "attribute", name, name, True) for value in examples]
         line = min((one for one in lines if one is not None), default=None)
         if line is not None and giver is not None:
             what = "1 object that exists has" if len(values) == 1 else f"{len(values)} objects that exist have"
             kinds = " or ".join(sorted({type(value).__name__ for value in values}))
             message = f"{what} {kinds} in {name}, to which {giver.__qualname__} gives another type now"
             yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
+
+
+def _in_containers(edited: list[_Edited], changes: "Changes") -> Iterator[Problem]:
+    """Items of what a name of a module, or an attribute of what such a name holds, has been given."""
+    for maker in edited:
+        globals = maker.function.__globals__
+        before = flows.given_items(maker.old, globals, lambda function: function.__code__)
+        after = flows.given_items(maker.new, globals, changes.code_of)
+        for name, given in before.items():
+            yield from _met_items(maker, name, given, after.get(name, set()), edited)
+    made = {one.old.co_name for one in edited}
+    for maker in _putting(made, {id(one.function) for one in edited}, edited):
+        globals = maker.function.__globals__
+        before = flows.given_items(maker.old, globals, lambda function: function.__code__)
+        after = flows.given_items(maker.old, globals, changes.code_of)
+        for name, given in before.items():
+            yield from _met_items(maker, name, given, after.get(name, set()), edited)
+
+
+def _putting(made: set[str], known: set[int], edited: list[_Edited]) -> Iterator[_Edited]:
+    """Unedited functions beside the edited ones that name one of these."""
+    spaces = {id(one.function.__globals__): one.function.__globals__ for one in edited}
+    for globals in spaces.values():
+        for value in list(globals.values()):
+            own = [value] if type(value) is FunctionType else []
+            if isinstance(value, type) and value.__module__ == globals.get("__name__"):
+                own = [one for one in objects.own(value).values() if type(one) is FunctionType]
+            for function in own:
+                is_named = id(function) not in known and not made.isdisjoint(function.__code__.co_names)
+                if is_named and function.__globals__ is globals:
+                    yield _Edited(function, function.__code__, lambda one: one.__code__)
+
+
+def _met_items(
+    maker: _Edited, name: str, before: flows.Kinds, after: flows.Kinds, edited: list[_Edited]
+) -> Iterator[Problem]:
+    lost = {one for one in before - after if one is not None}
+    takers = [one for one in edited if one is not maker and name in (*one.new.co_names, *one.new.co_varnames)]
+    if not lost or not takers:
+        return
+    items = [item for item in _items(maker, name) if type(item) in lost]
+    for taker in takers if items else ():
+        examples = {type(one): one for one in items}.values()
+        lines = [taker.misses(value, "item", name, name, _is_other(type(value), after)) for value in examples]
+        line = min((one for one in lines if one is not None), default=None)
+        if line is not None:
+            what = "1 value is held" if len(items) == 1 else f"{len(items)} values are held"
+            message = f"{what} that the former {maker.name} has given ({name})"
+            yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
+
+
+def _items(maker: _Edited, name: str) -> list[Any]:
+    """What is in the container of that name: of the module, or of what names of the module hold."""
+    globals = maker.function.__globals__
+    held = [globals[name]] if name in globals else []
+    owner: Any = globals.get(maker.name.partition(".")[0]) if maker.is_method() else None
+    if isinstance(owner, type):
+        existing = native.objects_of_type(*lookup.with_subclasses(owner))
+        held += [objects.attributes(one)[name] for one in existing if name in objects.attributes(one)]
+    found: list[Any] = []
+    for container in held[:_LOOKED_AT]:
+        inner = objects.attributes(container).get("queue", objects.attributes(container).get("_queue"))
+        container = inner if type(inner) in (list, deque) else container
+        if type(container) in (list, tuple, set, frozenset, deque):
+            found += islice(container, _ITEMS)
+        elif type(container) is dict:
+            found += islice(container.values(), _ITEMS)
+    return found
