@@ -65,7 +65,7 @@ class Step(NamedTuple):
 
 
 class Use(NamedTuple):
-    """What is done with a value: ("attribute", "append"), ("operator", ("+", int)), ("argument", ("show", 0, False))."""
+    """What is done with a value: ("attribute", "append"), ("operator", ("+", int, True)), ("item", 0)."""
 
     what: str
     which: Any

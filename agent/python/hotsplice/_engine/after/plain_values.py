@@ -201,7 +201,7 @@ def _in_attributes(edited: list[_Edited], transaction: "Prepared", changes: "Cha
     def code_of_old(function: FunctionType) -> CodeType:
         return function.__code__
 
-    for owner, methods in lacking.methods_given(transaction, changes, []).items():
+    for owner in lacking.methods_given(transaction, changes, []):
         before: dict[str, flows.Kinds] = {}
         after: dict[str, flows.Kinds] = {}
         own = [value for cls in objects.order(owner) for value in objects.own(cls).values()]

@@ -29,6 +29,7 @@ from . import (
 from .changes import Changes
 from .dispatch import MISSING
 from .formers import Formers, innermost
+from .lookups import Lookups, follow, follow_reached
 from .worlds import World
 
 if TYPE_CHECKING:
@@ -45,11 +46,6 @@ _NOT_DISPATCHED = {
     "__init_subclass__",
     "__set_name__",
     "__slots__",
-}
-# What statements and operators ask of objects without a name.
-_IMPLIED = {
-    *("__iter__", "__next__", "__aiter__", "__anext__", "__enter__", "__exit__", "__aenter__", "__aexit__"),
-    *("__getitem__", "__contains__", "__len__", "__bool__", "__call__", "__await__"),
 }
 _CLASS_DEPTH = 4
 
@@ -165,8 +161,8 @@ def _complete(
         worlds.met(code, what) for code, what in held.problems(world.formers, world.callers, losses, stand)
     ]
     _unpack(world, transaction, held.unpacked(changes.attributes, stand))
-    _follow(world, left, codes, names)
-    _follow_reached(world, codes, names)
+    follow(world, left, codes, names)
+    follow_reached(world, codes, names)
     own = {id(code) for code, _, _, _ in edited} | {id(function.__code__) for function in left}
     _dispatch(world, changes, transaction, codes, names, own)
     # A script is executed for as long as the program runs.
@@ -242,25 +238,6 @@ def _keep(world: World, transaction: "Prepared", codes: list[CodeType]) -> None:
         world.problems.append((code, "HS0626", what))
 
 
-def _follow_reached(world: World, codes: list[tuple[CodeType, set[int] | None]], names: list[Any]) -> None:
-    """Functions that have lost their names and go on as they are look up former names, too."""
-    while reached := world.take_reached():
-        _follow(world, reached, codes, names)
-
-
-def _follow(
-    world: World,
-    functions: Iterable[FunctionType],
-    codes: list[tuple[CodeType, set[int] | None]],
-    names: list[Any],
-) -> None:
-    for function in functions:
-        world.note_retired(function.__code__)
-        codes.append((function.__code__, None))
-        for code in tree(function.__code__):
-            names.append((code, world.aliases(code, function.__globals__, None, True)))
-
-
 def _executing(change: "FileChange", call: Call) -> Any:
     """The outcome of the edited statement of a module that is being executed."""
     if (known := running.statement(call)) is not None:
@@ -310,7 +287,7 @@ def _dispatch(
                 for name, value in list(owner.__dict__.items()):
                     if isinstance(innermost(objects.live(value)), FunctionType):
                         candidates.setdefault((id(owner), name), (owner, value, value))
-    look = _Lookups(world, codes, names, edited)
+    look = Lookups(world, codes, names, edited)
     done = renames.members(transaction)
     while look.again():
         for key, (owner, before, after) in list(candidates.items()):
@@ -340,69 +317,35 @@ def _dispatch(
             is_copy = former is not before and not hasattr(type(former), "__set__")
             place = dispatch.attribute(owner, key[1], former, after, world.who_sees(after), is_copy, earlier, held_as)
             _put(world, transaction, place)
+        _inherit(world, changes, transaction, look, done)
         _dispatch_modules(world, changes, transaction, look)
 
 
-class _Lookups:
-    """The attributes that retired code looks up, and the former functions that it comes to call."""
-
-    def __init__(self, world: World, codes: list[Any], names: list[Any], edited: set[int]) -> None:
-        self.world = world
-        self.codes = codes
-        self.names = names
-        self.edited = edited
-        self.wanted: set[str] = set()
-        # Those that code edited by this patch looks up.
-        self._by_edited: set[str] = set()
-        self.loads_modules = False
-        # Whether names of attributes are computed.
-        self._computes = False
-        self._called: set[int] = set()
-        self._seen = 0
-
-    def again(self) -> bool:
-        """Whether there is code that has not been looked at."""
-        _follow_reached(self.world, self.codes, self.names)
-        rewritten = [(code, None) for code in self.world.take_rewritten()]
-        fresh = [*self.codes[self._seen :], *rewritten]
-        self._seen = len(self.codes)
-        own = {*self.edited, *(id(code) for code, _ in rewritten)}
-        named: set[str] = set()
-        for code, offsets in fresh:
-            found = {*reach.attributes(code, offsets), *reach.texts(code)}
-            self.wanted |= found
-            self._computes = self._computes or reach.computes_names(code)
-            if id(code) in own:
-                self._by_edited |= found
-            for one in tree(code):
-                uses = reach.uses(one)
-                named.update(uses)
-                self.loads_modules |= any("IMPORT_NAME" in use.opnames for use in uses.values())
-        # Special methods are looked up without being named: of the classes that are.
-        self._called |= {id(globals[name]) for globals in self.world.namespaces for name in named if name in globals}
-        return bool(fresh)
-
-    def finds(self, owner: type, name: str) -> bool:
-        return name in self.wanted or self._computes or self._is_special(owner, name)
-
-    def is_edited(self, owner: type, name: str) -> bool:
-        """Whether edited code looks the name up in objects of the class, as far as can be seen."""
-        return name in self._by_edited or (bool(self._by_edited or self.edited) and self._is_special(owner, name))
-
-    def reads_more(self, before: Any, after: Any) -> bool:
-        """Whether an attribute is read that the former function gives an object, and the new one does not."""
-        old, new = innermost(before), innermost(after)
-        if type(old) is not FunctionType or type(new) is not FunctionType:
-            return False
-        parts = self.world.formers.changed.get(id(new), (new, {}))[1]
-        gone = reach.stored(old.__code__) - reach.stored(parts.get("code", new.__code__))
-        return not gone.isdisjoint(self.wanted)
-
-    def _is_special(self, owner: type, name: str) -> bool:
-        # Objects come from anywhere, also from where their class is not named.
-        if self.edited and name in _IMPLIED:
-            return True
-        return name.startswith("__") and (id(owner) in self._called or owner.__name__ in self.wanted)
+def _inherit(
+    world: World, changes: Changes, transaction: "Prepared", look: Lookups, done: set[tuple[int, str]]
+) -> None:
+    """A class has other bases now: what such calls look up is what it has had of the former ones."""
+    for key, (owner, before, after) in changes.inherited.items():
+        name = key[1]
+        is_wanted = look.finds(owner, name) and (after is MISSING or look.is_edited(owner, name))
+        if key in done or not is_wanted:
+            continue
+        done.add(key)
+        former = world.formers.of(before)
+        world.reach(former)
+        is_copy = former is not before and not hasattr(type(former), "__set__")
+        _put(world, transaction, dispatch.attribute(owner, name, former, MISSING, world.who_sees(after), is_copy))
+        users = [code for code, _ in look.codes if "super" in code.co_names and name in reach.attributes(code)]
+        first = changes.first_bases.get(id(owner))
+        if after is not MISSING or not users:
+            continue
+        # `super()` looks behind the class.
+        if first is not None and not lookup.is_library(first) and name not in objects.own(first):
+            _put(world, transaction, dispatch.attribute(first, name, former, MISSING, world.is_retired, is_copy))
+            continue
+        for code in users:
+            what = f"looks up {name} by way of super() in line {reach.attributes(code)[name]}, which has none now"
+            world.problems.append(worlds.met(code, what))
 
 
 def _classes(globals: dict[str, Any], module: str | None) -> Iterator[type]:
@@ -431,7 +374,7 @@ def _put(world: World, transaction: "Prepared", place: dispatch.Attribute) -> No
     world.attributes.append(place)
 
 
-def _dispatch_modules(world: World, changes: Changes, transaction: "Prepared", look: _Lookups) -> None:
+def _dispatch_modules(world: World, changes: Changes, transaction: "Prepared", look: Lookups) -> None:
     for change in transaction.files:
         for namespace in change.namespaces:
             module: Any = namespace.module
