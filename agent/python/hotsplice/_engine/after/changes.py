@@ -21,7 +21,7 @@ def _order_of(bases: tuple[type, ...]) -> list[type] | None:
         return None
 
 
-def _first(classes: Iterable[type], name: str) -> Any:
+def _first(classes: Iterable[Any], name: str) -> Any:
     return next((members[name] for members in map(objects.own, classes) if name in members), MISSING)
 
 
@@ -63,8 +63,10 @@ class Changes:
         self.first_bases[id(owner)] = bases[0]
         former, own = objects.order(owner)[1:], objects.own(owner)
         order = _order_of(bases)
-        for base in former if order is not None else ():
-            for name in objects.own(base) if order is not None and base not in order else ():
+        if order is None:
+            return
+        for base in (one for one in former if one not in order):
+            for name in objects.own(base):
                 before, after = _first(former, name), _first(order, name)
                 if before is not after and name not in own and not name.startswith("__"):
                     self.inherited[id(owner), name] = owner, before, after

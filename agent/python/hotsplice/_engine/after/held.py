@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, MethodType
 from typing import Any, cast
 
-from ..live import objects
+from ..live import objects, variables
 from ..native import native
 from . import reach
 from .callers import Callers
@@ -87,8 +87,8 @@ def problems(
             elif type(value) in (*_CONTAINERS, dict) and (function := _find(value, unfit)):
                 yield code, f"may call {function} by way of {name} in line {use.line}, and gets the new one"
         for frame in frames.get(id(code), ()):
-            for name, value in list(frame.f_locals.items()):
-                if frame.f_locals is not frame.f_globals and (function := _find(value, unfit)):
+            for name, value in variables.of(frame, True).items():
+                if function := _find(value, unfit):
                     yield code, f"may call {function} by way of {name}, and gets the new one"
 
 
