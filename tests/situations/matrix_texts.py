@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HELPER = "\n" + (Path(__file__).parent / "matrix_helper.txt").read_text()
+_FOLDER = Path(__file__).parent
+
+HELPER = "\n" + (_FOLDER / "matrix_helper.txt").read_text()
 
 # What is edited, by a name: a text of HELPER and what takes its place.
 EDITS: dict[str, tuple[str, str]] = {
@@ -106,151 +108,7 @@ EDITS: dict[str, tuple[str, str]] = {
 }
 
 # What is asked: names in braces are HELPER's, as the module calls them.
-EXPRESSIONS = """
-{LIMIT}
-{LIMIT} * 2
-{PAIR}[0]
-{TABLE}["a"]
-{TABLE}.get("c", 0)
-sorted({TABLE})
-len({LIST})
-max({LIST})
-{NESTED}["x"]["y"][0]
-sorted({NAMES})
-"two" in {NAMES}
-{TEXT}.upper()
-f"{{{LIMIT}:>5}}"
-"%s" % {TEXT}
-{DOUBLE}
-{MODE}
-{SIZE}
-{rate}()
-{unit}(3)
-{named}(3)
-{limit}()
-{entry}()
-{twice}()
-{inner}()
-{factory}(2)(3)
-list({gen}())
-sum({gen}())
-asyncio.run({co}())
-asyncio.run({co_twice}())
-{ctx}().__enter__()
-{deco}(lambda: 1)()
-{param}(2)(lambda: 1)()
-{cached}(3)
-{decorated}()
-{pick}("b")
-{square}(3)
-{K}.n
-{K}.items
-{K}.rows["a"]
-{K}.lim
-{K}.computed
-{K}.level
-{K}().n
-{K}().x
-{K}().fixed
-{K}().start
-{K}().size()
-{K}().total()
-{K}().of_limit()
-{K}().prop
-{K}().cprop
-{K}.stat()
-{K}.kind()
-{K}().inherited()
-{K}().template()
-{K}.build().n
-{K}().chain().size()
-len({K}())
-{K}()["a"]
-{K}()(3)
-{K}() + 1
-list({K}())
-2 in {K}()
-str({K}())
-f"{{{K}()}}"
-{K}() == 2
-{K}() < 1
-bool({K}())
-hash({K}())
-{K}().other
-getattr({K}(), "size")()
-{Sub}().size()
-{Sub}().total()
-{Sub}.n
-{Plain}().go()
-{Worker}().work()
-{Worker}().rate
-{Worker}().k.size()
-{Square}().area()
-{E}.A.value
-{E}["A"].value
-{E}.A.size()
-{E}.A.label
-[e.name for e in {E}]
-[e.value for e in {E}]
-len({E})
-{I}.X + 1
-{D}().x
-{D}().size()
-{D}().made
-{D}(x=1)
-{D}().k.size()
-{Point}().x
-{Point}()
-{T}().x
-{T}().size()
-{WithMeta}.size()
-{Model}().title
-{Model}.title
-str({Err}())
-{Err}().code
-{OBJ}.size()
-{OBJ}.n
-{OBJ}.prop
-{OBJ}.x
-{OBJ}()
-str({OBJ})
-type({OBJ}).__name__
-{OBJ}.__class__().size()
-{WORKER}.work()
-{WORKER}.rate
-{WORKER}.k.n
-{OBJS}[0].size()
-[k.size() for k in {OBJS}]
-sum(k.n for k in {OBJS})
-max(k.total() for k in {OBJS})
-{BY_NAME}["k"].size()
-{BY_NAME}["plain"].go()
-{CALLS}["rate"]()
-{CALLS}["unit"](2)
-{{n: f(1) for n, f in {CALLS}.items() if n == "unit"}}
-{CLASSES}["plain"]().go()
-{{n: c().n for n, c in {CLASSES}.items() if n == "k"}}
-{part}()
-{HANDLERS}["go"]()
-sorted({HANDLERS})
-list(map({square}, [1, 2]))
-list(map({unit}, [1, 2]))
-sorted([3, 1], key={unit})[0] * {unit}(1)
-functools.reduce(lambda a, b: a + {unit}(b), [1, 2])
-functools.partial({unit}, 2)()
-(lambda: {rate}())()
-{rate}() if {LIMIT} else 0
-{LIMIT} > 100
-(x := {rate}())
-({rate}(), {LIMIT})
-{{"a": {rate}(), **{TABLE}}}
-[{LIMIT}, *{LIST}]
-operator.methodcaller("size")({OBJ})
-operator.attrgetter("n")({OBJ})
-isinstance({OBJ}, {Sub})
-issubclass({K}, {Other})
-{Other}().inherited()
-""".strip().splitlines()
+EXPRESSIONS = (_FOLDER / "matrix_expressions.txt").read_text().splitlines()
 
 # How what is asked is kept: the statements, and what is looked at of the module `m`.
 # `#` is the cell's number, EXPR the expression.

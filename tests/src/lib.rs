@@ -37,7 +37,8 @@ pub mod terminal;
 pub mod what_works;
 pub mod wire;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The repository.
 pub fn repository() -> PathBuf {
@@ -51,4 +52,14 @@ pub fn built(name: &str) -> PathBuf {
     let program = folder.join(name);
     assert!(program.exists(), "{} is not built: run `cargo xtask test`", program.display());
     program
+}
+
+/// The text of an integration test: of its file, or of the files in its folder; of all of them if the name is empty.
+pub fn text_of_test(name: &str) -> String {
+    fn text(path: &Path) -> String {
+        let Ok(entries) = fs::read_dir(path) else { return fs::read_to_string(path).unwrap_or_default() };
+        entries.flatten().map(|entry| text(&entry.path())).collect()
+    }
+    let path = repository().join("tests/tests").join(name);
+    text(&if path.exists() { path } else { path.with_extension("rs") })
 }

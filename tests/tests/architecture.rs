@@ -7,13 +7,16 @@ use std::process::Command;
 use hotsplice_channel::codes;
 use hotsplice_tests::repository;
 
+const LANGUAGES: [&str; 6] = ["rs", "py", "ts", "lua", "js", "mjs"];
+
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.is_dir() {
                 walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+            } else if path.extension().is_some_and(|extension| LANGUAGES.iter().any(|language| extension == *language))
+            {
                 let text = fs::read_to_string(&path).expect("text");
                 found.push((path, text));
             }
@@ -127,7 +130,9 @@ const FAILED_ROOMS: &[&[&str]] = &[
     &["__init__"],
     &["decorators"],
     &["guarding"],
+    &["asking"],
     &["holds"],
+    &["watched"],
     &["terminal"],
     &["debugging"],
     &["again", "suspending"],
@@ -209,9 +214,11 @@ fn the_engine_takes_of_typing_what_stands_in_for_it() {
 
 #[test]
 fn files_are_rooms_of_one_idea() {
-    for folder in ["server", "agent/src", "agent/channel/src", "agent/python", "tests/src", "xtask/src"] {
+    let parts = ["server", "agent/src", "agent/channel", "agent/python", "tests", "xtask"];
+    let editors = ["editors/nvim", "editors/vscode/src", "editors/vscode/test"];
+    for folder in parts.iter().chain(&editors) {
         for (path, text) in sources(folder) {
-            assert!(text.lines().count() <= 470, "{} has {} lines", path.display(), text.lines().count());
+            assert!(text.lines().count() <= 400, "{} has {} lines", path.display(), text.lines().count());
         }
     }
 }

@@ -107,8 +107,8 @@ fn a_call_that_was_left_and_a_task_are_debugged_too() {
         let workspace = Workspace::new();
         let text = "\
 import asyncio, hotsplice, sys
-from hotsplice._failed import holds
-holds.settings.hold_for = 300
+from hotsplice._failed import watched
+watched.settings.hold_for = 300
 @hotsplice.wrap
 def plain(x):
     inner = x + 1

@@ -10,14 +10,14 @@ use hotsplice_tests::repository;
 const CLAUSES: &str = r"
 import sys, threading
 import hotsplice
-from hotsplice._failed import answers, guarding, holds
+from hotsplice._failed import answers, asking, guarding, watched
 
 held = []
 def ask(function, error, frame=None, guarded=None, note=None, caller=None):
     held.append(function.__qualname__)
     answers.decide_to_raise(error)
-holds.ask = ask
-holds.is_watched = lambda: True
+asking.ask = ask
+watched.is_watched = lambda: True
 guarding.set_hold_for(300)
 threading.excepthook = lambda _: None
 names = {'__name__': 'program'}

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use hotsplice_tests::pages as told;
 use hotsplice_tests::program::{Called, Program, Workspace, wait_for};
 use hotsplice_tests::standing::Standing;
-use hotsplice_tests::{holding, repository};
+use hotsplice_tests::{holding, repository, text_of_test};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 fn pages() -> Vec<PathBuf> {
@@ -284,11 +284,10 @@ fn every_command_of_the_pages_for_users_runs_as_they_say() {
         if !excepted.contains(part) {
             wrong.push(format!("no page has {part}"));
         }
-        if let Some((file, test)) = test {
-            let text = std::fs::read_to_string(repository().join(format!("tests/tests/{file}.rs"))).expect("tests");
-            if !text.contains(&format!("fn {test}()")) {
-                wrong.push(format!("{part}: {file}.rs has no test {test}"));
-            }
+        if let Some((file, test)) = test
+            && !text_of_test(file).contains(&format!("fn {test}()"))
+        {
+            wrong.push(format!("{part}: {file} has no test {test}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -29,7 +29,7 @@ pub fn run() -> anyhow::Result<()> {
         let mut command = Command::new(&ruff);
         command.current_dir(repository().join("agent")).args(arguments).args([
             "python",
-            "../tests/cells.py",
+            "../tests/cells",
             "../tests/driver.py",
             "../tests/kernel.py",
             "../tests/situations",

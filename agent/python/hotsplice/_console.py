@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any
 
-from . import _cells
+from . import _cells, _redefining
 
 
 class _Compiler(codeop.Compile):
@@ -30,7 +30,7 @@ class _Compiler(codeop.Compile):
 
     def __call__(self, source: Any, filename: str, symbol: str, *arguments: Any, **options: Any) -> Any:
         if self._cell is not None and isinstance(source, (ast.Interactive, ast.Module)):
-            _cells.weave(self._cell, source.body)
+            _redefining.weave(self._cell, source.body)
         # Its signature is another one in each version of Python.
         return super().__call__(source, filename, symbol, *arguments, **options)
 

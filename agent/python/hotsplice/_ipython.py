@@ -6,7 +6,7 @@ import ast
 import sys
 from typing import Any
 
-from . import _api, _cells, _session
+from . import _api, _cells, _redefining, _session
 
 _watching: _api.Watching | None = None
 
@@ -59,7 +59,7 @@ class _Inputs:
         if self._magic is None:
             # What else is compiled meanwhile is no input.
             self._cell = None
-            _cells.weave(_cells.begin(self._source, name, self._shell.user_ns, cell[0]), tree.body)
+            _redefining.weave(_cells.begin(self._source, name, self._shell.user_ns, cell[0]), tree.body)
         return tree
 
 

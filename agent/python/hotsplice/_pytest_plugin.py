@@ -22,7 +22,7 @@ from _pytest import runner
 from _pytest.mark.structures import get_unpacked_marks
 
 from . import _api, _session
-from ._failed import answers, holds, places, terminal
+from ._failed import answers, asking, holds, places, terminal, watched
 from ._pytest_reports import Reports
 
 _QUESTION = "hotsplice: {} failed; r retry with what is saved now, c go on, q end the run\n"
@@ -70,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
             _session.listen()
         except (OSError, RuntimeError) as error:
             raise pytest.UsageError(f"--hotsplice-loop: {error}") from None
-        holds.settings.hold_for = config.getoption("hotsplice_hold_for") or holds.settings.hold_for
+        watched.settings.hold_for = config.getoption("hotsplice_hold_for") or watched.settings.hold_for
         config.pluginmanager.register(_Loop(config), "hotsplice-loop")
 
 
@@ -232,12 +232,12 @@ class _Loop:
         if error is not None and answers.is_decided(error):
             return None
         with self._at_the_terminal():
-            if not holds.will_be_watched():
+            if not watched.will_be_watched():
                 return None
             if terminal.is_there():
                 for report, _ in failed:
                     self._show(item, report)
-            return holds.wait_for(_Held(self, item, error, first.longreprtext))
+            return asking.wait_for(_Held(self, item, error, first.longreprtext))
 
     def _show(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """As pytest will show it at the end, if it stays."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ._failed import holds
+from ._failed import watched
 
 
 class Reports:
@@ -65,7 +65,7 @@ class Reports:
             self._failures[id(report)] = {"report": report, **more}
 
     def _may_be_held(self, report: pytest.TestReport) -> bool:
-        return holds.will_be_watched() if report.failed else holds.is_watched()
+        return watched.will_be_watched() if report.failed else watched.is_watched()
 
     def failed(self) -> list[tuple[pytest.TestReport, BaseException | None]]:
         """Subtests that have."""

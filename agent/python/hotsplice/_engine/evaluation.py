@@ -120,7 +120,7 @@ def _evaluate(transaction: "Prepared") -> None:
                 merger = mergers[id(namespace)]
                 evaluated.append(merger)
                 _run_edits(merger, transaction.options, configured, containers)
-                merger.show_others([*(shadows[id(other)] for _, other in pending), *world.between])
+                references.show_to_others(merger, [*(shadows[id(other)] for _, other in pending), *world.between])
                 return
 
     watch = FormerCodeWatch(world.former)

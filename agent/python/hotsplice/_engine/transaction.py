@@ -7,7 +7,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import acceptance, evaluation, frameworks
-from .after import events, first_run, hooks, late, moving, nameless, proven, renames, reports, running, world_plan
+from .after import events, going_on, hooks, late, nameless, proven, renames, running, versions, world_plan
 from .after.changes import Changes
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import debuggers, factories, reloaders
@@ -16,29 +16,20 @@ from .journal.plan import Plan
 from .journal.renaming import Renaming
 from .live import importing, lookup, shown_text
 from .live.code import compile_excerpt
-from .live.displaced import shown_name
 from .live.files import live_file
-from .merge import caches, classes, examined, fallbacks, functions, hashes, moves, virtual
+from .merge import caches, classes, examined, fallbacks, functions, hashes, moves, resolving, running_module, virtual
 from .native import native
 
 if TYPE_CHECKING:
     from .journal.plan import EditOutcome
     from .live.calls import Call
-    from .live.files import LiveFile
-    from .live.messages import Edit, Patch, Verdict
+    from .live.messages import Patch, Verdict
 
 # How often the world of a patch is worked out anew because calls went on meanwhile.
 _ATTEMPTS = 10
 
 # What is evaluated for an edit raises an error, or is not compiled.
 _FAILED = ("HS0102", "HS0103")
-
-
-def _is_patched(edit: "Edit", verdict: str | None) -> bool:
-    """Whether something of it is live that was not: of a definition its code, of a statement what the text says."""
-    if edit["what"] in ("function", "class"):
-        return verdict != "unneeded" and not (edit.get("offered") and verdict == "caveat")
-    return edit["change"] in ("changed", "added") and verdict == "applied"
 
 
 class Transaction:
@@ -204,14 +195,14 @@ class Transaction:
                     self._lap("compile")
                 if not acceptance.is_accepted(change, namespace):
                     return
-                resolved = functions.resolve(change, namespace, compiled[filename]) if change.units else []
+                resolved = resolving.resolve(change, namespace, compiled[filename]) if change.units else []
                 change.code_changes[id(namespace)] = resolved
                 functions.plan(resolved, change, self.plan)
                 for name in moves.plan_moves(change, namespace, self.plan):
                     self.say_afterwards(
                         "HS0605", f"the lines of {name} stay as they were: its code object is part of a key of a table"
                     )
-                functions.plan_running_module(change, namespace, self.plan)
+                running_module.plan_lines(change, namespace, self.plan)
                 self._lap("resolve")
 
     def commit(self) -> None:
@@ -281,9 +272,9 @@ class Transaction:
             if lacking:
                 follow.extend(partial(functions.say_swept, change, lacking) for change in self.files)
             del retired
-        follow.append(partial(moving.carry_out, self))
+        follow.append(partial(going_on.carry_out, self))
         for change, file in files:
-            follow.append(partial(self._note_versions, file, change))
+            follow.append(partial(versions.note, self, file, change))
             names = {namespace.filename for namespace in change.namespaces}
             follow.append(partial(shown_text.show, change.path, change.text, names))
             follow.append(partial(debuggers.move_breakpoints, change.path, change.text))
@@ -294,9 +285,9 @@ class Transaction:
         follow.extend(partial(hooks.call, self, *hook) for hook in hooks.of(self))
         follow.append(partial(reloaders.report, self))
         follow.append(running.watch)
-        versions = [{"path": file.path, "version": file.version} for _, file in files]
+        applied = [{"path": file.path, "version": file.version} for _, file in files]
         follow.append(replaced.clear)
-        follow.append(partial(native.notify, "patch/applied", {"files": versions}))
+        follow.append(partial(native.notify, "patch/applied", {"files": applied}))
         follow.append(partial(proven.retract_left, self))
         follow.append(lambda: events.log_live(self.label, self.verdicts()))
         self._follow_up()
@@ -352,42 +343,6 @@ class Transaction:
                 "message": message,
             }
         )
-
-    def _note_versions(self, file: "LiveFile", change: FileChange) -> None:
-        for code, unit in change.retired:
-            name = ".".join((*unit["scope"], unit["name"]))
-            running.remember(code, file.path, name, file.version_of(name))
-        change.retired.clear()
-        # What becomes of a module's running statement tells whether what the text says of it is live.
-        self.old_calls = reports.report(self.old_calls, file, change)
-        if change.executed_at is not None and change.line_now is not None:
-            code, _ = change.executed_at
-            running.follow_lines(code, change.line_now)
-        now = native.time()
-        for outcome in change.outcomes:
-            edit = outcome.edit
-            name = shown_name(edit)
-            if edit["change"] == "removed":
-                file.patched.pop(name, None)
-            elif _is_patched(edit, outcome.verdict):
-                version = file.version_of(name) + 1
-                follows = file.patched[name]["follows"] if version > 1 else ()
-                if edit["change"] == "derived":
-                    follows = self._edited()
-                details = {"line": edit["line"], "version": version, "patched_at": now, "ran": None}
-                file.patched[name] = {**details, "follows": follows, "text": file.displaced.texts}
-        for code_change in (item for items in change.code_changes.values() for item in items):
-            running.forget(code_change.new_code)
-            name = ".".join((*code_change.unit["scope"], code_change.unit["name"]))
-            if name in file.patched:
-                for code in code_change.running_now():
-                    first_run.watch(code, file.path, name, file.patched[name])
-        change.code_changes.clear()
-
-    def _edited(self) -> "set[tuple[str, str]]":
-        """What others follow from."""
-        edits = ((change.path, edit) for change in self.files for edit in change.edits)
-        return {(path, shown_name(edit)) for path, edit in edits if edit["change"] != "derived"}
 
     def _prepare_world(self, changes: Changes) -> "tuple[Any, list[tuple[EditOutcome, str, str]]]":
         """What calls in retired code go on seeing, and what can't be kept for them: (outcome, code, words) each."""

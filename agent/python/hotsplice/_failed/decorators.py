@@ -17,7 +17,7 @@ from types import CellType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeGuard, TypeVar
 
 from .. import _api, _session
-from . import answers, around, holds, places, suspending
+from . import answers, around, asking, places, suspending
 
 Guarded = TypeVar("Guarded", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -169,7 +169,7 @@ def _failed(
     function: Callable[..., Any], _arguments: tuple[Any, ...], _named: dict[str, Any], error: Exception
 ) -> tuple[Any] | bool | None:
     """A guarded call has raised: gives a value in a tuple, true to call it again, or nothing to let it raise."""
-    answer = holds.ask(function, error)
+    answer = asking.ask(function, error)
     if answer is None:
         return None
     return (answer.value,) if answer.is_value else True
@@ -185,7 +185,7 @@ def _asked(function: Callable[..., Any], error: Exception) -> answers.Answer | N
                 trace.tb_next = trace.tb_next.tb_next
                 break
             trace = trace.tb_next
-        return holds.ask(function, error)
+        return asking.ask(function, error)
     except RecursionError:
         if error.__class__ is not RecursionError:
             raise
@@ -229,7 +229,7 @@ def _wrap_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
                 with _repeating(again):
                     return await function(*arguments, **named)
             except Exception as error:
-                answer = around.take_decision(error) or await holds.ask_in_loop(function, error)
+                answer = around.take_decision(error) or await asking.ask_in_loop(function, error)
                 if answer is None:
                     places.leave_out_own(error)
                     raise
@@ -242,7 +242,7 @@ def _wrap_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _wrap_generator(function: Callable[..., Any]) -> Callable[..., Any]:
     def decide(error: Exception, _caller: FrameType, note: str) -> answers.Answer | None:
-        return holds.ask(function, error, note=note)
+        return asking.ask(function, error, note=note)
 
     @functools.wraps(function)
     def guarded(*arguments: Any, **named: Any) -> Generator[Any, Any, Any]:
@@ -257,7 +257,7 @@ def _wrap_generator(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _wrap_async_generator(function: Callable[..., Any]) -> Callable[..., Any]:
     async def decide(error: Exception, _caller: FrameType, note: str) -> answers.Answer | None:
-        return await holds.ask_in_loop(function, error, note)
+        return await asking.ask_in_loop(function, error, note)
 
     return functools.wraps(function)(suspending.async_generator_function(function, function, decide))
 

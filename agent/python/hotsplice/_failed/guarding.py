@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import _hooks
 from .._native import load
-from . import again, answers, around, holds, places, suspending, terminal
+from . import again, answers, around, asking, places, suspending, terminal, watched
 
 _MARK = "__hotsplice_guard__"
 # An exception that a special method may have raised for an answer.
@@ -93,7 +93,7 @@ def guard_from_environment(environment: Any) -> None:
         return
     seconds = environment.get("HOTSPLICE_HOLD_FOR", "")
     if seconds.isdigit():
-        holds.settings.hold_for = float(seconds) or None
+        watched.settings.hold_for = float(seconds) or None
     # The programs that this one starts may well not have them.
     is_first = environment.pop("HOTSPLICE_GUARD_FIRST", None) is not None
     try:
@@ -155,12 +155,12 @@ def _watch_raising(on: bool) -> None:
 
 
 def _look_for_watchers() -> None:
-    native.expect_watchers(bool(holds.settings.hold_for) or terminal.may_be_there())
+    native.expect_watchers(bool(watched.settings.hold_for) or terminal.may_be_there())
 
 
 def set_hold_for(seconds: float | None) -> None:
     """For how long a call is held also while nobody watches."""
-    holds.settings.hold_for = seconds
+    watched.settings.hold_for = seconds
     _look_for_watchers()
 
 
@@ -208,7 +208,7 @@ def _look_at(frame: types.FrameType, code: types.CodeType, offset: int, error: E
         return
     if not _is_to_be_held(function, error, frame, offset, at):
         return
-    answer = holds.ask(function, error, frame, at)
+    answer = asking.ask(function, error, frame, at)
     if answer is None:
         return
     target = answer.frame or at
@@ -260,7 +260,7 @@ def _arrive(
 
 
 def _ask(function: types.FunctionType, error: Exception) -> answers.Answer | None:
-    return holds.ask(function, error) if _is_to_be_held(function, error, sys._getframe(2)) else None
+    return asking.ask(function, error) if _is_to_be_held(function, error, sys._getframe(2)) else None
 
 
 def _is_to_be_held(
@@ -272,7 +272,7 @@ def _is_to_be_held(
 ) -> bool:
     if function.__dict__.get(_MARK) is not None or type(error) in (StopIteration, StopAsyncIteration):
         return False
-    if answers.is_decided(error) or settings.even_handled and not holds.is_watched():
+    if answers.is_decided(error) or settings.even_handled and not watched.is_watched():
         return False
     # Once a call has failed, not at every start.
     from . import handlers
@@ -289,7 +289,7 @@ def _is_to_be_held(
     if handled is not None and handled >= 0 and caller is not None and offset is not None:
         _remember_handled(caller, type(error), handled)
     # Asked last: what is handled is remembered, and costs nothing from then on, whether or not anybody watches.
-    return handled is None and holds.is_watched()
+    return handled is None and watched.is_watched()
 
 
 # What native code is told of by address, for as long as it is there.
@@ -341,7 +341,7 @@ async def _coroutine(call: Any, function: types.FunctionType, arguments: tuple[A
             answer = around.take_decision(error)
             caller = sys._getframe(1)
             if answer is None and _is_to_be_held(function, error, caller):
-                answer = around.own_answer(error, await holds.ask_in_loop(function, error, caller=caller))
+                answer = around.own_answer(error, await asking.ask_in_loop(function, error, caller=caller))
             if answer is None:
                 places.leave_out_own(error)
                 raise
@@ -356,7 +356,7 @@ def _generator(
     def decide(error: Exception, caller: types.FrameType, note: str) -> answers.Answer | None:
         if not _is_to_be_held(function, error, caller):
             return None
-        return around.own_answer(error, holds.ask(function, error, note=note, caller=caller))
+        return around.own_answer(error, asking.ask(function, error, note=note, caller=caller))
 
     return suspending.generator(function, arguments, named, _beginning(call, function), decide)
 
@@ -367,7 +367,7 @@ def _async_generator(
     async def decide(error: Exception, caller: types.FrameType, note: str) -> answers.Answer | None:
         if not _is_to_be_held(function, error, caller):
             return None
-        return around.own_answer(error, await holds.ask_in_loop(function, error, note, caller))
+        return around.own_answer(error, await asking.ask_in_loop(function, error, note, caller))
 
     begun = suspending.async_generator_function(function, _beginning(call, function), decide)
     return begun(*arguments, **named)

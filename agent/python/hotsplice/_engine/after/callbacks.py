@@ -17,7 +17,7 @@ from ..errors import EngineError
 from ..live import calls, lookup, variables
 from ..live.files import live_file
 from ..native import native
-from . import worlds
+from . import open_worlds
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
@@ -99,7 +99,7 @@ def _holders(functions: list[FunctionType], ignored: Collection[int]) -> dict[tu
 
 def _is_known(function: FunctionType) -> bool:
     """Whether calls of it run, whose frames have it, or something native of ours has."""
-    return bool(calls.running([function.__code__])) or native.goes_through_guard(function) or worlds.asks(function)
+    return bool(calls.running([function.__code__])) or native.goes_through_guard(function) or open_worlds.asks(function)
 
 
 def has_unseen(functions: list[FunctionType], index: int) -> bool:

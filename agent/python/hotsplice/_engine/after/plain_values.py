@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..live import lookup, objects
 from ..native import native
 from . import flows, former_values, lacking, reach, shapes
+from .fitting import fails
 from .flows import Use
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ class _Edited:
             old, new = flows.uses(steps[0], what, before), flows.uses(steps[1], what, after)
         fresh = {use: line for use, line in new.items() if use not in old}
         is_asked = value is None and any(use.what == "test" for use in new)
-        if not fresh or is_asked or shapes.is_careful(self.new) or any(flows.fails(value, use) for use in old):
+        if not fresh or is_asked or shapes.is_careful(self.new) or any(fails(value, use) for use in old):
             return None
-        lines = [line for use, line in fresh.items() if flows.fails(value, use) or (gives_other and _may_fail(use))]
+        lines = [line for use, line in fresh.items() if fails(value, use) or (gives_other and _may_fail(use))]
         return min(lines, default=None)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..live import calls, lookup
 from ..native import native
-from . import worlds
+from . import open_worlds
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
@@ -151,7 +151,7 @@ def _look(waited: int) -> None:
     now = _calls()
     for left in (_inside or set()) - now:
         _say_left(*left)
-    worlds.look()
+    open_worlds.look()
     _inside = now or None
     if _inside:
         wait = min(2 * waited, LAST_LOOK)

@@ -8,7 +8,7 @@ from ..errors import Refusal
 from ..live.calls import Call
 from ..live.code import compile_text
 from ..live.files import live_file
-from . import onward, running, worlds
+from . import onward, open_worlds, running
 from .bytecode import Bytecode, statement
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _places(running_code: Bytecode, new: CodeType, change: "FileChange") -> "lis
 
     def of(code: CodeType, positions: "Positions") -> "list[MovedPlace]":
         # Names that are gone it looks up by others.
-        forms = {code, code.replace(co_names=worlds.names_at_first(code))}
+        forms = {code, code.replace(co_names=open_worlds.names_at_first(code))}
         spans = {span: statement(before, span) for span in around if span is not None}
         same = {
             span for span, there in spans.items() if any(statement(form, span, positions) == there for form in forms)

@@ -12,12 +12,13 @@ from ..native import native
 from . import (
     begun,
     dispatch,
-    fields,
     former_values,
     held,
     lacking,
+    lookups,
     nameless,
     onward,
+    open_worlds,
     otherwise,
     plain_values,
     prepared_calls,
@@ -29,25 +30,11 @@ from . import (
 from .changes import Changes
 from .dispatch import MISSING
 from .formers import Formers, innermost
-from .lookups import Lookups, follow, follow_reached
 from .worlds import World
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
     from ..journal.views import Prepared
-
-# Special methods that a class keeps elsewhere, or that are asked for by others than the call.
-_NOT_DISPATCHED = {
-    "__new__",
-    "__del__",
-    "__hash__",
-    "__eq__",
-    "__class_getitem__",
-    "__init_subclass__",
-    "__set_name__",
-    "__slots__",
-}
-_CLASS_DEPTH = 4
 
 
 def plan(transaction: "Prepared", changes: Changes) -> World | None:
@@ -161,10 +148,10 @@ def _complete(
         worlds.met(code, what) for code, what in held.problems(world.formers, world.callers, losses, stand)
     ]
     _unpack(world, transaction, held.unpacked(changes.attributes, stand))
-    follow(world, left, codes, names)
-    follow_reached(world, codes, names)
+    lookups.follow(world, left, codes, names)
+    lookups.follow_reached(world, codes, names)
     own = {id(code) for code, _, _, _ in edited} | {id(function.__code__) for function in left}
-    _dispatch(world, changes, transaction, codes, names, own)
+    lookups.keep_attributes(world, changes, transaction, codes, names, own)
     # A script is executed for as long as the program runs.
     keeps = world.keeps_for_unedited() or not world.is_empty(names)
     world.watch(code for code, _, _, edited in positions.values() if edited or id(code) in old or keeps)
@@ -176,7 +163,7 @@ def _complete(
             world.give_names(code, aliases)
         world.look_again()
     transaction.plan.operations += world.renaming()
-    worlds.detach(world.formers)
+    open_worlds.detach(world.formers)
     for globals, name, _ in world.deferred:
         transaction.plan.operations[:] = [
             operation
@@ -223,7 +210,7 @@ def _unpack(world: World, transaction: "Prepared", unpacked: Iterable[tuple[Any,
             if owner not in done and "__iter__" not in objects.members(owner):
                 former = held.of_former_fields(before, after)
                 place = dispatch.attribute(owner, "__iter__", former, MISSING, world.is_retired, False)
-                _put(world, transaction, place)
+                lookups.put(world, transaction, place)
             done.add(owner)
         else:
             what = f"unpacks {len(before)} values in line {line} and may come by a {owner.__qualname__} of {len(after)}"
@@ -265,127 +252,3 @@ def _edited_lines(change: "FileChange", call: Call) -> list[tuple[int, int]]:
 
 def _is_edited(change: "FileChange", call: Call) -> bool:
     return bool(_edited_lines(change, call))
-
-
-def _dispatch(
-    world: World,
-    changes: Changes,
-    transaction: "Prepared",
-    codes: list[tuple[CodeType, set[int] | None]],
-    names: list[Any],
-    edited: set[int],
-) -> None:
-    """Attributes of classes and modules that these codes, or the former functions that they call, look up.
-
-    A call of edited code goes on with the former methods, too: what the new ones give or raise is for the new code.
-    """
-    candidates = dict(changes.attributes)
-    candidates = {**fields.renamed(transaction.plan), **candidates}
-    for change in transaction.files:
-        for namespace in change.namespaces:
-            for owner in _classes(namespace.globals, namespace.name):
-                for name, value in list(owner.__dict__.items()):
-                    if isinstance(innermost(objects.live(value)), FunctionType):
-                        candidates.setdefault((id(owner), name), (owner, value, value))
-    look = Lookups(world, codes, names, edited)
-    done = renames.members(transaction)
-    while look.again():
-        for key, (owner, before, after) in list(candidates.items()):
-            if key in done or key[1] in _NOT_DISPATCHED or not look.finds(owner, key[1]):
-                continue
-            earlier = before if isinstance(before, dispatch.Attribute) else None
-            before, after = objects.live(before), objects.live(after)
-            former = before if before is MISSING else world.formers.of(before)
-            # What the objects have themselves is hidden by a property.
-            hides = before is MISSING and hasattr(type(after), "__set__")
-            held_as = transaction.plan.renamed_fields.get(key, (owner, None))[1]
-            is_fit = hides or held_as is not None or earlier is not None or before is not MISSING
-            if not is_fit and not otherwise.overrides(world.formers, owner, key[1], after):
-                continue
-            does_not_fit = after is MISSING or before is MISSING or world.formers.is_incompatible(before, after)
-            if key[1] == "__init__":
-                does_not_fit = does_not_fit or look.reads_more(before, after)
-            elif (former is not before and look.is_edited(owner, key[1])) or (earlier and after is not before):
-                does_not_fit = True
-            if not does_not_fit:
-                # It is asked for once more when more is known of what is looked up.
-                continue
-            done.add(key)
-            if former is before:
-                world.reach(former)
-            # What a property gives is not the copy.
-            is_copy = former is not before and not hasattr(type(former), "__set__")
-            place = dispatch.attribute(owner, key[1], former, after, world.who_sees(after), is_copy, earlier, held_as)
-            _put(world, transaction, place)
-        _inherit(world, changes, transaction, look, done)
-        _dispatch_modules(world, changes, transaction, look)
-
-
-def _inherit(
-    world: World, changes: Changes, transaction: "Prepared", look: Lookups, done: set[tuple[int, str]]
-) -> None:
-    """A class has other bases now: what such calls look up is what it has had of the former ones."""
-    for key, (owner, before, after) in changes.inherited.items():
-        name = key[1]
-        is_wanted = look.finds(owner, name) and (after is MISSING or look.is_edited(owner, name))
-        if key in done or not is_wanted:
-            continue
-        done.add(key)
-        former = world.formers.of(before)
-        world.reach(former)
-        is_copy = former is not before and not hasattr(type(former), "__set__")
-        _put(world, transaction, dispatch.attribute(owner, name, former, MISSING, world.who_sees(after), is_copy))
-        users = [code for code, _ in look.codes if "super" in code.co_names and name in reach.attributes(code)]
-        first = changes.first_bases.get(id(owner))
-        if after is not MISSING or not users:
-            continue
-        # `super()` looks behind the class.
-        if first is not None and not lookup.is_library(first) and name not in objects.own(first):
-            _put(world, transaction, dispatch.attribute(first, name, former, MISSING, world.is_retired, is_copy))
-            continue
-        for code in users:
-            what = f"looks up {name} by way of super() in line {reach.attributes(code)[name]}, which has none now"
-            world.problems.append(worlds.met(code, what))
-
-
-def _classes(globals: dict[str, Any], module: str | None) -> Iterator[type]:
-    pending = [(value, 0) for value in list(globals.values()) if isinstance(value, type)]
-    seen: set[int] = set()
-    while pending:
-        owner, depth = pending.pop()
-        if id(owner) in seen or owner.__module__ != module:
-            continue
-        seen.add(id(owner))
-        yield owner
-        if depth < _CLASS_DEPTH:
-            pending += [(value, depth + 1) for value in list(owner.__dict__.values()) if isinstance(value, type)]
-
-
-def _put(world: World, transaction: "Prepared", place: dispatch.Attribute) -> None:
-    operations = transaction.plan.operations
-    operations[:] = [
-        operation
-        for operation in operations
-        if not (
-            operation[0] in ("type-set", "type-delete") and operation[1] is place.owner and operation[2] == place.name
-        )
-    ]
-    transaction.plan.set_class_attribute(place.owner, place.name, place)
-    world.attributes.append(place)
-
-
-def _dispatch_modules(world: World, changes: Changes, transaction: "Prepared", look: Lookups) -> None:
-    for change in transaction.files:
-        for namespace in change.namespaces:
-            module: Any = namespace.module
-            if not objects.is_module(module) or not (look.loads_modules or world.is_held(module)):
-                continue
-            followed = world.renamed_attributes.get(id(namespace.globals), {})
-            for name in look.wanted & namespace.globals.keys() - followed.keys():
-                kept = world.former(namespace.globals, name, False, True)
-                if kept is not None:
-                    former, real, is_removed, _ = kept
-                    world.give_attributes(
-                        module, {name: (former, former is not real)}, world.who_sees(MISSING if is_removed else real)
-                    )
-                    world.reach(real)

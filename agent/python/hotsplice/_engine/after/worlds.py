@@ -18,7 +18,7 @@ from typing import Any
 
 from ..live import calls
 from ..native import native
-from . import dispatch, reach, renames
+from . import dispatch, open_worlds, reach, renames
 from .callers import Callers
 from .dispatch import MISSING
 from .formers import Formers, innermost
@@ -26,8 +26,6 @@ from .inside import Inside
 
 _STORES = {"STORE_GLOBAL", "STORE_NAME", "DELETE_GLOBAL", "DELETE_NAME"}
 _ATTRIBUTE_STORES = {"STORE_ATTR", "DELETE_ATTR"}
-
-_worlds: list["World"] = []
 
 
 def met(code: CodeType, what: str) -> tuple[CodeType, str, str]:
@@ -51,7 +49,7 @@ class World(Inside):
         self.is_live = False
         self._is_ending = False
         self._aliases: dict[tuple[int, str], tuple[dict[str, Any], dict[str, Any], str]] = {}
-        self._renamed: list[tuple[weakref.ref[CodeType], tuple[str, ...], dict[int, str]]] = []
+        self.renamed: list[tuple[weakref.ref[CodeType], tuple[str, ...], dict[int, str]]] = []
         self._rewritten: list[CodeType] = []
         # id of a namespace → former name → the one under which what it holds goes on
         self.renames: dict[int, dict[str, str]] = {}
@@ -253,7 +251,7 @@ class World(Inside):
         before = code.co_names
         if native.can_set_names():
             new = tuple(positions.get(index, name) for index, name in enumerate(before))
-            self._renamed.append((weakref.ref(code), before, positions))
+            self.renamed.append((weakref.ref(code), before, positions))
             native.set_names(code, new)
             return
         # Two references: the code's own, and `before`. Others that have the same tuple see the aliases, too.
@@ -265,7 +263,7 @@ class World(Inside):
         for index, alias in positions.items():
             if not is_shared or index in removed:
                 native.set_name_in_place(before, index, alias)
-        self._renamed.append((weakref.ref(code), names_before, positions))
+        self.renamed.append((weakref.ref(code), names_before, positions))
 
     def renaming(self) -> Iterator[tuple[Any, ...]]:
         """Operations of the commit: code that runs finds what goes on under another name."""
@@ -275,7 +273,7 @@ class World(Inside):
         self._follows.clear()
         for code, names in codes.values():
             positions = {index: names[name] for index, name in enumerate(code.co_names) if name in names}
-            self._renamed.append((weakref.ref(code), (*code.co_names,), positions))
+            self.renamed.append((weakref.ref(code), (*code.co_names,), positions))
             yield from renames.operations(code, names)
 
     def _is_live(self, alias: str) -> bool:
@@ -292,7 +290,7 @@ class World(Inside):
     # The end
 
     def begin(self) -> None:
-        _worlds.append(self)
+        open_worlds.worlds.append(self)
         codes = [found for ref in self.waiting if (found := ref()) is not None]
         self.waiting = [weakref.ref(code, self._left) for code in codes]
         del codes
@@ -322,9 +320,9 @@ class World(Inside):
 
     def end(self) -> None:
         """Everything deferred is carried out; retired code that is left sees what everybody sees."""
-        if self in _worlds:
-            _worlds.remove(self)
-        for ref, before, positions in reversed(self._renamed):
+        if self in open_worlds.worlds:
+            open_worlds.worlds.remove(self)
+        for ref, before, positions in reversed(self.renamed):
             code = ref()
             if code is None:
                 continue
@@ -333,7 +331,7 @@ class World(Inside):
             else:
                 for index in positions:
                     native.set_name_in_place(code.co_names, index, before[index])
-        self._renamed.clear()
+        self.renamed.clear()
         self.callers.end()
         for globals, seen, alias in self._aliases.values():
             seen.pop(alias, None)
@@ -360,38 +358,6 @@ class World(Inside):
         ):
             kept.clear()
         self.forget_codes()
-
-
-def detach(formers: Formers) -> None:
-    """A function that an earlier patch took away may be live again and change now: who goes on with it gets a copy."""
-    for world in _worlds:
-        for place in world.attributes:
-            former = formers.of(place.former)
-            if former is not place.former:
-                place.former, place.is_copy = former, not hasattr(type(former), "__set__")
-        for _, seen, alias in world.aliased():
-            seen[alias] = formers.of(seen.get(alias))
-        for _, given, _ in world.modules:
-            for name, (former, is_copy) in given.items():
-                copy = formers.of(former)
-                given[name] = copy, is_copy or copy is not former
-
-
-def asks(function: FunctionType) -> bool:
-    """Whether a function asks who calls it, for calls that an earlier patch has left."""
-    return any(world.callers.asks(function) for world in _worlds)
-
-
-def names_at_first(code: CodeType) -> tuple[str, ...]:
-    """The names that a code looked up before any world had it look up others."""
-    renamed = (entry for world in _worlds for entry in world._renamed)
-    return next((before for reference, before, _ in renamed if reference() is code), code.co_names)
-
-
-def look() -> None:
-    """Ends the worlds that nobody is inside of, though something keeps their code."""
-    for world in list(_worlds):
-        world.end_if_nobody_is_inside()
 
 
 def _own_names() -> int:

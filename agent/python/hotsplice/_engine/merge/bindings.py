@@ -6,18 +6,17 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, SimpleNamespace
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values, former, syntax, turns
-from ..evaluate.policy import MISSING, UNKNOWN, Decision, decide
+from ..evaluate.policy import MISSING
 from ..evaluate.reduction import Reduction
 from ..evaluate.sandbox import run_in_class, run_in_module
 from ..evaluate.sorts import Sort, sort
 from ..live import lookup, objects
 from ..live.code import join
-from ..live.files import live_file
-from . import classes, earlier, imports, in_place, lookers
+from . import classes, decisions, earlier, lookers
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -87,12 +86,12 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
         # `locals()[name] = …` in a class.
         dynamic = [name for name in seen if name not in known and name not in reduction.bound] if scope else []
         names = merger.names(reduction.bound) if not scope else [*reduction.bound, *dynamic]
-        if scope and "locals()" in _former_text(merger, edit):
+        if scope and "locals()" in decisions.former_text(merger, edit):
             _give_up_dynamic(merger, outcome, owner, set(seen))
         for name in names:
             if held(name) is MISSING and merger.deleted.goes(scope, name, edit["line"]):
                 continue
-            _decide(merger, outcome, name, scope, seen, held(name))
+            decisions.decide(merger, outcome, name, scope, seen, held(name))
         if edit["what"] == "assignment":
             for name in edit["binds"]:
                 _keep(merger, outcome, name, scope, seen, held(name))
@@ -214,7 +213,7 @@ def _reduction(merger: "Merger", edit: "Edit", holder: Any) -> Reduction:
     things = edit["change"] == "stale" or bool(merger.options.get("run_statements"))
     held = functools.partial(former.held, holder, scope=scope)
     executed = turns.line_executed(merger.change.path, edit)
-    return Reduction(merger, edit, _former_text(merger, edit), held, things, executed)
+    return Reduction(merger, edit, decisions.former_text(merger, edit), held, things, executed)
 
 
 def reducer(merger: "Merger", outcome: "EditOutcome", holder: Any) -> Callable[[str, str], Any]:
@@ -227,13 +226,6 @@ def reducer(merger: "Merger", outcome: "EditOutcome", holder: Any) -> Callable[[
         return tree
 
     return rewritten
-
-
-def _former_text(merger: "Merger", edit: "Edit") -> str:
-    if not edit.get("old_line"):
-        return ""
-    text: str = live_file(merger.change.path).excerpt(edit["old_line"], edit["old_end_line"])
-    return text
 
 
 def _put_back(seen: Any, name: str, value: Any) -> None:
@@ -253,155 +245,14 @@ def _keep(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[str,
             seen.setdefault(stored, live)
 
 
-def _decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[str, ...], seen: Any, live: Any) -> None:
-    edit = outcome.edit
-    stored = lookup.mangled(name, scope)
-    if dict.get(seen, stored, MISSING) is MISSING:
-        return
-    new = dict.get(seen, stored)
-    text, live = _from_elsewhere(merger, name, live) if not scope else (None, live)
-    decision = _decision(merger, outcome, name, scope, live, new, text)
-    if text is not None and decision is Decision.IN_PLACE and in_place.is_bound_in_place(merger, live, new):
-        seen[stored] = live
-    if decision in (Decision.KEEP, Decision.PRESERVE):
-        seen[stored] = live
-        merger.evaluated.setdefault(scope, set()).discard(name)
-        if decision is Decision.PRESERVE:
-            merger.preserved.add((scope, name))
-            # Of a name that only others make something else, they are told.
-            if not edit.get("made_by_others", {}).get(name) or not _is_as_it_was(merger, edit):
-                report_preserved(outcome, [name], sort(live))
-    else:
-        merger.evaluated.setdefault(scope, set()).add(name)
-    merger.decisions[(scope, stored)] = decision
-    if not scope:
-        is_kept_value = decision in (Decision.KEEP, Decision.PRESERVE) and sort(live) is sort(new) is Sort.VALUE
-        merger.written.pop(name, None)
-        merger.written.update({name: new} if is_kept_value else {})
-    if edit["what"] == "import" and not scope and decision is not Decision.REPLACE:
-        imports.hand_over(merger, edit, name, new, live)
-    if decision is Decision.IN_PLACE:
-        given = merger.former(edit).once(name, live) if in_place.holds_classes(live) else MISSING
-        merger.held_then.setdefault(id(live), (outcome, name, in_place.entries(live), given))
-    if scope:
-        merger.bound_in_class.setdefault(scope, {})[stored] = outcome
-    elif edit["what"] != "annotation":
-        merger.bound[name] = outcome
-
-
-def _decision(
-    merger: "Merger",
-    outcome: "EditOutcome",
-    name: str,
-    scope: tuple[str, ...],
-    live: Any,
-    new: Any,
-    text: former.Former | None = None,
-) -> Decision:
-    edit = outcome.edit
-    if edit["change"] == "stale":
-        return Decision.IN_PLACE if _fits(live, new) else Decision.REPLACE
-    if live is MISSING or live is new or edit["what"] == "annotation":
-        return Decision.REPLACE
-    is_known = text is not None and edit["change"] == "added"
-    if is_known and text is not None and text.says(join(edit["run"]), name, merger.shadow.globals):
-        return Decision.KEEP
-    text = text or merger.former(edit)
-    given = text.value(name, live)
-    is_untold = given is UNKNOWN or given is MISSING
-    by_others = is_untold and not scope and former.is_assigned_by_functions(merger.namespace, name)
-    # A loop that counts may still be executed.
-    by_others = by_others or (name in edit.get("made_by_others", ()) and not merger.options.get("run_statements"))
-    one_type = in_place.have_one_type(merger, live, new)
-    decision = decide(live, given, new, one_type, by_others, text.is_loose, edit["what"] == "import")
-    is_last = name not in merger.later.get(id(outcome), ())
-    if decision is Decision.KEEP and not is_last:
-        return Decision.IN_PLACE
-    if decision is Decision.PRESERVE and merger.options.get("run_statements") and sort(live) in in_place.THINGS:
-        return Decision.REPLACE
-    return decision
-
-
-def _from_elsewhere(merger: "Merger", name: str, live: Any) -> tuple[former.Former | None, Any]:
-    """The live text of a binding that comes from another file of the patch, which has it no more, and what it holds."""
-    for change in merger.files:
-        for edit in (one.edit for one in change.outcomes if change is not merger.change):
-            if edit["scope"] or name not in edit["binds"]:
-                continue
-            ranges = [(edit["old_line"], edit["old_end_line"])] if edit["change"] == "removed" else edit.get("former")
-            for namespace in change.namespaces if ranges and (edit["change"] == "removed" or _imports(edit)) else ():
-                held = namespace.globals.get(name, MISSING)
-                if held is MISSING or (live is not MISSING and held is not live):
-                    continue
-                beside = SimpleNamespace(
-                    namespace=namespace, change=change, shadow=merger.shadow, former_code=merger.former_code
-                )
-                text = former.Former(beside, {"scope": [], "former": ranges}, namespace.globals)
-                if text.assigns(name):
-                    return text, held
-    return None, live
-
-
-def _is_worded_alike(merger: "Merger", edit: "Edit", name: str) -> bool:
-    """Whether a statement only stands elsewhere: what it gives a name, and all that it reads, is what it was."""
-    if edit["change"] not in ("added", "changed") or edit.get("changed_reads"):
-        return False
-    return bool(merger.former(edit).says(join(edit["run"]), name, merger.shadow.globals))
-
-
-def _is_as_it_was(merger: "Merger", edit: "Edit") -> bool:
-    lines = merger.change.text.replace("\r\n", "\n").split("\n")[edit["line"] - 1 : edit["end_line"]]
-    return "\n".join(lines) == _former_text(merger, edit)
-
-
-def _imports(edit: "Edit") -> bool:
-    return bool(edit["what"] == "import" and edit["change"] in ("added", "changed"))
-
-
-def take_member(
-    merger: "Merger",
-    outcome: "EditOutcome",
-    scope: tuple[str, ...],
-    name: str,
-    live: Any,
-    new: Any,
-    text: former.Former | None = None,
-) -> bool:
-    """Decides for a name in a class that was made again; answers whether what the name holds stays there."""
-    if any(hasattr(type(value), hook) for value in (live, new) for hook in ("__get__", "__set_name__")):
-        # A metaclass or a decorator may have made it of what the statement gave.
-        return False
-    decision = _decision(merger, outcome, name, scope, live, new, text)
-    if decision is Decision.PRESERVE:
-        report_preserved(outcome, [name], sort(live))
-    elif decision is Decision.IN_PLACE:
-        return in_place.have_one_type(merger, live, new) and in_place.is_bound_in_place(merger, live, new)
-    return decision in (Decision.KEEP, Decision.PRESERVE)
-
-
-def _fits(live: Any, new: Any) -> bool:
-    return live is not MISSING and type(live) is type(new) and sort(live) is Sort.CONTAINER
-
-
-def report_preserved(outcome: "EditOutcome", names: list[str], held: Sort, made_again: bool = False) -> None:
-    """What a name holds stays though the text says something else."""
-    if held is Sort.VALUE or (held is Sort.CONTAINER and not made_again):
-        changed_values.say_kept(outcome, names)
-        return
-    what = "something that acts" if held is Sort.ACTING else "an object with state of its own"
-    outcome.caveat(
-        "HS0408", f"{', '.join(names)} holds {what}: it is preserved and was not made again; make it again if you want"
-    )
-
-
 def _report(merger: "Merger", outcome: "EditOutcome", reduction: Reduction) -> None:
     things: dict[Sort, list[str]] = {}
     for name in reduction.preserved:
-        if _is_worded_alike(merger, outcome.edit, name):
+        if decisions.is_worded_alike(merger, outcome.edit, name):
             continue
         things.setdefault(sort(reduction.held(name)), []).append(name)
     for held, names in things.items():
-        report_preserved(outcome, names, held, made_again=True)
+        decisions.report_preserved(outcome, names, held, made_again=True)
     if reduction.in_progress is not None:
         outcome.caveat(
             "HS0401",

@@ -11,7 +11,7 @@ from ..evaluate.former import Former
 from ..live.code import join
 from ..live.files import live_file
 from ..live.objects import own
-from . import bindings
+from . import decisions
 
 if TYPE_CHECKING:
     from .merging import Merger
@@ -55,7 +55,7 @@ class Bodies:
         texts = [self._text(statements) for statements in found]
         text = next((one for one in texts if equal(one.value(name, old), old)), texts[-1])
         outcome = self._merger.bound[self._scope[0]]
-        return bindings.take_member(self._merger, outcome, self._scope, name, old, new, text)
+        return decisions.take_member(self._merger, outcome, self._scope, name, old, new, text)
 
     def _text(self, statements: list[Any]) -> Former:
         ranges = [(one.lineno, one.end_lineno) for one in statements]

@@ -1,16 +1,13 @@
 """New code for live functions: all that share a definition's code get the new one, their cells matched by name."""
 
-import inspect
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import partial
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Refusal
-from ..live import calls, line_tables, lookup, objects
-from ..live.code import compile_text, docstring, functions_by_place, pair, tree
-from ..live.files import live_file
+from ..live import calls, lookup, objects
+from ..live.code import docstring, pair, tree
 from ..native import native
 from . import code_tables, conform, defaults, left_behind
 
@@ -74,82 +71,6 @@ class CodeChange:
         codes = [function.__code__ for function in self.functions if isinstance(function, FunctionType)]
         # Inside of what a decorator made of a function is the new one.
         return {id(code): code for code in codes}.values() or (self.new_code,)
-
-
-def resolve(file_change: "FileChange", namespace: "Namespace", compiled: CodeType) -> "list[CodeChange]":
-    """Finds the live functions of each unit; tells the edits of those that have none."""
-    found = []
-    compiled_functions = functions_by_place(compiled)
-    living = lookup.Living(namespace)
-    for unit in file_change.units:
-        new_code = compiled_functions.get((unit["name"], unit["line"]))
-        if new_code is None:
-            continue
-        live = lookup.find_unit(namespace, unit, living)
-        if not live:
-            for outcome in file_change.outcomes_of(unit):
-                _say_missing(outcome, unit, namespace)
-            continue
-        if lookup.is_displaced(namespace, unit, live[0]):
-            for outcome in file_change.outcomes_of(unit):
-                if outcome.edit.get("superseded"):
-                    continue
-                _note_displaced(outcome, unit, namespace)
-                outcome.caveat(
-                    "HS0305",
-                    f"{unit['name']} holds something else that the program put there: it is kept; the function of this "
-                    "file, which goes on elsewhere, has the new code",
-                )
-        found.append((unit, live, new_code))
-    # Asked before anything here refers to the code.
-    counted_at = native.thread_switches()
-    counts = native.unaccounted([live[0] for _, live, _ in found], file_change.holders)
-    return [
-        CodeChange(unit, namespace, live, as_decorated(live[0].__code__, new_code), unaccounted, counted_at)
-        for (unit, live, new_code), unaccounted in zip(found, counts)
-    ]
-
-
-def as_decorated(old: CodeType, new: CodeType) -> CodeType:
-    """New code with the flag that ``types.coroutine`` gave the old one: no text sets it."""
-    is_iterable = old.co_flags & inspect.CO_ITERABLE_COROUTINE and new.co_flags & inspect.CO_GENERATOR
-    return new.replace(co_flags=new.co_flags | inspect.CO_ITERABLE_COROUTINE) if is_iterable else new
-
-
-def _say_missing(outcome: "EditOutcome", unit: "Unit", namespace: "Namespace") -> None:
-    if outcome.edit.get("superseded"):
-        outcome.unneeded(None, f"another definition of {unit['name']} follows, and nothing holds this one")
-    elif lookup.bound_value(namespace, unit["scope"], unit["name"], _MISSING) is _MISSING:
-        outcome.unneeded(
-            "HS0404", f"{unit['name']} is not live in this process: it was never made, or its name is gone"
-        )
-    elif _is_defined_elsewhere(unit, namespace):
-        outcome.unneeded("HS0404", f"another definition of {unit['name']} in this file is the live one")
-    else:
-        _note_displaced(outcome, unit, namespace)
-        outcome.caveat("HS0107", f"no live function runs the text of {unit['name']}: the name holds something else")
-
-
-def _note_displaced(outcome: "EditOutcome", unit: "Unit", namespace: "Namespace") -> None:
-    """What the name holds is the program's own, unless a decorator may have made it of the function."""
-    text = live_file(outcome.path).excerpt(unit["old_line"], unit["old_end_line"])
-    if not text.lstrip().startswith("@"):
-        outcome.displaced.add(id(namespace.globals))
-
-
-def _is_defined_elsewhere(unit: "Unit", namespace: "Namespace") -> bool:
-    """Whether a definition in another branch has the name: ``if FAST: def f(): … else: def f(): …``"""
-    value = lookup.bound_value(namespace, unit["scope"], unit["name"])
-    qualified = ".".join((*unit["scope"], unit["name"]))
-
-    def is_other(item: Any) -> bool:
-        is_own = isinstance(item, FunctionType) and namespace.reads(item.__code__)
-        return is_own and item.__qualname__ == qualified and item.__code__.co_firstlineno != unit["old_line"]
-
-    return namespace.lines_known and lookup.search(value, is_other) is not None
-
-
-_MISSING = object()
 
 
 def plan(changes: "list[CodeChange]", file_change: "FileChange", plan: "Plan") -> None:
@@ -385,34 +306,3 @@ def _follow_wrappers(change: "CodeChange", plan: "Plan") -> None:
             elif "__doc__" in attributes and attributes["__doc__"] == before:
                 plan.add("setattr", wrapper, "__doc__", after)
             wrapper = attributes["__wrapped__"]
-
-
-def plan_running_module(file_change: "FileChange", namespace: "Namespace", plan: "Plan") -> None:
-    """A script whose own statements are being executed: they have the lines that they stand at in the new text.
-
-    Its code stays as it is. If the new text compiles to the same bytecode for the module's own statements, its table of
-    lines takes the place of the old one; else its own is given other lines.
-    """
-    live = lookup.running_module_code(file_change.path)
-    if live is None or namespace.name != "__main__" or not native.can_set_line_table():
-        return
-    try:
-        new = compile_text(file_change.text.removeprefix("\ufeff"), namespace.filename)
-    except Refusal:
-        return
-    if hasattr(live, "co_positions"):
-        file_change.executed_at = live, line_tables.positions_of(live)
-        lines = line_tables.line_map(live_file(file_change.path).text, file_change.text, _edited_lines(file_change))
-        table = new.co_linetable if new.co_code == live.co_code else line_tables.relined(live, lines)
-        file_change.line_now = lines if table is not None else None
-    else:
-        table = new.co_linetable if new.co_code == live.co_code else None
-    if table is not None and table != live.co_linetable:
-        plan.add("line-table", live, table)
-
-
-def _edited_lines(file_change: "FileChange") -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Those of statements that both texts have, before and after."""
-    for edit in file_change.edits:
-        if edit["change"] == "changed" and not edit["scope"] and edit.get("old_line") and edit.get("old_end_line"):
-            yield (edit["old_line"], edit["old_end_line"]), (edit["line"], edit["end_line"])

@@ -7,7 +7,7 @@ from ..evaluate.policy import UNKNOWN, Decision, decide
 from ..evaluate.sorts import sort
 from ..journal.writes import MISSING
 from ..live import objects
-from . import bindings, in_place, made_classes
+from . import bindings, decisions, in_place, made_classes
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -42,6 +42,6 @@ def take(merger: "Merger", outcome: "EditOutcome", owner: Any) -> None:
             written.keep(place)
             if decision is Decision.PRESERVE:
                 name = place.key if isinstance(place.key, str) else repr(place.key)
-                bindings.report_preserved(outcome, [name], sort(held))
+                decisions.report_preserved(outcome, [name], sort(held))
         elif decision is Decision.IN_PLACE:
             in_place.is_bound_in_place(merger, held, new)

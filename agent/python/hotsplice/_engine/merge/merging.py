@@ -15,6 +15,7 @@ from . import (
     annotations,
     bindings,
     callables,
+    decisions,
     decorated,
     defaults,
     deferred,
@@ -262,27 +263,11 @@ class Merger:
         edit: Any = outcome.edit if outcome is not None else {"what": None}
         if bindings.is_statement(edit):
             references.report_bound(self, name, old, new, outcome)
-            return bindings.take_member(self, outcome, scope, name, old, new)
+            return decisions.take_member(self, outcome, scope, name, old, new)
         if edit["what"] == "function" and edit["change"] in ("changed", "added"):
             references.move_member(self, (*scope, name), old, new, outcome)
             wrapped.merge_definition(self, edit, new)
         return False
-
-    def show_others(self, others: "list[Shadow]") -> None:
-        """Other modules that are evaluated later see what is new here under the names by which they imported it."""
-        for name in {*self.bound, *(scope[0] for scope in self.rebuilt)}:
-            old, new = self.namespace.globals.get(name, MISSING), self.shadow.globals.get(name, MISSING)
-            if old is MISSING or new is MISSING or new is old:
-                continue
-            proxy = self.world.proxy_of(old)
-            own = references.is_own(old, self.namespace)
-            following: Any = () if own else imports.followers(self.namespace.globals, name, old)
-            following = {(id(holder), alias) for holder, alias in following}
-            for other in others:
-                for alias, value in list(other.globals.items()):
-                    is_it = value is old or (proxy is not None and value is proxy)
-                    if is_it and (own or (id(other.namespace.globals), alias) in following):
-                        other.globals[alias] = other.before[alias] = new
 
     # Functions
 

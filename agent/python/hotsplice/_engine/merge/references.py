@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..evaluate.policy import MISSING
 from ..evaluate.sorts import is_type_variable
 from ..live import lookup, objects
 from ..live.code import join
@@ -13,6 +14,7 @@ from ..native import native
 from . import callables, holders, imports
 
 if TYPE_CHECKING:
+    from ..evaluate.sandbox import Shadow
     from ..journal.plan import EditOutcome, Plan
     from ..live.lookup import Namespace
     from ..live.messages import Edit
@@ -321,3 +323,20 @@ def _say_left(outcome: "EditOutcome", name: str, left: list[str]) -> None:
         "HS0303",
         f"{len(left)} reference{'s' if len(left) > 1 else ''} to the old {name} stay: " + ", ".join(sorted(set(left))),
     )
+
+
+def show_to_others(merger: "Merger", others: "list[Shadow]") -> None:
+    """Other modules that are evaluated later see what is new here under the names by which they imported it."""
+    for name in {*merger.bound, *(scope[0] for scope in merger.rebuilt)}:
+        old, new = merger.namespace.globals.get(name, MISSING), merger.shadow.globals.get(name, MISSING)
+        if old is MISSING or new is MISSING or new is old:
+            continue
+        proxy = merger.world.proxy_of(old)
+        own = is_own(old, merger.namespace)
+        following: Any = () if own else imports.followers(merger.namespace.globals, name, old)
+        following = {(id(holder), alias) for holder, alias in following}
+        for other in others:
+            for alias, value in list(other.globals.items()):
+                is_it = value is old or (proxy is not None and value is proxy)
+                if is_it and (own or (id(other.namespace.globals), alias) in following):
+                    other.globals[alias] = other.before[alias] = new
