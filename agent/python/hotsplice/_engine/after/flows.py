@@ -170,22 +170,26 @@ def _use(steps: list[Step], at: int, above: int, before: Step | None) -> Use:
 
 
 def _argument(steps: list[Step], at: int, above: int) -> Use:
-    step = steps[at]
-    names: tuple[str, ...] = ()
-    if step.name in ("CALL_KW", "CALL_FUNCTION_KW"):
-        names, above = steps[at - 1].value, above - 1
-    elif step.name == "CALL":
-        given = next((one for one in steps[max(at - 2, 0) : at] if one.name == "KW_NAMES"), None)
-        names = given.value if given is not None and type(given.value) is tuple else ()
+    step, names = steps[at], keywords(steps, at)
+    above -= step.name in ("CALL_KW", "CALL_FUNCTION_KW")
     position = step.arg - 1 - above
     if position < 0:
         return Use("call", None)
     callee = called(steps, at)
-    if callee is None or type(names) is not tuple:
+    if callee is None:
         return Use("other", step.name)
     first = step.arg - len(names)
     where: int | str = position if position < first else names[position - first]
     return Use("argument", (callee[0], where, callee[1]))
+
+
+def keywords(steps: list[Step], at: int) -> tuple[str, ...]:
+    """The names of the arguments that a call gives by name."""
+    step = steps[at]
+    given = steps[at - 1] if step.name in ("CALL_KW", "CALL_FUNCTION_KW") else None
+    if step.name == "CALL":
+        given = next((one for one in steps[max(at - 2, 0) : at] if one.name == "KW_NAMES"), None)
+    return given.value if given is not None and type(given.value) is tuple else ()
 
 
 def begin(steps: list[Step], at: int) -> int | None:

@@ -16,6 +16,7 @@ from ..live import calls, lookup, objects, variables
 from ..live.code import tree
 from ..native import native
 from . import reach, shapes
+from .formers import innermost
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
@@ -36,6 +37,7 @@ class _Edited:
 
     def __init__(self, function: FunctionType, new: CodeType) -> None:
         self.name = function.__qualname__
+        self.called = _names_of(function)
         self.code = function.__code__
         self.new = new
         self.made = shapes.Made(self.code, function.__globals__)
@@ -68,10 +70,19 @@ class _Edited:
         return lacks and type(value) is dict and not self.gone
 
 
+def _names_of(function: FunctionType) -> set[str]:
+    """The names by which it is called: its own, those of its module that hold it, its class where no name calls it."""
+    name, owner = function.__name__, function.__qualname__.rpartition(".")[0].rpartition(".")[2]
+    found = {name, *((owner,) if name.startswith("__") and owner else ())}
+    named = list(function.__globals__.items()) if "<locals>" in function.__qualname__ else []
+    return found | {key for key, value in named if innermost(value) is function or value is function}
+
+
 def edited_functions(changes: "Changes") -> list[_Edited]:
     """Those that get new code: nothing where none of them makes such values, or is alone."""
     found = [(function, changes.code_of(function)) for function, _ in list(changes.functions.values())]
-    found = [(function, new) for function, new in found if new is not function.__code__]
+    # What a `__new__` gives is of its class, whatever it makes that of.
+    found = [(one, new) for one, new in found if new is not one.__code__ and one.__name__ != "__new__"]
     may_make = any(
         shapes.may_make(code, function.__globals__) for function, new in found for code in (function.__code__, new)
     )
@@ -192,10 +203,10 @@ def taken_otherwise(edited: list[_Edited]) -> "TakenOtherwise":
             for one in edited:
                 if one is maker:
                     continue
-                for read in one.gone if maker.code.co_name not in names[id(one)] else ():
+                for read in one.gone if maker.called.isdisjoint(names[id(one)]) else ():
                     if maker.gives_no_more(read):
                         found.taken.setdefault(id(one.code), {}).setdefault(read, maker.name)
-                is_named = one.code.co_name in names[id(maker)]
+                is_named = not one.called.isdisjoint(names[id(maker)])
                 for read, line in one.fresh.items():
                     if maker.gives_now(read):
                         found.made.setdefault(id(maker.code), []).append((id(one.code), one.name, line, is_named))

@@ -49,6 +49,11 @@ def is_careful(code: CodeType) -> bool:
     return any(not _ASKS.isdisjoint(one.co_names) for one in tree(code))
 
 
+def asks_names(code: CodeType) -> bool:
+    """Whether a code asks for attributes that may not be there."""
+    return any(not (_ASKS - {"isinstance"}).isdisjoint(one.co_names) for one in tree(code))
+
+
 _MAKING = {dis.opmap[name] for name in ("BUILD_TUPLE", "BUILD_LIST", *_DICTIONARIES) if name in dis.opmap}
 
 
