@@ -317,9 +317,27 @@ def given_attributes(code: CodeType, globals: dict[str, Any], resolve: Resolve) 
         if step.name == "STORE_ATTR" and index > 1:
             before = steps[index - 1]
             is_own = before.name == "LOAD_FAST" and before.value == own
+            if (is_own or before.name in ("SWAP", "ROT_TWO")) and _is_more_of(steps, index - 2, step.value):
+                continue
             kinds = kinds_of(steps, index - 2, globals, resolve) if is_own else {None}
             found.setdefault(step.value, set()).update(kinds)
     return found
+
+
+def given_cells(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> dict[str, Kinds]:
+    """The types of what a function gives the variables that it shares with those in it."""
+    steps = steps_of(code)
+    names = [name for name in code.co_cellvars if name not in code.co_varnames[: code.co_argcount]]
+    found = {name: [kinds_of(steps, at, globals, resolve) for at in stored(steps, name)] for name in names}
+    return {name: set().union(*kinds) for name, kinds in found.items() if kinds}
+
+
+def _is_more_of(steps: list[Step], at: int, name: str) -> bool:
+    """``self.total += n`` gives what it is given a value of its own type."""
+    if steps[at].name != "BINARY_OP":
+        return False
+    left = _before(steps, at - 1)
+    return left is not None and steps[left].name == "LOAD_ATTR" and steps[left].value == name
 
 
 def given_items(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> dict[str, Kinds]:

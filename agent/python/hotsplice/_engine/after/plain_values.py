@@ -12,6 +12,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
+from ..live.code import tree
 from ..native import native
 from . import flows, former_values, lacking, reach, shapes
 from .fitting import fails
@@ -94,6 +95,7 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
         yield from _in_variables(edited)
         yield from _in_attributes(edited, transaction, changes)
         yield from _in_containers(edited, changes)
+        yield from _in_cells(edited, changes)
 
 
 def _in_variables(edited: list[_Edited]) -> Iterator[Problem]:
@@ -205,10 +207,14 @@ def _in_attributes(edited: list[_Edited], transaction: "Prepared", changes: "Cha
     for owner in lacking.methods_given(transaction, changes, []):
         before: dict[str, flows.Kinds] = {}
         after: dict[str, flows.Kinds] = {}
+        _of_fields(before, objects.own(owner).get("__dataclass_fields__"))
+        _of_fields(after, changes.attributes.get((id(owner), "__dataclass_fields__"), (None, None, None))[2])
         own = [value for cls in objects.order(owner) for value in objects.own(cls).values()]
         others = [value for cls in objects.with_subclasses(owner)[1:] for value in objects.own(cls).values()]
         for function in (*own, *others):
-            if type(function) is FunctionType and not lookup.is_installed(function.__code__.co_filename):
+            file = function.__code__.co_filename if type(function) is FunctionType else "<string>"
+            # What a data class makes gives the fields what these say.
+            if type(function) is FunctionType and file != "<string>" and not lookup.is_installed(file):
                 _add(before, flows.given_attributes(function.__code__, function.__globals__, code_of_old))
                 _add(after, flows.given_attributes(changes.code_of(function), function.__globals__, changes.code_of))
         for name, given in after.items():
@@ -217,6 +223,45 @@ def _in_attributes(edited: list[_Edited], transaction: "Prepared", changes: "Cha
             takers = [one for one in edited if name in one.old.co_names and name in one.new.co_names] if lost else []
             if takers:
                 yield from _met(owner, name, lost, own, takers, changes)
+
+
+def _in_cells(edited: list[_Edited], changes: "Changes") -> Iterator[Problem]:
+    """What functions share with the call that has made them."""
+    for maker in edited:
+        inner = {id(code) for code in tree(maker.old)} - {id(maker.old)}
+        takers = [one for one in edited if one is not maker and id(one.old) in inner] if inner else []
+        if not takers:
+            continue
+        globals = maker.function.__globals__
+        before = flows.given_cells(maker.old, globals, lambda function: function.__code__)
+        after = flows.given_cells(maker.new, globals, changes.code_of)
+        for name, given in after.items():
+            lost = {one for one in before.get(name, ()) if one is not None and _is_other(one, given)}
+            for taker in takers if lost else ():
+                value = _shared(taker.function, name)
+                line = taker.misses(value, "local", name, name, True) if type(value) in lost else None
+                if line is not None:
+                    message = f"it has been made before with {type(value).__name__} in {name}"
+                    yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
+
+
+def _shared(function: FunctionType, name: str) -> Any:
+    """What a variable holds that a function shares with others; nothing if it holds nothing yet."""
+    for free, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        try:
+            if free == name:
+                return cell.cell_contents
+        except ValueError:
+            pass
+    return None
+
+
+def _of_fields(found: dict[str, flows.Kinds], fields: Any) -> None:
+    for name, field in fields.items() if type(fields) is dict else ():
+        # A `Field` of the standard library's, which has slots.
+        factory = field.default_factory if type(field).__module__ == "dataclasses" else None
+        if type(factory) is type:
+            found.setdefault(name, set()).add(factory)
 
 
 def _add(found: dict[str, flows.Kinds], given: dict[str, flows.Kinds]) -> None:
