@@ -10,31 +10,52 @@ use pyo3::types::PyString;
 use crate::cpython::{self, functions};
 use crate::installed;
 
-static PATTERNS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+struct Pattern {
+    text: String,
+    /// Whether a function has fitted it.
+    has_fitted: bool,
+}
 
-fn patterns() -> MutexGuard<'static, Vec<String>> {
+static PATTERNS: Mutex<Vec<Pattern>> = Mutex::new(Vec::new());
+
+fn patterns() -> MutexGuard<'static, Vec<Pattern>> {
     PATTERNS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub fn add(pattern: &str) {
     let mut known = patterns();
-    if !known.iter().any(|known| known == pattern) {
-        known.push(pattern.to_owned());
+    if !known.iter().any(|known| known.text == pattern) {
+        known.push(Pattern { text: pattern.to_owned(), has_fitted: false });
     }
 }
 
 pub fn remove(pattern: &str) {
-    patterns().retain(|known| known != pattern);
+    patterns().retain(|known| known.text != pattern);
 }
 
 pub fn all() -> Vec<String> {
-    patterns().clone()
+    patterns().iter().map(|known| known.text.clone()).collect()
+}
+
+/// Those of the patterns that no function has fitted so far.
+#[pyfunction]
+pub fn patterns_without_function() -> Vec<String> {
+    patterns().iter().filter(|known| !known.has_fitted).map(|known| known.text.clone()).collect()
 }
 
 /// Whether a function is one that is to be guarded, by the names of its module and its own, or by its file's folder.
 pub fn fits(py: Python<'_>, function: *mut ffi::PyObject) -> bool {
-    let patterns = patterns();
-    !patterns.is_empty() && Names::of(py, function).is_some_and(|names| patterns.iter().any(|it| names.fit(it)))
+    let mut patterns = patterns();
+    if patterns.is_empty() {
+        return false;
+    }
+    let Some(names) = Names::of(py, function) else { return false };
+    let mut fits = false;
+    for pattern in patterns.iter_mut().filter(|pattern| names.fit(&pattern.text)) {
+        pattern.has_fitted = true;
+        fits = true;
+    }
+    fits
 }
 
 /// The patterns that a function fits.

@@ -200,3 +200,22 @@ fn a_debugger_that_attaches_meanwhile_leaves_the_call_held_and_stops_in_the_next
     program.wait_line("result 45.0");
     assert_eq!(program.wait(), Some(0));
 }
+
+#[test]
+fn a_guarded_name_that_fits_no_function_is_reported_when_the_program_ends() {
+    for python in able() {
+        let workspace = Workspace::new();
+        workspace.write("app.py", "def share(total):\n    return total\nprint(share(1))\n");
+        let mut command = workspace.hotsplice();
+        command.args(["run", "--guard", "app.shaer", "--guard", "app.*", "--python"]).arg(&python.path).arg("app.py");
+        let output = command.current_dir(workspace.path()).output().expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n", "Python {}: {said}", python.name());
+        assert_eq!(
+            said,
+            "hotsplice: --guard app.shaer: no function of this name was defined; nothing was guarded\n",
+            "Python {}",
+            python.name()
+        );
+    }
+}

@@ -16,6 +16,7 @@
 //! | [`room`] | room for later code in generators and coroutines |
 //! | [`stack`] | the calls that a thread is in, read without objects |
 //! | [`suspended`] | suspended calls, by the place where they stand |
+//! | [`variables`] | the variables of a call, read where they lie |
 
 pub mod again;
 mod callers;
@@ -31,6 +32,7 @@ mod restart;
 mod room;
 mod stack;
 mod suspended;
+mod variables;
 
 pub use callers::{
     Vectorcall, ask_callers, ask_no_more, beneath, can_ask_callers, exchange_beneath, note_commit, plain_vectorcall,
@@ -48,3 +50,4 @@ pub use restart::{ended_restarts, event_of, function_of, is_restarting, plan_res
 pub use room::{match_room, prepare as prepare_room, reserve, reserve_room};
 pub use stack::{Caller, Callers, callers_at_raise, callers_of, has_come};
 pub use suspended::{runners_of, suspended_calls};
+pub use variables::variables_of;

@@ -99,7 +99,7 @@ pub fn environment(patterns: &[String], hold_for: Option<u32>) -> Result<Vec<(&'
             "--guard takes a name or a pattern; give it several times for several",
         ));
     }
-    let mut variables = vec![("HOTSPLICE_GUARD", patterns.join(","))];
+    let mut variables = vec![("HOTSPLICE_GUARD", patterns.join(",")), ("HOTSPLICE_GUARD_FIRST", "1".to_owned())];
     if let Some(seconds) = hold_for {
         variables.push(("HOTSPLICE_HOLD_FOR", seconds.to_string()));
     }

@@ -7,6 +7,8 @@ nothing. Functions that give their arguments other values, and those that suspen
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 import types
 import weakref
@@ -92,10 +94,26 @@ def guard_from_environment(environment: Any) -> None:
     seconds = environment.get("HOTSPLICE_HOLD_FOR", "")
     if seconds.isdigit():
         watched.settings.hold_for = float(seconds) or None
+    # The programs that this one starts may well not have them.
+    is_first = environment.pop("HOTSPLICE_GUARD_FIRST", None) is not None
     try:
         guard(patterns.split(","))
     except Unsupported as error:
         sys.stderr.write(f"hotsplice: HS0022: {error}\n")
+        return
+    if is_first:
+        atexit.register(_say_unfitting, os.getpid())
+
+
+def _say_unfitting(process: int) -> None:
+    """A name that is misspelt guards nothing, and nobody would know."""
+    stderr: Any = sys.stderr
+    for pattern in native.patterns_without_function() if os.getpid() == process else ():
+        try:
+            stderr.write(f"hotsplice: --guard {pattern}: no function of this name was defined; nothing was guarded\n")
+        except (AttributeError, OSError, ValueError):
+            # The program has closed it, or has none.
+            return
 
 
 def _patched(_patch: Any) -> None:

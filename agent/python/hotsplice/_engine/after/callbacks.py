@@ -14,7 +14,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FrameType, FunctionTy
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
-from ..live import calls, lookup
+from ..live import calls, lookup, variables
 from ..live.files import live_file
 from ..native import native
 from . import open_worlds
@@ -46,7 +46,7 @@ def having_called(codes: Collection[CodeType]) -> list[Any]:
         around = 0
         while frame is not None:
             if around:
-                found += list(frame.f_locals.values())
+                found += list(variables.of(frame, True).values())
             around = _AROUND if id(frame.f_code) in wanted else max(around - 1, 0)
             frame = frame.f_back
     return found
@@ -118,10 +118,8 @@ def _unseen(functions: list[FunctionType], index: int) -> int:
         step: FrameType | None = frame if thread != own else None
         while step is not None:
             shared = {*step.f_code.co_cellvars, *step.f_code.co_freevars}
-            local = step.f_locals if step.f_locals is not step.f_globals else {}
-            known += sum(id(value) == key for name, value in local.items() if name not in shared)
+            known += sum(id(value) == key for name, value in variables.of(step, True).items() if name not in shared)
             step = step.f_back
-    # Afterwards: until 3.12 looking at variables makes a dictionary of them.
     for holder in native.referrers(functions[index : index + 1]):
         known += sum(id(one) == key for one in gc.get_referents(holder))
     return int(native.reference_count(functions[index])) - known

@@ -54,7 +54,8 @@ class Callers:
         step: FrameType | None = frame
         while step is not None and not self._is_retired(step.f_code):
             step = step.f_back if reach.is_returned(step.f_code, step.f_lasti) else None
-        return step is not None
+        # A loop that is moved takes the next item along into the new code.
+        return step is not None and not (native.has_moves(step.f_code) and reach.is_next(step.f_code, step.f_lasti))
 
     def _is_behind(self, frame: FrameType) -> bool:
         step: FrameType | None = frame

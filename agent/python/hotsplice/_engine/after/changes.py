@@ -1,13 +1,28 @@
 """What the operations of a plan do to names, functions and classes."""
 
+import functools
 from collections.abc import Iterable
 from types import CodeType, FunctionType
 from typing import Any
 
+from ..live import objects
 from ..live.code import fingerprint, pair, tree
 from . import otherwise
 from .dispatch import MISSING
 from .formers import innermost
+
+
+def _order_of(bases: tuple[type, ...]) -> list[type] | None:
+    """The order in which a class with these bases looks names up, after itself."""
+    merge: Any = getattr(functools, "_c3_merge", None)
+    try:
+        return None if merge is None else merge([*([*objects.order(base)] for base in bases), [*bases]])
+    except RuntimeError:
+        return None
+
+
+def _first(classes: Iterable[Any], name: str) -> Any:
+    return next((members[name] for members in map(objects.own, classes) if name in members), MISSING)
 
 
 class Changes:
@@ -19,6 +34,9 @@ class Changes:
         self.functions: dict[int, tuple[FunctionType, dict[str, Any]]] = {}
         # (id of a class, name) → (class, before, after)
         self.attributes: dict[tuple[int, str], tuple[type, Any, Any]] = {}
+        # (id of a class, name) → (class, what it has inherited, what it inherits from now on)
+        self.inherited: dict[tuple[int, str], tuple[type, Any, Any]] = {}
+        self.first_bases: dict[int, type] = {}
         self.retired: dict[int, CodeType] = {}
         for kind, target, *rest in operations:
             if kind == "function":
@@ -37,6 +55,21 @@ class Changes:
                 if is_looked_up and before is not after:
                     self.attributes[id(target), rest[0]] = target, before, after
                     self._gone(before, after)
+            elif kind == "bases":
+                self._inherit(target, rest[0])
+
+    def _inherit(self, owner: type, bases: tuple[type, ...]) -> None:
+        """A class gets other bases: what it had of those that go."""
+        self.first_bases[id(owner)] = bases[0]
+        former, own = objects.order(owner)[1:], objects.own(owner)
+        order = _order_of(bases)
+        if order is None:
+            return
+        for base in (one for one in former if one not in order):
+            for name in objects.own(base):
+                before, after = _first(former, name), _first(order, name)
+                if before is not after and name not in own and not name.startswith("__"):
+                    self.inherited[id(owner), name] = owner, before, after
 
     def code_of(self, function: FunctionType) -> CodeType:
         """The code that a function has from the commit on."""

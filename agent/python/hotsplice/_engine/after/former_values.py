@@ -7,7 +7,7 @@ patch, what stands between them and holds it is not, or has no code. It is repor
 import dis
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from types import CodeType, FrameType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from ..live import calls, lookup, objects, variables
 from ..live.code import tree
 from ..native import native
 from . import reach, shapes
+from .formers import innermost
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
@@ -36,6 +37,7 @@ class _Edited:
 
     def __init__(self, function: FunctionType, new: CodeType) -> None:
         self.name = function.__qualname__
+        self.called = _names_of(function)
         self.code = function.__code__
         self.new = new
         self.made = shapes.Made(self.code, function.__globals__)
@@ -68,10 +70,19 @@ class _Edited:
         return lacks and type(value) is dict and not self.gone
 
 
+def _names_of(function: FunctionType) -> set[str]:
+    """The names by which it is called: its own, those of its module that hold it, its class where no name calls it."""
+    name, owner = function.__name__, function.__qualname__.rpartition(".")[0].rpartition(".")[2]
+    found = {name, *((owner,) if name.startswith("__") and owner else ())}
+    named = list(function.__globals__.items()) if "<locals>" in function.__qualname__ else []
+    return found | {key for key, value in named if innermost(value) is function or value is function}
+
+
 def edited_functions(changes: "Changes") -> list[_Edited]:
     """Those that get new code: nothing where none of them makes such values, or is alone."""
     found = [(function, changes.code_of(function)) for function, _ in list(changes.functions.values())]
-    found = [(function, new) for function, new in found if new is not function.__code__]
+    # What a `__new__` gives is of its class, whatever it makes that of.
+    found = [(one, new) for one, new in found if new is not one.__code__ and one.__name__ != "__new__"]
     may_make = any(
         shapes.may_make(code, function.__globals__) for function, new in found for code in (function.__code__, new)
     )
@@ -108,9 +119,9 @@ def problems(edited: list[_Edited], changes: "Changes") -> Iterator[tuple[CodeTy
 def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
     """Plain containers of the program with what holds them, found from variables of calls and names of modules."""
     pending: deque[tuple[Any, str, int]] = deque()
-    for frame, thread in _frames():
+    for frame, thread in frames():
         place = f"thread {thread}, " if thread is not None else ""
-        for name, value in _alive(frame, thread is not None):
+        for name, value in alive(frame, thread is not None):
             pending.append((value, f"{name} in {frame.f_code.co_name}, {place}line {frame.f_lineno}", 0))
     for _, module in lookup.project_modules():
         for name, value in list(lookup.members_of(module).items()):
@@ -137,7 +148,7 @@ def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
             pending.extend((item, place, depth + 1) for item in items)
 
 
-def _frames() -> Iterator[tuple[FrameType, str | None]]:
+def frames() -> Iterator[tuple[FrameType, str | None]]:
     """Calls of the program's own code, on stacks, with the thread's name, and suspended."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     own = threading.get_ident()
@@ -161,13 +172,13 @@ def _is_foreign(item: Any) -> bool:
     return frame is None or lookup.is_installed(frame.f_code.co_filename)
 
 
-def _alive(frame: FrameType, is_executed: bool) -> Iterator[tuple[str, Any]]:
-    """The variables of a call that are still read from where it stands, as they are."""
+def alive(frame: FrameType, is_executed: bool, only: Collection[str] | None = None) -> Iterator[tuple[str, Any]]:
+    """The variables of a call that are still read from where it stands: ``only`` these, or what may hold others."""
     code = frame.f_code
     held = variables.of(frame, is_executed)
     instructions = reach.instructions_of(code)
     for name, value in held.items():
-        if type(value) in _CLOSED:
+        if type(value) in _CLOSED if only is None else name not in only:
             continue
         stores = [one.offset for one in instructions if one.opname == "STORE_FAST" and one.argval == name]
         there = reach.reached(code, instructions, [frame.f_lasti], stores)
@@ -192,10 +203,10 @@ def taken_otherwise(edited: list[_Edited]) -> "TakenOtherwise":
             for one in edited:
                 if one is maker:
                     continue
-                for read in one.gone if maker.code.co_name not in names[id(one)] else ():
+                for read in one.gone if maker.called.isdisjoint(names[id(one)]) else ():
                     if maker.gives_no_more(read):
                         found.taken.setdefault(id(one.code), {}).setdefault(read, maker.name)
-                is_named = one.code.co_name in names[id(maker)]
+                is_named = not one.called.isdisjoint(names[id(maker)])
                 for read, line in one.fresh.items():
                     if maker.gives_now(read):
                         found.made.setdefault(id(maker.code), []).append((id(one.code), one.name, line, is_named))

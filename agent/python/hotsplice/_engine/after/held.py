@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, MethodType
 from typing import Any, cast
 
-from ..live import objects
+from ..live import objects, variables
 from ..native import native
-from . import reach
+from . import flows, reach
 from .callers import Callers
 from .formers import Formers, innermost
 
@@ -87,8 +87,8 @@ def problems(
             elif type(value) in (*_CONTAINERS, dict) and (function := _find(value, unfit)):
                 yield code, f"may call {function} by way of {name} in line {use.line}, and gets the new one"
         for frame in frames.get(id(code), ()):
-            for name, value in list(frame.f_locals.items()):
-                if frame.f_locals is not frame.f_globals and (function := _find(value, unfit)):
+            for name, value in variables.of(frame, True).items():
+                if function := _find(value, unfit):
                     yield code, f"may call {function} by way of {name}, and gets the new one"
 
 
@@ -106,6 +106,30 @@ def unpacked(
         for owner, before, after in classes:
             if len(before) in lines and (issubclass(owner, tuple) or "astuple" in code.co_names):
                 yield code, lines[len(before)], owner, before, after
+
+
+# What makes an object of another one, with some fields given by their names.
+_REPLACING = {"replace", "_replace", "evolve", "copy", "__replace__"}
+
+
+def replaced(
+    attributes: dict[tuple[int, str], tuple[type, Any, Any]], calls: Iterable[tuple[CodeType, set[int], dict[str, Any]]]
+) -> Iterator[tuple[CodeType, str]]:
+    """(code, what may not fit) where such calls give by its name a field that a class does not have any more."""
+    gone = {
+        name: owner
+        for (_, key), (owner, before, after) in attributes.items()
+        if key == "__match_args__" and type(before) is type(after) is tuple
+        for name in before
+        if name not in after
+    }
+    for code, _, _ in calls if gone else ():
+        steps = flows.steps_of(code) if not _REPLACING.isdisjoint(code.co_names) else []
+        for index, step in enumerate(steps):
+            callee = flows.called(steps, index) if step.name in ("CALL", "CALL_KW", "CALL_FUNCTION_KW") else None
+            for name in flows.keywords(steps, index) if callee is not None and callee[0] in _REPLACING else ():
+                if name in gone:
+                    yield code, f"gives {name} in line {step.line}, which {gone[name].__qualname__} has not any more"
 
 
 def of_former_fields(before: tuple[str, ...], after: tuple[str, ...]) -> FunctionType:

@@ -13,6 +13,7 @@ from ..live.code import set_on_first, tree
 from ..native import native
 from . import reach, shapes
 from .begun import BEGINNING
+from .dispatch import MISSING
 from .formers import innermost
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[tuple[Code
     readers = [(function, new) for function, new in readers if new is not function.__code__]
     added = [(innermost(value), owner, name) for owner, name, value in _added(transaction)]
     readers += [(one, one.__code__) for one, _, _ in added if type(one) is FunctionType]
-    for owner, given in _given(transaction, changes, added).items():
+    for owner, given in methods_given(transaction, changes, added).items():
         if not any(_gives_more(method, code) for method, code, constructor in given if not constructor):
             continue
         classes = [*objects.order(owner), *objects.with_subclasses(owner)[1:]]
@@ -61,7 +62,7 @@ def _added(transaction: "Prepared") -> Iterator[tuple[type, str, Any]]:
             yield target, rest[0], rest[1]
 
 
-def _given(
+def methods_given(
     transaction: "Prepared", changes: "Changes", added: "list[tuple[Any, type, str]]"
 ) -> dict[type, list[tuple[FunctionType, CodeType, bool]]]:
     """Of each class the methods that are edited or new: (function, code from now on, if a constructor)."""
@@ -105,3 +106,27 @@ def _loads(opname: str, argument: Any, name: str) -> bool:
 def _count(owner: type, name: str) -> int:
     existing = native.objects_of_type(*lookup.with_subclasses(owner))
     return sum(name not in objects.attributes(one) for one in existing)
+
+
+def of_gone_classes(changes: "Changes") -> Iterator[tuple[CodeType, str, str]]:
+    """Objects of a class that is gone, where edited code names another one in its place and takes more of that."""
+    each = [(name, *values) for names in changes.names.values() for name, values in names.items()]
+    gone = [(name, before) for name, before, after in each if isinstance(before, type) and after is MISSING]
+    made = [(name, after) for name, before, after in each if isinstance(after, type) and before is MISSING]
+    for (name, former), (now, new) in ((one, other) for one in gone for other in made):
+        lost = {one for one in objects.own(new) if not one.startswith("__")} - objects.own(former).keys()
+        lost |= _stored(new) - _stored(former)
+        for function, _ in list(changes.functions.values()) if lost else ():
+            code, after = function.__code__, changes.code_of(function)
+            takes = lost.intersection(after.co_names).difference(code.co_names)
+            is_exchanged = name in code.co_names and now in after.co_names and name not in after.co_names
+            existing = native.objects_of_type(former) if takes and is_exchanged and not shapes.asks_names(after) else []
+            if existing:
+                objects_ = "1 object" if len(existing) == 1 else f"{len(existing)} objects"
+                message = f"{objects_} of {name} exist, which have no {', '.join(sorted(takes))} as those of {now} have"
+                yield code, "HS0503", message
+
+
+def _stored(cls: type) -> set[str]:
+    functions = (one for one in objects.own(cls).values() if type(one) is FunctionType)
+    return {name for one in functions for name in reach.stored(one.__code__)}

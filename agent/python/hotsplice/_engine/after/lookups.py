@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from ..live import objects
+from ..live import lookup, objects
 from ..live.code import tree
 from . import dispatch, fields, otherwise, reach, renames
 from .changes import Changes
 from .dispatch import MISSING
 from .formers import innermost
-from .worlds import World
+from .worlds import World, met
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
@@ -104,7 +104,35 @@ def keep_attributes(
             is_copy = former is not before and not hasattr(type(former), "__set__")
             place = dispatch.attribute(owner, key[1], former, after, world.who_sees(after), is_copy, earlier, held_as)
             put(world, transaction, place)
+        _inherit(world, changes, transaction, look, done)
         _dispatch_modules(world, changes, transaction, look)
+
+
+def _inherit(
+    world: World, changes: Changes, transaction: "Prepared", look: "_Lookups", done: set[tuple[int, str]]
+) -> None:
+    """A class has other bases now: what such calls look up is what it has had of the former ones."""
+    for key, (owner, before, after) in changes.inherited.items():
+        name = key[1]
+        is_wanted = look.finds(owner, name) and (after is MISSING or look.is_edited(owner, name))
+        if key in done or not is_wanted:
+            continue
+        done.add(key)
+        former = world.formers.of(before)
+        world.reach(former)
+        is_copy = former is not before and not hasattr(type(former), "__set__")
+        put(world, transaction, dispatch.attribute(owner, name, former, MISSING, world.who_sees(after), is_copy))
+        users = [code for code, _ in look.codes if "super" in code.co_names and name in reach.attributes(code)]
+        first = changes.first_bases.get(id(owner))
+        if after is not MISSING or not users:
+            continue
+        # `super()` looks behind the class.
+        if first is not None and not lookup.is_library(first) and name not in objects.own(first):
+            put(world, transaction, dispatch.attribute(first, name, former, MISSING, world.is_retired, is_copy))
+            continue
+        for code in users:
+            what = f"looks up {name} by way of super() in line {reach.attributes(code)[name]}, which has none now"
+            world.problems.append(met(code, what))
 
 
 class _Lookups:

@@ -18,6 +18,7 @@ ENDS = {
     *("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS"),
     *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
 }
+_SILENT = {"CACHE", "NOP", "ASYNC_GEN_WRAP"}
 _RAISES = {"RAISE_VARARGS", "RERAISE"}
 # From 3.14 on the end of an `async for` names the place that it belongs to, and goes on behind itself.
 JUMPS = {*dis.hasjrel, *dis.hasjabs} - {dis.opmap.get("END_ASYNC_FOR")}
@@ -161,11 +162,27 @@ def gives_all(code: CodeType, offset: int) -> bool:
     return 0 <= offset < len(raw) and dis.opname[raw[offset]] == "CALL_FUNCTION_EX"
 
 
+def is_next(code: CodeType, offset: int) -> bool:
+    """Whether a loop takes its next item there."""
+    raw = code.co_code
+    return 0 <= offset < len(raw) and dis.opname[raw[offset]] in ("FOR_ITER", "SEND", "END_SEND", "YIELD_VALUE")
+
+
 def is_returned(code: CodeType, offset: int) -> bool:
-    """Whether what a call gives that stands here is returned as it is."""
-    instructions = instructions_of(code)
-    following = (one.opname for one in instructions if one.offset > offset and one.opname != "CACHE")
-    return next(following, None) == "RETURN_VALUE"
+    """Whether what a call gives that stands here is returned, or yielded, as it is."""
+    following = [one for one in instructions_of(code) if one.offset > offset and not _is_silent(one)][:3]
+    names = [one.opname for one in following]
+    if names[:1] == ["STORE_FAST"] and names[1:2] in (["LOAD_FAST"], ["LOAD_FAST_BORROW"]):
+        is_same = following[0].argval == following[1].argval
+        following = following[2:] if is_same else []
+    elif names[:1] == ["STORE_FAST_LOAD_FAST"]:
+        is_same = following[0].argval[0] == following[0].argval[1]
+        following = following[1:] if is_same else []
+    return bool(following) and following[0].opname in ("RETURN_VALUE", "YIELD_VALUE")
+
+
+def _is_silent(one: dis.Instruction) -> bool:
+    return one.opname in _SILENT or (one.opname == "CALL_INTRINSIC_1" and "ASYNC_GEN_WRAP" in one.argrepr)
 
 
 def line_of(instruction: dis.Instruction) -> int | None:

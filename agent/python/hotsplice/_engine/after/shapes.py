@@ -11,7 +11,8 @@ from . import reach
 
 # ("key", "a"), ("index", 0), ("attribute", "a"), ("unpack", 2)
 Read = tuple[str, Any]
-_CONSTANTS = ("LOAD_CONST", "LOAD_SMALL_INT")
+_CONSTANTS = ("LOAD_CONST", "LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT")
+_NAMED_BY = ("BUILD_CONST_KEY_MAP", "CALL_KW", "CALL_FUNCTION_KW")
 _DICTIONARIES = ("BUILD_MAP", "BUILD_CONST_KEY_MAP")
 # What text that names what is there asks beforehand.
 _ASKS = {"hasattr", "getattr", "AttributeError", "KeyError", "isinstance"}
@@ -49,6 +50,11 @@ def is_careful(code: CodeType) -> bool:
     return any(not _ASKS.isdisjoint(one.co_names) for one in tree(code))
 
 
+def asks_names(code: CodeType) -> bool:
+    """Whether a code asks for attributes that may not be there."""
+    return any(not (_ASKS - {"isinstance"}).isdisjoint(one.co_names) for one in tree(code))
+
+
 _MAKING = {dis.opmap[name] for name in ("BUILD_TUPLE", "BUILD_LIST", *_DICTIONARIES) if name in dis.opmap}
 
 
@@ -84,7 +90,11 @@ class Made:
                 self.texts.add(constant)
             elif type(constant) is tuple:
                 self.texts.update(item for item in constant if type(item) is str)
-        for one in reach.instructions_of(code):
+        instructions = reach.instructions_of(code)
+        for one, following in zip(instructions, [*instructions[1:], None]):
+            if following is not None and following.opname in _NAMED_BY:
+                # The keys of a dictionary, or the names of arguments.
+                continue
             if one.opname in ("BUILD_TUPLE", "BUILD_LIST") and one.arg:
                 self.kinds.add((one.opname[6:].lower(), one.arg))
             elif one.opname in _DICTIONARIES and one.arg:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..live.calls import SUSPENDABLE, Call
 from ..live.code import tree
+from . import reach
 from .bytecode import Bytecode
 
 # How many objects are looked through; where there are more, whatever may take what a call gives is taken to do so.
@@ -98,7 +99,18 @@ def _is_kept(item: Any) -> bool:
     return any(type(holder).__module__ not in ("builtins", "itertools", "_asyncio") for holder in holders)
 
 
+# What asks for it without its name.
+_IMPLIED = {
+    "__iter__": {"GET_ITER", "GET_YIELD_FROM_ITER", "UNPACK_SEQUENCE", "UNPACK_EX", "LIST_EXTEND", "SET_UPDATE"},
+    "__aiter__": {"GET_AITER"},
+    "__await__": {"GET_AWAITABLE"},
+    "__aenter__": {"BEFORE_ASYNC_WITH", "SETUP_ASYNC_WITH", "LOAD_SPECIAL"},
+}
+
+
 def _names(code: CodeType, name: str) -> bool:
+    if name in _IMPLIED and any(i.opname in _IMPLIED[name] for one in tree(code) for i in reach.instructions_of(one)):
+        return True
     return any(name in (*one.co_names, *one.co_freevars, *one.co_cellvars, *one.co_varnames) for one in tree(code))
 
 

@@ -20,6 +20,7 @@ from . import (
     onward,
     open_worlds,
     otherwise,
+    plain_values,
     prepared_calls,
     reach,
     renames,
@@ -80,6 +81,8 @@ def prepared_before(transaction: "Prepared", changes: Changes) -> "list[tuple[Co
         *begun.problems(transaction, changes),
         *former_values.problems(edited, changes),
         *lacking.problems(transaction, changes),
+        *lacking.of_gone_classes(changes),
+        *plain_values.problems(transaction, changes),
     ]
     transaction.taken_otherwise = former_values.taken_otherwise(edited)
     return found + prepared_calls.problems(list(changes.functions.values()), going, transaction.files)
@@ -145,6 +148,7 @@ def _complete(
     world.problems += [
         worlds.met(code, what) for code, what in held.problems(world.formers, world.callers, losses, stand)
     ]
+    world.problems += [worlds.met(code, what) for code, what in held.replaced(changes.attributes, stand)]
     _unpack(world, transaction, held.unpacked(changes.attributes, stand))
     lookups.follow(world, left, codes, names)
     lookups.follow_reached(world, codes, names)

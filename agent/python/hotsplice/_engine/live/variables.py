@@ -15,11 +15,14 @@ def of(frame: FrameType, is_executed: bool) -> dict[str, Any]:
     code: CodeType = frame.f_code
     if not code.co_flags & _OPTIMIZED:
         return {}
+    known = native.variables_of(frame)
+    if known is not None:
+        return dict(known)
     shown = frame.f_locals
     found = dict(shown)
-    # Before 3.13 the frame keeps the dictionary that it shows, and with that what they hold. It is filled again
-    # whenever somebody asks. A call that is executed may stand in a trace function, from which it takes its variables
-    # back out of that dictionary (`call_trampoline` in CPython's sysmodule.c).
+    # In a build whose frames are not known. Before 3.13 the frame keeps the dictionary that it shows, and with that
+    # what they hold. It is filled again whenever somebody asks. A call that is executed may stand in a trace function,
+    # from which it takes its variables back out of that dictionary (`call_trampoline` in CPython's sysmodule.c).
     if not is_executed and type(shown) is dict and native.reference_count(shown) <= _OF_FRAME:
         shown.clear()
     return found

@@ -1,0 +1,355 @@
+"""Values of a plain type that edited code has given, held where other edited code takes them for another type now.
+
+What a variable of a call was given by a function, and what the methods of a class give its objects: text in place of a
+number, a list of a dictionary, ``None`` of an object. Only what the bytecode shows without doubt is reported.
+"""
+
+import inspect
+from collections import Counter, deque
+from collections.abc import Iterator
+from itertools import islice
+from types import CodeType, FrameType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ..live import lookup, objects
+from ..live.code import tree
+from ..native import native
+from . import flows, former_values, lacking, reach, shapes
+from .fitting import fails
+from .flows import Use
+
+if TYPE_CHECKING:
+    from ..journal.views import Prepared
+    from .changes import Changes
+
+Problem = tuple[CodeType, str, str]
+_SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_NUMBERS = (bool, int, float, complex)
+# How many places are named, and how many variables of calls looked at.
+_NAMED, _LOOKED_AT, _ITEMS = 3, 10_000, 200
+
+
+class _Edited:
+    """A function that gets new code."""
+
+    def __init__(self, function: FunctionType, new: CodeType, resolve: flows.Resolve) -> None:
+        self.function, self.old, self.new = function, function.__code__, new
+        self.name = function.__qualname__
+        self._resolve = resolve
+        self._given: set[type | None] | None = None
+        self._steps: tuple[list[flows.Step], list[flows.Step]] | None = None
+
+    def given(self) -> set[type | None]:
+        """The types of what it gives from now on."""
+        if self._given is None:
+            self._given = flows.given(self.new, self.function.__globals__, self._resolve)
+        return self._given
+
+    def steps(self) -> tuple[list[flows.Step], list[flows.Step]]:
+        if self._steps is None:
+            self._steps = flows.steps_of(self.old), flows.steps_of(self.new)
+        return self._steps
+
+    def is_suspended(self) -> bool:
+        """Whether a call gives what is awaited, or gone through."""
+        return bool(self.old.co_flags & _SUSPENDED)
+
+    def is_method(self) -> bool:
+        return "." in self.name.rpartition("<locals>.")[2]
+
+    def misses(self, value: Any, what: str, before: str, after: str, gives_other: bool) -> int | None:
+        """The line in which its new code does what a value does not fit that the former one was served by."""
+        steps = self.steps()
+        if what == "item":
+            old, new = flows.item_uses(steps[0], before), flows.item_uses(steps[1], after)
+        else:
+            old, new = flows.uses(steps[0], what, before), flows.uses(steps[1], what, after)
+        fresh = {use: line for use, line in new.items() if use not in old}
+        is_asked = value is None and any(use.what == "test" for use in new)
+        if not fresh or is_asked or shapes.is_careful(self.new) or any(fails(value, use) for use in old):
+            return None
+        lines = [line for use, line in fresh.items() if fails(value, use) or (gives_other and _may_fail(use))]
+        return min(lines, default=None)
+
+
+def _may_fail(use: Use) -> bool:
+    return use.what in ("item", "set-item", "operator")
+
+
+def _is_other(kind: type, given: set[type | None]) -> bool:
+    """Whether none of these types, which are all that is given, is like this one."""
+    known = [one for one in given if one is not None]
+    if not known or len(known) != len(given):
+        return False
+    is_number = kind in _NUMBERS
+    return not any(issubclass(kind, one) or (is_number and one in _NUMBERS) for one in known)
+
+
+def problems(transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
+    """(the former code, the code of a caveat, its words) of each function that is going to meet such a value."""
+    pairs = [(function, changes.code_of(function)) for function, _ in list(changes.functions.values())]
+    edited = [_Edited(function, new, changes.code_of) for function, new in pairs if new is not function.__code__]
+    if not edited:
+        return
+    with reach.Reading():
+        yield from _in_variables(edited)
+        yield from _in_attributes(edited, transaction, changes)
+        yield from _in_containers(edited, changes)
+        yield from _in_cells(edited, changes)
+
+
+def _in_variables(edited: list[_Edited]) -> Iterator[Problem]:
+    named: dict[str, list[_Edited]] = {}
+    for one in edited:
+        named.setdefault(one.old.co_name, []).append(one)
+    own = {id(one.old): one for one in edited}
+    met: dict[tuple[int, int], tuple[_Edited, _Edited, int, Counter[str]]] = {}
+    origins: dict[int, dict[str, list[_Edited]]] = {}
+    looked_at = 0
+    for frame, thread in former_values.frames():
+        code = frame.f_code
+        # Until 3.13 looking at them costs more than looking at their names.
+        if id(code) not in origins:
+            origins[id(code)] = _origins(code, named) if not named.keys().isdisjoint(code.co_names) else {}
+        if not origins[id(code)] or looked_at > _LOOKED_AT:
+            continue
+        held = dict(former_values.alive(frame, thread is not None, origins[id(code)]))
+        looked_at += len(held)
+        for name, value in held.items():
+            for maker in origins[id(code)][name]:
+                moves = native.can_move() if thread is not None else native.can_move_suspended()
+                mine = own.get(id(code)) if moves else None
+                for taker, line in _takers(frame, name, value, maker, mine, named):
+                    place = f"thread {thread}, " if thread is not None else ""
+                    entry = met.setdefault((id(taker), id(maker)), (taker, maker, line, Counter()))
+                    entry[3][f"{name} in {code.co_name}, {place}line {frame.f_lineno}"] += 1
+    for taker, maker, line, places in met.values():
+        count = sum(places.values())
+        what = "1 value is held" if count == 1 else f"{count} values are held"
+        where = ", ".join(sorted(places)[:_NAMED])
+        message = f"{what} that the former {maker.name} has given ({where}): line {line} of the new text may not fit"
+        yield taker.old, "HS0308", message
+
+
+def _origins(code: CodeType, named: dict[str, list[_Edited]]) -> dict[str, list[_Edited]]:
+    """Variables that calls of edited functions give whatever they hold."""
+    steps = flows.steps_of(code)
+    found: dict[str, list[_Edited]] = {}
+    for name in code.co_varnames[_parameter_count(code) :]:
+        makers: list[_Edited] = []
+        for at in flows.stored(steps, name):
+            inner = flows.awaited(steps, at)
+            at = at if inner is None else inner
+            callee = flows.called(steps, at) if at >= 0 and steps[at].name.startswith("CALL") else None
+            own = named.get(callee[0], []) if callee is not None else []
+            own = [one for one in own if callee is not None and one.is_method() == callee[1]]
+            own = [one for one in own if one.is_suspended() == (inner is not None)]
+            if not own:
+                break
+            makers += own
+        else:
+            if makers:
+                found[name] = makers
+    return found
+
+
+def _parameter_count(code: CodeType) -> int:
+    extra = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return code.co_argcount + code.co_kwonlyargcount + extra
+
+
+def _takers(
+    frame: FrameType, name: str, value: Any, maker: _Edited, own: _Edited | None, named: dict[str, list[_Edited]]
+) -> Iterator[tuple[_Edited, int]]:
+    """Whose new code is given the value, and takes it for something else in a line."""
+    kind = type(value)
+    gives = maker.given()
+    if kind in gives:
+        return
+    gives_other = _is_other(kind, gives)
+    if own is not None and name in own.new.co_varnames:
+        line = own.misses(value, "local", name, name, gives_other)
+        if line is not None:
+            yield own, line
+    codes = [flows.steps_of(frame.f_code), *([own.steps()[1]] if own is not None else [])]
+    for use in {use for steps in codes for use in flows.uses(steps, "local", name)}:
+        if use.what != "argument":
+            continue
+        callee, where, is_attribute = use.which
+        for taker in named.get(callee, ()):
+            before, after = (_parameter(taker, code, where, is_attribute) for code in (taker.old, taker.new))
+            if taker is not maker and before is not None and after is not None:
+                line = taker.misses(value, "local", before, after, gives_other)
+                if line is not None:
+                    yield taker, line
+
+
+def _parameter(taker: _Edited, code: CodeType, where: int | str, is_attribute: bool) -> str | None:
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if type(where) is str:
+        return where if where in names else None
+    if is_attribute != taker.is_method():
+        return None
+    is_bound = is_attribute and type(_in_class(taker)) is not staticmethod
+    position = int(where) + is_bound
+    return names[position] if position < code.co_argcount else None
+
+
+def _in_class(taker: _Edited) -> Any:
+    owner: Any = taker.function.__globals__.get(taker.name.partition(".")[0])
+    return objects.own(owner).get(taker.function.__name__) if isinstance(owner, type) else None
+
+
+def _in_attributes(edited: list[_Edited], transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
+    def code_of_old(function: FunctionType) -> CodeType:
+        return function.__code__
+
+    for owner in lacking.methods_given(transaction, changes, []):
+        before: dict[str, flows.Kinds] = {}
+        after: dict[str, flows.Kinds] = {}
+        _of_fields(before, objects.own(owner).get("__dataclass_fields__"))
+        _of_fields(after, changes.attributes.get((id(owner), "__dataclass_fields__"), (None, None, None))[2])
+        own = [value for cls in objects.order(owner) for value in objects.own(cls).values()]
+        others = [value for cls in objects.with_subclasses(owner)[1:] for value in objects.own(cls).values()]
+        for function in (*own, *others):
+            file = function.__code__.co_filename if type(function) is FunctionType else "<string>"
+            # What a data class makes gives the fields what these say.
+            if type(function) is FunctionType and file != "<string>" and not lookup.is_installed(file):
+                _add(before, flows.given_attributes(function.__code__, function.__globals__, code_of_old))
+                _add(after, flows.given_attributes(changes.code_of(function), function.__globals__, changes.code_of))
+        for name, given in after.items():
+            lost = {one for one in before.get(name, ()) if one is not None and one not in given}
+            lost = {one for one in lost if _is_other(one, given)}
+            takers = [one for one in edited if name in one.old.co_names and name in one.new.co_names] if lost else []
+            if takers:
+                yield from _met(owner, name, lost, own, takers, changes)
+
+
+def _in_cells(edited: list[_Edited], changes: "Changes") -> Iterator[Problem]:
+    """What functions share with the call that has made them."""
+    for maker in edited:
+        inner = {id(code) for code in tree(maker.old)} - {id(maker.old)}
+        takers = [one for one in edited if one is not maker and id(one.old) in inner] if inner else []
+        if not takers:
+            continue
+        globals = maker.function.__globals__
+        before = flows.given_cells(maker.old, globals, lambda function: function.__code__)
+        after = flows.given_cells(maker.new, globals, changes.code_of)
+        for name, given in after.items():
+            lost = {one for one in before.get(name, ()) if one is not None and _is_other(one, given)}
+            for taker in takers if lost else ():
+                value = _shared(taker.function, name)
+                line = taker.misses(value, "local", name, name, True) if type(value) in lost else None
+                if line is not None:
+                    message = f"it has been made before with {type(value).__name__} in {name}"
+                    yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
+
+
+def _shared(function: FunctionType, name: str) -> Any:
+    """What a variable holds that a function shares with others; nothing if it holds nothing yet."""
+    for free, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        try:
+            if free == name:
+                return cell.cell_contents
+        except ValueError:
+            pass
+    return None
+
+
+def _of_fields(found: dict[str, flows.Kinds], fields: Any) -> None:
+    for name, field in fields.items() if type(fields) is dict else ():
+        # A `Field` of the standard library's, which has slots.
+        factory = field.default_factory if type(field).__module__ == "dataclasses" else None
+        if type(factory) is type:
+            found.setdefault(name, set()).add(factory)
+
+
+def _add(found: dict[str, flows.Kinds], given: dict[str, flows.Kinds]) -> None:
+    for name, kinds in given.items():
+        found.setdefault(name, set()).update(kinds)
+
+
+def _met(
+    owner: type, name: str, lost: set[type], methods: list[Any], takers: list[_Edited], changes: "Changes"
+) -> Iterator[Problem]:
+    values = [objects.attributes(one).get(name) for one in native.objects_of_type(*lookup.with_subclasses(owner))]
+    values = [value for value in values if type(value) in lost]
+    functions = (one for one in methods if values and type(one) is FunctionType)
+    giver = next((one for one in functions if name in reach.stored(changes.code_of(one))), None)
+    for taker in takers if giver is not None else ():
+        examples = {type(one): one for one in values}.values()
+        lines = [taker.misses(value, "attribute", name, name, True) for value in examples]
+        line = min((one for one in lines if one is not None), default=None)
+        if line is not None and giver is not None:
+            what = "1 object that exists has" if len(values) == 1 else f"{len(values)} objects that exist have"
+            kinds = " or ".join(sorted({type(value).__name__ for value in values}))
+            message = f"{what} {kinds} in {name}, to which {giver.__qualname__} gives another type now"
+            yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
+
+
+def _in_containers(edited: list[_Edited], changes: "Changes") -> Iterator[Problem]:
+    """Items of what a name of a module, or an attribute of what such a name holds, has been given."""
+    for maker in edited:
+        globals = maker.function.__globals__
+        before = flows.given_items(maker.old, globals, lambda function: function.__code__)
+        after = flows.given_items(maker.new, globals, changes.code_of)
+        for name, given in before.items():
+            yield from _met_items(maker, name, given, after.get(name, set()), edited)
+    made = {one.old.co_name for one in edited}
+    for maker in _putting(made, {id(one.function) for one in edited}, edited):
+        globals = maker.function.__globals__
+        before = flows.given_items(maker.old, globals, lambda function: function.__code__)
+        after = flows.given_items(maker.old, globals, changes.code_of)
+        for name, given in before.items():
+            yield from _met_items(maker, name, given, after.get(name, set()), edited)
+
+
+def _putting(made: set[str], known: set[int], edited: list[_Edited]) -> Iterator[_Edited]:
+    """Unedited functions beside the edited ones that name one of these."""
+    spaces = {id(one.function.__globals__): one.function.__globals__ for one in edited}
+    for globals in spaces.values():
+        for value in list(globals.values()):
+            own = [value] if type(value) is FunctionType else []
+            if isinstance(value, type) and value.__module__ == globals.get("__name__"):
+                own = [one for one in objects.own(value).values() if type(one) is FunctionType]
+            for function in own:
+                is_named = id(function) not in known and not made.isdisjoint(function.__code__.co_names)
+                if is_named and function.__globals__ is globals:
+                    yield _Edited(function, function.__code__, lambda one: one.__code__)
+
+
+def _met_items(
+    maker: _Edited, name: str, before: flows.Kinds, after: flows.Kinds, edited: list[_Edited]
+) -> Iterator[Problem]:
+    lost = {one for one in before - after if one is not None}
+    takers = [one for one in edited if one is not maker and name in (*one.new.co_names, *one.new.co_varnames)]
+    if not lost or not takers:
+        return
+    items = [item for item in _items(maker, name) if type(item) in lost]
+    for taker in takers if items else ():
+        examples = {type(one): one for one in items}.values()
+        lines = [taker.misses(value, "item", name, name, _is_other(type(value), after)) for value in examples]
+        line = min((one for one in lines if one is not None), default=None)
+        if line is not None:
+            what = "1 value is held" if len(items) == 1 else f"{len(items)} values are held"
+            message = f"{what} that the former {maker.name} has given ({name})"
+            yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
+
+
+def _items(maker: _Edited, name: str) -> list[Any]:
+    """What is in the container of that name: of the module, or of what names of the module hold."""
+    globals = maker.function.__globals__
+    held = [globals[name]] if name in globals else []
+    owner: Any = globals.get(maker.name.partition(".")[0]) if maker.is_method() else None
+    if isinstance(owner, type):
+        existing = native.objects_of_type(*lookup.with_subclasses(owner))
+        held += [objects.attributes(one)[name] for one in existing if name in objects.attributes(one)]
+    found: list[Any] = []
+    for container in held[:_LOOKED_AT]:
+        inner = objects.attributes(container).get("queue", objects.attributes(container).get("_queue"))
+        container = inner if type(inner) in (list, deque) else container
+        if type(container) in (list, tuple, set, frozenset, deque):
+            found += islice(container, _ITEMS)
+        elif type(container) is dict:
+            found += islice(container.values(), _ITEMS)
+    return found
