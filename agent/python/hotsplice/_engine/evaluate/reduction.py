@@ -204,7 +204,9 @@ class Reduction:
         names = syntax.bound(statement)
         things = [name for name in names if self._is_thing(name, statement)]
         if things and not self._things:
-            self.preserved += [name for name in things if name not in self.preserved]
+            # What a loop gives other names is not made again either.
+            others = [name for name in names if name in self._fresh and self.held(name) is not MISSING]
+            self.preserved += [name for name in dict.fromkeys((*things, *others)) if name not in self.preserved]
             return []
         self._note(statement)
         return [statement]

@@ -19,6 +19,8 @@ def report(merger: "Merger", outcome: "EditOutcome") -> None:
     edit = outcome.edit
     if edit["change"] not in ("changed", "derived") or not edit.get("run") or "<locals>" in edit["scope"]:
         return
+    if any(scope == tuple(edit["scope"]) and edit["line"] in lines for scope, lines in merger.loops):
+        return
     is_function, parts = edit["what"] == "function", set(edit["parts"])
     is_decorated = is_function and "decorators" in parts and not edit.get("observed") and _decorates(edit)
     is_evaluated = is_decorated or "defaults" in parts if is_function else bool(edit["scope"])
