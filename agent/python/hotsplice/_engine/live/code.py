@@ -97,7 +97,7 @@ def compile_excerpt(excerpt: "Excerpt", filename: str, rewriter: "Rewriter | Non
 
 
 def as_part(code: CodeType) -> CodeType:
-    """Statements of a module: running them is no new execution of it, though the program finds no other name of the frame."""
+    """Statements of a module: running them is no new execution of it, though their frame is called as a module's is."""
     return code.replace(co_consts=(*code.co_consts, _PART))
 
 
