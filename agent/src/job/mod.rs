@@ -20,7 +20,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use serde_json::Value;
 
-use crate::cpython::contexts;
 use crate::switching::Undisturbed;
 use crate::{cpython, finalizing, json, session, switching};
 
@@ -319,7 +318,7 @@ fn serve(job: &Arc<Job>) -> Result<Value, ResponseError> {
         }
         job.begun.store(true, Ordering::Release);
         let listed = Listed::enter(py);
-        contexts::enter_copy_of_main(py);
+        cpython::contexts::enter_copy_of_main(py);
         // The first request loads it, which reads many files. Should that fail, it does so again below.
         if !IS_ENGINE_LOADED.load(Ordering::Acquire) {
             IS_ENGINE_LOADED.store(switching::hurried(py, || engine(py)).is_ok(), Ordering::Release);
@@ -387,7 +386,7 @@ impl Alarm {
 
 fn call(py: Python<'_>, callable: &Py<PyAny>) {
     let listed = Listed::enter(py);
-    contexts::enter_copy_of_main(py);
+    cpython::contexts::enter_copy_of_main(py);
     if let Err(error) = finalizing::call(callable.bind(py), &PyTuple::empty(py)) {
         error.write_unraisable(py, None);
     }
