@@ -50,6 +50,7 @@ _KNOWN: dict[str, str | tuple[str, ...]] = {
     "django": "django.urls",
     "django_settings": "django.conf",
     "django_admin": "django.contrib.admin.sites",
+    "rest_framework": "rest_framework.routers",
     "click": "click",
     "typer": "typer.main",
     "celery": "celery._state",

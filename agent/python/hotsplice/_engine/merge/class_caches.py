@@ -43,16 +43,22 @@ def kept_in(cache: Any, classes: "dict[int, EditOutcome]") -> "EditOutcome | Non
     """Whether an `lru_cache` was called with one of these classes."""
     if type(cache) is not functools._lru_cache_wrapper:
         return None
-    held = (one for one in gc.get_referents(cache) if type(one) is dict)
-    return next((outcome for one in held if (outcome := _key_of(one, classes)) is not None), None)
+    # Results that are found by links, where their number is limited, are among them.
+    held = gc.get_referents(cache)
+    outcomes = (_key_of(one, classes, held) for one in held if type(one) is dict)
+    return next((outcome for outcome in outcomes if outcome is not None), None)
 
 
-def _key_of(container: Any, classes: "dict[int, EditOutcome]") -> "EditOutcome | None":
+def _key_of(container: Any, classes: "dict[int, EditOutcome]", beside: Any = ()) -> "EditOutcome | None":
     if dict.__len__(container) > _LIMIT:
         return None
-    keys = (part for key in list(dict.keys(container)) for part in (key if type(key) is tuple else (key,)))
-    named = (part() if type(part) is weakref.ref else part for part in keys)
-    return next((classes[id(one)] for one in named if id(one) in classes), None)
+    for key, value in list(dict.items(container)):
+        for part in key if type(key) is tuple else (key,):
+            cls = part() if type(part) is weakref.ref else part
+            # An object of the class itself is no result: it may be the only one that there is, and has its state.
+            if id(cls) in classes and not any(issubclass(type(one), cls) for one in (value, *beside)):
+                return classes[id(cls)]
+    return None
 
 
 def report(named: Named, classes: "dict[int, EditOutcome]", texts: dict[str, str | None]) -> None:
