@@ -3,9 +3,10 @@
 import dis
 import inspect
 import sys
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import reach
 
@@ -51,22 +52,10 @@ _SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENE
 _DEPTH = 3
 
 
-class Step(NamedTuple):
-    """One instruction; what does two things at once is two of them."""
-
-    name: str
-    value: Any
-    line: int
-    arg: int
-    shown: str
-    effect: int
-
-
-class Use(NamedTuple):
-    """What is done with a value: ("attribute", "append"), ("operator", ("+", int, True)), ("item", 0)."""
-
-    what: str
-    which: Any
+# One instruction; what does two things at once is two of them.
+Step = namedtuple("Step", "name value line arg shown effect")
+# What is done with a value: ("attribute", "append"), ("operator", ("+", int, True)), ("item", 0).
+Use = namedtuple("Use", "what which")
 
 
 def steps_of(code: CodeType) -> list[Step]:
