@@ -95,9 +95,9 @@ def _pops(step: Step) -> int | None:
     if step.name.startswith(("LOAD_", "PUSH_")):
         return 0
     if step.name in ("BUILD_LIST", "BUILD_TUPLE", "BUILD_SET", "BUILD_STRING"):
-        return step.arg
+        return int(step.arg)
     if step.name in ("BUILD_MAP", "BUILD_CONST_KEY_MAP"):
-        return 2 * step.arg if step.name == "BUILD_MAP" else step.arg + 1
+        return int(2 * step.arg if step.name == "BUILD_MAP" else step.arg + 1)
     if step.name.startswith("POP_JUMP"):
         return 1
     return {
