@@ -12,6 +12,8 @@ use crate::cpython::symbol;
 /// In a `PyFrameObject` of 3.10 (`cpython/frameobject.h`): `f_code`, `f_valuestack` and `f_localsplus`.
 const FORMER: (usize, usize, usize) = (32, 64, 352);
 
+type Variables<'py> = Vec<(String, Bound<'py, PyAny>)>;
+
 /// Where the variables of a call lie.
 enum Slots {
     Former(*const usize),
@@ -21,7 +23,7 @@ enum Slots {
 /// What the variables of a function's call hold, by their names; nothing where the frame's object may be asked without harm, or
 /// where they are not found as expected.
 #[pyfunction]
-pub fn variables_of<'py>(frame: &Bound<'py, PyAny>) -> PyResult<Option<Vec<(String, Bound<'py, PyAny>)>>> {
+pub fn variables_of<'py>(frame: &Bound<'py, PyAny>) -> PyResult<Option<Variables<'py>>> {
     let py = frame.py();
     let version = (py.version_info().major, py.version_info().minor);
     if !is_of(frame, c"PyFrame_Type") || version >= (3, 13) {

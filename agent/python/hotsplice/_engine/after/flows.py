@@ -3,9 +3,10 @@
 import dis
 import inspect
 import sys
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import reach
 
@@ -51,22 +52,10 @@ _SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENE
 _DEPTH = 3
 
 
-class Step(NamedTuple):
-    """One instruction; what does two things at once is two of them."""
-
-    name: str
-    value: Any
-    line: int
-    arg: int
-    shown: str
-    effect: int
-
-
-class Use(NamedTuple):
-    """What is done with a value: ("attribute", "append"), ("operator", ("+", int, True)), ("item", 0)."""
-
-    what: str
-    which: Any
+# One instruction; what does two things at once is two of them.
+Step = namedtuple("Step", "name value line arg shown effect")
+# What is done with a value: ("attribute", "append"), ("operator", ("+", int, True)), ("item", 0).
+Use = namedtuple("Use", "what which")
 
 
 def steps_of(code: CodeType) -> list[Step]:
@@ -106,9 +95,9 @@ def _pops(step: Step) -> int | None:
     if step.name.startswith(("LOAD_", "PUSH_")):
         return 0
     if step.name in ("BUILD_LIST", "BUILD_TUPLE", "BUILD_SET", "BUILD_STRING"):
-        return step.arg
+        return int(step.arg)
     if step.name in ("BUILD_MAP", "BUILD_CONST_KEY_MAP"):
-        return 2 * step.arg if step.name == "BUILD_MAP" else step.arg + 1
+        return int(2 * step.arg if step.name == "BUILD_MAP" else step.arg + 1)
     if step.name.startswith("POP_JUMP"):
         return 1
     return {
@@ -308,8 +297,14 @@ def given(code: CodeType, globals: dict[str, Any], resolve: Resolve, depth: int 
     return found
 
 
+def _has(code: CodeType, name: str) -> bool:
+    return dis.opmap[name] in code.co_code[::2]
+
+
 def given_attributes(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> dict[str, Kinds]:
     """The types of what a method gives the attributes of its own object."""
+    if not _has(code, "STORE_ATTR"):
+        return {}
     steps = steps_of(code)
     own = code.co_varnames[0] if code.co_argcount else None
     found: dict[str, Kinds] = {}
@@ -326,7 +321,7 @@ def given_attributes(code: CodeType, globals: dict[str, Any], resolve: Resolve) 
 
 def given_cells(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> dict[str, Kinds]:
     """The types of what a function gives the variables that it shares with those in it."""
-    steps = steps_of(code)
+    steps = steps_of(code) if code.co_cellvars else []
     names = [name for name in code.co_cellvars if name not in code.co_varnames[: code.co_argcount]]
     found = {name: [kinds_of(steps, at, globals, resolve) for at in stored(steps, name)] for name in names}
     return {name: set().union(*kinds) for name, kinds in found.items() if kinds}
@@ -342,6 +337,8 @@ def _is_more_of(steps: list[Step], at: int, name: str) -> bool:
 
 def given_items(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> dict[str, Kinds]:
     """The types of what is put into a container, by the name of the variable, or of the attribute, that it has."""
+    if not _has(code, "STORE_SUBSCR") and _PUTTING.isdisjoint(code.co_names):
+        return {}
     steps = steps_of(code)
     found: dict[str, Kinds] = {}
     for index, step in enumerate(steps):
@@ -351,11 +348,9 @@ def given_items(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> di
             at = _before(steps, container) if container is not None else None
         elif step.name in _CALLS and step.arg:
             chain = _chain(steps, index)
-            at, container = (index - 1 - (step.name == "CALL" and steps[index - 1].name == "PRECALL"), None)
-            if len(chain) < 2 or chain[-1] not in _PUTTING:
-                continue
-            found.setdefault(chain[-2], set()).update(kinds_of(steps, at, globals, resolve))
-            continue
+            if len(chain) > 1 and chain[-1] in _PUTTING:
+                last = index - 1 - (steps[index - 1].name == "PRECALL")
+                found.setdefault(chain[-2], set()).update(kinds_of(steps, last, globals, resolve))
         if at is not None and container is not None and steps[container].name in _NAMES:
             found.setdefault(steps[container].value, set()).update(kinds_of(steps, at, globals, resolve))
     return found

@@ -27,6 +27,9 @@ _SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENE
 _NUMBERS = (bool, int, float, complex)
 # How many places are named, and how many variables of calls looked at.
 _NAMED, _LOOKED_AT, _ITEMS = 3, 10_000, 200
+# How many functions are edited at most where any of this is asked.
+_EDITED = 200
+_PASSES = 10
 
 
 class _Edited:
@@ -85,16 +88,33 @@ def _is_other(kind: type, given: set[type | None]) -> bool:
     return not any(issubclass(kind, one) or (is_number and one in _NUMBERS) for one in known)
 
 
+class _Existing:
+    """The objects of a class and of its subclasses: found in a pass over all that lives, and not in many."""
+
+    def __init__(self) -> None:
+        self._passes = 0
+        self._known: dict[int, list[Any]] = {}
+
+    def of(self, owner: type) -> list[Any]:
+        if id(owner) not in self._known:
+            self._passes += 1
+            is_too_much = self._passes > _PASSES
+            self._known[id(owner)] = [] if is_too_much else native.objects_of_type(*lookup.with_subclasses(owner))
+        return self._known[id(owner)]
+
+
 def problems(transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
     """(the former code, the code of a caveat, its words) of each function that is going to meet such a value."""
     pairs = [(function, changes.code_of(function)) for function, _ in list(changes.functions.values())]
     edited = [_Edited(function, new, changes.code_of) for function, new in pairs if new is not function.__code__]
-    if not edited:
+    # Of more nobody asks what each value of a running program means.
+    if not edited or len(edited) > _EDITED:
         return
     with reach.Reading():
         yield from _in_variables(edited)
-        yield from _in_attributes(edited, transaction, changes)
-        yield from _in_containers(edited, changes)
+        existing = _Existing()
+        yield from _in_attributes(edited, transaction, changes, existing)
+        yield from _in_containers(edited, changes, existing)
         yield from _in_cells(edited, changes)
 
 
@@ -200,7 +220,9 @@ def _in_class(taker: _Edited) -> Any:
     return objects.own(owner).get(taker.function.__name__) if isinstance(owner, type) else None
 
 
-def _in_attributes(edited: list[_Edited], transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
+def _in_attributes(
+    edited: list[_Edited], transaction: "Prepared", changes: "Changes", existing: _Existing
+) -> Iterator[Problem]:
     def code_of_old(function: FunctionType) -> CodeType:
         return function.__code__
 
@@ -222,7 +244,7 @@ def _in_attributes(edited: list[_Edited], transaction: "Prepared", changes: "Cha
             lost = {one for one in lost if _is_other(one, given)}
             takers = [one for one in edited if name in one.old.co_names and name in one.new.co_names] if lost else []
             if takers:
-                yield from _met(owner, name, lost, own, takers, changes)
+                yield from _met(existing.of(owner), name, lost, own, takers, changes)
 
 
 def _in_cells(edited: list[_Edited], changes: "Changes") -> Iterator[Problem]:
@@ -270,9 +292,9 @@ def _add(found: dict[str, flows.Kinds], given: dict[str, flows.Kinds]) -> None:
 
 
 def _met(
-    owner: type, name: str, lost: set[type], methods: list[Any], takers: list[_Edited], changes: "Changes"
+    existing: list[Any], name: str, lost: set[type], methods: list[Any], takers: list[_Edited], changes: "Changes"
 ) -> Iterator[Problem]:
-    values = [objects.attributes(one).get(name) for one in native.objects_of_type(*lookup.with_subclasses(owner))]
+    values = [objects.attributes(one).get(name) for one in existing]
     values = [value for value in values if type(value) in lost]
     functions = (one for one in methods if values and type(one) is FunctionType)
     giver = next((one for one in functions if name in reach.stored(changes.code_of(one))), None)
@@ -287,21 +309,21 @@ def _met(
             yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
 
 
-def _in_containers(edited: list[_Edited], changes: "Changes") -> Iterator[Problem]:
+def _in_containers(edited: list[_Edited], changes: "Changes", existing: _Existing) -> Iterator[Problem]:
     """Items of what a name of a module, or an attribute of what such a name holds, has been given."""
     for maker in edited:
         globals = maker.function.__globals__
         before = flows.given_items(maker.old, globals, lambda function: function.__code__)
         after = flows.given_items(maker.new, globals, changes.code_of)
         for name, given in before.items():
-            yield from _met_items(maker, name, given, after.get(name, set()), edited)
+            yield from _met_items(maker, name, given, after.get(name, set()), edited, existing)
     made = {one.old.co_name for one in edited}
     for maker in _putting(made, {id(one.function) for one in edited}, edited):
         globals = maker.function.__globals__
         before = flows.given_items(maker.old, globals, lambda function: function.__code__)
         after = flows.given_items(maker.old, globals, changes.code_of)
         for name, given in before.items():
-            yield from _met_items(maker, name, given, after.get(name, set()), edited)
+            yield from _met_items(maker, name, given, after.get(name, set()), edited, existing)
 
 
 def _putting(made: set[str], known: set[int], edited: list[_Edited]) -> Iterator[_Edited]:
@@ -319,13 +341,13 @@ def _putting(made: set[str], known: set[int], edited: list[_Edited]) -> Iterator
 
 
 def _met_items(
-    maker: _Edited, name: str, before: flows.Kinds, after: flows.Kinds, edited: list[_Edited]
+    maker: _Edited, name: str, before: flows.Kinds, after: flows.Kinds, edited: list[_Edited], existing: _Existing
 ) -> Iterator[Problem]:
     lost = {one for one in before - after if one is not None}
     takers = [one for one in edited if one is not maker and name in (*one.new.co_names, *one.new.co_varnames)]
     if not lost or not takers:
         return
-    items = [item for item in _items(maker, name) if type(item) in lost]
+    items = [item for item in _items(maker, name, existing) if type(item) in lost]
     for taker in takers if items else ():
         examples = {type(one): one for one in items}.values()
         lines = [taker.misses(value, "item", name, name, _is_other(type(value), after)) for value in examples]
@@ -336,14 +358,13 @@ def _met_items(
             yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
 
 
-def _items(maker: _Edited, name: str) -> list[Any]:
+def _items(maker: _Edited, name: str, existing: _Existing) -> list[Any]:
     """What is in the container of that name: of the module, or of what names of the module hold."""
     globals = maker.function.__globals__
     held = [globals[name]] if name in globals else []
     owner: Any = globals.get(maker.name.partition(".")[0]) if maker.is_method() else None
     if isinstance(owner, type):
-        existing = native.objects_of_type(*lookup.with_subclasses(owner))
-        held += [objects.attributes(one)[name] for one in existing if name in objects.attributes(one)]
+        held += [objects.attributes(one)[name] for one in existing.of(owner) if name in objects.attributes(one)]
     found: list[Any] = []
     for container in held[:_LOOKED_AT]:
         inner = objects.attributes(container).get("queue", objects.attributes(container).get("_queue"))
