@@ -25,7 +25,6 @@ impl Known {
 pub const KNOWN: &[Known] = &[
     known("attrs", &["23.1.0", "23.2.0"]).with(&["hypothesis", "cloudpickle"]),
     known("blinker", &["1.7.0", "1.8.0"]).with(&["pytest-asyncio<0.24"]),
-    known("boltons", &["23.0.0", "23.1.1"]),
     known("cachetools", &["5.3.1", "5.3.2"]),
     known("click", &["8.1.3", "8.1.4"]),
     known("cssselect", &["1.2.0", "1.3.0"]).with(&["lxml"]),
@@ -53,13 +52,10 @@ pub const KNOWN: &[Known] = &[
     known("structlog", &["23.1.0", "23.2.0"]).with(&["freezegun", "pretend", "simplejson", "pytest-asyncio<0.24"]),
     known("tabulate", &["0.8.10", "0.9.0"]),
     known("tenacity", &["8.2.3", "8.3.0"]),
-    known("tomli", &["2.0.1", "2.0.2"]),
     known("tomlkit", &["0.12.1", "0.12.2"]).with(&["pyyaml"]),
     known("toolz", &["0.11.2", "0.12.0"]).tests("toolz/tests"),
     known("voluptuous", &["0.13.1", "0.14.0"]).tests("voluptuous/tests/tests.py"),
     known("w3lib", &["2.1.1", "2.1.2"]),
-    known("wcwidth", &["0.2.8", "0.2.9"]),
     known("werkzeug", &["3.0.1", "3.0.2"]).with(&["ephemeral-port-reserve", "pytest-timeout", "watchdog"]),
     known("wsproto", &["1.1.0", "1.2.0"]),
-    known("xmltodict", &["0.13.0", "0.14.0"]),
 ];
