@@ -54,7 +54,7 @@ def _key_of(container: Any, classes: "dict[int, EditOutcome]", beside: Any = ())
         return None
     for key, value in list(dict.items(container)):
         for part in key if type(key) is tuple else (key,):
-            cls = part() if type(part) is weakref.ref else part
+            cls: Any = part() if type(part) is weakref.ref else part
             # An object of the class itself is no result: it may be the only one that there is, and has its state.
             if id(cls) in classes and not any(issubclass(type(one), cls) for one in (value, *beside)):
                 return classes[id(cls)]
