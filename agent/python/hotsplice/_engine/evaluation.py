@@ -172,7 +172,7 @@ def _evaluate(transaction: "Prepared") -> None:
         for function in functions_of(shadows.values()):
             made.setdefault(id(function.__globals__), []).append(function)
         for merger in evaluated:
-            merger.take_functions(made.get(id(merger.shadow.globals), []))
+            functions.take_made(merger, made.get(id(merger.shadow.globals), []))
         # Nothing of ours may hold them.
         made.clear()
         registries.settle(transaction, replaced)

@@ -56,8 +56,9 @@ def _key_of(container: Any, classes: "dict[int, EditOutcome]", beside: Any = ())
         for part in key if type(key) is tuple else (key,):
             cls: Any = part() if type(part) is weakref.ref else part
             # An object of the class itself is no result: it may be the only one that there is, and has its state.
-            if id(cls) in classes and not any(issubclass(type(one), cls) for one in (value, *beside)):
-                return classes[id(cls)]
+            outcome = classes.get(id(cls))
+            if outcome is not None and not any(isinstance(one, cls) for one in (value, *beside)):
+                return outcome
     return None
 
 

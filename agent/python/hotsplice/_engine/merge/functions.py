@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import partial
-from types import CellType, CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import calls, lookup, objects
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..journal.views import ChangedCode, Prepared
     from ..live.lookup import Namespace
     from ..live.messages import Edit, Unit
+    from .merging import Merger
 
 
 class CodeChange:
@@ -306,3 +307,14 @@ def _follow_wrappers(change: "CodeChange", plan: "Plan") -> None:
             elif "__doc__" in attributes and attributes["__doc__"] == before:
                 plan.add("setattr", wrapper, "__doc__", after)
             wrapper = attributes["__wrapped__"]
+
+
+def take_made(merger: "Merger", made: list[FunctionType]) -> None:
+    """Gives functions that were made in the shadow their live namespace; last of all."""
+    builtins = merger.namespace.globals.get("__builtins__")
+    builtins = builtins.__dict__ if isinstance(builtins, ModuleType) else builtins
+    for function in made:
+        parts = {"globals": merger.namespace.globals}
+        if isinstance(builtins, dict) and merger.shadow.globals.get("__builtins__") is not builtins:
+            parts["builtins"] = builtins
+        merger.plan.function(function, **parts)

@@ -1,16 +1,14 @@
 """Objects made before a patch are given what their constructor sets now, or it is said what they lack."""
 
-import ast
 import dis
-import textwrap
 from collections.abc import Iterable
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.code import set_on_first
-from ..live.files import live_file
 from ..native import native
+from . import constructed
 from .existing import Instances
 
 if TYPE_CHECKING:
@@ -120,7 +118,7 @@ def _say_hidden(plan: "Plan", change: "FileChange", namespace: "Namespace", outc
         for one in change.outcomes
         if one.edit["scope"] == edit["scope"] and one.edit["binds"] == ["__init__"] and one.edit["what"] == "function"
     ]
-    gone = [_renamed(change, one) for one in constructors]
+    gone = [constructed.renamed(change, one) for one in constructors]
     lost = {name for renamed, left in gone for name in (*renamed.values(), *left)} & set(edit["binds"])
     lost -= {one[2] for one in plan.operations if one[0] == "type-set" and hasattr(type(one[3]), "__set__")}
     owner = lookup.find_class(namespace, edit["scope"]) if lost else None
@@ -147,7 +145,7 @@ def _say_not_set(plan: "Plan", change: "FileChange", namespace: "Namespace", out
     constructors = [one for one in own if one["binds"] == ["__init__"] and one["change"] != "removed"]
     lines = change.text.split("\n")
     texts = ["\n".join(lines[one["line"] - 1 : one["end_line"]]) for one in constructors]
-    sets = {one for text in texts for one in _assigned(text)} if texts else _set_in(owner.__mro__)
+    sets = {one for text in texts for one in constructed.assigned(text)} if texts else _set_in(owner.__mro__)
     instances = native.objects_of_type(*lookup.with_subclasses(owner)) if name in sets else []
     count = sum(name in objects.attributes(one) for one in instances)
     # The setter follows as an edit of its own.
@@ -205,44 +203,6 @@ def _set_in(classes: Iterable[type]) -> set[str]:
     return {name for one in constructors if isinstance(one, FunctionType) for name in set_on_first(one.__code__)}
 
 
-def _renamed(change: "FileChange", edit: "Edit") -> tuple[dict[str, str], list[str]]:
-    """New name → former name of attributes that a constructor sets to what it had set another one to, which is gone.
-
-    And the names of others that are gone.
-    """
-    if not edit.get("old_line"):
-        return {}, []
-    before = _assigned(live_file(change.path).excerpt(edit["old_line"], edit["old_end_line"]))
-    after = _assigned("\n".join(change.text.split("\n")[edit["line"] - 1 : edit["end_line"]]))
-    lost = [name for name in before if name not in after]
-    found: dict[str, str] = {}
-    for name in after:
-        like = [one for one in lost if before[one] == after[name]]
-        others = [one for one in after if one not in before and after[one] == after[name]]
-        if name not in before and len(like) == len(others) == 1:
-            found[name] = like[0]
-    return found, [name for name in lost if name not in found.values()]
-
-
-def _assigned(text: str) -> dict[str, str]:
-    """What a constructor's text assigns to attributes of its first parameter: name → value, as text."""
-    try:
-        tree = ast.parse(textwrap.dedent(text))
-    except SyntaxError:
-        return {}
-    found: dict[str, str] = {}
-    for function in [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)][:1]:
-        own = [*function.args.posonlyargs, *function.args.args][:1]
-        node: Any
-        for node in ast.walk(function):
-            targets: list[Any] = getattr(node, "targets", None) or [getattr(node, "target", None)]
-            for target in targets if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None else ():
-                is_attribute = isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)
-                if is_attribute and own and target.value.id == own[0].arg:
-                    found[target.attr] = ast.dump(node.value)
-    return found
-
-
 def _give(
     plan: "Plan",
     change: "FileChange",
@@ -255,7 +215,7 @@ def _give(
     owner = lookup.find_class(namespace, edit["scope"])
     if owner is None:
         return
-    renamed, lost = _renamed(change, edit)
+    renamed, lost = constructed.renamed(change, edit)
     for name, former in renamed.items():
         plan.note_renamed_field(owner, lookup.mangled(former, edit["scope"]), lookup.mangled(name, edit["scope"]))
     if not (instances := existing.of(owner)):

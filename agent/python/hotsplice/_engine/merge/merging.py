@@ -395,13 +395,3 @@ class Merger:
         enums.finish(self)
         if isinstance(self.namespace.module, ModuleType):
             self.replaced.append((self.shadow.module, self.namespace.module))
-
-    def take_functions(self, made: list[FunctionType]) -> None:
-        """Gives functions that were made in the shadow their live namespace; last of all."""
-        builtins = self.namespace.globals.get("__builtins__")
-        builtins = builtins.__dict__ if isinstance(builtins, ModuleType) else builtins
-        for function in made:
-            parts = {"globals": self.namespace.globals}
-            if isinstance(builtins, dict) and self.shadow.globals.get("__builtins__") is not builtins:
-                parts["builtins"] = builtins
-            self.plan.function(function, **parts)
