@@ -11,14 +11,16 @@ use crate::named::{Kinds, kind_of};
 /// How many items of a container are looked at.
 const LOOKED_INTO: usize = 20;
 
+/// A function or class of a module, the module's number, and the code in which something is named.
+type Place = (Py<PyAny>, usize, Py<PyAny>);
+
 #[pyclass(module = "hotsplice._agent")]
 #[derive(Default)]
 pub struct Naming {
     count: usize,
     /// By the id of an object: the numbers of modules, and their names for it.
     named: FxHashMap<usize, Vec<(usize, Py<PyString>)>>,
-    /// Functions and classes of modules with each code in which anything is named, and the module's number.
-    codes: Vec<(Py<PyAny>, Py<PyAny>, usize)>,
+    codes: Vec<Place>,
     /// By the address of a name: in which of these it stands. Those in code are interned, and live as long as that does.
     naming: FxHashMap<usize, Vec<usize>>,
 }
@@ -79,7 +81,7 @@ impl Naming {
     }
 
     /// Functions and classes of modules in whose code one of these names stands: with the module's number, and that code.
-    fn naming(&self, py: Python<'_>, names: Vec<Bound<'_, PyString>>) -> PyResult<Vec<(Py<PyAny>, usize, Py<PyAny>)>> {
+    fn naming(&self, py: Python<'_>, names: Vec<Bound<'_, PyString>>) -> PyResult<Vec<Place>> {
         let mut places = FxHashSet::default();
         for name in names {
             let name = PyString::intern(py, name.to_str()?);
@@ -88,7 +90,7 @@ impl Naming {
         let mut places: Vec<usize> = places.into_iter().collect();
         places.sort_unstable();
         let found = places.into_iter().map(|place| {
-            let (value, code, number) = &self.codes[place];
+            let (value, number, code) = &self.codes[place];
             (value.clone_ref(py), *number, code.clone_ref(py))
         });
         Ok(found.collect())
@@ -140,7 +142,7 @@ impl Naming {
         let names = code.getattr(pyo3::intern!(py, "co_names"))?.cast_into::<PyTuple>()?;
         if !names.is_empty() {
             let place = self.codes.len();
-            self.codes.push((value.clone().unbind(), code.clone().unbind(), number));
+            self.codes.push((value.clone().unbind(), number, code.clone().unbind()));
             for name in names.iter() {
                 self.naming.entry(name.as_ptr() as usize).or_default().push(place);
             }
