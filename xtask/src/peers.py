@@ -1,7 +1,8 @@
 """Other tools that bring edits into a running process: how long from a saved file to live code, in milliseconds.
 
-Started as ``peers.py TOOL FOLDER OBJECTS``, it imports all modules of the folder and makes so many objects; it reads JSON lines ``[text, function, value]``: a new text of FOLDER/subject.py and
-what the function gives for 0 then, and answers with a number each.
+Started as ``peers.py TOOL FOLDER OBJECTS``, it imports all modules of the folder and makes so many objects. It
+reads JSON lines, ``[text, function, value]``: a new text of FOLDER/subject.py and what the function gives for 0
+then; it answers with a number each.
 """
 
 import importlib
