@@ -2,7 +2,6 @@
 
 import os
 import sys
-from _operator import is_
 from _weakref import ref
 
 TYPE_CHECKING = False
@@ -79,18 +78,19 @@ class Remembered:
 class _Found:
     """The program's own of what `sys.modules` held at one moment."""
 
-    def __init__(self, modules: "list[Any]") -> None:
-        self.modules = modules
+    def __init__(self, ids: "list[int]") -> None:
+        self.ids = ids
         self.own: list[tuple[str, ModuleType]] = []
         self.by_path: dict[str, list[ModuleType]] = {}
 
 
 def _found() -> _Found:
     modules: list[Any] = list(sys.modules.values())
+    ids = list(map(id, modules))
     found = Remembered.found
-    if found is not None and len(found.modules) == len(modules) and all(map(is_, found.modules, modules)):
+    if found is not None and found.ids == ids:
         return found
-    found = _Found(modules)
+    found = _Found(ids)
     Remembered.notes = {}
     for module in [module for module in modules if id(module) not in _others]:
         place = _placed(module)
