@@ -78,8 +78,9 @@ class Remembered:
 class _Found:
     """The program's own of what `sys.modules` held at one moment."""
 
-    def __init__(self, ids: "list[int]") -> None:
-        self.ids = ids
+    def __init__(self, modules: "list[Any]", ids: "list[int]") -> None:
+        # Held, so that no other one has such an id.
+        self.modules, self.ids = modules, ids
         self.own: list[tuple[str, ModuleType]] = []
         self.by_path: dict[str, list[ModuleType]] = {}
 
@@ -90,7 +91,7 @@ def _found() -> _Found:
     found = Remembered.found
     if found is not None and found.ids == ids:
         return found
-    found = _Found(ids)
+    found = _Found(modules, ids)
     Remembered.notes = {}
     for module in [module for module in modules if id(module) not in _others]:
         place = _placed(module)
