@@ -186,8 +186,9 @@ fn a_program_with_modules_of_its_own_that_are_named_like_the_standard_librarys_c
         let before = "class Level:\n    low = 1\ndef value(): return 'old'\n";
         workspace.write("subject.py", before);
         let list = names.join(", ");
+        // An interpreter that starts with one of the standard library's has no use for the program's.
         let script = format!(
-            "import {list}, subject, sys\nprint('ready', flush=True)\nfor _ in sys.stdin: print(subject.value(), subject.Level.low, [one.OWN for one in ({list})], flush=True)\n"
+            "import {list}, subject, sys\nprint('ready', flush=True)\nfor _ in sys.stdin: print(subject.value(), subject.Level.low, [getattr(one, 'OWN', one.__name__) for one in ({list})], flush=True)\n"
         );
         let script = workspace.write("main.py", &script);
         let mut program = workspace.run(python, &[&script.display().to_string()]);

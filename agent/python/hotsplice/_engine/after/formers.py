@@ -109,7 +109,8 @@ def innermost(value: Any) -> Any:
     """The function in plain wrappers."""
     for _ in range(_DEPTH):
         kind = type(value)
-        if kind in (staticmethod, classmethod):
+        # Compared, a type would ask its metaclass.
+        if kind is staticmethod or kind is classmethod:
             value = value.__func__
         elif kind is property:
             value = value.fget
