@@ -178,7 +178,7 @@ def alive(frame: FrameType, is_executed: bool, only: Collection[str] | None = No
     held = variables.of(frame, is_executed)
     instructions = reach.instructions_of(code)
     for name, value in held.items():
-        if type(value) in _CLOSED if only is None else name not in only:
+        if objects.is_exactly(value, *_CLOSED) if only is None else name not in only:
             continue
         stores = [one.offset for one in instructions if one.opname == "STORE_FAST" and one.argval == name]
         there = reach.reached(code, instructions, [frame.f_lasti], stores)

@@ -84,7 +84,7 @@ def _is_other(kind: type, given: set[type | None]) -> bool:
     known = [one for one in given if one is not None]
     if not known or len(known) != len(given):
         return False
-    is_number = kind in _NUMBERS
+    is_number = any(kind is one for one in _NUMBERS)
     return not any(issubclass(kind, one) or (is_number and one in _NUMBERS) for one in known)
 
 
@@ -184,7 +184,7 @@ def _takers(
     """Whose new code is given the value, and takes it for something else in a line."""
     kind = type(value)
     gives = maker.given()
-    if kind in gives:
+    if any(kind is one for one in gives):
         return
     gives_other = _is_other(kind, gives)
     if own is not None and name in own.new.co_varnames:
@@ -261,7 +261,7 @@ def _in_cells(edited: list[_Edited], changes: "Changes") -> Iterator[Problem]:
             lost = {one for one in before.get(name, ()) if one is not None and _is_other(one, given)}
             for taker in takers if lost else ():
                 value = _shared(taker.function, name)
-                line = taker.misses(value, "local", name, name, True) if type(value) in lost else None
+                line = taker.misses(value, "local", name, name, True) if objects.is_exactly(value, *lost) else None
                 if line is not None:
                     message = f"it has been made before with {type(value).__name__} in {name}"
                     yield taker.old, "HS0308", f"{message}: line {line} of the new text may not fit"
@@ -281,7 +281,7 @@ def _shared(function: FunctionType, name: str) -> Any:
 def _of_fields(found: dict[str, flows.Kinds], fields: Any) -> None:
     for name, field in fields.items() if type(fields) is dict else ():
         # A `Field` of the standard library's, which has slots.
-        factory = field.default_factory if type(field).__module__ == "dataclasses" else None
+        factory = field.default_factory if objects.module_of(field) == "dataclasses" else None
         if type(factory) is type:
             found.setdefault(name, set()).add(factory)
 
@@ -295,7 +295,7 @@ def _met(
     existing: list[Any], name: str, lost: set[type], methods: list[Any], takers: list[_Edited], changes: "Changes"
 ) -> Iterator[Problem]:
     values = [objects.attributes(one).get(name) for one in existing]
-    values = [value for value in values if type(value) in lost]
+    values = [value for value in values if objects.is_exactly(value, *lost)]
     functions = (one for one in methods if values and type(one) is FunctionType)
     giver = next((one for one in functions if name in reach.stored(changes.code_of(one))), None)
     for taker in takers if giver is not None else ():
@@ -332,7 +332,7 @@ def _putting(made: set[str], known: set[int], edited: list[_Edited]) -> Iterator
     for globals in spaces.values():
         for value in list(globals.values()):
             own = [value] if type(value) is FunctionType else []
-            if isinstance(value, type) and value.__module__ == globals.get("__name__"):
+            if objects.is_class(value) and objects.module_of(value) == globals.get("__name__"):
                 own = [one for one in objects.own(value).values() if type(one) is FunctionType]
             for function in own:
                 is_named = id(function) not in known and not made.isdisjoint(function.__code__.co_names)
@@ -347,7 +347,7 @@ def _met_items(
     takers = [one for one in edited if one is not maker and name in (*one.new.co_names, *one.new.co_varnames)]
     if not lost or not takers:
         return
-    items = [item for item in _items(maker, name, existing) if type(item) in lost]
+    items = [item for item in _items(maker, name, existing) if objects.is_exactly(item, *lost)]
     for taker in takers if items else ():
         examples = {type(one): one for one in items}.values()
         lines = [taker.misses(value, "item", name, name, _is_other(type(value), after)) for value in examples]
@@ -368,8 +368,8 @@ def _items(maker: _Edited, name: str, existing: _Existing) -> list[Any]:
     found: list[Any] = []
     for container in held[:_LOOKED_AT]:
         inner = objects.attributes(container).get("queue", objects.attributes(container).get("_queue"))
-        container = inner if type(inner) in (list, deque) else container
-        if type(container) in (list, tuple, set, frozenset, deque):
+        container = inner if objects.is_exactly(inner, list, deque) else container
+        if objects.is_exactly(container, list, tuple, set, frozenset, deque):
             found += islice(container, _ITEMS)
         elif type(container) is dict:
             found += islice(container.values(), _ITEMS)

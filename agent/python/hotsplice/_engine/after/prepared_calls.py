@@ -104,7 +104,7 @@ def _note_held(values: Iterable[Any], found: set[int]) -> None:
             if id(value) in found:
                 continue
             found.add(id(value))
-            if type(value) in (tuple, list, dict, set) and depth < _DEPTH and len(found) < _HELD:
+            if objects.is_exactly(value, tuple, list, dict, set) and depth < _DEPTH and len(found) < _HELD:
                 if type(value) is not dict:
                     # The program's threads may change it meanwhile.
                     inside += list(value)

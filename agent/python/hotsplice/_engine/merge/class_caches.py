@@ -16,19 +16,24 @@ if TYPE_CHECKING:
 
 # Longer ones are left alone.
 _LIMIT = 10_000
+_PLAIN_KEYS = set(map(id, (str, int, bytes, bool, float, type(None))))
 
 
 def edited(transaction: "Prepared") -> "dict[int, EditOutcome]":
     """Ids of the classes that have other members than before, and of those that derive from them."""
     found: dict[int, EditOutcome] = {}
+    # Many edits may be of one class.
+    owners: dict[int, tuple[type, EditOutcome]] = {}
     for change in transaction.files:
         for outcome in change.outcomes:
-            owner = None
             for namespace in change.namespaces if _changes_members(outcome.edit) else ():
                 path = [*outcome.edit["scope"], *(outcome.edit["binds"] if outcome.edit["what"] == "class" else ())]
-                owner = lookup.find_class(namespace, path)
-                for cls in lookup.with_subclasses(owner) if objects.is_class(owner) else ():
-                    found.setdefault(id(cls), outcome)
+                owner: Any = lookup.find_class(namespace, path)
+                if objects.is_class(owner):
+                    owners.setdefault(id(owner), (owner, outcome))
+    for owner, outcome in owners.values():
+        for cls in lookup.with_subclasses(owner):
+            found.setdefault(id(cls), outcome)
     return found
 
 
@@ -50,7 +55,8 @@ def kept_in(cache: Any, classes: "dict[int, EditOutcome]") -> "EditOutcome | Non
 
 
 def _key_of(container: Any, classes: "dict[int, EditOutcome]", beside: Any = ()) -> "EditOutcome | None":
-    if dict.__len__(container) > _LIMIT:
+    # Most tables are of texts or numbers. No metaclass is asked for its hash.
+    if dict.__len__(container) > _LIMIT or set(map(id, map(type, container))) <= _PLAIN_KEYS:
         return None
     for key, value in list(dict.items(container)):
         for part in key if type(key) is tuple else (key,):
