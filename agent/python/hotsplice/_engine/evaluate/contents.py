@@ -19,7 +19,11 @@ def size(value: Any) -> int | None:
             # It is not copied until somebody writes.
             return len(kind.getvalue(value))
         # Of text nobody says how much there is without going through it, nor where its end is without moving there.
-        return len(kind.getvalue(value)) if kind is io.StringIO else int(kind.__len__(value) * kind.itemsize.__get__(value))
+        return (
+            len(kind.getvalue(value))
+            if kind is io.StringIO
+            else int(kind.__len__(value) * kind.itemsize.__get__(value))
+        )
     except ValueError:
         return None
 
