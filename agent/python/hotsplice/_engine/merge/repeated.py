@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..live.messages import Edit
     from .merging import Merger
 
-_LOOP = r"^[ \t]{{0,{}}}(?:async[ \t]+for|for|while)\b"
+_LOOP = re.compile(r"^([ \t]*)(?:async[ \t]+for|for|while)\b", re.MULTILINE)
+_INDENTATION = re.compile(r"^[ \t]*")
+_NOWHERE = 1_000_000
 
 
 def report(merger: "Merger", outcome: "EditOutcome") -> None:
@@ -41,12 +43,12 @@ def _decorates(edit: "Edit") -> bool:
 
 def _is_in_loop(merger: "Merger", line: int) -> bool:
     text = merger.change.text
-    start = text.split("\n", line)[line - 1]
-    indentation = len(start) - len(start.lstrip())
-    # The text of a module may be long: it is read only where a loop stands further out.
-    if not indentation or re.search(_LOOP.format(indentation - 1), text, re.MULTILINE) is None:
-        return False
     if merger.repeating is None:
+        # The text of a module may be long: it is read only where a loop stands further out than an edit.
+        if merger.outermost_loop is None:
+            merger.outermost_loop = min((len(one) for one in _LOOP.findall(text)), default=_NOWHERE)
+        if len(_INDENTATION.findall(text.split("\n", line)[line - 1])[0]) <= merger.outermost_loop:
+            return False
         statements = syntax.flattened(ast.parse(text).body)
         loops = (one for one in statements if isinstance(one, syntax.LOOPS) and not _has_one_round(one))
         merger.repeating = [range(one.lineno, (one.end_lineno or one.lineno) + 1) for one in loops]
