@@ -137,7 +137,7 @@ def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
         seen[id(value)] = value
         # The first ones, without a copy of all: each is taken in one step that lets nobody else run.
         items: list[Any] = []
-        if kind in _SEQUENCES:
+        if objects.is_exactly(value, *_SEQUENCES):
             items = list(islice(value, _ITEMS))
         elif kind is dict:
             items = [] if "__builtins__" in value else list(islice(value.values(), _ITEMS))

@@ -35,7 +35,7 @@ class Formers:
         kind = type(value)
         if kind is FunctionType:
             return self._function(value, depth)
-        if kind in (staticmethod, classmethod):
+        if kind is staticmethod or kind is classmethod:
             inner = self.of(value.__func__, depth + 1)
             made = value if inner is value.__func__ else kind(inner)
         elif kind is property:
@@ -109,7 +109,7 @@ def innermost(value: Any) -> Any:
     """The function in plain wrappers."""
     for _ in range(_DEPTH):
         kind = type(value)
-        if kind in (staticmethod, classmethod):
+        if kind is staticmethod or kind is classmethod:
             value = value.__func__
         elif kind is property:
             value = value.fget

@@ -100,12 +100,12 @@ def _is_independent(own: Any, old: Any) -> bool:
 def _handed_down(own: Any, old: Any, new: Any) -> Any:
     """What a class below has now; nothing where that can't be told."""
     kind = type(own)
-    if kind in (list, tuple):
+    if kind is list or kind is tuple:
         begins = len(own) >= len(old) and all(map(equal, own, old))
         return new + own[len(old) :] if begins else None
     if kind is set:
         return (own - old) | new if all(type(one) is str for one in own | old | new) else None
-    if kind not in (dict, OrderedDict, defaultdict):
+    if not objects.is_exactly(own, dict, OrderedDict, defaultdict):
         return None
     before, after, held = dict(old), dict(new), dict(own)
     if not all(key in held for key in before):
@@ -114,7 +114,7 @@ def _handed_down(own: Any, old: Any, new: Any) -> Any:
     wanted = {}
     for key, value in after.items():
         if key in before and key in held and not equal(held[key], before[key]):
-            gathered = type(value) in (dict, list) and type(held[key]) is type(before[key]) is type(value)
+            gathered = objects.is_exactly(value, dict, list) and type(held[key]) is type(before[key]) is type(value)
             value = _handed_down(held[key], before[key], value) if gathered else held[key]
             if value is None:
                 return None
