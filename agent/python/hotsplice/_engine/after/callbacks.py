@@ -87,7 +87,7 @@ def _holders(functions: list[FunctionType], ignored: Collection[int]) -> dict[tu
             keys: set[int] = set()
             for one in gc.get_referents(holder):
                 keys |= level[id(one)][1] if id(one) in level else set()
-            if kind in _CONTAINERS and not (kind is dict and "__builtins__" in holder):
+            if any(kind is one for one in _CONTAINERS) and not (kind is dict and "__builtins__" in holder):
                 above[id(holder)] = holder, keys
                 continue
             is_own, name = _caller(holder)

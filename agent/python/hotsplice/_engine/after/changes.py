@@ -1,6 +1,5 @@
 """What the operations of a plan do to names, functions and classes."""
 
-import functools
 from collections.abc import Iterable
 from types import CodeType, FunctionType
 from typing import Any
@@ -14,11 +13,16 @@ from .formers import innermost
 
 def _order_of(bases: tuple[type, ...]) -> list[type] | None:
     """The order in which a class with these bases looks names up, after itself."""
-    merge: Any = getattr(functools, "_c3_merge", None)
-    try:
-        return None if merge is None else merge([*([*objects.order(base)] for base in bases), [*bases]])
-    except RuntimeError:
-        return None
+    pending = [*([*objects.order(base)] for base in bases), [*bases]]
+    found: list[type] = []
+    while pending := [one for one in pending if one]:
+        behind = {id(cls) for one in pending for cls in one[1:]}
+        first = next((one[0] for one in pending if id(one[0]) not in behind), None)
+        if first is None:
+            return None
+        found.append(first)
+        pending = [one[1:] if one[0] is first else one for one in pending]
+    return found
 
 
 def _first(classes: Iterable[Any], name: str) -> Any:
@@ -65,7 +69,8 @@ class Changes:
         order = _order_of(bases)
         if order is None:
             return
-        for base in (one for one in former if one not in order):
+        stays = set(map(id, order))
+        for base in (one for one in former if id(one) not in stays):
             for name in objects.own(base):
                 before, after = _first(former, name), _first(order, name)
                 if before is not after and name not in own and not name.startswith("__"):

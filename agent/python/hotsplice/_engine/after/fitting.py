@@ -2,35 +2,38 @@
 
 from typing import Any
 
+from ..live import objects
 from .flows import Use
 
 # The simple types of which exemplars may be tried.
 _EXEMPLARS: dict[type, Any] = {int: 1, float: 1.0, bool: True, str: "a", bytes: b"a", list: [], tuple: (), dict: {}}
+_KNOWN: dict[type, Any] = {**_EXEMPLARS, type(None): None}
+# What is gone through by nothing, and what has no items.
+_SINGLE = (type(None), int, float, bool)
 
 
 def fails(value: Any, use: Use) -> bool:
     """Whether that certainly can't be done with a value of this type."""
-    kind = type(value)
     if use.what == "attribute":
-        return kind in _EXEMPLARS | {type(None): None, set: set()} and not hasattr(kind, use.which)
+        return objects.is_exactly(value, *_KNOWN, set) and not hasattr(type(value), use.which)
     if use.what in ("item", "set-item"):
-        if kind in (type(None), int, float, bool, set) or (use.what == "set-item" and kind in (str, bytes, tuple)):
+        has_none = objects.is_exactly(value, *_SINGLE, set)
+        if has_none or (use.what == "set-item" and objects.is_exactly(value, str, bytes, tuple)):
             return True
-        return kind in (str, bytes, list, tuple) and type(use.which) is str
+        return objects.is_exactly(value, str, bytes, list, tuple) and type(use.which) is str
     if use.what in ("unpack", "iterate"):
-        return kind in (type(None), int, float, bool)
+        return objects.is_exactly(value, *_SINGLE)
     if use.what == "call":
-        return kind in _EXEMPLARS or value is None
+        return objects.is_exactly(value, *_KNOWN)
     if use.what == "operator":
         return _operation_fails(value, *use.which)
     return False
 
 
 def _operation_fails(value: Any, operator: str, other: type | None, is_left: bool) -> bool:
-    known = {**_EXEMPLARS, type(None): None}
-    if type(value) not in known or other not in known or operator in ("==", "!=", "**", "<<", "%"):
+    if not objects.is_exactly(value, *_KNOWN) or other not in _KNOWN or operator in ("==", "!=", "**", "<<", "%"):
         return False
-    here, there = known[type(value)], known[other]
+    here, there = _KNOWN[type(value)], _KNOWN[other]
     try:
         eval(f"a {operator} b", {}, {"a": here, "b": there} if is_left else {"a": there, "b": here})
     except TypeError:

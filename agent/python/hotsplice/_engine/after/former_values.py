@@ -137,7 +137,7 @@ def _values(changes: "Changes") -> Iterator[tuple[Any, str]]:
         seen[id(value)] = value
         # The first ones, without a copy of all: each is taken in one step that lets nobody else run.
         items: list[Any] = []
-        if kind in _SEQUENCES:
+        if objects.is_exactly(value, *_SEQUENCES):
             items = list(islice(value, _ITEMS))
         elif kind is dict:
             items = [] if "__builtins__" in value else list(islice(value.values(), _ITEMS))
@@ -178,7 +178,7 @@ def alive(frame: FrameType, is_executed: bool, only: Collection[str] | None = No
     held = variables.of(frame, is_executed)
     instructions = reach.instructions_of(code)
     for name, value in held.items():
-        if type(value) in _CLOSED if only is None else name not in only:
+        if objects.is_exactly(value, *_CLOSED) if only is None else name not in only:
             continue
         stores = [one.offset for one in instructions if one.opname == "STORE_FAST" and one.argval == name]
         there = reach.reached(code, instructions, [frame.f_lasti], stores)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+from ..live import objects
+
 # How far wrappers are followed inwards.
 _DEPTH = 6
 _VARARGS, _VARKEYWORDS = 0x4, 0x8
@@ -35,7 +37,7 @@ class Formers:
         kind = type(value)
         if kind is FunctionType:
             return self._function(value, depth)
-        if kind in (staticmethod, classmethod):
+        if kind is staticmethod or kind is classmethod:
             inner = self.of(value.__func__, depth + 1)
             made = value if inner is value.__func__ else kind(inner)
         elif kind is property:
@@ -100,8 +102,9 @@ class Formers:
             return not accepts(Parameters.of(new, parts), Parameters.of(old, {}))
         if type(old) is not type(new) or (isinstance(old, (ModuleType, type)) and old is not new):
             return True
-        if type(old) in (list, tuple, dict, set, frozenset, str, bytes):
-            return len(old) != len(new) or (type(old) is tuple and list(map(type, old)) != list(map(type, new)))
+        if objects.is_exactly(old, list, tuple, dict, set, frozenset, str, bytes):
+            kinds = [[id(type(item)) for item in value] for value in (old, new)] if type(old) is tuple else [[], []]
+            return len(old) != len(new) or kinds[0] != kinds[1]
         return False
 
 

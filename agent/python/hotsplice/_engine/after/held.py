@@ -84,7 +84,7 @@ def problems(
             value = globals.get(name) if use.opnames & reach.GLOBAL_LOADS else None
             if id(value) in lost:
                 yield code, f"looks up {name} in line {use.line}, which has lost some of its content"
-            elif type(value) in (*_CONTAINERS, dict) and (function := _find(value, unfit)):
+            elif objects.is_exactly(value, *_CONTAINERS, dict) and (function := _find(value, unfit)):
                 yield code, f"may call {function} by way of {name} in line {use.line}, and gets the new one"
         for frame in frames.get(id(code), ()):
             for name, value in variables.of(frame, True).items():
@@ -167,7 +167,7 @@ def _find(value: Any, unfit: set[int], depth: int = 0) -> str | None:
         return function.__qualname__ if id(function) in unfit else None
     if depth == _DEPTH:
         return None
-    if kind in _CONTAINERS:
+    if objects.is_exactly(value, *_CONTAINERS):
         items = list(value)[:_ITEMS]
     elif kind is dict:
         items = list(value.values())[:_ITEMS]

@@ -110,21 +110,40 @@ def _count(owner: type, name: str) -> int:
 
 def of_gone_classes(changes: "Changes") -> Iterator[tuple[CodeType, str, str]]:
     """Objects of a class that is gone, where edited code names another one in its place and takes more of that."""
-    each = [(name, *values) for names in changes.names.values() for name, values in names.items()]
-    gone = [(name, before) for name, before, after in each if isinstance(before, type) and after is MISSING]
-    made = [(name, after) for name, before, after in each if isinstance(after, type) and before is MISSING]
-    for (name, former), (now, new) in ((one, other) for one in gone for other in made):
-        lost = {one for one in objects.own(new) if not one.startswith("__")} - objects.own(former).keys()
-        lost |= _stored(new) - _stored(former)
-        for function, _ in list(changes.functions.values()) if lost else ():
-            code, after = function.__code__, changes.code_of(function)
-            takes = lost.intersection(after.co_names).difference(code.co_names)
-            is_exchanged = name in code.co_names and now in after.co_names and name not in after.co_names
-            existing = native.objects_of_type(former) if takes and is_exchanged and not shapes.asks_names(after) else []
-            if existing:
-                objects_ = "1 object" if len(existing) == 1 else f"{len(existing)} objects"
-                message = f"{objects_} of {name} exist, which have no {', '.join(sorted(takes))} as those of {now} have"
-                yield code, "HS0503", message
+    gone: dict[str, list[type]] = {}
+    made: dict[str, list[type]] = {}
+    for name, before, after in ((name, *one) for names in changes.names.values() for name, one in names.items()):
+        if isinstance(before, type) and after is MISSING:
+            gone.setdefault(name, []).append(before)
+        elif isinstance(after, type) and before is MISSING:
+            made.setdefault(name, []).append(after)
+    existing = _Existing()
+    for function, _ in list(changes.functions.values()) if gone and made else ():
+        code, new = function.__code__, changes.code_of(function)
+        former = [one for one in code.co_names if one in gone and one not in new.co_names]
+        pairs = [(one, now) for one in former for now in new.co_names if now in made]
+        for name, now in pairs if not shapes.asks_names(new) else ():
+            for before, after in ((one, other) for one in gone[name] for other in made[now]):
+                lost = {one for one in objects.own(after) if not one.startswith("__")} - objects.own(before).keys()
+                lost |= _stored(after) - _stored(before)
+                takes = lost.intersection(new.co_names).difference(code.co_names)
+                count = existing.count(before) if takes else 0
+                if count:
+                    what = "1 object" if count == 1 else f"{count} objects"
+                    message = f"{what} of {name} exist, which have no {', '.join(sorted(takes))} as those of {now} have"
+                    yield code, "HS0503", message
+
+
+class _Existing:
+    """How many objects classes have: all that lives is looked through once for those that have none."""
+
+    def __init__(self) -> None:
+        self._alive: set[int] | None = None
+
+    def count(self, cls: type) -> int:
+        if self._alive is None:
+            self._alive = native.kinds_alive()
+        return len(native.objects_of_type(cls)) if id(cls) in self._alive else 0
 
 
 def _stored(cls: type) -> set[str]:

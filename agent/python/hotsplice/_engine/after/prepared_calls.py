@@ -104,7 +104,7 @@ def _note_held(values: Iterable[Any], found: set[int]) -> None:
             if id(value) in found:
                 continue
             found.add(id(value))
-            if type(value) in (tuple, list, dict, set) and depth < _DEPTH and len(found) < _HELD:
+            if objects.is_exactly(value, tuple, list, dict, set) and depth < _DEPTH and len(found) < _HELD:
                 if type(value) is not dict:
                     # The program's threads may change it meanwhile.
                     inside += list(value)
@@ -120,17 +120,17 @@ def _calls(holder: Any) -> Iterator[tuple[Any, int, tuple[str, ...]]]:
         yield holder.func, len(holder.args), tuple(holder.keywords)
         # It is handed to what calls it: `asyncio.to_thread` does so.
         for index, item in enumerate(holder.args):
-            if type(item) in (FunctionType, MethodType):
+            if objects.is_exactly(item, FunctionType, MethodType):
                 yield item, len(holder.args) - index - 1, tuple(holder.keywords)
     elif issubclass(kind, (tuple, list)):
         # A class of the program's may go through itself in its own way.
         plain = list if issubclass(kind, list) else tuple
         items = list(plain.__iter__(holder))[:8]
-        arguments = [one for one in items if type(one) in (tuple, list)]
+        arguments = [one for one in items if objects.is_exactly(one, tuple, list)]
         names = [one for one in items if type(one) is dict]
         if len(arguments) == 1 and len(names) < 2:
             for item in items:
-                if type(item) in (FunctionType, MethodType):
+                if objects.is_exactly(item, FunctionType, MethodType):
                     yield item, len(arguments[0]), _names(names[0] if names else {})
     elif kind is dict or not issubclass(kind, (type, FunctionType, MethodType)):
         yield from _of_attributes(holder if kind is dict else sorts.attributes(holder))
@@ -141,10 +141,10 @@ def _of_attributes(members: dict[Any, Any]) -> Iterator[tuple[Any, int, tuple[st
     given = {name.lstrip("_"): value for name, value in list(members.items())[:50] if type(name) is str}
     arguments: Any = given.get("args")
     names = given.get("kwargs")
-    if type(arguments) not in (tuple, list):
+    if not objects.is_exactly(arguments, tuple, list):
         return
     for value in given.values():
-        if type(value) in (FunctionType, MethodType):
+        if objects.is_exactly(value, FunctionType, MethodType):
             yield value, len(arguments), _names(names)
 
 

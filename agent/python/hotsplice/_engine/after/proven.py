@@ -176,7 +176,7 @@ class Making:
             held = self._namespace.globals.get(self._name)
             held = getattr(held, "__self__", held) if self._attribute is not None else held
             values = dict(objects.dictionary(held) or {})
-            plain = frozenset(name for name, value in values.items() if type(value) in _PLAIN)
+            plain = frozenset(name for name, value in values.items() if objects.is_exactly(value, *_PLAIN))
             for name in _MAKING:
                 _note(cls, name, found, set(), self._edited, plain)
         except _Untold:
@@ -326,7 +326,7 @@ def _check_value(value: Any, depth: int = 0) -> None:
         raise _Untold
     if isinstance(value, type) and (kind is not type or _has_own_code(value)):
         raise _Untold
-    if kind in (list, tuple, dict, set, frozenset):
+    if objects.is_exactly(value, list, tuple, dict, set, frozenset):
         if depth == _DEPTH or len(value) > _ITEMS:
             raise _Untold
         for item in [*value, *(value.values() if kind is dict else ())]:

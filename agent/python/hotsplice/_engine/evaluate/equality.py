@@ -28,7 +28,7 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
     kind = type(one)
     if kind is not type(other) or depth > 50:
         return False
-    if kind in (list, tuple):
+    if kind is list or kind is tuple:
         return len(one) == len(other) and all(equal(a, b, loosely, depth + 1) for a, b in zip(one, other))
     if kind is dict or is_one_of(kind, {"collections": DICTIONARIES}, exactly=True):
         if dict.__len__(one) != dict.__len__(other):
@@ -53,7 +53,7 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
             return False
         given, given2 = (one.__defaults__, one.__kwdefaults__), (other.__defaults__, other.__kwdefaults__)
         return equal(given, given2, loosely, depth + 1)
-    if kind in (set, frozenset):
+    if kind is set or kind is frozenset:
         (atoms, objects), (atoms2, objects2) = _parted(one), _parted(other)
         return atoms == atoms2 and (objects == objects2 or (loosely and len(objects) == len(objects2)))
     parts = _parts(one), _parts(other)

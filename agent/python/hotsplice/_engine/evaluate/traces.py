@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _DEPTH = 12
 _OBJECTS = 2_000
 _ITEMS = 50_000
+# How much is copied for the case that a patch is refused.
+_COPIED = 4_000_000
 _VALUES = (str, int, float, complex, bytes, bool, type(None), tuple, frozenset)
 # How often it is looked again where another thread ran while it was.
 _ATTEMPTS = 3
@@ -58,7 +60,7 @@ class Traces:
         # id → (object written in C whose content is no reference, how it is reached, what it held)
         self._contents: dict[int, tuple[Any, str, Any]] = {}
         self._seen: set[int] = set()
-        self._items = 0
+        self._items = self._copied = 0
         namespaces = [namespace for change in transaction.files for namespace in change.namespaces]
         self._roots = tuple({_root(namespace) for namespace in namespaces})
         self._pending: list[tuple[Any, str, int]] = []
@@ -79,7 +81,7 @@ class Traces:
         self._contents.clear()
         # What was imported stays so: there is no telling what else holds it.
         self._seen = {id(sys.modules)}
-        self._items = 0
+        self._items = self._copied = 0
         for change, outcome in wanted:
             for namespace in change.namespaces:
                 self._note_edit(namespace, outcome.edit)
@@ -125,12 +127,17 @@ class Traces:
             yield from ((one, label) for one in (value.func, *value.args, *value.keywords.values()))
         elif stores.kind_of(value) is not None:
             yield from self._of_container(value, label)
-        elif contents.is_known(value):
-            self._contents[id(value)] = (value, label, contents.read(value))
         elif objects.is_class(value):
             yield from self._of_class(value, label)
         elif not stores.is_a(value, type):
+            self._note_content(value, label)
             yield from self._of_object(value, label)
+
+    def _note_content(self, value: Any, label: str) -> None:
+        size = contents.size(value)
+        if size is not None and self._copied + size <= _COPIED:
+            self._copied += size
+            self._contents[id(value)] = (value, label, contents.read(value))
 
     def _is_of_library(self, value: Any) -> bool:
         """Whether it belongs to a package from elsewhere: half of what hangs together undone is worse than nothing."""

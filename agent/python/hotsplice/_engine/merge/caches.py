@@ -60,14 +60,15 @@ def follow(transaction: "Prepared") -> None:
     files |= {change.path: change.text for change in transaction.files}
     if changes:
         own_caches.follow(reach, named, files)
-    class_caches.report(named, classes, files)
+    if classes:
+        class_caches.report(named, classes, files)
     for cache in _caches(named):
         is_plain = type(cache.value) is functools._lru_cache_wrapper
         if is_plain and not cache.value.cache_info().currsize:
             continue
         # To forget what is right does no harm.
         outcome = reach.of(cache.value, cache.owner, loosely=is_plain and _kept_object(cache.value) is None)
-        outcome = outcome or class_caches.kept_in(cache.value, classes)
+        outcome = outcome or (class_caches.kept_in(cache.value, classes) if classes else None)
         if outcome is None:
             continue
         if type(cache.value) is functools.cached_property:

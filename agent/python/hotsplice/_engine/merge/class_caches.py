@@ -16,19 +16,24 @@ if TYPE_CHECKING:
 
 # Longer ones are left alone.
 _LIMIT = 10_000
+_PLAIN_KEYS = set(map(id, (str, int, bytes, bool, float, type(None))))
 
 
 def edited(transaction: "Prepared") -> "dict[int, EditOutcome]":
     """Ids of the classes that have other members than before, and of those that derive from them."""
     found: dict[int, EditOutcome] = {}
+    # Many edits may be of one class.
+    owners: dict[int, tuple[type, EditOutcome]] = {}
     for change in transaction.files:
         for outcome in change.outcomes:
-            owner = None
             for namespace in change.namespaces if _changes_members(outcome.edit) else ():
                 path = [*outcome.edit["scope"], *(outcome.edit["binds"] if outcome.edit["what"] == "class" else ())]
-                owner = lookup.find_class(namespace, path)
-                for cls in lookup.with_subclasses(owner) if objects.is_class(owner) else ():
-                    found.setdefault(id(cls), outcome)
+                owner: Any = lookup.find_class(namespace, path)
+                if objects.is_class(owner):
+                    owners.setdefault(id(owner), (owner, outcome))
+    for owner, outcome in owners.values():
+        for cls in lookup.with_subclasses(owner):
+            found.setdefault(id(cls), outcome)
     return found
 
 
@@ -50,7 +55,8 @@ def kept_in(cache: Any, classes: "dict[int, EditOutcome]") -> "EditOutcome | Non
 
 
 def _key_of(container: Any, classes: "dict[int, EditOutcome]", beside: Any = ()) -> "EditOutcome | None":
-    if dict.__len__(container) > _LIMIT:
+    # Most tables are of texts or numbers. No metaclass is asked for its hash.
+    if dict.__len__(container) > _LIMIT or set(map(id, map(type, container))) <= _PLAIN_KEYS:
         return None
     for key, value in list(dict.items(container)):
         for part in key if type(key) is tuple else (key,):
@@ -65,20 +71,21 @@ def _key_of(container: Any, classes: "dict[int, EditOutcome]", beside: Any = ())
 def report(named: Named, classes: "dict[int, EditOutcome]", texts: dict[str, str | None]) -> None:
     """Reports dictionaries that functions of the program fill for a class, and look in first."""
     holding: dict[int, EditOutcome] = {}
-    for _, module in lookup.project_modules():
-        members = list(lookup.members_of(module).values())
-        inside = [one for cls in members if objects.is_class(cls) for one in objects.members(cls).values()]
-        for value in (*members, *inside):
+    storing = [(one, owner) for one, owner in named.functions_but(keeping_nothing) if one.__code__.co_filename in texts]
+    storing = [(one, owner) for one, owner in storing if own_caches.stores(one.__code__)]
+    # A project may have tables without end, and functions fill few of them.
+    names = {name for one, _ in storing for name in (*one.__code__.co_names, *one.__code__.co_freevars)}
+    for _, module in lookup.project_modules() if storing else ():
+        members = lookup.members_of(module)
+        spaces = [members, *(objects.members(one) for one in list(members.values()) if objects.is_class(one))]
+        for value in [space[name] for space in spaces for name in names & space.keys()]:
             content = value.__dict__["data"] if type(value) is weakref.WeakKeyDictionary else value
             outcome = _key_of(content, classes) if type(content) is dict else None
             if outcome is not None:
                 holding[id(value)] = outcome
     lines: dict[str, list[str]] = {}
-    for function, owner in named.functions_but(keeping_nothing) if holding else ():
-        code = function.__code__
-        if code.co_filename not in texts or not own_caches.stores(code):
-            continue
-        for kept in own_caches.kept_by(code, lines):
+    for function, owner in storing if holding else ():
+        for kept in own_caches.kept_by(function.__code__, lines):
             outcome = holding.get(id(own_caches.held(kept, function, owner)))
             if outcome is not None:
                 own_caches.say_kept(outcome, function, kept)

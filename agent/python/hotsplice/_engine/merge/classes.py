@@ -131,7 +131,7 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
         plan.add("setattr", live, "__abstractmethods__", new.get("__abstractmethods__", frozenset()))
         if "__abstractmethods__" not in new:
             plan.delete_class_attribute(live, "__abstractmethods__")
-    if bases != live.__bases__:
+    if not _are_same(bases, live.__bases__):
         if issubclass(live, type):
             layouts.follow_metaclass(plan, live, made)
         plan.add("bases", live, bases, _live_base(merger, made.__base__) if problem else None)
@@ -163,7 +163,7 @@ def _fit(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], bases: 
             )
         replacing.replace(merger, live, made, scope, f"the {other} changed")
         return REPLACED
-    problem = _layout_problem(live, made, bases) if bases != live.__bases__ else None
+    problem = None if _are_same(bases, live.__bases__) else _layout_problem(live, made, bases)
     if problem and layouts.made_in_c(live) is not layouts.made_in_c(made):
         replacing.replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
         return REPLACED
@@ -293,6 +293,10 @@ def _live_base(merger: "Merger", base: type) -> Any:
     return merger.world.answering.live_of(base) or base
 
 
+def _are_same(bases: tuple[type, ...], others: tuple[type, ...]) -> bool:
+    return len(bases) == len(others) and all(one is other for one, other in zip(bases, others))
+
+
 def _layout_problem(live: Any, made: Any, bases: tuple[type, ...]) -> str | None:
     """Asks CPython, with the class that was built anew, whether the two kinds of bases fit; what it says if not."""
     before = made.__bases__
@@ -302,7 +306,7 @@ def _layout_problem(live: Any, made: Any, bases: tuple[type, ...]) -> str | None
     except TypeError as error:
         return str(error)
     finally:
-        if made.__bases__ != before:
+        if not _are_same(made.__bases__, before):
             made.__bases__ = before
     return None
 

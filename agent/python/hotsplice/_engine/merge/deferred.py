@@ -201,7 +201,7 @@ def _run_live(code: Any, namespace: dict[str, Any], names: list[str]) -> None:
         new = namespace.get(name, value)
         if new is value:
             continue
-        if type(new) is type(value) and type(value) in (dict, list, set):
+        if type(new) is type(value) and objects.is_exactly(value, dict, list, set):
             _fill(value, new)
             namespace[name] = value
             continue

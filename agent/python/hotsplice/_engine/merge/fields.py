@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .merging import Merger
 
 _CONTAINERS = (dict, list, tuple, set)
+_GATHERING = (dict, OrderedDict, defaultdict, list, tuple)
 _PLAIN = (bool, int, float, str, bytes, type(None))
 
 
@@ -63,21 +64,31 @@ def hand_down(merger: "Merger", live: type, scope: tuple[str, ...], name: str, o
 
 def _gathered_otherwise(old: Any, new: Any) -> bool:
     """Whether an object in which something was gathered has other names, or other plain values, than the former one."""
-    if type(old) in _CONTAINERS or not native.is_made_in_python(type(old)):
+    if objects.is_exactly(old, *_CONTAINERS) or not native.is_made_in_python(type(old)):
         return False
     held, given = objects.dictionary(old) or {}, objects.dictionary(new) or {}
     # Numbers count what was made.
     names = [one for one in held.keys() | given.keys() if type(held.get(one)) not in (int, float)]
-    return any(_outline(held.get(name)) != _outline(given.get(name)) for name in names)
+    return any(_is_told_otherwise(held.get(name), given.get(name), set()) for name in names)
 
 
-def _outline(value: Any) -> Any:
-    kind = type(value)
-    if kind in (dict, OrderedDict, defaultdict):
-        return [(key, _outline(one)) for key, one in value.items() if type(key) is str]
-    if kind in (list, tuple):
-        return [_outline(one) for one in value]
-    return value if kind in _PLAIN else kind.__qualname__
+def _is_told_otherwise(old: Any, new: Any, seen: set[int]) -> bool:
+    """Whether two values differ in their names, or in plain values; what holds itself is looked into once."""
+    if id(old) in seen:
+        return False
+    if not objects.is_exactly(old, *_GATHERING):
+        is_plain = objects.is_exactly(old, *_PLAIN) and objects.is_exactly(new, *_PLAIN)
+        return old != new if is_plain else type(old).__qualname__ != type(new).__qualname__
+    seen.add(id(old))
+    pairs = [_parts(one) for one in (old, new)]
+    is_alike = type(old) is type(new) and [name for name, _ in pairs[0]] == [name for name, _ in pairs[1]]
+    return not is_alike or any(_is_told_otherwise(one, two, seen) for (_, one), (_, two) in zip(*pairs))
+
+
+def _parts(value: Any) -> list[tuple[Any, Any]]:
+    if objects.is_exactly(value, list, tuple):
+        return list(enumerate(value))
+    return [(key, one) for key, one in dict.items(value) if type(key) is str] if issubclass(type(value), dict) else []
 
 
 def _is_independent(own: Any, old: Any) -> bool:
@@ -89,12 +100,12 @@ def _is_independent(own: Any, old: Any) -> bool:
 def _handed_down(own: Any, old: Any, new: Any) -> Any:
     """What a class below has now; nothing where that can't be told."""
     kind = type(own)
-    if kind in (list, tuple):
+    if kind is list or kind is tuple:
         begins = len(own) >= len(old) and all(map(equal, own, old))
         return new + own[len(old) :] if begins else None
     if kind is set:
         return (own - old) | new if all(type(one) is str for one in own | old | new) else None
-    if kind not in (dict, OrderedDict, defaultdict):
+    if not objects.is_exactly(own, dict, OrderedDict, defaultdict):
         return None
     before, after, held = dict(old), dict(new), dict(own)
     if not all(key in held for key in before):
@@ -103,7 +114,7 @@ def _handed_down(own: Any, old: Any, new: Any) -> Any:
     wanted = {}
     for key, value in after.items():
         if key in before and key in held and not equal(held[key], before[key]):
-            gathered = type(value) in (dict, list) and type(held[key]) is type(before[key]) is type(value)
+            gathered = objects.is_exactly(value, dict, list) and type(held[key]) is type(before[key]) is type(value)
             value = _handed_down(held[key], before[key], value) if gathered else held[key]
             if value is None:
                 return None

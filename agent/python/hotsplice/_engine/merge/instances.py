@@ -167,7 +167,7 @@ def _say_new_bases(plan: "Plan", namespace: "Namespace", outcome: "EditOutcome",
     constructors = [
         cls.__dict__[name]
         for cls in bases.values()
-        if cls not in owner.__mro__
+        if all(cls is not one for one in owner.__mro__)
         for name in ("__init__", "__post_init__")
         if isinstance(cls.__dict__.get(name), FunctionType)
     ]

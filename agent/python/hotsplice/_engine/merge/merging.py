@@ -115,6 +115,7 @@ class Merger:
         # (class path, name) of what holds on to what it held though the text says something else
         self.preserved: set[tuple[tuple[str, ...], str]] = set()
         self.repeating: list[range] | None = None  # Lines of loops of more than a round, once that was asked.
+        self.outermost_loop: int | None = None  # How far in a loop stands at least.
         self.loops: list[tuple[tuple[str, ...], range]] = []  # Class path and lines of loops that were run.
         self.written: dict[str, Any] = {}  # Plain values that the text gives names which hold on to other ones.
         self.deleted = Deleted(change.text)

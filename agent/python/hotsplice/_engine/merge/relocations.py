@@ -184,9 +184,10 @@ def _find_decorated(source: Any, mergers: list[Any]) -> None:
             bound = merger.bound.get(name)
             is_new = bound is not None and bound.edit["what"] in _DEFINING and bound.edit["change"] == "added"
             # A function of its name is moved itself; what had wrapped it may be another kind of thing now.
-            kinds = {type(live), type(made)}
-            is_object = kinds != {FunctionType} and not any(issubclass(kind, type) for kind in kinds)
-            is_object = is_object and (len(kinds) == 1 or FunctionType in kinds)
+            kinds = type(live), type(made)
+            functions = sum(kind is FunctionType for kind in kinds)
+            is_object = functions < 2 and not any(issubclass(kind, type) for kind in kinds)
+            is_object = is_object and (functions == 1 or kinds[0] is kinds[1])
             if is_new and is_object and made is not live and merger.is_new(made):
                 merger.superseded.append((live, made))
                 decorated.hand_on(merger, live, made)

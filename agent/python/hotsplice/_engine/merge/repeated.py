@@ -1,6 +1,7 @@
 """Definitions that a loop has made more than once: what is evaluated for such a one alone is what one round gives."""
 
 import ast
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
     from ..live.messages import Edit
     from .merging import Merger
+
+_LOOP = re.compile(r"^([ \t]*)(?:async[ \t]+for|for|while)\b", re.MULTILINE)
+_INDENTATION = re.compile(r"^[ \t]*")
+_NOWHERE = 1_000_000
 
 
 def report(merger: "Merger", outcome: "EditOutcome") -> None:
@@ -37,9 +42,14 @@ def _decorates(edit: "Edit") -> bool:
 
 
 def _is_in_loop(merger: "Merger", line: int) -> bool:
+    text = merger.change.text
     if merger.repeating is None:
-        text = merger.change.text
-        statements = syntax.flattened(ast.parse(text).body) if "for " in text or "while " in text else []
+        # The text of a module may be long: it is read only where a loop stands further out than an edit.
+        if merger.outermost_loop is None:
+            merger.outermost_loop = min((len(one) for one in _LOOP.findall(text)), default=_NOWHERE)
+        if len(_INDENTATION.findall(text.split("\n", line)[line - 1])[0]) <= merger.outermost_loop:
+            return False
+        statements = syntax.flattened(ast.parse(text).body)
         loops = (one for one in statements if isinstance(one, syntax.LOOPS) and not _has_one_round(one))
         merger.repeating = [range(one.lineno, (one.end_lineno or one.lineno) + 1) for one in loops]
     return any(line in lines for lines in merger.repeating)
