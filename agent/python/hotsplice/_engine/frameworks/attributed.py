@@ -57,14 +57,19 @@ class Attributed:
                 count = self._count_of_new(keys, function)
                 if len(places) > max(count, 1):
                     self._divide(one, places, count)
+        # What the new one does not fill at all the former one may have filled instead of what that does.
+        for function, places in self._candidates(one, [*self._before]).items():
+            count = self._count_of_new([*self._before], function)
+            if len(places) > count > 0 and self._given(one)[1]:
+                self._divide(one, places, count)
 
     def _candidates(self, one: Registration, keys: list[int]) -> dict[int, list[Place]]:
         """Places of the entries that lead to a definition, by the function that they are about."""
         found: dict[int, list[Place]] = {}
         for key in keys:
-            for index, (name, value) in enumerate(self._before[key]):
+            for index, (name, value) in enumerate(self._before[key] if key in one.used else ()):
                 about = _about(name, value)
-                if about is not None and one.reaches(name, value):
+                if about is not None and (key, index) not in self.own and one.reaches(name, value):
                     found.setdefault(id(about), []).append((key, index))
         return found
 
@@ -83,13 +88,12 @@ class Attributed:
         ranks = {place: self._rank(one, place, former) for place in places}
         ordered = sorted(places, key=lambda place: ranks[place])
         best = ranks[ordered[0]]
-        if not is_called_alike or not count:
-            wanted = max(count, 1, sum(rank == best for rank in ranks.values()) if best != _OTHER else 1)
-        else:
-            wanted = count
+        is_sure = is_called_alike and count > 0
+        alike = sum(rank == best for rank in ranks.values()) if best != _OTHER and not is_sure else 1
+        wanted = count if is_sure else max(count, alike)
         own = ordered[wanted:]
         self.own.update(own)
-        if own and best != _GIVEN and not (is_called_alike and count):
+        if own and not is_sure:
             names = ", ".join(sorted({repr(name) for name in map(self._name, own) if type(name) in _PLAIN}))
             under = f" under {names}" if names else ""
             one.outcome.caveat(

@@ -18,7 +18,7 @@ from ..native import native
 from . import LiveOf, entries, stores
 from .attributed import Attributed
 from .entries import Entries
-from .gaps import Gap, filled
+from .gaps import Gap, filled, in_order
 from .gathering import only_computes
 from .noted import Noted
 from .registration import Registration
@@ -301,6 +301,7 @@ class Containers:
             items[items.index(gap)] = one
             added = [other for other in added if other is not one]
         items = filled([*items, *added], entries.function, live_of, [one for _, one in before])
+        items = in_order(items, [one for _, one in new], lambda one: live_of.place(entries.function(one)))
         return [(None, self._live(one, live_of)) for one in items]
 
     def _settled_items(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
@@ -329,7 +330,8 @@ class Containers:
             at = next(later, len(wanted))
             wanted.insert(at, (name, value))
             places.insert(at, (file, line))
-        return wanted
+        registered = [one for name, _ in given for one in wanted if entries.equal(one[0], name)]
+        return in_order(wanted, registered, lambda entry: live_of.place(entries.function(entry[1])))
 
     def _live(self, value: Any, live_of: "LiveOf") -> Any:
         """What stands for something in a container; in one that is new itself, that of all that it holds."""
