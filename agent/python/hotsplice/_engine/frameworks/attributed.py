@@ -6,6 +6,7 @@ is called otherwise now, all whose keys it gives. The others are the program's.
 """
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -89,8 +90,10 @@ class Attributed:
         ordered = sorted(places, key=lambda place: ranks[place])
         best = ranks[ordered[0]]
         is_sure = is_called_alike and count > 0
+        # A text may give several keys.
+        named = {text for place in places for text in self._texts(place, former)}
         alike = sum(rank == best for rank in ranks.values()) if best != _OTHER and not is_sure else 1
-        wanted = count if is_sure else max(count, alike)
+        wanted = max(count, len(named) if is_sure else alike)
         own = ordered[wanted:]
         self.own.update(own)
         if own and not is_sure:
@@ -107,13 +110,22 @@ class Attributed:
         name = self._before[key][index][0]
         return name if name is not None else self._outer.get(key, (key, None))[1]
 
-    def _rank(self, one: Registration, place: Place, former: list[Any]) -> int:
+    def _parts(self, place: Place) -> list[Any]:
         key, index = place
         name, value = self._before[key][index]
         parts = [name, self._outer.get(key, (key, None))[1]]
         for part in (name, value):
             parts += list(tuple.__iter__(part)) if type(part) is tuple else []
-        if any(_is_same(part, given) for part in parts if part is not None for given in former):
+        return [part for part in parts if part is not None]
+
+    def _texts(self, place: Place, former: list[Any]) -> set[str]:
+        """Texts among the keys of an entry that the former text gives, each by itself or as one of several words."""
+        words = {word for given in former if type(given) is str for word in (given, *re.split(r"[\s,;|]+", given))}
+        return {part for part in self._parts(place) if type(part) is str and part in words}
+
+    def _rank(self, one: Registration, place: Place, former: list[Any]) -> int:
+        parts = self._parts(place)
+        if any(_is_same(part, given) for part in parts for given in former) or self._texts(place, former):
             return _GIVEN
         texts = [part for part in parts if type(part) is str]
         if any(text in one.names for text in texts):

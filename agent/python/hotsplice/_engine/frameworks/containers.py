@@ -71,7 +71,7 @@ class Containers:
         A registry that refuses a name that is taken, or keeps what it has, takes the new one then.
         """
         for one in self.noted.registrations:
-            if one.outcome is outcome and outcome.edit["what"] == "function":
+            if one.outcome is outcome and outcome.edit["what"] in ("function", "block"):
                 for container in self.noted.used(one):
                     # Keys that run code of the program would see a registry without what is in it.
                     if stores.has_plain_keys(container):
