@@ -55,9 +55,8 @@ class ThreadLocals:
 def _held(value: Any) -> list[dict[Any, Any]]:
     """What a local holds, of all threads: a table of these, found without asking it."""
     for table in gc.get_referents(value):
-        if type(table) is dict and table and all(type(one) is dict for one in table.values()):
-            if all(_is_of_thread(key) for key in table):
-                return list(table.values())
+        if type(table) is dict and table and all(map(_is_of_thread, table)):
+            return list(table.values())
     return []
 
 

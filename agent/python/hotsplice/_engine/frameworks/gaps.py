@@ -15,7 +15,7 @@ class Gap:
 
 
 def in_order(items: list[Any], new: list[Any], place_of: Callable[[Any], tuple[str, int]]) -> list[Any]:
-    """Items of which those that one definition has registered, in a loop or by several decorators, come as it did that."""
+    """Items; those that one definition has registered, in a loop or by several decorators, come as it did that."""
     position = {id(item): index for index, item in enumerate(items)}
     groups: dict[tuple[str, int], list[Any]] = {}
     for one in new:
@@ -41,7 +41,11 @@ def filled(
     before = {id(item) for item in known}
     for index, gap in enumerate(items):
         if isinstance(gap, Gap):
-            later = (at for at in range(index + 1, len(items)) if not isinstance(items[at], Gap) and id(items[at]) not in before)
+            later = (
+                at
+                for at in range(index + 1, len(items))
+                if not isinstance(items[at], Gap) and id(items[at]) not in before
+            )
             found = next((at for at in later if live_of(key_of(items[at])) is gap.key), None)
             if found is not None:
                 items[index] = items[found]
