@@ -1,8 +1,8 @@
 """Which of the entries that lead to a definition its former registration has made, and which the program itself.
 
 A function that a decorator has registered may stand in the same registry once more, because the program put it there.
-As many entries are the registration's as the new one makes, those first whose keys the former text gives; of a decorator
-that is called otherwise now, all whose keys it gives. The others are the program's.
+As many entries are the registration's as the new one makes, those first whose keys the former text gives; of a
+decorator that is called otherwise now, all whose keys it gives. The others are the program's.
 """
 
 import ast
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from . import LiveOf
 
 _PLAIN = (str, bytes, int, float, tuple, bool)
-# How surely a registration has made an entry: the former text gives its key, the definition's name is its key, or a part
-# of it is one of these.
+# How surely a registration has made an entry: the former text gives its key, the definition's name is its key, or a
+# part of it is one of these.
 _GIVEN, _NAMED, _PART, _OTHER = range(4)
 # Container's id, index of the entry in it.
 Place = tuple[int, int]
