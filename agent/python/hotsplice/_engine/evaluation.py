@@ -126,6 +126,10 @@ def _evaluate(transaction: "Prepared") -> None:
     watch = FormerCodeWatch(world.former)
     traces = Traces(transaction, [item for item in wanted if _may_run_code(item[1].edit)])
     transaction.undoing.extend((watch.__exit__, traces.undo))
+    for shadow in shadows.values():
+        shadow.thread_locals = traces.thread_locals
+        for name, value in shadow.before.items():
+            shadow.thread_locals.note(value, name)
     transaction.undoing.extend(functools.partial(_discard_classes, shadow, wanted) for shadow in shadows.values())
     mergers: dict[int, merging.Merger] = {}
     for change, namespace in pending:

@@ -20,6 +20,7 @@ from ..live.code import compile_excerpt, find_class_body, join
 from ..native import native
 from . import class_reads, other_thread, reduction, syntax
 from .other_thread import check_target
+from .thread_locals import ThreadLocals
 
 if TYPE_CHECKING:
     from ..journal.writes import Writes
@@ -55,6 +56,8 @@ class Shadow:
         self.classes: dict[tuple[str, ...], ClassNamespace] = {}
         # What a statement might take and never release.
         self.locks = other_thread.locks(self.before)
+        # What holds something else for each thread, of all shadows of the patch.
+        self.thread_locals = ThreadLocals()
         self._holders = native.reference_count(self.module.__dict__)
 
     @property
@@ -191,6 +194,7 @@ def run_in_class(
 def _check_thread(before: dict[str, Any], names: dict[str, Any], shadow: "Shadow", text: str) -> None:
     """Refuses what the program's threads could not use."""
     shadow.locks.update(other_thread.locks({name: names.get(name) for name in before}))
+    shadow.thread_locals.check()
     other_thread.check_locks(shadow.locks)
     other_thread.check_assigned((new for _, former, new in shadow.writes.touched() if new is not former), text)
     other_thread.check_bound(before, names, shadow.loaded, text)

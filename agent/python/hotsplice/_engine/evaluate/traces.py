@@ -23,6 +23,7 @@ from ..live import lookup, objects
 from ..live.code import tree
 from ..native import native
 from . import contents
+from .thread_locals import ThreadLocals
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
@@ -59,6 +60,8 @@ class Traces:
         self._names: dict[int, tuple[Any, str, set[str], Callable[[str], Place]]] = {}
         # id → (object written in C whose content is no reference, how it is reached, what it held)
         self._contents: dict[int, tuple[Any, str, Any]] = {}
+        # Every `threading.local` that they can reach.
+        self.thread_locals = ThreadLocals()
         self._seen: set[int] = set()
         self._items = self._copied = 0
         namespaces = [namespace for change in transaction.files for namespace in change.namespaces]
@@ -102,6 +105,7 @@ class Traces:
             return
         if len(self._seen) < _OBJECTS and kind is not ModuleType and not self._is_of_library(value):
             self._seen.add(id(value))
+            self.thread_locals.note(value, label)
             self._pending.append((value, label, depth))
 
     def _look_around(self) -> None:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ..live import objects
 from ..native import native
 from . import LiveOf, entries, stores
+from .attributed import Attributed
 from .entries import Entries
-from .gaps import Gap, filled
+from .gaps import Gap, filled, in_order
 from .gathering import only_computes
 from .noted import Noted
 from .registration import Registration
@@ -51,6 +52,8 @@ class Containers:
         # id of a container that has a copy → what else became of that: entries that are gone, entries that came
         self._beside: dict[int, tuple[Entries, Entries]] = {}
         self._withdrawn = False
+        # Indices of what the program itself has registered, in the container that is settled.
+        self._own: set[int] = set()
         # id of a container → a definition that is registered there otherwise: a decorator reads of it what has changed.
         self.observed: dict[int, str] = {}
 
@@ -68,7 +71,7 @@ class Containers:
         A registry that refuses a name that is taken, or keeps what it has, takes the new one then.
         """
         for one in self.noted.registrations:
-            if one.outcome is outcome and outcome.edit["what"] == "function":
+            if one.outcome is outcome and outcome.edit["what"] in ("function", "block"):
                 for container in self.noted.used(one):
                     # Keys that run code of the program would see a registry without what is in it.
                     if stores.has_plain_keys(container):
@@ -220,13 +223,18 @@ class Containers:
             for key in one.used:
                 touched.setdefault(key, (self.noted.before[key][0], []))
         changed: dict[int, str] = {}
+        held = {key: stores.entries(container) for key, (container, _) in touched.items()}
+        attributed = Attributed(transaction, live_of, held, {key: new for key, (_, new) in touched.items()})
+        for one in self.noted.registrations:
+            attributed.divide(one)
         # A list for one event comes before the table of events.
         inner = {id(one) for holder in self.noted.holders.values() for one in holder.containers}
         inner_first = sorted(
             touched.items(), key=lambda item: (item[0] not in inner, stores.kind_of(item[1][0]) is dict)
         )
         for key, (container, new) in inner_first:
-            before = stores.entries(container)
+            before = held[key]
+            self._own = {index for other, index in attributed.own if other == key}
             settle = self._settled_items if stores.kind_of(container) is dict else self._settled
             wanted = settle(key, before, self._expected(key, before, new, live_of), live_of)
             wanted = entries.with_others(wanted, *self._beside.get(key, ([], [])))
@@ -282,7 +290,7 @@ class Containers:
         items = [one for _, one in before]
         gaps = []
         for index, entry in enumerate(before):
-            if self._is_former(key, entry, new, live_of):
+            if index not in self._own and self._is_former(key, entry, new, live_of):
                 items[index] = Gap(entries.function(entry[1]))
                 gaps.append(items[index])
         self._say_unbalanced(key, new, gaps, live_of)
@@ -293,11 +301,13 @@ class Containers:
             items[items.index(gap)] = one
             added = [other for other in added if other is not one]
         items = filled([*items, *added], entries.function, live_of, [one for _, one in before])
+        items = in_order(items, [one for _, one in new], lambda one: live_of.place(entries.function(one)))
         return [(None, self._live(one, live_of)) for one in items]
 
     def _settled_items(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
         given = [(self._live(name, live_of), self._live(value, live_of)) for name, value in new]
-        former = [entry for entry in before if self._is_former(key, entry, new, live_of)]
+        others = [entry for index, entry in enumerate(before) if index not in self._own]
+        former = [entry for entry in others if self._is_former(key, entry, new, live_of)]
         gone = {id(entry) for entry in former}
         stays = [entry for entry in before if id(entry) not in gone]
         fresh = [entry for entry in given if not any(entries.equal(entry[0], name) for name, _ in before)]
@@ -320,7 +330,8 @@ class Containers:
             at = next(later, len(wanted))
             wanted.insert(at, (name, value))
             places.insert(at, (file, line))
-        return wanted
+        registered = [one for name, _ in given for one in wanted if entries.equal(one[0], name)]
+        return in_order(wanted, registered, lambda entry: live_of.place(entries.function(entry[1])))
 
     def _live(self, value: Any, live_of: "LiveOf") -> Any:
         """What stands for something in a container; in one that is new itself, that of all that it holds."""

@@ -14,6 +14,21 @@ class Gap:
         self.key = key
 
 
+def in_order(items: list[Any], new: list[Any], place_of: Callable[[Any], tuple[str, int]]) -> list[Any]:
+    """Items; those that one definition has registered, in a loop or by several decorators, come as it did that."""
+    position = {id(item): index for index, item in enumerate(items)}
+    groups: dict[tuple[str, int], list[Any]] = {}
+    for one in new:
+        place = place_of(one)
+        if id(one) in position and place[0]:
+            groups.setdefault(place, []).append(one)
+    ordered = list(items)
+    for group in groups.values():
+        for index, one in zip(sorted(position[id(one)] for one in group), group):
+            ordered[index] = one
+    return ordered
+
+
 def filled(
     items: Iterable[Any], key_of: Callable[[Any], Any], live_of: "LiveOf", known: Iterable[Any] = ()
 ) -> list[Any]:
@@ -23,14 +38,18 @@ def filled(
     in a process that runs the file from its beginning; ``known`` are the items that were there before.
     """
     items = list(items)
+    before = {id(item) for item in known}
     for index, gap in enumerate(items):
         if isinstance(gap, Gap):
-            later = (at for at in range(index + 1, len(items)) if not isinstance(items[at], Gap))
+            later = (
+                at
+                for at in range(index + 1, len(items))
+                if not isinstance(items[at], Gap) and id(items[at]) not in before
+            )
             found = next((at for at in later if live_of(key_of(items[at])) is gap.key), None)
             if found is not None:
                 items[index] = items[found]
                 items[found] = Gap(None)
-    before = {id(item) for item in known}
     ordered: list[Any] = []
     for item in items:
         if isinstance(item, Gap):

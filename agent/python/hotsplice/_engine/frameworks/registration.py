@@ -41,12 +41,12 @@ class Registration:
 
     def made(self, key: Any, value: Any) -> bool:
         """Whether an entry is what the live definition registered."""
-        if stores.kind_of(value) is None and (self._reaches(value) or self._reaches(key)):
-            return True
-        return self.names_it(key, value)
+        return self.reaches(key, value) or self.names_it(key, value)
 
-    def _reaches(self, value: Any) -> bool:
-        return entries.reaches(value, self.live, self.beside)
+    def reaches(self, key: Any, value: Any) -> bool:
+        """Whether an entry leads to the live definition."""
+        leads = (entries.reaches(one, self.live, self.beside) for one in (value, key))
+        return stores.kind_of(value) is None and any(leads)
 
     def names_it(self, key: Any, value: Any) -> bool:
         if type(key) is str:
