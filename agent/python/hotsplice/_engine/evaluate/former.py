@@ -255,6 +255,11 @@ def _is_pure_call(call: ast.Call, seen: dict[str, Any], own: str) -> bool:
         return False
     if isinstance(called, type) and is_record(called) and called.__module__ != "builtins":
         return True
+    return is_known_pure(called)
+
+
+def is_known_pure(called: Any) -> bool:
+    """Whether it is of the standard library, and a call of it gives a value and does nothing else."""
     try:
         return called in _pure()
     except Exception:
