@@ -13,6 +13,7 @@ from ..live import lookup
 from ..live.code import as_part, join
 from ..live.files import live_file
 from . import syntax
+from .effects import Effects
 from .equality import equal
 from .former import is_pure
 from .sorts import Sort, sort
@@ -195,13 +196,27 @@ def goes_with_its_object(merger: "Editing", edit: "Edit") -> bool:
     one = statement.body[0] if statement is not None and len(statement.body) == 1 else None
     name = _owner(one) if one is not None else None
     seen = merger.namespace.globals
-    if name is None or not is_pure(one, seen, name):  # type: ignore[arg-type]
+    if one is None or name is None or not (is_pure(one, seen, name) or _only_gives(one, name, seen)):
         return False
     edits = [outcome.edit for outcome in merger.change.outcomes if not outcome.edit["scope"]]
     giving = [other for other in edits if name in other["binds"]]
     if not giving or any(other["change"] != "removed" for other in giving) or _reads(merger.change.text, name):
         return False
     return all(_is_made_by(merger, other, name) for other in giving)
+
+
+def _only_gives(statement: ast.stmt, name: str, seen: dict[str, Any]) -> bool:
+    """Whether what a statement gives the object of a name is computed by nothing that has an effect."""
+    effects = Effects(seen)
+    target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+    if isinstance(target, ast.Subscript):
+        return isinstance(target.value, ast.Name) and all(map(effects.has_none, (target.slice, statement.value)))  # type: ignore[attr-defined]
+    if isinstance(target, ast.Attribute):
+        return effects.has_none(statement.value)  # type: ignore[attr-defined]
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return False
+    return all(map(effects.has_none, (*call.args, *(one.value for one in call.keywords))))
 
 
 def _owner(statement: ast.stmt) -> str | None:
@@ -219,13 +234,10 @@ def _reads(text: str, name: str) -> bool:
 
 def _is_made_by(merger: "Editing", edit: "Edit", name: str) -> bool:
     """Whether a statement made what its name holds: a definition, or a display or call of a plain container."""
-    held = merger.namespace.globals.get(name)
-    if edit["what"] in ("function", "class"):
-        return (
-            isinstance(held, (FunctionType, type))
-            and held.__module__ == merger.namespace.name
-            and (held.__qualname__ == name)
-        )
+    held: Any = merger.namespace.globals.get(name)
+    if issubclass(type(held), (FunctionType, type)):
+        # Its definition, wherever in the edit it stands: no other one has its name.
+        return bool(held.__module__ == merger.namespace.name and held.__qualname__ == name)
     statement = former_statement(merger, edit)
     one = statement.body[0] if statement is not None and len(statement.body) == 1 else None
     value = one.value if isinstance(one, (ast.Assign, ast.AnnAssign)) else None

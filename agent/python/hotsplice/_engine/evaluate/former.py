@@ -3,6 +3,7 @@
 import ast
 import builtins
 import dis
+import functools
 import sys
 import textwrap
 from types import CodeType, FunctionType, ModuleType
@@ -89,15 +90,31 @@ class Former:
         self.is_loose = sort(live) is Sort.CONTAINER and equal(given[0], given[1], loosely=True)
         return given[0] if self.is_loose else UNKNOWN
 
-    def says(self, text: str, name: str, seen: dict[str, Any]) -> bool:
-        """Whether another text gives a name the same, in the same words, of what it reads in ``seen``."""
-        own, others = (slices.worded(all_, name) for all_ in (self._parsed(), parsed(text)))
+    def says(self, text: str, name: str, seen: dict[str, Any], is_thing: bool = False) -> bool:
+        """Whether another text gives a name the same, in the same words, of what it reads in ``seen``.
+
+        ``is_thing``: the name holds no plain value, so that no statement that gives it one had the last word.
+        """
+        both = (self._parsed(), self._merger.namespace.globals), (parsed(text), seen)
+        truths = [functools.partial(self._truth, names) if is_thing else None for _, names in both]
+        own, others = (slices.worded(all_, name, truth) for (all_, _), truth in zip(both, truths))
         before = self._merger.namespace.globals
         nodes = [
             node for one in slices.only(self._parsed(), name) for node in ast.walk(one) if isinstance(node, ast.Name)
         ]
         read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
         return bool(own) and own == others and all(_is_alike(before.get(one), seen.get(one)) for one in read - {name})
+
+    def _truth(self, names: dict[str, Any], test: ast.expr) -> bool | None:
+        """What a test of a name comes to that nothing but the text gives its value."""
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            inner = self._truth(names, test.operand)
+            return None if inner is None else not inner
+        held = (
+            names.get(test.id) if isinstance(test, ast.Name) else test.value if isinstance(test, ast.Constant) else None
+        )
+        is_own = isinstance(test, ast.Name) and is_assigned_by_functions(self._merger.namespace, test.id)
+        return held if type(held) is bool and not is_own else None
 
     def assigns(self, name: str) -> bool:
         """Whether the text gives a name its value itself, and by no definition."""
@@ -255,6 +272,11 @@ def _is_pure_call(call: ast.Call, seen: dict[str, Any], own: str) -> bool:
         return False
     if isinstance(called, type) and is_record(called) and called.__module__ != "builtins":
         return True
+    return is_known_pure(called)
+
+
+def is_known_pure(called: Any) -> bool:
+    """Whether it is of the standard library, and a call of it gives a value and does nothing else."""
     try:
         return called in _pure()
     except Exception:

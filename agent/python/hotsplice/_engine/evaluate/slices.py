@@ -2,6 +2,7 @@
 
 import ast
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from . import syntax
@@ -10,18 +11,52 @@ from . import syntax
 _JUMPS = (ast.Break, ast.Continue, ast.Raise, ast.Return, ast.Assert)
 
 
-def worded(statements: list[ast.stmt], name: str) -> list[str]:
-    """What statements do to a name, as text; of a ``try`` what is tried, of what is always true what it leads to."""
+def worded(statements: list[ast.stmt], name: str, truth: Callable[[ast.expr], bool | None] | None = None) -> list[str]:
+    """What statements do to a name, as text; of a ``try`` what is tried, of what is always true what it leads to.
+
+    ``truth``: what tests come to, of a name that is known to hold no plain value: it was given none by a branch, and
+    what gives it one before it is given something else is passed.
+    """
     found: list[str] = []
+    passed = 0
     for one in only(statements, name):
         inner: list[ast.stmt] = []
-        if isinstance(one, syntax.TRIES) or (isinstance(one, ast.If) and _is_true(one.test)):
+        taken = truth(one.test) if truth is not None and isinstance(one, ast.If) else None
+        if isinstance(one, ast.If) and taken is not None:
+            branch, other = (one.body, one.orelse) if taken else (one.orelse, one.body)
+            inner = branch if all(isinstance(each, ast.Pass) or _is_plain(each) for each in other) else []
+        elif isinstance(one, syntax.TRIES) or (isinstance(one, ast.If) and _is_true(one.test)):
             inner = one.body
         if any(_concerns(each, name) for each in inner):
-            found += worded(inner, name)
+            found += worded(inner, name, truth)
+        elif isinstance(one, syntax.TRIES):
+            # Something fails first, and what does is the same where it is worded so.
+            found += [ast.dump(ast.Module([*one.body, *one.orelse, *one.finalbody], [])), type(one).__name__]
+            for handler in one.handlers:
+                caught = ast.dump(handler.type) if handler.type is not None else ""
+                found += [f"{caught} {handler.name}", *worded(handler.body, name, truth)]
         else:
+            if truth is not None and _replaces(one, name):
+                del found[passed:]
             found.append(ast.dump(_given_alone(one)))
+            passed = passed if _is_plain(one) else len(found)
+            continue
+        passed = len(found)
     return found
+
+
+def _replaces(statement: ast.stmt, name: str) -> bool:
+    """Whether a name has what an assignment gives it, whatever it had before."""
+    is_simple = isinstance(statement, (ast.Assign, ast.AnnAssign)) and _gives(statement, name)
+    names = (node for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id == name)
+    return is_simple and all(isinstance(node.ctx, ast.Store) for node in names)
+
+
+def _is_plain(statement: ast.stmt) -> bool:
+    """Whether it does nothing but give names a constant."""
+    targets = syntax.targets(statement)
+    value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+    return isinstance(value, ast.Constant) and bool(targets) and all(isinstance(one, ast.Name) for one in targets)
 
 
 def _is_true(test: ast.expr) -> bool:
@@ -32,7 +67,16 @@ def _given_alone(statement: ast.stmt) -> ast.AST:
     """Of an assignment to names what they are given: other names that get it, and annotations, are no matter."""
     targets = syntax.targets(statement)
     value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
-    return value if value is not None and all(isinstance(one, ast.Name) for one in targets) else statement
+    given = value if value is not None and all(isinstance(one, ast.Name) for one in targets) else statement
+    if isinstance(given, ast.Call):
+        given = copy.copy(given)
+        given.args = [one for one in given.args if not _is_nothing(one)]
+    return given
+
+
+def _is_nothing(argument: ast.expr) -> bool:
+    """`*()`."""
+    return isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Tuple) and not argument.value.elts
 
 
 def gives_only(statements: list[ast.stmt], name: str) -> bool:

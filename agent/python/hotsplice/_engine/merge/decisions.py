@@ -40,7 +40,8 @@ def decide(merger: "Merger", outcome: "EditOutcome", name: str, scope: tuple[str
         if decision is Decision.PRESERVE:
             merger.preserved.add((scope, name))
             # Of a name that only others make something else, they are told.
-            if not edit.get("made_by_others", {}).get(name) or not _is_as_it_was(merger, edit):
+            is_told = edit.get("made_by_others", {}).get(name) and _is_as_it_was(merger, edit)
+            if not is_told and not (sort(live) in in_place.THINGS and is_worded_alike(merger, edit, name)):
                 report_preserved(outcome, [name], sort(live))
     else:
         merger.evaluated.setdefault(scope, set()).add(name)
@@ -116,7 +117,11 @@ def is_worded_alike(merger: "Merger", edit: "Edit", name: str) -> bool:
     """Whether a statement only stands elsewhere: what it gives a name, and all that it reads, is what it was."""
     if edit["change"] not in ("added", "changed") or edit.get("changed_reads"):
         return False
-    return bool(merger.former(edit).says(join(edit["run"]), name, merger.shadow.globals))
+    live, text = merger.namespace.globals.get(name, MISSING), None
+    is_thing = not edit["scope"] and sort(live) in in_place.THINGS
+    if is_thing:
+        text, _ = _from_elsewhere(merger, name, live)
+    return bool((text or merger.former(edit)).says(join(edit["run"]), name, merger.shadow.globals, is_thing))
 
 
 def _is_as_it_was(merger: "Merger", edit: "Edit") -> bool:
