@@ -116,9 +116,10 @@ def _bound(value: Any, held_as: str, place: Attribute, instance: Any, owner: typ
 
 
 def _inherited(place: Attribute, kind: type) -> Any:
-    classes = objects.order(kind)
-    following = classes[classes.index(place.owner) + 1 :] if place.owner in classes else ()
-    for base in following:
+    # A metaclass that compares is not asked.
+    classes = iter(objects.order(kind))
+    any(cls is place.owner for cls in classes)
+    for base in classes:
         if place.name in base.__dict__:
             return base.__dict__[place.name]
     raise AttributeError(f"{kind.__name__!r} object has no attribute {place.name!r}")

@@ -264,13 +264,35 @@ class Containers:
             )
         ]
 
-    def _is_former(self, key: int, entry: tuple[Any, Any], new: Entries, live_of: "LiveOf") -> bool:
+    def _coming_again(self, key: int, new: Entries, live_of: "LiveOf") -> list[tuple[Registration, bool]]:
+        """Who has registered something in a container, and whether any of what is new in it is about that."""
+        about = [(entry, entries.function(entry[1])) for entry in new]
+        live = {id(live_of(function)) for _, function in about if function is not None}
+        is_of_all = any(function is None for _, function in about)
+        return [
+            (one, is_of_all or not live.isdisjoint(one.live) or any(one.names_it(*entry) for entry, _ in about))
+            for one in self.noted.registrations
+            if key in one.used
+        ]
+
+    def _former(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
+        users = self._coming_again(key, new, live_of)
+        made = [one for name, value in new for one in (name, entries.function(value)) if one is not None]
+        others = [entry for index, entry in enumerate(before) if index not in self._own]
+        return [entry for entry in others if self._is_former(entry, new, users, made, live_of)]
+
+    def _is_former(
+        self,
+        entry: tuple[Any, Any],
+        new: Entries,
+        users: list[tuple[Registration, bool]],
+        made: list[Any],
+        live_of: "LiveOf",
+    ) -> bool:
         """Whether an entry is what the former version of something had registered."""
-        users = [one for one in self.noted.registrations if key in one.used]
-        if any(one.outcome.edit["change"] == "removed" and one.made(*entry) for one in users):
+        if any(one.outcome.edit["change"] == "removed" and one.made(*entry) for one, _ in users):
             return True
-        for one in users:
-            comes_again = any(self._is_about(one, other, live_of) for other in new)
+        for one, comes_again in users:
             goes = comes_again or (one.is_kept_by_itself() and not one.may_be_of_calls(*entry))
             if goes and one.made(*entry):
                 return True
@@ -283,14 +305,14 @@ class Containers:
         if stores.kind_of(entry[1]) is not None:
             return any(live_of(name) is entry[0] is not name for name, _ in new if entry[0] is not None)
         held = {id(one) for one in (entry[0], entries.function(entry[1])) if one is not None}
-        made = [one for name, value in new for one in (name, entries.function(value)) if one is not None]
         return any(live_of(one) is not one and id(live_of(one)) in held for one in made)
 
     def _settled(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
         items = [one for _, one in before]
         gaps = []
+        gone = {id(entry) for entry in self._former(key, before, new, live_of)}
         for index, entry in enumerate(before):
-            if index not in self._own and self._is_former(key, entry, new, live_of):
+            if id(entry) in gone:
                 items[index] = Gap(entries.function(entry[1]))
                 gaps.append(items[index])
         self._say_unbalanced(key, new, gaps, live_of)
@@ -306,8 +328,7 @@ class Containers:
 
     def _settled_items(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
         given = [(self._live(name, live_of), self._live(value, live_of)) for name, value in new]
-        others = [entry for index, entry in enumerate(before) if index not in self._own]
-        former = [entry for entry in others if self._is_former(key, entry, new, live_of)]
+        former = self._former(key, before, new, live_of)
         gone = {id(entry) for entry in former}
         stays = [entry for entry in before if id(entry) not in gone]
         fresh = [entry for entry in given if not any(entries.equal(entry[0], name) for name, _ in before)]

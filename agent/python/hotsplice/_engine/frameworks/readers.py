@@ -102,9 +102,8 @@ def report(transaction: "Prepared", registries: dict[int, str]) -> None:
     texts: dict[int, tuple[dict[str, Any], str, FileChange | None]] = {
         id(one.globals): (one.globals, change.text, change) for change in transaction.files for one in change.namespaces
     }
-    for path, module in lookup.project_modules():
-        names = lookup.members_of(module)
-        if id(names) not in texts and any(_leads(value, changed) for value in list(names.values())):
+    for path, names in _leading(changed):
+        if id(names) not in texts:
             try:
                 texts[id(names)] = names, live_file(path).text, None
             except EngineError:
@@ -131,12 +130,30 @@ def _changes(changed: Changed) -> Changes:
     return found
 
 
-def _leads(value: Any, changed: Changed) -> bool:
-    if id(value) in changed.containers or id(value) in changed.decorated or stores.is_a(value, ModuleType):
-        return True
-    return any(id(value) == owner for owner, _ in changed.attributes) or (
-        objects.is_class(value) and any(id(one) in changed.containers for one in list(objects.members(value).values()))
-    )
+def _leading(changed: Changed) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The project's modules by whose names something of it is found, in them or in a module that they name."""
+    modules = [(path, module, lookup.members_of(module)) for path, module in lookup.project_modules()]
+    wanted = {*changed.containers, *changed.decorated, *(owner for owner, _ in changed.attributes)}
+    # id of a module → where it has a name
+    naming: dict[int, list[int]] = {}
+    pending: list[int] = []
+    for place, (_, _, names) in enumerate(modules):
+        values = list(names.values())
+        for value in [one for one in values if issubclass(type(one), ModuleType)]:
+            naming.setdefault(id(value), []).append(place)
+        # What a class holds is found by the class's name, too.
+        classes = [objects.members(one) for one in values if changed.containers and objects.is_class(one)]
+        if not all(wanted.isdisjoint(map(id, list(held.values()))) for held in (names, *classes)):
+            pending.append(place)
+    found: set[int] = set()
+    while pending:
+        place = pending.pop()
+        if place not in found:
+            found.add(place)
+            pending += naming.get(id(modules[place][1]), ())
+    for place in sorted(found):
+        path, _, names = modules[place]
+        yield path, names
 
 
 def _computed(
