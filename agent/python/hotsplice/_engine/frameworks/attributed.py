@@ -8,6 +8,7 @@ decorator that is called otherwise now, all whose keys it gives. The others are 
 import ast
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -45,41 +46,63 @@ class Attributed:
             if name is not None and id(value) in before and stores.kind_of(value) is not None
         }
         self.own: set[Place] = set()
+        # id of a function that stands in several places → it, and these
+        self._several: dict[int, tuple[Any, list[Place]]] = {}
+        # id of a container → how often the new registrations have each live function there
+        self._counts = {key: self._count(held) for key, held in new.items()}
+        self._find()
 
-    def divide(self, one: Registration) -> None:
-        """Finds the program's own entries among those that lead to a definition, and reports what is not sure."""
-        if one.outcome.edit["change"] in ("removed", "added"):
-            return
-        families: dict[int, list[int]] = {}
-        for key in self._before:
-            if key in one.used:
-                families.setdefault(self._outer.get(key, (key, None))[0], []).append(key)
-        for keys in families.values():
-            for function, places in self._candidates(one, keys).items():
-                count = self._count_of_new(keys, function)
-                if len(places) > max(count, 1):
-                    self._divide(one, places, count)
-        # What the new one does not fill at all the former one may have filled instead of what that does.
-        for function, places in self._candidates(one, [*self._before]).items():
-            count = self._count_of_new([*self._before], function)
-            if len(places) > count > 0 and self._given(one)[1]:
-                self._divide(one, places, count)
-
-    def _candidates(self, one: Registration, keys: list[int]) -> dict[int, list[Place]]:
-        """Places of the entries that lead to a definition, by the function that they are about."""
-        found: dict[int, list[Place]] = {}
-        for key in keys:
-            for index, (name, value) in enumerate(self._before[key] if key in one.used else ()):
+    def _find(self) -> None:
+        for key, held in self._before.items():
+            for index, (name, value) in enumerate(held):
                 about = _about(name, value)
-                if about is not None and (key, index) not in self.own and one.reaches(name, value):
-                    found.setdefault(id(about), []).append((key, index))
+                if about is not None:
+                    self._several.setdefault(id(about), (about, []))[1].append((key, index))
+        self._several = {key: found for key, found in self._several.items() if len(found[1]) > 1}
+
+    def _count(self, held: Entries) -> "Counter[int]":
+        found: Counter[int] = Counter()
+        for entry in held:
+            # A list for an event that had none is new as a whole.
+            for one in (entry, *self._inside(entry)):
+                about = _about(*one)
+                found[id(self._live_of(about))] += about is not None
         return found
 
-    def _count_of_new(self, keys: list[int], function: int) -> int:
-        made = (_about(*entry) for key in keys for entry in self._new.get(key, ()))
-        # A list for an event that had none is new as a whole.
-        inside = (_about(*inner) for key in keys for entry in self._new.get(key, ()) for inner in self._inside(entry))
-        return sum(one is not None and id(self._live_of(one)) == function for one in (*made, *inside))
+    def divide(self, registrations: list[Registration]) -> None:
+        """Finds the program's own entries among those that lead to definitions, and reports what is not sure."""
+        live = {one for registration in registrations for one in registration.live}
+        others = self._several.keys() - live
+        for registration in registrations if self._several else ():
+            self._divide_those_of(registration, others)
+
+    def _divide_those_of(self, one: Registration, others: set[int]) -> None:
+        edit = one.outcome.edit
+        if edit["change"] == "removed" or (edit["change"] == "added" and not edit["scope"]):
+            return
+        for function in (one.live & self._several.keys()) | others:
+            places = self._several[function][1]
+            candidates = [place for place in places if place[0] in one.used and self._is_of(one, function, place)]
+            families: dict[int, list[Place]] = {}
+            for place in candidates:
+                families.setdefault(self._family(place[0]), []).append(place)
+            for family, inside in families.items():
+                keys = [key for key in self._before if key in one.used and self._family(key) == family]
+                count = sum(self._counts[key][function] for key in keys if key in self._counts)
+                if len(inside) > max(count, 1):
+                    self._divide(one, inside, count)
+            # What the new one does not fill at all the former one may have filled instead of what that does.
+            count = sum(self._counts[key][function] for key in one.used if key in self._counts)
+            left = [place for place in candidates if place not in self.own]
+            if len(left) > count > 0 and self._given(one)[1]:
+                self._divide(one, left, count)
+
+    def _is_of(self, one: Registration, function: int, place: Place) -> bool:
+        return function in one.live or one.reaches(*self._before[place[0]][place[1]])
+
+    def _family(self, key: int) -> int:
+        """The lists of one table of events are filled for each other."""
+        return self._outer.get(key, (key, None))[0]
 
     def _inside(self, entry: tuple[Any, Any]) -> Entries:
         value = entry[1]
@@ -145,7 +168,9 @@ class Attributed:
         for change in self._transaction.files:
             if any(outcome is one.outcome for outcome in change.outcomes):
                 members = change.namespaces[0].globals if change.namespaces else {}
-        is_alike = [_shape(node) for node in _registering(former)] == [_shape(node) for node in _registering(new)]
+        is_alike = not former.body or [_shape(node) for node in _registering(former)] == [
+            _shape(node) for node in _registering(new)
+        ]
         return [value for node in _registering(former) for value in _values(node, members)], is_alike
 
 

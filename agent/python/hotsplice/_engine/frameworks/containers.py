@@ -6,7 +6,7 @@ everything has been run, and goes in with the commit, where the former version s
 keeps the old entry, and a patch that is refused leaves it as it was.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -225,8 +225,7 @@ class Containers:
         changed: dict[int, str] = {}
         held = {key: stores.entries(container) for key, (container, _) in touched.items()}
         attributed = Attributed(transaction, live_of, held, {key: new for key, (_, new) in touched.items()})
-        for one in self.noted.registrations:
-            attributed.divide(one)
+        attributed.divide(self.noted.registrations)
         # A list for one event comes before the table of events.
         inner = {id(one) for holder in self.noted.holders.values() for one in holder.containers}
         inner_first = sorted(
@@ -351,7 +350,10 @@ class Containers:
             at = next(later, len(wanted))
             wanted.insert(at, (name, value))
             places.insert(at, (file, line))
-        registered = [one for name, _ in given for one in wanted if entries.equal(one[0], name)]
+        found = [live_of.place(entries.function(value)) for _, value in given]
+        counts = Counter(found)
+        several = [name for (name, _), place in zip(given, found) if place[0] and counts[place] > 1]
+        registered = [one for name in several for one in wanted if entries.equal(one[0], name)]
         return in_order(wanted, registered, lambda entry: live_of.place(entries.function(entry[1])))
 
     def _live(self, value: Any, live_of: "LiveOf") -> Any:
