@@ -7,7 +7,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import acceptance, evaluation, frameworks
-from .after import events, going_on, hooks, late, nameless, proven, renames, running, versions, world_plan
+from .after import events, going_on, hooks, late, nameless, proven, renames, running, unchanged, versions, world_plan
 from .after.changes import Changes
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import debuggers, factories, reloaders
@@ -61,6 +61,7 @@ class Transaction:
         # What calls in former code take, and make, otherwise than the new code does.
         self.taken_otherwise: Any = None
         self.doubts: proven.Doubts
+        self.unchanged: unchanged.Unchanged
         # Files that were executed for the first time while it was evaluated.
         self.loaded_files: set[str] = set()
         # Verdicts that came up after the commit.
@@ -148,6 +149,7 @@ class Transaction:
         self.ready = not refused
         if self.ready:
             self.doubts = proven.Doubts(self)
+            self.unchanged = unchanged.Unchanged(self)
 
     def _time_limit(self) -> int:
         """In milliseconds."""
@@ -280,7 +282,7 @@ class Transaction:
             follow.append(partial(debuggers.move_breakpoints, change.path, change.text))
         follow.extend(partial(native.run_program, action) for action in self.plan.afterwards)
         # What was put off takes part in it.
-        follow.append(self.doubts.settle)
+        follow += [self.doubts.settle, self.unchanged.settle]
         follow.extend(partial(classes.discard, made) for made in self.plan.discarded)
         follow.extend(partial(hooks.call, self, *hook) for hook in hooks.of(self))
         follow.append(partial(reloaders.report, self))

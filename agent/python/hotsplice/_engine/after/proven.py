@@ -169,7 +169,7 @@ class Making:
         try:
             if type(function) is FunctionType and self._attribute is None:
                 called = _called(function, self._edited)
-                return [_shape(function, count, named, count), *(_shape(one, 1) for one in called)]
+                return [shape(function, count, named, count), *(shape(one, 1) for one in called)]
             cls = self._class()
             if cls is None:
                 return None
@@ -188,7 +188,7 @@ class Making:
                 given[name] = id(function)
         known = set(given.values())
         return [
-            (name, _shape(function, count, named, count + 1) if id(function) in known else _shape(function, count))
+            (name, shape(function, count, named, count + 1) if id(function) in known else shape(function, count))
             for name, function in found
         ]
 
@@ -344,7 +344,7 @@ def _is_own(module: ModuleType) -> bool:
     return any(module is other for _, other in lookup.project_modules())
 
 
-def _shape(function: FunctionType, count: int, named: frozenset[str] = frozenset(), first: int = 0) -> Any:
+def shape(function: FunctionType, count: int, named: frozenset[str] = frozenset(), first: int = 0) -> Any:
     """All that decides what a call of a function does, apart from what it reads.
 
     Of its parameters the call gives the ``first`` and those that are ``named``; ``count`` of all by their place.
@@ -356,20 +356,20 @@ def _shape(function: FunctionType, count: int, named: frozenset[str] = frozenset
     defaults.update(function.__kwdefaults__ or {})
     defaults = {name: value for name, value in defaults.items() if name not in given}
     by = (code.co_varnames[: code.co_argcount], code.co_posonlyargcount) if count else ()
-    cells = [_Same(_content(cell)) for cell in function.__closure__ or ()]
-    consts = [_Same(one) for one in code.co_consts]
-    own = [_Same(default) for _, default in sorted(defaults.items())]
+    cells = [Same(_content(cell)) for cell in function.__closure__ or ()]
+    consts = [Same(one) for one in code.co_consts]
+    own = [Same(default) for _, default in sorted(defaults.items())]
     return code.co_code, consts, code.co_names, sorted(names), sorted(defaults), own, by, cells, code.co_flags
 
 
-class _Same:
+class Same:
     """Compares as the same object, or as an equal one of a type that no code of the program's decides for."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Same):
+        if not isinstance(other, Same):
             return NotImplemented
         one, two = self._value, other._value
         is_plain = type(one) is type(two) and type(one) in (int, str, bool, float, bytes, type(None))
