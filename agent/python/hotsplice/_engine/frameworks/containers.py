@@ -388,14 +388,8 @@ class Containers:
         for one in self.noted.registrations:
             if key not in one.used or one.outcome.edit["change"] not in ("changed", "derived"):
                 continue
-            if one.outcome.edit.get("observed") and any(self._is_about(one, entry, live_of) for entry in new):
+            if one.outcome.edit.get("observed") and any(one.is_about(entry, live_of) for entry in new):
                 self._say_left(key)
-
-    @staticmethod
-    def _is_about(one: Registration, entry: tuple[Any, Any], live_of: "LiveOf") -> bool:
-        function = entries.function(entry[1])
-        own = function is not None and id(live_of(function)) in one.live
-        return own or function is None or one.names_it(*entry)
 
 
 def _moved(seen: Entries, wanted: Entries, held: Entries) -> Entries:

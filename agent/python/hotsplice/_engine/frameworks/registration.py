@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..live.code import join, read_only
 from ..live.files import live_file
-from . import entries, stores
+from . import LiveOf, entries, stores
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -47,6 +47,12 @@ class Registration:
         """Whether an entry leads to the live definition."""
         leads = (entries.reaches(one, self.live, self.beside) for one in (value, key))
         return stores.kind_of(value) is None and any(leads)
+
+    def is_about(self, entry: tuple[Any, Any], live_of: "LiveOf") -> bool:
+        """Whether an entry is of the definition, or may be: it leads to no function."""
+        function = entries.function(entry[1])
+        own = function is not None and id(live_of(function)) in self.live
+        return own or function is None or self.names_it(*entry)
 
     def names_it(self, key: Any, value: Any) -> bool:
         if type(key) is str:
