@@ -104,7 +104,9 @@ _ITEMS = 1_000
 def sort(value: Any, depth: int = 0) -> Sort:
     """What sort of object a name holds."""
     kind = type(value)
-    if any(kind is one for one in _CONTAINERS) or is_one_of(kind, {"collections": f"{DICTIONARIES} deque"}, exactly=True):
+    if any(kind is one for one in _CONTAINERS) or is_one_of(
+        kind, {"collections": f"{DICTIONARIES} deque"}, exactly=True
+    ):
         return (
             Sort.ACTING
             if depth < 2 and any(_is_shared(item, depth + 1) for item in _contents(value))
