@@ -7,6 +7,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
+from ..live.files import live_file
 from ..native import native
 from . import gathering, stores
 
@@ -192,7 +193,12 @@ def _first(value: Any, kind: type, depth: int) -> Any:
     return None
 
 
-def live_functions(namespace: "Namespace", edit: "Edit") -> set[int]:
+def _is_indented(path: str, edit: "Edit") -> bool:
+    line = live_file(path).excerpt(edit["old_line"], edit["old_line"]) if edit["old_line"] else ""
+    return line[:1].isspace()
+
+
+def live_functions(namespace: "Namespace", edit: "Edit", path: str) -> set[int]:
     value = lookup.bound_value(namespace, edit["scope"], edit["binds"][0] if edit["binds"] else edit["definition"])
     unit: Definition = {
         "scope": edit["scope"],
@@ -200,8 +206,9 @@ def live_functions(namespace: "Namespace", edit: "Edit") -> set[int]:
         "old_line": edit["old_line"],
     }
     functions = lookup.find_unit(namespace, unit) if edit["what"] == "function" else []
-    if functions and edit.get("registrars") and any(native.unaccounted(functions, [])):
-        # A loop made several of one statement.
+    may_be_several = bool(functions) and bool(edit.get("registrars")) and _is_indented(path, edit)
+    if may_be_several and any(native.unaccounted(functions, [])):
+        # A loop made several of one statement. To find them is a pass over all that lives.
         functions = [one for several in native.functions_of([one.__code__ for one in functions]) for one in several]
     found = set(map(id, functions))
     # Several definitions may have the name: `def _(value: int)`.

@@ -102,7 +102,7 @@ class Noted:
             if stores.is_a(value, type) and (is_class or edit["change"] == "removed"):
                 self._note_class(value, used)
                 self._note_class(value, self._others)
-            live = entries.live_functions(namespace, edit)
+            live = entries.live_functions(namespace, edit, outcome.path)
             called = entries.called(namespace, edit)
             self._note_holders(used, live, registrars)
             self.registrations.append(Registration(outcome, used, live, called, self.registries, registrars=registrars))

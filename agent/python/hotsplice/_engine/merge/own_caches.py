@@ -9,7 +9,7 @@ import dis
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
@@ -343,8 +343,9 @@ def _holds_results(kept: Kept, function: FunctionType, owner: Any) -> bool:
     code = function.__code__
     if owner is None or not code.co_argcount or code.co_varnames[0] != place.value.id:
         holder = _of_name(place.value.id, function)
-        has_members = objects.is_class(holder) or objects.is_exactly(holder, FunctionType, ModuleType)
-        members = holder.__dict__ if has_members else {}
+        members = (
+            holder.__dict__ if objects.is_class(holder) or objects.is_exactly(holder, FunctionType, type(ast)) else {}
+        )
         return _is_filled(members.get(place.attr, MISSING))
     name = lookup.mangled(place.attr, (owner.__name__,))
     if _is_filled(next((cls.__dict__[name] for cls in owner.__mro__ if name in cls.__dict__), MISSING)):
