@@ -10,6 +10,7 @@ statements' own. Else what is another is left, and said.
 
 import os
 import sys
+from _thread import _local
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -164,7 +165,11 @@ class Traces:
         if not self._is_of_project(members):
             return
         names = {name for code in tree(function.__code__) for name in code.co_names}
+        # What generates functions gives them a namespace of no file, with what is its own.
+        is_own = type(members.get("__file__")) is str or "__name__" in members
         for name in names:
+            if not is_own and stores.is_a(members.get(name), _local):
+                continue
             held = self._note_item(members, name, name)
             if not objects.is_module(held):
                 yield held, name
@@ -173,6 +178,9 @@ class Traces:
                     yield self._note_item(objects.attributes(held), inner, f"{name}.{inner}"), f"{name}.{inner}"
             else:
                 for inner in names & objects.attributes(held).keys():
+                    if stores.is_a(objects.attributes(held)[inner], _local):
+                        # A library's own.
+                        continue
                     yield objects.attributes(held)[inner], f"{name}.{inner}"
 
     def _of_container(self, container: Any, label: str) -> Iterator[tuple[Any, str]]:

@@ -82,7 +82,7 @@ class Attributed:
             return
         for function in (one.live & self._several.keys()) | others:
             places = self._several[function][1]
-            candidates = [place for place in places if place[0] in one.used and self._is_of(one, function, place)]
+            candidates = [place for place in places if place[0] in one.used and one.reaches(*self._entry(place))]
             families: dict[int, list[Place]] = {}
             for place in candidates:
                 families.setdefault(self._family(place[0]), []).append(place)
@@ -97,8 +97,8 @@ class Attributed:
             if len(left) > count > 0 and self._given(one)[1]:
                 self._divide(one, left, count)
 
-    def _is_of(self, one: Registration, function: int, place: Place) -> bool:
-        return function in one.live or one.reaches(*self._before[place[0]][place[1]])
+    def _entry(self, place: Place) -> tuple[Any, Any]:
+        return self._before[place[0]][place[1]]
 
     def _family(self, key: int) -> int:
         """The lists of one table of events are filled for each other."""

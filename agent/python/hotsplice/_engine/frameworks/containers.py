@@ -321,7 +321,7 @@ class Containers:
             # What is no function stands where the one before it stood.
             items[items.index(gap)] = one
             added = [other for other in added if other is not one]
-        items = filled([*items, *added], entries.function, live_of, [one for _, one in before])
+        items = filled([*items, *added], entries.function, live_of, [one for _, one in before], len(before))
         items = in_order(items, [one for _, one in new], lambda one: live_of.place(entries.function(one)))
         return [(None, self._live(one, live_of)) for one in items]
 

@@ -30,26 +30,24 @@ def in_order(items: list[Any], new: list[Any], place_of: Callable[[Any], tuple[s
 
 
 def filled(
-    items: Iterable[Any], key_of: Callable[[Any], Any], live_of: "LiveOf", known: Iterable[Any] = ()
+    items: Iterable[Any], key_of: Callable[[Any], Any], live_of: "LiveOf", known: Iterable[Any] = (), first: int = 0
 ) -> list[Any]:
     """A list without gaps: what was added at the end for a gap's function stands where the former one stood.
 
     ``key_of`` gives an item's function. What is new altogether comes before what the same file defines further down, as
-    in a process that runs the file from its beginning; ``known`` are the items that were there before.
+    in a process that runs the file from its beginning; ``known`` are the items that were there before;
+    what is new stands at ``first`` or later.
     """
     items = list(items)
-    before = {id(item) for item in known}
     for index, gap in enumerate(items):
         if isinstance(gap, Gap):
-            later = (
-                at
-                for at in range(index + 1, len(items))
-                if not isinstance(items[at], Gap) and id(items[at]) not in before
-            )
+            # Not what stands further back and stays: the program may have put the same function there.
+            later = (at for at in range(max(index + 1, first), len(items)) if not isinstance(items[at], Gap))
             found = next((at for at in later if live_of(key_of(items[at])) is gap.key), None)
             if found is not None:
                 items[index] = items[found]
                 items[found] = Gap(None)
+    before = {id(item) for item in known}
     ordered: list[Any] = []
     for item in items:
         if isinstance(item, Gap):
