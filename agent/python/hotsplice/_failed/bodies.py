@@ -149,7 +149,7 @@ class _Body:
     def _truth(self, test: ast.expr) -> bool | None:
         value = self._value(test)
         self.has_looked = self.has_looked or value is not _UNKNOWN
-        if type(value) in (*_PLAIN, tuple, list, dict, set, frozenset):
+        if _is_exactly(value, *_PLAIN, tuple, list, dict, set, frozenset):
             return bool(value)
         # An exception, say: what its class makes of it is not asked.
         return None
@@ -180,9 +180,9 @@ class _Body:
 
     def _Subscript(self, node: ast.Subscript) -> Any:
         value, index = self._value(node.value), self._value(node.slice)
-        if type(value) in (tuple, list) and type(index) is int and -len(value) <= index < len(value):
+        if _is_exactly(value, tuple, list) and type(index) is int and -len(value) <= index < len(value):
             return value[index]
-        return value.get(index, _UNKNOWN) if type(value) is dict and type(index) in _PLAIN else _UNKNOWN
+        return value.get(index, _UNKNOWN) if type(value) is dict and _is_exactly(index, *_PLAIN) else _UNKNOWN
 
     def _UnaryOp(self, node: ast.UnaryOp) -> Any:
         truth = self._truth(node.operand) if isinstance(node.op, ast.Not) else None
@@ -243,14 +243,14 @@ def _attribute(value: Any, name: str, missing: Any = _UNKNOWN) -> Any:
     if "__getattribute__" in vars(kind):
         return _UNKNOWN
     found = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), _MISSING)
-    if type(found) in _SAFE:
+    if _is_exactly(found, *_SAFE):
         return found.__get__(value, kind)
     own = value.__dict__
     if name in own:
         return own[name]
     if found is _MISSING:
         return _UNKNOWN if any("__getattr__" in vars(base) for base in kind.__mro__) else missing
-    return found if type(found) in (*_PLAIN, tuple) else _UNKNOWN
+    return found if _is_exactly(found, *_PLAIN, tuple) else _UNKNOWN
 
 
 def _is_kind(kind: type, wanted: Any) -> Any:
@@ -267,9 +267,9 @@ def _compared(operator: str, left: Any, right: Any) -> Any:
     if operator in ("Is", "IsNot"):
         return (left is right) is (operator == "Is")
     if operator in ("In", "NotIn"):
-        if type(right) in (str, bytes) and type(left) is type(right):
+        if _is_exactly(right, str, bytes) and type(left) is type(right):
             return (left in right) is (operator == "In")
-        if type(right) not in (tuple, list, set, frozenset, dict) or not _is_plain([left, *right]):
+        if not _is_exactly(right, tuple, list, set, frozenset, dict) or not _is_plain([left, *right]):
             return _UNKNOWN
         return (left in right) is (operator == "In")
     if not _is_plain([left, right]):
@@ -285,9 +285,14 @@ def _ordered(operator: str, left: Any, right: Any) -> Any:
     return {"Lt": left < right, "LtE": left <= right, "Gt": left > right, "GtE": left >= right}[operator]
 
 
+def _is_exactly(value: Any, *kinds: type) -> bool:
+    """Whether an object is of one of these types: a metaclass that compares is not asked."""
+    return any(type(value) is one for one in kinds)
+
+
 def _is_plain(values: list[Any]) -> bool:
     """Whether their comparison is C code's; of classes it is by identity."""
-    return all(type(value) in _PLAIN or type(value) is type for value in values)
+    return all(_is_exactly(value, *_PLAIN, type) for value in values)
 
 
 def _raises_again(call: ast.expr) -> bool:

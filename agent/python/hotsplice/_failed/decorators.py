@@ -55,8 +55,8 @@ def no_wrap(function: Guarded) -> Guarded:
 
 def _parts(value: object) -> list[Any]:
     """The functions and classes of which a member of a class is made."""
-    if type(value) in (staticmethod, classmethod):
-        value = value.__func__  # type: ignore[attr-defined]
+    if type(value) is staticmethod or type(value) is classmethod:
+        value = value.__func__
     if type(value) is functools.cached_property:
         value = value.func
     parts: list[object] = [value.fget, value.fset, value.fdel] if type(value) is property else [value]
@@ -265,7 +265,7 @@ def _wrap_async_generator(function: Callable[..., Any]) -> Callable[..., Any]:
 def wrap_class(owner: Class) -> Class:
     """Guards every method that the class itself defines, and the classes in it do."""
     for name, value in list(vars(owner).items()):
-        if type(value) in (staticmethod, classmethod):
+        if type(value) is staticmethod or type(value) is classmethod:
             if _is_open(value.__func__):
                 setattr(owner, name, type(value)(wrap(value.__func__)))
         elif type(value) is property:

@@ -22,7 +22,7 @@ _CONTAINERS = (list, dict, set, deque, bytearray)
 
 def sizes(values: Iterable[Any]) -> list[int]:
     """Of the containers among them, to see later whether something has been taken out."""
-    return [len(value) if type(value) in _CONTAINERS else 0 for value in values]
+    return [len(value) if any(type(value) is one for one in _CONTAINERS) else 0 for value in values]
 
 
 def found(function: Callable[..., Any], values: list[Any], sizes_before: list[int]) -> str | None:

@@ -372,7 +372,7 @@ class Same:
         if not isinstance(other, Same):
             return NotImplemented
         one, two = self._value, other._value
-        is_plain = type(one) is type(two) and type(one) in (int, str, bool, float, bytes, type(None))
+        is_plain = type(one) is type(two) and objects.is_exactly(one, int, str, bool, float, bytes, type(None))
         return one is two or (is_plain and repr(one) == repr(two))
 
     __hash__ = None  # type: ignore[assignment]

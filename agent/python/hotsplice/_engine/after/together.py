@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+from ..live import objects
 from ..live.calls import SUSPENDABLE, Call
 from ..live.code import tree
 from . import reach
@@ -95,7 +96,7 @@ def _takers(giving: Call, calls: Iterable[Call]) -> list[Call]:
 
 def _is_kept(item: Any) -> bool:
     """Whether an object of the program has it: any call may find it there."""
-    holders = [holder for holder in gc.get_referrers(item) if type(holder) not in (dict, list, tuple)]
+    holders = [holder for holder in gc.get_referrers(item) if not objects.is_exactly(holder, dict, list, tuple)]
     return any(type(holder).__module__ not in ("builtins", "itertools", "_asyncio") for holder in holders)
 
 

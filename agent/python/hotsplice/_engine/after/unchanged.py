@@ -108,13 +108,13 @@ def _state(value: Any, depth: int = 0) -> Any:
     if kind is type:
         members = {name: one for name, one in value.__dict__.items() if name not in _OF_CLASSES}
         return _Itself(value), _Itself(value.__bases__), sorted(members), _all(members.values(), depth)
-    if kind in (staticmethod, classmethod):
+    if kind is staticmethod or kind is classmethod:
         return kind, _state(value.__func__, depth + 1)
     if kind is property:
         return kind, _all((value.fget, value.fset, value.fdel), depth)
     if kind is dict:
         return _Itself(value), _all(value, depth), _all(value.values(), depth)
-    if kind in (list, tuple):
+    if kind is list or kind is tuple:
         return _Itself(value), _all(value, depth)
     raise _Untold
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
+from ..live import objects
 from . import syntax
 from .former import is_known_pure
 
@@ -80,12 +81,12 @@ class Effects:
 
     def _is_quiet(self, value: Any, depth: int = 0) -> bool:
         kind = type(value)
-        if kind in _PLAIN:
+        if objects.is_exactly(value, *_PLAIN):
             return True
-        if kind in _CONTAINERS:
+        if objects.is_exactly(value, *_CONTAINERS):
             items = [*value, *value.values()] if kind is dict else list(value)
             return depth < 3 and len(items) <= _LIMIT and all(self._is_quiet(one, depth + 1) for one in items)
-        if kind in (FunctionType, BuiltinFunctionType, type) and is_known_pure(value):
+        if objects.is_exactly(value, FunctionType, BuiltinFunctionType, type) and is_known_pure(value):
             return True
         return kind is FunctionType and self._is_quiet_function(value)
 

@@ -3,6 +3,7 @@
 from types import FunctionType, MemberDescriptorType
 from typing import Any
 
+from ..live import objects
 from ..live.code import fingerprint
 from .sorts import DICTIONARIES, PLAIN_TYPES, VALUES, Sort, attributes, found_in, is_frozen, is_one_of, sort
 
@@ -115,4 +116,4 @@ def _parted(items: Any) -> tuple[set[Any], set[int]]:
 
 
 def _is_atom(value: Any) -> bool:
-    return type(value) in (int, float, complex, bool, str, bytes, type(None)) or issubclass(type(value), type)
+    return objects.is_exactly(value, int, float, complex, bool, str, bytes, type(None)) or issubclass(type(value), type)

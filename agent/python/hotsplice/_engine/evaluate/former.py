@@ -266,7 +266,7 @@ def _is_pure_call(call: ast.Call, seen: dict[str, Any], own: str) -> bool:
             if method.value.id == own or method.attr in syntax.UPDATES:
                 # What others hold must not be changed in order to compare.
                 return method.value.id == own
-            return held is not MISSING and type(held) in (dict, list, set, str, bytes, tuple)
+            return held is not MISSING and objects.is_exactly(held, dict, list, set, str, bytes, tuple)
     called = _resolved(method, seen)
     if called is MISSING:
         return False

@@ -121,7 +121,9 @@ class Attributed:
         own = ordered[wanted:]
         self.own.update(own)
         if own and not is_sure:
-            names = ", ".join(sorted({repr(name) for name in map(self._name, own) if type(name) in _PLAIN}))
+            names = ", ".join(
+                sorted({repr(name) for name in map(self._name, own) if objects.is_exactly(name, *_PLAIN)})
+            )
             under = f" under {names}" if names else ""
             one.outcome.caveat(
                 "HS0407",

@@ -159,7 +159,7 @@ def _goes_on(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:
 def is_plain_member(merger: Any, owner: Any, scope: tuple[str, ...], name: str, held: Any) -> bool:
     """Whether a class has nothing to do with what an attribute of it is called."""
     is_special = name.startswith("__") and name.endswith("__")
-    is_plain = type(owner) in (type, abc.ABCMeta) and "__dataclass_fields__" not in objects.own(owner)
+    is_plain = objects.is_exactly(owner, type, abc.ABCMeta) and "__dataclass_fields__" not in objects.own(owner)
     is_told = any(hasattr(type(held), hook) for hook in ("__get__", "__set__", "__set_name__"))
     return is_plain and not is_special and not is_told and scope not in merger.rebuilt
 

@@ -36,7 +36,7 @@ def follow(merger: "Merger", live: type, made: type, written: Collection[str], c
         if not any(id(one) in members or (type(one) is str and one in after) for one in entries):
             continue
         if type(new) is dict:
-            if all(type(key) in _PLAIN for key in (*old, *new)):
+            if all(objects.is_exactly(key, *_PLAIN) for key in (*old, *new)):
                 wanted_items = {key: kept.get(id(value), value) for key, value in new.items()}
                 own = {key: value for key, value in old.items() if id(value) not in going and key not in gone}
                 in_place.plan_items(merger.plan, old, wanted_items | {**own, **wanted_items}, lambda value: value)

@@ -24,7 +24,7 @@ def follow(transaction: "Prepared") -> None:
     instances = native.objects_of_type(*classes.values())
     own = {id(one) for one in instances}
     for holder in native.referrers(instances) if instances else ():
-        if type(holder) in (dict, set, defaultdict) and any(id(key) in own for key in list(holder)):
+        if objects.is_exactly(holder, dict, set, defaultdict) and any(id(key) in own for key in list(holder)):
             transaction.plan.afterwards.append(partial(_fill_again, transaction, holder))
 
 

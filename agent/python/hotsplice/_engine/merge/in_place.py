@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ..evaluate import changed_values, syntax
 from ..evaluate.policy import MISSING, Decision
 from ..evaluate.sorts import Sort, attributes, is_type_variable, sort
+from ..live import objects
 from . import made_classes
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def is_bound_in_place(merger: "Merger", live: Any, new: Any) -> bool:
     if kind is not list and sort(live) is not Sort.RECORD:
         if not isinstance(live, dict):
             return False
-        if not all(type(key) in _HASHED_IN_C for key in (*dict.keys(live), *dict.keys(new))):
+        if not all(objects.is_exactly(key, *_HASHED_IN_C) for key in (*dict.keys(live), *dict.keys(new))):
             return False
         if getattr(live, "default_factory", None) is not getattr(new, "default_factory", None):
             return False

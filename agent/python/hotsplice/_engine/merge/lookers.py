@@ -120,7 +120,8 @@ def _of_known_kind(owner: type) -> set[str]:
 def _has_metaclass(owner: type) -> bool:
     """Whether code of the program or of a library made the class."""
     meta = type(owner)
-    is_plain = meta in _PLAIN_METACLASSES or isinstance(owner, enum.EnumMeta) or meta.__module__ == "typing"
+    is_plain = objects.is_exactly(owner, *_PLAIN_METACLASSES) or isinstance(owner, enum.EnumMeta)
+    is_plain = is_plain or meta.__module__ == "typing"
     return not is_plain and not _looks_away(meta)
 
 
@@ -239,7 +240,7 @@ def _stored_by(functions: list[FunctionType]) -> set[str]:
 
 def is_collected(owner: type, value: object) -> bool:
     """Whether what a decorator made is for the class's metaclass to find: a model's validator, a field."""
-    is_plain = type(owner) in _PLAIN_METACLASSES or isinstance(owner, enum.EnumMeta)
+    is_plain = objects.is_exactly(owner, *_PLAIN_METACLASSES) or isinstance(owner, enum.EnumMeta)
     return not is_plain and type(value).__module__ not in ("builtins", "functools", "types", "abc")
 
 

@@ -49,7 +49,7 @@ def _weak(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
         for made, live in pairs
         if type(made) is FunctionType and type(live) is FunctionType
         for reference in weakref.getweakrefs(made)
-        if type(reference) in (weakref.ref, weakref.KeyedRef)
+        if objects.is_exactly(reference, weakref.ref, weakref.KeyedRef)
     ]
 
 
