@@ -202,7 +202,7 @@ def _classes(globals: dict[str, Any], module: str | None) -> Iterator[type]:
     seen: set[int] = set()
     while pending:
         owner, depth = pending.pop()
-        if id(owner) in seen or owner.__module__ != module:
+        if id(owner) in seen or objects.module_of(owner) != module:
             continue
         seen.add(id(owner))
         yield owner

@@ -6,12 +6,16 @@ the new text. Where others run beside it there is no telling whose content is wh
 
 import _thread
 import gc
+import os
+from types import FrameType
 from typing import Any
 
 from ... import _session
 from ..errors import Refusal
 from ..live import objects
 from ..native import native
+
+_PACKAGE = os.path.dirname(_session.__file__) + os.sep
 
 
 class ThreadLocals:
@@ -66,4 +70,13 @@ def _is_of_thread(key: Any) -> bool:
 
 
 def _is_main_alone() -> bool:
-    return native.current_frames().keys() - {_thread.get_ident()} <= {_session._main_ident}
+    frames = native.current_frames()
+    return {ident for ident, frame in frames.items() if not _is_of_agent(frame)} <= {_session._main_ident}
+
+
+def _is_of_agent(frame: FrameType) -> bool:
+    """Whether it is of a thread that serves a request: another one may be on its way."""
+    outermost = frame
+    while outermost.f_back is not None:
+        outermost = outermost.f_back
+    return outermost.f_code.co_filename.startswith(_PACKAGE)

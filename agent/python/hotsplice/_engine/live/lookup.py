@@ -193,7 +193,7 @@ def find_class(namespace: "Namespace", scope: Sequence[str]) -> Any:
 
 
 def is_own_class(value: Any, namespace: "Namespace", qualified: str) -> bool:
-    return isinstance(value, type) and value.__qualname__ == qualified and value.__module__ == namespace.name
+    return isinstance(value, type) and value.__qualname__ == qualified and objects.module_of(value) == namespace.name
 
 
 def bound_value(namespace: "Namespace", scope: Sequence[str], name: str, default: Any = None) -> Any:

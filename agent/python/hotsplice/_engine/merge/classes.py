@@ -9,7 +9,7 @@ from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Refusal
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import compile_excerpt, find_class_body
 from ..native import native
 from . import (
@@ -43,7 +43,7 @@ IMPLICIT = {"__new__": staticmethod, "__init_subclass__": classmethod, "__class_
 
 
 def is_own(value: Any, namespace: "Namespace", name: str) -> bool:
-    return isinstance(value, type) and value.__module__ == namespace.name and value.__qualname__ == name
+    return isinstance(value, type) and objects.module_of(value) == namespace.name and value.__qualname__ == name
 
 
 def beside(values: Iterable[Any]) -> dict[int, type]:
