@@ -195,6 +195,9 @@ def _parsed(text: str) -> ast.Module:
 def _registering(tree: ast.AST) -> Iterator[ast.AST]:
     """What a statement gives to others: of a function its decorators, of a class also its bases and what it assigns."""
     for node in ast.iter_child_nodes(tree):
+        if isinstance(tree, ast.If) and isinstance(node, ast.Constant):
+            # What is run of a block stands below an `if 1:`.
+            continue
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield from node.decorator_list
         elif isinstance(node, ast.ClassDef):
