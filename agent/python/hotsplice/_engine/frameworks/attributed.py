@@ -91,11 +91,6 @@ class Attributed:
                 count = sum(self._counts[key][function] for key in keys if key in self._counts)
                 if len(inside) > max(count, 1):
                     self._divide(one, inside, count)
-            # What the new one does not fill at all the former one may have filled instead of what that does.
-            count = sum(self._counts[key][function] for key in one.used if key in self._counts)
-            left = [place for place in candidates if place not in self.own]
-            if len(left) > count > 0 and self._given(one)[1]:
-                self._divide(one, left, count)
 
     def _entry(self, place: Place) -> tuple[Any, Any]:
         return self._before[place[0]][place[1]]
