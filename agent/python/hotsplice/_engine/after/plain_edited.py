@@ -1,5 +1,6 @@
 """A function that gets new code: the types of what it gives, and what it does with values that fit another one."""
 
+import dis
 import inspect
 from types import CodeType, FunctionType
 from typing import Any
@@ -12,6 +13,26 @@ _SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENE
 _NUMBERS = (bool, int, float, complex)
 # What no value fails at.
 _HARMLESS = ("test", "argument", "other")
+
+
+# From 3.14 on one instruction is for all operators, and for this.
+_SUBSCRIPTING = [dis.opmap[name] for name in ("BINARY_SUBSCR", "STORE_SUBSCR") if name in dis.opmap]
+_SUBSCRIPTING += [] if "BINARY_SUBSCR" in dis.opmap else [dis.opmap["BINARY_OP"]]
+
+
+def differs_in_values(old: CodeType, new: CodeType) -> bool:
+    """Whether codes differ in nothing but the values of constants, whose types are the same and which are no index."""
+    if old.co_code != new.co_code or len(old.co_consts) != len(new.co_consts):
+        return False
+    if (old.co_names, old.co_varnames, old.co_freevars) != (new.co_names, new.co_varnames, new.co_freevars):
+        return False
+    if any(one in old.co_code[::2] for one in _SUBSCRIPTING) and repr(old.co_consts) != repr(new.co_consts):
+        return False
+    pairs = list(zip(old.co_consts, new.co_consts))
+    inner = [pair for pair in pairs if type(pair[0]) is type(pair[1]) is CodeType]
+    # What is in a tuple may be gone through.
+    are_alike = all(type(one) is type(other) and (type(one) is not tuple or one == other) for one, other in pairs)
+    return are_alike and all(differs_in_values(*pair) for pair in inner)
 
 
 class Edited:
@@ -47,6 +68,12 @@ class Edited:
             for name in names
             for use in flows.uses(new, "local", name).keys() - flows.uses(old, "local", name).keys()
         )
+
+    def may_miss_items(self) -> bool:
+        """Whether its new code does something with items of a container that it did not do before."""
+        old, new = self.steps()
+        names = {*self.new.co_names, *self.new.co_varnames}
+        return any(flows.item_uses(new, name).keys() - flows.item_uses(old, name).keys() for name in names)
 
     def steps(self) -> tuple[list[flows.Step], list[flows.Step]]:
         if self._steps is None:

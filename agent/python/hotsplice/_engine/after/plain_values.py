@@ -14,7 +14,7 @@ from ..live import lookup, objects
 from ..live.code import tree
 from ..native import native
 from . import flows, former_values, lacking, reach
-from .plain_edited import Edited, code_of_old, is_other, parameter_count
+from .plain_edited import Edited, code_of_old, differs_in_values, is_other, parameter_count
 
 if TYPE_CHECKING:
     from ..journal.views import Prepared
@@ -48,7 +48,7 @@ def problems(transaction: "Prepared", changes: "Changes") -> Iterator[Problem]:
     pairs = [(function, changes.code_of(function)) for function, _ in list(changes.functions.values())]
     edited = [Edited(function, new, changes.code_of) for function, new in pairs if new is not function.__code__]
     # Of more nobody asks what each value of a running program means.
-    if not edited or len(edited) > _EDITED:
+    if len(edited) > _EDITED or all(differs_in_values(one.old, one.new) for one in edited):
         return
     with reach.Reading():
         yield from _in_variables(edited)
@@ -252,6 +252,9 @@ def _met(
 
 def _in_containers(edited: list[Edited], changes: "Changes", existing: _Existing) -> Iterator[Problem]:
     """Items of what a name of a module, or an attribute of what such a name holds, has been given."""
+    # Who has filled them is looked for among all functions of the modules.
+    if not any(one.may_miss_items() for one in edited):
+        return
     for maker in edited:
         globals = maker.function.__globals__
         before = flows.given_items(maker.old, globals, code_of_old)
