@@ -278,7 +278,7 @@ class Transaction:
         for change, file in files:
             follow.append(partial(versions.note, self, file, change))
             names = {namespace.filename for namespace in change.namespaces}
-            follow.append(partial(shown_text.show, change.path, change.text, names))
+            follow.append(partial(shown_text.show, change.path, change.text, names, change.kept))
             follow.append(partial(debuggers.move_breakpoints, change.path, change.text))
         follow.extend(partial(native.run_program, action) for action in self.plan.afterwards)
         # What was put off takes part in it.

@@ -127,3 +127,45 @@ fn is_made_alike(one: &Parts, other: &Parts) -> bool {
         && *base_names == other.base_names
         && *metaclass == other.metaclass
 }
+
+#[cfg(test)]
+mod tests {
+    use super::are_alike;
+    use crate::outline::Outline;
+
+    fn alike(one: &str, other: &str) -> bool {
+        let one = Outline::parse(one);
+        let other = Outline::parse_from(&one, other);
+        are_alike(&one.file.items, &other.file.items)
+    }
+
+    #[test]
+    fn what_is_only_spelled_or_placed_otherwise_is_alike() {
+        let text = "LIMIT = 1\n\nclass Table:\n    def fill(self, count=3):\n        return build(count + 1)\n";
+        for other in [
+            text.replace("+ 1", "* 7"),
+            text.replace("= 1\n", "= 2\n\n\n"),
+            text.replace("count=3", "count=4"),
+            text.replace("    def", "    # why\n    def"),
+        ] {
+            assert!(alike(text, &other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_calls_reads_derives_or_is_decorated_otherwise_is_not() {
+        let text = "LIMIT = 1\n\nclass Table:\n    def fill(self, count=3):\n        return build(count + 1)\n";
+        for other in [
+            text.replace("build", "other"),
+            text.replace("count + 1", "count + LIMIT"),
+            text.replace("= 1\n", "= make()\n"),
+            text.replace("Table:", "Table(Base):"),
+            text.replace("count=3", "count=LIMIT"),
+            text.replace("    def", "    @cached\n    def"),
+            text.replace("return build", "self.size = build"),
+            text.replace("fill", "load"),
+        ] {
+            assert!(!alike(text, &other), "{other}");
+        }
+    }
+}

@@ -97,6 +97,12 @@ class FileChange:
             self.text is not None or len(live.text) == self._edited_text["former"]
         )
 
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many characters at the new text's beginning, and at its end, are those of the live one, if that is known."""
+        edited = self._edited_text
+        return (0, 0) if type(edited) is str else (edited["before"], edited["after"])
+
     def make_text(self) -> None:
         """The new text, of what of the live one is another."""
         if self.text is None:
