@@ -143,7 +143,7 @@ mod tests {
     fn what_is_only_spelled_or_placed_otherwise_is_alike() {
         let text = "LIMIT = 1\n\nclass Table:\n    def fill(self, count=3):\n        return build(count + 1)\n";
         for other in [
-            text.replace("+ 1", "* 7"),
+            text.replace("+ 1", "+ 7"),
             text.replace("= 1\n", "= 2\n\n\n"),
             text.replace("count=3", "count=4"),
             text.replace("    def", "    # why\n    def"),

@@ -99,7 +99,7 @@ class FileChange:
 
     @property
     def kept(self) -> tuple[int, int]:
-        """How many characters at the new text's beginning, and at its end, are those of the live one, if that is known."""
+        """How many characters at the new text's beginning, and at its end, are the live one's, if that is known."""
         edited = self._edited_text
         return (0, 0) if type(edited) is str else (edited["before"], edited["after"])
 
