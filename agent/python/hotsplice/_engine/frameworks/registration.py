@@ -82,13 +82,15 @@ def definitions_in(path: str, edit: Any) -> dict[str, list[str]]:
     """The functions and classes of a compound statement, also of one that is gone, each with what decorates it."""
     if edit["change"] == "removed":
         return former_definitions_in(path, edit)
-    return _definitions(join(edit["run"]) if edit.get("run") else "", edit)
+    own = edit["binds"] or edit["definition"].split(", ")
+    found = _definitions(join(edit["run"]) if edit.get("run") else "")
+    return {name: decorators for name, decorators in found.items() if name in own}
 
 
 def former_definitions_in(path: str, edit: Any) -> dict[str, list[str]]:
-    """The same, as it was."""
+    """The same, as it was: also those whose names something else gives now, as an import does."""
     first, last = edit.get("old_line"), edit.get("old_end_line")
-    return _definitions(textwrap.dedent(live_file(path).excerpt(first, last)), edit) if first and last else {}
+    return _definitions(textwrap.dedent(live_file(path).excerpt(first, last))) if first and last else {}
 
 
 def loops(path: str, edit: Any) -> bool:
@@ -98,17 +100,15 @@ def loops(path: str, edit: Any) -> bool:
     return re.search(r"^[ \t]*(?:async[ \t]+for|for|while)\b", text, re.MULTILINE) is not None
 
 
-def _definitions(text: str, edit: Any) -> dict[str, list[str]]:
+def _definitions(text: str) -> dict[str, list[str]]:
     try:
         statements: list[ast.AST] = list(ast.parse(text).body)
     except (SyntaxError, ValueError):
         return {}
-    found, own = {}, edit["binds"] or edit["definition"].split(", ")
+    found = {}
     while statements:
         node = statements.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            if node.name not in own:
-                continue
             called = (one.func if isinstance(one, ast.Call) else one for one in node.decorator_list)
             found[node.name] = [ast.unparse(one) for one in called if isinstance(one, (ast.Name, ast.Attribute))]
         else:
