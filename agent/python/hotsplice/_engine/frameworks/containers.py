@@ -214,7 +214,8 @@ class Containers:
 
     def settle(self, transaction: "Prepared", replaced: Any) -> None:
         """Plans what the containers get with the commit."""
-        live_of = LiveOf(transaction, replaced, {})
+        live_of = LiveOf(transaction, replaced, self.noted.successors())
+        self._live_of = LiveOf(transaction, replaced, {})
         self._made = {id(made): made for made, _ in replaced}
         touched = dict(self._taken) | {
             key: (self.noted.before[key][0], []) for key in self._beside.keys() - self._taken.keys()
@@ -323,10 +324,10 @@ class Containers:
             added = [other for other in added if other is not one]
         items = filled([*items, *added], entries.function, live_of, [one for _, one in before], len(before))
         items = in_order(items, [one for _, one in new], lambda one: live_of.place(entries.function(one)))
-        return [(None, self._live(one, live_of)) for one in items]
+        return [(None, self._live(one)) for one in items]
 
     def _settled_items(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
-        given = [(self._live(name, live_of), self._live(value, live_of)) for name, value in new]
+        given = [(self._live(name), self._live(value)) for name, value in new]
         former = self._former(key, before, new, live_of)
         gone = {id(entry) for entry in former}
         stays = [entry for entry in before if id(entry) not in gone]
@@ -356,13 +357,13 @@ class Containers:
         registered = [one for name in several for one in wanted if entries.equal(one[0], name)]
         return in_order(wanted, registered, lambda entry: live_of.place(entries.function(entry[1])))
 
-    def _live(self, value: Any, live_of: "LiveOf") -> Any:
-        """What stands for something in a container; in one that is new itself, that of all that it holds."""
+    def _live(self, value: Any) -> Any:
+        """What something is once it is live: itself or what it is merged into; of a new one, its items."""
         if stores.kind_of(value) is not None and id(value) not in self.noted.before:
             held = stores.entries(value)
-            stores.keep(value, [(self._live(name, live_of), self._live(one, live_of)) for name, one in held])
+            stores.keep(value, [(self._live(name), self._live(one)) for name, one in held])
             return value
-        return stores.live_entry(value, live_of, self._made)
+        return stores.live_entry(value, self._live_of, self._made)
 
     def _state_or(self, key: int, held: Any, new: Any) -> Any:
         """What a registry counts or gathers under a name stays."""

@@ -32,6 +32,8 @@ class Noted:
         # Ids of those and of the objects that have them: what an entry holds of its registry says nothing of the entry.
         self.registries: set[int] = set()
         self.registrations: list[Registration] = []
+        # Module, name and what was made for it: definitions in compound statements that run as a whole.
+        self._in_blocks: list[tuple[Namespace, str, list[Any]]] = []
         # What is to be forgotten once entries have changed: `singledispatch` remembers what it found.
         self.caches: list[Any] = []
         # How many items the containers have.
@@ -122,7 +124,7 @@ class Noted:
                 # It only stands elsewhere.
                 continue
             goes = name in gone or outcome.edit["change"] == "removed"
-            live = _made_for(namespace, name, value) if goes else [value]
+            live = _made_for(namespace, name, value) or ([] if goes else [value])
             made = live[-1] if live else None
             if not (stores.is_a(made, FunctionType) or stores.is_a(made, type)) or made.__module__ != namespace.name:
                 continue
@@ -132,6 +134,7 @@ class Noted:
                 self._note_class(value, used)
                 self._note_class(value, self._others)
             is_gone = name in gone
+            self._in_blocks.append((namespace, name, list(live)))
             if used and type(made) is FunctionType and loops(outcome.path, outcome.edit):
                 # Each round has registered one.
                 live = [*live, *native.functions_of([made.__code__])[0]]
@@ -257,6 +260,19 @@ class Noted:
         """What was noted, by id; what of it decorators fill that run again, through what; what is filled otherwise."""
         used = self._used_by_classes.union(*(one.used for one in self.registrations))
         return self.before, used, self._holders, self._others
+
+    def successors(self) -> dict[int, Any]:
+        """By the id of a function or class that a compound statement has made: the one in whose place it comes."""
+        found: dict[int, Any] = {}
+        for namespace, name, former in self._in_blocks:
+            for shadow in self._shadows:
+                made = shadow.globals.get(name) if shadow.namespace is namespace else None
+                if made is None or made is former[0]:
+                    continue
+                pairs = zip(_made_for(namespace, name, made), former)
+                functions = ((entries.function(new), entries.function(old)) for new, old in pairs)
+                found.update((id(new), old) for new, old in functions if new is not None and old is not None)
+        return found
 
     def used(self, registration: Registration) -> list[Any]:
         return [self.before[key][0] for key in registration.used]
