@@ -147,8 +147,10 @@ def _plan_items(plan: "Plan", container: Any, before: list[tuple[Any, Any]], wan
     gone = [key for key in old if key not in keys]
     stays = [key for key in old if key in keys]
     held = dict(before)
-    same = next((index for index, key in enumerate(keys) if index == len(stays) or key != stays[index]), len(keys))
-    # What follows the first one that stands elsewhere is set once more, behind it.
+    # A dictionary keeps the key that it has where it is given an equal one.
+    others = (index == len(stays) or not is_same((key, None), (stays[index], None)) for index, key in enumerate(keys))
+    same = next((index for index, differs in enumerate(others) if differs), len(keys))
+    # What follows the first one that stands elsewhere, or is another object, is set once more, behind it.
     again = {id(key) for key in keys[same:]}
     _give_up_places(plan, container, set(map(id, gone)))
     for key in gone:
