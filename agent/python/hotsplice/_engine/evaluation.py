@@ -15,7 +15,7 @@ from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
 from .evaluate.imports import Imports
 from .evaluate.quiet import assigns_to_objects, is_quiet
-from .evaluate.sandbox import Shadow, functions_of
+from .evaluate.sandbox import Shadow, functions_of, made_in
 from .evaluate.traces import Traces
 from .evaluate.world import World
 from .frameworks import arguments, observers, readers
@@ -93,7 +93,9 @@ def _evaluate(transaction: "Prepared") -> None:
     registries = frameworks.Registries(shadows.values())
     registries.forget(transaction)
     copies = Copies()
-    containers = Containers(list(shadows.values()), registries.live(), copies)
+    containers = Containers(
+        list(shadows.values()), registries.live(), copies, functools.partial(made_in, list(shadows.values()))
+    )
     transaction.undoing.extend((writes.withdraw, containers.withdraw))
     if any(outcome.edit["what"] in ("function", "class", "block") for _, outcome in wanted) or removed or in_classes:
         containers.noted.note(transaction)

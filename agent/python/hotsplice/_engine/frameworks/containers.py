@@ -7,14 +7,13 @@ keeps the old entry, and a patch that is refused leaves it as it was.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..live import objects
-from ..native import native
 from . import LiveOf, entries, stores
 from .attributed import Attributed
 from .entries import Entries
@@ -31,9 +30,10 @@ if TYPE_CHECKING:
 class Containers:
     """What the containers that this patch may register in held before, for one transaction."""
 
-    def __init__(self, shadows: Any, excluded: set[int], copies: Any):
+    def __init__(self, shadows: Any, excluded: set[int], copies: Any, made: Callable[[], set[int]]):
+        """``made``: the ids of functions and classes that were made while evaluating, as far as it has come."""
         self.noted = Noted(shadows, excluded, copies)
-        self._shadows = shadows
+        self._made_so_far = made
         self._copies = copies
         # id → (container, entries that were registered)
         self._taken: dict[int, tuple[Any, Entries]] = {}
@@ -103,11 +103,14 @@ class Containers:
     def suspended(self) -> Iterator[None]:
         """The program's containers hold what is the program's for as long as this lasts."""
         parked = []
+        made: set[int] | None = None
         for key, (container, before) in self.noted.before.items():
             now = stores.entries(container)
             if self._withdrawn or self._copies.is_copied(container) or entries.same(now, before):
                 continue
-            new = [entry for entry in entries.without(now, before) if self._is_own(key, entry)]
+            # All that lives is looked at for it: once, and where something has come.
+            made = self._made_so_far() if made is None else made
+            new = [entry for entry in entries.without(now, before) if self._is_own(key, entry, made)]
             if not new and key not in self._hidden:
                 # All that is another is so by the program.
                 continue
@@ -121,16 +124,9 @@ class Containers:
                 self._gone.setdefault(key, []).extend(entries.without(own, stores.entries(container)))
                 stores.exchange(container, partial(_moved, own, now))
 
-    def _is_own(self, key: int, entry: tuple[Any, Any]) -> bool:
-        made: set[int] = self._made_while_evaluating()
+    def _is_own(self, key: int, entry: tuple[Any, Any], made: set[int]) -> bool:
         users = (one for one in self.noted.registrations if key in one.used)
         return entries.reaches(entry, made, self.noted.registries) or any(one.names_it(*entry) for one in users)
-
-    def _made_while_evaluating(self) -> set[int]:
-        """The ids of functions and classes that were made while evaluating."""
-        held = [shadow.globals for shadow in self._shadows if shadow.is_held()]
-        functions = native.functions_with_globals(*held) if held else []
-        return {*map(id, functions), *(id(cls) for shadow in self._shadows for cls in shadow.classes_made())}
 
     def _own_state(self, key: int, before: Entries, now: Entries, new: Entries) -> Entries:
         """What a container holds without what was registered in it, and with what that took the place of."""
@@ -150,7 +146,7 @@ class Containers:
         if self._withdrawn:
             return
         self._withdrawn = True
-        made: set[int] = self._made_while_evaluating()
+        made = self._made_so_far()
         made.update(id(one) for one, live in replaced if stores.is_a(one, type) and one is not live)
         self._new = made
         for key, (container, before) in self.noted.before.items():
