@@ -70,6 +70,8 @@ pub enum Event {
     LensesFaded,
     /// What a process would tell of its state is different now.
     StatusChanged(String),
+    /// The last call of a definition of this file that ran old code has ended.
+    OldCodeLeft(String, String, String),
     /// It was looked at, at this time.
     Observed(String, Instant),
     /// It did not answer.

@@ -208,10 +208,13 @@ fn tell(events: &Sender<Event>, id: &str, event: session::Event) {
             Event::PatchApplied(id.to_owned(), params)
         }
         session::Event::Notification { method, .. }
-            if [event::FIRST_RUN, event::OLD_CODE_LEFT, event::MOVE_REFUSED, event::GUARDS_CHANGED]
-                .contains(&&*method) =>
+            if [event::FIRST_RUN, event::MOVE_REFUSED, event::GUARDS_CHANGED].contains(&&*method) =>
         {
             Event::StatusChanged(id.to_owned())
+        }
+        session::Event::Notification { method, params } if method == event::OLD_CODE_LEFT => {
+            let of_it = |name: &str| params[name].as_str().unwrap_or_default().to_owned();
+            Event::OldCodeLeft(id.to_owned(), of_it("path"), of_it("definition"))
         }
         session::Event::Notification { method, params } if method == event::HOLD_BEGAN => {
             let Ok(hold) = serde_json::from_value(params) else { return };

@@ -100,6 +100,15 @@ impl Verdicts {
         self.drop_all(|known| known.session == session)
     }
 
+    /// A call of the definition ran old code, whether or not the process was asked while it did.
+    pub fn old_code_left(&mut self, session: &str, path: &str, definition: &str) {
+        for known in self.shown.values_mut().flatten().filter(|known| known.session == session) {
+            if known.verdict.path == path && known.verdict.definition == definition {
+                known.call = Call::Runs;
+            }
+        }
+    }
+
     /// A process was asked for the calls that run old code, at this time: what is said of others is over. Gives the files
     /// that are shown otherwise now.
     pub fn calls_have_ended(&mut self, session: &str, running: &[StillRunning], asked: Instant) -> Vec<Uri> {
@@ -324,5 +333,19 @@ mod tests {
         assert_eq!(shown(&verdicts, &uri, TEXT), [1]);
         verdicts.take(&uri, &[refused("g", 4, None)], &outline);
         assert_eq!(shown(&verdicts, &uri, TEXT), [4]);
+    }
+
+    #[test]
+    fn what_is_said_of_an_old_call_goes_when_it_has_ended_before_anybody_saw_it_run() {
+        let uri: Uri = "file:///srv/app.py".parse().expect("a uri");
+        let mut verdicts = Verdicts::default();
+        let mut result = refused("g", 4, None);
+        result.verdicts[0].code = Some(codes::OLD_CALL_MEETS_NEW.to_owned());
+        verdicts.take(&uri, &[result], &Outline::parse(TEXT));
+        assert!(verdicts.calls_have_ended("7-1", &[], Instant::now()).is_empty());
+        verdicts.old_code_left("7-1", "/srv/app.py", "f");
+        assert!(verdicts.calls_have_ended("7-1", &[], Instant::now()).is_empty());
+        verdicts.old_code_left("7-1", "/srv/app.py", "g");
+        assert_eq!(verdicts.calls_have_ended("7-1", &[], Instant::now()), [uri]);
     }
 }

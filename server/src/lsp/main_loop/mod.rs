@@ -199,6 +199,10 @@ impl State {
             Event::Holds(id, held) => self.holds_known(&id, held),
             Event::StaysHeld(id, number) => self.stays_held(&id, number),
             Event::StatusChanged(id) => self.observe(&id),
+            Event::OldCodeLeft(id, path, definition) => {
+                self.verdicts.old_code_left(&id, &path, &definition);
+                self.observe(&id);
+            }
             Event::Observed(id, asked) => self.observed(&id, Some(asked)),
             Event::NotObserved(id) => self.observed(&id, None),
             Event::Tell => self.tell(),
