@@ -1,5 +1,6 @@
 """One patch in this process: prepared, then committed or dropped. Until the commit nothing is changed."""
 
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -58,6 +59,9 @@ class Transaction:
         self.old_calls: list[Call] = []
         # Where those that have not moved stand: id of their code → offsets. Given by `world_plan`.
         self.calls_stand_at: dict[int, set[int]]
+        # How often threads had switched before they were looked for, and the code that the patch retires.
+        self.calls_seen: int | None = None
+        self.retired: list[weakref.ref[CodeType]] = []
         # What calls in former code take, and make, otherwise than the new code does.
         self.taken_otherwise: Any = None
         self.doubts: proven.Doubts
