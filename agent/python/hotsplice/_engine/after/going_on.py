@@ -51,7 +51,8 @@ def _look_again(transaction: "Prepared") -> int | None:
     if before is not None and before != transaction.calls_seen:
         transaction.calls_seen = before
         modules = [call for call in transaction.old_calls if executes_module(call.code)]
-        retired = [code for reference in transaction.retired if (code := reference()) is not None]
+        references = [*transaction.retired, *(reference for reference, _ in transaction.copies)]
+        retired = [code for reference in references if (code := reference()) is not None]
         transaction.old_calls = _find(transaction, retired) + modules
     return before
 
@@ -65,12 +66,18 @@ def _find(transaction: "Prepared", retired: Collection[CodeType]) -> list[Call]:
 def _plan(transaction: "Prepared") -> tuple[Moves, list[CodeType]]:
     """Where calls of retired code go on; and codes of earlier patches whose calls do."""
     planned = Moves()
+    copies: dict[int, list[CodeType]] = {}
+    for reference, former in transaction.copies:
+        if (copy := reference()) is not None:
+            copies.setdefault(former, []).append(copy)
     for change in transaction.files:
         for code_change in (item for items in change.code_changes.values() for item in items):
             unit = code_change.unit
             places = unit.get("places") or [] if code_change.namespace.lines_known else []
             for old, new in code_change.pairs.values():
-                planned.add(old, new, places, unit.get("gives_otherwise", False), code_change.lacked_by)
+                # Calls in former code that went on since the commit have called copies of former code.
+                for code in (old, *copies.get(id(old), ())):
+                    planned.add(code, new, places, unit.get("gives_otherwise", False), code_change.lacked_by)
     for call in list(transaction.old_calls):
         if executes_module(call.code) and scripts.add(planned, transaction, call):
             # An earlier patch is undone: what it runs is live again.

@@ -43,6 +43,7 @@ def plan(transaction: "Prepared", changes: Changes) -> World | None:
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
     onward.prepare(transaction, earlier, changes.retired)
     transaction.calls_seen = native.thread_switches()
+    transaction.copies = []
     transaction.retired = [weakref.ref(code) for code in changes.retired.values()]
     inside = calls.running([*changes.retired.values(), *earlier], seen=transaction.plan.seen)
     transaction.plan.seen.clear()
@@ -60,6 +61,7 @@ def plan(transaction: "Prepared", changes: Changes) -> World | None:
         return None
     world = World(transaction.number, formers, changes.names)
     world.renames, world.renamed_attributes = renames.of(transaction)
+    transaction.copies = world.copies
     try:
         with reach.Reading():
             _complete(world, changes, transaction, inside, modules, left)

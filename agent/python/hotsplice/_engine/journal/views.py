@@ -51,6 +51,7 @@ class Prepared(Protocol):
     calls_stand_at: Any
     calls_seen: int | None
     retired: list[weakref.ref[CodeType]]
+    copies: list[tuple[weakref.ref[CodeType], int]]
     taken_otherwise: Any
 
     def outcomes(self) -> list[EditOutcome]: ...
