@@ -10,9 +10,7 @@ use std::time::Instant;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
 
 use super::frame::{Frame, OwnCode};
@@ -23,6 +21,7 @@ use super::object::{Room, Size};
 use super::restart::{self, new_cell};
 use super::suspended::Kind;
 use crate::cpython::switches::thread_switches;
+use crate::once::{Once, name};
 use crate::{job, session};
 
 /// Where a call goes on, and what it takes along.
@@ -178,7 +177,7 @@ pub fn arrive(py: Python<'_>, code: &Bound<'_, PyAny>, _line: &Bound<'_, PyAny>)
 
 /// Suspended calls of a kind, given by weak references, that stand at the code unit, or behind it; where they go on; and whether nothing
 /// else is moved unless all of them are.
-type Wanted<'py> = (Bound<'py, PyList>, Kind<'py>, Bound<'py, PyAny>, usize, Target, bool);
+type Wanted<'py> = (Vec<Bound<'py, PyWeakrefReference>>, Kind<'py>, Bound<'py, PyAny>, usize, Target, bool);
 
 /// Which of the calls could not be moved, and why; those that have gone on meanwhile have no reason.
 type Staying = Vec<(usize, Option<&'static str>)>;
@@ -221,7 +220,7 @@ fn move_group<'py>(py: Python<'py>, group: &Wanted<'py>, dropped: &mut Vec<Bound
     let generators = generators(py);
     let mut checked: Option<Frame> = None;
     for (index, reference) in references.iter().enumerate() {
-        let Some(item) = reference.cast::<PyWeakrefReference>()?.upgrade() else {
+        let Some(item) = reference.upgrade() else {
             staying.push((index, None));
             continue;
         };
@@ -268,7 +267,7 @@ impl Drop for Uncollected {
 
 /// Where the bytecode of a code object begins.
 pub fn bytecode(code: &Bound<'_, PyAny>) -> Option<usize> {
-    static SIZE: PyOnceLock<usize> = PyOnceLock::new();
+    static SIZE: Once<usize> = Once::new();
     let size = SIZE.get_or_try_init(code.py(), || code.get_type().getattr("__basicsize__")?.extract::<usize>());
     Some(code.as_ptr() as usize + size.ok()?)
 }
@@ -389,7 +388,7 @@ impl Target {
             if unsafe { ffi::Py_REFCNT(cell.as_ptr()) } != 2 {
                 return Err(SHARED);
             }
-            let value = cell.getattr(intern!(py, "cell_contents")).ok();
+            let value = cell.getattr(name!(py, "cell_contents")).ok();
             if value.is_none() && self.needed.contains(&new) {
                 return Err(NO_VALUE);
             }

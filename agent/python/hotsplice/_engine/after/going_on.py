@@ -1,6 +1,8 @@
 """Right after a commit: calls of what it retired go on in the new code, as far as they can (``moving``)."""
 
-from collections.abc import Collection
+import contextlib
+import sys
+from collections.abc import Collection, Iterator
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -27,14 +29,18 @@ def carry_out(transaction: "Prepared") -> None:
 
 def _move(transaction: "Prepared") -> Moves:
     for attempt in range(_ATTEMPTS):
-        switches = _look_again(transaction)
-        planned, between = _plan(transaction)
-        # Where one call gives what another takes, both are moved before any other thread runs.
-        is_exact = planned.gives_otherwise and attempt + 1 < _ATTEMPTS
-        found = planned.move(transaction.old_calls, switches if is_exact else None)
+        with _undisturbed() if attempt else contextlib.nullcontext():
+            switches = _look_again(transaction)
+            planned, between = _plan(transaction)
+            # Where one call gives what another takes, both are moved before any other thread runs.
+            found = planned.move(transaction.old_calls, switches if planned.gives_otherwise else None)
         if found is not None:
             transaction.old_calls = found
             break
+    else:
+        planned, between = _plan(transaction)
+        for call in transaction.old_calls:
+            call.moved, call.reason = None, "it went on whenever it was looked at"
     planned.begin()
     # Calls that came by meanwhile have gone on in what was live until now.
     if late := running_calls.running(between, heap=False):
@@ -43,6 +49,18 @@ def _move(transaction: "Prepared") -> Moves:
     former_values.say_taken(transaction)
     _retract(transaction)
     return planned
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Has other threads wait for as long as looking for calls takes where much lives."""
+    before = sys.getswitchinterval()
+    # CPython cuts off what is beyond whole microseconds.
+    sys.setswitchinterval(max(before, 0.5) + 5e-7)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before + 5e-7)
 
 
 def _look_again(transaction: "Prepared") -> int | None:
