@@ -17,6 +17,7 @@
 //! | [`handled`] | what the program handles itself, as found out before |
 //! | [`heap`], [`named`], [`naming`] | finds live objects; what modules and classes name, and who names it |
 //! | [`cpython`] | everything of CPython that is not in its limited API |
+//! | [`once`] | what is found out once, without letting the GIL go |
 //! | [`finalizing`] | calls that may outlive the interpreter |
 //! | [`switching`] | how long the program's threads wait for the GIL meanwhile |
 //! | [`json`] | JSON values to Python objects and back |
@@ -42,6 +43,7 @@ mod listener;
 mod mailbox;
 mod named;
 mod naming;
+mod once;
 mod patterns;
 mod raising;
 mod rebinding;

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyModule, PySet, PyString, PyTuple, PyType,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cpython::functions::{self, Part, code, code_type, is_function, may_have_attributes};
+use crate::once::{Once, name};
 
 /// How many values are looked at below one: wrappers may lead in circles.
 const DEPTH: usize = 50;
@@ -95,7 +95,7 @@ impl Named {
                 for cell in cells.iter() {
                     let mut inside = Vec::new();
                     // An empty one has none.
-                    if let Ok(content) = cell.getattr(pyo3::intern!(py, "cell_contents")) {
+                    if let Ok(content) = cell.getattr(name!(py, "cell_contents")) {
                         kinds.functions_in(content, &mut inside)?;
                     }
                     for one in inside {
@@ -227,9 +227,9 @@ pub struct Kinds {
 
 impl Kinds {
     pub fn known(py: Python<'_>) -> PyResult<&'static Self> {
-        static KINDS: PyOnceLock<Kinds> = PyOnceLock::new();
+        static KINDS: Once<Kinds> = Once::new();
         let kinds = KINDS.get_or_try_init(py, || Self::new(py))?;
-        let name = pyo3::intern!(py, "_functools");
+        let name = name!(py, "_functools");
         // SAFETY: it gives what is in `sys.modules`, or null; nothing is imported, which may run code of the program's.
         let module = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyImport_GetModule(name.as_ptr())) };
         let partial = module.and_then(|module| module.getattr("partial").ok());
@@ -293,19 +293,19 @@ impl Kinds {
             }
             if is_function(&one) {
                 if may_have_attributes(&one)
-                    && let Ok(attributes) = one.getattr(pyo3::intern!(py, "__dict__"))?.cast_into::<PyDict>()
+                    && let Ok(attributes) = one.getattr(name!(py, "__dict__"))?.cast_into::<PyDict>()
                 {
-                    pending.extend(attributes.get_item(pyo3::intern!(py, "__wrapped__"))?);
+                    pending.extend(attributes.get_item(name!(py, "__wrapped__"))?);
                 }
                 found.push(one);
             } else if self.holding.contains(&kind) {
                 pending.push(held(&one)?);
             } else if kind == self.property {
-                for part in [pyo3::intern!(py, "fget"), pyo3::intern!(py, "fset"), pyo3::intern!(py, "fdel")] {
+                for part in [name!(py, "fget"), name!(py, "fset"), name!(py, "fdel")] {
                     pending.push(one.getattr(part)?);
                 }
             } else if kind == self.partial.load(Ordering::Relaxed) {
-                pending.push(one.getattr(pyo3::intern!(py, "func"))?);
+                pending.push(one.getattr(name!(py, "func"))?);
             } else {
                 pending.extend(wrapped_function(&one)?);
             }
@@ -315,7 +315,7 @@ impl Kinds {
 }
 
 fn held<'py>(method: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    method.getattr(pyo3::intern!(method.py(), "__func__"))
+    method.getattr(name!(method.py(), "__func__"))
 }
 
 pub fn kind_of(value: &Bound<'_, PyAny>) -> usize {
@@ -327,7 +327,7 @@ fn address(name: &Bound<'_, PyString>) -> usize {
 }
 
 fn name_of<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
-    interned(&function.getattr(pyo3::intern!(function.py(), "__name__"))?.cast_into()?)
+    interned(&function.getattr(name!(function.py(), "__name__"))?.cast_into()?)
 }
 
 /// The string of these characters that all code shares.
@@ -338,10 +338,10 @@ fn interned<'py>(name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyString>> 
 /// What code names, and what is nested in it. The names live as long as the code does.
 fn add_names(code: &Bound<'_, PyAny>, names: &mut Vec<usize>) -> PyResult<()> {
     let py = code.py();
-    for name in code.getattr(pyo3::intern!(py, "co_names"))?.cast::<PyTuple>()?.iter() {
+    for name in code.getattr(name!(py, "co_names"))?.cast::<PyTuple>()?.iter() {
         names.push(name.as_ptr() as usize);
     }
-    for constant in code.getattr(pyo3::intern!(py, "co_consts"))?.cast::<PyTuple>()?.iter() {
+    for constant in code.getattr(name!(py, "co_consts"))?.cast::<PyTuple>()?.iter() {
         if kind_of(&constant) == code_type(py) as usize {
             add_names(&constant, names)?;
         }

@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cpython::functions::{self, Part, code, code_type, is_function};
 use crate::named::{Kinds, kind_of};
+use crate::once::name;
 
 /// How many items of a container are looked at.
 const LOOKED_INTO: usize = 20;
@@ -139,7 +140,7 @@ impl Naming {
 
     fn add_codes(&mut self, value: &Bound<'_, PyAny>, code: &Bound<'_, PyAny>, number: usize) -> PyResult<()> {
         let py = code.py();
-        let names = code.getattr(pyo3::intern!(py, "co_names"))?.cast_into::<PyTuple>()?;
+        let names = code.getattr(name!(py, "co_names"))?.cast_into::<PyTuple>()?;
         if !names.is_empty() {
             let place = self.codes.len();
             self.codes.push((value.clone().unbind(), number, code.clone().unbind()));
@@ -147,7 +148,7 @@ impl Naming {
                 self.naming.entry(name.as_ptr() as usize).or_default().push(place);
             }
         }
-        for constant in code.getattr(pyo3::intern!(py, "co_consts"))?.cast::<PyTuple>()?.iter() {
+        for constant in code.getattr(name!(py, "co_consts"))?.cast::<PyTuple>()?.iter() {
             if kind_of(&constant) == code_type(py) as usize {
                 self.add_codes(value, &constant, number)?;
             }

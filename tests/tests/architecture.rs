@@ -223,6 +223,16 @@ fn files_are_rooms_of_one_idea() {
     }
 }
 
+/// The first use of PyO3's cells lets the GIL go, and a commit is one hold of it.
+#[test]
+fn the_native_half_finds_things_out_without_letting_the_gil_go() {
+    for (path, text) in sources("agent/src") {
+        if path.file_name().is_some_and(|name| name != "once.rs") {
+            assert!(!text.contains("PyOnceLock") && !text.contains("intern!("), "{}: see once.rs", path.display());
+        }
+    }
+}
+
 /// Where somebody who comes new looks first.
 #[test]
 fn the_page_names_every_file_at_the_top_of_a_folder() {

@@ -51,6 +51,11 @@ const SITUATIONS: &[(&str, &str, &str)] = &[
         "(os.environ.get('HOTSPLICE_TRACE'), os.popen('echo $HOTSPLICE_TRACE $HOTSPLICE_KEPT').read(), m.log.handlers)",
     ),
     (
+        "TABLE12 = {'a': 1}",
+        "def set12():\n    import random, sys, warnings\n    TABLE12['b'] = random.random()\n    os.chdir('/')\n    warnings.simplefilter('error')\n    sys.setrecursionlimit(3000)\n    logging.getLogger('set12').setLevel(10)\n    return 1\nV12 = set12()",
+        "(m.TABLE12, os.getcwd(), hash(__import__('random').getstate()), len(__import__('warnings').filters), sys.getrecursionlimit(), __import__('logging').getLogger('set12').level)",
+    ),
+    (
         "class Plain: pass\nplain = Plain()\nclass Last:\n    def __init_subclass__(cls): Last.last = plain.last = Plain.last = cls.__name__",
         "class B11(Last): pass",
         "(hasattr(m.Last, 'last'), vars(m.plain), hasattr(m.Plain, 'last'))",

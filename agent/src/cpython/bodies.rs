@@ -3,8 +3,9 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet};
+
+use crate::once::Once;
 
 /// Words of a dictionary: number of items, a tag, the table, the values of a table that instances share.
 const DICT: std::ops::Range<usize> = 2..6;
@@ -22,7 +23,7 @@ fn word(object: *mut ffi::PyObject, index: usize) -> *mut usize {
 
 /// Whether bodies can be exchanged in this interpreter: its dictionaries and sets have the layout that is known.
 pub fn are_known(py: Python<'_>) -> bool {
-    static KNOWN: PyOnceLock<bool> = PyOnceLock::new();
+    static KNOWN: Once<bool> = Once::new();
     *KNOWN.get_or_init(py, || check(py).unwrap_or(false))
 }
 
@@ -67,7 +68,7 @@ fn check(py: Python<'_>) -> PyResult<bool> {
 
 /// Whether a dictionary's content can be exchanged: not an `OrderedDict`'s, nor one whose keys instances share.
 pub fn can_be_exchanged(dict: &Bound<'_, PyDict>) -> bool {
-    static ORDERED: PyOnceLock<Option<Py<PyAny>>> = PyOnceLock::new();
+    static ORDERED: Once<Option<Py<PyAny>>> = Once::new();
     let py = dict.py();
     let ordered =
         ORDERED.get_or_init(py, || Some(py.import("hotsplice._loading").ok()?.getattr("ordered_dict").ok()?.unbind()));

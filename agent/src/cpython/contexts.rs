@@ -5,9 +5,9 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
 use super::{frames, symbol};
+use crate::once::Once;
 
 type Make = unsafe extern "C" fn() -> *mut ffi::PyObject;
 type Copy = unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
@@ -29,7 +29,7 @@ const CONTEXT: usize = 40;
 
 /// This thread goes on in a copy of the main thread's context, until its state is cleared. Where that can't be had, it has its own.
 pub fn enter_copy_of_main(py: Python<'_>) {
-    static CONTEXTS: PyOnceLock<Option<Contexts>> = PyOnceLock::new();
+    static CONTEXTS: Once<Option<Contexts>> = Once::new();
     let Some(contexts) = CONTEXTS.get_or_init(py, || find(py)) else { return };
     let Some(main) = main_ident(py).and_then(|ident| frames::state_of(py, ident)) else { return };
     // SAFETY: the GIL is held, so the main thread stands still; the fields were found by a self-test, and hold null or a context.

@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 use super::symbol;
+use crate::once::Once;
 
 type Head = unsafe extern "C" fn() -> *mut c_void;
 type Next = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -89,7 +89,7 @@ const STATE: usize = 256;
 
 /// Where a thread's state has the number that `threading` knows it by: the only place with the current thread's.
 fn ident_field(py: Python<'_>) -> Option<usize> {
-    static FIELD: PyOnceLock<Option<usize>> = PyOnceLock::new();
+    static FIELD: Once<Option<usize>> = Once::new();
     *FIELD.get_or_init(py, || {
         let own: usize = py.import("_thread").ok()?.call_method0("get_ident").ok()?.extract().ok()?;
         // SAFETY: the GIL is held, so there is a current state; what is read lies within it.

@@ -3,10 +3,10 @@
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
 use super::{Getter, Setter, function_code, function_globals, layout, replace_field, required};
+use crate::once::Once;
 
 /// A part that is None, in Python, when there is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +32,7 @@ pub fn is_function(object: &Bound<'_, PyAny>) -> bool {
 
 /// The type of all functions: never freed, so that its address can be kept.
 pub fn function_type(py: Python<'_>) -> *mut ffi::PyObject {
-    static TYPE: PyOnceLock<usize> = PyOnceLock::new();
+    static TYPE: Once<usize> = Once::new();
     *TYPE.get_or_init(py, || {
         // Not from `types`, which a program may have of its own.
         py.eval(c"type(lambda: 0)", None, None).map_or(0, |found| found.into_ptr() as usize)
@@ -41,7 +41,7 @@ pub fn function_type(py: Python<'_>) -> *mut ffi::PyObject {
 
 /// The type of code objects.
 pub fn code_type(py: Python<'_>) -> *mut ffi::PyObject {
-    static TYPE: PyOnceLock<usize> = PyOnceLock::new();
+    static TYPE: Once<usize> = Once::new();
     *TYPE.get_or_init(py, || {
         py.eval(c"type((lambda: 0).__code__)", None, None).map_or(0, |found| found.into_ptr() as usize)
     }) as *mut ffi::PyObject

@@ -2,8 +2,9 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyString, PyTuple, PyType};
+
+use crate::once::Once;
 
 /// What a type hashes and compares with.
 type Slots = (usize, usize);
@@ -19,7 +20,7 @@ fn slots(kind: *mut ffi::PyTypeObject) -> Slots {
 }
 
 fn known(py: Python<'_>) -> &'static [Slots] {
-    static KNOWN: PyOnceLock<Vec<Slots>> = PyOnceLock::new();
+    static KNOWN: Once<Vec<Slots>> = Once::new();
     KNOWN.get_or_init(py, || {
         let types = [
             py.get_type::<PyAny>(),

@@ -4,8 +4,9 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
+
+use crate::once::Once;
 
 /// Offsets in bytes of fields that no API sets, each found by a self-test.
 pub struct Layout {
@@ -30,7 +31,7 @@ pub struct Layout {
 
 /// Finds the fields, once. Needs the GIL.
 pub fn layout(py: Python<'_>) -> &'static Layout {
-    static LAYOUT: PyOnceLock<Layout> = PyOnceLock::new();
+    static LAYOUT: Once<Layout> = Once::new();
     LAYOUT.get_or_init(py, || {
         find_layout(py).unwrap_or(Layout {
             function_globals: None,

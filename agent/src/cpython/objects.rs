@@ -7,10 +7,10 @@ use std::ffi::{c_int, c_void};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
 use super::required;
+use crate::once::Once;
 
 /// Calls `visit` for each object: it must make no Python object and run no Python code.
 pub fn for_each(py: Python<'_>, mut visit: impl FnMut(*mut ffi::PyObject)) -> PyResult<()> {
@@ -58,7 +58,7 @@ unsafe fn next(node: usize) -> usize {
 
 /// The heads of the lists before 3.14: three generations and, behind a pointer to the first, what is frozen.
 fn lists(py: Python<'_>) -> PyResult<[usize; 4]> {
-    static LISTS: PyOnceLock<Option<[usize; 4]>> = PyOnceLock::new();
+    static LISTS: Once<Option<[usize; 4]>> = Once::new();
     LISTS.get_or_init(py, || find_lists(py)).ok_or_else(unknown)
 }
 

@@ -5,8 +5,9 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+
+use crate::once::Once;
 
 /// One word of a type or of a descriptor, by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl HeapType {
 
 /// The fields as found on this interpreter, once. Needs the GIL.
 pub fn heap_type(py: Python<'_>) -> PyResult<&'static HeapType> {
-    static FOUND: PyOnceLock<Option<HeapType>> = PyOnceLock::new();
+    static FOUND: Once<Option<HeapType>> = Once::new();
     let unknown = || PyRuntimeError::new_err("this interpreter's classes have an unknown layout");
     FOUND.get_or_init(py, || checked(py).ok().flatten()).as_ref().ok_or_else(unknown)
 }

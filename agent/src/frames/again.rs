@@ -9,13 +9,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
 use super::frame::Frame;
 use super::layout;
 use super::restart::{GONE, Shape, code_of, restart};
 use super::stack;
+use crate::once::Once;
 
 /// A call that is on its way to its beginning.
 struct Sent {
@@ -67,7 +67,7 @@ pub fn is_possible(py: Python<'_>) -> bool {
 
 /// `co_exceptiontable` in a code object: found in one whose table is no other's.
 fn table_field(py: Python<'_>) -> Option<usize> {
-    static FIELD: PyOnceLock<Option<usize>> = PyOnceLock::new();
+    static FIELD: Once<Option<usize>> = Once::new();
     *FIELD.get_or_init(py, || {
         let probe = py.eval(c"compile('try:\\n a\\nexcept b:\\n c', '', 'exec')", None, None).ok()?;
         let table = probe.getattr("co_exceptiontable").ok()?;

@@ -1,12 +1,12 @@
 //! Views of a frame, and of the code of a generator, that check what they read against what is known otherwise before anybody writes.
 
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::layout::{FRAME_OF_OBJECT, Layout, OWNED_BY_GENERATOR, OWNED_BY_THREAD, Top, Traced, layout_of_suspended};
 use crate::cpython::functions;
+use crate::once::name;
 
 /// By how many slots code that a frame ran before may have been larger.
 const LARGEST: usize = 4096;
@@ -54,8 +54,7 @@ impl Frame {
     fn has_namespaces(&self, py: Python<'_>, object: *mut ffi::PyObject) -> bool {
         // SAFETY: a live object.
         let object = unsafe { Bound::from_borrowed_ptr(py, object) };
-        let names =
-            [(intern!(py, "f_globals"), self.layout.globals), (intern!(py, "f_builtins"), self.layout.builtins)];
+        let names = [(name!(py, "f_globals"), self.layout.globals), (name!(py, "f_builtins"), self.layout.builtins)];
         names.into_iter().all(|(name, offset)| {
             object.getattr(name).is_ok_and(|namespace| self.word(offset) == namespace.as_ptr() as usize)
         })
@@ -103,7 +102,7 @@ impl Frame {
         if self.word(self.layout.locals) == 0 {
             return;
         }
-        let is_function = code.getattr(intern!(code.py(), "co_flags")).and_then(|flags| flags.extract::<u32>());
+        let is_function = code.getattr(name!(code.py(), "co_flags")).and_then(|flags| flags.extract::<u32>());
         if !is_function.is_ok_and(|flags| flags & OPTIMIZED != 0) {
             return;
         }
@@ -121,7 +120,7 @@ impl Frame {
     pub fn is_traced(&self, py: Python<'_>) -> bool {
         // SAFETY: the frame's object is alive, if it has one.
         let object = unsafe { Bound::from_borrowed_ptr_or_opt(py, self.object_of_frame()) };
-        let function = object.and_then(|object| object.getattr(intern!(py, "f_trace")).ok());
+        let function = object.and_then(|object| object.getattr(name!(py, "f_trace")).ok());
         function.is_some_and(|function| !function.is_none())
     }
 

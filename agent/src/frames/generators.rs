@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use super::frame::Frame;
 use super::layout::{Layout, layout_of_suspended};
+use crate::once::Once;
 
 /// How far before its frame such an object tells what it does.
 const STATE: usize = 5;
@@ -25,7 +25,7 @@ pub struct Generators {
 
 /// Nothing where they are not as known, by a self-test. It calls Python: not to be asked for the first time while the heap is looked at.
 pub fn generators(py: Python<'_>) -> Option<Generators> {
-    static FOUND: PyOnceLock<Option<Generators>> = PyOnceLock::new();
+    static FOUND: Once<Option<Generators>> = Once::new();
     *FOUND.get_or_init(py, || find(py, layout_of_suspended(py)?).ok().flatten())
 }
 

@@ -5,7 +5,8 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+
+use crate::once::Once;
 
 /// Byte offsets in `_PyInterpreterFrame`, `PyFrameObject` and `PyThreadState`.
 pub struct Layout {
@@ -154,7 +155,7 @@ pub fn layout(py: Python<'_>) -> Option<&'static Layout> {
 
 /// The layout of this interpreter; nothing where moving what is suspended is not known to be sound.
 pub fn layout_of_suspended(py: Python<'_>) -> Option<&'static Layout> {
-    static FOUND: PyOnceLock<Option<&'static Layout>> = PyOnceLock::new();
+    static FOUND: Once<Option<&'static Layout>> = Once::new();
     *FOUND.get_or_init(py, || find(py).ok().flatten())
 }
 

@@ -10,9 +10,7 @@ use std::time::Instant;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
 
 use super::frame::{Frame, OwnCode};
@@ -22,6 +20,8 @@ use super::left::keep_for_a_while;
 use super::object::{Room, Size};
 use super::restart::{self, new_cell};
 use super::suspended::Kind;
+use crate::cpython::switches::thread_switches;
+use crate::once::{Once, name};
 use crate::{job, session};
 
 /// Where a call goes on, and what it takes along.
@@ -175,26 +175,52 @@ pub fn arrive(py: Python<'_>, code: &Bound<'_, PyAny>, _line: &Bound<'_, PyAny>)
     }
 }
 
-/// Moves suspended calls of a kind, given by weak references, that stand at the code unit, or behind it. Answers which of them could
-/// not be moved, and why; those that have gone on meanwhile have no reason.
+/// Suspended calls of a kind, given by weak references, that stand at the code unit, or behind it; where they go on; and whether nothing
+/// else is moved unless all of them are.
+type Wanted<'py> = (Vec<Bound<'py, PyWeakrefReference>>, Kind<'py>, Bound<'py, PyAny>, usize, Target, bool);
+
+/// Which of the calls could not be moved, and why; those that have gone on meanwhile have no reason.
+type Staying = Vec<(usize, Option<&'static str>)>;
+
+/// Moves suspended calls, in this order, and answers for each of these groups up to the first that has to be whole and is not. No other
+/// thread runs from beginning to end. If one has since the GIL had gone over so many times, nothing is done, and there is no answer.
 #[pyfunction]
 pub fn move_suspended<'py>(
     py: Python<'py>,
-    references: &Bound<'py, PyList>,
-    kind: Kind<'py>,
-    code: &Bound<'py, PyAny>,
-    unit: usize,
-    target: Target,
-) -> PyResult<Vec<(usize, Option<&'static str>)>> {
-    target.check(py)?;
+    groups: Vec<Wanted<'py>>,
+    switches: Option<u64>,
+) -> PyResult<Option<Vec<Staying>>> {
+    for (_, _, _, _, target, _) in &groups {
+        target.check(py)?;
+    }
     // Before 3.12 what is allocated may collect garbage, which runs code: the calls could go on meanwhile.
     let quiet = Uncollected::begin();
+    if switches.is_some() && thread_switches(py)? != switches {
+        return Ok(None);
+    }
     let mut dropped = Vec::new();
+    let mut answers = Vec::with_capacity(groups.len());
+    for group in &groups {
+        let staying = move_group(py, group, &mut dropped)?;
+        let is_whole = staying.is_empty();
+        answers.push(staying);
+        if group.5 && !is_whole {
+            break;
+        }
+    }
+    drop(quiet);
+    drop(dropped);
+    Ok(Some(answers))
+}
+
+/// What the calls do not hold any more is put into `dropped`: to let go of it may run code.
+fn move_group<'py>(py: Python<'py>, group: &Wanted<'py>, dropped: &mut Vec<Bound<'py, PyAny>>) -> PyResult<Staying> {
+    let (references, kind, code, unit, target, _) = group;
     let mut staying = Vec::new();
     let generators = generators(py);
     let mut checked: Option<Frame> = None;
     for (index, reference) in references.iter().enumerate() {
-        let Some(item) = reference.cast::<PyWeakrefReference>()?.upgrade() else {
+        let Some(item) = reference.upgrade() else {
             staying.push((index, None));
             continue;
         };
@@ -206,7 +232,7 @@ pub fn move_suspended<'py>(
         let object = if bare.is_none() { kind.frame(&item) } else { None };
         let frame = bare.or_else(|| Frame::of(py, object.as_ref()?.as_ptr(), code.as_ptr()));
         match frame {
-            Some(frame) => match target.take_suspended(py, &item, &frame, code, unit) {
+            Some(frame) => match target.take_suspended(py, &item, &frame, code, *unit) {
                 Ok(left) => {
                     dropped.extend(left);
                     checked = Some(frame);
@@ -217,8 +243,6 @@ pub fn move_suspended<'py>(
         }
         dropped.push(item);
     }
-    drop(quiet);
-    drop(dropped);
     Ok(staying)
 }
 
@@ -243,7 +267,7 @@ impl Drop for Uncollected {
 
 /// Where the bytecode of a code object begins.
 pub fn bytecode(code: &Bound<'_, PyAny>) -> Option<usize> {
-    static SIZE: PyOnceLock<usize> = PyOnceLock::new();
+    static SIZE: Once<usize> = Once::new();
     let size = SIZE.get_or_try_init(code.py(), || code.get_type().getattr("__basicsize__")?.extract::<usize>());
     Some(code.as_ptr() as usize + size.ok()?)
 }
@@ -364,7 +388,7 @@ impl Target {
             if unsafe { ffi::Py_REFCNT(cell.as_ptr()) } != 2 {
                 return Err(SHARED);
             }
-            let value = cell.getattr(intern!(py, "cell_contents")).ok();
+            let value = cell.getattr(name!(py, "cell_contents")).ok();
             if value.is_none() && self.needed.contains(&new) {
                 return Err(NO_VALUE);
             }

@@ -7,11 +7,11 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::layout;
 use crate::cpython;
+use crate::once::Once;
 
 /// How many slots more than needed: 64 bytes for each generator.
 const SPARE: i32 = 8;
@@ -25,7 +25,7 @@ struct Fields {
 }
 
 fn fields(py: Python<'_>) -> Option<&'static Fields> {
-    static FOUND: PyOnceLock<Option<Fields>> = PyOnceLock::new();
+    static FOUND: Once<Option<Fields>> = Once::new();
     FOUND.get_or_init(py, || find(py).ok().flatten()).as_ref()
 }
 

@@ -5,13 +5,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyWeakrefReference};
 
 use super::generators::{Generators, generators};
 use super::moves::Uncollected;
 use crate::cpython::functions::function_type;
+use crate::once::name;
 use crate::{cpython, heap};
 
 /// A kind of suspended call: its type, and the attributes that have its code and its frame, and tell whether it runs.
@@ -189,7 +189,7 @@ impl<'py> Search<'py> {
                     }
                     let frame = kind.frame(&item).filter(|frame| !on_stacks.contains(&(frame.as_ptr() as usize)));
                     let Some(frame) = frame else { continue };
-                    let offset = frame.getattr(intern!(py, "f_lasti"))?.extract()?;
+                    let offset = frame.getattr(name!(py, "f_lasti"))?.extract()?;
                     (Some(frame), (code, offset))
                 }
             };
@@ -216,9 +216,9 @@ impl<'py> Search<'py> {
             }
             // SAFETY: by the caller's word; up to here attributes of built-in types were read, and objects made.
             let task = unsafe { Bound::from_borrowed_ptr(py, task) };
-            let coroutine = task.call_method0(intern!(py, "get_coro"))?;
+            let coroutine = task.call_method0(name!(py, "get_coro"))?;
             if let Some((place, index)) = unnamed.remove(&(coroutine.as_ptr() as usize)) {
-                groups[place].3[index] = Some(task.call_method0(intern!(py, "get_name"))?);
+                groups[place].3[index] = Some(task.call_method0(name!(py, "get_name"))?);
             }
         }
         Ok(groups)

@@ -3,11 +3,11 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::frame::Frame;
 use crate::cpython::symbol;
+use crate::once::name;
 
 /// In a `PyFrameObject` of 3.10 (`cpython/frameobject.h`): `f_code`, `f_valuestack` and `f_localsplus`.
 const FORMER: (usize, usize, usize) = (32, 64, 352);
@@ -29,7 +29,7 @@ pub fn variables_of<'py>(frame: &Bound<'py, PyAny>) -> PyResult<Option<Variables
     if !is_of(frame, c"PyFrame_Type") || version >= (3, 13) {
         return Ok(None);
     }
-    let code = frame.getattr(intern!(py, "f_code"))?;
+    let code = frame.getattr(name!(py, "f_code"))?;
     let names = |attribute| -> PyResult<Vec<String>> { code.getattr(attribute)?.extract() };
     let (locals, cells, free) = (names("co_varnames")?, names("co_cellvars")?, names("co_freevars")?);
     // From 3.11 on a parameter that others share has one place.
@@ -67,7 +67,7 @@ fn content<'py>(value: &Bound<'py, PyAny>, is_shared: bool) -> PyResult<Option<B
     if !is_shared || !is_of(value, c"PyCell_Type") {
         return Ok(Some(value.clone()));
     }
-    match value.getattr(intern!(py, "cell_contents")) {
+    match value.getattr(name!(py, "cell_contents")) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.is_instance_of::<PyValueError>(py) => Ok(None),
         Err(error) => Err(error),

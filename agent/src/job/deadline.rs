@@ -17,12 +17,12 @@ use hotsplice_channel::message::{Request, ResponseError, method};
 use pyo3::exceptions::{PyRuntimeError, PySystemExit};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use serde_json::{Value, json};
 
 use super::thread::{self, Listed, ProgramSignals};
 use super::{Alarm, CURRENT, IN_FORKED_CHILD, Job, RUNNING, current, engine, spawn};
+use crate::once::Once;
 use crate::{finalizing, json as python_json, session};
 
 /// Nothing is live yet.
@@ -190,7 +190,7 @@ fn stay(_py: Python<'_>, job: &Job) -> ! {
 
 /// A `BaseException` that parks the thread in which it is made.
 fn parked(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static CLASS: Once<Py<PyAny>> = Once::new();
     let class = CLASS.get_or_try_init(py, || {
         let members = PyDict::new(py);
         members.set_item("__init__", py.import("hotsplice._agent")?.getattr("park")?)?;

@@ -1,5 +1,6 @@
 """One patch in this process: prepared, then committed or dropped. Until the commit nothing is changed."""
 
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -58,6 +59,11 @@ class Transaction:
         self.old_calls: list[Call] = []
         # Where those that have not moved stand: id of their code → offsets. Given by `world_plan`.
         self.calls_stand_at: dict[int, set[int]]
+        # How often threads had switched before they were looked for, and the code that the patch retires.
+        self.calls_seen: int | None = None
+        self.retired: list[weakref.ref[CodeType]] = []
+        # Copies of that for calls that go on in it, with the ids of what they are copies of.
+        self.copies: list[tuple[weakref.ref[CodeType], int]] = []
         # What calls in former code take, and make, otherwise than the new code does.
         self.taken_otherwise: Any = None
         self.doubts: proven.Doubts
@@ -267,6 +273,8 @@ class Transaction:
         follow = self._following
         if world is not None:
             follow.append(world.begin)
+        # First of all: until then calls go on in former code.
+        follow.append(partial(going_on.carry_out, self))
         if retired is not None:
             follow.append(partial(late.follow, retired))
             if makes_more:
@@ -274,7 +282,6 @@ class Transaction:
             if lacking:
                 follow.extend(partial(functions.say_swept, change, lacking) for change in self.files)
             del retired
-        follow.append(partial(going_on.carry_out, self))
         for change, file in files:
             follow.append(partial(versions.note, self, file, change))
             names = {namespace.filename for namespace in change.namespaces}

@@ -1,10 +1,15 @@
 """Right after a commit: calls of what it retired go on in the new code, as far as they can (``moving``)."""
 
+import contextlib
+import sys
+from collections.abc import Collection, Iterator
+from types import CodeType
 from typing import TYPE_CHECKING
 
 from ..live import calls as running_calls
-from ..live.calls import coroutine_of
+from ..live.calls import Call, coroutine_of
 from ..live.code import executes_module
+from ..native import native
 from . import former_values, running, scripts
 from .moving import Moves
 
@@ -12,21 +17,85 @@ if TYPE_CHECKING:
     from ..journal.views import Prepared
 
 
+# How often it is planned anew, because calls have gone on meanwhile.
+_ATTEMPTS = 4
+
+
 def carry_out(transaction: "Prepared") -> None:
     """Right after the commit: what can go on in the new code does."""
-    planned = Moves()
-    if transaction.old_calls:
-        _move(transaction, planned)
+    planned = _move(transaction) if transaction.old_calls else Moves()
     planned.remember(transaction.old_calls)
 
 
-def _move(transaction: "Prepared", planned: Moves) -> None:
+def _move(transaction: "Prepared") -> Moves:
+    for attempt in range(_ATTEMPTS):
+        with _undisturbed() if attempt else contextlib.nullcontext():
+            switches = _look_again(transaction)
+            planned, between = _plan(transaction)
+            # Where one call gives what another takes, both are moved before any other thread runs.
+            found = planned.move(transaction.old_calls, switches if planned.gives_otherwise else None)
+        if found is not None:
+            transaction.old_calls = found
+            break
+    else:
+        planned, between = _plan(transaction)
+        for call in transaction.old_calls:
+            call.moved, call.reason = None, "it went on whenever it was looked at"
+    planned.begin()
+    # Calls that came by meanwhile have gone on in what was live until now.
+    if late := running_calls.running(between, heap=False):
+        transaction.old_calls += planned.move(late) or ()
+        planned.begin()
+    former_values.say_taken(transaction)
+    _retract(transaction)
+    return planned
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Has other threads wait for as long as looking for calls takes where much lives."""
+    before = sys.getswitchinterval()
+    # CPython cuts off what is beyond whole microseconds.
+    sys.setswitchinterval(max(before, 0.5) + 5e-7)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before + 5e-7)
+
+
+def _look_again(transaction: "Prepared") -> int | None:
+    """Finds the calls anew if they may have gone on since; gives how often threads had switched before."""
+    before = native.thread_switches()
+    if before is not None and before != transaction.calls_seen:
+        transaction.calls_seen = before
+        modules = [call for call in transaction.old_calls if executes_module(call.code)]
+        references = [*transaction.retired, *(reference for reference, _ in transaction.copies)]
+        retired = [code for reference in references if (code := reference()) is not None]
+        transaction.old_calls = _find(transaction, retired) + modules
+    return before
+
+
+def _find(transaction: "Prepared", retired: Collection[CodeType]) -> list[Call]:
+    known = set(map(id, retired))
+    earlier = [code for code in running.old_codes() if id(code) not in known]
+    return running.of_patch(transaction, running_calls.running([*retired, *earlier]), known)
+
+
+def _plan(transaction: "Prepared") -> tuple[Moves, list[CodeType]]:
+    """Where calls of retired code go on; and codes of earlier patches whose calls do."""
+    planned = Moves()
+    copies: dict[int, list[CodeType]] = {}
+    for reference, former in transaction.copies:
+        if (copy := reference()) is not None:
+            copies.setdefault(former, []).append(copy)
     for change in transaction.files:
         for code_change in (item for items in change.code_changes.values() for item in items):
             unit = code_change.unit
             places = unit.get("places") or [] if code_change.namespace.lines_known else []
             for old, new in code_change.pairs.values():
-                planned.add(old, new, places, unit.get("gives_otherwise", False), code_change.lacked_by)
+                # Calls in former code that went on since the commit have called copies of former code.
+                for code in (old, *copies.get(id(old), ())):
+                    planned.add(code, new, places, unit.get("gives_otherwise", False), code_change.lacked_by)
     for call in list(transaction.old_calls):
         if executes_module(call.code) and scripts.add(planned, transaction, call):
             # An earlier patch is undone: what it runs is live again.
@@ -34,14 +103,7 @@ def _move(transaction: "Prepared", planned: Moves) -> None:
             transaction.old_calls.remove(call)
     earlier = {id(call.code): call.code for call in transaction.old_calls if call.is_earlier}
     between = [code for old in earlier.values() if (code := planned.add_earlier(old)) is not None]
-    transaction.old_calls = planned.move(transaction.old_calls)
-    planned.begin()
-    # Calls that came by meanwhile have gone on in what was live until now.
-    if late := running_calls.running(between, heap=False):
-        transaction.old_calls += planned.move(late)
-        planned.begin()
-    former_values.say_taken(transaction)
-    _retract(transaction)
+    return planned, between
 
 
 def _retract(transaction: "Prepared") -> None:

@@ -78,8 +78,16 @@ class Moves:
             target.lacks = sorted(needed & stored - globals.keys() - builtins.__dict__.keys())
         return target
 
-    def move(self, calls: list[Call]) -> list[Call]:
-        """Moves calls, or has them moved when they come by; each says what becomes of it, or why it stays."""
+    @property
+    def gives_otherwise(self) -> bool:
+        """Whether what a call gives is of another kind in the new code."""
+        return bool(self._give_otherwise)
+
+    def move(self, calls: list[Call], switches: int | None = None) -> list[Call] | None:
+        """Moves calls, or has them moved when they come by; each says what becomes of it, or why it stays.
+
+        ``switches``: nothing is done, and there is no answer, if another thread has run since there were so many.
+        """
         found: list[Call] = []
         held = reports.held_frames()
         ways: dict[int, tuple[int, Target]] = {}
@@ -92,15 +100,26 @@ class Moves:
                 if place is not None:
                     ways[id(call)] = place
         self._keep_together(calls, ways)
-        # Those that give first: some may have gone on meanwhile, and given what they gave before.
-        for call in sorted(calls, key=lambda call: id(call.code) not in self._give_otherwise):
-            is_tried = id(call) in ways
-            parts = self._move_suspended(call, *ways.pop(id(call))) if is_tried else [call]
-            if is_tried and id(call.code) in self._give_otherwise and any(part.moved != "now" for part in parts):
-                for part in (part for part in parts if part.moved != "now"):
-                    self._stay(part, together.TAKEN)
-                self._keep_together([one for one in calls if one is call or one.moved != "now"], ways)
-            found += parts
+        # Those that give first: what takes from one that stays does, too.
+        going = sorted(calls, key=lambda call: id(call.code) not in self._give_otherwise)
+        while going:
+            found += [call for call in going if id(call) not in ways]
+            going = [call for call in going if id(call) in ways]
+            wanted = [self._wanted(call, *ways[id(call)]) for call in going]
+            answers = native.move_suspended(wanted, switches) if wanted else []
+            if answers is None:
+                return None
+            switches = None
+            for call, answer in zip(going, answers):
+                del ways[id(call)]
+                parts = self._parts(call, answer)
+                staying = [part for part in parts if part.moved != "now"]
+                if staying and id(call.code) in self._give_otherwise:
+                    for part in staying:
+                        self._stay(part, together.TAKEN)
+                    self._keep_together([one for one in calls if one is call or one.moved != "now"], ways)
+                found += parts
+            del going[: len(answers)]
         above = reports.begin_again()
         for call in found:
             if call.moved is None and call.frame in above:
@@ -138,12 +157,17 @@ class Moves:
                 ways.pop(id(call), None)
                 self._stay(call, reasons[id(call)])
 
-    def _move_suspended(self, call: Call, here: int, target: Target) -> list[Call]:
-        """Moves those that wait at one place. What becomes of them may differ: each answer is for some of them."""
-        old, _, places = self._retired[id(call.code)]
+    def _wanted(self, call: Call, here: int, target: Target) -> tuple[Any, ...]:
+        """Those that wait at one place, as they are moved."""
+        old, _, _ = self._retired[id(call.code)]
+        return call.suspended, call.kind, old, here // 2, target, id(old) in self._give_otherwise
+
+    def _parts(self, call: Call, answer: list[tuple[int, str | None]]) -> list[Call]:
+        """What has become of them may differ: each part is some of them."""
+        _, _, places = self._retired[id(call.code)]
         staying: dict[str | None, list[int]] = {}
         others = set()
-        for index, reason in native.move_suspended(call.suspended, call.kind, old, here // 2, target):
+        for index, reason in answer:
             others.add(index)
             if reason is not None or not call.has_ended(index):
                 staying.setdefault(reason, []).append(index)

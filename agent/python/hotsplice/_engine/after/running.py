@@ -124,6 +124,13 @@ def is_edited(code: CodeType, transaction: "Prepared") -> bool:
     return any(edited(code, change) is not None for change in transaction.files)
 
 
+def of_patch(transaction: "Prepared", inside: list[calls.Call], retired: Collection[int]) -> list[calls.Call]:
+    """The calls that a patch is about: of what it retires, and of what it edits and an earlier one has retired."""
+    for call in inside:
+        call.is_earlier = id(call.code) not in retired
+    return [call for call in inside if not call.is_earlier or is_edited(call.code, transaction)]
+
+
 def _say_left(path: str, definition: str, version: int) -> None:
     native.notify("code/old-left", {"path": path, "definition": definition, "version": version})
 

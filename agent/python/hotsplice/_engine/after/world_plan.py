@@ -1,5 +1,6 @@
 """The world of a patch, worked out from its plan and the calls that run what it retires."""
 
+import weakref
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,9 @@ def plan(transaction: "Prepared", changes: Changes) -> World | None:
     """The world that the calls running now need, complete but for what goes live with the commit."""
     earlier = [code for code in running.old_codes() if id(code) not in changes.retired]
     onward.prepare(transaction, earlier, changes.retired)
+    transaction.calls_seen = native.thread_switches()
+    transaction.copies = []
+    transaction.retired = [weakref.ref(code) for code in changes.retired.values()]
     inside = calls.running([*changes.retired.values(), *earlier], seen=transaction.plan.seen)
     transaction.plan.seen.clear()
     transaction.calls_stand_at = {key: set() for key in changes.retired}
@@ -48,12 +52,7 @@ def plan(transaction: "Prepared", changes: Changes) -> World | None:
         if id(call.code) in changes.retired:
             transaction.calls_stand_at[id(call.code)].add(call.offset)
     modules = list(_module_calls(transaction))
-    for call in inside:
-        call.is_earlier = id(call.code) not in changes.retired
-    # One that an earlier patch has left behind is reported again where its definition is edited again.
-    transaction.old_calls = [
-        call for call in inside if not call.is_earlier or running.is_edited(call.code, transaction)
-    ]
+    transaction.old_calls = running.of_patch(transaction, inside, changes.retired.keys())
     transaction.old_calls += [call for change, call in modules if _executing(change, call) is not None]
     formers = Formers(changes.functions, lambda *given: world.rewritten(*given))
     with reach.Reading():
@@ -62,6 +61,7 @@ def plan(transaction: "Prepared", changes: Changes) -> World | None:
         return None
     world = World(transaction.number, formers, changes.names)
     world.renames, world.renamed_attributes = renames.of(transaction)
+    transaction.copies = world.copies
     try:
         with reach.Reading():
             _complete(world, changes, transaction, inside, modules, left)

@@ -51,6 +51,8 @@ class World(Inside):
         self._aliases: dict[tuple[int, str], tuple[dict[str, Any], dict[str, Any], str]] = {}
         self.renamed: list[tuple[weakref.ref[CodeType], tuple[str, ...], dict[int, str]]] = []
         self._rewritten: list[CodeType] = []
+        # Each copy of former code, with the id of that.
+        self.copies: list[tuple[weakref.ref[CodeType], int]] = []
         # id of a namespace → former name → the one under which what it holds goes on
         self.renames: dict[int, dict[str, str]] = {}
         # Those of them that attributes have, too.
@@ -241,6 +243,7 @@ class World(Inside):
         self._follows += [(copy, former, name) for _, former, name in follows]
         self.note_retired(copy, keep=True)
         self._rewritten.append(copy)
+        self.copies.append((weakref.ref(copy), id(code)))
         return copy
 
     def give_names(self, code: CodeType, names: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..live import objects
 from ..live.code import fingerprint
+from ..native import native
 from .sorts import DICTIONARIES, PLAIN_TYPES, VALUES, Sort, attributes, found_in, is_frozen, is_one_of, sort
 
 # Values of the standard library that compare by identity, with what they are made of.
@@ -55,8 +56,8 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
         given, given2 = (one.__defaults__, one.__kwdefaults__), (other.__defaults__, other.__kwdefaults__)
         return equal(given, given2, loosely, depth + 1)
     if kind is set or kind is frozenset:
-        (atoms, objects), (atoms2, objects2) = _parted(one), _parted(other)
-        return atoms == atoms2 and (objects == objects2 or (loosely and len(objects) == len(objects2)))
+        (atoms, rest), (atoms2, rest2) = _parted(one), _parted(other)
+        return atoms == atoms2 and (rest == rest2 or (loosely and len(rest) == len(rest2)))
     parts = _parts(one), _parts(other)
     if parts[0]:
         return equal(*parts, loosely, depth + 1)
@@ -70,7 +71,9 @@ def equal(one: Any, other: Any, loosely: bool = False, depth: int = 0) -> bool:
     if issubclass(kind, tuple) and not _is_of_program_eq(kind):
         return equal(tuple(tuple.__iter__(one)), tuple(tuple.__iter__(other)), loosely, depth + 1)
     if _is_of_program_eq(kind):
-        return equal(attributes(one), attributes(other), loosely, depth + 1) and bool(attributes(one))
+        # What has no attributes may hold something natively.
+        holds_all = bool(attributes(one)) or all(map(native.is_made_in_python, objects.order(kind)[:-1]))
+        return holds_all and equal(attributes(one), attributes(other), loosely, depth + 1)
     if loosely and found_in(kind, "__eq__") is object:
         # A sentinel.
         return True

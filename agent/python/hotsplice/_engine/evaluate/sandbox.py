@@ -201,7 +201,8 @@ def _check_thread(before: dict[str, Any], names: dict[str, Any], shadow: "Shadow
 
 
 def _run(action: Callable[..., Any], shadow: "Shadow") -> None:
-    around = {"__name__": shadow.module.__name__, "run": action}
+    # A namespace that the program gave to `exec` may have no name.
+    around = {"run": action, **{name: shadow.globals[name] for name in ("__name__",) if name in shadow.globals}}
     guarded(lambda: exec(_AS_MODULE, around), shadow, is_foreseen=True)
 
 

@@ -22,6 +22,8 @@ from types import (
 )
 from typing import Any
 
+from ..live import objects
+
 
 class Sort(Enum):
     """What a name holds."""
@@ -297,8 +299,5 @@ def attributes(value: Any) -> dict[str, Any]:
                     found[name] = member.__get__(value, kind)
                 except AttributeError:
                     continue
-    try:
-        found.update(object.__getattribute__(value, "__dict__"))
-    except AttributeError:
-        pass
+    found.update(objects.dictionary(value) or {})
     return found

@@ -7,6 +7,7 @@ the new text. Where others run beside it there is no telling whose content is wh
 import _thread
 import gc
 import os
+from _contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
@@ -24,10 +25,14 @@ class ThreadLocals:
     def __init__(self) -> None:
         # id → (the local, its name, how many threads have something there)
         self._known: dict[int, tuple[Any, str, int]] = {}
+        # id → (the variable of contexts, its name, what it holds in this one: a copy of the main thread's)
+        self._variables: dict[int, tuple[ContextVar[Any], str, Any]] = {}
         # id → (what it holds for this thread, what that was given of the main thread's)
         self._given: dict[int, tuple[dict[Any, Any], dict[Any, Any]]] = {}
 
     def note(self, value: Any, name: str) -> None:
+        if type(value) is ContextVar:
+            self._variables.setdefault(id(value), (value, name, value.get(objects.MISSING)))
         if not issubclass(type(value), _thread._local) or id(value) in self._known:
             return
         held = _held(value)
@@ -40,6 +45,12 @@ class ThreadLocals:
 
     def check(self) -> None:
         """Refuses what has been answered for this thread instead of the main one, or was changed for this one alone."""
+        for key, (variable, name, before) in self._variables.items():
+            now = variable.get(objects.MISSING)
+            if now is not before:
+                self._variables[key] = variable, name, now
+                what = f"{name} belongs to each context, and this would set it in the agent's"
+                raise Refusal("HS0110", f"{what}; start again for that")
         for key, (value, name, count) in self._known.items():
             if key in self._given:
                 own, given = self._given[key]

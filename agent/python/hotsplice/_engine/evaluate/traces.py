@@ -12,18 +12,20 @@ import os
 import sys
 from _thread import _local
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
-from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..._loaded import is_installed
+from ..errors import Refusal
 from ..frameworks import entries, stores
 from ..frameworks.entries import Entries
 from ..journal.places import MISSING, ClassAttribute, Item, Place, Slot
 from ..live import lookup, objects
-from ..live.code import tree
+from ..live.code import compile_excerpt, tree
 from ..native import native
-from . import contents
+from . import ambient, contents
 from .thread_locals import ThreadLocals
 
 if TYPE_CHECKING:
@@ -68,27 +70,36 @@ class Traces:
         namespaces = [namespace for change in transaction.files for namespace in change.namespaces]
         self._roots = tuple({_root(namespace) for namespace in namespaces})
         self._pending: list[tuple[Any, str, int]] = []
+        # What the process has once.
+        self._settings: dict[str, tuple[Any, Callable[[], Any]]] = {}
+        self._folder = ambient.folder() if wanted else None
         # What is to be undone, once everything has been run.
         self._undoing: list[Callable[[], None]] | None = None
         # Where other threads may have made the difference.
         self._left: list[str] = []
+        self._new_code = list(_new_code(transaction)) if wanted else []
         for _ in range(_ATTEMPTS):
             self._switches = native.thread_switches()
             self._look(wanted)
             if self._switches is not None and self._switches == native.thread_switches():
                 break
+        self._new_code.clear()
 
     def _look(self, wanted: list[tuple[Any, Any]]) -> None:
         self._containers.clear()
         self._places.clear()
         self._names.clear()
         self._contents.clear()
+        self._settings = ambient.settings() if wanted else {}
         # What was imported stays so: there is no telling what else holds it.
         self._seen = {id(sys.modules)}
         self._items = self._copied = 0
         for change, outcome in wanted:
             for namespace in change.namespaces:
                 self._note_edit(namespace, outcome.edit)
+        for namespace, code in self._new_code:
+            for one, label in self._of_code(code, namespace.globals):
+                self._reach(one, label, _DEPTH)
         for change in self._transaction.files:
             for namespace in change.namespaces:
                 for scope in change.classes:
@@ -161,10 +172,12 @@ class Traces:
         yield from ((one, label) for one in entries.cells(function))
         yield from ((one, label) for one in function.__defaults__ or ())
         yield objects.attributes(function).get("__wrapped__"), label
-        members = function.__globals__
+        yield from self._of_code(function.__code__, function.__globals__)
+
+    def _of_code(self, root: CodeType, members: dict[str, Any]) -> Iterator[tuple[Any, str]]:
         if not self._is_of_project(members):
             return
-        names = {name for code in tree(function.__code__) for name in code.co_names}
+        names = {name for code in tree(root) for name in code.co_names}
         # What generates functions gives them a namespace of no file, with what is its own.
         is_own = type(members.get("__file__")) is str or "__name__" in members
         for name in names:
@@ -252,12 +265,21 @@ class Traces:
             if (now := contents.read(value)) != before:
                 undoing.append(partial(contents.put_back, value, before, now))
                 labels.append(label)
+        now_set = ambient.settings() if self._settings else {}
+        for label, put in ambient.undoing(self._settings, now_set):
+            undoing.append(put)
+            labels.append(label)
+        self._settings.clear()
         self._containers.clear()
         self._places.clear()
         self._names.clear()
         self._contents.clear()
         self._undoing = undoing
-        if undoing and (self._switches is None or self._switches != native.thread_switches()):
+        is_own = self._switches is not None and self._switches == native.thread_switches()
+        if self._folder is not None and (folder := ambient.folder()) is not None and folder[0] != self._folder[0]:
+            undoing.append(self._folder[1])
+            labels.append("the working directory")
+        if undoing and not is_own:
             self._undoing = []
             self._left = sorted(set(labels))
 
@@ -274,6 +296,18 @@ class Traces:
                 "was left as it is",
             )
             self._left = []
+
+
+def _new_code(transaction: "Prepared") -> "Iterator[tuple[Namespace, CodeType]]":
+    """What edited and new definitions may do when a statement calls them."""
+    for change in transaction.files:
+        for code_change in (item for items in change.code_changes.values() for item in items):
+            yield code_change.namespace, code_change.new_code
+        for edit in change.edits:
+            if edit["change"] == "added" and edit["what"] in ("function", "class"):
+                with suppress(Refusal):
+                    for namespace in change.namespaces:
+                        yield namespace, compile_excerpt(edit["run"], namespace.filename)
 
 
 def _root(namespace: "Namespace") -> str:

@@ -1,5 +1,6 @@
 """What the rooms below may know of the patch that is being made, for the checker: nothing imports it."""
 
+import weakref
 from collections.abc import Callable, Collection
 from types import CodeType, FunctionType
 from typing import Any, Protocol
@@ -48,6 +49,9 @@ class Prepared(Protocol):
     afterwards: list[Verdict]
     is_live: bool
     calls_stand_at: Any
+    calls_seen: int | None
+    retired: list[weakref.ref[CodeType]]
+    copies: list[tuple[weakref.ref[CodeType], int]]
     taken_otherwise: Any
 
     def outcomes(self) -> list[EditOutcome]: ...

@@ -206,10 +206,7 @@ def bound_value(namespace: "Namespace", scope: Sequence[str], name: str, default
 
 def members(value: Any) -> dict[str, Any]:
     """The attributes that an object has in a dictionary of its own; no code of its class is asked."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
+    found = objects.dictionary(value)
     return dict(found) if type(found) is dict else {}
 
 

@@ -248,11 +248,8 @@ def _forget_properties(plan: "Plan", cache: Cache, outcome: "EditOutcome") -> No
         return
     kept = []
     for item in native.objects_of_type(*lookup.with_subclasses(owner)):
-        try:
-            attributes = object.__getattribute__(item, "__dict__")
-        except AttributeError:
-            continue
-        if name in attributes:
+        attributes = objects.dictionary(item)
+        if attributes is not None and name in attributes:
             kept.append(attributes)
     for attributes in kept:
         plan.add("dict-delete", attributes, name)

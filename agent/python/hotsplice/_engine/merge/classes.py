@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MISSING = object()
 REPLACED = object()
+_set_bases: Any = type.__dict__["__bases__"].__set__  # type: ignore[index]
 # Parts of a class's namespace that belong to the object itself.
 OWN_KEYS = {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"}
 # What `type.__new__` makes of plain functions with these names.
@@ -353,7 +354,8 @@ class _Discarded:
 def discard(made: Any) -> None:
     """Takes the helper class out of its bases' ``__subclasses__``."""
     try:
-        made.__bases__ = (_Discarded,)
+        # Its metaclass is not asked.
+        _set_bases(made, (_Discarded,))
     except TypeError:
         # Where the layout forbids it, the collector takes the class out later.
         pass

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def follow(changes: list[Any], held: Mapping[int, tuple[CodeType, CodeType]], plan: "Plan") -> None:
     for function in (function for change in changes for function in change.functions):
-        own = _attributes(function)
-        if own and "__conform__" in own:
-            plan.afterwards.append(partial(own["__conform__"], function))
+        members = objects.dictionary(function)
+        if members and "__conform__" in members:
+            plan.afterwards.append(partial(members["__conform__"], function))
     pairs = {key: new for key, (old, new) in held.items() if old != new}
     codes = [held[key][0] for key in pairs]
     if not codes or not _is_used():
@@ -37,27 +37,20 @@ def follow(changes: list[Any], held: Mapping[int, tuple[CodeType, CodeType]], pl
 
 def _is_used() -> bool:
     """Whether any class has such a method: the heap is looked through for nothing else."""
-    return any("__conform__" in cls.__dict__ for cls in native.objects_of_type(type))
+    return any("__conform__" in objects.members(cls) for cls in native.objects_of_type(type))
 
 
 def _held_by(holder: Any, pairs: dict[int, CodeType]) -> list[tuple[Any, CodeType]]:
     owners = [holder]
     if type(holder) is dict:
-        owners = [one for one in native.referrers([holder]) if _attributes(one) is holder]
+        owners = [one for one in native.referrers([holder]) if objects.dictionary(one) is holder]
     found = []
     for owner in owners:
         if not hasattr(type(owner), "__conform__"):
             continue
-        values = list((_attributes(owner) or {}).values()) if type(holder) is dict else _referents(owner)
+        values = list((objects.dictionary(owner) or {}).values()) if type(holder) is dict else _referents(owner)
         found += [(owner, pairs[id(value)]) for value in values if id(value) in pairs]
     return found
-
-
-def _attributes(value: Any) -> Any:
-    try:
-        return object.__getattribute__(value, "__dict__")
-    except (AttributeError, TypeError):
-        return None
 
 
 def _referents(value: Any) -> list[Any]:

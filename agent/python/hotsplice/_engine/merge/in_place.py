@@ -91,7 +91,7 @@ def plan_in_place(merger: "Merger", live_of: Callable[[Any], Any], are_container
         elif isinstance(live, dict):
             plan_items(merger.plan, live, new, live_of)
         else:
-            members, stored = _dictionary(live), _dictionary(new)
+            members, stored = objects.dictionary(live), objects.dictionary(new)
             if members is not None and stored is not None:
                 plan_items(merger.plan, members, stored, live_of)
             for name, value in attributes(new).items():
@@ -125,13 +125,6 @@ def _moved(item: Any, pairs: list[tuple[Any, Any]]) -> Any:
     for old, new in pairs:
         item = new if item is old else item
     return item
-
-
-def _dictionary(value: Any) -> Any:
-    try:
-        return object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
 
 
 def plan_items(plan: "Plan", live: Any, new: Any, live_of: Callable[[Any], Any]) -> None:
