@@ -106,7 +106,9 @@ def _holding(cls: type, field: str, value: Any) -> list[str]:
         name
         for module in _holding_any(classes)
         for name, held in _kept(module)
-        if id(type(held)) in classes and equal(_held(held, field), value) and _is_of_text(module, name)
+        if id(type(held)) in classes
+        and equal(_held(held, field), value)
+        and _is_of_text(module, name, type(held), field)
     ]
     return list(dict.fromkeys(name.removesuffix(_INSIDE) for name in found))
 
@@ -169,19 +171,37 @@ def _items(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
             yield from _items(name, one, depth + 1)
 
 
-def _is_of_text(module: ModuleType, name: str) -> bool:
-    """Whether the module's text has made what a container holds: what the program has put there is its state."""
+def _is_of_text(module: ModuleType, name: str, cls: type, field: str) -> bool:
+    """Whether the module's text may have made it with the default: it gives no value of its own.
+
+    What the program has put into a container is its state: something of that the text must have made.
+    """
     name, is_inside, _ = name.partition(_INSIDE)
-    if not is_inside:
+    if not name.isidentifier():
         return True
     path = lookup.members_of(module).get("__file__")
     try:
         statements = former.parsed(live_file(path).text) if type(path) is str else []
     except EngineError:
-        return False
+        return not is_inside
     binding = [one for one in syntax.flattened(statements) if name in syntax.bound(one) or name == _owner(one)]
     calls = [node for one in binding for node in syntax.run_at_once(one) if isinstance(node, ast.Call)]
-    return any(ast.unparse(call.func).rpartition(".")[2] not in _CONTAINERS for call in calls)
+    named = [(ast.unparse(call.func).rpartition(".")[2], call) for call in calls]
+    own = [call for called, call in named if called == cls.__name__]
+    if own and all(_gives(call, cls, field) for call in own):
+        return False
+    return not is_inside or any(called not in _CONTAINERS for called, _ in named)
+
+
+def _gives(call: ast.Call, cls: type, field: str) -> bool:
+    """Whether a call of a class gives a field a value, by its name or its place."""
+    if any(one.arg == field for one in call.keywords):
+        return True
+    made: Any = objects.of_type(cls, "__init__")
+    code = made.__code__ if type(made) is FunctionType else None
+    positional = code.co_varnames[1 : code.co_argcount] if code is not None else ()
+    are_plain = not any(isinstance(one, ast.Starred) for one in call.args)
+    return are_plain and field in positional[: len(call.args)]
 
 
 def _owner(statement: ast.stmt) -> str | None:
