@@ -121,6 +121,9 @@ pub(crate) const MUTATING: [&str; 12] = [
     "register",
 ];
 
+/// What goes through all fields of an object reads this: `vars(record)`, `asdict(record)`.
+pub(crate) const FIELDS: &str = "__dict__";
+
 /// The container, among those of a function, of what is in a display that it gives.
 pub(crate) const RETURNED: &str = "return";
 

@@ -36,6 +36,7 @@ from .merge import (
     lookers,
     merging,
     moved_functions,
+    only_moved,
     pulled_up,
     rebuilding,
     references,
@@ -160,6 +161,7 @@ def _evaluate(transaction: "Prepared") -> None:
                 shadow.forget_helpers()
             # What is left now is what nobody else takes back.
             traces.end()
+        only_moved.retract(evaluated, [outcome for change in transaction.files for outcome in change.outcomes])
         relocations.find(evaluated)
         for merger in evaluated:
             for step in (bound_names.bind, removals.remove_names, bound_names.follow_equality):

@@ -2,6 +2,7 @@
 
 use super::fields::RECORDS;
 use super::graph::{Context, DEPTH, Graph, is_first, is_local};
+use crate::effects::FIELDS;
 use crate::tree::contents;
 
 /// The method that gives a text of an object, which somebody else makes of the fields of a class.
@@ -257,7 +258,7 @@ impl<'a> Graph<'a> {
         let bases = own.bases.iter().filter(|_| depth < DEPTH);
         let found: Vec<String> = bases.flat_map(|base| self.method(base, method, depth + 1)).collect();
         // The class itself has what its metaclass has.
-        if found.is_empty() && method == TEXT_OF_FIELDS && self.is_record(class) {
+        if found.is_empty() && [TEXT_OF_FIELDS, FIELDS].contains(&method) && self.is_record(class) {
             return vec![format!("{class}.{method}")];
         }
         let of_class = own.metaclass.iter().filter(|_| found.is_empty() && depth < DEPTH && !method.starts_with("__"));

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use hotsplice_channel::patch::What;
 
 use crate::parse;
-use crate::tree::{Binding, Node};
+use crate::tree::{Binding, Node, contents};
 
 /// How many live statements are looked at for the former value of one edit.
 const MOST_FORMER: usize = 200;
@@ -227,7 +227,9 @@ fn last_start(sequence: &[Entry]) -> usize {
 /// Names that a statement does nothing with but change what they hold.
 pub(super) fn updated(node: &Node) -> Vec<&str> {
     let all = node.binds.iter().chain(&node.updates);
-    let is_update = !node.is_block() && node.writes.is_empty() && all.clone().all(|binding| binding.updates);
+    let is_of_it = |written: &String| node.updates.iter().any(|binding| *written == contents(&binding.name));
+    let is_update =
+        !node.is_block() && node.writes.iter().all(is_of_it) && all.clone().all(|binding| binding.updates);
     if is_update { all.map(|binding| &*binding.name).collect() } else { Vec::new() }
 }
 

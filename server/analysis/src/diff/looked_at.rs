@@ -9,6 +9,7 @@ use super::scope::Scope;
 use crate::depend::graph::Graph;
 use crate::depend::types::TEXT_OF_FIELDS;
 use crate::depend::view::View;
+use crate::effects::FIELDS;
 use crate::tree::{Node, contents, flattened, members};
 
 /// What can be seen of the fields of a class.
@@ -81,7 +82,7 @@ impl<'a> Comparison<'a> {
         let derives =
             |class: &&&Node| graph.ancestors(&class.name).iter().any(|base| own.iter().any(|one| one == base));
         let derived: Vec<String> = classes.iter().filter(derives).map(|class| class.name.clone()).collect();
-        // Its text, where there is a field more or less.
+        // Its text and what goes through its fields, where there is one more or less.
         let comes_or_goes = |edit: &Edit| {
             matches!(edit.what, What::Annotation | What::Assignment)
                 && matches!(edit.change, Change::Added | Change::Removed)
@@ -94,7 +95,7 @@ impl<'a> Comparison<'a> {
         let heirs = classes.iter().map(|class| class.name.as_str());
         let heirs = heirs.filter(|class| graph.ancestors(class).iter().any(|base| records.contains(base)));
         let made = records.iter().copied().chain(heirs).flat_map(|class| {
-            let own = graph.method(class, TEXT_OF_FIELDS, 0).into_iter();
+            let own = [TEXT_OF_FIELDS, FIELDS].into_iter().flat_map(|method| graph.method(class, method, 0));
             own.filter(move |method| method.strip_prefix(class).is_some_and(|rest| rest.starts_with('.')))
         });
         let made: Vec<String> = made.filter(|method| !self.has_method_text(method)).collect();

@@ -68,6 +68,12 @@ pub(super) fn value_of(value: &Expr) -> u64 {
     }
 }
 
+/// The name of what an item is of: `TABLE[key]`.
+pub(super) fn item_owner(target: &Expr) -> Option<&str> {
+    let Expr::Subscript(item) = target else { return None };
+    item.value.as_name_expr().map(|name| name.id.as_str())
+}
+
 /// The name of what a call changes.
 pub(super) fn updated(expression: &Expr) -> Option<&str> {
     let Expr::Call(call) = expression else { return None };

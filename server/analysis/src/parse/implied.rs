@@ -3,12 +3,14 @@
 use ruff_python_ast::{CmpOp, Expr, ExprContext, InterpolatedStringElement, Operator, Stmt, UnaryOp};
 
 use super::dotted::dotted;
+use crate::effects::FIELDS;
 
 type Methods = &'static [&'static str];
 pub(super) type Operands<'a> = Vec<(&'a Expr, Methods)>;
 
 const ITERATION: Methods = &["__iter__", "__next__", "__getitem__", "__len__"];
 const TRUTH: Methods = &["__bool__", "__len__"];
+const FIELDS_OF: Methods = &[FIELDS];
 const TEXT: Methods = &["__format__", "__str__", "__repr__"];
 const IN_PLACE: Methods = &[
     "__iadd__",
@@ -116,6 +118,7 @@ pub(super) fn by_expression(expression: &Expr) -> Operands<'_> {
         }
         // What is in a display is told apart by its equality.
         Expr::Set(set) if set.elts.len() > 1 => set.elts.iter().map(|one| (one, KEY)).collect(),
+        Expr::Attribute(attribute) if attribute.attr.as_str() == FIELDS => vec![(&*attribute.value, FIELDS_OF)],
         Expr::Starred(starred) if starred.ctx == ExprContext::Load => vec![(&*starred.value, ITERATION)],
         Expr::FString(text) => {
             let elements = text.value.elements();
@@ -221,6 +224,7 @@ pub(super) fn of_function(name: &str) -> Methods {
         "range" => &["__index__"],
         "str" | "format" | "print" => TEXT,
         "repr" | "ascii" => &["__repr__"],
+        "vars" | "asdict" | "astuple" | "dataclasses.asdict" | "dataclasses.astuple" => FIELDS_OF,
         "bool" | "any" | "all" => TRUTH,
         "int" | "hex" | "bin" | "oct" => &["__int__", "__index__", "__trunc__"],
         "float" => &["__float__", "__index__"],

@@ -4,7 +4,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{ExceptHandler, Expr, ExprContext, Pattern, Stmt};
 
 use super::callee::of_module;
-use super::containers::{is_container, updated, value_of};
+use super::containers::{is_container, item_owner, updated, value_of};
 use super::dotted::{dotted, head};
 use super::hashing::{self, hash_of};
 use super::imported::{bound, imported_module};
@@ -62,6 +62,13 @@ impl Names {
     fn push(&mut self, mut binding: Binding) {
         binding.condition = self.condition;
         self.binds.push(binding);
+    }
+
+    /// A statement changes what a name holds.
+    fn update(&mut self, statement: &Stmt, name: Option<&str>) {
+        let Some(name) = name.map(str::to_owned) else { return };
+        let (value, condition) = (hashing::statement(statement), self.condition);
+        self.updates.push(Binding { name, value, condition, updates: true, ..Binding::default() });
     }
 
     /// A target takes a value. Of a tuple that takes a tuple each name has its own part of the text.
@@ -196,17 +203,22 @@ impl<'a> Visitor<'a> for Names {
                         let name = name.id.to_string();
                         self.push(Binding { name, value, updates: true, ..Binding::default() });
                     }
-                    target => self.visit_expr(target),
+                    target => {
+                        self.update(statement, item_owner(target));
+                        self.visit_expr(target);
+                    }
                 }
+            }
+            Stmt::Delete(deletion) => {
+                if let [target] = &*deletion.targets {
+                    self.update(statement, item_owner(target));
+                }
+                self.visit_compound(statement);
             }
             // Evaluated only when somebody asks for the value.
             Stmt::TypeAlias(alias) => self.assign(&alias.name, None, hashing::statement(statement)),
             Stmt::Expr(call) => {
-                if let Some(name) = updated(&call.value) {
-                    let (value, condition) = (hashing::statement(statement), self.condition);
-                    let name = name.to_owned();
-                    self.updates.push(Binding { name, value, condition, updates: true, ..Binding::default() });
-                }
+                self.update(statement, updated(&call.value));
                 visitor::walk_stmt(self, statement);
             }
             _ => self.visit_compound(statement),

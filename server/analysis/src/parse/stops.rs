@@ -3,7 +3,7 @@
 use ruff_python_ast::{Expr, Stmt, StmtIf};
 use ruff_text_size::Ranged;
 
-use super::containers::updated;
+use super::containers::{item_owner, updated};
 use super::dotted::dotted;
 use super::forms::{is_docstring, is_main_guard};
 
@@ -69,7 +69,8 @@ fn find_in_branch(branch: &StmtIf, found: &mut Vec<Stop>) {
 
 fn is_update(statement: &Stmt) -> bool {
     match statement {
-        Stmt::AugAssign(assignment) => assignment.target.is_name_expr(),
+        Stmt::AugAssign(assignment) => assignment.target.is_name_expr() || item_owner(&assignment.target).is_some(),
+        Stmt::Delete(deletion) => matches!(&*deletion.targets, [one] if item_owner(one).is_some()),
         Stmt::Expr(one) => {
             let sets =
                 one.value.as_call_expr().and_then(|call| dotted(&call.func)).is_some_and(|name| name == "setattr");

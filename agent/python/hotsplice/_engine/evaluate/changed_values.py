@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..journal import writes
-from ..live import lookup
+from ..live import lookup, objects
 from ..live.code import as_part, join
 from ..live.files import live_file
 from . import syntax
@@ -234,7 +234,7 @@ def _reads(text: str, name: str) -> bool:
 
 def _is_made_by(merger: "Editing", edit: "Edit", name: str) -> bool:
     """Whether a statement made what its name holds: a definition, or a display or call of a plain container."""
-    held: Any = merger.namespace.globals.get(name)
+    held: Any = objects.wrapped(merger.namespace.globals.get(name))
     if issubclass(type(held), (FunctionType, type)):
         # Its definition, wherever in the edit it stands: no other one has its name.
         return bool(held.__module__ == merger.namespace.name and held.__qualname__ == name)

@@ -182,7 +182,7 @@ class Reduction:
         return self._part(statement, is_known, forced)
 
     def _part(self, statement: ast.stmt, is_known: bool, forced: bool) -> list[ast.stmt]:
-        name = syntax.updated(statement)
+        name = syntax.updated(statement) or syntax.item_owner(statement)
         if name is not None and name in self._evaluated | set(self.bound):
             # It goes on with what the text gives the name.
             self._note(statement)

@@ -132,8 +132,9 @@ def _loop(statement: Any, name: str | None = None) -> Any:
 
 def _matter(loop: ast.stmt, name: str) -> set[str]:
     """The names that decide in a loop what it gives one: what stands beside those in a statement, each round."""
-    bound = set(syntax.bound(loop))
     statements = [one for one in syntax.flattened([loop]) if not syntax.branches(one)]
+    updated = {one for each in statements for one in (syntax.updated(each), syntax.item_owner(each)) if one is not None}
+    bound = {*syntax.bound(loop), *updated}
     mentioned = [_names(one) & bound for one in statements]
     mentioned += [_names(head) & bound for one in syntax.flattened([loop]) for head in syntax.heads(one)]
     wanted = {name}

@@ -39,7 +39,7 @@ class Sort(Enum):
 VALUES = {
     "builtins": "int float complex bool str bytes NoneType ellipsis NotImplementedType range slice object property "
     "staticmethod classmethod super",
-    "re": "Pattern",
+    "re": "Pattern Match",
     "datetime": "date datetime time timedelta timezone tzinfo",
     "decimal": "Decimal",
     "fractions": "Fraction",

@@ -136,9 +136,11 @@ def targets(node: ast.AST) -> list[ast.expr]:
 
 
 def updated(statement: ast.AST) -> str | None:
-    """The name that a simple statement does nothing with but change what it holds: `x += 1`, `x.append(1)`."""
+    """The name that a simple statement does nothing with but change what it holds: `x += 1`, `x.add(1)`, `del x[0]`."""
     if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
         return statement.target.id
+    if isinstance(statement, (ast.AugAssign, ast.Delete)):
+        return item_owner(statement)
     call = statement.value if isinstance(statement, ast.Expr) else None
     method = call.func if isinstance(call, ast.Call) else None
     if isinstance(method, ast.Attribute) and method.attr in UPDATES and isinstance(method.value, ast.Name):

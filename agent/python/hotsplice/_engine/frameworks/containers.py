@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..live import objects
-from . import LiveOf, entries, stores
+from . import LiveOf, entries, ordering, stores
 from .attributed import Attributed
 from .entries import Entries
 from .gaps import Gap, filled, in_order
@@ -37,6 +37,8 @@ class Containers:
         self._copies = copies
         # id → (container, entries that were registered)
         self._taken: dict[int, tuple[Any, Entries]] = {}
+        # id → all that it held when everything had been registered
+        self._landed: dict[int, Entries] = {}
         # id → entries that are hidden while decorators run again
         self._hidden: dict[int, Entries] = {}
         # id → what a container was left with once everything had been run
@@ -125,8 +127,8 @@ class Containers:
                 stores.exchange(container, partial(_moved, own, now))
 
     def _is_own(self, key: int, entry: tuple[Any, Any], made: set[int]) -> bool:
-        users = (one for one in self.noted.registrations if key in one.used)
-        return entries.reaches(entry, made, self.noted.registries) or any(one.names_it(*entry) for one in users)
+        is_named = any(one.names_it(*entry) for one in self.noted.users(key))
+        return is_named or entries.reaches(entry, made, self.noted.registries)
 
     def _own_state(self, key: int, before: Entries, now: Entries, new: Entries) -> Entries:
         """What a container holds without what was registered in it, and with what that took the place of."""
@@ -161,7 +163,7 @@ class Containers:
             added = entries.without(now, base)
             new, left = self._divided(key, added, before, made)
             if new:
-                self._taken[key] = (container, new)
+                self._taken[key], self._landed[key] = (container, new), now
             # What is gone though nothing hid it, and no other one stands under its key.
             gone = [
                 entry
@@ -179,7 +181,7 @@ class Containers:
 
     def _divided(self, key: int, added: Entries, before: Entries, made: set[int]) -> tuple[Entries, Entries]:
         """What is new in a container: what a definition of the patch registered, and what somebody else did."""
-        users = [one for one in self.noted.registrations if key in one.used and one.outcome.edit["change"] != "removed"]
+        users = [one for one in self.noted.users(key) if one.outcome.edit["change"] != "removed"]
         new: Entries = []
         left: Entries = []
         for entry in added:
@@ -200,8 +202,8 @@ class Containers:
         return type(former) is type(entry[1]) and not stores.is_a(former, (int, float))
 
     def _say_left(self, key: int) -> None:
-        for one in self.noted.registrations:
-            if key in one.used and one.outcome.edit["change"] != "removed":
+        for one in self.noted.users(key):
+            if one.outcome.edit["change"] != "removed":
                 one.outcome.caveat(
                     "HS0407",
                     f"what decorates or makes {one.outcome.edit['definition']} was run again, and what that did "
@@ -235,7 +237,7 @@ class Containers:
             wanted = settle(key, before, self._expected(key, before, new, live_of), live_of)
             wanted = entries.with_others(wanted, *self._beside.get(key, ([], [])))
             if stores.plan(transaction.plan, container, before, wanted):
-                observed = (one.outcome.edit for one in self.noted.registrations if key in one.used)
+                observed = (one.outcome.edit for one in self.noted.users(key))
                 found = next((edit["definition"] for edit in observed if edit.get("observed")), None)
                 if found is not None:
                     changed[key] = found
@@ -267,8 +269,7 @@ class Containers:
         is_of_all = any(function is None for _, function in about)
         return [
             (one, is_of_all or not live.isdisjoint(one.live) or any(one.names_it(*entry) for entry, _ in about))
-            for one in self.noted.registrations
-            if key in one.used
+            for one in self.noted.users(key)
         ]
 
     def _former(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
@@ -320,6 +321,8 @@ class Containers:
             added = [other for other in added if other is not one]
         items = filled([*items, *added], entries.function, live_of, [one for _, one in before], len(before))
         items = in_order(items, [one for _, one in new], lambda one: live_of.place(entries.function(one)))
+        if key in self._landed and ordering.sorts(self.noted.fillers.get(key, ())):
+            items = ordering.as_landed(items, self._landed[key])
         return [(None, self._live(one)) for one in items]
 
     def _settled_items(self, key: int, before: Entries, new: Entries, live_of: "LiveOf") -> Entries:
@@ -375,15 +378,15 @@ class Containers:
         # One that makes what is missing has it filled.
         kind = stores.kind_of(held)
         may_be = kind is not None and type(self.noted.before[key][0]) in (dict, OrderedDict)
-        users = [one.registrars for one in self.noted.registrations if key in one.used] if may_be else []
-        return bool(users) and all(only_computes(registrars, kind) for registrars in users)
+        users = self.noted.users(key) if may_be else []
+        return bool(users) and all(only_computes(one.registrars, kind) for one in users)
 
     def _say_unbalanced(self, key: int, new: Entries, former: Any, live_of: "LiveOf") -> None:
         """A definition that registers once more where nothing of its former version was found."""
         if len(new) <= len(former):
             return
-        for one in self.noted.registrations:
-            if key not in one.used or one.outcome.edit["change"] not in ("changed", "derived"):
+        for one in self.noted.users(key):
+            if one.outcome.edit["change"] not in ("changed", "derived"):
                 continue
             if one.outcome.edit.get("observed") and any(one.is_about(entry, live_of) for entry in new):
                 self._say_left(key)

@@ -1,13 +1,18 @@
 """Objects that were made with a default of a field which is another one now: those of modules are reported."""
 
+import ast
 import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..._loaded import Remembered
+from ..errors import EngineError
+from ..evaluate import former, syntax
 from ..live import lookup, objects
+from ..live.files import live_file
 from ..native import native
 from .entries import equal
 
@@ -15,8 +20,13 @@ if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
 
 _MISSING = object()
-# How far it is looked for objects that are attributes of others.
+# How far it is looked for objects that are attributes of others, and into containers, and how many items of one.
 _DEPTH = 1
+_DEPTH_OF_CONTAINERS = 2
+_INSIDE = "[]"
+_ITEMS = 1_000
+# What makes a container that the program fills.
+_CONTAINERS = ("dict", "list", "set", "frozenset", "tuple", "deque", "defaultdict", "OrderedDict", "Counter")
 # Where classes keep what they know of their fields.
 _FIELDS = ("__dataclass_fields__", "__pydantic_fields__")
 
@@ -96,9 +106,11 @@ def _holding(cls: type, field: str, value: Any) -> list[str]:
         name
         for module in _holding_any(classes)
         for name, held in _kept(module)
-        if id(type(held)) in classes and equal(_held(held, field), value)
+        if id(type(held)) in classes
+        and equal(_held(held, field), value)
+        and _is_of_text(module, name, type(held), field)
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(name.removesuffix(_INSIDE) for name in found))
 
 
 def _has_objects(cls: type) -> bool:
@@ -129,6 +141,7 @@ def _kept(module: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
         # `CONFIG.database`: its constructor made that.
         yield from _attributes(name, value)
+        yield from _items(name, value)
         if type(value) is FunctionType:
             for one in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
                 yield f"a default of {name}", one
@@ -146,6 +159,53 @@ def _attributes(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str, An
         yield f"{name}.{attribute}", one
         if depth < _DEPTH:
             yield from _attributes(f"{name}.{attribute}", one, depth + 1)
+
+
+def _items(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    if not objects.is_exactly(value, list, tuple, set, frozenset, dict):
+        return
+    inside = [*islice(value, _ITEMS), *(islice(value.values(), _ITEMS) if type(value) is dict else ())]
+    for one in inside:
+        yield f"{name}{_INSIDE}", one
+        if depth < _DEPTH_OF_CONTAINERS:
+            yield from _items(name, one, depth + 1)
+
+
+def _is_of_text(module: ModuleType, name: str, cls: type, field: str) -> bool:
+    """Whether the module's text may have made it with the default: it gives no value of its own.
+
+    What the program has put into a container is its state: something of that the text must have made.
+    """
+    name, is_inside, _ = name.partition(_INSIDE)
+    if not name.isidentifier():
+        return True
+    path = lookup.members_of(module).get("__file__")
+    try:
+        statements = former.parsed(live_file(path).text) if type(path) is str else []
+    except EngineError:
+        return not is_inside
+    binding = [one for one in syntax.flattened(statements) if name in syntax.bound(one) or name == _owner(one)]
+    calls = [node for one in binding for node in syntax.run_at_once(one) if isinstance(node, ast.Call)]
+    named = [(ast.unparse(call.func).rpartition(".")[2], call) for call in calls]
+    own = [call for called, call in named if called == cls.__name__]
+    if own and all(_gives(call, cls, field) for call in own):
+        return False
+    return not is_inside or any(called not in _CONTAINERS for called, _ in named)
+
+
+def _gives(call: ast.Call, cls: type, field: str) -> bool:
+    """Whether a call of a class gives a field a value, by its name or its place."""
+    if any(one.arg == field for one in call.keywords):
+        return True
+    made: Any = objects.of_type(cls, "__init__")
+    code = made.__code__ if type(made) is FunctionType else None
+    positional = code.co_varnames[1 : code.co_argcount] if code is not None else ()
+    are_plain = not any(isinstance(one, ast.Starred) for one in call.args)
+    return are_plain and field in positional[: len(call.args)]
+
+
+def _owner(statement: ast.stmt) -> str | None:
+    return syntax.updated(statement) or syntax.item_owner(statement)
 
 
 def _held(value: Any, name: str) -> Any:

@@ -27,12 +27,12 @@ def only_computes(registrars: Iterable[Any], kind: Any, name: str | None = None)
 
     ``name``: none that they store as that attribute.
     """
-    functions = [function for one in registrars for function in _functions(one)]
+    functions = [function for one in registrars for function in functions_of(one)]
     made = _made_empty(functions)
     return bool(functions) and not any(one is kind and (to is None or name in (None, to)) for one, to in made)
 
 
-def _functions(value: Any) -> list[FunctionType]:
+def functions_of(value: Any) -> list[FunctionType]:
     """A function itself, or the methods of a class, or of the class of an object."""
     if type(value) is FunctionType:
         return [value]
@@ -55,7 +55,7 @@ def _made_empty(functions: list[FunctionType]) -> Iterator[tuple[Any, str | None
                 yield from _empty_in(code)
             named = (function.__globals__.get(name) for name in code.co_names) if depth < _DEPTH else ()
             called = (one for one in named if issubclass(type(one), (FunctionType, type)))
-            pending += [(function, depth + 1) for one in called for function in _functions(one)]
+            pending += [(function, depth + 1) for one in called for function in functions_of(one)]
 
 
 def _empty_in(code: CodeType) -> Iterator[tuple[Any, str | None]]:

@@ -50,6 +50,8 @@ class Noted:
         self.holders: dict[int, holders.Holder] = {}
         # Ids of functions and objects that decorators use, by a name of the module.
         self._holders: set[int] = set()
+        # id of a container → decorators and hooks that lead to it
+        self.fillers: dict[int, list[Any]] = {}
 
     def note(self, transaction: "Prepared") -> None:
         """Notes what the containers hold that the transaction's decorators and classes may use."""
@@ -91,7 +93,8 @@ class Noted:
                     other = holders.like(value, self.registries) if id(value) not in self.holders else None
                     if other is not None:
                         self._note_holder(value, other, set())
-        is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived")
+        runs = not edit.get("offered") or bool(transaction.options.get("run_statements"))
+        is_class = edit["what"] == "class" and edit["change"] in ("changed", "derived") and runs
         if is_class or registers_anew(edit, transaction.options):
             used: set[int] = set()
             registrars: list[Any] = []
@@ -143,8 +146,9 @@ class Noted:
     def _note_registrar(self, namespace: "Namespace", edit: Any, name: str, used: set[int]) -> list[Any]:
         """Notes what a decorator may register in, and whether it can do that in a copy; gives what it is."""
         found = entries.leads_to(namespace, edit, name)
+        reached: set[int] = set()
         for one in found:
-            self._note(one, _REACH, used)
+            self._note(one, _REACH, reached)
             is_named = one is namespace.globals.get(name.partition(".")[0]) and id(one) not in self._excluded
             if is_named and self._copies.may_have_one(one, namespace):
                 self._holders.add(id(one))
@@ -153,8 +157,11 @@ class Noted:
                 self._note(one, _REACH, self._others)
             if stores.is_a(one, FunctionType):
                 for container in registries_of(one):
-                    self._note(container, 1, used)
+                    self._note(container, 1, reached)
                     self._note(container, 1, self._others)
+        used.update(reached)
+        for key in reached:
+            self.fillers.setdefault(key, []).extend(found)
         return found
 
     def note_rebuilt(self, outcome: "EditOutcome", cls: type, registrars: list[Any]) -> None:
@@ -170,15 +177,22 @@ class Noted:
 
     def _note_class(self, cls: Any, used: set[int]) -> None:
         """What bases and a metaclass may register a class in when it is made."""
+        reached: set[int] = set()
+        hooks = []
         for base in cls.__mro__[1:]:
             if native.is_made_in_python(base):
-                self._note(base, 1, used)
+                self._note(base, 1, reached)
                 made = base.__dict__.get("__init_subclass__")
-                self._note(getattr(made, "__func__", None), 2, used)
+                hooks.append(getattr(made, "__func__", None))
         for name in ("__new__", "__init__", "__call__"):
             for meta in type(cls).__mro__:
                 made = meta.__dict__.get(name) if native.is_made_in_python(meta) else None
-                self._note(getattr(made, "__func__", made), 2, used)
+                hooks.append(getattr(made, "__func__", made))
+        for hook in hooks:
+            self._note(hook, 2, reached)
+        used.update(reached)
+        for key in reached:
+            self.fillers.setdefault(key, []).extend(hooks)
 
     def _note(self, value: Any, depth: int, used: "set[int] | None" = None) -> None:
         """Notes the containers that a value is, or leads to."""
@@ -273,6 +287,9 @@ class Noted:
                 functions = ((entries.function(new), entries.function(old)) for new, old in pairs)
                 found.update((id(new), old) for new, old in functions if new is not None and old is not None)
         return found
+
+    def users(self, key: int) -> list[Registration]:
+        return [one for one in self.registrations if key in one.used]
 
     def used(self, registration: Registration) -> list[Any]:
         return [self.before[key][0] for key in registration.used]

@@ -162,7 +162,10 @@ class Content(Place):
         self.owner[:] = value
 
     def plan(self, plan: Plan, live_of: LiveOf, before: Any, new: Any) -> None:
-        plan.add("list-content", self.owner, before, list(map(live_of, new)))
+        # A list that was made while evaluating may lend its content to the live one.
+        owner = live_of(self.owner)
+        held = before if owner is self.owner else list(map(live_of, before))
+        plan.add("list-content", owner, held, list(map(live_of, new)))
 
 
 def of_assignment(value: Any, action: Any, key: Any) -> "Place | None":
