@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// Functions that call or look at what they are given at once.
-pub(crate) const EAGER: [&str; 54] = [
+pub(crate) const EAGER: [&str; 55] = [
     "map",
     "filter",
     "sorted",
@@ -35,6 +35,7 @@ pub(crate) const EAGER: [&str; 54] = [
     "fields",
     "asdict",
     "dataclasses.fields",
+    "attrs.fields",
     "dataclasses.asdict",
     "json.dumps",
     "dumps",
@@ -105,6 +106,29 @@ pub(crate) fn instantiates(function: &str) -> bool {
     ["dump", "dumps", "load", "loads"].contains(&last)
 }
 
+/// Functions that go through the fields of what they are given, and methods that give these.
+pub(crate) fn describes(function: &str) -> bool {
+    const DESCRIBING: [&str; 12] = [
+        "asdict",
+        "_asdict",
+        "astuple",
+        "to_builtins",
+        "to_dict",
+        "to_json",
+        "unstructure",
+        "json",
+        "dict",
+        "schema",
+        "schema_json",
+        "encode",
+    ];
+    let last = function.rsplit('.').next().unwrap_or(function);
+    DESCRIBING.contains(&last) || last.starts_with("model_dump") || last == "model_json_schema" || instantiates(last)
+}
+
+/// Attributes of an enumeration that are computed from its members: Django's.
+pub(crate) const OF_MEMBERS: [&str; 4] = ["choices", "labels", "names", "values"];
+
 /// Methods that change the container that they are called on.
 pub(crate) const MUTATING: [&str; 12] = [
     "append",
@@ -121,7 +145,7 @@ pub(crate) const MUTATING: [&str; 12] = [
     "register",
 ];
 
-/// What goes through all fields of an object reads this: `vars(record)`, `asdict(record)`.
+/// What goes through all fields of an object reads this: `vars(record)`, `asdict(record)`, `model.model_dump()`.
 pub(crate) const FIELDS: &str = "__dict__";
 
 /// The container, among those of a function, of what is in a display that it gives.

@@ -10,7 +10,7 @@ use super::called_back::Outside;
 use super::given::Others;
 use super::graph::{Context, Graph, is_local};
 use super::inside::run_by;
-use crate::effects::{Effects, instantiates};
+use crate::effects::{Effects, FIELDS, describes, instantiates};
 use crate::tree::{Node, flattened};
 
 /// How methods begin by which an object is told what to call later, or that it is not to call any more.
@@ -81,7 +81,10 @@ impl<'a> Graph<'a> {
         let functions = effects.passed.iter().filter(|(by, given)| {
             self.functions.contains_key(given.as_str()) && !is_local(given, context) && is_used(by)
         });
-        of_classes.chain(functions.map(|(_, function)| function.clone())).collect()
+        let described = effects.passed.iter().filter(|(by, name)| describes(by) && !is_local(name, context));
+        let described = described.flat_map(|(_, name)| self.types_of(name, context, 0));
+        let fields = described.map(|class| format!("{class}.{FIELDS}"));
+        of_classes.chain(functions.map(|(_, function)| function.clone())).chain(fields).collect()
     }
 
     /// What methods of other files' classes call of what their objects were given here: `Service(Table()).total()`.

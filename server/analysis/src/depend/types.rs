@@ -2,7 +2,7 @@
 
 use super::fields::RECORDS;
 use super::graph::{Context, DEPTH, Graph, is_first, is_local};
-use crate::effects::FIELDS;
+use crate::effects::{FIELDS, describes};
 use crate::tree::contents;
 
 /// The method that gives a text of an object, which somebody else makes of the fields of a class.
@@ -57,7 +57,8 @@ impl<'a> Graph<'a> {
     }
 
     pub fn is_enumeration(&self, class: &str) -> bool {
-        self.ancestors(class).iter().any(|base| base.ends_with("Enum") || base.ends_with("Flag"))
+        const KINDS: [&str; 3] = ["Enum", "Flag", "Choices"];
+        self.ancestors(class).iter().any(|base| KINDS.iter().any(|kind| base.ends_with(kind)))
     }
 
     /// The class of what a name holds, as far as the text tells.
@@ -232,7 +233,10 @@ impl<'a> Graph<'a> {
 
     /// The callables that a method's name means on a class; what other modules' classes define is named by them.
     pub(crate) fn method(&self, class: &str, method: &str, depth: usize) -> Vec<String> {
-        let Some(own) = self.classes.get(class) else { return vec![format!("{class}.{method}")] };
+        let Some(own) = self.classes.get(class) else {
+            let fields = describes(method).then(|| format!("{class}.{FIELDS}"));
+            return [format!("{class}.{method}")].into_iter().chain(fields).collect();
+        };
         if let Some(beginning) = method.strip_suffix('*') {
             return self.methods_beginning_with(class, beginning);
         }
@@ -261,6 +265,8 @@ impl<'a> Graph<'a> {
         if found.is_empty() && [TEXT_OF_FIELDS, FIELDS].contains(&method) && self.is_record(class) {
             return vec![format!("{class}.{method}")];
         }
+        let is_described = describes(method) && self.is_record(class) && !found.iter().any(|one| self.has_method(one));
+        let found: Vec<String> = found.into_iter().chain(is_described.then(|| format!("{class}.{FIELDS}"))).collect();
         let of_class = own.metaclass.iter().filter(|_| found.is_empty() && depth < DEPTH && !method.starts_with("__"));
         of_class.flat_map(|kind| self.method(kind, method, depth + 1)).chain(found.iter().cloned()).collect()
     }

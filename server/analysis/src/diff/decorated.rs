@@ -107,8 +107,11 @@ impl<'a> Comparison<'a> {
     ) {
         let Some(parts) = &node.definition else { return };
         let name = [scope.path.as_slice(), std::slice::from_ref(&node.name)].concat().join(".");
-        let is_computed = called.graph.runs_any(&parts.decorator_arguments, &called.called)
-            || called.graph.reads_attributes(&parts.decorator_arguments, dirty)
+        let arguments = &parts.decorator_arguments;
+        let reads_others = called.graph.reads_attributes(arguments, dirty)
+            || !self.members_taken(arguments, dirty, &called.graph).is_empty();
+        let is_computed = called.graph.runs_any(arguments, &called.called)
+            || reads_others
             // The process tells it of a function that is edited itself.
             || (called.called.contains(&name)
                 && self.edit_for(node).is_none()
@@ -119,6 +122,10 @@ impl<'a> Comparison<'a> {
         let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
         let mut told = definition_edit(self.new, live, node, scope, Kind::Derived, Change::Derived);
         (told.parts, told.offered) = (vec![Part::Decorators], true);
+        if reads_others {
+            let is_other = |name: &&String| dirty.iter().any(|other| head(other) == head(name));
+            told.changed_reads = arguments.reads.iter().filter(is_other).cloned().collect();
+        }
         self.edits.push(told);
     }
 
@@ -156,6 +163,10 @@ impl<'a> Comparison<'a> {
             self.edits.push(told);
         }
     }
+}
+
+fn head(name: &str) -> &str {
+    name.split(['.', '[', '(']).next().unwrap_or(name)
 }
 
 /// Whether a function gives what it is given: `def register(function): REG.append(function); return function`.

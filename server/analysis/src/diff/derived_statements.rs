@@ -10,7 +10,9 @@ use super::looked_at::copied;
 use super::scope::Scope;
 use crate::depend::given::meant_by;
 use crate::depend::graph::{Context, Graph, among};
-use crate::effects::{DESCRIBING, EAGER, SIGNATURE, applies, examines, instantiates, reads_headers};
+use crate::effects::{
+    DESCRIBING, EAGER, Effects, OF_MEMBERS, SIGNATURE, applies, examines, instantiates, reads_headers,
+};
 use crate::tree::{Node, members};
 
 impl<'a> Comparison<'a> {
@@ -146,6 +148,7 @@ impl<'a> Comparison<'a> {
                 found.push(members(class));
             }
         }
+        found.extend(self.members_taken(&node.effects, dirty, graph));
         let given = graph.used_of_given(&node.effects, Context::default()).0;
         // Tables whose keys code objects are find their entries by the new ones.
         let is_key = |name: &String| node.what == What::Statement && name.ends_with(".__code__");
@@ -168,6 +171,17 @@ impl<'a> Comparison<'a> {
         found.sort();
         changed_reads.extend(found);
         is_deferred
+    }
+
+    /// All members of enumerations that have others now, where something is made of them: `models.CharField(choices=Status.choices)`,
+    /// `click.Choice(Status)`.
+    pub(super) fn members_taken(&self, effects: &Effects, dirty: &Dirty, graph: &Graph<'a>) -> Vec<String> {
+        let computed = effects.reads.iter().filter_map(|name| name.rsplit_once('.'));
+        let computed = computed.filter(|(_, attribute)| OF_MEMBERS.contains(attribute)).map(|(class, _)| class);
+        let of_library = |by: &String| !self.is_class(by) && graph.is_class(by);
+        let taken = effects.passed.iter().filter(|(by, _)| of_library(by)).map(|(_, name)| name.as_str());
+        let has_others = |class: &&str| dirty.contains(&members(class)) && dirty.contains(&format!("{class}.value"));
+        computed.chain(taken).filter(has_others).map(members).collect()
     }
 }
 

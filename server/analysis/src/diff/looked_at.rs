@@ -94,12 +94,14 @@ impl<'a> Comparison<'a> {
         let records: Vec<&str> = classes.iter().filter(has_others).map(|class| class.name.as_str()).collect();
         let heirs = classes.iter().map(|class| class.name.as_str());
         let heirs = heirs.filter(|class| graph.ancestors(class).iter().any(|base| records.contains(base)));
-        let made = records.iter().copied().chain(heirs).flat_map(|class| {
-            let own = [TEXT_OF_FIELDS, FIELDS].into_iter().flat_map(|method| graph.method(class, method, 0));
+        let records = records.iter().copied().chain(heirs);
+        let described: Vec<String> = records.clone().map(|class| format!("{class}.{FIELDS}")).collect();
+        let made = records.flat_map(|class| {
+            let own = graph.method(class, TEXT_OF_FIELDS, 0).into_iter();
             own.filter(move |method| method.strip_prefix(class).is_some_and(|rest| rest.starts_with('.')))
         });
         let made: Vec<String> = made.filter(|method| !self.has_method_text(method)).collect();
-        [own, derived, made].concat()
+        [own, derived, described, made].concat()
     }
 
     /// Whether a class's method stands in the text.

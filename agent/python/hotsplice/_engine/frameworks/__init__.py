@@ -62,6 +62,10 @@ _KNOWN: dict[str, str | tuple[str, ...]] = {
     "pluggy": "pluggy._hooks",
     "qt": ("PyQt6.sip", "PyQt5.sip", "sip", "shiboken6"),
     "blender": "bpy",
+    "cattrs": "cattrs.converters",
+    "falcon": "falcon.app",
+    "graphql": ("graphene.types.schema", "strawberry.schema.schema"),
+    "dependency_injector": "dependency_injector.containers",
 }
 # Adapter → why it can't be used with the version that the program has
 _UNFIT: dict[str, str] = {}

@@ -12,7 +12,8 @@ from django.apps import AppConfig, apps
 from django.db.models import Model, QuerySet
 from django.db.models.manager import BaseManager
 from django.dispatch import Signal
-from django.urls import URLResolver, clear_url_caches
+from django.urls import URLResolver, clear_url_caches, resolvers
+from django.urls.converters import get_converters
 from django.views import View
 
 from ..live.lookup import with_subclasses
@@ -93,6 +94,10 @@ def observe(patch: "Observed") -> None:
     querysets = {below for cls, _ in patch.classes_below(QuerySet) for below in with_subclasses(cls)}
     if querysets and not patch.is_of_bodies():
         patch.after(partial(_give_managers, {cls: set(_offered(cls)) for cls in querysets}))
+    converters = {type(one) for one in get_converters().values()}
+    for cls, outcomes in patch.classes_below(object):
+        if not converters.isdisjoint(with_subclasses(cls)) and any("regex" in one.edit["binds"] for one in outcomes):
+            patch.after(_read_routes_again)
     for _, namespace, name, _ in patch.bindings():
         if name == "app_name":
             patch.after(partial(_name_again, namespace, namespace.get(name)))
@@ -142,6 +147,15 @@ def _name_again(namespace: dict[str, Any], former: Any) -> None:
 def follow(edits: "list[Edit]", functions: set[FunctionType]) -> Iterator[Callable[[], Any]]:
     if any("urlpatterns" in edit["binds"] for edit in edits):
         yield _read_urls_again
+
+
+def _read_routes_again() -> None:
+    """What the converters of a route match was read when it was made."""
+    resolvers._route_to_regex.cache_clear()
+    for pattern in native.objects_of_type(*with_subclasses(resolvers.RoutePattern)):
+        vars(pattern).pop("regex", None)
+        pattern.__init__(pattern._route, pattern.name, pattern._is_endpoint)
+    _read_urls_again()
 
 
 def _read_urls_again() -> None:

@@ -1,5 +1,6 @@
 """What stands in a registry: which function or class an entry is about, and whether two entries are one."""
 
+import re
 from collections import OrderedDict, defaultdict, deque
 from contextlib import suppress
 from functools import partial
@@ -126,16 +127,46 @@ def is_state(held: Any, given: Any, made: set[int]) -> bool:
 
 
 def _is_made_of_text(held: Any, given: Any) -> bool:
-    """Whether two objects are what their constructor was given, and that is another text: a template of a docstring."""
+    """Whether two objects are what their constructor was given, and that is something else: `stop_after(3)`."""
     before, after = objects.dictionary(held), objects.dictionary(given)
     if not before or not after or before.keys() != after.keys():
         return False
-    is_plain = all(objects.is_exactly(one, *_VALUES) for one in (*before.values(), *after.values()))
-    if not is_plain or before.keys() & gathering.stored_by_methods(type(held)):
+    if not all(map(_is_plain, (*before.values(), *after.values()))):
         return False
-    changed = [name for name in before if not equal(before[name], after[name])]
+    if before.keys() & gathering.stored_by_methods(type(held)):
+        return False
+    changed = [name for name in before if not _is_alike(before[name], after[name])]
     # Numbers may have been counted.
-    return bool(changed) and all(objects.is_exactly(before[name], str, bytes) for name in changed)
+    counted = [name for name in changed if not objects.is_exactly(before[name], str, bytes)]
+    return bool(changed) and not any(map(_is_assigned, counted))
+
+
+def _is_plain(value: Any, depth: int = 2) -> bool:
+    """Whether it is a value, or an object that holds nothing else and is never changed by its methods."""
+    if objects.is_exactly(value, tuple, frozenset):
+        return all(_is_plain(one, depth) for one in value)
+    if objects.is_exactly(value, *_VALUES, FunctionType, MethodType) or issubclass(type(value), type):
+        return True
+    members = objects.dictionary(value) if depth and native.is_made_in_python(type(value)) else None
+    if members is None or members.keys() & gathering.stored_by_methods(type(value)):
+        return False
+    return all(_is_plain(one, depth - 1) for one in members.values())
+
+
+def _is_alike(one: Any, other: Any) -> bool:
+    if objects.is_exactly(one, *_VALUES):
+        return equal(one, other)
+    if type(one) is type(other) is MethodType:
+        # Of the object itself.
+        return one.__func__ is other.__func__
+    return one is other
+
+
+def _is_assigned(name: str) -> bool:
+    """Whether code of the project may give objects such an attribute besides their constructors."""
+    assignment = re.compile(rf"(?<!self)\.{re.escape(name)}\b\s*(?:[-+*/%|&^]|//|\*\*|<<|>>)?=[^=]")
+    texts = (live_file(path).text for path, _ in lookup.project_modules())
+    return any(f".{name}" in text and assignment.search(text) for text in texts)
 
 
 def _inside(value: Any) -> Any:

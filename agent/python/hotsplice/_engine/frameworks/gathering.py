@@ -17,6 +17,8 @@ _FILLING = ("LIST_EXTEND", "LIST_APPEND", "SET_UPDATE", "SET_ADD", "DICT_UPDATE"
 _KEEPING = ("STORE_", "CALL", "RETURN_", "PRECALL")
 # With these, what is made is not stored next.
 _MOVING = ("SWAP", "ROT_", "UNPACK_", "BUILD_")
+# What stands between a load and what uses it.
+_SILENT = frozenset(("CACHE", "EXTENDED_ARG", "NOP"))
 _COMPREHENSIONS = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
 # How far functions are followed that a function calls.
 _DEPTH = 3
@@ -98,10 +100,30 @@ def stored_names(code: CodeType, opname: str) -> frozenset[str]:
 
 
 def stored_by_methods(kind: type) -> frozenset[str]:
-    """Attributes that other methods than the constructor assign."""
-    found: frozenset[str] = frozenset()
+    """Attributes that other methods than the constructor assign to their object."""
+    found: set[str] = set()
     for cls in objects.order(kind):
         for name, method in objects.members(cls).items():
             if type(method) is FunctionType and name not in ("__init__", "__new__", "__post_init__", "__set_name__"):
-                found |= stored_names(method.__code__, "STORE_ATTR")
-    return found
+                found.update(_stored_on_own(method.__code__))
+    return frozenset(found)
+
+
+def _stored_on_own(code: CodeType) -> Iterator[str]:
+    """Attributes that a method stores, but for those of what another name means: `wrapper.retry = self`."""
+    own = code.co_varnames[0] if code.co_argcount else None
+    for one in tree(code):
+        before = None
+        for instruction in dis.get_instructions(one):
+            if instruction.opname == "STORE_ATTR" and (before is None or before == own):
+                yield instruction.argval
+            if instruction.opname not in _SILENT:
+                before = _loaded(instruction)
+
+
+def _loaded(instruction: dis.Instruction) -> str | None:
+    """The variable that an instruction loads last."""
+    if not instruction.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_CLASSDEREF")):
+        return None
+    names = instruction.argval if type(instruction.argval) is tuple else (instruction.argval,)
+    return names[-1] if names and type(names[-1]) is str else None

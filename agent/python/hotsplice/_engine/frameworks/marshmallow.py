@@ -20,6 +20,9 @@ def observe(patch: "Observed") -> None:
 
 
 def _look_again(options: dict[Any, Any]) -> None:
+    for cls in options:
+        # Its bases' hooks are looked for when a class is made.
+        cls._hooks = cls.resolve_hooks()
     for schema in native.objects_of_type(*options):
         cls = type(schema)
         before = options[cls]

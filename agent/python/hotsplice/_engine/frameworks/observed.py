@@ -25,8 +25,9 @@ class Observed:
         self._transaction = transaction
         # Runs an action; what goes wrong is reported.
         self._carry_out = carry_out
-        # id of a live class → (class, outcomes of the edits in it)
+        # id of a live class → (class, outcomes of the edits in it); and of what in it follows from others
         self._classes: dict[int, tuple[Any, list[Any]]] = {}
+        self._following: dict[int, tuple[Any, list[Any]]] = {}
         for change in transaction.files:
             for namespace in change.namespaces:
                 for outcome in change.outcomes:
@@ -35,16 +36,22 @@ class Observed:
     def _note(self, namespace: "Namespace", outcome: "EditOutcome") -> None:
         edit = outcome.edit
         scope = [*edit["scope"], edit["definition"].rpartition(".")[2]] if edit["what"] == "class" else edit["scope"]
-        if not scope or "<locals>" in scope or edit["change"] == "derived":
+        is_derived = edit["change"] == "derived"
+        if not scope or "<locals>" in scope or (is_derived and edit.get("offered")):
             return
+        classes = self._following if is_derived else self._classes
         for depth in range(1, len(scope) + 1):
             cls = lookup.find_class(namespace, scope[:depth])
             if cls is not None:
-                self._classes.setdefault(id(cls), (cls, []))[1].append(outcome)
+                classes.setdefault(id(cls), (cls, []))[1].append(outcome)
 
     def classes_below(self, base: type) -> list[tuple[Any, list[Any]]]:
         """Edited classes that derive from a framework's, with the edits in them."""
         return [(cls, outcomes) for cls, outcomes in self._classes.values() if base in cls.__mro__]
+
+    def following_below(self, base: type) -> list[Any]:
+        """Classes that derive from a framework's, in which something is evaluated again because of what it reads."""
+        return [cls for cls, _ in self._following.values() if base in cls.__mro__]
 
     def outcomes(self) -> list[Any]:
         return [outcome for change in self._transaction.files for outcome in change.outcomes]

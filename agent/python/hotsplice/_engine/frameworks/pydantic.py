@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic.dataclasses import is_pydantic_dataclass, rebuild_dataclass
 from pydantic_core import PydanticUndefined
 
 from ..live.code import join
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 _TAKING = ("validator", "serializer", "computed_field")
 # Models of these packages are made of their own only.
 _OTHERS = ("pydantic.", "fastapi.")
+# What `validate_call` makes of a function; before 2.10 it was another thing.
+ValidateCallWrapper: Any = getattr(sys.modules.get("pydantic._internal._validate_call"), "ValidateCallWrapper", None)
+if not hasattr(ValidateCallWrapper, "_create_validators"):
+    ValidateCallWrapper = None
 
 
 def observe(patch: "Observed") -> None:
@@ -31,11 +36,12 @@ def observe(patch: "Observed") -> None:
     for cls, outcomes in edited:
         if any(outcome.edit["what"] == "function" for outcome in outcomes):
             patch.after(partial(_settle, cls, {name for outcome in outcomes for name in _plain(outcome.edit)}))
-    changed = [cls for cls, _ in edited]
+    changed = list(dict.fromkeys((*(cls for cls, _ in edited), *patch.following_below(BaseModel))))
     below = {model for cls in changed for model in with_subclasses(cls)} - set(changed)
     if below:
         in_order = sorted(below, key=lambda model: len(model.__mro__))
-        patch.after(partial(_inherit, in_order, {cls: dict(cls.model_config) for cls in changed}))
+        inherited = {model: _inherited_private(model) for model in in_order}
+        patch.after(partial(_inherit, in_order, {cls: dict(cls.model_config) for cls in changed}, inherited))
     for cls, outcomes in edited:
         patch.after(partial(_fill_new, cls, set(_fields(cls)), set(cls.__private_attributes__)))
         for outcome in outcomes:
@@ -45,8 +51,15 @@ def observe(patch: "Observed") -> None:
                 report_former([outcome], tuple(outcome.edit["scope"]), cls, held, dict.fromkeys(held), patch.after)
             give = partial(_give_later, patch)
             take_new([outcome], tuple(outcome.edit["scope"]), cls, _defaults, give, patch.after)
-    if described.are_edited(patch):
+    if described.are_edited(patch) or patch.following_below(BaseModel):
         patch.after(_rebuild)
+
+
+def _inherited_private(model: Any) -> set[str]:
+    """Names of the private attributes that a model has from its bases."""
+    of_bases = [base.__private_attributes__ for base in model.__mro__[1:] if hasattr(base, "__private_attributes__")]
+    own = model.__private_attributes__
+    return {name for name in own if any(one.get(name) is own[name] for one in of_bases)}
 
 
 def _plain(edit: "Edit") -> list[str]:
@@ -112,8 +125,13 @@ def _rebuild() -> None:
                 # Where the patch was evaluated: names mean what they mean in the module.
                 model.__pydantic_parent_namespace__ = None
             model.model_rebuild(force=True, raise_errors=False, _types_namespace=_namespace(model))
+    for cls in with_subclasses(object):
+        if "__pydantic_core_schema__" in cls.__dict__ and is_pydantic_dataclass(cls):
+            rebuild_dataclass(cls, force=True, raise_errors=False, _types_namespace=_namespace(cls))
     for adapter in native.objects_of_type(*with_subclasses(TypeAdapter)):
         _rebuild_adapter(adapter)
+    for wrapper in native.objects_of_type(ValidateCallWrapper) if ValidateCallWrapper is not None else ():
+        wrapper._create_validators()
 
 
 def _rebuild_adapter(adapter: Any) -> None:
@@ -129,10 +147,10 @@ def _namespace(model: Any) -> Any:
     return vars(sys.modules[model.__module__]) if model.__module__ in sys.modules else None
 
 
-def _inherit(models: list[Any], configured: dict[Any, Any]) -> None:
+def _inherit(models: list[Any], configured: dict[Any, Any], inherited: dict[Any, set[str]]) -> None:
     """Fields, options, validators and private attributes of the bases, as a model has them that is made now.
 
-    ``configured``: what the options of the edited models were.
+    ``configured``: what the options of the edited models were; ``inherited``: which private attributes were the bases'.
     """
     for model in models:
         _inherit_options(model, configured)
@@ -145,9 +163,10 @@ def _inherit(models: list[Any], configured: dict[Any, Any]) -> None:
         added = fields.keys() - held.keys()
         setattr(model, key, fields)
         _inherit_validators(model)
-        for base in bases:
-            for name, value in base.__private_attributes__.items():
-                model.__private_attributes__.setdefault(name, value)
+        private = {name: one for base in bases for name, one in base.__private_attributes__.items()}
+        for name, one in private.items():
+            if name in inherited[model] or name not in model.__private_attributes__:
+                model.__private_attributes__[name] = one
         _note_post_init(model)
         model.model_rebuild(force=True, raise_errors=False, _types_namespace=_namespace(model))
         _fill(model, {name: fields[name] for name in added})

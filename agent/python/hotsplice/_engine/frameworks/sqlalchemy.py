@@ -131,9 +131,18 @@ def add_member(
             )
     elif isinstance(value, RelationshipProperty) and value.argument is None:
         _point(value, annotation)
-    # Relationships first: mappers that name each other are only configured together.
-    at = 0 if isinstance(value, RelationshipProperty) else len(plan.afterwards)
-    plan.afterwards.insert(at, partial(setattr, owner, name, value))
+    if isinstance(value, RelationshipProperty):
+        # First of all, and not one by one: mappers that name each other are only configured together.
+        plan.afterwards.insert(0, partial(_relate, owner, name, value))
+    else:
+        plan.afterwards.append(partial(setattr, owner, name, value))
+
+
+def _relate(owner: Any, name: str, relation: Any) -> None:
+    """Adds a relationship as a mapper has it that is new: it is looked into when one of the registry is used next."""
+    owner.__mapper__.configured = False
+    setattr(owner, name, relation)
+    owner.registry._flag_new_mapper(owner.__mapper__)
 
 
 def remove_member(owner: Any, name: str, outcome: "EditOutcome") -> bool:
@@ -177,7 +186,12 @@ def _column(owner: Any, name: str, value: Any, annotation: Any) -> Any:
         members[name] = value
     try:
         made = aside.mapped(type(owner.__name__, (), members))
-        return next(column for column in made.__table__.columns if column.name != "hotsplice_key")._copy()
+        found = next(column for column in made.__table__.columns if column.name != "hotsplice_key")
+        column = found._copy()
+        for key in found.foreign_keys:
+            # A copy has none of those that are a table's constraints by now.
+            column.append_foreign_key(key._copy())
+        return column
     except Exception as error:
         raise Refusal("HS0103", f"mapping {owner.__name__}.{name} raised {type(error).__name__}: {error}") from None
     finally:

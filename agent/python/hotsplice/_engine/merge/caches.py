@@ -73,6 +73,8 @@ def follow(transaction: "Prepared") -> None:
             continue
         if type(cache.value) is functools.cached_property:
             _forget_properties(transaction.plan, cache, outcome)
+        elif _is_given_out(cache.value):
+            _clear_in_instances(transaction.plan, cache, outcome)
         else:
             _clear(transaction.plan, cache, outcome)
 
@@ -175,7 +177,7 @@ def _caches(named: Named) -> Iterator[Cache]:
                 yield Cache(name, value)
             continue
         member = value.__func__ if objects.is_exactly(value, staticmethod, classmethod) else value
-        if type(member) is functools.cached_property or _is_cache(member, kinds):
+        if type(member) is functools.cached_property or _is_given_out(member) or _is_cache(member, kinds):
             yield Cache(f"{owner.__qualname__}.{name}", member, owner)
 
 
@@ -188,6 +190,13 @@ def _is_cache(value: Any, kinds: dict[int, bool]) -> bool:
         names = {name for cls in objects.order(kind) for name in objects.members(cls)}
         kinds[id(kind)] = kind is not ModuleType and not names.isdisjoint(_WAYS)
     return kinds[id(kind)]
+
+
+def _is_given_out(value: Any) -> bool:
+    """Whether a class's attribute may put one into each object, under the name that it was told: `cachedmethod`."""
+    kind = type(value)
+    is_told = native.is_made_in_python(kind) and objects.of_type(kind, "__set_name__") is not None
+    return is_told and objects.of_type(kind, "__get__") is not None
 
 
 def _forget_dispatch(transaction: "Prepared") -> None:
@@ -240,6 +249,16 @@ def _kept_object(cache: Any) -> str | None:
     if issubclass(kind, (*_PLAIN, enum.Enum)):
         return None
     return f"the {kind.__qualname__}"
+
+
+def _clear_in_instances(plan: "Plan", cache: Cache, outcome: "EditOutcome") -> None:
+    name = cache.name.rpartition(".")[2]
+    held = native.objects_of_type(*lookup.with_subclasses(cache.owner)) if cache.owner is not None else []
+    kept = [one for one in ((objects.dictionary(item) or {}).get(name) for item in held) if _is_cache(one, {})]
+    ways = [way for way in map(_way, kept) if way is not None]
+    plan.afterwards += ways
+    if ways:
+        outcome.caveat("HS0304", f"the results that {cache.name} had cached came of the old code: they are dropped")
 
 
 def _forget_properties(plan: "Plan", cache: Cache, outcome: "EditOutcome") -> None:

@@ -107,7 +107,7 @@ def _handed_down(own: Any, old: Any, new: Any) -> Any:
         return (own - old) | new if all(type(one) is str for one in own | old | new) else None
     if not objects.is_exactly(own, dict, OrderedDict, defaultdict):
         return None
-    before, after, held = dict(old), dict(new), dict(own)
+    before, after, held = (_asked_for(one) for one in (old, new, own))
     if not all(key in held for key in before):
         return None
     # Entries of the base come first.
@@ -128,6 +128,12 @@ def _handed_down(own: Any, old: Any, new: Any) -> Any:
     found.clear()
     found.update(wanted)
     return found
+
+
+def _asked_for(value: Any) -> dict[Any, Any]:
+    """What somebody has asked a `defaultdict` for is no entry of its own while it is empty."""
+    asked = getattr(value, "default_factory", None)
+    return {key: one for key, one in dict.items(value) if asked not in (dict, list, set) or one}
 
 
 def follow_hooks(merger: "Merger", point_cells: Callable[..., None]) -> None:

@@ -33,7 +33,7 @@ def resolve(file_change: "FileChange", namespace: "Namespace", compiled: CodeTyp
             for outcome in file_change.outcomes_of(unit):
                 _say_missing(outcome, unit, namespace)
             continue
-        if lookup.is_displaced(namespace, unit, live[0]):
+        if lookup.is_displaced(namespace, unit, live[0]) and not _is_decorators_own(file_change.path, unit, namespace):
             for outcome in file_change.outcomes_of(unit):
                 if outcome.edit.get("superseded"):
                     continue
@@ -75,9 +75,20 @@ def _say_missing(outcome: "EditOutcome", unit: "Unit", namespace: "Namespace") -
 
 def _note_displaced(outcome: "EditOutcome", unit: "Unit", namespace: "Namespace") -> None:
     """What the name holds is the program's own, unless a decorator may have made it of the function."""
-    text = live_file(outcome.path).excerpt(unit["old_line"], unit["old_end_line"])
-    if not text.lstrip().startswith("@"):
+    if not _is_decorated(outcome.path, unit):
         outcome.displaced.add(id(namespace.globals))
+
+
+def _is_decorators_own(path: str, unit: "Unit", namespace: "Namespace") -> bool:
+    """Whether a decorated definition's name holds a function that an installed package has made of it."""
+    value = lookup.bound_value(namespace, unit["scope"], unit["name"])
+    if not _is_decorated(path, unit) or type(value) is not FunctionType:
+        return False
+    return lookup.is_installed(lookup.absolute(value.__code__.co_filename))
+
+
+def _is_decorated(path: str, unit: "Unit") -> bool:
+    return live_file(path).excerpt(unit["old_line"], unit["old_end_line"]).lstrip().startswith("@")
 
 
 def _is_defined_elsewhere(unit: "Unit", namespace: "Namespace") -> bool:
