@@ -11,6 +11,7 @@ mod derived_imports;
 mod derived_statements;
 mod edits;
 mod excerpt;
+mod found;
 mod functions;
 mod looked_at;
 mod order;
@@ -21,16 +22,19 @@ mod stale;
 mod statements;
 mod touched;
 
+use std::cell::OnceCell;
+
 use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, NewText, Unit};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::depend::foreign::{Foreign, is_inside, names_inside};
 use crate::outline::Outline;
-use crate::tree::{Node, Nodes};
+use crate::tree::{Node, Nodes, flattened};
 pub use again::run_again;
 pub use anew::diff_anew;
 use bindings::Names;
 use excerpt::{Range, cut, whole};
+use found::Edits;
 use scope::Scope;
 
 /// All edits that lead from `live` to `new`. Definitions named in `stale` get an edit even where the texts agree,
@@ -61,13 +65,18 @@ pub fn diff_following(
 /// A new node by its address: nodes have no number of their own, and the tree stands still.
 type Key = *const Node;
 
+/// Definitions of a module, in blocks too, by their names.
+type Named<'a> = HashMap<&'a str, Vec<&'a Node>>;
+
 /// The edits found so far.
 struct Comparison<'a> {
     live: &'a Outline,
     new: &'a Outline,
     foreign: &'a Foreign,
-    edits: Vec<Edit>,
-    removals: Vec<Edit>,
+    edits: Edits,
+    removals: Edits,
+    /// The module's definitions by their names: the new text's and the live one's.
+    named: OnceCell<[Named<'a>; 2]>,
     /// Which edit is about a node.
     edit_of: HashMap<Key, usize>,
     /// The live node of each new one that has one.
@@ -112,8 +121,9 @@ impl<'a> Comparison<'a> {
             live,
             new,
             foreign,
-            edits: Vec::new(),
-            removals: Vec::new(),
+            edits: Edits::default(),
+            removals: Edits::default(),
+            named: OnceCell::new(),
             edit_of: HashMap::default(),
             live_of: HashMap::default(),
             units: Vec::new(),
@@ -162,6 +172,33 @@ impl<'a> Comparison<'a> {
         edit.given_by = names.given_by(&new.bound_names());
     }
 
+    fn named(&self) -> &[Named<'a>; 2] {
+        self.named.get_or_init(|| {
+            [self.new, self.live].map(|outline| {
+                let mut found = Named::default();
+                for (node, _) in flattened(&outline.file.items) {
+                    found.entry(node.name.as_str()).or_default().push(node);
+                }
+                found
+            })
+        })
+    }
+
+    /// Definitions of the new module with a name.
+    fn defined(&self, name: &str) -> &[&'a Node] {
+        self.named()[0].get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The edits of a definition of the module and those in it, removals too.
+    fn changes_about(&self, head: &str) -> impl Iterator<Item = &Edit> {
+        self.edits.about(head).chain(self.removals.about(head))
+    }
+
+    /// Whether a name is a class's, before and after.
+    fn is_class(&self, name: &str) -> bool {
+        self.named().iter().all(|named| named.get(name).is_some_and(|nodes| nodes.iter().any(|node| node.is_class())))
+    }
+
     fn edit_for(&mut self, node: &Node) -> Option<&mut Edit> {
         let index = *self.edit_of.get(&std::ptr::from_ref(node))?;
         self.edits.get_mut(index)
@@ -196,9 +233,9 @@ impl<'a> Comparison<'a> {
 
     fn finish(self, path: &str, base_version: u64) -> FilePatch {
         let unit_of = self.unit_of;
-        let mut edits = self.edits;
+        let mut edits = self.edits.into_all();
         edits.sort_by_key(|edit| edit.line);
-        edits.extend(self.removals);
+        edits.extend(self.removals.into_all());
         let mut units = self.units;
         units.sort_by_key(|unit| unit.line);
         let mut moves: Vec<Unit> =
