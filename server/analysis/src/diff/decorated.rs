@@ -107,7 +107,10 @@ impl<'a> Comparison<'a> {
         called: &Callables<'_, 'a>,
     ) {
         let Some(parts) = &node.definition else { return };
-        let name = [scope.path.as_slice(), std::slice::from_ref(&node.name)].concat().join(".");
+        if parts.decorator_reads.is_empty() && parts.decorator_arguments.is_nothing() {
+            return;
+        }
+        let name = scope.qualified(&node.name);
         let is_computed = called.graph.runs_any(&parts.decorator_arguments, &called.called)
             || called.graph.reads_attributes(&parts.decorator_arguments, dirty)
             // The process tells it of a function that is edited itself.

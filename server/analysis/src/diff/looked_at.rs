@@ -58,8 +58,10 @@ impl<'a> Comparison<'a> {
         let classes: Vec<&Node> = self.definitions().filter(|item| item.is_class()).collect();
         let is_abstract = |edit: &Edit| {
             let is_it = |item: &&Node| item.is_function() && edit.binds.contains(&item.name);
-            let named = self.named().iter().filter_map(|named| named.get(edit.scope[0].as_str())).flatten();
-            let decorators = named
+            let both = [self.new, self.live].map(|outline| outline.index().definitions(&edit.scope[0]));
+            let decorators = both
+                .iter()
+                .flat_map(|nodes| nodes.iter())
                 .filter(|item| item.is_class())
                 .flat_map(|class| class.body.iter().filter(is_it))
                 .flat_map(|item| item.definition.iter().flat_map(|parts| &parts.decorator_reads));
@@ -105,8 +107,8 @@ impl<'a> Comparison<'a> {
     /// Whether a class's method stands in the text.
     fn has_method_text(&self, method: &str) -> bool {
         let Some((class, name)) = method.rsplit_once('.') else { return false };
-        let classes = self.defined(class).iter().filter(|item| item.is_class());
-        classes.into_iter().any(|class| class.body.iter().any(|item| item.is_function() && item.name == name))
+        let mut classes = self.defined(class).filter(|item| item.is_class());
+        classes.any(|class| class.body.iter().any(|item| item.is_function() && item.name == name))
     }
 
     /// Of an enumeration: a member that stays has another value once the patch is live.
@@ -247,7 +249,7 @@ impl<'a> Comparison<'a> {
                 !edit.scope.is_empty() && edit.binds.iter().any(|one| format!("{}.{one}", edit.scope.join(".")) == name)
             })
         };
-        let is_definition = |name: &str| self.defined(name).iter().any(|item| item.is_definition());
+        let is_definition = |name: &str| self.defined(name).any(|item| item.is_definition());
         let is_late = |name: &&String| match name.strip_suffix("[]") {
             // Of another module.
             _ if name.contains(':') => self.deferred.contains(*name),

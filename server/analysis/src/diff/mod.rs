@@ -22,14 +22,14 @@ mod stale;
 mod statements;
 mod touched;
 
-use std::cell::OnceCell;
+use std::sync::Arc;
 
 use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, NewText, Unit};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::depend::foreign::{Foreign, is_inside, names_inside};
 use crate::outline::Outline;
-use crate::tree::{Node, Nodes, flattened};
+use crate::tree::{Node, Nodes};
 pub use again::run_again;
 pub use anew::diff_anew;
 use bindings::Names;
@@ -65,9 +65,6 @@ pub fn diff_following(
 /// A new node by its address: nodes have no number of their own, and the tree stands still.
 type Key = *const Node;
 
-/// Definitions of a module, in blocks too, by their names.
-type Named<'a> = HashMap<&'a str, Vec<&'a Node>>;
-
 /// The edits found so far.
 struct Comparison<'a> {
     live: &'a Outline,
@@ -75,8 +72,6 @@ struct Comparison<'a> {
     foreign: &'a Foreign,
     edits: Edits,
     removals: Edits,
-    /// The module's definitions by their names: the new text's and the live one's.
-    named: OnceCell<[Named<'a>; 2]>,
     /// Which edit is about a node.
     edit_of: HashMap<Key, usize>,
     /// The live node of each new one that has one.
@@ -123,7 +118,6 @@ impl<'a> Comparison<'a> {
             foreign,
             edits: Edits::default(),
             removals: Edits::default(),
-            named: OnceCell::new(),
             edit_of: HashMap::default(),
             live_of: HashMap::default(),
             units: Vec::new(),
@@ -172,21 +166,9 @@ impl<'a> Comparison<'a> {
         edit.given_by = names.given_by(&new.bound_names());
     }
 
-    fn named(&self) -> &[Named<'a>; 2] {
-        self.named.get_or_init(|| {
-            [self.new, self.live].map(|outline| {
-                let mut found = Named::default();
-                for (node, _) in flattened(&outline.file.items) {
-                    found.entry(node.name.as_str()).or_default().push(node);
-                }
-                found
-            })
-        })
-    }
-
     /// Definitions of the new module with a name.
-    fn defined(&self, name: &str) -> &[&'a Node] {
-        self.named()[0].get(name).map_or(&[], Vec::as_slice)
+    fn defined(&self, name: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
+        self.new.index().definitions(name).iter().map(Arc::as_ref)
     }
 
     /// The edits of a definition of the module and those in it, removals too.
@@ -196,7 +178,8 @@ impl<'a> Comparison<'a> {
 
     /// Whether a name is a class's, before and after.
     fn is_class(&self, name: &str) -> bool {
-        self.named().iter().all(|named| named.get(name).is_some_and(|nodes| nodes.iter().any(|node| node.is_class())))
+        let both = [self.live, self.new].map(|outline| outline.index().definitions(name));
+        both.iter().all(|nodes| nodes.iter().any(|node| node.is_class()))
     }
 
     fn edit_for(&mut self, node: &Node) -> Option<&mut Edit> {

@@ -93,7 +93,7 @@ impl<'a> Comparison<'a> {
     /// Whether calling a class makes what it made before: only its bases are others, and they are made in the same way.
     pub(super) fn is_made_alike(&self, class: &str, graph: &View<'_, 'a>, live: &Graph<'a>) -> bool {
         let headers: Vec<&Edit> = self.edits.about(class).filter(|edit| edit.scope.is_empty()).collect();
-        let Some(node) = self.defined(class).iter().find(|item| item.is_class()) else { return false };
+        let Some(node) = self.defined(class).find(|item| item.is_class()) else { return false };
         let is_decorated = node.definition.as_ref().is_none_or(|parts| !parts.decorator_reads.is_empty());
         !is_decorated
             && !headers.is_empty()
@@ -141,7 +141,7 @@ impl<'a> Comparison<'a> {
                 && (matches!(edit.what, What::Function | What::Class) || !edit.scope.is_empty())
                 && (edit.parts.is_empty() || edit.parts.iter().any(is_seen))
         };
-        let class_of = |name: &str| self.defined(name).iter().copied().find(|item| item.is_class());
+        let class_of = |name: &str| self.defined(name).find(|item| item.is_class());
         let is_class = |name: &str| class_of(name).is_some();
         let name_of = |edit: &Edit| match edit.scope.as_slice() {
             [] => Some(edit.definition.clone()),
@@ -158,7 +158,7 @@ impl<'a> Comparison<'a> {
                 Some(run_as(function, inside, edit, format!("{class}.{method}")))
             }
             [function, inside @ ..] => {
-                let node = self.defined(function).iter().find(|item| item.is_function());
+                let node = self.defined(function).find(|item| item.is_function());
                 Some(node.map_or_else(|| function.clone(), |node| run_as(node, inside, edit, function.clone())))
             }
         };
