@@ -155,6 +155,7 @@ fn _agent(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(heap::functions_with_globals, module)?,
         wrap_pyfunction!(heap::kinds_alive, module)?,
         wrap_pyfunction!(named::functions_in, module)?,
+        wrap_pyfunction!(named::holds_same, module)?,
         wrap_pyfunction!(named::wrapped_function, module)?,
         wrap_pyfunction!(heap::objects_of_type, module)?,
         wrap_pyfunction!(heap::referrers, module)?,

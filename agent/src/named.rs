@@ -17,6 +17,14 @@ const DEPTH: usize = 50;
 /// By which names an object holds what it was made of.
 const WRAPPED: [&str; 3] = ["__wrapped__", "py_func", "func"];
 
+/// Whether a dictionary holds these values and no others, in this order.
+#[pyfunction]
+#[pyo3(signature = (namespace, values, /))]
+pub fn holds_same(namespace: &Bound<'_, PyAny>, values: &Bound<'_, PyList>) -> bool {
+    let Ok(namespace) = namespace.cast_exact::<PyDict>() else { return false };
+    namespace.len() == values.len() && namespace.iter().zip(values.iter()).all(|((_, own), value)| own.is(&value))
+}
+
 /// What many namespaces name, each with its number. It stays here: a list of Python's for each would have the program's garbage
 /// collected.
 #[pyclass(module = "hotsplice._agent")]

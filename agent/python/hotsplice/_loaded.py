@@ -78,22 +78,20 @@ class Remembered:
 class _Found:
     """The program's own of what `sys.modules` held at one moment."""
 
-    def __init__(self, modules: "list[Any]", ids: "list[int]") -> None:
-        # Held, so that no other one has such an id.
-        self.modules, self.ids = modules, ids
+    def __init__(self, modules: "list[Any]") -> None:
+        self.modules = modules
         self.own: list[tuple[str, ModuleType]] = []
         self.by_path: dict[str, list[ModuleType]] = {}
 
 
 def _found() -> _Found:
-    modules: list[Any] = list(sys.modules.values())
-    ids = list(map(id, modules))
     found = Remembered.found
-    if found is not None and found.ids == ids:
+    agent = sys.modules.get("hotsplice._agent") if found is not None else None
+    if found is not None and agent is not None and agent.holds_same(sys.modules, found.modules):
         return found
-    found = _Found(modules, ids)
+    found = _Found(list(sys.modules.values()))
     Remembered.notes = {}
-    for module in [module for module in modules if id(module) not in _others]:
+    for module in [module for module in found.modules if id(module) not in _others]:
         place = _placed(module)
         if place is None:
             # It may say later what it was loaded from.

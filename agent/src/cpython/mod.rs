@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod bodies;
+pub mod collecting;
 pub mod contexts;
 pub mod frames;
 pub mod functions;

@@ -336,7 +336,7 @@ fn serve(job: &Arc<Job>) -> Result<Value, ResponseError> {
 }
 
 fn call_engine(py: Python<'_>, request: &Request) -> PyResult<Value> {
-    let params = json::to_python(py, &request.params)?;
+    let params = cpython::collecting::without_collecting(py, || json::to_python(py, &request.params))?;
     let arguments = (&request.method, params).into_pyobject(py)?;
     let answer = finalizing::call(&engine(py)?.getattr("handle")?, &arguments)?;
     json::from_python(&answer)

@@ -210,6 +210,10 @@ pub(crate) struct Uses {
 }
 
 impl Effects {
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether a dotted name begins with a name that means something of its own here.
     pub fn is_local(&self, name: &str) -> bool {
         let head = name.split(['.', '[', '(']).next().unwrap_or(name);

@@ -7,7 +7,7 @@ mod project;
 
 use std::sync::Arc;
 
-use hotsplice_analysis::{Counts, Foreign, Names, Outline, diff, diff_following, parsing_many};
+use hotsplice_analysis::{Counts, Foreign, Names, Outline, diff_following, parsing_many};
 use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::{Change, Edit, FilePatch, Kind, Patch, What};
 
@@ -25,6 +25,8 @@ pub struct AskedFor {
     pub path: String,
     pub live: Arc<Live>,
     pub outline: Arc<Outline>,
+    /// What leads from one to the other, if nothing follows from elsewhere.
+    pub change: Arc<FilePatch>,
     /// Definitions that are to be patched whatever the texts say.
     pub stale: Vec<String>,
     /// Its edits are no difference of these texts: what is live runs again, or gets new code.
@@ -36,14 +38,13 @@ pub struct AskedFor {
 pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch, limit: &Limit) -> Option<Project<'a>> {
     let names = names_of_all(asked_for, &patch.files);
     for (own, asked) in asked_for.iter().enumerate() {
-        let AskedFor { path, live, outline, stale, .. } = asked;
-        let known = patch.files.iter().find(|known| known.path == *path);
-        let Some(known) = known.filter(|known| !names.is_empty() && may_rename(&known.edits)) else { continue };
-        let version = live.baseline.version;
-        let alone = diff(path, version, live.outline(), outline, stale);
+        let AskedFor { path, live, outline, stale, change: alone, is_again } = asked;
+        if names.is_empty() || *is_again || !may_rename(&alone.edits) {
+            continue;
+        }
         let foreign = Foreign { names: names.clone(), own, ..Foreign::default() };
-        let change = diff_following(path, version, live.outline(), outline, stale, &foreign);
-        if known.edits == alone.edits && change.edits != alone.edits {
+        let change = diff_following(path, live.baseline.version, live.outline(), outline, stale, &foreign);
+        if change.edits != alone.edits {
             put(patch, Arc::new(change));
         }
     }

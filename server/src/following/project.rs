@@ -3,9 +3,9 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hotsplice_analysis::{Counts, Foreign, KeptGraph, Names, Outline, Reaching, Taken, Texts, diff, diff_following};
+use hotsplice_analysis::{Counts, Foreign, KeptGraph, Names, Outline, Reaching, Taken, Texts, diff_following};
 use hotsplice_channel::message::LoadedFile;
 use hotsplice_channel::patch::FilePatch;
 
@@ -40,8 +40,6 @@ struct Known {
     texts: Texts,
     /// With those, if there are any.
     graph: Option<Arc<KeptGraph>>,
-    /// What its own edits are, if it is one that was asked for.
-    alone: OnceLock<FilePatch>,
     /// What followed from what reached it, the last two times.
     compared: Mutex<Vec<(Reaching, Arc<FilePatch>)>>,
 }
@@ -156,14 +154,12 @@ impl<'a> Project<'a> {
         changed: &Names,
         calls: &Foreign,
     ) -> Option<Arc<FilePatch>> {
-        let AskedFor { path, live, outline, stale, .. } = asked;
+        let AskedFor { path, live, outline, stale, change: alone, .. } = asked;
         let calls = Foreign { names: self.names.clone(), own, ..calls.clone() };
         let mut foreign = self.reaching(path, live.baseline.modules.first()?, changed, &calls);
         let version = live.baseline.version;
         let compare = |foreign: &Foreign| diff_following(path, version, live.outline(), outline, stale, foreign);
         let change = self.compare(&mut foreign, path, outline, compare)?;
-        let known = self.known.borrow().get(path).cloned()?;
-        let alone = known.alone.get_or_init(|| diff(path, version, live.outline(), outline, stale));
         // Others may reach through it what it calls.
         (change.edits != alone.edits || change.running != alone.running).then_some(change)
     }
@@ -207,7 +203,7 @@ impl<'a> Project<'a> {
             }
             let graph = (!foreign.texts.is_empty()).then(|| Arc::new(KeptGraph::new(outline, foreign)));
             let (outline, texts) = (outline.clone(), foreign.texts.clone());
-            let known = Known { outline, texts, graph, alone: OnceLock::new(), compared: Mutex::default() };
+            let known = Known { outline, texts, graph, compared: Mutex::default() };
             let known = Arc::new(known);
             all.insert(path.to_owned(), known.clone());
             known

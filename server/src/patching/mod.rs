@@ -188,14 +188,14 @@ fn attempt<'a>(
                     Ok((change, outline)) => {
                         let caveat = assumed(&name, &live.baseline, &change);
                         if !is_empty(&change) || successor.is_some() {
-                            attempt.patch.files.push(change);
+                            attempt.patch.files.push(change.clone());
                         }
                         attempt.outlines.insert(name.clone(), (live.clone(), outline.clone()));
                         let stale = stale(&live, file, &outline);
                         if !file.anew {
                             let (path, live) = (path.clone(), live.clone());
                             let is_again = file.again.is_some() || file.identity;
-                            asked_for.push(AskedFor { path, live, outline, stale, is_again });
+                            asked_for.push(AskedFor { path, live, outline, change, stale, is_again });
                         }
                         caveat
                     }

@@ -25,6 +25,7 @@ impl<'a> Graph<'a> {
         let mut graph = Self {
             functions: HashMap::default(),
             classes: HashMap::default(),
+            method_names: HashSet::default(),
             made: HashMap::default(),
             lambdas: HashMap::default(),
             handed: HashMap::default(),
@@ -184,6 +185,7 @@ impl<'a> Graph<'a> {
             let mut inner = inner.map(|(node, _)| node).filter(|node| node.is_function());
             if let Some(function) = inner.find(|node| meant.contains(&node.name.as_str())) {
                 class.methods.entry(attribute).or_insert(function);
+                self.method_names.insert(attribute);
             }
             let is_property = by.ends_with("property");
             let is_lambda = meant.contains(&LAMBDA);
@@ -227,6 +229,7 @@ impl<'a> Graph<'a> {
             metaclass: parts.metaclass.iter().map(String::as_str).collect(),
         };
         for (name, method) in methods {
+            self.method_names.insert(name);
             class.former_methods.extend(class.methods.insert(name, method).map(|former| (name, former)));
         }
         for item in node.body.iter().filter(|item| !item.is_definition()) {

@@ -42,6 +42,8 @@ pub(super) struct Class<'a> {
 pub(crate) struct Graph<'a> {
     pub(super) functions: HashMap<&'a str, &'a Node>,
     pub(super) classes: HashMap<&'a str, Class<'a>>,
+    /// Of all methods.
+    pub(super) method_names: HashSet<&'a str>,
     /// The module's names and what gives them their values.
     pub(super) made: HashMap<&'a str, &'a str>,
     /// Names that hold lambdas.

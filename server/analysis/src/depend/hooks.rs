@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashSet as HashSet;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::called_back::of_self;
 use super::elsewhere::Class;
@@ -291,12 +291,16 @@ impl<'a> Graph<'a> {
     /// How other modules name what is in their containers of this file's: `base:REG[]().fill` for `Table.fill`, `base:REG[]` for `build`.
     pub(crate) fn in_registries(&self, running: &HashSet<String>) -> Vec<String> {
         let mut found = Vec::new();
+        let mut of_classes: HashMap<&str, Vec<&String>> = HashMap::default();
+        for one in running {
+            let around = one.match_indices('.').map(|(end, _)| &one[..end]).chain([one.as_str()]);
+            around.for_each(|class| of_classes.entry(class).or_default().push(one));
+        }
         for (name, class) in &self.classes {
-            let Some(node) = class.node.filter(|_| running.iter().any(|one| is_of(one, name))) else { continue };
+            let (Some(node), Some(own)) = (class.node, of_classes.get(name)) else { continue };
             for container in self.stored_elsewhere(node, name) {
-                let own = running.iter().filter(|one| is_of(one, name));
                 // The class itself, or an object of it.
-                found.extend(own.flat_map(|one| match one.rsplit_once('.') {
+                found.extend(own.iter().flat_map(|one| match one.rsplit_once('.') {
                     Some((_, method)) => {
                         ["()", ""].map(|made| format!("{}{made}.{method}", contents(&container))).to_vec()
                     }
@@ -323,9 +327,4 @@ impl<'a> Graph<'a> {
         stored.in_containers.retain(|container| container.contains(':'));
         stored.in_containers
     }
-}
-
-/// Whether it is the class, or a method of it.
-fn is_of(callable: &str, class: &str) -> bool {
-    callable.strip_prefix(class).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

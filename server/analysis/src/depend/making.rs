@@ -26,7 +26,7 @@ impl<'a> Graph<'a> {
 
     /// What runs where attributes are read that are computed: `__getattr__`, and `__get__` of what stands in a class.
     pub(super) fn computing(&self, effects: &Effects, context: Context<'a>) -> Vec<String> {
-        let has = |method: &str| self.classes.values().any(|class| class.methods.contains_key(method));
+        let has = |method: &str| self.method_names.contains(method);
         let (has_get, has_any) = (has("__get__"), has("__getattr__") || has("__getattribute__"));
         let mut found = Vec::new();
         for name in effects.reads.iter().filter(|_| has_get || has_any || self.others.have_getattr) {

@@ -61,7 +61,8 @@ impl<'g, 'a> View<'g, 'a> {
 
     /// Whether a module's statement runs one of these callables.
     pub fn runs_any(&self, effects: &'a Effects, running: &HashSet<String>) -> bool {
-        if running.is_empty() {
+        // Most defaults and decorators do nothing.
+        if running.is_empty() || effects.is_nothing() {
             return false;
         }
         let context = Context::default();

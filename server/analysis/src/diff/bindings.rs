@@ -34,7 +34,7 @@ pub(super) struct Names<'a> {
     /// Names, and the statements of both texts that make something else of what others give them, and that are not re-executed
     /// automatically.
     unrun: [HashMap<&'a str, Vec<&'a Node>>; 2],
-    /// The live statements that give a name its value.
+    /// The live statements that give a name its value, definitions left out.
     former: HashMap<&'a str, Vec<&'a Node>>,
     /// Names that a definition has in the end, whatever statements give them before.
     pub defined: HashSet<&'a str>,
@@ -56,7 +56,7 @@ impl<'a> Names<'a> {
             if sequence.last().is_some_and(|entry| entry.node.is_definition()) {
                 names.defined.insert(name);
             }
-            if former.is_none_or(|former| values(former) != values(sequence)) {
+            if former.is_none_or(|former| values(former).ne(values(sequence))) {
                 names.fresh.insert(name);
                 // Each import of everything binds other names.
                 names.makers.extend(makers(sequence).filter(|_| name != "*"));
@@ -71,7 +71,7 @@ impl<'a> Names<'a> {
             }
         }
         names.unrun = [unrun(live, &before), unrun(new, &after)];
-        for node in live {
+        for node in live.iter().filter(|node| !node.is_definition()) {
             let own = node.binds.iter().chain(&node.updates).map(|binding| binding.name.as_str());
             let items = node.writes.iter().filter_map(|written| written.strip_suffix("[]"));
             for name in own.chain(items) {
@@ -127,7 +127,7 @@ impl<'a> Names<'a> {
         let mut pending: Vec<&str> = names.filter_map(|name| Some(*self.former.get_key_value(name)?.0)).collect();
         let mut found: Vec<(u32, u32)> = Vec::new();
         while let Some(name) = pending.pop() {
-            for node in self.former.get(name).into_iter().flatten().filter(|node| !node.is_definition()) {
+            for node in self.former.get(name).into_iter().flatten() {
                 if found.len() < MOST_FORMER && !found.contains(&(node.line, node.end_line)) {
                     found.push((node.line, node.end_line));
                     pending.extend(node.reads.iter().map(String::as_str));
@@ -141,7 +141,7 @@ impl<'a> Names<'a> {
     /// The lines of the live statements that gave these names their values.
     pub fn given_by(&self, names: &[String]) -> Vec<(u32, u32)> {
         let nodes = names.iter().filter_map(|name| self.former.get(name.as_str())).flatten();
-        nodes.filter(|node| !node.is_definition()).take(MOST_FORMER).map(|node| (node.line, node.end_line)).collect()
+        nodes.take(MOST_FORMER).map(|node| (node.line, node.end_line)).collect()
     }
 }
 
@@ -156,7 +156,8 @@ fn sequences<'a>(items: &[&'a Node]) -> HashMap<&'a str, Vec<Entry<'a>>> {
     };
     // Only what the text makes itself is made by what is done to it, too.
     let mut others: HashSet<&str> = HashSet::default();
-    for node in items {
+    let updates = items.iter().any(|node| !node.updates.is_empty());
+    for node in items.iter().filter(|_| updates) {
         others.extend(node.binds.iter().filter(|one| !one.is_container && !one.updates).map(|one| &*one.name));
     }
     for node in items {
@@ -202,11 +203,10 @@ fn is_spread(sequence: &[Entry]) -> bool {
 }
 
 /// What is compared. Which branch runs counts where that makes a difference.
-fn values(sequence: &[Entry]) -> Vec<(u64, u64)> {
-    if has_several(sequence) {
-        return sequence.iter().map(|entry| (entry.value, entry.condition)).collect();
-    }
-    vec![(sequence[0].value, 0)]
+fn values(sequence: &[Entry]) -> impl Iterator<Item = (u64, u64)> {
+    let several = has_several(sequence);
+    let compared = if several { sequence } else { &sequence[..1] };
+    compared.iter().map(move |entry| (entry.value, if several { entry.condition } else { 0 }))
 }
 
 /// What a statement reads for a name; what definitions in a block read is theirs.

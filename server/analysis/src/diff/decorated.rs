@@ -5,8 +5,9 @@ use hotsplice_channel::patch::{Change, Edit, Kind, Part};
 use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
-use super::derived::{Callables, Dirty};
+use super::derived::Callables;
 use super::edits::definition_edit;
+use super::found::Dirty;
 use super::scope::Scope;
 use crate::depend::graph::Graph;
 use crate::tree::{Node, Nodes};
@@ -106,7 +107,10 @@ impl<'a> Comparison<'a> {
         called: &Callables<'_, 'a>,
     ) {
         let Some(parts) = &node.definition else { return };
-        let name = [scope.path.as_slice(), std::slice::from_ref(&node.name)].concat().join(".");
+        if parts.decorator_reads.is_empty() && parts.decorator_arguments.is_nothing() {
+            return;
+        }
+        let name = scope.qualified(&node.name);
         let arguments = &parts.decorator_arguments;
         let reads_others = called.graph.reads_attributes(arguments, dirty)
             || !self.members_taken(arguments, dirty, &called.graph).is_empty();
@@ -154,8 +158,8 @@ impl<'a> Comparison<'a> {
         let is_value = |hook: &String| hook.ends_with("._generate_next_value_");
         hooks.retain(|hook| is_value(hook) || !edited.contains(hook));
         let is_edited = self.edit_for(node).is_some();
-        let mut inside = self.edits.iter().filter(|edit| edit.scope.first() == Some(&node.name));
-        let is_made_again = is_edited || inside.any(|edit| edit.change != Change::Derived);
+        let is_inside = |edit: &Edit| !edit.scope.is_empty() && edit.change != Change::Derived;
+        let is_made_again = is_edited || self.edits.about(&node.name).any(is_inside);
         if hooks.iter().any(|hook| is_value(hook) || !is_made_again) {
             let live = self.live_of.get(&std::ptr::from_ref(node)).copied();
             let mut told = definition_edit(self.new, live, node, &Scope::default(), Kind::Derived, Change::Derived);

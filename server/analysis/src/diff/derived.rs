@@ -7,14 +7,12 @@ use super::Comparison;
 use super::derived_headers::reads_any;
 use super::derived_imports::of_second_names;
 use super::edits::{definition_edit, edit, header_run};
+use super::found::Dirty;
 use super::scope::Scope;
 use crate::depend::graph::Graph;
 use crate::depend::view::View;
 use crate::effects::{DESCRIBING, EAGER, examines, reads_headers};
 use crate::tree::{Node, Nodes, contents, flattened, members};
-
-/// Names whose values are other ones now, as far as the walk has come.
-pub(super) type Dirty = HashSet<String>;
 
 impl<'a> Comparison<'a> {
     pub(super) fn add_derived(&mut self) {
@@ -32,7 +30,7 @@ impl<'a> Comparison<'a> {
     fn derive_by(&mut self, graph: &Graph<'a>) {
         let mut edited = self.edited_definitions();
         edited.extend(self.foreign.calls(self.new));
-        let in_classes = self.edits.iter().chain(&self.removals).filter_map(|edit| edit.scope.first());
+        let in_classes = self.edits.iter().chain(self.removals.iter()).filter_map(|edit| edit.scope.first());
         self.touched = in_classes.filter(|name| self.is_class(name)).cloned().collect();
         for class in self.definitions().filter(|item| item.is_class()) {
             let bases = class.definition.as_ref().map_or(&[][..], |parts| &parts.base_names);
@@ -56,8 +54,8 @@ impl<'a> Comparison<'a> {
         }
         let changed = self.changed_values(&graph, &edited);
         let mut by_code = graph.running(&edited, &HashSet::default());
-        let mut dirty = self.removed_names(&[]);
-        let mut gone = Dirty::default();
+        let mut dirty = Dirty::of(self.removed_names(&[]));
+        let mut gone: HashSet<String> = HashSet::default();
         dirty.extend(self.lost_writes.iter().cloned());
         let gone_definitions = self.gone_definitions();
         let former = (!gone_definitions.is_empty()).then(|| self.graph_of_live());
@@ -120,8 +118,8 @@ impl<'a> Comparison<'a> {
         scope: &Scope<'a>,
         dirty: &mut Dirty,
         called: &mut Callables<'_, 'a>,
-    ) -> Dirty {
-        let mut own = Dirty::default();
+    ) -> HashSet<String> {
+        let mut own: HashSet<String> = HashSet::default();
         for node in items {
             // What is taken of a module that the statement finds by its name is read of what is live.
             let found = if node.imports() { Vec::new() } else { self.foreign.changed_by(&node.effects) };
@@ -280,17 +278,16 @@ impl<'a> Comparison<'a> {
             self.rebuild_around(scope);
         }
         let inner = scope.in_class(node);
-        let mut inside: Dirty = dirty.clone();
-        inside.extend(self.removed_names(&inner.path));
-        let own = self.derive(&node.body, &inner, &mut inside, called);
+        let entered = dirty.enter();
+        dirty.extend(self.removed_names(&inner.path));
+        let own = self.derive(&node.body, &inner, dirty, called);
+        dirty.leave(entered);
         fresh.extend(own.iter().map(|name| format!("{}.{name}", node.name)));
         // What it inherits from a base in the same module.
         let bases = node.definition.as_ref().map_or(&[][..], |parts| &parts.base_names);
-        let inherited = dirty.iter().filter_map(|name| name.rsplit_once('.'));
-        let inherited: Vec<&str> =
-            inherited.filter(|(base, _)| bases.iter().any(|read| read == base)).map(|(_, name)| name).collect();
+        let inherited: HashSet<&str> = bases.iter().flat_map(|base| dirty.members_of(base)).collect();
         let is_own = |name: &str| node.body.iter().any(|item| item.binds_name(name));
-        if inherited.contains(&"*") {
+        if inherited.contains("*") {
             self.deferred.insert(members(&node.name));
         }
         fresh.extend(inherited.into_iter().filter(|name| !is_own(name)).map(|name| format!("{}.{name}", node.name)));

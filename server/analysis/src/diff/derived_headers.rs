@@ -1,11 +1,12 @@
 //! Headers that were computed from something that changed: defaults, annotations, decorators.
 
 use super::Comparison;
-use super::derived::{Callables, Dirty};
+use super::derived::Callables;
 use super::edits::{edit, header_run};
+use super::found::Dirty;
 use super::scope::Scope;
 use crate::effects::Effects;
-use crate::tree::{DefaultValue, Node, Nodes, flattened};
+use crate::tree::{DefaultValue, Node};
 use hotsplice_channel::patch::{Change, Kind, Part};
 use rustc_hash::FxHashSet as HashSet;
 
@@ -94,12 +95,6 @@ impl<'a> Comparison<'a> {
         }
         let late = called.graph.running(&HashSet::default(), &self.deferred);
         calling.into_iter().any(|effects| called.graph.runs_any(effects, &late))
-    }
-
-    /// Whether a name is a class's, before and after.
-    pub(super) fn is_class(&self, name: &str) -> bool {
-        let has = |items: &Nodes| flattened(items).iter().any(|(item, _)| item.is_class() && item.name == name);
-        has(&self.live.file.items) && has(&self.new.file.items)
     }
 
     /// Every class around gets a unit, because something in its body is run.

@@ -4,8 +4,9 @@ use hotsplice_channel::patch::{Change, Kind};
 use rustc_hash::FxHashSet as HashSet;
 
 use super::Comparison;
-use super::derived::{Callables, Dirty};
+use super::derived::Callables;
 use super::edits::statement_edit;
+use super::found::Dirty;
 use super::scope::Scope;
 use crate::tree::Node;
 
@@ -49,7 +50,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// What is another one of what the module has of others, others have of it: `between.Table.limit`.
-    pub(super) fn hand_on(&mut self, own: &Dirty) {
+    pub(super) fn hand_on(&mut self, own: &HashSet<String>) {
         let imported = self.new.imported_names();
         // `from module import *` may give any name that the module itself does not.
         let bound: Option<HashSet<String>> = imported.contains("*").then(|| self.new.bound_names().collect());
@@ -68,7 +69,7 @@ impl<'a> Comparison<'a> {
 }
 
 /// `Kind.limit` for `Kind = Table`.
-pub(super) fn of_second_names(node: &Node, dirty: &Dirty) -> Vec<String> {
+pub(super) fn of_second_names(node: &Node, dirty: &HashSet<String>) -> Vec<String> {
     if dirty.is_empty() || node.is_definition() {
         return Vec::new();
     }

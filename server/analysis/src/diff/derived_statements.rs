@@ -4,8 +4,9 @@ use hotsplice_channel::patch::{Change, Kind, What};
 
 use super::Comparison;
 use super::classes::calls_of_class;
-use super::derived::{Callables, Dirty, is_single, looked_at};
+use super::derived::{Callables, is_single, looked_at};
 use super::edits::statement_edit;
+use super::found::Dirty;
 use super::looked_at::copied;
 use super::scope::Scope;
 use crate::depend::given::meant_by;
@@ -28,7 +29,7 @@ impl<'a> Comparison<'a> {
         let keeps_calls = self.keeps_what_calls_gave(node, &called.graph, &called.called, dirty);
         // What a function of the file makes of another one is a wrapper, mostly; a class it looks at.
         let is_used = |(by, name): &(String, String)| {
-            let is_own = || self.definitions().any(|item| item.is_function() && item.name == *by);
+            let is_own = || self.defined(by).any(|item| item.is_function());
             let is_touched = || self.touched.contains(name) || dirty.contains(&members(name));
             (EAGER.contains(&by.as_str()) && (self.works_otherwise(name, &called.graph) || is_edited(name)))
                 || (is_touched() && (is_own() || instantiates(by)))
@@ -36,9 +37,8 @@ impl<'a> Comparison<'a> {
         };
         let uses_edited = node.what == What::Assignment && node.passed.iter().any(is_used);
         // A function that is only called is the new one while the statement runs.
-        let is_called = |(by, name): &&(String, String)| {
-            applies(by) && self.definitions().any(|item| item.is_function() && item.name == *name)
-        };
+        let is_called =
+            |(by, name): &&(String, String)| applies(by) && self.defined(name).any(|item| item.is_function());
         let looks_early = uses_edited && node.passed.iter().filter(|one| is_used(one)).any(|one| !is_called(&one));
         // What a statement did by calling it stays as well.
         let may_call = matches!(node.what, What::Assignment | What::Statement | What::Block);

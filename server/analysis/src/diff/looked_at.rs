@@ -10,7 +10,7 @@ use crate::depend::graph::Graph;
 use crate::depend::types::TEXT_OF_FIELDS;
 use crate::depend::view::View;
 use crate::effects::FIELDS;
-use crate::tree::{Node, contents, flattened, members};
+use crate::tree::{Node, contents, members};
 
 /// What can be seen of the fields of a class.
 const FIELDS_SEEN: [&str; 11] = [
@@ -38,7 +38,8 @@ impl<'a> Comparison<'a> {
             let is_other = matches!(edit.change, Change::Changed | Change::Derived) && !edit.offered;
             edit.definition == name && edit.what == What::Function && is_other
         };
-        self.edits.iter().filter(is_it).any(|edit| edit.parts.iter().any(is_seen)) || self.looks_otherwise(name)
+        let head = name.split('.').next().unwrap_or(name);
+        self.edits.about(head).filter(is_it).any(|edit| edit.parts.iter().any(is_seen)) || self.looks_otherwise(name)
     }
 
     /// Whether a class of the module has other members than it had.
@@ -48,7 +49,7 @@ impl<'a> Comparison<'a> {
                 && edit.change == Change::Changed
                 && edit.parts.iter().all(|part| matches!(part, Part::Body | Part::Docstring))
         };
-        let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| edit.scope.as_slice() == [class]);
+        let mut inside = self.changes_about(class).filter(|edit| edit.scope.len() == 1);
         self.touched.contains(class) && inside.any(|edit| !is_body(edit))
     }
 
@@ -58,10 +59,12 @@ impl<'a> Comparison<'a> {
         let classes: Vec<&Node> = self.definitions().filter(|item| item.is_class()).collect();
         let is_abstract = |edit: &Edit| {
             let is_it = |item: &&Node| item.is_function() && edit.binds.contains(&item.name);
-            let both = [self.new, self.live].map(|outline| flattened(&outline.file.items));
-            let found = both.iter().flatten().filter(|(item, _)| item.is_class() && item.name == edit.scope[0]);
-            let decorators = found
-                .flat_map(|(class, _)| class.body.iter().filter(is_it))
+            let both = [self.new, self.live].map(|outline| outline.index().definitions(&edit.scope[0]));
+            let decorators = both
+                .iter()
+                .flat_map(|nodes| nodes.iter())
+                .filter(|item| item.is_class())
+                .flat_map(|class| class.body.iter().filter(is_it))
                 .flat_map(|item| item.definition.iter().flat_map(|parts| &parts.decorator_reads));
             (edit.change != Change::Changed || edit.parts.contains(&Part::Decorators))
                 && decorators
@@ -69,7 +72,7 @@ impl<'a> Comparison<'a> {
                     .any(|name| name.rsplit('.').next().is_some_and(|name| name.starts_with("abstract")))
         };
         let is_otherwise = |class: &&&Node| {
-            let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| edit.scope == [class.name.as_str()]);
+            let mut inside = self.changes_about(&class.name).filter(|edit| edit.scope.len() == 1);
             let is_tuple = graph.ancestors(&class.name).iter().any(|base| base.ends_with("NamedTuple"));
             let is_given_on = |edit: &Edit| {
                 edit.what == What::Assignment && edit.binds.iter().any(|name| is_for_post_init(class, name))
@@ -88,7 +91,7 @@ impl<'a> Comparison<'a> {
                 && matches!(edit.change, Change::Added | Change::Removed)
         };
         let has_others = |class: &&&Node| {
-            let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| edit.scope == [class.name.as_str()]);
+            let mut inside = self.changes_about(&class.name).filter(|edit| edit.scope.len() == 1);
             graph.is_record(&class.name) && inside.any(comes_or_goes)
         };
         let records: Vec<&str> = classes.iter().filter(has_others).map(|class| class.name.as_str()).collect();
@@ -107,7 +110,7 @@ impl<'a> Comparison<'a> {
     /// Whether a class's method stands in the text.
     fn has_method_text(&self, method: &str) -> bool {
         let Some((class, name)) = method.rsplit_once('.') else { return false };
-        let mut classes = self.definitions().filter(|item| item.is_class() && item.name == class);
+        let mut classes = self.defined(class).filter(|item| item.is_class());
         classes.any(|class| class.body.iter().any(|item| item.is_function() && item.name == name))
     }
 
@@ -150,7 +153,7 @@ impl<'a> Comparison<'a> {
 
     /// Whether a class has special methods that it had not, or the other way round: what it is an instance of may be decided by them.
     pub(super) fn gains_or_loses_special(&self, class: &str) -> bool {
-        let mut inside = self.edits.iter().chain(&self.removals).filter(|edit| edit.scope == [class]);
+        let mut inside = self.changes_about(class).filter(|edit| edit.scope.len() == 1);
         inside.any(|edit| edit.change != Change::Changed && edit.binds.iter().any(|name| name.starts_with("__")))
     }
 
@@ -158,7 +161,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn works_otherwise(&self, class: &str, graph: &Graph<'a>) -> bool {
         let is_its = |name: &String| name == class || graph.is_made_of(class, name);
         let of_it = |edit: &&Edit| edit.scope.first().is_some_and(is_its);
-        let mut inside = self.edits.iter().chain(&self.removals).filter(of_it);
+        let mut inside = self.edits.iter().chain(self.removals.iter()).filter(of_it);
         let is_special = |edit: &Edit| edit.definition.rsplit('.').next().is_some_and(|name| name.starts_with("__"));
         self.touched.contains(class) && inside.any(is_special)
     }
@@ -179,7 +182,8 @@ impl<'a> Comparison<'a> {
         let is_derived = |edit: &Edit| {
             edit.change == Change::Derived && !edit.offered && edit.scope == inner.path && edit.what != What::Function
         };
-        if self.looks_otherwise(&node.name) || !self.edits.iter().any(is_derived) {
+        let head = inner.path.first().unwrap_or(&node.name);
+        if self.looks_otherwise(&node.name) || !self.edits.about(head).any(is_derived) {
             return Vec::new();
         }
         let record = if graph.is_record(&node.name) { &["*"][..] } else { &[] };
@@ -244,11 +248,11 @@ impl<'a> Comparison<'a> {
     /// What of the module's definitions other modules see otherwise once the patch is live, besides values that stand in a class.
     pub(super) fn note_late(&mut self, own: &HashSet<String>) {
         let is_value = |name: &str| {
-            self.edits.iter().any(|edit| {
+            self.edits.about(name.split('.').next().unwrap_or(name)).any(|edit| {
                 !edit.scope.is_empty() && edit.binds.iter().any(|one| format!("{}.{one}", edit.scope.join(".")) == name)
             })
         };
-        let is_definition = |name: &str| self.definitions().any(|item| item.is_definition() && item.name == name);
+        let is_definition = |name: &str| self.defined(name).any(|item| item.is_definition());
         let is_late = |name: &&String| match name.strip_suffix("[]") {
             // Of another module.
             _ if name.contains(':') => self.deferred.contains(*name),

@@ -11,6 +11,7 @@ mod derived_imports;
 mod derived_statements;
 mod edits;
 mod excerpt;
+mod found;
 mod functions;
 mod looked_at;
 mod order;
@@ -20,6 +21,8 @@ mod scope;
 mod stale;
 mod statements;
 mod touched;
+
+use std::sync::Arc;
 
 use hotsplice_channel::patch::{Change, ClassUnit, Edit, FilePatch, NewText, Unit};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
@@ -31,6 +34,7 @@ pub use again::run_again;
 pub use anew::diff_anew;
 use bindings::Names;
 use excerpt::{Range, cut, whole};
+use found::Edits;
 use scope::Scope;
 
 /// All edits that lead from `live` to `new`. Definitions named in `stale` get an edit even where the texts agree,
@@ -66,8 +70,8 @@ struct Comparison<'a> {
     live: &'a Outline,
     new: &'a Outline,
     foreign: &'a Foreign,
-    edits: Vec<Edit>,
-    removals: Vec<Edit>,
+    edits: Edits,
+    removals: Edits,
     /// Which edit is about a node.
     edit_of: HashMap<Key, usize>,
     /// The live node of each new one that has one.
@@ -112,8 +116,8 @@ impl<'a> Comparison<'a> {
             live,
             new,
             foreign,
-            edits: Vec::new(),
-            removals: Vec::new(),
+            edits: Edits::default(),
+            removals: Edits::default(),
             edit_of: HashMap::default(),
             live_of: HashMap::default(),
             units: Vec::new(),
@@ -162,6 +166,22 @@ impl<'a> Comparison<'a> {
         edit.given_by = names.given_by(&new.bound_names());
     }
 
+    /// Definitions of the new module with a name.
+    fn defined(&self, name: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
+        self.new.index().definitions(name).iter().map(Arc::as_ref)
+    }
+
+    /// The edits of a definition of the module and those in it, removals too.
+    fn changes_about(&self, head: &str) -> impl Iterator<Item = &Edit> {
+        self.edits.about(head).chain(self.removals.about(head))
+    }
+
+    /// Whether a name is a class's, before and after.
+    fn is_class(&self, name: &str) -> bool {
+        let both = [self.live, self.new].map(|outline| outline.index().definitions(name));
+        both.iter().all(|nodes| nodes.iter().any(|node| node.is_class()))
+    }
+
     fn edit_for(&mut self, node: &Node) -> Option<&mut Edit> {
         let index = *self.edit_of.get(&std::ptr::from_ref(node))?;
         self.edits.get_mut(index)
@@ -196,9 +216,9 @@ impl<'a> Comparison<'a> {
 
     fn finish(self, path: &str, base_version: u64) -> FilePatch {
         let unit_of = self.unit_of;
-        let mut edits = self.edits;
+        let mut edits = self.edits.into_all();
         edits.sort_by_key(|edit| edit.line);
-        edits.extend(self.removals);
+        edits.extend(self.removals.into_all());
         let mut units = self.units;
         units.sort_by_key(|unit| unit.line);
         let mut moves: Vec<Unit> =

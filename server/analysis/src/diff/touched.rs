@@ -5,7 +5,6 @@ use hotsplice_channel::patch::{Change, Edit, Kind, Part, What};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::Comparison;
-use super::derived::Dirty;
 use super::derived_imports::of_second_names;
 use super::looked_at::is_examined_by_members;
 use super::scope::Scope;
@@ -17,10 +16,9 @@ use crate::tree::{Node, Nodes, contents, flattened, members};
 impl<'a> Comparison<'a> {
     /// Definitions of the live module that are gone.
     pub(super) fn gone_definitions(&self) -> Vec<&'a Node> {
-        let is_gone = |item: &&Node| {
-            item.is_definition()
-                && self.removals.iter().any(|edit| edit.scope.is_empty() && edit.old_line == Some(item.line))
-        };
+        let of_module = self.removals.iter().filter(|edit| edit.scope.is_empty());
+        let gone: HashSet<u32> = of_module.filter_map(|edit| edit.old_line).collect();
+        let is_gone = |item: &&Node| item.is_definition() && gone.contains(&item.line);
         self.live.file.items.iter().filter(is_gone).collect()
     }
 
@@ -34,7 +32,7 @@ impl<'a> Comparison<'a> {
                 && !edit.scope.iter().any(|part| part == "<locals>")
         };
         let mut changed: HashSet<String> = HashSet::default();
-        for edit in self.edits.iter().chain(&self.removals).filter(is_value) {
+        for edit in self.edits.iter().chain(self.removals.iter()).filter(is_value) {
             let is_whole = matches!(edit.change, Change::Added | Change::Removed);
             let names = if is_whole { &edit.binds } else { &edit.fresh_names };
             changed.extend(names.iter().map(|name| match edit.scope.is_empty() {
@@ -94,9 +92,8 @@ impl<'a> Comparison<'a> {
 
     /// Whether calling a class makes what it made before: only its bases are others, and they are made in the same way.
     pub(super) fn is_made_alike(&self, class: &str, graph: &View<'_, 'a>, live: &Graph<'a>) -> bool {
-        let of_class = |edit: &&Edit| edit.scope.is_empty() && edit.definition == class;
-        let headers: Vec<&Edit> = self.edits.iter().filter(of_class).collect();
-        let Some(node) = self.definitions().find(|item| item.is_class() && item.name == class) else { return false };
+        let headers: Vec<&Edit> = self.edits.about(class).filter(|edit| edit.scope.is_empty()).collect();
+        let Some(node) = self.defined(class).find(|item| item.is_class()) else { return false };
         let is_decorated = node.definition.as_ref().is_none_or(|parts| !parts.decorator_reads.is_empty());
         !is_decorated
             && !headers.is_empty()
@@ -144,7 +141,7 @@ impl<'a> Comparison<'a> {
                 && (matches!(edit.what, What::Function | What::Class) || !edit.scope.is_empty())
                 && (edit.parts.is_empty() || edit.parts.iter().any(is_seen))
         };
-        let class_of = |name: &str| self.definitions().find(|item| item.is_class() && item.name == name);
+        let class_of = |name: &str| self.defined(name).find(|item| item.is_class());
         let is_class = |name: &str| class_of(name).is_some();
         let name_of = |edit: &Edit| match edit.scope.as_slice() {
             [] => Some(edit.definition.clone()),
@@ -161,11 +158,11 @@ impl<'a> Comparison<'a> {
                 Some(run_as(function, inside, edit, format!("{class}.{method}")))
             }
             [function, inside @ ..] => {
-                let node = self.definitions().find(|item| item.is_function() && item.name == *function);
+                let node = self.defined(function).find(|item| item.is_function());
                 Some(node.map_or_else(|| function.clone(), |node| run_as(node, inside, edit, function.clone())))
             }
         };
-        self.edits.iter().chain(&self.removals).filter(is_definition).filter_map(name_of).collect()
+        self.edits.iter().chain(self.removals.iter()).filter(is_definition).filter_map(name_of).collect()
     }
 
     /// Whether something else of the live module had the definition's name.
@@ -181,9 +178,12 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    pub(super) fn removed_names(&self, path: &[String]) -> Dirty {
-        let of_scope = self.removals.iter().filter(|edit| edit.scope == path);
-        of_scope.flat_map(|edit| edit.binds.iter().cloned()).collect()
+    pub(super) fn removed_names(&self, path: &[String]) -> HashSet<String> {
+        let names = |edit: &Edit| if edit.scope == path { edit.binds.clone() } else { Vec::new() };
+        match path.first() {
+            Some(head) => self.removals.about(head).flat_map(names).collect(),
+            None => self.removals.iter().flat_map(names).collect(),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ CO_OPTIMIZED = 0x1
 _trees: dict[str, ast.Module] = {}
 # The last constant of what is no whole module; the native half knows it, too (`agent/src/executed.rs`).
 _PART = "<patch>"
+_STORE_ATTR = dis.opmap["STORE_ATTR"]
 
 
 class Known(ref[CodeType]):
@@ -272,6 +273,8 @@ def docstring(code: CodeType) -> str | None:
 
 def set_on_first(code: CodeType) -> set[str]:
     """The attributes that a method gives its first parameter."""
+    if _STORE_ATTR not in code.co_code[::2]:
+        return set()
     own, found = code.co_varnames[:1], set[str]()
     before: Any = None
     for one in dis.get_instructions(code):
