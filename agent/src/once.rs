@@ -13,6 +13,10 @@ impl<T> Once<T> {
     }
 
     /// Where `find` itself lets the GIL go another thread may ask, too: then the first answer is everybody's.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nobody waits for it with the GIL: what it is given is there already"
+    )]
     pub fn get_or_init(&self, _py: Python<'_>, find: impl FnOnce() -> T) -> &T {
         if let Some(known) = self.0.get() {
             return known;

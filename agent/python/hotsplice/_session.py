@@ -230,7 +230,8 @@ def thread_entry() -> "threading.Thread":
                 time.sleep(0.002)
 
     # What is started while a patch is evaluated inherits this: it is what it is in the main thread.
-    entry = AgentThread(name="hotsplice", daemon=False)
+    # A text of its own: where a value holds it, that was asked of this thread.
+    entry = AgentThread(name="".join(("hot", "splice")), daemon=False)
     entry._started.set()
     # No thread's: debuggers warn of one that has none.
     entry._ident = 0

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import copy
 import dis
 import functools
 import sys
@@ -13,7 +14,7 @@ from ..journal.writes import is_setattr
 from ..live import lookup, objects
 from ..live.code import as_part, tree
 from ..live.files import live_file
-from . import consuming, slices, syntax
+from . import consuming, elements, slices, syntax
 from .equality import equal
 from .policy import MISSING, UNKNOWN
 from .sorts import Sort, is_record, sort
@@ -73,6 +74,7 @@ class Former:
             seen.update(own)
         seen.pop(name, None)
         statements = self._with_what_they_read(statements, name, seen)
+        statements = [_with_elements(one, name, live, seen) for one in statements]
         # What a function of the program made is compared, if it is a plain container, with what it makes again.
         if not all(is_pure(one, seen, name) for one in statements):
             is_comparable = not self._merger.shadow.writes.is_dry_run and sort(live) is Sort.CONTAINER
@@ -217,6 +219,19 @@ class Former:
                     ast.increment_lineno(statement, first - 1)
                 self._statements += statements
         return self._statements
+
+
+def _with_elements(statement: ast.stmt, name: str, live: Any, seen: dict[str, Any]) -> ast.stmt:
+    """The statement without making again what stands in the container that the name holds."""
+    display = elements.display_of(statement, name)
+    if display is None:
+        return statement
+    kept = elements.Elements(display, live, seen, lambda _: False)
+    if not kept:
+        return statement
+    statement = copy.deepcopy(statement)
+    kept.generic_visit(elements.display_of(statement, name) or statement)
+    return statement
 
 
 def parsed(text: str) -> list[ast.stmt]:

@@ -80,11 +80,13 @@ def _found_in(root: Any) -> str | None:
     """What there is in a value that belongs to this thread."""
     ident = _thread.get_ident()
     own = objects.attributes(sys.modules.get("threading")).get("_active", {}).get(ident)
+    # The very text: programs may have an equal one of their own.
+    own_name = objects.attributes(own).get("_name", objects.MISSING)
     pending, known = [root], {id(root)}
     while pending and len(known) < _LIMIT:
         value = pending.pop()
         kind = type(value)
-        if (kind is int and value == ident) or (own is not None and value is own):
+        if (kind is int and value == ident) or (own is not None and value is own) or value is own_name:
             return "the thread of the agent that makes it"
         if issubclass(kind, _kinds()) and _works_here_alone(value):
             return f"a {kind.__name__} that works on the agent's thread alone, which makes it"

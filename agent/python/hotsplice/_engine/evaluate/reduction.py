@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..journal.writes import sets_attribute
-from . import executing, syntax
+from . import elements, executing, syntax
 from .consuming import takes_input
 from .former import is_pure, parsed
 from .policy import MISSING
@@ -209,7 +209,21 @@ class Reduction:
             self.preserved += [name for name in dict.fromkeys((*things, *others)) if name not in self.preserved]
             return []
         self._note(statement)
+        self._keep_elements(statement)
         return [statement]
+
+    def _keep_elements(self, statement: ast.stmt) -> None:
+        """What stands in a container as before is not made again."""
+        for name in syntax.bound(statement) if not (self._things or self._again) else ():
+            formers = [found for one in self._former if (found := elements.display_of(one, name)) is not None]
+            display = elements.display_of(statement, name)
+            if display is None or len(formers) != 1:
+                continue
+            kept = elements.Elements(
+                formers[0], self.held(name), self._shadow.globals, lambda element: self._reads_changed([element])
+            )
+            if kept:
+                kept.generic_visit(display)
 
     def _is_touched(self, statement: ast.stmt, is_known: bool, forced: bool) -> bool:
         is_definition = isinstance(statement, (*syntax.FUNCTIONS, ast.ClassDef))
@@ -295,6 +309,7 @@ class Reduction:
 
 def forget(namespace: dict[str, Any]) -> None:
     namespace.pop(_REACHED, None)
+    elements.forget(namespace)
 
 
 def _is_reached(node: ast.AST) -> bool:
