@@ -81,7 +81,7 @@ def _evaluate(transaction: "Prepared") -> None:
     writes = _writes(transaction, wanted)
     in_classes = any(change.classes for change in transaction.files)
     if not (wanted or removed or in_classes):
-        instances.follow(transaction, shadows)
+        instances.follow(transaction, shadows, [])
         return
     for change in transaction.files:
         for namespace in change.namespaces:
@@ -192,7 +192,7 @@ def _evaluate(transaction: "Prepared") -> None:
         references.follow(evaluated)
         functions.follow_made_again(transaction)
         evaluated[0].change.first_outcome.attempt(layouts_wanted.settle, transaction.plan, replaced)
-        instances.follow(transaction, shadows)
+        instances.follow(transaction, shadows, [pair for merger in evaluated for pair in merger.in_place])
         instances.follow_moved(evaluated)
         # What the text says is newer than what a constructor gives every instance.
         for merger in evaluated:

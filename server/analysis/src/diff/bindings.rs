@@ -228,8 +228,7 @@ fn last_start(sequence: &[Entry]) -> usize {
 pub(super) fn updated(node: &Node) -> Vec<&str> {
     let all = node.binds.iter().chain(&node.updates);
     let is_of_it = |written: &String| node.updates.iter().any(|binding| *written == contents(&binding.name));
-    let is_update =
-        !node.is_block() && node.writes.iter().all(is_of_it) && all.clone().all(|binding| binding.updates);
+    let is_update = !node.is_block() && node.writes.iter().all(is_of_it) && all.clone().all(|binding| binding.updates);
     if is_update { all.map(|binding| &*binding.name).collect() } else { Vec::new() }
 }
 

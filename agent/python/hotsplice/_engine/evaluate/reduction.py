@@ -168,7 +168,8 @@ class Reduction:
         return [*found, *waiting]
 
     def _is_done_once(self, statement: ast.stmt) -> bool:
-        return self._takes_input(statement) or self._makes_things(statement)
+        changes = syntax.updated(statement) or syntax.item_owner(statement)
+        return changes is not None or self._takes_input(statement) or self._makes_things(statement)
 
     def _makes_things(self, statement: ast.stmt) -> bool:
         names = syntax.bound(statement)

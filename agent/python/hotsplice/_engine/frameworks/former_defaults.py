@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..._loaded import Remembered
 from ..errors import EngineError
-from ..evaluate import former, syntax
 from ..live import lookup, objects
 from ..live.files import live_file
 from ..native import native
@@ -27,6 +26,7 @@ _INSIDE = "[]"
 _ITEMS = 1_000
 # What makes a container that the program fills.
 _CONTAINERS = ("dict", "list", "set", "frozenset", "tuple", "deque", "defaultdict", "OrderedDict", "Counter")
+_CASES: tuple[Any, ...] = (ast.match_case,)
 # Where classes keep what they know of their fields.
 _FIELDS = ("__dataclass_fields__", "__pydantic_fields__")
 
@@ -181,11 +181,11 @@ def _is_of_text(module: ModuleType, name: str, cls: type, field: str) -> bool:
         return True
     path = lookup.members_of(module).get("__file__")
     try:
-        statements = former.parsed(live_file(path).text) if type(path) is str else []
-    except EngineError:
+        statements = _statements(ast.parse(live_file(path).text)) if type(path) is str else []
+    except (EngineError, SyntaxError, ValueError):
         return not is_inside
-    binding = [one for one in syntax.flattened(statements) if name in syntax.bound(one) or name == _owner(one)]
-    calls = [node for one in binding for node in syntax.run_at_once(one) if isinstance(node, ast.Call)]
+    giving = [one for one in statements if name in _given(one)]
+    calls = [node for one in giving for node in ast.walk(one) if isinstance(node, ast.Call)]
     named = [(ast.unparse(call.func).rpartition(".")[2], call) for call in calls]
     own = [call for called, call in named if called == cls.__name__]
     if own and all(_gives(call, cls, field) for call in own):
@@ -204,8 +204,26 @@ def _gives(call: ast.Call, cls: type, field: str) -> bool:
     return are_plain and field in positional[: len(call.args)]
 
 
-def _owner(statement: ast.stmt) -> str | None:
-    return syntax.updated(statement) or syntax.item_owner(statement)
+def _statements(node: ast.AST) -> list[ast.stmt]:
+    """The simple statements of a module, those of compound ones too."""
+    found: list[ast.stmt] = []
+    for one in ast.iter_child_nodes(node):
+        if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        if isinstance(one, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)):
+            found.append(one)
+        elif isinstance(one, (ast.stmt, ast.ExceptHandler, *_CASES)):
+            found += _statements(one)
+    return found
+
+
+def _given(statement: ast.stmt) -> set[str]:
+    """The names that a simple statement gives something: `rows = [Row()]`, `TABLE[1] = Row()`, `rows.append(Row())`."""
+    targets: list[Any] = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+    if isinstance(statement, ast.Expr):
+        targets = [statement.value.func] if isinstance(statement.value, ast.Call) else []
+    names = (node for target in targets if target is not None for node in ast.walk(target))
+    return {node.id for node in names if isinstance(node, ast.Name)}
 
 
 def _held(value: Any, name: str) -> Any:

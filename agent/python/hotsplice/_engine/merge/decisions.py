@@ -121,7 +121,10 @@ def is_worded_alike(merger: "Merger", edit: "Edit", name: str) -> bool:
     is_thing = not edit["scope"] and sort(live) in in_place.THINGS
     if is_thing:
         text, _ = _from_elsewhere(merger, name, live)
-    return bool((text or merger.former(edit)).says(join(edit["run"]), name, merger.shadow.globals, is_thing))
+    said, seen = join(edit["run"]), merger.shadow.globals
+    if edit["what"] == "import" and not edit["scope"]:
+        said, seen = imports.text_behind(merger, name) or (said, seen)
+    return bool((text or merger.former(edit)).says(said, name, seen, is_thing))
 
 
 def _is_as_it_was(merger: "Merger", edit: "Edit") -> bool:

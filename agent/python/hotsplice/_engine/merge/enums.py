@@ -41,6 +41,8 @@ def merge(
             if name != kept._name_ and name in made.__dict__ and live._member_map_.get(name) is not kept:
                 plan.set_class_attribute(live, name, made.__dict__[name])
         elif kept is not None:
+            # What was evaluated before it, as after a call that makes an enumeration, is exchanged with the commit.
+            merger.replaced.append((member, kept))
             # What is evaluated after this gets the member that stays.
             made._member_map_[name] = kept
             if made.__dict__.get(name) is member:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..evaluate.sorts import Sort, attributes, sort
 from ..live import lookup
 from ..native import native
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 class Instances:
     """Objects of the classes that edits of a patch stand in: all that lives is looked at once for all of them."""
 
-    def __init__(self, transaction: "Prepared") -> None:
+    def __init__(self, transaction: "Prepared", given: list[tuple[Any, Any]]) -> None:
+        """``given``: objects, with those that lend them what they hold from the commit on."""
         self._transaction = transaction
+        self._given = {id(live): attributes(new) for live, new in given if sort(live) is Sort.RECORD}
         # By the id of their type, once somebody wanted to know.
         self._by_type: dict[int, list[Any]] | None = None
 
@@ -25,6 +28,10 @@ class Instances:
             for one in native.objects_of_type(*kinds.values()):
                 self._by_type.setdefault(id(type(one)), []).append(one)
         return [one for kind in lookup.with_subclasses(owner) for one in self._by_type.get(id(kind), ())]
+
+    def is_given(self, instance: Any, name: str) -> bool:
+        """Whether the statement that made an object is evaluated again, and its object has the attribute."""
+        return name in self._given.get(id(instance), ())
 
     def _owners(self) -> Iterator[type]:
         for change in self._transaction.files:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..evaluate.policy import MISSING
+from ..evaluate.sorts import Sort, sort
 from ..live import lookup, objects
 from ..live.code import read_only
 from ..live.files import live_file
@@ -88,13 +89,38 @@ def hand_over(merger: "Merger", edit: "Edit", name: str, made: Any, live: Any) -
         for alias in one.names
         if (alias.asname or alias.name) in (name, "*")
     }
-    for module_name, module in list(sys.modules.items()):
-        if module_name in merger.shadow.loaded or not objects.is_module(module):
-            continue
+    for module_name, members in _loaded_meanwhile(merger):
         for origin, last in origins:
-            members = module.__dict__
             if module_name.rpartition(".")[2] == last and members.get(origin, MISSING) is made and made is not live:
                 merger.plan.set_name(members, origin, live)
+    hand_on(merger, made, live)
+
+
+def hand_on(merger: "Merger", made: Any, live: Any) -> None:
+    """Other files that the patch loads have imported what goes on as another object: that is what they have then."""
+    for _, members in _loaded_meanwhile(merger) if made is not live and sort(made) is not Sort.VALUE else ():
+        for name in [name for name, value in members.items() if value is made]:
+            merger.plan.set_name(members, name, live)
+
+
+def text_behind(merger: "Merger", name: str) -> tuple[str, dict[str, Any]] | None:
+    """The text that gives an imported name its value in a file that the patch loads, with what is bound there."""
+    for _, members in _loaded_meanwhile(merger):
+        path = members.get("__file__")
+        if name not in members or type(path) is not str or lookup.is_installed(path):
+            continue
+        try:
+            text: str = live_file(path).text
+        except EngineError:
+            continue
+        if re.search(rf"^\s*{re.escape(name)}\b[^=\n]*=", text, re.MULTILINE) is not None:
+            return text, members
+    return None
+
+
+def _loaded_meanwhile(merger: "Merger") -> list[tuple[str, dict[str, Any]]]:
+    loaded = [(name, module) for name, module in list(sys.modules.items()) if name not in merger.shadow.loaded]
+    return [(name, objects.attributes(module)) for name, module in loaded if objects.is_module(module)]
 
 
 def sources(text: str, globals: dict[str, Any]) -> list[str | None]:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from .merging import Merger
 
 
-def follow(transaction: "Prepared", shadows: "dict[int, Shadow]") -> None:
-    instances = Instances(transaction)
+def follow(transaction: "Prepared", shadows: "dict[int, Shadow]", given: list[tuple[Any, Any]]) -> None:
+    """``given``: objects, with those that lend them what they hold."""
+    instances = Instances(transaction, given)
     for change in transaction.files:
         for outcome in change.outcomes:
             if outcome.edit["what"] == "function" and outcome.edit["change"] in ("added", "changed"):
@@ -231,7 +232,7 @@ def _give(
         is_alone = value_of is not None and not any(issubclass(type(one), CodeType) for one in value_of.co_consts)
         shared = {**names, **known} if is_alone else None
         for instance in instances:
-            if _has(instance, name):
+            if _has(instance, name) or existing.is_given(instance, name):
                 continue
             is_taken = attribute["name"] not in gone and _is_described(instance, name)
             if former != name and _has(instance, former) and not is_taken:

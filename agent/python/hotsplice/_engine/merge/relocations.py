@@ -12,7 +12,7 @@ from ..live import lookup, objects
 from ..live.code import fingerprint
 from ..live.files import live_file
 from ..native import native
-from . import decorated, former_classes, references
+from . import decorated, former_classes, imports, references
 
 if TYPE_CHECKING:
     from ..live.lookup import Namespace
@@ -95,8 +95,12 @@ def _hand_over_state(merger: Any) -> None:
     loaded = [module for name, module in list(sys.modules.items()) if name not in merger.shadow.loaded]
     for module, name in _same_statements(merger, loaded, "removed", live_file(merger.change.path).text):
         held = merger.namespace.globals.get(name, loaded)
-        if held is not loaded and name not in merger.bound:
+        made = objects.attributes(module)[name]
+        if held is loaded or held is made:
+            continue
+        if name not in merger.bound:
             merger.plan.set_name(objects.attributes(module), name, held)
+        imports.hand_on(merger, made, held)
 
 
 def _same_statements(merger: Any, modules: list[Any], change: str, text: str) -> Iterator[tuple[Any, str]]:
