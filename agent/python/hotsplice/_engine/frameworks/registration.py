@@ -41,7 +41,8 @@ class Registration:
 
     def made(self, key: Any, value: Any) -> bool:
         """Whether an entry is what the live definition registered."""
-        return self.reaches(key, value) or self.names_it(key, value)
+        # What others are registered in, too, is no entry of this one, whatever its name.
+        return self.reaches(key, value) or (id(value) not in self.beside and self.names_it(key, value))
 
     def reaches(self, key: Any, value: Any) -> bool:
         """Whether an entry leads to the live definition."""

@@ -87,6 +87,8 @@ def _was_read(patch: "Observed", cls: Any, outcome: "EditOutcome") -> bool:
     edit = outcome.edit
     if _READ_ONCE & set(edit["binds"]):
         return True
+    if edit["what"] in ("assignment", "annotation") and _is_of_fields(cls):
+        return True
     if edit["what"] != "function":
         is_column = edit["what"] in ("assignment", "annotation") and not takes_members(cls)
         return is_column and any(map(_is_of_library, patch.named(outcome)))
@@ -94,6 +96,11 @@ def _was_read(patch: "Observed", cls: Any, outcome: "EditOutcome") -> bool:
     decorators = [one for one in patch.decorators(outcome) if _is_of_library(one)]
     is_called = edit["change"] == "changed" and "decorators" not in edit["parts"]
     return any(one is declared_attr or not is_called for one in decorators)
+
+
+def _is_of_fields(cls: Any) -> bool:
+    """Whether columns are made of the fields that a model has once it is made: SQLModel's."""
+    return type(cls).__name__ == "SQLModelMetaclass"
 
 
 def _is_of_library(value: Any) -> bool:
@@ -112,6 +119,9 @@ def add_member(
 ) -> None:
     """``later`` are names that stand below it in the class."""
     edit = outcome.edit
+    if _is_of_fields(owner) and annotation is not None:
+        # That is reported.
+        return
     is_column = _is_mapped(value) or (value is None and annotation is not None)
     if not is_column:
         plan.set_class_attribute(owner, name, value)
