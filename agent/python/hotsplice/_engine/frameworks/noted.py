@@ -109,7 +109,9 @@ class Noted:
             self._note_holders(used, live, registrars)
             # A name may hold what several definitions are registered in.
             live.difference_update(self.holders)
-            self.registrations.append(Registration(outcome, used, live, called, self.registries, registrars=registrars))
+            self.registrations.append(
+                Registration(outcome, used, live, called, self.registries, registrars=registrars, holders=self.holders)
+            )
 
     def _note_block(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
         """What the definitions in a compound statement that is gone, or runs as a whole, have registered."""

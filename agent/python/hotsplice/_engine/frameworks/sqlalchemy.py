@@ -111,7 +111,7 @@ def _is_of_library(value: Any) -> bool:
 
 def takes_members(owner: Any) -> bool:
     """Whether a class is told of its new members one by one, because its statement can't run twice."""
-    return "__mapper__" in owner.__dict__ and "__table__" in owner.__dict__
+    return "__mapper__" in owner.__dict__ and getattr(owner, "__table__", None) is not None
 
 
 def add_member(
@@ -134,6 +134,11 @@ def add_member(
         return
     if isinstance(value, Column) or _needs_column(value):
         value = _column(owner, name, value, annotation)
+        if "__dataclass_fields__" in owner.__dict__:
+            outcome.caveat(
+                "HS0403",
+                f"{owner.__name__}.{name} is a column, and nothing that its constructor takes: start the process again",
+            )
         if not later.isdisjoint(owner.__mapper__.columns.keys()):
             outcome.caveat(
                 "HS0403",
