@@ -14,26 +14,39 @@ use crate::effects::{Effects, FIELDS, describes, instantiates};
 use crate::tree::{Node, flattened};
 
 /// How methods begin by which an object is told what to call later, or that it is not to call any more.
-const CONFIGURING: [&str; 19] = [
+const CONFIGURING: [&str; 32] = [
     "add",
+    "after",
+    "before",
     "bind",
     "call_at",
     "call_later",
     "call_soon",
     "cancel",
+    "command",
     "connect",
+    "context_processor",
     "create",
     "enter",
+    "errorhandler",
+    "exception_handler",
+    "group",
     "include",
     "install",
     "join",
+    "middleware",
+    "mount",
     "on",
     "register",
     "remove",
+    "route",
     "schedule",
     "set",
     "stop",
     "subscribe",
+    "teardown",
+    "template",
+    "url",
 ];
 
 /// A class of another file, or that of an object there.

@@ -55,6 +55,13 @@ VALUES = {
     "string": "Template",
     "weakref": "ref",
     "types": "MappingProxyType",
+    # Statements and conditions: each method of theirs gives another one.
+    "sqlalchemy.sql.selectable": "Select CompoundSelect ScalarSelect Exists",
+    "sqlalchemy.sql.dml": "Insert Update Delete",
+    "sqlalchemy.sql.elements": "TextClause BinaryExpression BooleanClauseList",
+    "django.db.models.query_utils": "Q",
+    "django.db.models.expressions": "F Value",
+    "click.types": "Choice DateTime File FloatRange IntRange Path Tuple",
 }
 _CONTAINERS = (list, dict, set, bytearray)
 DICTIONARIES = "OrderedDict defaultdict Counter"

@@ -24,12 +24,13 @@ class Holder:
         self.goes = is_made_by_decorators
 
 
-def found(value: Any, live: set[int], beside: Any, registrars: list[Any]) -> Holder | None:
+def found(value: Any, live: set[int], used: set[int], beside: Any, registrars: list[Any]) -> Holder | None:
     """What an object in a registry is, if it holds a definition and not on behalf of that alone."""
     if not _is_plain_object(value):
         return None
     held = [one for one in stores.attributes(value) if stores.kind_of(one) is not None]
-    own = [one for one in held if 0 < stores.size(one) <= entries.LIMIT and id(one) not in beside]
+    # One that is filled itself is no part of what stands in it.
+    own = [one for one in held if 0 < stores.size(one) <= entries.LIMIT and id(one) not in used]
     own = [one for one in own if any(_is_about(entry, live, beside) for entry in stores.entries(one))]
     if not own:
         return None

@@ -110,7 +110,11 @@ class Noted:
             live = entries.live_functions(namespace, edit, outcome.path)
             called = entries.called(namespace, edit)
             self._note_holders(used, live, registrars)
-            self.registrations.append(Registration(outcome, used, live, called, self.registries, registrars=registrars))
+            # A name may hold what several definitions are registered in.
+            live.difference_update(self.holders)
+            self.registrations.append(
+                Registration(outcome, used, live, called, self.registries, registrars=registrars, holders=self.holders)
+            )
 
     def _note_block(self, namespace: "Namespace", outcome: "EditOutcome", text: str) -> None:
         """What the definitions in a compound statement that is gone, or runs as a whole, have registered."""
@@ -247,7 +251,7 @@ class Noted:
         pending = list(used)
         for key in pending:
             for _, value in self.before[key][1]:
-                holder = self.holders.get(id(value)) or holders.found(value, live, self.registries, registrars)
+                holder = self.holders.get(id(value)) or holders.found(value, live, used, self.registries, registrars)
                 if holder is None:
                     continue
                 self.registries.add(id(value))

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 _TAKING = ("validator", "serializer", "computed_field")
 # Models of these packages are made of their own only.
 _OTHERS = ("pydantic.", "fastapi.")
-# What `validate_call` makes of a function; before 2.10 it was another thing.
-ValidateCallWrapper: Any = getattr(sys.modules.get("pydantic._internal._validate_call"), "ValidateCallWrapper", None)
-if not hasattr(ValidateCallWrapper, "_create_validators"):
-    ValidateCallWrapper = None
 
 
 def observe(patch: "Observed") -> None:
@@ -130,7 +126,9 @@ def _rebuild() -> None:
             rebuild_dataclass(cls, force=True, raise_errors=False, _types_namespace=_namespace(cls))
     for adapter in native.objects_of_type(*with_subclasses(TypeAdapter)):
         _rebuild_adapter(adapter)
-    for wrapper in native.objects_of_type(ValidateCallWrapper) if ValidateCallWrapper is not None else ():
+    # What `validate_call` makes of a function: imported where that is used; before 2.10 it was another thing.
+    kind: Any = getattr(sys.modules.get("pydantic._internal._validate_call"), "ValidateCallWrapper", None)
+    for wrapper in native.objects_of_type(kind) if hasattr(kind, "_create_validators") else ():
         wrapper._create_validators()
 
 

@@ -26,12 +26,15 @@ class Registration:
         beside: Any,
         is_gone: bool = False,
         registrars: Any = (),
+        holders: Any = (),
     ):
         self.outcome = outcome
         # Something else than a definition gives the name now.
         self._is_gone = is_gone
         # Ids of all registries, which lead to what others have registered.
         self.beside = beside
+        # Ids of the objects in registries that hold several definitions.
+        self.holders = holders
         # What decorates it, as far as those are functions.
         self.registrars = list(registrars)
         # Ids of the containers that its former decorators use.
@@ -41,7 +44,8 @@ class Registration:
 
     def made(self, key: Any, value: Any) -> bool:
         """Whether an entry is what the live definition registered."""
-        return self.reaches(key, value) or self.names_it(key, value)
+        # What others are registered in, too, is no entry of this one, whatever its name.
+        return self.reaches(key, value) or (id(value) not in self.holders and self.names_it(key, value))
 
     def reaches(self, key: Any, value: Any) -> bool:
         """Whether an entry leads to the live definition."""

@@ -87,6 +87,8 @@ def _was_read(patch: "Observed", cls: Any, outcome: "EditOutcome") -> bool:
     edit = outcome.edit
     if _READ_ONCE & set(edit["binds"]):
         return True
+    if edit["what"] in ("assignment", "annotation") and _is_of_fields(cls):
+        return True
     if edit["what"] != "function":
         is_column = edit["what"] in ("assignment", "annotation") and not takes_members(cls)
         return is_column and any(map(_is_of_library, patch.named(outcome)))
@@ -94,6 +96,11 @@ def _was_read(patch: "Observed", cls: Any, outcome: "EditOutcome") -> bool:
     decorators = [one for one in patch.decorators(outcome) if _is_of_library(one)]
     is_called = edit["change"] == "changed" and "decorators" not in edit["parts"]
     return any(one is declared_attr or not is_called for one in decorators)
+
+
+def _is_of_fields(cls: Any) -> bool:
+    """Whether columns are made of the fields that a model has once it is made: SQLModel's."""
+    return type(cls).__name__ == "SQLModelMetaclass"
 
 
 def _is_of_library(value: Any) -> bool:
@@ -104,7 +111,7 @@ def _is_of_library(value: Any) -> bool:
 
 def takes_members(owner: Any) -> bool:
     """Whether a class is told of its new members one by one, because its statement can't run twice."""
-    return "__mapper__" in owner.__dict__ and "__table__" in owner.__dict__
+    return "__mapper__" in owner.__dict__ and getattr(owner, "__table__", None) is not None
 
 
 def add_member(
@@ -112,6 +119,9 @@ def add_member(
 ) -> None:
     """``later`` are names that stand below it in the class."""
     edit = outcome.edit
+    if _is_of_fields(owner) and annotation is not None:
+        # That is reported.
+        return
     is_column = _is_mapped(value) or (value is None and annotation is not None)
     if not is_column:
         plan.set_class_attribute(owner, name, value)
@@ -124,6 +134,11 @@ def add_member(
         return
     if isinstance(value, Column) or _needs_column(value):
         value = _column(owner, name, value, annotation)
+        if "__dataclass_fields__" in owner.__dict__:
+            outcome.caveat(
+                "HS0403",
+                f"{owner.__name__}.{name} is a column, and nothing that its constructor takes: start the process again",
+            )
         if not later.isdisjoint(owner.__mapper__.columns.keys()):
             outcome.caveat(
                 "HS0403",
