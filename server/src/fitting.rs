@@ -29,8 +29,9 @@ fn misfit_in(paths: &[PathBuf], session: &Session) -> Option<String> {
     if changed.is_empty() {
         return None;
     }
-    let files: Vec<LoadedFile> = session.files().ok()?.into_iter().filter(|file| !file.installed).collect();
-    let (mine, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| changed.contains_key(&file.path));
+    let files = session.files().ok()?;
+    let (mine, others): (Vec<_>, Vec<_>) =
+        files.iter().filter(|file| !file.installed).partition(|file| changed.contains_key(&file.path));
     let stems: Vec<&str> = mine.iter().flat_map(|file| stems(file)).collect();
     let is_concerned = |file: &&&LoadedFile| {
         let is_used = stems_of(file).any(|stem| changed.values().any(|text| text.contains(stem)));

@@ -53,7 +53,7 @@ pub fn find(session: &Session, wanted: &[WantedFile]) -> Successors {
         return found;
     }
     let Ok(files) = session.files() else { return found };
-    let project = Project::new(session, files);
+    let project = Project::new(session, &files);
     // Mostly there is none.
     let gone = project.gone();
     if gone.is_empty() {
@@ -95,18 +95,18 @@ fn known(file: &WantedFile) -> Option<Successor> {
 
 struct Project<'a> {
     session: &'a Session,
-    files: Vec<LoadedFile>,
-    modules: HashSet<String>,
+    files: Vec<&'a LoadedFile>,
+    modules: HashSet<&'a str>,
     /// The folders that modules are imported from.
     roots: Vec<PathBuf>,
 }
 
 impl<'a> Project<'a> {
-    fn new(session: &'a Session, mut files: Vec<LoadedFile>) -> Self {
-        let modules = files.iter().flat_map(|file| file.modules.iter().cloned()).collect();
-        files.retain(|file| file.cell.is_none() && !file.installed);
+    fn new(session: &'a Session, files: &'a [LoadedFile]) -> Self {
+        let modules = files.iter().flat_map(|file| file.modules.iter().map(String::as_str)).collect();
+        let files: Vec<&LoadedFile> = files.iter().filter(|file| file.cell.is_none() && !file.installed).collect();
         let mut roots: Vec<PathBuf> = Vec::new();
-        for root in files.iter().filter_map(root) {
+        for root in files.iter().filter_map(|file| root(file)) {
             if !roots.contains(&root) {
                 roots.push(root);
             }
@@ -159,7 +159,7 @@ impl<'a> Project<'a> {
         let Some(former) = live.baseline.modules.first() else { return };
         let before = imported_modules(live.text(), former, is_package(path));
         let imported = imported_modules(text, &own, is_package(name));
-        for module in imported.difference(&before).filter(|module| !self.modules.contains(*module)) {
+        for module in imported.difference(&before).filter(|module| !self.modules.contains(module.as_str())) {
             for root in &self.roots {
                 let stem = root.join(module.replace('.', "/"));
                 let files = [stem.join("__init__.py"), stem.with_extension("py")];
@@ -184,7 +184,7 @@ impl<'a> Project<'a> {
 
     /// Loaded files that are no longer there. What never was a file of its own, as a member of an archive, is not gone.
     fn gone(&self) -> Vec<&str> {
-        let is_gone = |file: &&LoadedFile| {
+        let is_gone = |file: &&&LoadedFile| {
             let path = self.session.editor_path(&file.path);
             !path.exists() && !path.ancestors().skip(1).any(Path::is_file)
         };

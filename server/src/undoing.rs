@@ -58,7 +58,8 @@ fn histories(session: &Session, files: &[PathBuf]) -> Result<Vec<(String, Vec<Fo
     let mut paths = Vec::new();
     if files.is_empty() {
         session.forget_files();
-        paths.extend(session.files()?.into_iter().filter(|file| file.version > 0).map(|file| file.path));
+        let files = session.files()?;
+        paths.extend(files.iter().filter(|file| file.version > 0).map(|file| file.path.clone()));
     } else {
         for file in files {
             paths.extend(session.loaded(file)?);

@@ -88,8 +88,9 @@ fn identity(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let sessions = select(&arguments.selection)?;
     let mut paths = arguments.files.clone();
     if paths.is_empty() {
-        let loaded = sessions.iter().filter_map(|session| session.files().ok()).flatten();
-        paths.extend(loaded.map(|file| PathBuf::from(file.path)));
+        for files in sessions.iter().filter_map(|session| session.files().ok()) {
+            paths.extend(files.iter().map(|file| PathBuf::from(&file.path)));
+        }
     }
     let live = |path: &PathBuf| {
         let known = sessions.iter().find_map(|session| session.loaded(path).ok().flatten().map(|path| (session, path)));

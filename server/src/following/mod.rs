@@ -62,7 +62,7 @@ pub fn add<'a>(session: &'a Session, asked_for: &[AskedFor], patch: &mut Patch, 
     // A module that was just imported may follow, and the news of it be on its way.
     let Ok(loaded) = session.files_by_now() else { return None };
     let limit = limit.clone();
-    Some(parsing_many(move || follow_all(session, asked_for, patch, loaded, names, changed, limit)))
+    Some(parsing_many(move || follow_all(session, asked_for, patch, &loaded, names, changed, limit)))
 }
 
 /// What follows in all files that are loaded.
@@ -70,19 +70,19 @@ fn follow_all<'a>(
     session: &'a Session,
     asked_for: &[AskedFor],
     patch: &mut Patch,
-    loaded: Vec<LoadedFile>,
+    loaded: &[LoadedFile],
     names: Arc<Vec<(Counts, Counts)>>,
     mut changed: Names,
     limit: Limit,
 ) -> Project<'a> {
     let is_asked_for = |path: &str| asked_for.iter().any(|asked| asked.path == path);
-    let mut project = Project::of(session, &loaded, limit);
+    let mut project = Project::of(session, loaded, limit);
     project.names = names;
     project.know_new_texts(asked_for);
     project.limit.start();
     // What a cell computed is computed again when it is run.
-    let mut following: Vec<_> = loaded.into_iter().filter(|file| file.cell.is_none()).collect();
-    following.retain(|file| !file.installed && !is_asked_for(&file.path));
+    let is_other = |file: &&LoadedFile| file.cell.is_none() && !file.installed && !is_asked_for(&file.path);
+    let following: Vec<LoadedFile> = loaded.iter().filter(is_other).cloned().collect();
     session.know_baselines(following.iter().map(|file| file.path.as_str()));
     // Files of which nothing follows but what others get by calling them.
     let mut between: Vec<Arc<FilePatch>> = Vec::new();

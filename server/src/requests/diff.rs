@@ -97,6 +97,6 @@ pub fn loaded(session: &Session, wanted: &[PathBuf]) -> Vec<PathBuf> {
         return wanted.to_vec();
     }
     let files = session.files().unwrap_or_default();
-    let files = files.into_iter().filter(|file| file.cell.is_none() && !file.installed);
+    let files = files.iter().filter(|file| file.cell.is_none() && !file.installed);
     files.map(|file| session.editor_path(&file.path)).collect()
 }

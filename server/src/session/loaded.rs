@@ -1,7 +1,7 @@
 //! What a process has loaded, and what each side calls it.
 
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hotsplice_channel::installed::is_installed;
@@ -12,7 +12,7 @@ use super::{PATIENCE, Session, SessionError, places};
 /// What a process has loaded, as far as is known.
 #[derive(Default)]
 pub(super) struct Files {
-    known: Option<Vec<LoadedFile>>,
+    known: Option<Arc<Vec<LoadedFile>>>,
     /// As of when: what the process loads later is not among them.
     as_of: Option<AsOf>,
     /// How often somebody wanted to know anew.
@@ -36,8 +36,7 @@ impl Session {
 
     /// What is known of an input that is no file.
     pub fn known_cell(&self, path: &str) -> Option<Cell> {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.known.iter().flatten().find(|file| file.path == path)?.cell.clone()
+        self.known_files()?.iter().find(|file| file.path == path)?.cell.clone()
     }
 
     /// Our name of a file that the process calls otherwise, if that was found out and not set.
@@ -86,14 +85,10 @@ impl Session {
     }
 
     /// Every source file that the process has loaded.
-    pub fn files(&self) -> Result<Vec<LoadedFile>, SessionError> {
-        let as_of = {
-            let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = AsOf { loads: self.client.loads(), changes: files.changes };
-            if let (Some(known), true) = (&files.known, files.as_of == Some(now)) {
-                return Ok(known.clone());
-            }
-            now
+    pub fn files(&self) -> Result<Arc<Vec<LoadedFile>>, SessionError> {
+        let as_of = match self.files_as_told() {
+            Ok(known) => return Ok(known),
+            Err(now) => now,
         };
         let answer: FilesAnswer = self.client.request(method::FILES, &serde_json::json!({}), PATIENCE)?;
         if self.is_elsewhere {
@@ -107,14 +102,22 @@ impl Session {
                 self.find_folder(folder, &answer.files);
             }
         }
+        let known = Arc::new(answer.files);
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        (files.known, files.as_of) = (Some(answer.files.clone()), Some(as_of));
+        (files.known, files.as_of) = (Some(known.clone()), Some(as_of));
         self.answered.notify_all();
-        Ok(answer.files)
+        Ok(known)
+    }
+
+    /// What it has loaded, where nothing has been told since that was asked; else as of when it may be asked.
+    fn files_as_told(&self) -> Result<Arc<Vec<LoadedFile>>, AsOf> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = AsOf { loads: self.client.loads(), changes: files.changes };
+        files.known.clone().filter(|_| files.as_of == Some(now)).ok_or(now)
     }
 
     /// As [`Self::files`], and what the process has just told is known.
-    pub fn files_by_now(&self) -> Result<Vec<LoadedFile>, SessionError> {
+    pub fn files_by_now(&self) -> Result<Arc<Vec<LoadedFile>>, SessionError> {
         self.client.catch_up()?;
         self.files()
     }
@@ -127,7 +130,7 @@ impl Session {
     }
 
     /// Every source file that it had loaded when it was last asked. Nothing if it never was.
-    pub(super) fn known_files(&self) -> Option<Vec<LoadedFile>> {
+    pub(super) fn known_files(&self) -> Option<Arc<Vec<LoadedFile>>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).known.clone()
     }
 
@@ -144,6 +147,9 @@ impl Session {
         let find = |files: &[LoadedFile]| {
             workspace.cells.loaded(path, files).or_else(|| names.iter().find_map(|name| Self::find(name, files)))
         };
+        if let Some(found) = self.files_as_told().ok().and_then(|known| find(&known)) {
+            return Ok(Some(found));
+        }
         if let (Some(known), true) = (self.known_files(), self.client.is_stopped()) {
             // It loads nothing now.
             return Ok(find(&known));
@@ -175,7 +181,7 @@ impl Session {
     /// The modules that have loaded a file, as far as is known.
     pub fn known_modules(&self, path: &str) -> Vec<String> {
         let files = self.known_files().unwrap_or_default();
-        files.into_iter().find(|file| file.path == path).map(|file| file.modules).unwrap_or_default()
+        files.iter().find(|file| file.path == path).map(|file| file.modules.clone()).unwrap_or_default()
     }
 
     /// As [`Self::loaded`], as far as is known: nothing is asked of a process that has answered once. What it loads later is

@@ -64,7 +64,8 @@ impl Scope {
             true => !installed,
             false => self.paths.iter().any(|own| path.starts_with(own)),
         };
-        let loaded = session.files().unwrap_or_default().into_iter().filter(|file| file.cell.is_none());
+        let loaded = session.files().unwrap_or_default();
+        let loaded = loaded.iter().filter(|file| file.cell.is_none());
         let named = loaded.map(|file| (file.installed, session.editor_path(&file.path)));
         named.filter(|(installed, path)| is_held(*installed, path)).map(|(_, path)| path).collect()
     }

@@ -293,9 +293,9 @@ class Transaction:
         follow.extend(partial(classes.discard, made) for made in self.plan.discarded)
         follow.extend(partial(hooks.call, self, *hook) for hook in hooks.of(self))
         follow.append(partial(reloaders.report, self))
+        follow.append(replaced.clear)
         follow.append(running.watch)
         applied = [{"path": file.path, "version": file.version} for _, file in files]
-        follow.append(replaced.clear)
         follow.append(partial(native.notify, "patch/applied", {"files": applied}))
         follow.append(partial(proven.retract_left, self))
         follow.append(lambda: events.log_live(self.label, self.verdicts()))

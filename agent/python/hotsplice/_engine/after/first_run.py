@@ -6,10 +6,10 @@ A local event of ``sys.monitoring`` (PEP 669) costs a function nothing once it h
 import contextlib
 import functools
 import sys
-import weakref
 from collections.abc import Callable
 from types import CodeType
 from typing import Any
+from weakref import ref
 
 from ..native import native
 
@@ -17,9 +17,27 @@ from ..native import native
 _FREE_TOOLS = (5, 4, 3)
 
 _tool: Any = None
-# id of a code object → (weak reference, path, definition, details of its version). Weak, for references are counted to
-# tell who runs a code.
-_watched: dict[int, tuple[Any, str, str, dict[str, Any]]] = {}
+
+
+class _Watched(ref[CodeType]):
+    """A code object, weakly, for references are counted to tell who runs it; what it is of, and its version."""
+
+    __slots__ = ("definition", "details", "key", "path")
+
+    path: str
+    definition: str
+    details: dict[str, Any]
+
+    def __init__(self, code: CodeType, _gone: Any) -> None:
+        self.key = id(code)
+
+
+# By the id of the code object.
+_watched: dict[int, _Watched] = {}
+
+
+def _gone(watched: Any) -> None:
+    _watched.pop(watched.key, None)
 
 
 def watch(code: CodeType, path: str, definition: str, details: dict[str, Any]) -> None:
@@ -33,8 +51,8 @@ def watch(code: CodeType, path: str, definition: str, details: dict[str, Any]) -
         monitoring.set_local_events(_tool, code, monitoring.events.PY_START)
     except (ValueError, RuntimeError):
         return
-    key = id(code)
-    _watched[key] = (weakref.ref(code, lambda _gone: _watched.pop(key, None)), path, definition, details)
+    watched = _watched[id(code)] = _Watched(code, _gone)
+    watched.path, watched.definition, watched.details = path, definition, details
     details["ran"] = False
 
 
@@ -57,10 +75,10 @@ def _prepare() -> bool:
 def _entered(code: CodeType, _offset: int) -> Any:
     """Called in the program's own thread, once."""
     found = _watched.pop(id(code), None)
-    if found is not None and found[0]() is code:
-        _, path, definition, details = found
-        details["ran"] = True
-        native.notify("code/first-run", {"path": path, "definition": definition, "version": details["version"]})
+    if found is not None and found() is code:
+        found.details["ran"] = True
+        about = {"path": found.path, "definition": found.definition, "version": found.details["version"]}
+        native.notify("code/first-run", about)
     return sys.monitoring.DISABLE
 
 

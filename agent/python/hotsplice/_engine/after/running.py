@@ -4,10 +4,10 @@ Old code objects are held weakly: nothing here keeps one alive that the end of i
 """
 
 import sys
-import weakref
 from collections.abc import Collection
 from types import CodeType
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from ..live import calls, lookup
 from ..native import native
@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from ..live.line_tables import LineMap
 
 
-class _Old:
+class _Old(ref[CodeType]):
     """A code object that is not live any more, and what it was of."""
 
-    __slots__ = ("code", "path", "definition", "version", "lines")
+    __slots__ = ("key", "path", "definition", "version", "lines", "is_told")
 
-    def __init__(
-        self, code: weakref.ref[CodeType], path: str, definition: str, version: int, lines: tuple[int, int] | None
-    ) -> None:
-        self.code, self.path, self.definition, self.version = code, path, definition, version
+    path: str
+    definition: str
+    version: int
+
+    def __init__(self, code: CodeType, _gone: Any) -> None:
+        self.key = id(code)
+        # Most are gone with the patch itself: nobody has been told of those.
+        self.is_told = False
         # Of a module only the statement that is being executed is old: from which line of its code to which.
-        self.lines = lines
+        self.lines: tuple[int, int] | None = None
 
 
 # By the id of the code object.
@@ -51,17 +55,14 @@ FIRST_LOOK, LAST_LOOK = 250, 8000
 
 def remember(code: CodeType, path: str, definition: str, version: int, lines: tuple[int, int] | None = None) -> None:
     """Notes that ``code`` is not live any more; of a module's, these lines of it."""
-    key = id(code)
+    entry = _old[id(code)] = _Old(code, _gone)
+    entry.path, entry.definition, entry.version, entry.lines = path, definition, version, lines
 
-    def gone(_reference: Any) -> None:
-        _reasons.pop(key, None)
-        if _old.pop(key, None) is not None:
-            _say_left(path, definition, version)
 
-    try:
-        _old[key] = _Old(weakref.ref(code, gone), path, definition, version, lines)
-    except TypeError:
-        pass
+def _gone(entry: Any) -> None:
+    _reasons.pop(entry.key, None)
+    if _old.pop(entry.key, None) is not None and entry.is_told:
+        _say_left(entry.path, entry.definition, entry.version)
 
 
 def forget(code: CodeType) -> None:
@@ -72,7 +73,7 @@ def forget(code: CodeType) -> None:
 
 def old_codes() -> list[CodeType]:
     """Those of functions: what of a module is old is looked for at each patch."""
-    return [code for entry in list(_old.values()) if entry.lines is None and (code := entry.code()) is not None]
+    return [code for entry in list(_old.values()) if entry.lines is None and (code := entry()) is not None]
 
 
 def _is_old(call: calls.Call) -> bool:
@@ -138,6 +139,8 @@ def _say_left(path: str, definition: str, version: int) -> None:
 def watch() -> None:
     """Reports when the last call has left an old code that something keeps, as a running module does."""
     global _inside
+    for entry in list(_old.values()):
+        entry.is_told = True
     now = _calls()
     if _inside is not None:
         _inside |= now
@@ -171,7 +174,7 @@ def are_inside(codes: Collection[CodeType]) -> bool:
 
 
 def _codes() -> list[CodeType]:
-    return [code for entry in list(_old.values()) if (code := entry.code()) is not None]
+    return [code for entry in list(_old.values()) if (code := entry()) is not None]
 
 
 def still_running() -> list[dict[str, Any]]:

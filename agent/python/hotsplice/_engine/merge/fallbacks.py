@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluate import syntax
 from ..live import objects
+from ..live.files import live_file
 from ..native import native
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
 
 _WORDS = ("ImportError", "ModuleNotFoundError", "find_spec", "import_module", "__import__")
+_LONGEST = max(map(len, _WORDS))
+# Path → a text that has none of them: what it has in common with the next one is not searched again.
+_without: dict[str, str] = {}
 # What catches an import that fails.
 _CATCHING = frozenset(("ImportError", "ModuleNotFoundError", "Exception", "BaseException"))
 _ASKING = frozenset(("find_spec", "import_module", "__import__"))
@@ -26,7 +30,7 @@ _ASKING = frozenset(("find_spec", "import_module", "__import__"))
 
 def report(change: "FileChange") -> None:
     text = change.text
-    if not change.namespaces or not any(word in text for word in _WORDS):
+    if not change.namespaces or not _may_wait(change):
         return
     executed = native.loaded(change.path)
     if executed is None:
@@ -51,6 +55,19 @@ def report(change: "FileChange") -> None:
                     "again",
                 )
                 break
+
+
+def _may_wait(change: "FileChange") -> bool:
+    """Whether any of the words stands in the new text."""
+    text, (before, after) = change.text, change.kept
+    if _without.get(change.path) is live_file(change.path).text:
+        searched = text[max(0, before - _LONGEST) : len(text) - max(0, after - _LONGEST)]
+    else:
+        searched = text
+    if any(word in searched for word in _WORDS):
+        return True
+    _without[change.path] = text
+    return False
 
 
 def _title(statement: ast.stmt) -> str:
