@@ -4,7 +4,7 @@ import dis
 import inspect
 import sys
 from collections import namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -45,7 +45,7 @@ _BUILDING: dict[str, type] = {
 _COMMON: dict[str, Any] = {"None": None, "True": True, "False": False, "''": "", "-1": -1}
 _NAMES = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_FAST")
 _CALLS = ("CALL", "CALL_METHOD")
-_PUTTING = {"append", "appendleft", "add", "put", "put_nowait", "insert"}
+PUTTING = {"append", "appendleft", "add", "put", "put_nowait", "insert"}
 _TAKING = {"pop", "popleft", "get", "get_nowait", "popitem"}
 _SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 # How many calls are followed inwards.
@@ -335,9 +335,11 @@ def _is_more_of(steps: list[Step], at: int, name: str) -> bool:
     return left is not None and steps[left].name == "LOAD_ATTR" and steps[left].value == name
 
 
-def given_items(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> dict[str, Kinds]:
+def given_items(
+    code: CodeType, globals: dict[str, Any], resolve: Resolve, putting: Collection[str] = PUTTING
+) -> dict[str, Kinds]:
     """The types of what is put into a container, by the name of the variable, or of the attribute, that it has."""
-    if not _has(code, "STORE_SUBSCR") and _PUTTING.isdisjoint(code.co_names):
+    if not _has(code, "STORE_SUBSCR") and not any(name in putting for name in code.co_names):
         return {}
     steps = steps_of(code)
     found: dict[str, Kinds] = {}
@@ -348,7 +350,7 @@ def given_items(code: CodeType, globals: dict[str, Any], resolve: Resolve) -> di
             at = _before(steps, container) if container is not None else None
         elif step.name in _CALLS and step.arg:
             chain = _chain(steps, index)
-            if len(chain) > 1 and chain[-1] in _PUTTING:
+            if len(chain) > 1 and chain[-1] in putting:
                 last = index - 1 - (steps[index - 1].name == "PRECALL")
                 found.setdefault(chain[-2], set()).update(kinds_of(steps, last, globals, resolve))
         if at is not None and container is not None and steps[container].name in _NAMES:

@@ -33,7 +33,8 @@ def _move(transaction: "Prepared") -> Moves:
             switches = _look_again(transaction)
             planned, between = _plan(transaction)
             # Where one call gives what another takes, both are moved before any other thread runs.
-            found = planned.move(transaction.old_calls, switches if planned.gives_otherwise else None)
+            are_together = planned.are_together(transaction.old_calls)
+            found = planned.move(transaction.old_calls, switches if are_together else None)
         if found is not None:
             transaction.old_calls = found
             break

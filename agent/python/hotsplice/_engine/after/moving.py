@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..live.calls import Call
 from ..native import native
-from . import first_run, onward, reports, running, together
+from . import exchanges, first_run, onward, reports, running, together
 from .bytecode import Bytecode
 from .refusing import Refused, Refusing, check_needed, check_target, refusal
 from .target import Target
@@ -34,6 +34,7 @@ class Moves:
         self._keeping: dict[int, Collection[str]] = {}
         # Those whose calls give something of another kind in the new code.
         self._give_otherwise: set[int] = set()
+        self._exchanges = exchanges.Exchanges()
         self._bytecodes: dict[int, Bytecode] = {}
         # (id of a retired code, offset) → where a call waits that stands there, and its counterpart: for all that do.
         self._waiting_at: dict[tuple[int, int], tuple[int, Target] | None] = {}
@@ -78,10 +79,13 @@ class Moves:
             target.lacks = sorted(needed & stored - globals.keys() - builtins.__dict__.keys())
         return target
 
-    @property
-    def gives_otherwise(self) -> bool:
-        """Whether what a call gives is of another kind in the new code."""
-        return bool(self._give_otherwise)
+    def are_together(self, calls: list[Call]) -> bool:
+        """Whether some calls go on in the new code at once, or not at all."""
+        self._exchanges.find(calls, self._retired)
+        return bool(self._give_otherwise or self._exchanges.codes)
+
+    def _is_bound(self, call: Call) -> bool:
+        return id(call.code) in self._give_otherwise or id(call.code) in self._exchanges.codes
 
     def move(self, calls: list[Call], switches: int | None = None) -> list[Call] | None:
         """Moves calls, or has them moved when they come by; each says what becomes of it, or why it stays.
@@ -101,7 +105,7 @@ class Moves:
                     ways[id(call)] = place
         self._keep_together(calls, ways)
         # Those that give first: what takes from one that stays does, too.
-        going = sorted(calls, key=lambda call: id(call.code) not in self._give_otherwise)
+        going = sorted(calls, key=lambda call: not self._is_bound(call))
         while going:
             found += [call for call in going if id(call) not in ways]
             going = [call for call in going if id(call) in ways]
@@ -114,7 +118,7 @@ class Moves:
                 del ways[id(call)]
                 parts = self._parts(call, answer)
                 staying = [part for part in parts if part.moved != "now"]
-                if staying and id(call.code) in self._give_otherwise:
+                if staying and self._is_bound(call):
                     for part in staying:
                         self._stay(part, together.TAKEN)
                     self._keep_together([one for one in calls if one is call or one.moved != "now"], ways)
@@ -136,7 +140,7 @@ class Moves:
 
     def _keep_together(self, calls: list[Call], ways: dict[int, tuple[int, Target]]) -> None:
         """What one call gives another takes: both in the new code, or both in the old."""
-        if not any(id(call.code) in self._give_otherwise for call in calls):
+        if not any(map(self._is_bound, calls)):
             return
 
         def moves_now(call: Call) -> bool:
@@ -151,7 +155,10 @@ class Moves:
                 return all(together.begins_with_next(before, offset) for offset in loops)
             return call.moved == "again"
 
-        reasons = together.staying(calls, lambda call: id(call.code) in self._give_otherwise, moves_now, goes_on)
+        giving = {id(call) for call in calls if id(call.code) in self._give_otherwise}
+        exchanging = self._exchanges.between(calls)
+        reasons = together.staying(calls, lambda call: id(call) in giving, moves_now, goes_on, exchanging)
+        exchanges.note_staying(one for one in exchanging if id(one[0]) in reasons)
         for call in calls:
             if id(call) in reasons:
                 ways.pop(id(call), None)
@@ -160,7 +167,7 @@ class Moves:
     def _wanted(self, call: Call, here: int, target: Target) -> tuple[Any, ...]:
         """Those that wait at one place, as they are moved."""
         old, _, _ = self._retired[id(call.code)]
-        return call.suspended, call.kind, old, here // 2, target, id(old) in self._give_otherwise
+        return call.suspended, call.kind, old, here // 2, target, self._is_bound(call)
 
     def _parts(self, call: Call, answer: list[tuple[int, str | None]]) -> list[Call]:
         """What has become of them may differ: each part is some of them."""

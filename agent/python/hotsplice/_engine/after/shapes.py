@@ -1,7 +1,8 @@
 """What a code makes values of, and what it takes out of them: keys, indices, attributes, how many are unpacked."""
 
 import dis
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator
 from types import CodeType
 from typing import Any
 
@@ -21,6 +22,17 @@ _ASKS = {"hasattr", "getattr", "AttributeError", "KeyError", "isinstance"}
 def reads(code: CodeType, offsets: Collection[int] | None = None) -> dict[Read, int]:
     """What a code takes out of values from these offsets on, or from anywhere, with a line of each."""
     found: dict[Read, int] = {}
+    for read, line in _each_read(code, offsets):
+        found.setdefault(read, line)
+    return found
+
+
+def count_reads(code: CodeType) -> Counter[Read]:
+    """How often a code takes each out of values."""
+    return Counter(read for read, _ in _each_read(code, None))
+
+
+def _each_read(code: CodeType, offsets: Collection[int] | None) -> Iterator[tuple[Read, int]]:
     instructions = reach.instructions_of(code)
     wanted = None if offsets is None else reach.reached(code, instructions, offsets)
     line = code.co_firstlineno
@@ -37,8 +49,7 @@ def reads(code: CodeType, offsets: Collection[int] | None = None) -> dict[Read, 
         elif one.opname in ("LOAD_ATTR", "LOAD_METHOD"):
             read = "attribute", one.argval
         if read is not None:
-            found.setdefault(read, line)
-    return found
+            yield read, line
 
 
 def _is_subscript(one: dis.Instruction) -> bool:

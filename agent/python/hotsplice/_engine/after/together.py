@@ -13,7 +13,7 @@ from typing import Any
 from ..live import objects
 from ..live.calls import SUSPENDABLE, Call
 from ..live.code import tree
-from . import reach
+from . import exchanges, reach
 from .bytecode import Bytecode
 
 # How many objects are looked through; where there are more, whatever may take what a call gives is taken to do so.
@@ -32,11 +32,13 @@ def staying(
     gives_otherwise: Callable[[Call], bool],
     moves_now: Callable[[Call], bool],
     goes_on: Callable[[Call], bool],
+    exchanged: Collection[tuple[Call, Call]] = (),
 ) -> dict[int, str]:
     """The id of each call that has to stay in the old code for the sake of another one, with the reason.
 
     ``moves_now`` tells of a suspended call whether it does before it gives anything more, ``goes_on`` of any whether it
-    takes in the new code whatever it takes from now on.
+    takes in the new code whatever it takes from now on. Those that have ``exchanged`` values go on at once or not at
+    all; a call beside itself does so with one that stays.
     """
     giving = [call for call in calls if gives_otherwise(call)]
     found: dict[int, str] = {}
@@ -60,6 +62,11 @@ def staying(
                 found.setdefault(id(call), TAKEN)
             if id(call) in found:
                 found.update((id(one), TAKES) for one in others if id(one) not in found)
+        for one, other in exchanged:
+            ways = moves_now(one), moves_now(other)
+            if one is other or not all(ways) or id(one) in found or id(other) in found:
+                found.setdefault(id(one), exchanges.EXCHANGES)
+                found.setdefault(id(other), exchanges.EXCHANGES)
         # Calls that run the same code come by the same places of it.
         codes = {id(call.code): found[id(call)] for call in calls if id(call) in found and not call.suspended}
         found.update((id(one), codes[id(one.code)]) for one in calls if id(one.code) in codes and id(one) not in found)
