@@ -10,7 +10,7 @@ from ..live import calls as running_calls
 from ..live.calls import Call, coroutine_of
 from ..live.code import executes_module
 from ..native import native
-from . import former_values, running, scripts
+from . import begun_statements, former_values, running, scripts
 from .moving import Moves
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def _move(transaction: "Prepared") -> Moves:
         planned.begin()
     former_values.say_taken(transaction)
     _retract(transaction)
+    begun_statements.retract(transaction)
     return planned
 
 
