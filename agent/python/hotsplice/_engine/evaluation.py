@@ -127,8 +127,10 @@ def _evaluate(transaction: "Prepared") -> None:
                 return
 
     watch = FormerCodeWatch(world.former)
-    traces = Traces(transaction, [item for item in wanted if _may_run_code(item[1].edit)])
-    transaction.undoing.extend((watch.__exit__, traces.undo))
+    read = [(change, outcome.edit) for change, outcome in wanted if _may_run_code(outcome.edit)]
+    names = [(edit["scope"], (*(edit.get("reads") or ()), *(edit.get("registrars") or ()))) for _, edit in read]
+    traces = Traces(transaction.files, [(change, *given) for (change, _), given in zip(read, names)])
+    transaction.undoing.extend((watch.__exit__, functools.partial(traces.undo, transaction)))
     for shadow in shadows.values():
         shadow.thread_locals = traces.thread_locals
         for name, value in shadow.before.items():

@@ -18,6 +18,7 @@ from . import consuming, elements, slices, syntax
 from .equality import equal
 from .policy import MISSING, UNKNOWN
 from .sorts import Sort, is_record, sort
+from .traces import Traces
 
 if TYPE_CHECKING:
     pass
@@ -80,7 +81,7 @@ class Former:
             is_comparable = not self._merger.shadow.writes.is_dry_run and sort(live) is Sort.CONTAINER
             is_comparable = is_comparable and slices.gives_only(slices.only(self._parsed(), name), name)
             self.is_loose = is_comparable
-            return self._run(statements, seen, name) if is_comparable else UNKNOWN
+            return self._run_without_traces(statements, seen, name) if is_comparable else UNKNOWN
         code = self._compiled(statements)
         given = [self._given(code, dict(seen), name) for _ in range(2)]
         if any(one is MISSING for one in given):
@@ -171,6 +172,15 @@ class Former:
 
     def _run(self, statements: list[ast.stmt], seen: dict[str, Any], name: str) -> Any:
         return self._given(self._compiled(statements), seen, name)
+
+    def _run_without_traces(self, statements: list[ast.stmt], seen: dict[str, Any], name: str) -> Any:
+        """What it changes besides, when it is run only to be compared, is taken back."""
+        nodes = [node for one in statements for node in ast.walk(one) if isinstance(node, (ast.Name, ast.Attribute))]
+        traces = Traces(self._merger.files, [(self._merger.change, self._scope, [*map(ast.unparse, nodes)])])
+        try:
+            return self._run(statements, seen, name)
+        finally:
+            traces.take_back()
 
     def _compiled(self, statements: list[ast.stmt]) -> CodeType | None:
         # What it calls of an imported name is compiled otherwise than what it calls of another one.

@@ -11,7 +11,7 @@ statements' own. Else what is another is left, and said.
 import os
 import sys
 from _thread import _local
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -29,9 +29,9 @@ from . import ambient, contents
 from .thread_locals import ThreadLocals
 
 if TYPE_CHECKING:
+    from ..journal.file_change import FileChange
     from ..journal.views import Prepared
     from ..live.lookup import Namespace
-    from ..live.messages import Edit
 
 # How far from what a statement names it is looked, and at how many objects and items in all.
 _DEPTH = 12
@@ -50,11 +50,15 @@ _OF_INTERPRETER = {"__annotate_func__", "__annotations_cache__", "__annotations_
 _SHOWN = 5
 
 
+# The statements of a file by the scope that they stand in, and the names that they read.
+Wanted = tuple[Any, Sequence[str], Collection[str]]
+
+
 class Traces:
     """What a patch's statements may change, as it was before."""
 
-    def __init__(self, transaction: "Prepared", wanted: list[tuple[Any, Any]]) -> None:
-        self._transaction = transaction
+    def __init__(self, files: "list[FileChange]", wanted: list[Wanted]) -> None:
+        self._files = files
         # id → (container, how it is reached, its entries)
         self._containers: dict[int, tuple[Any, str, Entries]] = {}
         # (id of the holder, name) → (place, how it is reached, what it held)
@@ -67,7 +71,7 @@ class Traces:
         self.thread_locals = ThreadLocals()
         self._seen: set[int] = set()
         self._items = self._copied = 0
-        namespaces = [namespace for change in transaction.files for namespace in change.namespaces]
+        namespaces = [namespace for change in files for namespace in change.namespaces]
         self._roots = tuple({_root(namespace) for namespace in namespaces})
         self._pending: list[tuple[Any, str, int]] = []
         # What the process has once.
@@ -77,7 +81,7 @@ class Traces:
         self._undoing: list[Callable[[], None]] | None = None
         # Where other threads may have made the difference.
         self._left: list[str] = []
-        self._new_code = list(_new_code(transaction)) if wanted else []
+        self._new_code = list(_new_code(files)) if wanted else []
         for _ in range(_ATTEMPTS):
             self._switches = native.thread_switches()
             self._look(wanted)
@@ -85,7 +89,7 @@ class Traces:
                 break
         self._new_code.clear()
 
-    def _look(self, wanted: list[tuple[Any, Any]]) -> None:
+    def _look(self, wanted: list[Wanted]) -> None:
         self._containers.clear()
         self._places.clear()
         self._names.clear()
@@ -94,22 +98,19 @@ class Traces:
         # What was imported stays so: there is no telling what else holds it.
         self._seen = {id(sys.modules)}
         self._items = self._copied = 0
-        for change, outcome in wanted:
+        for change, scope, names in wanted:
             for namespace in change.namespaces:
-                self._note_edit(namespace, outcome.edit)
+                for name in names:
+                    for one in entries.leads_to(namespace, scope, name):
+                        self._reach(one, name, _DEPTH)
         for namespace, code in self._new_code:
             for one, label in self._of_code(code, namespace.globals):
                 self._reach(one, label, _DEPTH)
-        for change in self._transaction.files:
+        for change in self._files:
             for namespace in change.namespaces:
                 for scope in change.classes:
                     self._reach(lookup.find_class(namespace, scope), ".".join(scope), _DEPTH)
         self._look_around()
-
-    def _note_edit(self, namespace: "Namespace", edit: "Edit") -> None:
-        for name in (*(edit.get("reads") or ()), *(edit.get("registrars") or ())):
-            for one in entries.leads_to(namespace, edit, name):
-                self._reach(one, name, _DEPTH)
 
     def _reach(self, value: Any, label: str, depth: int) -> None:
         kind = type(value)
@@ -283,14 +284,18 @@ class Traces:
             self._undoing = []
             self._left = sorted(set(labels))
 
-    def undo(self) -> None:
-        """What was run for a patch that does not go live has not been."""
+    def take_back(self) -> None:
+        """What was run has not been, as far as that can be told."""
         self.end()
         while self._undoing:
             self._undoing.pop()()
+
+    def undo(self, transaction: "Prepared") -> None:
+        """What was run for a patch that does not go live has not been."""
+        self.take_back()
         if self._left:
             shown = ", ".join(self._left[:_SHOWN]) + (" and more" if len(self._left) > _SHOWN else "")
-            self._transaction.say_afterwards(
+            transaction.say_afterwards(
                 "HS0111",
                 f"what was run for the refused patch may have changed {shown}: other threads ran meanwhile, so that it "
                 "was left as it is",
@@ -298,9 +303,9 @@ class Traces:
             self._left = []
 
 
-def _new_code(transaction: "Prepared") -> "Iterator[tuple[Namespace, CodeType]]":
+def _new_code(files: "list[FileChange]") -> "Iterator[tuple[Namespace, CodeType]]":
     """What edited and new definitions may do when a statement calls them."""
-    for change in transaction.files:
+    for change in files:
         for code_change in (item for items in change.code_changes.values() for item in items):
             yield code_change.namespace, code_change.new_code
         for edit in change.edits:

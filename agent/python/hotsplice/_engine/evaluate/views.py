@@ -16,6 +16,7 @@ class Editing(Protocol):
     """Who runs the edits of one file in one namespace."""
 
     change: FileChange
+    files: list[FileChange]
     namespace: Namespace
     shadow: Shadow
     former_code: FormerCodeWatch

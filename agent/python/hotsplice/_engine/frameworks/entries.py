@@ -2,6 +2,7 @@
 
 import re
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from types import FunctionType, MethodType, ModuleType
@@ -86,12 +87,12 @@ def called(namespace: "Namespace", edit: "Edit") -> set[str]:
     return {name, edit["definition"], f"{namespace.name}.{name}", f"{namespace.name}.{edit['definition']}"}
 
 
-def leads_to(namespace: "Namespace", edit: Any, name: str) -> list[Any]:
+def leads_to(namespace: "Namespace", scope: Sequence[str], name: str) -> list[Any]:
     """What a dotted name leads to, without asking properties: for a method, the object or class and the function."""
     head, *rest = name.split(".")
     value = namespace.globals.get(head)
-    if value is None and edit["scope"]:
-        value = lookup.bound_value(namespace, edit["scope"], head)
+    if value is None and scope:
+        value = lookup.bound_value(namespace, scope, head)
     for part in rest:
         members: Any = objects.attributes(value) if stores.is_a(value, ModuleType) else {}
         if value is not None and stores.is_a(value, type):

@@ -76,7 +76,7 @@ class Noted:
         if edit["what"] not in ("function", "class"):
             return
         for name in edit["reads"]:
-            for one in entries.leads_to(namespace, edit, name)[:1]:
+            for one in entries.leads_to(namespace, edit["scope"], name)[:1]:
                 self._note(one, 2)
                 for container in registries_of(one) if stores.is_a(one, FunctionType) else ():
                     self._note(container, 1)
@@ -86,7 +86,7 @@ class Noted:
         if edit["change"] == "added":
             reached: set[int] = set()
             for name in edit["reads"]:
-                for one in entries.leads_to(namespace, edit, name)[:1]:
+                for one in entries.leads_to(namespace, edit["scope"], name)[:1]:
                     self._note(one, 2, reached)
             for key in reached:
                 for _, value in self.before[key][1]:
@@ -149,7 +149,7 @@ class Noted:
 
     def _note_registrar(self, namespace: "Namespace", edit: Any, name: str, used: set[int]) -> list[Any]:
         """Notes what a decorator may register in, and whether it can do that in a copy; gives what it is."""
-        found = entries.leads_to(namespace, edit, name)
+        found = entries.leads_to(namespace, edit["scope"], name)
         reached: set[int] = set()
         for one in found:
             self._note(one, _REACH, reached)

@@ -195,7 +195,7 @@ def _is_state(
         return name in stored
     if not objects.is_exactly(held, list, dict, set):
         return True
-    found = (entries.leads_to(merger.namespace, edit, one) for one in edit.get("registrars") or ())
+    found = (entries.leads_to(merger.namespace, edit["scope"], one) for one in edit.get("registrars") or ())
     makers = [owner, *(one for registrars in found for one in registrars)]
     return not gathering.only_computes(makers, type(held), name)
 
