@@ -163,6 +163,7 @@ def _evaluate(transaction: "Prepared") -> None:
                 shadow.forget_helpers()
             # What is left now is what nobody else takes back.
             traces.end()
+            transaction.plan.noted = traces.noted
         only_moved.retract(evaluated, [outcome for change in transaction.files for outcome in change.outcomes])
         relocations.find(evaluated)
         for merger in evaluated:

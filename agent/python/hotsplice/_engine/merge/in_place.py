@@ -1,6 +1,8 @@
 """Objects that stay and are given what new ones hold; those that give way to new ones."""
 
+import gc
 from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import changed_values, syntax
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 # What is preserved unless somebody wants it made again.
 THINGS = (Sort.THING, Sort.ACTING, Sort.RECORD)
+# How many objects that give way are looked for, and of how many it is known that they belong to one.
+_FOLLOWED = 200
 # Keys that can be set without any code of the program.
 _HASHED_IN_C = (str, int, float, bool, bytes, type(None), type)
 
@@ -63,12 +67,37 @@ def is_bound_in_place(merger: "Merger", live: Any, new: Any) -> bool:
     if any(known is live or known is new for known, _ in merger.in_place):
         # What two names shared is two things now, and this one gets its own; or two are one now.
         return False
-    outcome, _, _, former_content = merger.held_then.get(id(live), (None, "", [], MISSING))
+    outcome, name, _, former_content = merger.held_then.get(id(live), (None, "", [], MISSING))
     if outcome is not None:
         made_classes.note_inside(merger, outcome, live, new, former_content)
+        # Who has them by another way, a list that they have put themselves into, goes on with them.
+        for place, gone in _gone(live, new):
+            merger.left.append((f"{name}[{place}]", gone, (live, *_within(gone)), False, outcome))
     merger.replaced.append((new, live))
     merger.in_place.append((live, new))
     return True
+
+
+def _gone(live: Any, new: Any) -> list[tuple[Any, Any]]:
+    """The objects with a state that a container holds, and that the new one has others for; where they stand."""
+    if type(live) is not list and not isinstance(live, dict):
+        return []
+    staying = set(map(id, entries(new)))
+    held = list(dict.items(live)) if isinstance(live, dict) else list(enumerate(list.copy(live)))
+    gone = [(key, one) for key, one in held if id(one) not in staying and sort(one) is Sort.THING]
+    return [(repr(key) if objects.is_exactly(key, *_HASHED_IN_C) else "…", one) for key, one in gone[:_FOLLOWED]]
+
+
+def _within(value: Any) -> list[Any]:
+    """What belongs to an object: what is in there and refers to it has it by no other way."""
+    found: dict[int, Any] = {}
+    pending = [value]
+    while pending and len(found) < _FOLLOWED:
+        for one in gc.get_referents(pending.pop()):
+            if id(one) not in found and not isinstance(one, (type, FunctionType, ModuleType)):
+                found[id(one)] = one
+                pending.append(one)
+    return list(found.values())
 
 
 def plan_in_place(merger: "Merger", live_of: Callable[[Any], Any], are_containers: bool) -> None:
