@@ -46,7 +46,7 @@ _COMMON: dict[str, Any] = {"None": None, "True": True, "False": False, "''": "",
 _NAMES = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_FAST")
 _CALLS = ("CALL", "CALL_METHOD")
 PUTTING = {"append", "appendleft", "add", "put", "put_nowait", "insert"}
-_TAKING = {"pop", "popleft", "get", "get_nowait", "popitem"}
+TAKING = {"pop", "popleft", "get", "get_nowait", "popitem"}
 _SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 # How many calls are followed inwards.
 _DEPTH = 3
@@ -369,7 +369,7 @@ def item_uses(steps: list[Step], name: str) -> dict[Use, int]:
             container = index - 2
         elif step.name in _CALLS:
             chain = _chain(steps, index)
-            if len(chain) < 2 or chain[-1] not in _TAKING or chain[-2] != name:
+            if len(chain) < 2 or chain[-1] not in TAKING or chain[-2] != name:
                 continue
         else:
             continue

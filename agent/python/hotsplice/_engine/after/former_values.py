@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..live import calls, lookup, objects, variables
 from ..live.code import tree
 from ..native import native
-from . import reach, shapes
+from . import flows, reach, shapes
 from .formers import innermost
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class _Edited:
 
     def __init__(self, function: FunctionType, new: CodeType) -> None:
         self.name = function.__qualname__
+        self.globals = function.__globals__
         self.called = _names_of(function)
         self.code = function.__code__
         self.new = new
@@ -209,8 +210,18 @@ def taken_otherwise(edited: list[_Edited]) -> "TakenOtherwise":
                 is_named = not one.called.isdisjoint(names[id(maker)])
                 for read, line in one.fresh.items():
                     if maker.gives_now(read):
+                        if maker.called.isdisjoint(names[id(one)]) and _is_put(maker):
+                            found.put.setdefault(id(one.code), {}).setdefault(id(maker.code), (maker.name, line))
                         found.made.setdefault(id(maker.code), []).append((id(one.code), one.name, line, is_named))
     return found
+
+
+def _is_put(maker: _Edited) -> bool:
+    """Whether a function of its module puts somewhere what it gives."""
+    codes = (one.__code__ for one in list(maker.globals.values()) if type(one) is FunctionType)
+    return any(
+        not maker.called.isdisjoint(one.co_names) and not flows.PUTTING.isdisjoint(one.co_names) for one in codes
+    )
 
 
 class TakenOtherwise:
@@ -221,6 +232,8 @@ class TakenOtherwise:
         self.taken: dict[int, dict[shapes.Read, str]] = {}
         # Of what makes values: whose new code takes others, in which line, and whether it names that itself.
         self.made: dict[int, list[tuple[int, str, int, bool]]] = {}
+        # Of what takes values out of something: who makes what is put there otherwise now, and its line that takes it.
+        self.put: dict[int, dict[int, tuple[str, int]]] = {}
 
 
 def of_call(call: "Call", taken: dict[shapes.Read, str]) -> str | None:
@@ -239,11 +252,17 @@ def say_taken(transaction: "Prepared") -> None:
     going_on = [call for call in transaction.old_calls if call.moved != "now"]
     moved = {id(call.code) for call in transaction.old_calls if call.moved == "now"}
     staying = {id(call.code) for call in going_on if call.moved is None}
+    inside = {id(call.code) for call in transaction.old_calls}
     for call in going_on if known is not None else ():
         found = [of_call(call, known.taken[id(call.code)])] if id(call.code) in known.taken else []
         for taker, name, line, is_named in known.made.get(id(call.code), ()):
             if taker in moved or not (is_named or taker in staying):
                 found.append(f"a call that began before still makes what line {line}, in {name}, may not take any more")
+        # What is called anew puts there what this call takes before it comes to the new code.
+        takes = not flows.TAKING.isdisjoint(call.code.co_names)
+        for maker, (name, line) in known.put.get(id(call.code), {}).items() if takes else ():
+            if maker not in inside:
+                found.append(f"a call that began before may take what {name} makes otherwise now, as line {line} does")
         change = next((one for one in transaction.files if lookup.same_file(call.code.co_filename, one.path)), None)
         for what in found if change is not None else ():
             if what is not None and change is not None:
