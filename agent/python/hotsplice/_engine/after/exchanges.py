@@ -9,30 +9,20 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
-from types import (
-    AsyncGeneratorType,
-    BuiltinFunctionType,
-    CodeType,
-    CoroutineType,
-    FrameType,
-    FunctionType,
-    GeneratorType,
-    ModuleType,
-)
+from types import BuiltinFunctionType, CellType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ..live import variables
-from ..live.calls import Call
+from ..live import lookup, variables
+from ..live.calls import SUSPENDABLE_TYPES, Call, frame_of
 from ..live.code import tree
 from ..native import native
 from . import flows, reach, shapes
 
 # How far is looked, and at how many objects: where there are more, two calls are taken to have one in common.
 _DEPTH, _LIMIT, _ITEMS = 7, 3_000, 200
-_CLOSED: tuple[type, ...] = (
-    *(str, bytes, int, float, complex, bool, type(None), type, ModuleType, CodeType, FrameType),
-    *(GeneratorType, CoroutineType, AsyncGeneratorType),
-)
+_CLOSED = (str, bytes, int, float, complex, bool, type(None), type, ModuleType, CodeType, FrameType)
+# What leads to what can hold values, and does not itself.
+_LEADING = (tuple, frozenset, CellType, MethodType, BuiltinFunctionType)
 # What schedules calls, or is one, is common to all of them. Queues are not.
 _SCHEDULING = ("_asyncio", "asyncio", "concurrent", "contextvars", "logging", "threading", "trio._core", "uvloop")
 _QUEUES = ("asyncio.queues",)
@@ -64,17 +54,20 @@ class _Running:
         ways = (self.made, self.makes), (self.makes, self.made)
         if any(one.serves(read, but=other) for read in taker.changed for one, other in ways):
             return True
-        if self.makes_others and any(what == "attribute" for what, _ in taker.changed):
+        if self._other_classes and any(what == "attribute" for what, _ in taker.changed):
+            return True
+        # Who catches, or asks for, objects of a class.
+        if not self._other_classes.isdisjoint(taker._other_classes):
             return True
         return self._puts_otherwise and taker.uses_otherwise
 
     @cached_property
-    def makes_others(self) -> bool:
-        """Whether it makes objects of other classes."""
-        return self.made.classes.keys() != self.makes.classes.keys()
+    def _other_classes(self) -> set[int]:
+        """The ids of classes that one of the codes names, and the other one does not."""
+        return {*self.made.classes} ^ {*self.makes.classes}
 
     def makes_alike(self) -> bool:
-        return self.made.kinds == self.makes.kinds and not self.makes_others and not self._puts_otherwise
+        return self.made.kinds == self.makes.kinds and not self._other_classes and not self._puts_otherwise
 
     @cached_property
     def _puts_otherwise(self) -> bool:
@@ -174,8 +167,7 @@ def _common(calls: Iterable[Call]) -> dict[int, Any] | None:
     """What can hold values and is within reach of these calls, by its id; nothing where that is too much."""
     pending: deque[tuple[Any, int]] = deque()
     for call in calls:
-        names = {name for code in tree(call.code) for name in code.co_names}
-        pending.extend((call.globals[name], 0) for name in names if name in call.globals)
+        pending.extend((value, 0) for value in _named(call.code, call.globals))
         for item in call.items()[:_ITEMS]:
             pending.extend((value, 0) for value in gc.get_referents(item))
         if not call.suspended:
@@ -190,16 +182,28 @@ def _common(calls: Iterable[Call]) -> dict[int, Any] | None:
             return None
         seen[id(value)] = value
         if isinstance(value, FunctionType):
-            inner: list[Any] = list(value.__closure__ or ())
+            inner: list[Any] = [*(value.__closure__ or ()), *_named(value.__code__, value.__globals__)]
+        elif isinstance(value, SUSPENDABLE_TYPES):
+            # What a loop goes through may have it.
+            frame = frame_of(value)
+            inner = [] if frame is None else [*gc.get_referents(value), *_named(frame.f_code, frame.f_globals)]
         elif isinstance(value, dict) and "__builtins__" in value:
             continue
         else:
             inner = gc.get_referents(value)[:_ITEMS]
-            if not isinstance(value, (tuple, frozenset, BuiltinFunctionType)):
+            if not isinstance(value, _LEADING):
                 holding[id(value)] = value
         if depth < _DEPTH:
             pending.extend((item, depth + 1) for item in inner)
     return holding
+
+
+def _named(code: CodeType, globals: dict[str, Any]) -> list[Any]:
+    """What the names of a module hold that a code of the program uses."""
+    if lookup.is_installed(code.co_filename):
+        return []
+    names = {name for one in tree(code) for name in one.co_names}
+    return [globals[name] for name in names if name in globals]
 
 
 def _schedules(kind: type) -> bool:
