@@ -60,7 +60,6 @@ def retract_left(transaction: "Prepared") -> None:
     plan.left.clear()
     plan.operations.clear()
     plan.afterwards.clear()
-    plan.noted.clear()
     if not left:
         return
     values = list({id(value): value for _, value, _ in left}.values())

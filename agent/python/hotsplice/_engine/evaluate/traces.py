@@ -79,8 +79,8 @@ class Traces:
         self._folder = ambient.folder() if wanted else None
         # What is to be undone, once everything has been run.
         self._undoing: list[Callable[[], None]] | None = None
-        # Entries that are kept for it.
-        self.noted: list[Entries] = []
+        # The ids of entries that are kept for it.
+        self.noted: set[int] = set()
         # Where other threads may have made the difference.
         self._left: list[str] = []
         self._new_code = list(_new_code(files)) if wanted else []
@@ -255,7 +255,7 @@ class Traces:
                 if container is _VARIABLES:
                     undoing.append(partial(_tell_system, before, now))
                 undoing.append(partial(stores.exchange, container, partial(_without_traces, before, now)))
-                self.noted += before, now
+                self.noted.update(map(id, (*before, *now)))
                 labels.append(label)
         for members, label, names, place_of in self._names.values():
             for name in [one for one in list(members) if one not in names and one not in _OF_INTERPRETER]:

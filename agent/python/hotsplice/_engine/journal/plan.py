@@ -30,8 +30,8 @@ class Plan:
         self.discarded: list[type] = []
         # What others may hold: (outcome, value, what else stands for it); nothing of what was to be exchanged.
         self.left: list[tuple[EditOutcome, Any, tuple[Any, ...] | None]] = []
-        # Entries of containers that were noted, to be put back if the patch does not go live.
-        self.noted: list[list[tuple[Any, Any]]] = []
+        # Ids of entries of containers that were noted, to be put back if the patch does not go live.
+        self.noted: set[int] = set()
         # What was found suspended in code that goes.
         self.seen: list[Seen] = []
         # (id of a class, attribute that its objects had) → the class, and under which name what it held goes on

@@ -226,7 +226,7 @@ def _own(plan: "Plan", mergers: "list[Merger]") -> set[int]:
     """Ids of the engine's own objects that hold what a patch is about."""
     own = {id(plan.operations), id(plan.discarded), id(plan.left), *map(id, plan.left)}
     own.update(id(operation) for operation in plan.operations)
-    own.update(id(entry) for entries in plan.noted for entry in entries)
+    own.update(plan.noted)
     own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
     for merger in mergers:
         own.update((id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(merger.superseded)))
