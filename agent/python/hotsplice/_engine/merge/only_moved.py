@@ -1,5 +1,6 @@
 """What was computed by calling definitions that do what they did, as those do that moved to another file, stays so."""
 
+import builtins
 import enum
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ _HEADERS = frozenset(("defaults", "annotations"))
 _OF_PLACE = frozenset(
     (
         *("__module__", "__dict__", "__weakref__", "__doc__", "__qualname__", "__static_attributes__"),
-        *("__firstlineno__", "__annotate_func__", "__annotate__", "__annotations_cache__", "_abc_impl"),
+        *("__firstlineno__", "__annotations_cache__", "_abc_impl"),
     )
 )
 _STORING = (staticmethod, classmethod)
@@ -35,7 +36,7 @@ def retract(mergers: "list[Merger]", outcomes: "list[EditOutcome]") -> None:
     known_to = {id(outcome) for merger in mergers for outcome in merger.change.outcomes}
     all_outcomes = [(merger, outcome) for merger in mergers for outcome in merger.change.outcomes]
     is_whole = all(id(outcome) in known_to for outcome in outcomes)
-    if not is_whole or any(_changes_anything(*one) for one in all_outcomes):
+    if not is_whole or any(_changes_anything(*one) for one in all_outcomes) or any(map(_means_another_thing, mergers)):
         return
     for merger in mergers:
         known: dict[str, bool] = {}
@@ -49,6 +50,19 @@ def retract(mergers: "list[Merger]", outcomes: "list[EditOutcome]") -> None:
                 known[name] = _is_as_it_was(live, made, set())
             if all(known[name] for name in names):
                 outcome.retract("HS0403")
+
+
+def _means_another_thing(merger: "Merger") -> bool:
+    """Whether a name that came, went or is imported does something else than before for code that stays and reads it."""
+    edits = (outcome.edit for outcome in merger.change.outcomes)
+    moved = (edit for edit in edits if edit["change"] in ("added", "removed") or edit["what"] == "import")
+    for name in {name for edit in moved for name in edit["binds"]}:
+        spaces = merger.namespace.globals, merger.shadow.globals
+        live, made = (space.get(name, vars(builtins).get(name, _MISSING)) for space in spaces)
+        # What nobody could read before, or can now, was not asked for.
+        if _MISSING not in (live, made) and not _is_as_it_was(live, made, set()):
+            return True
+    return False
 
 
 def _changes_anything(merger: "Merger", outcome: "EditOutcome") -> bool:
@@ -109,10 +123,18 @@ def _is_same_function(live: FunctionType, made: FunctionType, seen: set[int]) ->
         return False
     if not equal((live.__defaults__, live.__kwdefaults__), (made.__defaults__, made.__kwdefaults__)):
         return False
+    if not all(_is_as_it_was(one, other, seen) for one, other in zip(_beside(live), _beside(made))):
+        return False
     names = {name for code in tree(live.__code__) for name in code.co_names}
     spaces = live.__globals__, made.__globals__
     read = [(one, other) for one, other in (tuple(space.get(name, _MISSING) for space in spaces) for name in names)]
     return all(one is other or _is_as_it_was(one, other, seen) for one, other in read)
+
+
+def _beside(function: Any) -> tuple[Any, Any]:
+    """Its annotations, or what makes those when they are asked for, and its attributes."""
+    described = getattr(function, "__annotate__", None)
+    return function.__annotations__ if described is None else described, objects.dictionary(function) or {}
 
 
 def _is_same_class(live: Any, made: Any, seen: set[int]) -> bool:
