@@ -18,6 +18,7 @@ class Editing(Protocol):
     change: FileChange
     namespace: Namespace
     shadow: Shadow
+    world: World
     former_code: FormerCodeWatch
     evaluated: dict[tuple[str, ...], Any]
     assigned_again: set[str] | None

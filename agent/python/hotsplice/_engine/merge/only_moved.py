@@ -53,7 +53,7 @@ def retract(mergers: "list[Merger]", outcomes: "list[EditOutcome]") -> None:
 
 
 def _means_another_thing(merger: "Merger") -> bool:
-    """Whether a name that came, went or is imported does something else than before for code that stays and reads it."""
+    """Whether a name that came, went or is imported means another thing than before to code that stays."""
     edits = (outcome.edit for outcome in merger.change.outcomes)
     moved = (edit for edit in edits if edit["change"] in ("added", "removed") or edit["what"] == "import")
     for name in {name for edit in moved for name in edit["binds"]}:
