@@ -55,12 +55,15 @@ def _move(transaction: "Prepared") -> Moves:
 def _undisturbed() -> Iterator[None]:
     """Has other threads wait for as long as looking for calls takes where much lives."""
     before = sys.getswitchinterval()
+    longer = max(before, 0.5)
     # CPython cuts off what is beyond whole microseconds.
-    sys.setswitchinterval(max(before, 0.5) + 5e-7)
+    sys.setswitchinterval(longer + 5e-7)
     try:
         yield
     finally:
-        sys.setswitchinterval(before + 5e-7)
+        # What the program has set meanwhile is kept.
+        if abs(sys.getswitchinterval() - longer) < 1e-6:
+            sys.setswitchinterval(before + 5e-7)
 
 
 def _look_again(transaction: "Prepared") -> int | None:
