@@ -1,5 +1,6 @@
 """What stands in a registry: which function or class an entry is about, and whether two entries are one."""
 
+import ast
 import re
 from collections import OrderedDict, defaultdict, deque
 from contextlib import suppress
@@ -164,9 +165,28 @@ def _is_alike(one: Any, other: Any) -> bool:
 
 def _is_assigned(name: str) -> bool:
     """Whether code of the project may give objects such an attribute besides their constructors."""
-    assignment = re.compile(rf"(?<!self)\.{re.escape(name)}\b\s*(?:[-+*/%|&^]|//|\*\*|<<|>>)?=[^=]")
+    mention = re.compile(rf"(?<!self)\.{re.escape(name)}\b|[\"']{re.escape(name)}[\"']")
     texts = (live_file(path).text for path, _ in lookup.project_modules())
-    return any(f".{name}" in text and assignment.search(text) for text in texts)
+    return any(name in text and mention.search(text) and _assigns(text, name) for text in texts)
+
+
+def _assigns(text: str, name: str) -> bool:
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError):
+        return True
+    if any(isinstance(node, ast.Call) and _sets(node, name) for node in nodes):
+        return True
+    stored = (node for node in nodes if isinstance(node, ast.Attribute) and node.attr == name)
+    others = (node for node in stored if not (isinstance(node.value, ast.Name) and node.value.id == "self"))
+    return any(not isinstance(node.ctx, ast.Load) for node in others)
+
+
+def _sets(call: ast.Call, name: str) -> bool:
+    """`setattr(limit, "left", 2)`; `object.__setattr__` too."""
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
+    is_setter = called in ("setattr", "__setattr__")
+    return is_setter and any(isinstance(one, ast.Constant) and one.value == name for one in call.args[:2])
 
 
 def _inside(value: Any) -> Any:
