@@ -139,7 +139,16 @@ def _is_made_of_text(held: Any, given: Any) -> bool:
     changed = [name for name in before if not _is_alike(before[name], after[name])]
     # Numbers may have been counted.
     counted = [name for name in changed if not objects.is_exactly(before[name], str, bytes)]
-    return bool(changed) and not any(map(_is_assigned, counted))
+    inside = {one for name in counted for one in _attributes_inside(before[name])}
+    return bool(changed) and not any(map(_is_assigned, inside.union(counted)))
+
+
+def _attributes_inside(value: Any, depth: int = 2) -> set[str]:
+    """Names of the attributes of what is an object of such a kind itself."""
+    members = objects.dictionary(value) if depth and native.is_made_in_python(type(value)) else None
+    if not members or objects.is_exactly(value, FunctionType, MethodType) or issubclass(type(value), type):
+        return set()
+    return set(members).union(*(_attributes_inside(one, depth - 1) for one in members.values()))
 
 
 def _is_plain(value: Any, depth: int = 2) -> bool:
