@@ -25,7 +25,7 @@ _HEADERS = frozenset(("defaults", "annotations"))
 _OF_PLACE = frozenset(
     (
         *("__module__", "__dict__", "__weakref__", "__doc__", "__qualname__", "__static_attributes__"),
-        *("__firstlineno__", "__annotations_cache__", "_abc_impl"),
+        *("__firstlineno__", "__annotate_func__", "__annotate__", "__annotations_cache__", "_abc_impl"),
     )
 )
 _STORING = (staticmethod, classmethod)
@@ -123,18 +123,39 @@ def _is_same_function(live: FunctionType, made: FunctionType, seen: set[int]) ->
         return False
     if not equal((live.__defaults__, live.__kwdefaults__), (made.__defaults__, made.__kwdefaults__)):
         return False
-    if not all(_is_as_it_was(one, other, seen) for one, other in zip(_beside(live), _beside(made))):
+    own, others = (objects.dictionary(one) or {} for one in (live, made))
+    if not _is_as_it_was(own, others, seen) or not _are_annotated_alike(live, made, seen):
         return False
+    return _reads_the_same(live, made, seen)
+
+
+def _reads_the_same(live: FunctionType, made: FunctionType, seen: set[int]) -> bool:
     names = {name for code in tree(live.__code__) for name in code.co_names}
     spaces = live.__globals__, made.__globals__
     read = [(one, other) for one, other in (tuple(space.get(name, _MISSING) for space in spaces) for name in names)]
     return all(one is other or _is_as_it_was(one, other, seen) for one, other in read)
 
 
-def _beside(function: Any) -> tuple[Any, Any]:
-    """Its annotations, or what makes those when they are asked for, and its attributes."""
-    described = getattr(function, "__annotate__", None)
-    return function.__annotations__ if described is None else described, objects.dictionary(function) or {}
+def _are_annotated_alike(live: Any, made: Any, seen: set[int]) -> bool:
+    """Whether functions or classes have the same annotations, or what makes those when they are asked for."""
+    own, other = (_describing(one) for one in (live, made))
+    if type(own) is FunctionType and type(other) is FunctionType:
+        # What it has around it is the class itself.
+        return fingerprint(own.__code__) == fingerprint(other.__code__) and _reads_the_same(own, other, seen)
+    return own is None and other is None and _is_as_it_was(_annotations(live), _annotations(made), seen)
+
+
+def _describing(value: Any) -> Any:
+    if type(value) is FunctionType:
+        return getattr(value, "__annotate__", None)
+    members = objects.members(value)
+    return members.get("__annotate_func__", members.get("__annotate__"))
+
+
+def _annotations(value: Any) -> Any:
+    if type(value) is FunctionType:
+        return value.__annotations__
+    return objects.members(value).get("__annotations__", {})
 
 
 def _is_same_class(live: Any, made: Any, seen: set[int]) -> bool:
@@ -142,6 +163,8 @@ def _is_same_class(live: Any, made: Any, seen: set[int]) -> bool:
         values: list[Any] = [[(name, one._value_) for name, one in kind._member_map_.items()] for kind in (live, made)]
         if not equal(*values):
             return False
+    if not _are_annotated_alike(live, made, seen):
+        return False
     bases = [[(base.__module__, base.__qualname__) for base in one.__bases__] for one in (live, made)]
     own, other = (_compared(one) for one in (live, made))
     if bases[0] != bases[1] or own.keys() != other.keys():
