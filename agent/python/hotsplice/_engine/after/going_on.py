@@ -1,6 +1,7 @@
 """Right after a commit: calls of what it retired go on in the new code, as far as they can (``moving``)."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Collection, Iterator
 from types import CodeType
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # How often it is planned anew, because calls have gone on meanwhile.
 _ATTEMPTS = 4
+# How long threads waited for the GIL before they wait longer, while they do.
+_shorter: float | None = None
 
 
 def carry_out(transaction: "Prepared") -> None:
@@ -56,13 +59,27 @@ def _move(transaction: "Prepared") -> Moves:
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
     """Has other threads wait for as long as looking for calls takes where much lives."""
-    before = sys.getswitchinterval()
+    global _shorter
+    before = _shorter = sys.getswitchinterval()
+    longer = max(before, 0.5)
     # CPython cuts off what is beyond whole microseconds.
-    sys.setswitchinterval(max(before, 0.5) + 5e-7)
+    sys.setswitchinterval(longer + 5e-7)
     try:
         yield
     finally:
-        sys.setswitchinterval(before + 5e-7)
+        _shorter = None
+        # What the program has set meanwhile is kept.
+        if abs(sys.getswitchinterval() - longer) < 1e-6:
+            sys.setswitchinterval(before + 5e-7)
+
+
+def _before_fork() -> None:
+    """A child has what was there before: nothing in it would end the wait."""
+    if _shorter is not None:
+        sys.setswitchinterval(_shorter + 5e-7)
+
+
+os.register_at_fork(before=_before_fork)
 
 
 def _look_again(transaction: "Prepared") -> int | None:

@@ -29,21 +29,36 @@ def settings() -> dict[str, tuple[Any, Callable[[], Any]]]:
 def undoing(
     before: dict[str, tuple[Any, Callable[[], Any]]], now: dict[str, tuple[Any, Callable[[], Any]]]
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Of what is another: what it is called, and what makes it as it was."""
+    """Of what is another: what it is called, and what makes it as it was, unless it is yet another by then."""
     for label, (value, put) in before.items():
         if label in now and now[label][0] != value:
-            yield label, put
+            yield label, partial(_put_back, label, now[label], put)
     # A logger that has come may be held by now: it goes on as if it had just been made.
     for label, own in _loggers():
         if label in now and label not in before and now[label][0] != (None, *_LOGGER.values()):
-            yield label, partial(_put_logger, own, [], [], _LOGGER)
+            yield label, partial(_put_back, label, now[label], partial(_put_logger, own, [], [], _LOGGER))
 
 
-def folder() -> tuple[str, Callable[[], Any]] | None:
+def _put_back(label: str, after: tuple[Any, Callable[[], Any]], put: Callable[[], Any]) -> None:
+    """What the program has made of it since is its own."""
+    found = settings().get(label)
+    # A limit may be too low for where this stands, or a locale gone: what else there is to undo does not depend on it.
+    with suppress(Exception):
+        if found is not None and found[0] == after[0]:
+            put()
+
+
+def put_folder_back(before: str, after: str) -> None:
+    # It may be gone.
+    with suppress(OSError):
+        if os.getcwd() == after:
+            os.chdir(before)
+
+
+def folder() -> str | None:
     """The working directory. To ask for it lets other threads run."""
     with suppress(OSError):
-        found = os.getcwd()
-        return found, partial(os.chdir, found)
+        return os.getcwd()
     return None
 
 

@@ -236,11 +236,11 @@ def _with_elements(statement: ast.stmt, name: str, live: Any, seen: dict[str, An
     display = elements.display_of(statement, name)
     if display is None:
         return statement
-    kept = elements.Elements(display, live, seen, lambda _: False)
-    if not kept:
-        return statement
-    statement = copy.deepcopy(statement)
-    kept.generic_visit(elements.display_of(statement, name) or statement)
+    kept = elements.Elements(display, live, seen, seen, lambda _: False)
+    statement = copy.deepcopy(statement) if kept else statement
+    copied = elements.display_of(statement, name) if kept else None
+    if copied is not None:
+        kept.put_into(copied)
     return statement
 
 

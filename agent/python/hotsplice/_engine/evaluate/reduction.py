@@ -40,7 +40,7 @@ class Reduction:
         self._executed = executed
         self._scope = tuple(edit["scope"])
         self._former = parsed(former_text) if former_text else []
-        self._shadow = merger.shadow
+        self._shadow, self._world = merger.shadow, merger.world
         # What a name holds, live; whether things are made again; whether all that stands there runs.
         self.held, self._things, self._again = held, things, edit["change"] == "stale"
         self._evaluated = merger.evaluated.get(self._scope, set())
@@ -52,6 +52,8 @@ class Reduction:
         # Names that what runs binds, and names of things that are not made again.
         self.bound: list[str] = []
         self.preserved: list[str] = []
+        # Names of containers with objects that edited code has made, and that stay.
+        self.made_before: list[str] = []
         # Lines of statements that were reached and not run.
         self.reached: list[int] = []
         self.is_empty = False
@@ -220,11 +222,19 @@ class Reduction:
             display = elements.display_of(statement, name)
             if display is None or len(formers) != 1:
                 continue
+            known = self._shadow.namespace.globals
             kept = elements.Elements(
-                formers[0], self.held(name), self._shadow.globals, lambda element: self._reads_changed([element])
+                formers[0], self.held(name), known, self._shadow.globals, lambda element: self._reads_changed([element])
             )
-            if kept:
-                kept.generic_visit(display)
+            calls = kept.put_into(display) if kept else []
+            called = (
+                elements.meaning(node.func, known)
+                for one in calls
+                for node in ast.walk(one)
+                if isinstance(node, ast.Call)
+            )
+            if any(map(self._world.runs_changed, called)):
+                self.made_before.append(name)
 
     def _is_touched(self, statement: ast.stmt, is_known: bool, forced: bool) -> bool:
         is_definition = isinstance(statement, (*syntax.FUNCTIONS, ast.ClassDef))

@@ -193,7 +193,10 @@ def run_in_class(
 
 def _check_thread(before: dict[str, Any], names: dict[str, Any], shadow: "Shadow", text: str) -> None:
     """Refuses what the program's threads could not use."""
-    shadow.locks.update(other_thread.locks({name: names.get(name) for name in before}))
+    bound = {name: names.get(name) for name in before}
+    shadow.locks.update(other_thread.locks(bound))
+    for name, value in bound.items():
+        shadow.thread_locals.note_variable(value, name)
     shadow.thread_locals.check()
     other_thread.check_locks(shadow.locks)
     other_thread.check_assigned((new for _, former, new in shadow.writes.touched() if new is not former), text)

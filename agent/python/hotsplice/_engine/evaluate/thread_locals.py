@@ -7,7 +7,7 @@ the new text. Where others run beside it there is no telling whose content is wh
 import _thread
 import gc
 import os
-from _contextvars import ContextVar
+from _contextvars import ContextVar, copy_context
 from types import FrameType
 from typing import Any
 
@@ -27,12 +27,17 @@ class ThreadLocals:
         self._known: dict[int, tuple[Any, str, int]] = {}
         # id → (the variable of contexts, its name, what it holds in this one: a copy of the main thread's)
         self._variables: dict[int, tuple[ContextVar[Any], str, Any]] = {}
+        # What all of those held, those that are made later too: nothing.
+        self._context = copy_context()
         # id → (what it holds for this thread, what that was given of the main thread's)
         self._given: dict[int, tuple[dict[Any, Any], dict[Any, Any]]] = {}
 
-    def note(self, value: Any, name: str) -> None:
+    def note_variable(self, value: Any, name: str) -> None:
         if type(value) is ContextVar:
-            self._variables.setdefault(id(value), (value, name, value.get(objects.MISSING)))
+            self._variables.setdefault(id(value), (value, name, self._context.get(value, objects.MISSING)))
+
+    def note(self, value: Any, name: str) -> None:
+        self.note_variable(value, name)
         if not issubclass(type(value), _thread._local) or id(value) in self._known:
             return
         held = _held(value)

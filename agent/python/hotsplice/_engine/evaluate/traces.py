@@ -280,8 +280,8 @@ class Traces:
         self._contents.clear()
         self._undoing = undoing
         is_own = self._switches is not None and self._switches == native.thread_switches()
-        if self._folder is not None and (folder := ambient.folder()) is not None and folder[0] != self._folder[0]:
-            undoing.append(self._folder[1])
+        if self._folder is not None and (folder := ambient.folder()) is not None and folder != self._folder:
+            undoing.append(partial(ambient.put_folder_back, self._folder, folder))
             labels.append("the working directory")
         if undoing and not is_own:
             self._undoing = []

@@ -19,6 +19,7 @@ class Editing(Protocol):
     files: list[FileChange]
     namespace: Namespace
     shadow: Shadow
+    world: World
     former_code: FormerCodeWatch
     evaluated: dict[tuple[str, ...], Any]
     assigned_again: set[str] | None

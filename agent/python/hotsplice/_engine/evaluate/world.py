@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..live.messages import Definition, Edit, Excerpt
 
 MISSING = object()
+_CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
 _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 # Members of a class that are its own and no other's.
 _OWN = {"__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__slots__", "__classcell__"}
@@ -237,6 +238,23 @@ class World:
     def proxy_of(self, live: Any) -> Any:
         found = self.proxies.get(id(live))
         return None if found is None else found[1]
+
+    def runs_changed(self, called: Any) -> bool:
+        """Whether a call of a function or of a class runs what does something else once the patch is live."""
+        if not _is_class(called):
+            return type(called) is FunctionType and id(called) in self.proxies
+        pending, seen = list(_CONSTRUCTORS), set[str]()
+        while pending:
+            name = pending.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            for member in (objects.members(cls).get(name) for cls in objects.order(called)):
+                for function in proxies.functions_in(member):
+                    if id(function) in self.proxies:
+                        return True
+                    pending += [one for code in tree(function.__code__) for one in code.co_names]
+        return False
 
     def given_to(self, live: type) -> dict[str, Any]:
         """The members that a class's proxy has and the live one has not."""

@@ -1,5 +1,6 @@
 """What stands in a registry: which function or class an entry is about, and whether two entries are one."""
 
+import ast
 import re
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Sequence
@@ -139,7 +140,16 @@ def _is_made_of_text(held: Any, given: Any) -> bool:
     changed = [name for name in before if not _is_alike(before[name], after[name])]
     # Numbers may have been counted.
     counted = [name for name in changed if not objects.is_exactly(before[name], str, bytes)]
-    return bool(changed) and not any(map(_is_assigned, counted))
+    inside = {one for name in counted for one in _attributes_inside(before[name])}
+    return bool(changed) and not any(map(_is_assigned, inside.union(counted)))
+
+
+def _attributes_inside(value: Any, depth: int = 2) -> set[str]:
+    """Names of the attributes of what is an object of such a kind itself."""
+    members = objects.dictionary(value) if depth and native.is_made_in_python(type(value)) else None
+    if not members or objects.is_exactly(value, FunctionType, MethodType) or issubclass(type(value), type):
+        return set()
+    return set(members).union(*(_attributes_inside(one, depth - 1) for one in members.values()))
 
 
 def _is_plain(value: Any, depth: int = 2) -> bool:
@@ -165,9 +175,28 @@ def _is_alike(one: Any, other: Any) -> bool:
 
 def _is_assigned(name: str) -> bool:
     """Whether code of the project may give objects such an attribute besides their constructors."""
-    assignment = re.compile(rf"(?<!self)\.{re.escape(name)}\b\s*(?:[-+*/%|&^]|//|\*\*|<<|>>)?=[^=]")
+    mention = re.compile(rf"(?<!self)\.{re.escape(name)}\b|[\"']{re.escape(name)}[\"']")
     texts = (live_file(path).text for path, _ in lookup.project_modules())
-    return any(f".{name}" in text and assignment.search(text) for text in texts)
+    return any(name in text and mention.search(text) and _assigns(text, name) for text in texts)
+
+
+def _assigns(text: str, name: str) -> bool:
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError):
+        return True
+    if any(isinstance(node, ast.Call) and _sets(node, name) for node in nodes):
+        return True
+    stored = (node for node in nodes if isinstance(node, ast.Attribute) and node.attr == name)
+    others = (node for node in stored if not (isinstance(node.value, ast.Name) and node.value.id == "self"))
+    return any(not isinstance(node.ctx, ast.Load) for node in others)
+
+
+def _sets(call: ast.Call, name: str) -> bool:
+    """`setattr(limit, "left", 2)`; `object.__setattr__` too."""
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
+    is_setter = called in ("setattr", "__setattr__")
+    return is_setter and any(isinstance(one, ast.Constant) and one.value == name for one in call.args[:2])
 
 
 def _inside(value: Any) -> Any:

@@ -254,6 +254,9 @@ def _report(merger: "Merger", outcome: "EditOutcome", reduction: Reduction) -> N
         things.setdefault(sort(reduction.held(name)), []).append(name)
     for held, names in things.items():
         decisions.report_preserved(outcome, names, held, made_again=True)
+    if reduction.made_before:
+        containers = ", ".join(reduction.made_before)
+        outcome.caveat("HS0403", f"what stays in {containers} was made by calling code that is edited now")
     if reduction.in_progress is not None:
         outcome.caveat(
             "HS0401",

@@ -1,5 +1,6 @@
 """What was computed by calling definitions that do what they did, as those do that moved to another file, stays so."""
 
+import builtins
 import enum
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def retract(mergers: "list[Merger]", outcomes: "list[EditOutcome]") -> None:
     known_to = {id(outcome) for merger in mergers for outcome in merger.change.outcomes}
     all_outcomes = [(merger, outcome) for merger in mergers for outcome in merger.change.outcomes]
     is_whole = all(id(outcome) in known_to for outcome in outcomes)
-    if not is_whole or any(_changes_anything(*one) for one in all_outcomes):
+    if not is_whole or any(_changes_anything(*one) for one in all_outcomes) or any(map(_means_another_thing, mergers)):
         return
     for merger in mergers:
         known: dict[str, bool] = {}
@@ -49,6 +50,19 @@ def retract(mergers: "list[Merger]", outcomes: "list[EditOutcome]") -> None:
                 known[name] = _is_as_it_was(live, made, set())
             if all(known[name] for name in names):
                 outcome.retract("HS0403")
+
+
+def _means_another_thing(merger: "Merger") -> bool:
+    """Whether a name that came, went or is imported means another thing than before to code that stays."""
+    edits = (outcome.edit for outcome in merger.change.outcomes)
+    moved = (edit for edit in edits if edit["change"] in ("added", "removed") or edit["what"] == "import")
+    for name in {name for edit in moved for name in edit["binds"]}:
+        spaces = merger.namespace.globals, merger.shadow.globals
+        live, made = (space.get(name, vars(builtins).get(name, _MISSING)) for space in spaces)
+        # What nobody could read before, or can now, was not asked for.
+        if _MISSING not in (live, made) and not _is_as_it_was(live, made, set()):
+            return True
+    return False
 
 
 def _changes_anything(merger: "Merger", outcome: "EditOutcome") -> bool:
@@ -109,10 +123,39 @@ def _is_same_function(live: FunctionType, made: FunctionType, seen: set[int]) ->
         return False
     if not equal((live.__defaults__, live.__kwdefaults__), (made.__defaults__, made.__kwdefaults__)):
         return False
+    own, others = (objects.dictionary(one) or {} for one in (live, made))
+    if not _is_as_it_was(own, others, seen) or not _are_annotated_alike(live, made, seen):
+        return False
+    return _reads_the_same(live, made, seen)
+
+
+def _reads_the_same(live: FunctionType, made: FunctionType, seen: set[int]) -> bool:
     names = {name for code in tree(live.__code__) for name in code.co_names}
     spaces = live.__globals__, made.__globals__
     read = [(one, other) for one, other in (tuple(space.get(name, _MISSING) for space in spaces) for name in names)]
     return all(one is other or _is_as_it_was(one, other, seen) for one, other in read)
+
+
+def _are_annotated_alike(live: Any, made: Any, seen: set[int]) -> bool:
+    """Whether functions or classes have the same annotations, or what makes those when they are asked for."""
+    own, other = (_describing(one) for one in (live, made))
+    if type(own) is FunctionType and type(other) is FunctionType:
+        # What it has around it is the class itself.
+        return fingerprint(own.__code__) == fingerprint(other.__code__) and _reads_the_same(own, other, seen)
+    return own is None and other is None and _is_as_it_was(_annotations(live), _annotations(made), seen)
+
+
+def _describing(value: Any) -> Any:
+    if type(value) is FunctionType:
+        return getattr(value, "__annotate__", None)
+    members = objects.members(value)
+    return members.get("__annotate_func__", members.get("__annotate__"))
+
+
+def _annotations(value: Any) -> Any:
+    if type(value) is FunctionType:
+        return value.__annotations__
+    return objects.members(value).get("__annotations__", {})
 
 
 def _is_same_class(live: Any, made: Any, seen: set[int]) -> bool:
@@ -120,6 +163,8 @@ def _is_same_class(live: Any, made: Any, seen: set[int]) -> bool:
         values: list[Any] = [[(name, one._value_) for name, one in kind._member_map_.items()] for kind in (live, made)]
         if not equal(*values):
             return False
+    if not _are_annotated_alike(live, made, seen):
+        return False
     bases = [[(base.__module__, base.__qualname__) for base in one.__bases__] for one in (live, made)]
     own, other = (_compared(one) for one in (live, made))
     if bases[0] != bases[1] or own.keys() != other.keys():

@@ -82,6 +82,9 @@ def _take_method_along(merger: "Merger", former: str, name: str, method: str) ->
     # What reads `super()` belongs to its class.
     if any(type(one) is not FunctionType or one.__closure__ for one in (live, made)):
         return
+    # What the program has put there belongs to somebody else.
+    if live.__globals__ is not merger.namespace.globals or live.__qualname__ != f"{former}.{method}":
+        return
     merger.merge_function(live, made)
     if method in seen:
         seen[method] = live
