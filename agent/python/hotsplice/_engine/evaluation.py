@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import frameworks
 from .errors import Stop
 from .evaluate import changed_values, order, turns
+from .evaluate.beside import Beside
 from .evaluate.copies import Copies
 from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
@@ -129,6 +130,7 @@ def _evaluate(transaction: "Prepared") -> None:
     watch = FormerCodeWatch(world.former)
     traces = Traces(transaction, [item for item in wanted if _may_run_code(item[1].edit)])
     transaction.undoing.extend((watch.__exit__, traces.undo))
+    beside = Beside(traces.containers())
     for shadow in shadows.values():
         shadow.thread_locals = traces.thread_locals
         for name, value in shadow.before.items():
@@ -139,7 +141,7 @@ def _evaluate(transaction: "Prepared") -> None:
         merger = mergers[id(namespace)] = merging.Merger(
             transaction, change, namespace, shadows[id(namespace)], replaced, superseded, layouts_wanted, containers
         )
-        merger.stand_ins, merger.world, merger.former_code = stand_ins, world, watch
+        merger.stand_ins, merger.world, merger.former_code, merger.beside = stand_ins, world, watch, beside
     may_import = len(world.shadows()) > 1 or any(outcome.edit["what"] == "import" for _, outcome in wanted)
     importing = Imports(transaction, world, evaluate_next) if may_import else None
     made_elsewhere: list[FunctionType] = []
@@ -289,9 +291,11 @@ def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", 
         if foresight is not None and not foresight.may_run(outcome.edit):
             outcome.unforeseen()
             continue
+        sizes = merger.beside.sizes()
         containers.hide(outcome)
         with _undisturbed(merger, outcome, containers):
             outcome.attempt(merger.take, outcome)
+        merger.beside.report(outcome, sizes, set(containers.noted.before))
     for scope, (owner, outcomes) in rebuilt.items():
         rebuilding.rebuild(merger, scope, owner, outcomes)
     merger.change.first_outcome.attempt(stars.follow, merger)

@@ -80,7 +80,10 @@ class Former:
             is_comparable = not self._merger.shadow.writes.is_dry_run and sort(live) is Sort.CONTAINER
             is_comparable = is_comparable and slices.gives_only(slices.only(self._parsed(), name), name)
             self.is_loose = is_comparable
-            return self._run(statements, seen, name) if is_comparable else UNKNOWN
+            if not is_comparable:
+                return UNKNOWN
+            with self._merger.beside.undone():
+                return self._run(statements, seen, name)
         code = self._compiled(statements)
         given = [self._given(code, dict(seen), name) for _ in range(2)]
         if any(one is MISSING for one in given):

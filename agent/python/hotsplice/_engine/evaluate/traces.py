@@ -85,6 +85,10 @@ class Traces:
                 break
         self._new_code.clear()
 
+    def containers(self) -> Iterator[tuple[Any, str]]:
+        """Those that can be reached, each with how."""
+        return ((container, label) for container, label, _ in self._containers.values())
+
     def _look(self, wanted: list[tuple[Any, Any]]) -> None:
         self._containers.clear()
         self._places.clear()

@@ -1,0 +1,67 @@
+"""What statements that give names their values put into containers beside that: a call that registers what it makes."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..frameworks import entries, stores
+from ..frameworks.entries import Entries
+
+if TYPE_CHECKING:
+    from ..journal.plan import EditOutcome
+
+# More items are not copied for one comparison.
+_COPIED = 5_000
+_SHOWN = 3
+
+
+class Beside:
+    """The containers that statements of a patch can reach, each with how; what fills them is undone or told."""
+
+    def __init__(self, reached: Iterable[tuple[Any, str]]) -> None:
+        self._reached = list(reached)
+
+    def sizes(self) -> list[int]:
+        return [stores.size(container) for container, _ in self._reached]
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """What runs once more in order to be compared leaves nothing in them."""
+        if sum(self.sizes()) > _COPIED:
+            yield
+            return
+        before = [(container, stores.entries(container)) for container, _ in self._reached]
+        try:
+            yield
+        finally:
+            for container, held in before:
+                now = stores.entries(container)
+                if not entries.same(held, now):
+                    stores.exchange(container, partial(_without, held, now))
+
+    def report(self, outcome: "EditOutcome", sizes: list[int], kept: set[int]) -> None:
+        """Tells where a statement that was evaluated again has put more than there was, by ``sizes``.
+
+        ``kept``: ids of registries, in which the former entry gives way to the new one.
+        """
+        edit = outcome.edit
+        if edit["what"] != "assignment" or edit["change"] not in ("changed", "derived") or not edit["binds"]:
+            return
+        grown = [
+            label
+            for (container, label), before in zip(self._reached, sizes)
+            if stores.size(container) > before and id(container) not in kept
+        ]
+        if grown:
+            shown = ", ".join(dict.fromkeys(grown[:_SHOWN])) + (" and more" if len(grown) > _SHOWN else "")
+            outcome.caveat(
+                "HS0407",
+                f"what {', '.join(edit['binds'])} is made by has put something into {shown}: what it had put there "
+                "before stays beside it",
+            )
+
+
+def _without(before: Entries, after: Entries, held: Entries) -> Entries:
+    came, went = entries.without(after, before), entries.without(before, after)
+    return before if entries.same(after, held) else entries.with_others(entries.without(held, came), [], went)
