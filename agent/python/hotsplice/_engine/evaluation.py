@@ -130,7 +130,7 @@ def _evaluate(transaction: "Prepared") -> None:
     watch = FormerCodeWatch(world.former)
     traces = Traces(transaction, [item for item in wanted if _may_run_code(item[1].edit)])
     transaction.undoing.extend((watch.__exit__, traces.undo))
-    beside = Beside(traces.containers())
+    beside = Beside(traces)
     for shadow in shadows.values():
         shadow.thread_locals = traces.thread_locals
         for name, value in shadow.before.items():

@@ -1,15 +1,16 @@
 """What statements that give names their values put into containers beside that: a call that registers what it makes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..frameworks import entries, stores
 from ..frameworks.entries import Entries
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
+    from .traces import Traces
 
 # More items are not copied for one comparison.
 _COPIED = 5_000
@@ -19,8 +20,10 @@ _SHOWN = 3
 class Beside:
     """The containers that statements of a patch can reach, each with how; what fills them is undone or told."""
 
-    def __init__(self, reached: Iterable[tuple[Any, str]]) -> None:
-        self._reached = list(reached)
+    def __init__(self, traces: "Traces") -> None:
+        self._reached = list(traces.containers())
+        # Ids of what the patch itself keeps of what they held.
+        self.own = traces.own
 
     def sizes(self) -> list[int]:
         return [stores.size(container) for container, _ in self._reached]

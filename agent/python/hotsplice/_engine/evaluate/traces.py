@@ -287,6 +287,18 @@ class Traces:
             self._undoing = []
             self._left = sorted(set(labels))
 
+    def own(self) -> set[int]:
+        """Ids of what holds on to what there was before in order to put it back: the program has none of it."""
+        found = set()
+        for one in self._undoing or ():
+            if type(one) is partial:
+                found |= {id(one), id(one.args)}
+                lists = [held for held in one.args if type(held) is list]
+                lists += [inner.args[place] for inner in one.args if type(inner) is partial for place in (0, 1)]
+                found.update(id(entry) for held in lists if type(held) is list for entry in (held, *held))
+                found.update(id(inner.args) for inner in one.args if type(inner) is partial)
+        return found
+
     def undo(self) -> None:
         """What was run for a patch that does not go live has not been."""
         self.end()

@@ -26,6 +26,8 @@ class Plan:
     def __init__(self) -> None:
         self.operations: list[tuple[Any, ...]] = []
         self.afterwards: list[Callable[[], Any]] = []
+        # What looks again at what was reported, once all that was done.
+        self.at_last: list[Callable[[], None]] = []
         # Classes that were built only to lend their namespaces.
         self.discarded: list[type] = []
         # What others may hold: (outcome, value, what else stands for it); nothing of what was to be exchanged.
