@@ -35,6 +35,7 @@ from .merge import (
     lambdas,
     layouts,
     lookers,
+    made_below,
     merging,
     moved_functions,
     only_moved,
@@ -191,6 +192,7 @@ def _evaluate(transaction: "Prepared") -> None:
             in_place.plan_in_place(merger, live_of, are_containers=True)
         writes.settle(transaction.plan, live_of)
         containers.settle(transaction, replaced)
+        made_below.report(evaluated)
         references.follow(evaluated)
         functions.follow_made_again(transaction)
         evaluated[0].change.first_outcome.attempt(layouts_wanted.settle, transaction.plan, replaced)
@@ -295,7 +297,7 @@ def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", 
         containers.hide(outcome)
         with _undisturbed(merger, outcome, containers):
             outcome.attempt(merger.take, outcome)
-        merger.beside.report(outcome, sizes, set(containers.noted.before))
+        merger.beside.report(outcome, sizes, set(containers.noted.before), merger.shadow)
     for scope, (owner, outcomes) in rebuilt.items():
         rebuilding.rebuild(merger, scope, owner, outcomes)
     merger.change.first_outcome.attempt(stars.follow, merger)

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..frameworks import entries, stores
 from ..frameworks.entries import Entries
+from ..live import objects
+from ..native import native
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
+    from .sandbox import Shadow
     from .traces import Traces
 
 # More items are not copied for one comparison.
@@ -43,7 +46,7 @@ class Beside:
                 if not entries.same(held, now):
                     stores.exchange(container, partial(_without, held, now))
 
-    def report(self, outcome: "EditOutcome", sizes: list[int], kept: set[int]) -> None:
+    def report(self, outcome: "EditOutcome", sizes: list[int], kept: set[int], shadow: "Shadow") -> None:
         """Tells where a statement that was evaluated again has put more than there was, by ``sizes``.
 
         ``kept``: ids of registries, in which the former entry gives way to the new one.
@@ -56,7 +59,7 @@ class Beside:
             for (container, label), before in zip(self._reached, sizes)
             if stores.size(container) > before and id(container) not in kept
         ]
-        if grown:
+        if grown and not all(_is_kept(shadow, name) for name in edit["binds"]):
             shown = ", ".join(dict.fromkeys(grown[:_SHOWN])) + (" and more" if len(grown) > _SHOWN else "")
             outcome.caveat(
                 "HS0407",
@@ -68,3 +71,13 @@ class Beside:
 def _without(before: Entries, after: Entries, held: Entries) -> Entries:
     came, went = entries.without(after, before), entries.without(before, after)
     return before if entries.same(after, held) else entries.with_others(entries.without(held, came), [], went)
+
+
+def _is_kept(shadow: "Shadow", name: str) -> bool:
+    """Whether a name goes on with every object that stands in what it holds: only others were made."""
+    before, now = shadow.namespace.globals.get(name), shadow.globals.get(name)
+    if not objects.is_exactly(before, list, dict) or type(now) is not type(before):
+        return False
+    inside: list[list[Any]] = [[one for _, one in stores.entries(held)] for held in (before, now)]
+    ids = set(map(id, inside[1]))
+    return all(id(one) in ids and native.is_made_in_python(type(one)) for one in inside[0])

@@ -23,6 +23,7 @@ from . import (
     layouts,
     local_bodies,
     lookers,
+    made_below,
     references,
     replacing,
     virtual,
@@ -103,6 +104,8 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
         is_taken = is_taken or (is_asked_for and lookers.has_hook(value))
         if name not in written and not name.startswith("__") and type(old.get(name)) is type(value):
             fields.hand_down(merger, live, scope, name, old[name], value)
+        if name not in written and not name.startswith("__") and name in old:
+            made_below.follow(merger, live, scope, name, old[name], value)
         if name in changed and name in old and inside is not None and inside.keeps(name, old[name], value):
             continue
         if name not in written and name in old and local.keeps(name, old[name], value):
