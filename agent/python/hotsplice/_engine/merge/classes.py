@@ -172,12 +172,13 @@ def _fit(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], bases: 
         replacing.replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
         return REPLACED
     metaclass = _live_base(merger, type(made))
-    if type(live) is not metaclass:
+    if layouts.metaclass_to_be(merger.plan, live) is not metaclass:
         change = f"the metaclass changed from {type(live).__name__} to {metaclass.__name__}"
         if not layouts.can_change_metaclass(live, metaclass):
             replacing.replace(merger, live, made, scope, change)
             return REPLACED
         below = layouts.change_metaclass(merger.plan, live, made, metaclass)
+        below = [cls for cls in below if not edited.is_made_again(merger, cls)]
         if below:
             names = ", ".join(sorted(cls.__qualname__ for cls in below))
             edited.caveat(
