@@ -15,7 +15,7 @@ from ..live.code import known_names
 from ..live.files import live_file
 from ..live.reach import Changes, Reach
 from ..native import native
-from . import entries, enumerated, stores
+from . import entries, enumerated, special, stores
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
@@ -41,6 +41,8 @@ class Changed:
         self.decorated: dict[int, tuple[EditOutcome, str]] = {}
         # id of an enumeration that has other members → the same, and those that it has had
         self.enumerations: dict[int, tuple[EditOutcome, str, enumerated.Members]] = {}
+        # (id of a class, special method that it gains or loses) → the same
+        self.special: dict[tuple[int, str], tuple[EditOutcome, str]] = {}
         # Of what decorators gave back as it was: in these words → what they have put into it
         self.taken: dict[str, set[str]] = {}
         self._by_scope: dict[str, EditOutcome] = {}
@@ -57,9 +59,23 @@ class Changed:
             self.containers[key] = outcome, f"a table that {definition} is registered in"
         self._note_classes()
         self._note_decorated()
+        self._note_special()
 
     def __bool__(self) -> bool:
-        return bool(self.containers or self.attributes or self.decorated or self.enumerations)
+        return bool(self.containers or self.attributes or self.decorated or self.enumerations or self.special)
+
+    def _note_special(self) -> None:
+        for change in self._transaction.files:
+            for outcome in change.outcomes:
+                edit = outcome.edit
+                names = [name for name in edit["binds"] if name.startswith("__") and name.endswith("__")]
+                if not names or not edit["scope"] or edit["change"] not in ("added", "removed"):
+                    continue
+                path, how = ".".join(edit["scope"]), "without" if edit["change"] == "added" else "with"
+                for namespace in change.namespaces:
+                    cls: Any = lookup.find_class(namespace, edit["scope"])
+                    for name in names if cls is not None else ():
+                        self.special[id(cls), name] = outcome, f"objects of {path} {how} {name}"
 
     def _note_classes(self) -> None:
         """Containers and attributes of edited classes that their text gives nothing else."""
@@ -148,6 +164,8 @@ def _leading(changed: Changed) -> Iterator[tuple[str, dict[str, Any]]]:
     modules = [(path, module, lookup.members_of(module)) for path, module in lookup.project_modules()]
     wanted = {*changed.containers, *changed.decorated, *(owner for owner, _ in changed.attributes)}
     wanted |= changed.enumerations.keys()
+    classes_told = {owner for owner, _ in changed.special}
+    wanted |= classes_told
     # id of a module → where it has a name
     naming: dict[int, list[int]] = {}
     pending: list[int] = []
@@ -156,8 +174,10 @@ def _leading(changed: Changed) -> Iterator[tuple[str, dict[str, Any]]]:
         for value in [one for one in values if issubclass(type(one), ModuleType)]:
             naming.setdefault(id(value), []).append(place)
         # What a class holds is found by the class's name, too.
+        values += [type(one) for one in values] if classes_told else []
         classes = [objects.members(one) for one in values if changed.containers and objects.is_class(one)]
-        if not all(wanted.isdisjoint(map(id, list(held.values()))) for held in (names, *classes)):
+        inside = [value for held in classes for value in list(held.values())]
+        if not wanted.isdisjoint(map(id, (*values, *inside))):
             pending.append(place)
     found: set[int] = set()
     while pending:
@@ -185,6 +205,7 @@ def _computed(
         if value is None or not bound or isinstance(value, (ast.Name, ast.Lambda)):
             continue
         found = next(_read(value, names, changed, reach), None) or _gone_through(value, bound[0], names, changed)
+        found = found or next(_operated(value, names, changed), None)
         if found is None:
             continue
         held = names.get(bound[0]) if not prefix else None
@@ -225,6 +246,17 @@ def _read(
                 taken = changed.taken.get(why[1])
                 if taken is None or taken & known_names(called.__code__):
                     yield id(called), *why
+
+
+def _operated(value: ast.expr, names: dict[str, Any], changed: Changed) -> "Iterator[tuple[int, EditOutcome, str]]":
+    """Classes with whose objects an expression does something by a special method that they gain or lose."""
+    for node, methods in special.asked(value, names) if changed.special else ():
+        made = _value(node.func, names) if isinstance(node, ast.Call) else stores.MISSING
+        kind: Any = made if objects.is_class(made) else type(_value(node, names))
+        for base in objects.order(kind):
+            for name in methods:
+                if (id(base), name) in changed.special:
+                    yield id(base), *changed.special[id(base), name]
 
 
 def _gone_through(
