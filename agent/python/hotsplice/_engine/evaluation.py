@@ -26,6 +26,7 @@ from .live import objects
 from .live.code import compile_excerpt, forget_trees, read_only
 from .merge import (
     bound_names,
+    caches,
     classes,
     deferred,
     functions,
@@ -297,7 +298,8 @@ def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", 
         containers.hide(outcome)
         with _undisturbed(merger, outcome, containers):
             outcome.attempt(merger.take, outcome)
-        merger.beside.report(outcome, sizes, set(containers.noted.before), merger.shadow)
+        is_cache = functools.partial(caches.is_kept_in, merger.namespace.globals)
+        merger.beside.report(outcome, sizes, set(containers.noted.before), merger.shadow, is_cache)
     for scope, (owner, outcomes) in rebuilt.items():
         rebuilding.rebuild(merger, scope, owner, outcomes)
     merger.change.first_outcome.attempt(stars.follow, merger)

@@ -359,7 +359,9 @@ def shape(function: FunctionType, count: int, named: frozenset[str] = frozenset(
     cells = [Same(_content(cell)) for cell in function.__closure__ or ()]
     consts = [Same(one) for one in code.co_consts]
     own = [Same(default) for _, default in sorted(defaults.items())]
-    return code.co_code, consts, code.co_names, sorted(names), sorted(defaults), own, by, cells, code.co_flags
+    # A function that is in another file now reads the names of that.
+    where = id(function.__globals__)
+    return code.co_code, consts, code.co_names, sorted(names), sorted(defaults), own, by, cells, code.co_flags, where
 
 
 class Same:

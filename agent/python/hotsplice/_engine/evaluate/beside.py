@@ -1,6 +1,6 @@
 """What statements that give names their values put into containers beside that: a call that registers what it makes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -46,10 +46,18 @@ class Beside:
                 if not entries.same(held, now):
                     stores.exchange(container, partial(_without, held, now))
 
-    def report(self, outcome: "EditOutcome", sizes: list[int], kept: set[int], shadow: "Shadow") -> None:
+    def report(
+        self,
+        outcome: "EditOutcome",
+        sizes: list[int],
+        kept: set[int],
+        shadow: "Shadow",
+        is_cache: Callable[[str], bool],
+    ) -> None:
         """Tells where a statement that was evaluated again has put more than there was, by ``sizes``.
 
-        ``kept``: ids of registries, in which the former entry gives way to the new one.
+        ``kept``: ids of registries, in which the former entry gives way to the new one; ``is_cache``: whether functions
+        look in what has this name before they put something there.
         """
         edit = outcome.edit
         if edit["what"] != "assignment" or edit["change"] not in ("changed", "derived") or not edit["binds"]:
@@ -57,7 +65,7 @@ class Beside:
         grown = [
             label
             for (container, label), before in zip(self._reached, sizes)
-            if stores.size(container) > before and id(container) not in kept
+            if stores.size(container) > before and id(container) not in kept and not is_cache(label.rpartition(".")[2])
         ]
         if grown and not all(_is_kept(shadow, name) for name in edit["binds"]):
             shown = ", ".join(dict.fromkeys(grown[:_SHOWN])) + (" and more" if len(grown) > _SHOWN else "")

@@ -11,28 +11,9 @@ _TEXT = frozenset(("__str__", "__repr__", "__format__"))
 _ATTRIBUTES = frozenset(("__getattr__", "__getattribute__"))
 # What the interpreter's functions ask of what they are given.
 _ASKED: dict[str, frozenset[str]] = {
-    **dict.fromkeys(
-        [
-            "list",
-            "tuple",
-            "set",
-            "frozenset",
-            "dict",
-            "sum",
-            "min",
-            "max",
-            "sorted",
-            "any",
-            "all",
-            "enumerate",
-            "zip",
-            "map",
-            "filter",
-            "iter",
-        ],
-        _ITERATED,
-    ),
-    **dict.fromkeys(["getattr", "hasattr"], _ATTRIBUTES),
+    **dict.fromkeys(("list", "tuple", "set", "frozenset", "dict", "sum", "min", "max", "sorted"), _ITERATED),
+    **dict.fromkeys(("any", "all", "enumerate", "zip", "map", "filter", "iter"), _ITERATED),
+    **dict.fromkeys(("getattr", "hasattr"), _ATTRIBUTES),
     "bool": _TRUTH,
     "len": frozenset(("__len__",)),
     "str": _TEXT - {"__format__"},
