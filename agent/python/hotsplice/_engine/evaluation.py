@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import frameworks
 from .errors import Stop
 from .evaluate import changed_values, order, turns
+from .evaluate.beside import Beside
 from .evaluate.copies import Copies
 from .evaluate.foresight import Foresight
 from .evaluate.former_code import FormerCodeWatch
@@ -25,6 +26,7 @@ from .live import objects
 from .live.code import compile_excerpt, forget_trees, read_only
 from .merge import (
     bound_names,
+    caches,
     classes,
     deferred,
     functions,
@@ -34,6 +36,7 @@ from .merge import (
     lambdas,
     layouts,
     lookers,
+    made_below,
     merging,
     moved_functions,
     only_moved,
@@ -131,6 +134,7 @@ def _evaluate(transaction: "Prepared") -> None:
     names = [(edit["scope"], (*(edit.get("reads") or ()), *(edit.get("registrars") or ()))) for _, edit in read]
     traces = Traces(transaction.files, [(change, *given) for (change, _), given in zip(read, names)])
     transaction.undoing.extend((watch.__exit__, functools.partial(traces.undo, transaction)))
+    beside = Beside(traces)
     for shadow in shadows.values():
         shadow.thread_locals = traces.thread_locals
         for name, value in shadow.before.items():
@@ -141,7 +145,7 @@ def _evaluate(transaction: "Prepared") -> None:
         merger = mergers[id(namespace)] = merging.Merger(
             transaction, change, namespace, shadows[id(namespace)], replaced, superseded, layouts_wanted, containers
         )
-        merger.stand_ins, merger.world, merger.former_code = stand_ins, world, watch
+        merger.stand_ins, merger.world, merger.former_code, merger.beside = stand_ins, world, watch, beside
     may_import = len(world.shadows()) > 1 or any(outcome.edit["what"] == "import" for _, outcome in wanted)
     importing = Imports(transaction, world, evaluate_next) if may_import else None
     made_elsewhere: list[FunctionType] = []
@@ -163,7 +167,6 @@ def _evaluate(transaction: "Prepared") -> None:
                 shadow.forget_helpers()
             # What is left now is what nobody else takes back.
             traces.end()
-            transaction.plan.noted = traces.noted
         only_moved.retract(evaluated, [outcome for change in transaction.files for outcome in change.outcomes])
         relocations.find(evaluated)
         for merger in evaluated:
@@ -192,6 +195,7 @@ def _evaluate(transaction: "Prepared") -> None:
             in_place.plan_in_place(merger, live_of, are_containers=True)
         writes.settle(transaction.plan, live_of)
         containers.settle(transaction, replaced)
+        made_below.report(evaluated)
         references.follow(evaluated)
         functions.follow_made_again(transaction)
         evaluated[0].change.first_outcome.attempt(layouts_wanted.settle, transaction.plan, replaced)
@@ -292,9 +296,12 @@ def _run_edits(merger: "Merger", options: "Options", done: "list[EditOutcome]", 
         if foresight is not None and not foresight.may_run(outcome.edit):
             outcome.unforeseen()
             continue
+        sizes = merger.beside.sizes()
         containers.hide(outcome)
         with _undisturbed(merger, outcome, containers):
             outcome.attempt(merger.take, outcome)
+        is_cache = functools.partial(caches.is_kept_in, merger.namespace.globals)
+        merger.beside.report(outcome, sizes, set(containers.noted.before), merger.shadow, is_cache)
     for scope, (owner, outcomes) in rebuilt.items():
         rebuilding.rebuild(merger, scope, owner, outcomes)
     merger.change.first_outcome.attempt(stars.follow, merger)

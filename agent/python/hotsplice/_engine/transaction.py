@@ -8,7 +8,20 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import acceptance, evaluation, frameworks
-from .after import events, going_on, hooks, late, nameless, proven, renames, running, unchanged, versions, world_plan
+from .after import (
+    events,
+    going_on,
+    hooks,
+    late,
+    left_over,
+    nameless,
+    proven,
+    renames,
+    running,
+    unchanged,
+    versions,
+    world_plan,
+)
 from .after.changes import Changes
 from .errors import EngineError, Refusal, TimeLimit
 from .frameworks import debuggers, factories, reloaders
@@ -289,7 +302,7 @@ class Transaction:
             follow.append(partial(debuggers.move_breakpoints, change.path, change.text))
         follow.extend(partial(native.run_program, action) for action in self.plan.afterwards)
         # What was put off takes part in it.
-        follow += [self.doubts.settle, self.unchanged.settle]
+        follow += [self.doubts.settle, self.unchanged.settle, *self.plan.at_last]
         follow.extend(partial(classes.discard, made) for made in self.plan.discarded)
         follow.extend(partial(hooks.call, self, *hook) for hook in hooks.of(self))
         follow.append(partial(reloaders.report, self))
@@ -297,7 +310,7 @@ class Transaction:
         follow.append(running.watch)
         applied = [{"path": file.path, "version": file.version} for _, file in files]
         follow.append(partial(native.notify, "patch/applied", {"files": applied}))
-        follow.append(partial(proven.retract_left, self))
+        follow.append(partial(left_over.retract, self))
         follow.append(lambda: events.log_live(self.label, self.verdicts()))
         self._follow_up()
         self._lap("after")

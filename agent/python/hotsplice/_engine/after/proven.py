@@ -3,14 +3,14 @@
 import ast
 import dis
 import functools
-import gc
 from collections.abc import Iterator
-from types import CellType, CodeType, FrameType, FunctionType, MethodType, ModuleType
+from dataclasses import MISSING
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..live import lookup, objects
 from ..live.code import join
-from ..merge import holders
+from ..merge import dataclass_fields
 from ..native import native
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Doubts:
     """Objects of edited classes, each with what made it: noted before the commit, compared after it."""
 
     def __init__(self, transaction: "Prepared") -> None:
-        self._made: list[tuple[EditOutcome, Making, Any]] = []
+        self._made: list[tuple[EditOutcome, list[Making], list[Any]]] = []
         found = [
             (outcome, namespace)
             for change in transaction.files
@@ -43,49 +43,14 @@ class Doubts:
         edited = _edited(transaction) if found else frozenset()
         for outcome, namespace in found:
             making = Making.of(outcome.edit, namespace, edited)
-            if making is not None and len([one for one, _ in found if one is outcome]) == 1:
-                self._made.append((outcome, making, making.parts()))
+            if making and len([one for one, _ in found if one is outcome]) == 1:
+                self._made.append((outcome, making, [one.parts() for one in making]))
 
     def settle(self) -> None:
         for outcome, making, before in self._made:
-            if before is not None and making.is_held() and making.parts() == before:
+            parts = [one.parts() if one.is_held() else None for one in making]
+            if None not in before and parts == before:
                 outcome.retract("HS0403")
-
-
-def retract_left(transaction: "Prepared") -> None:
-    """Nobody holds any more what it was feared that others go on with: what held it went with the patch."""
-    plan = transaction.plan
-    left = [one for one in plan.left if any(code == "HS0303" for code, _ in one[0].notes)]
-    # These are carried out, and hold what was there before.
-    plan.left.clear()
-    plan.operations.clear()
-    plan.afterwards.clear()
-    if not left:
-        return
-    values = list({id(value): value for _, value, _ in left}.values())
-    exchanged = {id(value) for _, value, others in left if others is None}
-    known = {id(one) for _, _, others in left for one in others or ()}
-    known |= {id(left), id(values), *map(id, left), *(id(others) for _, _, others in left)}
-    # What holds another one of them, and nobody holds that, goes with it.
-    within = {id(value): set(map(id, gc.get_referents(value))) for value in values}
-    held: set[int] = set()
-    for holder in native.referrers(values):
-        if id(holder) not in known and id(holder) not in within:
-            inside = {key for key in map(id, gc.get_referents(holder)) if key in within}
-            held |= inside if holders.may_hold(holder) else inside & exchanged if _may_keep(holder) else set()
-    pending = list(held)
-    while pending:
-        inside = within[pending.pop()] & within.keys() - held
-        held |= inside
-        pending += inside
-    for outcome in {id(outcome): outcome for outcome, _, _ in left}.values():
-        if not any(id(value) in held for one, value, _ in left if one is outcome):
-            outcome.retract("HS0303", " to the old ")
-
-
-def _may_keep(holder: Any) -> bool:
-    """Whether it goes on with what was to be exchanged; frames do until they end, and are reported themselves."""
-    return not isinstance(holder, (FrameType, ModuleType, FunctionType, CodeType)) and not holders.is_engines(holder)
 
 
 def _may_be_made(edit: "Edit") -> bool:
@@ -106,33 +71,44 @@ def _edited(transaction: "Prepared") -> frozenset[str]:
 
 
 class Making:
-    """`table = Table(rows=3)`, `show = Table().show`: an object, made of nothing that may be another one now."""
+    """`table = Table(rows=3)`, `show = Table().show`: an object, made of nothing that may be another one now.
 
-    def __init__(
-        self, namespace: Any, name: str, call: ast.Call, attribute: str | None, edited: frozenset[str]
-    ) -> None:
-        self._namespace, self._name, self._attribute, self._edited = namespace, name, attribute, edited
+    ``place``: where it stands in a list or tuple that the name holds.
+    """
+
+    def __init__(self, namespace: Any, name: str, place: int | None, value: ast.expr, edited: frozenset[str]) -> None:
+        self._namespace, self._name, self._place, self._edited = namespace, name, place, edited
+        self._attribute = value.attr if isinstance(value, ast.Attribute) else None
+        call = value.value if isinstance(value, ast.Attribute) else value
+        assert isinstance(call, ast.Call)
         self._call = call
 
     @classmethod
-    def of(cls, edit: "Edit", namespace: Any, edited: frozenset[str]) -> "Making | None":
+    def of(cls, edit: "Edit", namespace: Any, edited: frozenset[str]) -> "list[Making]":
+        """Every object that a statement makes; none where that can't be told."""
         try:
             body = ast.parse(join(edit["run"])).body
         except (SyntaxError, ValueError):
-            return None
+            return []
         statement = body[0] if len(body) == 1 else None
         value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
-        attribute = value.attr if isinstance(value, ast.Attribute) else None
-        value = value.value if isinstance(value, ast.Attribute) else value
-        if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Name):
-            return None
-        if any(name != value.func.id for name in edit.get("changed_reads", ())):
-            return None
-        given = [*value.args, *(one.value for one in value.keywords if one.arg is not None)]
-        is_plain = all(isinstance(one, ast.Constant) for one in given) and len(given) == len(value.args) + len(
-            value.keywords
-        )
-        return cls(namespace, edit["binds"][0], value, attribute, edited) if is_plain else None
+        is_display = isinstance(value, (ast.List, ast.Tuple))
+        values: list[tuple[int, ast.expr | None]] = [(0, value)]
+        if isinstance(value, (ast.List, ast.Tuple)):
+            values = list(enumerate(value.elts))
+        made = [(place, one) for place, one in values if one is not None and not isinstance(one, ast.Constant)]
+        changed = set(edit.get("changed_reads", ()))
+        if not all(_is_plain_call(one) for _, one in made):
+            return []
+        found = [cls(namespace, edit["binds"][0], place if is_display else None, one, edited) for place, one in made]
+        return found if changed <= {ast.unparse(one._call.func) for one in found} else []
+
+    def _held(self) -> Any:
+        held = self._namespace.globals.get(self._name)
+        if self._place is None:
+            return held
+        is_there = objects.is_exactly(held, list, tuple) and self._place < len(held)
+        return held[self._place] if is_there else _MISSING
 
     def _class(self) -> Any:
         assert isinstance(self._call.func, ast.Name)
@@ -149,7 +125,7 @@ class Making:
         assert isinstance(self._call.func, ast.Name)
         if self._attribute is None and type(self._namespace.globals.get(self._call.func.id)) is FunctionType:
             return True
-        cls, held = self._class(), self._namespace.globals.get(self._name)
+        cls, held = self._class(), self._held()
         if self._attribute is None or cls is None:
             return cls is not None and type(held) is cls
         method = _found(cls, self._attribute)
@@ -173,7 +149,7 @@ class Making:
             cls = self._class()
             if cls is None:
                 return None
-            held = self._namespace.globals.get(self._name)
+            held = self._held()
             held = getattr(held, "__self__", held) if self._attribute is not None else held
             values = dict(objects.dictionary(held) or {})
             plain = frozenset(name for name, value in values.items() if objects.is_exactly(value, *_PLAIN))
@@ -188,9 +164,21 @@ class Making:
                 given[name] = id(function)
         known = set(given.values())
         return [
-            (name, shape(function, count, named, count + 1) if id(function) in known else shape(function, count))
+            (name, function)
+            if type(function) is not FunctionType
+            else (name, shape(function, count, named, count + 1) if id(function) in known else shape(function, count))
             for name, function in found
         ]
+
+
+def _is_plain_call(value: ast.expr) -> bool:
+    """`Table(rows=3)`, `Table().show`: what is called has a name, and is given constants."""
+    call = value.value if isinstance(value, ast.Attribute) else value
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return False
+    given = [*call.args, *(one.value for one in call.keywords)]
+    is_plain = all(isinstance(one, ast.Constant) for one in given)
+    return is_plain and all(one.arg is not None for one in call.keywords)
 
 
 class _Untold(Exception):
@@ -222,9 +210,21 @@ def _note(
             if _is_project(base):
                 raise _Untold
             continue
+        if (fields := dataclass_fields.constructor(base, name)) is not None:
+            found.append((name, _of_fields(fields)))
+            continue
         found.append((name, function))
         for called in _own_calls(cls, function, edited, plain):
             _note(cls, called, found, visited, edited, plain)
+
+
+def _of_fields(fields: "list[Any]") -> "list[Any]":
+    """What a generated constructor does, whatever its code: fields get what they are given, or their defaults."""
+    for factory in (one.default_factory for one in fields if one.default_factory is not MISSING):
+        if not isinstance(factory, (type, BuiltinFunctionType)):
+            raise _Untold
+        _check_value(factory)
+    return [(one.name, Same(one.default), Same(one.default_factory), one.init, one.kw_only) for one in fields]
 
 
 def _is_project(cls: Any) -> bool:
@@ -359,7 +359,9 @@ def shape(function: FunctionType, count: int, named: frozenset[str] = frozenset(
     cells = [Same(_content(cell)) for cell in function.__closure__ or ()]
     consts = [Same(one) for one in code.co_consts]
     own = [Same(default) for _, default in sorted(defaults.items())]
-    return code.co_code, consts, code.co_names, sorted(names), sorted(defaults), own, by, cells, code.co_flags
+    # A function that is in another file now reads the names of that.
+    where = id(function.__globals__)
+    return code.co_code, consts, code.co_names, sorted(names), sorted(defaults), own, by, cells, code.co_flags, where
 
 
 class Same:

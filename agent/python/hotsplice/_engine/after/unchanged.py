@@ -1,6 +1,7 @@
 """A patch that changes texts and nothing else: `by=3` becomes `by=K`, and K is 3. What follows from it is as it was."""
 
 import ast
+import builtins
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from .proven import Same, shape
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
     from ..journal.views import Prepared
+    from ..live.lookup import Namespace
 
 _PLAIN = (int, float, complex, bool, str, bytes, type(None))
 # What every class has of its own, and what tells of its text alone.
@@ -29,6 +31,7 @@ class Unchanged:
         outcomes = [outcome for change in transaction.files for outcome in change.outcomes]
         self._doubted = [one for one in outcomes if _is_doubted(one)]
         self._transaction = transaction
+        self._before: list[Any] | None = None
         self._before = self._states() if self._doubted else None
 
     def settle(self) -> None:
@@ -45,6 +48,11 @@ class Unchanged:
                     if any(outcome is one for one in self._doubted):
                         continue
                     names = _bound(outcome)
+                    if _is_new_constant(outcome):
+                        # Nobody reads it but what is edited.
+                        if self._before is None and any(_is_known(name, change.namespaces) for name in names):
+                            raise _Untold
+                        continue
                     for namespace in change.namespaces:
                         found += [_state(namespace.globals[name]) for name in names]
         except (_Untold, KeyError):
@@ -63,13 +71,25 @@ def _is_doubted(outcome: "EditOutcome") -> bool:
 def _bound(outcome: "EditOutcome") -> list[str]:
     """The names of a module in which an edit can be seen."""
     edit = outcome.edit
-    is_whole = edit["change"] in ("changed", "derived") and _COMPARED.issuperset(edit["parts"])
+    is_whole = (edit["change"] in ("changed", "derived") or _is_new_constant(outcome)) and _COMPARED.issuperset(
+        edit["parts"]
+    )
     names = [edit["scope"][0]] if edit["scope"] else edit["binds"]
     if not is_whole or not names or outcome.code is not None or edit["what"] not in ("assignment", "function"):
         raise _Untold
     if not _only_names(join(edit.get("run") or [])):
         raise _Untold
     return names
+
+
+def _is_new_constant(outcome: "EditOutcome") -> bool:
+    edit = outcome.edit
+    return edit["change"] == "added" and edit["what"] == "assignment" and not edit["scope"]
+
+
+def _is_known(name: str, namespaces: "list[Namespace]") -> bool:
+    """Whether code that is not edited may mean something by it."""
+    return hasattr(builtins, name) or any(name in one.globals for one in namespaces)
 
 
 def _only_names(text: str) -> bool:

@@ -79,8 +79,6 @@ class Traces:
         self._folder = ambient.folder() if wanted else None
         # What is to be undone, once everything has been run.
         self._undoing: list[Callable[[], None]] | None = None
-        # The ids of entries that are kept for it.
-        self.noted: set[int] = set()
         # Where other threads may have made the difference.
         self._left: list[str] = []
         self._new_code = list(_new_code(files)) if wanted else []
@@ -90,6 +88,10 @@ class Traces:
             if self._switches is not None and self._switches == native.thread_switches():
                 break
         self._new_code.clear()
+
+    def containers(self) -> Iterator[tuple[Any, str]]:
+        """Those that can be reached, each with how."""
+        return ((container, label) for container, label, _ in self._containers.values())
 
     def _look(self, wanted: list[Wanted]) -> None:
         self._containers.clear()
@@ -255,7 +257,6 @@ class Traces:
                 if container is _VARIABLES:
                     undoing.append(partial(_tell_system, before, now))
                 undoing.append(partial(stores.exchange, container, partial(_without_traces, before, now)))
-                self.noted.update(map(id, (*before, *now)))
                 labels.append(label)
         for members, label, names, place_of in self._names.values():
             for name in [one for one in list(members) if one not in names and one not in _OF_INTERPRETER]:
@@ -286,6 +287,18 @@ class Traces:
         if undoing and not is_own:
             self._undoing = []
             self._left = sorted(set(labels))
+
+    def own(self) -> set[int]:
+        """Ids of what holds on to what there was before in order to put it back: the program has none of it."""
+        found = set()
+        for one in self._undoing or ():
+            if type(one) is partial:
+                found |= {id(one), id(one.args)}
+                lists = [held for held in one.args if type(held) is list]
+                lists += [inner.args[place] for inner in one.args if type(inner) is partial for place in (0, 1)]
+                found.update(id(entry) for held in lists if type(held) is list for entry in (held, *held))
+                found.update(id(inner.args) for inner in one.args if type(inner) is partial)
+        return found
 
     def take_back(self) -> None:
         """What was run has not been, as far as that can be told."""

@@ -7,6 +7,7 @@ from ..journal.file_change import FileChange as FileChange
 from ..journal.plan import EditOutcome as EditOutcome
 from ..journal.views import Prepared as Prepared
 from ..live.lookup import Namespace as Namespace
+from .beside import Beside as Beside
 from .former_code import FormerCodeWatch as FormerCodeWatch
 from .sandbox import Shadow as Shadow
 from .world import World as World
@@ -21,5 +22,6 @@ class Editing(Protocol):
     shadow: Shadow
     world: World
     former_code: FormerCodeWatch
+    beside: Beside
     evaluated: dict[tuple[str, ...], Any]
     assigned_again: set[str] | None

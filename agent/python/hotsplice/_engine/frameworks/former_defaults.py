@@ -42,10 +42,11 @@ def report_former(
     before: dict[str, Any],
     after: Any,
     later: Callable[[Any], None],
+    at_last: Callable[[Any], None],
 ) -> None:
     """Reports which objects of modules hold the former default of a field: a fresh process makes them with the new.
 
-    ``later`` takes what is to be done once the patch is live.
+    ``later`` takes what is to be done once the patch is live, ``at_last`` what is once all else was done.
     """
     changed = [name for name in before if name in after and not equal(before[name], after[name])]
     for name in changed if changed and _has_objects(cls) else ():
@@ -58,6 +59,15 @@ def report_former(
                     f"{', '.join(holders)}: made with the former default of {name}; "
                     "give existing objects the new one if you want",
                 )
+                at_last(partial(_retract_made_again, outcome, cls, name, before[name], holders))
+
+
+def _retract_made_again(outcome: "EditOutcome", cls: type, field: str, value: Any, holders: list[str]) -> None:
+    """Once the patch is live: what it has made again holds the new default."""
+    left = _holding(cls, field, value)
+    made_again = [name for name in holders if name not in left]
+    if made_again and not left:
+        outcome.retract("HS0410", f": made with the former default of {field};")
 
 
 def take_new(

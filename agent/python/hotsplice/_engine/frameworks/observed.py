@@ -142,6 +142,10 @@ class Observed:
         """Has something done once the patch is live."""
         self._transaction.plan.afterwards.append(partial(self._carry_out, action))
 
+    def at_last(self, action: Callable[[], None]) -> None:
+        """Has what was reported looked at again, once all else was done."""
+        self._transaction.plan.at_last.append(action)
+
     def unless_live(self, action: Callable[[], Any]) -> None:
         """Has something done if the patch does not go live."""
         self._transaction.undoing.append(partial(self._carry_out, action))

@@ -44,7 +44,9 @@ def observe(patch: "Observed") -> None:
             _say_lacking(cls, outcome)
             held = {name: _fields(cls)[name].default for name in outcome.edit["binds"] if name in _fields(cls)}
             if outcome.edit["change"] == "changed" and held:
-                report_former([outcome], tuple(outcome.edit["scope"]), cls, held, dict.fromkeys(held), patch.after)
+                report_former(
+                    [outcome], tuple(outcome.edit["scope"]), cls, held, dict.fromkeys(held), patch.after, patch.at_last
+                )
             give = partial(_give_later, patch)
             take_new([outcome], tuple(outcome.edit["scope"]), cls, _defaults, give, patch.after)
     if described.are_edited(patch) or patch.following_below(BaseModel):

@@ -15,13 +15,15 @@ from ..live.code import known_names
 from ..live.files import live_file
 from ..live.reach import Changes, Reach
 from ..native import native
-from . import entries, stores
+from . import entries, enumerated, special, stores
 
 if TYPE_CHECKING:
     from ..journal.file_change import FileChange
     from ..journal.plan import EditOutcome
     from ..journal.views import Prepared
 
+# What tells of a class's text alone.
+_OF_TEXT = ("__module__", "__qualname__", "__firstlineno__", "__static_attributes__")
 # Operations that change what a container holds.
 _FILLING = frozenset(("list-content", "deque-content", "set-add", "set-discard", "dict-set", "dict-delete"))
 
@@ -37,6 +39,10 @@ class Changed:
         self.attributes: dict[tuple[int, str], tuple[EditOutcome, str]] = {}
         # id of what a decorator made of a function, or of that function, which the decorator has read → the same
         self.decorated: dict[int, tuple[EditOutcome, str]] = {}
+        # id of an enumeration that has other members → the same, and those that it has had
+        self.enumerations: dict[int, tuple[EditOutcome, str, enumerated.Members]] = {}
+        # (id of a class, special method that it gains or loses) → the same
+        self.special: dict[tuple[int, str], tuple[EditOutcome, str]] = {}
         # Of what decorators gave back as it was: in these words → what they have put into it
         self.taken: dict[str, set[str]] = {}
         self._by_scope: dict[str, EditOutcome] = {}
@@ -53,26 +59,49 @@ class Changed:
             self.containers[key] = outcome, f"a table that {definition} is registered in"
         self._note_classes()
         self._note_decorated()
+        self._note_special()
 
     def __bool__(self) -> bool:
-        return bool(self.containers or self.attributes or self.decorated)
+        return bool(self.containers or self.attributes or self.decorated or self.enumerations or self.special)
+
+    def _note_special(self) -> None:
+        for change in self._transaction.files:
+            for outcome in change.outcomes:
+                edit = outcome.edit
+                names = [name for name in edit["binds"] if name.startswith("__") and name.endswith("__")]
+                if not names or not edit["scope"] or edit["change"] not in ("added", "removed"):
+                    continue
+                path, how = ".".join(edit["scope"]), "without" if edit["change"] == "added" else "with"
+                for namespace in change.namespaces:
+                    cls: Any = lookup.find_class(namespace, edit["scope"])
+                    for name in names if cls is not None else ():
+                        self.special[id(cls), name] = outcome, f"objects of {path} {how} {name}"
 
     def _note_classes(self) -> None:
         """Containers and attributes of edited classes that their text gives nothing else."""
         filled = {id(one[1]) for one in self._transaction.plan.operations if one[0] in _FILLING}
         given = {
-            (id(one[1]), one[2])
+            (id(one[1]), one[2]): one[3]
             for one in self._transaction.plan.operations
             if one[0] == "type-set" and type(one[2]) is str
         }
+        enumerations = set(map(id, enumerated.changed(self._transaction)))
         for change in self._transaction.files:
             for namespace in change.namespaces:
                 for path, outcome in self._by_scope.items():
                     cls: Any = lookup.find_class(namespace, path.split("."))
                     if cls is None or outcome.path != change.path:
                         continue
+                    if id(cls) in enumerations:
+                        words = f"the members of {path}, which are others now"
+                        self.enumerations[id(cls)] = outcome, words, enumerated.Members(cls)
                     for name, value in list(objects.members(cls).items()):
-                        if name.startswith("__") or f"{path}.{name}" in self._bound:
+                        if name.startswith("__"):
+                            # The interpreter and decorators give it: `__doc__` of a dataclass says what fields it has.
+                            if not entries.equal(given.get((id(cls), name), value), value) and name not in _OF_TEXT:
+                                self.attributes[id(cls), name] = outcome, f"{path}.{name}"
+                            continue
+                        if f"{path}.{name}" in self._bound:
                             continue
                         words = f"{path}.{name}, which is filled when {path} is made"
                         if stores.kind_of(value) is not None and id(value) in filled:
@@ -134,6 +163,9 @@ def _leading(changed: Changed) -> Iterator[tuple[str, dict[str, Any]]]:
     """The project's modules by whose names something of it is found, in them or in a module that they name."""
     modules = [(path, module, lookup.members_of(module)) for path, module in lookup.project_modules()]
     wanted = {*changed.containers, *changed.decorated, *(owner for owner, _ in changed.attributes)}
+    wanted |= changed.enumerations.keys()
+    classes_told = {owner for owner, _ in changed.special}
+    wanted |= classes_told
     # id of a module → where it has a name
     naming: dict[int, list[int]] = {}
     pending: list[int] = []
@@ -142,8 +174,10 @@ def _leading(changed: Changed) -> Iterator[tuple[str, dict[str, Any]]]:
         for value in [one for one in values if issubclass(type(one), ModuleType)]:
             naming.setdefault(id(value), []).append(place)
         # What a class holds is found by the class's name, too.
+        values += [type(one) for one in values] if classes_told else []
         classes = [objects.members(one) for one in values if changed.containers and objects.is_class(one)]
-        if not all(wanted.isdisjoint(map(id, list(held.values()))) for held in (names, *classes)):
+        inside = [value for held in classes for value in list(held.values())]
+        if not wanted.isdisjoint(map(id, (*values, *inside))):
             pending.append(place)
     found: set[int] = set()
     while pending:
@@ -170,7 +204,8 @@ def _computed(
         bound = [prefix + one.id for one in targets if isinstance(one, ast.Name) and prefix + one.id not in edited]
         if value is None or not bound or isinstance(value, (ast.Name, ast.Lambda)):
             continue
-        found = next(_read(value, names, changed, reach), None)
+        found = next(_read(value, names, changed, reach), None) or _gone_through(value, bound[0], names, changed)
+        found = found or next(_operated(value, names, changed), None)
         if found is None:
             continue
         held = names.get(bound[0]) if not prefix else None
@@ -211,6 +246,32 @@ def _read(
                 taken = changed.taken.get(why[1])
                 if taken is None or taken & known_names(called.__code__):
                     yield id(called), *why
+
+
+def _operated(value: ast.expr, names: dict[str, Any], changed: Changed) -> "Iterator[tuple[int, EditOutcome, str]]":
+    """Classes with whose objects an expression does something by a special method that they gain or lose."""
+    for node, methods in special.asked(value, names) if changed.special else ():
+        made = _value(node.func, names) if isinstance(node, ast.Call) else stores.MISSING
+        kind: Any = made if objects.is_class(made) else type(_value(node, names))
+        for base in objects.order(kind):
+            for name in methods:
+                if (id(base), name) in changed.special:
+                    yield id(base), *changed.special[id(base), name]
+
+
+def _gone_through(
+    value: ast.expr, bound: str, names: dict[str, Any], changed: Changed
+) -> "tuple[int, EditOutcome, str] | None":
+    """The enumeration that an expression hands to what has gone through it, as what came of that shows."""
+    given = [*value.args, *(one.value for one in value.keywords)] if isinstance(value, ast.Call) else []
+    given += [one for node in ast.walk(value) if isinstance(node, ast.Call) and node is not value for one in node.args]
+    for key in [id(_value(node, names)) for node in given if changed.enumerations]:
+        outcome, words, members = changed.enumerations.get(key, (None, "", None))
+        if outcome is None or members is None:
+            continue
+        if members.are_in(_value(ast.parse(bound, mode="eval").body, names)):
+            return key, outcome, words
+    return None
 
 
 def _is_itself(called: Any) -> bool:

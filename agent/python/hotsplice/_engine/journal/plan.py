@@ -26,12 +26,12 @@ class Plan:
     def __init__(self) -> None:
         self.operations: list[tuple[Any, ...]] = []
         self.afterwards: list[Callable[[], Any]] = []
+        # What looks again at what was reported, once all that was done.
+        self.at_last: list[Callable[[], None]] = []
         # Classes that were built only to lend their namespaces.
         self.discarded: list[type] = []
         # What others may hold: (outcome, value, what else stands for it); nothing of what was to be exchanged.
         self.left: list[tuple[EditOutcome, Any, tuple[Any, ...] | None]] = []
-        # Ids of entries of containers that were noted, to be put back if the patch does not go live.
-        self.noted: set[int] = set()
         # What was found suspended in code that goes.
         self.seen: list[Seen] = []
         # (id of a class, attribute that its objects had) → the class, and under which name what it held goes on

@@ -16,7 +16,7 @@ from ..evaluate.sandbox import run_in_class, run_in_module
 from ..evaluate.sorts import Sort, sort
 from ..live import lookup, objects
 from ..live.code import join
-from . import classes, decisions, earlier, lookers
+from . import classes, decisions, earlier, edited, lookers
 
 if TYPE_CHECKING:
     from ..journal.plan import EditOutcome
@@ -119,16 +119,22 @@ def _as_written(merger: "Merger", edit: "Edit") -> Iterator[None]:
 
 
 def bound_later(merger: "Merger", edit: "Edit") -> set[str]:
-    """Names that a class's text gives it from a statement on, and not before: `size = size` reads the module's."""
+    """Names that a class's text gives it from a statement on, and not before: `size = size` reads the module's.
+
+    So it is with those that the text gives it no more.
+    """
     scope = tuple(edit["scope"])
-    if scope not in merger.change.classes:
+    gone = edited.removed_names(merger, scope)
+    if scope not in merger.change.classes and not gone:
         return set()
     before: set[str] = set()
     after: set[str] = set()
-    found = lookers.statement(merger, scope)
+    is_unit = scope in merger.change.classes
+    found = lookers.statement(merger, scope) if is_unit else merger.class_statements.find(merger.change.text, scope)
     for one in found.body if found is not None else ():
         (before if one.lineno < edit["line"] else after).update(syntax.bound(one))
-    return {lookup.mangled(name, scope) for name in after - before}
+    given = {lookup.mangled(name, scope) for name in before}
+    return ({lookup.mangled(name, scope) for name in after} | gone) - given
 
 
 def _goes_on(merger: "Merger", outcome: "EditOutcome", owner: Any) -> bool:

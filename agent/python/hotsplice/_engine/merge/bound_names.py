@@ -178,6 +178,15 @@ def _binds_otherwise(old: Any, new: Any) -> bool:
     return type(old) in kinds and type(new) in kinds and type(old) is not type(new)
 
 
+def _defined_before(merger: "Merger", scope: tuple[str, ...], name: str, old: Any, new: Any) -> FunctionType | None:
+    """The function that a class defined where it is given one now: `show = staticmethod(show)`."""
+    if type(old) is not type(new) or not objects.is_exactly(old, staticmethod, classmethod):
+        return None
+    function = old.__func__
+    is_own = isinstance(function, FunctionType) and references.is_own(function, merger.namespace)
+    return function if is_own and function.__qualname__ == ".".join((*scope, name)) else None
+
+
 def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: str, outcome: "EditOutcome") -> None:
     old, new = objects.live(owner.__dict__.get(name, MISSING), MISSING), merger.shadow.classes[scope][name]
     if isinstance(new, FunctionType) and name in classes.IMPLICIT:
@@ -225,8 +234,11 @@ def _bind_in_class(merger: "Merger", scope: tuple[str, ...], owner: Any, name: s
         functions.leave(code_change, [one for one in code_change.functions if one is inner], merger.plan)
     merger.plan.set_class_attribute(owner, name, new)
     is_gone = isinstance(new, FunctionType) and references.is_gone(merger, scope, old)
+    defined = _defined_before(merger, scope, name, old, new)
     if is_shared:
         references.report_left(merger, name, old, outcome)
+    elif defined is not None and edit["what"] == "assignment":
+        references.move_object(merger, name, defined, new.__func__, outcome)
     elif in_place.is_made_again(merger, scope, name, old) or callables.is_made_by_statement(merger, name, old, edit):
         references.move_object(merger, name, old, new, outcome)
     elif edit["what"] == "function" and edit["change"] in ("changed", "added") and old is not MISSING:

@@ -274,3 +274,10 @@ def _forget_properties(plan: "Plan", cache: Cache, outcome: "EditOutcome") -> No
         plan.add("dict-delete", attributes, name)
     if kept:
         outcome.caveat("HS0304", f"{len(kept)} instances had cached {cache.name}: it is computed again when read")
+
+
+def is_kept_in(members: dict[str, Any], name: str) -> bool:
+    """Whether a function of a module looks in a container of this name before it puts something into it."""
+    functions = [one for value in list(members.values()) for one in native.functions_in(value)]
+    named = (one.__code__ for one in functions if name in one.__code__.co_names and own_caches.stores(one.__code__))
+    return any(kept.text.rpartition(".")[2] == name for code in named for kept in own_caches.kept_by(code, {}))

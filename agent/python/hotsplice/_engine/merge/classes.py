@@ -23,6 +23,7 @@ from . import (
     layouts,
     local_bodies,
     lookers,
+    made_below,
     references,
     replacing,
     virtual,
@@ -103,6 +104,8 @@ def merge(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], made_b
         is_taken = is_taken or (is_asked_for and lookers.has_hook(value))
         if name not in written and not name.startswith("__") and type(old.get(name)) is type(value):
             fields.hand_down(merger, live, scope, name, old[name], value)
+        if name not in written and not name.startswith("__") and name in old:
+            made_below.follow(merger, live, scope, name, old[name], value)
         if name in changed and name in old and inside is not None and inside.keeps(name, old[name], value):
             continue
         if name not in written and name in old and local.keeps(name, old[name], value):
@@ -169,12 +172,13 @@ def _fit(merger: "Merger", live: Any, made: Any, scope: tuple[str, ...], bases: 
         replacing.replace(merger, live, made, scope, f"CPython can't change the bases in place ({problem})")
         return REPLACED
     metaclass = _live_base(merger, type(made))
-    if type(live) is not metaclass:
+    if layouts.metaclass_to_be(merger.plan, live) is not metaclass:
         change = f"the metaclass changed from {type(live).__name__} to {metaclass.__name__}"
         if not layouts.can_change_metaclass(live, metaclass):
             replacing.replace(merger, live, made, scope, change)
             return REPLACED
         below = layouts.change_metaclass(merger.plan, live, made, metaclass)
+        below = [cls for cls in below if not edited.is_made_again(merger, cls)]
         if below:
             names = ", ".join(sorted(cls.__qualname__ for cls in below))
             edited.caveat(

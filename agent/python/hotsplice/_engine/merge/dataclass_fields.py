@@ -121,6 +121,13 @@ def defaults(cls: Any) -> dict[str, Any]:
     return {name: field.default for name, field in fields.items() if field.default is not dataclasses.MISSING}
 
 
+def constructor(cls: Any, name: str) -> "list[Any] | None":
+    """The fields that a class's constructor was generated of; nothing where it was not."""
+    own = cls.__dict__.get(name) if name == "__init__" and is_own(cls) else None
+    is_generated = isinstance(own, FunctionType) and _is_generated(own)
+    return list(cls.__dict__["__dataclass_fields__"].values()) if is_generated else None
+
+
 def _is_generated(function: FunctionType) -> bool:
     return function.__code__.co_filename == "<string>" or function.__code__.co_filename.endswith(
         ("dataclasses.py", "reprlib.py")

@@ -40,6 +40,13 @@ def removed_names(merger: "Merger", scope: tuple[str, ...]) -> set[str]:
     }
 
 
+def is_made_again(merger: "Merger", cls: type) -> bool:
+    """Whether a class's own statement is edited, so that it has the bases which that gives it."""
+    edits = [outcome.edit for change in merger.files for outcome in change.outcomes]
+    headers = (edit for edit in edits if edit["what"] == "class" and edit["change"] != "removed" and edit.get("run"))
+    return any(edit["definition"] == cls.__qualname__ for edit in headers)
+
+
 def caveat(merger: "Merger", scope: tuple[str, ...], code: str, message: str) -> None:
     """Says it at the class statement's own edit, or at the first one inside."""
     for outcome in merger.change.outcomes:

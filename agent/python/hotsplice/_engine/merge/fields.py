@@ -34,7 +34,8 @@ def follow(merger: "Merger", live: type, made: type, scope: tuple[str, ...], poi
                 _follow_in_subclasses(merger, kind, live, made, point_cells)
             _fill_instances(merger, kind, live, made, scope)
             outcomes, plan = merger.change.outcomes, merger.plan
-            report_former(outcomes, scope, live, kind.defaults(live), kind.defaults(made), plan.afterwards.append)
+            before, after = kind.defaults(live), kind.defaults(made)
+            report_former(outcomes, scope, live, before, after, plan.afterwards.append, plan.at_last.append)
             take_new(outcomes, scope, live, kind.defaults, partial(plan.add, "attribute-set"), plan.afterwards.append)
 
 

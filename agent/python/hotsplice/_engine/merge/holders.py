@@ -226,8 +226,8 @@ def _own(plan: "Plan", mergers: "list[Merger]") -> set[int]:
     """Ids of the engine's own objects that hold what a patch is about."""
     own = {id(plan.operations), id(plan.discarded), id(plan.left), *map(id, plan.left)}
     own.update(id(operation) for operation in plan.operations)
-    own.update(plan.noted)
     own.update(id(operation[2]) for operation in plan.operations if operation[0] == "function")
+    own |= mergers[0].beside.own()
     for merger in mergers:
         own.update((id(merger.shadow.globals), id(merger.shadow.before), id(merger.replaced), id(merger.superseded)))
         own.update(id(pair) for pair in (*merger.replaced, *merger.superseded))

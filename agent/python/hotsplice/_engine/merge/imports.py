@@ -98,9 +98,19 @@ def hand_over(merger: "Merger", edit: "Edit", name: str, made: Any, live: Any) -
 
 def hand_on(merger: "Merger", made: Any, live: Any) -> None:
     """Other files that the patch loads have imported what goes on as another object: that is what they have then."""
-    for _, members in _loaded_meanwhile(merger) if made is not live and sort(made) is not Sort.VALUE else ():
-        for name in [name for name, value in members.items() if value is made]:
-            merger.plan.set_name(members, name, live)
+    if made is live or sort(made) is Sort.VALUE:
+        return
+    places = [
+        (members, name)
+        for _, members in _loaded_meanwhile(merger)
+        for name in [name for name, value in members.items() if value is made]
+    ]
+    for members, name in places:
+        merger.plan.set_name(members, name, live)
+    # What is as new as they are is nowhere but in what they have made: attributes of classes, defaults, containers.
+    loaded_before = [objects.attributes(one) for name, one in list(sys.modules.items()) if name in merger.shadow.loaded]
+    if places and not any(True for _ in native.names_for(loaded_before, made)):
+        merger.replaced.append((made, live))
 
 
 def text_behind(merger: "Merger", name: str) -> tuple[str, dict[str, Any]] | None:

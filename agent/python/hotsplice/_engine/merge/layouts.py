@@ -193,6 +193,12 @@ def can_change_metaclass(live: Any, after: Any) -> bool:
     return all(getattr(before, size) == getattr(after, size) for size in _SIZES)
 
 
+def metaclass_to_be(plan: "Plan", live: Any) -> Any:
+    """The metaclass that a class has, or is going to have because its base gets another one."""
+    planned = [one[2] for one in plan.operations if one[0] == "metaclass" and one[1] is live]
+    return planned[-1] if planned else type(live)
+
+
 def change_metaclass(plan: "Plan", live: Any, made: Any, after: Any) -> list[type]:
     """Plans it, for the class and for those below whose metaclass came of it.
 

@@ -1,5 +1,6 @@
 """Statements of a class body: each goes into the live class, or the class is made again around it."""
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from .. import frameworks
@@ -41,7 +42,8 @@ def take(merger: "Merger", outcome: "EditOutcome") -> None:
         merger.world.give(owner, {name: bound[name] for name in names if name in bound})
         return
     with earlier.provided(merger, edit, owner):
-        seen = run_in_class(edit["run"], scope, owner, merger.shadow)
+        later = functools.partial(bindings.bound_later, merger, edit)
+        seen = run_in_class(edit["run"], scope, owner, merger.shadow, bound_later=later)
     names = [lookup.mangled(name, scope) for name in edit["binds"]]
     if is_bare:
         headers.transfer(merger, outcome, seen.pop(names[0]))

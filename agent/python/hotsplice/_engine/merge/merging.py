@@ -39,7 +39,7 @@ from . import (
 from .deleted import Deleted
 
 if TYPE_CHECKING:
-    from ..evaluate.views import Containers, EditOutcome, FileChange, FormerCodeWatch, Prepared, Shadow, World
+    from ..evaluate.views import Beside, Containers, EditOutcome, FileChange, FormerCodeWatch, Prepared, Shadow, World
     from ..journal.views import ChangedCode
     from ..live.messages import Edit
     from .layouts import Layouts
@@ -88,6 +88,7 @@ class Merger:
         # What the statements of the file that are run assign besides names, once that was asked.
         self.assigned_again: set[str] | None = None
         self.former_code: FormerCodeWatch = None  # type: ignore[assignment]
+        self.beside: Beside = None  # type: ignore[assignment]
         self.class_statements = lookers.Statements()
         # id of a code object that stays as it is → it, and the live functions that run it.
         self.unchanged_functions: dict[int, tuple[CodeType, list[FunctionType]]] = {}
