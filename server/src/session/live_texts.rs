@@ -55,7 +55,8 @@ impl Live {
     pub fn may_name(&self, name: &str) -> bool {
         let mut parts = name.rsplit('.').skip_while(|part| part.starts_with("__"));
         let has_word = |part: &str| part.contains('*') || self.has_word(part.split(['[', '(']).next().unwrap_or(part));
-        parts.next().is_some_and(has_word) || parts.next().is_some_and(has_word) || self.source.has_star_import()
+        // A module that is imported whole is handed on with all that it has: `mid.helper.Table().size()`.
+        parts.by_ref().take(3).any(has_word) || self.source.has_star_import()
     }
 
     /// What the module takes of others.
