@@ -79,6 +79,8 @@ class Traces:
         self._folder = ambient.folder() if wanted else None
         # What is to be undone, once everything has been run.
         self._undoing: list[Callable[[], None]] | None = None
+        # What containers held before and after, for that.
+        self._kept: list[Entries] = []
         # Where other threads may have made the difference.
         self._left: list[str] = []
         self._new_code = list(_new_code(files)) if wanted else []
@@ -257,6 +259,7 @@ class Traces:
                 if container is _VARIABLES:
                     undoing.append(partial(_tell_system, before, now))
                 undoing.append(partial(stores.exchange, container, partial(_without_traces, before, now)))
+                self._kept += (before, now)
                 labels.append(label)
         for members, label, names, place_of in self._names.values():
             for name in [one for one in list(members) if one not in names and one not in _OF_INTERPRETER]:
@@ -286,17 +289,15 @@ class Traces:
             labels.append("the working directory")
         if undoing and not is_own:
             self._undoing = []
+            self._kept.clear()
             self._left = sorted(set(labels))
 
     def own(self) -> set[int]:
         """Ids of what holds on to what there was before in order to put it back: the program has none of it."""
-        found = set()
+        found = {id(entry) for held in self._kept for entry in (held, *held)}
         for one in self._undoing or ():
             if type(one) is partial:
                 found |= {id(one), id(one.args)}
-                lists = [held for held in one.args if type(held) is list]
-                lists += [inner.args[place] for inner in one.args if type(inner) is partial for place in (0, 1)]
-                found.update(id(entry) for held in lists if type(held) is list for entry in (held, *held))
                 found.update(id(inner.args) for inner in one.args if type(inner) is partial)
         return found
 
