@@ -108,7 +108,8 @@ def hand_on(merger: "Merger", made: Any, live: Any) -> None:
     for members, name in places:
         merger.plan.set_name(members, name, live)
     # What is as new as they are is nowhere but in what they have made: attributes of classes, defaults, containers.
-    loaded_before = [objects.attributes(one) for name, one in list(sys.modules.items()) if name in merger.shadow.loaded]
+    before = [one for name, one in list(sys.modules.items()) if name in merger.shadow.loaded]
+    loaded_before = [objects.attributes(one) for one in before if objects.is_module(one)]
     if places and not any(True for _ in native.names_for(loaded_before, made)):
         merger.replaced.append((made, live))
 
