@@ -7,7 +7,7 @@ that went on alone would put what the other one can't take, or take what the oth
 import gc
 import weakref
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
 from types import BuiltinFunctionType, CellType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -115,7 +115,8 @@ class Exchanges:
                     if giver != taker and running[giver].gives_otherwise(running[taker])
                 ]
                 common = {code: _common(of_code[code]) for code in {code for pair in pairs for code in pair}}
-                self._pairs.update(pair for pair in pairs if _meet(common[pair[0]], common[pair[1]]))
+                pairs = [pair for pair in pairs if _meet(common[pair[0]], common[pair[1]])]
+                self._pairs.update(pair for pair in pairs if any(_apart(of_code[pair[0]], of_code[pair[1]])))
                 # One that exchanges them with what an earlier patch has left in its code, and this one does not edit.
                 self._pairs.update((code, code) for code in left if _is_left(running[code], running))
         self.codes = {code for pair in self._pairs for code in pair}
@@ -123,12 +124,7 @@ class Exchanges:
     def between(self, calls: Collection[Call]) -> list[tuple[Call, Call]]:
         """The pairs of calls that do; one beside itself does so with what stays."""
         of_code = _by_code(calls) if self._pairs else {}
-        return [
-            (giver, taker)
-            for one, other in self._pairs
-            for giver in of_code.get(one, ())
-            for taker in of_code.get(other, ())
-        ]
+        return [pair for one, other in self._pairs for pair in _apart(of_code.get(one, ()), of_code.get(other, ()))]
 
 
 def _by_code(calls: Iterable[Call]) -> dict[int, list[Call]]:
@@ -136,6 +132,21 @@ def _by_code(calls: Iterable[Call]) -> dict[int, list[Call]]:
     for call in calls:
         found.setdefault(id(call.code), []).append(call)
     return found
+
+
+def _apart(calls: Iterable[Call], others: Collection[Call]) -> Iterator[tuple[Call, Call]]:
+    """Pairs of calls that go on side by side: one that waits for the other is given what that one returns."""
+    for call in calls:
+        for other in others:
+            if call is other or not (_waits_for(call, other) or _waits_for(other, call)):
+                yield call, other
+
+
+def _waits_for(call: Call, other: Call) -> bool:
+    waiting = other.waiting
+    while waiting is not None and waiting is not call:
+        waiting = waiting.waiting
+    return waiting is not None
 
 
 def _is_left(one: _Running, running: Collection[int]) -> bool:
