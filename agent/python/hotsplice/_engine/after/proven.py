@@ -1,10 +1,10 @@
 """What was reported and turns out, once the patch is live, not to be so: no caveat stands without a difference."""
 
 import ast
+import dataclasses
 import dis
 import functools
 from collections.abc import Iterator
-from dataclasses import MISSING
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -220,7 +220,7 @@ def _note(
 
 def _of_fields(fields: "list[Any]") -> "list[Any]":
     """What a generated constructor does, whatever its code: fields get what they are given, or their defaults."""
-    for factory in (one.default_factory for one in fields if one.default_factory is not MISSING):
+    for factory in (one.default_factory for one in fields if one.default_factory is not dataclasses.MISSING):
         if not isinstance(factory, (type, BuiltinFunctionType)):
             raise _Untold
         _check_value(factory)
