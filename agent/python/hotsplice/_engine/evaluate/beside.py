@@ -1,6 +1,7 @@
 """What statements that give names their values put into containers beside that: a call that registers what it makes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..frameworks import stores
@@ -20,11 +21,13 @@ class Beside:
 
     def __init__(self, traces: "Traces") -> None:
         self._reached = list(traces.containers())
+        # It is asked at each statement.
+        self._sizes = [partial(stores.kind_of(container).__len__, container) for container, _ in self._reached]
         # Ids of what the patch itself keeps of what they held.
         self.own = traces.own
 
     def sizes(self) -> list[int]:
-        return [stores.size(container) for container, _ in self._reached]
+        return [size() for size in self._sizes]
 
     def report(
         self,
@@ -44,8 +47,8 @@ class Beside:
             return
         grown = [
             label
-            for (container, label), before in zip(self._reached, sizes)
-            if stores.size(container) > before and id(container) not in kept and not is_cache(label.rpartition(".")[2])
+            for (container, label), before, now in zip(self._reached, sizes, self.sizes())
+            if now > before and id(container) not in kept and not is_cache(label.rpartition(".")[2])
         ]
         if grown and not all(_is_kept(shadow, name) for name in edit["binds"]):
             shown = ", ".join(dict.fromkeys(grown[:_SHOWN])) + (" and more" if len(grown) > _SHOWN else "")
